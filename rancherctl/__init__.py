@@ -1,0 +1,7 @@
+"""rancherctl turns plain Linux hosts that you reach over SSH into Kubernetes environments.
+
+Layers (held by import-linter, see pyproject.toml): cli > output, agents, lab > federation >
+environments, ingress, dns, network > hosts, kube, bundle > credentials > settings, change, events > errors.
+"""
+
+__version__ = "0.1.0"

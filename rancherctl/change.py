@@ -1,0 +1,107 @@
+"""A plan is a value: sorted changes with old and new, counts, a digest, and a guard that refuses.
+
+Every domain plans with these types (hosts, Kubernetes objects, DNS records, load balancers). Not here: how a change is
+made (each domain's apply) or shown in colour (output).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from rancherctl.errors import RefusedError
+
+T = TypeVar("T")
+Verb = Literal["create", "update", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """One change of the thing called ``key``: ``old`` is None for a create, ``new`` is None for a delete.
+
+    ``why`` is one line for the reader (which field differs, what asked for it).
+    """
+
+    key: str
+    old: T | None
+    new: T | None
+    why: str = ""
+
+    @property
+    def verb(self) -> Verb:
+        """``create``, ``update`` or ``delete``, from which sides are present."""
+        if self.old is None:
+            return "create"
+        return "delete" if self.new is None else "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A place that could not be read: its plan has no deletes. ``where`` names it, ``why`` is one line."""
+
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[T]):
+    """Changes sorted by key, and what could not be read. Falsy when nothing is to be done."""
+
+    changes: tuple[Change[T], ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __iter__(self) -> Iterator[Change[T]]:
+        return iter(self.changes)
+
+    def counts(self) -> dict[Verb, int]:
+        """How many changes of each verb; all three keys are always there."""
+        out: dict[Verb, int] = {"create": 0, "update": 0, "delete": 0}
+        for change in self.changes:
+            out[change.verb] += 1
+        return out
+
+    def digest(self) -> str:
+        """Twelve hex digits that are equal for equal plans (of values with a stable repr)."""
+        text = repr((self.changes, self.unknown))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def refuse_if_unsafe(self, *, existing: int, what: str, limit: float = 0.3, floor: int = 10, force: bool = False) -> None:
+        """Raise RefusedError when more than ``limit`` of ``existing`` things (and more than ``floor``) would be deleted."""
+        deletes = self.counts()["delete"]
+        if force or deletes <= floor or existing <= 0 or deletes <= limit * existing:
+            return
+        raise RefusedError(
+            f"refused to delete {deletes} of {existing} {what}",
+            why=f"that is {deletes / existing:.0%}, the limit for one run is {limit:.0%}",
+            hint="check that the source is complete; force it for one run if it is meant",
+        )
+
+
+def diff(
+    have: Mapping[str, T],
+    want: Mapping[str, T],
+    *,
+    unknown: Iterable[Unknown] = (),
+    same: Callable[[T, T], bool] | None = None,
+    why: Callable[[T, T], str] | None = None,
+) -> Plan[T]:
+    """The sorted plan from ``have`` to ``want``; with anything ``unknown`` there are no deletes. ``diff(x, x)`` is empty."""
+    unread = tuple(sorted(unknown, key=lambda u: u.where))
+    equal: Callable[[Any, Any], bool] = same or (lambda a, b: a == b)
+    changes: list[Change[T]] = []
+    for key in sorted(have.keys() | want.keys()):
+        old, new = have.get(key), want.get(key)
+        if old is None or new is None:
+            if new is not None or not unread:
+                changes.append(Change(key, old, new))
+        elif not equal(old, new):
+            changes.append(Change(key, old, new, why(old, new) if why else ""))
+    return Plan(tuple(changes), unread)

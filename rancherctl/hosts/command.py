@@ -1,0 +1,67 @@
+"""A command is a value: argv words with secrets marked, standard input, time limit. Running it is a transport's work."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+
+class Secret(str):
+    """A word or text that never prints itself: ``repr`` and ``show`` give ``***``; only a transport reads the value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """argv to run on a host.
+
+    ``stdin`` is bytes sent to standard input (its content is never logged). ``root`` asks for root rights (sudo when the login is
+    not root). ``timeout`` is seconds for the whole run. Secrets belong into stdin: argv can be read by everyone on the host.
+    """
+
+    argv: tuple[str, ...]
+    stdin: bytes | None = None
+    root: bool = True
+    timeout: float = 60.0
+
+    def show(self) -> str:
+        """The command as a person would type it, secrets replaced by ``***``."""
+        return " ".join("***" if isinstance(word, Secret) else shlex.quote(word) for word in self.argv)
+
+    def line(self) -> str:
+        """The quoted shell line that a transport sends."""
+        return " ".join(shlex.quote(str(word)) for word in self.argv)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a finished command gave: exit status (negative = ended by a signal), whole standard output and error."""
+
+    command: Command
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def ok(self) -> bool:
+        """True for exit status 0."""
+        return self.status == 0
+
+    def text(self) -> str:
+        """Standard output as text without the last newline; bytes that are not UTF-8 become U+FFFD."""
+        return self.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
+def command(*argv: str, stdin: bytes | str | None = None, root: bool = True, timeout: float = 60.0) -> Command:
+    """Shorthand for ``Command``; text for stdin is encoded as UTF-8."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    return Command(tuple(argv), data, root, timeout)
+
+
+def script(text: str, *args: str, stdin: bytes | str | None = None, root: bool = True, timeout: float = 60.0) -> Command:
+    """A fixed POSIX shell script with positional arguments ``$1 …``; never put user input into ``text``."""
+    return command("sh", "-euc", text, "sh", *args, stdin=stdin, root=root, timeout=timeout)

@@ -1,0 +1,29 @@
+"""Which objects a role watches: the name of a table, the resource, the parser, and a selector. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rancherctl.kube import client, objects
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One watched kind. ``parse`` turns the API's JSON into a slim view; ``namespace`` "" = all."""
+
+    name: str
+    resource: client.Resource
+    parse: Callable[[Mapping[str, Any]], Any]
+    namespace: str = ""
+    field_selector: str = ""
+    label_selector: str = ""
+
+
+SERVICES = TableSpec("services", client.SERVICES, objects.service)
+ENDPOINTSLICES = TableSpec("endpointslices", client.ENDPOINTSLICES, objects.endpoint_slice)
+PODS = TableSpec("pods", client.PODS, objects.pod)
+NODES = TableSpec("nodes", client.NODES, objects.node)
+INGRESSES = TableSpec("ingresses", client.INGRESSES, objects.ingress)
+INGRESSCLASSES = TableSpec("ingressclasses", client.INGRESSCLASSES, objects.ingress_class)

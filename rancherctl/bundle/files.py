@@ -1,0 +1,63 @@
+"""Small file work that every source shares: hash, write and place files atomically, and where the cache is."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_NO_LINK: Final = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_root() -> Path:
+    """``$XDG_CACHE_HOME/rancherctl``, by default below ``~/.cache``. Not created here."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("rancherctl", appauthor=False)
+
+
+def place(source: Path, target: Path, mode: int) -> None:
+    """Put a file at ``target`` by a hard link, or by a copy where that is not possible or the modes differ."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    real = source.resolve()
+    if real.stat().st_mode & 0o777 != mode or not _linked(real, target):
+        atomically(target, mode, lambda temporary: shutil.copyfile(real, temporary))
+
+
+def write(target: Path, data: bytes, mode: int) -> None:
+    """Write ``data`` to ``target``: temporary file, fsync, rename."""
+    atomically(target, mode, lambda temporary: temporary.write_bytes(data))
+
+
+def atomically(target: Path, mode: int, fill: Callable[[Path], object]) -> None:
+    """Let ``fill`` write a temporary file beside ``target``, then fsync it and rename it. Nothing is left when it fails."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        fill(temporary)
+        temporary.chmod(mode)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        return False
+    return True

@@ -1,0 +1,3 @@
+module rancherctl.io/bundle/testweb
+
+go 1.24

@@ -1,0 +1,158 @@
+"""Carry out a network plan on this host with ip, bridge and nft; and keep the last state on disk for the boot unit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from rancherctl.change import Change, Plan
+from rancherctl.hosts.command import command
+from rancherctl.hosts.transport import Transport
+from rancherctl.network.model import (
+    DNS_DEVICE,
+    NFT_TABLE,
+    ROUTE_PROTOCOL,
+    VXLAN_DEVICE,
+    VXLAN_ID,
+    VXLAN_PORT,
+    NetworkState,
+    Route,
+    Tunnel,
+    from_json,
+    to_json,
+)
+from rancherctl.network.observe import CNI_PATH, FORWARDING
+from rancherctl.network.plan import Item, LoadedTable
+
+STATE = Path("/var/lib/rancherctl/network/state.json")
+
+
+def apply(transport: Transport, plan: Plan[Item]) -> LoadedTable | None:
+    """Make the changes, the removals of routes and tunnels first. Returns the loaded nft table if it was (re)loaded.
+
+    CommandFailedError on the first command that fails: the next run observes again and goes on from there.
+    """
+    loaded: LoadedTable | None = None
+    for each in _ordered(plan):
+        kind = each.key.partition("/")[0]
+        if kind == "nft":
+            loaded = _table(transport, str(each.new or ""))
+        else:
+            _STEPS[kind](transport, each)
+    return loaded
+
+
+_ORDER = ("forwarding", "address", "vxlan", "tunnel", "route", "nft", "cni")
+
+
+def _ordered(plan: Plan[Item]) -> Iterable[Change[Item]]:
+    def rank(each: Change[Item]) -> tuple[int, int, str]:
+        position = _ORDER.index(each.key.partition("/")[0])
+        return (0, -position, each.key) if each.new is None else (1, position, each.key)
+
+    return sorted(plan.changes, key=rank)
+
+
+def _forwarding(transport: Transport, _: Change[Item]) -> None:
+    transport.run(command("sysctl", "-q", "-w", f"{'.'.join(FORWARDING.parts[3:])}=1"))
+
+
+def _address(transport: Transport, each: Change[Item]) -> None:
+    verb = "del" if each.new is None else "replace"
+    transport.run(command("ip", "addr", verb, f"{each.new or each.old}/32", "dev", DNS_DEVICE))
+
+
+def _vxlan(transport: Transport, each: Change[Item]) -> None:
+    if each.old is not None:
+        transport.run(command("ip", "link", "del", VXLAN_DEVICE))
+    if not isinstance(each.new, tuple):
+        return
+    address, mac, local, mtu = each.new
+    transport.run(
+        command(
+            *("ip", "link", "add", VXLAN_DEVICE, "address", mac, "mtu", str(mtu), "type", "vxlan"),
+            *("id", str(VXLAN_ID), "dstport", str(VXLAN_PORT), "local", local, "nolearning"),
+        )
+    )
+    transport.run(command("ip", "addr", "replace", f"{address}/32", "dev", VXLAN_DEVICE))
+    transport.run(command("ip", "link", "set", VXLAN_DEVICE, "up"))
+
+
+def _tunnel(transport: Transport, each: Change[Item]) -> None:
+    # A device that was made anew in this plan has already lost its entries, hence the unchecked removals.
+    for old in [each.old] if isinstance(each.old, Tunnel) else []:
+        transport.run(command("bridge", "fdb", "del", old.mac, "dev", VXLAN_DEVICE), check=False)
+        transport.run(command("ip", "neigh", "del", old.address, "dev", VXLAN_DEVICE), check=False)
+    if isinstance(each.new, Tunnel):
+        t = each.new
+        transport.run(command("bridge", "fdb", "replace", t.mac, "dev", VXLAN_DEVICE, "dst", t.host))
+        transport.run(command("ip", "neigh", "replace", t.address, "lladdr", t.mac, "dev", VXLAN_DEVICE, "nud", "permanent"))
+
+
+def _route(transport: Transport, each: Change[Item]) -> None:
+    proto = ("proto", str(ROUTE_PROTOCOL))
+    if not isinstance(each.new, Route):
+        if isinstance(each.old, Route):
+            transport.run(command("ip", "route", "del", each.old.destination, *proto), check=False)
+        return
+    r = each.new
+    # `replace` keys on the destination; a route that moves between devices must go first, or both would stay.
+    if isinstance(each.old, Route) and each.old.device != r.device:
+        transport.run(command("ip", "route", "del", each.old.destination, *proto), check=False)
+    extra = ("dev", r.device, "onlink", "src", r.source) if r.device else ()
+    transport.run(command("ip", "route", "replace", r.destination, "via", r.via, *extra, *proto))
+
+
+def _table(transport: Transport, text: str) -> LoadedTable:
+    # "add" before "delete" makes the deletion succeed whether or not the table is there; the whole is one transaction.
+    transport.run(command("nft", "-f", "-", stdin=f"add table inet {NFT_TABLE}\ndelete table inet {NFT_TABLE}\n{text}"))
+    listing = transport.run(command("nft", "-s", "list", "table", "inet", NFT_TABLE), check=False)
+    return LoadedTable(text, listing.text() if listing.ok else "")
+
+
+def _cni(_: Transport, each: Change[Item]) -> None:
+    if each.new is None:
+        CNI_PATH.unlink(missing_ok=True)
+    else:
+        write(CNI_PATH, str(each.new))
+
+
+_STEPS: dict[str, Callable[[Transport, Change[Item]], None]] = {
+    "forwarding": _forwarding,
+    "address": _address,
+    "vxlan": _vxlan,
+    "tunnel": _tunnel,
+    "route": _route,
+    "cni": _cni,
+}
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file by temp + fsync + rename; its folder is made if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A name that starts with a dot is not picked up by readers of *.d folders.
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.chmod(mode)
+    temporary.replace(path)
+
+
+def save(state: NetworkState, path: Path = STATE) -> None:
+    """Keep the state for the boot unit."""
+    write(path, json.dumps(to_json(state), indent=1) + "\n")
+
+
+def load(path: Path = STATE) -> NetworkState | None:
+    """The kept state; None when there is none or it cannot be read (a torn disk): the caller starts from its configuration."""
+    try:
+        return from_json(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        path.replace(path.with_suffix(".broken"))
+        return None

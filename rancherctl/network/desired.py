@@ -1,0 +1,109 @@
+"""From nodes and this host's link to the desired network state. Pure: the same input gives the same text, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+
+from rancherctl.kube.objects import Node
+from rancherctl.network.model import NFT_TABLE, VXLAN_DEVICE, VXLAN_OVERHEAD, HostLinks, NetworkConfig, NetworkState, Peer, Route, Tunnel, Vxlan
+
+
+def own_pod_cidr(nodes: Mapping[str, Node], name: str) -> str:
+    """This node's IPv4 pod range; "" while the controller manager has not given it one."""
+    node = nodes.get(name)
+    return next((c for c in node.pod_cidrs if ":" not in c), "") if node else ""
+
+
+def peers(nodes: Mapping[str, Node], own: str) -> tuple[Peer, ...]:
+    """The other nodes that have an inside address and a pod range, by name."""
+    found = ((n, node.address("InternalIP"), own_pod_cidr(nodes, n)) for n, node in sorted(nodes.items()) if n != own)
+    return tuple(Peer(name, address, cidr) for name, address, cidr in found if address and cidr)
+
+
+def tunnel_mac(address: str) -> str:
+    """The MAC of a host's VXLAN device: derived from its address, so that hosts need not tell each other. Locally administered."""
+    h = hashlib.sha256(f"vxlan {address}".encode()).digest()
+    return ":".join(f"{b:02x}" for b in (0x02, *h[:5]))
+
+
+def first_address(cidr: str) -> str:
+    """The network address of a pod range: host-local never hands it out, so the VXLAN device may carry it."""
+    return str(ipaddress.ip_network(cidr).network_address)
+
+
+def desired(config: NetworkConfig, links: HostLinks, pod_cidr: str, others: Iterable[Peer]) -> NetworkState:
+    """The whole state. ``pod_cidr`` "" (not assigned yet) or mode none gives the DNS addresses and their rules only."""
+    if config.mode == "none" or not pod_cidr:
+        return NetworkState(config.dns_addresses, nft=nft_table(config, "", ()))
+    subnet = ipaddress.ip_network(links.subnet)
+    known = tuple(others)
+    near = [p for p in known if ipaddress.ip_address(p.address) in subnet]
+    far = [p for p in known if ipaddress.ip_address(p.address) not in subnet]
+    mtu = links.mtu - VXLAN_OVERHEAD if far else links.mtu
+    source = first_address(pod_cidr)
+    routes = [Route(p.pod_cidr, p.address) for p in near]
+    routes += [Route(p.pod_cidr, first_address(p.pod_cidr), VXLAN_DEVICE, source) for p in far]
+    tunnels = tuple(sorted(Tunnel(first_address(p.pod_cidr), tunnel_mac(p.address), p.address) for p in far))
+    return NetworkState(
+        dns_addresses=config.dns_addresses,
+        routes=tuple(sorted(routes)),
+        vxlan=Vxlan(source, tunnel_mac(config.address), config.address, mtu, tunnels) if far else None,
+        nft=nft_table(config, pod_cidr, (config.address, *(p.address for p in known))),
+        cni=cni_config(pod_cidr, mtu),
+        forwarding=True,
+    )
+
+
+def cni_config(pod_cidr: str, mtu: int) -> str:
+    """The CNI configuration list: ptp (see the decision record: a bridge loses same-host Service calls), host-local, portmap."""
+    conf = {
+        "cniVersion": "1.0.0",
+        "name": "rancherctl",
+        "plugins": [
+            {
+                "type": "ptp",
+                "ipMasq": False,
+                "mtu": mtu,
+                "ipam": {"type": "host-local", "ranges": [[{"subnet": pod_cidr}]], "routes": [{"dst": "0.0.0.0/0"}]},
+            },
+            {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True},
+        ],
+    }
+    return json.dumps(conf, indent=2) + "\n"
+
+
+def nft_table(config: NetworkConfig, pod_cidr: str, hosts: Iterable[str]) -> str:
+    """Our nft table: DNS bypasses connection tracking (and so kube-proxy), pods leave the environment under the host's address."""
+    dns = ", ".join(config.dns_addresses)
+    lines = [
+        f"table inet {NFT_TABLE} {{",
+        "\tchain dns_in {",
+        "\t\ttype filter hook prerouting priority raw; policy accept;",
+        f"\t\tip daddr {{ {dns} }} udp dport 53 notrack",
+        f"\t\tip daddr {{ {dns} }} tcp dport 53 notrack",
+        "\t}",
+        "\tchain dns_out {",
+        "\t\ttype filter hook output priority raw; policy accept;",
+        f"\t\tip daddr {{ {dns} }} udp dport 53 notrack",
+        f"\t\tip daddr {{ {dns} }} tcp dport 53 notrack",
+        f"\t\tip saddr {{ {dns} }} udp sport 53 notrack",
+        f"\t\tip saddr {{ {dns} }} tcp sport 53 notrack",
+        "\t}",
+    ]
+    if pod_cidr:
+        inside = ", ".join([config.pod_cidr, *sorted(set(hosts), key=ipaddress.ip_address)])
+        lines += [
+            "\tset inside {",
+            "\t\ttype ipv4_addr",
+            "\t\tflags interval",
+            f"\t\telements = {{ {inside} }}",
+            "\t}",
+            "\tchain leave {",
+            "\t\ttype nat hook postrouting priority srcnat; policy accept;",
+            f"\t\tip saddr {pod_cidr} ip daddr != @inside ip daddr != 224.0.0.0/4 masquerade",
+            "\t}",
+        ]
+    return "\n".join([*lines, "}"]) + "\n"

@@ -1,0 +1,45 @@
+"""What apply puts on a host for the network: packages, the boot unit, kernel settings. Pure."""
+
+from __future__ import annotations
+
+from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
+
+UNIT = "rancherctl-network.service"
+UNIT_PATH = f"/etc/systemd/system/{UNIT}"
+SYSCTL_PATH = "/etc/sysctl.d/90-rancherctl.conf"
+
+_UNIT_TEXT = """\
+[Unit]
+Description=Pod network and DNS addresses of this host, as last known (rancherctl)
+Documentation=man:rancherctl(1)
+After=network.target nftables.service systemd-sysctl.service
+Before=rancherctl-dns.service rancherctl-ingress.service rancherctl-kubelet.service rancherctl-agent.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/python3 -I /opt/rancherctl/agent/current/agent.pyz network-restore --config /etc/rancherctl/agent.json
+TimeoutStartSec=30
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_OVERRIDE CAP_FOWNER
+NoNewPrivileges=yes
+ProtectHome=yes
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def resources(*, routed: bool) -> tuple[Resource, ...]:
+    """Everything but the agent itself; ``routed`` False leaves forwarding to the network add-on."""
+    settings = "net.ipv4.ip_forward = 1\n" if routed else ""
+    return (
+        Package("iproute2"),
+        Package("nftables"),
+        Package("procps"),
+        Directory("/etc/cni/net.d"),
+        Directory("/var/lib/rancherctl/network"),
+        File(SYSCTL_PATH, f"# Written by rancherctl: pods are routed through this host.\n{settings}".encode()),
+        File(UNIT_PATH, _UNIT_TEXT.encode()),
+        Unit(UNIT, restart_on=(UNIT_PATH, SYSCTL_PATH)),
+    )

@@ -1,0 +1,125 @@
+"""What the network of one host should be and what it is, as values with a JSON form (the boot unit restores from it). Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+ROUTE_PROTOCOL = 173
+"""Our mark on kernel routes (rtnetlink protocol number, free in /etc/iproute2/rt_protos): we touch no route without it."""
+VXLAN_DEVICE = "rctl-vxlan"
+VXLAN_ID = 4243
+VXLAN_PORT = 4789
+VXLAN_OVERHEAD = 50
+NFT_TABLE = "rancherctl_network"
+DNS_DEVICE = "lo"
+
+Mode = Literal["routed", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """What apply wrote for this host: its node name, inside address, the environment's CIDRs, and the addresses of its DNS server."""
+
+    node: str
+    address: str
+    pod_cidr: str
+    service_cidr: str
+    mode: Mode = "routed"
+    dns_addresses: tuple[str, ...] = ("169.254.20.10", "10.43.0.10")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another node: its inside address and its pod range."""
+
+    node: str
+    address: str
+    pod_cidr: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostLinks:
+    """The host's own device facing the environment: name, the prefix its address lies in (``10.77.0.0/24``), MTU in bytes."""
+
+    device: str
+    subnet: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Route:
+    """A route to a peer's pods. ``device`` and ``source`` are set for VXLAN routes, "" for routes on the shared subnet."""
+
+    destination: str
+    via: str
+    device: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tunnel:
+    """How the VXLAN device reaches a peer: the peer's tunnel address, its MAC, and the address of its host."""
+
+    address: str
+    mac: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vxlan:
+    """The VXLAN device of this host; ``address`` is the first address of its pod range, ``local`` the host's own address."""
+
+    address: str
+    mac: str
+    local: str
+    mtu: int
+    tunnels: tuple[Tunnel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """Everything we hold on a host. ``cni`` is the configuration list's text ("" = not ours to write); ``nft`` the table's text."""
+
+    dns_addresses: tuple[str, ...]
+    routes: tuple[Route, ...] = ()
+    vxlan: Vxlan | None = None
+    nft: str = ""
+    cni: str = ""
+    forwarding: bool = False
+
+    def digest(self) -> str:
+        """Twelve hex digits of the content."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The kernel's and the files' side. ``nft`` is the table as nft lists it ("" = absent)."""
+
+    dns_addresses: frozenset[str]
+    routes: frozenset[Route]
+    vxlan: Vxlan | None
+    nft: str
+    cni: str
+    forwarding: bool
+
+
+def to_json(state: NetworkState) -> dict[str, Any]:
+    """The JSON form of a state."""
+    return asdict(state)
+
+
+def from_json(data: Mapping[str, Any]) -> NetworkState:
+    """The state from its JSON form; KeyError, TypeError or ValueError where it is not one."""
+    vxlan = data.get("vxlan")
+    return NetworkState(
+        dns_addresses=tuple(data["dns_addresses"]),
+        routes=tuple(Route(**r) for r in data["routes"]),
+        vxlan=Vxlan(**{**vxlan, "tunnels": tuple(Tunnel(**t) for t in vxlan["tunnels"])}) if vxlan else None,
+        nft=data["nft"],
+        cni=data["cni"],
+        forwarding=data["forwarding"],
+    )

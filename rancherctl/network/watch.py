@@ -1,0 +1,68 @@
+"""Wake the role when somebody else changes routes, addresses, links or nft tables (systemd-networkd does: it drops foreign routes)."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+
+_ROUTE_GROUPS = 0x1 | 0x10 | 0x40
+"""RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE (linux/rtnetlink.h)."""
+_NETLINK_ROUTE, _NETLINK_NETFILTER = 0, 12
+_NFNLGRP_NFTABLES = 7
+_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP = 270, 1
+_NFT_SUBSYSTEM = 10
+_NFT_NEWTABLE, _NFT_DELTABLE, _NFT_DELCHAIN, _NFT_DELRULE, _NFT_DELSETELEM = 0, 2, 5, 8, 14
+_TABLE = b"rancherctl_network\x00"
+
+
+def _open(family: int, groups: int) -> socket.socket:
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
+    sock.bind((0, groups))
+    return sock
+
+
+def _nft_socket() -> socket.socket:
+    sock = _open(_NETLINK_NETFILTER, 0)
+    sock.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NFNLGRP_NFTABLES)
+    return sock
+
+
+def concerns_us(message: bytes) -> bool:
+    """Whether an nftables notification may be about our table: it names it, or it cannot be told (a whole flush)."""
+    if len(message) < 16:
+        return True
+    kind = struct.unpack_from("=IH", message)[1]
+    return kind >> 8 != _NFT_SUBSYSTEM or _TABLE in message
+
+
+class Watch:
+    """Two netlink sockets read by two threads; ``wake`` is called after each burst that may concern us."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._sockets = (_open(_NETLINK_ROUTE, _ROUTE_GROUPS), _nft_socket())
+        self._stopped = threading.Event()
+        filters: tuple[Callable[[bytes], bool], ...] = (lambda _: True, concerns_us)
+        for sock, keep in zip(self._sockets, filters, strict=True):
+            threading.Thread(target=self._read, args=(sock, keep), daemon=True, name="netlink").start()
+
+    def _read(self, sock: socket.socket, keep: Callable[[bytes], bool]) -> None:
+        while not self._stopped.is_set():
+            try:
+                message = sock.recv(65536)
+            except OSError:
+                # ENOBUFS: messages were lost, so look again; a closed socket ends the loop by the flag.
+                message = b""
+            if not self._stopped.is_set() and keep(message):
+                self._wake()
+
+    def close(self) -> None:
+        """End both threads."""
+        self._stopped.set()
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()

@@ -1,0 +1,79 @@
+"""The desired network state: routes on the shared subnet, VXLAN across subnets, rules, and what unknown facts leave alone."""
+
+import json
+
+from rancherctl.kube.objects import Meta, Node
+from rancherctl.network.desired import cni_config, desired, first_address, own_pod_cidr, peers, tunnel_mac
+from rancherctl.network.model import HostLinks, NetworkConfig, Peer, Route, from_json, to_json
+
+CONFIG = NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16")
+LINKS = HostLinks("host0", "10.77.0.0/24", 1500)
+NEAR = Peer("h2", "10.77.0.12", "10.42.1.0/24")
+FAR = Peer("h3", "10.78.0.13", "10.42.2.0/24")
+
+
+def node(name: str, address: str, *cidrs: str) -> Node:
+    return Node(Meta("", name), (("InternalIP", address),), cidrs, True, False)
+
+
+def test_shared_subnet_uses_plain_routes() -> None:
+    state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR])
+    assert state.routes == (Route("10.42.1.0/24", "10.77.0.12"),)
+    assert state.vxlan is None
+    assert json.loads(state.cni)["plugins"][0]["mtu"] == 1500
+
+
+def test_other_subnet_goes_through_vxlan_with_source_address_and_smaller_pods() -> None:
+    state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR, FAR])
+    assert Route("10.42.2.0/24", "10.42.2.0", "rctl-vxlan", "10.42.0.0") in state.routes
+    assert state.vxlan is not None
+    assert state.vxlan.address == "10.42.0.0"
+    assert [t.host for t in state.vxlan.tunnels] == ["10.78.0.13"]
+    assert json.loads(state.cni)["plugins"][0]["mtu"] == 1450 == state.vxlan.mtu
+
+
+def test_both_ends_derive_the_same_tunnel_mac() -> None:
+    other_end = desired(NetworkConfig("h3", FAR.address, "10.42.0.0/16", "10.43.0.0/16"), HostLinks("host0", "10.78.0.0/24", 1500), FAR.pod_cidr, [])
+    assert other_end.vxlan is None
+    assert tunnel_mac(FAR.address) == tunnel_mac("10.78.0.13") != tunnel_mac(NEAR.address)
+    assert int(tunnel_mac(FAR.address)[:2], 16) & 0b11 == 0b10  # local, unicast
+
+
+def test_without_a_pod_range_only_dns_is_set() -> None:
+    state = desired(CONFIG, LINKS, "", [NEAR])
+    assert (state.routes, state.cni, state.forwarding) == ((), "", False)
+    assert state.dns_addresses == ("169.254.20.10", "10.43.0.10")
+    assert "notrack" in state.nft
+    assert "masquerade" not in state.nft
+
+
+def test_mode_none_leaves_pods_to_the_add_on() -> None:
+    state = desired(NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16", "none"), LINKS, "10.42.0.0/24", [NEAR])
+    assert (state.cni, state.routes, state.forwarding) == ("", (), False)
+
+
+def test_masquerade_spares_pods_and_hosts() -> None:
+    nft = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR]).nft
+    assert "elements = { 10.42.0.0/16, 10.77.0.11, 10.77.0.12 }" in nft
+    assert "ip saddr 10.42.0.0/24 ip daddr != @inside" in nft
+
+
+def test_peers_skip_nodes_without_address_or_range() -> None:
+    nodes = {
+        "h1": node("h1", "10.77.0.11", "10.42.0.0/24"),
+        "h2": node("h2", "10.77.0.12"),
+        "h4": node("h4", "10.77.0.14", "fd00::/64", "10.42.3.0/24"),
+    }
+    assert peers(nodes, "h1") == (Peer("h4", "10.77.0.14", "10.42.3.0/24"),)
+    assert own_pod_cidr(nodes, "h1") == "10.42.0.0/24"
+    assert own_pod_cidr(nodes, "gone") == ""
+
+
+def test_state_survives_its_json_form() -> None:
+    state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR, FAR])
+    assert from_json(json.loads(json.dumps(to_json(state)))) == state
+
+
+def test_first_address_is_never_handed_to_a_pod() -> None:
+    assert first_address("10.42.7.0/24") == "10.42.7.0"
+    assert json.loads(cni_config("10.42.7.0/24", 1500))["plugins"][0]["type"] == "ptp"

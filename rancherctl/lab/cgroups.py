@@ -1,0 +1,87 @@
+"""A control group per host: it outlives the command that started the host, and lists every process to kill."""
+
+from __future__ import annotations
+
+import errno
+import time
+from pathlib import Path
+
+from rancherctl.lab.command import LabError
+from rancherctl.lab.machine import Cgroups
+
+TOP = "rancherctl-lab"
+REMOVE_LIMIT = 5.0  # seconds; the kernel unlinks a dead process from its group a moment after it is gone
+
+
+def folders(cgroups: Cgroups, lab: str, host: str = "") -> tuple[Path, ...]:
+    """The folder of a host (of the lab without one) in every mounted hierarchy."""
+    return tuple(mount.path / TOP / lab / host for mount in cgroups.mounts)
+
+
+def create(cgroups: Cgroups, lab: str, host: str) -> tuple[Path, ...]:
+    """Make the host's folders, ready for processes, and return them.
+
+    Two settings of the parents must be passed down by hand: v1 cpusets start empty and then take no process; v2 controllers start off.
+    """
+    for mount in cgroups.mounts:
+        above = mount.path
+        for part in (TOP, lab, host):
+            if cgroups.mode == "v2":
+                enable_controllers(above)
+            child = above / part
+            child.mkdir(exist_ok=True)
+            if "cpuset" in mount.controllers:
+                for name in ("cpuset.cpus", "cpuset.mems"):
+                    (child / name).write_text((above / name).read_text(encoding="ascii"), encoding="ascii")
+            above = child
+    return folders(cgroups, lab, host)
+
+
+def enable_controllers(folder: Path) -> None:
+    """Pass every controller that a v2 group has on to its children."""
+    names = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
+    (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in names), encoding="ascii")
+
+
+def processes(cgroups: Cgroups, lab: str, host: str = "") -> frozenset[int]:
+    """Pids in the groups of a host (of the lab without one) and all groups below, of every hierarchy."""
+    found: set[int] = set()
+    for top in folders(cgroups, lab, host):
+        for procs in top.glob("**/cgroup.procs"):
+            found.update(read_pids(procs))
+    return frozenset(found - {0})
+
+
+def read_pids(procs: Path) -> list[int]:
+    """The pids listed in one file; none where its group vanished while it was read (ENOENT or ENODEV)."""
+    try:
+        return [int(line) for line in procs.read_text(encoding="ascii").split()]
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENODEV}:
+            return []
+        raise
+
+
+def remove(cgroups: Cgroups, lab: str, host: str = "") -> None:
+    """Remove the groups of a host (of the whole lab without one), deepest first. LabError where a process is left in one."""
+    for top in folders(cgroups, lab, host):
+        for folder in sorted(top.glob("**/"), key=lambda path: -len(path.parts)):
+            remove_one(folder)
+
+
+def remove_one(folder: Path) -> None:
+    """Remove one empty group; tries again for REMOVE_LIMIT while the kernel still counts somebody in it."""
+    until = time.monotonic() + REMOVE_LIMIT
+    pause = 0.005
+    while True:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                raise LabError(f"control group {folder} could not be removed", why=str(error), hint="something still runs in it") from error
+            time.sleep(pause)
+            pause = min(pause * 2, 0.2)
+        else:
+            return

@@ -1,0 +1,42 @@
+"""Run a program of the machine: time limit, captured output, failures as LabError with the program's own last line.
+
+Here lives how the lab calls ip, mount, apt and friends. Not here: commands on hosts (they go over ssh like the product's).
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rancherctl.errors import RancherctlError, TimeoutExceededError
+
+SHORT = 30.0
+
+
+class LabError(RancherctlError):
+    """A step of building, starting or removing a lab failed on this machine."""
+
+
+def run(argv: Sequence[str], *, timeout: float = SHORT, stdin: str = "", env: Mapping[str, str] | None = None, log: Path | None = None) -> str:
+    """Run ``argv`` and return its stdout. ``timeout`` in seconds; with ``log`` stdout and stderr are appended there instead.
+
+    LabError when it cannot be started or fails, TimeoutExceededError when it takes too long (it is killed then).
+    """
+    try:
+        if log is None:
+            done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=env, check=False)
+            output = done.stderr or done.stdout
+        else:
+            with log.open("a", encoding="utf-8") as sink:
+                done = subprocess.run(argv, input=stdin, stdout=sink, stderr=subprocess.STDOUT, text=True, timeout=timeout, env=env, check=False)
+            output = log.read_text(encoding="utf-8", errors="replace")
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutExceededError(f"{argv[0]} did not end within {timeout:.0f} s", why=" ".join(argv)) from error
+    except OSError as error:
+        raise LabError(f"cannot run {argv[0]}", why=str(error)) from error
+    if done.returncode != 0:
+        lines = [line for line in output.splitlines() if line.strip()]
+        hint = f"the whole output is in {log}" if log else f"the command was: {' '.join(argv)}"
+        raise LabError(f"{argv[0]} failed with status {done.returncode}", why=lines[-1] if lines else "it printed nothing", hint=hint)
+    return done.stdout or ""

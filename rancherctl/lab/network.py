@@ -1,0 +1,132 @@
+"""The wires of a lab: a network namespace with a bridge per subnet and the router between them, and the machine's way in.
+
+The commands are pure text (``ip -batch``, ``nft -f``); ``build``, ``remove`` and the link functions run them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from rancherctl.lab.command import LabError, run
+from rancherctl.lab.model import POD_CIDR, Lab
+from rancherctl.lab.paths import NETNS_ROOT
+
+HOST_LINK = "host0"  # nspawn's name for the host's end of its veth pair
+
+# The router carries host addresses only: a pod address seen here means that the pod network forgot to encapsulate.
+NFT = """\
+table inet lab {{
+  chain forward {{
+    type filter hook forward priority 0; policy accept;
+    ip saddr {pods} counter drop
+    ip daddr {pods} counter drop
+  }}
+}}
+"""
+
+
+def bridge(subnet: int) -> str:
+    """The bridge of a subnet, in the lab's namespace."""
+    return f"br{subnet}"
+
+
+def inside(lab: Lab) -> tuple[str, ...]:
+    """Prefix that runs a command in the lab's namespace. Not ``ip netns exec``: that one hides /sys/fs/cgroup."""
+    return ("nsenter", f"--net={NETNS_ROOT / lab.netns}", "--")
+
+
+def bridge_commands(lab: Lab) -> list[str]:
+    """``ip -batch`` lines for the inside of the namespace."""
+    lines = ["link set lo up"]
+    for subnet, network in enumerate(lab.networks):
+        name = bridge(subnet)
+        lines += [
+            f"link add {name} type bridge stp_state 0 forward_delay 0",
+            f"address add {lab.gateway(subnet)}/{network.prefixlen} dev {name}",
+            f"link set {name} up",
+        ]
+    return lines
+
+
+def machine_commands(lab: Lab) -> list[str]:
+    """``ip -batch`` lines for the machine: a veth pair whose far end is ``machine`` in the namespace."""
+    return [
+        f"link add {lab.machine_link} type veth peer name machine netns {lab.netns}",
+        f"address add {lab.machine_address}/{lab.networks[0].prefixlen} dev {lab.machine_link}",
+        f"link set {lab.machine_link} up",
+    ]
+
+
+def sysctls(lab: Lab) -> dict[str, str]:
+    """Knobs of the namespace. bridge-nf-call off as on stock hosts (br_netfilter not loaded), else the router's rules see bridged frames."""
+    knobs = {"net/ipv4/ip_forward": "1" if len(lab.networks) > 1 else "0"}
+    return knobs | {f"net/bridge/bridge-nf-call-{family}": "0" for family in ("iptables", "ip6tables", "arptables")}
+
+
+def exists(lab: Lab) -> bool:
+    """Whether the wiring is complete; the machine's link comes last in ``build``."""
+    return (NETNS_ROOT / lab.netns).exists() and (Path("/sys/class/net") / lab.machine_link).exists()
+
+
+def build(lab: Lab) -> None:
+    """Make the wires anew; what a crash left half done is removed first."""
+    remove(lab.netns, lab.machine_link)
+    run(("ip", "netns", "add", lab.netns))
+    enter = inside(lab)
+    run((*enter, "ip", "-batch", "-"), stdin="\n".join(bridge_commands(lab)) + "\n")
+    script = '\n'.join(f'if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi' for knob, value in sysctls(lab).items())
+    run((*enter, "sh", "-ec", script))
+    run((*enter, "nft", "-f", "-"), stdin=NFT.format(pods=POD_CIDR))
+    run(("ip", "-batch", "-"), stdin="\n".join(machine_commands(lab)) + "\n")
+    run((*enter, "ip", "link", "set", "machine", "master", bridge(0), "up"))
+
+
+def remove(netns: str, machine_link: str) -> None:
+    """Remove what exists of the wires."""
+    if (Path("/sys/class/net") / machine_link).exists():
+        run(("ip", "link", "delete", machine_link))
+    if (NETNS_ROOT / netns).exists():
+        run(("ip", "netns", "delete", netns))
+
+
+def parse_networks(routes: str, addresses: str) -> frozenset[IPv4Network]:
+    """Networks the machine knows, out of ``ip -j route`` and ``ip -j address``; the default route counts as none."""
+    found: set[IPv4Network] = set()
+    for route in json.loads(routes or "[]"):
+        if route["dst"] != "default":
+            found.add(IPv4Network(route["dst"], strict=False))
+    for link in json.loads(addresses or "[]"):
+        for entry in link.get("addr_info", []):
+            if entry["family"] == "inet":
+                found.add(IPv4Network(f"{entry['local']}/{entry['prefixlen']}", strict=False))
+    return frozenset(found)
+
+
+def machine_networks() -> frozenset[IPv4Network]:
+    """Networks the machine has routes to or addresses in: no lab may take them."""
+    return parse_networks(run(("ip", "-4", "-j", "route", "show", "table", "all")), run(("ip", "-4", "-j", "address")))
+
+
+def peer(links: Sequence[dict[str, Any]], index: int) -> str:
+    """The name of the link with that interface index."""
+    for link in links:
+        if link["ifindex"] == index:
+            return str(link["ifname"])
+    raise LabError("the bridge end of a host's link is not there", why=f"no interface has index {index}", hint="is the host running?")
+
+
+def set_host_link(lab: Lab, leader: int, up: bool) -> None:
+    """Take the bridge end of a host's link up or down; ``leader`` is the pid of the host's init."""
+    near = json.loads(run(("nsenter", f"--net=/proc/{leader}/ns/net", "--", "ip", "-j", "link", "show", "dev", HOST_LINK)))
+    far = peer(json.loads(run((*inside(lab), "ip", "-j", "link"))), int(near[0]["link_index"]))
+    run((*inside(lab), "ip", "link", "set", far, "up" if up else "down"))
+
+
+def host_link_up(leader: int) -> bool:
+    """Whether the host's end has a carrier, that is, whether nobody cut it."""
+    link = json.loads(run(("nsenter", f"--net=/proc/{leader}/ns/net", "--", "ip", "-j", "link", "show", "dev", HOST_LINK)))
+    return "LOWER_UP" in link[0]["flags"]

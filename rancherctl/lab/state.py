@@ -1,0 +1,81 @@
+"""What is remembered of labs: state.json per lab, written before the first thing is made and removed last."""
+
+from __future__ import annotations
+
+import json
+import os
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from rancherctl.errors import NotFoundError
+from rancherctl.lab.command import LabError
+from rancherctl.lab.model import Lab, LabSpec
+from rancherctl.lab.paths import Roots
+
+VERSION = 1
+
+
+def encode(lab: Lab, tree: Path) -> str:
+    """The file's text. Hosts and addresses are there for readers of the file; spec and networks are what counts."""
+    spec = lab.spec
+    return json.dumps(
+        {
+            "version": VERSION,
+            "name": lab.name,
+            "spec": {"hosts": spec.hosts, "subnets": spec.subnets, "bare": spec.bare, "os": spec.os},
+            "networks": [str(network) for network in lab.networks],
+            "tree": str(tree),
+            "hosts": [{"name": host.name, "address": str(host.address), "subnet": host.subnet} for host in lab.hosts],
+        },
+        indent=2,
+    )
+
+
+def decode(text: str) -> tuple[Lab, Path]:
+    """The lab and its tree; ValueError or KeyError on a file that is no such text."""
+    data = json.loads(text)
+    if data["version"] != VERSION:
+        raise ValueError(f"version {data['version']}")
+    spec = LabSpec(data["name"], **data["spec"])
+    return Lab(spec, tuple(IPv4Network(network) for network in data["networks"])), Path(data["tree"])
+
+
+def save(roots: Roots, lab: Lab, tree: Path) -> None:
+    """Write state.json: temporary file, fsync, rename."""
+    path = roots.lab(lab.name).state
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as handle:
+        handle.write(encode(lab, tree))
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
+
+
+def load(roots: Roots, name: str) -> tuple[Lab, Path]:
+    """The lab of that name and its tree; NotFoundError where there is none, LabError where its file cannot be read."""
+    path = roots.lab(name).state
+    try:
+        return decode(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no lab {name}", hint=f"rancherctl lab up --name {name}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise LabError(f"cannot read {path}", why=str(error), hint=f"rancherctl lab down --name {name} removes what is there") from error
+
+
+def names(roots: Roots) -> tuple[str, ...]:
+    """The names of all labs, also of half made ones."""
+    if not roots.state.is_dir():
+        return ()
+    return tuple(sorted(entry.name for entry in roots.state.iterdir() if entry.is_dir()))
+
+
+def taken_networks(roots: Roots) -> frozenset[IPv4Network]:
+    """Subnets given to labs, running or not. A lab whose file cannot be read has none: its wires show in the machine's routes."""
+    found: set[IPv4Network] = set()
+    for name in names(roots):
+        try:
+            found.update(load(roots, name)[0].networks)
+        except (LabError, NotFoundError):
+            continue
+    return frozenset(found)

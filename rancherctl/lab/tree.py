@@ -1,0 +1,66 @@
+"""Build and keep the root trees that hosts are cloned from: one per system and variant, shared by all labs."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rancherctl.lab import sources
+from rancherctl.lab.command import run
+from rancherctl.lab.model import SUITES, Os, Variant
+from rancherctl.lab.packages import BASE, finish_script, tree_name
+from rancherctl.lab.paths import Roots
+from rancherctl.lab.steps import Steps
+
+BUILD_LIMIT = 1200.0  # seconds; a slow mirror, not a slow machine
+PARTIAL = ".building-"
+
+
+def tree(roots: Roots, os: Os, variant: Variant, steps: Steps, mirror: str = "") -> Path:
+    """The finished tree, built first where it is not there. Two callers at once build it once.
+
+    It is built in a folder of another name and renamed, so a crash leaves no half tree; leftovers are removed here.
+    """
+    final = roots.trees / tree_name(os, variant)
+    if final.is_dir():
+        steps.skipped(f"root tree {final.name}")
+        return final
+    roots.trees.mkdir(parents=True, exist_ok=True)
+    with locked(roots.trees / f".{final.name}.lock"):
+        if final.is_dir():
+            return final
+        for left in roots.trees.glob(f"{PARTIAL}{final.name}-*"):
+            shutil.rmtree(left)
+        with steps.step(f"root tree {final.name}"):
+            _build(final, os, variant, mirror)
+    return final
+
+
+def _build(final: Path, os: Os, variant: Variant, mirror: str) -> None:
+    folder = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{final.name}-", dir=final.parent))
+    script = folder / "finish"
+    script.write_text(finish_script(variant), encoding="utf-8")
+    script.chmod(0o755)
+    root = folder / "root"
+    suite = SUITES[os]
+    lines = [archive.line(suite) for archive in sources.archives(mirror)]
+    argv = [
+        "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(BASE)}",
+        *(f"--aptopt={option}" for option in sources.options()), f"--customize-hook={script}", suite, str(root), "-",
+    ]  # fmt: skip
+    run(argv, timeout=BUILD_LIMIT, stdin="\n".join(lines) + "\n", log=final.parent / f"{final.name}.log")
+    root.rename(final)
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on ``path`` (made when missing, never removed: a removed lock file can be held twice)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

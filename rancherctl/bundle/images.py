@@ -52,7 +52,7 @@ def pause_image(versions: Versions, arch: str) -> Image:
     return Image(pause_reference(versions), arch, {"/pause": pause_binary(arch)}, ("/pause",))
 
 
-def testweb_image(arch: str, testweb: Path, busybox: Path | None = None) -> Image:
+def testweb_image(arch: str, testweb: Path, busybox: Path | None) -> Image:
     """The test web server of ``modules/testweb`` and, when given, a static busybox as ``/bin/busybox`` with ``/bin/sh``."""
     files = {"/testweb": testweb.read_bytes()}
     links = {f"/bin/{name}": "/testweb" for name in ("cat", "dial", "get", "hostname", "resolve", "sleep")}

@@ -73,4 +73,5 @@ def check_arch(arch: str) -> str:
     """``arch`` when it is one that bundles know (Go's names). Raises UsageError."""
     if arch in ARCHITECTURES:
         return arch
-    raise UsageError(f"unknown architecture {arch!r}", why=f"known are {', '.join(ARCHITECTURES)}", hint="use Go's names: amd64 for x86_64, arm64 for aarch64")
+    hint = "use Go's names: amd64 for x86_64, arm64 for aarch64"
+    raise UsageError(f"unknown architecture {arch!r}", why=f"known are {', '.join(ARCHITECTURES)}", hint=hint)

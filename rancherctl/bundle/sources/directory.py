@@ -29,7 +29,8 @@ def collect(versions: Versions, arch: str, folder: Path) -> tuple[Found, ...]:
             found.append(Found(component, version, name, file))
     problems += _checksum_problems(folder)
     if problems:
-        hint = f"{folder} is a bundle: is it one of Kubernetes {versions.kubernetes}?" if (folder / MANIFEST).exists() else "add the files and run it again"
+        other = f"{folder} is a bundle: is it one of Kubernetes {versions.kubernetes}?"
+        hint = other if (folder / MANIFEST).exists() else "add the files and run it again"
         raise InvalidInputError(f"{folder} does not have what Kubernetes {versions.kubernetes} needs", problems, hint=hint)
     check_arch_of([f.file for f in found], arch, where=str(folder))
     return tuple(found)

@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from rancherctl.bundle.sources.base import Found, check_arch_of
 from rancherctl.bundle.sources.gobuild import Recipe, recipes, testweb
+from rancherctl.bundle.sources.streaming import run_streaming
 from rancherctl.bundle.versions import Versions
 from rancherctl.errors import NotFoundError, RancherctlError, TimeoutExceededError
 from rancherctl.events import Emit, Event
@@ -18,38 +20,54 @@ from rancherctl.events import Emit, Event
 PHASE: Final = "build"
 BUILD_LIMIT: Final = 3600.0
 """Seconds for one component; a cold build of Kubernetes on two cores takes 4 to 7 minutes."""
-_TAIL: Final = 12
 
 Run = Callable[[list[str], Path, float, Callable[[str], None]], int]
 """Run argv in a directory with a limit in seconds, give each line of its output on; the exit code."""
 
 
-def collect(versions: Versions, arch: str, cache: Path, emit: Emit, *, run: Run | None = None) -> tuple[Found, ...]:
-    """Build what is not in ``cache/builds`` yet. Raises RancherctlError when Go is missing or a build fails."""
-    found: list[Found] = []
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """The ``go`` command and its version, for example ``go1.26.8``; ``run`` is what a test replaces."""
+
+    go: str
+    version: str
+    run: Run = field(default=run_streaming)
+
+
+def collect(versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:
+    """Build what is not in ``cache/builds`` yet. Raises NotFoundError when Go is missing, RancherctlError when a build fails."""
+    toolchain, found = find_go(), list[Found]()
     for recipe in recipes(versions):
-        folder = build(recipe, arch, cache, emit, run=run)
+        folder = build(recipe, arch, cache, emit, toolchain)
         found += [Found(recipe.component, recipe.version, name, folder / name) for name in recipe.names]
     return tuple(found)
 
 
 def build_testweb(arch: str, cache: Path, emit: Emit) -> Path:
     """The test web server's program."""
-    return build(testweb(), arch, cache, emit) / "testweb"
+    return build(testweb(), arch, cache, emit, find_go()) / "testweb"
 
 
-def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, *, run: Run | None = None) -> Path:
+def find_go() -> Toolchain:
+    """The installed toolchain. Raises NotFoundError."""
+    go = shutil.which("go")
+    if go is None:
+        hint = "install Go 1.26 or newer, or use --source official or a directory"
+        raise NotFoundError("no Go here", why="--source modules compiles the programs", hint=hint)
+    done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise RancherctlError(f"{go} does not run", why=done.stderr.strip())
+    return Toolchain(go, done.stdout.strip())
+
+
+def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolchain) -> Path:
     """The directory with the programs of one recipe; one process builds, others wait for it and take its result."""
     from filelock import FileLock, Timeout
 
     if not (recipe.module / "go.mod").is_file():
-        raise NotFoundError(
-            f"{recipe.component} {recipe.version} cannot be built here: no pinned module for it",
-            hint="use --source official or a directory",
-        )
-    go = find_go()
-    key = recipe.key(arch, go_version(go))
-    folder = cache / "builds" / f"{recipe.component}-{recipe.version}-{arch}-{key}"
+        hint = "use --source official or a directory"
+        raise NotFoundError(f"{recipe.component} {recipe.version} cannot be built", why=f"no pinned module {recipe.module}", hint=hint)
+    folder = cache / "builds" / f"{recipe.component}-{recipe.version}-{arch}-{recipe.key(arch, toolchain.version)}"
     if folder.is_dir():
         emit(Event(PHASE, "already built", recipe.component, "done"))
         return folder
@@ -57,91 +75,67 @@ def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, *, run: Run | None
     try:
         with FileLock(f"{folder}.lock", timeout=BUILD_LIMIT):
             if not folder.is_dir():
-                _build_into(folder, recipe, arch, go, emit, run or run_streaming)
+                _Build(recipe, arch, emit, toolchain).into(folder)
     except Timeout as error:
-        raise TimeoutExceededError(f"another process has been building {recipe.component} for {BUILD_LIMIT:.0f} s", why=f"it holds {folder}.lock") from error
+        what = f"another process has been building {recipe.component} for {BUILD_LIMIT:.0f} s"
+        raise TimeoutExceededError(what, why=f"it holds {folder}.lock") from error
     return folder
 
 
-def find_go() -> str:
-    """The ``go`` command's path. Raises NotFoundError."""
-    go = shutil.which("go")
-    if go is None:
-        raise NotFoundError("no Go here", why="--source modules compiles the programs", hint="install Go 1.26 or newer, or use --source official or a directory")
-    return go
+@dataclass(slots=True)
+class _Build:
+    recipe: Recipe
+    arch: str
+    emit: Emit
+    toolchain: Toolchain
+    lines: list[str] = field(default_factory=list)
+
+    def into(self, folder: Path) -> None:
+        """Build beside ``folder`` and rename, so that a directory there is always complete."""
+        recipe, out, began = self.recipe, folder.with_name(f"{folder.name}.tmp"), time.monotonic()
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        self._tell(f"go build {recipe.version} for linux/{self.arch}", "started")
+        code = self.toolchain.run(recipe.command(self.toolchain.go, self.arch, out), recipe.module, BUILD_LIMIT, self._line)
+        if code:
+            self.emit(Event(PHASE, "go build failed", recipe.component, "failed", "error"))
+            told = _messages(self.lines)
+            what = f"go build of {recipe.component} {recipe.version} failed with exit code {code}"
+            raise RancherctlError(what, why=" | ".join(told), hint=_hint(" ".join(told)))
+        self._finish(out)
+        out.rename(folder)
+        self._tell(f"built in {time.monotonic() - began:.0f} s", "done")
+
+    def _line(self, line: str) -> None:
+        self.lines.append(line)
+        if len(self.lines) % 100 == 0:
+            self._tell(f"{len(self.lines)} packages compiled or fetched, now {line}", "progress")
+
+    def _tell(self, message: str, state: Literal["started", "progress", "done"]) -> None:
+        self.emit(Event(PHASE, message, self.recipe.component, state))
+
+    def _finish(self, out: Path) -> None:
+        recipe = self.recipe
+        for file in list(out.iterdir()):
+            file.chmod(0o755)
+            file.rename(out / recipe.final_name(file.name))
+        missing = [name for name in recipe.names if not (out / name).is_file()]
+        if missing:
+            hint = f"look at the tool lines of {recipe.module / 'go.mod'}"
+            raise RancherctlError(f"go build of {recipe.component} did not make {', '.join(missing)}", hint=hint)
+        check_arch_of([out / name for name in recipe.names], self.arch, where=recipe.component)
 
 
-def go_version(go: str) -> str:
-    """The toolchain's version, for example ``go1.26.8``."""
-    done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode:
-        raise RancherctlError(f"{go} does not run", why=done.stderr.strip())
-    return done.stdout.strip()
+def _messages(lines: list[str], most: int = 12) -> list[str]:
+    """What the compiler said: names of compiled packages, which are the other lines of its output, have no spaces."""
+    return [line for line in lines if " " in line][-most:] or lines[-most:]
 
 
-def _build_into(folder: Path, recipe: Recipe, arch: str, go: str, emit: Emit, run: Run) -> None:
-    out = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
-    emit(Event(PHASE, f"go build {recipe.version} for linux/{arch}", recipe.component, "started"))
-    began, lines, compiled = time.monotonic(), list[str](), 0
-
-    def on_line(line: str) -> None:
-        nonlocal compiled
-        lines.append(line)
-        compiled += 1
-        if compiled % 100 == 0:
-            emit(Event(PHASE, f"{compiled} packages compiled or fetched, now {line.split()[-1] if line.split() else line}", recipe.component, "progress"))
-
-    code = run(recipe.command(go, arch, out), recipe.module, BUILD_LIMIT, on_line)
-    if code:
-        emit(Event(PHASE, "go build failed", recipe.component, "failed", "error"))
-        # Names of compiled packages have neither spaces nor colons, messages of the compiler have both.
-        told = [line for line in lines if " " in line][-_TAIL:] or lines[-_TAIL:]
-        raise RancherctlError(f"go build of {recipe.component} {recipe.version} failed with exit code {code}", why=" | ".join(told), hint=_hint(told))
-    _finish(out, folder, recipe, arch)
-    emit(Event(PHASE, f"built in {time.monotonic() - began:.0f} s", recipe.component, "done"))
-
-
-def _finish(out: Path, folder: Path, recipe: Recipe, arch: str) -> None:
-    for file in list(out.iterdir()):
-        file.chmod(0o755)
-        file.rename(out / recipe.final_name(file.name))
-    missing = [name for name in recipe.names if not (out / name).is_file()]
-    if missing:
-        raise RancherctlError(f"go build of {recipe.component} did not make {', '.join(missing)}", hint=f"look at the tool lines of {recipe.module / 'go.mod'}")
-    check_arch_of([out / name for name in recipe.names], arch, where=recipe.component)
-    out.rename(folder)
-
-
-def _hint(lines: list[str]) -> str:
-    text = " ".join(lines)
+def _hint(text: str) -> str:
     if "requires go >=" in text:
         return "install a newer Go, or use --source official"
-    if any(word in text for word in ("dial tcp", "no such host", "timeout", "connection refused", "proxyconnect")):
+    if any(sign in text for sign in ("dial tcp", "no such host", "i/o timeout", "connection refused", "proxyconnect")):
         return "the Go module proxy was not reached: look at GOPROXY, or use a directory"
-    return "no space left? go env GOCACHE GOMODCACHE say where it writes" if "no space left" in text else "run it again with --debug and look at the log"
-
-
-def run_streaming(argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:
-    """Run a command and hand on its output line by line; it is ended with its children when the limit passes or we are stopped."""
-    import os
-    import signal
-    import threading
-
-    process = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
-    timer.daemon = True
-    timer.start()
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            on_line(line.rstrip())
-        return process.wait()
-    finally:
-        timer.cancel()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+    if "no space left" in text:
+        return "make room: go env GOCACHE GOMODCACHE say where it writes"
+    return "run it again with --debug and look at the log"

@@ -1,0 +1,124 @@
+"""Making a bundle: collect binaries from the chosen source, add the images, write the manifest, put it in place at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from rancherctl.bundle import images
+from rancherctl.bundle.files import place, sha256_of, write
+from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, manifest
+from rancherctl.bundle.sources import directory, modules, official
+from rancherctl.bundle.sources.base import Found
+from rancherctl.bundle.sources.releases import Bases
+from rancherctl.bundle.verify import load
+from rancherctl.bundle.versions import Versions, check_arch, versions_for
+from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError
+from rancherctl.events import Emit, Event
+
+OFFICIAL: Final = "official"
+MODULES: Final = "modules"
+PHASE: Final = "bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to make: ``source`` is ``official``, ``modules`` or a directory's path; ``output`` None = the cache.
+
+    ``testweb`` adds the image of the samples and tests, which takes Go; ``busybox`` is a static busybox to put into it;
+    ``mirror`` is an address below which official releases are, see ``releases.Bases.below``.
+    """
+
+    kubernetes: str
+    source: str
+    arch: str = "amd64"
+    output: Path | None = None
+    testweb: bool = False
+    busybox: Path | None = None
+    mirror: str = ""
+
+
+def create(request: Request, cache: Path, emit: Emit) -> Bundle:
+    """Make the bundle, or find it made. Files are linked with the cache where that is possible.
+
+    Raises UsageError for an unknown version, ConflictError when ``output`` is something else already, and what the source raises.
+    """
+    versions, arch = versions_for(request.kubernetes), check_arch(request.arch)
+    found = _collect(request, versions, arch, cache, emit)
+    parent = request.output.absolute().parent if request.output else cache / "bundles"
+    parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".bundle-", dir=parent))
+    try:
+        bundle = _fill(staging, request, found, _images(request, versions, cache, emit))
+        target = request.output.absolute() if request.output else parent / bundle.manifest.digest()[:16]
+        return _publish(bundle, target, emit)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:
+    if request.source == OFFICIAL:
+        bases = Bases.below(request.mirror) if request.mirror else Bases()
+        return official.collect(versions, arch, cache, emit, bases=bases)
+    if request.source == MODULES:
+        return modules.collect(versions, arch, cache, emit)
+    return directory.collect(versions, arch, Path(request.source))
+
+
+def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterable[images.Image]) -> Bundle:
+    artefacts = []
+    for item in found:
+        template = Artefact(item.component, item.version, item.name, "", 0, 0o755, "binary", request.arch)
+        place(item.file, root / template.path, template.mode)
+        artefacts.append(_measured(root, template))
+    for image in extra:
+        name, _, tag = image.reference.rpartition("/")[2].partition(":")
+        template = Artefact("images", tag, name, "", 0, 0o644, "image", request.arch, image.reference)
+        (root / template.path).parent.mkdir(parents=True, exist_ok=True)
+        images.write_archive(image, root / template.path)
+        (root / template.path).chmod(template.mode)
+        artefacts.append(_measured(root, template))
+    source = request.source if request.source in {OFFICIAL, MODULES} else "directory"
+    listed = manifest(versions_for(request.kubernetes).kubernetes, request.arch, source, artefacts)
+    write(root / MANIFEST, listed.to_json().encode(), 0o644)
+    return Bundle(root, listed)
+
+
+def _measured(root: Path, artefact: Artefact) -> Artefact:
+    file = root / artefact.path
+    return replace(artefact, sha256=sha256_of(file), size=file.stat().st_size)
+
+
+def _images(request: Request, versions: Versions, cache: Path, emit: Emit) -> Iterator[images.Image]:
+    yield images.pause_image(versions, request.arch)
+    if request.testweb:
+        program = modules.build_testweb(request.arch, cache, emit)
+        yield images.testweb_image(request.arch, program, request.busybox)
+
+
+def _publish(bundle: Bundle, target: Path, emit: Emit) -> Bundle:
+    """Rename the staging directory to ``target``; an equal bundle there stays as it is."""
+    bundle.root.chmod(0o755)
+    try:
+        os.rename(bundle.root, target)  # noqa: PTH104 - Path.rename says nothing of an empty directory in the way; this replaces it
+    except OSError as error:
+        there = _equal_at(target, bundle)
+        if there is None:
+            raise ConflictError(f"{target} exists and is not this bundle", why=str(error), hint="give another --output, or remove it") from error
+        emit(Event(PHASE, f"{target} was there already", state="done"))
+        return there
+    emit(Event(PHASE, f"{target}, {bundle.manifest.size() >> 20} MiB", state="done"))
+    return Bundle(target, bundle.manifest)
+
+
+def _equal_at(target: Path, bundle: Bundle) -> Bundle | None:
+    try:
+        there = load(target)
+    except (NotFoundError, InvalidInputError):
+        return None
+    return there if there.manifest.digest() == bundle.manifest.digest() else None

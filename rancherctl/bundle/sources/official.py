@@ -1,0 +1,123 @@
+"""The ``official`` source: release files over HTTPS, each checked against the checksum published beside it."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Final
+
+from rancherctl.bundle.files import atomically
+from rancherctl.bundle.sources.base import Found, check_arch_of
+from rancherctl.bundle.sources.download import Terms, fetch, fetch_text
+from rancherctl.bundle.sources.releases import Bases, Release, parse_checksum, releases
+from rancherctl.bundle.versions import Versions
+from rancherctl.errors import RancherctlError
+from rancherctl.events import Emit, Event
+
+PHASE: Final = "fetch"
+_PARALLEL: Final = 4
+_STEP: Final = 0.1
+"""Progress is told at every tenth of a file."""
+
+
+def collect(
+    versions: Versions,
+    arch: str,
+    cache: Path,
+    emit: Emit,
+    *,
+    bases: Bases | None = None,
+    terms: Terms | None = None,
+) -> tuple[Found, ...]:
+    """Fetch what is not in ``cache/releases`` yet, four at a time. One error stops what has not begun; the first is raised."""
+    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import wait as wait_for
+
+    job = _Job(arch, cache / "releases", emit, terms or Terms())
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        jobs = [pool.submit(job.fetch, release) for release in releases(versions, arch, bases or Bases())]
+        wait_for(jobs, return_when="FIRST_EXCEPTION")
+        if any(j.done() and j.exception() for j in jobs):
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise next(error for j in jobs if not j.cancelled() and (error := j.exception()))
+    return tuple(found for j in jobs for found in j.result())
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Fetches one release after the other into ``cache``; used by several threads at once."""
+
+    arch: str
+    cache: Path
+    emit: Emit
+    terms: Terms
+
+    def fetch(self, release: Release) -> list[Found]:
+        folder = self.cache / f"{release.component}-{release.version}-{self.arch}"
+        names = [name for name, _ in release.members] or [release.name]
+        found = [Found(release.component, release.version, name, folder / "bin" / name) for name in names]
+        if all(f.file.is_file() for f in found):
+            self.emit(Event(PHASE, "already fetched", release.name, "done"))
+            return found
+        self.emit(Event(PHASE, release.url, release.name, "started"))
+        try:
+            fetch(release.url, folder / release.name, self._published(release, folder), progress=_teller(release, self.emit), terms=self.terms)
+            _unpack(release, folder / release.name, folder / "bin")
+        except RancherctlError as error:
+            self.emit(Event(PHASE, str(error), release.name, "failed", "error"))
+            raise
+        check_arch_of([f.file for f in found], self.arch, where=release.url)
+        self.emit(Event(PHASE, "fetched and checked", release.name, "done"))
+        return found
+
+    def _published(self, release: Release, folder: Path) -> str:
+        text = fetch_text(release.checksum_url, folder, terms=self.terms)
+        sha256 = parse_checksum(text, release.name)
+        if sha256 is None:
+            why = f"it begins with {text[:60]!r}"
+            raise RancherctlError(f"{release.checksum_url} has no sha256 of {release.name}", why=why, hint="is a proxy answering in its place?")
+        return sha256
+
+
+def _unpack(release: Release, file: Path, folder: Path) -> None:
+    """Leave the binaries in ``folder`` and remove what was fetched: only wanted members, only plain files."""
+    if not release.members:
+        atomically(folder / release.name, 0o755, file.rename)
+        return
+    wanted = {member: name for name, member in release.members}
+    try:
+        with tarfile.open(file, "r:gz") as tar:
+            for info in tar:
+                name = wanted.pop(info.name.removeprefix("./"), None)
+                if name is not None and info.isreg():
+                    atomically(folder / name, 0o755, _writer(tar, info))
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise RancherctlError(f"{release.name} cannot be unpacked", why=str(error)) from error
+    if wanted:
+        raise RancherctlError(f"{release.name} has no {', '.join(sorted(wanted))}", why="the layout of the release is another one")
+    file.unlink()
+
+
+def _writer(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[Path], None]:
+    def fill(temporary: Path) -> None:
+        content = tar.extractfile(info)
+        assert content is not None, "a regular file has content"
+        with temporary.open("wb") as out:
+            copyfileobj(content, out, 1 << 20)
+
+    return fill
+
+
+def _teller(release: Release, emit: Emit) -> Callable[[int, int | None], None]:
+    told = 0.0
+
+    def tell(have: int, size: int | None) -> None:
+        nonlocal told
+        if size and have / size >= told + _STEP:
+            told = have / size
+            emit(Event(PHASE, f"{have >> 20} of {size >> 20} MiB", release.name, "progress", fraction=told))
+
+    return tell

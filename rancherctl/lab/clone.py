@@ -50,13 +50,14 @@ class File:
 
 def files(lab: Lab, host: LabHost, *, machine_id: str, host_key: str, host_key_pub: str, authorized: str) -> tuple[File, ...]:
     """Everything in which one host differs from the tree."""
-    network = lab.networks[host.subnet]
+    prefix = lab.networks[host.subnet].prefixlen
+    gateway = lab.gateway(host.subnet)
     return (
         File("/etc/hostname", f"{host.name}\n"),
         File("/etc/machine-id", f"{machine_id}\n", 0o444),
         File("/etc/hosts", HOSTS.format(name=host.name)),
-        File("/etc/resolv.conf", RESOLV.format(gateway=lab.gateway(host.subnet))),
-        File("/etc/systemd/network/10-host0.network", NETWORK.format(address=host.address, prefix=network.prefixlen, gateway=lab.gateway(host.subnet))),
+        File("/etc/resolv.conf", RESOLV.format(gateway=gateway)),
+        File("/etc/systemd/network/10-host0.network", NETWORK.format(address=host.address, prefix=prefix, gateway=gateway)),
         File("/etc/ssh/ssh_host_ed25519_key", host_key, 0o600),
         File("/etc/ssh/ssh_host_ed25519_key.pub", host_key_pub),
         File("/root/.ssh/authorized_keys", authorized, 0o600),
@@ -114,4 +115,3 @@ def clone(lab: Lab, host: LabHost, paths: LabPaths, tree: Path) -> None:
     for file in wanted:
         write(own.upper, tree, file)
     own.ready.touch()
-

@@ -28,6 +28,9 @@ SHARED = (Path("/dev/kmsg"), Path("/dev/net/tun"), Path("/dev/fuse"))
 SHARED_READ_ONLY = (Path("/lib/modules"),)
 
 
+PLAIN_OPTIONS = frozenset({"rw", "ro", "relatime", "noatime", "nosuid", "nodev", "noexec", "xattr"})
+
+
 @dataclass(frozen=True, slots=True)
 class CgroupMount:
     """A mounted control group hierarchy: ``controllers`` as in its mount options, empty for v2."""
@@ -60,7 +63,7 @@ def parse_cgroups(mounts: str) -> Cgroups:
     for line in mounts.splitlines():
         _source, target, kind, options = line.split(" ")[:4]
         if kind == "cgroup":
-            one.append(CgroupMount(Path(target), tuple(o for o in options.split(",") if o not in {"rw", "ro", "relatime", "nosuid", "nodev", "noexec"})))
+            one.append(CgroupMount(Path(target), tuple(option for option in options.split(",") if option not in PLAIN_OPTIONS)))
         elif kind == "cgroup2":
             two.append(CgroupMount(Path(target), ()))
     if any("memory" in mount.controllers for mount in one):

@@ -40,8 +40,7 @@ class LabSpec:
             raise UsageError(f"lab {self.name}: {self.hosts} hosts", why=f"a lab has 1 to {MAX_HOSTS} hosts")
         if not 1 <= self.subnets <= MAX_SUBNETS:
             raise UsageError(f"lab {self.name}: {self.subnets} subnets", why=f"a lab has 1 to {MAX_SUBNETS} subnets")
-        if self.os not in SUITES:
-            raise UsageError(f"lab {self.name}: unknown system {self.os!r}", why=f"known are {', '.join(SUITES)}")
+        system_named(self.os)
 
     @property
     def variant(self) -> Variant:
@@ -119,6 +118,14 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise UsageError(f"lab name {name!r} is not usable", why="a name has a-z, 0-9 and -, starts with a letter and has up to 20 characters")
     return name
+
+
+def system_named(text: str) -> Os:
+    """The system of that name, or UsageError."""
+    for known in SUITES:
+        if text == known:
+            return known
+    raise UsageError(f"unknown system {text!r}", why=f"known are {', '.join(SUITES)}")
 
 
 def grown(have: Lab, spec: LabSpec) -> Lab:

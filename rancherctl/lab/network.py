@@ -78,7 +78,7 @@ def build(lab: Lab) -> None:
     run(("ip", "netns", "add", lab.netns))
     enter = inside(lab)
     run((*enter, "ip", "-batch", "-"), stdin="\n".join(bridge_commands(lab)) + "\n")
-    script = '\n'.join(f'if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi' for knob, value in sysctls(lab).items())
+    script = "\n".join(f"if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi" for knob, value in sysctls(lab).items())
     run((*enter, "sh", "-ec", script))
     run((*enter, "nft", "-f", "-"), stdin=NFT.format(pods=POD_CIDR))
     run(("ip", "-batch", "-"), stdin="\n".join(machine_commands(lab)) + "\n")

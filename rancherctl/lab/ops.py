@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
@@ -41,7 +42,7 @@ def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
         with steps.step(f"files of {len(lab.hosts)} hosts"):
             _each(lab.hosts, lambda host: clone(lab, host, paths, root), "files")
             access.write(lab, paths)
-        _each(lab.hosts, lambda host: _start(lab, host, paths, facts, root, steps), "boot")
+        _each(lab.hosts, lambda host: _start(lab, host, root, Site(paths, facts, steps)), "boot")
     return lab
 
 
@@ -77,17 +78,25 @@ def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: s
         raise PartialError(f"{what} of {len(failures)} of {len(hosts)} hosts failed", {k: str(v) for k, v in failures.items()}, hint=first.hint)
 
 
-def _start(lab: Lab, host: LabHost, paths: LabPaths, facts: Machine, root: Path, steps: Steps) -> None:
-    own = paths.host(host.name)
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a lab's hosts are started: its files, the machine, and who hears of it."""
+
+    paths: LabPaths
+    facts: Machine
+    steps: Steps
+
+
+def _start(lab: Lab, host: LabHost, root: Path, site: Site) -> None:
+    own = site.paths.host(host.name)
     if nspawn.supervisor_of(own) is not None:
-        steps.skipped("running", host.name)
+        site.steps.skipped("running", host.name)
         return
-    with steps.step("boot", host.name):
-        _kill_host(facts, lab.name, host.name)
-        nspawn.boot(lab, host, own, facts, root)
-        bastion = lab.bastion(host)
-        if bastion is None:  # others answer only once their bastion does; it is started at the same time
-            access.answers(paths, host)
+    with site.steps.step("boot", host.name):
+        _kill_host(site.facts, lab.name, host.name)
+        nspawn.boot(lab, host, own, site.facts, root)
+        if lab.bastion(host) is None:  # the others answer through their bastion, which may still be booting
+            access.answers(site.paths, host)
 
 
 def _kill_host(facts: Machine, lab: str, host: str) -> None:
@@ -108,7 +117,7 @@ def start(name: str, host: str, roots: Roots, steps: Steps) -> None:
     paths = roots.lab(name)
     with locked(paths.lock):
         lab, root = state.load(roots, name)
-        _start(lab, lab.host(host), paths, facts, root, steps)
+        _start(lab, lab.host(host), root, Site(paths, facts, steps))
 
 
 def stop(name: str, host: str, roots: Roots, steps: Steps) -> None:

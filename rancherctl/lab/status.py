@@ -1,0 +1,41 @@
+"""How a lab is: which hosts run, which are cut. Reads processes and links, changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rancherctl.lab import network, nspawn, state
+from rancherctl.lab.model import HostState, Lab, LabHost
+from rancherctl.lab.paths import LabPaths, Roots
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One row of ``lab status``. ``pid`` is the host's init as the machine sees it, None when stopped; ``via`` its ssh bastion."""
+
+    lab: str
+    name: str
+    address: str
+    state: HostState
+    os: str
+    variant: str
+    pid: int | None
+    via: str | None
+
+
+def lab_status(name: str, roots: Roots) -> tuple[HostStatus, ...]:
+    """All hosts of one lab; NotFoundError where there is none of that name."""
+    lab, _tree = state.load(roots, name)
+    paths = roots.lab(name)
+    return tuple(host_status(lab, host, paths) for host in lab.hosts)
+
+
+def host_status(lab: Lab, host: LabHost, paths: LabPaths) -> HostStatus:
+    """One host, looked at now."""
+    leader = nspawn.leader_of(paths.host(host.name))
+    bastion = lab.bastion(host)
+    found: HostState = "stopped"
+    if leader is not None:
+        found = "running" if network.host_link_up(leader.pid) else "cut"
+    pid = leader.pid if leader else None
+    return HostStatus(lab.name, host.name, str(host.address), found, lab.spec.os, lab.spec.variant, pid, bastion.name if bastion else None)

@@ -1,0 +1,97 @@
+"""/etc/rancherctl/agent.json: what apply tells the agent and the controller of a host. Pure but for ``load``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rancherctl.errors import UsageError
+from rancherctl.network.model import Mode, NetworkConfig
+
+PATH = Path("/etc/rancherctl/agent.json")
+NAMESPACE = "rancherctl-system"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """One host's configuration. ``dns_upstreams`` () = the host's own resolvers; ``lease_seconds`` = how often the host says it lives."""
+
+    node: str
+    environment: str
+    server: str
+    ca: str
+    cert: str
+    key: str
+    internal: str
+    public: str
+    roles: tuple[str, ...]
+    pod_cidr: str
+    service_cidr: str
+    network_mode: Mode
+    dns_domain: str
+    dns_addresses: tuple[str, ...]
+    dns_upstreams: tuple[str, ...]
+    http_port: int = 80
+    https_port: int = 443
+    lease_seconds: float = 2.0
+
+    def network(self) -> NetworkConfig:
+        """The network role's part."""
+        return NetworkConfig(self.node, self.internal, self.pod_cidr, self.service_cidr, self.network_mode, self.dns_addresses)
+
+    def dump(self) -> str:
+        """The file's text."""
+        data = {
+            "node": self.node,
+            "environment": self.environment,
+            "server": self.server,
+            "ca": self.ca,
+            "cert": self.cert,
+            "key": self.key,
+            "addresses": {"internal": self.internal, "public": self.public},
+            "roles": list(self.roles),
+            "pod_cidr": self.pod_cidr,
+            "service_cidr": self.service_cidr,
+            "network_mode": self.network_mode,
+            "dns": {"domain": self.dns_domain, "addresses": list(self.dns_addresses), "upstreams": list(self.dns_upstreams)},
+            "ingress": {"http_port": self.http_port, "https_port": self.https_port},
+            "lease_seconds": self.lease_seconds,
+        }
+        return json.dumps(data, indent=2) + "\n"
+
+
+def parse(data: Mapping[str, Any]) -> AgentConfig:
+    """From the file's JSON; KeyError or TypeError where a part is missing."""
+    return AgentConfig(
+        node=data["node"],
+        environment=data["environment"],
+        server=data["server"],
+        ca=data["ca"],
+        cert=data["cert"],
+        key=data["key"],
+        internal=data["addresses"]["internal"],
+        public=data["addresses"]["public"],
+        roles=tuple(data["roles"]),
+        pod_cidr=data["pod_cidr"],
+        service_cidr=data["service_cidr"],
+        network_mode=data["network_mode"],
+        dns_domain=data["dns"]["domain"],
+        dns_addresses=tuple(data["dns"]["addresses"]),
+        dns_upstreams=tuple(data["dns"]["upstreams"]),
+        http_port=int(data["ingress"]["http_port"]),
+        https_port=int(data["ingress"]["https_port"]),
+        lease_seconds=float(data["lease_seconds"]),
+    )
+
+
+def load(path: Path = PATH) -> AgentConfig:
+    """Read the file; UsageError names what is wrong with it."""
+    try:
+        return parse(json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} does not exist", hint="this host is not set up: run `rancherctl env apply`") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} cannot be used", why=f"{type(error).__name__}: {error}", hint="`rancherctl env apply` writes it anew") from error

@@ -1,0 +1,136 @@
+"""A host's own words: its Lease (it lives) and its report (what is applied, by content hash). Only this host may write them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rancherctl import __version__
+from rancherctl.agents.clock import boottime, micro_time
+from rancherctl.agents.config import NAMESPACE
+from rancherctl.agents.loop import Wake
+from rancherctl.errors import RancherctlError
+from rancherctl.kube.backoff import Backoff
+from rancherctl.kube.client import CONFIGMAPS, LEASES, KubeClient
+
+log = logging.getLogger(__name__)
+QUIET = 30.0
+"""Seconds after which a report that differs only in its metrics is written all the same."""
+
+
+def lease_name(node: str) -> str:
+    """The Lease of a host."""
+    return f"host-{node}"
+
+
+def report_name(node: str) -> str:
+    """The ConfigMap with a host's report."""
+    return f"report-{node}"
+
+
+def without_metrics(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What is worth an immediate write."""
+    return {role: {k: v for k, v in section.items() if k != "metrics"} for role, section in sections.items()}
+
+
+class Heartbeat:
+    """Renews the host's Lease every ``period`` seconds; failures are retried at the same pace (a late renewal is worth nothing)."""
+
+    def __init__(self, client: KubeClient, node: str, period: float, *, alive: Callable[[], bool] = lambda: True) -> None:
+        self._client, self._node, self._period, self._alive = client, node, period, alive
+        self._stop = threading.Event()
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; the Lease goes stale by itself."""
+        self._stop.set()
+        self._thread.join(5.0)
+
+    def beat(self) -> None:
+        """One renewal."""
+        spec = {"holderIdentity": self._node, "leaseDurationSeconds": max(1, int(self._period * 3)), "renewTime": micro_time()}
+        self._client.patch(LEASES, lease_name(self._node), {"spec": spec}, namespace=NAMESPACE, timeout=max(2.0, self._period))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if self._alive():
+                try:
+                    self.beat()
+                except RancherctlError as error:
+                    if not self._failing:
+                        log.warning("cannot renew the Lease of this host: %s", error)
+                    self._failing = True
+                else:
+                    if self._failing:
+                        log.info("the Lease of this host is renewed again")
+                    self._failing = False
+            self._stop.wait(self._period)
+
+
+class Reporter:
+    """Collects the roles' sections and writes them as one object: at once when what is applied changed, seldom for metrics."""
+
+    def __init__(self, client: KubeClient, node: str, *, clock: Callable[[], float] = boottime) -> None:
+        self._client, self._node, self._clock = client, node, clock
+        self._sections: dict[str, dict[str, Any]] = {}
+        self._written: dict[str, dict[str, Any]] | None = None
+        self._written_at = 0.0
+        self._lock = threading.Lock()
+        self._wake = Wake()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="report", daemon=True)
+
+    def start(self) -> None:
+        """Start the writing thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it after the write under way."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(5.0)
+
+    def put(self, role: str, section: Mapping[str, Any]) -> None:
+        """Take a role's section; never blocks on the network."""
+        with self._lock:
+            self._sections[role] = dict(section)
+        self._wake.set()
+
+    def due(self) -> str | None:
+        """The text to write now, or None."""
+        with self._lock:
+            sections = dict(self._sections)
+        fresh = self._written is None or without_metrics(sections) != without_metrics(self._written)
+        if not sections or (not fresh and (sections == self._written or self._clock() - self._written_at < QUIET)):
+            return None
+        return json.dumps({"node": self._node, "version": __version__, "sections": sections}, sort_keys=True)
+
+    def write(self, text: str) -> None:
+        """Write the report."""
+        self._client.patch(CONFIGMAPS, report_name(self._node), {"data": {"report": text}}, namespace=NAMESPACE)
+        self._written, self._written_at = json.loads(text)["sections"], self._clock()
+
+    def _run(self) -> None:
+        backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
+        while not self._stop.is_set():
+            text = self.due()
+            if text is None:
+                self._wake.wait(QUIET)
+                continue
+            try:
+                self.write(text)
+            except RancherctlError as error:
+                pause = backoff.after(error)
+                log.warning("cannot write the report, trying again in %.1f s: %s", pause, error)
+                self._stop.wait(pause)
+            else:
+                backoff.reset()

@@ -1,0 +1,124 @@
+"""Election: one leader, takeover by our own clock only, and a frozen leader that cannot write after thawing."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from rancherctl.agents.leader import Leader, NotLeaderError
+from rancherctl.errors import ConflictError, NotFoundError, UnreachableError
+
+
+class Store:
+    """One Lease with optimistic concurrency."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] | None = None
+        self.version = 0
+        self.down = False
+
+    def _keep(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.version += 1
+        self.lease = copy.deepcopy(body)
+        self.lease["metadata"]["resourceVersion"] = str(self.version)
+        return copy.deepcopy(self.lease)
+
+    def get(self, *_: Any, **__: Any) -> dict[str, Any]:
+        if self.down:
+            raise UnreachableError("down")
+        if self.lease is None:
+            raise NotFoundError("no lease")
+        return copy.deepcopy(self.lease)
+
+    def create(self, _: Any, body: dict[str, Any], **__: Any) -> dict[str, Any]:
+        if self.lease is not None:
+            raise ConflictError("exists")
+        return self._keep(body)
+
+    def replace(self, _: Any, body: dict[str, Any], **__: Any) -> dict[str, Any]:
+        assert self.lease is not None
+        if body["metadata"]["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:
+            raise ConflictError("changed")
+        return self._keep(body)
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pair() -> tuple[Store, Time, Leader, Leader]:
+    store, time = Store(), Time()
+    make = lambda name: Leader(store, name, duration=8.0, clock=time, now=lambda: f"t{time.now}")  # type: ignore[arg-type]
+    return store, time, make("a"), make("b")
+
+
+def test_the_first_leads_and_the_second_waits() -> None:
+    _, _, a, b = pair()
+    assert a.tick()
+    assert not b.tick()
+    assert a.epoch == 1
+
+
+def test_takeover_after_the_duration_on_the_watchers_clock_with_a_higher_epoch() -> None:
+    _, time, a, b = pair()
+    a.tick()
+    b.tick()
+    time.now = 8.0
+    assert not b.tick()
+    time.now = 8.5
+    assert b.tick()
+    assert b.epoch > a.epoch
+
+
+def test_a_thawed_leader_may_not_write_even_before_it_reads() -> None:
+    _, time, a, b = pair()
+    a.tick()
+    assert a.check() == 1
+    time.now = 20.0  # frozen meanwhile
+    with pytest.raises(NotLeaderError):
+        a.check()
+    b.tick()
+    time.now = 40.0
+    assert b.tick()
+    assert not a.tick()
+
+
+def test_renewal_keeps_leading_and_the_epoch() -> None:
+    _, time, a, b = pair()
+    for t in range(0, 60, 2):
+        time.now = float(t)
+        assert a.tick()
+        assert not b.tick()
+    assert a.epoch == 1
+
+
+def test_an_unreachable_api_ends_leadership_by_time() -> None:
+    store, time, a, _ = pair()
+    a.tick()
+    store.down = True
+    time.now = 5.0
+    with pytest.raises(UnreachableError):
+        a.tick()
+    assert a.leading
+    time.now = 6.5
+    assert not a.leading
+
+
+def test_a_restarted_process_of_the_same_name_gets_a_new_epoch_at_once() -> None:
+    store, time, a, _ = pair()
+    a.tick()
+    again = Leader(store, "a", duration=8.0, clock=time, now=lambda: "later")  # type: ignore[arg-type]
+    assert again.tick()
+    assert again.epoch == 2
+
+
+def test_release_lets_the_other_in_at_once() -> None:
+    _, _, a, b = pair()
+    a.tick()
+    a.release()
+    assert not a.leading
+    assert b.tick()

@@ -1,0 +1,69 @@
+"""Liveness: silence within our own healthy watch counts, nothing else does."""
+
+from rancherctl.agents.liveness import Liveness, suspicious
+
+
+def feed(live: Liveness, start: float, end: float, hosts: dict[str, float], *, own_until: float = 1e9, healthy: bool = True) -> None:
+    """Every second from start to end: host renews while the time is below its value; our own Lease likewise."""
+    t = start
+    while t <= end:
+        leases = {h: str(min(int(t), int(until))) for h, until in hosts.items()}
+        live.observe(leases, str(min(t, own_until)), t, healthy=healthy)
+        t += 1.0
+
+
+def test_a_silent_host_is_lost_after_the_limit_and_not_before() -> None:
+    live = Liveness(limit=6.0)
+    feed(live, 0, 10, {"h1": 1e9, "h2": 1e9})
+    feed(live, 11, 16, {"h1": 1e9, "h2": 10})
+    assert live.silent(["h1", "h2"], 16.0) == frozenset()
+    feed(live, 17, 17, {"h1": 1e9, "h2": 10})
+    assert live.silent(["h1", "h2"], 17.0) == {"h2"}
+
+
+def test_an_unhealthy_watch_loses_nobody_and_starts_anew() -> None:
+    live = Liveness(limit=6.0)
+    feed(live, 0, 10, {"h1": 1e9})
+    feed(live, 11, 100, {"h1": 10}, healthy=False)
+    assert live.silent(["h1"], 100.0) == frozenset()
+    feed(live, 101, 106, {"h1": 10})
+    assert live.silent(["h1"], 106.0) == frozenset()
+    feed(live, 107, 108, {"h1": 10})
+    assert live.silent(["h1"], 108.0) == {"h1"}
+
+
+def test_a_frozen_api_is_seen_by_our_own_lease() -> None:
+    live = Liveness(limit=6.0, canary=4.0)
+    feed(live, 0, 10, {"h1": 1e9, "h2": 1e9})
+    feed(live, 11, 60, {"h1": 10, "h2": 10}, own_until=10)
+    assert not live.trusted
+    assert live.silent(["h1", "h2"], 60.0) == frozenset()
+
+
+def test_hosts_enter_only_after_a_renewal_was_seen() -> None:
+    live = Liveness()
+    live.observe({"h1": "a"}, "x", 0.0, healthy=True)
+    assert live.proven() == frozenset()
+    live.observe({"h1": "b"}, "y", 1.0, healthy=True)
+    assert live.proven() == {"h1"}
+
+
+def test_a_host_without_lease_is_silent() -> None:
+    live = Liveness()
+    feed(live, 0, 3, {"h1": 1e9})
+    assert live.silent(["h1", "gone"], 3.0) == {"gone"}
+
+
+def test_a_skewed_clock_of_a_host_does_not_matter() -> None:
+    live = Liveness(limit=6.0)
+    for t in range(20):
+        live.observe({"h1": f"1999-01-01T00:00:{t:02}Z"}, str(t), float(t), healthy=True)
+    assert live.silent(["h1"], 19.0) == frozenset()
+
+
+def test_second_opinion_is_for_more_than_one_and_more_than_a_third() -> None:
+    assert not suspicious(1, 1)
+    assert not suspicious(1, 3)
+    assert suspicious(2, 3)
+    assert not suspicious(3, 10)
+    assert suspicious(4, 10)

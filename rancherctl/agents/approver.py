@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def read(transport: Transport, pem: str) -> csr.Content:
     """The content of a request; CommandFailedError if openssl cannot read it."""
-    words = ("openssl", "req", "-noout", "-verify", "-subject", "-nameopt", "multiline,utf8", "-text")
+    words = ("openssl", "req", "-noout", "-verify", "-nameopt", "multiline,utf8", "-text")
     return csr.parse_openssl(transport.run(command(*words, stdin=pem, root=False, timeout=10.0)).text())
 
 

@@ -71,8 +71,8 @@ def parse(obj: Mapping[str, Any]) -> Request:
 
 
 def parse_openssl(text: str) -> Content:
-    """From ``openssl req -noout -subject -nameopt multiline,utf8 -text``: subject attributes and alternative names."""
-    names = re.findall(r"^\s+(commonName|organizationName)\s+= (.*)$", text, re.MULTILINE)
+    """From ``openssl req -noout -nameopt multiline,utf8 -text``: subject attributes and alternative names."""
+    names = re.findall(r"^\s+(commonName|organizationName)\s*= (.*)$", text, re.MULTILINE)
     found = re.search(r"X509v3 Subject Alternative Name:.*\n\s*(.+)", text)
     alternatives = [part.strip() for part in found.group(1).split(",")] if found else []
     dns = frozenset(a.removeprefix("DNS:") for a in alternatives if a.startswith("DNS:"))

@@ -18,7 +18,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def _root(package: str) -> Path:
     spec = importlib.util.find_spec(package)
-    assert spec and spec.origin
+    assert spec
+    assert spec.origin
     return Path(spec.origin).parent
 
 

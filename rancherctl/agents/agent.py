@@ -1,0 +1,97 @@
+"""The agent of one host: watch cache, one runner a role, the host's Lease and report, its certificate's renewal."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from rancherctl.agents import renew
+from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.loop import Runner
+from rancherctl.agents.report import Heartbeat, Reporter
+from rancherctl.agents.role import Role
+from rancherctl.errors import RancherctlError
+from rancherctl.hosts.local import LocalTransport
+from rancherctl.kube.cache import Cache
+from rancherctl.kube.rest import RestClient
+
+log = logging.getLogger(__name__)
+HANG = 120.0
+"""Seconds that one reconcile may take before the watchdog is no longer fed and the host no longer claims to live."""
+RENEW_CHECK = 3600.0
+
+
+def stop_event() -> threading.Event:
+    """An Event that SIGTERM and SIGINT set. Call from the main thread."""
+    event = threading.Event()
+
+    def handle(signum: int, _: FrameType | None) -> None:
+        log.info("stopping on %s; what is applied keeps serving", signal.Signals(signum).name)
+        event.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return event
+
+
+def connect(config: AgentConfig, transport: LocalTransport, agent: str) -> RestClient:
+    """A client with the newest certificate of this process's identity."""
+    cert, key = renew.current(transport, Path(config.cert), Path(config.key))
+    return RestClient(config.server, ca=Path(config.ca), cert=cert, key=key, agent=agent)
+
+
+class Agent:
+    """Runs until ``stop`` is set. ``notify`` speaks to systemd (ready, watchdog)."""
+
+    def __init__(self, config: AgentConfig, roles: Sequence[Role], client: RestClient, notify: Callable[[str], None]) -> None:
+        self._config, self._client, self._notify = config, client, notify
+        self._reporter = Reporter(client, config.node)
+        specs = [spec for role in roles for spec in role.tables]
+        self._cache = Cache(client, specs, self._changed)
+        self._runners = [Runner(role, self._cache.snapshot, self._reporter.put) for role in roles]
+        self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self.healthy)
+
+    def _changed(self, names: frozenset[str]) -> None:
+        for runner in self._runners:
+            runner.changed(names)
+
+    def healthy(self) -> bool:
+        """Whether every role's reconcile ends in time."""
+        now = time.monotonic()
+        return not any(r.busy_since and now - r.busy_since > HANG for r in self._runners)
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until ``stop``."""
+        for part in (self._reporter, self._heartbeat, *self._runners, self._cache):
+            part.start()
+        self._notify("READY=1")
+        renewal = threading.Thread(target=self._renew, args=(stop,), name="renew", daemon=True)
+        renewal.start()
+        while not stop.wait(10.0):
+            if self.healthy():
+                self._notify("WATCHDOG=1")
+            else:
+                log.error("a role hangs: no longer telling systemd that all is well")
+        self._notify("STOPPING=1")
+        self._heartbeat.stop()
+        for runner in self._runners:
+            runner.stop()
+        self._reporter.stop()
+        self._cache.stop(1.0)
+
+    def _renew(self, stop: threading.Event) -> None:
+        transport = LocalTransport(self._config.node)
+        while not stop.wait(RENEW_CHECK):
+            try:
+                cert, _ = renew.current(transport, Path(self._config.cert), Path(self._config.key))
+                if renew.due(*renew.window(transport, cert), time.time()):
+                    renew.renew(self._client, transport, self._config.node)
+                    # A new process reads the new pair; the hosts' servers do not notice.
+                    stop.set()
+            except RancherctlError as error:
+                log.warning("cannot renew the certificate of this agent, trying again in an hour: %s", error)

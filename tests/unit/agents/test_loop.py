@@ -1,0 +1,103 @@
+"""The loop: wakes for its own tables only, reports failures, goes on after them, and stops."""
+
+import random
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from rancherctl.agents.loop import Runner, Wake
+from rancherctl.agents.report import Reporter, without_metrics
+from rancherctl.kube import tables
+from rancherctl.kube.backoff import Backoff
+from rancherctl.kube.snapshot import Snapshot
+
+
+class CountingRole:
+    name = "counting"
+    tables = (tables.SERVICES,)
+    resync = 3600.0
+
+    def __init__(self, failures: int = 0) -> None:
+        self.calls = 0
+        self.failures = failures
+        self.called = threading.Event()
+        self.stopped = False
+
+    def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        self.calls += 1
+        self.called.set()
+        if self.calls <= self.failures:
+            raise ValueError(f"failure {self.calls}")
+        return {"calls": self.calls}
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class ShortBackoff(Backoff):
+    def after(self, error: Exception) -> float:
+        return 0.0
+
+
+def runner(role: CountingRole, reports: list[tuple[str, Mapping[str, Any]]]) -> Runner:
+    return Runner(role, Snapshot, lambda n, s: reports.append((n, s)), backoff=ShortBackoff(random.Random(1)))
+
+
+def test_changes_of_foreign_tables_do_not_wake() -> None:
+    role, reports = CountingRole(), []
+    run = runner(role, reports)
+    run.start()
+    assert role.called.wait(5)
+    role.called.clear()
+    run.changed(frozenset({"nodes"}))
+    run.changed(frozenset({"services", "nodes"}))
+    assert role.called.wait(5)
+    run.stop()
+    assert role.calls == 2
+    assert role.stopped
+
+
+def test_a_failure_is_reported_and_tried_again() -> None:
+    role, reports = CountingRole(failures=2), []
+    run = runner(role, reports)
+    assert run.once() == 0.0
+    assert run.once() == 0.0
+    assert run.once() == 3600.0
+    assert [s for _, s in reports] == [{"error": "ValueError: failure 1"}, {"error": "ValueError: failure 2"}, {"calls": 3}]
+
+
+def test_many_wakes_count_as_one() -> None:
+    wake = Wake()
+    for _ in range(5):
+        wake.set()
+    assert wake.wait(0)
+    assert not wake.wait(0)
+
+
+class Writes:
+    def __init__(self) -> None:
+        self.bodies: list[Any] = []
+
+    def patch(self, resource: Any, name: str, body: Any, **_: Any) -> Any:
+        self.bodies.append((name, body))
+        return body
+
+
+def test_metrics_alone_are_written_seldom_and_everything_else_at_once() -> None:
+    now = [0.0]
+    client = Writes()
+    reporter = Reporter(client, "h1", clock=lambda: now[0])  # type: ignore[arg-type]
+    assert reporter.due() is None
+    reporter.put("lb", {"served": {"a/b": "1"}, "metrics": {"n": 1}})
+    text = reporter.due()
+    assert text is not None
+    reporter.write(text)
+    assert client.bodies[0][0] == "report-h1"
+    reporter.put("lb", {"served": {"a/b": "1"}, "metrics": {"n": 2}})
+    assert reporter.due() is None
+    now[0] = 31.0
+    assert reporter.due() is not None
+    now[0] = 1.0
+    reporter.put("lb", {"served": {"a/b": "2"}, "metrics": {"n": 2}})
+    assert reporter.due() is not None
+    assert without_metrics({"lb": {"x": 1, "metrics": 2}}) == {"lb": {"x": 1}}

@@ -109,7 +109,7 @@ def _publish(bundle: Bundle, target: Path, emit: Emit) -> Bundle:
     except OSError as error:
         there = _equal_at(target, bundle)
         if there is None:
-            raise ConflictError(f"{target} exists and is not this bundle", why=str(error), hint="give another --output, or remove it") from error
+            raise ConflictError(f"{target} exists and is not this bundle", why=str(error), hint="give another --dir, or remove it") from error
         emit(Event(PHASE, f"{target} was there already", state="done"))
         return there
     emit(Event(PHASE, f"{target}, {bundle.manifest.size() >> 20} MiB", state="done"))

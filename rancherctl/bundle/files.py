@@ -1,4 +1,4 @@
-"""Small file work that every source shares: hash, write and place files atomically, and where the cache is."""
+"""Small file work that every source shares: hash, write and place files atomically."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def cache_root() -> Path:
-    """``$XDG_CACHE_HOME/rancherctl``, by default below ``~/.cache``. Not created here."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("rancherctl", appauthor=False)
 
 
 def place(source: Path, target: Path, mode: int) -> None:

@@ -63,6 +63,13 @@ class Manifest:
         """The artefacts of one component."""
         return tuple(a for a in self.artefacts if a.component == component)
 
+    def summary(self) -> dict[str, object]:
+        """What a person or a script wants to know first; ``size`` in bytes, ``versions`` by component."""
+        versions = {a.component: a.version for a in self.artefacts if a.kind != "image"}
+        images = [a.reference for a in self.artefacts if a.kind == "image"]
+        head = {"kubernetes": self.kubernetes, "arch": self.arch, "source": self.source, "digest": self.digest()}
+        return {**head, "size": self.size(), "files": len(self.artefacts), "versions": versions, "images": images}
+
     def to_json(self) -> str:
         """The text of ``manifest.json``: equal manifests give equal bytes."""
         body = {"apiVersion": API_VERSION, "kind": "Bundle", "kubernetes": self.kubernetes, "arch": self.arch, "source": self.source}

@@ -17,7 +17,7 @@ def load(folder: Path) -> Bundle:
     try:
         text = file.read_text("utf-8")
     except FileNotFoundError as error:
-        hint = "make one with rancherctl bundle create --output DIR"
+        hint = "make one with rancherctl bundle create --dir DIR"
         raise NotFoundError(f"{folder} is no bundle", why=f"it has no {MANIFEST}", hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{file} cannot be read", [str(error)]) from error

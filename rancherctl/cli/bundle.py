@@ -1,0 +1,100 @@
+"""``rancherctl bundle``: make and check what gets installed on hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.context import current
+from rancherctl.cli.groups import noun
+from rancherctl.cli.options import OutputOption
+from rancherctl.output.results import Column, Listing, Record
+
+app = noun("Make and check bundles: the programs and images that environments install.")
+
+KubernetesOption = Annotated[
+    str, typer.Option("--kubernetes", metavar="VERSION", help="The Kubernetes version. (default: the newest that is recommended)")
+]
+SourceOption = Annotated[
+    str, typer.Option("--source", metavar="SOURCE", help="official (releases), modules (built with Go) or a directory with the programs.")
+]
+ArchOption = Annotated[str, typer.Option("--arch", metavar="ARCH", help="amd64 or arm64.")]
+DirOption = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="Where to put the bundle. (default: the cache)")]
+MirrorOption = Annotated[
+    str, typer.Option("--mirror", metavar="URL", help="Official releases below this address: URL/kubernetes, /etcd, /containerd, /cni.")
+]
+TestwebOption = Annotated[bool, typer.Option("--testweb", help="Add the test web server's image that the samples use; takes Go.")]
+BusyboxOption = Annotated[Path | None, typer.Option("--busybox", metavar="FILE", help="A static busybox to put into the test image.")]
+
+
+@app.command("create")
+def create(
+    source: SourceOption,
+    kubernetes: KubernetesOption = "",
+    arch: ArchOption = "amd64",
+    folder: DirOption = None,
+    mirror: MirrorOption = "",
+    testweb: TestwebOption = False,
+    busybox: BusyboxOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Make a bundle, or find it made. Its directory is all that an environment needs.
+
+    \b
+    Examples:
+      rancherctl bundle create --source official --dir ./bundle
+      rancherctl bundle create --source modules --kubernetes 1.36.3
+      rancherctl bundle create --source official --mirror https://mirror.example/releases
+    """
+    from rancherctl.bundle.create import Request
+    from rancherctl.bundle.create import create as make
+    from rancherctl.bundle.versions import DEFAULT
+
+    run = current(output=output)
+    request = Request(kubernetes or DEFAULT, source, arch, folder, testweb, busybox, mirror)
+    with run.progress() as emit:
+        bundle = make(request, run.settings.cache or run.settings.dirs.cache, emit)
+    item = {"path": str(bundle.root), **bundle.manifest.summary()}
+    run.show(Record("Bundle", item, name=str(bundle.root)))
+    run.next(f"rancherctl bundle verify {bundle.root}")
+
+
+@app.command("verify")
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's directory.")],
+    output: OutputOption = None,
+) -> None:
+    """Check every file of a bundle: there, whole, with the checksum, mode and architecture of the manifest, and nothing else.
+
+    \b
+    Examples:
+      rancherctl bundle verify ./bundle
+      rancherctl bundle verify ./bundle -o json
+    """
+    from rancherctl.bundle.verify import check
+
+    run = current(output=output)
+    bundle = check(folder)
+    run.show(Record("Bundle", {"path": str(bundle.root), **bundle.manifest.summary()}, name=str(bundle.root)))
+    run.say(f"{len(bundle.manifest.artefacts)} files are as the manifest says")
+
+
+@app.command("versions")
+def versions(output: OutputOption = None) -> None:
+    """List the Kubernetes versions that can be installed, each with what fits it.
+
+    \b
+    Examples:
+      rancherctl bundle versions
+      rancherctl bundle versions -o json
+    """
+    from dataclasses import asdict
+
+    from rancherctl.bundle.versions import DEFAULT, TABLE, known
+
+    items = [{**asdict(TABLE[version]), "default": version == DEFAULT} for version in known()]
+    names = ("kubernetes", "etcd", "containerd", "cni", "pause", "runc", "default")
+    columns = tuple(Column(name.upper(), name) for name in names)
+    current(output=output).show(Listing("BundleVersion", items, columns, name="kubernetes"))

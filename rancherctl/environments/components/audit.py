@@ -1,0 +1,30 @@
+"""The API's audit policy: who did what to what, without the content of secrets and without the noise of components. Pure."""
+
+from __future__ import annotations
+
+_NOISE = ("system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy", "system:apiserver", "rancherctl:controller")
+
+
+def policy() -> dict[str, object]:
+    """audit.k8s.io/v1 Policy; the first rule that matches counts."""
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi*"]},
+            {"level": "None", "resources": [{"group": "", "resources": ["events"]}, {"group": "coordination.k8s.io", "resources": ["leases"]}]},
+            {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:nodes", "rancherctl:agents"]},
+            {"level": "None", "verbs": ["get", "list", "watch"], "users": list(_NOISE)},
+            {
+                "level": "Metadata",
+                "resources": [
+                    {"group": "", "resources": ["secrets", "configmaps", "serviceaccounts/token"]},
+                    {"group": "authentication.k8s.io", "resources": ["tokenreviews"]},
+                    {"group": "certificates.k8s.io", "resources": ["certificatesigningrequests"]},
+                ],
+            },
+            {"level": "Metadata", "verbs": ["get", "list", "watch"]},
+            {"level": "Request", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
+        ],
+    }

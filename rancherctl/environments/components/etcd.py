@@ -1,0 +1,70 @@
+"""etcd: TLS for clients and peers, data in /var/lib/rancherctl/etcd, metrics on loopback only. Pure."""
+
+from __future__ import annotations
+
+from rancherctl.bundle.versions import versions_for
+from rancherctl.environments.components import places, units
+from rancherctl.environments.components.kubeconfig import yaml_file
+from rancherctl.environments.model import Environment
+from rancherctl.hosts.model import Directory, Host, Resource, User
+
+CONFIG = f"{places.ETC}/etcd.yaml"
+DATA = f"{places.DATA}/etcd"
+LEAVES = ("etcd-server", "etcd-peer")
+
+
+def endpoints(environment: Environment, host: Host) -> list[str]:
+    """Client URLs of all members as seen from ``host``: its own member first, by loopback."""
+    members = environment.with_role("etcd")
+    others = [f"https://{m.address}:2379" for m in members if m.name != host.name]
+    return ["https://127.0.0.1:2379", *others] if host.is_a("etcd") else others
+
+
+def config(environment: Environment, host: Host) -> dict[str, object]:
+    """etcd's configuration file (keys as in etcd.conf.yml)."""
+    members = environment.with_role("etcd")
+    return {
+        "name": host.name,
+        "data-dir": DATA,
+        "listen-client-urls": f"https://127.0.0.1:2379,https://{host.address}:2379",
+        "advertise-client-urls": f"https://{host.address}:2379",
+        "listen-peer-urls": f"https://{host.address}:2380",
+        "initial-advertise-peer-urls": f"https://{host.address}:2380",
+        "initial-cluster": ",".join(f"{m.name}=https://{m.address}:2380" for m in members),
+        "initial-cluster-token": environment.name,
+        "initial-cluster-state": "new",
+        "listen-metrics-urls": "http://127.0.0.1:2381",
+        "client-transport-security": _tls("etcd-server"),
+        "peer-transport-security": _tls("etcd-peer"),
+        "tls-min-version": "TLS1.2",
+        "strict-reconfig-check": True,
+        "quota-backend-bytes": 4 << 30,
+        "snapshot-count": 10000,
+        "log-level": "info",
+    }
+
+
+def _tls(leaf: str) -> dict[str, object]:
+    return {"cert-file": places.crt(leaf), "key-file": places.key(leaf), "client-cert-auth": True, "trusted-ca-file": places.ETCD_CA}
+
+
+def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
+    """Everything of etcd on a host of that role, apart from certificates and the program."""
+    owner = f"{places.ETCD_USER}:{places.ETCD_USER}"
+    version = versions_for(environment.kubernetes).etcd
+    service = units.Service(
+        "etcd",
+        "etcd of a rancherctl environment",
+        (places.program("etcd", version, "etcd"), f"--config-file={CONFIG}"),
+        user=places.ETCD_USER,
+        type="notify",
+        writable=(DATA,),
+        lines=("Nice=-5", "IOSchedulingClass=best-effort", "IOSchedulingPriority=0", "TimeoutStartSec=120"),
+        watches=(CONFIG, *(places.crt(leaf) for leaf in LEAVES)),
+    )
+    return (
+        User(places.ETCD_USER, DATA),
+        Directory(DATA, 0o700, owner),
+        yaml_file(CONFIG, config(environment, host), 0o644, "root:root"),
+        *units.resources(service),
+    )

@@ -1,0 +1,48 @@
+"""kube-proxy in nftables mode. Pure."""
+
+from __future__ import annotations
+
+from rancherctl.environments.components import places, units
+from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
+from rancherctl.environments.model import Environment
+from rancherctl.hosts.model import Host, Package, Resource
+
+CONFIG = f"{places.ETC}/kube-proxy.yaml"
+
+
+def config(environment: Environment, host: Host) -> dict[str, object]:
+    """KubeProxyConfiguration. Conntrack limits stay the host's own: writing them fails in containers and surprises elsewhere."""
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "nftables",
+        "clientConnection": {"kubeconfig": places.kubeconfig("kube-proxy")},
+        "clusterCIDR": environment.network.pod_cidr,
+        "hostnameOverride": host.name,
+        "bindAddress": host.address,
+        "healthzBindAddress": "127.0.0.1:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
+        "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+        "nftables": {"minSyncPeriod": "0s", "syncPeriod": "30s"},
+    }
+
+
+def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
+    """Everything of kube-proxy on a host, apart from certificates and the program."""
+    service = units.Service(
+        "kube-proxy",
+        "Kubernetes service proxy of a rancherctl environment",
+        (places.program("kubernetes", environment.kubernetes, "kube-proxy"), f"--config={CONFIG}"),
+        sandbox="root",
+        after=("network-online.target", places.unit("api-balancer")),
+        capabilities=("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_RESOURCE", "CAP_DAC_READ_SEARCH"),
+        lines=("OOMScoreAdjust=-999",),
+        watches=(CONFIG, places.kubeconfig("kube-proxy"), places.CA),
+    )
+    return (
+        Package("nftables", mask=("nftables.service",)),
+        Package("conntrack"),
+        kubeconfig("kube-proxy"),
+        yaml_file(CONFIG, config(environment, host)),
+        *units.resources(service),
+    )

@@ -1,0 +1,82 @@
+"""kube-controller-manager and kube-scheduler: both on loopback, both elect a leader, both talk to the API of their own host. Pure."""
+
+from __future__ import annotations
+
+from rancherctl.environments.components import places, units
+from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
+from rancherctl.environments.model import Environment
+from rancherctl.hosts.model import Host, Resource
+
+OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
+SCHEDULER_CONFIG = f"{places.ETC}/kube-scheduler.yaml"
+
+
+def _common(name: str) -> dict[str, str]:
+    config = places.kubeconfig(name)
+    return {
+        "authentication-kubeconfig": config,
+        "authorization-kubeconfig": config,
+        "bind-address": "127.0.0.1",
+        "client-ca-file": places.CA,
+        "requestheader-client-ca-file": places.FRONT_CA,
+        "tls-min-version": "VersionTLS12",
+        "profiling": "false",
+    }
+
+
+def controller_manager_flags(environment: Environment) -> dict[str, str]:
+    """The command line of kube-controller-manager. Kubelets' and agents' certificates live 90 days and are renewed by then."""
+    return {
+        "kubeconfig": places.kubeconfig("kube-controller-manager"),
+        **_common("kube-controller-manager"),
+        "allocate-node-cidrs": "true",
+        "cluster-cidr": environment.network.pod_cidr,
+        "node-cidr-mask-size": "24",
+        "service-cluster-ip-range": environment.network.service_cidr,
+        "cluster-name": environment.name,
+        "cluster-signing-cert-file": places.CA,
+        "cluster-signing-key-file": places.CA_KEY,
+        "cluster-signing-duration": "2160h",
+        "root-ca-file": places.CA,
+        "service-account-private-key-file": places.SA_KEY,
+        "use-service-account-credentials": "true",
+        "leader-elect": "true",
+    }
+
+
+def scheduler_config() -> dict[str, object]:
+    """KubeSchedulerConfiguration: the default profile."""
+    return {
+        "apiVersion": "kubescheduler.config.k8s.io/v1",
+        "kind": "KubeSchedulerConfiguration",
+        "clientConnection": {"kubeconfig": places.kubeconfig("kube-scheduler")},
+        "leaderElection": {"leaderElect": True},
+        "enableProfiling": False,
+    }
+
+
+def _service(environment: Environment, name: str, title: str, flags: dict[str, str], watches: tuple[str, ...]) -> units.Service:
+    return units.Service(
+        name,
+        f"Kubernetes {title} of a rancherctl environment",
+        (places.program("kubernetes", environment.kubernetes, name), *(f"--{key}={value}" for key, value in flags.items())),
+        user=places.KUBE_USER,
+        after=("network-online.target", places.unit("kube-apiserver")),
+        watches=(places.kubeconfig(name), places.CA, *watches),
+    )
+
+
+def resources(environment: Environment, _host: Host) -> tuple[Resource, ...]:
+    """Both managers on a control-plane host, apart from certificates and programs."""
+    server = f"https://127.0.0.1:{environment.api.port}"
+    scheduler_flags = {"config": SCHEDULER_CONFIG, **_common("kube-scheduler")}
+    del scheduler_flags["profiling"]  # the configuration file says it; both together are refused
+    manager = _service(environment, "kube-controller-manager", "controller manager", controller_manager_flags(environment), (places.SA_KEY, places.CA_KEY))
+    scheduler = _service(environment, "kube-scheduler", "scheduler", scheduler_flags, (SCHEDULER_CONFIG,))
+    return (
+        kubeconfig("kube-controller-manager", server=server, owner=OWNER),
+        kubeconfig("kube-scheduler", server=server, owner=OWNER),
+        yaml_file(SCHEDULER_CONFIG, scheduler_config()),
+        *units.resources(manager),
+        *units.resources(scheduler),
+    )

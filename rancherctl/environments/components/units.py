@@ -1,0 +1,89 @@
+"""The text of a systemd unit from values, with the sandbox that every unit of ours gets. Pure.
+
+``Sandbox`` levels: ``user`` (an unprivileged service), ``root`` (needs some root rights but no free hand), ``node`` (manages
+mounts, cgroups and processes of the whole host: a sandbox would break it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rancherctl.environments.components import places
+from rancherctl.hosts.model import File, Resource, Unit
+
+_COMMON = (
+    "NoNewPrivileges=yes",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "RestrictSUIDSGID=yes",
+    "RestrictRealtime=yes",
+    "LockPersonality=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "SystemCallArchitectures=native",
+)
+_USER = ("PrivateDevices=yes", "ProtectKernelTunables=yes", "ProtectClock=yes", "ProtectHostname=yes", "RestrictNamespaces=yes", "MemoryDenyWriteExecute=yes")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service unit. ``name`` without ``rancherctl-``; ``command`` one string per argument; ``watches`` files whose change restarts it."""
+
+    name: str
+    description: str
+    command: Sequence[str]
+    sandbox: Literal["user", "root", "node"] = "user"
+    user: str = "root"
+    type: str = "exec"
+    after: Sequence[str] = ("network-online.target",)
+    wants: Sequence[str] = ("network-online.target",)
+    capabilities: Sequence[str] = ()
+    writable: Sequence[str] = ()
+    lines: Sequence[str] = field(default_factory=tuple)
+    watches: Sequence[str] = ()
+    start_limit: str = "infinity"
+
+
+def text(service: Service) -> str:
+    """The unit file. Restarts for ever with a growing pause: 1 s at first, up to 30 s."""
+    words = [service.command[0], *service.command[1:]]
+    unit = [
+        "[Unit]",
+        f"Description={service.description}",
+        f"After={' '.join(service.after)}",
+        f"Wants={' '.join(service.wants)}",
+        "StartLimitIntervalSec=0",
+        "",
+        "[Service]",
+        f"Type={service.type}",
+        "ExecStart=" + " \\\n  ".join(words),
+        "Restart=always",
+        "RestartSec=1",
+        "RestartSteps=5",
+        "RestartMaxDelaySec=30",
+        f"TimeoutStartSec={service.start_limit}",
+        "LimitNOFILE=1048576",
+    ]
+    if service.user != "root":
+        unit += [f"User={service.user}", f"Group={service.user}"]
+    if service.sandbox != "node":
+        unit += [f"CapabilityBoundingSet={' '.join(service.capabilities)}", *_COMMON]
+    if service.sandbox == "user":
+        unit += _USER
+    if service.writable:
+        unit.append(f"ReadWritePaths={' '.join(service.writable)}")
+    return "\n".join([*unit, *service.lines, "", "[Install]", "WantedBy=multi-user.target", ""])
+
+
+def resources(service: Service) -> tuple[Resource, ...]:
+    """The unit's file and the running unit; a change of the unit or of what it watches restarts it."""
+    path = places.unit_file(service.name)
+    return (
+        File(path, text(service).encode()),
+        Unit(places.unit(service.name), restart_on=(path, *service.watches)),
+    )

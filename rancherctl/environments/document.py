@@ -1,0 +1,195 @@
+"""A YAML document as nodes that know their place, read field by field: every problem is collected, none stops the reading.
+
+Here live positions, types, unknown keys and suggestions. Not here: what the fields of an environment are (inventory) and how
+they fit together (checks). Pure: text in, values and problems out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import yaml
+
+T = TypeVar("T")
+MAX_BYTES = 1 << 20
+MAX_NODES = 20_000
+"""Bounds against documents that grow when they are read (aliases of aliases)."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """Findings with their place in the file, in the order of the file."""
+
+    source: str
+    found: list[tuple[int, int, str]] = field(default_factory=list)
+    visits: int = 0
+
+    def add(self, node: yaml.Node | None, message: str) -> None:
+        """Remember a problem at a node (None = the whole file)."""
+        mark = node.start_mark if node is not None else None
+        self.found.append((mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, message))
+
+    def lines(self) -> tuple[str, ...]:
+        """``file:line:col: message`` sorted by place, each once."""
+        return tuple(f"{self.source}:{line}:{column}: {message}" for line, column, message in sorted(set(self.found)))
+
+
+def suggestion(word: str, known: Mapping[str, object] | list[str] | tuple[str, ...]) -> str:
+    """`` (did you mean X?)`` or `` (known: …)`` for a word that is not among the known ones."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(known))})"
+
+
+class Section:
+    """A mapping of the document. Ask for every key that may be there, then call ``finish`` to report the others."""
+
+    def __init__(self, problems: Problems, path: str, node: yaml.Node | None) -> None:
+        self.problems, self.path, self.node = problems, path, node
+        self.children: dict[str, yaml.Node] = {}
+        self.keys: dict[str, yaml.Node] = {}
+        self.asked: list[str] = []
+        self._read()
+
+    def _read(self) -> None:
+        import yaml
+
+        if self.node is None or is_null(self.node):
+            return
+        if not isinstance(self.node, yaml.MappingNode):
+            self.problems.add(self.node, f"{self.path or 'the document'} must be a mapping of keys to values")
+            return
+        for key, value in self.node.value:
+            self.problems.visits += 1
+            if self.problems.visits > MAX_NODES:
+                self.problems.add(self.node, f"the document has more than {MAX_NODES} values")
+                return
+            name = key.value if isinstance(key, yaml.ScalarNode) else ""
+            if not name:
+                self.problems.add(key, f"{self.path or 'the document'}: a key must be plain text")
+            elif name in self.children:
+                self.problems.add(key, f"{self.at(name)} is given twice")
+            else:
+                self.children[name], self.keys[name] = value, key
+
+    def at(self, key: str) -> str:
+        """The dotted path of a key."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def get(self, key: str) -> yaml.Node | None:
+        """The node of a key, None when it is absent or null."""
+        self.asked.append(key)
+        node = self.children.get(key)
+        return None if node is None or is_null(node) else node
+
+    def section(self, key: str) -> Section:
+        """The mapping below a key (empty when absent)."""
+        return Section(self.problems, self.at(key), self.get(key))
+
+    def bad(self, key: str, message: str) -> None:
+        """Report a problem at a key's value (or at this mapping when it is absent)."""
+        self.problems.add(self.children.get(key, self.node), f"{self.at(key)}: {message}")
+
+    def text(self, key: str, default: str = "", check: Callable[[str], str] | None = None) -> str:
+        """A scalar as text; ``check`` returns "" or what is wrong with it."""
+        node = self.get(key)
+        if node is None:
+            return default
+        value = scalar(self.problems, self.at(key), node)
+        wrong = check(value) if check and value is not None else ""
+        if wrong:
+            self.bad(key, wrong)
+        return default if value is None or wrong else value
+
+    def number(self, key: str, default: int, low: int, high: int) -> int:
+        """A whole number within bounds."""
+
+        def check(text: str) -> str:
+            return "" if text.isdecimal() and low <= int(text) <= high else f"must be a whole number from {low} to {high}, not {text!r}"
+
+        return int(self.text(key, str(default), check))
+
+    def texts(self, key: str, check: Callable[[str], str] | None = None) -> tuple[str, ...]:
+        """A list of scalars."""
+        out = []
+        for place, node in self.items(key):
+            value = scalar(self.problems, place, node)
+            wrong = check(value) if check and value is not None else ""
+            if wrong:
+                self.problems.add(node, f"{place}: {wrong}")
+            elif value is not None:
+                out.append(value)
+        return tuple(out)
+
+    def items(self, key: str) -> list[tuple[str, yaml.Node]]:
+        """The (path, node) pairs of a list; empty when absent."""
+        import yaml
+
+        node = self.get(key)
+        if node is None:
+            return []
+        if not isinstance(node, yaml.SequenceNode):
+            self.bad(key, "must be a list")
+            return []
+        self.problems.visits += len(node.value)
+        if self.problems.visits > MAX_NODES:
+            self.bad(key, f"the document has more than {MAX_NODES} values")
+            return []
+        return [(f"{self.at(key)}[{index}]", item) for index, item in enumerate(node.value)]
+
+    def mapping(self, key: str, check: Callable[[str, str], str]) -> dict[str, str]:
+        """A mapping of text to text; ``check(key, value)`` returns "" or what is wrong."""
+        inner, out = self.section(key), {}
+        for name, node in inner.children.items():
+            value = scalar(self.problems, inner.at(name), node)
+            wrong = check(name, value) if value is not None else ""
+            if wrong:
+                self.problems.add(node, f"{inner.at(name)}: {wrong}")
+            elif value is not None:
+                out[name] = value
+        return out
+
+    def finish(self) -> None:
+        """Report keys nobody asked for."""
+        for name, node in self.keys.items():
+            if name not in self.asked:
+                self.problems.add(node, f"{self.at(name)}: unknown key{suggestion(name, self.asked)}")
+
+
+def is_null(node: yaml.Node) -> bool:
+    """Whether a node is YAML's null."""
+    return node.tag == "tag:yaml.org,2002:null"
+
+
+def scalar(problems: Problems, path: str, node: yaml.Node) -> str | None:
+    """A scalar's text as it was written, or None after reporting."""
+    import yaml
+
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    problems.add(node, f"{path} must be a single value")
+    return None
+
+
+def compose(text: str, problems: Problems) -> yaml.Node | None:
+    """The document's root node; syntax errors become problems."""
+    import yaml
+
+    if len(text) > MAX_BYTES:
+        problems.add(None, f"the file is larger than {MAX_BYTES >> 20} MiB")
+        return None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        problems.found.append((mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not valid YAML: {error.problem or error.context}"))
+        return None
+    except yaml.YAMLError as error:
+        problems.add(None, f"not valid YAML: {str(error).splitlines()[0]}")
+        return None
+    if root is None:
+        problems.add(None, "the file is empty")
+    return root

@@ -1,0 +1,80 @@
+"""An Environment as the YAML file that ``inventory.load`` reads back to the same value. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rancherctl.environments.model import API_VERSION, KIND, Api, Dns, Environment, IngressHosts, Network
+from rancherctl.hosts.model import ROLES, Host, SshAddress
+
+
+def dump(environment: Environment) -> str:
+    """The file, with defaults that a reader wants to see (version, network) and without the others."""
+    import yaml
+
+    return str(yaml.safe_dump(document(environment), sort_keys=False, allow_unicode=True, width=150))
+
+
+def document(environment: Environment) -> dict[str, Any]:
+    """The file as plain values."""
+    metadata: dict[str, Any] = {"name": environment.name}
+    if environment.labels:
+        metadata["labels"] = dict(environment.labels)
+    spec: dict[str, Any] = {"kubernetes": {"version": environment.kubernetes}, "network": _network(environment.network)}
+    optional = {"dns": _dns(environment.dns), "api": _api(environment.api), "ingress": _ingress(environment.ingress)}
+    spec |= {key: value for key, value in optional.items() if value}
+    spec["hosts"] = [_host(host) for host in environment.hosts]
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
+
+
+def _network(network: Network) -> dict[str, Any]:
+    return {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr, "mode": network.mode}
+
+
+def _dns(dns: Dns) -> dict[str, Any]:
+    out: dict[str, Any] = {"domain": dns.domain}
+    if dns.upstreams:
+        out["upstreams"] = list(dns.upstreams)
+    if dns.federations:
+        out["federations"] = dict(dns.federations)
+    return {} if dns == Dns() else out
+
+
+def _api(api: Api) -> dict[str, Any]:
+    values = {"address": api.address, "port": api.port if api.port != Api().port else "", "extraSANs": list(api.extra_sans)}
+    return {key: value for key, value in values.items() if value}
+
+
+def _ingress(ingress: IngressHosts) -> dict[str, Any]:
+    if ingress == IngressHosts():
+        return {}
+    chosen: dict[str, Any] = {"role": ingress.role} if ingress.role else {}
+    if ingress.labels:
+        chosen["labels"] = dict(ingress.labels)
+    return {"hosts": chosen}
+
+
+def _host(host: Host) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": host.name, "address": host.address}
+    if host.public_address:
+        out["publicAddress"] = host.public_address
+    out["roles"] = [role for role in ROLES if role in host.roles]
+    if host.labels:
+        out["labels"] = dict(host.labels)
+    ssh = _ssh(host.ssh, host.address)
+    if ssh:
+        out["ssh"] = ssh
+    return out
+
+
+def _ssh(ssh: SshAddress, address: str) -> dict[str, Any]:
+    values = {
+        "host": ssh.host if ssh.host != address else "",
+        "user": ssh.user,
+        "port": ssh.port,
+        "identity": ssh.identity,
+        "config": ssh.config,
+        "knownHosts": ssh.known_hosts,
+        "jump": ssh.jump,
+    }
+    return {key: value for key, value in values.items() if value}

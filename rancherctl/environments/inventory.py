@@ -1,0 +1,193 @@
+"""The environment's file and the ``--host`` flags: text in, an Environment or every problem at once out; and back to YAML.
+
+Pure: reading the file itself, the keyring and ``~`` are the caller's work. Paths in ``ssh`` stay as written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from rancherctl.environments import checks, words
+from rancherctl.environments.document import Problems, Section, compose, suggestion
+from rancherctl.environments.model import API_VERSION, DEFAULT_KUBERNETES, KIND, Api, Dns, Environment, IngressHosts, Mode, Network
+from rancherctl.errors import InvalidInputError
+from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
+
+if TYPE_CHECKING:
+    import yaml
+
+MODES: tuple[Mode, ...] = ("routed", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file says, and what is allowed in it but should be known."""
+
+    environment: Environment
+    warnings: tuple[str, ...] = ()
+
+
+def load(text: str, source: str = "environment") -> Loaded:
+    """Read an environment's YAML; ``source`` is the name shown in problems. Raises InvalidInputError with all of them."""
+    problems = Problems(source)
+    root = compose(text, problems)
+    if root is None:
+        raise InvalidInputError(f"{source} is not an environment", problems.lines())
+    environment, places = _environment(Section(problems, "", root))
+    warnings = checks.check(environment, places, problems)
+    if problems.found:
+        count = len(problems.lines())
+        raise InvalidInputError(
+            f"{source} has {count} problem{'s' if count > 1 else ''}",
+            problems.lines(),
+            hint="correct the file; nothing was changed anywhere (rancherctl help files describes it)",
+        )
+    return Loaded(environment, warnings)
+
+
+def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAddress | None = None) -> Loaded:
+    """An environment from ``user@ip[:port][=role,role]`` flags: hosts are called h1, h2 …
+
+    A host without roles is a worker; when no host is given etcd or controlplane, the first without roles gets all three. ``ssh`` holds the
+    defaults (identity, config, jump). Raises InvalidInputError with every bad flag.
+    """
+    problems = Problems("--host")
+    base = ssh or SshAddress("")
+    parsed = [_flag(problems, index, flag, base) for index, flag in enumerate(hosts, 1)]
+    found = [host for host in parsed if host is not None]
+    if not hosts:
+        problems.add(None, "at least one --host is needed")
+    bare = [index for index, host in enumerate(found) if not host.roles]
+    lead = bare[0] if bare and not any(host.is_a("controlplane") or host.is_a("etcd") for host in found) else -1
+    found = [h if h.roles else replace(h, roles=frozenset(ROLES) if i == lead else frozenset[Role](("worker",))) for i, h in enumerate(found)]
+    wrong = words.name(name)
+    if wrong:
+        problems.add(None, f"name: {wrong}")
+    environment = Environment(name, tuple(found), kubernetes=version or DEFAULT_KUBERNETES)
+    warnings = checks.check(environment, {}, problems)
+    if problems.found:
+        lines = tuple(re.sub(r"^(--host):\d+:\d+: ", r"\1: ", line) for line in problems.lines())
+        raise InvalidInputError("the hosts given make no environment", lines, hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]")
+    return Loaded(environment, warnings)
+
+
+def _flag(problems: Problems, index: int, flag: str, base: SshAddress) -> Host | None:
+    target, _, roles = flag.partition("=")
+    user, at, place = target.rpartition("@")
+    address, colon, port = place.partition(":")
+    wrong = [words.address(address), words.user(user) if at else ""]
+    if colon and not (port.isdecimal() and 0 < int(port) < 65536):
+        wrong.append(f"{port!r} is not a port")
+    names = [r for r in roles.split(",") if r]
+    wrong += [f"unknown role {r!r}{suggestion(r, ROLES)}" for r in names if r not in ROLES]
+    bad = [w for w in wrong if w]
+    for message in bad:
+        problems.add(None, f"{flag!r}: {message}")
+    if bad:
+        return None
+    ssh = replace(base, host=address, user=user or base.user, port=int(port) if colon else base.port)
+    return Host(f"h{index}", address, cast("frozenset[Role]", frozenset(names)), ssh)
+
+
+def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
+    root.text("apiVersion", API_VERSION, lambda t: "" if t == API_VERSION else f"must be {API_VERSION}, not {t!r}")
+    root.text("kind", KIND, lambda t: "" if t == KIND else f"must be {KIND}, not {t!r}")
+    meta, spec = root.section("metadata"), root.section("spec")
+    name = meta.text("name", "", words.name)
+    if meta.get("name") is None:
+        meta.bad("name", "is required")
+    labels = meta.mapping("labels", words.label)
+    meta.finish()
+    hosts, places = _hosts(spec)
+    kubernetes = spec.section("kubernetes")
+    version = kubernetes.text("version", DEFAULT_KUBERNETES, checks.version).removeprefix("v")
+    kubernetes.finish()
+    environment = Environment(name, hosts, version, labels, _network(spec), _dns(spec), _api(spec), _ingress(spec))
+    spec.finish()
+    root.finish()
+    return environment, places
+
+
+def _network(spec: Section) -> Network:
+    section, default = spec.section("network"), Network()
+    mode = section.text("mode", default.mode, lambda t: "" if t in MODES else f"unknown mode {t!r}{suggestion(t, MODES)}")
+    pods, services = section.text("podCIDR", default.pod_cidr, words.cidr), section.text("serviceCIDR", default.service_cidr, words.cidr)
+    out = Network(pods, services, cast("Mode", mode))
+    section.finish()
+    return out
+
+
+def _dns(spec: Section) -> Dns:
+    section = spec.section("dns")
+    federations = section.mapping("federations", lambda key, value: words.name(key) or words.domain(value))
+    out = Dns(section.text("domain", "cluster.local", words.domain), section.texts("upstreams", words.resolver), federations)
+    section.finish()
+    return out
+
+
+def _api(spec: Section) -> Api:
+    section = spec.section("api")
+    out = Api(section.text("address", "", words.san), section.number("port", 6443, 1, 65535), section.texts("extraSANs", words.san))
+    section.finish()
+    return out
+
+
+def _ingress(spec: Section) -> IngressHosts:
+    section = spec.section("ingress")
+    chosen = section.section("hosts")
+    if section.get("hosts") is None:
+        out = IngressHosts()
+    else:
+        role = chosen.text("role", "", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
+        out = IngressHosts(role, chosen.mapping("labels", words.label))
+        chosen.finish()
+    section.finish()
+    return out
+
+
+def _hosts(spec: Section) -> tuple[tuple[Host, ...], dict[str, yaml.Node]]:
+    base = _ssh(spec.section("ssh"), SshAddress(""))
+    hosts: list[Host] = []
+    places: dict[str, yaml.Node] = {}
+    for place, node in spec.items("hosts"):
+        section = Section(spec.problems, place, node)
+        host = _host(section, base)
+        places[f"{len(hosts)}"] = node
+        hosts.append(host)
+        section.finish()
+    if spec.get("hosts") is None:
+        spec.bad("hosts", "at least one host is required")
+    return tuple(hosts), places
+
+
+def _host(section: Section, base: SshAddress) -> Host:
+    for key in ("name", "address", "roles"):
+        if section.get(key) is None:
+            section.bad(key, "is required")
+    address = section.text("address", "", words.address)
+    roles = section.texts("roles", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
+    return Host(
+        name=section.text("name", "", words.name),
+        address=address,
+        roles=cast("frozenset[Role]", frozenset(roles)),
+        ssh=_ssh(section.section("ssh"), replace(base, host=base.host or address)),
+        public_address=section.text("publicAddress", "", words.address),
+        labels=section.mapping("labels", words.label),
+    )
+
+
+def _ssh(section: Section, base: SshAddress) -> SshAddress:
+    out = SshAddress(
+        host=section.text("host", base.host),
+        user=section.text("user", base.user, words.user),
+        port=section.number("port", base.port, 0, 65535),
+        identity=section.text("identity", base.identity),
+        config=section.text("config", base.config),
+        known_hosts=section.text("knownHosts", base.known_hosts),
+        jump=section.text("jump", base.jump),
+    )
+    section.finish()
+    return out

@@ -1,0 +1,78 @@
+"""What a name, label, address or domain may look like: each check returns "" or one line saying what is wrong. Pure."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError, ip_address
+
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAME = re.compile(_LABEL)
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+RESERVED = ("kubernetes.io", "k8s.io", "rancherctl.io")
+
+
+def name(text: str) -> str:
+    """A DNS label: names of environments and hosts."""
+    return "" if _NAME.fullmatch(text) else f"{text!r} must be 1 to 63 lower-case letters, digits or '-', and begin and end with a letter or digit"
+
+
+def domain(text: str) -> str:
+    """A DNS domain of at most 253 characters."""
+    return "" if len(text) <= 253 and _DOMAIN.fullmatch(text) else f"{text!r} is not a domain name"
+
+
+def address(text: str) -> str:
+    """An IPv4 address that a host can have."""
+    try:
+        value = IPv4Address(text)
+    except AddressValueError:
+        return f"{text!r} is not an IPv4 address"
+    if value.is_loopback or value.is_unspecified or value.is_multicast or value.is_link_local:
+        return f"{text} cannot be the address of a host"
+    return ""
+
+
+def cidr(text: str) -> str:
+    """An IPv4 range in CIDR form with no host bits."""
+    try:
+        IPv4Network(text)
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        return f"{text!r} is not an IPv4 range such as 10.42.0.0/16 ({error})"
+    return ""
+
+
+def resolver(text: str) -> str:
+    """An upstream resolver: an IP address, optionally with ``:port`` (IPv4)."""
+    host, _, port = text.partition(":") if text.count(":") == 1 else (text, "", "")
+    try:
+        ip_address(host)
+    except ValueError:
+        return f"{text!r} is not the address of a resolver"
+    return "" if not port or (port.isdecimal() and 0 < int(port) < 65536) else f"{text!r} has no valid port"
+
+
+def san(text: str) -> str:
+    """A name or address that a certificate may carry."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return domain(text.removeprefix("*."))
+    return ""
+
+
+def label(key: str, value: str) -> str:
+    """A label that a user may give to a host or environment."""
+    if not _LABEL_KEY.fullmatch(key):
+        return f"{key!r} is not a label key"
+    prefix = key.partition("/")[0] if "/" in key else ""
+    if any(prefix == r or prefix.endswith("." + r) for r in RESERVED) and not prefix.startswith(("topology.", "node.")):
+        return f"labels under {prefix}/ are set by Kubernetes or rancherctl"
+    return "" if _LABEL_VALUE.fullmatch(value) else f"{value!r} is not a label value"
+
+
+def user(text: str) -> str:
+    """A login name."""
+    return "" if _USER.fullmatch(text) else f"{text!r} is not a login name"

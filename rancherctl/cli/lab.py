@@ -4,66 +4,82 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
-from rancherctl.cli.context import current
+from rancherctl.cli.context import Run, current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import OutputOption
+from rancherctl.lab import access, ops, state, status
+from rancherctl.lab.model import DEFAULT_NAME, LabSpec
+from rancherctl.lab.paths import Roots
+from rancherctl.lab.steps import Steps
+from rancherctl.output.results import Column, Listing
 
-if TYPE_CHECKING:
-    from rancherctl.lab.paths import Roots
-    from rancherctl.settings import Settings
-
-app = noun("Make throw-away Debian hosts on this Linux machine, to try things on. Needs root.")
-host_app = noun("Power and network cable of one lab host.")
+app = noun("Throw-away Debian hosts on this Linux machine (needs root).")
+host_app = noun("Power and network cable of one host.")
 app.add_typer(host_app, name="host")
 
-DEFAULT = "lab"
-NameOption = Annotated[str, typer.Option("--name", metavar="LAB", help="Name of the lab; several run side by side.")]
-HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="h1, h2 and so on.")]
+
+class System(StrEnum):
+    """Systems a lab host can have."""
+
+    debian12 = "debian12"
+    debian13 = "debian13"
 
 
-def roots(settings: Settings) -> Roots:
-    """Where labs and root trees are: the fixed places of the machine, or trees below RANCHERCTL_CACHE_DIR."""
-    from rancherctl.lab.paths import CACHE_ROOT, Roots
+Name = Annotated[str, typer.Option("--name", metavar="LAB", help="Name of the lab; several can run side by side.")]
+HostName = Annotated[str, typer.Argument(metavar="HOST", help="h1, h2 …")]
+COLUMNS = (
+    Column("LAB", "lab"),
+    Column("HOST", "name"),
+    Column("ADDRESS", "address"),
+    Column("STATE", "state"),
+    Column("OS", lambda row: f"{row['os']}-{row['variant']}"),
+    Column("VIA", "via"),
+    Column("PID", "pid", wide=True),
+)
 
-    return Roots(cache=settings.cache or CACHE_ROOT)
+
+def _roots(run: Run) -> Roots:
+    return Roots(cache=run.settings.cache) if run.settings.cache else Roots()
+
+
+@contextmanager
+def _work() -> Iterator[tuple[Run, Roots, Steps]]:
+    run = current()
+    with run.progress() as emit:
+        yield run, _roots(run), Steps(emit)
 
 
 @app.command()
 def up(
-    *,
-    hosts: Annotated[int, typer.Option("--hosts", help="How many hosts.")] = 4,
-    name: NameOption = DEFAULT,
-    subnets: Annotated[int, typer.Option("--subnets", help="1 or 2; hosts of the second are reached through h1.")] = 1,
-    bare: Annotated[bool, typer.Option("--bare", help="Hosts without haproxy, bind9, runc, conntrack and nftables; apt can install them.")] = False,
-    system: Annotated[str, typer.Option("--os", metavar="OS", help="debian12 or debian13.")] = "debian13",
-    mirror: Annotated[str, typer.Option("--mirror", metavar="URL", help="Debian mirror; default: those of this machine's apt.")] = "",
+    hosts: Annotated[int, typer.Option("--hosts", metavar="N", help="How many hosts.")] = 4,
+    name: Name = DEFAULT_NAME,
+    subnets: Annotated[int, typer.Option("--subnets", metavar="N", help="1 or 2; hosts of the second are reached through h1.")] = 1,
+    bare: Annotated[bool, typer.Option("--bare", help="Hosts without haproxy, bind9, runc, conntrack, nftables; apt can install them.")] = False,
+    system: Annotated[System, typer.Option("--os", help="Which Debian the hosts run.")] = System.debian13,
+    mirror: Annotated[str, typer.Option("--mirror", metavar="URL", help="Debian mirror; default: the one of this machine's apt.")] = "",
 ) -> None:
-    """Create a lab, or complete and start the one that is there.
+    """Create a lab, or complete and start an existing one.
 
     \b
     Examples:
       rancherctl lab up --hosts 4
-      rancherctl lab up --name two --hosts 3 --subnets 2 --bare --os debian12
+      rancherctl lab up --name two --hosts 3 --subnets 2 --bare
     """
-    from rancherctl.lab import ops
-    from rancherctl.lab.model import LabSpec, system_named
-    from rancherctl.lab.steps import Steps
-
-    run = current()
-    spec = LabSpec(name, hosts, subnets, bare, system_named(system))
-    with run.progress() as emit:
-        ops.up(spec, roots(run.settings), Steps(emit), mirror)
-    run.next(f"rancherctl lab status {name}", f"rancherctl lab ssh h1 --name {name}", f"rancherctl lab down --name {name}")
+    with _work() as (run, roots, steps):
+        ops.up(LabSpec(name, hosts, subnets, bare, system.value), roots, steps, mirror)
+    run.next(f"rancherctl lab status --name {name}", f"rancherctl lab ssh h1 --name {name}")
 
 
 @app.command("status")
 def show_status(
-    name: Annotated[str, typer.Argument(metavar="[LAB]", help="One lab; default: all.")] = "",
-    name_option: Annotated[str, typer.Option("--name", metavar="LAB", help="The same as an option.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="LAB", help="One lab; default: all.")] = "",
     output: OutputOption = None,
 ) -> None:
     """Show hosts, addresses and whether they run.
@@ -71,24 +87,16 @@ def show_status(
     \b
     Examples:
       rancherctl lab status
-      rancherctl lab status demo -o json
+      rancherctl lab status --name two -o json
     """
-    from rancherctl.lab import state, status
-    from rancherctl.output.results import Column, Listing
-
     run = current(output=output)
-    where = roots(run.settings)
-    chosen = name or name_option
-    rows = [row for lab in ([chosen] if chosen else state.names(where)) for row in status.lab_status(lab, where)]
-    columns = (*(Column(key.upper(), key) for key in ("lab", "name", "address", "state", "os", "variant", "via")), Column("PID", "pid", wide=True))
-    run.show(Listing("LabHost", [dataclasses.asdict(row) for row in rows], columns, empty="no lab on this machine"))
+    roots = _roots(run)
+    rows = [dataclasses.asdict(row) for lab in ([name] if name else state.names(roots)) for row in status.lab_status(lab, roots)]
+    run.show(Listing("LabHost", rows, COLUMNS, name=lambda row: f"{row['lab']}/{row['name']}", empty="no labs; `rancherctl lab up` makes one"))
 
 
 @app.command()
-def down(
-    name: NameOption = DEFAULT,
-    every: Annotated[bool, typer.Option("--all", help="All labs of this machine.")] = False,
-) -> None:
+def down(name: Name = DEFAULT_NAME, every: Annotated[bool, typer.Option("--all", help="All labs of this machine.")] = False) -> None:
     """Remove a lab: hosts, networks and files. Root trees stay in the cache.
 
     \b
@@ -97,95 +105,77 @@ def down(
       rancherctl lab down --name two
       rancherctl lab down --all
     """
-    from rancherctl.lab import ops, state
-    from rancherctl.lab.steps import Steps
-
-    run = current()
-    where = roots(run.settings)
-    with run.progress() as emit:
-        for lab in state.names(where) if every else (name,):
-            ops.down(lab, where, Steps(emit))
+    with _work() as (_run, roots, steps):
+        for lab in state.names(roots) if every else (name,):
+            ops.down(lab, roots, steps)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def ssh(
-    host: HostArgument,
-    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]...", help="Run this; default: a shell.")] = None,
-    name: NameOption = DEFAULT,
+    host: HostName,
+    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]", help="Command to run; default: a shell.")] = None,
+    name: Name = DEFAULT_NAME,
 ) -> None:
-    """Log in to a lab host as root.
+    """Log in to a host as root.
 
     \b
     Examples:
       rancherctl lab ssh h1
-      rancherctl lab ssh h2 --name two -- systemctl --failed
+      rancherctl lab ssh --name two h2 systemctl status
     """
-    from rancherctl.lab import access, state
-
-    where = roots(current().settings)
-    found = state.load(where, name)[0].host(host)
-    argv = access.ssh_argv(where.lab(name), found, *(command or ()))
-    os.execvp(argv[0], argv)  # noqa: S606  (ssh takes over the terminal and the exit code)
+    roots = _roots(current())
+    found = state.load(roots, name)[0].host(host)
+    argv = access.ssh_argv(roots.lab(name), found, *(command or ()))
+    os.execvp(argv[0], argv)  # noqa: S606  (ssh takes over the terminal)
 
 
 @host_app.command("stop")
-def host_stop(host: HostArgument, name: NameOption = DEFAULT) -> None:
+def host_stop(host: HostName, name: Name = DEFAULT_NAME) -> None:
     """Power a host off hard, as if its plug was pulled.
 
     \b
     Examples:
-      rancherctl lab host stop h3
+      rancherctl lab host stop h2
+      rancherctl lab host stop h2 --name two
     """
-    from rancherctl.lab import ops
-    from rancherctl.lab.steps import Steps
-
-    run = current()
-    with run.progress() as emit:
-        ops.stop(name, host, roots(run.settings), Steps(emit))
+    with _work() as (_run, roots, steps):
+        ops.stop(name, host, roots, steps)
 
 
 @host_app.command("start")
-def host_start(host: HostArgument, name: NameOption = DEFAULT) -> None:
+def host_start(host: HostName, name: Name = DEFAULT_NAME) -> None:
     """Power a host on with the disk it had.
 
     \b
     Examples:
-      rancherctl lab host start h3
+      rancherctl lab host start h2
+      rancherctl lab host start h2 --name two
     """
-    from rancherctl.lab import ops
-    from rancherctl.lab.steps import Steps
-
-    run = current()
-    with run.progress() as emit:
-        ops.start(name, host, roots(run.settings), Steps(emit))
+    with _work() as (_run, roots, steps):
+        ops.start(name, host, roots, steps)
 
 
 @host_app.command("cut")
-def host_cut(host: HostArgument, name: NameOption = DEFAULT) -> None:
+def host_cut(host: HostName, name: Name = DEFAULT_NAME) -> None:
     """Pull a host's network cable.
 
     \b
     Examples:
+      rancherctl lab host cut h2
       rancherctl lab host cut h2 --name two
     """
-    _cable(name, host, plugged=False)
+    with _work() as (_run, roots, steps):
+        ops.cable(name, host, roots, steps, plugged=False)
 
 
 @host_app.command("heal")
-def host_heal(host: HostArgument, name: NameOption = DEFAULT) -> None:
+def host_heal(host: HostName, name: Name = DEFAULT_NAME) -> None:
     """Plug a host's network cable in again.
 
     \b
     Examples:
+      rancherctl lab host heal h2
       rancherctl lab host heal h2 --name two
     """
-    _cable(name, host, plugged=True)
-
-
-def _cable(name: str, host: str, *, plugged: bool) -> None:
-    from rancherctl.lab import ops
-    from rancherctl.lab.steps import Steps
-
-    run = current()
-    with run.progress() as emit:
-        ops.cable(name, host, roots(run.settings), Steps(emit), plugged=plugged)
+    with _work() as (_run, roots, steps):
+        ops.cable(name, host, roots, steps, plugged=True)

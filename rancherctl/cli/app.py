@@ -1,0 +1,137 @@
+"""Entry points: fast paths that import next to nothing, then the command tree; every failure becomes its text and exit code here."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from rancherctl.errors import RancherctlError
+
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "rancherctl") -> int:
+    """Run one command line and return its exit code (see ``rancherctl help exit-codes``)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        from rancherctl import __version__
+
+        sys.stdout.write(f"rancherctl {__version__}\n")
+        return 0
+    try:
+        return _run(words, prog)
+    except BrokenPipeError:
+        _drop_stdout()
+        return CLOSED_PIPE
+
+
+def main_kubectl_plugin() -> int:
+    """``kubectl rancher …``: the same tree under another name."""
+    return main(prog="kubectl rancher")
+
+
+def _run(words: list[str], prog: str) -> int:
+    import typer
+
+    from rancherctl.cli import root
+    from rancherctl.cli.args import normalise
+    from rancherctl.cli.topics import TOPICS
+    from rancherctl.errors import RancherctlError
+
+    _interrupt_on_terminate()
+    words = normalise(words, frozenset(TOPICS))
+    try:
+        command = root.command()
+        with command.make_context(prog, words) as parsed:
+            command.invoke(parsed)
+        sys.stdout.flush()
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.TyperException as error:
+        return _usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except RancherctlError as error:
+        return _failed(error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  (the border: whatever it is, it gets a text, an exit code and a line in the log)
+        return _failed(_unexpected(error))
+    return 0
+
+
+def _failed(error: RancherctlError) -> int:
+    import traceback
+
+    from rancherctl.cli import context, runlog
+    from rancherctl.output.failures import error_text
+
+    log = ""
+    if context.state.log is not None:
+        runlog.logger().error("%s", error, exc_info=error)
+        log = str(context.state.log)
+    look = context.look()
+    if look.debug:
+        traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.write(error_text(error, color=look.color, log=log))
+    return error.exit_code
+
+
+def _unexpected(error: Exception) -> RancherctlError:
+    from rancherctl.errors import RancherctlError
+
+    wrapped = RancherctlError(
+        "unexpected failure in rancherctl", why=f"{type(error).__name__}: {error}", hint="run it again with --debug and report the traceback"
+    )
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def _usage(error: Exception) -> int:
+    """Errors of the parser: the message, and where help is."""
+    ctx = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{ctx.get_help()}\n" if ctx else "")
+        return 2
+    text = getattr(error, "format_message", lambda: str(error))()
+    sys.stderr.write(f"error: {text}\n")
+    if ctx is not None:
+        sys.stderr.write(f"  next: {ctx.command_path} --help\n")
+    return 2
+
+
+def _interrupted() -> int:
+    from rancherctl.cli import context
+
+    sys.stderr.write("interrupted")
+    steps = list(context.state.open_steps.values())
+    if steps:
+        sys.stderr.write(" during " + ", ".join(f"{s.phase}{' on ' + s.subject if s.subject else ''}" for s in steps[:6]))
+        sys.stderr.write("\n  next: run the same command again, it goes on from there")
+    sys.stderr.write("\n")
+    return INTERRUPTED
+
+
+def _interrupt_on_terminate() -> None:
+    """SIGTERM ends a run as Ctrl-C does: locks are released and what is half done is said."""
+    import signal
+    import threading
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+
+
+def _drop_stdout() -> None:
+    """Point standard output elsewhere, or Python complains about the closed pipe while it exits."""
+    import os
+
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)

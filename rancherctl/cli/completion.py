@@ -1,0 +1,37 @@
+"""``rancherctl completion SHELL``: the script that the shell loads; the files under completions/ are this command's output."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.groups import noun
+
+app = noun("Print the completion script for bash, zsh or fish.")
+
+
+class Shell(StrEnum):
+    """Shells with a completion script."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+
+
+@app.command()
+def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
+    """Print the completion script for bash, zsh or fish.
+
+    \b
+    Examples:
+      rancherctl completion bash > ~/.local/share/bash-completion/completions/rancherctl
+      rancherctl completion zsh > ~/.zfunc/_rancherctl
+      rancherctl completion fish > ~/.config/fish/completions/rancherctl.fish
+    """
+    from rancherctl.cli.root import command
+    from rancherctl.cli.shells import SCRIPTS
+    from rancherctl.cli.tree import read
+
+    typer.echo(SCRIPTS[shell.value](read(command())), nl=False)

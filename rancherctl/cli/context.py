@@ -1,0 +1,144 @@
+"""The composition root: the only place where settings, streams, transports, API clients and the domains are put together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rancherctl.errors import PartialError, RancherctlError, UsageError
+from rancherctl.events import Emit, Event
+from rancherctl.settings import Settings, load
+
+_flags: dict[str, Any] = {}
+
+
+@dataclass(slots=True)
+class RunState:
+    """What ``app.main`` needs to know when a run fails: its log file and the steps that were begun and not finished."""
+
+    log: Path | None = None
+    open_steps: dict[str, Event] = field(default_factory=dict)
+
+    def note(self, event: Event) -> None:
+        """Remember begun steps, forget finished ones."""
+        if event.state == "started":
+            self.open_steps[event.subject] = event
+        elif event.state in ("done", "failed"):
+            self.open_steps.pop(event.subject, None)
+
+
+state = RunState()
+
+
+def remember(flags: Mapping[str, Any]) -> None:
+    """Keep the global flags of this run; called by the root before any command."""
+    _flags.clear()
+    _flags.update(flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How failures are shown."""
+
+    debug: bool
+    color: bool
+
+
+def look() -> Look:
+    """As far as known: the settings themselves may be what is wrong."""
+    try:
+        settings = load(_flags)
+    except RancherctlError:
+        return Look("--debug" in sys.argv, color=False)
+    return Look(settings.debug or "--debug" in sys.argv, settings.stderr_color)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a command: its settings and ways to show things."""
+
+    settings: Settings
+
+    def show(self, result: Any, *, default: str = "table") -> None:
+        """Print a result (output.results) in the format asked for; PartialError after it when a part is missing."""
+        from rancherctl.output.render import render
+        from rancherctl.output.results import Listing
+
+        form = self.settings.output or default
+        text = render(result, form)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        if isinstance(result, Listing) and not result.items and form in ("table", "wide"):
+            self.say(result.empty or f"no {result.kind.lower()} found")
+        if result.failures:
+            failures = {failure.where: failure.what for failure in result.failures}
+            raise PartialError(f"{len(failures)} could not be read", failures)
+
+    def say(self, text: str) -> None:
+        """A line for the person at the terminal, on standard error."""
+        from rancherctl.output.tables import visible
+
+        sys.stderr.write("".join(f"{visible(line)}\n" for line in text.splitlines()))
+
+    def next(self, *commands: str) -> None:
+        """Hints after success; people only."""
+        if self.settings.output in ("", "table", "wide") and self.settings.progress != "none":
+            self.say("\n".join(f"next: {command}" for command in commands))
+
+    @contextmanager
+    def progress(self) -> Iterator[Emit]:
+        """Show events on standard error while the block runs, and log them."""
+        from rancherctl.cli.runlog import logger
+        from rancherctl.output.progress import progress
+
+        log = logger()
+        with progress(self.settings.progress, sys.stderr, live=self.settings.live, debug=self.settings.debug) as shown:
+
+            def emit(event: Event) -> None:
+                state.note(event)
+                log.info("%s %s %s %s", event.subject or "-", event.phase, event.state, event.message)
+                shown.emit(event)
+
+            yield emit
+
+    def consent(self, question: str, *, yes: bool = False) -> None:
+        """Ask a yes-or-no question; without a terminal ``--yes`` is needed (UsageError)."""
+        if yes or self.settings.yes:
+            return
+        if not self.settings.interactive:
+            raise UsageError(question, why="there is nobody to ask", hint="add --yes")
+        if input_line(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+            raise UsageError("not confirmed; nothing was changed")
+
+    def confirm_name(self, what: str, name: str, given: str | None) -> None:
+        """Destroying asks to type the name; scripts give ``--confirm NAME``."""
+        if given is None and self.settings.interactive:
+            given = input_line(f"{what} To go on type its name ({name}): ").strip()
+        if given is None:
+            raise UsageError(f"not confirmed: {what}", why="there is nobody to ask", hint=f"add --confirm {name}")
+        if given != name:
+            raise UsageError(f"not confirmed: {what}", why=f"{given!r} is not {name!r}", hint="nothing was changed")
+
+
+def input_line(prompt: str) -> str:
+    """One line from the terminal, the prompt on standard error (standard output is data)."""
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise UsageError("no answer: the input ended", hint="add --yes or --confirm NAME")
+    return line
+
+
+def current(*, env: str | None = None, output: str | None = None, yes: bool | None = None) -> Run:
+    """The run with a command's own shared options merged in; opens the log file the first time."""
+    settings = load({**_flags, "env": env, "output": output, "yes": yes})
+    if state.log is None:
+        from rancherctl.cli import runlog
+
+        state.log = runlog.start(settings.dirs.state / "log", [word for word in sys.argv[1:] if not word.startswith("-")])
+    return Run(settings)

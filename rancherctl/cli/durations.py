@@ -1,0 +1,37 @@
+"""Durations as Go writes them (``90s``, ``5m``, ``1h30m``, ``1.5h``, ``300ms``). Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from rancherctl.errors import UsageError
+
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds; ``0`` needs no unit. UsageError for anything Go would refuse, and for negative durations (a wait cannot end before it began)."""
+    if text == "0":
+        return 0.0
+    at, seconds = 0, 0.0
+    while match := _PART.match(text, at):
+        seconds += float(match[1]) * _UNITS[match[2]]
+        at = match.end()
+    if not text or at != len(text):
+        why = "a unit is missing" if re.fullmatch(r"[\d.]+", text) else "it is not a duration"
+        raise UsageError(f"{text!r} is not usable as a time", why=why, hint="write it like 90s, 5m or 1h30m")
+    return seconds
+
+
+def format_age(seconds: float) -> str:
+    """A duration for tables, in the two largest units that matter: ``45s``, ``3m20s``, ``5h``, ``12d``."""
+    whole = max(0, int(seconds))
+    if whole < 120:
+        return f"{whole}s"
+    if whole < 600:
+        return f"{whole // 60}m{whole % 60}s" if whole % 60 else f"{whole // 60}m"
+    if whole < 3 * 3600:
+        return f"{whole // 60}m"
+    return f"{whole // 3600}h" if whole < 48 * 3600 else f"{whole // 86400}d"

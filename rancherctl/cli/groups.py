@@ -1,0 +1,79 @@
+"""Command groups: lazily imported nouns at the root, aliases of verbs, and suggestions for mistyped names."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import typer
+import typer.core
+import typer.main
+
+VERB_ALIASES: Final[Mapping[str, str]] = {"list": "ls", "remove": "rm"}
+HELP_NAMES: Final = {"help_option_names": ["-h", "--help"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """One word of the root: ``module`` has ``app`` (a Typer) and is imported only when the word is used; ``help`` is its short help."""
+
+    module: str
+    help: str
+    aliases: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+class VerbGroup(typer.core.TyperGroup):
+    """The commands of one noun; ``list`` and ``remove`` work for ``ls`` and ``rm``."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name or alias, None if there is none."""
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, VERB_ALIASES.get(cmd_name, cmd_name))
+
+
+def noun(help_text: str) -> typer.Typer:
+    """The Typer for a noun's module, with this project's conventions."""
+    return typer.Typer(
+        help=help_text, cls=VerbGroup, no_args_is_help=True, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False,
+        pretty_exceptions_enable=False,
+    )  # fmt: skip
+
+
+class RootGroup(typer.core.TyperGroup):
+    """The root: ``nouns`` are imported when used, so that help and version stay inside their budgets."""
+
+    nouns: Mapping[str, Noun] = {}
+
+    def resolve_name(self, name: str) -> str:
+        """The noun's own word for an alias or plural; the word itself otherwise."""
+        return next((word for word, entry in self.nouns.items() if name == word or name in entry.aliases), name)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and build the noun; None if there is no such word."""
+        word = self.resolve_name(cmd_name)
+        if word not in self.commands and word in self.nouns:
+            app: typer.Typer = importlib.import_module(self.nouns[word].module).app
+            command = typer.main.get_command(app)
+            command.name = word
+            self.commands[word] = command
+        return self.commands.get(word)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The words in the order of the table."""
+        return list(self.nouns)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As the base class; a mistyped word is answered with what is near."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            words = [w for word, entry in self.nouns.items() if not entry.hidden for w in (word, *entry.aliases)]
+            near = sorted({self.resolve_name(w) for w in difflib.get_close_matches(args[0], words, 3)})
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {' or '.join(repr(w) for w in near)}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the nouns from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(word, entry.help) for word, entry in self.nouns.items() if not entry.hidden])

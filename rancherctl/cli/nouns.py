@@ -1,0 +1,15 @@
+"""The table of nouns: every word of the root, its module and its short help. A noun that does not work yet is not in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rancherctl.cli.groups import Noun
+
+NOUNS: Final[dict[str, Noun]] = {
+    "bundle": Noun("rancherctl.cli.bundle", "Make and check bundles: the programs and images that environments install.", ("bundles",)),
+    "lab": Noun("rancherctl.cli.lab", "Throw-away Debian hosts on this Linux machine (needs root).", ("labs",)),
+    "completion": Noun("rancherctl.cli.completion", "Print the completion script for bash, zsh or fish."),
+    "version": Noun("rancherctl.cli.version", "Show the version of rancherctl and of what it installs."),
+    "help": Noun("rancherctl.cli.topics", "Explain a topic: environment, exit-codes, files."),
+}

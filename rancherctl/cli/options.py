@@ -1,0 +1,44 @@
+"""Options that many commands share, as annotated types: the same spelling, help and completion everywhere.
+
+The metavar tells the completion what to offer: ENV, HOST, INGRESS, FILE, DIR.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.durations import parse_duration
+from rancherctl.errors import UsageError
+from rancherctl.settings import FORMATS
+
+
+def _format(value: str | None) -> str | None:
+    if value is not None and value not in FORMATS:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(FORMATS)}")
+    return value
+
+
+def _duration(value: str) -> float:
+    try:
+        return parse_duration(value)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error.what}: {error.why} ({error.hint})") from error
+
+
+EnvOption = Annotated[
+    str | None, typer.Option("--env", "-e", metavar="ENV", help="The environment; default: RANCHERCTL_ENV, `env use`, or the only one.")
+]
+EnvArgument = Annotated[
+    str | None, typer.Argument(metavar="[ENV]", help="The environment's name; default: RANCHERCTL_ENV, `env use`, or the only one.")
+]
+OutputOption = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FORM", callback=_format, help="table, wide, json, yaml or name. (default: table)")
+]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the change is made.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for consent.")]
+ConfirmOption = Annotated[str | None, typer.Option("--confirm", metavar="NAME", help="The name of what is destroyed, instead of typing it.")]
+
+
+TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="TIME", parser=_duration, help="Give up after this time, like 90s, 5m or 1h30m.")]

@@ -1,0 +1,57 @@
+"""The root of the command tree and its global options."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+import typer.main
+
+from rancherctl import __version__
+from rancherctl.cli import context
+from rancherctl.cli.groups import HELP_NAMES, RootGroup
+from rancherctl.cli.nouns import NOUNS
+
+
+class Root(RootGroup):
+    """The root with this program's nouns."""
+
+    nouns = NOUNS
+
+
+root = typer.Typer(
+    cls=Root, no_args_is_help=True, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False, pretty_exceptions_enable=False
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"rancherctl {__version__}")
+        raise typer.Exit
+
+
+@root.callback()
+def globals_(
+    color: Annotated[str | None, typer.Option(help="auto, always or never.", metavar="WHEN")] = None,
+    progress: Annotated[str | None, typer.Option(help="auto, plain, json or none; on standard error.", metavar="STYLE")] = None,
+    kubeconfig: Annotated[str | None, typer.Option(help="Use this kubeconfig file.", metavar="FILE")] = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail where an answer is missing.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show debug messages and tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)] = False,  # noqa: ARG001
+) -> None:
+    """Kubernetes environments, ingress and DNS on plain Linux hosts, without a management server.
+
+    \b
+    Examples:
+      rancherctl env create demo --host root@10.0.0.11 --host root@10.0.0.12
+      rancherctl env status demo
+      rancherctl kubectl --env demo get nodes
+
+    Global options may stand anywhere on the line; RANCHERCTL_COLOR, RANCHERCTL_DEBUG … set them in the environment.
+    """
+    context.remember({"color": color, "progress": progress, "kubeconfig": kubeconfig, "no_input": no_input, "debug": debug})
+
+
+def command() -> Any:
+    """The root command, ready to be invoked or walked."""
+    return typer.main.get_command(root)

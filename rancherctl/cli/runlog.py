@@ -1,0 +1,37 @@
+"""The log file of one run under the XDG state folder: events, warnings of libraries, tracebacks; never secrets.
+
+What is logged are events and exceptions, which carry no secrets, and library loggers from INFO up (paramiko logs no payloads there).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from pathlib import Path
+from typing import Final
+
+KEPT: Final = 50
+_LOGGER: Final = "rancherctl"
+
+
+def start(folder: Path, words: list[str]) -> Path:
+    """Open the log of this run, remove the oldest beyond ``KEPT``, and return its path (0600)."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    label = "-".join(re.sub(r"[^a-z0-9]", "", word) for word in words[:2]) or "run"
+    path = folder / f"{stamp}-{label}-{os.getpid()}.log"
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)
+    for old in sorted(folder.glob("*.log"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def logger() -> logging.Logger:
+    """The program's logger."""
+    return logging.getLogger(_LOGGER)

@@ -1,0 +1,173 @@
+"""Settings of one run: defaults < config file < RANCHERCTL_* variables < flags, merged into one frozen value.
+
+Here lives the only reader of os.environ (``load``) and the folders of the XDG specification. Not here: files about
+environments (credentials.registry, environments.inventory) and anything that acts on a setting.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rancherctl.errors import InvalidInputError
+
+APP: Final = "rancherctl"
+PREFIX: Final = "RANCHERCTL_"
+COLORS: Final = ("auto", "always", "never")
+PROGRESS: Final = ("auto", "plain", "json", "none")
+FORMATS: Final = ("table", "wide", "json", "yaml", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Dirs:
+    """The user's folders: ``config`` (edited by people), ``state`` (logs), ``cache`` (may be deleted at any time)."""
+
+    config: Path
+    state: Path
+    cache: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run may depend on besides its arguments.
+
+    ``env`` is the environment asked for by flag or variable ("" = not said); ``kubeconfig`` the value of --kubeconfig or $KUBECONFIG ("" = the
+    default file). ``interactive`` is False under CI=true, with --no-input, or without a terminal on standard input and error.
+    """
+
+    dirs: Dirs
+    env: str = ""
+    output: str = ""
+    color: str = "auto"
+    progress: str = "auto"
+    debug: bool = False
+    yes: bool = False
+    interactive: bool = False
+    ci: bool = False
+    kubeconfig: str = ""
+    bundle: str = ""
+    cache: Path | None = None
+    """Where large caches (bundles, root trees) go when RANCHERCTL_CACHE_DIR says so."""
+    stdout_color: bool = False
+    stderr_color: bool = False
+    live: bool = False
+    """Whether standard error can show a live view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminals:
+    """Which standard streams are terminals; read once in ``load`` and injectable for tests."""
+
+    stdin: bool
+    stdout: bool
+    stderr: bool
+
+    @classmethod
+    def of_process(cls) -> Terminals:
+        """The streams of this process; a closed stream is no terminal."""
+        return cls(*(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)))
+
+
+def dirs(environ: Mapping[str, str]) -> Dirs:
+    """The folders by the XDG base directory specification; a relative value is ignored, as it asks for."""
+    home = Path(environ.get("HOME") or "~").expanduser()
+
+    def folder(variable: str, default: str) -> Path:
+        value = environ.get(variable, "")
+        return (Path(value) if value.startswith("/") else home / default) / APP
+
+    return Dirs(folder("XDG_CONFIG_HOME", ".config"), folder("XDG_STATE_HOME", ".local/state"), folder("XDG_CACHE_HOME", ".cache"))
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, terminals: Terminals | None = None) -> Settings:
+    """Merge the layers. ``flags`` holds only what the user gave (None = not given). All bad values are reported at once (InvalidInputError)."""
+    env = os.environ if environ is None else environ
+    term = terminals or Terminals.of_process()
+    where = dirs(env)
+    path = Path(env.get(PREFIX + "CONFIG", "") or where.config / "config.toml")
+    problems: list[str] = []
+    layers = [_flags_layer(flags), _environ_layer(env, problems), _file_layer(path, problems, required=bool(env.get(PREFIX + "CONFIG")))]
+
+    def get(name: str, default: Any) -> Any:
+        return next((layer[name] for layer in layers if name in layer), default)
+
+    for name, allowed in (("color", COLORS), ("progress", PROGRESS), ("output", ("", *FORMATS))):
+        for layer, source in zip(layers, (f"--{name}", PREFIX + name.upper(), f"{path}: {name}"), strict=True):
+            if name in layer and layer[name] not in allowed:
+                problems.append(f"{source}: {layer[name]!r} is none of {', '.join(v for v in allowed if v)}")
+    if problems:
+        raise InvalidInputError("wrong settings", problems, hint="rancherctl help files")
+    ci = env.get("CI", "").lower() in ("true", "1", "yes")
+    color = get("color", "auto")
+    plain = env.get("TERM") == "dumb" or bool(env.get("NO_COLOR"))
+    forced = env.get("FORCE_COLOR", "") not in ("", "0")
+
+    def colored(terminal: bool) -> bool:
+        return color == "always" or (color == "auto" and (forced or (terminal and not plain and not ci)))
+
+    cache = get("cache_dir", "")
+    return Settings(
+        dirs=where,
+        env=get("env", ""),
+        output=get("output", ""),
+        color=color,
+        progress=get("progress", "auto"),
+        debug=get("debug", False),
+        yes=get("yes", False),
+        interactive=not get("no_input", False) and not ci and term.stdin and term.stderr,
+        ci=ci,
+        kubeconfig=get("kubeconfig", "") or env.get("KUBECONFIG", ""),
+        bundle=get("bundle", ""),
+        cache=Path(cache).expanduser() if cache else None,
+        stdout_color=colored(term.stdout),
+        stderr_color=colored(term.stderr),
+        live=term.stderr and not ci and env.get("TERM") != "dumb",
+    )
+
+
+_TEXT: Final = ("env", "output", "color", "progress", "kubeconfig", "bundle", "cache_dir")
+_FLAGS: Final = ("debug", "yes", "no_input")
+
+
+def _flags_layer(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None and value is not False}
+
+
+def _environ_layer(env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    layer: dict[str, Any] = {name: env[PREFIX + name.upper()] for name in _TEXT if env.get(PREFIX + name.upper())}
+    for name in _FLAGS:
+        text = env.get(PREFIX + name.upper(), "").lower()
+        if text in ("1", "true", "yes"):
+            layer[name] = True
+        elif text not in ("", "0", "false", "no"):
+            problems.append(f"{PREFIX}{name.upper()}: {text!r} is neither true nor false")
+    return layer
+
+
+def _file_layer(path: Path, problems: list[str], *, required: bool) -> dict[str, Any]:
+    if not path.is_file():
+        if required:
+            problems.append(f"{path}: no such file ({PREFIX}CONFIG names it)")
+        return {}
+    import difflib
+    import tomllib
+
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        problems.append(f"{path}: {error}")
+        return {}
+    layer: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in (*_TEXT, *_FLAGS):
+            near = difflib.get_close_matches(name, (*_TEXT, *_FLAGS), 1)
+            problems.append(f"{path}: unknown key {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+        elif not isinstance(value, bool if name in _FLAGS else str):
+            problems.append(f"{path}: {name} must be {'true or false' if name in _FLAGS else 'text'}")
+        else:
+            layer[name] = value
+    return layer

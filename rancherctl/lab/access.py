@@ -62,5 +62,5 @@ def ssh_argv(paths: LabPaths, host: LabHost, *command: str) -> list[str]:
 
 
 def answers(paths: LabPaths, host: LabHost, timeout: float = SSH_LIMIT) -> None:
-    """Log in once; LabError or TimeoutExceededError where that fails."""
-    run(["ssh", "-F", str(paths.ssh_config), "-o", "BatchMode=yes", host.name, "true"], timeout=timeout)
+    """Log in once; LabError or TimeoutExceededError where that fails. A refused connection is tried again every second: sshd may be starting."""
+    run(["ssh", "-F", str(paths.ssh_config), "-o", "BatchMode=yes", "-o", "ConnectionAttempts=5", host.name, "true"], timeout=timeout)

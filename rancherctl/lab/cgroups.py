@@ -18,14 +18,14 @@ def folders(cgroups: Cgroups, lab: str, host: str = "") -> tuple[Path, ...]:
     return tuple(mount.path / TOP / lab / host for mount in cgroups.mounts)
 
 
-def create(cgroups: Cgroups, lab: str, host: str) -> tuple[Path, ...]:
-    """Make the host's folders, ready for processes, and return them.
+def create(cgroups: Cgroups, lab: str, host: str = "") -> tuple[Path, ...]:
+    """Make the folders of a host (of the lab without one), ready for processes, and return them.
 
     Two settings of the parents must be passed down by hand: v1 cpusets start empty and then take no process; v2 controllers start off.
     """
     for mount in cgroups.mounts:
         above = mount.path
-        for part in (TOP, lab, host):
+        for part in filter(None, (TOP, lab, host)):
             if cgroups.mode == "v2":
                 enable_controllers(above)
             child = above / part
@@ -85,3 +85,11 @@ def remove_one(folder: Path) -> None:
             pause = min(pause * 2, 0.2)
         else:
             return
+
+
+def remove_top(cgroups: Cgroups) -> None:
+    """Remove the folder of all labs where no lab is left in it. Nobody may create one meanwhile (ops holds a lock)."""
+    for mount in cgroups.mounts:
+        top = mount.path / TOP
+        if top.is_dir() and not any(entry.is_dir() for entry in top.iterdir()):
+            remove_one(top)

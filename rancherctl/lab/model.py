@@ -11,7 +11,7 @@ from rancherctl.errors import ConflictError, NotFoundError, UsageError
 
 Os = Literal["debian12", "debian13"]
 Variant = Literal["full", "bare"]
-HostState = Literal["running", "cut", "stopped"]
+HostState = Literal["running", "cut", "stopped", "unknown"]
 
 SUITES: dict[Os, str] = {"debian12": "bookworm", "debian13": "trixie"}
 POOL = IPv4Network("10.77.0.0/16")
@@ -97,7 +97,7 @@ class Lab:
     @property
     def netns(self) -> str:
         """The network namespace that holds the bridges and the router."""
-        return f"rancherctl-lab-{self.name}"
+        return netns_of(self.name)
 
     @property
     def machine_link(self) -> str:
@@ -118,6 +118,11 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise UsageError(f"lab name {name!r} is not usable", why="a name has a-z, 0-9 and -, starts with a letter and has up to 20 characters")
     return name
+
+
+def netns_of(name: str) -> str:
+    """The network namespace of the lab of that name."""
+    return f"rancherctl-lab-{name}"
 
 
 def system_named(text: str) -> Os:

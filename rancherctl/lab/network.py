@@ -86,8 +86,8 @@ def build(lab: Lab) -> None:
 
 
 def remove(netns: str, machine_link: str) -> None:
-    """Remove what exists of the wires."""
-    if (Path("/sys/class/net") / machine_link).exists():
+    """Remove what exists of the wires. An unknown ``machine_link`` ("") goes away with its other end in the namespace."""
+    if machine_link and (Path("/sys/class/net") / machine_link).exists():
         run(("ip", "link", "delete", machine_link))
     if (NETNS_ROOT / netns).exists():
         run(("ip", "netns", "delete", netns))

@@ -22,9 +22,11 @@ BOOT_LIMIT = 90.0  # seconds until a host's init says it is up
 # Starts "$@" in the background without a terminal, output to the file $1, and prints its pid.
 START = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
 # Joins the control groups, then mounts the overlay in a mount namespace of its own: it goes away with the host.
+# nspawn ends with 133 when the host rebooted itself (that is its word to a service manager): it is started again.
 ENTER = (
     'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs" || exit 70; shift; n=$((n-1)); done; '
-    'options=$1 target=$2; shift 2; mount -t overlay overlay -o "$options" "$target" && exec "$@"'
+    'options=$1 target=$2; shift 2; mount -t overlay overlay -o "$options" "$target" || exit 71; '
+    'while "$@"; [ $? -eq 133 ]; do :; done'
 )
 
 
@@ -47,7 +49,7 @@ def arguments(lab: Lab, host: LabHost, own: HostPaths, machine: Machine) -> list
 
 
 def launcher(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, *, tree: Path, groups: Sequence[Path]) -> list[str]:
-    """The whole command: background, control groups, namespaces, overlay, nspawn. It prints the pid that nspawn will have."""
+    """The whole command: background, control groups, namespaces, overlay, nspawn. It prints the pid of the loop around nspawn."""
     overlay = f"lowerdir={tree},upperdir={own.upper},workdir={own.work}"
     enter = ["sh", "-c", ENTER, "sh", str(len(groups)), *map(str, groups), overlay, str(own.mount)]
     spaces = [*inside(lab), "unshare", "--mount", "--propagation", "private"]
@@ -55,7 +57,7 @@ def launcher(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, *, tree:
 
 
 def boot(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, tree: Path) -> process.Process:
-    """Start the host and wait until its init reports ready; returns nspawn's process, also kept in ``own.run``.
+    """Start the host and wait until its init reports ready; returns its supervisor (the loop around nspawn), also kept in ``own.run``.
 
     LabError with the console's last lines when it dies, TimeoutExceededError after BOOT_LIMIT.
     """
@@ -96,7 +98,7 @@ def died(host: LabHost, own: HostPaths) -> LabError:
 
 
 def supervisor_of(own: HostPaths) -> process.Process | None:
-    """nspawn's process of a running host; None for one that is stopped."""
+    """The loop around nspawn of a host with power; None for one that is stopped."""
     try:
         kept = json.loads(own.run.read_text(encoding="ascii"))
     except (FileNotFoundError, json.JSONDecodeError):  # stopped, or the machine crashed while it was written
@@ -106,6 +108,7 @@ def supervisor_of(own: HostPaths) -> process.Process | None:
 
 
 def leader_of(own: HostPaths) -> process.Process | None:
-    """The host's init as seen from the machine; None for a stopped host."""
+    """The host's init as seen from the machine; None for a stopped host, and for the moment between two boots of a reboot."""
     supervisor = supervisor_of(own)
-    return None if supervisor is None else process.child_of(supervisor.pid)
+    container = None if supervisor is None else process.child_of(supervisor.pid)
+    return None if container is None else process.child_of(container.pid)

@@ -1,25 +1,24 @@
-"""What can be done with labs: up, down, and power and cable of a single host. Each is idempotent and takes the lab's lock."""
+"""What can be done with labs: up, down, and power and cable of single hosts. Each is idempotent and holds the lab's lock."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
-from rancherctl.lab import access, cgroups, machine, network, nspawn, process, state
+from rancherctl.lab import access, cgroups, machine, network, nspawn, power, process, state
 from rancherctl.lab.clone import clone
 from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import Machine
-from rancherctl.lab.model import Lab, LabHost, LabSpec, check_name, free_networks, grown
-from rancherctl.lab.paths import LabPaths, Roots
+from rancherctl.lab.model import Lab, LabHost, LabSpec, check_name, free_networks, grown, netns_of
+from rancherctl.lab.paths import Roots
+from rancherctl.lab.power import KILL_LIMIT, Site
 from rancherctl.lab.steps import Steps
 from rancherctl.lab.tree import locked, tree
 
-KILL_LIMIT = 20.0
-AT_ONCE = 8  # hosts booted in parallel
+AT_ONCE = 8  # hosts handled in parallel
 
 
 def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
@@ -29,39 +28,50 @@ def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
     """
     facts = machine.inspect()
     paths = roots.lab(spec.name)
+    site = Site(paths, facts, steps)
     with locked(paths.lock):
-        root = tree(roots, spec.os, spec.variant, steps, mirror)
-        lab, root = _claim(spec, roots, root)
-        if network.exists(lab):
-            steps.skipped(f"network {', '.join(map(str, lab.networks))}")
-        else:
-            with steps.step(f"network {', '.join(map(str, lab.networks))}"):
-                _kill_all(facts, lab)
-                network.build(lab)
+        lab, root = _claim(spec, roots, steps, facts, mirror)
+        _wire(lab, site)
         access.make_key(paths)
         with steps.step(f"files of {len(lab.hosts)} hosts"):
             _each(lab.hosts, lambda host: clone(lab, host, paths, root), "files")
             access.write(lab, paths)
-        _each(lab.hosts, lambda host: _start(lab, host, root, Site(paths, facts, steps)), "boot")
+        _each(lab.hosts, lambda host: power.on(lab, host, root, site), "boot")
+        behind = [host for host in lab.hosts if lab.bastion(host) is not None]
+        _each(behind, lambda host: access.answers(paths, host), "ssh")
     return lab
 
 
-def _claim(spec: LabSpec, roots: Roots, root: Path) -> tuple[Lab, Path]:
+def _claim(spec: LabSpec, roots: Roots, steps: Steps, facts: Machine, mirror: str) -> tuple[Lab, Path]:
     """Give the lab its subnets and remember it; an existing one keeps its subnets and its tree."""
-    with locked(roots.lock):
-        try:
-            have, root = state.load(roots, spec.name)
-        except NotFoundError:
-            taken = state.taken_networks(roots) | network.machine_networks()
-            lab = Lab(spec, free_networks(spec.subnets, taken))
-        else:
-            lab = grown(have, spec)
+    try:
+        have, root = state.load(roots, spec.name)
+    except NotFoundError:
+        root = tree(roots, spec.os, spec.variant, steps, mirror)
+        with locked(roots.lock):
+            lab = Lab(spec, free_networks(spec.subnets, state.taken_networks(roots) | network.machine_networks()))
+            state.save(roots, lab, root)
+            cgroups.create(facts.cgroups, lab.name)
+    else:
+        if not root.is_dir():
+            raise LabError(f"the root tree of lab {spec.name} is gone", why=str(root), hint=f"rancherctl lab down --name {spec.name}")
+        lab = grown(have, spec)
         state.save(roots, lab, root)
     return lab, root
 
 
+def _wire(lab: Lab, site: Site) -> None:
+    what = f"network {', '.join(map(str, lab.networks))}"
+    if network.exists(lab):
+        site.steps.skipped(what)
+        return
+    with site.steps.step(what):
+        power.off(lab.name, (host.name for host in lab.hosts), site)  # they hang on wires that are gone
+        network.build(lab)
+
+
 def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: str) -> None:
-    """Run ``action`` for all hosts in parallel; PartialError with every failure where one failed, its own error where all that ran was one."""
+    """Run ``action`` for all hosts in parallel. A host's error as it is where there is one host, else PartialError with all."""
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         futures = [(host, pool.submit(action, host)) for host in hosts]
     failures: dict[str, RancherctlError] = {}
@@ -78,57 +88,21 @@ def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: s
         raise PartialError(f"{what} of {len(failures)} of {len(hosts)} hosts failed", {k: str(v) for k, v in failures.items()}, hint=first.hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where a lab's hosts are started: its files, the machine, and who hears of it."""
-
-    paths: LabPaths
-    facts: Machine
-    steps: Steps
-
-
-def _start(lab: Lab, host: LabHost, root: Path, site: Site) -> None:
-    own = site.paths.host(host.name)
-    if nspawn.supervisor_of(own) is not None:
-        site.steps.skipped("running", host.name)
-        return
-    with site.steps.step("boot", host.name):
-        _kill_host(site.facts, lab.name, host.name)
-        nspawn.boot(lab, host, own, site.facts, root)
-        if lab.bastion(host) is None:  # the others answer through their bastion, which may still be booting
-            access.answers(site.paths, host)
-
-
-def _kill_host(facts: Machine, lab: str, host: str) -> None:
-    """Power off hard: kill whatever runs in the host's control groups, and remove these."""
-    process.kill(cgroups.processes(facts.cgroups, lab, host), KILL_LIMIT)
-    cgroups.remove(facts.cgroups, lab, host)
-
-
-def _kill_all(facts: Machine, lab: Lab) -> None:
-    """Kill the hosts of a lab whose wires are gone: they must be plugged in anew."""
-    for host in lab.hosts:
-        _kill_host(facts, lab.name, host.name)
-
-
 def start(name: str, host: str, roots: Roots, steps: Steps) -> None:
     """Power a host on, with the disk it had; a running one is left alone."""
-    facts = machine.inspect()
-    paths = roots.lab(name)
-    with locked(paths.lock):
+    site = Site(roots.lab(name), machine.inspect(), steps)
+    with locked(site.paths.lock):
         lab, root = state.load(roots, name)
-        _start(lab, lab.host(host), root, Site(paths, facts, steps))
+        power.on(lab, lab.host(host), root, site)
 
 
 def stop(name: str, host: str, roots: Roots, steps: Steps) -> None:
-    """Power a host off hard: SIGKILL, nothing is flushed or said goodbye to. A stopped one is left alone."""
-    facts = machine.inspect()
-    paths = roots.lab(name)
-    with locked(paths.lock):
+    """Power a host off hard: nothing is flushed or said goodbye to. A stopped one is left alone."""
+    site = Site(roots.lab(name), machine.inspect(), steps)
+    with locked(site.paths.lock):
         found = state.load(roots, name)[0].host(host)
         with steps.step("power off", host):
-            _kill_host(facts, name, found.name)
-            paths.host(host).run.unlink(missing_ok=True)
+            power.off(name, [found.name], site)
 
 
 def reboot(name: str, host: str, roots: Roots, steps: Steps) -> None:
@@ -139,7 +113,7 @@ def reboot(name: str, host: str, roots: Roots, steps: Steps) -> None:
 
 def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) -> None:
     """Pull a running host's network cable, or plug it in again (a start plugs it in, too). LabError for a stopped host."""
-    machine.inspect()
+    machine.require_root()
     paths = roots.lab(name)
     with locked(paths.lock):
         lab = state.load(roots, name)[0]
@@ -152,18 +126,26 @@ def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) ->
 
 def down(name: str, roots: Roots, steps: Steps) -> bool:
     """Remove everything of a lab, however broken: processes, control groups, wires, files. False where there was nothing."""
-    facts = machine.inspect()
-    paths = roots.lab(check_name(name))
-    with locked(paths.lock):
-        try:
-            lab: Lab | None = state.load(roots, name)[0]
-        except (LabError, NotFoundError):
-            lab = None
-        existed = paths.root.exists()
+    site = Site(roots.lab(check_name(name)), machine.inspect(), steps)
+    root = site.paths.root
+    with locked(site.paths.lock):
+        existed = root.exists()
         with steps.step(f"remove lab {name}"):
-            process.kill(cgroups.processes(facts.cgroups, name), KILL_LIMIT)
-            cgroups.remove(facts.cgroups, name)
-            network.remove(f"rancherctl-lab-{name}", lab.machine_link if lab else "")
+            hosts = [entry.name for entry in site.paths.hosts.iterdir()] if site.paths.hosts.is_dir() else []
+            power.off(name, hosts, site)
+            process.kill(cgroups.processes(site.machine.cgroups, name), KILL_LIMIT)
+            network.remove(netns_of(name), _machine_link(name, roots))
             if existed:
-                shutil.rmtree(paths.root)
+                shutil.rmtree(root)
+            with locked(roots.lock):
+                cgroups.remove(site.machine.cgroups, name)
+                cgroups.remove_top(site.machine.cgroups)
     return existed
+
+
+def _machine_link(name: str, roots: Roots) -> str:
+    """The machine's link of a lab, "" where the lab's file is missing or broken."""
+    try:
+        return state.load(roots, name)[0].machine_link
+    except (LabError, NotFoundError):
+        return ""

@@ -6,7 +6,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,19 +58,32 @@ def child_of(pid: int) -> Process | None:
 
 def kill(pids: Iterable[int], timeout: float) -> None:
     """SIGKILL every process and wait until all are gone; LabError where one stays longer than ``timeout`` seconds."""
-    handles = {pid: fd for pid in sorted(set(pids)) if (fd := open_pidfd(pid)) is not None}
-    try:
-        for fd in handles.values():
-            try:
+    with handles(pids) as found:
+        for fd in found.values():
+            with suppress(ProcessLookupError):  # it ended by itself
                 signal.pidfd_send_signal(fd, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        left = wait_closed(handles, timeout)
-    finally:
-        for fd in handles.values():
-            os.close(fd)
+        left = wait_closed(found, timeout)
     if left:
         raise LabError(f"processes {', '.join(map(str, left))} do not end", why=f"killed {timeout:.0f} s ago", hint="look at their state with ps")
+
+
+def await_end(pids: Iterable[int], timeout: float) -> list[int]:
+    """Wait until all processes have ended; the pids that are left after ``timeout`` seconds."""
+    with handles(pids) as found:
+        return wait_closed(found, timeout)
+
+
+@contextmanager
+def handles(pids: Iterable[int]) -> Iterator[dict[int, int]]:
+    """pid → pidfd of the processes that still are; closed after the block."""
+    with ExitStack() as stack:
+        found: dict[int, int] = {}
+        for pid in sorted(set(pids)):
+            fd = open_pidfd(pid)
+            if fd is not None:
+                stack.callback(os.close, fd)
+                found[pid] = fd
+        yield found
 
 
 def open_pidfd(pid: int) -> int | None:
@@ -80,12 +94,12 @@ def open_pidfd(pid: int) -> int | None:
         return None
 
 
-def wait_closed(handles: dict[int, int], timeout: float) -> list[int]:
+def wait_closed(found: dict[int, int], timeout: float) -> list[int]:
     """Wait for the ends of all processes (pid → pidfd); the pids that are left after ``timeout`` seconds."""
     poll = select.poll()
-    left = dict(handles)
-    by_fd = {fd: pid for pid, fd in handles.items()}
-    for fd in handles.values():
+    left = dict(found)
+    by_fd = {fd: pid for pid, fd in found.items()}
+    for fd in found.values():
         poll.register(fd, select.POLLIN)
     until = time.monotonic() + timeout
     while left and (rest := until - time.monotonic()) > 0:

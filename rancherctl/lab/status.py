@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rancherctl.lab import network, nspawn, state
+from rancherctl.lab.command import LabError
 from rancherctl.lab.model import HostState, Lab, LabHost
 from rancherctl.lab.paths import LabPaths, Roots
 
@@ -36,6 +37,14 @@ def host_status(lab: Lab, host: LabHost, paths: LabPaths) -> HostStatus:
     bastion = lab.bastion(host)
     found: HostState = "stopped"
     if leader is not None:
-        found = "running" if network.host_link_up(leader.pid) else "cut"
+        found = _link_state(leader.pid)
     pid = leader.pid if leader else None
     return HostStatus(lab.name, host.name, str(host.address), found, lab.spec.os, lab.spec.variant, pid, bastion.name if bastion else None)
+
+
+def _link_state(leader: int) -> HostState:
+    """``unknown`` where the link cannot be read: the host is just rebooting, or the reader is not root."""
+    try:
+        return "running" if network.host_link_up(leader) else "cut"
+    except LabError:
+        return "unknown"

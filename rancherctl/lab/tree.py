@@ -49,6 +49,7 @@ def _build(final: Path, os: Os, variant: Variant, mirror: str) -> None:
     suite = SUITES[os]
     lines = [archive.line(suite) for archive in sources.archives(mirror)]
     argv = [
+        "setpriv", "--pdeathsig", "TERM",  # a killed parent must not leave a builder that goes on writing
         "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(BASE)}",
         *(f"--aptopt={option}" for option in sources.options()), f"--customize-hook={script}", suite, str(root), "-",
     ]  # fmt: skip

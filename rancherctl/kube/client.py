@@ -1,7 +1,7 @@
 """The one protocol for Kubernetes API access; ``rest`` implements it for agents, ``official`` for the command line, tests have a fake.
 
 Objects are plain JSON dicts. Errors: NotFoundError (404), ConflictError (409), AuthError (401, 403), UnreachableError (no answer in
-time), ThrottledError (429, 503 with Retry-After), GoneError (410), InvalidObjectError (422), RancherctlError otherwise.
+time), ThrottledError (429, 503), GoneError (410), InvalidObjectError (422), ServerError (other 5xx), RancherctlError otherwise.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
-from rancherctl.errors import RancherctlError
+from rancherctl.errors import ConflictError, RancherctlError, UsageError
 
 Json = dict[str, Any]
 
@@ -31,6 +32,16 @@ class ThrottledError(RancherctlError):
         self.retry_after = retry_after
 
 
+class AlreadyExistsError(ConflictError):
+    """409 on a create: the name is taken."""
+
+
+class ServerError(RancherctlError):
+    """The API server failed by itself (5xx, for example while etcd elects a leader); whether a write happened is unknown."""
+
+    retryable = True
+
+
 class InvalidObjectError(RancherctlError):
     """422: the API refused the object's content; ``why`` is the API's own message."""
 
@@ -46,7 +57,10 @@ class Resource:
     namespaced: bool = True
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path, starting with a slash."""
+        """The URL path, starting with a slash; names are quoted. UsageError for ``.`` and ``..``, which a server would resolve."""
+        if {namespace, name} & {".", ".."}:
+            raise UsageError(f"{self.kind} {namespace}/{name}: a name cannot be . or ..")
+        namespace, name = quote(namespace, safe=":"), quote(name, safe=":")
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         middle = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
         return root + middle + f"/{self.plural}" + (f"/{name}" if name else "") + (f"/{subresource}" if subresource else "")
@@ -77,10 +91,14 @@ class WatchEvent:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """All items of a list (pages already joined) and the resource version to watch from."""
+    """Items of a list (all of them, or one page) and the resource version to watch from.
+
+    ``restarted`` on a page: the list began again (a page's token expired), forget the earlier pages.
+    """
 
     items: tuple[Json, ...]
     resource_version: str
+    restarted: bool = False
 
 
 class KubeClient(Protocol):

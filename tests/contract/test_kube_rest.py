@@ -1,0 +1,205 @@
+"""The REST client against faults that a real API server cannot be asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rancherctl.errors import ConflictError, NotFoundError, UnreachableError, UsageError
+from rancherctl.kube.client import CONFIGMAPS, PODS, GoneError, ServerError, ThrottledError
+from rancherctl.kube.rest import RestClient
+from tests.fakes.kube import FakeApi
+
+
+def config(name: str, **data: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "ns"}, "data": data}
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    fake = FakeApi()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def client(api: FakeApi) -> Iterator[RestClient]:
+    rest = RestClient(api.url)
+    yield rest
+    rest.close()
+
+
+def seed(api: FakeApi, count: int) -> None:
+    for i in range(count):
+        api.store.put("/api/v1/pods", "ns", {"metadata": {"name": f"p{i:05}"}})
+
+
+def test_lists_are_paged_and_one_connection_is_kept(api: FakeApi, client: RestClient) -> None:
+    seed(api, 1203)
+    page = client.list(PODS)
+    assert len(page.items) == 1203
+    assert [len(p.items) for p in client.pages(PODS)] == [500, 500, 203]
+    assert page.resource_version == str(api.store.version)
+    assert api.connections == 1
+
+
+def test_a_page_token_that_expires_begins_the_list_again(api: FakeApi, client: RestClient) -> None:
+    seed(api, 700)
+    pages = client.pages(PODS)
+    next(pages)
+    api.store.delete("/api/v1/pods", "ns", "p00000")
+    api.compact()
+    again = next(pages)
+    assert again.restarted
+    assert len(again.items) == 699
+    assert again.resource_version == str(api.store.version)
+    assert len(client.list(PODS).items) == 699
+
+
+def test_an_idle_connection_that_the_server_closed_is_not_used(api: FakeApi, client: RestClient) -> None:
+    client.raw("GET", "/readyz")
+    api.cut(path="/configmaps")
+    with pytest.raises(UnreachableError) as e:
+        client.create(CONFIGMAPS, config("a"))
+    assert "unknown" in e.value.hint
+    client.create(CONFIGMAPS, config("a"))
+
+
+def test_a_read_is_repeated_once_when_an_old_connection_breaks(api: FakeApi, client: RestClient) -> None:
+    client.create(CONFIGMAPS, config("a", k="v"))
+    api.cut(path="/configmaps")
+    assert client.get(CONFIGMAPS, "a", namespace="ns")["data"] == {"k": "v"}
+    api.cut(times=2, path="/configmaps")
+    with pytest.raises(UnreachableError):
+        client.get(CONFIGMAPS, "a", namespace="ns")
+
+
+def test_an_answer_cut_in_the_middle_is_an_error(api: FakeApi, client: RestClient) -> None:
+    api.cut(path="/pods", after_head=True)
+    with pytest.raises(UnreachableError):
+        client.list(PODS)
+
+
+@pytest.mark.parametrize("trickle", [b"", b"HTTP/1.1 200 OK\r\n", b"X-Filler: 1\r\n"])
+def test_the_limit_holds_for_the_whole_call_even_if_bytes_keep_coming(api: FakeApi, client: RestClient, trickle: bytes) -> None:
+    api.stall(path="/pods", trickle=trickle)
+    begin = time.monotonic()
+    with pytest.raises(UnreachableError):
+        client.list(PODS, timeout=0.3)
+    assert time.monotonic() - begin < 3
+
+
+def test_nobody_listens() -> None:
+    fake = FakeApi()
+    fake.close()
+    with pytest.raises(UnreachableError) as e:
+        RestClient(fake.url).list(PODS)
+    assert "127.0.0.1" in e.value.what
+
+
+def test_errors_of_the_server(api: FakeApi, client: RestClient) -> None:
+    api.fail(429, retry_after="7", path="/pods")
+    with pytest.raises(ThrottledError) as e:
+        client.list(PODS)
+    assert e.value.retry_after == 7
+    api.fail(500)
+    with pytest.raises(ServerError):
+        client.list(PODS)
+
+
+@pytest.mark.parametrize("server", ["", "ftp://x", "https://", "https://x:port", "https://x/?q", "https://a\nb"])
+def test_addresses_that_are_none(server: str) -> None:
+    with pytest.raises(UsageError):
+        RestClient(server)
+
+
+def test_a_token_with_a_newline_is_not_sent(api: FakeApi) -> None:
+    with pytest.raises(UsageError) as e:
+        RestClient(api.url, token="secret\r\nX: y").list(PODS)
+    assert "secret" not in str(e.value)
+    assert not api.requests
+
+
+def test_a_token_is_asked_for_each_call(api: FakeApi) -> None:
+    tokens = iter("ab")
+    asked = []
+
+    def token() -> str:
+        asked.append(next(tokens))
+        return asked[-1]
+
+    client = RestClient(api.url, token=token)
+    client.list(PODS)
+    client.list(PODS)
+    client.close()
+    assert asked == ["a", "b"]
+
+
+def test_preconditions_and_missing_things(client: RestClient) -> None:
+    made = client.create(CONFIGMAPS, config("a", k="1"))
+    client.replace(CONFIGMAPS, made | {"data": {"k": "2"}})
+    with pytest.raises(ConflictError):
+        client.replace(CONFIGMAPS, made | {"data": {"k": "3"}})
+    with pytest.raises(NotFoundError):
+        client.delete(CONFIGMAPS, "nope", namespace="ns")
+    with pytest.raises(UsageError):
+        client.replace(CONFIGMAPS, {"data": {}})
+
+
+def test_what_has_arrived_together_is_one_batch(api: FakeApi, client: RestClient) -> None:
+    version = str(api.store.version)
+    seed(api, 2000)
+    stream = client.watch_batches(PODS, resource_version=version)
+    sizes = []
+    for batch in stream:
+        sizes.append(len([e for e in batch if e.type == "ADDED"]))
+        if sum(sizes) == 2000:
+            stream.close()
+    assert len(sizes) < 400
+
+
+def test_a_watch_that_goes_silent_is_noticed(api: FakeApi, client: RestClient) -> None:
+    api.silent = True
+    with pytest.raises(UnreachableError, match="silent"):
+        list(client.watch(PODS, resource_version=str(api.store.version), timeout=0.4))
+
+
+def test_events_before_an_error_are_delivered(api: FakeApi, client: RestClient) -> None:
+    version = str(api.store.version)
+    seed(api, 3)
+    api.watch_error(410)
+    events = client.watch(PODS, resource_version=version)
+    assert [next(events).type for _ in range(3)] == ["ADDED"] * 3
+    with pytest.raises(GoneError):
+        next(events)
+
+
+def test_a_version_that_is_gone(api: FakeApi, client: RestClient) -> None:
+    version = str(api.store.version)
+    seed(api, 1)
+    api.compact()
+    with pytest.raises(GoneError):
+        next(client.watch(PODS, resource_version=version))
+
+
+def test_close_ends_watches_of_other_threads(api: FakeApi, client: RestClient) -> None:
+    got: list[object] = []
+    stream = client.watch_batches(PODS, resource_version=str(api.store.version))
+    thread = threading.Thread(target=lambda: got.extend(stream))
+    thread.start()
+    api.wait_watching()
+    client.close()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_lines_of_any_size(api: FakeApi, client: RestClient) -> None:
+    big = "x" * 3_000_000
+    version = str(api.store.version)
+    api.store.put("/api/v1/configmaps", "ns", {"metadata": {"name": "big"}, "data": {"k": big}})
+    event = next(client.watch(CONFIGMAPS, resource_version=version))
+    assert event.object["data"]["k"] == big

@@ -24,6 +24,8 @@ from rancherctl.events import Emit, Event
 OFFICIAL: Final = "official"
 MODULES: Final = "modules"
 PHASE: Final = "bundle"
+_CACHED: Final = (OFFICIAL, MODULES)
+"""Sources whose files are the cache's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
     artefacts = []
     for item in found:
         template = Artefact(item.component, item.version, item.name, "", 0, 0o755, "binary", request.arch)
-        place(item.file, root / template.path, template.mode)
+        place(item.file, root / template.path, template.mode, link=request.source in _CACHED)
         artefacts.append(_measured(root, template))
     for image in extra:
         name, _, tag = image.reference.rpartition("/")[2].partition(":")
@@ -83,7 +85,7 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
         images.write_archive(image, root / template.path)
         (root / template.path).chmod(template.mode)
         artefacts.append(_measured(root, template))
-    source = request.source if request.source in {OFFICIAL, MODULES} else "directory"
+    source = request.source if request.source in _CACHED else "directory"
     listed = manifest(versions_for(request.kubernetes).kubernetes, request.arch, source, artefacts)
     write(root / MANIFEST, listed.to_json().encode(), 0o644)
     return Bundle(root, listed)

@@ -19,11 +19,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def place(source: Path, target: Path, mode: int) -> None:
-    """Put a file at ``target`` by a hard link, or by a copy where that is not possible or the modes differ."""
+def place(source: Path, target: Path, mode: int, *, link: bool) -> None:
+    """Put a file at ``target``: with ``link`` by a hard link where that is possible and the modes are equal, else by a copy.
+
+    Only files of the cache are linked, which nobody writes to: who edits a linked file in place edits both.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     real = source.resolve()
-    if real.stat().st_mode & 0o777 != mode or not _linked(real, target):
+    if not (link and real.stat().st_mode & 0o777 == mode and _linked(real, target)):
         atomically(target, mode, lambda temporary: shutil.copyfile(real, temporary))
 
 

@@ -81,7 +81,7 @@ def fetch_text(url: str, folder: Path, *, terms: Terms) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{url.rpartition('/')[2]}.text"
     part.unlink(missing_ok=True)
-    _until_complete(_Attempt(url, part, lambda _have, _size: None, terms, terms.clock.now() + terms.limits.silence * 4, 1 << 20))
+    _until_complete(_Attempt(url, part, lambda _have, _size: None, terms, terms.clock.now() + terms.limits.total, 1 << 20))
     text = part.read_text("utf-8", "replace")
     part.unlink()
     return text
@@ -143,7 +143,7 @@ def _until_complete(attempt: _Attempt) -> None:
     """Call ``attempt`` until it is complete. Attempts that bring bytes do not count against ``tries``."""
     limits, clock, url = attempt.terms.limits, attempt.terms.clock, attempt.url
     failures, why, asked = 0, "", 0.0
-    while failures < limits.tries:
+    while True:
         try:
             got = attempt()
         except AgainError as error:
@@ -152,9 +152,10 @@ def _until_complete(attempt: _Attempt) -> None:
             if got == 0:
                 return
             failures, why, asked = 1, f"cut after {got} bytes", 0.0
+        if failures == limits.tries:
+            break
         pause = max(asked, clock.random() * min(limits.longest_pause, limits.first_pause * 2**failures))
         if clock.now() + pause > attempt.deadline:
             raise TimeoutExceededError(f"{url} was not complete in time", why=why, hint=_RESUME)
-        if failures < limits.tries:
-            clock.sleep(pause)
+        clock.sleep(pause)
     raise UnreachableError(f"{url} cannot be fetched", why=f"{failures} attempts in a row failed, the last one: {why}", hint=_RESUME)

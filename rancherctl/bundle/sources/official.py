@@ -116,7 +116,7 @@ def _teller(release: Release, emit: Emit) -> Callable[[int, int | None], None]:
 
     def tell(have: int, size: int | None) -> None:
         nonlocal told
-        if size and have / size >= told + _STEP:
+        if size and (have / size >= told + _STEP or have == size):
             told = have / size
             emit(Event(PHASE, f"{have >> 20} of {size >> 20} MiB", release.name, "progress", fraction=told))
 

@@ -1,0 +1,124 @@
+"""A bundle from a directory: made, found again, damaged, verified."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from rancherctl.bundle.create import Request, create
+from rancherctl.bundle.model import Bundle
+from rancherctl.bundle.pause.elf import pause_binary
+from rancherctl.bundle.sources.base import wanted
+from rancherctl.bundle.verify import check, findings, load
+from rancherctl.bundle.versions import DEFAULT, versions_for
+from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError
+from rancherctl.events import ignore
+
+
+@pytest.fixture
+def binaries(tmp_path: Path) -> Path:
+    folder = tmp_path / "binaries"
+    folder.mkdir()
+    for _, _, name in wanted(versions_for(DEFAULT)):
+        (folder / name).write_bytes(pause_binary("amd64") + name.encode())
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def made(binaries: Path, output: Path | None = None) -> Bundle:
+    return create(Request(DEFAULT, str(binaries), output=output), binaries.parent / "cache", ignore)
+
+
+def test_a_bundle_has_every_program_and_the_pause_image(binaries: Path) -> None:
+    bundle = made(binaries)
+    assert {a.name for a in bundle.manifest.artefacts} == {"pause", *(name for _, _, name in wanted(versions_for(DEFAULT)))}
+    assert {a.mode for a in bundle.manifest.artefacts if a.kind == "binary"} == {0o755}
+    assert bundle.manifest.source == "directory"
+    assert check(bundle.root) == bundle == load(bundle.root)
+
+
+def test_the_same_input_is_the_same_bundle(binaries: Path) -> None:
+    first, second = made(binaries), made(binaries)
+    assert first == second
+    assert [p.name for p in first.root.parent.iterdir()] == [first.manifest.digest()[:16]]
+
+
+def test_other_programs_are_another_bundle_beside_it(binaries: Path) -> None:
+    first = made(binaries)
+    (binaries / "kubelet").write_bytes(pause_binary("amd64") + b"changed")
+    assert made(binaries).root != first.root
+    assert check(first.root) == first, "changing the user's file must not reach into a bundle that is made"
+
+
+def test_a_bundle_can_be_the_directory_of_another(binaries: Path, tmp_path: Path) -> None:
+    first = made(binaries, tmp_path / "one")
+    assert made(first.root, tmp_path / "two").manifest.digest() == first.manifest.digest()
+
+
+def test_all_missing_files_are_told_at_once(binaries: Path) -> None:
+    (binaries / "kubelet").unlink()
+    (binaries / "ptp").unlink()
+    with pytest.raises(InvalidInputError) as caught:
+        made(binaries)
+    assert [p.split()[0] for p in caught.value.problems] == ["ptp", "kubelet"]
+
+
+def test_programs_for_another_machine_are_told(binaries: Path) -> None:
+    (binaries / "kubelet").write_bytes(pause_binary("arm64"))
+    (binaries / "ctr").write_text("#!/bin/sh\n")
+    with pytest.raises(RancherctlError, match=r"ctr is no program .*kubelet is built for arm64"):
+        made(binaries)
+
+
+def test_published_checksums_are_checked(binaries: Path) -> None:
+    right = hashlib.sha256((binaries / "etcd").read_bytes()).hexdigest()
+    (binaries / "SHA256SUMS").write_text(f"{right}  etcd\n{right}  kubelet\nnonsense\n")
+    with pytest.raises(InvalidInputError) as caught:
+        made(binaries)
+    assert [p.partition(":")[0] for p in caught.value.problems] == ["kubelet does not have the checksum of SHA256SUMS", "SHA256SUMS"]
+
+
+def test_a_directory_in_the_way_is_left_alone(binaries: Path, tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    target.mkdir()
+    (target / "precious").touch()
+    with pytest.raises(ConflictError, match="is not this bundle"):
+        made(binaries, target)
+    assert [p.name for p in target.iterdir()] == ["precious"]
+    assert not list(tmp_path.glob(".bundle-*"))
+
+
+def test_verify_finds_everything_at_once(binaries: Path, tmp_path: Path) -> None:
+    bundle = made(binaries, tmp_path / "b")
+    root = bundle.root
+    (root / "etcd/3.6.8/etcd").unlink()
+    kubelet = root / "kubernetes/1.36.3/kubelet"
+    data = kubelet.read_bytes()
+    kubelet.unlink()
+    kubelet.write_bytes(data[:-1] + b"X")
+    kubelet.chmod(0o755)
+    ptp = root / "cni/1.9.1/ptp"
+    ptp.unlink()
+    ptp.symlink_to("loopback")
+    (root / "cni/1.9.1/loopback").chmod(0o700)
+    ctr = root / "containerd/2.2.0/ctr"
+    ctr.unlink()
+    ctr.write_bytes(b"short")
+    ctr.chmod(0o755)
+    (root / "surprise").touch()
+    told = findings(bundle)
+    assert [line.split(":")[0] for line in told] == [
+        "cni/1.9.1/loopback", "cni/1.9.1/ptp", "containerd/2.2.0/ctr", "etcd/3.6.8/etcd", "kubernetes/1.36.3/kubelet", "surprise",
+    ]  # fmt: skip
+    assert "sha256 is" in told[4]
+    assert findings(bundle, contents=False) == (*told[:4], told[5])
+    with pytest.raises(InvalidInputError) as caught:
+        check(root)
+    assert caught.value.problems == told
+
+
+def test_what_is_no_bundle_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no manifest\.json"):
+        load(tmp_path)
+    with pytest.raises(NotFoundError, match="no directory"):
+        create(Request(DEFAULT, str(tmp_path / "none")), tmp_path / "cache", ignore)

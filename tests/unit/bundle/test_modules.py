@@ -1,0 +1,96 @@
+"""The modules source around ``go build``: cache, one builder at a time, failures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rancherctl.bundle.pause.elf import pause_binary
+from rancherctl.bundle.sources.gobuild import recipes
+from rancherctl.bundle.sources.modules import Toolchain, build
+from rancherctl.bundle.versions import DEFAULT, versions_for
+from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.events import Event, ignore
+
+ETCD = recipes(versions_for(DEFAULT))[0]
+
+
+class FakeGo:
+    """Writes programs where ``-o`` says, under the names that ``go build`` gives them."""
+
+    def __init__(self, arch: str = "amd64", code: int = 0, output: str = "") -> None:
+        self.arch, self.code, self.output, self.calls = arch, code, output, 0
+
+    def __call__(self, argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:
+        self.calls += 1
+        assert (folder / "go.mod").is_file()
+        assert limit > 0
+        out = Path(argv[argv.index("-o") + 1])
+        for line in self.output.splitlines():
+            on_line(line)
+        if not self.code:
+            for name in ("server", "etcdctl", "etcdutl"):
+                (out / name).write_bytes(pause_binary(self.arch))
+        return self.code
+
+    def toolchain(self) -> Toolchain:
+        return Toolchain("go", "go1.26.8", self)
+
+
+def test_programs_get_their_names_and_are_built_once(tmp_path: Path) -> None:
+    go = FakeGo()
+    first = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
+    assert sorted(f.name for f in first.iterdir()) == ["etcd", "etcdctl", "etcdutl"]
+    assert {f.stat().st_mode & 0o777 for f in first.iterdir()} == {0o755}
+    assert build(ETCD, "amd64", tmp_path, ignore, go.toolchain()) == first
+    assert go.calls == 1
+
+
+def test_what_a_killed_build_left_is_not_taken(tmp_path: Path) -> None:
+    go = FakeGo()
+    done = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
+    left = done.rename(done.with_name(f"{done.name}.tmp"))
+    (left / "half").touch()
+    assert not (build(ETCD, "amd64", tmp_path, ignore, go.toolchain()) / "half").exists()
+    assert go.calls == 2
+
+
+def test_a_failed_build_tells_the_compilers_words_and_leaves_nothing(tmp_path: Path) -> None:
+    events: list[Event] = []
+    go = FakeGo(code=1, output="example.org/fine\nserver/x.go:3:1: undefined: y\nexample.org/also")
+    with pytest.raises(RancherctlError) as caught:
+        build(ETCD, "amd64", tmp_path, events.append, go.toolchain())
+    assert caught.value.why == "server/x.go:3:1: undefined: y"
+    assert [e.state for e in events] == ["started", "failed"]
+    assert not [p for p in (tmp_path / "builds").iterdir() if p.suffix not in {".tmp", ".lock"}]
+
+
+@pytest.mark.parametrize(
+    ("output", "hint"),
+    [
+        ("go: go.mod requires go >= 1.27 (running go 1.26; GOTOOLCHAIN=local)", "newer Go"),
+        ("go: module: Get https://proxy: dial tcp: lookup proxy: no such host", "GOPROXY"),
+        ("compile: writing output: write x: no space left on device", "GOCACHE"),
+    ],
+)
+def test_known_failures_have_a_remedy(output: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(RancherctlError) as caught:
+        build(ETCD, "amd64", tmp_path, ignore, FakeGo(code=1, output=output).toolchain())
+    assert hint in caught.value.hint
+
+
+def test_programs_for_another_machine_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(RancherctlError, match="arm64, not amd64"):
+        build(ETCD, "amd64", tmp_path, ignore, FakeGo(arch="arm64").toolchain())
+    go = FakeGo()
+    build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
+    assert go.calls == 1
+
+
+def test_a_version_without_module_is_refused_before_go_is_called(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    go = FakeGo()
+    with pytest.raises(NotFoundError, match=r"9\.9\.9"):
+        build(replace(ETCD, version="9.9.9", module=tmp_path / "none"), "amd64", tmp_path, ignore, go.toolchain())
+    assert go.calls == 0

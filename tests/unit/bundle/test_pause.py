@@ -1,0 +1,62 @@
+"""The pause program: its ELF file, and what it does on this machine."""
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import rancherctl.bundle.pause
+from rancherctl.bundle.pause.elf import CODE, elf_machine, pause_binary
+
+SOURCES = Path(rancherctl.bundle.pause.__file__).parent
+TOOLS = {"amd64": ("as", "objcopy"), "arm64": ("aarch64-linux-gnu-as", "aarch64-linux-gnu-objcopy")}
+HERE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
+
+
+def assembled(arch: str, folder: Path) -> bytes:
+    assembler, objcopy = TOOLS[arch]
+    if platform.machine() == "aarch64" and arch == "arm64" and not shutil.which(assembler):
+        assembler, objcopy = "as", "objcopy"
+    if not (shutil.which(assembler) and shutil.which(objcopy)) or (assembler == "as" and arch != HERE):
+        pytest.skip(f"no assembler for {arch}")
+    subprocess.run([assembler, "-o", folder / "o", SOURCES / f"{arch}.s"], check=True, timeout=30)
+    subprocess.run([objcopy, "-O", "binary", "-j", ".text", folder / "o", folder / "bin"], check=True, timeout=30)
+    return (folder / "bin").read_bytes()
+
+
+@pytest.mark.parametrize("arch", sorted(CODE))
+def test_the_code_is_what_the_source_says(arch: str, tmp_path: Path) -> None:
+    assert CODE[arch] == assembled(arch, tmp_path)
+
+
+@pytest.mark.parametrize("arch", sorted(CODE))
+def test_the_file_names_its_machine(arch: str) -> None:
+    data = pause_binary(arch)
+    assert elf_machine(data) == arch
+    assert len(data) == 64 + 2 * 56 + len(CODE[arch])
+
+
+@pytest.mark.parametrize("data", [b"", b"\x7fELF", b"#!/bin/sh\n" * 4, b"\x7fELF\x01" + bytes(40), b"\x7fELF\x02" + bytes(40)])
+def test_what_is_no_known_program_has_no_machine(data: bytes) -> None:
+    assert elf_machine(data) is None
+
+
+@pytest.mark.skipif(not HERE, reason="an architecture that bundles do not know")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_waits_through_other_signals_and_ends_well_when_asked(number: signal.Signals, tmp_path: Path) -> None:
+    program = tmp_path / "pause"
+    program.write_bytes(pause_binary(HERE))
+    program.chmod(0o755)
+    with subprocess.Popen([program]) as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGCHLD)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.05)
+        process.send_signal(number)
+        assert process.wait(5) == 0

@@ -276,7 +276,7 @@ function __rancherctl_at --description 'true at this command; with a second word
             set count (math $count + 1)
         end
     end
-    test (string join ' ' -- $path) = "$argv[1]"; or return 1
+    test "$path" = "$argv[1]"; or return 1
     test (count $argv) = 1; or test $count = $argv[2]
 end
 function __rancherctl_names

@@ -1,0 +1,53 @@
+# `make demo` shows the product, `make test` proves it; both set up what they need. Words: setup fmt lint type unit contract lab-test test test-all bench docs demo clean
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+TIMED := scripts/timed
+.PHONY: setup tools demo fmt lint type unit contract lab-test test test-all bench docs clean
+
+setup:  ## packages, .venv, bundle and the root tree of lab hosts
+	python3 scripts/setup.py --lab
+
+tools:
+	@python3 scripts/setup.py
+
+demo: tools  ## four lab hosts become a Kubernetes environment; KEEP=1 leaves it running
+	@$(BIN)/python scripts/prepare.py
+	@$(BIN)/python scripts/demo.py
+
+fmt: tools
+	$(BIN)/ruff check --fix --exit-zero -q .
+	$(BIN)/ruff format .
+
+lint: tools
+	@$(TIMED) "ruff check" $(BIN)/ruff check .
+	@$(TIMED) "ruff format" $(BIN)/ruff format --check .
+	@$(TIMED) "layers" $(BIN)/lint-imports --no-cache
+	@$(TIMED) "spelling" $(BIN)/codespell rancherctl tests scripts docs README.md CONTRIBUTING.md CHANGELOG.md
+
+type: tools
+	@$(TIMED) mypy $(BIN)/mypy
+
+unit: tools
+	$(PYTEST) -q tests/unit
+
+contract: tools
+	$(PYTEST) -q tests/contract
+
+lab-test: setup
+	$(PYTEST) -q -m "lab and not slow" tests/lab
+
+test: lint type setup  ## everything but the slowest; ends with pytest's closing line
+	$(PYTEST) -q -m "not slow" --durations=10 tests/unit tests/contract tests/lab
+
+test-all: lint type setup
+	$(PYTEST) -q --durations=25 tests/unit tests/contract tests/lab
+
+bench: setup
+	$(BIN)/python scripts/bench.py
+
+docs: tools  ## completions/ and man/ from the command tree
+	$(BIN)/python scripts/docs.py
+
+clean:  ## what the tree's own commands made; caches outside the tree stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,10 @@ class Server:
         self.port = int(found[1])
 
     def ask(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, body, headers)
-        with connection.getresponse() as response:
-            return response.status, response.read()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request(method, path, body, headers)
+            with connection.getresponse() as response:
+                return response.status, response.read()
 
     def json(self, path: str, **more: Any) -> dict[str, Any]:
         code, body = self.ask(path, **more)
@@ -88,14 +89,15 @@ def test_statuses(path: str, code: int, server: Server) -> None:
 
 
 def test_when_asked_to_stop_it_fails_its_health_check_but_serves_on_and_ends_well(server: Server) -> None:
-    slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    slow.request("GET", "/delay?ms=700")
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.stderr is not None
-    assert "asked to stop" in server.process.stderr.readline()
-    assert server.ask("/healthz")[0] == 503
-    assert server.json("/late")["path"] == "/late"
-    assert slow.getresponse().status == 200, "a request that was running when the listener closed is answered"
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as slow:
+        slow.request("GET", "/delay?ms=700")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.stderr is not None
+        assert "asked to stop" in server.process.stderr.readline()
+        assert server.ask("/healthz")[0] == 503
+        assert server.json("/late")["path"] == "/late"
+        with slow.getresponse() as response:
+            assert response.status == 200, "a request that was running when the listener closed is answered"
     assert server.stop() == 0
 
 

@@ -40,8 +40,8 @@ def inside(lab: Lab) -> tuple[str, ...]:
 
 
 def bridge_commands(lab: Lab) -> list[str]:
-    """``ip -batch`` lines for the inside of the namespace."""
-    lines = ["link set lo up"]
+    """``ip -batch`` lines for the inside of the namespace. The prohibit route refuses ways out at once; "no route" would let TCP go on trying."""
+    lines = ["link set lo up", "route add prohibit default"]
     for subnet, network in enumerate(lab.networks):
         name = bridge(subnet)
         lines += [
@@ -61,10 +61,12 @@ def machine_commands(lab: Lab) -> list[str]:
     ]
 
 
-def sysctls(lab: Lab) -> dict[str, str]:
-    """Knobs of the namespace. bridge-nf-call off as on stock hosts (br_netfilter not loaded), else the router's rules see bridged frames."""
-    knobs = {"net/ipv4/ip_forward": "1" if len(lab.networks) > 1 else "0"}
-    return knobs | {f"net/bridge/bridge-nf-call-{family}": "0" for family in ("iptables", "ip6tables", "arptables")}
+def sysctls() -> dict[str, str]:
+    """Knobs of the namespace. It forwards also where there is one subnet: what goes to the outside is refused then, not lost.
+
+    bridge-nf-call is off as on stock hosts (br_netfilter not loaded), else the router's rules see frames that stay on one bridge.
+    """
+    return {"net/ipv4/ip_forward": "1"} | {f"net/bridge/bridge-nf-call-{family}": "0" for family in ("iptables", "ip6tables", "arptables")}
 
 
 def exists(lab: Lab) -> bool:
@@ -78,7 +80,7 @@ def build(lab: Lab) -> None:
     run(("ip", "netns", "add", lab.netns))
     enter = inside(lab)
     run((*enter, "ip", "-batch", "-"), stdin="\n".join(bridge_commands(lab)) + "\n")
-    script = "\n".join(f"if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi" for knob, value in sysctls(lab).items())
+    script = "\n".join(f"if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi" for knob, value in sysctls().items())
     run((*enter, "sh", "-ec", script))
     run((*enter, "nft", "-f", "-"), stdin=NFT.format(pods=POD_CIDR))
     run(("ip", "-batch", "-"), stdin="\n".join(machine_commands(lab)) + "\n")

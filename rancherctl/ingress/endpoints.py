@@ -58,9 +58,7 @@ def find(ref: BackendRef, services: Mapping[str, Service], slices: SliceIndex, r
     if service.type == "ExternalName":
         return _external(service, ref, port, resolved)
     if port is None:
-        return Found(
-            problem=Problem("PortNotFound", f"service {key} has no TCP port {ref.name or ref.number}; requests for it are answered with 503")
-        )
+        return Found(problem=Problem("PortNotFound", f"service {key} has no TCP port {ref.name or ref.number}; answered with 503"))
     own = slices.get(key, ())
     family = _family(service, own)
     ready: set[Server] = set()
@@ -84,9 +82,7 @@ def _external(service: Service, ref: BackendRef, port: ServicePort | None, resol
     """ExternalName needs no ports in the Service: a number in the Ingress is enough."""
     number = port.port if port else ref.number
     if not number:
-        return Found(
-            problem=Problem("PortNotFound", f"service {service.meta.key} has no port named {ref.name}; requests for it are answered with 503")
-        )
+        return Found(problem=Problem("PortNotFound", f"service {service.meta.key} has no port named {ref.name}; answered with 503"))
     addresses = sorted(a for a in resolved.get(service.external_name, ()) if routable(a))
     if not addresses:
         text = f"external name {service.external_name} of service {service.meta.key} has no usable address now; requests are answered with 503"

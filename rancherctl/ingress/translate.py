@@ -49,9 +49,10 @@ class _Reader:
 
     def path(self, host: str, entry: IngressPath) -> None:
         kind = "exact" if entry.path_type == "Exact" else "prefix"
+        if entry.path_type not in {"Exact", "Prefix", "ImplementationSpecific", ""}:
+            self.refuse("InvalidPath", f"host {host}: pathType {validate.shown(entry.path_type)} is unknown")
+            return
         try:
-            if entry.path_type not in {"Exact", "Prefix", "ImplementationSpecific", ""}:
-                raise ValueError(f"pathType {validate.shown(entry.path_type)} is unknown")
             path = validate.path(entry.path or "/")
         except ValueError as error:
             self.refuse("InvalidPath", f"host {host}: {error}")

@@ -87,15 +87,11 @@ def wish(annotations: Mapping[str, str]) -> Wish:
     problems: list[Problem] = []
     everywhere = annotations.get(GLOBAL, "").strip().lower()
     if everywhere not in {"", "true", "false"}:
-        problems.append(
-            Problem("InvalidGlobal", f"annotation {GLOBAL}: {validate.shown(everywhere, 30)} is neither true nor false; false counts")
-        )
+        problems.append(Problem("InvalidGlobal", f"annotation {GLOBAL}: {validate.shown(everywhere, 30)} is neither true nor false; false counts"))
     wanted = _scale(annotations, problems)
     if everywhere == "true":
         if SCALE in annotations or SCALE_LONG in annotations:
-            problems.append(
-                Problem("ScaleIgnored", f"scale does not count while {GLOBAL} is true: it is on every eligible host", serious=False)
-            )
+            problems.append(Problem("ScaleIgnored", f"scale does not count while {GLOBAL} is true: it is on every eligible host", serious=False))
         wanted = 0
     affinity, placeable = _affinity(annotations, problems)
     _unknown(annotations, problems)

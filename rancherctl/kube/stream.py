@@ -17,6 +17,8 @@ from rancherctl.kube.wire import Connection
 READ = 256 * 1024
 BATCH_EVENTS = 4096
 """A batch ends here even if more has arrived: readers see progress during the longest burst."""
+GATHER_SECONDS = 0.005
+"""The first event is handed on at once; batches that follow within this time are gathered, so that a burst costs few snapshots."""
 
 
 class WatchStream:
@@ -34,12 +36,14 @@ class WatchStream:
         self._decode = Dechunker() if response.chunked else None
         self._lines = Lines()
         self._closed = threading.Event()
+        self._handed_on = 0.0
 
     def __iter__(self) -> Iterator[tuple[WatchEvent, ...]]:
         try:
             while not self._closed.is_set():
                 batch, failed = self._batch()
                 if batch:
+                    self._handed_on = time.monotonic()
                     yield batch
                 if failed:
                     raise failed
@@ -73,8 +77,7 @@ class WatchStream:
                     events.append(self._event(line))  # noqa: PERF401  # one by one: events before an ERROR are kept
                 if self._at_end() or len(events) >= BATCH_EVENTS:
                     break
-                self._connection.waits = False
-                data = self._read()
+                data = self._read_more()
         except RancherctlError as e:
             return tuple(events), e
         except TimeoutError:
@@ -87,6 +90,20 @@ class WatchStream:
         finally:
             self._connection.waits = True
         return tuple(events), None
+
+    def _read_more(self) -> bytes:
+        """What has arrived by now, or arrives before the gathering time is over."""
+        self._connection.waits = False
+        data = self._read()
+        until = self._handed_on + GATHER_SECONDS
+        if data or self._connection.ended or time.monotonic() >= until:
+            return data
+        self._connection.waits = True
+        self._connection.deadline = until
+        try:
+            return self._read()
+        except TimeoutError:
+            return b""
 
     def _read(self) -> bytes:
         reader = self._response.fp

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.fakes.kube_store import Json, Refused, Store, matches, merge_patch
+from tests.fakes.kube_store import Json, RefusedError, Store, matches, merge_patch
 
 
 @dataclass
@@ -76,7 +76,7 @@ class FakeApi:
 
         def act(handler: Handler) -> bool:
             reason = {410: "Expired", 429: "TooManyRequests"}.get(code, "InternalError")
-            handler.refuse(Refused(code, reason, f"scripted {code}", {"Retry-After": retry_after} if retry_after else {}))
+            handler.refuse(RefusedError(code, reason, f"scripted {code}", {"Retry-After": retry_after} if retry_after else {}))
             return True
 
         self.faults.append(Fault(wanted, act, times))
@@ -133,7 +133,7 @@ class FakeApi:
 def _error(version: int, code: int) -> Any:
     from tests.fakes.kube_store import Past
 
-    return Past(version, "*", "ERROR", Refused(code, "Expired", "too old resource version").status())
+    return Past(version, "*", "ERROR", RefusedError(code, "Expired", "too old resource version").status())
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -147,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
         self.fake.connections += 1
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Quiet."""
 
     def answer(self, code: int, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -158,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def refuse(self, e: Refused) -> None:
+    def refuse(self, e: RefusedError) -> None:
         self.answer(e.code, e.status(), e.headers)
 
     def do_GET(self) -> None:
@@ -175,10 +175,10 @@ class Handler(BaseHTTPRequestHandler):
                     return
         try:
             self.serve(unquote(url.path), query, json.loads(body) if body else None)
-        except Refused as e:
+        except RefusedError as e:
             self.refuse(e)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  # the standard library's names
 
     def serve(self, path: str, query: dict[str, str], body: Any) -> None:
         if path in ("/readyz", "/livez"):
@@ -214,7 +214,7 @@ class Handler(BaseHTTPRequestHandler):
         with store.changed:
             if token := query.get("continue"):
                 if token not in fake._tokens:
-                    raise Refused(410, "Expired", "The provided continue parameter is too old")
+                    raise RefusedError(410, "Expired", "The provided continue parameter is too old")
                 rest, version = fake._tokens.pop(token), token.split(":")[0]
             else:
                 found = [o for (c, n, _), o in sorted(store.objects.items()) if c == collection and namespace in ("", n)]
@@ -231,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
         fake, store = self.fake, self.fake.store
         at = int(query["resourceVersion"])
         if at < store.compacted:
-            raise Refused(410, "Expired", f"too old resource version: {at} ({store.compacted})")
+            raise RefusedError(410, "Expired", f"too old resource version: {at} ({store.compacted})")
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -240,7 +240,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.watching():
             while not fake._stopping.is_set() and time.monotonic() < ends:
                 with store.changed:
-                    store.changed.wait_for(lambda: store.version > at or fake._stopping.is_set(), fake.bookmark_seconds)
+                    store.changed.wait_for(lambda seen=at: store.version > seen or fake._stopping.is_set(), fake.bookmark_seconds)
                     events = [p for p in store.history if p.version > at]
                     now = store.version
                 if fake.silent:

@@ -11,7 +11,7 @@ from typing import Any
 Json = dict[str, Any]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer other than success."""
 
     def __init__(self, code: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
@@ -61,13 +61,13 @@ class Store:
     def create(self, collection: str, namespace: str, obj: Json, *, dry: bool = False) -> Json:
         with self.changed:
             if (collection, namespace, obj["metadata"]["name"]) in self.objects:
-                raise Refused(409, "AlreadyExists", f"{obj['metadata']['name']} already exists")
+                raise RefusedError(409, "AlreadyExists", f"{obj['metadata']['name']} already exists")
             return copy.deepcopy(obj) if dry else self.put(collection, namespace, obj)
 
     def get(self, collection: str, namespace: str, name: str) -> Json:
         with self.changed:
             if (collection, namespace, name) not in self.objects:
-                raise Refused(404, "NotFound", f"{name} not found")
+                raise RefusedError(404, "NotFound", f"{name} not found")
             return self.objects[collection, namespace, name]
 
     def update(self, collection: str, namespace: str, name: str, obj: Json, *, dry: bool = False) -> Json:
@@ -76,7 +76,7 @@ class Store:
             old = self.get(collection, namespace, name)
             wanted = (obj.get("metadata") or {}).get("resourceVersion")
             if wanted and wanted != old["metadata"]["resourceVersion"]:
-                raise Refused(409, "Conflict", "the object has been modified; please apply your changes to the latest version and try again")
+                raise RefusedError(409, "Conflict", "the object has been modified; please apply your changes to the latest version and try again")
             obj = copy.deepcopy(obj)
             obj["metadata"] = {**obj["metadata"], "resourceVersion": old["metadata"]["resourceVersion"], "uid": old["metadata"]["uid"]}
             if namespace:
@@ -106,7 +106,7 @@ class Store:
             if not force:
                 for (other, who), theirs in self.applied.items():
                     if other == key and who != manager and (clash := _clash(theirs, body)):
-                        raise Refused(409, "Conflict", f"Apply failed with 1 conflict: conflict with {who!r}: .{clash}")
+                        raise RefusedError(409, "Conflict", f"Apply failed with 1 conflict: conflict with {who!r}: .{clash}")
             old = self.objects.get(key)
             new = _merge(_remove(copy.deepcopy(old or {}), before, body), body)
             if not dry:

@@ -67,8 +67,11 @@ class Agent:
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop``."""
-        for part in (self._reporter, self._heartbeat, *self._runners, self._cache):
-            part.start()
+        self._reporter.start()
+        self._heartbeat.start()
+        for runner in self._runners:
+            runner.start()
+        self._cache.start()
         self._notify("READY=1")
         renewal = threading.Thread(target=self._renew, args=(stop,), name="renew", daemon=True)
         renewal.start()

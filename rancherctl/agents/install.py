@@ -1,0 +1,90 @@
+"""What apply puts on a host for us: the agent, the controller, and the roles' own packages, files and units. Pure but for the zipapp.
+
+This is the ``extras`` of environments: it composes what dns, ingress and network each ask for, because those know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from rancherctl.agents import package, units
+from rancherctl.agents.config import PATH, AgentConfig
+from rancherctl.dns.install import DnsHostConfig
+from rancherctl.dns.install import resources as dns_resources
+from rancherctl.environments.model import LOCAL_API, Environment
+from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit
+from rancherctl.ingress.install import IngressHostConfig
+from rancherctl.ingress.install import resources as ingress_resources
+from rancherctl.network.install import resources as network_resources
+
+PKI = "/etc/rancherctl/pki"
+CONTROLLER_PATH = "/etc/rancherctl/controller.json"
+
+
+def agent_config(environment: Environment, host: Host) -> AgentConfig:
+    """The agent's configuration on ``host``."""
+    roles = ("network", "dns", *(("lb",) if environment.ingress.wants(host) else ()))
+    return AgentConfig(
+        node=host.name,
+        environment=environment.name,
+        server=LOCAL_API,
+        ca=f"{PKI}/ca.crt",
+        cert=f"{PKI}/agent.crt",
+        key=f"{PKI}/agent.key",
+        internal=host.address,
+        public=host.public_address,
+        roles=roles,
+        pod_cidr=environment.network.pod_cidr,
+        service_cidr=environment.network.service_cidr,
+        network_mode=environment.network.mode,
+        dns_domain=environment.dns.domain,
+        dns_addresses=environment.dns_addresses(),
+        dns_upstreams=environment.dns.upstreams,
+    )
+
+
+def _program() -> tuple[Resource, ...]:
+    name = package.digest()
+    folder = f"/opt/rancherctl/agent/{name}"
+    return (
+        Package("python3"),
+        Package("openssl"),
+        Directory("/opt/rancherctl/agent"),
+        Directory(folder),
+        File(f"{folder}/agent.pyz", package.build()),
+        Link("/opt/rancherctl/agent/current", name),
+    )
+
+
+def _agent(config: AgentConfig) -> tuple[Resource, ...]:
+    unit = f"/etc/systemd/system/{units.AGENT_UNIT}"
+    return (
+        Directory("/etc/rancherctl"),
+        Directory("/var/lib/rancherctl"),
+        File(str(PATH), config.dump().encode()),
+        File(unit, units.agent(str(PATH)).encode()),
+        Unit(units.AGENT_UNIT, restart_on=(unit, str(PATH), "/opt/rancherctl/agent/current", config.cert, config.ca)),
+    )
+
+
+def _controller(config: AgentConfig) -> tuple[Resource, ...]:
+    unit = f"/etc/systemd/system/{units.CONTROLLER_UNIT}"
+    own = dataclasses.replace(config, cert=f"{PKI}/controller.crt", key=f"{PKI}/controller.key", roles=())
+    return (
+        Directory("/var/lib/rancherctl/controller", 0o700),
+        File(CONTROLLER_PATH, own.dump().encode()),
+        File(unit, units.controller(CONTROLLER_PATH).encode()),
+        Unit(units.CONTROLLER_UNIT, restart_on=(unit, CONTROLLER_PATH, "/opt/rancherctl/agent/current", own.cert, own.ca)),
+    )
+
+
+def host_resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
+    """Everything of ours on ``host`` beside upstream Kubernetes."""
+    config = agent_config(environment, host)
+    parts = [*_program(), *network_resources(routed=environment.network.mode == "routed"), *dns_resources(DnsHostConfig.of(config))]
+    if "lb" in config.roles:
+        parts += ingress_resources(IngressHostConfig())
+    parts += _agent(config)
+    if host.is_a("controlplane"):
+        parts += _controller(config)
+    return tuple(dict.fromkeys(parts))

@@ -1,0 +1,71 @@
+"""What runs on hosts: ``agent.pyz agent | controller | network-restore | dns-query …``; units start it, `rancherctl` calls it over ssh."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rancherctl import __version__
+from rancherctl.agents import config as config_module
+from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.logs import setup
+from rancherctl.errors import RancherctlError
+
+
+def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
+    from rancherctl.agents.agent import Agent, connect, stop_event
+    from rancherctl.agents.notify import notify
+    from rancherctl.agents.wiring import host_roles
+    from rancherctl.hosts.local import LocalTransport
+
+    transport = LocalTransport(config.node)
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    agent = Agent(config, host_roles(config, transport), connect(config, transport, f"rancherctl-agent/{__version__}"), lambda m: notify(address, m))
+    agent.run(stop_event())
+    return 0
+
+
+def _controller(config: AgentConfig, options: argparse.Namespace) -> int:
+    from rancherctl.agents.agent import stop_event
+    from rancherctl.agents.controller import Controller
+    from rancherctl.agents.notify import notify
+
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    Controller.connected(config, options.identity or config.node, lambda m: notify(address, m)).run(stop_event())
+    return 0
+
+
+def _network_restore(config: AgentConfig, _: argparse.Namespace) -> int:
+    from rancherctl.hosts.local import LocalTransport
+    from rancherctl.network.reconcile import restore
+
+    state = restore(LocalTransport(config.node), config.network())
+    sys.stderr.write(f"restored {len(state.routes)} routes, DNS addresses {', '.join(state.dns_addresses)}\n")
+    return 0
+
+
+COMMANDS = {"agent": _agent, "controller": _controller, "network-restore": _network_restore}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="agent.pyz", description="rancherctl on a host: started by units, not by people")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("command", choices=sorted(COMMANDS))
+    parser.add_argument("--config", type=Path, default=config_module.PATH)
+    parser.add_argument("--identity", default="", help="controller: the name to stand for election with (default: the node's)")
+    parser.add_argument("--debug", action="store_true")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; a known failure is one line on standard error and its exit code."""
+    options = _parser().parse_args(argv)
+    setup(debug=options.debug)
+    try:
+        return COMMANDS[options.command](config_module.load(options.config), options)
+    except RancherctlError as error:
+        sys.stderr.write(f"<3>{error}{f' ({error.hint})' if error.hint else ''}\n")
+        return error.exit_code

@@ -1,0 +1,76 @@
+"""The roster: hosts enter when proven alive, leave when silent, and never all at once without a second opinion."""
+
+from rancherctl.agents.liveness import suspicious
+from rancherctl.agents.roster import following, newly_silent
+from rancherctl.ingress.model import Roster
+from rancherctl.kube.objects import Meta, Node
+
+
+def node(name: str, number: int) -> Node:
+    meta = Meta("", name, labels={"rancherctl.io/load-balancer": "true", "disk": "ssd"})
+    return Node(meta, (("InternalIP", f"10.77.0.{number}"),), (), True, False)
+
+
+NODES = {f"h{i}": node(f"h{i}", 10 + i) for i in range(1, 5)}
+NONE: frozenset[str] = frozenset()
+
+
+def roster(alive: set[str]) -> Roster:
+    return following(Roster(), NODES, silent=NONE, proven=alive, spared=NONE, epoch=3).roster
+
+
+def names(r: Roster) -> set[str]:
+    return {h.name for h in r.hosts if h.alive}
+
+
+def test_hosts_enter_when_seen_to_renew() -> None:
+    first = roster({"h1", "h2"})
+    assert (names(first), first.epoch, first.sequence) == ({"h1", "h2"}, 3, 1)
+    second = following(first, NODES, silent=NONE, proven={"h3"}, spared=NONE, epoch=3).roster
+    assert names(second) == {"h1", "h2", "h3"}
+    assert second.newer_than(first)
+
+
+def test_nothing_changes_without_a_reason() -> None:
+    first = roster(set(NODES))
+    assert following(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=3).roster is first
+
+
+def test_a_new_leader_keeps_everybody_and_raises_the_epoch() -> None:
+    first = roster(set(NODES))
+    taken = following(first, NODES, silent=NONE, proven=NONE, spared=NONE, epoch=4).roster
+    assert names(taken) == set(NODES)
+    assert (taken.epoch, taken.sequence) == (4, first.sequence + 1)
+
+
+def test_a_silent_host_is_out_and_one_that_answers_stays() -> None:
+    first = roster(set(NODES))
+    assert newly_silent(first, {"h2", "x"}) == {"h2"}
+    assert names(following(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=3).roster) == {"h1", "h3", "h4"}
+    out = following(first, NODES, silent={"h2", "h3"}, proven=NONE, spared={"h3"}, epoch=3)
+    assert names(out.roster) == {"h1", "h3", "h4"}
+    assert "h3" in out.alarms[0]
+
+
+def test_one_removed_node_goes_and_all_of_them_do_not() -> None:
+    first = roster(set(NODES))
+    three = {k: v for k, v in NODES.items() if k != "h4"}
+    assert names(following(first, three, silent=NONE, proven=NONE, spared=NONE, epoch=3).roster) == {"h1", "h2", "h3"}
+    out = following(first, {}, silent=NONE, proven=NONE, spared=NONE, epoch=3)
+    assert names(out.roster) == set(NODES)
+    assert "4 of 4 nodes vanished" in out.alarms[0]
+    assert suspicious(4, 4)
+
+
+def test_the_public_address_is_what_statuses_get() -> None:
+    nodes = {"h1": node("h1", 11)}
+    assert following(Roster(), nodes, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0].address == "10.77.0.11"
+    meta = Meta("", "h1", annotations={"rancherctl.io/public-address": "104.154.107.202"})
+    public = Node(meta, (("InternalIP", "10.77.0.11"), ("ExternalIP", "1.2.3.4")), (), True, False)
+    host = following(Roster(), {"h1": public}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0]
+    assert (host.address, host.internal, host.lb) == ("104.154.107.202", "10.77.0.11", False)
+
+
+def test_a_node_without_an_address_cannot_be_placed() -> None:
+    bare = Node(Meta("", "h9"), (), (), None, False)
+    assert following(Roster(), {"h9": bare}, silent=NONE, proven={"h9"}, spared=NONE, epoch=1).roster.hosts == ()

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 
 from rancherctl.bundle.create import Request, create
 from rancherctl.bundle.versions import DEFAULT
@@ -29,7 +30,9 @@ def main() -> None:
     settings = load({})
     began = time.monotonic()
     source = "modules" if shutil.which("go") else "official"
-    bundle = create(Request(DEFAULT, source), settings.cache or settings.dirs.cache, show)
+    busybox = shutil.which("busybox") if source == "modules" else None
+    request = Request(DEFAULT, source, testweb=source == "modules", busybox=Path(busybox) if busybox else None)
+    bundle = create(request, settings.cache or settings.dirs.cache, show)
     print(f"setup: bundle of Kubernetes {DEFAULT} from {source} at {bundle.root}: {time.monotonic() - began:.1f} s", flush=True)
     if os.geteuid() != 0 or not sys.platform.startswith("linux"):
         sys.exit("setup: lab hosts need root on Linux")

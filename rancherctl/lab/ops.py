@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
-from rancherctl.lab import access, cgroups, machine, network, nspawn, power, process, state
+from rancherctl.lab import access, cgroups, inotify, machine, network, nspawn, power, process, state
 from rancherctl.lab.clone import clone
 from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import Machine
@@ -39,6 +39,8 @@ def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
         _each(lab.hosts, lambda host: power.on(lab, host, root, site), "boot")
         behind = [host for host in lab.hosts if lab.bastion(host) is not None]
         _each(behind, lambda host: access.answers(paths, host), "ssh")
+        if short := inotify.shortage(inotify.limit(), inotify.in_use(), len(lab.hosts)):
+            steps.warn(short)
     return lab
 
 

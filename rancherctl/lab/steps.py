@@ -32,3 +32,7 @@ class Steps:
     def skipped(self, message: str, subject: str = "") -> None:
         """Tell that a step's output is there already."""
         self.emit(Event("lab", f"{message}: there already", subject, "done"))
+
+    def warn(self, message: str) -> None:
+        """Tell something that stops nothing now and may hurt later."""
+        self.emit(Event("lab", message, level="warning"))

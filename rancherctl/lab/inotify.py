@@ -32,7 +32,7 @@ def limit() -> int:
 
 
 def in_use(proc: Path = Path("/proc")) -> int:
-    """Instances that root's processes hold open, in hosts and outside; processes that end meanwhile do not count."""
+    """Instances that root's processes hold open, in hosts and outside; processes that end meanwhile or may not be read (a sandbox's init) do not count."""
     count = 0
     for process in proc.iterdir():
         if not process.name.isdigit():
@@ -40,7 +40,7 @@ def in_use(proc: Path = Path("/proc")) -> int:
         try:
             if process.stat().st_uid == 0:
                 count += sum(1 for fd in (process / "fd").iterdir() if _is_inotify(fd))
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return count
 

@@ -1,0 +1,70 @@
+"""The certificate folder of a host, reached: look at it, ask for requests, write files, fetch what a control-plane host keeps."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from rancherctl.environments.model import Environment
+from rancherctl.environments.pki.leaves import Leaf
+from rancherctl.environments.pki.wanted import Folder, Found, paths
+from rancherctl.errors import RancherctlError
+from rancherctl.hosts.command import Command, Secret
+from rancherctl.hosts.model import Host
+from rancherctl.hosts.transport import Transport
+
+
+@cache
+def _program() -> str:
+    data = pkgutil.get_data("rancherctl.environments.pki", "remote.py")
+    if data is None:
+        raise RancherctlError("the certificate program is missing from this installation", hint="install rancherctl again")
+    return data.decode()
+
+
+def call(transport: Transport, request: Mapping[str, Any], *, timeout: float = 120.0) -> dict[str, Any]:
+    """Run one operation of ``pki.remote`` on a host."""
+    result = transport.run(Command(("python3", "-I", "-c", _program()), json.dumps(request).encode(), True, timeout))
+    lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
+    answer = json.loads(lines[-1]) if lines else {"error": "no answer"}
+    if "error" in answer:
+        raise RancherctlError(f"{transport.name}: certificates: {request['op']} failed", why=str(answer["error"])[:500])
+    value: dict[str, Any] = answer["ok"]
+    return value
+
+
+def observe(transport: Transport, environment: Environment, host: Host) -> Folder:
+    """What the host's folder holds."""
+    files, keys = paths(environment, host)
+    return look(transport, files, keys)
+
+
+def look(transport: Transport, files: Iterable[str], keys: Iterable[str] = ()) -> Folder:
+    """What a host has at these paths."""
+    answer = call(transport, {"op": "observe", "files": list(files), "keys": list(keys)})
+    found = {path: Found(f["sha256"], f["mode"], f["owner"], f.get("text", "")) if f else None for path, f in answer["files"].items()}
+    return Folder(found, answer["keys"])
+
+
+def requests(transport: Transport, leaves: Iterable[Leaf]) -> dict[str, str]:
+    """A certificate request for each leaf, by name; keys are made on the host where they are missing."""
+    wanted = [{"name": leaf.name, "key": leaf.key, "owner": leaf.owner} for leaf in leaves]
+    answer: dict[str, str] = call(transport, {"op": "requests", "leaves": wanted})["requests"]
+    return answer
+
+
+def install(transport: Transport, files: Iterable[tuple[str, str, int, str]]) -> None:
+    """Write (path, text, mode, owner) on the host; the content travels on standard input only."""
+    items = [{"path": p, "content": base64.b64encode(text.encode()).decode(), "mode": mode, "owner": owner} for p, text, mode, owner in files]
+    if items:
+        call(transport, {"op": "install", "files": items})
+
+
+def fetch(transport: Transport, wanted: Iterable[str]) -> dict[str, Secret]:
+    """The content of files of a control-plane host, into memory; missing ones are left out."""
+    answer = call(transport, {"op": "fetch", "files": list(wanted)})["files"]
+    return {path: Secret(base64.b64decode(content).decode()) for path, content in answer.items()}

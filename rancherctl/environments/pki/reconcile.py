@@ -1,0 +1,110 @@
+"""Certificates of the whole environment: observe all hosts, plan, and make what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rancherctl.environments.components import places
+from rancherctl.environments.model import Environment
+from rancherctl.environments.pki import authority as make
+from rancherctl.environments.pki import hosts as remote
+from rancherctl.environments.pki.authority import KeyPair
+from rancherctl.environments.pki.leaves import AUTHORITIES, leaves
+from rancherctl.environments.pki.wanted import CertChange, Folder, authority_key, authority_path, changes, sha256, shared
+from rancherctl.errors import ConflictError
+from rancherctl.hosts.command import Secret
+from rancherctl.hosts.model import Host
+from rancherctl.hosts.transport import Transport
+
+PUBLIC = frozenset({places.CA, places.ETCD_CA, places.FRONT_CA, places.SA_PUB})
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """What the control plane shares: right sha256 by path, key identifier by authority, and who has all of it ("" = nobody: a new environment)."""
+
+    truth: Mapping[str, str]
+    signers: Mapping[str, str]
+    keeper: str
+    public: Mapping[str, str] = field(default_factory=dict)
+
+
+def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Authorities:
+    """Pure: which control-plane host keeps the authorities. ConflictError when they exist but are incomplete or contradict each other."""
+    wanted = {s.path for s in shared(environment.with_role("controlplane")[0])}
+    keeper, left = "", []
+    for host in environment.with_role("controlplane"):
+        have = folders[host.name].files if host.name in folders else {}
+        if all(have.get(path) for path in wanted):
+            keeper = keeper or host.name
+        elif have.get(places.CA_KEY):
+            left.append(host.name)
+    others = [n for n, f in folders.items() if n != keeper and f.files.get(places.CA)]
+    if not keeper and others and not left:
+        raise ConflictError(
+            f"hosts {', '.join(sorted(others))} trust an authority whose key no control-plane host has",
+            why="they belong to another environment, or its control-plane host was lost",
+            hint="remove that environment from these hosts first (rancherctl env rm), or restore its control-plane host",
+        )
+    if not keeper:
+        return Authorities({}, {}, "")
+    files = folders[keeper].files
+    truth = {path: found.sha256 for path in wanted if (found := files.get(path))}
+    public = {path: found.text for path in PUBLIC if (found := files.get(path))}
+    foreign = [n for n in others if (have := folders[n].files.get(places.CA)) and have.sha256 != truth[places.CA]]
+    if foreign:
+        raise ConflictError(
+            f"hosts {', '.join(sorted(foreign))} belong to another environment: they trust another authority than {keeper}",
+            hint="remove that environment from these hosts first (rancherctl env rm)",
+        )
+    return Authorities(truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, keeper, public)
+
+
+def plan(environment: Environment, host: Host, folder: Folder, known: Authorities, now: datetime) -> tuple[CertChange, ...]:
+    """What has to be made on one host."""
+    return changes(environment, host, folder, known.truth, known.signers, now)
+
+
+def material(environment: Environment, known: Authorities, keeper: Transport | None, now: datetime) -> dict[str, Secret]:
+    """All shared files by path, in memory: fetched from the keeper, or made anew for a new environment (``keeper`` None)."""
+    if keeper is not None:
+        wanted = [s.path for s in shared(environment.with_role("controlplane")[0])]
+        return remote.fetch(keeper, wanted)
+    out: dict[str, Secret] = {}
+    for name in AUTHORITIES:
+        pair = make.new_authority(name, environment.name, now)
+        out[f"{places.PKI}/{name}.crt"], out[f"{places.PKI}/{name}.key"] = Secret(pair.crt), pair.key
+    pair = make.new_service_account_keys()
+    out[places.SA_PUB], out[places.SA_KEY] = Secret(pair.crt), pair.key
+    out[places.ENCRYPTION] = make.new_encryption_config()
+    return out
+
+
+def pair_of(shared_files: Mapping[str, Secret], authority: str) -> KeyPair:
+    """An authority out of the shared files."""
+    return KeyPair(str(shared_files[f"{places.PKI}/{authority}.crt"]), shared_files[f"{places.PKI}/{authority}.key"])
+
+
+def apply(
+    transport: Transport, environment: Environment, host: Host, wanted: tuple[CertChange, ...], shared_files: Mapping[str, Secret], now: datetime
+) -> None:
+    """Make one host's missing shared files and certificates: three round trips at most, keys stay there."""
+    items = {s.path: s for s in shared(host)}
+    files = [(c.path, str(shared_files[c.path]), items[c.path].mode, items[c.path].owner) for c in wanted if c.kind == "authority"]
+    remote.install(transport, files)
+    names = {c.name for c in wanted if c.kind == "certificate"}
+    chosen = [leaf for leaf in leaves(environment, host) if leaf.name in names]
+    if not chosen:
+        return
+    asked = remote.requests(transport, chosen)
+    signed = [(leaf.crt, make.sign(leaf, asked[leaf.name], pair_of(shared_files, leaf.authority), now), 0o644, "root:root") for leaf in chosen]
+    remote.install(transport, signed)
+
+
+def known_after(shared_files: Mapping[str, Secret], keeper: str) -> Authorities:
+    """The authorities as they are once made."""
+    truth = {path: sha256(str(text)) for path, text in shared_files.items()}
+    public = {path: str(shared_files[path]) for path in PUBLIC}
+    return Authorities(truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, keeper, public)

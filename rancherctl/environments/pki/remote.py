@@ -1,0 +1,140 @@
+"""Runs on a host, standard library only, sent there as text: reads certificates, makes keys and requests, writes files.
+
+One JSON request on standard input, one JSON answer on standard output. Keys are made with openssl and stay where they are.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+CURVE = ("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def openssl(*words, data=b""):
+    """Standard output of one openssl command."""
+    done = subprocess.run(["openssl", *words], input=data, capture_output=True, timeout=60, check=False)
+    if done.returncode:
+        raise RuntimeError("openssl " + words[0] + ": " + (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["failed"])[-1])
+    return done.stdout
+
+
+def owner_ids(owner):
+    """Numeric user and group of ``user:group``."""
+    import grp
+    import pwd
+
+    user, _, group = owner.partition(":")
+    return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+
+
+def write(path, data, mode, owner):
+    """Replace a file: temporary, fsync, rename; it never exists with a wider mode or another owner."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    fd, temporary = tempfile.mkstemp(prefix=".rancherctl-", dir=folder)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fchown(file.fileno(), *owner_ids(owner))
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    folder_fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(folder_fd)
+    finally:
+        os.close(folder_fd)
+
+
+def described(path):
+    """Hash, mode and owner of a file, None when there is none."""
+    import grp
+    import pwd
+
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+            stat = os.fstat(file.fileno())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+    def name(find, number):
+        try:
+            return find(number)[0]
+        except KeyError:
+            return str(number)
+
+    owner = name(pwd.getpwuid, stat.st_uid) + ":" + name(grp.getgrgid, stat.st_gid)
+    out = {"sha256": hashlib.sha256(data).hexdigest(), "mode": stat.st_mode & 0o7777, "owner": owner}
+    if path.endswith((".crt", ".pub")):
+        out["text"] = data.decode("ascii", "replace")
+    return out
+
+
+def public_of(key):
+    """sha256 of a key's public part (DER), "" when there is no usable key."""
+    if not os.path.exists(key):
+        return ""
+    try:
+        return hashlib.sha256(openssl("pkey", "-in", key, "-pubout", "-outform", "DER")).hexdigest()
+    except RuntimeError:
+        return ""
+
+
+def observe(request):
+    """Files (hash, mode, owner; text of public ones) and the public part of each leaf's key."""
+    files = {path: described(path) for path in request["files"]}
+    return {"files": files, "keys": {path: public_of(path) for path in request["keys"]}}
+
+
+def requests(request):
+    """A request for each leaf; a key is made where there is no usable one."""
+    out = {}
+    for leaf in request["leaves"]:
+        if not public_of(leaf["key"]):
+            write(leaf["key"], openssl(*CURVE), 0o600, leaf["owner"])
+        else:
+            os.chmod(leaf["key"], 0o600)
+            os.chown(leaf["key"], *owner_ids(leaf["owner"]))
+        out[leaf["name"]] = openssl("req", "-new", "-key", leaf["key"], "-subj", "/CN=request").decode("ascii")
+    return {"requests": out}
+
+
+def install(request):
+    """Write files; answers their paths."""
+    for item in request["files"]:
+        write(item["path"], base64.b64decode(item["content"]), item["mode"], item["owner"])
+    return {"written": [item["path"] for item in request["files"]]}
+
+
+def fetch(request):
+    """The content of files, base64; a missing one is left out."""
+    out = {}
+    for path in request["files"]:
+        try:
+            with open(path, "rb") as file:
+                out[path] = base64.b64encode(file.read()).decode("ascii")
+        except FileNotFoundError:
+            continue
+    return {"files": out}
+
+
+def main():
+    """Answer one request; an error is an answer, too."""
+    request = json.load(sys.stdin)
+    try:
+        answer = {"ok": {"observe": observe, "requests": requests, "install": install, "fetch": fetch}[request["op"]](request)}
+    except Exception as error:
+        answer = {"error": str(error) or type(error).__name__}
+    print(json.dumps(answer))
+
+
+main()

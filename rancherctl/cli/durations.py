@@ -8,7 +8,7 @@ from typing import Final
 from rancherctl.errors import UsageError
 
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)")
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)")
 
 
 def parse_duration(text: str) -> float:
@@ -20,7 +20,7 @@ def parse_duration(text: str) -> float:
         seconds += float(match[1]) * _UNITS[match[2]]
         at = match.end()
     if not text or at != len(text):
-        why = "a unit is missing" if re.fullmatch(r"[\d.]+", text) else "it is not a duration"
+        why = "a unit is missing" if re.fullmatch(r"[0-9.]+", text) else "it is not a duration"
         raise UsageError(f"{text!r} is not usable as a time", why=why, hint="write it like 90s, 5m or 1h30m")
     return seconds
 

@@ -28,6 +28,7 @@ class Argument:
     metavar: str
     help: str
     many: bool
+    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Node:
 
 def read(command: Any, prog: str = "rancherctl") -> Node:
     """The whole tree below a root command."""
-    return _node(command, (), typer.Context(command, info_name=prog), ())
+    return _node(command, (), typer.Context(command, info_name=prog, **command.context_settings), ())
 
 
 def _node(command: Any, path: tuple[str, ...], ctx: Any, aliases: tuple[str, ...]) -> Node:
@@ -67,7 +68,7 @@ def _node(command: Any, path: tuple[str, ...], ctx: Any, aliases: tuple[str, ...
         children.append(_node(child, (*path, name), below, _aliases(command, name, path)))
     options = tuple(_option(p, ctx) for p in command.get_params(ctx) if p.param_type_name == "option" and not p.hidden)
     arguments = tuple(
-        Argument(p.make_metavar(ctx=ctx).strip("[]"), p.help or "", p.nargs != 1)
+        Argument(p.make_metavar(ctx=ctx).rstrip(".").strip("[]<>"), p.help or "", p.nargs != 1, p.required)
         for p in command.get_params(ctx) if p.param_type_name == "argument"
     )  # fmt: skip
     usage = " ".join(command.collect_usage_pieces(ctx))
@@ -83,7 +84,7 @@ def _aliases(parent: Any, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
 
 def _option(param: Any, ctx: Any) -> Option:
     value = not (getattr(param, "is_flag", False) or getattr(param, "count", False))
-    metavar = param.make_metavar(ctx=ctx) if value and param.name != "help" else ""
+    metavar = param.make_metavar(ctx=ctx).strip("<>") if value and param.name != "help" else ""
     return Option((*param.opts, *param.secondary_opts), value and param.name != "help", metavar, param.help or "")
 
 

@@ -25,11 +25,11 @@ class Live:
 
     def __init__(self, stream: TextIO, clock: Clock, *, debug: bool = False) -> None:
         self._console = Console(file=stream, markup=False, highlight=False, emoji=False)
-        self._live = RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._view)
         self._clock, self._debug = clock, debug
         self._lock = threading.Lock()
         self._busy: dict[str, tuple[Event, float]] = {}
         self._spinner = Spinner("dots")
+        self._live = RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._view)
 
     def emit(self, event: Event) -> None:
         """Show one event: started and progress below, everything else as a line that stays."""

@@ -1,0 +1,175 @@
+# rancherctl completion for bash; made by `rancherctl completion bash`, do not edit
+_rancherctl_alias() {
+  case "$1" in
+    ' bundles') echo 'bundle' ;;
+    ' labs') echo 'lab' ;;
+    *) echo "${1##* }" ;;
+  esac
+}
+_rancherctl_words() {
+  commands= options=
+  case "$1" in
+    '') commands='bundle lab completion version help' options='--color --progress --kubeconfig --no-input --debug --version -h --help' ;;
+    'bundle') commands='create verify versions' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle verify') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle versions') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab') commands='up status down ssh host' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab up') commands='' options='--hosts --name --subnets --bare --os --mirror -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab status') commands='' options='--name --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab down') commands='' options='--name --all -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab ssh') commands='' options='' ;;
+    'lab host') commands='stop start cut heal' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host stop') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host start') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host cut') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host heal') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'completion') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'version') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'help') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+  esac
+}
+_rancherctl_follows() {
+  case "$1" in
+    ' --color') echo 'auto always never' ;;
+    ' --progress') echo 'auto plain json none' ;;
+    ' --kubeconfig') echo '@file' ;;
+    'bundle --color') echo 'auto always never' ;;
+    'bundle --progress') echo 'auto plain json none' ;;
+    'bundle --kubeconfig') echo '@file' ;;
+    'bundle create --source') echo '@none' ;;
+    'bundle create --kubernetes') echo '@none' ;;
+    'bundle create --arch') echo '@none' ;;
+    'bundle create --dir') echo '@file' ;;
+    'bundle create --mirror') echo '@none' ;;
+    'bundle create --busybox') echo '@file' ;;
+    'bundle create --output') echo 'table wide json yaml name' ;;
+    'bundle create -o') echo 'table wide json yaml name' ;;
+    'bundle create --color') echo 'auto always never' ;;
+    'bundle create --progress') echo 'auto plain json none' ;;
+    'bundle create --kubeconfig') echo '@file' ;;
+    'bundle verify --output') echo 'table wide json yaml name' ;;
+    'bundle verify -o') echo 'table wide json yaml name' ;;
+    'bundle verify --color') echo 'auto always never' ;;
+    'bundle verify --progress') echo 'auto plain json none' ;;
+    'bundle verify --kubeconfig') echo '@file' ;;
+    'bundle versions --output') echo 'table wide json yaml name' ;;
+    'bundle versions -o') echo 'table wide json yaml name' ;;
+    'bundle versions --color') echo 'auto always never' ;;
+    'bundle versions --progress') echo 'auto plain json none' ;;
+    'bundle versions --kubeconfig') echo '@file' ;;
+    'lab --color') echo 'auto always never' ;;
+    'lab --progress') echo 'auto plain json none' ;;
+    'lab --kubeconfig') echo '@file' ;;
+    'lab up --hosts') echo '@none' ;;
+    'lab up --name') echo '@labs' ;;
+    'lab up --subnets') echo '@none' ;;
+    'lab up --os') echo 'debian12 debian13' ;;
+    'lab up --mirror') echo '@none' ;;
+    'lab up --color') echo 'auto always never' ;;
+    'lab up --progress') echo 'auto plain json none' ;;
+    'lab up --kubeconfig') echo '@file' ;;
+    'lab status --name') echo '@labs' ;;
+    'lab status --output') echo 'table wide json yaml name' ;;
+    'lab status -o') echo 'table wide json yaml name' ;;
+    'lab status --color') echo 'auto always never' ;;
+    'lab status --progress') echo 'auto plain json none' ;;
+    'lab status --kubeconfig') echo '@file' ;;
+    'lab down --name') echo '@labs' ;;
+    'lab down --color') echo 'auto always never' ;;
+    'lab down --progress') echo 'auto plain json none' ;;
+    'lab down --kubeconfig') echo '@file' ;;
+    'lab host --color') echo 'auto always never' ;;
+    'lab host --progress') echo 'auto plain json none' ;;
+    'lab host --kubeconfig') echo '@file' ;;
+    'lab host stop --name') echo '@labs' ;;
+    'lab host stop --color') echo 'auto always never' ;;
+    'lab host stop --progress') echo 'auto plain json none' ;;
+    'lab host stop --kubeconfig') echo '@file' ;;
+    'lab host start --name') echo '@labs' ;;
+    'lab host start --color') echo 'auto always never' ;;
+    'lab host start --progress') echo 'auto plain json none' ;;
+    'lab host start --kubeconfig') echo '@file' ;;
+    'lab host cut --name') echo '@labs' ;;
+    'lab host cut --color') echo 'auto always never' ;;
+    'lab host cut --progress') echo 'auto plain json none' ;;
+    'lab host cut --kubeconfig') echo '@file' ;;
+    'lab host heal --name') echo '@labs' ;;
+    'lab host heal --color') echo 'auto always never' ;;
+    'lab host heal --progress') echo 'auto plain json none' ;;
+    'lab host heal --kubeconfig') echo '@file' ;;
+    'completion --color') echo 'auto always never' ;;
+    'completion --progress') echo 'auto plain json none' ;;
+    'completion --kubeconfig') echo '@file' ;;
+    'version --output') echo 'table wide json yaml name' ;;
+    'version -o') echo 'table wide json yaml name' ;;
+    'version --color') echo 'auto always never' ;;
+    'version --progress') echo 'auto plain json none' ;;
+    'version --kubeconfig') echo '@file' ;;
+    'help --color') echo 'auto always never' ;;
+    'help --progress') echo 'auto plain json none' ;;
+    'help --kubeconfig') echo '@file' ;;
+  esac
+}
+_rancherctl_argument() {
+  case "$1" in
+    'bundle verify 0') echo '@file' ;;
+    'lab ssh 0') echo '@hosts' ;;
+    'lab host stop 0') echo '@hosts' ;;
+    'lab host start 0') echo '@hosts' ;;
+    'lab host cut 0') echo '@hosts' ;;
+    'lab host heal 0') echo '@hosts' ;;
+    'completion 0') echo 'bash zsh fish' ;;
+    'help 0') echo 'environment exit-codes files' ;;
+  esac
+}
+# Walks the words before the cursor: sets at (the command so far), count (its arguments) and wanted (what an option waits for).
+_rancherctl_walk() {
+  local word real
+  at= count=0 wanted=
+  for word in "$@"; do
+    if [ -n "$wanted" ]; then wanted=; continue; fi
+    case "$word" in
+      --*=*) continue ;;
+      -*) wanted=$(_rancherctl_follows "$at $word"); continue ;;
+    esac
+    _rancherctl_words "$at"
+    real=$(_rancherctl_alias "$at $word")
+    case " $commands " in
+      *" $real "*) at="${at:+$at }$real" ;;
+      *) count=$((count + 1)) ;;
+    esac
+  done
+}
+_rancherctl_offer() {
+  local word
+  case "$1" in
+    @file) compopt -o default 2>/dev/null ;;
+    @none | '') ;;
+    @*)
+      local file="${XDG_CACHE_HOME:-$HOME/.cache}/rancherctl/names/${1#@}"
+      [ -r "$file" ] || return 0
+      while IFS= read -r word; do
+        case "$word" in "$2"*) COMPREPLY[${#COMPREPLY[@]}]=$word ;; esac
+      done <"$file" ;;
+    *) for word in $1; do
+        case "$word" in "$2"*) COMPREPLY[${#COMPREPLY[@]}]=$word ;; esac
+      done ;;
+  esac
+}
+_rancherctl() {
+  local at count wanted commands options given cur=${COMP_WORDS[COMP_CWORD]} last=$COMP_CWORD
+  COMPREPLY=()
+  # bash splits --option=value at the equals sign
+  if [ "$cur" = "=" ]; then cur=; else [ "${COMP_WORDS[COMP_CWORD - 1]}" = "=" ] && last=$((COMP_CWORD - 1)); fi
+  given=("${COMP_WORDS[@]:1:last-1}")
+  _rancherctl_walk ${given[@]+"${given[@]}"}
+  if [ -n "$wanted" ]; then _rancherctl_offer "$wanted" "$cur"; return 0; fi
+  _rancherctl_words "$at"
+  case "$cur" in
+    -*) _rancherctl_offer "$options" "$cur" ;;
+    *) _rancherctl_offer "$commands" "$cur"
+      [ -n "$commands" ] || _rancherctl_offer "$(_rancherctl_argument "$at $count")" "$cur" ;;
+  esac
+}
+complete -F _rancherctl rancherctl

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from rancherctl.cli.args import normalise
+
+TOPICS = frozenset({"files"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "parsed"),
+    [
+        (["lab", "status", "--debug", "-o", "json"], ["--debug", "lab", "status", "-o", "json"]),
+        (["lab", "status", "--color", "never"], ["--color", "never", "lab", "status"]),
+        (["lab", "--progress=json", "status"], ["--progress=json", "lab", "status"]),
+        (["lab", "status", "-o=json"], ["lab", "status", "-o", "json"]),
+        (["env", "ls", "-e=a=b"], ["env", "ls", "-e", "a=b"]),
+        (["lab", "ls", "--color"], ["lab", "ls", "--color"]),
+        (["--debug", "kubectl", "get", "pods", "--debug", "-n=x"], ["--debug", "kubectl", "get", "pods", "--debug", "-n=x"]),
+        (["lab", "ssh", "h1", "ls", "--color", "auto"], ["lab", "ssh", "h1", "ls", "--color", "auto"]),
+        (["version", "--", "--debug"], ["version", "--", "--debug"]),
+        (["help"], ["--help"]),
+        (["help", "files"], ["help", "files"]),
+        (["help", "lab", "up"], ["lab", "up", "--help"]),
+        (["help", "--help"], ["help", "--help"]),
+        ([], []),
+    ],
+)
+def test_normalise(typed: list[str], parsed: list[str]) -> None:
+    assert normalise(typed, TOPICS) == parsed

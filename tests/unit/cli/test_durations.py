@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.cli.durations import format_age, parse_duration
+from rancherctl.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("5m", 300), ("1h30m", 5400), ("1.5h", 5400), ("300ms", 0.3), ("0", 0), (".5s", 0.5), ("2h45m30.5s", 9930.5)]
+)
+def test_as_go_reads_them(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "5 m", "m", "-5s", "5d", "1h 30m", "\u0665s", "1e3s", "5ss"])
+def test_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_duration(text)
+    assert "90s" in caught.value.hint
+
+
+def test_a_number_without_unit_is_told_so() -> None:
+    with pytest.raises(UsageError, match="a unit is missing"):
+        parse_duration("90")
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
+def test_parts_add_up(hours: int, minutes: int, seconds: int) -> None:
+    assert parse_duration(f"{hours}h{minutes}m{seconds}s") == hours * 3600 + minutes * 60 + seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (119, "119s"), (125, "2m5s"), (180, "3m"), (3599, "59m"), (7200, "120m"), (36000, "10h"), (10**6, "11d"), (-5, "0s")],
+)
+def test_ages(seconds: float, text: str) -> None:
+    assert format_age(seconds) == text

@@ -1,0 +1,80 @@
+"""The machine itself as a host: used by the agents and by commands that run on a host. Standard library only."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from rancherctl.errors import AuthError, UnreachableError
+from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.helper import HostStepError
+from rancherctl.hosts.remote import disk, receive
+from rancherctl.hosts.transfer import Blocks, feed, source_of
+from rancherctl.hosts.transport import CommandFailedError, Progress
+
+
+class LocalTransport:
+    """Runs commands as this process's user; ``root`` needs that to be root (no sudo: agents are units with their own rights)."""
+
+    def __init__(self, name: str = "localhost") -> None:
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """The host's name for messages."""
+        return self._name
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        """Run to the end or to the time limit; the whole process group is ended then."""
+        if command.root and os.geteuid() != 0:
+            raise AuthError(f"{self._name}: {command.show()[:120]} needs root", why="this process is not root", hint="run it as root")
+        result = self._execute(command, command.stdin or b"")
+        if check and not result.ok:
+            raise CommandFailedError(self._name, result)
+        return result
+
+    def _execute(self, command: Command, stdin: bytes) -> Result:
+        try:
+            process = subprocess.Popen(
+                [str(word) for word in command.argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+            )
+        except FileNotFoundError as error:
+            return Result(command, 127, b"", f"{error.filename}: not found\n".encode())
+        except PermissionError as error:
+            return Result(command, 126, b"", f"{error.filename}: permission denied\n".encode())
+        with process:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout=command.timeout)
+            except subprocess.TimeoutExpired as error:
+                _end(process)
+                raise UnreachableError(f"{self._name}: {command.show()[:200]} did not end within {command.timeout:.0f} s") from error
+            except BaseException:
+                _end(process)
+                raise
+        return Result(command, process.returncode, stdout, stderr)
+
+    def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
+        """Copy a file on this machine with the same code that hosts run: parts kept, fsync, rename, stamp."""
+        what = source_of(source)
+        base = {"path": target, "source": what.key, "size": what.size}
+        owner = "root:root" if os.geteuid() == 0 else disk.owner_of(os.geteuid(), os.getegid())
+        try:
+            offset = int(receive.offset(base)["offset"])
+            stream = io.BufferedReader(Blocks(feed(what, offset, progress)))
+            receive.receive({**base, "offset": offset, "mode": mode, "owner": owner}, stream)
+        except (OSError, disk.StepError) as error:
+            raise HostStepError(f"{self._name}: cannot write {target}", why=str(error)) from error
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()

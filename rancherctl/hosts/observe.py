@@ -1,0 +1,112 @@
+"""Look at a host for a set of resources: one round trip, frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rancherctl.change import Unknown
+from rancherctl.hosts.helper import call
+from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
+from rancherctl.hosts.state import Observed, ResourceState, desired, digest, state
+from rancherctl.hosts.transport import Transport
+
+TIMEOUT = 300.0
+"""Seconds; a first look may have to hash a gigabyte of artefacts that an earlier run left."""
+
+
+def observe(transport: Transport, resources: Iterable[Resource]) -> Observed:
+    """What the host has of ``resources``. Unreadable parts are ``unknown``; UnreachableError, AuthError and HostStepError as ever."""
+    wanted = tuple(resources)
+    return parse(wanted, call(transport, request(wanted), timeout=TIMEOUT))
+
+
+def request(resources: Iterable[Resource]) -> dict[str, Any]:
+    """The question to the host: paths (with what to read of each), package, user and unit names."""
+    paths: dict[str, dict[str, Any]] = {}
+    packages: list[str] = []
+    users: list[str] = []
+    units: list[str] = []
+    for resource in resources:
+        match resource:
+            case File():
+                sha = desired(resource, {})
+                paths[resource.path] = {} if resource.secret or sha is None else {"text": True, "sha256": sha.get("sha256")}
+            case Artefact():
+                paths[resource.path] = {"size": resource.size}
+            case Directory() | Link() | Absent():
+                paths.setdefault(resource.path, {})
+            case Package():
+                packages.append(resource.name)
+                units += resource.mask
+            case User():
+                users.append(resource.name)
+            case Unit():
+                units.append(resource.name)
+                for path in (*resource.restart_on, *resource.reload_on):
+                    paths.setdefault(path, {})
+    return {"op": "observe", "paths": paths, "packages": packages, "users": users, "units": list(dict.fromkeys(units))}
+
+
+def parse(resources: Iterable[Resource], answer: Mapping[str, Any]) -> Observed:
+    """The host's answer as values, for the same resources as were asked for."""
+    errors: Mapping[str, str] = answer["errors"]
+    states: dict[str, ResourceState] = {}
+    for resource in resources:
+        found = _found(resource, answer)
+        if found is not None:
+            states[key(resource)] = found
+    prints = {path: _print(seen) for path, seen in answer["paths"].items()}
+    unknown = tuple(Unknown(where, why) for where, why in sorted(errors.items()))
+    return Observed(states, prints, answer["ran_with"], unknown)
+
+
+def _found(resource: Resource, answer: Mapping[str, Any]) -> ResourceState | None:
+    match resource:
+        case Package():
+            if resource.name not in answer["packages"]:
+                return None
+            masked = sorted(unit for unit in resource.mask if answer["units"].get(unit, {}).get("UnitFileState") == "masked")
+            return state("package", resource.name, installed="yes", masked=",".join(masked))
+        case User():
+            return state("user", resource.name, exists="yes") if resource.name in answer["users"] else None
+        case Unit():
+            return _unit(resource, answer)
+        case _:
+            seen = answer["paths"].get(resource.path, {"type": "absent"})
+            return None if seen["type"] == "absent" else _path(resource, seen)
+
+
+def _path(resource: File | Directory | Link | Artefact | Absent, seen: Mapping[str, Any]) -> ResourceState:
+    kind = type(resource).__name__.lower()
+    facts = {"type": str(seen["type"])}
+    if isinstance(resource, Link):
+        facts["target"] = str(seen.get("target", ""))
+    else:
+        facts |= {"mode": f"{seen['mode']:04o}", "owner": str(seen["owner"])}
+    if isinstance(resource, (File, Artefact)):
+        facts["sha256"] = str(seen.get("sha256", ""))
+    text = seen.get("text")
+    want = desired(resource, {})
+    if text is None and want is not None and facts.get("sha256") == want.get("sha256"):
+        text = want.text
+    return state(kind, resource.path, text, **facts)
+
+
+def _unit(unit: Unit, answer: Mapping[str, Any]) -> ResourceState | None:
+    seen = answer["units"].get(unit.name)
+    if seen is None or (seen.get("LoadState") == "not-found" and (unit.enabled or unit.active)):
+        return None
+    active = seen.get("ActiveState") in ("active", "reloading")
+    enabled = seen.get("UnitFileState") == "enabled"
+    ran = answer["ran_with"].get(unit.name, {})
+    started = digest(ran["restart"]) if active and unit.active and "restart" in ran else ""
+    loaded = digest(ran["reload"]) if active and unit.active and "reload" in ran else ""
+    word = {True: "yes", False: "no"}
+    return state("unit", unit.name, enabled=word[enabled], active=word[active], started_with=started, loaded_with=loaded)
+
+
+def _print(seen: Mapping[str, Any]) -> str:
+    if seen["type"] == "file":
+        return str(seen["sha256"])
+    return f"link:{seen['target']}" if seen["type"] == "link" else str(seen["type"])

@@ -1,0 +1,124 @@
+"""What must change on a host, and how to show it. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from rancherctl.change import Change, Plan, diff
+from rancherctl.errors import InvalidInputError
+from rancherctl.hosts.model import Resource, Unit, key
+from rancherctl.hosts.state import Observed, ResourceState, desired, fingerprint
+
+SHOWN = {"started_with": "the files it was started with", "loaded_with": "the files it has loaded"}
+
+
+def plan(resources: Iterable[Resource], observed: Observed) -> Plan[ResourceState]:
+    """Changes from what was observed to what is wanted, sorted by kind (packages, users, folders, artefacts, files, links, removals, units).
+
+    InvalidInputError when two resources name one thing. What could not be read is ``unknown`` and plans no removals.
+    """
+    wanted = tuple(resources)
+    _no_duplicates(wanted)
+    prints = expected_prints(wanted, observed)
+    want = {key(resource): there for resource in wanted if (there := desired(resource, prints)) is not None}
+    units = {key(resource): resource for resource in wanted if isinstance(resource, Unit)}
+    unread = {unknown.where for unknown in observed.unknown}
+    blind = {k for k, there in want.items() if there.place in unread or _PART.get(there.kind) in unread}
+    found = diff(
+        {k: v for k, v in observed.states.items() if k not in blind}, {k: v for k, v in want.items() if k not in blind}, unknown=observed.unknown
+    )
+    return Plan(tuple(Change(c.key, c.old, c.new, _why(c, units.get(c.key), prints, observed)) for c in found), found.unknown)
+
+
+_PART = {"package": "packages", "user": "users", "unit": "units"}
+
+
+def expected_prints(resources: Iterable[Resource], observed: Observed) -> dict[str, str]:
+    """Path → fingerprint once the resources are applied: theirs where they name the path, else as observed."""
+    own = dict(found for resource in resources if (found := fingerprint(resource)) is not None)
+    return {**observed.prints, **own}
+
+
+def _no_duplicates(resources: Iterable[Resource]) -> None:
+    seen: dict[str, Resource] = {}
+    problems = []
+    for resource in resources:
+        place = key(resource).split("/", 2)[2]
+        before = seen.setdefault(place, resource)
+        if before is not resource and before != resource:
+            problems.append(f"{place}: described twice, as {type(before).__name__} and as {type(resource).__name__}, and differently")
+    if problems:
+        raise InvalidInputError("the resources of a host contradict each other", problems)
+
+
+def _why(change: Change[ResourceState], unit: Unit | None, prints: Mapping[str, str], observed: Observed) -> str:
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return ""
+    differing = [name for name, value in new.facts if old.get(name) != value]
+    if unit is not None and new.get("active") == old.get("active") == "yes":
+        ran = observed.ran_with.get(unit.name, {})
+        reasons = []
+        for verb, fact, paths in (("restart", "started_with", unit.restart_on), ("reload", "loaded_with", unit.reload_on)):
+            if fact in differing:
+                changed = [path for path in paths if ran.get(verb, {}).get(path) != prints.get(path, "absent")]
+                reasons.append(f"{verb}: {', '.join(changed) or 'it no longer depends on a file'}")
+        others = [_differs(name, old, new) for name in differing if name not in SHOWN]
+        return "; ".join(others + reasons)
+    return "; ".join(_differs(name, old, new) for name in differing if name not in SHOWN)
+
+
+def _differs(name: str, old: ResourceState, new: ResourceState) -> str:
+    return "content" if name == "sha256" else f"{name} {old.get(name) or 'none'} → {new.get(name) or 'none'}"
+
+
+def action(change: Change[ResourceState]) -> str:
+    """What happens to a unit: ``start``, ``stop``, ``restart``, ``reload`` or "" (only enabled or disabled)."""
+    old, new = change.old, change.new
+    if new is None:
+        return ""
+    running = old is not None and old.get("active") == "yes"
+    if new.get("active") == "no":
+        return "stop" if running else ""
+    if not running:
+        return "start"
+    assert old is not None
+    if old.get("started_with") != new.get("started_with"):
+        return "restart"
+    return "reload" if old.get("loaded_with") != new.get("loaded_with") else ""
+
+
+def describe(change: Change[ResourceState]) -> list[str]:
+    """Lines for a person: one headline, then a unified diff where a text file changes (secrets and binaries: only that they do)."""
+    there = change.new or change.old
+    assert there is not None
+    what = action(change) if there.kind == "unit" else ""
+    verb = {"create": "create", "update": "change", "delete": "remove"}[change.verb]
+    if there.kind == "package":
+        verb = "install" if change.old is None else "change"
+        change = Change(change.key, change.old, change.new, change.why or (f"masked first: {there.get('masked')}" if there.get("masked") else ""))
+    if there.kind == "unit":
+        verb = " and ".join(filter(None, ("enable" if _enables(change) else "", what))) or "disable"
+    head = f"{verb} {there.kind} {there.place}"
+    details = [change.why] if change.why else _facts(there) if change.verb == "create" else []
+    lines = [head + (f" ({'; '.join(details)})" if details else "")]
+    old_text = change.old.text if change.old else ""
+    if there.kind == "file" and change.new is not None and change.new.text is not None and old_text is not None:
+        lines += list(_unified(there.place, old_text, change.new.text, new_file=change.old is None))
+    return lines
+
+
+def _enables(change: Change[ResourceState]) -> bool:
+    return change.new is not None and change.new.get("enabled") == "yes" and (change.old is None or change.old.get("enabled") != "yes")
+
+
+def _facts(there: ResourceState) -> list[str]:
+    if there.kind in ("file", "directory", "artefact"):
+        return [f"mode {there.get('mode')}, owner {there.get('owner')}"]
+    return [f"to {there.get('target')}"] if there.kind == "link" else []
+
+
+def _unified(path: str, old: str, new: str, *, new_file: bool) -> Iterable[str]:
+    before = "/dev/null" if new_file else path
+    return (line.rstrip("\n") for line in difflib.unified_diff(old.splitlines(), new.splitlines(), before, path, lineterm=""))

@@ -1,0 +1,110 @@
+"""Make a host as asked: packages, users, folders, files, links, removals, then units. Stops before the units when a file failed."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import stat
+from typing import Any
+
+from rancherctl.hosts.remote import disk, services
+from rancherctl.hosts.remote import packages as apt
+from rancherctl.hosts.remote.run import must
+
+
+def apply(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer ``{"done": [keys], "failed": {key: message}}``; the parts of the request come in the order that matters."""
+    done: list[str] = []
+    failed: dict[str, str] = {}
+    if request.get("packages"):
+        keys = [package["key"] for package in request["packages"]]
+        try:
+            apt.install(request["packages"])
+            done += keys
+        except (OSError, disk.StepError) as error:
+            failed.update(dict.fromkeys(keys, str(error)))
+            return {"done": done, "failed": failed}
+    for part, function in (("users", user), ("directories", directory), ("files", file), ("links", link), ("absent", absent)):
+        for item in request.get(part, []):
+            try:
+                function(item)
+                done.append(item["key"])
+            except (OSError, disk.StepError) as error:
+                failed[item["key"]] = _said(error)
+        if failed:
+            # what comes later may need what failed: a unit is never started on half its files
+            return {"done": done, "failed": failed}
+    wanted = request.get("units", [])
+    if wanted or any(item["path"].startswith("/etc/systemd/") for item in request.get("files", []) + request.get("absent", [])):
+        by_name: dict[str, str] = {}
+        try:
+            services.settle(wanted, by_name)
+        except (OSError, disk.StepError) as error:
+            by_name = {unit["name"]: _said(error) for unit in wanted} or {"systemd": _said(error)}
+        failed.update({unit["key"]: by_name[unit["name"]] for unit in wanted if unit["name"] in by_name})
+        failed.update({name: text for name, text in by_name.items() if name == "systemd"})
+        done += [unit["key"] for unit in wanted if unit["name"] not in by_name]
+    return {"done": done, "failed": failed}
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}" + (f" ({error.filename})" if error.filename else "")
+    return str(error)
+
+
+def user(item: dict[str, Any]) -> None:
+    """A system user with a group of the same name, no login."""
+    owned = apt.settle()
+    owned["users"] = sorted({*owned.get("users", []), item["name"]})
+    disk.write_state("owned.json", owned)
+    must("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", item["home"], "--shell", "/usr/sbin/nologin", item["name"])
+
+
+def directory(item: dict[str, Any]) -> None:
+    """A folder with mode and owner; parents that are missing get 0755."""
+    place = disk.at(item["path"])
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        raise disk.StepError(f"{item['path']} exists and is not a directory")
+    place.mkdir(parents=True, exist_ok=True)
+    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        disk.own(fd, item["owner"])
+        os.fchmod(fd, item["mode"])
+    finally:
+        os.close(fd)
+
+
+def file(item: dict[str, Any]) -> None:
+    """A file with its whole content; only mode and owner are mended when ``content`` is None."""
+    if item["content"] is not None:
+        disk.write(item["path"], base64.b64decode(item["content"]), item["mode"], item["owner"])
+        return
+    fd = os.open(disk.at(item["path"]), os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        disk.own(fd, item["owner"])
+        os.fchmod(fd, item["mode"])
+    finally:
+        os.close(fd)
+
+
+def link(item: dict[str, Any]) -> None:
+    """A symbolic link."""
+    disk.link(item["path"], item["target"])
+
+
+def absent(item: dict[str, Any]) -> None:
+    """Remove a path: links as links, folders with all in them, never through a mount point."""
+    place = disk.at(item["path"])
+    try:
+        info = place.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(info.st_mode):
+        if os.path.ismount(place):
+            raise disk.StepError(f"{item['path']} is a mount point")
+        shutil.rmtree(place)
+    else:
+        place.unlink()
+    disk.sync_directory(place.parent)

@@ -1,0 +1,99 @@
+"""Take away what is ours: units, paths, packages, masks, users. Every step is done even when an earlier one failed; all failures are told."""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Callable
+from typing import Any
+
+from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote import packages as apt
+from rancherctl.hosts.remote.change import absent
+from rancherctl.hosts.remote.run import must, tool
+
+FORBIDDEN = frozenset(
+    {"/usr/bin", "/usr/lib", "/usr/sbin", "/usr/share", "/var/lib", "/var/log", "/etc/apt", "/etc/ssh", "/etc/systemd", "/etc/systemd/system"}
+)
+"""Together with everything directly under the root: never removed, whoever asks."""
+STOP_LIMIT = 180.0
+
+
+def remove(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer ``{"done": [lines], "failed": {what: message}}`` for ``units`` (names or globs), ``paths``, ``packages`` and ``users`` (booleans)."""
+    done: list[str] = []
+    failed: dict[str, str] = {}
+
+    def step(what: str, function: Callable[[], list[str]]) -> None:
+        try:
+            done.extend(function())
+        except (OSError, disk.StepError) as error:
+            failed[what] = str(error)
+
+    if request.get("units"):
+        step("units", lambda: units(request["units"]))
+    if request.get("packages"):
+        # before the paths: the record of what came by us is one of them
+        step("packages", packages)
+    if request.get("users"):
+        step("users", users)
+    for path in request.get("paths", []):
+        step(path, lambda path=path: one_path(path))  # type: ignore[misc]
+    return {"done": done, "failed": failed}
+
+
+def units(patterns: list[str]) -> list[str]:
+    """Stop, disable and forget the units that match; their files in /etc/systemd/system are removed."""
+    listed = must("systemctl", "list-units", "--all", "--plain", "--no-legend", "--", *patterns)
+    names = {line.split()[0] for line in listed.splitlines() if line.strip()}
+    folder = disk.at("/etc/systemd/system")
+    files = sorted({place for pattern in patterns for place in folder.glob(pattern)})
+    names |= {place.name for place in files}
+    ordered = sorted(names)
+    if ordered:
+        tool("systemctl", "stop", *ordered, timeout=STOP_LIMIT)
+        for name in sorted(place.name for place in files):
+            tool("systemctl", "disable", name)
+    for place in files:
+        absent({"path": f"/etc/systemd/system/{place.name}"})
+        if disk.at(f"/etc/systemd/system/{place.name}.d").is_dir():
+            absent({"path": f"/etc/systemd/system/{place.name}.d"})
+    must("systemctl", "daemon-reload")
+    if ordered:
+        tool("systemctl", "reset-failed", *ordered)
+        left = must("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating", "--", *patterns).split("\n")
+        if any(line.strip() for line in left):
+            raise disk.StepError(f"still running: {', '.join(line.split()[0] for line in left if line.strip())}")
+    return [f"unit {name}" for name in ordered]
+
+
+def packages() -> list[str]:
+    """Purge what came by us, unmask what we masked."""
+    result = apt.purge()
+    kept = [f"kept package {name}: others need it now" for name in result["kept"]]
+    return [f"package {name}" for name in result["packages"]] + [f"unmasked {name}" for name in result["unmasked"]] + kept
+
+
+def users() -> list[str]:
+    """Delete the users that we created."""
+    owned = apt.settle()
+    gone = []
+    for name in owned.get("users", []):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            continue
+        must("userdel", name)
+        gone.append(f"user {name}")
+    if owned.pop("users", None) is not None:
+        disk.write_state("owned.json", owned)
+    return gone
+
+
+def one_path(path: str) -> list[str]:
+    """Delete one path of ours; the system's own folders are refused."""
+    if path.rstrip("/") in FORBIDDEN or path.count("/") < 2:
+        raise disk.StepError(f"refused to remove {path}: it is a folder of the system")
+    if not disk.at(path).exists() and not disk.at(path).is_symlink():
+        return []
+    absent({"path": path})
+    return [f"path {path}"]

@@ -1,0 +1,162 @@
+"""Files of a host: where they are, atomic writes, hashes with stamps. ``ROOT`` is put before every path (tests use a folder)."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import json
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+ROOT = ""
+STATE = "/var/lib/rancherctl"
+STAMPED_SIZE = 1 << 20
+"""Files of this many bytes and more are hashed once and then known by their stamp."""
+
+
+class StepError(Exception):
+    """One step on the host failed; the text is one line for a person."""
+
+
+def at(path: str) -> Path:
+    """The place of an absolute path under ROOT."""
+    if not path.startswith("/") or "/../" in path + "/" or "\0" in path:
+        raise StepError(f"not an absolute plain path: {path!r}")
+    return Path(ROOT + path) if ROOT else Path(path)
+
+
+def sync_directory(folder: Path) -> None:
+    """Make a rename or unlink in the folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def ids(owner: str) -> tuple[int, int]:
+    """User and group id of ``user:group``."""
+    user, _, group = owner.partition(":")
+    try:
+        return pwd.getpwnam(user).pw_uid, grp.getgrnam(group or user).gr_gid
+    except KeyError as error:
+        raise StepError(f"owner {owner}: no such user or group on this host") from error
+
+
+def owner_of(uid: int, gid: int) -> str:
+    """``user:group``; a number stands where the id has no name."""
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
+    try:
+        group = grp.getgrgid(gid).gr_name
+    except KeyError:
+        group = str(gid)
+    return f"{user}:{group}"
+
+
+def own(fd: int, owner: str) -> None:
+    """Give an open file its owner; nothing is done where it is right already."""
+    uid, gid = ids(owner)
+    have = os.fstat(fd)
+    if (have.st_uid, have.st_gid) != (uid, gid):
+        os.fchown(fd, uid, gid)
+
+
+def write(path: str, data: bytes, mode: int, owner: str) -> None:
+    """Replace a file atomically: temp beside it, owner and mode first, content, fsync, rename, fsync of the folder."""
+    target = at(path)
+    if target.is_dir() and not target.is_symlink():
+        raise StepError(f"{path} is a directory")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temp = target.with_name(f".{target.name}.rancherctl-new")
+    temp.unlink(missing_ok=True)
+    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            own(fd, owner)
+            os.fchmod(fd, mode)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        temp.rename(target)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+    sync_directory(target.parent)
+
+
+def link(path: str, target: str) -> None:
+    """Replace a symbolic link atomically."""
+    place = at(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temp = place.with_name(f".{place.name}.rancherctl-new")
+    temp.unlink(missing_ok=True)
+    temp.symlink_to(target)
+    temp.rename(place)
+    sync_directory(place.parent)
+
+
+def read_state(name: str) -> dict[str, Any]:
+    """A JSON object kept under STATE; a missing or broken one counts as empty (everything in it can be found out again)."""
+    try:
+        value = json.loads((at(STATE) / name).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_state(name: str, value: dict[str, Any]) -> None:
+    """Keep a JSON object under STATE, readable by root only."""
+    folder = at(STATE)
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
+    me = owner_of(os.geteuid(), os.getegid())
+    write(f"{STATE}/{name}", json.dumps(value, sort_keys=True).encode(), 0o600, me)
+
+
+def sha256(place: Path) -> str:
+    """Hex hash of a file's content."""
+    with place.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamp_of(info: os.stat_result) -> list[int]:
+    """What must not have changed for a stamped hash to count."""
+    return [info.st_size, info.st_mtime_ns, info.st_ino]
+
+
+class Stamps:
+    """Hashes of big files, valid while size, time and inode stay; ``save`` keeps new ones when STATE exists."""
+
+    def __init__(self) -> None:
+        self.known = read_state("stamps.json")
+        self.changed = False
+
+    def sha256(self, path: str, info: os.stat_result) -> str:
+        """The file's hash: from its stamp, else counted now (and stamped if the file is big)."""
+        if info.st_size < STAMPED_SIZE:
+            return sha256(at(path))
+        entry = self.known.get(path)
+        if isinstance(entry, dict) and entry.get("stamp") == stamp_of(info):
+            return str(entry["sha256"])
+        digest = sha256(at(path))
+        self.put(path, info, digest)
+        return digest
+
+    def put(self, path: str, info: os.stat_result, digest: str) -> None:
+        """Remember a hash that was just counted."""
+        self.known[path] = {"sha256": digest, "stamp": stamp_of(info)}
+        self.changed = True
+
+    def save(self) -> None:
+        """Keep new stamps, without those of files that are gone; a look at a foreign host leaves no trace."""
+        if self.changed and at(STATE).is_dir():
+            write_state("stamps.json", {path: entry for path, entry in self.known.items() if at(path).exists()})

@@ -1,0 +1,115 @@
+"""Look at a host: paths, packages, users, units. Changes nothing but the cache of hashes, and that only on hosts of ours."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from typing import Any
+
+from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote.run import has, tool
+
+TEXT_LIMIT = 256 * 1024
+UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,NRestarts"
+
+
+def observe(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer ``{paths, packages, users, units, ran_with, errors}`` for the names in the request; an unreadable part is in ``errors``."""
+    errors: dict[str, str] = {}
+    stamps = disk.Stamps()
+    answer: dict[str, Any] = {"paths": {}, "errors": errors, "ran_with": {}}
+    for path, how in request.get("paths", {}).items():
+        try:
+            answer["paths"][path] = look(path, stamps, how)
+        except (OSError, disk.StepError) as error:
+            errors[path] = str(error)
+    stamps.save()
+    for part, function in (("packages", packages), ("users", users), ("units", units)):
+        answer[part] = {}
+        names = request.get(part, [])
+        if names:
+            try:
+                answer[part] = function(names)
+            except (OSError, disk.StepError) as error:
+                errors[part] = str(error)
+    kept = disk.read_state("units.json")
+    answer["ran_with"] = {name: kept[name] for name in request.get("units", []) if name in kept}
+    return answer
+
+
+def look(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
+    """One path: type, mode, owner, size; a file's hash; its text when ``how.text`` and the hash is not ``how.sha256``."""
+    place = disk.at(path)
+    try:
+        info = place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {"type": "absent"}
+    out: dict[str, Any] = {"mode": stat.S_IMODE(info.st_mode), "owner": disk.owner_of(info.st_uid, info.st_gid), "size": info.st_size}
+    if stat.S_ISLNK(info.st_mode):
+        return {**out, "type": "link", "target": str(place.readlink())}
+    if stat.S_ISDIR(info.st_mode):
+        return {**out, "type": "directory"}
+    if not stat.S_ISREG(info.st_mode):
+        return {**out, "type": "other"}
+    out["type"] = "file"
+    size = how.get("size")
+    if size is not None and size != info.st_size:
+        # a part of a big file that will be sent anyway: its hash tells nothing
+        return {**out, "sha256": f"size-{info.st_size}"}
+    out["sha256"] = stamps.sha256(path, info)
+    if how.get("text") and out["sha256"] != how.get("sha256") and info.st_size <= TEXT_LIMIT:
+        try:
+            out["text"] = place.read_bytes().decode()
+        except UnicodeDecodeError:
+            out["binary"] = True
+    return out
+
+
+def fingerprint(path: str, stamps: disk.Stamps) -> str:
+    """What a unit depends on in a path: a file's hash, a link's target, or its type."""
+    seen = look(path, stamps, {})
+    if seen["type"] == "file":
+        return str(seen["sha256"])
+    return f"link:{seen['target']}" if seen["type"] == "link" else str(seen["type"])
+
+
+def packages(names: list[str]) -> dict[str, Any]:
+    """Name → installed version, for those of the names that are installed."""
+    if not has("dpkg-query"):
+        raise disk.StepError("dpkg-query is not installed: packages of this system cannot be read")
+    done = tool("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\t${Version}\n", *names)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
+
+
+def users(names: list[str]) -> dict[str, Any]:
+    """Name → home, for those of the names that exist."""
+    out = {}
+    for name in names:
+        try:
+            out[name] = pwd.getpwnam(name).pw_dir
+        except KeyError:
+            continue
+    return out
+
+
+def units(names: list[str]) -> dict[str, Any]:
+    """Name → the fields of ``systemctl show`` that matter; a unit that does not exist has LoadState ``not-found``."""
+    done = tool("systemctl", "show", "--no-pager", f"--property={UNIT_FIELDS}", "--", *names)
+    if done.returncode != 0:
+        raise disk.StepError(f"systemctl show: {done.stderr.strip() or done.returncode}")
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in done.stdout.strip().split("\n\n")]
+    # the answer is in the order of the question; Id may differ from an alias that was asked for
+    if len(blocks) != len(names):
+        raise disk.StepError(f"systemctl show answered {len(blocks)} units for {len(names)}")
+    return dict(zip(names, blocks, strict=True))
+
+
+def free_bytes(path: str) -> int:
+    """Bytes an ordinary file may still take on the file system of the nearest existing parent."""
+    place = disk.at(path)
+    while not place.exists():
+        place = place.parent
+    info = os.statvfs(place)
+    return info.f_bavail * info.f_frsize

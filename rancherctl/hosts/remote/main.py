@@ -1,0 +1,31 @@
+"""The entry: one JSON request in, one JSON answer out, ``{"ok": answer}`` or ``{"error": line}``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, BinaryIO
+
+from rancherctl.hosts.remote import change, clear, disk, hold, look, receive
+
+
+def main(request: dict[str, Any], stream: BinaryIO) -> None:
+    """Do the operation ``op`` of the request; ``stream`` is standard input after the request."""
+    disk.ROOT = request.get("root", "")
+    try:
+        answer: dict[str, Any] = {"ok": perform(request, stream)}
+    except disk.StepError as error:
+        answer = {"error": str(error)}
+    except OSError as error:
+        answer = {"error": f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")}
+    # on a line of its own: a login that prints a greeting must not spoil the answer
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def perform(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
+    """The answer of one operation."""
+    if request["op"] == "receive":
+        return receive.receive(request, stream)
+    operations = {"observe": look.observe, "apply": change.apply, "remove": clear.remove, "offset": receive.offset, "lock": hold.lock}
+    return operations[request["op"]](request)

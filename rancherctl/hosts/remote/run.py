@@ -1,0 +1,42 @@
+"""Run the host's own tools with a time limit and English messages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+from rancherctl.hosts.remote.disk import StepError
+
+
+def tool(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The finished process, output as text; StepError when the tool is missing or too slow."""
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
+    try:
+        return subprocess.run(
+            argv, capture_output=True, text=True, errors="replace", timeout=timeout, env=environment, stdin=subprocess.DEVNULL, check=False
+        )
+    except FileNotFoundError as error:
+        raise StepError(f"{argv[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise StepError(f"{' '.join(argv)[:200]} did not end within {timeout:.0f} s") from error
+
+
+def must(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None) -> str:
+    """Standard output; StepError with the last lines of the tool's message when it fails."""
+    done = tool(*argv, timeout=timeout, extra=extra)
+    if done.returncode != 0:
+        raise StepError(f"{' '.join(argv)[:200]}: {tail(done)}")
+    return done.stdout
+
+
+def tail(done: subprocess.CompletedProcess[str], lines: int = 3) -> str:
+    """The last lines of what a failed tool said, as one line."""
+    text = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return " / ".join(line.strip() for line in text[-lines:]) or f"exit status {done.returncode}"
+
+
+def has(name: str) -> bool:
+    """Whether the tool is on the path."""
+    return shutil.which(name) is not None

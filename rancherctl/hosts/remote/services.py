@@ -1,0 +1,67 @@
+"""systemd units on a host: enable, stop, restart, reload, start, and remember which files each was started with.
+
+``units.json`` under STATE: unit → ``{"restart": {path: fingerprint}, "reload": {path: fingerprint}}``, written after the unit came up. A run
+that is cut off between writing a file and restarting the unit leaves an old record, so the next plan sees that a restart is due.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote.look import fingerprint, units
+from rancherctl.hosts.remote.run import must, tool
+
+START_LIMIT = 240.0
+
+
+def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
+    """Bring the units to their wanted state; each that does not get there is put into ``failed`` (name → one line)."""
+    must("systemctl", "daemon-reload")
+    for verb, names in (("enable", _named(wanted, "enable", True)), ("disable", _named(wanted, "enable", False))):
+        if names:
+            must("systemctl", verb, *names)
+    stamps = disk.Stamps()
+    prints = {unit["name"]: {kind: {path: fingerprint(path, stamps) for path in unit[kind]} for kind in ("restart", "reload")} for unit in wanted}
+    stamps.save()
+    for action in ("stop", "restart", "reload", "start"):
+        names = [unit["name"] for unit in wanted if unit["action"] == action]
+        if not names:
+            continue
+        if action in ("restart", "start"):
+            # a unit that failed too often refuses to start until its counter is cleared
+            tool("systemctl", "reset-failed", *names)
+        # one call, so that systemd orders the units among themselves
+        done = tool("systemctl", action, *names, timeout=START_LIMIT)
+        states = units(names)
+        for name in names:
+            running = states[name].get("ActiveState") in ("active", "reloading")
+            if (action == "stop") == running or (done.returncode != 0 and len(names) == 1):
+                failed[name] = _reason(name, action, states[name])
+    _remember(wanted, prints, failed)
+
+
+def _named(wanted: list[dict[str, Any]], field: str, value: bool) -> list[str]:
+    return [unit["name"] for unit in wanted if unit[field] is value]
+
+
+def _remember(wanted: list[dict[str, Any]], prints: dict[str, Any], failed: dict[str, str]) -> None:
+    kept = disk.read_state("units.json")
+    before = dict(kept)
+    for unit in wanted:
+        name = unit["name"]
+        if name in failed:
+            continue
+        if unit["active"]:
+            kept[name] = prints[name]
+        else:
+            kept.pop(name, None)
+    if kept != before:
+        disk.write_state("units.json", kept)
+
+
+def _reason(name: str, action: str, fields: dict[str, str]) -> str:
+    journal = tool("journalctl", "-u", name, "-n", "8", "-o", "cat", "--no-pager")
+    said = [line.strip() for line in journal.stdout.splitlines() if line.strip() and not line.startswith(("Started ", "Stopped ", "Starting "))]
+    state = "/".join(filter(None, (fields.get("ActiveState"), fields.get("SubState"), fields.get("Result"))))
+    return f"{action} ended in {state}" + (f"; its last words: {' | '.join(said[-3:])[:600]}" if said else "")

@@ -1,0 +1,158 @@
+"""Drive one command over an open channel: sudo's question, standard input and both outputs at once, one time limit for all.
+
+Knows a channel only by the few methods that it uses, so it imports no ssh library.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from rancherctl.errors import AuthError, UnreachableError
+from rancherctl.hosts import sudo
+from rancherctl.hosts.command import Command, Result, Secret
+
+READ = 1 << 18
+
+
+class Channel(Protocol):
+    """What is used of an ssh channel. Blocking calls raise TimeoutError after ``settimeout`` seconds and OSError when it is cut."""
+
+    status_event: threading.Event
+    exit_status: int
+
+    def settimeout(self, timeout: float | None) -> None: ...
+    def exec_command(self, command: str) -> None: ...
+    def sendall(self, s: Any) -> None: ...
+    def shutdown_write(self) -> None: ...
+    def recv(self, nbytes: int) -> bytes: ...
+    def recv_stderr(self, nbytes: int) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class Session:
+    """One command on one channel. ``alive`` tells whether the connection still stands; ``where`` is the host's name for messages."""
+
+    def __init__(
+        self, channel: Channel, command: Command, *, where: str, alive: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._channel = channel
+        self._command = command
+        self._where = where
+        self._alive = alive
+        self._clock = clock
+        self._deadline = clock() + command.timeout
+        self._stderr: list[bytes] = []
+        self._marker = ""
+
+    def run(self, blocks: Iterable[bytes], *, password: Secret | None = None, wrap: Callable[[str], str] = str) -> Result:
+        """Send ``blocks`` as standard input and read to the end. With a ``password`` sudo is given it first; ``wrap`` goes round the line."""
+        try:
+            if password is None:
+                self._start(wrap(self._command.line()))
+            else:
+                self._marker = f"rancherctl-{secrets.token_hex(8)}"
+                self._start(sudo.with_password(self._command.line(), self._marker))
+                self._give(password)
+            return self._exchange(blocks)
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"{self._where}: {self._command.show()[:200]} did not end within {self._command.timeout:.0f} s",
+                hint="its state on the host is unknown",
+            ) from error
+        except OSError as error:
+            raise self._cut() from error
+        finally:
+            self._channel.close()
+
+    def _cut(self) -> UnreachableError:
+        hint = "run the same command again: it goes on from here"
+        return UnreachableError(f"{self._where}: the connection was cut during {self._command.show()[:200]}", hint=hint)
+
+    def _limit(self) -> None:
+        left = self._deadline - self._clock()
+        if left <= 0:
+            raise TimeoutError
+        self._channel.settimeout(left)
+
+    def _start(self, line: str) -> None:
+        self._limit()
+        self._channel.exec_command(line)
+
+    def _give(self, password: Secret) -> None:
+        """Give sudo its password and wait until the command runs; AuthError when sudo says no."""
+        self._channel.sendall(memoryview(f"{password}\n".encode()))
+        seen = b""
+        while (answer := sudo.verdict(seen, self._marker)) != "running":
+            self._limit()
+            data = self._channel.recv_stderr(READ) if answer == "waiting" else b""
+            if data:
+                seen += data
+                continue
+            # an end of input stops sudo from asking again
+            self._channel.shutdown_write()
+            said = (seen.decode("utf-8", "replace").strip().splitlines() or ["sudo ended"])[-1]
+            if not self._alive():
+                raise self._cut()
+            if answer == "wrong":
+                raise AuthError(f"{self._where}: the sudo password is wrong", why=said, hint="give the password of the login user on that host")
+            raise AuthError(f"{self._where}: sudo refused", why=said, hint="allow the login user to use sudo, or log in as root")
+        self._stderr.append(seen)
+
+    def _exchange(self, blocks: Iterable[bytes]) -> Result:
+        failures: list[BaseException] = []
+        writer = threading.Thread(target=self._write, args=(blocks, failures), name=f"stdin {self._where}", daemon=True)
+        errors = threading.Thread(target=self._drain, args=(failures,), name=f"stderr {self._where}", daemon=True)
+        writer.start()
+        errors.start()
+        stdout = bytearray()
+        try:
+            while data := self._read():
+                stdout += data
+            self._finish(writer, errors, failures)
+        except BaseException:
+            # wakes both threads, whatever they wait for
+            self._channel.close()
+            writer.join()
+            errors.join()
+            raise
+        stderr = b"".join(self._stderr)
+        return Result(self._command, self._channel.exit_status, bytes(stdout), sudo.clean(stderr, self._marker) if self._marker else stderr)
+
+    def _read(self) -> bytes:
+        self._limit()
+        return self._channel.recv(READ)
+
+    def _finish(self, writer: threading.Thread, errors: threading.Thread, failures: list[BaseException]) -> None:
+        if not self._channel.status_event.wait(max(0.0, self._deadline - self._clock())):
+            raise TimeoutError
+        errors.join(max(0.0, self._deadline - self._clock()))
+        if self._channel.exit_status < 0 and not self._alive():
+            raise OSError("cut")
+        # a command may end without reading all its input; what the source of the input said still counts
+        self._channel.close()
+        writer.join()
+        for failure in failures:
+            if not isinstance(failure, OSError):
+                raise failure
+
+    def _write(self, blocks: Iterable[bytes], failures: list[BaseException]) -> None:
+        try:
+            for block in blocks:
+                # a memoryview, because sendall slices what is left again and again
+                self._channel.sendall(memoryview(block))
+            self._channel.shutdown_write()
+        except Exception as error:  # noqa: BLE001 - told by the reading thread
+            failures.append(error)
+            if not isinstance(error, OSError):
+                self._channel.close()
+
+    def _drain(self, failures: list[BaseException]) -> None:
+        try:
+            while data := self._channel.recv_stderr(READ):
+                self._stderr.append(data)
+        except OSError as error:
+            failures.append(error)

@@ -1,0 +1,113 @@
+"""The state of one resource on one host, as it is or as it should be. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rancherctl.change import Unknown
+from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceState:
+    """``kind`` is the resource class in lower case, ``place`` its path or name; ``facts`` are sorted (field, value) pairs that are compared.
+
+    ``text`` is a text file's content for showing a difference (None = secret, binary, too big or not read); it is neither compared nor printed.
+    """
+
+    kind: str
+    place: str
+    facts: tuple[tuple[str, str], ...]
+    text: str | None = field(default=None, compare=False, repr=False)
+
+    def get(self, name: str) -> str:
+        """One fact ("" = none)."""
+        return dict(self.facts).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one look at a host found, for the resources that were asked for.
+
+    ``states``: key → state of what exists. ``prints``: path → fingerprint for every path that units depend on. ``ran_with``: unit →
+    ``restart``/``reload`` → path → fingerprint at its last start by us. ``unknown``: what could not be read.
+    """
+
+    states: Mapping[str, ResourceState] = field(default_factory=dict)
+    prints: Mapping[str, str] = field(default_factory=dict)
+    ran_with: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    unknown: tuple[Unknown, ...] = ()
+
+
+def state(kind: str, place: str, text: str | None = None, /, **facts: str) -> ResourceState:
+    """Shorthand that sorts the facts."""
+    return ResourceState(kind, place, tuple(sorted(facts.items())), text)
+
+
+def digest(prints: Mapping[str, str]) -> str:
+    """One short value for a set of fingerprints."""
+    return hashlib.sha256(repr(sorted(prints.items())).encode()).hexdigest()[:12]
+
+
+def fingerprint(resource: Resource) -> tuple[str, str] | None:
+    """Path and fingerprint that the resource will have once applied; None for what is no path."""
+    match resource:
+        case File():
+            return resource.path, hashlib.sha256(resource.content).hexdigest()
+        case Artefact():
+            return resource.path, resource.sha256
+        case Link():
+            return resource.path, f"link:{resource.target}"
+        case Directory():
+            return resource.path, "directory"
+        case Absent():
+            return resource.path, "absent"
+        case _:
+            return None
+
+
+def desired(resource: Resource, prints: Mapping[str, str]) -> ResourceState | None:
+    """The state a resource asks for; ``prints`` are the fingerprints after the apply. None: it asks for absence."""
+    owned = {"type": "file", "owner": "root:root"}
+    found: ResourceState | None
+    match resource:
+        case Package():
+            found = state("package", resource.name, installed="yes", masked=",".join(sorted(resource.mask)))
+        case User():
+            found = state("user", resource.name, exists="yes")
+        case Directory():
+            found = state("directory", resource.path, type="directory", mode=f"{resource.mode:04o}", owner=resource.owner)
+        case File():
+            sha = hashlib.sha256(resource.content).hexdigest()
+            owned["owner"] = resource.owner
+            found = state("file", resource.path, _text(resource), **owned, mode=f"{resource.mode:04o}", sha256=sha)
+        case Link():
+            found = state("link", resource.path, type="link", target=resource.target)
+        case Artefact():
+            found = state("artefact", resource.path, **owned, mode=f"{resource.mode:04o}", sha256=resource.sha256)
+        case Unit():
+            found = _unit(resource, prints)
+        case Absent():
+            found = None
+    return found
+
+
+def _unit(unit: Unit, prints: Mapping[str, str]) -> ResourceState:
+    started = digest({path: prints.get(path, "absent") for path in unit.restart_on}) if unit.active else ""
+    loaded = digest({path: prints.get(path, "absent") for path in unit.reload_on}) if unit.active else ""
+    return state("unit", unit.name, enabled=_word(unit.enabled), active=_word(unit.active), started_with=started, loaded_with=loaded)
+
+
+def _word(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _text(file: File) -> str | None:
+    if file.secret:
+        return None
+    try:
+        return file.content.decode()
+    except UnicodeDecodeError:
+        return None

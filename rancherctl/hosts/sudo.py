@@ -1,0 +1,41 @@
+"""Root rights over a login that is not root: the shell lines around a command, and what sudo's answers mean. Pure.
+
+The password goes to sudo's standard input alone: the command's own input is sent only after a marker on standard error shows that
+sudo has let the command start, so neither can swallow the other's bytes. ``-k`` makes sudo ask exactly once per command, whatever it remembers.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Literal
+
+PROBE = "test $(id -u) = 0 && echo root && exit; LC_ALL=C sudo -k -n true 2>/dev/null && echo sudo || echo password"
+"""Shell text whose last word is ``root`` (the login is), ``sudo`` (needs no password) or ``password``."""
+_REFUSED = ("is not in the sudoers file", "is not allowed to", "may not run", "must have a tty", "unknown user")
+_WRONG = ("Sorry, try again", "incorrect password", "no password was provided", "a password is required")
+
+
+def without_password(line: str) -> str:
+    """The command under ``sudo -n``."""
+    return f"sudo -n -- sh -c {shlex.quote(line)}"
+
+
+def with_password(line: str, marker: str) -> str:
+    """The command under ``sudo -S``; prints ``marker`` on standard error once it runs."""
+    return f"LC_ALL=C sudo -k -S -p '' -- sh -c {shlex.quote(f'printf %s {marker} >&2; {line}')}"
+
+
+def verdict(stderr: bytes, marker: str) -> Literal["running", "wrong", "refused", "waiting"]:
+    """What standard error says so far: the command runs, the password was wrong, sudo is not allowed, or nothing yet."""
+    if marker.encode() in stderr:
+        return "running"
+    text = stderr.decode("utf-8", "replace")
+    if any(words in text for words in _REFUSED):
+        return "refused"
+    return "wrong" if any(words in text for words in _WRONG) else "waiting"
+
+
+def clean(stderr: bytes, marker: str) -> bytes:
+    """Standard error of the command alone, without sudo's lecture and the marker."""
+    _, found, rest = stderr.partition(marker.encode())
+    return rest if found else stderr

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rancherctl.ingress.wishes import LEGACY_CLASS
 from rancherctl.ingress.model import CLASS_NAME, CONTROLLER
+from rancherctl.ingress.wishes import LEGACY_CLASS
 from rancherctl.kube.objects import Ingress, IngressClass
 
 

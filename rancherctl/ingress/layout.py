@@ -1,0 +1,146 @@
+"""What HAProxy has been given: pools (its backends) with server slots, and the routing maps. Pure values and their JSON.
+
+Pools and slots are made ahead and reused: HAProxy can fill, empty and re-point them while it runs, but cannot rename them. So a
+pool's name says nothing; which backend occupies it is kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rancherctl.ingress.model import Model, Server
+
+MAPS = ("hosts", "wildcards", "exact", "prefix")
+MIN_SLOTS = 4
+MIN_SPARES = 16
+CHECKS_PER_SECOND = 250
+NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a slot that is switched off; never bound, never contacted
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One server line; without an address it is switched off.
+
+    ``used`` tells that it pointed somewhere since the process started: connections to that place may still be open.
+    """
+
+    name: str
+    address: str = ""
+    port: int = 0
+    used: bool = False
+
+    @property
+    def server(self) -> Server | None:
+        """What it points to; None when it is free."""
+        return Server(self.address, self.port) if self.address else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One HAProxy backend; ``backend`` is the key of the Service port in it, "" for a spare one."""
+
+    name: str
+    backend: str
+    slots: tuple[Slot, ...]
+
+    @property
+    def used(self) -> bool:
+        """Whether any slot was."""
+        return any(slot.used for slot in self.slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything that decides the files and HAProxy's state. ``check_seconds`` is the pause between two active checks of a server."""
+
+    ports: tuple[int, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    maps: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {name: {} for name in MAPS})
+    loaded: Mapping[str, str] = field(default_factory=dict)
+    check_seconds: int = 2
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the agent's state file."""
+        return {
+            "ports": list(self.ports),
+            "pools": [[p.name, p.backend, [[s.name, s.address, s.port, s.used] for s in p.slots]] for p in self.pools],
+            "maps": {name: dict(entries) for name, entries in self.maps.items()},
+            "loaded": dict(self.loaded),
+            "check_seconds": self.check_seconds,
+        }
+
+    @staticmethod
+    def from_json(data: Any) -> Layout:
+        """Read ``to_json``. Raises ValueError when it is not one."""
+        try:
+            return Layout(
+                ports=tuple(int(p) for p in data["ports"]),
+                pools=tuple(
+                    Pool(str(name), str(backend), tuple(Slot(str(n), str(a), int(p), bool(u)) for n, a, p, u in slots))
+                    for name, backend, slots in data["pools"]
+                ),
+                maps={name: {str(k): str(v) for k, v in data["maps"][name].items()} for name in MAPS},
+                loaded={str(k): str(v) for k, v in data["loaded"].items()},
+                check_seconds=int(data["check_seconds"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a layout: {error!r}") from error
+
+
+def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The routing maps of a model; ``pool_of`` gives the pool of a backend key.
+
+    ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A tier is the matching
+    host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
+    """
+    maps: dict[str, dict[str, str]] = {name: {} for name in MAPS}
+    for route in model.routes:
+        pool = pool_of[route.backend.key]
+        if route.host.startswith("*."):
+            maps["wildcards"][route.host[2:]] = route.host
+        elif route.host != "*":
+            maps["hosts"][route.host] = route.host
+        if route.kind != "default":
+            maps[route.kind][route.host + route.path] = pool
+        elif route.host == "*":
+            maps["exact"]["*"] = pool
+    for route in model.routes:
+        if route.kind == "default" and route.host != "*":  # a prefix / of the same host stands before it
+            maps["prefix"].setdefault(route.host + "/", pool_of[route.backend.key])
+    return maps
+
+
+def _size(servers: int) -> int:
+    """Slots for that many servers, with room to grow: a power of two, at least twice as many."""
+    size = MIN_SLOTS
+    while size < 2 * servers:
+        size *= 2
+    return size
+
+
+def build(model: Model, previous: Layout | None) -> Layout:
+    """A fresh layout for a new process. Backends keep the pool names they had; slots are filled from the first one on."""
+    backends = sorted({r.backend.key for r in model.routes})
+    kept = {p.backend: p.name for p in previous.pools if p.backend} if previous else {}
+    used = {kept[b] for b in backends if b in kept}
+    numbers = iter(n for n in range(1, 10 * (len(backends) + MIN_SPARES) + 100_000) if f"b{n}" not in used)
+    names = {b: kept.get(b) or f"b{next(numbers)}" for b in backends}
+    pools: list[Pool] = []
+    total = 0
+    for backend in backends:
+        servers = model.servers.get(backend, ())
+        total += len(servers)
+        filled = [Slot(f"s{i}", s.address, s.port, used=True) for i, s in enumerate(servers, 1)]
+        empty = [Slot(f"s{i}") for i in range(len(filled) + 1, _size(len(servers)) + 1)]
+        pools.append(Pool(names[backend], backend, (*filled, *empty)))
+    spares = max(MIN_SPARES, len(backends) // 4) if model.ports else 0
+    pools.extend(Pool(f"b{next(numbers)}", "", tuple(Slot(f"s{i}") for i in range(1, MIN_SLOTS + 1))) for _ in range(spares))
+    return Layout(
+        ports=model.ports,
+        pools=tuple(sorted(pools, key=lambda p: int(p.name[1:]))),
+        maps=maps_of(model, names),
+        loaded=dict(model.loaded),
+        check_seconds=max(2, -(-total // CHECKS_PER_SECOND)),
+    )

@@ -16,9 +16,9 @@ from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, manifest
 from rancherctl.bundle.sources import directory, modules, official
 from rancherctl.bundle.sources.base import Found
 from rancherctl.bundle.sources.releases import Bases
-from rancherctl.bundle.verify import load
+from rancherctl.bundle.verify import findings, load
 from rancherctl.bundle.versions import Versions, check_arch, versions_for
-from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError
+from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError
 from rancherctl.events import Emit, Event
 
 OFFICIAL: Final = "official"
@@ -77,7 +77,7 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
     for item in found:
         template = Artefact(item.component, item.version, item.name, "", 0, 0o755, "binary", request.arch)
         place(item.file, root / template.path, template.mode, link=request.source in _CACHED)
-        artefacts.append(_measured(root, template))
+        artefacts.append(_intact(_measured(root, template), item))
     for image in extra:
         name, _, tag = image.reference.rpartition("/")[2].partition(":")
         template = Artefact("images", tag, name, "", 0, 0o644, "image", request.arch, image.reference)
@@ -89,6 +89,13 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
     listed = manifest(versions_for(request.kubernetes).kubernetes, request.arch, source, artefacts)
     write(root / MANIFEST, listed.to_json().encode(), 0o644)
     return Bundle(root, listed)
+
+
+def _intact(artefact: Artefact, item: Found) -> Artefact:
+    if item.sha256 and item.sha256 != artefact.sha256:
+        why = f"sha256 is {artefact.sha256}, recorded was {item.sha256}"
+        raise RancherctlError(f"{item.file} was changed after it came into the cache", why=why, hint=f"remove {item.file.parent} and run it again")
+    return artefact
 
 
 def _measured(root: Path, artefact: Artefact) -> Artefact:
@@ -104,14 +111,16 @@ def _images(request: Request, versions: Versions, cache: Path, emit: Emit) -> It
 
 
 def _publish(bundle: Bundle, target: Path, emit: Emit) -> Bundle:
-    """Rename the staging directory to ``target``; an equal bundle there stays as it is."""
+    """Rename the staging directory to ``target``; an equal bundle there stays, if its files are as they should be."""
     bundle.root.chmod(0o755)
     try:
         os.rename(bundle.root, target)  # noqa: PTH104 - Path.rename says nothing of an empty directory in the way; this replaces it
     except OSError as error:
         there = _equal_at(target, bundle)
         if there is None:
-            raise ConflictError(f"{target} exists and is not this bundle", why=str(error), hint="give another --dir, or remove it") from error
+            raise ConflictError(
+                f"{target} exists and is not this bundle, or damaged", why=str(error), hint=f"remove {target}, or give another --dir"
+            ) from error
         emit(Event(PHASE, f"{target} was there already", state="done"))
         return there
     emit(Event(PHASE, f"{target}, {bundle.manifest.size() >> 20} MiB", state="done"))
@@ -123,4 +132,11 @@ def _equal_at(target: Path, bundle: Bundle) -> Bundle | None:
         there = load(target)
     except (NotFoundError, InvalidInputError):
         return None
-    return there if there.manifest.digest() == bundle.manifest.digest() else None
+    if there.manifest.digest() != bundle.manifest.digest() or findings(there, contents=False):
+        return None
+    return there if all(_same(bundle.file(a), there.file(a), a.sha256) for a in bundle.manifest.artefacts) else None
+
+
+def _same(new: Path, there: Path, sha256: str) -> bool:
+    """Links to one file need no second look at its contents."""
+    return new.samefile(there) or sha256_of(there) == sha256

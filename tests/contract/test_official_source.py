@@ -19,7 +19,7 @@ from rancherctl.bundle.sources.download import Clock, Limits, Terms, fetch
 from rancherctl.bundle.sources.releases import Bases
 from rancherctl.bundle.verify import check
 from rancherctl.bundle.versions import BINARIES, DEFAULT, versions_for
-from rancherctl.errors import NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
+from rancherctl.errors import ConflictError, NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
 from rancherctl.events import Event, ignore
 
 ROW = versions_for(DEFAULT)
@@ -182,6 +182,26 @@ def test_a_bundle_from_releases_and_nothing_is_fetched_twice(site: Site, tmp_pat
     assert create(request, tmp_path, ignore) == bundle
     assert len(site.asked) == asked
     assert not [f for f in tmp_path.rglob("*") if f.suffix in {".part", ".tmp", ".text", ".gz", ".tgz"}]
+
+
+def test_a_file_that_was_damaged_in_the_cache_is_noticed(site: Site, tmp_path: Path) -> None:
+    request = Request(DEFAULT, "official", mirror=site.url)
+    bundle = create(request, tmp_path, ignore)
+    kubelet = bundle.root / f"kubernetes/{DEFAULT}/kubelet"
+    kubelet.write_bytes(kubelet.read_bytes()[:-1] + b"X")
+    with pytest.raises(RancherctlError, match="was changed after it came into the cache"):
+        create(request, tmp_path, ignore)
+
+
+def test_a_damaged_bundle_is_not_found_made(site: Site, tmp_path: Path) -> None:
+    request = Request(DEFAULT, "official", mirror=site.url)
+    kubelet = create(request, tmp_path, ignore).root / f"kubernetes/{DEFAULT}/kubelet"
+    data = kubelet.read_bytes()
+    kubelet.unlink()
+    kubelet.write_bytes(data[:-1] + b"X")
+    kubelet.chmod(0o755)
+    with pytest.raises(ConflictError, match="or damaged"):
+        create(request, tmp_path, ignore)
 
 
 def test_a_cut_connection_is_resumed_where_it_was_cut(site: Site, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from rancherctl.bundle.files import sha256_of, write
 from rancherctl.bundle.pause.elf import elf_machine
 from rancherctl.bundle.versions import BINARIES, Versions
 from rancherctl.errors import RancherctlError
@@ -13,12 +15,16 @@ from rancherctl.errors import RancherctlError
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One binary that a source has: ``file`` is where it is now; it is read, never moved or changed."""
+    """One binary that a source has: ``file`` is where it is now; it is read, never moved or changed.
+
+    ``sha256`` is what the cache recorded when the file came into it, empty for the user's own files.
+    """
 
     component: str
     version: str
     name: str
     file: Path
+    sha256: str = ""
 
 
 def wanted(versions: Versions) -> Iterator[tuple[str, str, str]]:
@@ -26,6 +32,25 @@ def wanted(versions: Versions) -> Iterator[tuple[str, str, str]]:
     for component, names in BINARIES.items():
         for name in names:
             yield component, versions.of(component), name
+
+
+SUMS: Final = "SHA256SUMS"
+
+
+def record(folder: Path, names: Iterable[str]) -> None:
+    """Write down the checksums of files that have just come into the cache, so that later damage is noticed."""
+    write(folder / SUMS, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names).encode(), 0o644)
+
+
+def recorded(component: str, version: str, folder: Path, names: Iterable[str]) -> list[Found]:
+    """The files of ``folder`` with their recorded checksums; none of them when one is missing: then they have to be made."""
+    try:
+        lines = (folder / SUMS).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    found = [Found(component, version, name, folder / name, sums.get(name, "")) for name in names]
+    return found if all(f.sha256 and f.file.is_file() for f in found) else []
 
 
 def arch_problem(file: Path, arch: str) -> str | None:

@@ -6,11 +6,9 @@ from pathlib import Path
 
 from rancherctl.bundle.files import sha256_of
 from rancherctl.bundle.model import MANIFEST
-from rancherctl.bundle.sources.base import Found, check_arch_of, wanted
+from rancherctl.bundle.sources.base import SUMS, Found, check_arch_of, wanted
 from rancherctl.bundle.versions import Versions
 from rancherctl.errors import InvalidInputError, NotFoundError
-
-SUMS = "SHA256SUMS"
 
 
 def collect(versions: Versions, arch: str, folder: Path) -> tuple[Found, ...]:

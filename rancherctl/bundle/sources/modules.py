@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from rancherctl.bundle.sources.base import Found, check_arch_of
+from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
 from rancherctl.bundle.sources.gobuild import Recipe, recipes, testweb
 from rancherctl.bundle.sources.streaming import run_streaming
 from rancherctl.bundle.versions import Versions
@@ -38,14 +38,14 @@ def collect(versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Fou
     """Build what is not in ``cache/builds`` yet. Raises NotFoundError when Go is missing, RancherctlError when a build fails."""
     toolchain, found = find_go(), list[Found]()
     for recipe in recipes(versions):
-        folder = build(recipe, arch, cache, emit, toolchain)
-        found += [Found(recipe.component, recipe.version, name, folder / name) for name in recipe.names]
+        found += build(recipe, arch, cache, emit, toolchain)
     return tuple(found)
 
 
 def build_testweb(arch: str, cache: Path, emit: Emit) -> Path:
     """The test web server's program."""
-    return build(testweb(), arch, cache, emit, find_go()) / "testweb"
+    (program,) = build(testweb(), arch, cache, emit, find_go())
+    return program.file
 
 
 def find_go() -> Toolchain:
@@ -60,26 +60,32 @@ def find_go() -> Toolchain:
     return Toolchain(go, done.stdout.strip())
 
 
-def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolchain) -> Path:
-    """The directory with the programs of one recipe; one process builds, others wait for it and take its result."""
+def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolchain) -> list[Found]:
+    """The programs of one recipe; one process builds, others wait for it and take its result."""
     from filelock import FileLock, Timeout
 
     if not (recipe.module / "go.mod").is_file():
         hint = "use --source official or a directory"
         raise NotFoundError(f"{recipe.component} {recipe.version} cannot be built", why=f"no pinned module {recipe.module}", hint=hint)
     folder = cache / "builds" / f"{recipe.component}-{recipe.version}-{arch}-{recipe.key(arch, toolchain.version)}"
-    if folder.is_dir():
+    if found := _built(recipe, folder):
         emit(Event(PHASE, "already built", recipe.component, "done"))
-        return folder
+        return found
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(f"{folder}.lock", timeout=BUILD_LIMIT):
-            if not folder.is_dir():
+            if _built(recipe, folder):
+                emit(Event(PHASE, "built meanwhile by another process", recipe.component, "done"))
+            else:
                 _Build(recipe, arch, emit, toolchain).into(folder)
     except Timeout as error:
         what = f"another process has been building {recipe.component} for {BUILD_LIMIT:.0f} s"
         raise TimeoutExceededError(what, why=f"it holds {folder}.lock") from error
-    return folder
+    return _built(recipe, folder)
+
+
+def _built(recipe: Recipe, folder: Path) -> list[Found]:
+    return recorded(recipe.component, recipe.version, folder, recipe.names)
 
 
 @dataclass(slots=True)
@@ -103,6 +109,7 @@ class _Build:
             what = f"go build of {recipe.component} {recipe.version} failed with exit code {code}"
             raise RancherctlError(what, why=" | ".join(told), hint=_hint(" ".join(told)))
         self._finish(out)
+        shutil.rmtree(folder, ignore_errors=True)
         out.rename(folder)
         self._tell(f"built in {time.monotonic() - began:.0f} s", "done")
 
@@ -124,6 +131,7 @@ class _Build:
             hint = f"look at the tool lines of {recipe.module / 'go.mod'}"
             raise RancherctlError(f"go build of {recipe.component} did not make {', '.join(missing)}", hint=hint)
         check_arch_of([out / name for name in recipe.names], self.arch, where=recipe.component)
+        record(out, recipe.names)
 
 
 def _messages(lines: list[str], most: int = 12) -> list[str]:

@@ -10,7 +10,7 @@ from shutil import copyfileobj
 from typing import Final
 
 from rancherctl.bundle.files import atomically
-from rancherctl.bundle.sources.base import Found, check_arch_of
+from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
 from rancherctl.bundle.sources.download import Terms, fetch, fetch_text
 from rancherctl.bundle.sources.releases import Bases, Release, parse_checksum, releases
 from rancherctl.bundle.versions import Versions
@@ -58,20 +58,22 @@ class _Job:
     def fetch(self, release: Release) -> list[Found]:
         folder = self.cache / f"{release.component}-{release.version}-{self.arch}"
         names = [name for name, _ in release.members] or [release.name]
-        found = [Found(release.component, release.version, name, folder / "bin" / name) for name in names]
-        if all(f.file.is_file() for f in found):
+        bin_folder = folder / "bin" if release.members else folder / "bin" / release.name
+        found = recorded(release.component, release.version, bin_folder, names)
+        if found:
             self.emit(Event(PHASE, "already fetched", release.name, "done"))
             return found
         self.emit(Event(PHASE, release.url, release.name, "started"))
         try:
             fetch(release.url, folder / release.name, self._published(release, folder), progress=_teller(release, self.emit), terms=self.terms)
-            _unpack(release, folder / release.name, folder / "bin")
+            _unpack(release, folder / release.name, bin_folder)
         except RancherctlError as error:
             self.emit(Event(PHASE, str(error), release.name, "failed", "error"))
             raise
-        check_arch_of([f.file for f in found], self.arch, where=release.url)
+        check_arch_of([bin_folder / name for name in names], self.arch, where=release.url)
+        record(bin_folder, names)
         self.emit(Event(PHASE, "fetched and checked", release.name, "done"))
-        return found
+        return recorded(release.component, release.version, bin_folder, names)
 
     def _published(self, release: Release, folder: Path) -> str:
         text = fetch_text(release.checksum_url, folder, terms=self.terms)

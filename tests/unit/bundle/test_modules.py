@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.bundle.files import sha256_of
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.sources.gobuild import recipes
 from rancherctl.bundle.sources.modules import Toolchain, build
@@ -40,18 +41,29 @@ class FakeGo:
 def test_programs_get_their_names_and_are_built_once(tmp_path: Path) -> None:
     go = FakeGo()
     first = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
-    assert sorted(f.name for f in first.iterdir()) == ["etcd", "etcdctl", "etcdutl"]
-    assert {f.stat().st_mode & 0o777 for f in first.iterdir()} == {0o755}
+    assert [f.file.name for f in first] == ["etcd", "etcdctl", "etcdutl"]
+    assert {f.file.stat().st_mode & 0o777 for f in first} == {0o755}
+    assert [f.sha256 for f in first] == [sha256_of(f.file) for f in first]
     assert build(ETCD, "amd64", tmp_path, ignore, go.toolchain()) == first
     assert go.calls == 1
 
 
 def test_what_a_killed_build_left_is_not_taken(tmp_path: Path) -> None:
     go = FakeGo()
-    done = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
+    done = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())[0].file.parent
     left = done.rename(done.with_name(f"{done.name}.tmp"))
     (left / "half").touch()
-    assert not (build(ETCD, "amd64", tmp_path, ignore, go.toolchain()) / "half").exists()
+    build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
+    assert not (done / "half").exists()
+    assert go.calls == 2
+
+
+@pytest.mark.parametrize("lost", ["etcdutl", "SHA256SUMS"])
+def test_what_lost_a_file_is_built_again(lost: str, tmp_path: Path) -> None:
+    go = FakeGo()
+    first = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
+    (first[0].file.parent / lost).unlink()
+    assert build(ETCD, "amd64", tmp_path, ignore, go.toolchain()) == first
     assert go.calls == 2
 
 

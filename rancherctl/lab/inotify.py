@@ -32,7 +32,10 @@ def limit() -> int:
 
 
 def in_use(proc: Path = Path("/proc")) -> int:
-    """Instances that root's processes hold open, in hosts and outside; processes that end meanwhile or may not be read (a sandbox's init) do not count."""
+    """Instances that root's processes hold open, in hosts and outside.
+
+    Processes that end meanwhile, or that even root may not read (a sandbox's init), do not count.
+    """
     count = 0
     for process in proc.iterdir():
         if not process.name.isdigit():

@@ -1,0 +1,121 @@
+"""A lab as remembered, reached, and driven; commands of the machine."""
+
+import sys
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from rancherctl.errors import NotFoundError, PartialError, TimeoutExceededError
+from rancherctl.events import Event
+from rancherctl.lab import access, ops, state
+from rancherctl.lab.command import LabError, run
+from rancherctl.lab.model import Lab, LabHost, LabSpec
+from rancherctl.lab.paths import Roots
+from rancherctl.lab.session import RunningLab
+from rancherctl.lab.steps import Steps
+
+LAB = Lab(LabSpec("two", 3, 2, bare=True, os="debian12"), (IPv4Network("10.77.3.0/24"), IPv4Network("10.77.4.0/24")))
+
+
+def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    roots = Roots(tmp_path)
+    state.save(roots, LAB, Path("/tree"))
+    assert state.load(roots, "two") == (LAB, Path("/tree"))
+    assert state.names(roots) == ("two",)
+    assert state.taken_networks(roots) == frozenset(LAB.networks)
+
+
+def test_no_lab_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no lab two"):
+        state.load(Roots(tmp_path), "two")
+    assert state.names(Roots(tmp_path / "none")) == ()
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"version": 2}', '{"version": 1, "name": "two", "spec": {"hosts": 1, "nonsense": 2}}'])
+def test_a_torn_state_file_is_an_error_that_says_how_to_clean_up(tmp_path: Path, text: str) -> None:
+    roots = Roots(tmp_path)
+    roots.lab("two").root.mkdir()
+    roots.lab("two").state.write_text(text)
+    with pytest.raises(LabError) as caught:
+        state.load(roots, "two")
+    assert "down --name two" in caught.value.hint
+    assert state.taken_networks(roots) == frozenset()
+
+
+def test_ssh_config_jumps_to_the_second_subnet_and_trusts_only_the_labs_keys() -> None:
+    text = access.ssh_config(LAB, Roots(Path("/s")).lab("two"))
+    blocks = dict(block.split("\n", 1) for block in text.strip().split("\n\n"))
+    assert "ProxyJump h1" in blocks["Host h2 10.77.4.12"]
+    assert "ProxyJump" not in blocks["Host h1 10.77.3.11"]
+    assert "UserKnownHostsFile /s/two/known_hosts" in blocks["Host *"]
+    assert "StrictHostKeyChecking yes" in blocks["Host *"]
+
+
+def test_known_hosts_have_names_and_addresses() -> None:
+    keys = {name: f"ssh-ed25519 AAAA{name} {name}\n" for name in ("h1", "h2", "h3")}
+    assert access.known_hosts(LAB, keys).splitlines()[1] == "h2,10.77.4.12 ssh-ed25519 AAAAh2"
+
+
+def test_the_handle_tells_how_to_reach_a_host() -> None:
+    lab = RunningLab(LAB, Roots(Path("/s")), Steps())
+    found = lab.host("h2")
+    assert (found.address, found.key, found.via) == ("10.77.4.12", Path("/s/two/id_ed25519"), "h1")
+    assert [reach.name for reach in lab.hosts()] == ["h1", "h2", "h3"]
+
+
+def fail(*names: str) -> object:
+    def action(host: LabHost) -> None:
+        if host.name in names:
+            raise LabError(f"{host.name} broke", why="because", hint="look")
+
+    return action
+
+
+def test_failures_of_some_hosts_are_all_told() -> None:
+    with pytest.raises(PartialError) as caught:
+        ops._each(LAB.hosts, fail("h1", "h3"), "boot")  # type: ignore[arg-type]
+    assert set(caught.value.failures) == {"h1", "h3"}
+    assert "2 of 3" in str(caught.value)
+
+
+def test_the_only_hosts_failure_is_told_as_it_is() -> None:
+    with pytest.raises(LabError, match="h1 broke"):
+        ops._each(LAB.hosts[:1], fail("h1"), "boot")  # type: ignore[arg-type]
+
+
+def test_steps_tell_durations_and_failures() -> None:
+    seen: list[Event] = []
+    ticks = iter([1.0, 3.5, 10.0, 11.0])
+    steps = Steps(seen.append, lambda: next(ticks))
+    with steps.step("boot", "h1"):
+        pass
+    with pytest.raises(KeyError), steps.step("boot", "h2"):
+        raise KeyError
+    assert [(e.subject, e.state, e.message) for e in seen] == [
+        ("h1", "started", "boot"),
+        ("h1", "done", "boot: 2.5 s"),
+        ("h2", "started", "boot"),
+        ("h2", "failed", "boot: failed after 1.0 s"),
+    ]
+
+
+def test_a_failing_command_is_told_with_its_last_line() -> None:
+    with pytest.raises(LabError) as caught:
+        run([sys.executable, "-c", "import sys; sys.stderr.write('one\\ntwo\\n'); sys.exit(3)"])
+    assert (caught.value.why, "status 3" in caught.value.what) == ("two", True)
+
+
+def test_a_logged_command_points_to_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(LabError) as caught:
+        run(["sh", "-c", "echo a; echo b >&2; exit 1"], log=log)
+    assert log.read_text() == "a\nb\n"
+    assert str(log) in caught.value.hint
+
+
+def test_a_command_that_is_not_there_and_one_that_hangs() -> None:
+    with pytest.raises(LabError, match="cannot run"):
+        run(["/nonexistent/program"])
+    with pytest.raises(TimeoutExceededError):
+        run(["tail", "-f", "/dev/null"], timeout=0.05)

@@ -1,0 +1,55 @@
+"""The wires as text, and what the machine's networks are read from."""
+
+import json
+from ipaddress import IPv4Network
+
+import pytest
+
+from rancherctl.lab import network
+from rancherctl.lab.command import LabError
+from rancherctl.lab.model import Lab, LabSpec
+
+LAB = Lab(LabSpec("two", 4, 2), (IPv4Network("10.77.3.0/24"), IPv4Network("10.77.4.0/24")))
+
+
+def test_a_bridge_and_a_router_address_per_subnet_and_ways_out_are_refused() -> None:
+    text = "\n".join(network.bridge_commands(LAB))
+    assert "address add 10.77.3.1/24 dev br0" in text
+    assert "address add 10.77.4.1/24 dev br1" in text
+    assert "route add prohibit default" in text
+
+
+def test_the_machine_has_an_address_in_the_first_subnet_only() -> None:
+    text = "\n".join(network.machine_commands(LAB))
+    assert "address add 10.77.3.254/24 dev rctl-lab3" in text
+    assert "10.77.4" not in text
+    assert "netns rancherctl-lab-two" in text
+
+
+def test_the_namespace_is_entered_without_hiding_control_groups() -> None:
+    assert network.inside(LAB) == ("nsenter", "--net=/run/netns/rancherctl-lab-two", "--")
+
+
+def test_the_router_drops_pod_addresses_both_ways() -> None:
+    text = network.NFT.format(pods="10.42.0.0/16")
+    assert "ip saddr 10.42.0.0/16 counter drop" in text
+    assert "ip daddr 10.42.0.0/16 counter drop" in text
+
+
+def test_networks_of_the_machine_are_its_routes_and_addresses() -> None:
+    routes = json.dumps([{"dst": "default", "gateway": "192.0.2.1"}, {"dst": "10.77.1.0/24"}, {"dst": "10.77.2.9"}])
+    addresses = json.dumps(
+        [{"addr_info": [{"family": "inet", "local": "10.77.8.254", "prefixlen": 24}, {"family": "inet6", "local": "fe80::1", "prefixlen": 64}]}, {}]
+    )
+    assert network.parse_networks(routes, addresses) == {IPv4Network("10.77.1.0/24"), IPv4Network("10.77.2.9/32"), IPv4Network("10.77.8.0/24")}
+
+
+def test_no_output_is_no_network() -> None:
+    assert network.parse_networks("", "[]") == frozenset()
+
+
+def test_the_other_end_of_a_link_is_found_by_index() -> None:
+    links = [{"ifindex": 1, "ifname": "lo"}, {"ifindex": 7, "ifname": "vb-two-h1"}]
+    assert network.peer(links, 7) == "vb-two-h1"
+    with pytest.raises(LabError, match="index 9"):
+        network.peer(links, 9)

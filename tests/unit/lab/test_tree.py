@@ -1,0 +1,75 @@
+"""Root trees: names, the finishing script, where packages come from."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rancherctl.errors import UsageError
+from rancherctl.lab import sources
+from rancherctl.lab.packages import EARLY_SCRIPT, EXTRA, SYSCTLS, finish_script, tree_name
+from rancherctl.lab.sources import Archive, parse_options, parse_targets
+
+TARGETS = """\
+Debian|bookworm|bookworm|http://mirror.example/debian/|main
+Debian|bookworm|bookworm|http://mirror.example/debian/|contrib
+Debian|bookworm-updates|bookworm-updates|http://mirror.example/debian/|main
+Debian|bookworm-security|bookworm-security|http://mirror.example/debian-security/|main
+Debian Backports|bookworm-backports|bookworm-backports|http://mirror.example/debian/|main
+Node Source|nodistro|nodistro|https://node.example/|main
+"""
+
+
+def test_archives_of_the_machine_are_carried_to_another_release() -> None:
+    assert [archive.line("trixie", Path("/k.gpg")) for archive in parse_targets(TARGETS)] == [
+        "deb [signed-by=/k.gpg] http://mirror.example/debian trixie main",
+        "deb [signed-by=/k.gpg] http://mirror.example/debian-security trixie-security main",
+        "deb [signed-by=/k.gpg] http://mirror.example/debian trixie-updates main",
+    ]
+
+
+def test_a_given_mirror_is_the_only_one() -> None:
+    assert sources.archives("http://other.example/debian/") == (Archive("http://other.example/debian", ""),)
+
+
+def test_a_machine_without_debian_sources_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "run", lambda argv: "Ubuntu|noble|noble|http://u.example/|main\n")
+    with pytest.raises(UsageError) as caught:
+        sources.archives()
+    assert "--mirror" in caught.value.hint
+
+
+def test_options_about_reaching_mirrors_are_carried_and_nothing_else() -> None:
+    dump = 'APT::Architecture "amd64";\nAcquire::http::Proxy "http://p:3128";\nAcquire::https::Proxy "";\nAcquire::Check-Date "false";\n'
+    assert parse_options(dump) == ('Acquire::http::Proxy "http://p:3128";', 'Acquire::Check-Date "false";')
+
+
+def test_every_system_and_variant_has_a_tree_of_its_own() -> None:
+    names = {tree_name(os, variant) for os in ("debian12", "debian13") for variant in ("full", "bare")}
+    assert len(names) == 4
+    assert tree_name("debian13", "full") == tree_name("debian13", "full")
+
+
+def test_another_content_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tree_name("debian13", "full")
+    monkeypatch.setattr("rancherctl.lab.packages.BASE", ("systemd",))
+    assert tree_name("debian13", "full") != before
+
+
+@pytest.mark.parametrize("script", [finish_script("full"), finish_script("bare"), EARLY_SCRIPT])
+def test_scripts_are_shell(script: str) -> None:
+    subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+
+
+def test_only_full_trees_install_the_extra_packages_and_mask_their_units() -> None:
+    installs = f"install {' '.join(EXTRA)}\n"
+    full, bare = finish_script("full"), finish_script("bare")
+    assert full.count(installs) == 2  # once to download, once to install
+    assert bare.count(installs) == 1
+    assert "haproxy.service" in full
+    assert "haproxy.service" not in bare
+
+
+def test_every_kernel_knob_has_its_stand_in() -> None:
+    script = finish_script("bare")
+    assert all(f'"$root/srv/lab-sysctl/{name}" <<EOF\n{value}\nEOF\n' in script for name, value in SYSCTLS.items())

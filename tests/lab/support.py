@@ -1,0 +1,137 @@
+"""What lab tests stand on: an environment made through the command line, as a user would, and short ways to ask its API and hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rancherctl.lab.session import RunningLab
+from rancherctl.settings import load
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / ".venv" / "bin"
+
+
+class CommandError(AssertionError):
+    """A command that had to succeed did not; carries all it printed."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment on lab hosts; ``home`` holds its XDG folders and kubeconfig, apart from the user's own."""
+
+    name: str
+    lab: RunningLab
+    home: Path
+    file: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The process environment of every command run here."""
+        keep = {k: v for k, v in os.environ.items() if not k.startswith(("RANCHERCTL_", "XDG_", "KUBE"))}
+        xdg = {f"XDG_{k}_HOME": str(self.home / k.lower()) for k in ("CONFIG", "STATE", "DATA")}
+        cache = str(load({}).cache or load({}).dirs.cache)
+        ours = {
+            "HOME": str(self.home),
+            "KUBECONFIG": str(self.home / "kubeconfig"),
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+            "RANCHERCTL_CACHE_DIR": cache,
+            "PATH": f"{BIN}:{keep.get('PATH', '')}",
+            "CI": "true",
+        }
+        return keep | xdg | ours | self.extra
+
+    def rancherctl(self, *words: str, stdin: str = "", timeout: float = 600.0, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line; never raises for an exit code."""
+        argv = [str(BIN / "rancherctl"), *words]
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.variables | variables, check=False)
+
+    def ok(self, *words: str, stdin: str = "", timeout: float = 600.0) -> str:
+        """Run the command line and give its standard output; CommandError unless it exits with 0."""
+        done = self.rancherctl(*words, stdin=stdin, timeout=timeout)
+        if done.returncode:
+            raise CommandError(f"rancherctl {' '.join(words)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def kubectl(self, *words: str, stdin: str = "", timeout: float = 60.0) -> str:
+        """The real kubectl with the kubeconfig that rancherctl wrote."""
+        argv = ["kubectl", "--context", self.name, *words]
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.variables, check=False)
+        if done.returncode:
+            raise CommandError(f"{' '.join(argv)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def get(self, *words: str) -> dict[str, Any]:
+        """``kubectl get … -o json``."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *words, "-o", "json"))
+        return found
+
+    def apply(self, *objects: dict[str, Any] | str) -> None:
+        """``kubectl apply`` of objects, or of YAML text."""
+        text = "\n---\n".join(o if isinstance(o, str) else json.dumps(o) for o in objects)
+        self.kubectl("apply", "-f", "-", stdin=text)
+
+    def ssh(self, host: str, script: str, *, timeout: float = 30.0) -> str:
+        """A shell script on a host, as root."""
+        return self.lab.ssh(host, script, timeout=timeout)
+
+    def addresses(self, ingress: str, namespace: str = "default") -> list[str]:
+        """The addresses in an Ingress's status."""
+        status = self.get("ingress", ingress, "-n", namespace).get("status", {})
+        return [e.get("ip") or e.get("hostname") for e in status.get("loadBalancer", {}).get("ingress", [])]
+
+    def host_of(self, address: str) -> str:
+        """The lab host with an address."""
+        return next(h.name for h in self.lab.hosts() if h.address == address)
+
+
+def curl(address: str, host: str, path: str = "/", *, timeout: float = 3.0, port: int = 80) -> tuple[int, str]:
+    """(status, body) of one HTTP request to ``address`` with a Host header; status 0 = no answer."""
+    argv = ["curl", "-s", "-m", str(timeout), "-o", "-", "-w", "\n%{http_code}", "-H", f"Host: {host}", f"http://{address}:{port}{path}"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout + 5, check=False)
+    body, _, code = done.stdout.rpartition("\n")
+    return int(code or 0), body
+
+
+def until(what: str, condition: Callable[[], Any], *, timeout: float, pause: float = 0.1) -> Any:
+    """Ask again until ``condition`` gives something true, and return that; AssertionError with the last answer or error after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    last: Any = None
+    while True:
+        try:
+            last = condition()
+            if last:
+                return last
+        except (AssertionError, OSError, KeyError, IndexError, RuntimeError, subprocess.SubprocessError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout} s; last seen: {last!r}")
+        time.sleep(pause)
+
+
+def environment_file(name: str, lab: RunningLab, *, roles: Sequence[Sequence[str]] = (), **spec: Any) -> str:
+    """The environment file for a lab's hosts: the first carries etcd and the control plane, all are workers unless ``roles`` says otherwise."""
+    hosts = []
+    for index, reach in enumerate(lab.hosts()):
+        default = ["etcd", "controlplane", "worker"] if index == 0 else ["worker"]
+        ssh = {"user": "root", "identity": str(reach.key), "knownHosts": str(reach.known_hosts), "config": str(reach.ssh_config)}
+        hosts.append({"name": reach.name, "address": reach.address, "roles": list(roles[index]) if roles else default, "ssh": ssh})
+    body = {"apiVersion": "rancherctl.io/v1alpha1", "kind": "Environment", "metadata": {"name": name}, "spec": {"hosts": hosts} | spec}
+    return yaml.safe_dump(body, sort_keys=False)
+
+
+def make(name: str, lab: RunningLab, home: Path, **kwargs: Any) -> Environment:
+    """The environment's file written and a handle made; nothing is applied yet."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / f"{name}.yaml"
+    file.write_text(environment_file(name, lab, **kwargs), encoding="utf-8")
+    return Environment(name, lab, home, file)

@@ -15,7 +15,6 @@ AUTHENTICATION = f"{places.ETC}/apiserver-authentication.yaml"
 AUDIT_POLICY = f"{places.ETC}/audit-policy.yaml"
 AUDIT_LOGS = f"{places.LOG}/audit"
 OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
-LEAVES = ("apiserver", "apiserver-etcd-client", "apiserver-kubelet-client", "front-proxy-client")
 
 
 def authentication() -> dict[str, object]:

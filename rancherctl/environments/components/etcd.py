@@ -10,7 +10,6 @@ from rancherctl.hosts.model import Directory, Host, Resource, User
 
 CONFIG = f"{places.ETC}/etcd.yaml"
 DATA = f"{places.DATA}/etcd"
-LEAVES = ("etcd-server", "etcd-peer")
 
 
 def endpoints(environment: Environment, host: Host) -> list[str]:
@@ -60,7 +59,7 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
         type="notify",
         writable=(DATA,),
         lines=("Nice=-5", "IOSchedulingClass=best-effort", "IOSchedulingPriority=0", "TimeoutStartSec=120"),
-        watches=(CONFIG, *(places.crt(leaf) for leaf in LEAVES)),
+        watches=(CONFIG, places.ETCD_CA),
     )
     return (
         User(places.ETCD_USER, DATA),

@@ -40,7 +40,7 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
         watches=(CONFIG, places.kubeconfig("kube-proxy"), places.CA),
     )
     return (
-        Package("nftables", mask=("nftables.service",)),
+        Package("nftables"),
         Package("conntrack"),
         kubeconfig("kube-proxy"),
         yaml_file(CONFIG, config(environment, host)),

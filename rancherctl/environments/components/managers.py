@@ -5,9 +5,11 @@ from __future__ import annotations
 from rancherctl.environments.components import places, units
 from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
 from rancherctl.environments.model import Environment
-from rancherctl.hosts.model import Host, Resource
+from rancherctl.hosts.model import Directory, Host, Resource
 
 OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
+HOME = f"{places.DATA}/kube"
+FLEX = f"{HOME}/volumeplugins"
 SCHEDULER_CONFIG = f"{places.ETC}/kube-scheduler.yaml"
 
 
@@ -41,6 +43,7 @@ def controller_manager_flags(environment: Environment) -> dict[str, str]:
         "service-account-private-key-file": places.SA_KEY,
         "use-service-account-credentials": "true",
         "leader-elect": "true",
+        "flex-volume-plugin-dir": FLEX,  # it makes this folder at start, and its default is not writable
     }
 
 
@@ -74,6 +77,8 @@ def resources(environment: Environment, _host: Host) -> tuple[Resource, ...]:
     manager = _service(environment, "kube-controller-manager", "controller manager", controller_manager_flags(environment), (places.SA_KEY, places.CA_KEY))
     scheduler = _service(environment, "kube-scheduler", "scheduler", scheduler_flags, (SCHEDULER_CONFIG,))
     return (
+        Directory(HOME, 0o700, OWNER),
+        Directory(FLEX, 0o700, OWNER),
         kubeconfig("kube-controller-manager", server=server, owner=OWNER),
         kubeconfig("kube-scheduler", server=server, owner=OWNER),
         yaml_file(SCHEDULER_CONFIG, scheduler_config()),

@@ -27,7 +27,14 @@ _COMMON = (
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
     "SystemCallArchitectures=native",
 )
-_USER = ("PrivateDevices=yes", "ProtectKernelTunables=yes", "ProtectClock=yes", "ProtectHostname=yes", "RestrictNamespaces=yes", "MemoryDenyWriteExecute=yes")
+_USER = (
+    "PrivateDevices=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectClock=yes",
+    "ProtectHostname=yes",
+    "RestrictNamespaces=yes",
+    "MemoryDenyWriteExecute=yes",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,10 @@ class Service:
     writable: Sequence[str] = ()
     lines: Sequence[str] = field(default_factory=tuple)
     watches: Sequence[str] = ()
-    start_limit: str = "infinity"
 
 
 def text(service: Service) -> str:
     """The unit file. Restarts for ever with a growing pause: 1 s at first, up to 30 s."""
-    words = [service.command[0], *service.command[1:]]
     unit = [
         "[Unit]",
         f"Description={service.description}",
@@ -61,12 +66,11 @@ def text(service: Service) -> str:
         "",
         "[Service]",
         f"Type={service.type}",
-        "ExecStart=" + " \\\n  ".join(words),
-        "Restart=always",
+        "ExecStart=" + " \\\n  ".join(service.command),
+        f"Restart={'on-failure' if service.type == 'oneshot' else 'always'}",
         "RestartSec=1",
         "RestartSteps=5",
         "RestartMaxDelaySec=30",
-        f"TimeoutStartSec={service.start_limit}",
         "LimitNOFILE=1048576",
     ]
     if service.user != "root":

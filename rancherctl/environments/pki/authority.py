@@ -39,7 +39,8 @@ def new_authority(name: str, environment: str, now: datetime) -> KeyPair:
     from cryptography.x509.oid import NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "rancherctl"), x509.NameAttribute(NameOID.COMMON_NAME, f"{environment} {name}"[:64])])
+    words = ((NameOID.ORGANIZATION_NAME, "rancherctl"), (NameOID.COMMON_NAME, f"{environment} {name}"[:64]))
+    subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in words])
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
     builder = (
         x509.CertificateBuilder()
@@ -87,7 +88,7 @@ def sign(leaf: Leaf, request: str, authority: KeyPair, now: datetime, *, valid: 
 
     csr = x509.load_pem_x509_csr(request.encode())
     if not csr.is_signature_valid:
-        raise RancherctlError(f"the request for certificate {leaf.name!r} is not signed by its own key", hint="the host sent something broken; run again")
+        raise RancherctlError(f"the request for certificate {leaf.name!r} is not signed by its own key", hint="run again")
     issuer = x509.load_pem_x509_certificate(authority.crt.encode())
     builder = (
         _leaf_builder(leaf, issuer)

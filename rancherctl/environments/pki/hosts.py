@@ -30,7 +30,7 @@ def call(transport: Transport, request: Mapping[str, Any], *, timeout: float = 1
     """Run one operation of ``pki.remote`` on a host."""
     result = transport.run(Command(("python3", "-I", "-c", _program()), json.dumps(request).encode(), True, timeout))
     lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
-    answer = json.loads(lines[-1]) if lines else {"error": "no answer"}
+    answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": "no answer"}
     if "error" in answer:
         raise RancherctlError(f"{transport.name}: certificates: {request['op']} failed", why=str(answer["error"])[:500])
     value: dict[str, Any] = answer["ok"]

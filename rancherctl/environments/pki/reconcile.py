@@ -12,7 +12,7 @@ from rancherctl.environments.pki import authority as make
 from rancherctl.environments.pki import hosts as remote
 from rancherctl.environments.pki.authority import KeyPair
 from rancherctl.environments.pki.leaves import AUTHORITIES, leaves
-from rancherctl.environments.pki.wanted import CertChange, Folder, authority_key, authority_path, changes, sha256, shared
+from rancherctl.environments.pki.wanted import CertChange, Folder, Found, authority_key, authority_path, changes, sha256, shared
 from rancherctl.errors import ConflictError
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.model import Host
@@ -34,15 +34,21 @@ class Authorities:
 def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Authorities:
     """Pure: which control-plane host keeps the authorities. ConflictError when they exist but are incomplete or contradict each other."""
     wanted = {s.path for s in shared(environment.with_role("controlplane")[0])}
-    keeper, left = "", []
+    keeper = ""
     for host in environment.with_role("controlplane"):
-        have = folders[host.name].files if host.name in folders else {}
+        have: Mapping[str, Found | None] = folders[host.name].files if host.name in folders else {}
         if all(have.get(path) for path in wanted):
             keeper = keeper or host.name
-        elif have.get(places.CA_KEY):
-            left.append(host.name)
-    others = [n for n, f in folders.items() if n != keeper and f.files.get(places.CA)]
-    if not keeper and others and not left:
+        elif have.get(places.CA_KEY) and have.get(places.crt("apiserver")):
+            missing = ", ".join(sorted(path for path in wanted if not have.get(path)))
+            raise ConflictError(
+                f"{host.name}: keys that the environment was built on are missing: {missing}",
+                why="making new ones would make its Secrets and tokens unreadable",
+                hint="put these files back from a backup or from another control-plane host",
+            )
+    begun = {h.name for h in environment.with_role("controlplane")}  # a first run that was cut before anything was signed
+    others = [n for n, f in folders.items() if n != keeper and f.files.get(places.CA) and (keeper or n not in begun)]
+    if not keeper and others:
         raise ConflictError(
             f"hosts {', '.join(sorted(others))} trust an authority whose key no control-plane host has",
             why="they belong to another environment, or its control-plane host was lost",
@@ -53,7 +59,7 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
     files = folders[keeper].files
     truth = {path: found.sha256 for path in wanted if (found := files.get(path))}
     public = {path: found.text for path in PUBLIC if (found := files.get(path))}
-    foreign = [n for n in others if (have := folders[n].files.get(places.CA)) and have.sha256 != truth[places.CA]]
+    foreign = [n for n in others if (seen := folders[n].files.get(places.CA)) and seen.sha256 != truth[places.CA]]
     if foreign:
         raise ConflictError(
             f"hosts {', '.join(sorted(foreign))} belong to another environment: they trust another authority than {keeper}",
@@ -64,7 +70,7 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
 
 def plan(environment: Environment, host: Host, folder: Folder, known: Authorities, now: datetime) -> tuple[CertChange, ...]:
     """What has to be made on one host."""
-    return changes(environment, host, folder, known.truth, known.signers, now)
+    return changes(environment, host, folder, truth=known.truth, signers=known.signers, now=now)
 
 
 def material(environment: Environment, known: Authorities, keeper: Transport | None, now: datetime) -> dict[str, Secret]:

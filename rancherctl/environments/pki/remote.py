@@ -3,6 +3,8 @@
 One JSON request on standard input, one JSON answer on standard output. Keys are made with openssl and stay where they are.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
@@ -10,19 +12,20 @@ import os
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 CURVE = ("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 
 
-def openssl(*words, data=b""):
+def openssl(*words: str) -> bytes:
     """Standard output of one openssl command."""
-    done = subprocess.run(["openssl", *words], input=data, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     if done.returncode:
         raise RuntimeError("openssl " + words[0] + ": " + (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["failed"])[-1])
     return done.stdout
 
 
-def owner_ids(owner):
+def owner_ids(owner: str) -> tuple[int, int]:
     """Numeric user and group of ``user:group``."""
     import grp
     import pwd
@@ -31,7 +34,7 @@ def owner_ids(owner):
     return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
 
 
-def write(path, data, mode, owner):
+def write(path: str, data: bytes, mode: int, owner: str) -> None:
     """Replace a file: temporary, fsync, rename; it never exists with a wider mode or another owner."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o755, exist_ok=True)
@@ -54,7 +57,7 @@ def write(path, data, mode, owner):
         os.close(folder_fd)
 
 
-def described(path):
+def described(path: str) -> dict[str, Any] | None:
     """Hash, mode and owner of a file, None when there is none."""
     import grp
     import pwd
@@ -66,20 +69,20 @@ def described(path):
     except (FileNotFoundError, NotADirectoryError):
         return None
 
-    def name(find, number):
+    def name(find: Any, number: int) -> str:
         try:
-            return find(number)[0]
+            return str(find(number)[0])
         except KeyError:
             return str(number)
 
     owner = name(pwd.getpwuid, stat.st_uid) + ":" + name(grp.getgrgid, stat.st_gid)
-    out = {"sha256": hashlib.sha256(data).hexdigest(), "mode": stat.st_mode & 0o7777, "owner": owner}
+    out: dict[str, Any] = {"sha256": hashlib.sha256(data).hexdigest(), "mode": stat.st_mode & 0o7777, "owner": owner}
     if path.endswith((".crt", ".pub")):
         out["text"] = data.decode("ascii", "replace")
     return out
 
 
-def public_of(key):
+def public_of(key: str) -> str:
     """sha256 of a key's public part (DER), "" when there is no usable key."""
     if not os.path.exists(key):
         return ""
@@ -89,13 +92,13 @@ def public_of(key):
         return ""
 
 
-def observe(request):
+def observe(request: dict[str, Any]) -> dict[str, Any]:
     """Files (hash, mode, owner; text of public ones) and the public part of each leaf's key."""
     files = {path: described(path) for path in request["files"]}
     return {"files": files, "keys": {path: public_of(path) for path in request["keys"]}}
 
 
-def requests(request):
+def requests(request: dict[str, Any]) -> dict[str, Any]:
     """A request for each leaf; a key is made where there is no usable one."""
     out = {}
     for leaf in request["leaves"]:
@@ -108,14 +111,14 @@ def requests(request):
     return {"requests": out}
 
 
-def install(request):
+def install(request: dict[str, Any]) -> dict[str, Any]:
     """Write files; answers their paths."""
     for item in request["files"]:
         write(item["path"], base64.b64decode(item["content"]), item["mode"], item["owner"])
     return {"written": [item["path"] for item in request["files"]]}
 
 
-def fetch(request):
+def fetch(request: dict[str, Any]) -> dict[str, Any]:
     """The content of files, base64; a missing one is left out."""
     out = {}
     for path in request["files"]:
@@ -127,14 +130,15 @@ def fetch(request):
     return {"files": out}
 
 
-def main():
+def main() -> None:
     """Answer one request; an error is an answer, too."""
     request = json.load(sys.stdin)
     try:
-        answer = {"ok": {"observe": observe, "requests": requests, "install": install, "fetch": fetch}[request["op"]](request)}
-    except Exception as error:
+        answer: dict[str, Any] = {"ok": {"observe": observe, "requests": requests, "install": install, "fetch": fetch}[request["op"]](request)}
+    except Exception as error:  # noqa: BLE001  the border of this program: whatever it is, the other side is told
         answer = {"error": str(error) or type(error).__name__}
     print(json.dumps(answer))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
-from rancherctl.environments.pki.leaves import AUTHORITIES, KUBE, ROOT, Authority, Leaf, leaves
+from rancherctl.environments.pki.leaves import KUBE, ROOT, Authority, Leaf, leaves
 from rancherctl.hosts.model import Host
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def paths(environment: Environment, host: Host) -> tuple[list[str], list[str]]:
 
 
 def changes(
-    environment: Environment, host: Host, folder: Folder, truth: Mapping[str, str], signers: Mapping[str, str], now: datetime
+    environment: Environment, host: Host, folder: Folder, *, truth: Mapping[str, str], signers: Mapping[str, str], now: datetime
 ) -> tuple[CertChange, ...]:
     """What is missing or wrong on a host.
 

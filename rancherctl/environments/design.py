@@ -1,0 +1,78 @@
+"""What every host of an environment should look like, phase by phase. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+
+from rancherctl.bundle.layout import host_artefacts
+from rancherctl.bundle.model import Bundle
+from rancherctl.environments.components import apiserver, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places
+from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.model import Environment
+from rancherctl.environments.phases import HOST_PHASES, PhaseName
+from rancherctl.errors import InvalidInputError
+from rancherctl.hosts.model import Artefact, Directory, File, Host, Package, Resource, User, key
+
+Extras = Callable[[Environment, Host], tuple[Resource, ...]]
+Design = dict[PhaseName, tuple[Resource, ...]]
+COMPONENT_PHASES: tuple[PhaseName, ...] = ("etcd", "control-plane", "nodes", "agents")
+MARKER = f"{places.ETC}/environment.json"
+
+
+def design(environment: Environment, host: Host, machine: Machine, bundle: Bundle, extras: Extras) -> Design:
+    """The resources of a host by phase. Packages, users and folders of all components come first, then the artefacts, then each component."""
+    parts: dict[PhaseName, list[Resource]] = {name: [] for name in HOST_PHASES}
+    artefacts, archives = bundle_files(bundle, host)
+    if host.is_a("etcd"):
+        parts["etcd"] += etcd.resources(environment, host)
+    if host.is_a("controlplane"):
+        parts["control-plane"] += [*apiserver.resources(environment, host), *managers.resources(environment, host)]
+    parts["nodes"] += [
+        *balancer.resources(environment, host),
+        *containerd.resources(environment, host, machine),
+        *node_images.resources(environment, archives),
+        *kubelet.resources(environment, host, machine),
+        *kube_proxy.resources(environment, host),
+    ]
+    parts["agents"] += extras(environment, host)
+    early: list[Resource] = [marker(environment, host), Package("openssl")]
+    for name in COMPONENT_PHASES:
+        early += [r for r in parts[name] if isinstance(r, (Package, User, Directory))]
+        artefacts += [r for r in parts[name] if isinstance(r, Artefact)]
+        parts[name] = [r for r in parts[name] if not isinstance(r, (Package, User, Directory, Artefact))]
+    parts["packages"], parts["artefacts"] = _merged(host, early), list(artefacts)
+    return {name: tuple(found) for name, found in parts.items()}
+
+
+def bundle_files(bundle: Bundle, host: Host) -> tuple[list[Resource], list[str]]:
+    """(artefacts, paths of image archives) of a host. CNI plug-ins go to where container runtimes look for them, and nowhere else."""
+    out: list[Resource] = []
+    archives: list[str] = []
+    for item in host_artefacts(bundle, frozenset(host.roles)):
+        for path in item.copies or (item.remote,):
+            out.append(Artefact(path, item.local, item.sha256, item.size, item.mode, item.component, item.version))
+        if item.reference:
+            archives.append(item.remote)
+    return out, archives
+
+
+def marker(environment: Environment, host: Host) -> File:
+    """Whose host this is: read by preflight before anything is changed, by ``env fetch`` and by ``env rm``."""
+    body = {"environment": environment.name, "host": host.name, "roles": sorted(host.roles), "kubernetes": environment.kubernetes}
+    return File(MARKER, (json.dumps(body, indent=1) + "\n").encode())
+
+
+def _merged(host: Host, resources: Iterable[Resource]) -> list[Resource]:
+    """Each package, user and folder once; masks of a package that several components ask for are joined."""
+    out: dict[str, Resource] = {}
+    for resource in resources:
+        name = key(resource)
+        before = out.get(name)
+        if isinstance(before, Package) and isinstance(resource, Package):
+            out[name] = Package(resource.name, tuple(sorted({*before.mask, *resource.mask})))
+        elif before is not None and before != resource:
+            raise InvalidInputError(f"{host.name}: two components describe {name} differently", [repr(before), repr(resource)])
+        else:
+            out[name] = resource
+    return list(out.values())

@@ -1,0 +1,53 @@
+"""Namespaces, the Service that reserves the DNS address, our IngressClass, the record of the last apply. Pure."""
+
+from __future__ import annotations
+
+from rancherctl.environments.dump import dump
+from rancherctl.environments.model import Environment
+from rancherctl.kube.client import Json
+
+SYSTEM = "rancherctl-system"
+OPERATORS = "rancherctl-operators"
+LABELS = {"app.kubernetes.io/managed-by": "rancherctl"}
+RECORD = "environment"
+
+
+def meta(name: str, namespace: str = "") -> Json:
+    """metadata with our label."""
+    out: Json = {"name": name, "labels": dict(LABELS)}
+    if namespace:
+        out["namespace"] = namespace
+    return out
+
+
+def namespaces() -> list[Json]:
+    """Our two namespaces."""
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": meta(name)} for name in (SYSTEM, OPERATORS)]
+
+
+def services(environment: Environment) -> list[Json]:
+    """kube-dns without endpoints: it keeps anybody else from getting the address on which every host's own DNS server answers."""
+    dns = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {**meta("kube-dns", "kube-system"), "labels": {**LABELS, "k8s-app": "kube-dns", "kubernetes.io/name": "rancherctl"}},
+        "spec": {
+            "clusterIP": environment.service_ip(10),
+            "ports": [
+                {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
+                {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
+            ],
+        },
+    }
+    ingress_class = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": meta("rancher"),
+        "spec": {"controller": "rancherctl.io/ingress"},
+    }
+    return [dns, ingress_class]
+
+
+def record(environment: Environment) -> Json:
+    """The environment's file as last applied: any operator can fetch it back."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(RECORD, SYSTEM), "data": {"environment": dump(environment)}}

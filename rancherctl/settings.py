@@ -52,6 +52,8 @@ class Settings:
     bundle: str = ""
     cache: Path | None = None
     """Where large caches (bundles, root trees) go when RANCHERCTL_CACHE_DIR says so."""
+    sudo_password_file: Path | None = None
+    """A 0600 file with the sudo password of the hosts' login, for runs without a terminal."""
     stdout_color: bool = False
     stderr_color: bool = False
     live: bool = False
@@ -109,7 +111,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, ter
     def colored(terminal: bool) -> bool:
         return color == "always" or (color == "auto" and (forced or (terminal and not plain and not ci)))
 
-    cache = get("cache_dir", "")
+    cache, sudo = get("cache_dir", ""), get("sudo_password_file", "")
     return Settings(
         dirs=where,
         env=get("env", ""),
@@ -123,13 +125,14 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, ter
         kubeconfig=get("kubeconfig", "") or env.get("KUBECONFIG", ""),
         bundle=get("bundle", ""),
         cache=Path(cache).expanduser() if cache else None,
+        sudo_password_file=Path(sudo).expanduser() if sudo else None,
         stdout_color=colored(term.stdout),
         stderr_color=colored(term.stderr),
         live=term.stderr and not ci and env.get("TERM") != "dumb",
     )
 
 
-_TEXT: Final = ("env", "output", "color", "progress", "kubeconfig", "bundle", "cache_dir")
+_TEXT: Final = ("env", "output", "color", "progress", "kubeconfig", "bundle", "cache_dir", "sudo_password_file")
 _FLAGS: Final = ("debug", "yes", "no_input")
 
 

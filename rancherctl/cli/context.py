@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rancherctl.errors import PartialError, RancherctlError, UsageError
 from rancherctl.events import Emit, Event
 from rancherctl.settings import Settings, load
+
+if TYPE_CHECKING:
+    from rancherctl.cli.known import Known
+    from rancherctl.environments.model import Environment
+    from rancherctl.hosts.connections import Connections
 
 _flags: dict[str, Any] = {}
 
@@ -22,6 +27,12 @@ class RunState:
 
     log: Path | None = None
     open_steps: dict[str, Event] = field(default_factory=dict)
+    paused: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Holds the progress view while a question stands on the terminal."""
+
+    def hold(self) -> AbstractContextManager[object]:
+        """Keep whatever view there is now off the terminal."""
+        return self.paused()
 
     def note(self, event: Event) -> None:
         """Remember begun steps, forget finished ones."""
@@ -63,6 +74,26 @@ class Run:
 
     settings: Settings
 
+    def known(self) -> Known:
+        """The operator's environments."""
+        from rancherctl.cli.known import Known
+
+        return Known(self.settings.dirs)
+
+    def environment(self, name: str | None = None) -> Environment:
+        """The environment that is meant: ``name``, --env, RANCHERCTL_ENV, `env use`, or the only one."""
+        known = self.known()
+        return known.read(known.select(name or self.settings.env))
+
+    @contextmanager
+    def connections(self) -> Iterator[Connections]:
+        """The ssh connections of this run, closed at the end; questions go to the terminal."""
+        from rancherctl.cli.prompts import prompts
+        from rancherctl.hosts.connections import Connections
+
+        with Connections(prompts(self.settings, state.hold)) as connections:
+            yield connections
+
     def show(self, result: Any, *, default: str = "table") -> None:
         """Print a result (output.results) in the format asked for; PartialError after it when a part is missing."""
         from rancherctl.output.render import render
@@ -103,7 +134,11 @@ class Run:
                 log.info("%s %s %s %s", event.subject or "-", event.phase, event.state, event.message)
                 shown.emit(event)
 
-            yield emit
+            state.paused = shown.paused
+            try:
+                yield emit
+            finally:
+                state.paused = nullcontext
 
     def consent(self, question: str, *, yes: bool = False) -> None:
         """Ask a yes-or-no question; without a terminal ``--yes`` is needed (UsageError)."""

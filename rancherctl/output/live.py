@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO
 
@@ -52,6 +54,15 @@ class Live:
         now = self._clock()
         frame = self._spinner.render(time.monotonic())
         return Group(*(Text.assemble(Text(str(frame)), f" {_text(event)} ({now - since:.0f}s)") for _, (event, since) in busy))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the view off the terminal while a question stands there."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def __enter__(self) -> Live:
         self._live.start()

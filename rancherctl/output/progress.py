@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, TextIO
@@ -25,6 +26,9 @@ class Progress(Protocol):
 
     def emit(self, event: Event) -> None:
         """Show one event."""
+
+    def paused(self) -> AbstractContextManager[object]:
+        """Keep off the terminal while a question stands there."""
 
     def __enter__(self) -> Progress: ...
 
@@ -76,6 +80,10 @@ class Lines:
             with self._lock:
                 self._stream.write(line + "\n")
                 self._stream.flush()
+
+    def paused(self) -> AbstractContextManager[object]:
+        """Lines never get in the way."""
+        return nullcontext()
 
     def __enter__(self) -> Lines:
         return self

@@ -1,0 +1,144 @@
+"""The environments that this operator knows: a copy of each one's file, the chosen one, and the names that completion offers.
+
+Files lie under the XDG config folder, 0600, replaced atomically. They are a convenience: the environment's own API has the applied file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rancherctl.errors import NotFoundError, UsageError
+from rancherctl.settings import Dirs, Settings
+
+if TYPE_CHECKING:
+    from rancherctl.environments.model import Environment
+
+NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SHOWN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The operator's environments below ``dirs``."""
+
+    dirs: Dirs
+
+    def file(self, name: str) -> Path:
+        """Where the copy of an environment's file is; UsageError for what cannot be a name."""
+        if not NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is no name of an environment", why="a name has a-z, 0-9 and -, and up to 63 characters")
+        return self.dirs.config / "environments" / f"{name}.yaml"
+
+    def names(self) -> list[str]:
+        """All known names, sorted."""
+        return sorted(path.stem for path in (self.dirs.config / "environments").glob("*.yaml") if NAME.fullmatch(path.stem))
+
+    def read(self, name: str) -> Environment:
+        """The environment of that name; NotFoundError with what is near."""
+        from rancherctl.environments.inventory import load
+
+        path = self.file(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise self._unknown(name) from error
+        return load(text, str(path)).environment
+
+    def save(self, environment: Environment) -> Path:
+        """Remember an environment; its file."""
+        from rancherctl.environments.dump import dump
+
+        return write_private(self.file(environment.name), dump(environment))
+
+    def forget(self, name: str) -> None:
+        """Remove the copy; and the choice, if it was this one."""
+        self.file(name).unlink(missing_ok=True)
+        if self.chosen() == name:
+            self._choice.unlink(missing_ok=True)
+
+    @property
+    def _choice(self) -> Path:
+        return self.dirs.config / "current"
+
+    def chosen(self) -> str:
+        """The name that ``env use`` wrote, "" if there is none."""
+        return self._choice.read_text(encoding="utf-8").strip() if self._choice.is_file() else ""
+
+    def choose(self, name: str) -> None:
+        """Make ``name`` the default; NotFoundError if it is not known."""
+        if name not in self.names():
+            raise self._unknown(name)
+        write_private(self._choice, f"{name}\n")
+
+    def select(self, asked: str) -> str:
+        """The environment a command means: ``asked`` (flag or variable), the chosen one, or the only one."""
+        names = self.names()
+        if asked:
+            if asked not in names:
+                raise self._unknown(asked)
+            return asked
+        chosen = self.chosen()
+        if chosen in names:
+            return chosen
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise NotFoundError("no environment is known here", hint="rancherctl env create NAME --host …, or rancherctl env fetch USER@HOST")
+        raise UsageError(
+            "which environment?", why=f"known are {', '.join(names)}", hint="say its name, set RANCHERCTL_ENV, or rancherctl env use NAME"
+        )
+
+    def _unknown(self, name: str) -> NotFoundError:
+        near = difflib.get_close_matches(name, self.names(), 1)
+        hint = f"did you mean {near[0]!r}?" if near else "rancherctl env ls lists them; rancherctl env fetch USER@HOST gets one from its hosts"
+        return NotFoundError(f"no environment {name!r} is known here", hint=hint)
+
+
+def write_private(path: Path, text: str) -> Path:
+    """Replace a file of the operator atomically, 0600, folders 0700."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def remember_names(settings: Settings, kind: str, names: Iterable[str]) -> None:
+    """Put names where the completion scripts look; names that a shell could misread are left out. A cache that cannot be written is no failure."""
+    from rancherctl.cli.runlog import logger
+
+    lines = sorted({name for name in names if _SHOWN.fullmatch(name)})
+    try:
+        write_private(settings.dirs.cache / "names" / kind, "".join(f"{line}\n" for line in lines))
+    except OSError as error:
+        logger().warning("names for completion: %s", error)
+
+
+def remember_environments(settings: Settings) -> None:
+    """Refresh the names of environments and of their hosts."""
+    from rancherctl.environments.inventory import load
+    from rancherctl.errors import InvalidInputError
+
+    known = Known(settings.dirs)
+    hosts: set[str] = set()
+    for name in known.names():
+        try:
+            hosts |= {host.name for host in load(known.file(name).read_text(encoding="utf-8"), name).environment.hosts}
+        except InvalidInputError:
+            continue  # a file edited by hand: `env` commands on it tell what is wrong
+    remember_names(settings, "environments", known.names())
+    remember_names(settings, "hosts", hosts)

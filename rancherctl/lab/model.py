@@ -104,10 +104,6 @@ class Lab:
         """The machine's end of its veth pair; unique because the subnet is (interface names have 15 characters)."""
         return f"rctl-lab{self.networks[0].network_address.packed[2]}"
 
-    def machine_name(self, host: LabHost) -> str:
-        """The name nspawn knows the host by; unique on the machine, newer nspawn refuses a second one."""
-        return f"{self.name}-{host.name}"
-
     def bastion(self, host: LabHost) -> LabHost | None:
         """The host of the first subnet that ssh goes through, None where the machine has a way itself."""
         return None if host.subnet == 0 else self.hosts[0]
@@ -118,6 +114,11 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise UsageError(f"lab name {name!r} is not usable", why="a name has a-z, 0-9 and -, starts with a letter and has up to 20 characters")
     return name
+
+
+def machine_name(lab: str, host: str) -> str:
+    """The name nspawn knows a host by; unique on the machine, newer nspawn refuses a second one."""
+    return f"{lab}-{host}"
 
 
 def netns_of(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -13,10 +14,11 @@ from pathlib import Path
 from rancherctl.lab import cgroups, process
 from rancherctl.lab.command import LabError, run
 from rancherctl.lab.machine import CgroupMode, Machine
-from rancherctl.lab.model import Lab, LabHost
+from rancherctl.lab.model import Lab, LabHost, machine_name
 from rancherctl.lab.network import bridge, inside
 from rancherctl.lab.paths import HostPaths
 
+RUNTIME = Path("/run/systemd/nspawn")
 BOOT_LIMIT = 90.0  # seconds until a host's init says it is up
 
 # Starts "$@" in the background without a terminal, output to the file $1, and prints its pid.
@@ -43,7 +45,7 @@ def arguments(lab: Lab, host: LabHost, own: HostPaths, machine: Machine) -> list
     return [
         "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe", "--notify-ready=yes",
         "--capability=all", "--drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-        f"--directory={own.mount}", f"--machine={lab.machine_name(host)}", f"--hostname={host.name}",
+        f"--directory={own.mount}", f"--machine={machine_name(lab.name, host.name)}", f"--hostname={host.name}",
         f"--network-bridge={bridge(host.subnet)}", *binds,
     ]  # fmt: skip
 
@@ -112,3 +114,9 @@ def leader_of(own: HostPaths) -> process.Process | None:
     supervisor = supervisor_of(own)
     container = None if supervisor is None else process.child_of(supervisor.pid)
     return None if container is None else process.child_of(container.pid)
+
+
+def tidy(machine_name: str, runtime: Path = RUNTIME) -> None:
+    """Remove the run time folders of a host whose nspawn was killed before it could do so itself."""
+    for folder in runtime.glob(f"*/{machine_name}"):
+        shutil.rmtree(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rancherctl.lab import access, cgroups, network, nspawn, process
 from rancherctl.lab.machine import Machine
-from rancherctl.lab.model import Lab, LabHost
+from rancherctl.lab.model import Lab, LabHost, machine_name
 from rancherctl.lab.paths import LabPaths
 from rancherctl.lab.steps import Steps
 
@@ -59,4 +59,5 @@ def off(lab: str, hosts: Iterable[str], site: Site) -> None:
     for name in names:
         process.kill(cgroups.processes(site.machine.cgroups, lab, name), KILL_LIMIT)
         cgroups.remove(site.machine.cgroups, lab, name)
+        nspawn.tidy(machine_name(lab, name))
         site.paths.host(name).run.unlink(missing_ok=True)

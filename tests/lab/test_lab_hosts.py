@@ -1,0 +1,237 @@
+"""Labs on this machine for real: boot, power, cable, two side by side, offline packages, and nothing left behind."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
+from rancherctl.lab import access, ops, process, state
+from rancherctl.lab.command import LabError
+from rancherctl.lab.model import LabSpec
+from rancherctl.lab.paths import STATE_ROOT, Roots
+from rancherctl.lab.session import RunningLab, open_lab, running_lab
+from rancherctl.lab.steps import Steps
+
+pytestmark = pytest.mark.lab
+
+NAME = f"t{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a lab leaves on a machine while it is there."""
+
+    namespaces: frozenset[str]
+    mounts: frozenset[str]
+    groups: frozenset[str]
+    processes: frozenset[str]
+    folders: frozenset[str]
+
+
+def traces(name: str) -> Traces:
+    """Everything of this machine that carries the lab's name. Zombies do not count: they are for the machine's init to collect."""
+    processes: set[str] = set()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                text = (folder / "cmdline").read_text() + (folder / "cgroup").read_text()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            fields = process.stat(int(folder.name))
+            ours = f"{name}-h" in text or f"rancherctl-lab/{name}" in text
+            if ours and fields is not None and fields[0] != "Z":
+                processes.add(text)
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    groups = subprocess.run(["find", "/sys/fs/cgroup", "-path", f"*rancherctl-lab/{name}"], capture_output=True, text=True, check=True).stdout.split()
+    netns = Path("/run/netns")
+    runtime = Path("/run/systemd/nspawn")
+    return Traces(
+        frozenset(entry.name for entry in netns.iterdir() if name in entry.name) if netns.is_dir() else frozenset(),
+        frozenset(line for line in mounts if name in line),
+        frozenset(groups),
+        frozenset(processes),
+        frozenset(map(str, runtime.glob(f"*/{name}-*"))) | frozenset(str(p) for p in STATE_ROOT.iterdir() if p.name == name),
+    )
+
+
+NOTHING = Traces(*(frozenset() for _ in range(5)))
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[RunningLab]:
+    with running_lab(f"{NAME}a", 2) as found:
+        yield found
+
+
+def test_hosts_are_hosts(lab: RunningLab) -> None:
+    for reach in lab.hosts():
+        assert lab.ssh(reach.name, "hostname").strip() == reach.name
+        assert lab.ssh(reach.name, "systemctl is-system-running --wait").strip() == "running"
+        assert f"{reach.address}/24" in lab.ssh(reach.name, "ip -br address show dev host0")
+    first, second = lab.hosts()
+    assert "1 received" in lab.ssh("h1", f"ping -c 1 -W 2 {second.address}")
+    ids = {lab.ssh(name, "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub") for name in ("h1", "h2")}
+    assert len(ids) == 2
+    assert [row.state for row in lab.status()] == ["running", "running"]
+    assert first.via == ""
+
+
+def test_ops_needs_a_password_for_sudo(lab: RunningLab) -> None:
+    ssh = ["ssh", "-F", str(lab.paths.ssh_config), "-l", "ops", "h1"]
+    refused = subprocess.run([*ssh, "sudo -n true"], capture_output=True, text=True, timeout=20, check=False)
+    assert refused.returncode != 0
+    assert "password is required" in refused.stderr
+    given = subprocess.run([*ssh, "sudo -S -p '' id -u"], input="ops\n", capture_output=True, text=True, timeout=20, check=False)
+    assert given.stdout == "0\n"
+
+
+def test_what_kubelet_and_runc_need_is_there(lab: RunningLab) -> None:
+    script = """
+    set -eu
+    test "$(cat /proc/sys/vm/overcommit_memory) $(cat /proc/sys/kernel/panic)" = "1 10"
+    echo 1 > /proc/sys/vm/overcommit_memory
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then top=/sys/fs/cgroup; else top=/sys/fs/cgroup/memory; fi
+    mkdir $top/labtest; sleep 60 & echo $! > $top/labtest/cgroup.procs; kill $!; wait $! || true
+    until rmdir $top/labtest 2>/dev/null; do sleep 0.05; done
+    mkdir -p /var/lib/labtest/l /var/lib/labtest/u /var/lib/labtest/w /var/lib/labtest/m
+    mount -t overlay overlay -o lowerdir=/var/lib/labtest/l,upperdir=/var/lib/labtest/u,workdir=/var/lib/labtest/w /var/lib/labtest/m
+    umount /var/lib/labtest/m; rm -r /var/lib/labtest
+    ip netns add labtest; ip link add labtest type veth peer name eth0 netns labtest; ip link del labtest; ip netns del labtest
+    nft add table inet labtest; nft delete table inet labtest
+    test -c /dev/kmsg
+    """
+    lab.ssh("h1", script)
+
+
+def test_the_machines_clock_is_out_of_reach(lab: RunningLab) -> None:
+    before = time.time()
+    with pytest.raises(LabError, match="not permitted"):
+        lab.ssh("h1", "date -s '2001-01-01'")
+    assert 0 <= time.time() - before < 30
+
+
+def test_what_goes_out_is_refused_at_once(lab: RunningLab) -> None:
+    began = time.monotonic()
+    with pytest.raises(LabError):
+        lab.ssh("h1", "curl -sS --max-time 20 http://192.0.2.1/")
+    with pytest.raises(LabError):
+        lab.ssh("h1", "getent hosts name.example")
+    assert time.monotonic() - began < 10
+
+
+def test_up_again_changes_nothing(lab: RunningLab) -> None:
+    before = [row.pid for row in lab.status()]
+    ops.up(lab.lab.spec, lab.roots, Steps())
+    assert [row.pid for row in lab.status()] == before
+
+
+def test_another_shape_under_the_same_name_is_refused(lab: RunningLab) -> None:
+    with pytest.raises(ConflictError):
+        ops.up(LabSpec(lab.lab.name, 1), lab.roots, Steps())
+    assert len(lab.status()) == 2
+
+
+def test_power_off_is_hard_and_the_disk_is_kept(lab: RunningLab) -> None:
+    lab.ssh("h2", "echo kept > /root/kept; sync; systemd-run -q --unit farewell -p ExecStop='touch /root/farewell' sleep 1000")
+    lab.stop("h2")
+    assert [row.state for row in lab.status()] == ["running", "stopped"]
+    with pytest.raises(RancherctlError):
+        lab.ssh("h2", "true", timeout=20)
+    lab.stop("h2")
+    lab.start("h2")
+    assert lab.ssh("h2", "cat /root/kept").strip() == "kept"
+    assert lab.ssh("h2", "ls /root") == "kept\n"
+
+
+def test_a_host_reboots_itself(lab: RunningLab) -> None:
+    before = lab.ssh("h2", "cat /proc/sys/kernel/random/boot_id; ip link add gone type bridge")
+    leader = lab.status()[1].pid
+    assert leader is not None
+    lab.ssh("h2", "reboot")
+    assert process.await_end([leader], 30) == []
+    access.answers(lab.paths, lab.lab.host("h2"), timeout=60)
+    after = lab.ssh("h2", "cat /proc/sys/kernel/random/boot_id; ip link show gone 2>&1 || true", timeout=60)
+    assert before.split()[0] != after.split()[0]
+    assert "does not exist" in after
+
+
+def test_a_cut_host_is_alone_until_healed(lab: RunningLab) -> None:
+    lab.cut("h2")
+    assert [row.state for row in lab.status()] == ["running", "cut"]
+    assert "0 received" in lab.ssh("h1", f"ping -c 1 -W 1 {lab.host('h2').address} || true")
+    lab.heal("h2")
+    assert "1 received" in lab.ssh("h1", f"ping -c 1 -W 5 {lab.host('h2').address}")
+
+
+def test_two_labs_side_by_side_do_not_see_each_other(lab: RunningLab) -> None:
+    with running_lab(f"{NAME}b", 2, subnets=2) as other:
+        assert not {reach.address for reach in lab.hosts()} & {reach.address for reach in other.hosts()}
+        assert other.host("h2").via == "h1"
+        assert other.ssh("h2", "hostname").strip() == "h2"
+        assert "1 received" in other.ssh("h1", f"ping -c 1 -W 2 {other.host('h2').address}")
+        with pytest.raises(LabError):
+            other.ssh("h1", f"ping -c 1 -W 1 {lab.host('h1').address}")
+        # Pod addresses must not pass the router: a pod network between the subnets has to encapsulate.
+        other.ssh("h1", "ip address add 10.42.7.1/32 dev lo")
+        with pytest.raises(LabError):
+            other.ssh("h1", f"ping -c 1 -W 1 -I 10.42.7.1 {other.host('h2').address}")
+    assert traces(f"{NAME}b") == NOTHING
+    assert lab.ssh("h1", "hostname").strip() == "h1"
+
+
+@pytest.mark.parametrize("system", ["debian13", "debian12"])
+def test_packages_install_on_a_bare_host_without_a_way_out(system: str) -> None:
+    with running_lab(f"{NAME}-{system[-2:]}", 1, bare=True, os=system) as found:  # type: ignore[arg-type]
+        assert found.ssh("h1", "for p in haproxy named runc nft conntrack; do command -v $p || true; done") == ""
+        found.ssh(
+            "h1",
+            "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y haproxy bind9 bind9-dnsutils runc conntrack nftables",
+            timeout=180,
+        )
+        assert found.ssh("h1", "haproxy -v; named -v; runc --version; nft --version; conntrack --version")
+        assert found.ssh("h1", "systemctl is-active haproxy").strip() == "active"
+    assert traces(f"{NAME}-{system[-2:]}") == NOTHING
+
+
+def test_up_finishes_what_a_crash_left_and_down_removes_a_broken_lab() -> None:
+    name = f"{NAME}c"
+    roots = Roots()
+    try:
+        found = RunningLab(ops.up(LabSpec(name, 2), roots, Steps()), roots, Steps())
+        subprocess.run(["ip", "netns", "delete", found.lab.netns], check=True, timeout=20)
+        (found.paths.host("h1").ready).unlink()
+        found.paths.host("h2").run.write_text("{")
+        ops.up(found.lab.spec, roots, Steps())
+        assert [found.ssh(host.name, "hostname").strip() for host in found.hosts()] == ["h1", "h2"]
+        assert traces(name) != NOTHING
+        found.paths.state.write_text("torn")
+        found.paths.host("h1").run.unlink()
+        with pytest.raises(LabError, match="cannot read"):
+            open_lab(name)
+    finally:
+        assert ops.down(name, roots, Steps())
+    assert traces(name) == NOTHING
+    with pytest.raises(NotFoundError):
+        open_lab(name)
+    assert not ops.down(name, roots, Steps())
+    assert name not in state.names(roots)
+
+
+def test_down_leaves_nothing_of_a_lab_with_a_stopped_and_a_busy_host() -> None:
+    name = f"{NAME}d"
+    with running_lab(name, 2) as found:
+        link = Path("/sys/class/net") / found.lab.machine_link
+        assert link.exists()
+        found.stop("h2")
+        found.ssh("h1", "mkdir -p /run/x; mount -t tmpfs x /run/x; ip netns add busy; systemd-run -q --unit busy ip netns exec busy sleep 1000")
+        seen = traces(name)
+        assert seen.namespaces
+        assert seen.groups
+        assert seen.processes
+    assert traces(name) == NOTHING
+    assert not link.exists()

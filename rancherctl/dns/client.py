@@ -1,0 +1,152 @@
+"""One lasting TCP connection to the server on this host: signed messages, answers checked, every wait limited.
+
+Errors: UnreachableError (no connection), OutcomeUnknownError (sent, but no answer came: it may have been done).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rancherctl.errors import RancherctlError, UnreachableError
+
+if TYPE_CHECKING:
+    import dns.message
+    import dns.tsig
+
+KEY_NAME = "rancherctl"
+_KEY_HINT = "remove the file; systemctl restart rancherctl-dns makes it anew"
+_SECRET = re.compile(r'secret\s+"([A-Za-z0-9+/=]+)"')
+
+
+class OutcomeUnknownError(UnreachableError):
+    """A message was sent and no answer came: look at the server before sending anything else."""
+
+
+class DnsProtocolError(RancherctlError):
+    """The server's answer is malformed, or it refused what must not be refused."""
+
+    retryable = True
+
+
+def read_key(path: str) -> dns.tsig.Key:
+    """The TSIG key of a file made by ``tsig-keygen``."""
+    import dns.tsig
+
+    try:
+        found = _SECRET.search(Path(path).read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RancherctlError(f"cannot read the key for DNS updates {path}", why=str(error), hint=_KEY_HINT) from error
+    if found is None:
+        raise RancherctlError(f"no key for DNS updates in {path}", hint=_KEY_HINT)
+    return dns.tsig.Key(KEY_NAME, found[1], "hmac-sha256")
+
+
+class Channel:
+    """A connection that is opened when needed; ``generation`` grows with every new one, so a restarted server is noticed. Not thread-safe."""
+
+    def __init__(self, port: int, key_file: str, *, host: str = "127.0.0.1", timeout: float = 3.0) -> None:
+        self.generation = 0
+        self.timeout = timeout
+        self._address = (host, port)
+        self._key_file = key_file
+        self._key: dns.tsig.Key | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def key(self) -> dns.tsig.Key:
+        """The key, read again after every new connection."""
+        if self._key is None:
+            self._key = read_key(self._key_file)
+        return self._key
+
+    def close(self) -> None:
+        """End the connection; the next message opens another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def send(self, wire: bytes) -> None:
+        """Send one message; a connection the server has closed meanwhile is replaced first."""
+        if self._socket is not None and self._closed():
+            self.close()
+        if self._socket is None:
+            self._connect()
+        assert self._socket is not None
+        try:
+            self._socket.settimeout(self.timeout)
+            self._socket.sendall(struct.pack("!H", len(wire)) + wire)
+        except OSError as error:
+            self.close()
+            raise OutcomeUnknownError(f"DNS server on {self._name}: sending failed", why=str(error)) from error
+
+    def receive(self, timeout: float | None = None) -> bytes:
+        """The next message, within ``timeout`` seconds for the whole of it."""
+        deadline = time.monotonic() + (timeout or self.timeout)
+        return self._read(struct.unpack("!H", self._read(2, deadline))[0], deadline)
+
+    def exchange(self, message: dns.message.Message, *, timeout: float | None = None) -> dns.message.Message:
+        """Send a message and return its answer; a signature is checked if the message was signed."""
+        import dns.exception
+        import dns.message
+
+        self.send(message.to_wire(max_size=65535))
+        wire = self.receive(timeout)
+        try:
+            answer = dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac, ignore_trailing=True)
+        except (dns.exception.DNSException, struct.error) as error:
+            self.close()
+            raise DnsProtocolError(f"DNS server on {self._name}: bad answer", why=str(error)) from error
+        if answer.id != message.id:
+            self.close()
+            raise DnsProtocolError(f"DNS server on {self._name}: the answer belongs to another question")
+        return answer
+
+    @property
+    def _name(self) -> str:
+        return f"{self._address[0]}:{self._address[1]}"
+
+    def _connect(self) -> None:
+        try:
+            self._socket = socket.create_connection(self._address, timeout=self.timeout)
+        except OSError as error:
+            raise UnreachableError(
+                f"DNS server on {self._name} does not accept connections", why=str(error), hint="systemctl status rancherctl-dns"
+            ) from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.generation += 1
+        self._key = None
+
+    def _closed(self) -> bool:
+        assert self._socket is not None
+        try:
+            self._socket.setblocking(False)
+            # Nothing is outstanding here: readable means end of stream, or an answer that came after its time limit.
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        assert self._socket is not None
+        parts = bytearray()
+        try:
+            while len(parts) < size:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("time limit")
+                self._socket.settimeout(left)
+                part = self._socket.recv(size - len(parts))
+                if not part:
+                    raise ConnectionError("the server closed the connection")
+                parts += part
+        except OSError as error:
+            self.close()
+            raise OutcomeUnknownError(f"DNS server on {self._name}: no answer", why=str(error) or type(error).__name__) from error
+        return bytes(parts)

@@ -1,0 +1,137 @@
+"""The text of named.conf for one host, from validated words. Pure. Source: BIND 9.18 and 9.20 reference manuals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address, ip_network
+
+from rancherctl.dns import names
+from rancherctl.dns.client import KEY_NAME
+from rancherctl.dns.model import DnsHostConfig
+from rancherctl.dns.zonefile import file_name
+from rancherctl.errors import InvalidInputError
+
+NOWHERE = "127.0.0.1 port 9"
+"""A forwarder that refuses at once: without any upstream, foreign names fail quickly instead of being asked at the root servers."""
+
+_OPTIONS = """\
+    dnssec-validation no;
+    empty-zones-enable no;
+    version none;
+    hostname none;
+    server-id none;
+    notify no;
+    recursion yes;
+    minimal-responses no-auth;
+    rrset-order { order random; };
+    prefetch 2 9;
+    stale-answer-enable yes;
+    stale-cache-enable yes;
+    max-stale-ttl 86400;
+    stale-answer-ttl 5;
+    stale-answer-client-timeout 0;
+    max-cache-size 128m;
+    edns-udp-size 1232;
+    max-udp-size 1232;
+    recursive-clients 2000;
+    tcp-clients 1000;
+    tcp-initial-timeout 50;
+    tcp-idle-timeout 100;
+    interface-interval 1m;
+    automatic-interface-scan yes;
+    pid-file none;
+    session-keyfile none;
+    max-records-per-type 0;
+    max-types-per-name 0;
+"""
+
+
+def check(config: DnsHostConfig) -> None:
+    """Raise InvalidInputError with every value that may not be written into the configuration."""
+    problems = []
+    for name in (config.domain, *config.stub_domains):
+        if not all(names.is_label(label) for label in name.split(".")):
+            problems.append(f"dns: {name!r} is not a domain name")
+    for text in (*config.addresses, *config.upstreams, *(a for part in config.stub_domains.values() for a in part)):
+        if not _is(ip_address, text):
+            problems.append(f"dns: {text!r} is not an address")
+    problems.extend(f"dns: {text!r} is not a network" for text in (*config.pod_cidrs, *config.service_cidrs) if not _is(ip_network, text))
+    if problems:
+        raise InvalidInputError("DNS settings", problems)
+
+
+def _is(parse: object, text: str) -> bool:
+    assert callable(parse)
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def zones(config: DnsHostConfig) -> tuple[str, ...]:
+    """Every zone of this host: the cluster's domain, then the reverse zones of services and pods."""
+    return names.zones_of(config.domain, (*config.service_cidrs, *config.pod_cidrs))
+
+
+def _block(values: Iterable[str]) -> str:
+    return "{ " + "".join(f"{value}; " for value in values) + "}"
+
+
+def forwarders(upstreams: Sequence[str]) -> str:
+    """The text of the included file that names the upstreams, best first."""
+    return f"forward only;\nforwarders {_block(upstreams or (NOWHERE,))};\n"
+
+
+def _zone(zone: str) -> str:
+    return f"""\
+zone "{zone.removesuffix(".")}" {{
+    type primary;
+    file "{file_name(zone)}";
+    update-policy {{ grant {KEY_NAME} zonesub ANY; }};
+    allow-transfer {{ key {KEY_NAME}; }};
+    check-names ignore;
+    check-integrity no;
+    max-journal-size 16m;
+    max-records-per-type 0;
+    max-types-per-name 0;
+}};
+"""
+
+
+def named_conf(config: DnsHostConfig) -> str:
+    """The whole configuration. Only what the agent changes at run time (the upstreams) is in an included file."""
+    check(config)
+    here = [a for a in config.addresses if ":" not in a]
+    here6 = [a for a in config.addresses if ":" in a]
+    clients = _block(("127.0.0.0/8", "::1", "localhost", *config.pod_cidrs))
+    stubs = "".join(
+        f'zone "{name}" {{ type forward; forward only; forwarders {_block(servers)}; }};\n' for name, servers in sorted(config.stub_domains.items())
+    )
+    return f"""\
+# Written by rancherctl; changes are overwritten.
+include "{config.key_file}";
+options {{
+    directory "{config.data}";
+    listen-on port {config.port} {_block(here)};
+    listen-on-v6 port {config.port} {_block(here6 or ("none",))};
+    listen-on port {config.control_port} {{ 127.0.0.1; }};
+    allow-query {clients};
+    allow-query-cache {clients};
+    allow-recursion {clients};
+    allow-transfer {{ none; }};
+    include "{config.forwarders_file}";
+{_OPTIONS}}};
+controls {{ }};
+statistics-channels {{ inet 127.0.0.1 port {config.stats_port} allow {{ 127.0.0.1; }}; }};
+logging {{
+    channel journal {{ stderr; severity info; print-category yes; print-severity yes; }};
+    category default {{ journal; }};
+    category lame-servers {{ null; }};
+    category resolver {{ null; }};
+    category query-errors {{ null; }};
+    category client {{ null; }};
+    category update-security {{ null; }};
+    category update {{ null; }};
+}};
+{"".join(_zone(zone) for zone in zones(config))}{stubs}"""

@@ -1,0 +1,81 @@
+"""Names: which labels are allowed, the reverse name of an address, the reverse zones of a network. Pure."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""RFC 1123 label as the Kubernetes API checks it; checked again here because a name ends up in a zone file."""
+_TARGET_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+LONGEST = 254
+"""Characters of an absolute name in text form with the last dot (RFC 1035: 255 octets on the wire)."""
+
+
+def is_label(text: str) -> bool:
+    """Whether the text is one host-name label."""
+    return LABEL.fullmatch(text) is not None
+
+
+def target(text: str) -> str:
+    """An external name as an absolute lower-case name; "" when it is not a name that may be published."""
+    name = text.lower().removesuffix(".")
+    good = name and len(name) < LONGEST and all(_TARGET_LABEL.fullmatch(label) for label in name.split("."))
+    return f"{name}." if good else ""
+
+
+def address(text: str) -> tuple[str, str]:
+    """(normal form, ``A`` or ``AAAA``); ("", "") when it is no address."""
+    family, kind = (socket.AF_INET6, "AAAA") if ":" in text else (socket.AF_INET, "A")
+    try:
+        packed = socket.inet_pton(family, text)
+    except (OSError, ValueError):  # ValueError: a NUL byte or a character outside ASCII
+        return "", ""
+    return socket.inet_ntop(family, packed), kind
+
+
+def dashed(normal_address: str) -> str:
+    """The label of an endpoint or pod without a host name: ``10-42-0-5``, ``fd00--5``."""
+    return normal_address.replace(".", "-").replace(":", "-")
+
+
+def reverse(normal_address: str) -> str:
+    """The absolute name that a PTR record of this address has."""
+    return ip_address(normal_address).reverse_pointer + "."
+
+
+@lru_cache(maxsize=64)
+def reverse_zones(cidr: str) -> tuple[str, ...]:
+    """The zones that cover a network: several when its prefix does not end at a label (a /12 is sixteen /16 zones)."""
+    network = ip_network(cidr, strict=False)
+    step = 8 if isinstance(network, IPv4Network) else 4
+    prefix = max(step, -(-network.prefixlen // step) * step)
+    if isinstance(network, IPv4Network):
+        prefix = min(prefix, 24)
+    if prefix < network.prefixlen:
+        return (_zone_of(network.supernet(new_prefix=prefix), step),)
+    return tuple(_zone_of(part, step) for part in network.subnets(new_prefix=prefix))
+
+
+def _zone_of(network: IPv4Network | IPv6Network, step: int) -> str:
+    labels = network.network_address.reverse_pointer.split(".")
+    cut = (network.max_prefixlen - network.prefixlen) // step
+    return ".".join(labels[cut:]) + "."
+
+
+def zones_of(domain: str, cidrs: Iterable[str]) -> tuple[str, ...]:
+    """Every zone a host answers for: the cluster's domain first, then the reverse zones, sorted."""
+    return (f"{domain}.", *sorted({zone for cidr in cidrs for zone in reverse_zones(cidr)}))
+
+
+def zone_of(name: str, zones: frozenset[str]) -> str:
+    """The longest of these zones that the name lies in; "" if none does."""
+    rest = name
+    while rest:
+        if rest in zones:
+            return rest
+        rest = rest.partition(".")[2]
+    return ""

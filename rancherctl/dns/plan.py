@@ -1,0 +1,89 @@
+"""From the record sets a server has to those it should have, and the guard against a list that lost most of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rancherctl.change import Change, Plan
+from rancherctl.dns import names
+from rancherctl.dns.model import RecordSet
+
+LIMIT = 0.3
+"""Share of the names that one list may take away."""
+FLOOR = 20
+"""Deletes up to this number are never suspicious: small clusters change by large shares."""
+PATIENCE = 60.0
+"""Seconds between two lists before they count as two opinions."""
+
+Epochs = tuple[int, ...]
+"""How many full lists each table has had."""
+
+
+def plan(have: Mapping[str, RecordSet], want: Mapping[str, RecordSet], keys: Iterable[str] | None = None) -> Plan[RecordSet]:
+    """The sorted changes; with ``keys`` only these are looked at (the caller knows that no other differs)."""
+    look = have.keys() | want.keys() if keys is None else keys
+    changes = []
+    for key in sorted(look):
+        old, new = have.get(key), want.get(key)
+        if old != new:
+            changes.append(Change(key, old, new))
+    return Plan(tuple(changes))
+
+
+def by_zone(wanted: Plan[RecordSet], zones: tuple[str, ...]) -> dict[str, Plan[RecordSet]]:
+    """The plan split by zone, in the order of ``zones``; zones without changes are not there."""
+    known = frozenset(zones)
+    parts: dict[str, list[Change[RecordSet]]] = {}
+    for change in wanted:
+        record_set = change.new or change.old
+        assert record_set is not None
+        parts.setdefault(names.zone_of(record_set.name, known), []).append(change)
+    return {zone: Plan(tuple(parts[zone])) for zone in zones if zone in parts}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Deletes that wait for a second list: what, since when (seconds of the caller's monotonic clock), and from which lists."""
+
+    keys: frozenset[str]
+    since: float
+    epochs: Epochs
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``plan`` may be applied. ``hold`` is what to pass in next time. ``alarm`` is one line for the operator, "" if all is well."""
+
+    plan: Plan[RecordSet]
+    hold: Hold | None = None
+    alarm: str = ""
+
+    def relist_due(self, now: float) -> bool:
+        """Whether it is time to ask the API for the second list."""
+        return self.hold is not None and now - self.hold.since >= PATIENCE
+
+
+def guard(wanted: Plan[RecordSet], *, existing: int, epochs: Epochs, trusted: Epochs | None, hold: Hold | None, now: float) -> Verdict:
+    """Let a plan pass, or keep its deletes back until a later list agrees.
+
+    ``existing`` counts the record sets the server has. ``trusted`` are the epochs of the last lists that passed: with the same epochs the
+    deletes were reported one by one by the watch and are believed. Creates and updates always pass.
+    """
+    deletes = frozenset(c.key for c in wanted if c.new is None)
+    if epochs == trusted and hold is None:
+        return Verdict(wanted)
+    confirmed: frozenset[str] = frozenset()
+    if hold is not None and all(a > b for a, b in zip(epochs, hold.epochs, strict=True)) and now - hold.since >= PATIENCE:
+        confirmed = deletes & hold.keys
+    doubtful = deletes - confirmed
+    if len(doubtful) <= FLOOR or len(doubtful) <= LIMIT * existing:
+        return Verdict(wanted)
+    kept = Plan(tuple(c for c in wanted if c.key not in doubtful), wanted.unknown)
+    first = hold.since if hold is not None and not confirmed else now
+    since = Hold(doubtful, first, hold.epochs if hold is not None and not confirmed else epochs)
+    alarm = (
+        f"a list of the API lacks {len(doubtful)} of {existing} record sets ({len(doubtful) / max(existing, 1):.0%}, the limit is {LIMIT:.0%}): "
+        "they stay until a second list agrees"
+    )
+    return Verdict(kept, since, alarm)

@@ -1,0 +1,183 @@
+"""What one Service with its EndpointSlices, or one Pod, becomes in DNS. Pure; source: Kubernetes DNS specification 1.1.0.
+
+Name shapes, in zone ``cluster.local``:
+ 1. SVC.NS.svc                 A/AAAA: cluster addresses, or the ready endpoints of a headless service
+ 2. HOST.SVC.NS.svc            A/AAAA: endpoint by its host name, else by its dashed address (dashed only if headless)
+ 3. _PORT._PROTO.SVC.NS.svc    SRV: the service (1), or each endpoint (2) if headless; named ports only
+ 4. SVC.NS.svc                 SRV for all ports; CNAME alone for ExternalName
+ 5. A-B-C-D.NS.pod             A/AAAA of an existing pod
+ 6. reverse names              PTR to (1) for cluster addresses, to (2) for endpoints
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rancherctl.dns import names
+from rancherctl.dns.model import RecordSet
+from rancherctl.kube.objects import Endpoint, EndpointSlice, Pod, Service
+
+LARGEST = 65_200
+"""Octets of one record set: an answer and an update must each fit one message of 65,535 with question, EDNS and signature."""
+_PRIORITY_WEIGHT = "0 100"
+_PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
+
+Identity = Callable[[str, str], str]
+"""(pod key, service name) → the pod's host name if its ``subdomain`` is that service, else ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What all names of one server have in common: the domain without last dot, and every zone (absolute names) that it answers for."""
+
+    domain: str
+    zones: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The record sets of one object, and one line for each thing that could not be published."""
+
+    sets: tuple[RecordSet, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Draft:
+    shape: Shape
+    data: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, name: str, kind: str, rdata: str) -> None:
+        self.data.setdefault((name, kind), set()).add(rdata)
+
+    def add_address(self, name: str, normal: str, kind: str) -> None:
+        self.add(name, kind, normal)
+
+    def add_reverse(self, normal: str, name: str) -> None:
+        pointer = names.reverse(normal)
+        if names.zone_of(pointer, self.shape.zones):
+            self.add(pointer, "PTR", name)
+
+    def group(self) -> Group:
+        sets = []
+        for (name, kind), rdatas in sorted(self.data.items()):
+            if len(name) > names.LONGEST:
+                self.problems.append(f"{name[:60]}… has {len(name)} characters, the limit is {names.LONGEST}: not published")
+                continue
+            kept = fit(kind, sorted(rdatas))
+            if len(kept) < len(rdatas):
+                self.problems.append(f"{name} {kind}: {len(kept)} of {len(rdatas)} records fit into one DNS answer, the rest is left out")
+            sets.append(RecordSet(name, kind, tuple(kept)))
+        return Group(tuple(sets), tuple(self.problems))
+
+
+def fit(kind: str, rdatas: Sequence[str]) -> Sequence[str]:
+    """As many of the rdatas as fit one DNS message, from the start (so that the choice is stable)."""
+    if len(rdatas) * 300 < LARGEST:
+        return rdatas
+    size = {"A": 4, "AAAA": 16}.get(kind, 0)
+    total = 0
+    for index, rdata in enumerate(rdatas):
+        total += 12 + (size or len(rdata.rpartition(" ")[2]) + 7)
+        if total > LARGEST:
+            return rdatas[:index]
+    return rdatas
+
+
+def service_records(service: Service, slices: Iterable[EndpointSlice], shape: Shape, identity: Identity) -> Group:
+    """Everything that a Service and its slices publish (shapes 1 to 4, and 6)."""
+    namespace, name = service.meta.namespace, service.meta.name
+    if not (names.is_label(namespace) and names.is_label(name)):
+        return Group(problems=(f"{namespace!r}/{name!r} is not a valid name: not published",))
+    draft = _Draft(shape)
+    base = f"{name}.{namespace}.svc.{shape.domain}."
+    if service.type == "ExternalName":
+        if alias := names.target(service.external_name):
+            draft.add(base, "CNAME", alias)
+        else:
+            draft.problems.append(f"externalName {service.external_name[:80]!r} is not a valid name: not published")
+        return draft.group()
+    _cluster_addresses(draft, service, base)
+    for part in sorted(slices, key=lambda s: s.meta.name):
+        if part.address_type in {"IPv4", "IPv6"}:
+            _slice(draft, service, part, base, identity)
+    return draft.group()
+
+
+def _cluster_addresses(draft: _Draft, service: Service, base: str) -> None:
+    published = False
+    for text in service.cluster_ips:
+        normal, kind = names.address(text)
+        if normal:
+            draft.add_address(base, normal, kind)
+            draft.add_reverse(normal, base)
+            published = True
+    for port in service.ports if published else ():
+        _port(draft, base, port.name, port.protocol, f"{_PRIORITY_WEIGHT} {port.port} {base}")
+
+
+def _port(draft: _Draft, base: str, name: str, protocol: str, rdata: str) -> None:
+    draft.add(base, "SRV", rdata)
+    if not name:
+        return
+    if names.is_label(name) and protocol.lower() in _PROTOCOLS:
+        draft.add(f"_{name}._{protocol.lower()}.{base}", "SRV", rdata)
+    else:
+        draft.problems.append(f"port {name[:40]!r}/{protocol[:10]!r} is not a valid name: no SRV record")
+
+
+def _slice(draft: _Draft, service: Service, part: EndpointSlice, base: str, identity: Identity) -> None:
+    for endpoint in part.endpoints:
+        if not (endpoint.ready or service.publish_not_ready):
+            continue
+        host = _hostname(draft, service, endpoint, identity)
+        if not (service.headless or host):
+            continue
+        for text in endpoint.addresses:
+            normal, kind = names.address(text)
+            if not normal:
+                draft.problems.append(f"endpoint address {text[:60]!r} is not valid: not published")
+                continue
+            own = f"{host or names.dashed(normal)}.{base}"
+            draft.add_address(own, normal, kind)
+            draft.add_reverse(normal, own)
+            if service.headless:
+                draft.add_address(base, normal, kind)
+                for port in part.ports:
+                    if port.port:
+                        _port(draft, base, port.name, port.protocol, f"{_PRIORITY_WEIGHT} {port.port} {own}")
+
+
+def _hostname(draft: _Draft, service: Service, endpoint: Endpoint, identity: Identity) -> str:
+    host = endpoint.hostname
+    if not host and endpoint.pod:
+        host = identity(f"{service.meta.namespace}/{endpoint.pod}", service.meta.name)
+    if host and not names.is_label(host):
+        draft.problems.append(f"endpoint host name {host[:60]!r} is not valid: its dashed address is used")
+        return ""
+    return host
+
+
+def pod_records(pod: Pod, shape: Shape) -> Group:
+    """The dashed names of a pod that exists (shape 5); a finished or leaving pod has none."""
+    if pod.meta.deleting or pod.phase in {"Succeeded", "Failed"} or not names.is_label(pod.meta.namespace):
+        return Group()
+    draft = _Draft(shape)
+    for text in pod.ips:
+        normal, kind = names.address(text)
+        if normal:
+            draft.add_address(f"{names.dashed(normal)}.{pod.meta.namespace}.pod.{shape.domain}.", normal, kind)
+    return draft.group()
+
+
+def fixed_records(shape: Shape, addresses: Iterable[str]) -> Group:
+    """What every zone has without any object: the version of the specification, and the server's own name with its addresses."""
+    draft = _Draft(shape)
+    draft.add(f"dns-version.{shape.domain}.", "TXT", '"1.1.0"')
+    for text in addresses:
+        normal, kind = names.address(text)
+        if normal:
+            draft.add_address(f"ns.dns.{shape.domain}.", normal, kind)
+    return draft.group()

@@ -1,0 +1,126 @@
+"""All wanted record sets, kept up to date by difference: one changed object costs its own records, not a rebuild. Pure.
+
+Objects are compared by identity: the watch cache keeps an object's view until the object changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rancherctl.dns import records
+from rancherctl.dns.model import RecordSet
+from rancherctl.kube.objects import EndpointSlice, Pod, Service
+
+FIXED = "zone:"
+"""Owner of the records that belong to no object."""
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Keys whose value is another object, is new or is gone."""
+    if old is new:
+        return []
+    missing = object()
+    keys = [key for key, value in new.items() if old.get(key, missing) is not value]
+    added = sum(1 for key in keys if key not in old)
+    if len(old) + added != len(new):
+        keys.extend(key for key in old if key not in new)
+    return keys
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The record sets that the objects seen so far make; ``sets`` is keyed like a plan, ``problems`` by ``namespace/name`` of the service."""
+
+    shape: records.Shape
+    sets: dict[str, RecordSet] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    _groups: dict[str, tuple[RecordSet, ...]] = field(default_factory=dict)
+    _owners: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _services: Mapping[str, Service] = field(default_factory=dict)
+    _slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
+    _pods: Mapping[str, Pod] = field(default_factory=dict)
+    _slices_of: dict[str, set[str]] = field(default_factory=dict)
+
+    def fixed(self, addresses: Iterable[str]) -> set[str]:
+        """Set the records that belong to no object; returns the keys that changed."""
+        return self._put(FIXED, records.fixed_records(self.shape, addresses).sets)
+
+    def update(self, services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], pods: Mapping[str, Pod]) -> set[str]:
+        """Take over new tables; returns the keys whose record set may have changed, appeared or gone.
+
+        ``pods`` may be empty: then pods have no names of their own and host names come from the slices alone.
+        """
+        touched = set(changed(self._services, services))
+        for key in changed(self._slices, slices):
+            old, new = self._slices.get(key), slices.get(key)
+            if old is not None:
+                self._slices_of[old.service_key].discard(key)
+                touched.add(old.service_key)
+            if new is not None:
+                self._slices_of.setdefault(new.service_key, set()).add(key)
+                touched.add(new.service_key)
+        moved = changed(self._pods, pods)
+        for key in moved:
+            for pod in (self._pods.get(key), pods.get(key)):
+                if pod is not None and pod.subdomain:
+                    touched.add(f"{pod.meta.namespace}/{pod.subdomain}")
+        self._services, self._slices, self._pods = services, slices, pods
+        keys: set[str] = set()
+        for name in touched:
+            keys |= self._service(name)
+        for key in moved:
+            found = pods.get(key)
+            keys |= self._put(f"pod:{key}", records.pod_records(found, self.shape).sets if found is not None else ())
+        return keys
+
+    def _service(self, name: str) -> set[str]:
+        service = self._services.get(name)
+        members = self._slices_of.get(name, set())
+        if not members:
+            self._slices_of.pop(name, None)
+        if service is None:
+            self.problems.pop(name, None)
+            return self._put(f"svc:{name}", ())
+        group = records.service_records(service, (self._slices[key] for key in members), self.shape, self._identity)
+        if group.problems:
+            self.problems[name] = "; ".join(group.problems[:5])
+        else:
+            self.problems.pop(name, None)
+        return self._put(f"svc:{name}", group.sets)
+
+    def _identity(self, pod_key: str, service: str) -> str:
+        pod = self._pods.get(pod_key)
+        return pod.hostname if pod is not None and pod.subdomain == service else ""
+
+    def _put(self, owner: str, sets: tuple[RecordSet, ...]) -> set[str]:
+        before = {s.key: s for s in self._groups.get(owner, ())}
+        after = {s.key: s for s in sets}
+        if sets:
+            self._groups[owner] = sets
+        else:
+            self._groups.pop(owner, None)
+        keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        for key in before.keys() - after.keys():
+            rest = tuple(o for o in self._owners[key] if o != owner)
+            if rest:
+                self._owners[key] = rest
+            else:
+                del self._owners[key]
+        for key in after.keys() - before.keys():
+            self._owners[key] = tuple(sorted((*self._owners.get(key, ()), owner)))
+        for key in keys:
+            self._merge(key, after.get(key))
+        return keys
+
+    def _merge(self, key: str, only: RecordSet | None) -> None:
+        owners = self._owners.get(key, ())
+        if not owners:
+            self.sets.pop(key, None)
+        elif len(owners) == 1 and only is not None:
+            self.sets[key] = only
+        else:
+            parts = [s for owner in owners for s in self._groups[owner] if s.key == key]
+            rdatas = sorted({rdata for part in parts for rdata in part.rdatas})
+            self.sets[key] = RecordSet(parts[0].name, parts[0].type, tuple(records.fit(parts[0].type, rdatas)), parts[0].ttl)

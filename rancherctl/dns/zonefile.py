@@ -1,0 +1,40 @@
+"""Zone files as text: the start of a zone, its healing, and the copy the agent keeps for the day when both are gone. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from rancherctl.dns.model import MARKER, TTL, Marker, RecordSet
+
+_SEAL = "; sha256 "
+
+
+def file_name(zone: str) -> str:
+    """The file of a zone inside the data directory."""
+    return f"{zone.removesuffix('.')}.zone"
+
+
+def render(zone: str, domain: str, record_sets: Iterable[RecordSet], serial: int, marker: Marker) -> str:
+    """A whole zone; the negative time-to-live is that of the records."""
+    server, mailbox = f"ns.dns.{domain}.", f"hostmaster.{domain}."
+    head = [
+        f"{zone} {TTL} IN SOA {server} {mailbox} {serial} 7200 1800 86400 {TTL}",
+        f"{zone} {TTL} IN NS {server}",
+        f"{MARKER}.{zone} 0 IN TXT {marker.text()}",
+    ]
+    body = [line for one in record_sets for line in one.lines()]
+    return "\n".join([*head, *body, ""])
+
+
+def seal(text: str) -> str:
+    """The text with its own hash as the last line."""
+    return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def unseal(text: str) -> str | None:
+    """The text without its last line; None when it was cut or changed."""
+    body, found, digest = text.rpartition(_SEAL)
+    if not found or hashlib.sha256(body.encode()).hexdigest() != digest.strip():
+        return None
+    return body

@@ -175,6 +175,12 @@ class RestClient:
         plain, _, query = path.partition("?")
         return self._exchange.call(Request(method, plain, query, body), timeout)
 
+    def __enter__(self) -> RestClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """End watches and idle connections."""
         with self._lock:

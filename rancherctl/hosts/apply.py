@@ -29,11 +29,8 @@ class ApplyError(RancherctlError):
 
     def __init__(self, host: str, failed: Mapping[str, str]) -> None:
         lines = [f"{where.split('/', 2)[-1] if where.count('/') > 1 else where}: {why}" for where, why in sorted(failed.items())]
-        hint = (
-            "free space on the host and run the same command again"
-            if any("No space left" in why for why in lines)
-            else "run the same command again when this is mended"
-        )
+        first = "free space on the host and" if any("No space left" in line for line in lines) else "mend this and"
+        hint = f"{first} run the same command again: it goes on from here"
         super().__init__(f"{host}: {len(failed)} of the planned changes failed", why="; ".join(lines)[:1500], hint=hint)
         self.failed = dict(failed)
 

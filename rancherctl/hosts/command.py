@@ -5,14 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-
-class Secret(str):
-    """A word or text that never prints itself: ``repr`` and ``show`` give ``***``; only a transport reads the value."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
+from rancherctl.secret import Secret as Secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,16 +77,17 @@ class Layout:
         try:
             return Layout(
                 ports=tuple(int(p) for p in data["ports"]),
-                pools=tuple(
-                    Pool(str(name), str(backend), tuple(Slot(str(n), str(a), int(p), bool(u)) for n, a, p, u in slots))
-                    for name, backend, slots in data["pools"]
-                ),
+                pools=tuple(Pool(str(name), str(backend), tuple(_slot(*slot) for slot in slots)) for name, backend, slots in data["pools"]),
                 maps={name: {str(k): str(v) for k, v in data["maps"][name].items()} for name in MAPS},
                 loaded={str(k): str(v) for k, v in data["loaded"].items()},
                 check_seconds=int(data["check_seconds"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
+
+
+def _slot(name: Any, address: Any, port: Any, used: Any) -> Slot:
+    return Slot(str(name), str(address), int(port), bool(used))
 
 
 def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -26,10 +26,12 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Commands in this order, and the layout that they lead to."""
+    """Commands in this order, and the layout that they lead to; ``pools`` and ``keys`` (map, key) are what they touch."""
 
     commands: tuple[RuntimeCommand, ...]
     layout: Layout
+    pools: frozenset[str] = frozenset()
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         return Unchanged(wanted)
     if len(orders) > MAX_COMMANDS:
         return Reload(f"{len(orders)} changes at once", layout.build(model, now))
-    return Runtime(orders, wanted)
+    pools_touched = frozenset(new.name for old, new in zip(now.pools, pools, strict=True) if new.slots != old.slots)
+    return Runtime(orders, wanted, pools_touched, _changed_keys(now.maps, maps))
 
 
 def _ports(ports: Iterable[int]) -> str:
@@ -146,6 +149,10 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
         steps.fill += commands.add_server(pool.name, name, server, seconds)
         out.append(Slot(name, server.address, server.port, used=True))
     return tuple(out)
+
+
+def _changed_keys(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, key) for name in MAPS for key in sorted(old[name].keys() | new[name].keys()) if old[name].get(key) != new[name].get(key))
 
 
 def _maps(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]], paths: Paths, steps: _Commands) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rancherctl.ingress.layout import MAPS, NOTHING, Layout, Pool, Slot
 from rancherctl.ingress.model import Server, digest
@@ -164,6 +165,7 @@ backend no-route
 """
 
 
+@lru_cache(maxsize=20_000)  # most pools are the same from one change to the next
 def _pool(pool: Pool, seconds: int) -> str:
     lines = [f"\nbackend {pool.name}  # {pool.backend or 'spare'}\n"]
     lines += [_server(slot, seconds) for slot in pool.slots]

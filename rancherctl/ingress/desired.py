@@ -1,0 +1,110 @@
+"""From a snapshot of the API to the model for one host: placement, what is kept, merging, endpoints. Pure but for its memory.
+
+The memory is only speed: results per object version, so that one change among thousands does not translate the others again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rancherctl.ingress import classes, endpoints, merge
+from rancherctl.ingress.merge import Merged
+from rancherctl.ingress.model import BackendRef, Model, Problem, Roster, Server, Translated
+from rancherctl.ingress.placement import Placement, place
+from rancherctl.ingress.translate import translate
+from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
+
+
+@dataclass(slots=True)
+class Memory:
+    """Translations by (key, uid, resource version), placements by key for one roster."""
+
+    translated: dict[str, tuple[tuple[str, str], Translated]] = field(default_factory=dict)
+    placed: dict[str, tuple[Translated, Placement]] = field(default_factory=dict)
+    roster: Roster | None = None
+    slices: Mapping[str, EndpointSlice] | None = None
+    by_service: dict[str, list[EndpointSlice]] = field(default_factory=dict)
+
+    def translate(self, ingress: Ingress) -> Translated:
+        """``translate``, remembered by object version."""
+        version = (ingress.meta.uid, ingress.meta.resource_version)
+        known = self.translated.get(ingress.meta.key)
+        if known is not None and known[0] == version and version[1]:
+            return known[1]
+        fresh = translate(ingress)
+        self.translated[ingress.meta.key] = (version, fresh)
+        return fresh
+
+    def place(self, t: Translated, roster: Roster) -> Placement:
+        """``place``, remembered for one roster."""
+        if self.roster is None or self.roster.hosts != roster.hosts:
+            self.placed.clear()
+            self.roster = roster
+        known = self.placed.get(t.key)
+        if known is not None and known[0] is t:
+            return known[1]
+        fresh = place(t, roster)
+        self.placed[t.key] = (t, fresh)
+        return fresh
+
+    def index(self, slices: Mapping[str, EndpointSlice]) -> Mapping[str, list[EndpointSlice]]:
+        """``endpoints.index``, remembered for one table."""
+        if self.slices is not slices:
+            self.slices, self.by_service = slices, endpoints.index(slices.values())
+        return self.by_service
+
+    def forget(self, ingresses: Mapping[str, Any]) -> None:
+        """Drop what no longer exists."""
+        for table in (self.translated, self.placed):
+            for key in [k for k in table if k not in ingresses]:
+                del table[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The model of one host, and problems of its backends by Ingress key."""
+
+    model: Model
+    problems: Mapping[str, tuple[Problem, ...]]
+
+
+def translate_ours(ingresses: Mapping[str, Ingress], table: Mapping[str, IngressClass], memory: Memory) -> dict[str, Translated]:
+    """All Ingresses of our class, translated."""
+    memory.forget(ingresses)
+    return {key: memory.translate(i) for key, i in ingresses.items() if not i.meta.deleting and classes.ours(i, table)}
+
+
+def model(
+    translated: Mapping[str, Translated],
+    serving: frozenset[str],
+    merged: Merged,
+    *,
+    services: Mapping[str, Service],
+    slices: Mapping[str, list[EndpointSlice]],
+    resolved: Mapping[str, tuple[str, ...]],
+    port: int,
+) -> Wanted:
+    """What HAProxy must do on a host that serves ``serving``."""
+    keys = merge.loaded(translated, serving)
+    routes = merged.routes_of(keys)
+    servers: dict[str, tuple[Server, ...]] = {}
+    troubles: dict[str, Problem] = {}
+    for ref in {r.backend.key: r.backend for r in routes}.values():
+        found = endpoints.find(ref, services, slices, resolved)
+        servers[ref.key] = found.servers
+        if found.problem:
+            troubles[ref.key] = found.problem
+    problems = {key: told for key in sorted(serving & keys) if (told := _troubles(translated[key], troubles))}
+    loaded = {key: translated[key].hash for key in sorted(keys)}
+    return Wanted(Model((port,) if keys else (), routes, servers, loaded), problems)
+
+
+def _troubles(t: Translated, troubles: Mapping[str, Problem]) -> tuple[Problem, ...]:
+    return tuple(troubles[b] for b in sorted({r.backend.key for r in t.routes}) if b in troubles)
+
+
+def refs(translated: Mapping[str, Translated]) -> set[BackendRef]:
+    """All backends that any Ingress names."""
+    return {route.backend for t in translated.values() for route in t.routes}

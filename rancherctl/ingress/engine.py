@@ -1,0 +1,177 @@
+"""One host's HAProxy as the agent handles it: files, test, reload and its proof, commands, read-back."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rancherctl.ingress import files, observe, render
+from rancherctl.ingress.layout import Layout
+from rancherctl.ingress.plan import Busy, Decision, Reload, Runtime
+from rancherctl.ingress.runtime import EngineError, Socket
+
+UNIT = "rancherctl-ingress.service"
+USER = "haproxy"
+
+
+class ConfigRefusedError(EngineError):
+    """HAProxy does not accept a configuration; what runs goes on unchanged."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since this agent started."""
+
+    reloads: int = 0
+    commands: int = 0
+
+
+def restart_unit() -> None:
+    """Start HAProxy's unit anew; for when its master does not answer."""
+    try:
+        subprocess.run(["systemctl", "restart", UNIT], check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EngineError(f"{UNIT} could not be restarted", why=str(error), hint=f"see journalctl -u {UNIT}") from error
+
+
+class Engine:
+    """``restart`` starts HAProxy when its master is gone; ``user`` is who it runs as (files are given to that group, tests run under it)."""
+
+    def __init__(self, paths: render.Paths, *, restart: Callable[[], None] = restart_unit, user: str = USER, limit: float = 15.0) -> None:
+        self.paths = paths
+        self.socket = Socket(paths.socket)
+        self.master = Socket(paths.master)
+        self.counters = Counters()
+        self._restart = restart
+        self._limit = limit
+        self._pause = threading.Event()
+        self._ids = _ids(user)
+
+    def stop(self) -> None:
+        """End a wait that is under way."""
+        self._pause.set()
+
+    def info(self) -> observe.Info:
+        """The worker that answers now."""
+        return observe.info(self.socket)
+
+    def busy(self, pools: tuple[str, ...]) -> Busy:
+        """Slots of these pools with connections left."""
+        return observe.busy(self.socket, pools)
+
+    def differences(self, layout: Layout) -> tuple[str, ...]:
+        """How the running HAProxy differs from ``layout``."""
+        return observe.differences(layout, observe.live(self.socket, self.paths))
+
+    def port_error(self, port: int) -> str:
+        """Why this port cannot be listened on ("" = it can); only meaningful while HAProxy itself does not listen there."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+                probe.listen(1)
+            except OSError as error:
+                return f"port {port}: {error.strerror}"
+        return ""
+
+    def apply(self, decision: Decision) -> None:
+        """Make it so; returns when the running HAProxy was seen to have it. Raises EngineError, then the state is not known."""
+        match decision:
+            case Reload(layout=layout):
+                self.check(layout)
+                self.save(layout)
+                self.reload(render.tag(layout, self.paths))
+                self._prove(self.differences(layout))
+            case Runtime(commands=commands, layout=layout):
+                self.counters.commands += self.socket.run(commands)
+                self._prove(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
+                self.save(layout)
+
+    def _prove(self, wrong: tuple[str, ...]) -> None:
+        if wrong:
+            raise EngineError("HAProxy does not have what it was given", why="; ".join(wrong))
+
+    def save(self, layout: Layout) -> list[str]:
+        """Write the files that differ; returns their paths. HAProxy reads them at its next start."""
+        texts = render.files(layout, self.paths)
+        wrong = files.differing(texts)
+        try:
+            for path in wrong:
+                files.write(Path(path), texts[path].encode(), group=self._ids[1] if self._ids else -1)
+            if wrong:
+                files.sync(Path(self.paths.data))
+        except OSError as error:
+            raise EngineError(f"{self.paths.data} cannot be written", why=str(error), hint="free disk space; what runs goes on serving") from error
+        return wrong
+
+    def check(self, layout: Layout) -> None:
+        """``haproxy -c`` over copies of the files, as the unprivileged user. Raises ConfigRefusedError with HAProxy's own words."""
+        folder = Path(self.paths.data) / "check"
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o750)
+            if self._ids:
+                os.chown(folder, -1, self._ids[1])
+            copies = replace(self.paths, data=str(folder))
+            for path, text in render.files(layout, copies).items():
+                files.write(Path(path), text.encode(), group=self._ids[1] if self._ids else -1)
+            uid, gid = self._ids if self._ids and os.geteuid() == 0 else (None, None)
+            test = ["haproxy", "-c", "-f", copies.config]
+            groups = () if uid is not None else None
+            result = subprocess.run(test, capture_output=True, timeout=60, check=False, user=uid, group=gid, extra_groups=groups)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EngineError("the new configuration could not be tested", why=str(error)) from error
+        if result.returncode:
+            lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
+            raise ConfigRefusedError("HAProxy refuses the new configuration", why=(lines or ["no reason given"])[0][:500])
+
+    def reload(self, tag: str) -> None:
+        """Have the files loaded by a new worker and wait until that worker answers with ``tag``."""
+        try:
+            before = self.info().pid
+        except EngineError:
+            before = 0
+        try:
+            answer = self.master.ask("reload", silent=True)
+        except EngineError:
+            self._restart()
+        else:
+            # HAProxy 2.6 answers nothing; from 2.7 on it waits for the new worker and tells.
+            if answer.startswith("Success=0"):
+                raise EngineError("HAProxy could not load its files", why=answer[-500:])
+        self.counters.reloads += 1
+        self._await(tag, before)
+
+    def _await(self, tag: str, before: int) -> None:
+        deadline = time.monotonic() + self._limit
+        pause = 0.005
+        seen = "no worker answered"
+        while time.monotonic() < deadline:
+            try:
+                now = self.info()
+            except EngineError as error:
+                seen = str(error)
+            else:
+                if now.tag == tag and now.pid != before:
+                    return
+                seen = f"worker {now.pid} runs {now.tag or 'an unknown configuration'}"
+            if self._pause.wait(pause):
+                raise EngineError("the agent is stopping")
+            pause = min(pause * 1.5, 0.2)
+        raise EngineError(f"HAProxy did not load its new configuration within {self._limit:.0f} s", why=seen, hint=f"see journalctl -u {UNIT}")
+
+
+def _ids(user: str) -> tuple[int, int] | None:
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return None
+    return entry.pw_uid, entry.pw_gid

@@ -1,0 +1,232 @@
+"""The load-balancer role of a host's agent: one reconcile from a snapshot to a proven HAProxy and a report.
+
+Adds at once, removes late (keep.py), does nothing drastic on doubtful data, and serves what is on disk while the API is away.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rancherctl.ingress import desired, endpoints, files, keep, merge, plan, render
+from rancherctl.ingress.desired import Memory, Wanted
+from rancherctl.ingress.engine import Engine
+from rancherctl.ingress.layout import Layout
+from rancherctl.ingress.model import HTTP_PORT, Model, Problem, Roster, Translated
+from rancherctl.ingress.resolve import Resolver
+from rancherctl.ingress.runtime import EngineError
+from rancherctl.kube import client, objects
+from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
+
+ROSTER = TableSpec("roster", client.CONFIGMAPS, objects.config_map, namespace="rancherctl-system", field_selector="metadata.name=roster")
+ROSTER_KEY = "rancherctl-system/roster"
+VERIFY_SECONDS = 5.0
+HOLD_SECONDS = 30.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LbConfig:
+    """``node`` is this host's name in the roster; ``drain`` seconds between an address leaving a status and its route going."""
+
+    node: str
+    http_port: int = HTTP_PORT
+    drain: float = 2.0
+    paths: render.Paths = field(default_factory=render.Paths)
+
+
+class LbRole:
+    """Satisfies agents.role.Role. ``resync`` is set anew by every reconcile: the loop should read it each time."""
+
+    name = "lb"
+    tables: tuple[TableSpec, ...] = (INGRESSES, INGRESSCLASSES, SERVICES, ENDPOINTSLICES, ROSTER)
+    resync: float = VERIFY_SECONDS
+
+    def __init__(
+        self,
+        config: LbConfig,
+        *,
+        engine: Engine | None = None,
+        resolver: Resolver | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._engine = engine or Engine(config.paths)
+        self._resolver = resolver or Resolver()
+        self._clock = clock
+        self._memory = Memory()
+        self._leaving: Mapping[str, float] = {}
+        self._suspect_since: float | None = None
+        self._verified = float("-inf")
+        self._sure = False
+        self._pid = 0
+        self._version = ""
+        self._ports: dict[str, str] = {}
+        self._alarm = ""
+        self._problems: Mapping[str, tuple[Problem, ...]] = {}
+        self._roster = Roster(-1, -1)
+        self._state = self._load()
+
+    def stop(self) -> None:
+        """HAProxy stays up; only a wait that is under way ends."""
+        self._engine.stop()
+
+    def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        """See agents.role.Role. Raises EngineError when HAProxy could not be brought there."""
+        self.resync = VERIFY_SECONDS
+        self._verify()
+        if self._usable(snapshot):
+            self._follow(snapshot)
+        return self._section()
+
+    def _load(self) -> files.State | None:
+        path = Path(self._config.paths.data) / "state.json"
+        try:
+            return files.State.decode(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s is damaged (%s); it is made anew as soon as the API answers", path, error)
+            return None
+
+    def _save(self, state: files.State) -> None:
+        if state == self._state:
+            return
+        data = Path(self._config.paths.data)
+        try:
+            files.write(data / "state.json", state.encode(), mode=0o600)
+        except OSError as error:
+            raise EngineError(f"{data} cannot be written", why=str(error), hint="free disk space; what runs goes on serving") from error
+        self._state = state
+
+    def _verify(self) -> None:
+        """Repair drift: files, a restarted process, a lost or foreign change of what HAProxy has."""
+        if self._state is None or (self._sure and self._clock() - self._verified < VERIFY_SECONDS):
+            return
+        layout = self._state.layout
+        if wrong := self._engine.save(layout):
+            log.warning("files were not what they should be and are written anew: %s", ", ".join(wrong))
+        try:
+            found: tuple[str, ...] = self._engine.differences(layout)
+        except EngineError as error:
+            found = (str(error),)
+        if found:
+            log.warning("HAProxy differs and is loaded anew: %s", "; ".join(found))
+            self._engine.apply(plan.Reload("drift", layout))
+        self._settled()
+
+    def _settled(self) -> None:
+        info = self._engine.info()
+        self._pid, self._version = info.pid, info.version
+        self._verified, self._sure = self._clock(), True
+
+    def _usable(self, snapshot: Snapshot) -> bool:
+        """Unknown is not absent: all tables listed and watched, a roster there, and the API's own service among the services."""
+        tables = [snapshot.table(spec.name) for spec in self.tables]
+        if not all(t.synced and t.healthy for t in tables):
+            return False
+        if "default/kubernetes" not in snapshot.table("services").items:
+            self._alarm = "the API shows no service default/kubernetes: its data is not trusted, nothing is changed"
+            return False
+        entry = snapshot.table("roster").items.get(ROSTER_KEY)
+        if entry is not None:
+            try:
+                roster = Roster.from_json(entry.data.get("roster", ""))
+            except ValueError as error:
+                log.warning("the roster cannot be read and is ignored: %s", error)
+            else:
+                if roster.newer_than(self._floor()):
+                    self._roster = roster
+        return self._roster.epoch >= 0
+
+    def _floor(self) -> Roster:
+        if self._roster.epoch >= 0 or self._state is None:
+            return self._roster
+        return Roster(self._state.epoch, 0)
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        ingresses = snapshot.table("ingresses").items
+        translated = desired.translate_ours(ingresses, snapshot.table("ingressclasses").items, self._memory)
+        me = self._roster.host(self._config.node)
+        address = me.address if me else (self._state.address if self._state else "")
+        kept = self._keep(ingresses, translated, address)
+        for key in kept.serving - translated.keys():
+            translated[key] = self._memory.translate(ingresses[key])
+        services = snapshot.table("services").items
+        names = endpoints.external_names(desired.refs(translated), services)
+        slices = self._memory.index(snapshot.table("endpointslices").items)
+        merged = merge.merge(translated)
+        wanted = desired.model(
+            translated,
+            kept.serving,
+            merged,
+            services=services,
+            slices=slices,
+            resolved=self._resolver.addresses(names),
+            port=self._config.http_port,
+        )
+        self._apply(self._guarded(wanted), kept, address)
+
+    def _keep(self, ingresses: Mapping[str, objects.Ingress], translated: Mapping[str, Translated], address: str) -> keep.Kept:
+        node = self._config.node
+        placed = [key for key, t in translated.items() if node in self._memory.place(t, self._roster).hosts]
+        known = {key: (key in translated, i.status) for key, i in ingresses.items() if not i.meta.deleting}
+        served = self._state.serving if self._state else ()
+        return keep.keep(placed, served, known, own_address=address, leaving=self._leaving, now=self._clock(), drain=self._config.drain)
+
+    def _guarded(self, wanted: Wanted) -> Wanted | None:
+        self._alarm = keep.suspicious(self._state.layout, wanted.model) if self._state else ""
+        if not self._alarm:
+            self._suspect_since = None
+            return wanted
+        since = self._suspect_since = self._suspect_since if self._suspect_since is not None else self._clock()
+        if self._clock() - since >= HOLD_SECONDS:
+            log.warning("%s, still so after %.0f s: done", self._alarm, HOLD_SECONDS)
+            return wanted
+        return None
+
+    def _apply(self, wanted: Wanted | None, kept: keep.Kept, address: str) -> None:
+        if wanted is None:
+            return
+        now = self._state.layout if self._state else None
+        model = self._with_free_ports(wanted.model, now)
+        self._sure = False
+        busy = self._engine.busy(names) if now and (names := plan.contended(now, model)) else frozenset()
+        decision = plan.plan(now, model, self._config.paths, busy)
+        if isinstance(decision, plan.Reload):
+            log.info("HAProxy is loaded anew: %s", decision.reason)
+        self._engine.apply(decision)
+        serving = tuple(sorted(kept.serving)) if model.loaded else ()
+        self._save(files.State(decision.layout, serving, max(self._roster.epoch, 0), self._roster.sequence, address))
+        self._leaving, self._problems = kept.leaving, wanted.problems
+        if not isinstance(decision, plan.Unchanged):
+            self._settled()
+        self._sure = True
+        if kept.wake is not None:
+            self.resync = min(self.resync, max(kept.wake, 0.05))
+
+    def _with_free_ports(self, model: Model, now: Layout | None) -> Model:
+        """Without the ports that something else occupies; with none left, nothing is served and the report says why."""
+        open_now = now.ports if now else ()
+        probe = {p for p in model.ports if p not in open_now} | {int(p) for p, error in self._ports.items() if error and int(p) not in open_now}
+        self._ports = {str(p): self._engine.port_error(p) if p in probe else "" for p in sorted({*model.ports, *probe})}
+        free = tuple(p for p in model.ports if not self._ports[str(p)])
+        return model if free == model.ports else replace(Model(), ports=free)
+
+    def _section(self) -> Mapping[str, Any]:
+        layout = self._state.layout if self._state and self._sure else Layout()
+        counters = self._engine.counters
+        return {
+            "served": dict(layout.loaded),
+            "placed": list(self._state.serving) if self._state else [],
+            "ports": dict(self._ports),
+            "haproxy": {"pid": self._pid, "version": self._version, "reloads": counters.reloads, "commands": counters.commands},
+            "roster": [self._roster.epoch, self._roster.sequence],
+            "alarm": self._alarm,
+            "problems": {key: [[p.reason, p.message, p.serious] for p in found] for key, found in self._problems.items()},
+        }

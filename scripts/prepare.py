@@ -23,17 +23,30 @@ def show(event: Event) -> None:
         print(f"setup: {event.phase}: {' '.join(part for part in (event.subject, event.message) if part)}", flush=True)
 
 
+def quiet(_event: Event) -> None:
+    """For callers that only want the path of what is there."""
+
+
+def source() -> str:
+    """Built from pinned Go modules where there is Go, else the official releases."""
+    return "modules" if shutil.which("go") else "official"
+
+
+def bundle_root(emit: object = quiet) -> Path:
+    """The bundle with the test web image; made when it is not in the cache."""
+    settings = load({})
+    request = Request(DEFAULT, source(), testweb=True)
+    return create(request, settings.cache or settings.dirs.cache, emit).root  # type: ignore[arg-type]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trees", default="debian13:full", help="trees as OS:VARIANT, separated by commas")
     args = parser.parse_args()
     settings = load({})
     began = time.monotonic()
-    source = "modules" if shutil.which("go") else "official"
-    busybox = shutil.which("busybox") if source == "modules" else None
-    request = Request(DEFAULT, source, testweb=source == "modules", busybox=Path(busybox) if busybox else None)
-    bundle = create(request, settings.cache or settings.dirs.cache, show)
-    print(f"setup: bundle of Kubernetes {DEFAULT} from {source} at {bundle.root}: {time.monotonic() - began:.1f} s", flush=True)
+    root = bundle_root(show)
+    print(f"setup: bundle of Kubernetes {DEFAULT} from {source()} at {root}: {time.monotonic() - began:.1f} s", flush=True)
     if os.geteuid() != 0 or not sys.platform.startswith("linux"):
         sys.exit("setup: lab hosts need root on Linux")
     roots = Roots(cache=settings.cache) if settings.cache else Roots()
@@ -44,4 +57,5 @@ def main() -> None:
         print(f"setup: root tree {name}: {time.monotonic() - began:.1f} s", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from rancherctl.secret import Secret as Secret
+from rancherctl.secret import Secret
+
+__all__ = ["Command", "Result", "Secret", "command", "script"]
 
 
 @dataclass(frozen=True, slots=True)

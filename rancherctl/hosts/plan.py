@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from rancherctl.change import Change, Plan, diff
 from rancherctl.errors import InvalidInputError
@@ -93,24 +94,23 @@ def describe(change: Change[ResourceState]) -> list[str]:
     """Lines for a person: one headline, then a unified diff where a text file changes (secrets and binaries: only that they do)."""
     there = change.new or change.old
     assert there is not None
-    what = action(change) if there.kind == "unit" else ""
-    verb = {"create": "create", "update": "change", "delete": "remove"}[change.verb]
+    if change.new is None:
+        return [f"remove {there.place}"]
+    verb = "create" if change.old is None else "change"
     if there.kind == "package":
         verb = "install" if change.old is None else "change"
-        change = Change(change.key, change.old, change.new, change.why or (f"masked first: {there.get('masked')}" if there.get("masked") else ""))
+        change = replace(change, why=change.why or (f"masked first: {there.get('masked')}" if there.get("masked") else ""))
     if there.kind == "unit":
-        verb = " and ".join(filter(None, ("enable" if _enables(change) else "", what))) or "disable"
+        had = change.old.get("enabled") if change.old is not None else "no"
+        switch = "" if had == there.get("enabled") else "enable" if there.get("enabled") == "yes" else "disable"
+        verb = " and ".join(filter(None, (switch, action(change))))
     head = f"{verb} {there.kind} {there.place}"
     details = [change.why] if change.why else _facts(there) if change.verb == "create" else []
     lines = [head + (f" ({'; '.join(details)})" if details else "")]
     old_text = change.old.text if change.old else ""
-    if there.kind == "file" and change.new is not None and change.new.text is not None and old_text is not None:
-        lines += list(_unified(there.place, old_text, change.new.text, new_file=change.old is None))
+    if there.kind == "file" and there.text is not None and old_text is not None:
+        lines += list(_unified(there.place, old_text, there.text, new_file=change.old is None))
     return lines
-
-
-def _enables(change: Change[ResourceState]) -> bool:
-    return change.new is not None and change.new.get("enabled") == "yes" and (change.old is None or change.old.get("enabled") != "yes")
 
 
 def _facts(there: ResourceState) -> list[str]:

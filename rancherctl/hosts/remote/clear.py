@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pwd
 from collections.abc import Callable
 from typing import Any
 
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.remote import packages as apt
 from rancherctl.hosts.remote.change import absent
+from rancherctl.hosts.remote.look import users as known_users
 from rancherctl.hosts.remote.run import must, tool
 
 FORBIDDEN = frozenset(
@@ -76,12 +76,9 @@ def packages() -> list[str]:
 def users() -> list[str]:
     """Delete the users that we created."""
     owned = apt.settle()
+    names = owned.get("users", [])
     gone = []
-    for name in owned.get("users", []):
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            continue
+    for name in sorted(known_users(names)) if names else ():
         must("userdel", name)
         gone.append(f"user {name}")
     if owned.pop("users", None) is not None:

@@ -156,7 +156,7 @@ class Stamps:
         self.known[path] = {"sha256": digest, "stamp": stamp_of(info)}
         self.changed = True
 
-    def save(self) -> None:
-        """Keep new stamps, without those of files that are gone; a look at a foreign host leaves no trace."""
-        if self.changed and at(STATE).is_dir():
+    def save(self, *, create: bool = False) -> None:
+        """Keep new stamps, without those of files that are gone. STATE itself is made only with ``create``: a look leaves no trace."""
+        if self.changed and (create or at(STATE).is_dir()):
             write_state("stamps.json", {path: entry for path, entry in self.known.items() if at(path).exists()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from typing import Any
 
@@ -85,13 +84,8 @@ def packages(names: list[str]) -> dict[str, Any]:
 
 def users(names: list[str]) -> dict[str, Any]:
     """Name → home, for those of the names that exist."""
-    out = {}
-    for name in names:
-        try:
-            out[name] = pwd.getpwnam(name).pw_dir
-        except KeyError:
-            continue
-    return out
+    rows = [line.split(":") for line in tool("getent", "passwd", *names).stdout.splitlines()]
+    return {row[0]: row[5] for row in rows if len(row) > 5}
 
 
 def units(names: list[str]) -> dict[str, Any]:

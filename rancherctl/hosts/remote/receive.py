@@ -82,5 +82,5 @@ def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
     disk.sync_directory(target.parent)
     stamps = disk.Stamps()
     stamps.put(path, target.stat(), digest.hexdigest())
-    stamps.save()
+    stamps.save(create=True)
     return {"sha256": digest.hexdigest()}

@@ -1,0 +1,238 @@
+"""observe → plan → apply on a host in a folder: the real programs, fake system tools."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from rancherctl.change import Plan
+from rancherctl.errors import UnreachableError
+from rancherctl.events import Event, ignore
+from rancherctl.hosts.apply import ApplyError, apply
+from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User
+from rancherctl.hosts.observe import observe
+from rancherctl.hosts.plan import describe, plan
+from rancherctl.hosts.state import ResourceState
+from tests.fakes.transport import FakeTransport
+
+UNIT_FILE = "/etc/systemd/system/rancherctl-a.service"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeTransport:
+    return FakeTransport(tmp_path)
+
+
+def plan_of(host: FakeTransport, resources: tuple[Resource, ...]) -> Plan[ResourceState]:
+    return plan(resources, observe(host, resources))
+
+
+def bring(host: FakeTransport, *resources: Resource) -> list[str]:
+    """Plan and apply; the headlines of what was planned. A second plan must be empty."""
+    changes = plan_of(host, resources)
+    apply(host, changes, resources, ignore)
+    assert not plan_of(host, resources)
+    return [describe(change)[0] for change in changes]
+
+
+def text_file(host: FakeTransport, path: str, text: str, mode: int = 0o644) -> File:
+    return File(path, text.encode(), mode, host.owner)
+
+
+def unit_pair(host: FakeTransport, config: str) -> tuple[Resource, ...]:
+    return (
+        text_file(host, UNIT_FILE, "[Service]\nExecStart=/bin/true\n"),
+        text_file(host, "/etc/rancherctl/a.conf", config),
+        Unit("rancherctl-a.service", restart_on=(UNIT_FILE, "/etc/rancherctl/a.conf")),
+    )
+
+
+def test_everything_comes_at_once_and_only_once(host: FakeTransport, tmp_path: Path) -> None:
+    source = tmp_path / "etcd"
+    source.write_bytes(b"\x7fELF" + bytes(2_000_000))
+    sha = hashlib.sha256(source.read_bytes()).hexdigest()
+    (host.root / "etc/rancherctl").mkdir()
+    (host.root / "etc/rancherctl/old").write_text("from an older version")
+    host.change(available={"haproxy": ["liblua"], "liblua": []})
+    headlines = bring(
+        host,
+        Package("haproxy", mask=("haproxy.service",)),
+        User("rancherctl-dns"),
+        Directory("/var/lib/rancherctl/x", 0o700, host.owner),
+        Link("/opt/rancherctl/current", "1.0"),
+        Absent("/etc/rancherctl/old"),
+        *unit_pair(host, "one"),
+    )
+    assert headlines == [
+        "install package haproxy (masked first: haproxy.service)",
+        "create user rancherctl-dns",
+        f"create directory /var/lib/rancherctl/x (mode 0700, owner {host.owner})",
+        f"create file /etc/rancherctl/a.conf (mode 0644, owner {host.owner})",
+        f"create file {UNIT_FILE} (mode 0644, owner {host.owner})",
+        "create link /opt/rancherctl/current (to 1.0)",
+        "remove /etc/rancherctl/old",
+        "enable and start unit rancherctl-a.service",
+    ]
+    assert (host.root / "var/lib/rancherctl/x").stat().st_mode & 0o777 == 0o700
+    assert (host.root / "opt/rancherctl/current").readlink() == Path("1.0")
+    assert not (host.root / "etc/rancherctl/old").exists()
+    log = host.state["log"]
+    assert log.index("systemctl mask haproxy.service") < log.index("apt-get install haproxy")
+    assert log.index("systemctl daemon-reload") < log.index("systemctl start rancherctl-a.service")
+    assert sha
+
+
+def test_package_lists_are_fetched_only_when_needed(host: FakeTransport) -> None:
+    host.change(available={"runc": []}, lists=False)
+    bring(host, Package("runc"))
+    assert "apt-get update" in host.state["log"]
+    host.change(available={"runc": [], "nftables": []}, log=[])
+    bring(host, Package("nftables"))
+    assert "apt-get update" not in host.state["log"]
+
+
+def test_unknown_package_tells_what_apt_said_and_stops_there(host: FakeTransport) -> None:
+    resources = (Package("nosuch"), text_file(host, "/etc/rancherctl/a", "x"))
+    with pytest.raises(ApplyError, match="Unable to locate package nosuch") as caught:
+        apply(host, plan_of(host, resources), resources, ignore)
+    assert list(caught.value.failed) == ["0/package/nosuch"]
+    assert not (host.root / "etc/rancherctl/a").exists()
+
+
+def test_unit_restarts_only_when_its_files_change(host: FakeTransport) -> None:
+    bring(host, *unit_pair(host, "one"))
+    host.change(log=[])
+    assert bring(host, *unit_pair(host, "two")) == [
+        "change file /etc/rancherctl/a.conf (content)",
+        "restart unit rancherctl-a.service (restart: /etc/rancherctl/a.conf)",
+    ]
+    assert "systemctl restart rancherctl-a.service" in host.state["log"]
+    host.change(log=[])
+    assert bring(host, *unit_pair(host, "two")) == []
+    assert host.state["log"] == []
+
+
+def test_run_cut_off_between_file_and_restart_restarts_next_time(host: FakeTransport) -> None:
+    bring(host, *unit_pair(host, "one"))
+    files = unit_pair(host, "two")[:2]
+    bring(host, *files)
+    assert bring(host, *unit_pair(host, "two")) == ["restart unit rancherctl-a.service (restart: /etc/rancherctl/a.conf)"]
+
+
+def test_reload_when_only_a_reload_file_changes(host: FakeTransport) -> None:
+    def resources(text: str) -> tuple[Resource, ...]:
+        unit = Unit("rancherctl-a.service", restart_on=(UNIT_FILE,), reload_on=("/etc/rancherctl/map",))
+        return (text_file(host, UNIT_FILE, "[Service]\n"), text_file(host, "/etc/rancherctl/map", text), unit)
+
+    bring(host, *resources("a"))
+    host.change(log=[])
+    bring(host, *resources("b"))
+    assert "systemctl reload rancherctl-a.service" in host.state["log"]
+    assert not [line for line in host.state["log"] if "restart" in line]
+
+
+def test_unit_that_does_not_start_is_named_and_tried_again(host: FakeTransport) -> None:
+    host.change(failing=["rancherctl-a.service"])
+    resources = unit_pair(host, "one")
+    with pytest.raises(ApplyError, match=r"rancherctl-a.service: start ended in inactive; its last words: it has no reason"):
+        apply(host, plan_of(host, resources), resources, ignore)
+    host.change(failing=[])
+    assert bring(host, *resources) == ["start unit rancherctl-a.service (active no → yes)"]
+
+
+def test_stopped_unit_is_stopped_and_disabled(host: FakeTransport) -> None:
+    bring(host, *unit_pair(host, "one"))
+    assert bring(host, Unit("rancherctl-a.service", enabled=False, active=False)) == [
+        "disable and stop unit rancherctl-a.service (active yes → no; enabled yes → no)"
+    ]
+    assert bring(host, Unit("rancherctl-none.service", enabled=False, active=False)) == []
+
+
+def test_mode_alone_is_mended_without_the_content(host: FakeTransport) -> None:
+    bring(host, text_file(host, "/etc/rancherctl/a", "x"))
+    place = host.root / "etc/rancherctl/a"
+    inode = place.stat().st_ino
+    place.chmod(0o600)
+    assert bring(host, text_file(host, "/etc/rancherctl/a", "x")) == ["change file /etc/rancherctl/a (mode 0600 → 0644)"]
+    assert place.stat().st_ino == inode
+
+
+def test_difference_is_shown_and_secrets_are_not(host: FakeTransport) -> None:
+    secret = File("/etc/rancherctl/key", b"TOPSECRET", 0o600, host.owner, secret=True)
+    bring(host, text_file(host, "/etc/rancherctl/a", "one\ntwo\n"), secret)
+    resources = (text_file(host, "/etc/rancherctl/a", "one\nthree\n"), File("/etc/rancherctl/key", b"NEWSECRET", 0o600, host.owner, secret=True))
+    changes = plan_of(host, resources)
+    lines = [line for change in changes for line in describe(change)]
+    assert "-two" in lines
+    assert "+three" in lines
+    assert "SECRET" not in "\n".join(lines) + repr(changes)
+
+
+def test_directory_in_the_place_of_a_file_fails_before_units(host: FakeTransport) -> None:
+    (host.root / "etc/rancherctl/a.conf").mkdir(parents=True)
+    resources = unit_pair(host, "x")
+    with pytest.raises(ApplyError, match=r"/etc/rancherctl/a.conf: /etc/rancherctl/a.conf is a directory"):
+        apply(host, plan_of(host, resources), resources, ignore)
+    assert not [line for line in host.state["log"] if line.startswith("systemctl start")]
+
+
+def test_artefact_is_sent_once_checked_and_not_hashed_again(host: FakeTransport, tmp_path: Path) -> None:
+    source = tmp_path / "kubelet"
+    source.write_bytes(bytes(3_000_000))
+    sha = hashlib.sha256(source.read_bytes()).hexdigest()
+    artefact = Artefact("/opt/rancherctl/kubelet", source, sha, 3_000_000)
+    if host.owner != "root:root":
+        pytest.skip("artefacts belong to root")
+    assert bring(host, artefact) == ["create artefact /opt/rancherctl/kubelet (mode 0755, owner root:root)"]
+    stamps = (host.root / "var/lib/rancherctl/stamps.json").read_text()
+    assert sha in stamps
+    bring(host, artefact)
+    (host.root / "opt/rancherctl/kubelet").write_bytes(bytes(2_999_999) + b"x")
+    assert bring(host, artefact) == ["change artefact /opt/rancherctl/kubelet (content)"]
+
+
+def test_artefact_that_is_not_what_the_manifest_says(host: FakeTransport, tmp_path: Path) -> None:
+    source = tmp_path / "kubelet"
+    source.write_bytes(b"other")
+    artefact = Artefact("/opt/rancherctl/kubelet", source, "0" * 64, 5)
+    with pytest.raises(ApplyError, match="is not what the manifest says"):
+        apply(host, plan_of(host, (artefact,)), (artefact,), ignore)
+
+
+def test_looking_at_a_foreign_host_leaves_no_trace(host: FakeTransport) -> None:
+    (host.root / "opt/big").write_bytes(bytes(2_000_000))
+    observe(host, (Artefact("/opt/big", Path("/nowhere"), "0" * 64, 2_000_000), Unit("x.service"), Package("y")))
+    assert not (host.root / "var/lib/rancherctl").exists()
+    assert host.state["log"] == []
+
+
+def test_unreadable_path_is_unknown_and_plans_no_removal(host: FakeTransport) -> None:
+    resources = (Absent("/etc/rancherctl/old"), File("/etc/x\0y", b"", owner=host.owner))
+    (host.root / "etc/rancherctl").mkdir()
+    (host.root / "etc/rancherctl/old").touch()
+    changes = plan_of(host, resources)
+    assert [unknown.where for unknown in changes.unknown] == ["/etc/x\0y"]
+    assert changes.changes == ()
+
+
+def test_cut_during_apply_is_told_and_the_next_run_goes_on(host: FakeTransport) -> None:
+    resources = unit_pair(host, "one")
+    changes = plan_of(host, resources)
+
+    def cut(request: dict[str, object]) -> None:
+        raise UnreachableError("h1: the connection was cut")
+
+    host.before = cut
+    with pytest.raises(UnreachableError):
+        apply(host, changes, resources, ignore)
+    host.before = None
+    bring(host, *resources)
+
+
+def test_events_tell_each_change(host: FakeTransport) -> None:
+    seen: list[Event] = []
+    resources = (text_file(host, "/etc/rancherctl/a", "x"),)
+    apply(host, plan_of(host, resources), resources, seen.append)
+    assert [(event.subject, event.state) for event in seen] == [("h1", "started"), ("h1", "done")]

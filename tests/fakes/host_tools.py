@@ -1,0 +1,133 @@
+"""A host's own tools (systemctl, apt-get, …) over one JSON file: ``host_tools.py STATE ROOT TOOL ARGUMENTS…``.
+
+State: ``units`` (name → active, enabled, masked), ``failing`` (units that do not start), ``installed``, ``available`` (package → what it
+needs), ``lists`` (were the package lists fetched), ``users``, ``log`` (every call that changes something).
+"""
+
+import fnmatch
+import json
+import sys
+from pathlib import Path
+
+state_file, root, tool, *words = sys.argv[1:]
+state = json.loads(Path(state_file).read_text())
+units, installed = state["units"], state["installed"]
+options = [word for word in words if word.startswith("-")]
+names = [word for word in words if not word.startswith("-")]
+
+
+def unit(name):
+    return units.setdefault(name, {"active": False, "enabled": False, "masked": False})
+
+
+def exists(name):
+    return (Path(root) / "etc/systemd/system" / name).exists() or name in state["distribution_units"]
+
+
+def save(status=0):
+    Path(state_file).write_text(json.dumps(state))
+    sys.exit(status)
+
+
+def fail(text, status=1):
+    print(text, file=sys.stderr)
+    save(status)
+
+
+def systemctl():
+    verb, *given = names
+    if verb not in ("show", "list-units"):
+        state["log"].append(f"systemctl {verb} {' '.join(given)}".strip())
+    if verb == "show":
+        for name in given:
+            one = unit(name)
+            known = exists(name) or one["masked"]
+            file_state = "masked" if one["masked"] else "enabled" if one["enabled"] else "disabled"
+            print(f"Id={name}\nLoadState={'masked' if one['masked'] else 'loaded' if known else 'not-found'}")
+            print(f"ActiveState={'active' if one['active'] else 'inactive'}\nUnitFileState={file_state if known else ''}\n")
+    elif verb == "list-units":
+        for name, one in units.items():
+            if any(fnmatch.fnmatch(name, pattern) for pattern in given) and (one["active"] or "--all" in options):
+                print(f"{name} loaded {'active' if one['active'] else 'inactive'}")
+    elif verb in ("start", "restart", "reload", "stop"):
+        status = 0
+        for name in given:
+            wrong = verb != "stop" and (name in state["failing"] or not exists(name))
+            unit(name)["active"] = verb != "stop" and not wrong
+            status = 1 if wrong else status
+        save(status)
+    elif verb in ("enable", "disable", "mask", "unmask"):
+        for name in given:
+            field = "masked" if verb.endswith("mask") else "enabled"
+            unit(name)[field] = verb in ("enable", "mask")
+    save()
+
+
+def apt_get():
+    drop = {"-o"}
+    plain = [w for i, w in enumerate(words) if not w.startswith("-") and (i == 0 or words[i - 1] not in drop)]
+    verb, *given = plain
+    if "-s" not in options:
+        state["log"].append(f"apt-get {verb} {' '.join(given)}".strip())
+    if verb == "update":
+        state["lists"] = True
+        save()
+    if verb == "install":
+        missing = [name for name in given if not state["lists"] or name not in state["available"]]
+        if missing:
+            fail(f"E: Unable to locate package {missing[0]}", 100)
+        todo = list(given)
+        while todo:
+            name = todo.pop()
+            if name not in installed:
+                installed.append(name)
+                todo += state["available"].get(name, [])
+        save()
+    if verb == "purge":
+        gone = set(given)
+        while more := {n for n in installed if n not in gone and gone & set(state["available"].get(n, []))}:
+            gone |= more
+        for name in sorted(gone):
+            print(f"Purg {name} [1]" if name in given else f"Remv {name} [1]")
+        if "-s" not in options:
+            installed[:] = [name for name in installed if name not in gone]
+        save()
+    fail(f"unexpected: apt-get {' '.join(words)}", 99)
+
+
+def dpkg_query():
+    form = words[words.index("-f") + 1]
+    given = [name for name in names if name != form]
+    for name in given or installed:
+        if name in installed:
+            print(f"{name}\tinstalled" + ("\t1.0" if "Version" in form else ""))
+    save(0 if all(name in installed for name in given) else 1)
+
+
+def apt_cache():
+    seen, todo = [], list(names[1:])
+    while todo:
+        name = todo.pop()
+        if name not in seen and name in installed:
+            seen.append(name)
+            print(name)
+            todo += state["available"].get(name, [])
+    save()
+
+
+def getent():
+    for name in names[1:]:
+        if name in state["users"]:
+            print(f"{name}:x:990:990::/nonexistent:/usr/sbin/nologin")
+    save()
+
+
+def users():
+    state["log"].append(f"{tool} {names[-1]}")
+    state["users"] = [name for name in state["users"] if name != names[-1]] + ([names[-1]] if tool == "useradd" else [])
+    save()
+
+
+tools = {"systemctl": systemctl, "apt-get": apt_get, "dpkg-query": dpkg_query, "apt-cache": apt_cache, "getent": getent}
+tools |= {"useradd": users, "userdel": users, "dpkg": save, "journalctl": lambda: print("it has no reason")}
+tools[tool]()

@@ -1,0 +1,105 @@
+"""A host in a folder: the real programs of ``hosts.remote`` over a root of its own and fake system tools. Any other command that no
+test has announced is a failure of the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.helper import ARGV, answer_of, request_bytes, split_request
+from rancherctl.hosts.remote import disk
+from rancherctl.hosts.transfer import feed, source_of
+from rancherctl.hosts.transport import CommandFailedError, Progress
+
+TOOLS = ("systemctl", "apt-get", "apt-cache", "dpkg", "dpkg-query", "getent", "useradd", "userdel", "journalctl")
+Answer = Callable[[Command], Result]
+
+
+class FakeTransport:
+    """``expect`` announces a command; ``state`` reads and ``change`` edits what the fake tools know; ``ran`` lists what was run."""
+
+    def __init__(self, folder: Path, name: str = "h1") -> None:
+        self._name = name
+        self.folder = folder
+        self.root = folder / "root"
+        self.ran: list[Command] = []
+        self.before: Callable[[dict[str, Any]], None] | None = None
+        """Called with each request to the host's programs before it is done; may raise what a transport raises."""
+        self._expected: dict[tuple[str, ...], Answer] = {}
+        for place in ("etc/systemd/system", "run", "var/lib", "opt"):
+            (self.root / place).mkdir(parents=True, exist_ok=True)
+        self._state = folder / "state.json"
+        empty = {"units": {}, "failing": [], "distribution_units": [], "installed": [], "available": {}, "lists": True, "users": [], "log": []}
+        self._state.write_text(json.dumps(empty))
+        self._tools = folder / "bin"
+        self._tools.mkdir()
+        program = Path(__file__).with_name("host_tools.py")
+        for tool in TOOLS:
+            place = self._tools / tool
+            place.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{program}" "{self._state}" "{self.root}" {tool} "$@"\n')
+            place.chmod(0o755)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def owner(self) -> str:
+        """``user:group`` of the test, which owns every file here."""
+        return disk.owner_of(os.geteuid(), os.getegid())
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return json.loads(self._state.read_text())
+
+    def change(self, **fields: Any) -> None:
+        self._state.write_text(json.dumps(self.state | fields))
+
+    def expect(self, *argv: str, stdout: bytes = b"", status: int = 0, stderr: bytes = b"") -> None:
+        """Announce a command and its answer."""
+        self._expected[argv] = lambda command: Result(command, status, stdout, stderr)
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        self.ran.append(command)
+        if command.argv == ARGV:
+            result = self._helper(command, command.stdin or b"")
+        elif command.argv in self._expected:
+            result = self._expected[command.argv](command)
+        else:
+            raise AssertionError(f"{self._name}: nobody announced the command {command.show()}")
+        if check and not result.ok:
+            raise CommandFailedError(self._name, result)
+        return result
+
+    def _helper(self, command: Command, stdin: bytes) -> Result:
+        program, request, rest = split_request(stdin)
+        if self.before is not None:
+            self.before(request)
+        body = json.dumps(request | {"root": str(self.root)}).encode()
+        head = f"{len(program)} {len(body)}\n".encode()
+        path = f"{self._tools}:{Path(shutil.which('sh') or '/bin/sh').parent}"
+        done = subprocess.run(
+            [sys.executable, *ARGV[1:]], input=head + program + body + rest, capture_output=True, timeout=60, env={"PATH": path}, check=False
+        )
+        return Result(command, done.returncode, done.stdout, done.stderr)
+
+    def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
+        what = source_of(source)
+        base = {"path": target, "source": what.key, "size": what.size}
+        offset = self._call({"op": "offset", **base})["offset"]
+        head = request_bytes({"op": "receive", **base, "offset": offset, "mode": mode, "owner": self.owner})
+        command = Command(ARGV)
+        answer_of(self._name, self._helper(command, head + b"".join(feed(what, offset, progress))))
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        return answer_of(self._name, self._helper(Command(ARGV), request_bytes(request)))
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -25,6 +25,20 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+class Duration(float):
+    """Seconds that print as Go writes them: ``10m``, ``1h30m``, ``2.5s``."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        whole, rest = divmod(float(self), 60.0)
+        hours, minutes = divmod(int(whole), 60)
+        text = (f"{hours}h" if hours else "") + (f"{minutes}m" if minutes else "") + (f"{rest:g}s" if rest else "")
+        return text or "0s"
+
+    __repr__ = __str__
+
+
 def format_age(seconds: float) -> str:
     """A duration for tables, in the two largest units that matter: ``45s``, ``3m20s``, ``5h``, ``12d``."""
     whole = max(0, int(seconds))

@@ -51,15 +51,23 @@ class Known:
             raise self._unknown(name) from error
         return load(text, str(path)).environment
 
-    def save(self, environment: Environment) -> Path:
-        """Remember an environment; its file."""
+    def save(self, environment: Environment, bundle: str = "") -> Path:
+        """Remember an environment and the bundle chosen for it ("" = keep what was chosen); its file."""
         from rancherctl.environments.dump import dump
 
+        if bundle:
+            write_private(self.file(environment.name).with_suffix(".bundle"), f"{bundle}\n")
         return write_private(self.file(environment.name), dump(environment))
+
+    def bundle(self, name: str) -> str:
+        """The bundle that was last chosen for an environment, "" if none was."""
+        path = self.file(name).with_suffix(".bundle")
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
     def forget(self, name: str) -> None:
         """Remove the copy; and the choice, if it was this one."""
         self.file(name).unlink(missing_ok=True)
+        self.file(name).with_suffix(".bundle").unlink(missing_ok=True)
         if self.chosen() == name:
             self._choice.unlink(missing_ok=True)
 

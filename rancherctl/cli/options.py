@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rancherctl.cli.durations import parse_duration
+from rancherctl.cli.durations import Duration, parse_duration
 from rancherctl.errors import UsageError
 from rancherctl.settings import FORMATS
 
@@ -20,9 +20,9 @@ def _format(value: str | None) -> str | None:
     return value
 
 
-def _duration(value: str) -> float:
+def _duration(value: str | Duration) -> Duration:
     try:
-        return parse_duration(value)
+        return value if isinstance(value, Duration) else Duration(parse_duration(value))
     except UsageError as error:
         raise typer.BadParameter(f"{error.what}: {error.why} ({error.hint})") from error
 
@@ -41,4 +41,6 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for con
 ConfirmOption = Annotated[str | None, typer.Option("--confirm", metavar="NAME", help="The name of what is destroyed, instead of typing it.")]
 
 
-TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="TIME", parser=_duration, help="Give up after this time, like 90s, 5m or 1h30m.")]
+TimeoutOption = Annotated[
+    Duration, typer.Option("--timeout", metavar="TIME", parser=_duration, help="Give up after this time, like 90s, 5m or 1h30m.")
+]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.cli.durations import format_age, parse_duration
+from rancherctl.cli.durations import Duration, format_age, parse_duration
 from rancherctl.errors import UsageError
 
 
@@ -38,3 +38,8 @@ def test_parts_add_up(hours: int, minutes: int, seconds: int) -> None:
 )
 def test_ages(seconds: float, text: str) -> None:
     assert format_age(seconds) == text
+
+
+@given(st.integers(0, 10**6))
+def test_a_duration_prints_what_reads_back_as_itself(seconds: int) -> None:
+    assert parse_duration(str(Duration(seconds))) == seconds

@@ -1,0 +1,197 @@
+"""``rancherctl env``: environments from their file to their removal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.context import Run, current
+from rancherctl.cli.durations import Duration
+from rancherctl.cli.groups import noun
+from rancherctl.cli.known import remember_environments
+from rancherctl.cli.options import EnvArgument, OutputOption, TimeoutOption
+from rancherctl.environments.model import Environment
+
+app = noun("Kubernetes environments made of plain Linux hosts.")
+
+HAS_CHANGES = 8
+TEN_MINUTES = Duration(600)
+FileOption = Annotated[str | None, typer.Option("--file", "-f", metavar="FILE", help="The environment's file; - reads standard input.")]
+HostOption = Annotated[list[str] | None, typer.Option("--host", metavar="[USER@]IP[:PORT][=ROLES]", help="A host; may be repeated.")]
+BundleOption = Annotated[
+    str | None,
+    typer.Option("--bundle", metavar="BUNDLE", help="Where the programs come from: official, modules or a directory; remembered."),
+]
+BreakLockOption = Annotated[bool, typer.Option("--break-lock", help="Take the lock although somebody holds it.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+IdentityOption = Annotated[str, typer.Option("--identity", metavar="FILE", help="The ssh key for the hosts.")]
+SshConfigOption = Annotated[str, typer.Option("--ssh-config", metavar="FILE", help="An ssh configuration file instead of your own.")]
+JumpOption = Annotated[str, typer.Option("--jump", metavar="[USER@]HOST", help="Reach the hosts through this one.")]
+
+
+def _apply(run: Run, environment: Environment, bundle: str | None, timeout: float, *, break_lock: bool, dry_run: bool) -> None:
+    from rancherctl.cli.env_work import bundle_choice, context
+    from rancherctl.environments.reconcile import apply, plan
+    from rancherctl.output.environments import plan_record
+
+    with run.progress() as emit, context(run, environment, bundle, emit) as work:
+        if dry_run:
+            planned = plan(environment, work)
+        else:
+            run.known().save(environment, bundle_choice(run, environment.name, bundle))
+            remember_environments(run.settings)
+            applied = apply(environment, work, break_lock=break_lock, timeout=timeout)
+            planned = applied.plan
+    run.show(plan_record(planned, wide=run.settings.output == "wide"))
+    if not dry_run:
+        for warning in applied.warnings:
+            run.say(f"warning: {warning}")
+        applied.raise_failures()
+        run.say(f"{environment.name} is applied, in {applied.seconds:.1f} s; API at {applied.server}")
+        run.next(f"rancherctl env status {environment.name}", f"rancherctl kubectl --env {environment.name} get nodes")
+
+
+@app.command("create")
+def create(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The new environment's name; not needed with --file.")] = None,
+    host: HostOption = None,
+    file: FileOption = None,
+    kubernetes: Annotated[str, typer.Option("--kubernetes", metavar="VERSION", help="The Kubernetes version.")] = "",
+    identity: IdentityOption = "",
+    ssh_config: SshConfigOption = "",
+    jump: JumpOption = "",
+    bundle: BundleOption = None,
+    timeout: TimeoutOption = TEN_MINUTES,
+    dry_run: DryRunOption = False,
+    output: OutputOption = None,
+) -> None:
+    """Make an environment from hosts or from a file, and apply it.
+
+    Roles are etcd, controlplane and worker, separated by commas; a host without roles is a worker, and the first one of them carries the
+    control plane where no host was given it.
+
+    \b
+    Examples:
+      rancherctl env create demo --host root@10.0.0.11 --host root@10.0.0.12 --bundle official
+      rancherctl env create demo --host root@10.0.0.11=etcd,controlplane --host root@10.0.0.12=worker
+      rancherctl env create -f prod.yaml --dry-run
+    """
+    from rancherctl.cli.env_work import Login, asked, from_hosts
+    from rancherctl.errors import ConflictError, UsageError
+
+    run = current(output=output)
+    if file:
+        if host:
+            raise UsageError("--file and --host are given", why="the file names the hosts", hint="leave one of them out")
+        environment = asked(run, name, file)
+    elif name:
+        environment = from_hosts(run, name, host or (), kubernetes, Login(identity, ssh_config, jump))
+    else:
+        raise UsageError("the environment needs a name", hint="rancherctl env create NAME --host …, or -f FILE")
+    if environment.name in run.known().names() and not dry_run:
+        raise ConflictError(f"environment {environment.name!r} exists", hint=f"rancherctl env apply {environment.name} changes it")
+    _apply(run, environment, bundle, timeout, break_lock=False, dry_run=dry_run)
+
+
+@app.command("apply")
+def apply_(
+    name: EnvArgument = None,
+    file: FileOption = None,
+    bundle: BundleOption = None,
+    timeout: TimeoutOption = TEN_MINUTES,
+    break_lock: BreakLockOption = False,
+    dry_run: DryRunOption = False,
+    output: OutputOption = None,
+) -> None:
+    """Make the hosts what the file says; run it again to go on after a failure. A second run changes nothing.
+
+    \b
+    Examples:
+      rancherctl env apply -f prod.yaml
+      rancherctl env apply prod --dry-run
+      cat prod.yaml | rancherctl env apply -f -
+    """
+    from rancherctl.cli.env_work import asked
+
+    run = current(output=output)
+    _apply(run, asked(run, name, file), bundle, timeout, break_lock=break_lock, dry_run=dry_run)
+
+
+@app.command("plan")
+def plan_(
+    name: EnvArgument = None,
+    file: FileOption = None,
+    bundle: BundleOption = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 8 when there are changes.")] = False,
+    output: OutputOption = None,
+) -> None:
+    """Name every file, package, unit and command that an apply would change, host by host, and change nothing.
+
+    \b
+    Examples:
+      rancherctl env plan -f prod.yaml
+      rancherctl env plan prod -o wide
+      rancherctl env plan prod --exit-code
+    """
+    from rancherctl.cli.env_work import asked, context
+    from rancherctl.environments.reconcile import plan
+    from rancherctl.output.environments import plan_record
+
+    run = current(output=output)
+    environment = asked(run, name, file)
+    with run.progress() as emit, context(run, environment, bundle, emit) as work:
+        planned = plan(environment, work)
+    run.show(plan_record(planned, wide=run.settings.output == "wide"))
+    if planned and exit_code:
+        raise typer.Exit(HAS_CHANGES)
+
+
+@app.command("show")
+def show(name: EnvArgument = None, output: OutputOption = None) -> None:
+    """Print an environment's file, with defaults filled in.
+
+    \b
+    Examples:
+      rancherctl env show demo
+      rancherctl env show demo -o json
+    """
+    from rancherctl.environments.dump import document, dump
+    from rancherctl.output.results import Record
+
+    run = current(output=output)
+    environment = run.environment(name)
+    run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))
+
+
+@app.command("use")
+def use(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment's name.")]) -> None:
+    """Choose the environment that commands mean when none is named.
+
+    \b
+    Examples:
+      rancherctl env use demo
+      rancherctl env use prod
+    """
+    run = current()
+    run.known().choose(name)
+    run.say(f"commands without --env now mean {name}")
+
+
+@app.command("ls")
+def ls(output: OutputOption = None) -> None:
+    """List the environments that are known here, and whether their APIs answer.
+
+    \b
+    Examples:
+      rancherctl env ls
+      rancherctl env ls -o json
+    """
+    from rancherctl.cli.env_list import rows
+    from rancherctl.output.environments import LIST_COLUMNS
+    from rancherctl.output.results import Listing
+
+    run = current(output=output)
+    remember_environments(run.settings)
+    empty = "no environment is known here; rancherctl env create makes one"
+    run.show(Listing("Environment", rows(run.known()), LIST_COLUMNS, empty=empty))

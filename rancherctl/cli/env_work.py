@@ -1,0 +1,96 @@
+"""What the verbs of ``env`` share: which file is meant, and the library's context for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rancherctl.bundle.resolve import resolve
+from rancherctl.cli.context import Run
+from rancherctl.environments.context import Context
+from rancherctl.environments.inventory import Loaded, from_flags, load
+from rancherctl.environments.model import Environment
+from rancherctl.errors import NotFoundError, UsageError
+from rancherctl.events import Emit
+from rancherctl.hosts.model import Host, SshAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How hosts given by ``--host`` are reached: paths as typed, "" = not said."""
+
+    identity: str = ""
+    config: str = ""
+    jump: str = ""
+
+    def address(self) -> SshAddress:
+        """Defaults for every host."""
+        return SshAddress("", identity=_path(self.identity), config=_path(self.config), jump=self.jump)
+
+
+def _path(text: str) -> str:
+    return str(Path(text).expanduser().absolute()) if text else ""
+
+
+def from_file(run: Run, file: str) -> Environment:
+    """The environment of ``-f FILE`` (``-`` = standard input); warnings go to standard error."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{file}: no such file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {file}", why=str(error)) from error
+    return expanded(_told(run, load(text, "standard input" if file == "-" else file)))
+
+
+def from_hosts(run: Run, name: str, hosts: Sequence[str], version: str, login: Login) -> Environment:
+    """The environment of ``NAME --host …``."""
+    return _told(run, from_flags(name, hosts, version=version, ssh=login.address()))
+
+
+def _told(run: Run, loaded: Loaded) -> Environment:
+    for warning in loaded.warnings:
+        run.say(f"warning: {warning}")
+    return loaded.environment
+
+
+def expanded(environment: Environment) -> Environment:
+    """``~`` in the ssh paths of the file is the operator's home."""
+
+    def at_home(path: str) -> str:
+        return str(Path(path).expanduser()) if path else ""
+
+    def home(host: Host) -> Host:
+        ssh = host.ssh
+        return replace(host, ssh=replace(ssh, identity=at_home(ssh.identity), config=at_home(ssh.config), known_hosts=at_home(ssh.known_hosts)))
+
+    return replace(environment, hosts=tuple(home(host) for host in environment.hosts))
+
+
+def asked(run: Run, name: str | None, file: str | None) -> Environment:
+    """The environment of ``[NAME] [-f FILE]``: the file's, else the known one's. UsageError where both are given and differ."""
+    if not file:
+        return run.environment(name)
+    environment = from_file(run, file)
+    if name and name != environment.name:
+        raise UsageError(f"{file} is about {environment.name!r}, not {name!r}")
+    return environment
+
+
+def bundle_choice(run: Run, environment: str, choice: str | None) -> str:
+    """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with."""
+    return choice or run.settings.bundle or run.known().bundle(environment)
+
+
+@contextmanager
+def context(run: Run, environment: Environment, choice: str | None, emit: Emit) -> Iterator[Context]:
+    """The library's context: bundle, connections (closed at the end), agents' part of a host."""
+    from rancherctl.agents.install import host_resources
+
+    settings = run.settings
+    bundle = resolve(bundle_choice(run, environment.name, choice), environment.kubernetes, settings.cache or settings.dirs.cache, emit)
+    with run.connections() as connections:
+        yield Context(transport=connections.transport, bundle=bundle, extras=host_resources, emit=emit)

@@ -72,6 +72,10 @@ class LbRole:
         self._roster = Roster(-1, -1)
         self._state = self._load()
 
+    def start(self, wake: Callable[[], None]) -> None:
+        """``wake`` has the loop reconcile soon: called when a name behind an ExternalName service changed its addresses."""
+        self._resolver.changed = wake
+
     def stop(self) -> None:
         """HAProxy stays up; only a wait that is under way ends."""
         self._engine.stop()
@@ -225,7 +229,8 @@ class LbRole:
             "served": dict(layout.loaded),
             "placed": list(self._state.serving) if self._state else [],
             "ports": dict(self._ports),
-            "haproxy": {"pid": self._pid, "version": self._version, "reloads": counters.reloads, "commands": counters.commands},
+            "haproxy": {"pid": self._pid, "version": self._version},
+            "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [self._roster.epoch, self._roster.sequence],
             "alarm": self._alarm,
             "problems": {key: [[p.reason, p.message, p.serious] for p in found] for key, found in self._problems.items()},

@@ -33,6 +33,7 @@ class Resolver:
         self._ask = ask
         self._clock = clock
         self._patience = patience
+        self.changed: Callable[[], None] = lambda: None
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
 
@@ -62,6 +63,9 @@ class Resolver:
         with self._lock:
             entry.pending = False
             entry.asked = self._clock()
+            news = addresses is not None and addresses != entry.addresses and entry.done.is_set()
             if addresses is not None:
                 entry.addresses = addresses
         entry.done.set()
+        if news:
+            self.changed()

@@ -1,0 +1,172 @@
+"""The load-balancer role against a real HAProxy on loopback: routing, endpoint changes without reload, reloads without errors, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rancherctl.ingress import endpoints
+from rancherctl.ingress.reconcile import LbConfig, LbRole
+from tests.fakes import ingress as fake
+
+
+class World:
+    """One host: HAProxy, its role, pods by name."""
+
+    def __init__(self, haproxy: fake.Haproxy) -> None:
+        self.haproxy = haproxy
+        self.pods: dict[str, fake.Pod] = {}
+        self.now = 0.0
+        self.role = self.new_role()
+
+    def new_role(self) -> LbRole:
+        config = LbConfig("h1", http_port=self.haproxy.port, paths=self.haproxy.paths)
+        self.role = LbRole(config, engine=self.haproxy.engine(), clock=lambda: self.now)
+        return self.role
+
+    def pod(self, name: str) -> fake.Pod:
+        return self.pods.get(name) or self.pods.setdefault(name, fake.Pod(name))
+
+    def slices(self, services: dict[str, list[str]]) -> list[Any]:
+        return [fake.endpoint_slice(name, [self.pod(p).endpoint]) for name, pods in services.items() for p in pods]
+
+    def run(self, ingresses: list[Any], services: dict[str, list[str]], **kwargs: Any) -> Any:
+        self.now += 1
+        return self.role.reconcile(fake.snapshot(ingresses, [fake.service(s) for s in services], self.slices(services), **kwargs))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(endpoints, "routable", lambda address: True)
+    haproxy = fake.Haproxy(tmp_path)
+    world = World(haproxy)
+    yield world
+    haproxy.stop()
+    for pod in world.pods.values():
+        pod.close()
+
+
+FOO = [("foo.bar.com", "Prefix", "/foo", "web:80")]
+
+
+def test_first_ingress_listens_and_serves_and_the_last_one_stops_listening(world: World) -> None:
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert list(section["served"]) == ["default/a"]
+    assert section["ports"] == {str(world.haproxy.port): ""}
+    assert world.haproxy.answer("foo.bar.com", "/foo/x") == "w1"
+    assert world.haproxy.answer("foo.bar.com", "/fool") == "404"
+    section = world.run([], {"web": ["w1"]})
+    assert section["served"] == {}
+    with pytest.raises(ConnectionRefusedError):
+        world.haproxy.answer("foo.bar.com", "/foo")
+
+
+def test_new_routes_and_endpoint_changes_need_no_reload(world: World) -> None:
+    first = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    pid = first["haproxy"]["pid"]
+    more = [fake.ingress("a", FOO), fake.ingress("b", [("b.com", "Exact", "/x", "b:http"), ("*.b.com", "Prefix", "/", "web:80")])]
+    section = world.run(more, {"web": ["w1"], "b": ["b1", "b2"]})
+    assert world.haproxy.answer("b.com", "/x") in {"b1", "b2"}
+    assert world.haproxy.answer("q.b.com", "/zz") == "w1"
+    for turn in range(30):
+        section = world.run(more, {"web": [f"w{turn % 7}", f"w{(turn + 1) % 7}"], "b": ["b1"] if turn % 2 else []})
+        assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(4)} == {f"w{turn % 7}", f"w{(turn + 1) % 7}"}
+        assert world.haproxy.answer("b.com", "/x") == ("b1" if turn % 2 else "503")
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert world.haproxy.answer("b.com", "/x") == "404"
+    assert section["haproxy"]["pid"] == pid
+    assert section["metrics"]["reloads"] == first["metrics"]["reloads"]
+
+
+def test_forwarded_headers_are_ours(world: World) -> None:
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    _, body = world.haproxy.request("foo.bar.com:80", "/foo", headers={"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"})
+    seen = body["headers"]
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-forwarded-proto"] == "http"
+    assert seen["x-forwarded-host"] == "foo.bar.com:80"
+    assert seen["x-forwarded-port"] == str(world.haproxy.port)
+
+
+def test_agent_restarts_with_the_api_away_and_repairs_what_was_damaged(world: World) -> None:
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    world.haproxy.stop()
+    data = Path(world.haproxy.paths.data)
+    (data / "exact.map").write_bytes(b"\x00\x01broken")
+    (data / "haproxy.cfg").write_bytes(b"")
+    section = world.new_role().reconcile(fake.Snapshot())
+    assert list(section["served"]) == ["default/a"]
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+
+
+def test_foreign_changes_on_the_socket_are_repaired(world: World) -> None:
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    engine = world.haproxy.engine()
+    engine.socket.ask(f"clear map {world.haproxy.paths.map('prefix')}")
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "404"
+    world.now += 10
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+
+
+@pytest.fixture
+def occupied(world: World) -> Iterator[Callable[[], None]]:
+    blocker = fake.Pod("blocker", "0.0.0.0", world.haproxy.port)
+    yield blocker.close
+
+
+def test_a_taken_port_is_told_and_taken_back_when_free(world: World, occupied: Callable[[], None]) -> None:
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert section["served"] == {}
+    assert "in use" in section["ports"][str(world.haproxy.port)]
+    occupied()
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert list(section["served"]) == ["default/a"]
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+
+
+def test_removal_waits_for_the_address_to_leave_the_status_and_for_the_drain(world: World) -> None:
+    services = {"web": ["w1"]}
+    world.run([fake.ingress("a", FOO, status=["192.0.2.1"])], services)
+    away = fake.roster("h1", "h2", sequence=2, dead=["h1"])
+    assert world.run([fake.ingress("a", FOO, status=["192.0.2.1"])], services, hosts=away)["served"]
+    left = [fake.ingress("a", FOO, status=["192.0.2.2"])]
+    assert world.run(left, services, hosts=away)["served"]
+    assert 0 < world.role.resync <= 2
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+    assert world.run(left, services, hosts=away, healthy=False)["served"]
+    world.now += 1
+    assert world.run(left, services, hosts=away, healthy=False)["served"]
+    assert world.run(left, services, hosts=away)["served"] == {}
+
+
+def test_an_older_leader_is_ignored(world: World) -> None:
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]}, hosts=fake.roster("h1", epoch=5))
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]}, hosts=fake.roster("h2", epoch=4, sequence=99))
+    assert section["roster"] == [5, 1]
+    assert section["served"]
+
+
+def test_a_slot_with_connections_to_its_old_pod_is_not_given_to_another(world: World) -> None:
+    """A request under way while its server is taken away goes back to HAProxy's idle connections: a reused slot would send others there."""
+    import http.client
+    import threading
+
+    names = [f"w{i}" for i in range(12)]
+    world.run([fake.ingress("a", FOO)], {"web": ["w0"]})
+    connection = http.client.HTTPConnection("127.0.0.1", world.haproxy.port, timeout=10)
+    connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
+    connection.getresponse().read()
+    slow = threading.Thread(target=lambda: (connection.request("GET", "/foo/slow", headers={"Host": "foo.bar.com"}), connection.getresponse().read()))
+    slow.start()
+    for name in names[1:]:  # more changes than there are slots, while the slow request runs
+        world.run([fake.ingress("a", FOO)], {"web": [name]})
+    slow.join()
+    for _ in range(5):
+        assert world.haproxy.answer("foo.bar.com", "/foo") == names[-1]
+        connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
+        assert names[-1].encode() in connection.getresponse().read()
+    connection.close()

@@ -1,0 +1,212 @@
+"""A real HAProxy on loopback, pods that tell who they are, and short ways to write Kubernetes objects."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from rancherctl.ingress import render
+from rancherctl.ingress.engine import Engine
+from rancherctl.ingress.model import Roster, RosterHost
+from rancherctl.kube import objects
+from rancherctl.kube.snapshot import Snapshot, Table
+
+NAMESPACE = "default"
+
+
+def ingress(
+    name: str,
+    rules: Sequence[tuple[str, str, str, str]] = (),
+    *,
+    namespace: str = NAMESPACE,
+    default: str = "",
+    class_name: str | None = "rancher",
+    annotations: Mapping[str, str] | None = None,
+    created: str = "2026-01-01T00:00:00Z",
+    status: Sequence[str] = (),
+    version: str = "1",
+) -> objects.Ingress:
+    """Rules are (host, path type, path, "service:port")."""
+    spec: dict[str, Any] = {"rules": [_rule(*rule) for rule in rules]}
+    if class_name is not None:
+        spec["ingressClassName"] = class_name
+    if default:
+        spec["defaultBackend"] = _backend(default)
+    meta = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "resourceVersion": version, "creationTimestamp": created}
+    return objects.ingress(
+        {
+            "metadata": meta | {"annotations": dict(annotations or {})},
+            "spec": spec,
+            "status": {"loadBalancer": {"ingress": [{"ip": address} for address in status]}},
+        }
+    )
+
+
+def _rule(host: str, path_type: str, path: str, backend: str) -> dict[str, Any]:
+    return {"host": host, "http": {"paths": [{"path": path, "pathType": path_type, "backend": _backend(backend)}]}}
+
+
+def _backend(text: str) -> dict[str, Any]:
+    service, _, port = text.partition(":")
+    return {"service": {"name": service, "port": {"number": int(port)} if port.isdigit() else {"name": port}}}
+
+
+def service(name: str, ports: Mapping[str, int] | None = None, *, namespace: str = NAMESPACE, **spec: Any) -> objects.Service:
+    """Ports by name; target ports are the endpoints' business."""
+    listed = [{"name": k, "port": v, "protocol": "TCP"} for k, v in (ports or {"http": 80}).items()]
+    return objects.service({"metadata": {"name": name, "namespace": namespace}, "spec": {"clusterIP": "10.43.0.9", "ports": listed} | spec})
+
+
+def endpoint_slice(
+    name: str, addresses: Iterable[tuple[str, int]], *, port_name: str = "http", namespace: str = NAMESPACE, **conditions: bool
+) -> objects.EndpointSlice:
+    """One slice of the service ``name`` per port number would be usual; here all endpoints of one slice share the first one's port."""
+    listed = list(addresses)
+    return objects.endpoint_slice(
+        {
+            "metadata": {"name": f"{name}-{listed[0][1] if listed else 0}", "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
+            "addressType": "IPv4",
+            "ports": [{"name": port_name, "port": listed[0][1], "protocol": "TCP"}] if listed else [],
+            "endpoints": [{"addresses": [a], "conditions": conditions} for a, _ in listed],
+        }
+    )
+
+
+RANCHER = objects.ingress_class({"metadata": {"name": "rancher"}, "spec": {"controller": "rancherctl.io/ingress"}})
+
+
+def roster(*names: str, epoch: int = 1, sequence: int = 1, dead: Iterable[str] = ()) -> Roster:
+    """Hosts h1 … with addresses 192.0.2.1 …; names are h<number>."""
+    gone = set(dead)
+    return Roster(epoch, sequence, tuple(RosterHost(n, f"192.0.2.{n[1:]}", f"10.0.0.{n[1:]}", alive=n not in gone) for n in names))
+
+
+def snapshot(
+    ingresses: Iterable[objects.Ingress] = (),
+    services: Iterable[objects.Service] = (),
+    slices: Iterable[objects.EndpointSlice] = (),
+    hosts: Roster | None = None,
+    *,
+    classes: Iterable[objects.IngressClass] = (RANCHER,),
+    healthy: bool = True,
+) -> Snapshot:
+    """A synced snapshot with the API's own service."""
+    kubernetes = service("kubernetes")
+    config = objects.config_map(
+        {"metadata": {"name": "roster", "namespace": "rancherctl-system"}, "data": {"roster": (hosts or roster("h1")).to_json()}}
+    )
+    content: dict[str, list[Any]] = {
+        "ingresses": list(ingresses),
+        "ingressclasses": list(classes),
+        "services": [kubernetes, *services],
+        "endpointslices": list(slices),
+        "roster": [config],
+    }
+    return Snapshot({name: Table({o.meta.key: o for o in items}, synced=True, healthy=healthy) for name, items in content.items()})
+
+
+class Pod:
+    """An HTTP server that answers with its name and the headers it got; ``/slow`` takes a second."""
+
+    def __init__(self, name: str, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.name = name
+        self.requests = 0
+        pod = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                pod.requests += 1
+                if self.path.endswith("/slow"):
+                    time.sleep(1)
+                body = json.dumps({"pod": pod.name, "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                """Quiet."""
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 512
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                """HAProxy's checks reset their connections; that is not an error here."""
+
+        self._server = Server((address, port), Handler)
+        self.address, self.port = address, int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        return self.address, self.port
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Haproxy:
+    """HAProxy in master-worker mode with all its files below ``folder``, watched like by systemd: ``restart`` starts it anew."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.chmod(0o755)
+        self.paths = render.Paths(data=str(folder / "data"), run=str(folder / "run"), bind=("127.0.0.1",), maxconn=2000)
+        for path in (self.paths.data, self.paths.run):
+            Path(path).mkdir()
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "haproxy.log"
+
+    def engine(self) -> Engine:
+        return Engine(self.paths, restart=self.restart, user="nobody-at-all")
+
+    def restart(self) -> None:
+        self.stop()
+        command = ["haproxy", "-W", "-f", self.paths.config, "-S", f"{self.paths.master},mode,600"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def request(self, host: str, path: str = "/", method: str = "GET", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+        """Status and, from a pod, its JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, headers={"Host": host, **(headers or {})})
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        return response.status, json.loads(body) if body.startswith(b"{") else {}
+
+    def answer(self, host: str, path: str = "/") -> str:
+        """The name of the pod that answered, or the status."""
+        status, body = self.request(host, path)
+        return body["pod"] if status == 200 else str(status)

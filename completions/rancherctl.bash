@@ -1,6 +1,10 @@
 # rancherctl completion for bash; made by `rancherctl completion bash`, do not edit
 _rancherctl_alias() {
   case "$1" in
+    ' environment') echo 'env' ;;
+    ' envs') echo 'env' ;;
+    ' environments') echo 'env' ;;
+    'env list') echo 'ls' ;;
     ' bundles') echo 'bundle' ;;
     ' labs') echo 'lab' ;;
     *) echo "${1##* }" ;;
@@ -9,24 +13,31 @@ _rancherctl_alias() {
 _rancherctl_words() {
   commands= options=
   case "$1" in
-    '') commands='bundle lab completion version help' options='--color --progress --kubeconfig --no-input --debug --version --help -h' ;;
-    'bundle') commands='create verify versions' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle verify') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle versions') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab') commands='up status down ssh host' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab up') commands='' options='--hosts --name --subnets --bare --os --mirror --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab status') commands='' options='--name --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab down') commands='' options='--name --all --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    '') commands='env bundle lab completion version help' options='--color --progress --kubeconfig --no-input --debug --version -h --help' ;;
+    'env') commands='create apply plan show use ls' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env apply') commands='' options='--file -f --bundle --timeout --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env use') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle') commands='create verify versions' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle verify') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle versions') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab') commands='up status down ssh host' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab up') commands='' options='--hosts --name --subnets --bare --os --mirror -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab status') commands='' options='--name --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab down') commands='' options='--name --all -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'lab ssh') commands='' options='' ;;
-    'lab host') commands='stop start cut heal' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host stop') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host start') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host cut') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host heal') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'completion') commands='' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'version') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
-    'help') commands='' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host') commands='stop start cut heal' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host stop') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host start') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host cut') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host heal') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'completion') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'version') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'help') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
   esac
 }
 _rancherctl_follows() {
@@ -34,6 +45,53 @@ _rancherctl_follows() {
     ' --color') echo 'auto always never' ;;
     ' --progress') echo 'auto plain json none' ;;
     ' --kubeconfig') echo '@file' ;;
+    'env --color') echo 'auto always never' ;;
+    'env --progress') echo 'auto plain json none' ;;
+    'env --kubeconfig') echo '@file' ;;
+    'env create --host') echo '@none' ;;
+    'env create --file') echo '@file' ;;
+    'env create -f') echo '@file' ;;
+    'env create --kubernetes') echo '@none' ;;
+    'env create --identity') echo '@file' ;;
+    'env create --ssh-config') echo '@file' ;;
+    'env create --jump') echo '@none' ;;
+    'env create --bundle') echo '@file' ;;
+    'env create --timeout') echo '@none' ;;
+    'env create --output') echo 'table wide json yaml name' ;;
+    'env create -o') echo 'table wide json yaml name' ;;
+    'env create --color') echo 'auto always never' ;;
+    'env create --progress') echo 'auto plain json none' ;;
+    'env create --kubeconfig') echo '@file' ;;
+    'env apply --file') echo '@file' ;;
+    'env apply -f') echo '@file' ;;
+    'env apply --bundle') echo '@file' ;;
+    'env apply --timeout') echo '@none' ;;
+    'env apply --output') echo 'table wide json yaml name' ;;
+    'env apply -o') echo 'table wide json yaml name' ;;
+    'env apply --color') echo 'auto always never' ;;
+    'env apply --progress') echo 'auto plain json none' ;;
+    'env apply --kubeconfig') echo '@file' ;;
+    'env plan --file') echo '@file' ;;
+    'env plan -f') echo '@file' ;;
+    'env plan --bundle') echo '@file' ;;
+    'env plan --output') echo 'table wide json yaml name' ;;
+    'env plan -o') echo 'table wide json yaml name' ;;
+    'env plan --color') echo 'auto always never' ;;
+    'env plan --progress') echo 'auto plain json none' ;;
+    'env plan --kubeconfig') echo '@file' ;;
+    'env show --output') echo 'table wide json yaml name' ;;
+    'env show -o') echo 'table wide json yaml name' ;;
+    'env show --color') echo 'auto always never' ;;
+    'env show --progress') echo 'auto plain json none' ;;
+    'env show --kubeconfig') echo '@file' ;;
+    'env use --color') echo 'auto always never' ;;
+    'env use --progress') echo 'auto plain json none' ;;
+    'env use --kubeconfig') echo '@file' ;;
+    'env ls --output') echo 'table wide json yaml name' ;;
+    'env ls -o') echo 'table wide json yaml name' ;;
+    'env ls --color') echo 'auto always never' ;;
+    'env ls --progress') echo 'auto plain json none' ;;
+    'env ls --kubeconfig') echo '@file' ;;
     'bundle --color') echo 'auto always never' ;;
     'bundle --progress') echo 'auto plain json none' ;;
     'bundle --kubeconfig') echo '@file' ;;
@@ -113,6 +171,10 @@ _rancherctl_follows() {
 }
 _rancherctl_argument() {
   case "$1" in
+    'env apply 0') echo '@environments' ;;
+    'env plan 0') echo '@environments' ;;
+    'env show 0') echo '@environments' ;;
+    'env use 0') echo '@environments' ;;
     'bundle verify 0') echo '@file' ;;
     'lab ssh 0') echo '@hosts' ;;
     'lab host stop 0') echo '@hosts' ;;

@@ -18,6 +18,8 @@ from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.keepers import CONFIGMAPS_TABLE, LEASES_TABLE, ObjectKeeper, RosterKeeper
 from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.agents.loop import Wake
+from rancherctl.agents.policies import TABLE as POLICIES_TABLE
+from rancherctl.agents.policies import PolicyKeeper
 from rancherctl.agents.statuses import StatusKeeper
 from rancherctl.errors import ConflictError, RancherctlError
 from rancherctl.hosts.local import LocalTransport
@@ -83,7 +85,9 @@ class Controller:
             config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=f"rancherctl-controller/{__version__}"
         )
         wake = Wake()
-        specs = (tables.NODES, tables.SERVICES, tables.INGRESSES, tables.INGRESSCLASSES, LEASES_TABLE, CONFIGMAPS_TABLE, CSRS_TABLE)
+        specs = [tables.NODES, tables.INGRESSES, tables.INGRESSCLASSES, LEASES_TABLE, CONFIGMAPS_TABLE, CSRS_TABLE]
+        if config.network_mode == "routed":
+            specs.append(POLICIES_TABLE)
         cache = Cache(client, specs, lambda _: wake.set())
         leader = Leader(client, identity)
         keepers: list[Keeper] = [
@@ -91,6 +95,7 @@ class Controller:
             ObjectKeeper(client, leader),
             StatusKeeper(client, leader),
             CsrKeeper(Approver(client, LocalTransport(config.node), leader.check), leader),
+            PolicyKeeper(client, leader),
         ]
         return cls(cache, leader, keepers, notify, wake)
 

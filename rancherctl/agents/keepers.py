@@ -10,6 +10,7 @@ from rancherctl.agents.config import NAMESPACE
 from rancherctl.agents.leader import LEASE, Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.report import lease_name, report_name
+from rancherctl.agents.reports import Patience, blocked_ports, sections
 from rancherctl.agents.roster import following, newly_silent
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.ingress.model import Roster
@@ -20,6 +21,8 @@ from rancherctl.kube.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 ROSTER = "roster"
+BROKEN = 5.0
+"""Seconds that a host's load balancer must be broken before its Ingresses are placed elsewhere: its unit restarts it within one."""
 LEASES_TABLE = tables.TableSpec("leases", LEASES, objects.lease, namespace=NAMESPACE)
 CONFIGMAPS_TABLE = tables.TableSpec("configmaps", CONFIGMAPS, objects.config_map, namespace=NAMESPACE)
 
@@ -50,6 +53,7 @@ class RosterKeeper:
         self._liveness = liveness or Liveness()
         self._epoch = -1
         self._alarms: tuple[str, ...] = ()
+        self._patience = Patience(BROKEN)
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -77,7 +81,15 @@ class RosterKeeper:
         spared: frozenset[str] = frozenset()
         if suspicious(len(lost), sum(h.alive for h in before.hosts)):
             spared = self._answering({h.name: h.internal for h in before.hosts if h.name in lost and h.internal})
-        out = following(before, snapshot.table("nodes").items, silent=silent, proven=self._liveness.proven(), spared=spared, epoch=self._leader.epoch)
+        out = following(
+            before,
+            snapshot.table("nodes").items,
+            silent=silent,
+            proven=self._liveness.proven(),
+            spared=spared,
+            epoch=self._leader.epoch,
+            blocked=self._patience.lasting(blocked_ports(sections(snapshot.table("configmaps").items)), now),
+        )
         for alarm in set(out.alarms) - set(self._alarms):
             log.error("%s", alarm)
         self._alarms = out.alarms

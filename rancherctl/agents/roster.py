@@ -26,8 +26,8 @@ def published(node: Node) -> str:
     return node.meta.annotations.get(PUBLIC_ADDRESS) or node.address("ExternalIP") or node.address("InternalIP")
 
 
-def host_of(node: Node, *, alive: bool) -> RosterHost:
-    """One host of a roster."""
+def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> RosterHost:
+    """One host of a roster; ``blocked`` are ports it cannot serve on."""
     return RosterHost(
         name=node.meta.name,
         address=published(node),
@@ -35,6 +35,7 @@ def host_of(node: Node, *, alive: bool) -> RosterHost:
         labels=dict(sorted(node.meta.labels.items())),
         lb=node.meta.labels.get(LOAD_BALANCER) == "true",
         alive=alive,
+        blocked=blocked,
     )
 
 
@@ -43,11 +44,20 @@ def newly_silent(before: Roster, silent: Set[str]) -> frozenset[str]:
     return frozenset(h.name for h in before.hosts if h.alive and h.name in silent)
 
 
-def following(before: Roster, nodes: Mapping[str, Node], *, silent: Set[str], proven: Set[str], spared: Set[str], epoch: int) -> Outcome:
+def following(
+    before: Roster,
+    nodes: Mapping[str, Node],
+    *,
+    silent: Set[str],
+    proven: Set[str],
+    spared: Set[str],
+    epoch: int,
+    blocked: Mapping[str, tuple[int, ...]] | None = None,
+) -> Outcome:
     """The roster after ``before``.
 
     ``silent``/``proven`` come from Liveness; ``spared`` are silent hosts that a second opinion found answering. A host becomes alive once
-    it was seen to renew, and stays so until it is silent. Nodes that vanish all at once are kept: a restored or broken API is likelier.
+    it was seen to renew, and stays so until it is silent. ``blocked``: host → ports that it reported as not servable. Nodes that vanish all at once are kept: a restored or broken API is likelier.
     """
     alarms: list[str] = []
     vanished = [h for h in before.hosts if h.name not in nodes]
@@ -59,7 +69,12 @@ def following(before: Roster, nodes: Mapping[str, Node], *, silent: Set[str], pr
         alarms.append(f"{len(spared)} hosts are silent but answer on the network: keeping {', '.join(sorted(spared))}")
     gone = silent - spared
     old = {h.name: h.alive for h in before.hosts}
-    hosts = [host_of(n, alive=name not in gone and (old.get(name, False) or name in proven)) for name, n in nodes.items() if published(n)]
+    ports = blocked or {}
+    hosts = [
+        host_of(n, alive=name not in gone and (old.get(name, False) or name in proven), blocked=ports.get(name, ()))
+        for name, n in nodes.items()
+        if published(n)
+    ]
     hosts += [replace(h, alive=h.alive and h.name not in gone) for h in kept]
     ordered = tuple(sorted(hosts, key=lambda h: h.name))
     if ordered == before.hosts and epoch == before.epoch:

@@ -13,31 +13,31 @@ _rancherctl_alias() {
 _rancherctl_words() {
   commands= options=
   case "$1" in
-    '') commands='env bundle lab completion version help' options='--color --progress --kubeconfig --no-input --debug --version -h --help' ;;
-    'env') commands='create apply plan show use ls' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env apply') commands='' options='--file -f --bundle --timeout --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env use') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle') commands='create verify versions' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle verify') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle versions') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab') commands='up status down ssh host' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab up') commands='' options='--hosts --name --subnets --bare --os --mirror -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab status') commands='' options='--name --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab down') commands='' options='--name --all -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    '') commands='env bundle lab completion version help' options='--color --progress --kubeconfig --no-input --debug --version --help -h' ;;
+    'env') commands='create apply plan show use ls' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --dry-run --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env apply') commands='' options='--file -f --bundle --timeout --break-lock --dry-run --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env plan') commands='' options='--file -f --bundle --exit-code --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env show') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env use') commands='' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env ls') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle') commands='create verify versions' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle verify') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle versions') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab') commands='up status down ssh host' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab up') commands='' options='--hosts --name --subnets --bare --os --mirror --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab status') commands='' options='--name --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab down') commands='' options='--name --all --help -h --color --progress --kubeconfig --no-input --debug' ;;
     'lab ssh') commands='' options='' ;;
-    'lab host') commands='stop start cut heal' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host stop') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host start') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host cut') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab host heal') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'completion') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'version') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'help') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host') commands='stop start cut heal' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host stop') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host start') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host cut') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'lab host heal') commands='' options='--name --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'completion') commands='' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'version') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'help') commands='' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
   esac
 }
 _rancherctl_follows() {

@@ -42,6 +42,14 @@ def _arg(word: str) -> str:
     return f'"{escaped}"' if " " in word else f"\\&{escaped}" if len(bare) in (2, 3) or word[:1] in "[(|)],.;:?!" else escaped
 
 
+def _page(lines: list[str]) -> str:
+    """The page's text; a paragraph break before a list, section or end says nothing and is left out."""
+    kept = [
+        line for line, after in zip(lines, [*lines[1:], ".Sh"], strict=True) if line != ".Pp" or not after.startswith((".Bl", ".Bd", ".S", ".Pp"))
+    ]
+    return "\n".join(kept) + "\n"
+
+
 def _head(title: str, section: int, name: str, summary: str) -> list[str]:
     return [f".Dd {DATE}", f".Dt {title.upper()} {section}", ".Os", ".Sh NAME", f".Nm {name}", f".Nd {text(summary.rstrip('.'))}"]
 
@@ -57,7 +65,7 @@ def _main(root: Node) -> str:
     out += [".El", ".Pp", "The global options may stand anywhere on the line:", *_options(root.options)]
     out += _environment_variables() + _files() + _exit() + _examples(root)
     out += [".Sh SEE ALSO", *_see([f"rancherctl-{child.path[0]} 1" for child in root.children] + ["rancherctl-environment 5"])]
-    return "\n".join(out) + "\n"
+    return _page(out)
 
 
 def _noun(noun: Node) -> str:
@@ -80,7 +88,7 @@ def _noun(noun: Node) -> str:
             out += [f".Ss {text(' '.join(node.path[1:]))}", *_command_body(node)]
     out += [".Sh EXIT STATUS", "See", ".Xr rancherctl 1 .", ".Sh EXAMPLES", *_example_block(commands)]
     out += [".Sh SEE ALSO", *_see(["rancherctl 1", *(["rancherctl-environment 5"] if noun.path[0] == "env" else [])])]
-    return "\n".join(out) + "\n"
+    return _page(out)
 
 
 def _synopsis(node: Node) -> list[str]:
@@ -168,4 +176,4 @@ def _environment() -> str:
     for paragraph in tail.strip().split("\n\n"):
         out += [".Pp", text(paragraph)]
     out += [".Sh SEE ALSO", ".Xr rancherctl-env 1"]
-    return "\n".join(out) + "\n"
+    return _page(out)

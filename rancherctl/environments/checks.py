@@ -73,7 +73,8 @@ def _ranges(environment: Environment, places: Mapping[str, yaml.Node], problems:
     if pods.overlaps(services):
         problems.add(None, f"spec.network: podCIDR {pods} and serviceCIDR {services} overlap")
     if pods.prefixlen > 24 - max(1, (len(environment.hosts) - 1).bit_length()):
-        problems.add(None, f"spec.network.podCIDR: {pods} has no room for a /24 on each of {len(environment.hosts)} hosts; use a larger range such as 10.42.0.0/16")
+        count = len(environment.hosts)
+        problems.add(None, f"spec.network.podCIDR: {pods} has no room for a /24 on each of {count} hosts; use a larger range such as 10.42.0.0/16")
     if not 12 <= services.prefixlen <= 24:
         problems.add(None, f"spec.network.serviceCIDR: {services} must be between a /12 and a /24")
     for name, network in (("podCIDR", pods), ("serviceCIDR", services)):

@@ -40,7 +40,8 @@ def reachable(environment: Environment, timeout: float = 3.0) -> str:
                 return f"https://{host}:{port}"
         except OSError as error:
             why.append(f"{host}:{port}: {error.strerror or error}")
-    raise UnreachableError(f"the API of environment {environment.name} cannot be reached from here", why="; ".join(why), hint="is the port open on the way?")
+    what = f"the API of environment {environment.name} cannot be reached from here"
+    raise UnreachableError(what, why="; ".join(why), hint="is the port open on the way?")
 
 
 def run_credential(operator: str, ca: KeyPair, now: datetime) -> KeyPair:

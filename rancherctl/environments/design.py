@@ -50,8 +50,8 @@ def bundle_files(bundle: Bundle, host: Host) -> tuple[list[Resource], list[str]]
     out: list[Resource] = []
     archives: list[str] = []
     for item in host_artefacts(bundle, frozenset(host.roles)):
-        for path in item.copies or (item.remote,):
-            out.append(Artefact(path, item.local, item.sha256, item.size, item.mode, item.component, item.version))
+        where = item.copies or (item.remote,)
+        out += [Artefact(path, item.local, item.sha256, item.size, item.mode, item.component, item.version) for path in where]
         if item.reference:
             archives.append(item.remote)
     return out, archives

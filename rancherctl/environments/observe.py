@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
+from rancherctl.change import Plan
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.design import Design, design
 from rancherctl.environments.model import Environment
+from rancherctl.environments.phases import PhaseName
 from rancherctl.environments.pki import hosts as pki
 from rancherctl.environments.pki.wanted import Folder
 from rancherctl.errors import RancherctlError
-from rancherctl.hosts.model import Host, Resource
+from rancherctl.hosts.fanout import each
+from rancherctl.hosts.model import Host, Resource, key
 from rancherctl.hosts.observe import observe as observe_resources
-from rancherctl.hosts.state import Observed
-
-T = TypeVar("T")
+from rancherctl.hosts.plan import plan
+from rancherctl.hosts.state import Observed, ResourceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class Seen:
     observed: Observed
     folder: Folder
 
+    def plans(self) -> dict[PhaseName, Plan[ResourceState]]:
+        """What each phase changes here. Planned as a whole, so that a unit knows of files that an earlier phase changes."""
+        whole = plan(everything(self.design), self.observed)
+        keys = {key(resource): name for name, part in self.design.items() for resource in part}
+        return {name: Plan(tuple(c for c in whole if keys[c.key] == name), whole.unknown) for name in self.design}
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -38,22 +44,6 @@ class World:
 
     seen: Mapping[str, Seen]
     failures: Mapping[str, RancherctlError] = field(default_factory=dict)
-
-
-def each(hosts: tuple[Host, ...], work: Callable[[Host], T], parallel: int) -> tuple[dict[str, T], dict[str, RancherctlError]]:
-    """Run ``work`` for all hosts in parallel; (values, errors) by host name in the order of ``hosts``."""
-    values: dict[str, T] = {}
-    errors: dict[str, RancherctlError] = {}
-    if not hosts:
-        return values, errors
-    with ThreadPoolExecutor(max_workers=min(parallel, len(hosts)), thread_name_prefix="hosts") as pool:
-        futures = {host.name: pool.submit(work, host) for host in hosts}
-        for name, future in futures.items():
-            try:
-                values[name] = future.result()
-            except RancherctlError as error:
-                errors[name] = error
-    return values, errors
 
 
 def observe(environment: Environment, context: Context, machines: Mapping[str, Machine]) -> World:
@@ -66,8 +56,9 @@ def observe(environment: Environment, context: Context, machines: Mapping[str, M
         return Seen(host, machine, wanted, observe_resources(transport, everything(wanted)), pki.observe(transport, environment, host))
 
     hosts = tuple(h for h in environment.hosts if h.name in machines)
-    values, errors = each(hosts, look, context.parallel)
-    return World(values, errors)
+    outcomes = each(hosts, look, context.parallel)
+    failures = {name: o.error for name, o in outcomes.items() if o.error is not None}
+    return World({name: o.get() for name, o in outcomes.items() if o.ok}, failures)
 
 
 def everything(wanted: Design) -> tuple[Resource, ...]:

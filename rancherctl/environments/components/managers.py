@@ -74,7 +74,8 @@ def resources(environment: Environment, _host: Host) -> tuple[Resource, ...]:
     server = f"https://127.0.0.1:{environment.api.port}"
     scheduler_flags = {"config": SCHEDULER_CONFIG, **_common("kube-scheduler")}
     del scheduler_flags["profiling"]  # the configuration file says it; both together are refused
-    manager = _service(environment, "kube-controller-manager", "controller manager", controller_manager_flags(environment), (places.SA_KEY, places.CA_KEY))
+    manager_flags = controller_manager_flags(environment)
+    manager = _service(environment, "kube-controller-manager", "controller manager", manager_flags, (places.SA_KEY, places.CA_KEY))
     scheduler = _service(environment, "kube-scheduler", "scheduler", scheduler_flags, (SCHEDULER_CONFIG,))
     return (
         Directory(HOME, 0o700, OWNER),

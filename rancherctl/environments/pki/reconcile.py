@@ -73,7 +73,7 @@ def plan(environment: Environment, host: Host, folder: Folder, known: Authoritie
     return changes(environment, host, folder, truth=known.truth, signers=known.signers, now=now)
 
 
-def material(environment: Environment, known: Authorities, keeper: Transport | None, now: datetime) -> dict[str, Secret]:
+def material(environment: Environment, keeper: Transport | None, now: datetime) -> dict[str, Secret]:
     """All shared files by path, in memory: fetched from the keeper, or made anew for a new environment (``keeper`` None)."""
     if keeper is not None:
         wanted = [s.path for s in shared(environment.with_role("controlplane")[0])]
@@ -94,7 +94,7 @@ def pair_of(shared_files: Mapping[str, Secret], authority: str) -> KeyPair:
 
 
 def apply(
-    transport: Transport, environment: Environment, host: Host, wanted: tuple[CertChange, ...], shared_files: Mapping[str, Secret], now: datetime
+    transport: Transport, environment: Environment, host: Host, wanted: tuple[CertChange, ...], *, shared_files: Mapping[str, Secret], now: datetime
 ) -> None:
     """Make one host's missing shared files and certificates: three round trips at most, keys stay there."""
     items = {s.path: s for s in shared(host)}

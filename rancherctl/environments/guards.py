@@ -1,0 +1,43 @@
+"""What an apply refuses because the environment already is something else: compared with what was applied last. Pure."""
+
+from __future__ import annotations
+
+from rancherctl.environments.model import Environment
+from rancherctl.errors import RefusedError
+
+
+def refuse(old: Environment, new: Environment) -> None:
+    """RefusedError with everything in ``new`` that an existing environment cannot become."""
+    problems = [*_fixed(old, new), *_hosts(old, new)]
+    if problems:
+        raise RefusedError(
+            f"environment {new.name} cannot be changed like this",
+            why="; ".join(problems),
+            hint="put these values back as they were; nothing was changed anywhere",
+        )
+
+
+def _fixed(old: Environment, new: Environment) -> list[str]:
+    values = (
+        ("metadata.name", old.name, new.name),
+        ("spec.network.podCIDR", old.network.pod_cidr, new.network.pod_cidr),
+        ("spec.network.serviceCIDR", old.network.service_cidr, new.network.service_cidr),
+        ("spec.network.mode", old.network.mode, new.network.mode),
+        ("spec.dns.domain", old.dns.domain, new.dns.domain),
+        ("spec.api.port", str(old.api.port), str(new.api.port)),
+        ("spec.kubernetes.version (upgrades are a command of their own, which is not there yet)", old.kubernetes, new.kubernetes),
+    )
+    return [f"{name} is {was} and cannot become {now}" for name, was, now in values if was != now]
+
+
+def _hosts(old: Environment, new: Environment) -> list[str]:
+    out = []
+    for host in old.hosts:
+        now = new.host(host.name)
+        if now is None:
+            out.append(f"host {host.name} left the file but is still part of the environment (removing single hosts is not there yet)")
+        elif now.address != host.address:
+            out.append(f"host {host.name} has address {host.address} and cannot move to {now.address}")
+        elif now.roles != host.roles:
+            out.append(f"host {host.name} is {', '.join(sorted(host.roles))} and cannot become {', '.join(sorted(now.roles))}")
+    return out

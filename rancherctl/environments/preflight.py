@@ -1,0 +1,69 @@
+"""Look before anything is changed: all hosts in parallel, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rancherctl.environments import findings, paths_between
+from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.context import Context
+from rancherctl.environments.model import Environment
+from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
+from rancherctl.events import Event
+from rancherctl.hosts.facts import HostFacts, gather
+from rancherctl.hosts.fanout import Outcome, each
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Hosts that are fit, by name; those of an existing environment that did not answer (the others go on); warnings."""
+
+    facts: Mapping[str, HostFacts]
+    machines: Mapping[str, Machine]
+    failures: Mapping[str, RancherctlError] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def preflight(environment: Environment, context: Context) -> Checked:
+    """Facts of all hosts, judged. PreflightError with everything that stands in the way (UnreachableError, AuthError when that is all)."""
+    outcomes = each(environment.hosts, lambda host: gather(context.transport(host)), context.parallel)
+    facts = {name: outcome.get() for name, outcome in outcomes.items() if outcome.ok}
+    errors = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
+    exists = all(h.name in facts and findings.owner(facts[h.name]) == environment.name for h in environment.with_role("controlplane"))
+    tolerated = errors if exists else {}
+    arch = context.bundle.manifest.arch
+    found = [line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.problems(environment, h, fact, arch)]
+    found += findings.together(facts)
+    if not found and not errors:
+        new = tuple(h for h in environment.hosts if findings.owner(facts[h.name]) != environment.name)
+        found += paths_between.problems(environment, new, context)
+    _refuse(environment, found, {} if exists else outcomes)
+    said = tuple(line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.warnings(h, fact))
+    for line in said:
+        context.emit(Event("preflight", line.partition(": ")[2], line.partition(": ")[0], "note", "warning"))
+    machines = {name: machine(fact) for name, fact in facts.items()}
+    return Checked(facts, machines, tolerated, said)
+
+
+def machine(facts: HostFacts) -> Machine:
+    """What configuration texts need of the facts; what could not be told is taken as on a plain host."""
+    resolved = facts.units is not None and (unit := facts.units.get("systemd-resolved")) is not None and unit.active == "active"
+    return Machine(
+        cgroup_v2=facts.cgroup != 1,
+        may_lower_oom=facts.may_raise_limits is not False,
+        resolv_conf="/run/systemd/resolve/resolv.conf" if resolved else "/etc/resolv.conf",
+    )
+
+
+def _refuse(environment: Environment, found: list[str], outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
+    errors = [o.error for o in outcomes.values() if o.error is not None]
+    if errors and not found and (len(errors) == 1 or len({type(e) for e in errors}) == 1) and isinstance(errors[0], (UnreachableError, AuthError)):
+        what = "; ".join(e.what for e in errors)
+        why = "; ".join(dict.fromkeys(e.why for e in errors if e.why))
+        raise type(errors[0])(what, why=why, hint=errors[0].hint or "nothing was changed anywhere")
+    lines = [*(str(e) for e in errors), *found]
+    if lines:
+        count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
+        what = f"the hosts of environment {environment.name} are not ready: {count}"
+        raise PreflightError(what, lines, hint="mend them; nothing was changed anywhere")

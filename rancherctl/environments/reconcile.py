@@ -1,0 +1,152 @@
+"""Where the steps meet: look at all hosts, plan phase by phase, apply in the order of ``phases``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rancherctl.environments import guards, nodes
+from rancherctl.environments import plan as plans
+from rancherctl.environments.cluster import apply_objects
+from rancherctl.environments.components import places
+from rancherctl.environments.context import Context
+from rancherctl.environments.model import Environment
+from rancherctl.environments.observe import observe
+from rancherctl.environments.phases import PHASES, Phase
+from rancherctl.environments.plan import EnvironmentPlan, PhasePlan
+from rancherctl.environments.preflight import preflight
+from rancherctl.environments.run import Run
+from rancherctl.errors import PartialError, TimeoutExceededError
+from rancherctl.events import Event
+from rancherctl.hosts import lease
+from rancherctl.kube.objects import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an apply did: the plan it carried out, where the API is, hosts that failed (one line each)."""
+
+    environment: Environment
+    plan: EnvironmentPlan
+    server: str
+    ca_pem: str
+    failures: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def raise_failures(self) -> None:
+        """PartialError (exit code 6) when hosts failed."""
+        if self.failures:
+            done = len(self.environment.hosts) - len(self.failures)
+            raise PartialError(
+                f"environment {self.environment.name}: {len(self.failures)} of {done + len(self.failures)} hosts failed",
+                dict(self.failures),
+                hint="mend them and run the same command again",
+            )
+
+
+def plan(environment: Environment, context: Context) -> EnvironmentPlan:
+    """What an apply would do now; nothing is changed. PreflightError when it would not begin."""
+    run = _look(environment, context)
+    try:
+        return _planned(run)
+    finally:
+        run.close()
+
+
+def apply(environment: Environment, context: Context, *, break_lock: bool = False, timeout: float = 600.0) -> Applied:
+    """Make the environment what it says. ``timeout`` bounds the waits for the API and for the nodes.
+
+    Hosts without a part in the control plane may fail: they are in ``Applied.failures`` and the others go on.
+    """
+    began = time.monotonic()
+    keepers = [context.transport(host) for host in environment.with_role("controlplane")]
+    run = _look(environment, context)
+    try:
+        if break_lock:
+            lease.break_lock(keepers)
+        with lease.HostLock(keepers, lease.this_process(context.operator), f"applying environment {environment.name}") as lock:
+            planned = _planned(run)
+            for phase in PHASES:
+                lock.verify()
+                if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
+                    _do(run, phase, timeout)
+        ca = run.material().get(places.CA, "")
+        failures = {name: str(error) for name, error in run.failures.items()}
+        return Applied(environment, planned, environment.server(), str(ca), failures, planned.warnings, time.monotonic() - began)
+    finally:
+        run.close()
+
+
+def _look(environment: Environment, context: Context) -> Run:
+    checked = preflight(environment, context)
+    run = Run(environment, context, observe(environment, context, checked.machines))
+    run.failures.update(checked.failures)
+    return run
+
+
+def _planned(run: Run) -> EnvironmentPlan:
+    stored = run.read_stored()
+    if stored is not None:
+        guards.refuse(stored, run.environment)
+    found = [p for p in (_phase_plan(run, phase) for phase in PHASES) if p.steps]
+    unknown = tuple(u for name in run.world.seen for u in run.world.seen[name].observed.unknown)
+    return EnvironmentPlan(run.environment.name, tuple(found), unknown)
+
+
+def _phase_plan(run: Run, phase: Phase) -> PhasePlan:
+    match phase.name:
+        case "certificates":
+            return plans.phase_plan(phase.name, [plans.certificate_step(h, c) for h, cs in run.certificate_plans().items() for c in cs])
+        case "objects":
+            return plans.phase_plan(phase.name, [plans.object_step(c) for c in run.object_plan()])
+        case "ready":
+            return plans.phase_plan(phase.name, [plans.object_step(c) for c in run.node_plan()])
+        case "record":
+            return plans.phase_plan(phase.name, [plans.object_step(c) for c in run.record_plan()])
+        case "preflight" | "lock":
+            return plans.phase_plan(phase.name, [])
+        case _:
+            return plans.phase_plan(phase.name, plans.resource_steps(run.resource_plans(phase.name)))
+
+
+def _do(run: Run, phase: Phase, timeout: float) -> None:
+    run.context.emit(Event(phase.name, phase.title, "", "started"))
+    began = time.monotonic()
+    match phase.name:
+        case "certificates":
+            run.apply_certificates(phase)
+        case "objects":
+            run.await_api(timeout)
+            run.apply_objects()
+        case "ready":
+            _ready(run, timeout)
+        case "record":
+            apply_objects(run.client(), run.record_now())
+        case _:
+            run.apply_resources(phase)
+    run.context.emit(Event(phase.name, f"{phase.title}: {time.monotonic() - began:.1f} s", "", "done"))
+
+
+def _ready(run: Run, timeout: float) -> None:
+    names = frozenset(h.name for h in run.hosts())
+    routed = run.environment.network.mode == "routed"
+
+    def joined(found: Mapping[str, Node]) -> bool:
+        return names <= found.keys()
+
+    def ready(found: Mapping[str, Node]) -> bool:
+        return not nodes.missing(found, names)
+
+    try:
+        there = nodes.wait(run.client(), names, joined, timeout)
+        for name in nodes.apply(run.client(), run.environment, there):
+            run.context.emit(Event("ready", "labels set", name, "done"))
+        if routed:
+            nodes.wait(run.client(), names, ready, timeout)
+    except TimeoutExceededError as error:
+        late = nodes.missing(run.nodes(), names)
+        if names <= late.keys():
+            raise
+        run.failures.update({name: TimeoutExceededError(f"{name} is {why}", hint=error.hint) for name, why in late.items()})

@@ -48,14 +48,12 @@ _OPTIONS = """\
 
 def check(config: DnsHostConfig) -> None:
     """Raise InvalidInputError with every value that may not be written into the configuration."""
-    problems = []
-    for name in (config.domain, *config.stub_domains):
-        if not all(names.is_label(label) for label in name.split(".")):
-            problems.append(f"dns: {name!r} is not a domain name")
-    for text in (*config.addresses, *config.upstreams, *(a for part in config.stub_domains.values() for a in part)):
-        if not _is(ip_address, text):
-            problems.append(f"dns: {text!r} is not an address")
-    problems.extend(f"dns: {text!r} is not a network" for text in (*config.pod_cidrs, *config.service_cidrs) if not _is(ip_network, text))
+    domains = (config.domain, *config.stub_domains)
+    servers = (*config.addresses, *config.upstreams, *(address for part in config.stub_domains.values() for address in part))
+    networks = (*config.pod_cidrs, *config.service_cidrs)
+    problems = [f"dns: {name!r} is not a domain name" for name in domains if not all(map(names.is_label, name.split(".")))]
+    problems += [f"dns: {text!r} is not an address" for text in servers if not _is(ip_address, text)]
+    problems += [f"dns: {text!r} is not a network" for text in networks if not _is(ip_network, text)]
     if problems:
         raise InvalidInputError("DNS settings", problems)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 TTL = 5
 """Seconds, positive and negative answers alike: a client that cached an answer is wrong for at most this long."""
@@ -48,6 +48,23 @@ class Marker:
         return f'"hash={self.hash}" "version={self.version}"'
 
 
+class AgentSettings(Protocol):
+    """The part of an agent's configuration that concerns DNS."""
+
+    @property
+    def node(self) -> str: ...
+    @property
+    def dns_domain(self) -> str: ...
+    @property
+    def dns_addresses(self) -> tuple[str, ...]: ...
+    @property
+    def dns_upstreams(self) -> tuple[str, ...]: ...
+    @property
+    def pod_cidr(self) -> str: ...
+    @property
+    def service_cidr(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class DnsHostConfig:
     """One host's server: what it answers for, where it listens, whom it serves and forwards to.
@@ -71,19 +88,15 @@ class DnsHostConfig:
     data: str = "/var/lib/rancherctl/dns"
 
     @classmethod
-    def from_agent(cls, agent: Mapping[str, Any]) -> DnsHostConfig:
-        """From the contents of agent.json; several CIDRs are written with commas."""
-        dns = agent.get("dns") or {}
-        base = cls(node=str(agent["node"]))
+    def of(cls, agent: AgentSettings) -> DnsHostConfig:
+        """From what a host's agent is told; several CIDRs are written with commas."""
         return cls(
-            node=base.node,
-            domain=str(dns.get("domain") or base.domain).strip(".").lower(),
-            addresses=tuple(dns.get("addresses") or base.addresses),
-            pod_cidrs=_cidrs(agent.get("pod_cidr")) or base.pod_cidrs,
-            service_cidrs=_cidrs(agent.get("service_cidr")) or base.service_cidrs,
-            upstreams=tuple(dns.get("upstreams") or ()),
-            stub_domains={str(k).strip(".").lower(): tuple(v) for k, v in (dns.get("stub_domains") or {}).items()},
-            pod_names=dns.get("pod_names", "verified") == "verified",
+            node=agent.node,
+            domain=agent.dns_domain.strip(".").lower(),
+            addresses=tuple(agent.dns_addresses),
+            pod_cidrs=_cidrs(agent.pod_cidr),
+            service_cidrs=_cidrs(agent.service_cidr),
+            upstreams=tuple(agent.dns_upstreams),
         )
 
     @property
@@ -97,10 +110,8 @@ class DnsHostConfig:
         return f"{self.data}/forwarders.conf"
 
 
-def _cidrs(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return tuple(value or ())
+def _cidrs(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def fingerprint(record_set: RecordSet) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rancherctl.change import Change, Plan
-from rancherctl.dns import names
 from rancherctl.dns.model import RecordSet
 
 LIMIT = 0.3
@@ -29,17 +28,6 @@ def plan(have: Mapping[str, RecordSet], want: Mapping[str, RecordSet], keys: Ite
         if old != new:
             changes.append(Change(key, old, new))
     return Plan(tuple(changes))
-
-
-def by_zone(wanted: Plan[RecordSet], zones: tuple[str, ...]) -> dict[str, Plan[RecordSet]]:
-    """The plan split by zone, in the order of ``zones``; zones without changes are not there."""
-    known = frozenset(zones)
-    parts: dict[str, list[Change[RecordSet]]] = {}
-    for change in wanted:
-        record_set = change.new or change.old
-        assert record_set is not None
-        parts.setdefault(names.zone_of(record_set.name, known), []).append(change)
-    return {zone: Plan(tuple(parts[zone])) for zone in zones if zone in parts}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rancherctl.dns import records
 from rancherctl.dns.model import RecordSet
 from rancherctl.kube.objects import EndpointSlice, Pod, Service
 
+Changes = dict[str, RecordSet | None]
 FIXED = "zone:"
 """Owner of the records that belong to no object."""
 
@@ -31,10 +32,12 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 @dataclass(slots=True)
 class Wanted:
-    """The record sets that the objects seen so far make; ``sets`` is keyed like a plan, ``problems`` by ``namespace/name`` of the service."""
+    """What the objects seen so far make. Every method returns the record sets that changed, by plan key; None = gone.
+
+    ``problems`` has one line for each service (``namespace/name``) of which something could not be published.
+    """
 
     shape: records.Shape
-    sets: dict[str, RecordSet] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     _groups: dict[str, tuple[RecordSet, ...]] = field(default_factory=dict)
     _owners: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -43,12 +46,12 @@ class Wanted:
     _pods: Mapping[str, Pod] = field(default_factory=dict)
     _slices_of: dict[str, set[str]] = field(default_factory=dict)
 
-    def fixed(self, addresses: Iterable[str]) -> set[str]:
-        """Set the records that belong to no object; returns the keys that changed."""
+    def fixed(self, addresses: Iterable[str]) -> Changes:
+        """Set the records that belong to no object."""
         return self._put(FIXED, records.fixed_records(self.shape, addresses).sets)
 
-    def update(self, services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], pods: Mapping[str, Pod]) -> set[str]:
-        """Take over new tables; returns the keys whose record set may have changed, appeared or gone.
+    def update(self, services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], pods: Mapping[str, Pod]) -> Changes:
+        """Take over new tables.
 
         ``pods`` may be empty: then pods have no names of their own and host names come from the slices alone.
         """
@@ -67,15 +70,15 @@ class Wanted:
                 if pod is not None and pod.subdomain:
                     touched.add(f"{pod.meta.namespace}/{pod.subdomain}")
         self._services, self._slices, self._pods = services, slices, pods
-        keys: set[str] = set()
+        out: Changes = {}
         for name in touched:
-            keys |= self._service(name)
+            out.update(self._service(name))
         for key in moved:
             found = pods.get(key)
-            keys |= self._put(f"pod:{key}", records.pod_records(found, self.shape).sets if found is not None else ())
-        return keys
+            out.update(self._put(f"pod:{key}", records.pod_records(found, self.shape).sets if found is not None else ()))
+        return out
 
-    def _service(self, name: str) -> set[str]:
+    def _service(self, name: str) -> Changes:
         service = self._services.get(name)
         members = self._slices_of.get(name, set())
         if not members:
@@ -94,7 +97,7 @@ class Wanted:
         pod = self._pods.get(pod_key)
         return pod.hostname if pod is not None and pod.subdomain == service else ""
 
-    def _put(self, owner: str, sets: tuple[RecordSet, ...]) -> set[str]:
+    def _put(self, owner: str, sets: tuple[RecordSet, ...]) -> Changes:
         before = {s.key: s for s in self._groups.get(owner, ())}
         after = {s.key: s for s in sets}
         if sets:
@@ -110,17 +113,14 @@ class Wanted:
                 del self._owners[key]
         for key in after.keys() - before.keys():
             self._owners[key] = tuple(sorted((*self._owners.get(key, ()), owner)))
-        for key in keys:
-            self._merge(key, after.get(key))
-        return keys
+        return {key: self._merge(key, after.get(key)) for key in keys}
 
-    def _merge(self, key: str, only: RecordSet | None) -> None:
+    def _merge(self, key: str, only: RecordSet | None) -> RecordSet | None:
         owners = self._owners.get(key, ())
         if not owners:
-            self.sets.pop(key, None)
-        elif len(owners) == 1 and only is not None:
-            self.sets[key] = only
-        else:
-            parts = [s for owner in owners for s in self._groups[owner] if s.key == key]
-            rdatas = sorted({rdata for part in parts for rdata in part.rdatas})
-            self.sets[key] = RecordSet(parts[0].name, parts[0].type, tuple(records.fit(parts[0].type, rdatas)), parts[0].ttl)
+            return None
+        if len(owners) == 1 and only is not None:
+            return only
+        parts = [s for owner in owners for s in self._groups[owner] if s.key == key]
+        rdatas = sorted({rdata for part in parts for rdata in part.rdatas})
+        return RecordSet(parts[0].name, parts[0].type, tuple(records.fit(parts[0].type, rdatas)), parts[0].ttl)

@@ -1,0 +1,96 @@
+"""Bringing back a zone that the server does not load, or cannot write: the kept copy first, else what is wanted, else the file without its journal."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rancherctl.dns import zonefile
+from rancherctl.dns.daemon import Daemon
+from rancherctl.dns.mirror import Mirror
+from rancherctl.dns.model import Marker, RecordSet
+from rancherctl.dns.store import Store
+
+log = logging.getLogger(__name__)
+LONGEST_PAUSE = 30.0
+
+
+@dataclass(slots=True)
+class Healer:
+    """``clock`` is monotonic seconds; ``wall`` gives the serial of a rewritten zone (seconds since 1970; nobody compares it with a clock)."""
+
+    domain: str
+    store: Store
+    daemon: Daemon
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    healed: int = 0
+    _tries: dict[str, int] = field(default_factory=dict)
+    _next: dict[str, float] = field(default_factory=dict)
+
+    def well(self, zone: str) -> None:
+        """The zone is loaded."""
+        self._tries.pop(zone, None)
+        self._next.pop(zone, None)
+
+    def heal(self, broken: Sequence[Mirror], *, synced: bool) -> bool:
+        """Try to bring zones back that are not loaded; True when something was done and loading is worth waiting for.
+
+        The first try only makes the server load what it has not loaded. Later ones stop it: something in it stands in the way.
+        """
+        due = [m for m in broken if self.clock() >= self._next.get(m.zone, 0.0)]
+        texts = {m.zone: text for m in due if (text := self._text(m, synced=synced))}
+        bare = [m.zone for m in due if m.zone not in texts and self.store.drop_journal(m.zone)]
+        if not texts and not bare:
+            return False
+        gently = all(self._tries.get(m.zone, 0) == 0 for m in due)
+        log.warning("loading zones again: %s", ", ".join([*texts, *bare]))
+        for mirror in due:
+            tries = self._tries[mirror.zone] = self._tries.get(mirror.zone, 0) + 1
+            self._next[mirror.zone] = self.clock() + min(LONGEST_PAUSE, 0.5 * 2**tries)
+        self._replace(texts, gently=gently)
+        self.healed += 1
+        return True
+
+    def rewrite(self, mirror: Mirror) -> bool:
+        """A loaded zone that cannot be updated, or whose content is not what its marker says: write it anew with the server stopped for a moment."""
+        if self.clock() < self._next.get(mirror.zone, 0.0):
+            return False
+        text = self._render(mirror, mirror.have.values(), mirror.have_hash()) if mirror.have is not None else self.store.kept(mirror.zone)
+        if text is None:
+            return False
+        self._next[mirror.zone] = self.clock() + LONGEST_PAUSE
+        log.warning("writing zone %s anew", mirror.zone)
+        self._replace({mirror.zone: text}, gently=False)
+        self.healed += 1
+        return True
+
+    def _replace(self, texts: dict[str, str], *, gently: bool) -> None:
+        staged = self.store.stage(texts)
+        if gently:
+            self.store.commit(staged)
+            self.daemon.reload()
+            return
+        self.daemon.stop()
+        try:
+            self.store.commit(staged)
+        finally:
+            self.daemon.start()
+
+    def _text(self, mirror: Mirror, *, synced: bool) -> str | None:
+        kept = self.store.kept(mirror.zone)
+        if not synced:
+            return kept
+        wanted = self._render(mirror, mirror.want.values(), mirror.want_hash())
+        # The copy first even when the API has answered: a list that lost most names must pass the guard, not a healing.
+        return kept if kept is not None and not self._tries.get(mirror.zone) else wanted
+
+    def _render(self, mirror: Mirror, sets: Iterable[RecordSet], digest: str) -> str:
+        return zonefile.render(mirror.zone, self.domain, sets, int(self.wall()), Marker(digest, mirror.version))
+
+    def keep(self, mirror: Mirror) -> None:
+        """Keep a copy of what the server has."""
+        if mirror.have is not None:
+            self.store.keep(mirror.zone, self._render(mirror, mirror.have.values(), mirror.have_hash()))

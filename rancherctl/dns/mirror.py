@@ -1,0 +1,80 @@
+"""What one zone has and should have, with the sums that make its hash cheap. Pure state; the reconciler fills it from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rancherctl.change import Plan
+from rancherctl.dns.model import Marker, RecordSet, fingerprint, zone_hash
+from rancherctl.dns.plan import plan
+
+
+@dataclass(slots=True)
+class Mirror:
+    """``have`` None: not known. ``pending`` has every key in which the two may differ (all of them while ``have`` is not known)."""
+
+    zone: str
+    want: dict[str, RecordSet] = field(default_factory=dict)
+    have: dict[str, RecordSet] | None = None
+    pending: set[str] = field(default_factory=set)
+    version: str = ""
+    """Resource versions that ``have`` was made from."""
+    _want_total: int = 0
+    _have_total: int = 0
+
+    def wish(self, key: str, new: RecordSet | None) -> None:
+        """One wanted record set changed; None = it is not wanted any more."""
+        old = self.want.pop(key, None)
+        if old is not None:
+            self._want_total -= fingerprint(old)
+        if new is not None:
+            self.want[key] = new
+            self._want_total += fingerprint(new)
+        self.pending.add(key)
+
+    def forget(self) -> None:
+        """The server may have changed behind our back."""
+        self.have = None
+
+    def learn(self, have: Mapping[str, RecordSet]) -> None:
+        """What the server was seen to have; equal record sets are shared with ``want`` to save memory."""
+        self.have = {key: same if (same := self.want.get(key)) == value and same is not None else value for key, value in have.items()}
+        self._have_total = sum(map(fingerprint, self.have.values()))
+        self.pending = {key for key in self.have.keys() | self.want.keys() if self.have.get(key) is not self.want.get(key)}
+
+    def learn_equal(self) -> None:
+        """The server was seen to have just what is wanted."""
+        self.have, self._have_total = dict(self.want), self._want_total
+        self.pending.clear()
+
+    def plan(self) -> Plan[RecordSet]:
+        """From ``have`` to ``want``, looking at what is pending only."""
+        return plan(self.have or {}, self.want, self.pending)
+
+    def accept(self, done: Plan[RecordSet]) -> None:
+        """The server has acknowledged these changes."""
+        assert self.have is not None
+        for change in done:
+            if change.old is not None:
+                self._have_total -= fingerprint(change.old)
+                del self.have[change.key]
+            if change.new is not None:
+                self._have_total += fingerprint(change.new)
+                self.have[change.key] = change.new
+            self.pending.discard(change.key)
+
+    def after(self, todo: Plan[RecordSet], version: str) -> Marker:
+        """The marker that the zone will have when this plan is applied to ``have``."""
+        total = self._have_total
+        for change in todo:
+            total += (fingerprint(change.new) if change.new else 0) - (fingerprint(change.old) if change.old else 0)
+        return Marker(zone_hash(total), version)
+
+    def have_hash(self) -> str:
+        """The hash of ``have``; "" when not known."""
+        return zone_hash(self._have_total) if self.have is not None else ""
+
+    def want_hash(self) -> str:
+        """The hash of ``want``."""
+        return zone_hash(self._want_total)

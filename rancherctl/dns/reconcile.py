@@ -1,0 +1,173 @@
+"""The dns role of a host's agent: tables in, the server on this host kept equal to them, one report section out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rancherctl.dns import engine, stats
+from rancherctl.dns.client import Channel
+from rancherctl.dns.daemon import Daemon
+from rancherctl.dns.heal import Healer
+from rancherctl.dns.mirror import Mirror
+from rancherctl.dns.model import DnsHostConfig
+from rancherctl.dns.names import zone_of
+from rancherctl.dns.probe import Prober
+from rancherctl.dns.records import Shape
+from rancherctl.dns.store import Store
+from rancherctl.dns.sync import CHECK, Sync
+from rancherctl.dns.wanted import Changes, Wanted
+from rancherctl.errors import UnreachableError
+from rancherctl.kube import tables
+from rancherctl.kube.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+KEEP_QUIET, KEEP_LATEST = 5.0, 60.0
+"""Seconds: a copy of the zones is kept when nothing changed for the first, or this long after the oldest change that is not in it."""
+STATS_EVERY = 15.0
+SOON = 0.05
+
+
+class DnsRole:
+    """Satisfies agents.role.Role. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it."""
+
+    name = "dns"
+
+    def __init__(
+        self,
+        config: DnsHostConfig,
+        daemon: Daemon,
+        *,
+        relist: Callable[[tuple[str, ...]], None] | None = None,
+        probe: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        zones = engine.zones(config)
+        pods = (tables.PODS,) if config.pod_names else ()
+        self.tables: tuple[tables.TableSpec, ...] = (tables.SERVICES, tables.ENDPOINTSLICES, *pods)
+        self.resync = CHECK
+        self._config, self._daemon, self._relist, self._probe, self._clock = config, daemon, relist, probe, clock
+        self._zones = frozenset(zones)
+        self._wanted = Wanted(Shape(config.domain, self._zones))
+        self._mirrors = {zone: Mirror(zone) for zone in zones}
+        self._store = Store(config.data)
+        self._channel = Channel(config.control_port, config.key_file)
+        self._healer = Healer(config.domain, self._store, daemon, clock)
+        self._sync = Sync(self._channel, self._healer, tuple(self._mirrors.values()), clock)
+        self._prober: Prober | None = None
+        self._lags: deque[float] = deque(maxlen=500)
+        self._seen = -1
+        self._dirty: tuple[float, float] | None = None
+        self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
+        self._unanswered = 0
+        self._take(self._wanted.fixed(config.addresses))
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin to watch the upstreams."""
+        if self._probe:
+            self._prober = Prober(self._config.upstreams, self._config.addresses, wake)
+            self._prober.start()
+
+    def stop(self) -> None:
+        """Keep a copy of the zones and let go; the server goes on."""
+        if self._prober is not None:
+            self._prober.stop()
+        if self._dirty is not None:
+            self._keep()
+        self._channel.close()
+
+    def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        """Make the server answer what the snapshot says; with unsynced tables it answers what it knew, and damage is healed from the kept copy."""
+        began = self._clock()
+        self._forwarders()
+        found = [snapshot.table(spec.name) for spec in self.tables]
+        synced = all(table.synced for table in found)
+        changed = synced and snapshot.number != self._seen
+        if changed:
+            services, slices = found[0].items, found[1].items
+            self._take(self._wanted.update(services, slices, found[2].items if len(found) > 2 else {}))
+            self._seen = snapshot.number
+        updates = self._sync.updates
+        problem = self._round(synced, tuple(t.epoch for t in found), "/".join(t.resource_version for t in found))
+        if self._sync.updates != updates:
+            now = self._clock()
+            self._lags.append(now - began)
+            self._dirty = (self._dirty[0] if self._dirty else now, now)
+        self._keep_if_due()
+        return self._section(synced, problem)
+
+    def _take(self, changes: Changes) -> None:
+        for key, new in changes.items():
+            zone = zone_of(key.partition(" ")[0], self._zones)
+            self._mirrors[zone].wish(key, new)
+
+    def _round(self, synced: bool, epochs: tuple[int, ...], version: str) -> str:
+        try:
+            settled = self._sync.step(synced=synced, epochs=epochs, version=version)
+        except UnreachableError as error:
+            # systemd starts a dead server again; until then ask again soon, but less and less often.
+            self._unanswered += 1
+            self.resync = min(CHECK, SOON * 2 ** min(self._unanswered, 10))
+            return str(error)
+        self._unanswered = 0
+        self.resync = CHECK if settled else SOON * 4
+        if self._sync.relist_due and self._relist is not None:
+            self._relist(tuple(spec.name for spec in self.tables))
+        return ""
+
+    def _forwarders(self) -> None:
+        order = self._prober.order if self._prober is not None else None
+        if order is not None and self._store.replace(self._config.forwarders_file, engine.forwarders(order)):
+            self._daemon.reload()
+
+    def _keep_if_due(self) -> None:
+        if self._dirty is None:
+            return
+        oldest, newest = self._dirty
+        now = self._clock()
+        if now - newest >= KEEP_QUIET or now - oldest >= KEEP_LATEST:
+            self._keep()
+
+    def _keep(self) -> None:
+        for mirror in self._mirrors.values():
+            self._healer.keep(mirror)
+        self._dirty = None
+
+    def _server(self) -> stats.Stats | None:
+        read_at, last = self._stats
+        if self._clock() - read_at >= STATS_EVERY:
+            try:
+                last = stats.read(self._config.stats_port)
+            except UnreachableError as error:
+                log.debug("%s", error)
+            self._stats = (self._clock(), last)
+        return last
+
+    def _section(self, synced: bool, problem: str) -> dict[str, Any]:
+        server = self._server()
+        missing = sorted(self._zones - self._sync.loaded)
+        lags = sorted(self._lags)
+        return {
+            "synced": synced and not problem and not missing,
+            "problem": problem or (f"zones not loaded: {', '.join(missing)}" if missing else ""),
+            "alarm": "; ".join(f"{zone} {text}" for zone, text in sorted(self._sync.alarms.items())),
+            "problems": dict(sorted(self._wanted.problems.items())),
+            "upstreams": {"used": list((self._prober and self._prober.order) or ()), "dead": list(self._prober.dead if self._prober else ())},
+            "engine": server.version if server else "",
+            "healed": self._healer.healed + self._sync.repairs,
+            "metrics": {
+                "records": sum(len(m.have) for m in self._mirrors.values() if m.have is not None),
+                "hash": self._mirrors[f"{self._config.domain}."].have_hash(),
+                "pending": sum(len(m.pending) for m in self._mirrors.values()) if synced else 0,
+                "updates": self._sync.updates,
+                "lag_ms": {"p50": _percent(lags, 0.5), "p99": _percent(lags, 0.99), "last": round(self._lags[-1] * 1e3, 2) if lags else 0.0},
+                **(server.as_json() if server else {}),
+            },
+        }
+
+
+def _percent(ordered: list[float], share: float) -> float:
+    return round(ordered[int(share * (len(ordered) - 1))] * 1e3, 2) if ordered else 0.0

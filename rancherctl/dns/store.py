@@ -1,0 +1,110 @@
+"""The files of the zones on this host: put in place for the server to load, and the sealed copies that the agent keeps.
+
+Zone and journal belong to the server while a zone is loaded; they are only written when it is not (or the server is stopped).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rancherctl.dns import zonefile
+from rancherctl.errors import RancherctlError
+
+FILE_MODE = 0o660
+"""The server's group writes zones as well; the folder hands its group down."""
+
+
+class Store:
+    """Files below one data directory."""
+
+    def __init__(self, data: str) -> None:
+        self._data = Path(data)
+
+    def stage(self, texts: Mapping[str, str]) -> dict[str, Path]:
+        """Write each zone beside its place, synced to disk; nothing is in use yet, so a full disk does no harm here."""
+        staged: dict[str, Path] = {}
+        try:
+            for zone, text in texts.items():
+                staged[zone] = self._write(text)
+        except RancherctlError:
+            self.discard(staged)
+            raise
+        return staged
+
+    def commit(self, staged: Mapping[str, Path]) -> None:
+        """Put staged zones in place. The journal goes first: a zone file without one loads, a journal of another file does not."""
+        for zone, path in staged.items():
+            target = self._data / zonefile.file_name(zone)
+            (target.parent / f"{target.name}.jnl").unlink(missing_ok=True)
+            path.replace(target)
+        self._sync()
+
+    def discard(self, staged: Mapping[str, Path]) -> None:
+        """Remove staged zones that are not needed."""
+        for path in staged.values():
+            path.unlink(missing_ok=True)
+
+    def drop_journal(self, zone: str) -> bool:
+        """Remove the journal of a zone that the server could not load; True if there was one."""
+        journal = self._data / f"{zonefile.file_name(zone)}.jnl"
+        found = journal.exists()
+        journal.unlink(missing_ok=True)
+        return found
+
+    def keep(self, zone: str, text: str) -> None:
+        """Keep a sealed copy of a zone."""
+        self._write(zonefile.seal(text)).replace(self._kept(zone))
+        self._sync()
+
+    def kept(self, zone: str) -> str | None:
+        """The kept copy; None if there is none or it is damaged."""
+        try:
+            return zonefile.unseal(self._kept(zone).read_text(encoding="ascii"))
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+        except OSError as error:
+            raise RancherctlError(f"cannot read {self._kept(zone)}", why=str(error)) from error
+
+    def replace(self, path: str, text: str) -> bool:
+        """Write another small file of ours if its content differs; True when it was written."""
+        if _content(path) == text.encode():
+            return False
+        self._write(text).replace(path)
+        self._sync()
+        return True
+
+    def _kept(self, zone: str) -> Path:
+        return self._data / f"{zonefile.file_name(zone)}.kept"
+
+    def _write(self, text: str) -> Path:
+        try:
+            handle, name = tempfile.mkstemp(prefix=".new-", dir=self._data)
+        except OSError as error:
+            raise RancherctlError(f"cannot write into {self._data}", why=str(error)) from error
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), FILE_MODE)
+                os.fsync(file.fileno())
+        except OSError as error:
+            Path(name).unlink(missing_ok=True)
+            raise RancherctlError(f"cannot write into {self._data}", why=str(error), hint="is the disk full?") from error
+        return Path(name)
+
+    def _sync(self) -> None:
+        handle = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:  # what cannot be read is written anew
+        return None

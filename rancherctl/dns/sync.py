@@ -1,0 +1,132 @@
+"""One server kept equal to what is wanted: look where it may differ, plan, pass the guard, update; notice a restart and check everything."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rancherctl.dns import apply, observe
+from rancherctl.dns.client import Channel, OutcomeUnknownError
+from rancherctl.dns.heal import Healer
+from rancherctl.dns.mirror import Mirror
+from rancherctl.dns.model import hash_of
+from rancherctl.dns.plan import Epochs, Hold, guard
+
+log = logging.getLogger(__name__)
+CHECK = 2.0
+"""Seconds between two looks at a zone's marker."""
+VERIFY_AFTER = 1.0
+"""Quiet seconds after a (re)connection before whole zones are read and compared."""
+REFUSALS = 2
+"""Updates refused in a row before the zone is written anew."""
+
+
+@dataclass(slots=True)
+class Sync:
+    """``step`` is called for every change and every ``CHECK`` seconds. ``loaded`` names the zones that the server answers for."""
+
+    channel: Channel
+    healer: Healer
+    mirrors: Sequence[Mirror]
+    clock: Callable[[], float] = time.monotonic
+    loaded: set[str] = field(default_factory=set)
+    alarms: dict[str, str] = field(default_factory=dict)
+    repairs: int = 0
+    updates: int = 0
+    relist_due: bool = False
+    _trusted: Epochs | None = None
+    _holds: dict[str, Hold | None] = field(default_factory=dict)
+    _checked: float = float("-inf")
+    _generation: int = 0
+    _verify_at: float | None = None
+    _refused: dict[str, int] = field(default_factory=dict)
+
+    def step(self, *, synced: bool, epochs: Epochs, version: str) -> bool:
+        """One round; False when zones are still to be loaded and another round is wanted soon. Errors: client's, UpdateRefusedError, hosts'."""
+        broken: list[Mirror] = []
+        fresh = self.clock() - self._checked < CHECK and self.channel.generation == self._generation
+        if not fresh:
+            self._checked = self.clock()
+        for mirror in self.mirrors:
+            if (not fresh or (synced and mirror.have is None)) and not self._look(mirror, synced=synced):
+                broken.append(mirror)
+            elif synced and mirror.have is not None and mirror.pending:
+                self._update(mirror, epochs, version)
+        if synced and not any(self._holds.values()):
+            self._trusted = epochs
+        self.relist_due = any(h is not None and self.clock() - h.since >= 60.0 for h in self._holds.values())
+        if self.channel.generation != self._generation:
+            self._generation = self.channel.generation
+            self._verify_at = self.clock() + VERIFY_AFTER
+        if broken:
+            return not self.healer.heal(broken, synced=synced)
+        if self._verify_at is not None and self.clock() >= self._verify_at:
+            self._verify_at = None
+            self._verify(synced=synced)
+        return True
+
+    def _look(self, mirror: Mirror, *, synced: bool) -> bool:
+        reading = observe.read_marker(self.channel, mirror.zone)
+        if not reading.loaded:
+            self.loaded.discard(mirror.zone)
+            mirror.forget()
+            return False
+        self.loaded.add(mirror.zone)
+        self.healer.well(mirror.zone)
+        said = reading.marker.hash if reading.marker else ""
+        if mirror.have is not None and said == mirror.have_hash():
+            pass
+        elif synced and said == mirror.want_hash():
+            mirror.learn_equal()
+        elif synced:
+            mirror.learn(observe.transfer(self.channel, mirror.zone))
+        return True
+
+    def _update(self, mirror: Mirror, epochs: Epochs, version: str) -> None:
+        assert mirror.have is not None
+        verdict = guard(
+            mirror.plan(), existing=len(mirror.have), epochs=epochs, trusted=self._trusted, hold=self._holds.get(mirror.zone), now=self.clock()
+        )
+        self._holds[mirror.zone] = verdict.hold
+        if verdict.alarm and mirror.zone not in self.alarms:
+            log.error("zone %s: %s", mirror.zone, verdict.alarm)
+        self.alarms = {zone: text for zone, text in {**self.alarms, mirror.zone: verdict.alarm}.items() if text}
+        if not verdict.plan:
+            mirror.pending -= {key for key in mirror.pending if mirror.have.get(key) == mirror.want.get(key)}
+            return
+        try:
+            apply.apply(self.channel, mirror.zone, verdict.plan, mirror.after(verdict.plan, version))
+        except OutcomeUnknownError:
+            mirror.forget()
+            raise
+        except apply.UpdateRefusedError:
+            mirror.forget()
+            self._refuse(mirror)
+            raise
+        self._refused.pop(mirror.zone, None)
+        mirror.accept(verdict.plan)
+        mirror.version = version
+        self.updates += 1
+
+    def _refuse(self, mirror: Mirror) -> None:
+        count = self._refused[mirror.zone] = self._refused.get(mirror.zone, 0) + 1
+        if count >= REFUSALS:
+            mirror.learn(observe.transfer(self.channel, mirror.zone))
+            self.healer.rewrite(mirror)
+
+    def _verify(self, *, synced: bool) -> None:
+        """After a restart, files may have been damaged in a way that still loads: compare every record."""
+        for mirror in self.mirrors:
+            found = observe.transfer(self.channel, mirror.zone)
+            if mirror.have is not None:
+                if found != mirror.have:
+                    self.repairs += 1
+                    log.warning("zone %s has other records than the server acknowledged: repairing", mirror.zone)
+                    mirror.learn(found)
+            elif not synced:
+                marker = observe.read_marker(self.channel, mirror.zone).marker
+                if marker is None or marker.hash != hash_of(found.values()):
+                    self.repairs += 1
+                    self.healer.rewrite(mirror)

@@ -27,6 +27,8 @@ ROSTER = TableSpec("roster", client.CONFIGMAPS, objects.config_map, namespace="r
 ROSTER_KEY = "rancherctl-system/roster"
 VERIFY_SECONDS = 5.0
 HOLD_SECONDS = 30.0
+FIRST_PAUSE = 0.5
+MAX_PAUSE = 15.0
 log = logging.getLogger(__name__)
 
 
@@ -68,6 +70,8 @@ class LbRole:
         self._version = ""
         self._ports: dict[str, str] = {}
         self._alarm = ""
+        self._error = ""
+        self._pause = FIRST_PAUSE
         self._problems: Mapping[str, tuple[Problem, ...]] = {}
         self._roster = Roster(-1, -1)
         self._state = self._load()
@@ -81,12 +85,28 @@ class LbRole:
         self._engine.stop()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """See agents.role.Role. Raises EngineError when HAProxy could not be brought there."""
+        """See agents.role.Role. A failure of HAProxy does not raise: the section tells what is served all the same, and the pause grows."""
         self.resync = VERIFY_SECONDS
-        self._verify()
-        if self._usable(snapshot):
-            self._follow(snapshot)
+        self._error = ""
+        try:
+            self._verify()
+            if self._usable(snapshot):
+                self._follow(snapshot)
+        except EngineError as error:
+            log.warning("%s", error)
+            self._failed(error)
+        else:
+            self._pause = FIRST_PAUSE
         return self._section()
+
+    def _failed(self, error: EngineError) -> None:
+        """Find out what is still true: HAProxy may serve what it had, although it did not take what it was given."""
+        self.resync, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
+        self._alarm = str(error)
+        try:
+            self._sure = self._state is not None and not self._engine.differences(self._state.layout)
+        except EngineError as silent:
+            self._sure, self._error = False, str(silent)
 
     def _load(self) -> files.State | None:
         path = Path(self._config.paths.data) / "state.json"
@@ -134,6 +154,7 @@ class LbRole:
         tables = [snapshot.table(spec.name) for spec in self.tables]
         if not all(t.synced and t.healthy for t in tables):
             return False
+        self._alarm = ""
         if "default/kubernetes" not in snapshot.table("services").items:
             self._alarm = "the API shows no service default/kubernetes: its data is not trusted, nothing is changed"
             return False
@@ -225,7 +246,7 @@ class LbRole:
     def _section(self) -> Mapping[str, Any]:
         layout = self._state.layout if self._state and self._sure else Layout()
         counters = self._engine.counters
-        return {
+        section = {
             "served": dict(layout.loaded),
             "placed": list(self._state.serving) if self._state else [],
             "ports": dict(self._ports),
@@ -235,3 +256,4 @@ class LbRole:
             "alarm": self._alarm,
             "problems": {key: [[p.reason, p.message, p.serious] for p in found] for key, found in self._problems.items()},
         }
+        return section | {"error": self._error} if self._error else section

@@ -113,9 +113,9 @@ def test_foreign_changes_on_the_socket_are_repaired(world: World) -> None:
 
 
 @pytest.fixture
-def occupied(world: World) -> Iterator[Callable[[], None]]:
+def occupied(world: World) -> Callable[[], None]:
     blocker = fake.Pod("blocker", "0.0.0.0", world.haproxy.port)
-    yield blocker.close
+    return blocker.close
 
 
 def test_a_taken_port_is_told_and_taken_back_when_free(world: World, occupied: Callable[[], None]) -> None:

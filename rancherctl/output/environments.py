@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rancherctl.environments.plan import EnvironmentPlan, Step
 from rancherctl.output.results import Column, Failure, Record
 from rancherctl.output.tables import visible
+
+if TYPE_CHECKING:
+    from rancherctl.environments.plan import EnvironmentPlan, Step
 
 _SIGNS: Final = {"create": "+", "install": "+", "upload": "+", "remove": "-", "change": "~"}
 

@@ -1,0 +1,126 @@
+"""Make the API hold a set of objects: plan against the live state, apply server-side, prune what the inventory remembers and nobody wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rancherctl.change import Change, Plan
+from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError
+from rancherctl.events import Emit, Event, ignore
+from rancherctl.kube.client import CONFIGMAPS, Json, KubeClient
+from rancherctl.kube.kinds import Kinds
+from rancherctl.kube.manifests import Inventory, ObjectId, difference, identity, inventory_ids, inventory_object, owned, owner, settled
+
+MANAGER = "rancherctl"
+PHASE = "objects"
+
+
+def plan(client: KubeClient, objects: Iterable[Json], inventory: Inventory, *, manager: str = MANAGER) -> Plan[Json]:
+    """What ``apply`` would change. Keys are ObjectId.key. The server itself is asked (dry run), so its defaults are no difference.
+
+    The inventory is an object of the plan like the others. InvalidInputError names objects that occur twice or have no name.
+    """
+    kinds = Kinds(client)
+    wanted = _by_id(owned(obj, inventory) for obj in objects)
+    stored = _get(client, kinds, inventory_object(inventory, ()))
+    try:
+        remembered = inventory_ids(stored or {})
+    except (ValueError, TypeError) as e:
+        what = f"the inventory ConfigMap {inventory.key} cannot be read"
+        raise RancherctlError(what, why=str(e), hint="nothing is pruned by guesswork: repair or delete it") from e
+    changes = [change for i, obj in wanted.items() if (change := _change(client, kinds, i, obj, manager))]
+    for i in _unwanted(remembered, wanted.keys()):
+        live = _get(client, kinds, i.stub())
+        if live is not None and owner(live) == inventory.key:
+            changes.append(Change(i.key, live, None, "no longer wanted"))
+    new = inventory_object(inventory, wanted)
+    if stored is None or inventory_ids(stored) != frozenset(wanted):
+        changes.append(Change(identity(new).key, stored, new, "the set of objects"))
+    return Plan(tuple(sorted(changes, key=lambda c: c.key)))
+
+
+def apply(client: KubeClient, todo: Plan[Json], inventory: Inventory, *, manager: str = MANAGER, emit: Emit = ignore) -> None:
+    """Carry out a plan: first the inventory with old and new objects, so that a break leaves nothing forgotten, then creates, deletes, inventory."""
+    kinds = Kinds(client)
+    listed = inventory_object(inventory, ())
+    place = identity(listed).key
+    final = next((c for c in todo if c.key == place), None)
+    first: list[Change[Json]] = []
+    if final is not None and final.new is not None:
+        union = inventory_ids(final.old or {}) | inventory_ids(final.new)
+        first = _ensure_namespace(client, todo, inventory, manager, emit)
+        client.apply(CONFIGMAPS, inventory_object(inventory, union), manager=manager)
+    rest = [c for c in todo if c is not final and c not in first]
+    for change in rest:
+        if change.new is not None:
+            client.apply(kinds.find(change.new), change.new, manager=manager)
+            _tell(emit, change)
+    for change in reversed(rest):
+        if change.new is None and change.old is not None:
+            _delete(client, kinds, change.old)
+            _tell(emit, change)
+    if final is not None and final.new is not None:
+        client.apply(CONFIGMAPS, final.new, manager=manager)
+
+
+def _ensure_namespace(client: KubeClient, todo: Plan[Json], inventory: Inventory, manager: str, emit: Emit) -> list[Change[Json]]:
+    """The inventory's own namespace may be one of the objects: it goes before the inventory."""
+    own = [c for c in todo if c.new is not None and c.new.get("kind") == "Namespace" and c.new["metadata"]["name"] == inventory.namespace]
+    for change in own:
+        assert change.new is not None
+        client.apply(Kinds(client).find(change.new), change.new, manager=manager)
+        _tell(emit, change)
+    return own
+
+
+def _by_id(objects: Iterable[Json]) -> dict[ObjectId, Json]:
+    out: dict[ObjectId, Json] = {}
+    problems = []
+    for obj in objects:
+        i = identity(obj)
+        if not i.name or not i.kind or not i.api_version:
+            problems.append(f"{i.kind or 'object'} {i.name!r}: apiVersion, kind and metadata.name are needed")
+        elif i in out:
+            problems.append(f"{i.kind} {i.namespace}/{i.name}: given twice")
+        out[i] = obj
+    if problems:
+        raise InvalidInputError("objects that cannot be applied", problems)
+    return out
+
+
+def _unwanted(remembered: frozenset[ObjectId], wanted: Iterable[ObjectId]) -> list[ObjectId]:
+    """Compared without versions: an object that moved from v1beta1 to v1 is the same object."""
+    kept = {i.key for i in wanted}
+    return sorted((i for i in remembered if i.key not in kept), key=lambda i: i.key)
+
+
+def _change(client: KubeClient, kinds: Kinds, i: ObjectId, obj: Json, manager: str) -> Change[Json] | None:
+    live = _get(client, kinds, obj)
+    if live is None:
+        return Change(i.key, None, obj)
+    after = client.apply(kinds.find(obj), obj, manager=manager, dry_run=True)
+    where = difference(settled(live), settled(after))
+    return Change(i.key, live, obj, where) if where else None
+
+
+def _get(client: KubeClient, kinds: Kinds, obj: Json) -> Json | None:
+    """The live object; None if it, its namespace or its kind is not there."""
+    i = identity(obj)
+    try:
+        return client.get(kinds.find(obj), i.name, namespace=i.namespace)
+    except NotFoundError:
+        return None
+
+
+def _delete(client: KubeClient, kinds: Kinds, old: Json) -> None:
+    meta = old["metadata"]
+    options = {"preconditions": {"uid": meta["uid"]}, "propagationPolicy": "Background"}
+    try:
+        client.delete(kinds.find(old), meta["name"], namespace=meta.get("namespace", ""), options=options)
+    except NotFoundError:
+        return  # somebody else was faster
+
+
+def _tell(emit: Emit, change: Change[Json]) -> None:
+    done = {"create": "created", "update": "updated", "delete": "deleted"}[change.verb]
+    emit(Event(PHASE, f"{done} {change.key.partition(' ')[2]}" + (f" ({change.why})" if change.why else ""), state="progress"))

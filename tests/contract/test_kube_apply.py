@@ -1,0 +1,140 @@
+"""Plan, apply, prune: against the fake and a real kube-apiserver."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError
+from rancherctl.kube.apply import apply, plan
+from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES
+from rancherctl.kube.manifests import Inventory
+from rancherctl.kube.rest import RestClient
+from tests.fakes.kube import FakeApi
+
+
+@pytest.fixture(scope="module", params=["fake", pytest.param("real", marks=pytest.mark.lab)])
+def client(request: pytest.FixtureRequest) -> Iterator[RestClient]:
+    if request.param == "fake":
+        api = FakeApi()
+        with RestClient(api.url) as rest:
+            yield rest
+        api.close()
+        return
+    from tests.lab.apiserver import running
+
+    with running() as server, server.client() as rest:
+        yield rest
+
+
+@pytest.fixture
+def inventory() -> Inventory:
+    return Inventory(f"t-{uuid.uuid4().hex[:8]}", "objects")
+
+
+def objects(inventory: Inventory, *names: str, value: str = "1") -> list[dict[str, Any]]:
+    ns = inventory.namespace
+    fixed: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": ns}, "spec": {"ports": [{"port": 80}]}},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "r", "namespace": ns},
+            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+        },
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}},
+    ]
+    configs = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n, "namespace": ns}, "data": {"k": value}} for n in names]
+    return [*configs, *fixed]
+
+
+def test_a_second_plan_is_empty_and_the_order_serves_the_objects(client: RestClient, inventory: Inventory) -> None:
+    first = plan(client, objects(inventory, "a", "b"), inventory)
+    assert first.counts() == {"create": 6, "update": 0, "delete": 0}
+    assert first.changes[0].key.endswith(f"Namespace/{inventory.namespace}")
+    apply(client, first, inventory)
+    assert not plan(client, objects(inventory, "a", "b"), inventory)
+
+
+def test_changes_are_named_and_drift_is_repaired(client: RestClient, inventory: Inventory) -> None:
+    apply(client, plan(client, objects(inventory, "a"), inventory), inventory)
+    client.patch(CONFIGMAPS, "a", {"data": {"k": "drift", "foreign": "kept"}}, namespace=inventory.namespace)
+    repair = plan(client, objects(inventory, "a"), inventory)
+    assert [(c.verb, c.why) for c in repair] == [("update", "data.k")]
+    apply(client, repair, inventory)
+    assert client.get(CONFIGMAPS, "a", namespace=inventory.namespace)["data"] == {"k": "1", "foreign": "kept"}
+
+
+def test_what_is_no_longer_wanted_goes_and_foreign_things_stay(client: RestClient, inventory: Inventory) -> None:
+    ns = inventory.namespace
+    apply(client, plan(client, objects(inventory, "a", "b", "c"), inventory), inventory)
+    client.create(CONFIGMAPS, {"metadata": {"name": "foreign", "namespace": ns}})
+    client.patch(CONFIGMAPS, "c", {"metadata": {"annotations": {"rancherctl.io/inventory": "somebody/else"}}}, namespace=ns)
+    less = plan(client, objects(inventory, "a"), inventory)
+    assert [c.key.rpartition("/")[2] for c in less if c.verb == "delete"] == ["b"]
+    apply(client, less, inventory)
+    with pytest.raises(NotFoundError):
+        client.get(CONFIGMAPS, "b", namespace=ns)
+    assert client.get(CONFIGMAPS, "c", namespace=ns)
+    assert client.get(CONFIGMAPS, "foreign", namespace=ns)
+    assert not plan(client, objects(inventory, "a"), inventory)
+
+
+def test_a_break_in_the_middle_forgets_nothing(client: RestClient, inventory: Inventory) -> None:
+    """The objects of a broken run are in the inventory: the next run, with other wishes, removes them."""
+    broken = [*objects(inventory, "a"), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": "missing"}, "spec": 1}]
+    todo = plan(client, broken, inventory)
+
+    class Breaks:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+        def apply(self, resource: Any, body: Any, **more: Any) -> Any:
+            if resource == SERVICES:
+                raise RancherctlError("cut")
+            return client.apply(resource, body, **more)
+
+    with pytest.raises(RancherctlError, match="cut"):
+        apply(Breaks(), todo, inventory)  # type: ignore[arg-type]
+    assert client.get(CONFIGMAPS, "a", namespace=inventory.namespace)
+    rest = plan(client, objects(inventory), inventory)
+    assert [c.key.rpartition("/")[2] for c in rest if c.verb == "delete"] == ["a"]
+    apply(client, rest, inventory)
+    assert not plan(client, objects(inventory), inventory)
+
+
+def test_everything_goes_and_a_damaged_inventory_prunes_nothing(client: RestClient, inventory: Inventory) -> None:
+    client.create(NAMESPACES, {"metadata": {"name": inventory.namespace}})
+    configs = objects(inventory, "a")[:1]
+    apply(client, plan(client, configs, inventory), inventory)
+    client.patch(CONFIGMAPS, inventory.name, {"data": {"objects": "not json"}}, namespace=inventory.namespace)
+    with pytest.raises(RancherctlError, match="cannot be read"):
+        plan(client, [], inventory)
+
+
+def test_bad_sets_are_refused_whole(client: RestClient, inventory: Inventory) -> None:
+    twice = objects(inventory, "a", "a")
+    with pytest.raises(InvalidInputError, match="given twice"):
+        plan(client, [*twice, {"kind": "X"}], inventory)
+
+
+@pytest.mark.lab
+def test_kinds_we_do_not_know_are_discovered() -> None:
+    from tests.lab.apiserver import running
+
+    inventory = Inventory("default", "flow")
+    flow = {
+        "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+        "kind": "PriorityLevelConfiguration",
+        "metadata": {"name": "ours"},
+        "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 5, "limitResponse": {"type": "Reject"}}},
+    }
+    with running() as server, server.client() as client:
+        apply(client, plan(client, [flow], inventory), inventory)
+        assert not plan(client, [flow], inventory)
+        unknown = plan(client, [{"apiVersion": "example.org/v1", "kind": "Nope", "metadata": {"name": "x"}}], inventory)
+        with pytest.raises(NotFoundError, match="does not serve Nope"):
+            apply(client, unknown, inventory)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rancherctl.agents import csr
 from rancherctl.agents.clock import micro_time
+from rancherctl.agents.fence import Fenced
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import CommandFailedError, Transport
-from rancherctl.kube.client import CSRS, KubeClient
+from rancherctl.kube.client import CSRS
 from rancherctl.kube.objects import Node
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ def read(transport: Transport, pem: str) -> csr.Content:
 class Approver:
     """Remembers what it ignored, so that a request is judged again only when it or the nodes changed."""
 
-    def __init__(self, client: KubeClient, transport: Transport, may_write: Callable[[], object]) -> None:
-        self._client, self._transport, self._may_write = client, transport, may_write
+    def __init__(self, client: Fenced, transport: Transport) -> None:
+        self._client, self._transport = client, transport
         self._contents: dict[str, csr.Content | None] = {}
 
     def run(self, requests: Mapping[str, csr.Request], nodes: Mapping[str, Node]) -> int:
@@ -57,7 +58,6 @@ class Approver:
         )
         try:
             body = self._client.get(CSRS, request.meta.name)
-            self._may_write()
             self._client.replace(CSRS, _with_condition(body, verdict), subresource="approval")
         except (ConflictError, NotFoundError) as error:
             # Somebody else decided it or took it away: the watch brings the news.

@@ -15,6 +15,7 @@ from rancherctl.agents import csr
 from rancherctl.agents.approver import Approver
 from rancherctl.agents.clock import boottime
 from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.fence import Fenced
 from rancherctl.agents.keepers import CONFIGMAPS_TABLE, LEASES_TABLE, ObjectKeeper, RosterKeeper
 from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.agents.loop import Wake
@@ -41,7 +42,7 @@ class Keeper(Protocol):
     """One thing the controller keeps true."""
 
     def run(self, snapshot: Snapshot) -> None:
-        """Look, and write what differs; checks leadership before each write."""
+        """Look, and write what differs; through a Fenced client."""
 
 
 class CsrKeeper:
@@ -90,12 +91,13 @@ class Controller:
             specs.append(POLICIES_TABLE)
         cache = Cache(client, specs, lambda _: wake.set())
         leader = Leader(client, identity)
+        fenced = Fenced(client, leader.check)
         keepers: list[Keeper] = [
-            RosterKeeper(client, leader, boottime),
-            ObjectKeeper(client, leader),
-            StatusKeeper(client, leader),
-            CsrKeeper(Approver(client, LocalTransport(config.node), leader.check), leader),
-            PolicyKeeper(client, leader),
+            RosterKeeper(fenced, leader, boottime),
+            ObjectKeeper(fenced, leader),
+            StatusKeeper(fenced, leader, boottime),
+            CsrKeeper(Approver(fenced, LocalTransport(config.node)), leader),
+            PolicyKeeper(fenced, leader),
         ]
         return cls(cache, leader, keepers, notify, wake)
 

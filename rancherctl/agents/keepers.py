@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from rancherctl.agents import probe
 from rancherctl.agents.config import NAMESPACE
+from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import LEASE, Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.report import lease_name, report_name
@@ -15,7 +16,7 @@ from rancherctl.agents.roster import following, newly_silent
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.ingress.model import Roster
 from rancherctl.kube import objects, tables
-from rancherctl.kube.client import CONFIGMAPS, LEASES, KubeClient, Resource
+from rancherctl.kube.client import CONFIGMAPS, LEASES, Resource
 from rancherctl.kube.objects import ConfigMap, Lease
 from rancherctl.kube.snapshot import Snapshot
 
@@ -42,7 +43,7 @@ class RosterKeeper:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: Fenced,
         leader: Leader,
         clock: Callable[[], float],
         *,
@@ -105,7 +106,6 @@ class RosterKeeper:
             "metadata": {"name": ROSTER, "namespace": NAMESPACE},
             "data": {ROSTER: roster.to_json()},
         }
-        self._leader.check()
         if stored is None:
             self._client.create(CONFIGMAPS, body, namespace=NAMESPACE)
         else:
@@ -116,7 +116,7 @@ class RosterKeeper:
 class ObjectKeeper:
     """Creates what agents may only update: a Lease and a report for every Node; removes those of Nodes that are gone."""
 
-    def __init__(self, client: KubeClient, leader: Leader) -> None:
+    def __init__(self, client: Fenced, leader: Leader) -> None:
         self._client, self._leader = client, leader
 
     def run(self, snapshot: Snapshot) -> None:
@@ -138,14 +138,12 @@ class ObjectKeeper:
     def _create(self, resource: Resource, name: str) -> None:
         group = f"{resource.group}/" if resource.group else ""
         body = {"apiVersion": f"{group}{resource.version}", "kind": resource.kind, "metadata": {"name": name, "namespace": NAMESPACE}}
-        self._leader.check()
         try:
             self._client.create(resource, body, namespace=NAMESPACE)
         except ConflictError as error:
             log.debug("%s is there already: %s", name, error)
 
     def _delete(self, resource: Resource, name: str) -> None:
-        self._leader.check()
         try:
             self._client.delete(resource, name, namespace=NAMESPACE)
         except NotFoundError as error:

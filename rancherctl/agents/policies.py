@@ -6,10 +6,11 @@ import logging
 from typing import Any
 
 from rancherctl.agents.clock import micro_time
+from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.kube import objects, tables
-from rancherctl.kube.client import EVENTS, NETWORKPOLICIES, Json, KubeClient
+from rancherctl.kube.client import EVENTS, NETWORKPOLICIES, Json
 from rancherctl.kube.objects import Meta
 from rancherctl.kube.snapshot import Snapshot
 
@@ -46,7 +47,7 @@ def event(policy: Meta, now: str) -> Json:
 class PolicyKeeper:
     """Writes one Event for each policy."""
 
-    def __init__(self, client: KubeClient, leader: Leader) -> None:
+    def __init__(self, client: Fenced, leader: Leader) -> None:
         self._client, self._leader = client, leader
         self._told: set[str] = set()
 
@@ -59,7 +60,6 @@ class PolicyKeeper:
         for policy in policies.values():
             if policy.uid in self._told or policy.deleting:
                 continue
-            self._leader.check()
             try:
                 self._client.create(EVENTS, event(policy, micro_time()), namespace=policy.namespace)
             except (ConflictError, NotFoundError) as error:

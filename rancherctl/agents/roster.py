@@ -57,7 +57,8 @@ def following(
     """The roster after ``before``.
 
     ``silent``/``proven`` come from Liveness; ``spared`` are silent hosts that a second opinion found answering. A host becomes alive once
-    it was seen to renew, and stays so until it is silent. ``blocked``: host → ports that it reported as not servable. Nodes that vanish all at once are kept: a restored or broken API is likelier.
+    it was seen to renew, and stays so until it is silent. ``blocked``: host → ports that it reported as not servable. Nodes that vanish
+    all at once are kept: a restored or broken API is likelier.
     """
     alarms: list[str] = []
     vanished = [h for h in before.hosts if h.name not in nodes]

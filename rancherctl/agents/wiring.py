@@ -1,0 +1,37 @@
+"""Which roles run on a host, made from its configuration: the only place where network, dns and ingress meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.role import Role
+from rancherctl.hosts.transport import Transport
+
+
+def _network(config: AgentConfig, transport: Transport) -> Role:
+    from rancherctl.network.reconcile import NetworkRole
+
+    return NetworkRole(config.network(), transport)
+
+
+def _dns(config: AgentConfig, transport: Transport) -> Role:
+    from rancherctl.dns.daemon import SystemdDaemon
+    from rancherctl.dns.model import DnsHostConfig
+    from rancherctl.dns.reconcile import DnsRole
+
+    return DnsRole(DnsHostConfig.of(config), SystemdDaemon(transport))
+
+
+def _lb(config: AgentConfig, _: Transport) -> Role:
+    from rancherctl.ingress.reconcile import LbConfig, LbRole
+
+    return LbRole(LbConfig(config.node, config.http_port))
+
+
+ROLES: dict[str, Callable[[AgentConfig, Transport], Role]] = {"network": _network, "dns": _dns, "lb": _lb}
+
+
+def host_roles(config: AgentConfig, transport: Transport) -> list[Role]:
+    """The roles that the configuration names, in its order."""
+    return [ROLES[name](config, transport) for name in config.roles]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from rancherctl.cli.context import Run
+from rancherctl.cli.env_work import Login, asked, bundle_choice, from_file, from_hosts
+from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
+from rancherctl.settings import Dirs, Settings
+
+FILE = """\
+apiVersion: rancherctl.io/v1alpha1
+kind: Environment
+metadata: {name: demo}
+spec:
+  ssh: {user: root, identity: ~/.ssh/key}
+  hosts:
+  - {name: h1, address: 10.0.0.1, roles: [etcd, controlplane, worker]}
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Run(Settings(Dirs(tmp_path / "c", tmp_path / "s", tmp_path / "k")))
+
+
+def test_a_file_and_standard_input_say_the_same(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(FILE)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(FILE))
+    assert from_file(run, str(path)) == from_file(run, "-")
+
+
+def test_a_tilde_in_the_file_is_the_operators_home(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(FILE)
+    assert from_file(run, str(path)).hosts[0].ssh.identity == f"{tmp_path}/.ssh/key"
+
+
+def test_problems_name_the_file_and_the_place(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(FILE.replace("address", "adress"))
+    with pytest.raises(InvalidInputError) as caught:
+        from_file(run, str(path))
+    assert any(problem.startswith(f"{path}:7:") and "address" in problem for problem in caught.value.problems)
+
+
+def test_a_file_that_is_not_there(run: Run) -> None:
+    with pytest.raises(NotFoundError, match="nowhere"):
+        from_file(run, "nowhere.yaml")
+
+
+def test_hosts_from_flags_get_the_login_of_flags(run: Run, tmp_path: Path) -> None:
+    environment = from_hosts(run, "demo", ["ops@10.0.0.1:2222", "10.0.0.2"], "", Login("~/key", "", "bastion"))
+    first = environment.hosts[0].ssh
+    assert (first.user, first.port, first.identity, first.jump) == ("ops", 2222, f"{tmp_path}/key", "bastion")
+
+
+def test_name_and_file_must_agree(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(FILE)
+    assert asked(run, "demo", str(path)).name == "demo"
+    with pytest.raises(UsageError, match="is about 'demo', not 'prod'"):
+        asked(run, "prod", str(path))
+
+
+def test_the_bundle_is_the_flag_then_the_setting_then_what_was_chosen_before(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(FILE)
+    run.known().save(from_file(run, str(path)), "remembered")
+    assert bundle_choice(run, "demo", None) == "remembered"
+    with_setting = Run(Settings(run.settings.dirs, bundle="setting"))
+    assert bundle_choice(with_setting, "demo", None) == "setting"
+    assert bundle_choice(with_setting, "demo", "flag") == "flag"

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from rancherctl.cli.prompts import prompts
+from rancherctl.errors import UsageError
+from rancherctl.hosts.prompts import HostKeyQuestion
+from rancherctl.settings import Dirs, Settings
+
+DIRS = Dirs(Path("/c"), Path("/s"), Path("/k"))
+QUESTION = HostKeyQuestion("h1", "[10.0.0.1]:22", "ssh-ed25519", "SHA256:abc")
+
+
+def test_nothing_is_asked_without_a_person() -> None:
+    found = prompts(Settings(DIRS), nullcontext)
+    assert (found.host_key, found.password, found.passphrase, found.sudo) == (None, None, None, None)
+
+
+def test_the_sudo_password_of_a_file_never_prints_itself(tmp_path: Path) -> None:
+    path = tmp_path / "sudo"
+    path.write_text("s3cret\n")
+    found = prompts(Settings(DIRS, sudo_password_file=path), nullcontext)
+    assert found.sudo is not None
+    password = found.sudo("ops@h1")
+    assert password == "s3cret"
+    assert "s3cret" not in repr(password)
+
+
+def test_a_password_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="sudo password file"):
+        prompts(Settings(DIRS, sudo_password_file=tmp_path / "none"), nullcontext)
+
+
+@pytest.mark.parametrize(("answer", "trusted"), [("y\n", True), ("YES\n", True), ("\n", False), ("n\n", False)])
+def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, trusted: bool
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    ask = prompts(Settings(DIRS, interactive=True), nullcontext).host_key
+    assert ask is not None
+    assert ask(QUESTION) is trusted
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "SHA256:abc" in err
+
+
+def test_many_hosts_ask_for_one_password_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def getpass(prompt: str) -> str:
+        asked.append(prompt)
+        return "pw"
+
+    monkeypatch.setattr("getpass.getpass", getpass)
+    sudo = prompts(Settings(DIRS, interactive=True), nullcontext).sudo
+    assert sudo is not None
+    answers: list[object] = []
+    threads = [threading.Thread(target=lambda: answers.append(sudo("ops@h"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["pw"] * 8
+    assert asked == ["sudo password of ops@h: "]

@@ -28,7 +28,7 @@ from rancherctl.events import Emit, Event
 from rancherctl.hosts.apply import apply as apply_resources
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.fanout import each
-from rancherctl.hosts.model import Host
+from rancherctl.hosts.model import Host, Unit, key
 from rancherctl.hosts.observe import observe as observe_resources
 from rancherctl.hosts.plan import plan as plan_resources
 from rancherctl.hosts.state import ResourceState
@@ -143,8 +143,7 @@ class Run:
         """Whether the API should answer now: it was set up before and its unit runs."""
         if not self.known.keeper:
             return False
-        seen = self.world.seen[self.known.keeper].observed.states
-        there = next((s for key, s in seen.items() if key.endswith(places.unit("kube-apiserver"))), None)
+        there = self.world.seen[self.known.keeper].observed.states.get(key(Unit(places.unit("kube-apiserver"))))
         return there is not None and there.get("active") == "yes"
 
     def await_api(self, timeout: float) -> None:

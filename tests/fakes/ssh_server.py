@@ -1,0 +1,188 @@
+"""A small ssh server in this process that runs commands in a folder, and misbehaves on request. No root, no network but loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import paramiko
+
+SUDO = """#!/bin/sh
+mode=$(cat {mode})
+case "$*" in "-k -n true") test "$mode" = free; exit;; esac
+test "$mode" = refused && {{ echo "$USER is not in the sudoers file." >&2; exit 1; }}
+case "$1" in
+-n) test "$mode" = free || {{ echo "sudo: a password is required" >&2; exit 1; }}; shift 2; exec "$@";;
+esac
+shift 5
+echo "We trust you have received the usual lecture from the local System" >&2
+while read -r given; do
+  if test "$given" = right; then exec "$@"; fi
+  echo "Sorry, try again." >&2
+done
+echo "sudo: no password was provided" >&2
+exit 1
+"""
+
+
+class _Guest(paramiko.ServerInterface):
+    def __init__(self, server: SshServer) -> None:
+        self._server = server
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey,password"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        allowed = self._server.client_key is not None and key.get_base64() == self._server.client_key
+        return paramiko.AUTH_SUCCESSFUL if allowed else paramiko.AUTH_FAILED
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return paramiko.AUTH_SUCCESSFUL if password == self._server.password else paramiko.AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_direct_tcpip_request(self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]) -> int:
+        self._server.forwards.append((chanid, destination))
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._server.start(self._server.execute, channel, command.decode())
+        return True
+
+
+class SshServer:
+    """Use as a context manager. ``address`` is (host, port). Set ``drop``, ``noise``, ``greeting`` before a client comes."""
+
+    def __init__(self, folder: Path, *, host_key: paramiko.PKey | None = None) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.host_key = host_key or paramiko.ECDSAKey.generate()
+        self.client_key: str | None = None
+        self.password: str | None = None
+        self.drop = 0
+        """So many connections are closed before a word is said."""
+        self.noise = b""
+        """Said before the protocol's own banner."""
+        self.greeting = ""
+        """Shell text that every command's shell runs first, like a talkative .bashrc."""
+        self.connections = 0
+        self.forwards: list[tuple[int, tuple[str, int]]] = []
+        self.lines: list[str] = []
+        self._bin = folder / "bin"
+        self._bin.mkdir()
+        self.sudo("free")
+        for name, text in (("sudo", SUDO.format(mode=folder / "sudo")), ("id", "#!/bin/sh\necho 1000\n")):
+            (self._bin / name).write_text(text)
+            (self._bin / name).chmod(0o755)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[paramiko.Transport] = []
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._listener.getsockname()
+
+    def sudo(self, mode: str) -> None:
+        """``free``, ``asks`` (password: right) or ``refused``."""
+        (self.folder / "sudo").write_text(mode)
+
+    def start(self, function: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=function, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def __enter__(self) -> SshServer:
+        self.start(self._serve)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        for thread in list(self._threads):
+            thread.join(10)
+        for transport in self._open:
+            transport.join(10)
+
+    def cut(self) -> None:
+        """End every connection at once, and what runs on them."""
+        for transport in self._open:
+            transport.close()
+        for child in self._children:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                guest, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            if self.connections <= self.drop:
+                guest.close()
+                continue
+            if self.noise:
+                guest.sendall(self.noise)
+            transport = paramiko.Transport(guest)
+            transport.add_server_key(self.host_key)
+            self._open.append(transport)
+            try:
+                transport.start_server(server=_Guest(self))
+            except (paramiko.SSHException, EOFError):
+                transport.close()
+
+    def execute(self, channel: paramiko.Channel, line: str) -> None:
+        self.lines.append(line)
+        path = f"{self._bin}:{os.environ['PATH']}"
+        with subprocess.Popen(
+            ["sh", "-c", self.greeting + line],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=self.folder, env={"PATH": path},
+        ) as child:  # fmt: skip
+            self._children.append(child)
+            assert child.stdin
+            assert child.stdout
+            assert child.stderr
+            pumps = [
+                threading.Thread(target=_pump, args=pair, daemon=True)
+                for pair in ((child.stdout, channel.sendall), (child.stderr, channel.sendall_stderr))
+            ]
+            feeder = threading.Thread(target=_feed, args=(channel, child.stdin), daemon=True)
+            for thread in (*pumps, feeder):
+                thread.start()
+            for thread in pumps:
+                thread.join()
+            status = child.wait()
+            if channel.transport.is_active():
+                channel.send_exit_status(status & 0xFF)
+            channel.close()
+            feeder.join()
+
+
+def _pump(source: object, send: Callable[[bytes], None]) -> None:
+    try:
+        while data := source.read1(65536):  # type: ignore[attr-defined]
+            send(data)
+    except (OSError, EOFError):
+        return
+
+
+def _feed(channel: paramiko.Channel, sink: object) -> None:
+    try:
+        while data := channel.recv(65536):
+            sink.write(data)  # type: ignore[attr-defined]
+            sink.flush()  # type: ignore[attr-defined]
+    except OSError:
+        return
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            # the command did not want the rest
+            sink.close()  # type: ignore[attr-defined]

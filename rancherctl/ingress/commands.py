@@ -37,7 +37,7 @@ def _safe(word: str) -> str:
 def point(pool: str, slot: str, server: Server) -> RuntimeCommand:
     """Give a slot another address."""
     text = f"set server {pool}/{slot} addr {_safe(server.address)} port {server.port}"
-    return RuntimeCommand(text, ("IP changed", "port changed", "no need to change"))
+    return RuntimeCommand(text, ("IP changed", "port changed", "no need to change", "nothing changed"))
 
 
 def switch(pool: str, slot: str, *, on: bool) -> RuntimeCommand:

@@ -17,12 +17,14 @@ from rancherctl.ingress.model import Server, digest
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where HAProxy's files and sockets are. ``bind`` are the addresses it listens on, in HAProxy's notation."""
+    """Where HAProxy's files and sockets are. ``bind`` are the addresses it listens on, in HAProxy's notation.
+
+    ``descriptors`` bounds open files, and with them connections, where the system allows more."""
 
     data: str = "/var/lib/rancherctl/ingress"
     run: str = "/run/rancherctl/ingress"
     bind: tuple[str, ...] = ("*",)
-    maxconn: int = 20_000
+    descriptors: int = 100_000
 
     @property
     def config(self) -> str:
@@ -85,8 +87,7 @@ global
   stats timeout 10s
   hard-stop-after 10m
   mworker-max-reloads 8
-  no strict-limits
-  maxconn {paths.maxconn}
+  fd-hard-limit {paths.descriptors}
   spread-checks 5
 """
 

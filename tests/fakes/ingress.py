@@ -173,7 +173,7 @@ class Haproxy:
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o755)
-        self.paths = render.Paths(data=str(folder / "data"), run=str(folder / "run"), bind=("127.0.0.1",), maxconn=2000)
+        self.paths = render.Paths(data=str(folder / "data"), run=str(folder / "run"), bind=("127.0.0.1",), descriptors=4000)
         for path in (self.paths.data, self.paths.run):
             Path(path).mkdir()
         self.port = free_port()

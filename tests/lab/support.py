@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,16 @@ import yaml
 
 from rancherctl.lab.session import RunningLab
 from rancherctl.settings import load
+from scripts.prepare import bundle_root
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
+
+
+@cache
+def bundle() -> Path:
+    """The bundle that demo and tests use, made if it is not there."""
+    return bundle_root()
 
 
 class CommandError(AssertionError):
@@ -39,12 +47,13 @@ class Environment:
         """The process environment of every command run here."""
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("RANCHERCTL_", "XDG_", "KUBE"))}
         xdg = {f"XDG_{k}_HOME": str(self.home / k.lower()) for k in ("CONFIG", "STATE", "DATA")}
-        cache = str(load({}).cache or load({}).dirs.cache)
+        folder = str(load({}).cache or load({}).dirs.cache)
         ours = {
             "HOME": str(self.home),
             "KUBECONFIG": str(self.home / "kubeconfig"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
-            "RANCHERCTL_CACHE_DIR": cache,
+            "RANCHERCTL_CACHE_DIR": folder,
+            "RANCHERCTL_BUNDLE": str(bundle()),
             "PATH": f"{BIN}:{keep.get('PATH', '')}",
             "CI": "true",
         }

@@ -1,0 +1,98 @@
+"""The only control-plane host is off: what serves goes on, a worker even comes back from a reboot, and its return breaks nothing."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import workloads as w
+from tests.lab.measures import Measure
+from tests.lab.support import CommandError, Environment, curl, until
+from tests.lab.test_host_loss_lab import healthy
+from tests.lab.traffic import Queries, Traffic, failed
+
+HOST = "away.example.org"
+DNS = ("169.254.20.10", "10.43.0.10")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def mended(shared: Environment) -> Iterator[None]:
+    """Every host is switched on again and takes part, whatever the test did."""
+    yield
+    for row in shared.lab.status():
+        if row.state == "stopped":
+            shared.lab.start(row.name)
+    until("all hosts take part again", lambda: healthy(shared), timeout=180, pause=0.5)
+
+
+def answers(env: Environment, host: str, name: str) -> list[str]:
+    """What both DNS addresses of a host answer, in order."""
+    return [env.ssh(host, f"dig +short +time=1 +tries=1 @{a} {name} || true").strip() for a in DNS]
+
+
+def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(shared: Environment, namespace: str, mended: None, measure: Measure) -> None:
+    """Routes and names keep working without the API; a worker rebooted meanwhile restores network, names and routes from what it kept.
+
+    When the control plane is back, no status and no roster is emptied, and everything converges without a hand.
+    """
+    w.web(shared, namespace, 2, **w.away_from("h1", "h4"))
+    shared.apply(w.ingress(namespace, "web", HOST, "web", scale="4"), w.pod(namespace, "onlooker", "h4"))
+    before = w.published(shared, namespace, "web", 4)
+    w.ready(shared, namespace, "pod", "onlooker")
+    name, address = f"web.{namespace}.svc.cluster.local", w.cluster_ip(shared, namespace, "web")
+    for host in ("h2", "h3", "h4"):
+        until(f"{name} on {host}", lambda h=host: answers(shared, h, name) == [address] * 2, timeout=15)
+    other = [shared.lab.host(h).address for h in ("h2", "h3")]
+    rebooted = shared.lab.host("h4").address
+
+    with Traffic(lambda: other, HOST, slots=2, pause=0.05) as traffic, Queries(shared, "h2", name) as queries:
+        shared.lab.stop("h1")
+        off = time.monotonic()
+        traffic.wait_for(100)
+        assert curl(rebooted, HOST)[0] == 200
+        shared.lab.reboot("h4")
+        up = time.monotonic()
+        # The lab says it is up when ssh answers; units may still be starting.
+        until("names on the rebooted host, both addresses", lambda: answers(shared, "h4", name) == [address] * 2, timeout=20)
+        measure("rebooted without API, names answer after ssh does", time.monotonic() - up, "s")
+        until("routes on the rebooted host", lambda: curl(rebooted, HOST)[0] == 200, timeout=20)
+        measure("rebooted without API, routes answer after ssh does", time.monotonic() - up, "s")
+        measure("rebooted without API, named's start to its first answer", _first_answer(shared, "h4"), "s")
+        for backend in shared.ssh("h4", "ip -4 route show proto 173").splitlines():
+            assert "10.42." in backend
+        traffic.wait_for(60)
+    assert not failed(traffic.samples()), failed(traffic.samples())[:5]
+    assert len(queries.samples(since=off)) > 100
+    assert not failed(queries.samples()), failed(queries.samples())[:5]
+
+    shared.lab.start("h1")
+    seen: list[tuple[tuple[str, ...], int]] = []
+
+    def look() -> bool:
+        try:
+            addresses = tuple(shared.addresses("web", namespace))
+            roster = json.loads(shared.get("configmap", "roster", "-n", "rancherctl-system")["data"]["roster"])
+        except CommandError:
+            return False
+        seen.append((addresses, sum(h["alive"] for h in roster["hosts"])))
+        return healthy(shared) and list(addresses) == before
+
+    back = time.monotonic()
+    until("everything is as before", look, timeout=180, pause=0.2)
+    measure("control plane back, everything as before", time.monotonic() - back, "s")
+    assert min(len(a) for a, _ in seen) >= 3, seen
+    assert min(alive for _, alive in seen) >= 3, seen
+    w.ready(shared, namespace, "deployment", "web")
+    w.ready(shared, namespace, "pod", "onlooker")
+    until("all addresses serve", lambda: [curl(a, HOST)[0] for a in before] == [200] * 4, timeout=30)
+    inside = ("exec", "-n", namespace, "onlooker", "--", "/testweb", "resolve", name)
+    assert until("names from a pod", lambda: shared.kubectl(*inside).split(), timeout=30) == [address]
+
+
+def _first_answer(env: Environment, host: str) -> float:
+    """Seconds between named's start on this boot and the boot's first answer as its journal and unit tell; for the report only."""
+    script = "systemctl show -p ExecMainStartTimestampMonotonic -p ActiveEnterTimestampMonotonic --value rancherctl-dns.service"
+    started, active = sorted(int(x) / 1e6 for x in env.ssh(host, script).split())
+    return active - started

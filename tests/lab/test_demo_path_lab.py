@@ -1,0 +1,87 @@
+"""The seed example: an Ingress with scale 2 answers on two hosts, and names of Services and StatefulSet pods on every host."""
+
+import json
+
+import pytest
+
+from tests.lab import workloads as w
+from tests.lab.support import Environment, curl, until
+
+DNS = ("169.254.20.10", "10.43.0.10")
+
+
+def dig(env: Environment, host: str, server: str, name: str, kind: str = "A") -> list[str]:
+    """Answers of one server, asked on a host; [] for none."""
+    return sorted(env.ssh(host, f"dig +short +time=1 +tries=1 @{server} {name} {kind} || true").split())
+
+
+@pytest.fixture
+def sample(shared: Environment, namespace: str) -> str:
+    """The sample of the documentation, in the test's namespace."""
+    shared.apply(
+        w.service(namespace, "mongodb", "mdb", port=27017),
+        w.service(namespace, "mdb-headless", "mdb", headless=True),
+        w.stateful_set(namespace, "mdb", "mongodb", 2),
+        w.deployment(namespace, "web", 2),
+        w.service(namespace, "web"),
+        w.ingress(namespace, "scalelb", "foo.bar.com", "web", scale="2", path="/foo"),
+    )
+    w.ready(shared, namespace, "deployment", "web")
+    w.ready(shared, namespace, "statefulset", "mdb")
+    return namespace
+
+
+def test_scale_two_answers_on_two_hosts(shared: Environment, sample: str) -> None:
+    """`scale: "2"`: two addresses of two different hosts in the status, both answer with a pod of the Deployment, the others do not listen."""
+    addresses = w.published(shared, sample, "scalelb", 2)
+    hosts = {shared.host_of(a) for a in addresses}
+    assert len(hosts) == 2
+    assert addresses == sorted(addresses)
+    pods = set(w.pods(shared, sample, "web"))
+    for address in addresses:
+        code, body = curl(address, "foo.bar.com", "/foo")
+        seen = json.loads(body)
+        assert (code, seen["host"], seen["path"]) == (200, "foo.bar.com", "/foo")
+        assert seen["pod"] in pods
+        assert curl(address, "foo.bar.com", "/other")[0] == 404
+        assert curl(address, "other.bar.com", "/foo")[0] == 404
+    for reach in shared.lab.hosts():
+        if reach.name not in hosts:
+            assert curl(reach.address, "foo.bar.com", "/foo")[0] == 0, f"{reach.name} has nothing placed and must not listen"
+    table = shared.kubectl("get", "ingress", "scalelb", "-n", sample)
+    assert all(a in table for a in addresses)
+
+
+def test_names_answer_on_every_host_at_both_addresses(shared: Environment, sample: str) -> None:
+    """mongodb gives the 10.43.x.x address, mdb-0.mongodb that pod's, the headless Service all pods': on each host, at both addresses."""
+    zone = f"{sample}.svc.cluster.local"
+    service = w.cluster_ip(shared, sample, "mongodb")
+    assert service.startswith("10.43.")
+    pods = {name: p["status"]["podIP"] for name, p in w.pods(shared, sample, "mdb").items()}
+    want = {f"mongodb.{zone}": [service], f"mdb-headless.{zone}": sorted(pods.values())}
+    want |= {f"{name}.mongodb.{zone}": [ip] for name, ip in pods.items()}
+    assert len(pods) == 2
+    for reach in shared.lab.hosts():
+        for server in DNS:
+            for name, addresses in want.items():
+                until(
+                    f"{name} at {server} on {reach.name} = {addresses}",
+                    lambda s=server, n=name, h=reach.name, a=addresses: dig(shared, h, s, n) == a,
+                    timeout=10,
+                )
+    assert dig(shared, "h2", DNS[0], f"absent.{zone}") == []
+    reverse = dig(shared, "h3", DNS[1], ".".join(reversed(service.split("."))) + ".in-addr.arpa", "PTR")
+    assert reverse == [f"mongodb.{zone}."]
+
+
+def test_names_answer_from_a_pod(shared: Environment, sample: str) -> None:
+    """A pod resolves by its own resolv.conf: short names by the search path, full names, a pod's name; and reaches the Service by its name."""
+    pod = next(iter(w.pods(shared, sample, "web")))
+    inside = ("exec", "-n", sample, pod, "--", "/testweb")
+    service = w.cluster_ip(shared, sample, "mongodb")
+    member = w.pod_ip(shared, sample, "mdb-1")
+    for name in ("mongodb", f"mongodb.{sample}", f"mongodb.{sample}.svc.cluster.local"):
+        assert until(f"{name} in a pod", lambda n=name: shared.kubectl(*inside, "resolve", n).split(), timeout=10) == [service]
+    assert shared.kubectl(*inside, "resolve", f"mdb-1.mongodb.{sample}.svc.cluster.local").split() == [member]
+    seen = json.loads(shared.kubectl(*inside, "get", "http://mongodb:27017/hello"))
+    assert seen["pod"] in {"mdb-0", "mdb-1"}

@@ -1,0 +1,107 @@
+"""One leader at a time, and agents that can write their own words only."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab import workloads as w
+from tests.lab.support import Environment, until
+
+SYSTEM = "rancherctl-system"
+OTHER = "rancherctl-test-controller.service"
+CONTROLLER = "rancherctl-controller.service"
+AUDIT = "/var/log/rancherctl/audit/audit.log"
+
+
+def holder(env: Environment) -> tuple[str, int]:
+    """(identity, transitions) of the controllers' Lease."""
+    spec = env.get("lease", "rancherctl-controller", "-n", SYSTEM)["spec"]
+    return spec.get("holderIdentity", ""), spec.get("leaseTransitions", 0)
+
+
+@pytest.fixture
+def standby(shared: Environment) -> Iterator[str]:
+    """A second controller process on h1 under the identity `other`, with the same credential; thaws the first one afterwards."""
+    pyz = "/opt/rancherctl/agent/current/agent.pyz"
+    shared.ssh("h1", f"systemd-run --quiet --unit={OTHER} python3 -I {pyz} controller --config /etc/rancherctl/controller.json --identity other")
+    yield "other"
+    shared.ssh("h1", f"systemctl kill -s CONT {CONTROLLER}; systemctl stop {OTHER}; systemctl reset-failed {OTHER} 2>/dev/null || true")
+    until("the first controller leads again", lambda: holder(shared)[0] == "h1", timeout=30)
+
+
+def writes(env: Environment) -> list[dict[str, Any]]:
+    """Successful writes of the controllers in the API's audit log, oldest first; Leases are not in it."""
+    lines = env.ssh("h1", f"grep -h '\"rancherctl:controller\"' {AUDIT} || true").splitlines()
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError):  # the last line may be half written
+            event = json.loads(line)
+            if event["verb"] in {"create", "update", "patch", "delete"} and event.get("responseStatus", {}).get("code", 0) < 300:
+                found.append(event)
+    return found
+
+
+def test_frozen_leader_writes_nothing_after_thawing(shared: Environment, namespace: str, standby: str) -> None:
+    """The leader is frozen with work in hand; the standby takes over and does it; thawed, the old one writes nothing and stands by."""
+    w.web(shared, namespace, 1)
+    name = "frozen"
+    shared.apply(w.ingress(namespace, name, "frozen.example.org", "web", scale="1"))
+    w.published(shared, namespace, name, 1)
+    until("the first controller leads", lambda: holder(shared)[0] == "h1", timeout=30)
+    epoch = holder(shared)[1]
+    # The edit and the freeze are as close together as two commands can be: the old leader has this work in hand, or half done.
+    shared.kubectl("annotate", "ingress", name, "-n", namespace, "scale=3", "--overwrite")
+    shared.ssh("h1", f"systemctl kill -s STOP {CONTROLLER}")
+    until("the standby takes over", lambda: holder(shared) == (standby, epoch + 1), timeout=30, pause=0.3)
+    w.published(shared, namespace, name, 3)
+    roster = json.loads(shared.get("configmap", "roster", "-n", SYSTEM)["data"]["roster"])
+    assert roster["epoch"] == epoch + 1
+    assert all(h["alive"] for h in roster["hosts"] if h["lb"]), "an election empties no roster"
+    # Something that an old leader with an old picture would put right, at the moment it thaws.
+    shared.kubectl("annotate", "ingress", name, "-n", namespace, "scale=2", "--overwrite")
+    thawed = len(writes(shared))
+    shared.ssh("h1", f"systemctl kill -s CONT {CONTROLLER}")
+    w.published(shared, namespace, name, 2)
+    until("the old one knows", lambda: "standing by" in shared.ssh("h1", f"journalctl -q -u {CONTROLLER} -o cat --since=-60s"), timeout=30)
+    late = writes(shared)[thawed:]
+    assert late, "the new leader's own write is in the audit log"
+    assert [e for e in late if "(h1)" in e["userAgent"]] == []
+    assert all("(other)" in e["userAgent"] for e in late)
+    assert holder(shared) == (standby, epoch + 1)
+
+
+def test_agent_writes_its_own_words_only(shared: Environment) -> None:
+    """h1's agent may write its own Lease and report, and neither h2's nor the roster nor anything else: `can-i --list`, and for real."""
+    who = ("--as=rancherctl:agent:h1", "--as-group=rancherctl:agents", "--as-group=system:authenticated")
+    table = shared.kubectl("auth", "can-i", "--list", "-n", SYSTEM, *who)
+    print(table)
+    writing = [line for line in table.splitlines() if any(v in line for v in ("update", "patch", "delete", "*"))]
+    assert sorted(line.split()[0] for line in writing) == ["configmaps", "leases.coordination.k8s.io"], table
+    assert all("h1]" in line for line in writing), table
+
+    def answer(method: str, path: str, body: str) -> int:
+        pki = "/etc/rancherctl/pki"
+        head = f"curl -s -m 5 -o /dev/null -w '%{{http_code}}' --cacert {pki}/ca.crt --cert {pki}/agent.crt --key {pki}/agent.key"
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        return int(shared.ssh("h1", f"{head} -X {method} -H 'Content-Type: {kind}' -d '{body}' https://127.0.0.1:7443{path}"))
+
+    leases, maps = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases", f"/api/v1/namespaces/{SYSTEM}/configmaps"
+    label = '{"metadata":{"labels":{"seen":"by-test"}}}'
+    assert answer("PATCH", f"{leases}/host-h1", label) == 200
+    assert answer("PATCH", f"{leases}/host-h1", '{"metadata":{"labels":{"seen":null}}}') == 200
+    forbidden = (
+        f"{leases}/host-h2",
+        f"{leases}/rancherctl-controller",
+        f"{maps}/report-h2",
+        f"{maps}/roster",
+        "/api/v1/nodes/h2",
+        "/api/v1/nodes/h1",
+    )
+    for path in forbidden:
+        assert answer("PATCH", path, label) == 403, path
+    for path in (leases, maps, "/api/v1/namespaces/default/pods"):
+        assert answer("POST", path, '{"metadata":{"name":"x"}}') == 403, path
+    assert answer("GET", "/api/v1/namespaces/kube-system/secrets", "") == 403

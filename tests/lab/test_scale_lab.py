@@ -1,0 +1,59 @@
+"""Scaling an Ingress up and down while clients use it."""
+
+import time
+
+from tests.lab import workloads as w
+from tests.lab.measures import Measure
+from tests.lab.support import Environment, curl, until
+from tests.lab.traffic import IngressWatch, Traffic, failed
+
+HOST = "scale.example.org"
+
+
+def test_scale_two_three_one_without_a_failed_request(shared: Environment, namespace: str, measure: Measure) -> None:
+    """2 → 3 → 1: addresses follow the annotation; what left goes on serving until its address is gone, then stops; no request fails meanwhile.
+
+    Clients take their addresses from the status, as public DNS would, and may hold one that was published until a second ago.
+    """
+    w.web(shared, namespace, 3)
+    shared.apply(w.ingress(namespace, "web", HOST, "web", scale="2"))
+    with IngressWatch(shared, namespace, "web") as watch:
+        first = watch.wait(lambda s: len(s.addresses) == 2).addresses
+        with Traffic(watch.current, HOST) as traffic:
+            traffic.wait_for(30)
+            shared.kubectl("annotate", "ingress", "web", "-n", namespace, "scale=3", "--overwrite")
+            asked = watch.wait(lambda s: s.scale == "3")
+            three = watch.wait(lambda s: len(s.addresses) == 3)
+            measure("scale 2 to 3, addresses", three.at - asked.at, "s")
+            assert set(first) < set(three.addresses), "growing moves nobody"
+            traffic.wait_for(30, to=(set(three.addresses) - set(first)).pop())
+            shared.kubectl("annotate", "ingress", "web", "-n", namespace, "scale=1", "--overwrite")
+            asked = watch.wait(lambda s: s.scale == "1")
+            one = watch.wait(lambda s: len(s.addresses) == 1)
+            measure("scale 3 to 1, addresses", one.at - asked.at, "s")
+            assert set(one.addresses) < set(three.addresses), "shrinking moves nobody"
+            left = set(three.addresses) - set(one.addresses)
+            # The grace of a client that read the old status just before: what left must still serve it.
+            graces = [curl(a, HOST)[0] for a in left] if time.monotonic() - one.at < 1.0 else []
+            assert set(graces) <= {200}
+            for address in left:
+                until(f"{address} stops", lambda a=address: curl(a, HOST, timeout=2)[0] == 0, timeout=20)
+            measure("scale 3 to 1, last host stopped", time.monotonic() - one.at, "s")
+            traffic.wait_for(30)
+        samples = traffic.samples()
+        sizes = {len(s.addresses) for s in watch.history if s.at >= asked.at}
+    assert len(samples) > 150
+    assert not failed(samples), failed(samples)[:5]
+    assert 0 not in sizes
+    measure("scale, requests without a failure", len(samples), "requests")
+
+
+def test_status_is_put_right_when_forged(shared: Environment, namespace: str) -> None:
+    """An address in a status is there because its host serves: one that somebody else wrote is taken out, a wiped one comes back."""
+    w.web(shared, namespace, 1)
+    shared.apply(w.ingress(namespace, "web", "forged.example.org", "web", scale="2"))
+    addresses = w.published(shared, namespace, "web", 2)
+    for forged in ('[{"ip":"192.0.2.99"}]', "[]"):
+        patch = f'{{"status":{{"loadBalancer":{{"ingress":{forged}}}}}}}'
+        shared.kubectl("patch", "ingress", "web", "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)
+        until(f"{forged} is put right", lambda: shared.addresses("web", namespace) == addresses, timeout=15)

@@ -1,0 +1,162 @@
+"""Objects that lab tests apply: the test web server as Deployment, StatefulSet or lone pod, Services and Ingresses over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rancherctl.bundle.images import testweb_reference
+from tests.lab.support import Environment, until
+
+Json = dict[str, Any]
+PORT = 8080
+STATUS = "ingress.rancherctl.io/status"
+
+
+def container(**extra: Any) -> Json:
+    """One test web server, ready as soon as it answers."""
+    return {
+        "name": "web",
+        "image": testweb_reference(),
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "ports": [{"name": "http", "containerPort": PORT}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
+        **extra,
+    }
+
+
+def _meta(name: str, namespace: str, **extra: Any) -> Json:
+    return {"name": name, "namespace": namespace, **extra}
+
+
+def _template(name: str, spec: Json) -> Json:
+    body = {"terminationGracePeriodSeconds": 5, "containers": [container()], **spec}
+    return {"metadata": {"labels": {"app": name}}, "spec": body}
+
+
+def spread(name: str) -> Json:
+    """Pod spec part: at most one pod of ``name`` on a host."""
+    term = {"labelSelector": {"matchLabels": {"app": name}}, "topologyKey": "kubernetes.io/hostname"}
+    return {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+def away_from(*hosts: str) -> Json:
+    """Pod spec part: not on these hosts."""
+    term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": list(hosts)}]}
+    return {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}}
+
+
+def deployment(namespace: str, name: str, replicas: int, **spec: Any) -> Json:
+    """A Deployment of the test web server; ``spec`` goes into the pod's spec."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _meta(name, namespace),
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": _template(name, spec)},
+    }
+
+
+def stateful_set(namespace: str, name: str, service: str, replicas: int, **spec: Any) -> Json:
+    """A StatefulSet of the test web server behind ``service``."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": _meta(name, namespace),
+        "spec": {
+            "serviceName": service,
+            "replicas": replicas,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": {"app": name}},
+            "template": _template(name, spec),
+        },
+    }
+
+
+def pod(namespace: str, name: str, host: str = "", **spec: Any) -> Json:
+    """One pod; on ``host`` if given."""
+    on = {"nodeName": host} if host else {}
+    body = {"terminationGracePeriodSeconds": 1, "containers": [container()], **on, **spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": _meta(name, namespace, labels={"app": name}), "spec": body}
+
+
+def service(namespace: str, name: str, app: str = "", *, headless: bool = False, port: int = 80) -> Json:
+    """A Service of the pods labelled ``app`` (default: its own name)."""
+    spec: Json = {"selector": {"app": app or name}, "ports": [{"name": "http", "port": port, "targetPort": PORT}]}
+    if headless:
+        spec["clusterIP"] = "None"
+    return {"apiVersion": "v1", "kind": "Service", "metadata": _meta(name, namespace), "spec": spec}
+
+
+def ingress(
+    namespace: str,
+    name: str,
+    host: str,
+    backend: str,
+    *,
+    scale: str | None = None,
+    path: str = "/",
+    path_type: str = "Prefix",
+    annotations: Mapping[str, str] | None = None,
+) -> Json:
+    """An Ingress of our class with one rule."""
+    notes = dict(annotations or {}) | ({"scale": scale} if scale is not None else {})
+    to = {"service": {"name": backend, "port": {"name": "http"}}}
+    rule = {"host": host, "http": {"paths": [{"path": path, "pathType": path_type, "backend": to}]}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": _meta(name, namespace, annotations=notes),
+        "spec": {"ingressClassName": "rancher", "rules": [rule]},
+    }
+
+
+def ready(env: Environment, namespace: str, kind: str, *names: str, timeout: float = 90.0) -> None:
+    """Wait until everything named has rolled out (Deployments, StatefulSets) or is Ready (pods)."""
+    for name in names:
+        if kind == "pod":
+            env.kubectl("wait", "-n", namespace, f"pod/{name}", "--for=condition=Ready", f"--timeout={timeout:.0f}s", timeout=timeout + 10)
+        else:
+            env.kubectl("rollout", "status", "-n", namespace, f"{kind}/{name}", f"--timeout={timeout:.0f}s", timeout=timeout + 10)
+
+
+def pods(env: Environment, namespace: str, app: str) -> dict[str, Json]:
+    """The pods labelled ``app`` that are not ending, by name."""
+    found: Sequence[Json] = env.get("pods", "-n", namespace, "-l", f"app={app}")["items"]
+    return {p["metadata"]["name"]: p for p in found if "deletionTimestamp" not in p["metadata"]}
+
+
+def pod_ip(env: Environment, namespace: str, name: str) -> str:
+    """A pod's address."""
+    return str(env.get("pod", name, "-n", namespace)["status"]["podIP"])
+
+
+def cluster_ip(env: Environment, namespace: str, name: str) -> str:
+    """A Service's address."""
+    return str(env.get("service", name, "-n", namespace)["spec"]["clusterIP"])
+
+
+def published(env: Environment, namespace: str, name: str, count: int, *, timeout: float = 60.0) -> list[str]:
+    """Wait until an Ingress has ``count`` addresses and return them."""
+    found: list[str] = until(
+        f"{count} addresses of {namespace}/{name}",
+        lambda: (a := env.addresses(name, namespace)) and len(a) == count and a,
+        timeout=timeout,
+        pause=0.3,
+    )
+    return found
+
+
+def said(env: Environment, namespace: str, name: str) -> Json:
+    """What the leader says in the status annotation of an Ingress; {} while it said nothing."""
+    import json
+
+    notes = env.get("ingress", name, "-n", namespace)["metadata"].get("annotations", {})
+    found: Json = json.loads(notes.get(STATUS, "{}"))
+    return found
+
+
+def web(env: Environment, namespace: str, replicas: int, *, name: str = "web", **spec: Any) -> None:
+    """A Deployment with its Service, rolled out."""
+    env.apply(deployment(namespace, name, replicas, **spec), service(namespace, name))
+    ready(env, namespace, "deployment", name)

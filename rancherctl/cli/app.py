@@ -108,6 +108,7 @@ def _usage(error: Exception) -> int:
 def _interrupted() -> int:
     from rancherctl.cli import context
 
+    _leave_on_next_interrupt()
     sys.stderr.write("interrupted")
     steps = list(context.state.open_steps.values())
     if steps:
@@ -115,6 +116,16 @@ def _interrupted() -> int:
         sys.stderr.write("\n  next: run the same command again, it goes on from there")
     sys.stderr.write("\n")
     return INTERRUPTED
+
+
+def _leave_on_next_interrupt() -> None:
+    """What still runs in threads ends by itself; who does not want to wait for it presses Ctrl-C once more."""
+    import os
+    import signal
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
 
 
 def _interrupt_on_terminate() -> None:

@@ -32,6 +32,7 @@ def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(context, "state", context.RunState())
     monkeypatch.setattr(app, "_interrupt_on_terminate", lambda: None)
+    monkeypatch.setattr(app, "_leave_on_next_interrupt", lambda: None)
 
     def install(action: Any) -> None:
         module = type(sys)("act_module")

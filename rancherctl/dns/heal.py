@@ -1,4 +1,4 @@
-"""Bringing back a zone that the server does not load, or cannot write: the kept copy first, else what is wanted, else the file without its journal."""
+"""Bringing back a zone that the server does not load or cannot write: from the kept copy, from what is wanted, or without its journal."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ class Mirror:
     pending: set[str] = field(default_factory=set)
     version: str = ""
     """Resource versions that ``have`` was made from."""
+    attempt: tuple[Plan[RecordSet], Marker] | None = None
+    """An update whose outcome is not known, and the marker the zone has if it was done."""
     _want_total: int = 0
     _have_total: int = 0
 
@@ -35,7 +37,7 @@ class Mirror:
 
     def forget(self) -> None:
         """The server may have changed behind our back."""
-        self.have = None
+        self.have = self.attempt = None
 
     def learn(self, have: Mapping[str, RecordSet]) -> None:
         """What the server was seen to have; equal record sets are shared with ``want`` to save memory."""
@@ -47,6 +49,15 @@ class Mirror:
         """The server was seen to have just what is wanted."""
         self.have, self._have_total = dict(self.want), self._want_total
         self.pending.clear()
+
+    def settle(self, said: str) -> bool:
+        """Whether the hash a zone was seen to have is that of ``have``, or of the update whose outcome was not known (then it counts as done)."""
+        attempt, self.attempt = self.attempt, None
+        if self.have is None:
+            return False
+        if attempt is not None and said == attempt[1].hash:
+            self.accept(attempt[0])
+        return said == self.have_hash()
 
     def plan(self) -> Plan[RecordSet]:
         """From ``have`` to ``want``, looking at what is pending only."""

@@ -65,10 +65,10 @@ def _authoritative(answer: dns.message.Message) -> bool:
 
 def transfer(channel: Channel, zone: str, *, timeout: float = 30.0) -> dict[str, RecordSet]:
     """All record sets of a zone (AXFR with the key), keyed like a plan, without SOA, NS and the marker; addresses in normal form."""
+    import dns.exception
     import dns.message
     import dns.rcode
     import dns.rdatatype
-    import dns.tsig
 
     query = dns.message.make_query(zone, "AXFR", flags=0)
     query.use_tsig(channel.key)
@@ -79,9 +79,11 @@ def transfer(channel: Channel, zone: str, *, timeout: float = 30.0) -> dict[str,
     while ends < 2:
         wire = channel.receive(max(0.01, deadline - time.monotonic()))
         # BIND signs every message of a transfer, so none needs to be taken on trust.
-        message = dns.message.from_wire(
-            wire, keyring=query.keyring, request_mac=query.mac, xfr=True, tsig_ctx=context, multi=True, one_rr_per_rrset=False
-        )
+        try:
+            message = dns.message.from_wire(wire, keyring=query.keyring, request_mac=query.mac, xfr=True, tsig_ctx=context, multi=True)
+        except dns.exception.DNSException as error:
+            channel.close()
+            raise DnsProtocolError(f"zone {zone} cannot be read", why=str(error) or type(error).__name__) from error
         context = message.tsig_ctx
         if message.rcode() != dns.rcode.NOERROR or not message.answer:
             channel.close()
@@ -89,7 +91,7 @@ def transfer(channel: Channel, zone: str, *, timeout: float = 30.0) -> dict[str,
         for rrset in message.answer:
             kind = dns.rdatatype.to_text(rrset.rdtype)
             if kind == "SOA":
-                ends += len(rrset) if ends == 0 and len(message.answer) == 1 else 1
+                ends += 1
                 continue
             _ttl, rdatas = found.setdefault((rrset.name.to_text().lower(), kind), (rrset.ttl, []))
             rdatas.extend(rdata.to_text() for rdata in rrset)

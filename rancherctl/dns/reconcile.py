@@ -60,7 +60,9 @@ class DnsRole:
         self._prober: Prober | None = None
         self._lags: deque[float] = deque(maxlen=500)
         self._seen = -1
-        self._dirty: tuple[float, float] | None = None
+        self._kept: dict[str, str] = {}
+        self._last: dict[str, str] = {}
+        self._changed = self._behind = clock()
         self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
         self._unanswered = 0
         self._take(self._wanted.fixed(config.addresses))
@@ -75,8 +77,7 @@ class DnsRole:
         """Keep a copy of the zones and let go; the server goes on."""
         if self._prober is not None:
             self._prober.stop()
-        if self._dirty is not None:
-            self._keep()
+        self._keep()
         self._channel.close()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
@@ -93,9 +94,7 @@ class DnsRole:
         updates = self._sync.updates
         problem = self._round(synced, tuple(t.epoch for t in found), "/".join(t.resource_version for t in found))
         if self._sync.updates != updates:
-            now = self._clock()
-            self._lags.append(now - began)
-            self._dirty = (self._dirty[0] if self._dirty else now, now)
+            self._lags.append(self._clock() - began)
         self._keep_if_due()
         return self._section(synced, problem)
 
@@ -124,17 +123,20 @@ class DnsRole:
             self._daemon.reload()
 
     def _keep_if_due(self) -> None:
-        if self._dirty is None:
-            return
-        oldest, newest = self._dirty
+        state = {zone: digest for zone, mirror in self._mirrors.items() if (digest := mirror.have_hash())}
         now = self._clock()
-        if now - newest >= KEEP_QUIET or now - oldest >= KEEP_LATEST:
+        if state != self._last:
+            self._last, self._changed = state, now
+        if not state.items() - self._kept.items():
+            self._behind = now
+        elif now - self._changed >= KEEP_QUIET or now - self._behind >= KEEP_LATEST:
             self._keep()
 
     def _keep(self) -> None:
-        for mirror in self._mirrors.values():
-            self._healer.keep(mirror)
-        self._dirty = None
+        for zone, digest in self._last.items():
+            if self._kept.get(zone) != digest and self._mirrors[zone].have_hash() == digest:
+                self._healer.keep(self._mirrors[zone])
+                self._kept[zone] = digest
 
     def _server(self) -> stats.Stats | None:
         read_at, last = self._stats

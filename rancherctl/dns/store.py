@@ -47,6 +47,10 @@ class Store:
         for path in staged.values():
             path.unlink(missing_ok=True)
 
+    def has_zone(self, zone: str) -> bool:
+        """Whether a zone file is there, good or bad."""
+        return (self._data / zonefile.file_name(zone)).exists()
+
     def drop_journal(self, zone: str) -> bool:
         """Remove the journal of a zone that the server could not load; True if there was one."""
         journal = self._data / f"{zonefile.file_name(zone)}.jnl"

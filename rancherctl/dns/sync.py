@@ -19,6 +19,8 @@ CHECK = 2.0
 """Seconds between two looks at a zone's marker."""
 VERIFY_AFTER = 1.0
 """Quiet seconds after a (re)connection before whole zones are read and compared."""
+GRACE = 2.0
+"""Seconds that a server gets to load a zone whose file is there."""
 REFUSALS = 2
 """Updates refused in a row before the zone is written anew."""
 
@@ -41,6 +43,7 @@ class Sync:
     _checked: float = float("-inf")
     _generation: int = 0
     _verify_at: float | None = None
+    _missing: dict[str, float] = field(default_factory=dict)
     _refused: dict[str, int] = field(default_factory=dict)
 
     def step(self, *, synced: bool, epochs: Epochs, version: str) -> bool:
@@ -50,35 +53,41 @@ class Sync:
         if not fresh:
             self._checked = self.clock()
         for mirror in self.mirrors:
-            if (not fresh or (synced and mirror.have is None)) and not self._look(mirror, synced=synced):
+            unsure = mirror.attempt is not None or (mirror.have is None and (synced or mirror.zone not in self.loaded))
+            if (unsure or not fresh) and not self._look(mirror, synced=synced):
                 broken.append(mirror)
             elif synced and mirror.have is not None and mirror.pending:
                 self._update(mirror, epochs, version)
-        if synced and not any(self._holds.values()):
+        if synced and not any(self._holds.values()) and all(m.have is not None for m in self.mirrors):
             self._trusted = epochs
         self.relist_due = any(h is not None and self.clock() - h.since >= 60.0 for h in self._holds.values())
         if self.channel.generation != self._generation:
             self._generation = self.channel.generation
+            self._missing = dict.fromkeys(self._missing, self.clock())
             self._verify_at = self.clock() + VERIFY_AFTER
         if broken:
-            return not self.healer.heal(broken, synced=synced)
+            # A server that has just started reads its files: what it will load by itself must not be replaced by an older copy.
+            late = [m for m in broken if not self.healer.store.has_zone(m.zone) or self.clock() - self._missing[m.zone] >= GRACE]
+            return not self.healer.heal(late, synced=synced) and len(late) == len(broken)
         if self._verify_at is not None and self.clock() >= self._verify_at:
             self._verify_at = None
             self._verify(synced=synced)
-        return True
+        return self._verify_at is None
 
     def _look(self, mirror: Mirror, *, synced: bool) -> bool:
         reading = observe.read_marker(self.channel, mirror.zone)
         if not reading.loaded:
             self.loaded.discard(mirror.zone)
             mirror.forget()
+            self._missing.setdefault(mirror.zone, self.clock())
             return False
         self.loaded.add(mirror.zone)
+        self._missing.pop(mirror.zone, None)
         self.healer.well(mirror.zone)
         said = reading.marker.hash if reading.marker else ""
-        if mirror.have is not None and said == mirror.have_hash():
-            pass
-        elif synced and said == mirror.want_hash():
+        if mirror.settle(said):
+            return True
+        if synced and said == mirror.want_hash():
             mirror.learn_equal()
         elif synced:
             mirror.learn(observe.transfer(self.channel, mirror.zone))
@@ -96,10 +105,11 @@ class Sync:
         if not verdict.plan:
             mirror.pending -= {key for key in mirror.pending if mirror.have.get(key) == mirror.want.get(key)}
             return
+        marker = mirror.after(verdict.plan, version)
         try:
-            apply.apply(self.channel, mirror.zone, verdict.plan, mirror.after(verdict.plan, version))
+            apply.apply(self.channel, mirror.zone, verdict.plan, marker)
         except OutcomeUnknownError:
-            mirror.forget()
+            mirror.attempt = (verdict.plan, marker)
             raise
         except apply.UpdateRefusedError:
             mirror.forget()
@@ -127,6 +137,5 @@ class Sync:
                     mirror.learn(found)
             elif not synced:
                 marker = observe.read_marker(self.channel, mirror.zone).marker
-                if marker is None or marker.hash != hash_of(found.values()):
-                    self.repairs += 1
-                    self.healer.rewrite(mirror)
+                if (marker is None or marker.hash != hash_of(found.values())) and self.healer.rewrite(mirror):
+                    return  # the server was restarted: the next round begins anew

@@ -1,0 +1,272 @@
+"""The dns role against a real named on loopback: what it answers, what it survives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+
+from rancherctl.dns.reconcile import DnsRole
+from rancherctl.kube.snapshot import Snapshot
+from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
+from tests.fakes.named import Named
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Iterator[Named]:
+    server = Named(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def role(named: Named) -> Iterator[DnsRole]:
+    role = DnsRole(named.config, named, probe=False)
+    yield role
+    role.stop()
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    web, db, kube = "web", "mongodb", "kubernetes"
+    world.add(
+        service(kube, "10.43.0.1", ports=[("https", "TCP", 443)]),
+        service(web, "None", ports=[("http", "TCP", 80)]),
+        endpoint_slice(web, [endpoint("10.42.1.5"), endpoint("10.42.2.5")], ports=[("http", "TCP", 8080)]),
+        service(db, "10.43.7.7", ports=[("mongo", "TCP", 27017)]),
+        endpoint_slice(db, [endpoint("10.42.1.9", hostname="mdb-0"), endpoint("10.42.2.9", hostname="mdb-1")], ports=[("mongo", "TCP", 27017)]),
+        service("ext", type="ExternalName", externalName="kubernetes.default.svc.cluster.local"),
+        service("loop", type="ExternalName", externalName="loop.default.svc.cluster.local"),
+        pod("p1", "10.42.1.5"),
+    )
+    return world
+
+
+def ask(server: Named, name: str, kind: str = "A", *, tcp: bool = False) -> dns.message.Message:
+    query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
+    call = dns.query.tcp if tcp else dns.query.udp
+    return call(query, "127.0.0.1", timeout=5, port=server.config.port)
+
+
+def values(answer: dns.message.Message) -> list[str]:
+    return sorted(rdata.to_text() for rrset in answer.answer for rdata in rrset)
+
+
+def addresses(server: Named, name: str, kind: str = "A") -> list[str]:
+    return values(ask(server, name, kind))
+
+
+def soon(server: Named, name: str, kind: str = "A", limit: float = 2.0) -> list[str]:
+    """What is answered once the zone is loaded: a server that has just started fails questions for a moment, and never denies."""
+    deadline = time.monotonic() + limit
+    while True:
+        answer = ask(server, name, kind)
+        if answer.rcode() != dns.rcode.SERVFAIL or time.monotonic() > deadline:
+            assert answer.rcode() == dns.rcode.NOERROR
+            return values(answer)
+        time.sleep(0.01)
+
+
+def settle(role: DnsRole, snapshot: Snapshot, done: Callable[[], bool] | None = None, limit: float = 10.0) -> dict[str, object]:
+    """Reconcile as the agent's loop does, until the section says synced (or ``done``)."""
+    deadline = time.monotonic() + limit
+    while True:
+        section = dict(role.reconcile(snapshot))
+        if done() if done else section["synced"]:
+            return section
+        assert time.monotonic() < deadline, section
+        time.sleep(min(role.resync, 0.2))
+
+
+def test_before_the_first_sync_a_name_fails_and_is_not_denied(named: Named, role: DnsRole, world: World) -> None:
+    section = role.reconcile(world.snapshot(synced=False))
+    assert not section["synced"]
+    assert ask(named, "kubernetes.default.svc.cluster.local").rcode() == dns.rcode.SERVFAIL
+    settle(role, world.snapshot())
+    assert addresses(named, "kubernetes.default.svc.cluster.local") == ["10.43.0.1"]
+    assert named.starts == 1
+
+
+def test_answers(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    assert addresses(named, "mongodb.default.svc.cluster.local") == ["10.43.7.7"]
+    assert addresses(named, "mdb-0.mongodb.default.svc.cluster.local") == ["10.42.1.9"]
+    assert addresses(named, "MDB-1.MongoDB.default.svc.Cluster.Local") == ["10.42.2.9"]
+    assert addresses(named, "web.default.svc.cluster.local") == ["10.42.1.5", "10.42.2.5"]
+    assert addresses(named, "10-42-1-5.web.default.svc.cluster.local") == ["10.42.1.5"]
+    assert addresses(named, "10-42-1-5.default.pod.cluster.local") == ["10.42.1.5"]
+    assert addresses(named, "dns-version.cluster.local", "TXT") == ['"1.1.0"']
+    assert addresses(named, "7.7.43.10.in-addr.arpa", "PTR") == ["mongodb.default.svc.cluster.local."]
+    assert addresses(named, "9.1.42.10.in-addr.arpa", "PTR") == ["mdb-0.mongodb.default.svc.cluster.local."]
+    assert addresses(named, "_https._tcp.kubernetes.default.svc.cluster.local", "SRV") == ["0 100 443 kubernetes.default.svc.cluster.local."]
+    srv = ask(named, "_http._tcp.web.default.svc.cluster.local", "SRV")
+    assert values(srv) == ["0 100 8080 10-42-1-5.web.default.svc.cluster.local.", "0 100 8080 10-42-2-5.web.default.svc.cluster.local."]
+    assert sorted(r.to_text() for s in srv.additional for r in s) == ["10.42.1.5", "10.42.2.5"]
+    assert values(ask(named, "ext.default.svc.cluster.local")) == ["10.43.0.1", "kubernetes.default.svc.cluster.local."]
+    assert ask(named, "loop.default.svc.cluster.local").rcode() in (dns.rcode.NOERROR, dns.rcode.SERVFAIL)
+
+
+def test_nothing_there_and_nothing_of_this_type(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    missing = ask(named, "nope.default.svc.cluster.local")
+    assert missing.rcode() == dns.rcode.NXDOMAIN
+    (soa,) = missing.authority
+    assert (soa.ttl, soa[0].minimum) == (5, 5)  # type: ignore[attr-defined]
+    for name, kind in [("mongodb.default.svc.cluster.local", "AAAA"), ("default.svc.cluster.local", "A"), ("svc.cluster.local", "A")]:
+        answer = ask(named, name, kind)
+        assert (answer.rcode(), values(answer), len(answer.authority)) == (dns.rcode.NOERROR, [], 1), name
+    assert ask(named, "mdb-9.mongodb.default.svc.cluster.local").rcode() == dns.rcode.NXDOMAIN
+    assert ask(named, "mongodb.default.svc.cluster.local").answer[0].ttl == 5
+    assert values(ask(named, "cluster.local", "NS")) == ["ns.dns.cluster.local."]
+
+
+def test_changes_follow_without_restarts(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    world.add(endpoint_slice("web", [endpoint("10.42.2.5"), endpoint("10.42.3.5")], ports=[("http", "TCP", 8080)]))
+    world.add(service("ext", "10.43.9.9"), service("mongodb", type="ExternalName", externalName="example.com"))
+    del world.services["default/loop"]
+    settle(role, world.snapshot())
+    assert addresses(named, "web.default.svc.cluster.local") == ["10.42.2.5", "10.42.3.5"]
+    assert ask(named, "10-42-1-5.web.default.svc.cluster.local").rcode() == dns.rcode.NXDOMAIN
+    assert addresses(named, "ext.default.svc.cluster.local") == ["10.43.9.9"]
+    assert addresses(named, "mongodb.default.svc.cluster.local", "CNAME") == ["example.com."]
+    assert ask(named, "loop.default.svc.cluster.local").rcode() == dns.rcode.NXDOMAIN
+    world.add(service("mongodb", "10.43.7.8"))
+    settle(role, world.snapshot())
+    assert addresses(named, "mongodb.default.svc.cluster.local") == ["10.43.7.8"]
+    assert named.starts == 1
+
+
+def test_a_restarted_agent_needs_no_update(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    role.stop()
+    second = DnsRole(named.config, named, probe=False)
+    section = settle(second, world.snapshot())
+    second.stop()
+    assert section["metrics"]["updates"] == 0  # type: ignore[index]
+
+
+def test_answers_without_the_api_after_a_kill(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    world.add(service("late", "10.43.5.5"))
+    settle(role, world.snapshot())
+    named.kill()
+    named.start()
+    assert soon(named, "late.default.svc.cluster.local") == ["10.43.5.5"]
+
+
+def test_no_acknowledged_update_is_lost_by_kills(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    for number in range(10):
+        world.add(service(f"s{number}", f"10.43.6.{number}"))
+        role.reconcile(world.snapshot())
+        acknowledged = role.reconcile(world.snapshot())["synced"]
+        named.kill()
+        named.start()
+        if acknowledged:
+            assert soon(named, f"s{number}.default.svc.cluster.local") == [f"10.43.6.{number}"]
+    settle(role, world.snapshot())
+    assert all(addresses(named, f"s{n}.default.svc.cluster.local") == [f"10.43.6.{n}"] for n in range(10))
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for index in range(min(64, len(data))):
+        data[index] ^= 0xFF
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, Callable[[Named], None]] = {
+    "journal header": lambda n: _flip(n.data / "cluster.local.zone.jnl"),
+    "journal empty": lambda n: (n.data / "cluster.local.zone.jnl").write_bytes(b""),
+    "zone cut": lambda n: (n.data / "cluster.local.zone").write_bytes((n.data / "cluster.local.zone").read_bytes()[:-37]),
+    "zone empty": lambda n: (n.data / "cluster.local.zone").write_bytes(b""),
+    "zone gone": lambda n: (n.data / "cluster.local.zone").unlink(),
+    "zone text": lambda n: (n.data / "cluster.local.zone").write_text((n.data / "cluster.local.zone").read_text().replace("10.43.0.1", "10.43.0.9")),
+}
+
+
+@pytest.mark.parametrize("api", [True, False], ids=["with API", "API away"])
+@pytest.mark.parametrize("what", sorted(DAMAGE))
+def test_damage_heals(named: Named, role: DnsRole, world: World, what: str, api: bool) -> None:
+    settle(role, world.snapshot())
+    world.add(service("late", "10.43.5.5"))
+    settle(role, world.snapshot())
+    role.stop()
+    named.kill()
+    DAMAGE[what](named)
+    named.start()
+    again = DnsRole(named.config, named, probe=False)
+
+    def well() -> bool:
+        first, late = (ask(named, f"{name}.default.svc.cluster.local") for name in ("kubernetes", "late"))
+        return values(first) == ["10.43.0.1"] and values(late) == ["10.43.5.5"]
+
+    try:
+        settle(again, world.snapshot(synced=api), well, limit=20.0)
+    finally:
+        again.stop()
+
+
+def test_an_empty_list_takes_nothing_away(named: Named, role: DnsRole, world: World) -> None:
+    world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))
+    settle(role, world.snapshot())
+    services, slices, pods = world.services, world.slices, world.pods
+    world.services, world.slices, world.pods, world.epoch = {"default/kubernetes": services["default/kubernetes"]}, {}, {}, 2
+    world.add(service("new", "10.43.9.1"))
+    section = role.reconcile(world.snapshot())
+    assert "until a second list agrees" in str(section["alarm"])
+    assert addresses(named, "s50.default.svc.cluster.local") == ["10.43.1.50"]
+    assert addresses(named, "new.default.svc.cluster.local") == ["10.43.9.1"]
+    world.services, world.slices, world.pods, world.epoch = services, slices, pods, 3
+    assert role.reconcile(world.snapshot())["alarm"] == ""
+    assert addresses(named, "s50.default.svc.cluster.local") == ["10.43.1.50"]
+
+
+def test_many_endpoints(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    many = [f"10.42.{n // 250}.{n % 250}" for n in range(1000)]
+    world.add(service("big", "None", ports=[("http", "TCP", 80)]))
+    for part in range(10):
+        world.add(endpoint_slice("big", [endpoint(a) for a in many[part * 100 : part * 100 + 100]], name=f"big-{part}", ports=[("http", "TCP", 80)]))
+    settle(role, world.snapshot())
+    small = ask(named, "big.default.svc.cluster.local")
+    assert small.flags & dns.flags.TC
+    assert values(ask(named, "big.default.svc.cluster.local", tcp=True)) == sorted(many)
+    assert len(values(ask(named, "_http._tcp.big.default.svc.cluster.local", "SRV", tcp=True))) == 1000
+    first = [r.to_text() for r in ask(named, "web.default.svc.cluster.local").answer[0]]
+    assert any([r.to_text() for r in ask(named, "web.default.svc.cluster.local").answer[0]] != first for _ in range(30))
+
+
+def test_strangers_may_not_read_or_write_zones(named: Named, role: DnsRole, world: World) -> None:
+    import dns.update
+
+    settle(role, world.snapshot())
+    query = dns.message.make_query("cluster.local", "AXFR")
+    assert dns.query.tcp(query, "127.0.0.1", timeout=5, port=named.config.port).rcode() == dns.rcode.REFUSED
+    update = dns.update.UpdateMessage("cluster.local.")
+    update.add("evil.cluster.local.", 5, "A", "192.0.2.1")
+    assert dns.query.tcp(update, "127.0.0.1", timeout=5, port=named.config.port).rcode() == dns.rcode.REFUSED
+    assert ask(named, "evil.cluster.local").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_foreign_change_is_undone(named: Named, role: DnsRole, world: World) -> None:
+    from rancherctl.dns import apply
+    from rancherctl.dns.client import Channel
+    from rancherctl.dns.model import Marker, RecordSet
+    from rancherctl.dns.plan import plan
+
+    settle(role, world.snapshot())
+    other = Channel(named.config.control_port, named.config.key_file)
+    evil = RecordSet("evil.cluster.local.", "A", ("192.0.2.1",))
+    apply.apply(other, "cluster.local.", plan({}, {evil.key: evil}), Marker("0" * 32))
+    other.close()
+    settle(role, world.snapshot(), lambda: ask(named, "evil.cluster.local").rcode() == dns.rcode.NXDOMAIN)

@@ -1,0 +1,93 @@
+"""A real named on loopback ports for contract tests: our own configuration text, started and stopped by the test."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from rancherctl.dns import engine
+from rancherctl.dns.model import DnsHostConfig
+
+
+def free_port() -> int:
+    """A port that TCP and UDP can bind now."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class Named:
+    """Satisfies dns.daemon.Daemon."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        (folder / "etc").mkdir(parents=True)
+        (folder / "data").mkdir()
+        ports = {"port": free_port(), "control_port": free_port(), "stats_port": free_port()}
+        base = {"node": "h1", "addresses": ("127.0.0.1",), "etc": str(folder / "etc"), "data": str(folder / "data")}
+        self.config = DnsHostConfig(**{**base, **ports, **settings})  # type: ignore[arg-type]
+        self.data = folder / "data"
+        (folder / "etc/named.conf").write_text(engine.named_conf(self.config))
+        Path(self.config.key_file).write_bytes(
+            subprocess.run(["tsig-keygen", "-a", "hmac-sha256", "rancherctl"], check=True, capture_output=True).stdout
+        )
+        if not Path(self.config.forwarders_file).exists():
+            Path(self.config.forwarders_file).write_text(engine.forwarders(self.config.upstreams))
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+        self.reloads = 0
+
+    def start(self) -> None:
+        """Start and wait until the control port accepts (bounded)."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["named", "-f", "-n", "2", "-c", str(self._folder / "etc/named.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self.starts += 1
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            with socket.socket() as sock:
+                if sock.connect_ex(("127.0.0.1", self.config.control_port)) == 0:
+                    return
+            time.sleep(0.01)
+        raise AssertionError(f"named did not start: {self.log()[-2000:]}")
+
+    def stop(self) -> None:
+        """SIGTERM and wait."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL and wait."""
+        self._end(signal.SIGKILL)
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        assert self._process is not None
+        self.reloads += 1
+        self._process.send_signal(signal.SIGHUP)
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        assert self._process is not None
+        return self._process.pid
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+            self._process.wait(20)
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return (self._folder / "log").read_text(errors="replace")

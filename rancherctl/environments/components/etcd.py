@@ -10,6 +10,7 @@ from rancherctl.hosts.model import Directory, Host, Resource, User
 
 CONFIG = f"{places.ETC}/etcd.yaml"
 DATA = f"{places.DATA}/etcd"
+PROGRESS_NANOSECONDS = 5_000_000_000
 
 
 def endpoints(environment: Environment, host: Host) -> list[str]:
@@ -39,6 +40,8 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
         "strict-reconfig-check": True,
         "quota-backend-bytes": 4 << 30,
         "snapshot-count": 10000,
+        # Without progress notes the API server sends no bookmarks on kinds that never change, and their watches look dead.
+        "watch-progress-notify-interval": PROGRESS_NANOSECONDS,
         "log-level": "info",
     }
 

@@ -22,6 +22,7 @@ from rancherctl.environments.observe import World
 from rancherctl.environments.phases import Phase, PhaseName
 from rancherctl.environments.pki import reconcile as pki
 from rancherctl.environments.pki.wanted import CertChange
+from rancherctl.environments.remove import remember
 from rancherctl.environments.waiting import until
 from rancherctl.errors import NotFoundError, RancherctlError
 from rancherctl.events import Emit, Event
@@ -87,6 +88,8 @@ class Run:
                 found = plan_resources(wanted, observe_resources(transport, wanted))
             if found:
                 self.changed.add(host.name)
+                if phase.name == "packages":
+                    remember(self.context, self.environment, host)
                 apply_resources(transport, found, wanted, self.emit(phase.name))
 
         self.each(phase, tuple(h for h in self.hosts() if self.world.seen[h.name].design[phase.name]), work)

@@ -23,6 +23,9 @@ state = "/run/containerd"
 [grpc]
   address = "{places.CONTAINERD_SOCKET}"
 
+[plugins.'io.containerd.internal.v1.opt']
+  path = "{places.CONTAINERD}/opt"
+
 [{images}]
   snapshotter = "overlayfs"
   [{images}.pinned_images]

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import base64
-import json
-import pkgutil
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
+from rancherctl.environments import remote_program
 from rancherctl.environments.model import Environment
 from rancherctl.environments.pki.leaves import Leaf
 from rancherctl.environments.pki.wanted import Folder, Found, paths
-from rancherctl.errors import RancherctlError
-from rancherctl.hosts.command import Command, Secret
+from rancherctl.hosts.command import Secret
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
 
 
-@cache
-def _program() -> str:
-    data = pkgutil.get_data("rancherctl.environments.pki", "remote.py")
-    if data is None:
-        raise RancherctlError("the certificate program is missing from this installation", hint="install rancherctl again")
-    return data.decode()
-
-
-def call(transport: Transport, request: Mapping[str, Any], *, timeout: float = 120.0) -> dict[str, Any]:
+def call(transport: Transport, request: Mapping[str, Any]) -> dict[str, Any]:
     """Run one operation of ``pki.remote`` on a host."""
-    result = transport.run(Command(("python3", "-I", "-c", _program()), json.dumps(request).encode(), True, timeout))
-    lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
-    answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": "no answer"}
-    if "error" in answer:
-        raise RancherctlError(f"{transport.name}: certificates: {request['op']} failed", why=str(answer["error"])[:500])
-    value: dict[str, Any] = answer["ok"]
-    return value
+    return remote_program.call(transport, "rancherctl.environments.pki", request)
 
 
 def observe(transport: Transport, environment: Environment, host: Host) -> Folder:

@@ -1,0 +1,34 @@
+"""Send one of our small programs to a host and get its answer: the program's text in argv, one JSON request on standard input."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from rancherctl.errors import RancherctlError
+from rancherctl.hosts.command import Command
+from rancherctl.hosts.transport import Transport
+
+
+@cache
+def text_of(package: str) -> str:
+    """The source of ``<package>.remote``."""
+    data = pkgutil.get_data(package, "remote.py")
+    if data is None:
+        raise RancherctlError(f"the program {package}.remote is missing from this installation", hint="install rancherctl again")
+    return data.decode()
+
+
+def call(transport: Transport, package: str, request: Mapping[str, Any], *, timeout: float = 120.0) -> dict[str, Any]:
+    """Run one operation of ``<package>.remote`` as root; secrets travel in the request only. RancherctlError with the host's own words."""
+    result = transport.run(Command(("python3", "-I", "-c", text_of(package)), json.dumps(request).encode(), True, timeout), check=False)
+    lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
+    said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
+    answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": said}
+    if "error" in answer:
+        raise RancherctlError(f"{transport.name}: {request['op']} ({package.rpartition('.')[2]}) failed", why=str(answer["error"])[:500])
+    value: dict[str, Any] = answer["ok"]
+    return value

@@ -1,0 +1,268 @@
+"""Runs on a host, standard library only, sent there as text: remembers how it was, clears what we left in the kernel, lists leftovers.
+
+One JSON request on standard input, one JSON answer on standard output. Everything is tried; what failed is told.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+SYSCTLS = (
+    "net/ipv4/ip_forward",
+    "net/ipv4/conf/all/rp_filter",
+    "net/ipv4/conf/all/route_localnet",
+    "vm/overcommit_memory",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
+"""Settings that we or kubelet or kube-proxy write."""
+KUBE_CHAIN = "KUBE-"
+
+
+def run(*words: str) -> tuple[int, str]:
+    """Exit status and output of a command; 127 when it is not there."""
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    except FileNotFoundError:
+        return 127, ""
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def read(path: str) -> str | None:
+    """A file's text, None when there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def remember(request: dict[str, Any]) -> dict[str, Any]:
+    """Write down once how the host was before our first change."""
+    path = request["path"]
+    if os.path.exists(path):
+        return {"new": False}
+    before = {
+        "sysctls": {name: (read("/proc/sys/" + name) or "").strip() for name in SYSCTLS},
+        "files": {name: read(name) for name in request["files"]},
+        "nft": tables(),
+    }
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(before, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+    return {"new": True}
+
+
+def tables() -> list[str]:
+    """``family name`` of all nft tables."""
+    return [line.split(None, 1)[1] for line in run("nft", "list", "tables")[1].splitlines() if line.startswith("table ")]
+
+
+def pods() -> list[str]:
+    """cgroup folders of pods, deepest first."""
+    found = glob.glob("/sys/fs/cgroup/kubepods*") + glob.glob("/sys/fs/cgroup/*/kubepods*")
+    out = []
+    for top in {path for path in found if os.path.isdir(path) and not os.path.islink(path)}:
+        out += [folder for folder, _, _ in os.walk(top, topdown=False)]
+    return out
+
+
+def processes(folders: list[str]) -> set[int]:
+    """Processes in these cgroups, and the shims that belong to no unit."""
+    pids = set()
+    for folder in folders:
+        pids |= {int(pid) for pid in (read(folder + "/cgroup.procs") or "").split()}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and "/opt/rancherctl/containerd/" in (read("/proc/" + entry + "/cmdline") or ""):
+            pids.add(int(entry))
+    return pids - {os.getpid(), 0}
+
+
+def mounts(below: tuple[str, ...]) -> list[str]:
+    """Mount points below these paths, deepest first; the paths themselves are the host's own."""
+    found = [line.split()[4].encode().decode("unicode_escape") for line in (read("/proc/self/mountinfo") or "").splitlines()]
+    return sorted((place for place in found if place.startswith(tuple(b + "/" for b in below))), reverse=True)
+
+
+def addresses(wanted: list[str]) -> list[tuple[str, str]]:
+    """(device, address/prefix) of addresses of ours."""
+    links = json.loads(run("ip", "-j", "-4", "addr")[1] or "[]")
+    return [
+        (link["ifname"], f"{info['local']}/{info['prefixlen']}")
+        for link in links
+        for info in link.get("addr_info", ())
+        if info.get("local") in wanted and link["ifname"] == "lo"
+    ]
+
+
+def devices(wanted: list[str]) -> list[str]:
+    """Interfaces of ours that exist."""
+    return [name for name in wanted if os.path.exists("/sys/class/net/" + name)]
+
+
+def chains() -> list[tuple[str, str, str]]:
+    """(tool, table, chain) that kubelet and kube-proxy left in iptables."""
+    found = []
+    for tool in ("iptables", "ip6tables"):
+        table = ""
+        for line in run(tool + "-save")[1].splitlines():
+            if line.startswith("*"):
+                table = line[1:]
+            elif line.startswith(":" + KUBE_CHAIN):
+                found.append((tool, table, line[1:].split()[0]))
+    return found
+
+
+def clear_chains() -> None:
+    """Remove the rules that jump to these chains, then the chains."""
+    found = chains()
+    for tool, table, chain in found:
+        for line in run(tool + "-save", "-t", table)[1].splitlines():
+            if line.startswith("-A ") and line.rstrip().endswith("-j " + chain):
+                run(tool, "-w", "5", "-t", table, "-D", *line.split()[1:])
+            elif line.startswith("-A ") and f"-j {chain} " in line:
+                run("sh", "-c", f"{tool} -w 5 -t {table} -D {line[3:]}")
+    for tool, table, chain in found:
+        run(tool, "-w", "5", "-t", table, "-F", chain)
+    for tool, table, chain in found:
+        run(tool, "-w", "5", "-t", table, "-X", chain)
+
+
+def empty_table(name: str) -> bool:
+    """Whether an nft table holds no rule, set or chain of its own: what iptables leaves behind."""
+    text = run("nft", "-j", "list", "table", *name.split())[1]
+    try:
+        items = json.loads(text)["nftables"]
+    except (ValueError, KeyError):
+        return False
+    kinds = {kind for item in items for kind in item}
+    return kinds <= {"metainfo", "table", "chain"}
+
+
+def ours(request: dict[str, Any], name: str) -> bool:
+    """Whether an nft table is ours, kube-proxy's, or an empty one that was not there before."""
+    before = (stored(request) or {}).get("nft", [])
+    return name.split()[-1] in request["tables"] or (name not in before and name.split()[-1] in ("filter", "nat", "mangle") and empty_table(name))
+
+
+def stored(request: dict[str, Any]) -> dict[str, Any] | None:
+    """What ``remember`` wrote."""
+    text = read(request["path"])
+    return json.loads(text) if text else None
+
+
+def kill(pids: set[int]) -> None:
+    """End processes and wait until they are gone."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def clear(request: dict[str, Any]) -> dict[str, Any]:
+    """Pods, mounts, network namespaces, interfaces, addresses, routes, nft tables, chains, cgroups; then the old settings."""
+    deadline = time.monotonic() + 20
+    while (pids := processes(pods())) and time.monotonic() < deadline:
+        kill(pids)
+        time.sleep(0.1)
+    for place in mounts(tuple(request["mounts"])):
+        run("umount", "-l", place)
+    for place in glob.glob("/run/netns/cni-*") + glob.glob("/var/run/netns/cni-*"):
+        run("ip", "netns", "del", os.path.basename(place))
+    for name in devices(request["devices"]):
+        run("ip", "link", "del", name)
+    for device, address in addresses(request["addresses"]):
+        run("ip", "addr", "del", address, "dev", device)
+    run("ip", "route", "flush", "proto", str(request["protocol"]))
+    clear_chains()
+    for name in [table for table in tables() if ours(request, table)]:
+        run("nft", "delete", "table", *name.split())
+    for folder in pods():
+        try:
+            os.rmdir(folder)
+        except OSError:
+            continue
+    restore(request)
+    return {"left": left(request)["left"]}
+
+
+def restore(request: dict[str, Any]) -> None:
+    """Put settings and foreign files back as they were before our first change."""
+    before = stored(request) or {}
+    for name, value in before.get("sysctls", {}).items():
+        path = "/proc/sys/" + name
+        now = (read(path) or "").strip()
+        if value and now != value and os.access(path, os.W_OK):
+            try:
+                with open(path, "w", encoding="ascii") as file:
+                    file.write(value)
+            except OSError:
+                continue
+    for path, text in before.get("files", {}).items():
+        if text is not None and os.path.exists(path) and read(path) != text:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+
+
+def left(request: dict[str, Any]) -> dict[str, Any]:
+    """Everything of ours that can still be found, one line each."""
+    out = [f"path {path}" for path in request["paths"] if os.path.lexists(path)]
+    units = run("systemctl", "list-units", "--all", "--plain", "--no-legend", "rancherctl-*")[1] + "\n"
+    out += [f"unit {line.split()[0]}" for line in units.splitlines() if line.strip()]
+    out += [f"unit file {path}" for path in glob.glob("/etc/systemd/system/rancherctl-*") + glob.glob("/etc/systemd/system/*/rancherctl-*")]
+    out += [f"user {entry.pw_name}" for entry in pwd.getpwall() if entry.pw_name.startswith("rancherctl-")]
+    out += [f"mount {place}" for place in mounts(tuple(request["mounts"]))]
+    out += [f"interface {name}" for name in devices(request["devices"])]
+    out += [f"address {address} on {device}" for device, address in addresses(request["addresses"])]
+    out += [f"route {line}" for line in run("ip", "route", "show", "proto", str(request["protocol"]))[1].splitlines()]
+    out += [f"nft table {name}" for name in tables() if ours(request, name)]
+    out += [f"{tool} chain {table}/{chain}" for tool, table, chain in chains()]
+    out += [f"cgroup {folder}" for folder in pods()]
+    out += [f"process {pid}" for pid in processes([])]
+    out += [f"network namespace {path}" for path in glob.glob("/run/netns/cni-*")]
+    return {"left": out}
+
+
+def folders(request: dict[str, Any]) -> dict[str, Any]:
+    """Remove the folders ``whole`` with all in them (mount points are only emptied), then those of ``folders`` that are empty now."""
+    for path in request["whole"]:
+        if os.path.ismount(path):
+            for name in os.listdir(path):
+                inner = os.path.join(path, name)
+                shutil.rmtree(inner) if os.path.isdir(inner) and not os.path.islink(inner) else os.unlink(inner)
+        elif os.path.isdir(path):
+            shutil.rmtree(path)
+    for path in request["folders"]:
+        if os.path.isdir(path) and not os.listdir(path):
+            shutil.rmtree(path)
+    return {}
+
+
+def main() -> None:
+    """Answer one request; an error is an answer, too."""
+    request = json.load(sys.stdin)
+    try:
+        operations = {"remember": remember, "clear": clear, "left": left, "folders": folders}
+        answer: dict[str, Any] = {"ok": operations[request["op"]](request)}
+    except Exception as error:  # noqa: BLE001  the border of this program: whatever it is, the other side is told
+        answer = {"error": str(error) or type(error).__name__}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Take an environment off its hosts and look whether anything is left (E11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rancherctl.environments import findings, remote_program
+from rancherctl.environments.components import places
+from rancherctl.environments.context import Context
+from rancherctl.environments.model import Environment
+from rancherctl.errors import ConflictError, PartialError
+from rancherctl.events import Event
+from rancherctl.hosts import lease
+from rancherctl.hosts.facts import gather
+from rancherctl.hosts.fanout import each
+from rancherctl.hosts.model import Host
+from rancherctl.hosts.remove import remove as remove_resources
+
+PACKAGE = "rancherctl.environments.removal"
+BEFORE = f"{places.DATA}/before.json"
+APPARMOR = "/etc/apparmor.d/local/usr.sbin.named"
+CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
+PATHS = (
+    places.ETC,
+    "/opt/rancherctl",
+    "/run/rancherctl",
+    "/run/containerd",
+    f"{places.CNI_CONF}/10-rancherctl.conflist",
+    "/etc/sysctl.d/90-rancherctl.conf",
+    *(f"/opt/cni/bin/{name}" for name in CNI_PLUGINS),
+    "/var/lib/cni",
+    "/var/log/pods",
+    "/var/log/containers",
+    places.DATA,
+)
+"""Removed with all in them; the last one keeps the record of what came by us, so it goes last. /var/lib/kubelet and the containers'
+folder may be mount points of the host: they are emptied, and removed where they are not."""
+EMPTIED = (places.KUBELET, places.CONTAINERD)
+STOP_ORDER = (
+    tuple(places.unit(name) for name in ("agent", "controller", "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")),
+    (places.unit("kube-apiserver"),),
+    ("rancherctl-*",),
+)
+"""systemctl stops what it is given one by one: an API server whose etcd has gone first does not end by itself."""
+FOLDERS = ("/opt/cni/bin", "/opt/cni", places.CNI_CONF, "/etc/cni")
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """``left``: host → what could still be found there (all empty when it worked); ``skipped``: hosts that were nobody's already."""
+
+    environment: str
+    done: Mapping[str, tuple[str, ...]]
+    left: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+
+def request(environment: Environment, op: str) -> dict[str, Any]:
+    """What the host's program has to know: names and numbers of the network role, kube-proxy's tables, our paths. Pure."""
+    return {
+        "op": op,
+        "path": BEFORE,
+        "files": [APPARMOR],
+        "mounts": [*EMPTIED, "/run/containerd", "/run/netns"],
+        "devices": ["rctl-vxlan", "kube-ipvs0", "nodelocaldns"],
+        "addresses": list(environment.dns_addresses()),
+        "protocol": 173,
+        "tables": ["kube-proxy", "rancherctl_network"],
+        "paths": [*PATHS, f"{places.KUBELET}/pki"],
+    }
+
+
+def remember(context: Context, environment: Environment, host: Host) -> None:
+    """Have the host write down how it was before our first change; a second time does nothing."""
+    remote_program.call(context.transport(host), PACKAGE, request(environment, "remember"))
+
+
+def remove(environment: Environment, context: Context, *, break_lock: bool = False) -> Removed:
+    """Stop and remove everything of the environment on all its hosts. PartialError names hosts that failed: run it again.
+
+    A host of another environment is refused before anything is removed anywhere; a host that is nobody's is cleared all the same.
+    """
+    outcomes = each(environment.hosts, lambda host: gather(context.transport(host)), context.parallel)
+    foreign = {n: findings.owner(o.get()) for n, o in outcomes.items() if o.ok and findings.owner(o.get()) not in ("", environment.name)}
+    if foreign:
+        told = "; ".join(f"{name} belongs to {owner!r}" for name, owner in foreign.items())
+        raise ConflictError(f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment")
+    failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
+    hosts = tuple(h for h in environment.hosts if h.name not in failures)
+    keepers = [context.transport(h) for h in hosts if h.is_a("controlplane")]
+    if break_lock:
+        lease.break_lock(keepers)
+    with lease.HostLock(keepers, lease.this_process(context.operator), f"removing environment {environment.name}"):
+        # workers first: what they lose last is the API
+        workers = tuple(h for h in hosts if not h.is_a("controlplane"))
+        done = {**each(workers, lambda h: _clear(environment, h, context), context.parallel)}
+        done |= each(tuple(h for h in hosts if h.is_a("controlplane")), lambda h: _clear(environment, h, context), context.parallel)
+    failures |= {name: str(o.error) for name, o in done.items() if o.error is not None}
+    if failures:
+        raise PartialError(f"{len(failures)} of {len(environment.hosts)} hosts are not clean", failures, hint="run the same command again")
+    left = {name: o.get()[1] for name, o in done.items()}
+    return Removed(environment.name, {name: o.get()[0] for name, o in done.items()}, left)
+
+
+def leftovers(environment: Environment, context: Context, host: Host) -> tuple[str, ...]:
+    """What of ours can be found on a host now."""
+    return tuple(remote_program.call(context.transport(host), PACKAGE, request(environment, "left"))["left"])
+
+
+def _clear(environment: Environment, host: Host, context: Context) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    transport = context.transport(host)
+    context.emit(Event("remove", "stopping units, pods and what they left in the kernel", host.name, "started"))
+    lines: tuple[str, ...] = ()
+    for group in STOP_ORDER:
+        lines += remove_resources(transport, context.emit, units=group)
+    remote_program.call(transport, PACKAGE, request(environment, "clear"), timeout=180.0)
+    remote_program.call(transport, PACKAGE, {"op": "folders", "whole": list(EMPTIED), "folders": []})
+    lines += remove_resources(transport, context.emit, packages=True, users=True, paths=PATHS)
+    remote_program.call(transport, PACKAGE, {"op": "folders", "whole": [], "folders": list(FOLDERS)})
+    left = leftovers(environment, context, host)
+    for line in left:
+        context.emit(Event("remove", f"still there: {line}", host.name, "failed", "error"))
+    context.emit(Event("remove", "clean" if not left else f"{len(left)} things are left", host.name, "done" if not left else "failed"))
+    return lines, left
+
+

@@ -1,0 +1,50 @@
+"""One small HTTPS request to an environment's API, for renewing tokens; everything else talks through kube."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+from rancherctl import __version__
+from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
+from rancherctl.secret import Secret
+
+SECONDS = 5.0
+LARGEST = 1 << 20
+
+
+def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: dict[str, Any] | None = None) -> bytes:
+    """The body of a good answer. AuthError (401, 403, certificate), NotFoundError, UnreachableError, RancherctlError."""
+    url = urlsplit(server)
+    what = f"{method} {server}{path}"
+    context = ssl.create_default_context(cadata=ca or None)
+    connection = http.client.HTTPSConnection(url.hostname or "", url.port or 443, timeout=SECONDS, context=context)
+    headers = {"Authorization": f"Bearer {token!s}", "Accept": "application/json", "User-Agent": f"rancherctl-credential/{__version__}"}
+    data = None if body is None else json.dumps(body).encode()
+    if data is not None:
+        headers["Content-Type"] = "application/json"
+    try:
+        connection.request(method, url.path.rstrip("/") + path, data, headers)
+        answer = connection.getresponse()
+        content = answer.read(LARGEST)
+    except ssl.SSLCertVerificationError as e:
+        raise AuthError(f"{server}: the API server's certificate is not trusted", why=e.verify_message or str(e)) from e
+    except (OSError, http.client.HTTPException) as e:
+        why = f"no answer within {SECONDS:.0f} s" if isinstance(e, TimeoutError) else str(e) or type(e).__name__
+        raise UnreachableError(what, why=why) from e
+    finally:
+        connection.close()
+    if 200 <= answer.status < 300:
+        return content
+    kind = {401: AuthError, 403: AuthError, 404: NotFoundError}.get(answer.status, RancherctlError)
+    raise kind(what, why=_message(content) or f"HTTP status {answer.status}")
+
+
+def _message(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return content[:200].decode("utf-8", "replace")

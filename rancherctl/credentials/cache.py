@@ -1,0 +1,39 @@
+"""The file between the plug-in and the refresh: the first line says until when, the rest is what the plug-in prints, ready made.
+
+The first line is ``1 WALL_REFRESH WALL_END BOOT_REFRESH BOOT_END BOOT_ID``. Within one boot the boot clock decides: setting the wall clock
+by a day neither keeps a dead token nor drops a good one. The plug-in reads this without any import; the writer lives here.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rancherctl.credentials.files import write_private
+from rancherctl.credentials.plugin import boot_now
+from rancherctl.credentials.tokens import Token
+
+REFRESH_PART = 0.25
+"""A token is renewed in the last quarter of its life, and still used meanwhile."""
+
+
+def text(token: Token, wall: float, boot: tuple[float, str]) -> str:
+    """The file's content for a token issued just now."""
+    early = token.seconds * (1 - REFRESH_PART)
+    seconds, boot_id = boot
+    until = datetime.fromtimestamp(wall + token.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    head = f"1 {wall + early:.0f} {wall + token.seconds:.0f} {seconds + early:.0f} {seconds + token.seconds:.0f} {boot_id or '-'}"
+    document = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": str(token.value), "expirationTimestamp": until},
+    }
+    return f"{head}\n{json.dumps(document)}\n"
+
+
+def write(path: Path, token: Token, wall: float) -> str:
+    """Store a token (0600) and return the document that the plug-in prints."""
+    content = text(token, wall, boot_now())
+    write_private(path, content.encode())
+    return content.partition("\n")[2]

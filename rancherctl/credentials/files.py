@@ -1,0 +1,74 @@
+"""Private files: replaced atomically, 0600, in 0700 folders; locks that other processes respect. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from rancherctl.errors import TimeoutExceededError
+
+
+def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Temp + fsync + rename; the folder is made 0700 if it is not there, and synced, so that the file survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fchmod(out.fileno(), mode)
+            os.fsync(out.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def locked(path: Path, seconds: float) -> Iterator[None]:
+    """Hold an exclusive lock between processes; TimeoutExceededError after ``seconds``. A process that dies releases it."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle = _wait_for(path, handle, seconds)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(path: Path, handle: int, seconds: float) -> int:
+    """flock has no time limit of its own: a helper thread waits in it, and cleans up after itself if nobody waits for it any more."""
+    import fcntl
+
+    guard, got = threading.Lock(), threading.Event()
+    given_up = False
+
+    def wait() -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with guard:
+            if given_up:
+                os.close(handle)
+            else:
+                got.set()
+
+    threading.Thread(target=wait, name="lock", daemon=True).start()
+    got.wait(seconds)
+    with guard:
+        if got.is_set():
+            return handle
+        given_up = True
+    raise TimeoutExceededError(f"{path} is locked by another process", why=f"for more than {seconds:.0f} s", hint="end that process, or try again")

@@ -1,0 +1,177 @@
+"""The slow way to a token: by the API with the session's refresh token, else over ssh; one renewal for any number of callers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rancherctl.credentials import api, cache, plugin, tokens
+from rancherctl.credentials.files import locked
+from rancherctl.credentials.registry import Access, Registry
+from rancherctl.credentials.store import Keyring, Store, keyring_possible
+from rancherctl.credentials.tokens import Token
+from rancherctl.errors import AuthError, NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
+from rancherctl.secret import Secret
+from rancherctl.settings import Dirs, dirs
+
+LOCK_SECONDS = 60.0
+SSH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Everything that a renewal touches, injectable: ``wall`` is seconds since 1970."""
+
+    registry: Registry
+    store: Store
+    tokens: Path
+    wall: Callable[[], float] = time.time
+
+    def token_file(self, name: str) -> Path:
+        """The cached token of an environment."""
+        return self.tokens / name
+
+    def document(self, name: str, *, force: bool = False) -> str:
+        """An ExecCredential document with a good token; ``force`` makes a new one even if the cached one is good."""
+        path = self.token_file(name)
+        before, fresh = plugin.cached(str(path), self.wall(), plugin.boot_now())
+        if before and fresh and not force:
+            return before
+        access = self.registry.load(name)
+        try:
+            # With a token that is still good nobody waits for the one who renews it.
+            with locked(path.with_name(f"{name}.lock"), 0.0 if before and not force else LOCK_SECONDS):
+                now, fresh = plugin.cached(str(path), self.wall(), plugin.boot_now())
+                if now and fresh and (not force or now != before):
+                    return now
+                return cache.write(path, self._new(access), self.wall())
+        except TimeoutExceededError:
+            if before:
+                return before
+            raise
+        except RancherctlError:
+            if before and not force:
+                return before
+            raise
+
+    def accept(self, access: Access, answer: Issued) -> None:
+        """Store what a control-plane host issued: at sign-in, and when only ssh helped."""
+        if answer.refresh:
+            self.store.put(secret_key(access.name), answer.refresh)
+        cache.write(self.token_file(access.name), answer.token, self.wall())
+
+    def forget(self, name: str) -> None:
+        """Remove the cached token and the refresh token from this machine."""
+        self.token_file(name).unlink(missing_ok=True)
+        self.store.delete(secret_key(name))
+
+    def revoke(self, name: str) -> None:
+        """End this machine's session in the environment, then forget it here. NotFoundError does not count: it has ended already."""
+        access = self.registry.load(name)
+        token = Secret(json.loads(self.document(name))["status"]["token"])
+        try:
+            api.call("DELETE", access.server, tokens.session_path(access.operator, access.session), ca=access.ca, token=token)
+        except NotFoundError:
+            pass  # the session has ended already: what is left is ours to forget
+        except (AuthError, UnreachableError):
+            self._over_ssh(access, "--revoke")
+        self.forget(name)
+
+    def _new(self, access: Access) -> Token:
+        problems = []
+        try:
+            refresh = self.store.get(secret_key(access.name))
+            if refresh is None:
+                problems.append("there is no refresh token on this machine")
+            else:
+                secret = tokens.session_secret(access.operator, access.session)
+                path, body = tokens.token_request(access.operator, tokens.TOKEN_SECONDS, secret, access.session_uid)
+                return tokens.parse_token(api.call("POST", access.server, path, ca=access.ca, token=refresh, body=body), self.wall())
+        except (RancherctlError, ValueError) as e:
+            problems.append(str(e))
+        try:
+            issued = parse_issued(self._over_ssh(access), self.wall())
+        except (RancherctlError, ValueError) as e:
+            problems.append(str(e))
+            raise AuthError(f"no token for environment {access.name}", why="; ".join(problems), hint="rancherctl env fetch signs in anew") from e
+        if issued.refresh:
+            self.store.put(secret_key(access.name), issued.refresh)
+        return issued.token
+
+    def _over_ssh(self, access: Access, *more: str) -> bytes:
+        why = "no control-plane host is recorded"
+        for argv in access.issue:
+            try:
+                done = subprocess.run([*argv, *more], stdin=subprocess.DEVNULL, capture_output=True, timeout=SSH_SECONDS, check=False)
+            except (OSError, subprocess.TimeoutExpired) as e:
+                why = str(e)[:200]
+                continue
+            if done.returncode == 0:
+                return done.stdout
+            why = (done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise UnreachableError("ssh to a control-plane host did not help either", why=why)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a control-plane host gives at sign-in."""
+
+    token: Token
+    refresh: Secret | None
+    session_uid: str = ""
+
+
+def parse_issued(answer: bytes, wall: float) -> Issued:
+    """From the JSON that ``operator-token`` prints on a host: ``token`` and ``refresh`` are TokenRequest answers. ValueError if not."""
+    data = json.loads(answer)
+    if not isinstance(data, dict) or "token" not in data:
+        raise ValueError("the host's answer has no token")
+    refresh = tokens.parse_token(data["refresh"], wall).value if data.get("refresh") else None
+    return Issued(tokens.parse_token(data["token"], wall), refresh, str(data.get("session_uid", "")))
+
+
+def secret_key(name: str) -> str:
+    """The store's key of an environment's refresh token."""
+    return f"refresh/{name}"
+
+
+def registry(where: Dirs) -> Registry:
+    """The registry of this user."""
+    return Registry(where.config / "environments")
+
+
+def default(where: Dirs, warn: Callable[[str], None]) -> Renewal:
+    """With this user's folders and keyring."""
+    store = Store(where.state / "secrets.json", Keyring() if keyring_possible(os.environ) else None, warn)
+    return Renewal(registry(where), store, where.cache / "credentials")
+
+
+def run(words: Sequence[str]) -> int:
+    """The plug-in's command line beyond the cached token; errors go to standard error in three lines."""
+    known = {"--refresh", "--revoke"}
+    flags = [w for w in words if w in known]
+    rest = [w for w in words if w not in known]
+    if len(rest) == 1 and rest[0].startswith("--env="):
+        rest = ["--env", rest[0].removeprefix("--env=")]
+    if len(rest) != 2 or rest[0] != "--env" or len(flags) > 1:
+        asked = rest in (["-h"], ["--help"])
+        (sys.stdout if asked else sys.stderr).write(plugin.USAGE)
+        return 0 if asked else 2
+    renewal = default(dirs(os.environ), lambda line: print(f"rancherctl-credential: {line}", file=sys.stderr))
+    try:
+        if "--revoke" in flags:
+            renewal.revoke(rest[1])
+            sys.stderr.write(f"the session of this machine in {rest[1]} has ended\n")
+        else:
+            sys.stdout.write(renewal.document(rest[1], force="--refresh" in flags))
+    except RancherctlError as e:
+        lines = [e.what, e.why, e.hint]
+        sys.stderr.write("".join(f"rancherctl-credential: {line}\n" for line in lines if line))
+        return e.exit_code
+    return 0

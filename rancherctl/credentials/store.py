@@ -1,0 +1,121 @@
+"""Where long-lived secrets of the operator are: the system's keyring when there is a real one, else a 0600 file, with one warning."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rancherctl.credentials.files import locked, write_private
+from rancherctl.errors import RancherctlError
+from rancherctl.secret import Secret
+
+KEYRING_SECONDS = 3.0
+LOCK_SECONDS = 10.0
+NO_KEYRING = "CI is set, or there is no session bus"
+
+
+class KeyringUnusableError(RancherctlError):
+    """There is no keyring, it is locked, or it did not answer in time."""
+
+
+def keyring_possible(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
+    """Whether asking makes sense: never in CI; on Linux only with a session bus or a backend that the user chose."""
+    if environ.get("CI", "").lower() in ("true", "1", "yes"):
+        return False
+    if environ.get("PYTHON_KEYRING_BACKEND") or not platform.startswith("linux"):
+        return True
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    return bool(environ.get("DBUS_SESSION_BUS_ADDRESS")) or bool(runtime and (Path(runtime) / "bus").exists())
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The system's keyring through a helper process that is killed after ``seconds``."""
+
+    seconds: float = KEYRING_SECONDS
+    command: tuple[str, ...] = (sys.executable, "-m", "rancherctl.credentials.keyring_helper")
+
+    def call(self, operation: str, key: str, value: str = "") -> Secret | None:
+        """``get``, ``set`` or ``delete``. KeyringUnusableError says why it cannot be used."""
+        asked = json.dumps({"key": key, "value": value}).encode()
+        try:
+            done = subprocess.run([*self.command, operation], input=asked, capture_output=True, timeout=self.seconds, check=False)
+            answer: Any = json.loads(done.stdout) if done.returncode == 0 else {"unusable": f"the helper ended with {done.returncode}"}
+        except subprocess.TimeoutExpired as e:
+            raise KeyringUnusableError("the keyring does not answer", why=f"within {self.seconds:.0f} s") from e
+        except (OSError, ValueError) as e:
+            raise KeyringUnusableError("the keyring cannot be asked", why=str(e)) from e
+        if "unusable" in answer:
+            raise KeyringUnusableError("the keyring cannot be used", why=str(answer["unusable"]))
+        found = answer.get("value")
+        return None if found is None else Secret(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Secrets by key. ``file`` says for each key where its value is; ``keyring`` None = files only. ``warn`` gets one line for a person."""
+
+    file: Path
+    keyring: Keyring | None
+    warn: Callable[[str], None]
+
+    def get(self, key: str) -> Secret | None:
+        """The secret, None if there is none. KeyringUnusableError if it is in a keyring that does not answer."""
+        entry = self._read().get(key)
+        if entry is None:
+            return None
+        if "value" in entry:
+            return Secret(entry["value"])
+        if self.keyring is None:
+            raise KeyringUnusableError(f"the secret {key} is in the system's keyring, which cannot be asked here", why=NO_KEYRING)
+        return self.keyring.call("get", key)
+
+    def put(self, key: str, value: Secret) -> None:
+        """Store or replace."""
+        entry: dict[str, str] = {"keyring": "yes"}
+        if self.keyring is None:
+            entry = {"value": str(value)}
+            self._warn_once(NO_KEYRING)
+        else:
+            try:
+                self.keyring.call("set", key, str(value))
+            except KeyringUnusableError as e:
+                entry = {"value": str(value)}
+                self._warn_once(e.why)
+        with self._lock():
+            self._write({**self._read(), key: entry})
+
+    def delete(self, key: str) -> None:
+        """Remove; nothing if it is not there. A keyring that does not answer keeps a value that nobody refers to: the caller revokes it."""
+        with self._lock():
+            entries = self._read()
+            entry = entries.pop(key, None)
+            if entry is not None:
+                self._write(entries)
+        if entry is not None and "value" not in entry and self.keyring is not None:
+            self.keyring.call("delete", key)
+
+    def _warn_once(self, why: str) -> None:
+        if not any("value" in entry for entry in self._read().values()):
+            self.warn(f"secrets are kept in {self.file} (0600), not in a keyring: {why}")
+
+    def _lock(self) -> Any:
+        return locked(self.file.with_suffix(".lock"), LOCK_SECONDS)
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        try:
+            data = json.loads(self.file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as e:
+            raise RancherctlError(f"{self.file} cannot be read", why=str(e), hint="move it away; sign in again with rancherctl env fetch") from e
+        entries = data.get("entries") if isinstance(data, dict) else None
+        return {k: v for k, v in (entries or {}).items() if isinstance(v, dict)}
+
+    def _write(self, entries: Mapping[str, Mapping[str, str]]) -> None:
+        write_private(self.file, json.dumps({"version": 1, "entries": entries}, indent=1).encode() + b"\n")

@@ -1,0 +1,110 @@
+"""Where secrets go, and what a keyring that is absent, broken or hanging does to us: nothing."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rancherctl.credentials.keyring_helper import unusable
+from rancherctl.credentials.store import Keyring, KeyringUnusableError, Store, keyring_possible
+from rancherctl.errors import RancherctlError
+from rancherctl.secret import Secret
+
+FAKE = """
+import json, pathlib, sys
+asked, file = json.load(sys.stdin), pathlib.Path(sys.argv[1])
+data = json.loads(file.read_text()) if file.exists() else {}
+if sys.argv[2] == "set": data[asked["key"]] = asked["value"]
+if sys.argv[2] == "delete": data.pop(asked["key"], None)
+file.write_text(json.dumps(data))
+print(json.dumps({"value": data.get(asked["key"]) if sys.argv[2] == "get" else None}))
+"""
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    return []
+
+
+def keyring(tmp_path: Path) -> Keyring:
+    return Keyring(30.0, (sys.executable, "-c", FAKE, str(tmp_path / "ring")))
+
+
+def test_a_real_keyring_is_used_and_the_file_has_no_secret(tmp_path: Path, warnings: list[str]) -> None:
+    store = Store(tmp_path / "secrets.json", keyring(tmp_path), warnings.append)
+    store.put("a", Secret("s3cret"))
+    assert store.get("a") == "s3cret"
+    assert "s3cret" not in (tmp_path / "secrets.json").read_text()
+    store.delete("a")
+    assert store.get("a") is None
+    assert json.loads((tmp_path / "ring").read_text()) == {}
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sh", "-c", "exec sleep 60"),
+        ("false",),
+        ("/nonexistent",),
+        ("echo", "not json"),
+        ("echo", '{"unusable": "locked"}'),
+    ],
+)
+def test_otherwise_a_private_file_and_one_warning(tmp_path: Path, warnings: list[str], command: tuple[str, ...]) -> None:
+    store = Store(tmp_path / "state/secrets.json", Keyring(0.2, command), warnings.append)
+    begin = time.monotonic()
+    store.put("a", Secret("1"))
+    store.put("b", Secret("2"))
+    assert time.monotonic() - begin < 5
+    assert (store.get("a"), store.get("b")) == ("1", "2")
+    assert stat.S_IMODE(store.file.stat().st_mode) == 0o600
+    assert len(warnings) == 1
+    assert "0600" in warnings[0]
+
+
+def test_what_is_in_a_keyring_that_hangs_is_not_taken_for_absent(tmp_path: Path, warnings: list[str]) -> None:
+    Store(tmp_path / "s", keyring(tmp_path), warnings.append).put("a", Secret("1"))
+    with pytest.raises(KeyringUnusableError, match="does not answer"):
+        Store(tmp_path / "s", Keyring(0.2, ("sh", "-c", "exec sleep 60")), warnings.append).get("a")
+    with pytest.raises(KeyringUnusableError, match="cannot be asked here"):
+        Store(tmp_path / "s", None, warnings.append).get("a")
+
+
+def test_a_damaged_file_is_not_overwritten(tmp_path: Path, warnings: list[str]) -> None:
+    file = tmp_path / "s"
+    file.write_text("{broken")
+    with pytest.raises(RancherctlError, match="cannot be read"):
+        Store(file, None, warnings.append).put("a", Secret("1"))
+    assert file.read_text() == "{broken"
+
+
+@pytest.mark.parametrize(
+    ("environ", "platform", "wanted"),
+    [
+        ({"CI": "true", "DBUS_SESSION_BUS_ADDRESS": "unix:x"}, "linux", False),
+        ({}, "linux", False),
+        ({"XDG_RUNTIME_DIR": "/nonexistent"}, "linux", False),
+        ({"DBUS_SESSION_BUS_ADDRESS": "unix:x"}, "linux", True),
+        ({"PYTHON_KEYRING_BACKEND": "x"}, "linux", True),
+        ({}, "darwin", True),
+    ],
+)
+def test_when_a_keyring_is_asked_at_all(environ: dict[str, str], platform: str, wanted: bool) -> None:
+    assert keyring_possible(environ, platform) is wanted
+
+
+def test_a_secret_does_not_print_itself() -> None:
+    assert "s3cret" not in repr({"a": Secret("s3cret")})
+
+
+def test_backends_that_keep_no_secrets_are_refused() -> None:
+    from keyring.backends import fail, null
+
+    assert unusable(fail.Keyring())
+    assert unusable(null.Keyring())

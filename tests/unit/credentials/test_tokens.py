@@ -1,0 +1,67 @@
+"""Operators, sessions and tokens as values."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.credentials import tokens
+
+
+def jwt(**claims: object) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"x.{body}.x"
+
+
+@pytest.mark.parametrize("name", ["alice", "a1", "deploy-bot"])
+def test_plain_names_stay(name: str) -> None:
+    assert tokens.operator_name(name) == name
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_every_name_becomes_one_that_the_api_takes(text: str) -> None:
+    name = tokens.operator_name(text)
+    assert len(tokens.session_secret(name, "0" * 4)) <= 253
+    assert len(tokens.refresher(name)) <= 63
+    assert all(c in "abcdefghijklmnopqrstuvwxyz0123456789-" for c in name)
+    assert not name.startswith("-")
+    assert not name.endswith("-")
+
+
+def test_different_people_never_share_an_account() -> None:
+    assert len({tokens.operator_name(n) for n in ("bob@a", "bob-a", "Bob@a", "bob.a", "bob a")}) == 5
+
+
+def test_the_refresher_may_do_one_thing() -> None:
+    roles = [o for o in tokens.operator_objects("alice") if o["kind"] == "Role"]
+    only = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": ["alice"], "verbs": ["create"]}
+    assert [r["rules"] for r in roles] == [[only]]
+    bound = [o for o in tokens.operator_objects("alice") if o["kind"].endswith("Binding")]
+    assert {(o["kind"], o["roleRef"]["name"], o["subjects"][0]["name"]) for o in bound} == {
+        ("ClusterRoleBinding", "cluster-admin", "alice"),
+        ("RoleBinding", "refresh-alice", "refresh-alice"),
+    }
+
+
+def test_a_lifetime_is_measured_by_the_servers_clock_alone() -> None:
+    """Our clock is a day ahead: the token is still good for its hour."""
+    answer = {"status": {"token": jwt(iat=1_000_000), "expirationTimestamp": "1970-01-12T14:46:40Z"}}
+    token = tokens.parse_token(answer, now=1_000_000 + 86_400)
+    assert token.seconds == 3600
+    assert token.expires == 1_003_600
+    assert "x." not in repr(token)
+
+
+def test_without_a_readable_issue_time_our_clock_counts() -> None:
+    answer = json.dumps({"status": {"token": "opaque", "expirationTimestamp": "1970-01-12T14:46:40Z"}}).encode()
+    assert tokens.parse_token(answer, now=1_003_000).seconds == 600
+
+
+@pytest.mark.parametrize("bad", [{}, {"status": {}}, {"status": {"token": "x"}}, {"status": {"token": "x", "expirationTimestamp": "soon"}}])
+def test_answers_without_a_token(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"no token|Invalid"):
+        tokens.parse_token(bad, 0)

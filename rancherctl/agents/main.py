@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -47,13 +48,40 @@ def _network_restore(config: AgentConfig, _: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"agent": _agent, "controller": _controller, "network-restore": _network_restore}
+def _dns(config: AgentConfig, options: argparse.Namespace) -> int:
+    from rancherctl.agents.agent import connect
+    from rancherctl.dns import host
+    from rancherctl.dns.model import DnsHostConfig
+    from rancherctl.hosts.local import LocalTransport
+
+    dns, first, second = DnsHostConfig.of(config), *[*options.words, "", ""][:2]
+    if options.command == "dns-query":
+        out = host.query(dns, first, second, tuple(options.server))
+    elif options.command == "dns-status":
+        out = host.state(dns)
+    else:
+        with connect(config, LocalTransport(config.node), f"rancherctl-agent/{__version__}") as client:
+            out = host.records(client, dns, first)
+    sys.stdout.write(json.dumps(out) + "\n")
+    return 0
+
+
+COMMANDS = {
+    "agent": _agent,
+    "controller": _controller,
+    "network-restore": _network_restore,
+    "dns-query": _dns,
+    "dns-status": _dns,
+    "dns-records": _dns,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agent.pyz", description="rancherctl on a host: started by units, not by people")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("command", choices=sorted(COMMANDS))
+    parser.add_argument("words", nargs="*", help="dns-query: NAME [TYPE]; dns-records: [ZONE|SERVICE]")
+    parser.add_argument("--server", action="append", default=[], help="dns-query: ask this address (may be repeated) and not the host's own server")
     parser.add_argument("--config", type=Path, default=config_module.PATH)
     parser.add_argument("--identity", default="", help="controller: the name to stand for election with (default: the node's)")
     parser.add_argument("--debug", action="store_true")

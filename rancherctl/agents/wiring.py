@@ -19,8 +19,9 @@ def _dns(config: AgentConfig, transport: Transport) -> Role:
     from rancherctl.dns.daemon import SystemdDaemon
     from rancherctl.dns.model import DnsHostConfig
     from rancherctl.dns.reconcile import DnsRole
+    from rancherctl.dns.status import RUN_FILE
 
-    return DnsRole(DnsHostConfig.of(config), SystemdDaemon(transport))
+    return DnsRole(DnsHostConfig.of(config), SystemdDaemon(transport), run_file=RUN_FILE)
 
 
 def _lb(config: AgentConfig, _: Transport) -> Role:

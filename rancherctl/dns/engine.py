@@ -131,5 +131,6 @@ logging {{
     category client {{ null; }};
     category update-security {{ null; }};
     category update {{ null; }};
+    category xfer-out {{ null; }};
 }};
 {"".join(_zone(zone) for zone in zones(config))}{stubs}"""

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rancherctl.dns import engine, stats
@@ -17,6 +18,7 @@ from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.names import zone_of
 from rancherctl.dns.probe import Prober
 from rancherctl.dns.records import Shape
+from rancherctl.dns.status import write_section
 from rancherctl.dns.store import Store
 from rancherctl.dns.sync import CHECK, Sync
 from rancherctl.dns.wanted import Changes, Wanted
@@ -28,11 +30,15 @@ log = logging.getLogger(__name__)
 KEEP_QUIET, KEEP_LATEST = 5.0, 60.0
 """Seconds: a copy of the zones is kept when nothing changed for the first, or this long after the oldest change that is not in it."""
 STATS_EVERY = 15.0
+SAY_EVERY = 5.0
 SOON = 0.05
 
 
 class DnsRole:
-    """Satisfies agents.role.Role. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it."""
+    """Satisfies agents.role.Role. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it.
+
+    ``run_file`` is where the section is left for `dns status` (status.RUN_FILE on hosts).
+    """
 
     name = "dns"
 
@@ -43,6 +49,7 @@ class DnsRole:
         *,
         relist: Callable[[tuple[str, ...]], None] | None = None,
         probe: bool = True,
+        run_file: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         zones = engine.zones(config)
@@ -65,6 +72,8 @@ class DnsRole:
         self._changed = self._behind = clock()
         self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
         self._unanswered = 0
+        self._run_file = run_file
+        self._said: tuple[float, Mapping[str, Any]] = (float("-inf"), {})
         self._take(self._wanted.fixed(config.addresses))
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -96,7 +105,16 @@ class DnsRole:
         if self._sync.updates != updates:
             self._lags.append(self._clock() - began)
         self._keep_if_due()
-        return self._section(synced, problem)
+        section = self._section(synced, problem)
+        self._say(section)
+        return section
+
+    def _say(self, section: Mapping[str, Any]) -> None:
+        """Leave the section where `dns status` finds it without the API."""
+        if self._run_file is None or self._clock() - self._said[0] < SAY_EVERY and {**section, "metrics": 0} == self._said[1]:
+            return
+        write_section(section, self._run_file)
+        self._said = (self._clock(), {**section, "metrics": 0})
 
     def _take(self, changes: Changes) -> None:
         for key, new in changes.items():

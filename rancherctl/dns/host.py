@@ -1,0 +1,28 @@
+"""What `rancherctl dns` runs on a host over ssh, as ``agent.pyz dns-query | dns-status | dns-records``: one JSON text each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rancherctl.dns import listing, lookup, status
+from rancherctl.dns.model import DnsHostConfig
+from rancherctl.kube.client import KubeClient
+
+
+def query(config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Ask this host's own server at each of its addresses (or other servers)."""
+    absolute, type_ = lookup.question(name, kind, config.domain)
+    answers = lookup.query_local(absolute, type_, servers or config.addresses)
+    return {"node": config.node, "name": absolute, "type": type_, "answers": [answer.as_json() for answer in answers]}
+
+
+def state(config: DnsHostConfig) -> dict[str, Any]:
+    """How this host's server is."""
+    return status.host_status(config)
+
+
+def records(client: KubeClient, config: DnsHostConfig, what: str = "") -> dict[str, Any]:
+    """The wanted records, with this host's credential."""
+    found, problems = listing.wanted_records(client, config)
+    rows = [{"name": s.name, "type": s.type, "ttl": s.ttl, "data": list(s.rdatas)} for s in listing.select(found, what, config)]
+    return {"node": config.node, "records": rows, "problems": dict(problems)}

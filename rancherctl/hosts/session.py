@@ -23,6 +23,7 @@ class Channel(Protocol):
 
     status_event: threading.Event
     exit_status: int
+    eof_received: int
 
     def settimeout(self, timeout: float | None) -> None: ...
     def exec_command(self, command: str) -> None: ...
@@ -63,7 +64,7 @@ class Session:
                 f"{self._where}: {self._command.show()[:200]} did not end within {self._command.timeout:.0f} s",
                 hint="its state on the host is unknown",
             ) from error
-        except OSError as error:
+        except (OSError, EOFError) as error:
             raise self._cut() from error
         finally:
             self._channel.close()
@@ -130,7 +131,8 @@ class Session:
         if not self._channel.status_event.wait(max(0.0, self._deadline - self._clock())):
             raise TimeoutError
         errors.join(max(0.0, self._deadline - self._clock()))
-        if self._channel.exit_status < 0 and not self._alive():
+        # a command ended by a signal has no status either, but its outputs are closed by the server in due form
+        if self._channel.exit_status < 0 and not (self._channel.eof_received and self._alive()):
             raise OSError("cut")
         # a command may end without reading all its input; what the source of the input said still counts
         self._channel.close()

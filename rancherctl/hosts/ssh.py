@@ -107,6 +107,7 @@ class SshTransport:
 
     def _execute(self, command: Command, blocks: Iterable[bytes]) -> Result:
         way = self._rights.way(lambda probe: self._execute(probe, ())) if command.root else "root"
+        password = self._rights.password() if way == "password" else None
         with self._slots:
             transport = self._connected()
             channel = self._channel(transport)
@@ -117,9 +118,10 @@ class SshTransport:
                 return transport.is_active()
 
             session = Session(channel, command, where=self._name, alive=alive)
-            if way == "password":
-                return session.run(blocks, password=self._rights.password())
-            return session.run(blocks, wrap=sudo.without_password if way == "sudo" else str)
+            try:
+                return session.run(blocks, password=password, wrap=sudo.without_password if way == "sudo" else str)
+            except paramiko.SSHException as error:
+                raise UnreachableError(f"{self._name}: the connection was cut during {command.show()[:200]}", why=_line(error)) from error
 
     # --- connection
 

@@ -4,6 +4,7 @@ _rancherctl_alias() {
     ' environment') echo 'env' ;;
     ' envs') echo 'env' ;;
     ' environments') echo 'env' ;;
+    'env remove') echo 'rm' ;;
     'env list') echo 'ls' ;;
     ' bundles') echo 'bundle' ;;
     ' labs') echo 'lab' ;;
@@ -14,12 +15,13 @@ _rancherctl_words() {
   commands= options=
   case "$1" in
     '') commands='env bundle lab completion version help' options='--color --progress --kubeconfig --no-input --debug --version --help -h' ;;
-    'env') commands='create apply plan show use ls' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env') commands='create apply plan show use rm ls' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
     'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --dry-run --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
     'env apply') commands='' options='--file -f --bundle --timeout --break-lock --dry-run --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
     'env plan') commands='' options='--file -f --bundle --exit-code --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
     'env show') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
     'env use') commands='' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
+    'env rm') commands='' options='--confirm --break-lock --force --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
     'env ls') commands='' options='--output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
     'bundle') commands='create verify versions' options='--help -h --color --progress --kubeconfig --no-input --debug' ;;
     'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --output -o --help -h --color --progress --kubeconfig --no-input --debug' ;;
@@ -87,6 +89,12 @@ _rancherctl_follows() {
     'env use --color') echo 'auto always never' ;;
     'env use --progress') echo 'auto plain json none' ;;
     'env use --kubeconfig') echo '@file' ;;
+    'env rm --confirm') echo '@none' ;;
+    'env rm --output') echo 'table wide json yaml name' ;;
+    'env rm -o') echo 'table wide json yaml name' ;;
+    'env rm --color') echo 'auto always never' ;;
+    'env rm --progress') echo 'auto plain json none' ;;
+    'env rm --kubeconfig') echo '@file' ;;
     'env ls --output') echo 'table wide json yaml name' ;;
     'env ls -o') echo 'table wide json yaml name' ;;
     'env ls --color') echo 'auto always never' ;;
@@ -175,6 +183,7 @@ _rancherctl_argument() {
     'env plan 0') echo '@environments' ;;
     'env show 0') echo '@environments' ;;
     'env use 0') echo '@environments' ;;
+    'env rm 0') echo '@environments' ;;
     'bundle verify 0') echo '@file' ;;
     'lab ssh 0') echo '@hosts' ;;
     'lab host stop 0') echo '@hosts' ;;

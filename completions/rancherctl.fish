@@ -7,6 +7,8 @@ function __rancherctl_real
             echo env
         case "environments"
             echo env
+        case "env remove"
+            echo rm
         case "env list"
             echo ls
         case "bundles"
@@ -18,7 +20,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second word, when that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env show" "env use" "env ls" "bundle" "bundle create" "bundle verify" "bundle versions" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env show" "env use" "env rm" "env ls" "bundle" "bundle create" "bundle verify" "bundle versions" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -28,7 +30,7 @@ function __rancherctl_at --description 'true at this command; with a second word
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --arch --bundle --busybox --color --dir --file --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --os --output --progress --source --ssh-config --subnets --timeout -f -o; and set skip 1
+            contains -- $word --arch --bundle --busybox --color --confirm --dir --file --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --os --output --progress --source --ssh-config --subnets --timeout -f -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -66,6 +68,7 @@ complete -c rancherctl -n '__rancherctl_at "env"' -a apply -d 'Make the hosts wh
 complete -c rancherctl -n '__rancherctl_at "env"' -a plan -d 'Name every file, package, unit and command that an apply would change, host by host, and change nothing.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a show -d 'Print an environment\'s file, with defaults filled in.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a use -d 'Choose the environment that commands mean when none is named.'
+complete -c rancherctl -n '__rancherctl_at "env"' -a rm -d 'Remove an environment from its hosts: programs, configuration, data, and everything else that came with it.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a ls -d 'List the environments that are known here, and whether their APIs answer.'
 complete -c rancherctl -n '__rancherctl_at "env"' -l help -s h -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "env"' -l color -x -a 'auto always never' -d 'auto, always or never.'
@@ -128,6 +131,17 @@ complete -c rancherctl -n '__rancherctl_at "env use"' -l kubeconfig -r -F -d 'Us
 complete -c rancherctl -n '__rancherctl_at "env use"' -l no-input -d 'Never ask; fail where an answer is missing.'
 complete -c rancherctl -n '__rancherctl_at "env use"' -l debug -d 'Show debug messages and tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "env use" 0' -a '(__rancherctl_names environments)'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l confirm -x -d 'The name of what is destroyed, instead of typing it.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l break-lock -d 'Take the lock although somebody holds it.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l force -d 'Forget the environment here even where hosts could not be cleared.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l help -s h -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l color -x -a 'auto always never' -d 'auto, always or never.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none; on standard error.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l no-input -d 'Never ask; fail where an answer is missing.'
+complete -c rancherctl -n '__rancherctl_at "env rm"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "env rm" 0' -a '(__rancherctl_names environments)'
 complete -c rancherctl -n '__rancherctl_at "env ls"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "env ls"' -l help -s h -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "env ls"' -l color -x -a 'auto always never' -d 'auto, always or never.'

@@ -107,7 +107,7 @@ class Run:
             self.say(result.empty or f"no {result.kind.lower()} found")
         if result.failures:
             failures = {failure.where: failure.what for failure in result.failures}
-            raise PartialError(f"{len(failures)} could not be read", failures)
+            raise PartialError(f"{', '.join(sorted(failures))} {result.trouble}", failures)
 
     def say(self, text: str) -> None:
         """A line for the person at the terminal, on standard error."""

@@ -10,8 +10,9 @@ from rancherctl.cli.context import Run, current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
 from rancherctl.cli.known import remember_environments
-from rancherctl.cli.options import EnvArgument, OutputOption, TimeoutOption
+from rancherctl.cli.options import ConfirmOption, EnvArgument, OutputOption, TimeoutOption
 from rancherctl.environments.model import Environment
+from rancherctl.errors import PartialError, UnreachableError
 
 app = noun("Kubernetes environments made of plain Linux hosts.")
 
@@ -176,6 +177,45 @@ def use(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment
     run = current()
     run.known().choose(name)
     run.say(f"commands without --env now mean {name}")
+
+
+@app.command("rm")
+def rm(
+    name: EnvArgument = None,
+    confirm: ConfirmOption = None,
+    break_lock: BreakLockOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Forget the environment here even where hosts could not be cleared.")] = False,
+    output: OutputOption = None,
+) -> None:
+    """Remove an environment from its hosts: programs, configuration, data, and everything else that came with it.
+
+    \b
+    Examples:
+      rancherctl env rm demo
+      rancherctl env rm demo --confirm demo
+    """
+    from rancherctl.cli.env_work import without_bundle
+    from rancherctl.environments.remove import remove
+    from rancherctl.output.environments import removed_listing
+
+    run = current(output=output)
+    environment = run.environment(name)
+    run.confirm_name(f"This removes {environment.name} with all its data from {len(environment.hosts)} hosts.", environment.name, confirm)
+    try:
+        with run.progress() as emit, without_bundle(run, environment, emit) as work:
+            removed = remove(environment, work, break_lock=break_lock)
+    except (PartialError, UnreachableError):
+        if force:
+            _forget(run, environment.name)
+        raise
+    _forget(run, environment.name)
+    run.show(removed_listing(removed))
+
+
+def _forget(run: Run, name: str) -> None:
+    run.known().forget(name)
+    remember_environments(run.settings)
+    run.say(f"{name} is no longer known here")
 
 
 @app.command("ls")

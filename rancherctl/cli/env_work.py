@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
 from rancherctl.cli.context import Run
 from rancherctl.environments.context import Context
@@ -83,6 +84,14 @@ def asked(run: Run, name: str | None, file: str | None) -> Environment:
 def bundle_choice(run: Run, environment: str, choice: str | None) -> str:
     """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with."""
     return choice or run.settings.bundle or run.known().bundle(environment)
+
+
+@contextmanager
+def without_bundle(run: Run, environment: Environment, emit: Emit) -> Iterator[Context]:
+    """The library's context for work that installs nothing."""
+    nothing = Bundle(Path(), manifest(environment.kubernetes, "", "", ()))
+    with run.connections() as connections:
+        yield Context(transport=connections.transport, bundle=nothing, emit=emit)
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from rancherctl.output.results import Column, Failure, Record
+from rancherctl.output.results import Column, Failure, Listing, Record
 from rancherctl.output.tables import visible
 
 if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan, Step
+    from rancherctl.environments.remove import Removed
 
 _SIGNS: Final = {"create": "+", "install": "+", "upload": "+", "remove": "-", "change": "~"}
 
@@ -68,3 +69,17 @@ def plan_item(plan: EnvironmentPlan) -> dict[str, Any]:
 
 def _step(step: Step) -> dict[str, Any]:
     return {"host": step.host, "kind": step.kind, "verb": step.verb, "name": step.name, "detail": list(step.detail)}
+
+
+def removed_listing(removed: Removed) -> Listing:
+    """What was taken off each host, and what is still there."""
+    hosts = sorted({*removed.done, *removed.left})
+    items = [{"host": host, "removed": list(removed.done.get(host, ())), "left": list(removed.left.get(host, ()))} for host in hosts]
+    columns = (
+        Column("HOST", "host"),
+        Column("REMOVED", lambda item: len(item["removed"])),
+        Column("LEFT", lambda item: len(item["left"])),
+        Column("STILL THERE", "left", wide=True),
+    )
+    failures = tuple(Failure(host, f"still there: {'; '.join(left)}") for host, left in sorted(removed.left.items()) if left)
+    return Listing("RemovedHost", items, columns, name="host", failures=failures, trouble="not clean")

@@ -44,6 +44,8 @@ class Listing:
     failures: tuple[Failure, ...] = ()
     empty: str = ""
     """What to say on standard error when there is nothing to list."""
+    trouble: str = "could not be read"
+    """What is wrong with the places in ``failures``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Record:
     text: str = ""
     name: str = ""
     failures: tuple[Failure, ...] = ()
+    trouble: str = "could not be read"
 
 
 Result = Listing | Record

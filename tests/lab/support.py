@@ -86,7 +86,7 @@ class Environment:
 
     def apply(self, *objects: dict[str, Any] | str) -> None:
         """``kubectl apply`` of objects, or of YAML text."""
-        text = "\n---\n".join(o if isinstance(o, str) else json.dumps(o) for o in objects)
+        text = "\n---\n".join(o if isinstance(o, str) else yaml.safe_dump(o) for o in objects)
         self.kubectl("apply", "-f", "-", stdin=text)
 
     def ssh(self, host: str, script: str, *, timeout: float = 30.0) -> str:

@@ -81,7 +81,7 @@ def config(layout: Layout, paths: Paths) -> str:
 
 def _global(paths: Paths) -> str:
     # Old workers end after ten minutes or eight reloads, whichever is first: connections live on, memory stays bounded.
-    return f"""# Written by rancherctl; changes are overwritten.
+    return f"""# Written by rancherctl, changes are overwritten.
 global
   stats socket unix@{paths.socket} mode 600 level admin
   stats timeout 10s

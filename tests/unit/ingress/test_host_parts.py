@@ -1,0 +1,151 @@
+"""What is kept on a host, endpoints, files, resolver, host resources."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from rancherctl.hosts.model import File, Package, Unit
+from rancherctl.ingress import endpoints, files, install, keep
+from rancherctl.ingress.layout import build
+from rancherctl.ingress.model import BackendRef, Model, Route, Server
+from rancherctl.ingress.resolve import Resolver
+from tests.fakes import ingress as fake
+
+ME = "192.0.2.1"
+
+
+def _keep(placed: list[str], served: list[str], known: dict[str, tuple[bool, list[str]]], leaving: dict[str, float], now: float) -> keep.Kept:
+    return keep.keep(placed, served, known, own_address=ME, leaving=leaving, now=now, drain=2.0)
+
+
+def test_kept_while_published_then_drained_then_gone() -> None:
+    assert _keep([], ["a"], {"a": (True, [ME])}, {}, 10.0) == keep.Kept(frozenset({"a"}))
+    first = _keep([], ["a"], {"a": (True, [])}, {}, 10.0)
+    assert first == keep.Kept(frozenset({"a"}), {"a": 10.0}, 2.0)
+    assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 11.5).wake == pytest.approx(0.5)
+    assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == keep.Kept(frozenset())
+    assert _keep(["a"], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == keep.Kept(frozenset({"a"}))
+
+
+def test_deleted_goes_at_once_and_a_foreign_class_after_its_limit_whatever_the_status_says() -> None:
+    assert _keep([], ["a"], {}, {}, 10.0) == keep.Kept(frozenset())
+    assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 14.9).serving == {"a"}
+    assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 15.0).serving == frozenset()
+
+
+def _model(count: int, *, with_servers: int) -> Model:
+    refs = [BackendRef("ns", f"s{i}", 80) for i in range(count)]
+    routes = tuple(Route(f"{r.service}.com", "prefix", "/", r) for r in refs)
+    return Model((80,), routes, {r.key: (Server("10.0.0.1", 1),) for r in refs[:with_servers]}, {})
+
+
+def test_a_mass_loss_is_suspicious_and_a_small_one_is_not() -> None:
+    now = build(_model(100, with_servers=100), None)
+    assert keep.suspicious(now, _model(100, with_servers=70)) == ""
+    assert keep.suspicious(now, _model(100, with_servers=69)).startswith("31 of 100")
+    assert keep.suspicious(now, Model()).startswith("100 of 100")
+    assert keep.suspicious(build(_model(10, with_servers=10), None), Model()) == ""
+
+
+WEB = BackendRef("default", "web", 80)
+
+
+def test_ready_endpoints_come_before_terminating_ones() -> None:
+    services = {"default/web": fake.service("web")}
+    leaving = fake.endpoint_slice("web", [("10.0.0.2", 8080)], ready=False, serving=True, terminating=True)
+    gone = fake.endpoint_slice("web", [("10.0.0.3", 8080)], ready=False, serving=False, terminating=True)
+    ready = fake.endpoint_slice("web", [("10.0.0.1", 8080), ("127.0.0.1", 8080), ("169.254.20.10", 53)])
+    find = lambda *slices: endpoints.find(WEB, services, endpoints.index(slices), {}).servers
+    assert find(leaving, gone, ready) == (Server("10.0.0.1", 8080),)
+    assert find(leaving, gone) == (Server("10.0.0.2", 8080),)
+    assert find(gone) == ()
+
+
+def test_headless_and_named_ports_go_by_the_slices_port() -> None:
+    services = {"default/web": fake.service("web", {"http": 80, "admin": 9000}, clusterIP="None")}
+    slices = endpoints.index([fake.endpoint_slice("web", [("10.0.0.1", 8080)]), fake.endpoint_slice("web", [("10.0.0.1", 8081)], port_name="admin")])
+    assert endpoints.find(BackendRef("default", "web", 0, "admin"), services, slices, {}).servers == (Server("10.0.0.1", 8081),)
+    assert endpoints.find(BackendRef("default", "web", 9000), services, slices, {}).servers == (Server("10.0.0.1", 8081),)
+    missing = endpoints.find(BackendRef("default", "web", 1), services, slices, {})
+    assert missing.problem is not None
+    assert missing.problem.reason == "PortNotFound"
+
+
+def test_external_names_use_resolved_addresses_but_never_the_host_itself() -> None:
+    services = {"default/web": fake.service("web", type="ExternalName", externalName="ext.example.com", ports=[])}
+    found = endpoints.find(WEB, services, {}, {"ext.example.com": ("198.51.100.7", "127.0.0.1")})
+    assert found.servers == (Server("198.51.100.7", 80),)
+    assert endpoints.external_names([WEB], services) == {"ext.example.com"}
+    none = endpoints.find(WEB, services, {}, {}).problem
+    assert none is not None
+    assert none.reason == "NameNotResolved"
+
+
+def test_resolver_keeps_the_last_good_answer_and_tells_of_news() -> None:
+    now = [0.0]
+    answers: list[tuple[str, ...] | OSError] = [("10.1.1.1",), OSError("down"), ("10.1.1.2",)]
+    told = threading.Event()
+
+    def ask(name: str) -> tuple[str, ...]:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    resolver = Resolver(ask, lambda: now[0], patience=5.0)
+    resolver.changed = told.set
+    assert resolver.addresses(["x"]) == {"x": ("10.1.1.1",)}
+    while len(answers) > 1:
+        now[0] += 11
+        assert resolver.addresses(["x"]) == {"x": ("10.1.1.1",)}
+    while not told.is_set():
+        now[0] += 11
+        resolver.addresses(["x"])
+        told.wait(0.01)
+    assert resolver.addresses(["x"]) == {"x": ("10.1.1.2",)}
+
+
+def test_state_survives_a_round_trip_and_damage_is_noticed() -> None:
+    state = files.State(build(_model(3, with_servers=2), None), ("ns/a",), 4, 5, ME)
+    assert files.State.decode(state.encode()) == state
+    data = bytearray(state.encode())
+    for place in (0, 70, len(data) - 1):
+        broken = bytes(data[:place]) + bytes([data[place] ^ 1]) + bytes(data[place + 1 :])
+        with pytest.raises(ValueError):
+            files.State.decode(broken)
+    with pytest.raises(ValueError):
+        files.State.decode(b"")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    files.write(target, b"old")
+    (tmp_path / ".x.new").mkdir()
+    with pytest.raises(OSError):
+        files.write(target, b"new")
+    assert target.read_bytes() == b"old"
+
+
+def test_host_resources() -> None:
+    found = install.resources(install.IngressHostConfig())
+    assert Package("haproxy", mask=("haproxy.service",)) in found
+    unit = next(r.content.decode() for r in found if isinstance(r, File) and r.path.endswith(".service"))
+    assert "User=haproxy" in unit
+    assert "CapabilityBoundingSet=CAP_NET_BIND_SERVICE" in unit
+    assert isinstance(found[-1], Unit)
+    idle = next(r.content.decode() for r in found if isinstance(r, File) and r.path.endswith("idle.cfg"))
+    assert "bind *" not in idle
+
+
+def test_the_role_ships_with_the_standard_library_only() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import rancherctl.ingress.reconcile, rancherctl.ingress.apply, rancherctl.ingress.install; "
+        "new = {m.split('.')[0] for m in set(sys.modules) - before}; print(sorted(new - set(sys.stdlib_module_names)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert result.stdout.strip() == "['rancherctl']"

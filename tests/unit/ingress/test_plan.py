@@ -1,0 +1,192 @@
+"""Runtime or reload: decided and checked down to the bytes sent, and replayed on a small model of HAProxy."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.ingress import commands, plan, render
+from rancherctl.ingress.layout import MAPS, Layout, build
+from rancherctl.ingress.model import BackendRef, Model, Route, Server
+
+PATHS = render.Paths(data="/d", run="/r")
+CHECK = "check inter 2s fastinter 500ms downinter 1s rise 1 fall 2 observe layer4 error-limit 2 on-error mark-down"
+
+
+def _route(host: str, path: str, service: str, kind: str = "prefix") -> Route:
+    return Route(host, kind, path, BackendRef("ns", service, 80))  # type: ignore[arg-type]
+
+
+def _model(services: dict[str, list[int]], ports: tuple[int, ...] = (80,)) -> Model:
+    routes = tuple(_route(f"{s}.com", "/", s) for s in sorted(services))
+    return Model(
+        ports,
+        routes,
+        {f"ns/{s}:80": tuple(Server("10.0.0.1", p) for p in found) for s, found in services.items()},
+        {f"ns/{s}": "h" for s in services},
+    )
+
+
+def _texts(decision: plan.Decision) -> list[str]:
+    assert isinstance(decision, plan.Runtime)
+    return [c.text for c in decision.commands]
+
+
+def test_nothing_known_and_other_ports_are_reloads() -> None:
+    model = _model({"a": [1]})
+    first = plan.plan(None, model, PATHS)
+    assert isinstance(first, plan.Reload)
+    assert isinstance(plan.plan(first.layout, model, PATHS), plan.Unchanged)
+    closed = plan.plan(first.layout, Model(), PATHS)
+    assert isinstance(closed, plan.Reload)
+    assert closed.reason == "ports to listen on: 80 → none"
+    assert closed.layout.pools == ()
+
+
+def test_a_new_route_fills_a_spare_backend_and_becomes_known_last() -> None:
+    now = build(_model({"a": [1]}), None)
+    assert _texts(plan.plan(now, _model({"a": [1], "b": [7, 8]}), PATHS)) == [
+        "set server b2/s1 addr 10.0.0.1 port 7",
+        "set server b2/s1 state ready",
+        "set server b2/s2 addr 10.0.0.1 port 8",
+        "set server b2/s2 state ready",
+        "add map /d/prefix.map <<\nb.com/ b2\n",
+        "add map /d/hosts.map <<\nb.com b.com\n",
+    ]
+
+
+def test_a_removed_route_is_forgotten_before_its_servers_are_switched_off() -> None:
+    now = build(_model({"a": [1], "b": [7]}), None)
+    assert _texts(plan.plan(now, _model({"a": [1]}), PATHS)) == [
+        "del map /d/hosts.map b.com",
+        "del map /d/prefix.map b.com/",
+        "set server b2/s1 state maint",
+    ]
+
+
+def test_endpoints_come_before_others_go_and_unused_slots_come_first() -> None:
+    now = build(_model({"a": [1, 2]}), None)
+    decision = plan.plan(now, _model({"a": [2, 3]}), PATHS)
+    assert _texts(decision) == ["set server b1/s3 addr 10.0.0.1 port 3", "set server b1/s3 state ready", "set server b1/s1 state maint"]
+    assert plan.contended(decision.layout, _model({"a": [2, 3, 4]})) == ()
+    third = plan.plan(decision.layout, _model({"a": [2, 3, 4]}), PATHS)
+    assert plan.contended(third.layout, _model({"a": [2, 3, 4, 5]})) == ("b1",)
+
+
+def test_busy_slots_are_left_alone_and_more_are_added() -> None:
+    now = build(_model({"a": [1, 2]}), None)
+    for ports in ([2, 3], [3, 4]):
+        now = plan.plan(now, _model({"a": ports}), PATHS).layout
+    free = plan.plan(now, _model({"a": [3, 4, 5]}), PATHS)
+    assert _texts(free)[0] == "set server b1/s1 addr 10.0.0.1 port 5"
+    busy = plan.plan(now, _model({"a": [3, 4, 5]}), PATHS, frozenset({("b1", "s1"), ("b1", "s2")}))
+    assert _texts(busy) == [f"add server b1/s5 10.0.0.1:5 {CHECK}", "enable health b1/s5", "set server b1/s5 state ready"]
+
+
+def test_no_spare_backends_left_is_a_reload_that_makes_more() -> None:
+    now = build(_model({"a": [1]}), None)
+    many = _model({f"s{i}": [i] for i in range(1, 40)})
+    decision = plan.plan(now, many, PATHS)
+    assert isinstance(decision, plan.Reload)
+    assert "16 spare backends" in decision.reason
+    assert sum(not p.backend for p in decision.layout.pools) == 16
+
+
+def test_a_changed_target_keeps_its_key() -> None:
+    before = Model((80,), (_route("a.com", "/", "a"), _route("b.com", "/", "b")), {}, {})
+    after = Model((80,), (_route("a.com", "/", "b"), _route("b.com", "/", "b")), {}, {})
+    assert _texts(plan.plan(build(before, None), after, PATHS)) == ["set map /d/prefix.map a.com/ b2"]
+
+
+def test_ipv6_and_default_backends() -> None:
+    routes = (
+        _route("*", "", "d", "default"),
+        _route("a.com", "", "a", "default"),
+        _route("a.com", "/x/", "x"),
+        _route("*.w.com", "/e", "x", "exact"),
+    )
+    found = build(Model((80,), routes, {"ns/d:80": (Server("fd00::1", 8080),)}, {}), None)
+    assert found.maps == {
+        "hosts": {"a.com": "a.com"},
+        "wildcards": {"w.com": "*.w.com"},
+        "exact": {"*": "b2", "*.w.com/e": "b3"},
+        "prefix": {"a.com/": "b1", "a.com/x/": "b3"},
+    }
+    assert "server s1 [fd00::1]:8080 check" in render.config(found, PATHS)
+
+
+def test_maps_are_sent_in_pieces_below_the_limit() -> None:
+    entries = {f"host{i}.example.com/": f"b{i}" for i in range(3000)}
+    sent = list(commands.add_entries("/d/prefix.map", entries))
+    assert max(len(c.text) for c in sent) < commands.MAX_COMMAND
+    lines = [line for c in sent for line in c.text.split("<<\n")[1].splitlines()]
+    assert dict(line.split(" ") for line in lines) == entries
+
+
+def test_unsafe_tokens_never_become_commands() -> None:
+    for word in ("a b", "a;b", "a\nb", "", "a\\b", "ü", "a<<b"):
+        try:
+            list(commands.delete_entries("/d/x.map", [word]))
+        except ValueError:
+            continue
+        raise AssertionError(word)
+
+
+class Replay:
+    """What HAProxy would have after loading a layout and taking commands."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.servers = {(p.name, s.name): s.server for p in layout.pools for s in p.slots}
+        self.address = {k: v for k, v in self.servers.items() if v}
+        self.maps = {PATHS.map(n): dict(layout.maps[n]) for n in MAPS}
+
+    def take(self, text: str) -> None:
+        words = text.split("\n", maxsplit=1)[0].split(" ")
+        if words[:2] == ["add", "map"]:
+            for line in text.split("\n")[1:-1]:
+                key, value = line.split(" ")
+                assert key not in self.maps[words[2]]
+                self.maps[words[2]][key] = value
+        elif words[:2] == ["set", "map"]:
+            assert words[3] in self.maps[words[2]]
+            self.maps[words[2]][words[3]] = words[4]
+        elif words[:2] == ["del", "map"]:
+            del self.maps[words[2]][words[3]]
+        else:
+            self.server(words)
+
+    def server(self, words: list[str]) -> None:
+        pool, slot = words[2].split("/")
+        if words[0] == "add":
+            address, port = words[3].rsplit(":", 1)
+            assert (pool, slot) not in self.servers
+            self.servers[pool, slot], self.address[pool, slot] = None, Server(address, int(port))
+        elif words[3:4] == ["addr"]:
+            assert self.servers[pool, slot] is None, "a working server must not be re-pointed"
+            self.address[pool, slot] = Server(words[4], int(words[6]))
+        elif words[3:4] == ["state"]:
+            self.servers[pool, slot] = self.address[pool, slot] if words[4] == "ready" else None
+
+
+SERVICES = st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.integers(1, 9), unique=True, max_size=9), max_size=6)
+
+
+@given(st.lists(SERVICES, min_size=2, max_size=6), st.sets(st.tuples(st.sampled_from(["b1", "b2", "b3"]), st.sampled_from(["s1", "s2", "s3"]))))
+def test_any_sequence_of_changes_ends_where_it_should(turns: list[dict[str, list[int]]], busy: set[tuple[str, str]]) -> None:
+    now = build(_model(turns[0]), None)
+    replay = Replay(now)
+    for services in turns[1:]:
+        model = _model(services)
+        decision = plan.plan(now, model, PATHS, frozenset(busy))
+        if isinstance(decision, plan.Runtime):
+            for command in decision.commands:
+                replay.take(command.text)
+        elif isinstance(decision, plan.Reload):
+            replay = Replay(decision.layout)
+        now = decision.layout
+        assert replay.servers == {(p.name, s.name): s.server for p in now.pools for s in p.slots}
+        assert replay.maps == {PATHS.map(n): dict(now.maps[n]) for n in MAPS}
+        working = {p.backend: {s.server for s in p.slots if s.server} for p in now.pools if p.backend}
+        assert working == {f"ns/{s}:80": {Server("10.0.0.1", p) for p in found} for s, found in services.items()}
+        assert isinstance(plan.plan(now, model, PATHS), plan.Unchanged)
+        assert Layout.from_json(now.to_json()) == now

@@ -1,0 +1,180 @@
+"""Translation: bad input becomes a message on its own Ingress, and nothing of it gets any further."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.ingress import merge, render, validate
+from rancherctl.ingress.layout import build
+from rancherctl.ingress.model import STATUS_ANNOTATION, Model
+from rancherctl.ingress.translate import translate
+from rancherctl.kube import objects
+from tests.fakes import ingress as fake
+
+GOOD = ("good.com", "Prefix", "/good", "web:80")
+INJECTIONS = [
+    "/a\nb",
+    "/a;b",
+    "/a\x00",
+    "/a b",
+    '/a"b',
+    "/a'`",
+    "/a{b}",
+    "/a\\b",
+    "/a%00",
+    "/a%2fb",
+    "/a%2e%2e/b",
+    "/a%zz",
+    "/../etc",
+    "/a//b",
+    "/./a",
+    "/ünï",
+    "/" + "x" * 2000,
+    "no-slash",
+    "/a<<b",
+    "/a#b",
+    "/a?b",
+    "/\r\n\r\nx",
+    "/$(INCLUDE)[0]",
+]
+HOSTS = [
+    "a b.com",
+    "a\nb.com",
+    "a;b",
+    "*",
+    "*.*.com",
+    "foo.*.com",
+    "x" * 64 + ".com",
+    "-a.com",
+    "a..b",
+    "a.com/x",
+    "ü.com",
+    "*.com",
+    "a_b.com",
+    "%61.com",
+]
+
+
+@pytest.mark.parametrize("path", INJECTIONS)
+def test_bad_paths_are_refused_and_the_rest_is_served(path: str) -> None:
+    t = translate(fake.ingress("a", [("foo.com", "Prefix", path, "web:80"), GOOD]))
+    assert [r.path for r in t.routes] == ["/good/"]
+    assert [p.reason for p in t.problems] == ["InvalidPath"]
+    assert "\n" not in t.problems[0].message
+    assert t.problems[0].message.isascii()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_bad_hosts_are_refused_and_the_rest_is_served(host: str) -> None:
+    t = translate(fake.ingress("a", [(host, "Prefix", "/", "web:80"), GOOD]))
+    assert t.hosts == {"good.com"}
+    assert [p.reason for p in t.problems] == ["InvalidHost"]
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=20))
+def test_whatever_is_taken_is_one_safe_token(host: str, path: str, service: str) -> None:
+    t = translate(fake.ingress("a", [(host, "Prefix", path, f"{service}:80"), (host, "Exact", path, "web:80")]))
+    model = Model((80,), t.routes, {}, {})
+    for text in render.files(build(model, None), render.Paths()).values():
+        assert text.isascii()
+        assert ";" not in text
+    for route in t.routes:
+        assert all((0x20 < ord(c) < 0x7F and c not in ";\\\"'`<>{}") or c == "'" for c in route.host + route.path)
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1", "1.5", "", " ", "1e3", "٣", "99999999999", "2\n3"])
+def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
+    remembered = json.dumps({"wanted": 3})
+    t = translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: remembered}))
+    assert t.wanted == 3
+    assert t.problems[0].reason == "InvalidScale"
+    assert t.problems[0].message.endswith("3 is kept")
+    assert translate(fake.ingress("a", [GOOD], annotations={"scale": text})).wanted == 1
+    for forged in ('{"wanted": "9"}', '{"wanted": -4}', '{"wanted": true}', "[]", "{", '{"wanted": 1e9}'):
+        assert translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: forged})).wanted == 1
+
+
+@pytest.mark.parametrize("text", ["1", "2", " 7 ", "10000"])
+def test_good_scale(text: str) -> None:
+    t = translate(fake.ingress("a", [GOOD], annotations={"ingress.rancherctl.io/scale": text}))
+    assert (t.wanted, t.problems) == (int(text), ())
+
+
+@pytest.mark.parametrize(
+    ("annotations", "reason"),
+    [
+        ({"config": "frontend x"}, "RawConfigRefused"),
+        ({"ingress.rancherctl.io/rewrite-target": "/"}, "UnknownAnnotation"),
+        ({"io.rancher.scheduler.affinity.host_label": "no label"}, "InvalidAffinity"),
+        ({"io.rancher.scheduler.global": "maybe"}, "InvalidGlobal"),
+        ({"scale": "2", "ingress.rancherctl.io/scale": "3"}, "ScaleConflict"),
+        ({"scale": "2", "io.rancher.scheduler.global": "true"}, "ScaleIgnored"),
+    ],
+)
+def test_annotations_that_cannot_be_taken_are_told(annotations: dict[str, str], reason: str) -> None:
+    t = translate(fake.ingress("a", [GOOD], annotations=annotations))
+    assert [p.reason for p in t.problems] == [reason]
+    assert t.routes
+
+
+def test_the_hash_follows_what_is_served_only() -> None:
+    base = translate(fake.ingress("a", [GOOD]))
+    same = translate(fake.ingress("a", [GOOD], annotations={"scale": "5", "note": "x"}, version="9", status=["192.0.2.1"]))
+    other = translate(fake.ingress("a", [("good.com", "Prefix", "/good", "web:81")]))
+    assert base.hash == same.hash != other.hash
+    again = fake.ingress("a", [GOOD])
+    assert translate(replace(again, meta=replace(again.meta, uid="another"))).hash != base.hash
+
+
+def test_resource_backends_tls_and_nothing_at_all_are_told() -> None:
+    t = translate(
+        objects.ingress(
+            {
+                "metadata": {"name": "a", "namespace": "default"},
+                "spec": {
+                    "tls": [{"hosts": ["a.com"]}],
+                    "rules": [
+                        {
+                            "host": "a.com",
+                            "http": {"paths": [{"pathType": "Prefix", "path": "/", "backend": {"resource": {"kind": "B", "name": "x"}}}]},
+                        }
+                    ],
+                },
+            }
+        )
+    )
+    assert [p.reason for p in t.problems] == ["ResourceBackend", "TlsNotServed", "NoRoutes"]
+    assert not t.placeable
+
+
+def test_a_host_loads_every_rule_that_could_match_its_names() -> None:
+    rules = {"precise": "a.foo.com", "wild": "*.foo.com", "other": "b.foo.com", "far": "c.org", "deep": "x.a.foo.com"}
+    all_of_them = {f"default/{n}": translate(fake.ingress(n, [(h, "Prefix", "/", "web:80")])) for n, h in rules.items()}
+    assert merge.loaded(all_of_them, ["default/precise"]) == {"default/precise", "default/wild"}
+    assert merge.loaded(all_of_them, ["default/wild"]) == {"default/precise", "default/wild", "default/other"}
+    assert merge.loaded(all_of_them, ["default/far"]) == {"default/far"}
+    any_host = translate(fake.ingress("any", [("", "Prefix", "/", "web:80")]))
+    assert merge.loaded(all_of_them | {any_host.key: any_host}, ["default/far"]) == {"default/far", "default/any"}
+    assert len(merge.loaded(all_of_them | {any_host.key: any_host}, ["default/any"])) == 6
+    assert merge.loaded(all_of_them, []) == frozenset()
+
+
+@given(st.permutations(["a", "b", "c", "d"]))
+def test_who_owns_a_path_does_not_depend_on_order(order: list[str]) -> None:
+    made = {"a": "2026-01-02T00:00:00Z", "b": "2026-01-01T00:00:00Z", "c": "2026-01-01T00:00:00Z", "d": ""}
+    all_of_them = {f"default/{n}": translate(fake.ingress(n, [GOOD], created=made[n])) for n in order}
+    merged = merge.merge(all_of_them)
+    assert {owner for owner, _ in merged.owners.values()} == {"default/b"}
+    assert {k: v[0].reason for k, v in merged.problems.items()} == dict.fromkeys(("default/a", "default/c", "default/d"), "PathTaken") | {
+        "default/b": "PathShared"
+    }
+
+
+@given(st.from_regex(r"/[a-z]{1,5}(/[a-z]{1,5}){0,3}", fullmatch=True))
+def test_good_paths_pass_unchanged(path: str) -> None:
+    assert validate.path(path) == path

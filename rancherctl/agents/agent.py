@@ -45,20 +45,28 @@ def connect(config: AgentConfig, transport: LocalTransport, agent: str) -> RestC
     return RestClient(config.server, ca=Path(config.ca), cert=cert, key=key, agent=agent)
 
 
+Roles = Callable[[Callable[[tuple[str, ...]], None]], Sequence[Role]]
+"""Makes the roles; given a way to have tables listed again."""
+
+
 class Agent:
     """Runs until ``stop`` is set. ``notify`` speaks to systemd (ready, watchdog)."""
 
-    def __init__(self, config: AgentConfig, roles: Sequence[Role], client: RestClient, notify: Callable[[str], None]) -> None:
+    def __init__(self, config: AgentConfig, roles: Roles, client: RestClient, notify: Callable[[str], None]) -> None:
         self._config, self._client, self._notify = config, client, notify
+        made = roles(self._relist)
         self._reporter = Reporter(client, config.node)
-        specs = [spec for role in roles for spec in role.tables]
+        specs = [spec for role in made for spec in role.tables]
         self._cache = Cache(client, specs, self._changed)
-        self._runners = [Runner(role, self._cache.snapshot, self._reporter.put) for role in roles]
+        self._runners = [Runner(role, self._cache.snapshot, self._reporter.put) for role in made]
         self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self.healthy)
 
     def _changed(self, names: frozenset[str]) -> None:
         for runner in self._runners:
             runner.changed(names)
+
+    def _relist(self, names: tuple[str, ...]) -> None:
+        self._cache.relist(names)
 
     def healthy(self) -> bool:
         """Whether every role's reconcile ends in time."""

@@ -24,8 +24,8 @@ def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
 
     transport = LocalTransport(config.node)
     address = os.environ.get("NOTIFY_SOCKET", "")
-    agent = Agent(config, host_roles(config, transport), connect(config, transport, f"rancherctl-agent/{__version__}"), lambda m: notify(address, m))
-    agent.run(stop_event())
+    client = connect(config, transport, f"rancherctl-agent/{__version__}")
+    Agent(config, lambda relist: host_roles(config, transport, relist), client, lambda m: notify(address, m)).run(stop_event())
     return 0
 
 

@@ -8,14 +8,17 @@ from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.role import Role
 from rancherctl.hosts.transport import Transport
 
+Relist = Callable[[tuple[str, ...]], None]
+"""Has tables of the watch cache listed again."""
 
-def _network(config: AgentConfig, transport: Transport) -> Role:
+
+def _network(config: AgentConfig, transport: Transport, _: Relist) -> Role:
     from rancherctl.network.reconcile import NetworkRole
 
     return NetworkRole(config.network(), transport)
 
 
-def _dns(config: AgentConfig, transport: Transport) -> Role:
+def _dns(config: AgentConfig, transport: Transport, relist: Relist) -> Role:
     from rancherctl.dns.daemon import SystemdDaemon
     from rancherctl.dns.model import DnsHostConfig
     from rancherctl.dns.reconcile import DnsRole
@@ -24,15 +27,15 @@ def _dns(config: AgentConfig, transport: Transport) -> Role:
     return DnsRole(DnsHostConfig.of(config), SystemdDaemon(transport), run_file=RUN_FILE)
 
 
-def _lb(config: AgentConfig, _: Transport) -> Role:
+def _lb(config: AgentConfig, _: Transport, __: Relist) -> Role:
     from rancherctl.ingress.reconcile import LbConfig, LbRole
 
     return LbRole(LbConfig(config.node, config.http_port))
 
 
-ROLES: dict[str, Callable[[AgentConfig, Transport], Role]] = {"network": _network, "dns": _dns, "lb": _lb}
+ROLES: dict[str, Callable[[AgentConfig, Transport, Relist], Role]] = {"network": _network, "dns": _dns, "lb": _lb}
 
 
-def host_roles(config: AgentConfig, transport: Transport) -> list[Role]:
+def host_roles(config: AgentConfig, transport: Transport, relist: Relist) -> list[Role]:
     """The roles that the configuration names, in its order."""
-    return [ROLES[name](config, transport) for name in config.roles]
+    return [ROLES[name](config, transport, relist) for name in config.roles]

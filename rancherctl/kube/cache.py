@@ -55,6 +55,11 @@ class Cache:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
+    def relist(self, names: Iterable[str]) -> None:
+        """List these tables again now; returns at once, ``Table.epoch`` grows when it is done."""
+        for name in names:
+            self._reflectors[name].relist()
+
     def snapshot(self) -> Snapshot:
         """What is known now; an immutable value."""
         with self._lock:

@@ -68,6 +68,7 @@ class Reflector:
         self._table: Table[Any] = Table()
         self._stream: WatchStream | None = None
         self._stopping = threading.Event()
+        self._again = threading.Event()
         self._older_since: float | None = None
 
     def run(self) -> None:
@@ -75,6 +76,9 @@ class Reflector:
         listed = False
         while not self._stopping.is_set():
             try:
+                if self._again.is_set():
+                    self._again.clear()
+                    listed = False
                 if not listed:
                     self._list()
                     listed = True
@@ -83,6 +87,8 @@ class Reflector:
             except RancherctlError as e:
                 if self._stopping.is_set():
                     return
+                if self._again.is_set():
+                    continue
                 listed = listed and not isinstance(e, (GoneError, OlderError))
                 wait = self._failed(e)
             except Exception as e:  # a thread that dies silently would freeze a table for ever
@@ -94,6 +100,13 @@ class Reflector:
     def stop(self) -> None:
         """Make ``run`` return soon; from any thread."""
         self._stopping.set()
+        stream = self._stream
+        if stream is not None:
+            stream.close()
+
+    def relist(self) -> None:
+        """List again now, for a consumer that doubts what it sees; ``epoch`` tells when it happened. From any thread."""
+        self._again.set()
         stream = self._stream
         if stream is not None:
             stream.close()
@@ -149,7 +162,7 @@ class Reflector:
             timeout=SILENCE_SECONDS,
         )
         self._stream = stream
-        if self._stopping.is_set():
+        if self._stopping.is_set() or self._again.is_set():
             stream.close()
         if not self._table.healthy:
             self._set(replace(self._table, healthy=True))
@@ -161,7 +174,7 @@ class Reflector:
             good = self._clock() - started >= GOOD_WATCH_SECONDS
             if good:
                 self._backoff.reset()
-        if not good and not self._stopping.is_set():
+        if not good and not self._stopping.is_set() and not self._again.is_set():
             raise ServerError(f"{spec.name}: the API server ended the watch at once")
 
     def _apply(self, batch: tuple[WatchEvent, ...]) -> None:

@@ -229,3 +229,15 @@ def test_a_burst_costs_few_snapshots(api: FakeApi, start: Callable[..., Cache]) 
             put(api, f"o{i}")
     until(cache, lambda s: len(names(s)) == 3000)
     assert len(seen.calls) < 200
+
+
+def test_relist_reads_everything_again_at_once(api: FakeApi, start: Callable[..., Cache]) -> None:
+    put(api, "a")
+    cache = start()
+    assert cache.wait(lambda s: s.table("configs").healthy, 10)
+    before = cache.snapshot().table("configs").epoch
+    cache.relist(("configs",))
+    assert cache.wait(lambda s: s.table("configs").epoch == before + 1 and s.table("configs").healthy, 10)
+    assert set(cache.snapshot().table("configs").items) == {"ns/a"}
+    put(api, "b")
+    assert cache.wait(lambda s: "ns/b" in s.table("configs").items, 10)

@@ -13,19 +13,19 @@ TOP = "rancherctl-lab"
 REMOVE_LIMIT = 5.0  # seconds; the kernel unlinks a dead process from its group a moment after it is gone
 
 
-def folders(cgroups: Cgroups, lab: str, host: str = "") -> tuple[Path, ...]:
-    """The folder of a host (of the lab without one) in every mounted hierarchy."""
-    return tuple(mount.path / TOP / lab / host for mount in cgroups.mounts)
+def folders(cgroups: Cgroups, lab: str, *below: str) -> tuple[Path, ...]:
+    """The folder of a lab, or of a host and what is ``below``, in every mounted hierarchy."""
+    return tuple(mount.path.joinpath(TOP, lab, *below) for mount in cgroups.mounts)
 
 
-def create(cgroups: Cgroups, lab: str, host: str = "") -> tuple[Path, ...]:
-    """Make the folders of a host (of the lab without one), ready for processes, and return them.
+def create(cgroups: Cgroups, lab: str, *below: str) -> tuple[Path, ...]:
+    """Make the folder of a lab, or of a host and what is ``below``, ready for processes, in every hierarchy; returns them.
 
     Two settings of the parents must be passed down by hand: v1 cpusets start empty and then take no process; v2 controllers start off.
     """
     for mount in cgroups.mounts:
         above = mount.path
-        for part in filter(None, (TOP, lab, host)):
+        for part in (TOP, lab, *below):
             if cgroups.mode == "v2":
                 enable_controllers(above)
             child = above / part
@@ -34,7 +34,7 @@ def create(cgroups: Cgroups, lab: str, host: str = "") -> tuple[Path, ...]:
                 for name in ("cpuset.cpus", "cpuset.mems"):
                     (child / name).write_text((above / name).read_text(encoding="ascii"), encoding="ascii")
             above = child
-    return folders(cgroups, lab, host)
+    return folders(cgroups, lab, *below)
 
 
 def enable_controllers(folder: Path) -> None:
@@ -43,10 +43,10 @@ def enable_controllers(folder: Path) -> None:
     (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in names), encoding="ascii")
 
 
-def processes(cgroups: Cgroups, lab: str, host: str = "") -> frozenset[int]:
+def processes(cgroups: Cgroups, lab: str, *below: str) -> frozenset[int]:
     """Pids in the groups of a host (of the lab without one) and all groups below, of every hierarchy."""
     found: set[int] = set()
-    for top in folders(cgroups, lab, host):
+    for top in folders(cgroups, lab, *below):
         for procs in top.glob("**/cgroup.procs"):
             found.update(read_pids(procs))
     return frozenset(found - {0})
@@ -62,9 +62,9 @@ def read_pids(procs: Path) -> list[int]:
         raise
 
 
-def remove(cgroups: Cgroups, lab: str, host: str = "") -> None:
+def remove(cgroups: Cgroups, lab: str, *below: str) -> None:
     """Remove the groups of a host (of the whole lab without one), deepest first. LabError where a process is left in one."""
-    for top in folders(cgroups, lab, host):
+    for top in folders(cgroups, lab, *below):
         for folder in sorted(top.glob("**/"), key=lambda path: -len(path.parts)):
             remove_one(folder)
 

@@ -17,19 +17,10 @@ from rancherctl.lab.machine import CgroupMode, Machine
 from rancherctl.lab.model import Lab, LabHost, machine_name
 from rancherctl.lab.network import bridge, inside
 from rancherctl.lab.paths import HostPaths
+from rancherctl.lab.supervisor import HOST_GROUP, LOOP_GROUP, START, SUPERVISE
 
 RUNTIME = Path("/run/systemd/nspawn")
 BOOT_LIMIT = 90.0  # seconds until a host's init says it is up
-
-# Starts "$@" in the background without a terminal, output to the file $1, and prints its pid.
-START = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
-# Joins the control groups, then mounts the overlay in a mount namespace of its own: it goes away with the host.
-# nspawn ends with 133 when the host rebooted itself (that is its word to a service manager): it is started again.
-ENTER = (
-    'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs" || exit 70; shift; n=$((n-1)); done; '
-    'options=$1 target=$2; shift 2; mount -t overlay overlay -o "$options" "$target" || exit 71; '
-    'while "$@"; [ $? -eq 133 ]; do :; done'
-)
 
 
 def environment(mode: CgroupMode, notify: Path) -> dict[str, str]:
@@ -53,7 +44,7 @@ def arguments(lab: Lab, host: LabHost, own: HostPaths, machine: Machine) -> list
 def launcher(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, *, tree: Path, groups: Sequence[Path]) -> list[str]:
     """The whole command: background, control groups, namespaces, overlay, nspawn. It prints the pid of the loop around nspawn."""
     overlay = f"lowerdir={tree},upperdir={own.upper},workdir={own.work}"
-    enter = ["sh", "-c", ENTER, "sh", str(len(groups)), *map(str, groups), overlay, str(own.mount)]
+    enter = ["sh", "-c", SUPERVISE, "sh", str(len(groups)), *map(str, groups), overlay, str(own.mount)]
     spaces = [*inside(lab), "unshare", "--mount", "--propagation", "private"]
     return ["sh", "-c", START, "sh", str(own.console), "setsid", *spaces, *enter, *arguments(lab, host, own, machine)]
 
@@ -63,7 +54,9 @@ def boot(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, tree: Path) 
 
     LabError with the console's last lines when it dies, TimeoutExceededError after BOOT_LIMIT.
     """
-    groups = cgroups.create(machine.cgroups, lab.name, host.name)
+    for group in (LOOP_GROUP, HOST_GROUP):
+        cgroups.create(machine.cgroups, lab.name, host.name, group)
+    groups = cgroups.folders(machine.cgroups, lab.name, host.name)
     own.console.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="rancherctl-lab-") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
         notify = Path(folder) / "notify"

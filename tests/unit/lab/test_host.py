@@ -14,6 +14,7 @@ from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import CgroupMount, Cgroups, Machine
 from rancherctl.lab.model import Lab, LabSpec
 from rancherctl.lab.paths import Roots
+from rancherctl.lab.supervisor import START, SUPERVISE
 
 LAB = Lab(LabSpec("two", 2, 2), (IPv4Network("10.77.3.0/24"), IPv4Network("10.77.4.0/24")))
 OWN = Roots(Path("/state")).lab("two").host("h2")
@@ -177,3 +178,37 @@ def test_a_group_with_files_left_is_an_error_not_a_loop(tmp_path: Path) -> None:
     (tmp_path / "x/file").touch()
     with pytest.raises(LabError, match="could not be removed"):
         cgroups.remove_one(tmp_path / "x")
+
+
+@pytest.mark.parametrize("script", [START, SUPERVISE])
+def test_the_programs_around_a_host_are_shell(script: str) -> None:
+    subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+
+
+def supervise(tmp_path: Path, statuses: list[int], *, version: str = "v1") -> tuple[int, list[str]]:
+    """Run SUPERVISE with a mount that does nothing and a container that ends with one status after another."""
+    for name in ("loop", "host"):
+        (tmp_path / "g" / name).mkdir(parents=True)
+    if version == "v2":
+        (tmp_path / "g/host/payload").mkdir()
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "mount").write_text("#!/bin/sh\n")
+    cases = "".join(f"{number}) exit {status};; " for number, status in enumerate(statuses, 1))
+    (tools / "container").write_text(
+        f"#!/bin/sh\necho boot >> {tmp_path}/log\nrm -f {tmp_path}/g/host/cgroup.procs\ncase $(wc -l < {tmp_path}/log) in {cases}esac\n"
+    )
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    argv = ["sh", "-c", SUPERVISE, "sh", "1", str(tmp_path / "g"), "lowerdir=/t", "/m", "container"]
+    done = subprocess.run(argv, env={"PATH": f"{tools}:/usr/bin:/bin"}, check=False, timeout=20)
+    return done.returncode, (tmp_path / "log").read_text().split()
+
+
+def test_a_host_that_rebooted_itself_is_booted_again_and_one_that_ended_is_not(tmp_path: Path) -> None:
+    assert supervise(tmp_path, [133, 133, 0]) == (0, ["boot"] * 3)
+
+
+def test_groups_of_the_last_boot_are_removed_before_the_next(tmp_path: Path) -> None:
+    assert supervise(tmp_path, [133, 1], version="v2") == (1, ["boot"] * 2)
+    assert not (tmp_path / "g/host/payload").exists()

@@ -24,7 +24,7 @@ def _dns(config: AgentConfig, transport: Transport, relist: Relist) -> Role:
     from rancherctl.dns.reconcile import DnsRole
     from rancherctl.dns.status import RUN_FILE
 
-    return DnsRole(DnsHostConfig.of(config), SystemdDaemon(transport), run_file=RUN_FILE)
+    return DnsRole(DnsHostConfig.of(config), SystemdDaemon(transport), relist=relist, run_file=RUN_FILE)
 
 
 def _lb(config: AgentConfig, _: Transport, __: Relist) -> Role:

@@ -69,7 +69,11 @@ for name in {" ".join(SYSCTLS)}; do
 done
 """
 
-_PACKAGES = f"dpkg-query -W -f '${{Package}}\\t${{db:Status-Status}}\\t${{Version}}\\n' {' '.join(PACKAGES)}"
+# a name that is not installed is an answer, a system without dpkg is none
+_PACKAGES = f"""
+command -v dpkg-query >/dev/null || exit 9
+dpkg-query -W -f '${{Package}}\\t${{db:Status-Status}}\\t${{Version}}\\n' {" ".join(PACKAGES)} || true
+"""
 
 _SELINUX = """
 if command -v getenforce >/dev/null; then getenforce
@@ -97,7 +101,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("listeners", "ss -Hltunp", parse.listeners),
     Probe("python", "python3 -I -c 'import sys; print(*sys.version_info[:3], sep=\".\")'", lambda text: {"python": parse.word(text)}),
     Probe("openssl", "openssl version", parse.openssl),
-    Probe("packages", _PACKAGES, parse.packages, any_status=True),
+    Probe("packages", _PACKAGES, parse.packages),
     Probe("candidates", f"apt-cache policy {' '.join(PACKAGES)}", parse.candidates),
     Probe("apparmor", "cat /sys/module/apparmor/parameters/enabled 2>/dev/null || echo N", parse.apparmor),
     Probe("selinux", _SELINUX, parse.selinux),

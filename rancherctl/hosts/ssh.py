@@ -199,7 +199,7 @@ class SshTransport:
             if settings.proxy_command:
                 return paramiko.ProxyCommand(settings.proxy_command)
             connection = socket.create_connection(target, timeout=CONNECT_LIMIT)
-        except (OSError, paramiko.SSHException) as error:
+        except (OSError, EOFError, paramiko.SSHException) as error:
             through = f" through {self._via.name}" if self._via is not None else ""
             hint = "check the address, the port, and that sshd runs there"
             raise UnreachableError(

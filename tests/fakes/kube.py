@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         except RefusedError as e:
             self.refuse(e)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  # the standard library's names
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # the standard library's names
 
     def serve(self, path: str, query: dict[str, str], body: Any) -> None:
         if path in ("/readyz", "/livez"):

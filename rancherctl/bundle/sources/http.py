@@ -36,7 +36,7 @@ class BeyondEndError(Exception):
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from https to http: checksums come this way too."""
 
-    def redirect_request(  # noqa: PLR0917 - the signature is urllib's
+    def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         if req.full_url.startswith("https://") and not newurl.startswith("https://"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def version(text: str) -> str:
-    """"" for a Kubernetes version that a bundle can be made of, else what is wrong."""
+    """ "" for a Kubernetes version that a bundle can be made of, else what is wrong."""
     from rancherctl.bundle.versions import versions_for
 
     try:

@@ -124,5 +124,3 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
         context.emit(Event("remove", f"still there: {line}", host.name, "failed", "error"))
     context.emit(Event("remove", "clean" if not left else f"{len(left)} things are left", host.name, "done" if not left else "failed"))
     return lines, left
-
-

@@ -7,7 +7,7 @@ certificate exists); everything else is refused with 401.
 from __future__ import annotations
 
 from rancherctl.environments.components import audit, etcd, places, units
-from rancherctl.environments.components.kubeconfig import yaml_file
+from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
 from rancherctl.environments.model import Environment
 from rancherctl.hosts.model import Directory, Host, Resource, User
 
@@ -88,6 +88,7 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
     return (
         User(places.KUBE_USER, f"{places.DATA}/kube"),
         Directory(AUDIT_LOGS, 0o700, OWNER),
+        kubeconfig("admin", server=f"https://127.0.0.1:{environment.api.port}"),
         yaml_file(AUTHENTICATION, authentication()),
         yaml_file(AUDIT_POLICY, audit.policy()),
         *units.resources(service),

@@ -156,7 +156,9 @@ def empty_table(name: str) -> bool:
 def ours(request: dict[str, Any], name: str) -> bool:
     """Whether an nft table is ours, kube-proxy's, or an empty one that was not there before."""
     before = (stored(request) or {}).get("nft", [])
-    return name.split()[-1] in request["tables"] or (name not in before and name.split()[-1] in ("filter", "nat", "mangle") and empty_table(name))
+    return name.rsplit(maxsplit=1)[-1] in request["tables"] or (
+        name not in before and name.rsplit(maxsplit=1)[-1] in ("filter", "nat", "mangle") and empty_table(name)
+    )
 
 
 def stored(request: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,0 +1,173 @@
+"""Look at an environment as it is now: every host, the API, certificates, drift. Changes nothing; what cannot be read is unknown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rancherctl.environments.context import Context
+from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
+from rancherctl.environments.manifests.base import RECORD, SYSTEM
+from rancherctl.environments.model import Environment
+from rancherctl.environments.observe import Seen, World, observe
+from rancherctl.environments.pki.leaves import leaves
+from rancherctl.environments.pki.wanted import parse
+from rancherctl.environments.preflight import machine
+from rancherctl.environments.run import Run
+from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.hosts.facts import HostFacts, gather
+from rancherctl.hosts.fanout import each
+from rancherctl.hosts.model import Host, Unit, key
+from rancherctl.kube.client import CONFIGMAPS, LEASES, Json
+from rancherctl.kube.objects import Node
+from rancherctl.kube.rest import RestClient
+
+
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """What the API says; ``error`` "" when it answered."""
+
+    error: str
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    roster: Mapping[str, Any] = field(default_factory=dict)
+    reports: Mapping[str, Any] = field(default_factory=dict)
+    leader: str = ""
+    applied: str = ""
+
+
+def status(environment: Environment, context: Context) -> Status:
+    """The environment's status. Only a failure of everything is an error; a host or an API that does not answer is part of the answer."""
+    outcomes = each(environment.hosts, lambda host: gather(context.transport(host)), context.parallel)
+    facts = {name: o.get() for name, o in outcomes.items() if o.ok}
+    failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
+    world = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
+    failures |= {name: str(error) for name, error in world.failures.items()}
+    run = Run(environment, context, world)
+    try:
+        api = _api(run)
+        drift = _drift(run, bool(api.error))
+    finally:
+        run.close()
+    look = _Look(environment, context, facts, world, failures, api, drift)
+    hosts = tuple(_host(look, host) for host in environment.hosts)
+    notes = ("NetworkPolicies are not enforced in routed mode",) if environment.network.mode == "routed" else ()
+    told = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
+    return Status(environment.name, environment.kubernetes, environment.server(), api.error or "ok", hosts, api.leader, api.applied, told, notes)
+
+
+def _api(run: Run) -> _Api:
+    if not run.known.keeper:
+        return _Api("no control-plane host could be asked for the authority")
+    try:
+        client = run.client()
+        client.raw("GET", "/readyz", timeout=5.0)
+        maps = {body["metadata"]["name"]: body for body in client.list(CONFIGMAPS, namespace=SYSTEM).items}
+        return _Api(
+            "",
+            run.nodes(),
+            {h["name"]: h for h in _json(maps.get("roster"), "roster").get("hosts", ()) if "name" in h},
+            {name.removeprefix("report-"): _json(body, "report").get("sections", {}) for name, body in maps.items() if name.startswith("report-")},
+            _leader(client),
+            _time(maps.get(RECORD)),
+        )
+    except RancherctlError as error:
+        return _Api(str(error))
+
+
+def _json(body: Json | None, field_name: str) -> dict[str, Any]:
+    try:
+        value = json.loads((body or {}).get("data", {}).get(field_name, "{}"))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _leader(client: RestClient) -> str:
+    try:
+        return str(client.get(LEASES, "rancherctl-controller", namespace=SYSTEM).get("spec", {}).get("holderIdentity", ""))
+    except NotFoundError:
+        return ""
+
+
+def _time(body: Json | None) -> str:
+    """When the record was written last, from its managed fields."""
+    fields = (body or {}).get("metadata", {}).get("managedFields", [])
+    return max((str(f.get("time", "")) for f in fields), default="")
+
+
+def _drift(run: Run, blind: bool) -> dict[str, list[str]]:
+    """Host ("" = API) → what an apply would do there."""
+    out: dict[str, list[str]] = {}
+    for name, phases in run.plans.items():
+        for changes in phases.values():
+            for change in changes:
+                there = change.new or change.old
+                assert there is not None
+                out.setdefault(name, []).append(f"{change.verb} {there.kind} {there.place}")
+    for name, certificates in run.certificate_plans().items():
+        out.setdefault(name, []).extend(f"{c.verb} {c.kind} {c.name}: {c.why}" for c in certificates)
+    if not blind:
+        for change in (*run.object_plan(), *run.node_plan(), *run.record_plan()):
+            out.setdefault("API", []).append(f"{change.verb} {change.key}")
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """All that was found, for one host after the other."""
+
+    environment: Environment
+    context: Context
+    facts: Mapping[str, HostFacts]
+    world: World
+    failures: Mapping[str, str]
+    api: _Api
+    drift: Mapping[str, list[str]]
+
+
+def _host(look: _Look, host: Host) -> HostStatus:
+    roles = tuple(sorted(host.roles))
+    seen, node, member = look.world.seen.get(host.name), look.api.nodes.get(host.name), look.api.roster.get(host.name)
+    if seen is None:
+        ready = node.ready if node else None
+        return HostStatus(
+            host.name, host.address, roles, False, look.failures.get(host.name, ""), ready, load_balancer=look.environment.ingress.wants(host)
+        )
+    return HostStatus(
+        host.name,
+        host.address,
+        roles,
+        True,
+        ready=node.ready if node else None,
+        version=node.kubelet_version if node else "",
+        system=look.facts[host.name].os_name or "",
+        units=_units(seen),
+        certificates=_certificates(look.environment, seen, look.context),
+        drift=len(look.drift.get(host.name, ())),
+        load_balancer=look.environment.ingress.wants(host),
+        alive=None if member is None else bool(member.get("alive")),
+        report=look.api.reports.get(host.name, {}),
+    )
+
+
+def _units(seen: Seen) -> tuple[UnitStatus, ...]:
+    out = []
+    for part in seen.design.values():
+        for unit in part:
+            if isinstance(unit, Unit) and unit.active:
+                state = seen.observed.states.get(key(unit))
+                active, enabled = (state.get("active") == "yes", state.get("enabled") == "yes") if state else (False, False)
+                out.append(UnitStatus(unit.name.removesuffix(".service"), active, enabled))
+    return tuple(sorted(out, key=lambda unit: unit.name))
+
+
+def _certificates(environment: Environment, seen: Seen, context: Context) -> tuple[CertificateStatus, ...]:
+    now, out = context.now(), []
+    for leaf in leaves(environment, seen.host):
+        found = seen.folder.files.get(leaf.crt)
+        certificate = parse(leaf.name, found.text) if found else None
+        if certificate is not None and not leaf.self_renewed:
+            out.append(CertificateStatus(leaf.name, round(certificate.days(now), 1)))
+    return tuple(out)

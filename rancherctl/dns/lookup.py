@@ -39,7 +39,10 @@ class Answer:
 
 
 def question(name: str, kind: str, domain: str) -> tuple[str, str]:
-    """(absolute name, type) of what a person typed: an address means its reverse name, ``x.ns.svc`` lies in the cluster's domain; type "" = A or PTR."""
+    """(absolute name, type) of what a person typed; type "" = A, or PTR for an address.
+
+    An address means its reverse name; ``x.ns.svc`` lies in the cluster's domain.
+    """
     normal, _ = names.address(name)
     if normal:
         return names.reverse(normal), kind.upper() or "PTR"

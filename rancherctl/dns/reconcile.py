@@ -111,7 +111,7 @@ class DnsRole:
 
     def _say(self, section: Mapping[str, Any]) -> None:
         """Leave the section where `dns status` finds it without the API."""
-        if self._run_file is None or self._clock() - self._said[0] < SAY_EVERY and {**section, "metrics": 0} == self._said[1]:
+        if self._run_file is None or (self._clock() - self._said[0] < SAY_EVERY and {**section, "metrics": 0} == self._said[1]):
             return
         write_section(section, self._run_file)
         self._said = (self._clock(), {**section, "metrics": 0})

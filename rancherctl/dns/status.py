@@ -53,12 +53,12 @@ def host_status(config: DnsHostConfig, path: Path = RUN_FILE) -> dict[str, Any]:
 
 
 def summary(status: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of ``dns status`` from what a host said. ``agree`` is filled in by ``agreement``."""
+    """One row of ``dns status`` from what a host said."""
     agent = status.get("agent") or {}
     metrics = agent.get("metrics") or {}
     server = status.get("server") or {}
     zones = status.get("zones") or {}
-    first = next(iter(zones.values()), {})
+    first: Mapping[str, Any] = next(iter(zones.values()), {})
     problems = [status.get("error", ""), agent.get("problem", ""), agent.get("alarm", ""), agent.get("error", "")]
     problems += [f"{name}: {text}" for name, text in (agent.get("problems") or {}).items()]
     return {

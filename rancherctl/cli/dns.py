@@ -1,0 +1,84 @@
+"""``rancherctl dns``: what the DNS servers of all hosts answer, hold and do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.context import current
+from rancherctl.cli.groups import noun
+from rancherctl.cli.options import EnvOption, OutputOption
+
+app = noun("The DNS servers on the hosts: ask, list, check.")
+
+HostOption = Annotated[str | None, typer.Option("--from-host", metavar="HOST", help="Ask this host's server alone.")]
+
+
+@app.command()
+def lookup(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, NAME.NAMESPACE.svc, or an address for its reverse name.")],
+    kind: Annotated[str, typer.Argument(metavar="[TYPE]", help="A, AAAA, SRV, PTR, TXT … (default: A; PTR for an address)")] = "",
+    from_host: HostOption = None,
+    all_hosts: Annotated[bool, typer.Option("--all-hosts", help="Show what each server says, also when they agree.")] = False,
+    env: EnvOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Ask every host's server for a name and compare; prints the answer alone when they agree, else who differs.
+
+    \b
+    Examples:
+      rancherctl dns lookup mongodb.default.svc
+      rancherctl dns lookup _http._tcp.web.default.svc.cluster.local SRV --all-hosts
+      rancherctl dns lookup 10.43.0.1 --from-host h2
+    """
+    from rancherctl.cli.dns_hosts import ask, chosen
+    from rancherctl.cli.dns_lookup import Said, show
+
+    run = current(env=env, output=output)
+    hosts = chosen(run.environment(env), from_host)
+    show(run, Said.of(ask(run, hosts, "dns-query", name, *([kind] if kind else []))), every=all_hosts)
+
+
+@app.command("ls")
+def list_records(
+    what: Annotated[str, typer.Argument(metavar="[ZONE|SERVICE]", help="A zone, SERVICE, SERVICE.NAMESPACE or NAMESPACE/SERVICE.")] = "",
+    env: EnvOption = None,
+    output: OutputOption = None,
+) -> None:
+    """List the records that follow from the Services and Pods of the environment now.
+
+    \b
+    Examples:
+      rancherctl dns ls
+      rancherctl dns ls mongodb.default
+      rancherctl dns ls 43.10.in-addr.arpa
+    """
+    from rancherctl.cli.dns_hosts import first
+    from rancherctl.output.dns import record_listing
+
+    run = current(env=env, output=output)
+    found = first(run, run.environment(env).hosts, "dns-records", *([what] if what else []))
+    for service, problem in found["problems"].items():
+        run.say(f"warning: service {service}: {problem}")
+    run.show(record_listing(found["records"]))
+
+
+@app.command()
+def status(env: EnvOption = None, output: OutputOption = None) -> None:
+    """Show each host's server: zones, sync with the API, records, queries, delay of changes, problems.
+
+    \b
+    Examples:
+      rancherctl dns status
+      rancherctl dns status -o wide
+      rancherctl dns status --env prod -o json
+    """
+    from rancherctl.cli.dns_hosts import ask
+    from rancherctl.dns.status import summary
+    from rancherctl.output.dns import status_listing
+
+    run = current(env=env, output=output)
+    outcomes = ask(run, run.environment(env).hosts, "dns-status")
+    rows = [summary(o.get()) for o in outcomes.values() if o.error is None]
+    run.show(status_listing(rows, {o.host: str(o.error) for o in outcomes.values() if o.error is not None}))

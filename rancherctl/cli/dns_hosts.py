@@ -1,0 +1,58 @@
+"""What the verbs of ``dns`` share: asking the hosts of an environment over ssh, each by its agent's program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rancherctl.cli.context import Run
+from rancherctl.environments.model import Environment
+from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError, UsageError
+from rancherctl.hosts.command import command
+from rancherctl.hosts.fanout import Outcome, each
+from rancherctl.hosts.model import Host
+
+PYZ = "/opt/rancherctl/agent/current/agent.pyz"
+_ERRORS = {cls.exit_code: cls for cls in (UsageError, NotFoundError, AuthError, UnreachableError)}
+
+
+def chosen(environment: Environment, host: str | None) -> tuple[Host, ...]:
+    """All hosts, or the one asked for."""
+    if host is None:
+        return environment.hosts
+    found = tuple(h for h in environment.hosts if h.name == host)
+    if not found:
+        raise NotFoundError(f"environment {environment.name} has no host {host!r}", hint=f"hosts: {', '.join(h.name for h in environment.hosts)}")
+    return found
+
+
+def ask(run: Run, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, Outcome[Any]]:
+    """The JSON that ``agent.pyz WORDS`` prints on each host."""
+    with run.connections() as connections:
+
+        def one(host: Host) -> Any:
+            done = connections.transport(host).run(command("/usr/bin/python3", "-I", PYZ, *words, timeout=timeout), check=False)
+            if not done.ok:
+                raise _error(host.name, done.status, done.stderr.decode("utf-8", "replace"))
+            return json.loads(done.stdout)
+
+        return each(hosts, one, interrupted=connections.close)
+
+
+def first(run: Run, hosts: Sequence[Host], *words: str) -> Any:
+    """The answer of the first host that gives one, control-plane hosts before the others."""
+    problem: RancherctlError | None = None
+    for host in sorted(hosts, key=lambda host: not host.is_a("controlplane")):
+        outcome = ask(run, [host], *words)[host.name]
+        if outcome.error is None:
+            return outcome.value
+        problem = problem or outcome.error
+    assert problem is not None
+    raise problem
+
+
+def _error(host: str, status: int, stderr: str) -> RancherctlError:
+    line = next((text for text in reversed(stderr.splitlines()) if text.strip()), f"exit status {status}")
+    kind = _ERRORS.get(status, RancherctlError)
+    return kind(f"{host}: {line.removeprefix('<3>')}", hint="" if status in _ERRORS else "is the host set up? `rancherctl env apply` does it")

@@ -1,0 +1,77 @@
+"""DNS answers, states and records as results. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rancherctl.output.results import Column, Failure, Listing, Record
+
+if TYPE_CHECKING:
+    from rancherctl.dns.lookup import Answer, Comparison
+
+
+def _lag(row: Mapping[str, Any]) -> str:
+    lag = row.get("lag") or {}
+    return f"{lag['p50']}/{lag['p99']}ms" if lag else ""
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    return f"{row['said']:.0f}s" if row.get("said") is not None else ""
+
+
+STATUS_COLUMNS: Final = (
+    Column("HOST", "host"),
+    Column("ENGINE", "engine"),
+    Column("LOADED", "loaded"),
+    Column("SYNCED", "synced"),
+    Column("RECORDS", "records"),
+    Column("SERIAL", "serial"),
+    Column("SAID", _said),
+    Column("QUERIES", "queries"),
+    Column("HITS", "hits"),
+    Column("LAG", _lag),
+    Column("PROBLEMS", "problems"),
+    Column("UPSTREAMS", "upstreams.used", wide=True),
+    Column("DEAD", "upstreams.dead", wide=True),
+    Column("HASH", "hash", wide=True),
+)
+ANSWER_COLUMNS: Final = (
+    Column("HOST", "host"),
+    Column("SERVER", "server"),
+    Column("RESULT", lambda row: row["rcode"] or row["error"]),
+    Column("ANSWER", lambda row: [r["data"] for r in row["records"]]),
+    Column("TIME", lambda row: f"{row['ms']}ms"),
+    Column("AGREES", "agrees"),
+)
+RECORD_COLUMNS: Final = (Column("NAME", "name"), Column("TTL", "ttl"), Column("TYPE", "type"), Column("DATA", "data"))
+
+
+def status_listing(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str]) -> Listing:
+    """One row for each host's server."""
+    return Listing("DnsServer", rows, STATUS_COLUMNS, name="host", failures=_failures(failures), empty="no hosts")
+
+
+def record_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row for each record set."""
+    return Listing("DnsRecordSet", rows, RECORD_COLUMNS, name=lambda row: f"{row['name']}/{row['type']}", empty="no records")
+
+
+def answer_listing(answers: Mapping[str, Sequence[Answer]], comparison: Comparison, failures: Mapping[str, str]) -> Listing:
+    """One row for each server of each host."""
+    rows = [
+        {"host": host, **answer.as_json(), "agrees": (host, answer.server) not in comparison.differing}
+        for host, part in answers.items()
+        for answer in part
+    ]
+    return Listing("DnsAnswer", rows, ANSWER_COLUMNS, name=lambda row: f"{row['host']}/{row['server']}", failures=_failures(failures))
+
+
+def answer_record(name: str, kind: str, common: Answer, hosts: int, failures: Mapping[str, str]) -> Record:
+    """What all servers agree on; the short form has the data alone, a line each, as ``dig +short`` prints it."""
+    item = {"name": name, "type": kind, "hosts": hosts, **common.as_json()}
+    return Record("DnsLookup", item, text="".join(f"{r[3]}\n" for r in common.records), name=f"{name}/{kind}", failures=_failures(failures))
+
+
+def _failures(failures: Mapping[str, str]) -> tuple[Failure, ...]:
+    return tuple(Failure(host, why) for host, why in sorted(failures.items()))

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from rancherctl.cli import env_look
 from rancherctl.cli.context import Run, current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
 from rancherctl.cli.known import remember_environments
-from rancherctl.cli.options import ConfirmOption, EnvArgument, OutputOption, TimeoutOption
+from rancherctl.cli.options import ConfirmOption, EnvArgument, IdentityOption, JumpOption, OutputOption, SshConfigOption, TimeoutOption
 from rancherctl.environments.model import Environment
 from rancherctl.errors import PartialError, UnreachableError
 
@@ -26,9 +27,6 @@ BundleOption = Annotated[
 ]
 BreakLockOption = Annotated[bool, typer.Option("--break-lock", help="Take the lock although somebody holds it.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
-IdentityOption = Annotated[str, typer.Option("--identity", metavar="FILE", help="The ssh key for the hosts.")]
-SshConfigOption = Annotated[str, typer.Option("--ssh-config", metavar="FILE", help="An ssh configuration file instead of your own.")]
-JumpOption = Annotated[str, typer.Option("--jump", metavar="[USER@]HOST", help="Reach the hosts through this one.")]
 
 
 def _apply(run: Run, environment: Environment, bundle: str | None, timeout: float, *, break_lock: bool, dry_run: bool) -> None:
@@ -148,37 +146,6 @@ def plan_(
         raise typer.Exit(HAS_CHANGES)
 
 
-@app.command("show")
-def show(name: EnvArgument = None, output: OutputOption = None) -> None:
-    """Print an environment's file, with defaults filled in.
-
-    \b
-    Examples:
-      rancherctl env show demo
-      rancherctl env show demo -o json
-    """
-    from rancherctl.environments.dump import document, dump
-    from rancherctl.output.results import Record
-
-    run = current(output=output)
-    environment = run.environment(name)
-    run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))
-
-
-@app.command("use")
-def use(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment's name.")]) -> None:
-    """Choose the environment that commands mean when none is named.
-
-    \b
-    Examples:
-      rancherctl env use demo
-      rancherctl env use prod
-    """
-    run = current()
-    run.known().choose(name)
-    run.say(f"commands without --env now mean {name}")
-
-
 @app.command("rm")
 def rm(
     name: EnvArgument = None,
@@ -218,20 +185,8 @@ def _forget(run: Run, name: str) -> None:
     run.say(f"{name} is no longer known here")
 
 
-@app.command("ls")
-def ls(output: OutputOption = None) -> None:
-    """List the environments that are known here, and whether their APIs answer.
-
-    \b
-    Examples:
-      rancherctl env ls
-      rancherctl env ls -o json
-    """
-    from rancherctl.cli.env_list import rows
-    from rancherctl.output.environments import LIST_COLUMNS
-    from rancherctl.output.results import Listing
-
-    run = current(output=output)
-    remember_environments(run.settings)
-    empty = "no environment is known here; rancherctl env create makes one"
-    run.show(Listing("Environment", rows(run.known()), LIST_COLUMNS, empty=empty))
+app.command("ls")(env_look.ls)
+app.command("show")(env_look.show)
+app.command("status")(env_look.status_)
+app.command("fetch")(env_look.fetch_)
+app.command("use")(env_look.use)

@@ -52,6 +52,15 @@ def from_hosts(run: Run, name: str, hosts: Sequence[str], version: str, login: L
     return _told(run, from_flags(name, hosts, version=version, ssh=login.address()))
 
 
+def target_address(target: str, login: Login) -> SshAddress:
+    """``[USER@]HOST[:PORT]`` with the login options; UsageError for what cannot be one."""
+    user, _, place = target.rpartition("@")
+    host, colon, port = place.partition(":")
+    if not host or host.startswith("-") or user.startswith("-") or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise UsageError(f"{target!r} is no host", hint="write [USER@]HOST[:PORT]")
+    return replace(login.address(), host=host, user=user, port=int(port) if colon else 0)
+
+
 def _told(run: Run, loaded: Loaded) -> Environment:
     for warning in loaded.warnings:
         run.say(f"warning: {warning}")

@@ -33,6 +33,12 @@ class VerbGroup(typer.core.TyperGroup):
         """The command of that name or alias, None if there is none."""
         return super().get_command(ctx, cmd_name) or super().get_command(ctx, VERB_ALIASES.get(cmd_name, cmd_name))
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the verbs with their whole summaries; the base class cuts them off."""
+        with formatter.section("Commands"):
+            found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+            formatter.write_dl([(name, verb.get_short_help_str(limit=1000)) for name, verb in found if not verb.hidden])
+
 
 def noun(help_text: str) -> typer.Typer:
     """The Typer for a noun's module, with this project's conventions."""

@@ -44,3 +44,6 @@ ConfirmOption = Annotated[str | None, typer.Option("--confirm", metavar="NAME", 
 TimeoutOption = Annotated[
     Duration, typer.Option("--timeout", metavar="TIME", parser=_duration, help="Give up after this time, like 90s, 5m or 1h30m.")
 ]
+IdentityOption = Annotated[str, typer.Option("--identity", metavar="FILE", help="The ssh key for the hosts.")]
+SshConfigOption = Annotated[str, typer.Option("--ssh-config", metavar="FILE", help="An ssh configuration file instead of your own.")]
+JumpOption = Annotated[str, typer.Option("--jump", metavar="[USER@]HOST", help="Reach the hosts through this one.")]

@@ -1,0 +1,138 @@
+"""The verbs of ``env`` that look, choose and fetch; ``env`` registers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rancherctl.cli.context import Run, current
+from rancherctl.cli.durations import Duration
+from rancherctl.cli.known import remember_environments
+from rancherctl.cli.options import EnvArgument, IdentityOption, JumpOption, OutputOption, SshConfigOption, TimeoutOption
+
+if TYPE_CHECKING:
+    from rancherctl.environments.health import Status
+    from rancherctl.environments.model import Environment
+
+UNHEALTHY = 1
+FIVE_MINUTES = Duration(300)
+
+
+def ls(output: OutputOption = None) -> None:
+    """List the environments that are known here, and whether their APIs answer.
+
+    \b
+    Examples:
+      rancherctl env ls
+      rancherctl env ls -o json
+    """
+    from rancherctl.cli.env_list import rows
+    from rancherctl.output.environments import LIST_COLUMNS
+    from rancherctl.output.results import Listing
+
+    run = current(output=output)
+    remember_environments(run.settings)
+    empty = "no environment is known here; rancherctl env create makes one"
+    run.show(Listing("Environment", rows(run.known()), LIST_COLUMNS, empty=empty))
+
+
+def show(name: EnvArgument = None, output: OutputOption = None) -> None:
+    """Print an environment's file, with defaults filled in.
+
+    \b
+    Examples:
+      rancherctl env show demo
+      rancherctl env show demo -o json
+    """
+    from rancherctl.environments.dump import document, dump
+    from rancherctl.output.results import Record
+
+    run = current(output=output)
+    environment = run.environment(name)
+    run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))
+
+
+def use(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment's name.")]) -> None:
+    """Choose the environment that commands mean when none is named.
+
+    \b
+    Examples:
+      rancherctl env use demo
+      rancherctl env use prod
+    """
+    run = current()
+    run.known().choose(name)
+    run.say(f"commands without --env now mean {name}")
+
+
+def _status(run: Run, environment: Environment, bundle: str | None, patience: float) -> Status:
+    from rancherctl.cli.env_work import context
+    from rancherctl.environments.status import status
+    from rancherctl.environments.waiting import until
+
+    found: list[Status] = []
+    with run.progress() as emit, context(run, environment, bundle, emit) as work:
+
+        def healthy() -> bool:
+            found[:] = [status(environment, work)]
+            return found[0].healthy
+
+        if patience:
+            until(healthy, patience, f"the health of environment {environment.name}")
+        else:
+            healthy()
+    return found[0]
+
+
+def status_(
+    name: EnvArgument = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until everything is healthy.")] = False,
+    timeout: TimeoutOption = FIVE_MINUTES,
+    bundle: Annotated[str | None, typer.Option("--bundle", metavar="BUNDLE", help="The bundle to compare with; default: the one last used.")] = None,
+    output: OutputOption = None,
+) -> None:
+    """Show the health of hosts and components, versions, certificates, and what differs from the file. Exits with 1 unless healthy.
+
+    \b
+    Examples:
+      rancherctl env status demo
+      rancherctl env status demo --wait --timeout 2m
+      rancherctl env status demo -o json
+    """
+    from rancherctl.output.environment_status import status_record
+
+    run = current(output=output)
+    found = _status(run, run.environment(name), bundle, timeout if wait else 0.0)
+    run.show(status_record(found, wide=run.settings.output == "wide"))
+    if not found.healthy:
+        raise typer.Exit(UNHEALTHY)
+
+
+def fetch_(
+    target: Annotated[str, typer.Argument(metavar="[USER@]HOST[:PORT]", help="A control-plane host of the environment.")],
+    identity: IdentityOption = "",
+    ssh_config: SshConfigOption = "",
+    jump: JumpOption = "",
+    output: OutputOption = None,
+) -> None:
+    """Get an environment back from one of its control-plane hosts: its file, and whom to trust.
+
+    \b
+    Examples:
+      rancherctl env fetch root@10.0.0.11
+      rancherctl env fetch root@10.0.0.11 --identity ~/.ssh/ops
+    """
+    from rancherctl.cli.env_work import Login, target_address
+    from rancherctl.environments.dump import document, dump
+    from rancherctl.environments.fetch import fetch
+    from rancherctl.output.results import Record
+
+    run = current(output=output)
+    address = target_address(target, Login(identity, ssh_config, jump))
+    with run.connections() as connections:
+        environment = fetch(connections.address(address)).environment
+    run.known().save(environment)
+    remember_environments(run.settings)
+    run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))
+    run.next(f"rancherctl env status {environment.name}")

@@ -1,0 +1,85 @@
+"""The status of an environment as a result: a head line, one row per host, then what is wrong and what differs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from rancherctl.output.results import Column, Item, Record
+from rancherctl.output.tables import table, visible
+
+if TYPE_CHECKING:
+    from rancherctl.environments.health import HostStatus, Status
+
+DRIFT_SHOWN: Final = 10
+
+
+def _ready(item: Item) -> str:
+    return {True: "Ready", False: "NotReady", None: "unknown"}[item["ready"]]
+
+
+def _units(item: Item) -> str:
+    return f"{sum(unit['active'] for unit in item['units'])}/{len(item['units'])}" if item["reachable"] else "?"
+
+
+def _certificates(item: Item) -> str:
+    days = [certificate["days"] for certificate in item["certificates"]]
+    return f"{min(days):.0f}d" if days else "-"
+
+
+COLUMNS: Final = (
+    Column("HOST", "name"),
+    Column("ADDRESS", "address"),
+    Column("ROLES", "roles"),
+    Column("NODE", _ready),
+    Column("VERSION", "version"),
+    Column("UNITS", _units),
+    Column("AGENT", lambda item: {True: "alive", False: "silent", None: "unknown"}[item["alive"]]),
+    Column("LB", "load_balancer"),
+    Column("CERTS", _certificates),
+    Column("DRIFT", "drift"),
+    Column("PROBLEMS", lambda item: len(item["problems"]) or "-"),
+    Column("SYSTEM", "system", wide=True),
+)
+
+
+def status_record(status: Status, *, wide: bool = False) -> Record:
+    """The whole status; ``wide`` shows all columns and all differences from the file."""
+    return Record("EnvironmentStatus", status_item(status), text=status_text(status, wide=wide), name=status.environment)
+
+
+def status_text(status: Status, *, wide: bool = False) -> str:
+    """For people."""
+    facts = (f"Kubernetes {status.version}", f"API {status.server} {'answers' if status.api == 'ok' else 'does not answer'}")
+    led = f"led by {status.leader}" if status.leader else "no leader known"
+    head = f"{status.environment} is {status.state}: {', '.join(facts)}, {led}{f', applied {status.applied}' if status.applied else ''}"
+    columns = [column for column in COLUMNS if wide or not column.wide]
+    rows = table([c.title for c in columns], [[c.cell(_host(host)) for c in columns] for host in status.hosts])
+    lines = [f"problem: {line}" for line in status.problems()]
+    shown = status.drift if wide else status.drift[:DRIFT_SHOWN]
+    lines += [f"drift: {line}" for line in shown]
+    if len(status.drift) > len(shown):
+        lines.append(f"drift: and {len(status.drift) - len(shown)} more (rancherctl env plan {status.environment})")
+    lines += [f"note: {line}" for line in status.notes]
+    return f"{visible(head)}\n\n{rows}" + ("\n" if lines else "") + "".join(f"{visible(line)}\n" for line in lines)
+
+
+def status_item(status: Status) -> dict[str, Any]:
+    """For scripts."""
+    return {
+        "environment": status.environment,
+        "state": status.state,
+        "kubernetes": status.version,
+        "server": status.server,
+        "api": status.api,
+        "leader": status.leader,
+        "applied": status.applied,
+        "hosts": [_host(host) for host in status.hosts],
+        "problems": list(status.problems()),
+        "drift": list(status.drift),
+        "notes": list(status.notes),
+    }
+
+
+def _host(host: HostStatus) -> dict[str, Any]:
+    return asdict(host) | {"problems": list(host.problems())}

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import pytest
+
+from rancherctl.errors import PartialError, UnreachableError
+from rancherctl.hosts.fanout import each, values
+
+
+@dataclass(frozen=True)
+class H:
+    name: str
+
+
+HOSTS = [H(f"h{number}") for number in range(1, 6)]
+
+
+def fail_on(*names: str):  # type: ignore[no-untyped-def]
+    def function(host: H) -> str:
+        if host.name in names:
+            raise UnreachableError(f"{host.name}: cut", why="no route")
+        return host.name.upper()
+
+    return function
+
+
+def test_one_outcome_per_host_in_order() -> None:
+    outcomes = each(HOSTS, fail_on("h2"))
+    assert list(outcomes) == ["h1", "h2", "h3", "h4", "h5"]
+    assert [outcome.value for outcome in outcomes.values()] == ["H1", None, "H3", "H4", "H5"]
+    assert not outcomes["h2"].ok
+    with pytest.raises(UnreachableError):
+        outcomes["h2"].get()
+
+
+def test_nothing_to_do() -> None:
+    assert each([], fail_on()) == {}
+
+
+def test_bound_is_kept_and_used() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+    both = threading.Barrier(2, timeout=10)
+
+    def function(host: H) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        both.wait()
+        with lock:
+            running -= 1
+
+    each(HOSTS[:4], function, limit=2)
+    assert most == 2
+
+
+def test_fault_of_the_program_is_raised_and_stops_the_rest() -> None:
+    seen: list[str] = []
+
+    def function(host: H) -> None:
+        seen.append(host.name)
+        raise ZeroDivisionError(host.name)
+
+    with pytest.raises(ZeroDivisionError):
+        each(HOSTS, function, limit=1)
+    assert len(seen) < len(HOSTS)
+
+
+def test_ctrl_c_closes_what_runs_and_starts_nothing_more() -> None:
+    seen: list[str] = []
+    closed = threading.Event()
+
+    def function(host: H) -> None:
+        seen.append(host.name)
+        if host.name == "h1":
+            raise KeyboardInterrupt
+        assert closed.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        each(HOSTS, function, limit=2, interrupted=closed.set)
+    assert closed.is_set()
+    assert len(seen) <= 3
+
+
+def test_values_of_all() -> None:
+    assert values(each(HOSTS[:2], fail_on()), "look") == {"h1": "H1", "h2": "H2"}
+
+
+def test_some_failed_is_partial() -> None:
+    with pytest.raises(PartialError, match="look failed on 1 of 5 hosts") as caught:
+        values(each(HOSTS, fail_on("h2")), "look")
+    assert caught.value.failures == {"h2": "h2: cut: no route"}
+    assert caught.value.exit_code == 6
+
+
+def test_all_failed_alike_is_that_error() -> None:
+    with pytest.raises(UnreachableError):
+        values(each(HOSTS, fail_on(*(host.name for host in HOSTS))), "look")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from rancherctl.errors import AuthError
+from rancherctl.hosts.host_keys import check, preferred
+from rancherctl.hosts.known_hosts import Entry, entries, fingerprint, judge, lookup_name
+
+KEY, OTHER = "QUJD", "REVG"
+
+
+def hashed(name: str) -> str:
+    salt = b"0123456789abcdef0123"
+    digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "name", "found"),
+    [
+        ("h1", "h1", True),
+        ("h1", "h11", False),
+        ("H1", "h1", True),
+        ("h1,10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.*", "10.0.0.77", True),
+        ("h?", "h12", False),
+        ("*,!h1", "h1", False),
+        ("*,!h1", "h2", True),
+        ("[h1]:2222", "[h1]:2222", True),
+        ("[h1]:2222", "h", False),
+        (hashed("h1"), "h1", True),
+        (hashed("h1"), "h2", False),
+        ("|1|broken", "h1", False),
+        ("[abc]", "a", False),
+    ],
+)
+def test_patterns(patterns: str, name: str, *, found: bool) -> None:
+    assert bool(entries([("f", f"{patterns} ssh-ed25519 {KEY} comment")], [name])) is found
+
+
+def test_lines_that_say_nothing_about_a_host() -> None:
+    text = f"\n# h1 ssh-ed25519 {KEY}\nh1 ssh-ed25519\n@cert-authority h1 ssh-ed25519 {KEY}\n"
+    assert entries([("f", text)], ["h1"]) == ()
+
+
+def test_place_of_a_line() -> None:
+    found = entries([("a", "x"), ("b", f"#\n\nh1 ssh-rsa {KEY}\n")], ["h1"])
+    assert found == (Entry("b", 3, "ssh-rsa", KEY),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "answer"),
+    [
+        ("", "unknown"),
+        (f"h1 ssh-ed25519 {KEY}", "known"),
+        (f"h1 ssh-ed25519 {OTHER}", "changed"),
+        (f"h1 ssh-rsa {OTHER}", "changed"),
+        (f"h1 ssh-ed25519 {OTHER}\nh1 ssh-ed25519 {KEY}", "known"),
+        (f"h1 ssh-ed25519 {KEY}\n@revoked * ssh-ed25519 {KEY}", "revoked"),
+        (f"@revoked * ssh-ed25519 {OTHER}", "unknown"),
+        (f"h1 ssh-rsa {KEY}", "changed"),
+    ],
+)
+def test_verdicts(lines: str, answer: str) -> None:
+    assert judge(entries([("f", lines)], ["h1"]), "ssh-ed25519", KEY).answer == answer
+
+
+def test_changed_names_the_line_of_the_same_kind() -> None:
+    verdict = judge(entries([("f", f"h1 ssh-rsa {OTHER}\nh1 ssh-ed25519 {OTHER}")], ["h1"]), "ssh-ed25519", KEY)
+    assert verdict.entry is not None
+    assert verdict.entry.line == 2
+
+
+def test_names_and_fingerprint() -> None:
+    assert lookup_name("Host.Example", 22) == "host.example"
+    assert lookup_name("h1", 2222) == "[h1]:2222"
+    assert fingerprint(KEY) == "SHA256:tdQEXD9Gb6kf4sxqvnkjKhpXzfEE96JucW4KHieJ33g"
+
+
+def test_known_kinds_come_first_and_rsa_means_its_newer_signatures() -> None:
+    offered = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
+    assert preferred(offered, [Entry("f", 1, "ssh-rsa", KEY)]) == ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256")
+    assert preferred(offered, []) == offered
+
+
+def test_command_to_add_a_host_on_another_port() -> None:
+    with pytest.raises(AuthError) as caught:
+        check("h1", ("ssh-ed25519", KEY), (), name="[h1]:2222", files=("/k",), ask=None)
+    assert caught.value.hint.endswith("ssh-keyscan -p 2222 h1 >> /k")

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rancherctl.errors import UsageError
+from rancherctl.hosts.model import SshAddress
+from rancherctl.hosts.ssh_settings import DEFAULT_KNOWN_HOSTS, arguments, jumps, parse, settings_of
+
+RESOLVED = """host h2
+user admin
+hostname 10.77.5.12
+port 2222
+identitiesonly yes
+identityfile ~/.ssh/id_ed25519
+identityfile /keys/second
+userknownhostsfile /a/known /b/known
+globalknownhostsfile none
+proxyjump none
+proxycommand none
+serveraliveinterval 0
+"""
+
+
+def test_resolved_configuration() -> None:
+    found = settings_of(SshAddress("h2"), parse(RESOLVED))
+    assert (found.host, found.port, found.user) == ("10.77.5.12", 2222, "admin")
+    assert found.identities == ("~/.ssh/id_ed25519", "/keys/second")
+    assert found.identities_only
+    assert found.known_hosts == ("/a/known", "/b/known")
+    assert found.jump == ()
+    assert found.proxy_command == ""
+    assert found.keepalive == 15
+    assert found.agent
+
+
+def test_the_address_comes_before_the_configuration() -> None:
+    found = settings_of(SshAddress("h2", user="root", identity="/mine", known_hosts="/only", jump="ops@b:2200"), parse(RESOLVED))
+    assert (found.user, found.identities, found.known_hosts) == ("root", ("/mine",), ("/only",))
+    assert found.jump == (SshAddress("b", user="ops", port=2200, identity="/mine", known_hosts="/only"),)
+
+
+def test_nothing_configured() -> None:
+    found = settings_of(SshAddress("h", user="u"), {})
+    assert (found.host, found.port, found.known_hosts) == ("h", 22, DEFAULT_KNOWN_HOSTS)
+
+
+def test_agent_can_be_switched_off() -> None:
+    assert not settings_of(SshAddress("h", user="u"), {"identityagent": ["none"]}).agent
+
+
+def test_proxy_command_is_filled_in() -> None:
+    found = settings_of(SshAddress("h", user="u"), {"proxycommand": ["nc -X 5 %h %p"], "hostname": ["10.0.0.1"]})
+    assert found.proxy_command == "nc -X 5 10.0.0.1 22"
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("a", [("", "a", 0)]),
+        ("u@a:22,b", [("u", "a", 22), ("", "b", 0)]),
+        ("ssh://u@[2001:db8::1]:2200", [("u", "2001:db8::1", 2200)]),
+        ("2001:db8::1", [("", "2001:db8::1", 0)]),
+    ],
+)
+def test_jump_hosts(text: str, hosts: list[tuple[str, str, int]]) -> None:
+    assert [(jump.user, jump.host, jump.port) for jump in jumps(text, SshAddress("h"))] == hosts
+
+
+def test_too_many_jump_hosts() -> None:
+    with pytest.raises(UsageError, match="more than 5 jump hosts"):
+        jumps("a,b,c,d,e,f", SshAddress("h"))
+
+
+def test_words_of_the_call() -> None:
+    home = str(Path.home())
+    assert arguments(SshAddress("h", user="u", port=7, config="~/c")) == ["ssh", "-G", "-F", f"{home}/c", "-p", "7", "-l", "u", "--", "h"]
+
+
+@pytest.mark.parametrize("address", [SshAddress("-oProxyCommand=x"), SshAddress(""), SshAddress("h", user="-x")])
+def test_host_that_is_an_option(address: SshAddress) -> None:
+    with pytest.raises(UsageError, match="not a host"):
+        arguments(address)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from rancherctl.hosts import sudo
+
+LECTURE = b"\nWe trust you have received the usual lecture from the local System\nAdministrator.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "verdict"),
+    [
+        (b"", "waiting"),
+        (LECTURE, "waiting"),
+        (LECTURE + b"MARK", "running"),
+        (b"Sorry, try again.\nMARK", "running"),
+        (b"Sorry, try again.\n", "wrong"),
+        (b"sudo: 1 incorrect password attempt\n", "wrong"),
+        (b"ops is not in the sudoers file.\n", "refused"),
+        (b"sudo: sorry, you must have a tty to run sudo\n", "refused"),
+    ],
+)
+def test_what_sudo_says(stderr: bytes, verdict: str) -> None:
+    assert sudo.verdict(stderr, "MARK") == verdict
+
+
+def test_only_the_commands_own_words_are_left() -> None:
+    assert sudo.clean(LECTURE + b"MARKreal error", "MARK") == b"real error"
+    assert sudo.clean(b"no marker", "MARK") == b"no marker"
+
+
+def test_the_line_is_one_word_for_the_shell() -> None:
+    assert sudo.with_password("printf '%s' \"a b\"", "M").startswith("LC_ALL=C sudo -k -S -p '' -- sh -c ")
+    assert sudo.without_password("true; rm x") == "sudo -n -- sh -c 'true; rm x'"

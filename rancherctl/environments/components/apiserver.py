@@ -6,6 +6,7 @@ certificate exists); everything else is refused with 401.
 
 from __future__ import annotations
 
+from rancherctl.environments import sign_in
 from rancherctl.environments.components import audit, etcd, places, units
 from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
 from rancherctl.environments.model import Environment
@@ -89,6 +90,8 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
         User(places.KUBE_USER, f"{places.DATA}/kube"),
         Directory(AUDIT_LOGS, 0o700, OWNER),
         kubeconfig("admin", server=f"https://127.0.0.1:{environment.api.port}"),
+        Directory("/opt/rancherctl/bin"),
+        sign_in.program(),
         yaml_file(AUTHENTICATION, authentication()),
         yaml_file(AUDIT_POLICY, audit.policy()),
         *units.resources(service),

@@ -1,0 +1,39 @@
+"""Sign an operator in by ssh: the control-plane host applies the operator's objects and gives tokens; and how to ask again later."""
+
+from __future__ import annotations
+
+import json
+
+from rancherctl.credentials.tokens import operator_objects
+from rancherctl.environments import remote_program
+from rancherctl.hosts.command import command
+from rancherctl.hosts.model import File, Host
+from rancherctl.hosts.transport import Transport
+
+PROGRAM = "/opt/rancherctl/bin/operator-token"
+
+
+def program() -> File:
+    """The program on control-plane hosts."""
+    return File(PROGRAM, remote_program.text_of("rancherctl.environments.operators").encode(), 0o755)
+
+
+def sign_in(transport: Transport, operator: str, session: str, machine: str) -> bytes:
+    """The host's answer: JSON with ``token``, ``refresh`` and ``session_uid`` (``credentials.renewal.parse_issued`` reads it).
+
+    ``operator`` and ``session`` are names as ``credentials.tokens.operator_name`` makes them.
+    """
+    words = ("--operator", operator, "--session", session, "--machine", machine, "--objects")
+    return transport.run(command(PROGRAM, *words, stdin=json.dumps(operator_objects(operator)), timeout=90)).stdout
+
+
+def issue(host: Host, operator: str, session: str) -> tuple[str, ...]:
+    """The OpenSSH command line that asks a control-plane host again, without a prompt (for ``credentials.registry.Access.issue``)."""
+    ssh = host.ssh
+    words = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+    for option, value in (("-F", ssh.config), ("-i", ssh.identity), ("-p", str(ssh.port or "")), ("-l", ssh.user), ("-J", ssh.jump)):
+        if value:
+            words += [option, value]
+    if ssh.known_hosts:
+        words += ["-o", f"UserKnownHostsFile={ssh.known_hosts}"]
+    return (*words, ssh.host, PROGRAM, "--operator", operator, "--session", session)

@@ -87,7 +87,6 @@ def _controller() -> list[Json]:
         rule("", ("services", "pods", "nodes", "namespaces"), READ),
         rule("discovery.k8s.io", ("endpointslices",), READ),
         rule("networking.k8s.io", ("ingresses", "ingressclasses", "networkpolicies"), READ),
-        rule("networking.k8s.io", ("ingresses",), ("patch", "update")),  # the status annotation
         rule("networking.k8s.io", ("ingresses/status",), ("get", "patch", "update")),
         rule("", ("services/status",), ("get", "patch", "update")),
         rule("", ("events",), ("create", "patch", "update")),

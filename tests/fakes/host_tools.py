@@ -47,7 +47,7 @@ def systemctl():
             print(f"ActiveState={'active' if one['active'] else 'inactive'}\nUnitFileState={file_state if known else ''}\n")
     elif verb == "list-units":
         for name, one in units.items():
-            if any(fnmatch.fnmatch(name, pattern) for pattern in given) and (one["active"] or "--all" in options):
+            if any(fnmatch.fnmatch(name, pattern) for pattern in given) and (one["active"] or ("--all" in options and exists(name))):
                 print(f"{name} loaded {'active' if one['active'] else 'inactive'}")
     elif verb in ("start", "restart", "reload", "stop"):
         status = 0

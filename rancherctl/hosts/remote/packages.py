@@ -104,7 +104,8 @@ def purge() -> dict[str, list[str]]:
     masked = sorted(owned.get("masked", []))
     if masked:
         must("systemctl", "unmask", *masked)
-    write_state("owned.json", {**{k: v for k, v in owned.items() if k not in {"packages", "masked"}}})
+    if ours or masked:
+        write_state("owned.json", {name: value for name, value in owned.items() if name not in {"packages", "masked"}})
     return {"packages": gone, "kept": kept, "unmasked": masked}
 
 

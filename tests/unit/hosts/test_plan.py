@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import string
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.change import Unknown
+from rancherctl.errors import InvalidInputError
+from rancherctl.hosts.apply import grouped
+from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
+from rancherctl.hosts.plan import action, describe, expected_prints, plan
+from rancherctl.hosts.state import Observed, desired, fingerprint
+
+words = st.text(string.ascii_lowercase, min_size=1, max_size=4)
+paths = words.map(lambda word: f"/etc/{word}")
+modes = st.sampled_from([0o600, 0o644, 0o755])
+resources = st.one_of(
+    st.builds(Package, words, st.lists(words, max_size=2, unique=True).map(tuple)),
+    st.builds(User, words),
+    st.builds(Directory, paths, modes),
+    st.builds(File, paths, st.binary(max_size=9), modes, st.just("root:root"), st.booleans()),
+    st.builds(Link, paths, paths),
+    st.builds(Artefact, paths, st.just(Path("/x")), st.text("0123456789abcdef", min_size=64, max_size=64), st.integers(0, 9)),
+    st.builds(Unit, words, st.booleans(), st.booleans(), st.lists(paths, max_size=2).map(tuple), st.lists(paths, max_size=2).map(tuple)),
+    st.builds(Absent, paths),
+)
+
+
+def place(resource: Resource) -> str:
+    return key(resource).split("/", 2)[2]
+
+
+hosts = st.lists(resources, max_size=8, unique_by=place).map(tuple)
+
+
+def as_applied(wanted: tuple[Resource, ...]) -> Observed:
+    """What a look finds on a host where all of it is true."""
+    prints = expected_prints(wanted, Observed())
+    states = {key(one): there for one in wanted if (there := desired(one, prints)) is not None}
+    return Observed(states, prints)
+
+
+@given(hosts)
+def test_nothing_is_planned_where_all_is_true(wanted: tuple[Resource, ...]) -> None:
+    assert not plan(wanted, as_applied(wanted))
+
+
+@given(hosts)
+def test_an_empty_host_gets_each_thing_once_in_the_order_of_kinds(wanted: tuple[Resource, ...]) -> None:
+    changes = plan(wanted, Observed())
+    there = [one for one in wanted if not isinstance(one, Absent)]
+    assert [change.key for change in changes] == sorted(key(one) for one in there)
+    assert {change.verb for change in changes} <= {"create"}
+
+
+@given(hosts, hosts)
+def test_the_requests_carry_every_change_and_are_plain_json(old: tuple[Resource, ...], new: tuple[Resource, ...]) -> None:
+    changes = plan(new, replace(as_applied(old), states={k: v for k, v in as_applied(old).states.items() if k in {key(one) for one in new}}))
+    by_key = {key(one): one for one in new}
+    groups = grouped(changes, by_key)
+    carried = sorted(item["key"] for items in groups.values() for item in items)
+    assert carried == [change.key for change in changes if not isinstance(by_key[change.key], Artefact)]
+    json.dumps(groups)
+    assert all(describe(change) for change in changes)
+
+
+@given(hosts)
+def test_nothing_unread_is_changed(wanted: tuple[Resource, ...]) -> None:
+    unknown = tuple(Unknown(where, "no") for where in {place(one) for one in wanted} | {"packages", "users", "units"})
+    assert plan(wanted, Observed(unknown=unknown)).changes == ()
+
+
+def test_two_descriptions_of_one_path_are_refused_together() -> None:
+    wanted = (File("/a", b"1"), File("/a", b"2"), Link("/b", "x"), Directory("/b"), File("/c", b""), File("/c", b""))
+    with pytest.raises(InvalidInputError) as caught:
+        plan(wanted, Observed())
+    assert len(caught.value.problems) == 2
+
+
+def unit_change(old: dict[str, str], unit: Unit) -> str:
+    have = desired(unit, {})
+    assert have is not None
+    states = {key(unit): replace(have, facts=tuple(sorted((dict(have.facts) | old).items())))} if old else {}
+    changes = plan((unit,), Observed(states))
+    return action(changes.changes[0]) if changes else "nothing"
+
+
+@pytest.mark.parametrize(
+    ("old", "unit", "expected"),
+    [
+        ({}, Unit("u"), "start"),
+        ({"active": "no"}, Unit("u"), "start"),
+        ({"active": "yes"}, Unit("u"), "nothing"),
+        ({"started_with": "old"}, Unit("u"), "restart"),
+        ({"started_with": "old", "loaded_with": "old"}, Unit("u"), "restart"),
+        ({"loaded_with": "old"}, Unit("u"), "reload"),
+        ({"enabled": "no"}, Unit("u"), ""),
+        ({"active": "yes"}, Unit("u", active=False), "stop"),
+        ({"enabled": "yes"}, Unit("u", enabled=False, active=False), ""),
+    ],
+)
+def test_what_happens_to_a_unit(old: dict[str, str], unit: Unit, expected: str) -> None:
+    assert unit_change(old, unit) == expected
+
+
+def test_unit_waits_for_what_its_files_will_be() -> None:
+    unit = Unit("u", restart_on=("/etc/a", "/etc/b", "/link"))
+    wanted: tuple[Resource, ...] = (unit, File("/etc/a", b"new"), Link("/link", "/x"))
+    observed = as_applied(wanted)
+    assert not plan(wanted, observed)
+    changed = (unit, File("/etc/a", b"newer"), Link("/link", "/x"))
+    assert [action(change) for change in plan(changed, observed) if change.key == key(unit)] == ["restart"]
+    moved = (unit, File("/etc/a", b"new"), Link("/link", "/y"))
+    assert [action(change) for change in plan(moved, observed) if change.key == key(unit)] == ["restart"]
+
+
+def test_fingerprints_of_paths() -> None:
+    assert fingerprint(Link("/l", "t")) == ("/l", "link:t")
+    assert fingerprint(Absent("/l")) == ("/l", "absent")
+    assert fingerprint(Package("p")) is None
+
+
+STDLIB_ONLY = (
+    "local",
+    "observe",
+    "plan",
+    "apply",
+    "state",
+    "helper",
+    "model",
+    "command",
+    "transport",
+    "fanout",
+    "lease",
+    "remove",
+    "facts",
+    "connections",
+)
+
+
+@pytest.mark.parametrize("module", STDLIB_ONLY)
+def test_modules_that_run_on_hosts_import_nothing_foreign(module: str) -> None:
+    code = (
+        f"import sys; before = set(sys.modules); import rancherctl.hosts.{module};"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print(sorted(new - set(sys.stdlib_module_names) - {'rancherctl'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -43,7 +43,7 @@ def load(text: str, source: str = "environment") -> Loaded:
         raise InvalidInputError(
             f"{source} has {count} problem{'s' if count > 1 else ''}",
             problems.lines(),
-            hint="correct the file; nothing was changed anywhere (rancherctl help files describes it)",
+            hint="correct the file; nothing was changed anywhere (rancherctl help environment describes it)",
         )
     return Loaded(environment, warnings)
 

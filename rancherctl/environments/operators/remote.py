@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -I
-"""operator-token: run on a control-plane host by root (or by who may become root without a password); prints fresh tokens of an operator as JSON, or ends a session.
+"""operator-token, on a control-plane host: prints fresh tokens of an operator as JSON, or ends a session.
 
+Run by root, or by who may become root without a password.
 operator-token --operator NAME --session NAME [--machine TEXT] [--objects] [--revoke]
 With --objects the operator's objects are read from standard input (a JSON list) and applied first.
 """
@@ -55,7 +56,7 @@ def session(operator: str, name: str, machine: str) -> str:
 def main() -> None:
     """Print the tokens, or delete the session's Secret."""
     if os.geteuid() != 0:
-        os.execvp("sudo", ["sudo", "-n", *sys.argv])
+        os.execvp("sudo", ["sudo", "-n", *sys.argv])  # noqa: S606  argv values, no shell on purpose
     parser = argparse.ArgumentParser(prog="operator-token", description="tokens of an operator; root on a control-plane host only")
     parser.add_argument("--operator", required=True)
     parser.add_argument("--session", required=True)

@@ -114,6 +114,8 @@ def _cluster_addresses(draft: _Draft, service: Service, base: str) -> None:
             draft.add_address(base, normal, kind)
             draft.add_reverse(normal, base)
             published = True
+        else:
+            draft.problems.append(f"cluster address {text[:60]!r} is not valid: not published")
     for port in service.ports if published else ():
         _port(draft, base, port.name, port.protocol, f"{_PRIORITY_WEIGHT} {port.port} {base}")
 

@@ -1,0 +1,237 @@
+"""Names, upstreams, kept copies, comparing answers, selecting records, reading statistics, host resources."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.dns import engine, listing, lookup, names, stats, zonefile
+from rancherctl.dns import status as status_module
+from rancherctl.dns.install import resources
+from rancherctl.dns.lookup import Answer, compare, question
+from rancherctl.dns.model import DnsHostConfig, RecordSet
+from rancherctl.dns.store import Store
+from rancherctl.dns.upstreams import Health, of_resolv_conf
+from rancherctl.errors import InvalidInputError
+from rancherctl.hosts.model import File, Package, Unit
+
+CONFIG = DnsHostConfig("h1")
+
+
+@pytest.mark.parametrize(
+    ("cidr", "zones"),
+    [
+        ("10.43.0.0/16", ("43.10.in-addr.arpa.",)),
+        ("10.42.8.0/22", tuple(f"{n}.42.10.in-addr.arpa." for n in range(8, 12))),
+        ("10.96.0.0/12", tuple(f"{n}.10.in-addr.arpa." for n in range(96, 112))),
+        ("10.0.0.0/8", ("10.in-addr.arpa.",)),
+        ("192.0.2.128/25", ("2.0.192.in-addr.arpa.",)),
+        ("fd00:43::/112", ("0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.3.4.0.0.0.0.d.f.ip6.arpa.",)),
+    ],
+)
+def test_reverse_zones(cidr: str, zones: tuple[str, ...]) -> None:
+    assert names.reverse_zones(cidr) == zones
+
+
+@given(st.ip_addresses().map(str), st.integers(1, 60))
+def test_every_address_of_a_network_is_in_one_of_its_zones(address: str, prefix: int) -> None:
+    bits = ip_address(address).max_prefixlen
+    network = ip_network(f"{address}/{min(bits, max(8, prefix if bits == 32 else prefix + 60))}", strict=False)
+    zones = frozenset(names.reverse_zones(str(network)))
+    assert names.zone_of(names.reverse(address), zones)
+
+
+@given(st.text(max_size=80))
+def test_an_address_is_an_address(text: str) -> None:
+    normal, kind = names.address(text)
+    assert bool(normal) == bool(kind)
+    if normal:
+        assert names.address(normal) == (normal, kind)
+
+
+@given(st.text(max_size=300))
+def test_a_target_is_a_name(text: str) -> None:
+    found = names.target(text)
+    assert not found or (len(found) <= 254 and all(0 < len(label) <= 63 for label in found[:-1].split(".")))
+
+
+def test_resolv_conf() -> None:
+    servers = ("10.0.0.2", " 127.0.0.53 ", "10.43.0.10", "10.0.0.2", "fe80::1%eth0", "2001:db8::1")
+    text = "# x\n" + "".join(f"nameserver {s}\n" for s in servers)
+    assert of_resolv_conf(text, {"10.43.0.10"}) == ("10.0.0.2", "2001:db8::1")
+
+
+def test_a_dead_upstream_is_skipped_and_comes_back() -> None:
+    health = Health()
+    health.use(("a", "b"))
+    health.note("a", False)
+    assert health.doubtful()
+    assert health.order() == ("a", "b")
+    health.note("a", False)
+    assert health.order() == ("b",)
+    health.note("b", False)
+    health.note("b", False)
+    assert health.order() == ("a", "b")
+    for _ in range(2):
+        health.note("a", True)
+    assert health.order() == ("a",)
+    health.use(("c",))
+    assert health.order() == ("c",)
+
+
+def test_one_lost_probe_changes_nothing() -> None:
+    health = Health()
+    health.use(("a", "b"))
+    for _ in range(5):
+        health.note("a", False)
+        health.note("a", True)
+        assert health.order() == ("a", "b")
+
+
+@given(st.text(alphabet=st.characters(codec="ascii"), max_size=200), st.integers(0, 400))
+def test_a_kept_copy_is_whole_or_none(text: str, where: int) -> None:
+    sealed = zonefile.seal(text)
+    assert zonefile.unseal(sealed) == text
+    assert zonefile.unseal(sealed[: min(where, len(sealed) - 66)]) is None
+    changed = sealed[: where % len(text)] + "\x7f" + sealed[where % len(text) + 1 :] if text else "x"
+    assert zonefile.unseal(changed) is None or changed == sealed
+
+
+def test_the_store_replaces_a_zone_and_its_journal(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    (tmp_path / "a.zone.jnl").write_text("old")
+    staged = store.stage({"a.": "new\n"})
+    assert (tmp_path / "a.zone.jnl").exists()
+    store.commit(staged)
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.zone": "new\n"}
+    assert (tmp_path / "a.zone").stat().st_mode & 0o777 == 0o660
+
+
+def test_the_store_keeps_copies_and_notices_damage(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    assert store.kept("a.") is None
+    store.keep("a.", "text\n")
+    assert store.kept("a.") == "text\n"
+    (tmp_path / "a.zone.kept").write_text("text\n; sha256 00\n")
+    assert store.kept("a.") is None
+    assert store.replace(str(tmp_path / "f"), "1")
+    assert not store.replace(str(tmp_path / "f"), "1")
+
+
+def test_questions() -> None:
+    assert question("mongodb.prod.svc", "", "cluster.local") == ("mongodb.prod.svc.cluster.local.", "A")
+    assert question("10.43.0.1", "", "cluster.local") == ("1.0.43.10.in-addr.arpa.", "PTR")
+    assert question("Example.com", "aaaa", "cluster.local") == ("example.com.", "AAAA")
+    assert question("x.svc.", "", "cluster.local") == ("x.svc.", "A")
+
+
+def answer(*data: str, rcode: str = "NOERROR", server: str = "s") -> Answer:
+    return Answer(server, rcode, tuple(("n.", 5, "A", d) for d in data))
+
+
+def test_the_odd_one_out_is_named() -> None:
+    found = compare({"h1": (answer("1", "2"),), "h2": (answer("2", "1"),), "h3": (answer("1"),), "h4": (answer(rcode=""),)})
+    assert found.common is not None
+    assert found.common.data() == ("1", "2")
+    assert found.differing == (("h3", "s"), ("h4", "s"))
+    assert compare({"h1": (answer(rcode=""),)}).common is None
+
+
+def test_an_answer_survives_its_way_over_ssh() -> None:
+    one = Answer("10.43.0.10", "NOERROR", (("n.", 5, "A", "10.0.0.1"),), True, 0.7)
+    assert Answer.of(json.loads(json.dumps(one.as_json()))) == one
+
+
+def test_records_of_a_zone_a_service_a_name() -> None:
+    found = [
+        RecordSet("mongodb.prod.svc.cluster.local.", "A", ("10.43.0.7",)),
+        RecordSet("mdb-0.mongodb.prod.svc.cluster.local.", "A", ("10.42.0.7",)),
+        RecordSet("mongodb.test.svc.cluster.local.", "A", ("10.43.0.8",)),
+        RecordSet("amongodb.prod.svc.cluster.local.", "A", ("10.43.0.9",)),
+        RecordSet("7.0.43.10.in-addr.arpa.", "PTR", ("mongodb.prod.svc.cluster.local.",)),
+    ]
+
+    def chosen(what: str) -> list[int]:
+        return [found.index(s) for s in listing.select(found, what, CONFIG)]
+
+    assert chosen("") == [0, 1, 2, 3, 4]
+    assert chosen("cluster.local") == [0, 1, 2, 3]
+    assert chosen("43.10.in-addr.arpa.") == [4]
+    assert chosen("mongodb") == [0, 1, 2, 4]
+    assert chosen("mongodb.prod") == chosen("prod/mongodb") == chosen("mongodb.prod.svc") == chosen("mongodb.prod.svc.cluster.local") == [0, 1, 4]
+    assert chosen("mdb-0.mongodb.prod.svc.cluster.local") == [1]
+    assert chosen("nope") == []
+
+
+def test_statistics() -> None:
+    data = {
+        "version": "9.18",
+        "boot-time": "t",
+        "opcodes": {"QUERY": 7},
+        "views": {"_default": {"resolver": {"cachestats": {"QueryHits": 3, "QueryMisses": 4}}}},
+    }
+    assert stats.parse(data) == stats.Stats("9.18", "t", 7, 3, 4)
+    assert stats.parse({}) == stats.Stats("", "", 0, 0, 0)
+
+
+def test_status_says_how_old_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "dns.json"
+    assert status_module.read_section(path) is None
+    status_module.write_section({"synced": True, "metrics": {"records": 3}}, path)
+    found = status_module.read_section(path, now=path.stat().st_mtime + 9)
+    assert found == {"synced": True, "metrics": {"records": 3}, "age": 9.0}
+    zones = {"cluster.local.": {"loaded": True, "serial": 5, "hash": "ab"}, "x.": {"loaded": False, "serial": 0, "hash": ""}}
+    row = status_module.summary({"node": "h1", "zones": zones, "error": "", "agent": {**found, "alarm": "!"}})
+    assert (row["host"], row["serial"], row["loaded"], row["synced"], row["records"], row["problems"]) == ("h1", 5, False, True, 3, ["!"])
+    assert status_module.summary({"node": "h1", "zones": {}, "error": "gone", "agent": None})["problems"] == ["gone"]
+
+
+def test_host_resources() -> None:
+    found = resources(DnsHostConfig("h1", upstreams=("192.0.2.53",)))
+    assert isinstance(found[0], Package)
+    assert "named.service" in found[0].mask
+    files = {r.path: r.content.decode() for r in found if isinstance(r, File)}
+    unit = files["/etc/systemd/system/rancherctl-dns.service"]
+    assert "/etc/rancherctl/dns /var/lib/rancherctl/dns 192.0.2.53\n" in unit
+    assert "User=bind" in unit
+    named = files["/etc/rancherctl/dns/named.conf"]
+    assert "listen-on port 53 { 169.254.20.10; 10.43.0.10; };" in named
+    for must in ("max-records-per-type 0;", "empty-zones-enable no;", "allow-transfer { none; };", "controls { };", 'zone "43.10.in-addr.arpa"'):
+        assert must in named
+    assert "secret" not in named
+    assert found[-1] == Unit("rancherctl-dns.service", restart_on=found[-1].restart_on, reload_on=("/etc/rancherctl/dns/named.conf",))  # type: ignore[union-attr]
+    assert resources(CONFIG) == resources(DnsHostConfig("h1"))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"domain": "a; b"},
+        {"domain": "x\ninclude"},
+        {"upstreams": ("1.2.3.4; }",)},
+        {"addresses": ("localhost",)},
+        {"pod_cidrs": ("10.42.0.0/99",)},
+        {"stub_domains": {'x" {': ("10.0.0.1",)}},
+        {"stub_domains": {"corp": ("here",)}},
+    ],
+)
+def test_settings_that_would_end_up_in_the_configuration_are_checked(bad: dict[str, object]) -> None:
+    with pytest.raises(InvalidInputError):
+        engine.named_conf(DnsHostConfig("h1", **bad))  # type: ignore[arg-type]
+
+
+def test_stub_domains_and_no_upstream() -> None:
+    text = engine.named_conf(DnsHostConfig("h1", stub_domains={"corp.example": ("10.0.0.1", "10.0.0.2")}))
+    assert 'zone "corp.example" { type forward; forward only; forwarders { 10.0.0.1; 10.0.0.2; }; };' in text
+    assert engine.forwarders(()) == "forward only;\nforwarders { 127.0.0.1 port 9; };\n"
+
+
+def test_asking_a_server_that_is_not_there() -> None:
+    (found,) = lookup.query_local("a.example.", "A", ("127.0.0.1",), port=9, timeout=0.3)
+    assert found.rcode == ""
+    assert found.error

@@ -1,0 +1,165 @@
+"""Plans, the guard, the mirror of a zone, and the messages an update is made of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rancherctl.change import Change, Plan
+from rancherctl.dns.apply import CHUNK, chunks, edit
+from rancherctl.dns.mirror import Mirror
+from rancherctl.dns.model import RecordSet, hash_of
+from rancherctl.dns.plan import PATIENCE, Hold, guard, plan
+
+names = st.integers(0, 6).map(lambda n: f"n{n}.cluster.local.")
+sets = st.builds(
+    RecordSet,
+    names,
+    st.sampled_from(["A", "TXT"]),
+    st.lists(st.integers(0, 9).map(lambda n: f"10.0.0.{n}"), min_size=1, max_size=6, unique=True).map(lambda r: tuple(sorted(r))),
+    st.sampled_from([5, 30]),
+)
+zones = st.lists(sets, max_size=10).map(lambda found: {s.key: s for s in found})
+
+
+def many(count: int, start: int = 0) -> dict[str, RecordSet]:
+    return {s.key: s for s in (RecordSet(f"n{n}.cluster.local.", "A", (f"10.43.{n // 250}.{n % 250}",)) for n in range(start, start + count))}
+
+
+@given(zones)
+def test_nothing_to_do(zone: dict[str, RecordSet]) -> None:
+    assert not plan(zone, zone)
+
+
+@given(zones, zones)
+def test_a_plan_leads_from_one_to_the_other(have: dict[str, RecordSet], want: dict[str, RecordSet]) -> None:
+    state = dict(have)
+    for change in plan(have, want):
+        if change.new is None:
+            del state[change.key]
+        else:
+            state[change.key] = change.new
+    assert state == want
+
+
+@given(zones, zones)
+def test_edits_do_what_the_plan_says(have: dict[str, RecordSet], want: dict[str, RecordSet]) -> None:
+    """The server's view: whole sets are cleared, single records removed and added."""
+    state = {(s.name, s.type): dict.fromkeys(s.rdatas, s.ttl) for s in have.values()}
+    for batch in chunks(plan(have, want), limit=200):
+        for one in batch:
+            if one.clear:
+                state.pop((one.name, one.type), None)
+        for one in batch:
+            records = state.setdefault((one.name, one.type), {})
+            for rdata in one.remove:
+                del records[rdata]
+            records.update(dict.fromkeys(one.add, one.ttl))
+    assert {k: v for k, v in state.items() if v} == {(s.name, s.type): dict.fromkeys(s.rdatas, s.ttl) for s in want.values()}
+
+
+@settings(deadline=None)
+@given(st.lists(zones, min_size=1, max_size=5), st.integers(0, 5))
+def test_a_mirror_knows_its_hash(wishes: list[dict[str, RecordSet]], forget: int) -> None:
+    mirror = Mirror("cluster.local.")
+    mirror.learn({})
+    for index, want in enumerate(wishes):
+        for key in [*mirror.want.keys() - want.keys()]:
+            mirror.wish(key, None)
+        for key, one in want.items():
+            mirror.wish(key, one)
+        if index == forget:
+            mirror.learn(dict(mirror.have or {}))
+        todo = mirror.plan()
+        marker = mirror.after(todo, "1")
+        mirror.accept(todo)
+        assert mirror.have == want
+        assert marker.hash == mirror.have_hash() == mirror.want_hash() == hash_of(want.values())
+        assert not mirror.plan()
+
+
+def test_an_update_of_unknown_outcome_is_settled_by_the_marker() -> None:
+    mirror = Mirror("cluster.local.")
+    mirror.learn(many(2))
+    for key, one in many(3).items():
+        mirror.wish(key, one)
+    todo = mirror.plan()
+    mirror.attempt = (todo, mirror.after(todo, "1"))
+    before = mirror.have_hash()
+    assert mirror.settle(before)
+    assert mirror.plan() == todo
+    mirror.attempt = (todo, mirror.after(todo, "1"))
+    assert mirror.settle(mirror.want_hash())
+    assert not mirror.plan()
+    assert not mirror.settle("something else")
+
+
+def test_a_small_change_of_a_big_set_is_small() -> None:
+    rdatas = tuple(sorted(f"10.42.{n // 250}.{n % 250}" for n in range(1000)))
+    old = RecordSet("big.cluster.local.", "A", rdatas)
+    one = edit(Change("k", old, RecordSet(old.name, "A", rdatas[1:])))
+    assert (one.clear, one.remove, one.add) == (False, (rdatas[0],), ())
+    assert edit(Change("k", old, RecordSet(old.name, "A", rdatas[:1]))).clear
+    assert edit(Change("k", old, RecordSet(old.name, "A", rdatas, ttl=30))).clear
+
+
+def test_messages_hold_whole_sets_and_deletes_come_first() -> None:
+    big = RecordSet("big.cluster.local.", "A", tuple(sorted(f"10.42.{n // 250}.{n % 250}" for n in range(3000))))
+    gone = RecordSet("z.cluster.local.", "CNAME", ("x.",))
+    todo = plan({gone.key: gone}, {**many(1000), big.key: big, "z": RecordSet("z.cluster.local.", "A", ("10.0.0.1",))})
+    found = list(chunks(todo))
+    assert found[0][0].name == gone.name
+    assert all(sum(e.size() for e in batch) <= CHUNK or len(batch) == 1 for batch in found)
+    assert [len(batch[0].add) for batch in found if batch[0].name == big.name] == [3000]
+    seen = [(e.name, e.type) for batch in found for e in batch]
+    assert len(seen) == len(set(seen)) == 1003
+
+
+def test_the_guard_lets_normal_changes_pass() -> None:
+    todo = plan(many(100), {**many(75), **many(5, start=200)})
+    assert guard(todo, existing=100, epochs=(2, 2), trusted=(1, 1), hold=None, now=0.0).plan == todo
+
+
+def test_deletes_that_the_watch_reported_are_believed() -> None:
+    todo = plan(many(100), {})
+    assert guard(todo, existing=100, epochs=(2, 2), trusted=(2, 2), hold=None, now=0.0).plan == todo
+
+
+def test_a_list_that_lost_most_names_waits_for_a_second() -> None:
+    todo = plan(many(100), many(1, start=500))
+    first = guard(todo, existing=100, epochs=(2, 2), trusted=(1, 1), hold=None, now=10.0)
+    assert [c.verb for c in first.plan] == ["create"]
+    assert "100 of 100" in first.alarm
+    assert first.hold is not None
+    assert not first.relist_due(10.0 + PATIENCE - 1)
+    assert first.relist_due(10.0 + PATIENCE)
+    rest = plan(many(100), {})
+    for epochs, now in [((2, 2), 1000.0), ((3, 2), 1000.0), ((3, 3), 20.0)]:
+        again = guard(rest, existing=101, epochs=epochs, trusted=(1, 1), hold=first.hold, now=now)
+        assert not again.plan, (epochs, now)
+        assert again.hold == first.hold
+    second = guard(rest, existing=101, epochs=(3, 3), trusted=(1, 1), hold=first.hold, now=10.0 + PATIENCE)
+    assert second.plan == rest
+    assert second.hold is None
+
+
+def test_a_second_list_that_lost_other_names_is_a_first_one() -> None:
+    hold = Hold(frozenset(many(60)), 0.0, (2,))
+    todo = plan(many(200), {**many(140, start=60)} | {})
+    other = plan(many(200), many(60) | many(60, start=140))
+    assert guard(todo, existing=200, epochs=(3,), trusted=(1,), hold=hold, now=PATIENCE).plan == todo
+    verdict = guard(other, existing=200, epochs=(3,), trusted=(1,), hold=hold, now=PATIENCE)
+    assert not verdict.plan
+    assert verdict.hold is not None
+
+
+def test_an_empty_plan_is_no_alarm() -> None:
+    verdict = guard(Plan(), existing=100, epochs=(9,), trusted=None, hold=Hold(frozenset({"a"}), 0.0, (1,)), now=5.0)
+    assert (verdict.plan, verdict.hold, verdict.alarm) == (Plan(), None, "")
+
+
+@pytest.mark.parametrize("existing", [0, 10, 20])
+def test_small_zones_may_change_wholly(existing: int) -> None:
+    todo = plan(many(existing), {})
+    assert guard(todo, existing=existing, epochs=(2,), trusted=(1,), hold=None, now=0.0).plan == todo

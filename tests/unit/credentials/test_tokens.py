@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rancherctl.credentials import tokens
@@ -22,6 +22,7 @@ def test_plain_names_stay(name: str) -> None:
     assert tokens.operator_name(name) == name
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=200))
 def test_every_name_becomes_one_that_the_api_takes(text: str) -> None:
     name = tokens.operator_name(text)

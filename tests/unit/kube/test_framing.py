@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rancherctl.kube.framing import Dechunker, FramingError, Lines
@@ -21,6 +21,7 @@ lines = st.lists(st.binary(min_size=1, max_size=40).filter(lambda b: b"\n" not i
 sizes = st.lists(st.integers(0, 25), max_size=60)
 
 
+@settings(deadline=None)
 @given(lines, sizes)
 def test_lines_do_not_depend_on_the_cuts(wanted: list[bytes], at: list[int]) -> None:
     splitter = Lines()
@@ -29,6 +30,7 @@ def test_lines_do_not_depend_on_the_cuts(wanted: list[bytes], at: list[int]) -> 
     assert not splitter.pending
 
 
+@settings(deadline=None)
 @given(lines, sizes, st.sampled_from([b"", b";ext=1"]))
 def test_chunks_do_not_depend_on_the_cuts(payload: list[bytes], at: list[int], extension: bytes) -> None:
     wire = b"".join(b"%x%s\r\n%s\r\n" % (len(p), extension, p) for p in payload) + b"0\r\n\r\n"

@@ -1,0 +1,95 @@
+"""YAML from files that somebody else may have written: bounded size, bounded aliases, text as kubectl reads it; and YAML that kubectl reads back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rancherctl.errors import UsageError
+
+LARGEST = 8 << 20
+MOST_NODES = 500_000
+"""Counted with aliases written out: a few lines of nested aliases stand for billions of nodes."""
+
+
+def load(data: bytes, where: str) -> Any:
+    """The document's value, None for an empty one. UsageError names ``where`` and, if known, line and column."""
+    import yaml
+
+    if len(data) > LARGEST:
+        raise UsageError(f"{where} is too large", why=f"{len(data)} bytes, the limit is {LARGEST}")
+    try:
+        loader = _loader()(data)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _count(node, where)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as e:
+        mark = e.problem_mark or e.context_mark
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        raise UsageError(f"{place} is not YAML", why=e.problem or e.context or "syntax error") from e
+    except (yaml.YAMLError, RecursionError, ValueError) as e:
+        raise UsageError(f"{where} is not YAML", why=str(e)[:300] or type(e).__name__) from e
+
+
+def dump(value: Any) -> bytes:
+    """YAML in the order of the value's keys; texts that any reader could take for something else are quoted."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # the base class's signature
+            return True
+
+    # Readers of YAML 1.1 in Go take these for true and false, PyYAML does not.
+    Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN"))
+    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=False, allow_unicode=False, width=1000)
+    return text.encode()
+
+
+def _loader() -> Any:
+    """A safe loader that leaves dates and numbers to base 60 as text, as kubectl does."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    kept = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("bool", "null", "merge")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.yaml_implicit_resolvers = kept
+    Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?$"), list("-+0123456789"))
+    return Loader
+
+
+def _count(root: Any, where: str) -> None:
+    """Refuse what would be huge or endless once aliases are written out."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    stack = [(root, False)]
+    while stack:
+        node, done = stack.pop()
+        children = _children(node)
+        if done:
+            open_nodes.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
+            if sizes[id(node)] > MOST_NODES:
+                raise UsageError(f"{where} is too large", why=f"its aliases stand for more than {MOST_NODES} values")
+        elif id(node) in open_nodes:
+            raise UsageError(f"{where} contains itself", why="an alias inside of what it names")
+        elif id(node) not in sizes:
+            open_nodes.add(id(node))
+            stack.append((node, True))
+            stack += [(child, False) for child in children if id(child) not in sizes]
+
+
+def _children(node: Any) -> list[Any]:
+    """Child nodes; keys and values of a mapping alike."""
+    if not isinstance(node.value, list):
+        return []
+    return [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]

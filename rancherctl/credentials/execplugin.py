@@ -1,0 +1,108 @@
+"""Running the exec-credential plug-in of a user stanza (client.authentication.k8s.io/v1 and v1beta1): only for trusted files, with a limit."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rancherctl.credentials.kubeconfig import Target
+from rancherctl.errors import AuthError, RefusedError
+from rancherctl.secret import Secret
+
+SECONDS = 60.0
+EARLY = 10.0
+"""Seconds before its end at which a credential counts as expired."""
+VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+OURS = "rancherctl-credential"
+"""Our own plug-in is harmless whoever wrote the file: all it does is print this user's token for an environment's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """``expires`` in seconds since 1970; None = good for this process."""
+
+    token: Secret
+    cert: bytes = b""
+    key: bytes = field(default=b"", repr=False)
+    expires: float | None = None
+
+
+class Plugin:
+    """Calls a plug-in when its credential is missing or about to expire. Thread-safe. RefusedError unless ``trusted(source)``."""
+
+    def __init__(self, target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False, wall: Callable[[], float] = time.time) -> None:
+        assert target.exec
+        self._exec, self._target = target.exec, target
+        self._trusted, self._interactive, self._wall = trusted, interactive, wall
+        self._lock = threading.Lock()
+        self._kept: Credential | None = None
+
+    def credential(self) -> Credential:
+        """A credential that is good now. AuthError says what the plug-in said."""
+        with self._lock:
+            kept = self._kept
+            if kept is None or (kept.expires is not None and kept.expires - EARLY <= self._wall()):
+                kept = self._kept = self._run()
+            return kept
+
+    def token(self) -> str:
+        """The bearer token, "" if the plug-in gives certificates only."""
+        return str(self.credential().token)
+
+    def _run(self) -> Credential:
+        plugin, what = self._exec, f"{self._exec.source}: the credential plug-in {self._exec.command}"
+        if plugin.api_version not in VERSIONS:
+            raise AuthError(f"{what} cannot be used", why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}")
+        if Path(plugin.command).name != OURS and not self._trusted(plugin.source):
+            raise RefusedError(
+                f"{what} was not run", why="the file is not your own, or is not at a place of your kubeconfig files", hint="--allow-exec runs it"
+            )
+        if plugin.interactive == "Always" and not self._interactive:
+            raise AuthError(f"{what} needs a terminal", why="its interactiveMode is Always")
+        environ = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(self._info())}
+        stdin = None if self._interactive and plugin.interactive != "Never" else subprocess.DEVNULL
+        try:
+            done = subprocess.run([plugin.command, *plugin.args], env=environ, stdin=stdin, stdout=subprocess.PIPE, timeout=SECONDS, check=False)
+        except FileNotFoundError as e:
+            raise AuthError(f"{what} is not installed", hint=plugin.install_hint.splitlines()[0] if plugin.install_hint else "") from e
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise AuthError(f"{what} failed", why=str(e)[:200]) from e
+        if done.returncode:
+            raise AuthError(f"{what} failed", why=f"exit status {done.returncode}; its message is above")
+        return parse(done.stdout, plugin.api_version, what)
+
+    def _info(self) -> dict[str, Any]:
+        target = self._target
+        cluster: dict[str, Any] = {"server": target.server}
+        if target.insecure:
+            cluster["insecure-skip-tls-verify"] = True
+        if isinstance(target.ca, bytes):
+            cluster["certificate-authority-data"] = base64.b64encode(target.ca).decode()
+        spec: dict[str, Any] = {"interactive": self._interactive} | ({"cluster": cluster} if self._exec.provide_cluster_info else {})
+        return {"apiVersion": self._exec.api_version, "kind": "ExecCredential", "spec": spec}
+
+
+def parse(output: bytes, version: str, what: str) -> Credential:
+    """The credential in a plug-in's output; AuthError if there is none."""
+    try:
+        data = json.loads(output)
+        status = data.get("status") or {}
+        until = status.get("expirationTimestamp")
+        expires = datetime.fromisoformat(str(until).replace("Z", "+00:00")).timestamp() if until else None
+    except (ValueError, AttributeError) as e:
+        raise AuthError(f"{what} printed something that is no credential", why=str(e)[:200]) from e
+    if data.get("kind") != "ExecCredential" or data.get("apiVersion") != version:
+        raise AuthError(f"{what} printed something else than was asked for", why=f"{data.get('apiVersion')} {data.get('kind')} instead of {version}")
+    token, cert, key = (str(status.get(k) or "") for k in ("token", "clientCertificateData", "clientKeyData"))
+    if not token and not (cert and key):
+        raise AuthError(f"{what} printed neither a token nor a certificate with its key")
+    return Credential(Secret(token), cert.encode(), key.encode(), expires)

@@ -1,0 +1,219 @@
+"""kubeconfig files as kubectl understands them: which files, how they add up, what a context means. Parsing and merging are pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
+from rancherctl.secret import Secret
+
+Json = dict[str, Any]
+LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
+"""List → key of the value beside ``name``."""
+NOTHING = Secret()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file's content; ``path`` is absolute."""
+
+    path: Path
+    data: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cluster, user or context as one file defines it."""
+
+    name: str
+    value: Json = field(repr=False)
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Kubeconfig:
+    """What several files amount to."""
+
+    clusters: Mapping[str, Entry]
+    users: Mapping[str, Entry]
+    contexts: Mapping[str, Entry]
+    current: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exec:
+    """An exec-credential plug-in as a user stanza asks for it."""
+
+    command: str
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    api_version: str
+    interactive: str
+    install_hint: str
+    provide_cluster_info: bool
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a context means. Paths are absolute; bytes are PEM from the file itself. ``token_file`` is read at each use, before ``token``."""
+
+    context: str
+    server: str
+    namespace: str = ""
+    ca: Path | bytes | None = None
+    cert: Path | bytes | None = None
+    key: Path | bytes | None = field(default=None, repr=False)
+    token: Secret = NOTHING
+    token_file: Path | None = None
+    username: str = ""
+    password: Secret = NOTHING
+    exec: Exec | None = None
+    server_name: str = ""
+    insecure: bool = False
+    proxy: str = ""
+
+
+def paths(explicit: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files by precedence: ``--kubeconfig`` alone, else $KUBECONFIG (empty parts and repetitions left out), else ~/.kube/config."""
+    if explicit:
+        return (Path(explicit).absolute(),)
+    listed = [Path(part).absolute() for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return tuple(dict.fromkeys(listed)) or (Path(environ.get("HOME") or "~").expanduser() / ".kube" / "config",)
+
+
+def merge(documents: Iterable[Document]) -> Kubeconfig:
+    """The first file that names an entry defines it whole; the first current-context that is not empty counts.
+
+    InvalidInputError lists, for all files, what kubectl would not accept either: entries without names, names given twice in a file, values
+    that are no mapping or text.
+    """
+    found: dict[str, dict[str, Entry]] = {kind: {} for kind in LISTS}
+    current = ""
+    problems: list[str] = []
+    for document in documents:
+        for kind, inner in LISTS.items():
+            for name, value in _entries(document, kind, inner, problems):
+                found[kind].setdefault(name, Entry(name, value, document.path))
+        current = current or _text(document.data, "current-context", str(document.path), problems)
+    if problems:
+        raise InvalidInputError("kubeconfig files that cannot be used", problems)
+    return Kubeconfig(found["clusters"], found["users"], found["contexts"], current)
+
+
+def resolve(config: Kubeconfig, context: str = "") -> Target:
+    """What a context (default: the current one) means. NotFoundError if it, its cluster or its user is not there."""
+    name = context or config.current
+    if not name:
+        why = "the kubeconfig files define: " + (", ".join(sorted(config.contexts)) or "none")
+        raise NotFoundError("no context is chosen", why=why, hint="kubectl config use-context NAME chooses one")
+    chosen = config.contexts.get(name)
+    if chosen is None:
+        raise NotFoundError(f"context {name!r} does not exist", why="known are: " + (", ".join(sorted(config.contexts)) or "none"))
+    problems: list[str] = []
+    where = f"{chosen.source}: context {name}"
+    cluster = config.clusters.get(_text(chosen.value, "cluster", where, problems))
+    user = config.users.get(_text(chosen.value, "user", where, problems))
+    if cluster is None:
+        raise NotFoundError(f"{where}: its cluster {chosen.value.get('cluster')!r} does not exist")
+    if user is None and chosen.value.get("user"):
+        raise NotFoundError(f"{where}: its user {chosen.value.get('user')!r} does not exist")
+    target = _target(name, _text(chosen.value, "namespace", where, problems), cluster, user, problems)
+    if problems:
+        raise InvalidInputError(f"context {name!r} cannot be used", problems)
+    return target
+
+
+def _target(name: str, namespace: str, cluster: Entry, user: Entry | None, problems: list[str]) -> Target:
+    c, at = cluster.value, f"{cluster.source}: cluster {cluster.name}"
+    server = _text(c, "server", at, problems)
+    if not server:
+        raise UsageError(f"{at}: it has no server")
+    u: Json = user.value if user else {}
+    by, home = (f"{user.source}: user {user.name}", user.source.parent) if user else ("", Path())
+    token_file = _text(u, "tokenFile", by, problems)
+    return Target(
+        context=name,
+        server=server,
+        namespace=namespace,
+        ca=_pem(c, "certificate-authority", cluster.source.parent, at, problems),
+        cert=_pem(u, "client-certificate", home, by, problems),
+        key=_pem(u, "client-key", home, by, problems),
+        token=Secret(_text(u, "token", by, problems)),
+        token_file=home / token_file if token_file else None,
+        username=_text(u, "username", by, problems),
+        password=Secret(_text(u, "password", by, problems)),
+        exec=_exec(u["exec"], user.source, by, problems) if user and isinstance(u.get("exec"), dict) else None,
+        server_name=_text(c, "tls-server-name", at, problems),
+        insecure=c.get("insecure-skip-tls-verify") is True,
+        proxy=_text(c, "proxy-url", at, problems),
+    )
+
+
+def _exec(value: Json, source: Path, where: str, problems: list[str]) -> Exec | None:
+    where = f"{where}: exec"
+    command = _text(value, "command", where, problems)
+    args = value.get("args") or []
+    env = value.get("env") or []
+    if not command or not isinstance(args, list) or not isinstance(env, list) or not all(isinstance(e, dict) for e in env):
+        problems.append(f"{where}: command, args or env is not what it must be")
+        return None
+    if os.sep in command:
+        command = str(source.parent / command)
+    return Exec(
+        command,
+        tuple(str(a) for a in args),
+        tuple((str(e.get("name", "")), str(e.get("value", ""))) for e in env),
+        _text(value, "apiVersion", where, problems),
+        _text(value, "interactiveMode", where, problems) or "IfAvailable",
+        _text(value, "installHint", where, problems),
+        value.get("provideClusterInfo") is True,
+        source,
+    )
+
+
+def _pem(value: Json, key: str, home: Path, where: str, problems: list[str]) -> Path | bytes | None:
+    """Inline data comes before a path; a relative path is relative to its file."""
+    if data := _text(value, f"{key}-data", where, problems):
+        try:
+            return base64.b64decode("".join(data.split()), validate=True)
+        except binascii.Error:
+            problems.append(f"{where}: {key}-data is not base64")
+            return None
+    path = _text(value, key, where, problems)
+    return home / path if path else None
+
+
+def _entries(document: Document, kind: str, inner: str, problems: list[str]) -> Iterable[tuple[str, Json]]:
+    rows = document.data.get(kind) or []
+    seen: set[str] = set()
+    if not isinstance(rows, list):
+        problems.append(f"{document.path}: {kind} is not a list")
+        return
+    for number, row in enumerate(rows):
+        name = row.get("name") if isinstance(row, dict) else None
+        value = (row.get(inner) or {}) if isinstance(row, dict) else None
+        where = f"{document.path}: {kind}[{number}]"
+        if not isinstance(name, str):
+            problems.append(f"{where} has no name that is text")
+        elif not isinstance(value, dict):
+            problems.append(f"{where}: {inner} is not a mapping")
+        elif name in seen:
+            problems.append(f"{where}: {name!r} is there twice")
+        else:
+            seen.add(name)
+            yield name, value
+
+
+def _text(value: Mapping[str, Any], key: str, where: str, problems: list[str]) -> str:
+    found = value.get(key)
+    if found is None or isinstance(found, str):
+        return found or ""
+    problems.append(f"{where}: {key} is not text (put it in quotes)")
+    return ""

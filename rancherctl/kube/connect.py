@@ -1,0 +1,45 @@
+"""From what a kubeconfig context means to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rancherctl.credentials.execplugin import Plugin
+from rancherctl.credentials.kubeconfig import Target
+from rancherctl.errors import AuthError, UsageError
+from rancherctl.kube.rest import RestClient
+from rancherctl.kube.tls import Server
+
+
+def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False) -> RestClient:
+    """A client for a context. ``trusted`` says whether the programs that a kubeconfig file names may run."""
+    if target.proxy:
+        raise UsageError(f"context {target.context}: proxy-url is not supported", hint="kubectl can use it")
+    if target.username:
+        raise UsageError(f"context {target.context}: a user name with a password is not supported", why="API servers since 1.19 refuse it")
+    cert, key = target.cert, target.key
+    token: str | Callable[[], str] = str(target.token)
+    if target.token_file:
+        token = _reader(target.token_file, str(target.token))
+    elif not token and not cert and target.exec:
+        plugin = Plugin(target, trusted, interactive=interactive)
+        first = plugin.credential()
+        if first.cert:
+            cert, key = first.cert, first.key
+        token = plugin.token
+    return RestClient(Server(target.server, target.ca, cert, key, target.server_name, target.insecure), token=token)
+
+
+def _reader(path: Path, otherwise: str) -> Callable[[], str]:
+    """The file's content at each call: whoever writes it renews it."""
+
+    def read() -> str:
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as e:
+            if otherwise:
+                return otherwise
+            raise AuthError(f"the token file {path} cannot be read", why=e.strerror or str(e)) from e
+
+    return read

@@ -1,0 +1,260 @@
+"""Resolution as kubectl does it (kubectl itself is the oracle), and what untrusted files cannot do."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rancherctl.credentials import documents
+from rancherctl.credentials.kubeconfig import Kubeconfig, merge, paths, resolve
+from rancherctl.credentials.kubeconfig_files import read, trusted
+from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
+
+KUBECTL = shutil.which("kubectl")
+needs_kubectl = pytest.mark.skipif(not KUBECTL, reason="kubectl is the oracle")
+
+
+def kubectl(value: str, *words: str) -> subprocess.CompletedProcess[str]:
+    assert KUBECTL
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": value}
+    return subprocess.run([KUBECTL, "config", *words], env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def seen(config: Kubeconfig) -> dict[str, Any]:
+    return {
+        "clusters": {n: e.value for n, e in config.clusters.items()},
+        "users": {n: e.value for n, e in config.users.items()},
+        "contexts": {n: {"cluster": "", "user": "", **e.value} for n, e in config.contexts.items()},
+        "current": config.current,
+    }
+
+
+def oracle(value: str) -> dict[str, Any] | None:
+    done = kubectl(value, "view", "--raw", "-o", "json")
+    if done.returncode:
+        return None
+    data = json.loads(done.stdout)
+    out: dict[str, Any] = {"current": data["current-context"]}
+    for kind, inner in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
+        out[kind] = {row["name"]: row[inner] for row in data[kind] or ()}
+    return out
+
+
+def ours(value: str) -> dict[str, Any] | None:
+    try:
+        return seen(merge(read(paths("", {"KUBECONFIG": value}))))
+    except (UsageError, InvalidInputError):
+        return None
+
+
+A = """
+apiVersion: v1
+kind: Config
+clusters:
+- {name: c1, cluster: {server: "https://a"}}
+- {name: dup, cluster: {server: "https://first"}}
+contexts:
+- {name: x1, context: {cluster: c1, user: u1}}
+current-context: ""
+"""
+B = """
+apiVersion: v1
+kind: Config
+clusters:
+- {name: c2, cluster: {server: "https://b", extensions: [{name: e, extension: {z: 1}}]}}
+- {name: dup, cluster: {server: "https://second", insecure-skip-tls-verify: true, tls-server-name: nn}}
+users:
+- {name: u2, user: {token: t}}
+contexts:
+- {name: x1, context: {cluster: c2, namespace: ns}}
+- {name: x2, context: {cluster: c2, user: u2}}
+current-context: x2
+"""
+
+
+@needs_kubectl
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a"), ("a", "missing", "", "b"), ("b", "b"), ("empty", "a"), ("missing",)])
+def test_several_files_add_up_as_in_kubectl(tmp_path: Path, order: tuple[str, ...]) -> None:
+    for name, text in (("a", A), ("b", B), ("empty", "")):
+        (tmp_path / name).write_text(text)
+    value = os.pathsep.join(str(tmp_path / n) if n else "" for n in order)
+    wanted = oracle(value)
+    assert wanted is not None
+    assert ours(value) == wanted
+
+
+names = st.sampled_from(["a", "b", "c"])
+rows = st.dictionaries(names, st.sampled_from(["https://1", "https://2"]), max_size=3)
+config = st.fixed_dictionaries({"clusters": rows, "contexts": rows, "current": st.sampled_from(["", "a", "zz"])})
+
+
+@needs_kubectl
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(config, min_size=1, max_size=3))
+def test_any_files_add_up_as_in_kubectl(tmp_path: Path, files: list[dict[str, Any]]) -> None:
+    for i, f in enumerate(files):
+        text = {
+            "clusters": [{"name": n, "cluster": {"server": s}} for n, s in f["clusters"].items()],
+            "contexts": [{"name": n, "context": {"cluster": s}} for n, s in f["contexts"].items()],
+            "current-context": f["current"],
+        }
+        (tmp_path / str(i)).write_text(json.dumps(text))
+    value = os.pathsep.join(str(tmp_path / str(i)) for i in range(len(files)))
+    assert ours(value) == oracle(value)
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    "text",
+    [
+        "foo: [\n",
+        "- a\n",
+        "users: [{name: 5, user: {token: 12}}]\n",
+        "kind: Foo\napiVersion: v9\n",
+        "clusters: [{name: a, cluster: {}}, {name: a, cluster: {}}]\n",
+        "clusters: 5\n",
+    ],
+)
+def test_what_kubectl_refuses_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "f").write_text(text)
+    assert oracle(str(tmp_path / "f")) is None
+    assert ours(str(tmp_path / "f")) is None
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert ours(str(tmp_path)) is None
+
+
+def test_which_files(tmp_path: Path) -> None:
+    here = Path.cwd()
+    assert paths("x", {"KUBECONFIG": "a"}) == (here / "x",)
+    assert paths("", {"KUBECONFIG": "/a::b:/a"}) == (Path("/a"), here / "b")
+    assert paths("", {"HOME": "/h"}) == (Path("/h/.kube/config"),)
+    with pytest.raises(NotFoundError):
+        read([tmp_path / "none"], required=True)
+
+
+def test_relative_paths_belong_to_their_file(tmp_path: Path) -> None:
+    text = """
+clusters: [{name: c, cluster: {server: "https://a", certificate-authority: ca.crt}}]
+users: [{name: u, user: {client-certificate: ../x.crt, client-key: /k, tokenFile: tok,
+  exec: {apiVersion: client.authentication.k8s.io/v1, command: ./bin/p}}}]
+contexts: [{name: x, context: {cluster: c, user: u, namespace: n}}]
+current-context: x
+"""
+    (tmp_path / "f").write_text(text)
+    target = resolve(merge(read([tmp_path / "f"])))
+    assert target.ca == tmp_path / "ca.crt"
+    assert target.cert == tmp_path / "../x.crt"
+    assert target.key == Path("/k")
+    assert target.token_file == tmp_path / "tok"
+    assert target.namespace == "n"
+    assert target.exec
+    assert target.exec.command == str(tmp_path / "bin/p")
+
+
+def test_data_comes_before_paths_and_secrets_do_not_print(tmp_path: Path) -> None:
+    data = base64.b64encode(b"PEM").decode()
+    text = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://a", "certificate-authority": "x", "certificate-authority-data": data}}],
+        "users": [{"name": "u", "user": {"token": "s3cret", "client-key-data": data}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+    }
+    (tmp_path / "f").write_text(json.dumps(text))
+    merged = merge(read([tmp_path / "f"]))
+    target = resolve(merged, "x")
+    assert target.ca == b"PEM"
+    assert target.token == "s3cret"
+    assert "s3cret" not in repr((merged, target))
+    assert "PEM" not in repr(target.key) or "key=" not in repr(target)
+
+
+@pytest.mark.parametrize(
+    ("context", "error"),
+    [("none", NotFoundError), ("nocluster", NotFoundError), ("nouser", NotFoundError), ("badtoken", InvalidInputError), ("badca", InvalidInputError)],
+)
+def test_contexts_that_mean_nothing(tmp_path: Path, context: str, error: type[Exception]) -> None:
+    text = """
+clusters: [{name: c, cluster: {server: "https://a"}}, {name: bad, cluster: {server: "https://a", certificate-authority-data: "%%%"}}]
+users: [{name: u, user: {token: 5}}]
+contexts:
+- {name: nocluster, context: {cluster: zz}}
+- {name: nouser, context: {cluster: c, user: zz}}
+- {name: badtoken, context: {cluster: c, user: u}}
+- {name: badca, context: {cluster: bad}}
+"""
+    (tmp_path / "f").write_text(text)
+    with pytest.raises(error):
+        resolve(merge(read([tmp_path / "f"])), context)
+
+
+def test_no_context_at_all() -> None:
+    with pytest.raises(NotFoundError, match="no context"):
+        resolve(merge(()))
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (BOMB.encode(), "aliases stand for"),
+        (b"a: &a {b: *a}\n", "contains itself"),
+        (b"x" * (documents.LARGEST + 1), "too large"),
+        (b"a: !!python/object/apply:os.system [id]\n", "not YAML"),
+        (b"[" * 5_000, "not YAML"),
+        (b"\xff\xfe\xff", "not YAML"),
+        (b"a: 1\n---\nb: 2\n", "not YAML"),
+    ],
+)
+def test_files_that_are_traps(data: bytes, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        documents.load(data, "file")
+
+
+def test_errors_say_where() -> None:
+    with pytest.raises(UsageError, match="file:2:"):
+        documents.load(b"a: 1\n b: [\n", "file")
+
+
+def test_aliases_as_people_use_them(tmp_path: Path) -> None:
+    text = 'a: &a {server: "https://x"}\nclusters: [{name: q, cluster: *a},{name: r, cluster: {<<: *a, tls-server-name: t}}]\n'
+    (tmp_path / "f").write_text(text)
+    assert merge(read([tmp_path / "f"])).clusters["r"].value == {"server": "https://x", "tls-server-name": "t"}
+
+
+odd = ["y", "n", "no", "on", "1e3", "0x1f", "12:34", "2020-01-01", "null", "~", "", " x", "a: b", "#x", "é", "0755", "1_000", "=", "<<"]
+tricky = st.sampled_from(odd)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=5) | tricky, tricky | st.text(max_size=8) | st.integers() | st.booleans() | st.none(), max_size=5))
+def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
+    assert documents.load(documents.dump(value), "x") == value
+
+
+def test_files_that_may_run_programs(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".kube").mkdir(parents=True)
+    own, elsewhere, open_to_all = home / ".kube/config", tmp_path / "download", home / ".kube/shared"
+    for f in (own, elsewhere, open_to_all):
+        f.write_text("")
+        f.chmod(0o600)
+    open_to_all.chmod(0o666)
+    assert trusted(own, (), home)
+    assert not trusted(elsewhere, (), home)
+    assert trusted(elsewhere, (elsewhere,), home)
+    assert not trusted(open_to_all, (open_to_all,), home)
+    assert not trusted(home / ".kube/none", (), home)
+    (home / ".kube/link").symlink_to(elsewhere)
+    assert not trusted(home / ".kube/link", (), home)

@@ -14,6 +14,9 @@ from functools import lru_cache
 from rancherctl.ingress.layout import MAPS, NOTHING, Layout, Pool, Slot
 from rancherctl.ingress.model import Server, digest
 
+ORIGIN = "X-Rancherctl-Ingress"
+"""Header of answers that the load balancer gives itself: ``no-route`` or ``no-endpoint``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -103,7 +106,7 @@ def _body(layout: Layout, paths: Paths) -> str:
 
 def _defaults() -> str:
     # tcp-ut ends a request that a vanished host never acknowledged; it is then sent to another server like a failed connect.
-    return """
+    return f"""
 defaults
   mode http
   balance roundrobin
@@ -125,6 +128,7 @@ defaults
   srvtcpka-intvl 2s
   srvtcpka-cnt 3
   default-server tcp-ut 1s
+  http-error status 503 content-type text/plain string "503: no endpoint of this service answers\\n" hdr {ORIGIN} no-endpoint
 """
 
 
@@ -160,9 +164,9 @@ frontend http{port}
 """
 
 
-_NO_ROUTE = """
+_NO_ROUTE = f"""
 backend no-route
-  http-request return status 404 content-type text/plain string "404: no ingress rule matches this request\\n"
+  http-request return status 404 content-type text/plain string "404: no ingress rule matches this request\\n" hdr {ORIGIN} no-route
 """
 
 

@@ -182,9 +182,7 @@ def _problems(t: Translated, placement: Placement, merged: merge.Merged, reports
     return tuple(sorted(dict.fromkeys(every), key=lambda p: not p.serious))
 
 
-def _annotation(
-    ingress: Ingress, t: Translated, placement: Placement, addresses: tuple[str, ...], told: list[Problem], judge: _Judge
-) -> str:
+def _annotation(ingress: Ingress, t: Translated, placement: Placement, addresses: tuple[str, ...], told: list[Problem], judge: _Judge) -> str:
     if len(addresses) < placement.target:
         text = f"{len(addresses)} of {placement.target} hosts serve it; waiting for {_missing(t, placement, judge)}"
         young = judge.waited(f"waiting {t.key}") < QUIET

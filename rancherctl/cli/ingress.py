@@ -1,0 +1,140 @@
+"""``rancherctl ingress``: where Ingresses are served, by whom, why, and whether they really answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.context import current
+from rancherctl.cli.durations import Duration
+from rancherctl.cli.groups import noun
+from rancherctl.cli.options import EnvOption, OutputOption, TimeoutOption
+
+app = noun("Ingresses and the load-balancer hosts that serve them.")
+
+NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="This namespace alone; default: all.")]
+NameArgument = Annotated[str, typer.Argument(metavar="INGRESS", help="NAME or NAMESPACE/NAME.")]
+TWO_MINUTES = Duration(120)
+
+
+@app.command("ls")
+def list_ingresses(namespace: NamespaceOption = "", env: EnvOption = None, output: OutputOption = None) -> None:
+    """List Ingresses of our class: names, published addresses, how many of how many.
+
+    \b
+    Examples:
+      rancherctl ingress ls
+      rancherctl ingress ls -n shop -o wide
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.ingress import overview, world
+    from rancherctl.output.ingress import ingress_listing
+
+    run = current(env=env, output=output)
+    with api(run, env) as client:
+        seen = world.look(client)
+    run.show(ingress_listing(overview.rows(seen, namespace)))
+
+
+@app.command()
+def show(name: NameArgument, namespace: NamespaceOption = "", env: EnvOption = None, output: OutputOption = None) -> None:
+    """Show one Ingress: rules, every host's part in it with the content it serves, problems.
+
+    \b
+    Examples:
+      rancherctl ingress show scalelb
+      rancherctl ingress show shop/front -o json
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.ingress import overview, world
+    from rancherctl.output.ingress import ingress_record
+
+    run = current(env=env, output=output)
+    with api(run, env) as client:
+        seen = world.look(client)
+    item = overview.detail(seen, seen.find(name, namespace))
+    run.show(ingress_record(item, overview.text(item)))
+
+
+@app.command()
+def scale(
+    name: NameArgument,
+    number: Annotated[int, typer.Argument(metavar="N", help="How many hosts shall serve it.")],
+    namespace: NamespaceOption = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until N addresses are published and answer.")] = False,
+    timeout: TimeoutOption = TWO_MINUTES,
+    env: EnvOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Set on how many hosts an Ingress is served.
+
+    \b
+    Examples:
+      rancherctl ingress scale scalelb 3
+      rancherctl ingress scale shop/front 2 --wait --timeout 30s
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.ingress import waiting, world
+    from rancherctl.output.ingress import probe_listing
+
+    run = current(env=env, output=output)
+    with api(run, env) as client:
+        target = world.set_scale(client, world.look(client).find(name, namespace), number)
+        if wait:
+            run.show(probe_listing([p.as_json() for p in waiting.answering(client, target, number, timeout)]))
+    run.say(f"{target.meta.key}: {number} asked for")
+    run.next(f"rancherctl ingress show {target.meta.key}", *(() if wait else (f"rancherctl ingress status {target.meta.key}",)))
+
+
+@app.command()
+def status(
+    name: Annotated[str, typer.Argument(metavar="[INGRESS]", help="NAME or NAMESPACE/NAME; default: all.")] = "",
+    namespace: NamespaceOption = "",
+    env: EnvOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Ask every published address for every rule with the right Host header, and report what does not answer.
+
+    \b
+    Examples:
+      rancherctl ingress status
+      rancherctl ingress status scalelb -o json
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.ingress import overview, probe, world
+    from rancherctl.output.ingress import probe_listing
+
+    run = current(env=env, output=output)
+    with api(run, env) as client:
+        seen = world.look(client)
+    probes = probe.ask_all(overview.questions(seen, name, namespace))
+    run.show(probe_listing([p.as_json() for p in probes]))
+
+
+@app.command()
+def plan(
+    name: NameArgument,
+    namespace: NamespaceOption = "",
+    number: Annotated[int | None, typer.Option("--scale", metavar="N", min=1, help="As if it had this scale.")] = None,
+    without: Annotated[list[str] | None, typer.Option("--without", metavar="HOST", help="As if this host was lost; may be repeated.")] = None,
+    env: EnvOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Show where an Ingress is placed and why; nothing is changed.
+
+    \b
+    Examples:
+      rancherctl ingress plan scalelb
+      rancherctl ingress plan scalelb --scale 3
+      rancherctl ingress plan shop/front --without h2
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.ingress import overview, world
+    from rancherctl.output.ingress import plan_listing
+
+    run = current(env=env, output=output)
+    with api(run, env) as client:
+        seen = world.look(client)
+    rows = overview.plan_rows(seen, seen.find(name, namespace), scale=number, without=tuple(without or ()))
+    run.show(plan_listing(rows))

@@ -1,0 +1,77 @@
+"""Waiting until an Ingress answers on as many addresses as were asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from rancherctl.errors import RancherctlError, TimeoutExceededError, UnreachableError
+from rancherctl.ingress import probe
+from rancherctl.ingress.model import STATUS_ANNOTATION
+from rancherctl.ingress.translate import translate
+from rancherctl.ingress.wishes import published_status
+from rancherctl.kube.client import INGRESSES, GoneError, KubeClient
+from rancherctl.kube.objects import Ingress, ingress
+
+Asker = Callable[[list[probe.Question]], list[probe.Probe]]
+
+
+def versions(client: KubeClient, target: Ingress, deadline: float) -> Iterator[Ingress]:
+    """The Ingress now, and each time it changes, until the deadline (monotonic seconds)."""
+    while time.monotonic() < deadline:
+        stored = ingress(client.get(INGRESSES, target.meta.name, namespace=target.meta.namespace))
+        yield stored
+        selector = f"metadata.name={target.meta.name}"
+        try:
+            for event in client.watch(
+                INGRESSES,
+                namespace=target.meta.namespace,
+                resource_version=stored.meta.resource_version,
+                field_selector=selector,
+                timeout=max(0.1, deadline - time.monotonic()),
+            ):
+                if event.type in {"ADDED", "MODIFIED"}:
+                    yield ingress(event.object)
+                if time.monotonic() >= deadline:
+                    return
+        except (GoneError, UnreachableError):
+            continue  # silence up to the deadline, or a watch that must begin anew
+
+
+def answering(client: KubeClient, target: Ingress, number: int, timeout: float, ask: Asker = probe.ask_all) -> list[probe.Probe]:
+    """Wait until ``number`` addresses are published and each answers.
+
+    RancherctlError when the environment has too few hosts for it; TimeoutExceededError with what was seen last.
+    """
+    deadline = time.monotonic() + timeout
+    seen = "its status was not seen"
+    for current in versions(client, target, deadline):
+        note = published_status(current.meta.annotations)
+        if note.get("reason") in {"TooFewHosts", "NoHosts"} and note.get("wanted") == number:
+            raise RancherctlError(
+                f"{target.meta.key} cannot have {number} addresses", why=str(note.get("message", "")), hint="rancherctl ingress plan shows why"
+            )
+        if len(current.status) != number:
+            seen = f"{len(current.status)} of {number} addresses are published; {note.get('message') or f'{STATUS_ANNOTATION} says nothing'}"
+            continue
+        probes = _patient(current, ask, deadline)
+        bad = [p for p in probes if p.ok is False]
+        if not bad:
+            return probes
+        seen = f"{bad[0].question.address}: {bad[0].result}"
+    raise TimeoutExceededError(
+        f"{target.meta.key} does not answer on {number} addresses within {timeout:.0f} s", why=seen, hint="rancherctl ingress show"
+    )
+
+
+def _patient(current: Ingress, ask: Asker, deadline: float) -> list[probe.Probe]:
+    """Probe again with growing pauses: an address may be published a moment before the network carries packets there."""
+    questions = probe.questions(translate(current), current.status)
+    pause = 0.05
+    while True:
+        probes = ask(questions)
+        if all(p.ok is not False for p in probes) or time.monotonic() + pause >= deadline:
+            return probes
+        threading.Event().wait(pause)
+        pause = min(pause * 2, 2.0)

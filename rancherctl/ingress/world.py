@@ -1,0 +1,80 @@
+"""What an operator can see of ingress in the API: Ingresses, classes, the roster, what hosts confirmed; and how one Ingress is rescaled."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rancherctl.errors import NotFoundError, RancherctlError, UsageError
+from rancherctl.ingress import status
+from rancherctl.ingress.model import Roster
+from rancherctl.ingress.wishes import MAX_SCALE, SCALE, SCALE_LONG
+from rancherctl.kube.client import CONFIGMAPS, INGRESSCLASSES, INGRESSES, KubeClient
+from rancherctl.kube.objects import Ingress, IngressClass, config_map, ingress, ingress_class
+
+NAMESPACE = "rancherctl-system"
+_REPORT = "report-"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One look. ``reports`` by host; ``alarms`` are hosts' own words about what is wrong with their load balancer."""
+
+    ingresses: Mapping[str, Ingress]
+    classes: Mapping[str, IngressClass]
+    roster: Roster
+    reports: Mapping[str, status.HostReport]
+    alarms: Mapping[str, str]
+
+    def find(self, name: str, namespace: str = "") -> Ingress:
+        """The Ingress called ``name`` or ``namespace/name``. NotFoundError with what is near; UsageError when several fit."""
+        key = name if "/" in name else f"{namespace}/{name}" if namespace else ""
+        fitting = [i for i in self.ingresses.values() if (i.meta.key == key if key else i.meta.name == name)]
+        if len(fitting) > 1:
+            where = ", ".join(sorted(i.meta.namespace for i in fitting))
+            raise UsageError(f"several ingresses are called {name}", why=f"in the namespaces {where}", hint="say NAMESPACE/NAME")
+        if not fitting:
+            near = difflib.get_close_matches(key or name, [*self.ingresses, *(i.meta.name for i in self.ingresses.values())], n=1)
+            raise NotFoundError(f"there is no ingress {key or name}", hint=f"did you mean {near[0]}?" if near else "rancherctl ingress ls")
+        return fitting[0]
+
+
+def look(client: KubeClient) -> World:
+    """Read it all. NotFoundError when the API has no roster: it is not one of our environments, or its controller never ran."""
+    maps = {m.meta.name: m for m in map(config_map, client.list(CONFIGMAPS, namespace=NAMESPACE).items)}
+    if "roster" not in maps:
+        raise NotFoundError(
+            f"there is no roster of load-balancer hosts in namespace {NAMESPACE}", hint="rancherctl env status tells whether the controller runs"
+        )
+    try:
+        roster = Roster.from_json(maps["roster"].data.get("roster", ""))
+    except ValueError as error:
+        raise RancherctlError("the roster of load-balancer hosts cannot be read", why=str(error), hint="its controller writes it anew") from error
+    sections = {name.removeprefix(_REPORT): _lb(m.data) for name, m in maps.items() if name.startswith(_REPORT)}
+    return World(
+        ingresses={i.meta.key: i for i in map(ingress, client.list(INGRESSES).items)},
+        classes={c.meta.name: c for c in map(ingress_class, client.list(INGRESSCLASSES).items)},
+        roster=roster,
+        reports={host: status.report(section) for host, section in sections.items()},
+        alarms={host: str(text) for host, section in sections.items() if (text := section.get("error") or section.get("alarm"))},
+    )
+
+
+def _lb(data: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        section = json.loads(data.get("report", "{}"))["sections"]["lb"]
+    except (ValueError, KeyError, TypeError):
+        return {}  # a host without the role, or one that has not reported yet: it has confirmed nothing
+    return section if isinstance(section, dict) else {}
+
+
+def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:
+    """Ask for ``number`` instances, under the annotation that the Ingress has already; returns what the API stored."""
+    if not 1 <= number <= MAX_SCALE:
+        raise UsageError(f"{number} instances cannot be asked for", why=f"it must be a whole number from 1 to {MAX_SCALE}")
+    name = SCALE_LONG if SCALE_LONG in target.meta.annotations else SCALE
+    body = {"metadata": {"annotations": {name: str(number)}}}
+    return ingress(client.patch(INGRESSES, target.meta.name, body, namespace=target.meta.namespace))

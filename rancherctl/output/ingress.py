@@ -1,0 +1,60 @@
+"""Ingresses, their placement and probes as results. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rancherctl.output.results import Column, Failure, Listing, Record
+
+COLUMNS: Final = (
+    Column("NAMESPACE", "namespace"),
+    Column("NAME", "name"),
+    Column("HOSTS", "hosts"),
+    Column("ADDRESSES", "addresses"),
+    Column("SCALE", lambda row: f"{row['published']}/{row['wanted']}"),
+    Column("REASON", "reason"),
+    Column("PLACED", "placed", wide=True),
+    Column("MESSAGE", "message", wide=True),
+)
+PLAN_COLUMNS: Final = (
+    Column("RANK", "rank"),
+    Column("HOST", "host"),
+    Column("ADDRESS", "address"),
+    Column("CHOSEN", "chosen"),
+    Column("CHANGE", "change"),
+    Column("WHY", "why"),
+)
+PROBE_COLUMNS: Final = (
+    Column("INGRESS", "ingress"),
+    Column("ADDRESS", "address"),
+    Column("HOST", "host"),
+    Column("PATH", "path"),
+    Column("OK", lambda row: {True: "yes", False: "no"}.get(row["ok"], "unknown")),
+    Column("RESULT", "result"),
+)
+
+
+def ingress_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row for each Ingress."""
+    return Listing("Ingress", rows, COLUMNS, name=_name, empty="no ingresses of class rancher")
+
+
+def ingress_record(item: Mapping[str, Any], text: str) -> Record:
+    """One Ingress in full."""
+    return Record("Ingress", item, text=text, name=_name(item))
+
+
+def plan_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row for each host, in the order in which an Ingress takes them."""
+    return Listing("IngressCandidate", rows, PLAN_COLUMNS, name="host", empty="the roster has no hosts")
+
+
+def probe_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row for each request; failed ones make the result partial."""
+    failures = tuple(Failure(f"{r['ingress']} at {r['address']}", f"{r['host']}{r['path']}: {r['result']}") for r in rows if r["ok"] is False)
+    return Listing("IngressProbe", rows, PROBE_COLUMNS, name="address", failures=failures, empty="nothing is published", trouble="did not answer")
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['namespace']}/{row['name']}"

@@ -1,8 +1,8 @@
-"""For all tests: Hypothesis never judges by the wall clock, machines are shared."""
+"""For every kind of test: Hypothesis measures nothing here (machines are shared and slow at times)."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("shared-machine", deadline=None)
-settings.load_profile("shared-machine")
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")

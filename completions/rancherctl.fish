@@ -13,6 +13,10 @@ function __rancherctl_real
             echo ls
         case "bundles"
             echo bundle
+        case "ingresses"
+            echo ingress
+        case "ingress list"
+            echo ls
         case "dns list"
             echo ls
         case "labs"
@@ -22,7 +26,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second word, when that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "dns" "dns lookup" "dns ls" "dns status" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress plan" "dns" "dns lookup" "dns ls" "dns status" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -32,7 +36,7 @@ function __rancherctl_at --description 'true at this command; with a second word
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --arch --bundle --busybox --color --confirm --dir --env --file --from-host --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --os --output --progress --source --ssh-config --subnets --timeout -e -f -o; and set skip 1
+            contains -- $word --arch --bundle --busybox --color --confirm --dir --env --file --from-host --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --os --output --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -54,6 +58,7 @@ end
 complete -c rancherctl -f
 complete -c rancherctl -n '__rancherctl_at ""' -a env -d 'Kubernetes environments made of plain Linux hosts.'
 complete -c rancherctl -n '__rancherctl_at ""' -a bundle -d 'Make and check bundles: the programs and images that environments install.'
+complete -c rancherctl -n '__rancherctl_at ""' -a ingress -d 'Ingresses and the load-balancer hosts that serve them.'
 complete -c rancherctl -n '__rancherctl_at ""' -a dns -d 'The DNS servers on the hosts: ask, list, check.'
 complete -c rancherctl -n '__rancherctl_at ""' -a lab -d 'Throw-away Debian hosts on this Linux machine (needs root).'
 complete -c rancherctl -n '__rancherctl_at ""' -a completion -d 'Print the completion script for bash, zsh or fish.'
@@ -213,6 +218,70 @@ complete -c rancherctl -n '__rancherctl_at "bundle versions"' -l progress -x -a 
 complete -c rancherctl -n '__rancherctl_at "bundle versions"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
 complete -c rancherctl -n '__rancherctl_at "bundle versions"' -l no-input -d 'Never ask; fail where an answer is missing.'
 complete -c rancherctl -n '__rancherctl_at "bundle versions"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a ls -d 'List Ingresses of our class: names, published addresses, how many of how many.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a show -d 'Show one Ingress: rules, every host\'s part in it with the content it serves, problems.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a scale -d 'Set on how many hosts an Ingress is served.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a status -d 'Ask every published address for every rule with the right Host header, and report what does not answer.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a plan -d 'Show where an Ingress is placed and why; nothing is changed.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -l color -x -a 'auto always never' -d 'auto, always or never.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none; on standard error.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -l no-input -d 'Never ask; fail where an answer is missing.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l namespace -s n -x -d 'This namespace alone; default: all.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l color -x -a 'auto always never' -d 'auto, always or never.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none; on standard error.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l no-input -d 'Never ask; fail where an answer is missing.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l namespace -s n -x -d 'This namespace alone; default: all.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l color -x -a 'auto always never' -d 'auto, always or never.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none; on standard error.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l no-input -d 'Never ask; fail where an answer is missing.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "ingress show" 0' -a '(__rancherctl_names ingresses)'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l namespace -s n -x -d 'This namespace alone; default: all.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l wait -d 'Wait until N addresses are published and answer.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l timeout -x -d 'Give up after this time, like 90s, 5m or 1h30m.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l color -x -a 'auto always never' -d 'auto, always or never.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none; on standard error.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l no-input -d 'Never ask; fail where an answer is missing.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale" 0' -a '(__rancherctl_names ingresses)'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l namespace -s n -x -d 'This namespace alone; default: all.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l color -x -a 'auto always never' -d 'auto, always or never.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none; on standard error.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l no-input -d 'Never ask; fail where an answer is missing.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "ingress status" 0' -a '(__rancherctl_names ingresses)'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l namespace -s n -x -d 'This namespace alone; default: all.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l scale -x -d 'As if it had this scale.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l without -x -a '(__rancherctl_names hosts)' -d 'As if this host was lost; may be repeated.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l color -x -a 'auto always never' -d 'auto, always or never.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none; on standard error.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l kubeconfig -r -F -d 'Use this kubeconfig file.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l no-input -d 'Never ask; fail where an answer is missing.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan" 0' -a '(__rancherctl_names ingresses)'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a lookup -d 'Ask every host\'s server for a name and compare; prints the answer alone when they agree, else who differs.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a ls -d 'List the records that follow from the Services and Pods of the environment now.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a status -d 'Show each host\'s server: zones, sync with the API, records, queries, delay of changes, problems.'

@@ -9,6 +9,7 @@ from rancherctl.cli.groups import Noun
 NOUNS: Final[dict[str, Noun]] = {
     "env": Noun("rancherctl.cli.env", "Kubernetes environments made of plain Linux hosts.", ("environment", "envs", "environments")),
     "bundle": Noun("rancherctl.cli.bundle", "Make and check bundles: the programs and images that environments install.", ("bundles",)),
+    "ingress": Noun("rancherctl.cli.ingress", "Ingresses and the load-balancer hosts that serve them.", ("ingresses",)),
     "dns": Noun("rancherctl.cli.dns", "The DNS servers on the hosts: ask, list, check."),
     "lab": Noun("rancherctl.cli.lab", "Throw-away Debian hosts on this Linux machine (needs root).", ("labs",)),
     "completion": Noun("rancherctl.cli.completion", "Print the completion script for bash, zsh or fish."),

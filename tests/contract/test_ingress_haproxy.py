@@ -170,3 +170,17 @@ def test_a_slot_with_connections_to_its_old_pod_is_not_given_to_another(world: W
         connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
         assert names[-1].encode() in connection.getresponse().read()
     connection.close()
+
+
+def test_probes_tell_answering_from_unrouted_from_without_endpoints(world: World) -> None:
+    from rancherctl.ingress import probe
+
+    rules = [*FOO, ("foo.bar.com", "Prefix", "/empty", "gone:80")]
+    world.run([fake.ingress("a", rules)], {"web": ["w1"], "gone": []})
+    asked = [
+        probe.Question("default/a", "127.0.0.1", host, path)
+        for host, path in (("foo.bar.com", "/foo"), ("foo.bar.com", "/x"), ("foo.bar.com", "/empty"))
+    ]
+    assert [(p.ok, p.status) for p in probe.ask_all(asked, world.haproxy.port)] == [(True, 200), (False, 404), (None, 503)]
+    world.haproxy.stop()
+    assert probe.ask(asked[0], world.haproxy.port).ok is False

@@ -1,0 +1,133 @@
+"""``rancherctl ingress`` against an API over HTTP: what it prints, what it changes, how it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rancherctl.cli import app
+from rancherctl.credentials.registry import Access, Registry
+from rancherctl.credentials.renewal import Renewal
+from rancherctl.ingress import placement
+from rancherctl.ingress.model import Roster, RosterHost
+from rancherctl.ingress.translate import translate
+from rancherctl.kube.objects import ingress
+from tests.fakes.kube import FakeApi
+
+INGRESSES = "/apis/networking.k8s.io/v1/ingresses"
+CONFIGMAPS = "/api/v1/configmaps"
+SYSTEM = "rancherctl-system"
+ROSTER = Roster(1, 1, (RosterHost("h1", "127.0.0.1"), RosterHost("h2", "127.0.0.2"), RosterHost("h3", "127.0.0.3", alive=False)))
+
+
+def _object(name: str, namespace: str = "shop", **status: Any) -> dict[str, Any]:
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    return {
+        "metadata": {"name": name, "namespace": namespace, "annotations": {"scale": "2"}, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {
+            "ingressClassName": "rancher",
+            "rules": [{"host": "foo.bar.com", "http": {"paths": [{"path": "/foo", "pathType": "Prefix", "backend": backend}]}}],
+        },
+        "status": status,
+    }
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    api = FakeApi()
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    monkeypatch.setenv("RANCHERCTL_ENV", "demo")
+    folder = tmp_path / "XDG_CONFIG_HOME" / "rancherctl" / "environments"
+    Registry(folder).save(Access("demo", api.url, "", "op", "s"))
+    (folder / "demo.yaml").write_text("")
+    monkeypatch.setattr(Renewal, "document", lambda self, name, force=False: json.dumps({"status": {"token": "t"}}))
+    api.store.put("/apis/networking.k8s.io/v1/ingressclasses", "", {"metadata": {"name": "rancher"}, "spec": {"controller": "rancherctl.io/ingress"}})
+    api.store.put(CONFIGMAPS, SYSTEM, {"metadata": {"name": "roster", "namespace": SYSTEM}, "data": {"roster": ROSTER.to_json()}})
+    stored = api.store.put(INGRESSES, "shop", _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}]}))
+    view = ingress(stored if isinstance(stored, dict) else _object("front"))
+    report = {"sections": {"lb": {"served": {"shop/front": translate(view).hash}}}}
+    api.store.put(CONFIGMAPS, SYSTEM, {"metadata": {"name": "report-h1", "namespace": SYSTEM}, "data": {"report": json.dumps(report)}})
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def run(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def go(*words: str) -> tuple[int, str, str]:
+        code = app.main(["ingress", *words])
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return go
+
+
+def test_ls(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("ls", "-o", "json")
+    (item,) = json.loads(out)["items"]
+    assert code == 0
+    assert (item["namespace"], item["name"], item["addresses"], item["wanted"], item["placed"]) == ("shop", "front", ["127.0.0.1"], 2, ["h1", "h2"])
+    assert "foo.bar.com" in run("ls")[1]
+    assert json.loads(run("ls", "-n", "other", "-o", "json")[1])["items"] == []
+
+
+def test_show_says_who_serves_what(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("show", "front")
+    assert code == 0
+    assert "foo.bar.com/foo/ (prefix) → shop/web:80" in out
+    assert "h1 127.0.0.1: placed, serves it, published" in out
+    assert "h2 127.0.0.2: placed, does not serve it yet, not published" in out
+
+
+def test_a_wrong_name_is_not_found_with_what_is_near(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("show", "frnt")
+    assert (code, out) == (3, "")
+    assert "did you mean front?" in err
+
+
+def test_scale_changes_the_annotation(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+    assert run("scale", "shop/front", "1")[0] == 0
+    assert json.loads(run("ls", "-o", "json")[1])["items"][0]["wanted"] == 1
+    code, _, err = run("scale", "front", "0")
+    assert code == 2
+    assert "0 instances cannot be asked for" in err
+
+
+def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+    stored = _object("front")
+    note = {"reason": "TooFewHosts", "message": "9 instances are wanted, 2 hosts can carry it", "wanted": 9}
+    stored["metadata"]["annotations"]["ingress.rancherctl.io/status"] = json.dumps(note)
+    api.store.put(INGRESSES, "shop", stored)
+    code, _, err = run("scale", "front", "9", "--wait", "--timeout", "5s")
+    assert code == 1
+    assert "2 hosts can carry it" in err
+
+
+def test_waiting_ends_at_its_limit_with_what_was_seen(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, err = run("scale", "front", "2", "--wait", "--timeout", "300ms")
+    assert code == 124
+    assert "1 of 2 addresses are published" in err
+
+
+def test_plan_explains_every_host(run: Callable[..., tuple[int, str, str]]) -> None:
+    rows = json.loads(run("plan", "front", "--scale", "1", "-o", "json")[1])["items"]
+    chosen = placement.place(translate(ingress(_object("front"))), ROSTER).hosts
+    assert sorted(r["host"] for r in rows) == ["h1", "h2", "h3"]
+    assert sum(r["chosen"] for r in rows) == 1
+    assert [r["change"] for r in rows if r["host"] in chosen and not r["chosen"]] == ["remove"]
+    assert next(r["why"] for r in rows if r["host"] == "h3") == "not alive"
+
+
+def test_status_is_partial_when_an_address_does_not_answer(run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    from rancherctl.ingress import probe
+
+    real = probe.ask
+    monkeypatch.setattr(probe, "ask", lambda q, port, timeout: real(q, 1, timeout))
+    code, out, err = run("status", "-o", "json")
+    assert code == 6
+    assert json.loads(out)["items"][0]["ok"] is False
+    assert "shop/front at 127.0.0.1" in err

@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 DAEMONS = {"haproxy": ("haproxy.service",), "bind9": ("named.service",)}
+INOTIFY = 512
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -106,6 +107,19 @@ def environment() -> None:
     step("virtual environment .venv", build)
 
 
+def inotify() -> None:
+    """Room for two environments of four lab hosts at once: about 70 instances each, where Linux allows all of root 128."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if not limit.exists() or (have := int(limit.read_text(encoding="ascii"))) >= INOTIFY:
+        return
+    try:
+        limit.write_text(f"{INOTIFY}\n", encoding="ascii")
+    except OSError as error:
+        say(f"fs.inotify.max_user_instances stays {have} ({error.strerror}): run one lab at a time")
+    else:
+        say(f"fs.inotify.max_user_instances raised from {have} to {INOTIFY} until the next boot (undo: sysctl -w fs.inotify.max_user_instances={have})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lab", action="store_true", help="also the root tree of lab hosts and the bundle")
@@ -115,6 +129,7 @@ def main() -> None:
     packages()
     environment()
     if args.lab:
+        inotify()
         subprocess.run([str(VENV / "bin" / "python"), str(ROOT / "scripts" / "prepare.py")], check=True, timeout=3600)
 
 

@@ -117,7 +117,7 @@ def inotify() -> None:
     except OSError as error:
         say(f"fs.inotify.max_user_instances stays {have} ({error.strerror}): run one lab at a time")
     else:
-        say(f"fs.inotify.max_user_instances raised from {have} to {INOTIFY} until the next boot (undo: sysctl -w fs.inotify.max_user_instances={have})")
+        say(f"fs.inotify.max_user_instances is {INOTIFY} until the next boot (undo: sysctl -w fs.inotify.max_user_instances={have})")
 
 
 def main() -> None:

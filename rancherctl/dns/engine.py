@@ -14,6 +14,7 @@ from rancherctl.errors import InvalidInputError
 NOWHERE = "127.0.0.1 port 9"
 """A forwarder that refuses at once: without any upstream, foreign names fail quickly instead of being asked at the root servers."""
 
+# servfail-ttl: a name asked for while zones are still loading would go on failing for a second after they are there.
 _OPTIONS = """\
     dnssec-validation no;
     empty-zones-enable no;
@@ -30,6 +31,7 @@ _OPTIONS = """\
     max-stale-ttl 86400;
     stale-answer-ttl 5;
     stale-answer-client-timeout 0;
+    servfail-ttl 0;
     max-cache-size 128m;
     edns-udp-size 1232;
     max-udp-size 1232;
@@ -132,5 +134,6 @@ logging {{
     category update-security {{ null; }};
     category update {{ null; }};
     category xfer-out {{ null; }};
+    category serve-stale {{ null; }};
 }};
 {"".join(_zone(zone) for zone in zones(config))}{stubs}"""

@@ -83,7 +83,7 @@ class Controller:
     def connected(cls, config: AgentConfig, identity: str, notify: Callable[[str], None]) -> Controller:
         """The real one: own credential, the host's API balancer."""
         client = RestClient(
-            config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=f"rancherctl-controller/{__version__}"
+            config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=f"rancherctl-controller/{__version__} ({identity})"
         )
         wake = Wake()
         specs = [tables.NODES, tables.INGRESSES, tables.INGRESSCLASSES, LEASES_TABLE, CONFIGMAPS_TABLE, CSRS_TABLE]

@@ -12,7 +12,6 @@ from tests.lab.support import CommandError, Environment, curl, until
 from tests.lab.test_host_loss_lab import healthy
 from tests.lab.traffic import Queries, Traffic, failed
 
-HOST = "away.example.org"
 DNS = ("169.254.20.10", "10.43.0.10")
 pytestmark = pytest.mark.slow
 
@@ -38,7 +37,7 @@ def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(shared: Environm
     When the control plane is back, no status and no roster is emptied, and everything converges without a hand.
     """
     w.web(shared, namespace, 2, **w.away_from("h1", "h4"))
-    shared.apply(w.ingress(namespace, "web", HOST, "web", scale="4"), w.pod(namespace, "onlooker", "h4"))
+    shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="4"), w.pod(namespace, "onlooker", "h4"))
     before = w.published(shared, namespace, "web", 4)
     w.ready(shared, namespace, "pod", "onlooker")
     name, address = f"web.{namespace}.svc.cluster.local", w.cluster_ip(shared, namespace, "web")
@@ -47,17 +46,17 @@ def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(shared: Environm
     other = [shared.lab.host(h).address for h in ("h2", "h3")]
     rebooted = shared.lab.host("h4").address
 
-    with Traffic(lambda: other, HOST, slots=2, pause=0.05) as traffic, Queries(shared, "h2", name) as queries:
+    with Traffic(lambda: other, w.host(namespace), slots=2, pause=0.05) as traffic, Queries(shared, "h2", name) as queries:
         shared.lab.stop("h1")
         off = time.monotonic()
         traffic.wait_for(100)
-        assert curl(rebooted, HOST)[0] == 200
+        assert curl(rebooted, w.host(namespace))[0] == 200
         shared.lab.reboot("h4")
         up = time.monotonic()
         # The lab says it is up when ssh answers; units may still be starting.
         until("names on the rebooted host, both addresses", lambda: answers(shared, "h4", name) == [address] * 2, timeout=20)
         measure("rebooted without API, names answer after ssh does", time.monotonic() - up, "s")
-        until("routes on the rebooted host", lambda: curl(rebooted, HOST)[0] == 200, timeout=20)
+        until("routes on the rebooted host", lambda: curl(rebooted, w.host(namespace))[0] == 200, timeout=20)
         measure("rebooted without API, routes answer after ssh does", time.monotonic() - up, "s")
         measure("rebooted without API, named's start to its first answer", _first_answer(shared, "h4"), "s")
         for backend in shared.ssh("h4", "ip -4 route show proto 173").splitlines():
@@ -86,7 +85,7 @@ def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(shared: Environm
     assert min(alive for _, alive in seen) >= 3, seen
     w.ready(shared, namespace, "deployment", "web")
     w.ready(shared, namespace, "pod", "onlooker")
-    until("all addresses serve", lambda: [curl(a, HOST)[0] for a in before] == [200] * 4, timeout=30)
+    until("all addresses serve", lambda: [curl(a, w.host(namespace))[0] for a in before] == [200] * 4, timeout=30)
     inside = ("exec", "-n", namespace, "onlooker", "--", "/testweb", "resolve", name)
     assert until("names from a pod", lambda: shared.kubectl(*inside).split(), timeout=30) == [address]
 

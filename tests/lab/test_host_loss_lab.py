@@ -11,8 +11,6 @@ from tests.lab.measures import Measure
 from tests.lab.support import Environment, curl, until
 from tests.lab.traffic import IngressWatch, Traffic, failed
 
-HOST = "loss.example.org"
-
 
 def healthy(env: Environment) -> bool:
     """Whether every Node is Ready and every host is alive in the roster."""
@@ -42,12 +40,12 @@ def test_power_off_of_a_serving_host(shared: Environment, namespace: str, mended
     The backend pod on the lost host stays in the EndpointSlice for 40 s and more: HAProxy avoids it long before.
     """
     w.web(shared, namespace, 4, **w.spread("web"))
-    shared.apply(w.ingress(namespace, "web", HOST, "web", scale="2"))
+    shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="2"))
     before = w.published(shared, namespace, "web", 2)
     # The control plane has a test of its own.
     victim = next(a for a in before if shared.host_of(a) != "h1")
     survivor = next(a for a in before if a != victim)
-    with IngressWatch(shared, namespace, "web") as watch, Traffic(lambda: [survivor], HOST, slots=1, pause=0.02) as traffic:
+    with IngressWatch(shared, namespace, "web") as watch, Traffic(lambda: [survivor], w.host(namespace), slots=1, pause=0.02) as traffic:
         traffic.wait_for(100)
         assert len({s.answer for s in traffic.samples()}) == 4, "all backends are in use before"
         usual = statistics.median(s.seconds for s in traffic.samples())
@@ -59,7 +57,7 @@ def test_power_off_of_a_serving_host(shared: Environment, namespace: str, mended
         replaced = watch.wait(lambda s: victim not in s.addresses and len(s.addresses) == 2, since=cut)
         measure("host lost, replacement published", replaced.at - cut, "s")
         new = next(a for a in replaced.addresses if a != survivor)
-        assert curl(new, HOST)[0] == 200, "what is published serves"
+        assert curl(new, w.host(namespace))[0] == 200, "what is published serves"
         traffic.wait_for(100)
         samples = traffic.samples(since=cut)
     slowest = max(s.seconds for s in samples)

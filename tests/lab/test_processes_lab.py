@@ -10,8 +10,6 @@ from tests.lab.measures import Measure
 from tests.lab.support import Environment, until
 from tests.lab.traffic import Queries, Traffic, failed, outage
 
-HOST = "kill.example.org"
-
 
 def main_pid(env: Environment, host: str, unit: str) -> int:
     """The unit's main process; 0 while it has none."""
@@ -37,7 +35,7 @@ def back(env: Environment, host: str, unit: str, old: int) -> None:
 def served(shared: Environment, namespace: str) -> tuple[str, str]:
     """(address to kill on, other address) of an Ingress on two hosts, and its namespace has the Service `web`."""
     w.web(shared, namespace, 2)
-    shared.apply(w.ingress(namespace, "web", HOST, "web", scale="2"))
+    shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="2"))
     first, second = w.published(shared, namespace, "web", 2)
     return first, second
 
@@ -48,7 +46,7 @@ def test_agent_or_controller_killed_is_not_noticed(shared: Environment, namespac
     name = f"web.{namespace}.svc.cluster.local"
     host = "h1" if "controller" in unit else shared.host_of(served[0])
     until("the name answers", lambda: shared.ssh(host, f"dig +short +time=1 @10.43.0.10 {name}").strip(), timeout=15)
-    with Traffic(lambda: served, HOST) as traffic, Queries(shared, host, name) as queries:
+    with Traffic(lambda: served, w.host(namespace)) as traffic, Queries(shared, host, name) as queries:
         traffic.wait_for(20)
         at, old = kill(shared, host, unit)
         back(shared, host, unit, old)
@@ -61,11 +59,11 @@ def test_agent_or_controller_killed_is_not_noticed(shared: Environment, namespac
     w.published(shared, namespace, "later", 4)
 
 
-def test_haproxy_killed_harms_its_host_only(shared: Environment, served: tuple[str, str], measure: Measure) -> None:
+def test_haproxy_killed_harms_its_host_only(shared: Environment, namespace: str, served: tuple[str, str], measure: Measure) -> None:
     """HAProxy of one host dead, master and worker: the other address does not notice, this one is back within about a second."""
     victim, other = served
     host = shared.host_of(victim)
-    with Traffic(lambda: served, HOST, slots=2, pause=0.01) as traffic:
+    with Traffic(lambda: served, w.host(namespace), slots=2, pause=0.01) as traffic:
         traffic.wait_for(20, to=victim)
         at, old = kill(shared, host, "rancherctl-ingress.service")
         back(shared, host, "rancherctl-ingress.service", old)
@@ -87,13 +85,10 @@ def test_named_killed_comes_back_with_all_names(shared: Environment, namespace: 
         until("queries run", lambda: len(here.samples()) > 10 and len(there.samples()) > 10, timeout=10)
         at, old = kill(shared, "h2", "rancherctl-dns.service")
         back(shared, "h2", "rancherctl-dns.service", old)
-        until("answers again", lambda: [s for s in here.samples(since=at + 0.5) if not s.error], timeout=15)
-        seen = len(here.samples())
-        until("and goes on", lambda: len(here.samples()) > seen + 40, timeout=15)
+        # Refusals and SERVFAIL come fast: what counts is that answers come without a break again.
+        until("answers again", lambda: (s := here.samples(since=at)[-50:]) and len(s) == 50 and not failed(s) and failed(here.samples()), timeout=20)
     lost = outage(here.samples(since=at - 1))
     measure("named killed, outage of its host", lost, "s")
     assert not failed(there.samples()), failed(there.samples())[:5]
     assert lost <= 4.0
     assert {s.answer for s in here.samples() if not s.error} == {w.cluster_ip(shared, namespace, "web")}
-    later = here.samples()[-20:]
-    assert not failed(later), later

@@ -7,8 +7,6 @@ from tests.lab.measures import Measure
 from tests.lab.support import Environment, curl, until
 from tests.lab.traffic import IngressWatch, Traffic, failed
 
-HOST = "scale.example.org"
-
 
 def test_scale_two_three_one_without_a_failed_request(shared: Environment, namespace: str, measure: Measure) -> None:
     """2 → 3 → 1: addresses follow the annotation; what left goes on serving until its address is gone, then stops; no request fails meanwhile.
@@ -16,28 +14,28 @@ def test_scale_two_three_one_without_a_failed_request(shared: Environment, names
     Clients take their addresses from the status, as public DNS would, and may hold one that was published until a second ago.
     """
     w.web(shared, namespace, 3)
-    shared.apply(w.ingress(namespace, "web", HOST, "web", scale="2"))
+    shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="2"))
     with IngressWatch(shared, namespace, "web") as watch:
         first = watch.wait(lambda s: len(s.addresses) == 2).addresses
-        with Traffic(watch.current, HOST) as traffic:
+        with Traffic(watch.current, w.host(namespace)) as traffic:
             traffic.wait_for(30)
             shared.kubectl("annotate", "ingress", "web", "-n", namespace, "scale=3", "--overwrite")
             asked = watch.wait(lambda s: s.scale == "3")
-            three = watch.wait(lambda s: len(s.addresses) == 3)
+            three = watch.wait(lambda s: len(s.addresses) == 3, since=asked.at)
             measure("scale 2 to 3, addresses", three.at - asked.at, "s")
             assert set(first) < set(three.addresses), "growing moves nobody"
             traffic.wait_for(30, to=(set(three.addresses) - set(first)).pop())
             shared.kubectl("annotate", "ingress", "web", "-n", namespace, "scale=1", "--overwrite")
             asked = watch.wait(lambda s: s.scale == "1")
-            one = watch.wait(lambda s: len(s.addresses) == 1)
+            one = watch.wait(lambda s: len(s.addresses) == 1, since=asked.at)
             measure("scale 3 to 1, addresses", one.at - asked.at, "s")
             assert set(one.addresses) < set(three.addresses), "shrinking moves nobody"
             left = set(three.addresses) - set(one.addresses)
             # The grace of a client that read the old status just before: what left must still serve it.
-            graces = [curl(a, HOST)[0] for a in left] if time.monotonic() - one.at < 1.0 else []
+            graces = [curl(a, w.host(namespace))[0] for a in left] if time.monotonic() - one.at < 1.0 else []
             assert set(graces) <= {200}
             for address in left:
-                until(f"{address} stops", lambda a=address: curl(a, HOST, timeout=2)[0] == 0, timeout=20)
+                until(f"{address} stops", lambda a=address: curl(a, w.host(namespace), timeout=2)[0] == 0, timeout=40)
             measure("scale 3 to 1, last host stopped", time.monotonic() - one.at, "s")
             traffic.wait_for(30)
         samples = traffic.samples()

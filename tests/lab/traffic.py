@@ -123,11 +123,11 @@ class Seen:
 
 
 class IngressWatch:
-    """`kubectl get -w` of one Ingress: ``history`` of scale and published addresses with the moment each was seen."""
+    """A watch of one Ingress: ``history`` of scale and published addresses with the moment each was seen."""
 
     def __init__(self, env: Environment, namespace: str, name: str) -> None:
-        path = '{.metadata.annotations.scale}|{range .status.loadBalancer.ingress[*]}{.ip} {end}{"\\n"}'
-        argv = ["kubectl", "--context", env.name, "get", "ingress", name, "-n", namespace, "-w", "-o", f"jsonpath={path}"]
+        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses?watch=1&fieldSelector=metadata.name%3D{name}"
+        argv = ["kubectl", "--context", env.name, "get", "--raw", path]
         self.history: list[Seen] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env.variables)
@@ -148,9 +148,11 @@ class IngressWatch:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            scale, _, addresses = line.strip().partition("|")
+            seen = json.loads(line)["object"]
+            entries = seen.get("status", {}).get("loadBalancer", {}).get("ingress", [])
+            scale = seen["metadata"].get("annotations", {}).get("scale", "")
             with self._changed:
-                self.history.append(Seen(time.monotonic(), scale, tuple(addresses.split())))
+                self.history.append(Seen(time.monotonic(), scale, tuple(e["ip"] for e in entries)))
                 self._changed.notify_all()
 
     def current(self) -> tuple[str, ...]:

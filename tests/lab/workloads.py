@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,11 @@ from tests.lab.support import Environment, until
 Json = dict[str, Any]
 PORT = 8080
 STATUS = "ingress.rancherctl.io/status"
+
+
+def host(namespace: str) -> str:
+    """A host name of the test's own: Ingresses that share one share its rules, also while an earlier test's namespace still ends."""
+    return f"{namespace}.example.org"
 
 
 def container(**extra: Any) -> Json:
@@ -149,8 +155,6 @@ def published(env: Environment, namespace: str, name: str, count: int, *, timeou
 
 def said(env: Environment, namespace: str, name: str) -> Json:
     """What the leader says in the status annotation of an Ingress; {} while it said nothing."""
-    import json
-
     notes = env.get("ingress", name, "-n", namespace)["metadata"].get("annotations", {})
     found: Json = json.loads(notes.get(STATUS, "{}"))
     return found

@@ -1,0 +1,287 @@
+"""DNS on real hosts: the seed example, both addresses, pods, kills, a reboot with the API away, the tools."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.lab.measures import Measure
+from tests.lab.support import Environment, until
+
+ADDRESSES = ("169.254.20.10", "10.43.0.10")
+WATCH = Path(__file__).with_name("dns_watch.py").read_text()
+
+
+def dig(env: Environment, host: str, name: str, kind: str = "A", *, server: str = ADDRESSES[1], options: str = "+short") -> list[str]:
+    return sorted(env.ssh(host, f"dig {options} +time=2 +tries=1 @{server} {name} {kind}").splitlines())
+
+
+def hosts(env: Environment) -> list[str]:
+    return [host.name for host in env.lab.hosts()]
+
+
+def service(name: str, address: str = "", **spec: object) -> dict[str, object]:
+    body = {"ports": [{"name": "http", "port": 80}], **({"clusterIP": address} if address else {}), **spec}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": body}
+
+
+class Watch:
+    """Waits on hosts, from before the change on, until a name is answered as wanted; ``times`` are wall clocks (one machine: one clock)."""
+
+    def __init__(self, env: Environment, names: Sequence[str], name: str, wanted: str, *, server: str = ADDRESSES[0], seconds: float = 60.0) -> None:
+        config = str(env.lab.hosts()[0].ssh_config)
+        words = ["python3", "-", server, name, "A", f"'{wanted}'", str(seconds)]
+        self._seconds = seconds
+        self._all = []
+        for host in names:
+            process = subprocess.Popen(
+                ["ssh", "-F", config, host, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            assert process.stdin
+            process.stdin.write(WATCH)
+            process.stdin.close()
+            process.stdin = None
+            self._all.append(process)
+        for process in self._all:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+
+    def times(self) -> list[float]:
+        """One wall clock for each host."""
+        found = []
+        for process in self._all:
+            stdout, stderr = process.communicate(timeout=self._seconds + 30)
+            assert process.returncode == 0, stderr
+            found.append(float(stdout))
+        return found
+
+
+def create(env: Environment, namespace: str, *objects: dict[str, object]) -> float:
+    """Create objects; the wall clock just before."""
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+    began = time.time()
+    env.kubectl("-n", namespace, "create", "-f", "-", stdin=text)
+    return began
+
+
+STATEFUL = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: mdb}
+spec:
+  serviceName: mongodb
+  replicas: 2
+  podManagementPolicy: Parallel
+  selector: {matchLabels: {app: mdb}}
+  template:
+    metadata: {labels: {app: mdb}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: mdb
+        image: rancherctl.io/testweb:1.0
+        imagePullPolicy: IfNotPresent
+        args: [serve, -linger, 0s]
+        ports: [{name: http, containerPort: 8080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: mongodb}
+spec: {selector: {app: mdb}, ports: [{name: http, port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: every}
+spec: {clusterIP: None, selector: {app: mdb}, ports: [{name: http, port: 8080}]}
+"""
+
+
+@pytest.fixture
+def stateful(shared: Environment, namespace: str) -> dict[str, str]:
+    """Pod name → address of the seed example in the test's namespace."""
+    shared.kubectl("-n", namespace, "apply", "-f", "-", stdin=STATEFUL)
+    shared.kubectl("-n", namespace, "rollout", "status", "statefulset/mdb", "--timeout=90s", timeout=100)
+    return {p["metadata"]["name"]: p["status"]["podIP"] for p in shared.get("pods", "-n", namespace)["items"]}
+
+
+def test_seed_example_on_every_host_at_both_addresses(shared: Environment, namespace: str, stateful: dict[str, str]) -> None:
+    cluster = shared.get("service", "mongodb", "-n", namespace)["spec"]["clusterIP"]
+    zone = f"{namespace}.svc.cluster.local"
+    for host in hosts(shared):
+        for server in ADDRESSES:
+
+            def ask(name: str, kind: str = "A", host: str = host, server: str = server) -> list[str]:
+                return dig(shared, host, name, kind, server=server)
+
+            until("the endpoints", lambda ask=ask: len(ask(f"every.{zone}")) == 2, timeout=10)
+            assert ask(f"mongodb.{zone}") == [cluster]
+            assert ask(f"mdb-0.mongodb.{zone}") == [stateful["mdb-0"]]
+            assert ask(f"mdb-1.mongodb.{zone}") == [stateful["mdb-1"]]
+            assert ask(f"every.{zone}") == sorted(stateful.values())
+            assert ask(f"_http._tcp.mongodb.{zone}", "SRV") == [f"0 100 8080 mongodb.{zone}."]
+            assert f"mongodb.{zone}." in ask(f"-x {cluster}", "PTR")
+            assert ask(f"mongodb.{zone}", "AAAA") == []
+
+
+def test_pods_ask_their_own_host(shared: Environment, namespace: str, stateful: dict[str, str]) -> None:
+    for pod in stateful:
+        found = shared.kubectl("-n", namespace, "exec", pod, "--", "/bin/nslookup", f"mdb-0.mongodb.{namespace}.svc.cluster.local")
+        assert stateful["mdb-0"] in found
+        assert stateful["mdb-1"] in shared.kubectl("-n", namespace, "exec", pod, "--", "/bin/nslookup", "mdb-1.mongodb")
+
+
+def test_a_new_service_is_everywhere_at_once(shared: Environment, namespace: str, measure: Measure) -> None:
+    lags = []
+    for number in range(10):
+        name = f"new-{number}.{namespace}.svc.cluster.local"
+        watch = Watch(shared, hosts(shared), name, f"10.43.77.{number}")
+        began = create(shared, namespace, service(f"new-{number}", f"10.43.77.{number}"))
+        created = time.time()
+        seen = max(watch.times())
+        lags.append(seen - began)
+        measure(f"dns: kubectl create began → answered by all {len(hosts(shared))} hosts (kubectl itself {created - began:.3f} s)", seen - began, "s")
+    measure("dns: the same, median", statistics.median(lags), "s")
+
+
+def test_a_service_that_is_gone_does_not_exist(shared: Environment, namespace: str) -> None:
+    create(shared, namespace, service("short", "10.43.78.1"))
+    name = f"short.{namespace}.svc.cluster.local"
+    Watch(shared, hosts(shared), name, "10.43.78.1").times()
+    watch = Watch(shared, hosts(shared), name, "")
+    shared.kubectl("-n", namespace, "delete", "service", "short")
+    watch.times()
+    assert any("NXDOMAIN" in line for line in dig(shared, "h2", name, options="+noall +comments"))
+
+
+def test_a_killed_server_is_back_with_everything(shared: Environment, namespace: str, measure: Measure) -> None:
+    create(shared, namespace, service("kept", "10.43.79.1"))
+    name = f"kept.{namespace}.svc.cluster.local"
+    Watch(shared, ["h2"], name, "10.43.79.1").times()
+    began = time.time()
+    shared.ssh("h2", "systemctl kill -s KILL rancherctl-dns.service")
+    (seen,) = Watch(shared, ["h2"], name, "10.43.79.1").times()
+    measure("dns: kill -9 of the server → answers again (with ssh)", seen - began, "s")
+
+
+def test_a_dead_agent_is_not_noticed(shared: Environment, namespace: str) -> None:
+    create(shared, namespace, service("calm", "10.43.80.1"))
+    name = f"calm.{namespace}.svc.cluster.local"
+    Watch(shared, ["h2"], name, "10.43.80.1").times()
+    shared.ssh("h2", "systemctl stop rancherctl-agent.service")
+    try:
+        assert dig(shared, "h2", name) == ["10.43.80.1"]
+    finally:
+        shared.ssh("h2", "systemctl start rancherctl-agent.service")
+    create(shared, namespace, service("later", "10.43.80.2"))
+    Watch(shared, ["h2"], f"later.{namespace}.svc.cluster.local", "10.43.80.2").times()
+
+
+DAMAGE = {
+    "journal": "head -c 64 /dev/urandom | dd of=/var/lib/rancherctl/dns/cluster.local.zone.jnl conv=notrunc status=none",
+    "zone": ": > /var/lib/rancherctl/dns/cluster.local.zone",
+}
+
+
+@pytest.mark.parametrize("what", sorted(DAMAGE))
+def test_damaged_files_heal(shared: Environment, namespace: str, measure: Measure, what: str) -> None:
+    create(shared, namespace, service("whole", "10.43.81.1"))
+    name = f"whole.{namespace}.svc.cluster.local"
+    Watch(shared, ["h3"], name, "10.43.81.1").times()
+    began = time.time()
+    # The server is stopped for the damage: it would write its files anew when it ends.
+    shared.ssh(
+        "h3",
+        f"systemctl kill -s KILL rancherctl-dns.service; systemctl stop rancherctl-dns.service; {DAMAGE[what]}; systemctl start rancherctl-dns.service",
+    )
+    (seen,) = Watch(shared, ["h3"], name, "10.43.81.1").times()
+    measure(f"dns: {what} damaged → answers again (with ssh)", seen - began, "s")
+    until("status", lambda: _status(shared)["h3"]["loaded"], timeout=20)
+
+
+def _status(env: Environment) -> dict[str, dict[str, object]]:
+    return {row["host"]: row for row in json.loads(env.ok("dns", "status", "-o", "json"))["items"]}
+
+
+def test_reboot_with_the_api_away(shared: Environment, namespace: str, measure: Measure) -> None:
+    create(shared, namespace, service("lasting", "10.43.82.1"))
+    name = f"lasting.{namespace}.svc.cluster.local"
+    Watch(shared, hosts(shared), name, "10.43.82.1").times()
+    shared.ssh("h1", "systemctl stop rancherctl-kube-apiserver.service")
+    try:
+        assert dig(shared, "h3", name) == ["10.43.82.1"]
+        shared.lab.reboot("h3")
+        for server in ADDRESSES:
+            Watch(shared, ["h3"], name, "10.43.82.1", server=server).times()
+        shared.ssh("h3", "systemctl is-active rancherctl-agent.service rancherctl-dns.service")
+    finally:
+        shared.ssh("h1", "systemctl start rancherctl-kube-apiserver.service", timeout=90)
+    until("the API", lambda: shared.kubectl("get", "--raw", "/readyz") == "ok", timeout=60)
+    create(shared, namespace, service("after", "10.43.82.2"))
+    Watch(shared, hosts(shared), f"after.{namespace}.svc.cluster.local", "10.43.82.2").times()
+    assert dig(shared, "h3", name) == ["10.43.82.1"]
+
+
+def test_many_endpoints(shared: Environment, namespace: str, measure: Measure) -> None:
+    addresses = [f"10.42.{200 + n // 250}.{n % 250}" for n in range(1000)]
+    slices: list[dict[str, object]] = [
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": f"big-{part}", "labels": {"kubernetes.io/service-name": "big"}},
+            "addressType": "IPv4",
+            "ports": [{"name": "http", "port": 80}],
+            "endpoints": [{"addresses": [a]} for a in addresses[part * 500 : part * 500 + 500]],
+        }
+        for part in range(2)
+    ]
+    name = f"big.{namespace}.svc.cluster.local"
+    watch = Watch(shared, ["h2"], f"{addresses[-1].replace('.', '-')}.{name}", addresses[-1])
+    create(shared, namespace, service("big", clusterIP="None"))
+    began = create(shared, namespace, *slices)
+    (seen,) = watch.times()
+    measure("dns: two slices of 500 endpoints: kubectl create began → last answered", seen - began, "s")
+    assert dig(shared, "h2", name) == sorted(addresses)
+
+
+def test_strangers_get_nothing(shared: Environment) -> None:
+    """From the machine outside: neither answers nor zones."""
+    address = shared.lab.host("h2").address
+    for port in (53, 10530, 10531):
+        done = subprocess.run(["nc", "-z", "-w", "2", address, str(port)], capture_output=True, check=False, timeout=10)
+        assert done.returncode != 0, port
+    assert not any("IN\tA" in line for line in dig(shared, "h2", "cluster.local", "AXFR", options="+tcp"))
+
+
+def test_the_tools(shared: Environment, namespace: str, stateful: dict[str, str]) -> None:
+    zone = f"{namespace}.svc.cluster.local"
+    assert shared.ok("dns", "lookup", f"mdb-0.mongodb.{namespace}.svc") == f"{stateful['mdb-0']}\n"
+    rows = json.loads(shared.ok("dns", "lookup", f"every.{zone}", "--all-hosts", "-o", "json"))["items"]
+    assert {(row["host"], row["server"], row["agrees"]) for row in rows} == {(h, a, True) for h in hosts(shared) for a in ADDRESSES}
+    assert shared.rancherctl("dns", "lookup", f"nope.{zone}").returncode == 3
+    assert shared.rancherctl("dns", "lookup", "a..b").returncode == 2
+    assert shared.rancherctl("dns", "lookup", zone, "--from-host", "nobody").returncode == 3
+    found = json.loads(shared.ok("dns", "ls", f"mongodb.{namespace}", "-o", "json"))["items"]
+    assert {(r["name"], r["type"]) for r in found} >= {(f"mongodb.{zone}.", "A"), (f"mdb-0.mongodb.{zone}.", "A"), (f"mdb-1.mongodb.{zone}.", "A")}
+    status = _status(shared)
+    assert set(status) == set(hosts(shared))
+    assert all(row["loaded"] and row["synced"] and not row["problems"] for row in status.values()), status
+    assert len({row["hash"] for row in status.values()}) == 1
+
+
+def test_a_host_that_is_behind_is_named(shared: Environment, namespace: str) -> None:
+    shared.ssh("h2", "systemctl stop rancherctl-agent.service")
+    try:
+        create(shared, namespace, service("fresh", "10.43.83.1"))
+        name = f"fresh.{namespace}.svc.cluster.local"
+        Watch(shared, ["h1", "h3"], name, "10.43.83.1").times()
+        done = shared.rancherctl("dns", "lookup", name)
+        assert done.returncode == 5
+        assert "h2" in done.stderr
+    finally:
+        shared.ssh("h2", "systemctl start rancherctl-agent.service")

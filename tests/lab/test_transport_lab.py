@@ -1,0 +1,256 @@
+"""Hosts over ssh, for real: sshd, sudo, systemd, apt, a jump host, cuts and power loss."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rancherctl.errors import AuthError, UnreachableError
+from rancherctl.events import ignore
+from rancherctl.hosts.apply import ApplyError, apply
+from rancherctl.hosts.command import Secret, command, script
+from rancherctl.hosts.connections import Connections
+from rancherctl.hosts.facts import gather
+from rancherctl.hosts.fanout import each
+from rancherctl.hosts.helper import HostStepError
+from rancherctl.hosts.lease import HostLock, show, this_process
+from rancherctl.hosts.model import Absent, Artefact, Directory, File, Host, Link, Package, Resource, SshAddress, Unit, User
+from rancherctl.hosts.observe import observe
+from rancherctl.hosts.plan import describe, plan
+from rancherctl.hosts.prompts import Prompts
+from rancherctl.hosts.remove import remove
+from rancherctl.hosts.transport import Transport
+from rancherctl.lab.session import RunningLab, running_lab
+
+UNIT_FILE = "/etc/systemd/system/rancherctl-a.service"
+PATHS = ("/etc/rancherctl", "/opt/rancherctl", "/var/lib/rancherctl")
+
+
+@dataclass
+class Stage:
+    """A lab of two hosts, the second behind the first, both bare."""
+
+    lab: RunningLab
+    connections: Connections
+
+    def host(self, name: str, user: str = "root") -> Host:
+        return Host(f"{name}-{user}", "", frozenset(), SshAddress(name, user=user, config=str(self.lab.host(name).ssh_config)))
+
+    def transport(self, name: str, user: str = "root") -> Transport:
+        return self.connections.transport(self.host(name, user))
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[RunningLab]:
+    with running_lab("transport", 2, subnets=2, bare=True) as lab:
+        yield lab
+
+
+@pytest.fixture
+def stage(lab: RunningLab) -> Iterator[Stage]:
+    with Connections(Prompts(sudo=lambda login: Secret("ops"))) as connections:
+        yield Stage(lab, connections)
+
+
+def bring(transport: Transport, *resources: Resource) -> list[str]:
+    changes = plan(resources, observe(transport, resources))
+    apply(transport, changes, resources, ignore)
+    assert not plan(resources, observe(transport, resources))
+    return [describe(change)[0] for change in changes]
+
+
+def unit_pair(config: str, start: str = "/bin/true") -> tuple[Resource, ...]:
+    text = f"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={start}\n[Install]\nWantedBy=multi-user.target\n"
+    files = (File(UNIT_FILE, text.encode()), File("/etc/rancherctl/a.conf", config.encode()))
+    return (*files, Unit("rancherctl-a.service", restart_on=(UNIT_FILE, "/etc/rancherctl/a.conf")))
+
+
+def everything_of(transport: Transport) -> list[str]:
+    """Packages, users, units, files in the system's folders: what removal must give back."""
+    text = script(
+        "dpkg-query -W -f '${Package} ${db:Status-Status}\\n'; getent passwd; getent group; find /etc /opt /usr/local /var/lib "
+        "-path /var/lib/apt -prune -o -path /var/lib/dpkg -prune -o -path /var/lib/systemd -prune -o -path /etc/ld.so.cache -prune "
+        "-o -printf '%p %y %m %u\\n'"
+    )
+    return sorted(transport.run(text).text().splitlines())
+
+
+@pytest.mark.parametrize(("name", "user"), [("h1", "root"), ("h1", "ops"), ("h2", "root"), ("h2", "ops")])
+def test_apply_twice_and_remove_leaves_the_host_as_it_was(stage: Stage, tmp_path: Path, name: str, user: str) -> None:
+    transport = stage.transport(name, user)
+    before = everything_of(transport)
+    source = tmp_path / "binary"
+    source.write_bytes(os.urandom(20_000_000))
+    sha = hashlib.sha256(source.read_bytes()).hexdigest()
+    resources: tuple[Resource, ...] = (
+        Package("haproxy", mask=("haproxy.service",)),
+        User("rancherctl-x"),
+        Directory("/var/lib/rancherctl/x", 0o750, "rancherctl-x:rancherctl-x"),
+        Artefact("/opt/rancherctl/x/1.0/bin/x", source, sha, 20_000_000),
+        Link("/opt/rancherctl/x/current", "1.0"),
+        File("/etc/rancherctl/key", b"SECRET", 0o600, secret=True),
+        Absent("/etc/rancherctl/old"),
+        *unit_pair("one"),
+    )
+    bring(transport, *resources)
+    assert transport.run(script("systemctl is-active rancherctl-a; systemctl is-enabled rancherctl-a")).text() == "active\nenabled"
+    assert transport.run(script("systemctl is-active haproxy || true")).text() == "inactive"
+    assert (
+        transport.run(command("stat", "-c", "%a %U", "/opt/rancherctl/x/1.0/bin/x", "/var/lib/rancherctl/x")).text() == "755 root\n750 rancherctl-x"
+    )
+    assert bring(transport, *resources) == []
+    changed = (*resources[:-3], *unit_pair("two"))
+    assert bring(transport, *changed)[-1] == "restart unit rancherctl-a.service (restart: /etc/rancherctl/a.conf)"
+    remove(transport, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True)
+    assert list(difflib.unified_diff(before, everything_of(transport), lineterm="", n=0)) == []
+    assert remove(transport, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True) == ()
+
+
+def test_apt_killed_in_mid_install_is_repaired_and_still_ours(stage: Stage) -> None:
+    transport = stage.transport("h1")
+    packages = (Package("bind9", mask=("named.service", "bind9.service")), Package("nftables", mask=("nftables.service",)))
+    before = everything_of(transport)
+    changes = plan(packages, observe(transport, packages))
+    kill = "while ! pgrep -x dpkg >/dev/null; do :; done; pkill -9 -x apt-get; pkill -9 -x dpkg; pkill -9 -x python3; true"
+    killer = threading.Thread(target=transport.run, args=(script(kill),))
+    killer.start()
+    with pytest.raises((HostStepError, ApplyError)):
+        apply(transport, changes, packages, ignore)
+    killer.join()
+    bring(transport, *packages)
+    remove(transport, ignore, packages=True, paths=PATHS)
+    assert list(difflib.unified_diff(before, everything_of(transport), lineterm="", n=0)) == []
+
+
+def test_power_lost_between_file_and_restart(stage: Stage) -> None:
+    transport = stage.transport("h1")
+    bring(transport, *unit_pair("one"))
+    slow = unit_pair("two", start="/bin/sh -c 'test -e /etc/rancherctl/go || sleep 300'")
+    changes = plan(slow, observe(transport, slow))
+
+    def power() -> None:
+        with Connections() as own:
+            own.transport(stage.host("h1")).run(script(f"while ! grep -q sleep {UNIT_FILE}; do :; done"))
+        stage.lab.stop("h1")
+
+    thread = threading.Thread(target=power)
+    thread.start()
+    with pytest.raises(UnreachableError):
+        apply(transport, changes, slow, ignore)
+    thread.join()
+    stage.lab.start("h1")
+    # booted with the new files: a unit that came up by itself is known by its record, which is of the old ones
+    transport.run(script("mkdir -p /etc/rancherctl; touch /etc/rancherctl/go; systemctl stop rancherctl-a"))
+    bring(transport, *slow)
+    assert transport.run(command("systemctl", "is-active", "rancherctl-a")).text() == "active"
+    remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
+
+
+def test_upload_cut_in_the_middle_goes_on(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
+    source = tmp_path / "big"
+    source.write_bytes(os.urandom(300_000_000))
+    transport = stage.transport("h1")
+    cut = threading.Event()
+
+    def progress(done: int, total: int) -> None:
+        if done > 100_000_000 and not cut.is_set():
+            lab.cut("h1")
+            cut.set()
+
+    start = time.monotonic()
+    with pytest.raises(UnreachableError):
+        transport.upload(source, "/opt/rancherctl/big", progress=progress)
+    assert time.monotonic() - start < 60
+    lab.heal("h1")
+    seen: list[int] = []
+    transport.upload(source, "/opt/rancherctl/big", progress=lambda done, total: seen.append(done))
+    assert seen[0] > 50_000_000
+    assert transport.run(command("sha256sum", "/opt/rancherctl/big")).text().split()[0] == hashlib.sha256(source.read_bytes()).hexdigest()
+    transport.run(command("rm", "-r", "/opt/rancherctl"))
+
+
+def test_full_disk_stops_before_the_units_and_says_so(stage: Stage, tmp_path: Path) -> None:
+    transport = stage.transport("h1")
+    transport.run(
+        script("mkdir -p /etc/rancherctl; mount -t tmpfs -o size=64k full /etc/rancherctl; head -c 64k /dev/zero >/etc/rancherctl/fill || true")
+    )
+    try:
+        resources = unit_pair("x" * 5000)
+        with pytest.raises(ApplyError, match="No space left on device") as caught:
+            apply(transport, plan(resources, observe(transport, resources)), resources, ignore)
+        assert "free space" in caught.value.hint
+        assert transport.run(script("systemctl is-active rancherctl-a || true")).text() == "inactive"
+        source = tmp_path / "x"
+        source.write_bytes(bytes(200_000))
+        with pytest.raises(HostStepError, match=r"200000 bytes do not fit on the file system of /etc/rancherctl/x: \d+ are free"):
+            transport.upload(source, "/etc/rancherctl/x")
+    finally:
+        transport.run(command("umount", "/etc/rancherctl"))
+    bring(transport, *resources)
+    remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
+
+
+def test_unit_that_fails_is_told_with_its_own_words(stage: Stage) -> None:
+    transport = stage.transport("h1")
+    resources = unit_pair("x", start="/bin/sh -c 'echo the port is taken; exit 3'")
+    with pytest.raises(ApplyError, match="the port is taken"):
+        apply(transport, plan(resources, observe(transport, resources)), resources, ignore)
+    bring(transport, *unit_pair("x"))
+    remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
+
+
+def test_wrong_sudo_password_and_wrong_host_key(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
+    with Connections(Prompts(sudo=lambda login: Secret("wrong"))) as connections, pytest.raises(AuthError, match="sudo password is wrong"):
+        connections.transport(stage.host("h1", "ops")).run(command("id"))
+    reach = lab.host("h1")
+    known = tmp_path / "known_hosts"
+    kind = reach.known_hosts.read_text().split()[1]
+    known.write_text(f"{reach.address} {kind} AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n")
+    address = SshAddress(reach.address, user="root", identity=str(reach.key), known_hosts=str(known))
+    with Connections() as connections, pytest.raises(AuthError, match=f"{known}:1 has another key"):
+        connections.address(address).run(command("id"))
+
+
+def test_more_connections_than_the_server_likes(stage: Stage) -> None:
+    many = [Host(f"c{number}", "", frozenset(), stage.host("h1").ssh) for number in range(30)]
+    outcomes = each(many, lambda host: stage.connections.transport(host).run(command("hostname")).text())
+    assert {name: outcome.value for name, outcome in outcomes.items()} == {host.name: "h1" for host in many}
+
+
+def test_more_commands_than_the_server_has_sessions(stage: Stage) -> None:
+    transport = stage.transport("h2")
+    many = [Host(f"c{number}", "", frozenset(), stage.host("h2").ssh) for number in range(30)]
+    outcomes = each(many, lambda host: transport.run(script("sleep 0.1; echo $1", host.name)).text())
+    assert all(outcome.value == name for name, outcome in outcomes.items())
+
+
+def test_facts_of_a_bare_host(stage: Stage) -> None:
+    facts = gather(stage.transport("h2", "ops"))
+    assert facts.unread == {}
+    assert (facts.hostname, facts.os_id, facts.marker) == ("h2", "debian", {})
+    assert facts.packages is not None
+    assert "haproxy" not in facts.packages
+    assert facts.candidates is not None
+    assert facts.systemd_state == "running"
+    assert facts.features is not None
+    assert facts.features["nf_tables"]
+    assert abs(facts.skew or 99) < 5
+
+
+def test_lock_over_two_hosts_and_a_reboot(lab: RunningLab, stage: Stage) -> None:
+    transports = [stage.transport("h2"), stage.transport("h1")]
+    lock = HostLock(transports, this_process("me@here"), "env apply")
+    lock.acquire()
+    lock.verify()
+    lab.reboot("h2")
+    assert [holder.host for holder in show(transports)] == ["h1-root"]
+    lock.release()
+    assert show(transports) == ()

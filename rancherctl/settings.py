@@ -35,8 +35,9 @@ class Dirs:
 class Settings:
     """Everything a run may depend on besides its arguments.
 
-    ``env`` is the environment asked for by flag or variable ("" = not said); ``kubeconfig`` the value of --kubeconfig or $KUBECONFIG ("" = the
-    default file). ``interactive`` is False under CI=true, with --no-input, or without a terminal on standard input and error.
+    ``env`` is the environment asked for by flag or variable ("" = not said); ``kubeconfig`` the value of --kubeconfig ("" = not given) and
+    ``kubeconfig_list`` that of $KUBECONFIG.
+    ``interactive`` is False under CI=true, with --no-input, or without a terminal on standard input and error.
     """
 
     dirs: Dirs
@@ -49,6 +50,8 @@ class Settings:
     interactive: bool = False
     ci: bool = False
     kubeconfig: str = ""
+    kubeconfig_list: str = ""
+    home: Path = Path("/")
     bundle: str = ""
     cache: Path | None = None
     """Where large caches (bundles, root trees) go when RANCHERCTL_CACHE_DIR says so."""
@@ -74,13 +77,17 @@ class Terminals:
         return cls(*(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)))
 
 
+def home(environ: Mapping[str, str]) -> Path:
+    """The user's home folder."""
+    return Path(environ.get("HOME") or "~").expanduser()
+
+
 def dirs(environ: Mapping[str, str]) -> Dirs:
     """The folders by the XDG base directory specification; a relative value is ignored, as it asks for."""
-    home = Path(environ.get("HOME") or "~").expanduser()
 
     def folder(variable: str, default: str) -> Path:
         value = environ.get(variable, "")
-        return (Path(value) if value.startswith("/") else home / default) / APP
+        return (Path(value) if value.startswith("/") else home(environ) / default) / APP
 
     return Dirs(folder("XDG_CONFIG_HOME", ".config"), folder("XDG_STATE_HOME", ".local/state"), folder("XDG_CACHE_HOME", ".cache"))
 
@@ -122,7 +129,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, ter
         yes=get("yes", False),
         interactive=not get("no_input", False) and not ci and term.stdin and term.stderr,
         ci=ci,
-        kubeconfig=get("kubeconfig", "") or env.get("KUBECONFIG", ""),
+        kubeconfig=get("kubeconfig", ""),
+        kubeconfig_list=env.get("KUBECONFIG", ""),
+        home=home(env),
         bundle=get("bundle", ""),
         cache=Path(cache).expanduser() if cache else None,
         sudo_password_file=Path(sudo).expanduser() if sudo else None,

@@ -80,6 +80,12 @@ class Run:
 
         return Known(self.settings.dirs)
 
+    def kubeconfig_files(self) -> tuple[Path, ...]:
+        """The kubeconfig files by precedence, as kubectl finds them."""
+        from rancherctl.credentials.kubeconfig import paths
+
+        return paths(self.settings.kubeconfig, {"KUBECONFIG": self.settings.kubeconfig_list, "HOME": str(self.settings.home)})
+
     def environment(self, name: str | None = None) -> Environment:
         """The environment that is meant: ``name``, --env, RANCHERCTL_ENV, `env use`, or the only one."""
         known = self.known()

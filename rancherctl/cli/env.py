@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from rancherctl.cli.known import remember_environments
 from rancherctl.cli.options import ConfirmOption, EnvArgument, IdentityOption, JumpOption, OutputOption, SshConfigOption, TimeoutOption
 from rancherctl.environments.model import Environment
 from rancherctl.errors import PartialError, UnreachableError
+
+if TYPE_CHECKING:
+    from rancherctl.environments.plan import EnvironmentPlan
 
 app = noun("Kubernetes environments made of plain Linux hosts.")
 
@@ -29,26 +32,34 @@ BreakLockOption = Annotated[bool, typer.Option("--break-lock", help="Take the lo
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 
 
-def _apply(run: Run, environment: Environment, bundle: str | None, timeout: float, *, break_lock: bool, dry_run: bool) -> None:
-    from rancherctl.cli.env_work import bundle_choice, context
-    from rancherctl.environments.reconcile import apply, plan
+def _plan(run: Run, environment: Environment, bundle: str | None) -> EnvironmentPlan:
+    from rancherctl.cli.env_work import context
+    from rancherctl.environments.reconcile import plan
     from rancherctl.output.environments import plan_record
 
     with run.progress() as emit, context(run, environment, bundle, emit) as work:
-        if dry_run:
-            planned = plan(environment, work)
-        else:
-            run.known().save(environment, bundle_choice(run, environment.name, bundle))
-            remember_environments(run.settings)
-            applied = apply(environment, work, break_lock=break_lock, timeout=timeout)
-            planned = applied.plan
+        planned = plan(environment, work)
     run.show(plan_record(planned, wide=run.settings.output == "wide"))
-    if not dry_run:
-        for warning in applied.warnings:
-            run.say(f"warning: {warning}")
-        applied.raise_failures()
-        run.say(f"{environment.name} is applied, in {applied.seconds:.1f} s; API at {applied.server}")
-        run.next(f"rancherctl env status {environment.name}", f"rancherctl kubectl --env {environment.name} get nodes")
+    return planned
+
+
+def _apply(run: Run, environment: Environment, bundle: str | None, timeout: float, *, break_lock: bool) -> None:
+    from rancherctl.cli.env_work import bundle_choice, context
+    from rancherctl.cli.sign_in import sign_in_where_needed
+    from rancherctl.environments.reconcile import apply
+    from rancherctl.output.environments import plan_record
+
+    with run.progress() as emit, context(run, environment, bundle, emit) as work:
+        run.known().save(environment, bundle_choice(run, environment.name, bundle))
+        remember_environments(run.settings)
+        applied = apply(environment, work, break_lock=break_lock, timeout=timeout)
+        sign_in_where_needed(run, environment, work.transport, applied.ca_pem)
+    run.show(plan_record(applied.plan, wide=run.settings.output == "wide"))
+    for warning in applied.warnings:
+        run.say(f"warning: {warning}")
+    applied.raise_failures()
+    run.say(f"{environment.name} is applied, in {applied.seconds:.1f} s; API at {applied.server}")
+    run.next(f"rancherctl env status {environment.name}", f"rancherctl kubectl --env {environment.name} get nodes")
 
 
 @app.command("create")
@@ -88,9 +99,12 @@ def create(
         environment = from_hosts(run, name, host or (), kubernetes, Login(identity, ssh_config, jump))
     else:
         raise UsageError("the environment needs a name", hint="rancherctl env create NAME --host …, or -f FILE")
-    if environment.name in run.known().names() and not dry_run:
+    if dry_run:
+        _plan(run, environment, bundle)
+        return
+    if environment.name in run.known().names():
         raise ConflictError(f"environment {environment.name!r} exists", hint=f"rancherctl env apply {environment.name} changes it")
-    _apply(run, environment, bundle, timeout, break_lock=False, dry_run=dry_run)
+    _apply(run, environment, bundle, timeout, break_lock=False)
 
 
 @app.command("apply")
@@ -114,7 +128,11 @@ def apply_(
     from rancherctl.cli.env_work import asked
 
     run = current(output=output)
-    _apply(run, asked(run, name, file), bundle, timeout, break_lock=break_lock, dry_run=dry_run)
+    environment = asked(run, name, file)
+    if dry_run:
+        _plan(run, environment, bundle)
+    else:
+        _apply(run, environment, bundle, timeout, break_lock=break_lock)
 
 
 @app.command("plan")
@@ -133,16 +151,10 @@ def plan_(
       rancherctl env plan prod -o wide
       rancherctl env plan prod --exit-code
     """
-    from rancherctl.cli.env_work import asked, context
-    from rancherctl.environments.reconcile import plan
-    from rancherctl.output.environments import plan_record
+    from rancherctl.cli.env_work import asked
 
     run = current(output=output)
-    environment = asked(run, name, file)
-    with run.progress() as emit, context(run, environment, bundle, emit) as work:
-        planned = plan(environment, work)
-    run.show(plan_record(planned, wide=run.settings.output == "wide"))
-    if planned and exit_code:
+    if _plan(run, asked(run, name, file), bundle) and exit_code:
         raise typer.Exit(HAS_CHANGES)
 
 
@@ -180,6 +192,9 @@ def rm(
 
 
 def _forget(run: Run, name: str) -> None:
+    from rancherctl.cli.sign_in import forget
+
+    forget(run, name)
     run.known().forget(name)
     remember_environments(run.settings)
     run.say(f"{name} is no longer known here")

@@ -124,6 +124,7 @@ def fetch_(
       rancherctl env fetch root@10.0.0.11 --identity ~/.ssh/ops
     """
     from rancherctl.cli.env_work import Login, target_address
+    from rancherctl.cli.sign_in import merge_context, sign_in_to
     from rancherctl.environments.dump import document, dump
     from rancherctl.environments.fetch import fetch
     from rancherctl.output.results import Record
@@ -131,7 +132,9 @@ def fetch_(
     run = current(output=output)
     address = target_address(target, Login(identity, ssh_config, jump))
     with run.connections() as connections:
-        environment = fetch(connections.address(address)).environment
+        fetched = fetch(connections.address(address))
+        environment = fetched.environment
+        merge_context(run, sign_in_to(run, environment, lambda _keeper: connections.address(address), fetched.ca_pem))
     run.known().save(environment)
     remember_environments(run.settings)
     run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))

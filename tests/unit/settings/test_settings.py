@@ -96,6 +96,6 @@ def test_questions_only_with_a_person_there(
     assert settings(tmp_path, flags, terminals, **environ).interactive is expected
 
 
-def test_kubeconfig_flag_beats_the_list_of_kubectl(tmp_path: Path) -> None:
-    assert settings(tmp_path, KUBECONFIG="/a:/b").kubeconfig == "/a:/b"
-    assert settings(tmp_path, {"kubeconfig": "/c"}, KUBECONFIG="/a:/b").kubeconfig == "/c"
+def test_the_kubeconfig_flag_and_the_list_of_kubectl_are_kept_apart(tmp_path: Path) -> None:
+    found = settings(tmp_path, {"kubeconfig": "/c"}, KUBECONFIG="/a:/b")
+    assert (found.kubeconfig, found.kubeconfig_list, found.home) == ("/c", "/a:/b", tmp_path)

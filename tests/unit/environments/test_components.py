@@ -1,0 +1,135 @@
+"""Configuration texts: hardened defaults, what the machine decides, and that no secret is in them."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+
+from rancherctl.environments.components import apiserver, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places, units
+from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.inventory import from_flags
+from rancherctl.hosts.model import Directory, File, Package, Unit, User
+
+ENV = from_flags("demo", ["root@10.0.0.11=etcd,controlplane", "root@10.0.0.12", "root@10.0.0.13"]).environment
+BOSS, WORKER = ENV.hosts[0], ENV.hosts[1]
+V1 = Machine(cgroup_v2=False, may_lower_oom=False)
+ALL = (
+    *etcd.resources(ENV, BOSS), *apiserver.resources(ENV, BOSS), *managers.resources(ENV, BOSS), *balancer.resources(ENV, BOSS),
+    *containerd.resources(ENV, BOSS, V1), *kubelet.resources(ENV, BOSS, V1), *kube_proxy.resources(ENV, BOSS),
+)  # fmt: skip
+
+
+def test_the_api_server_is_hardened() -> None:
+    flags = apiserver.flags(ENV, BOSS)
+    assert flags["authorization-mode"] == "Node,RBAC"
+    assert flags["enable-admission-plugins"] == "NodeRestriction"
+    assert flags["tls-min-version"] == "VersionTLS12"
+    assert flags["encryption-provider-config"] == places.ENCRYPTION
+    assert flags["profiling"] == "false"
+    assert "anonymous-auth" not in flags  # the authentication configuration says where nobody may ask, and both are refused together
+    paths = [c["path"] for c in apiserver.authentication()["anonymous"]["conditions"]]
+    assert paths == ["/livez", "/readyz", "/healthz"]
+
+
+def test_etcd_wants_certificates_from_clients_and_peers() -> None:
+    config = etcd.config(ENV, BOSS)
+    for part in ("client-transport-security", "peer-transport-security"):
+        assert config[part]["client-cert-auth"] is True
+    assert config["initial-cluster"] == "h1=https://10.0.0.11:2380"
+    assert config["listen-metrics-urls"].startswith("http://127.0.0.1:")
+    assert etcd.endpoints(ENV, WORKER) == ["https://10.0.0.11:2379"]
+
+
+@pytest.mark.parametrize(("machine", "driver", "systemd", "restrict"), [(V1, "cgroupfs", False, True), (Machine(), "systemd", True, False)])
+def test_the_machine_decides_about_cgroups_and_oom_scores(machine: Machine, driver: str, systemd: bool, restrict: bool) -> None:
+    config = kubelet.config(ENV, WORKER, machine)
+    assert config["cgroupDriver"] == driver
+    assert config["failCgroupV1"] is False
+    runtime = tomllib.loads(containerd.config(ENV, machine))["plugins"]["io.containerd.cri.v1.runtime"]
+    assert runtime["restrict_oom_score_adj"] is restrict
+    assert runtime["containerd"]["runtimes"]["runc"]["options"]["SystemdCgroup"] is systemd
+
+
+def test_kubelets_let_nobody_in_without_asking_the_api() -> None:
+    config = kubelet.config(ENV, WORKER, Machine())
+    assert config["authentication"]["anonymous"] == {"enabled": False}
+    assert config["authorization"] == {"mode": "Webhook"}
+    assert config["readOnlyPort"] == 0
+    assert config["serverTLSBootstrap"] is config["rotateCertificates"] is True
+    assert config["clusterDNS"] == ["169.254.20.10"]
+
+
+def test_hosts_without_the_worker_role_are_tainted() -> None:
+    assert kubelet.taints(WORKER) == []
+    assert kubelet.taints(BOSS) == [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
+
+
+def test_conntrack_settings_of_the_host_are_left_alone() -> None:
+    config = kube_proxy.config(ENV, WORKER)
+    assert config["mode"] == "nftables"
+    assert set(config["conntrack"].values()) == {0, "0s"}
+
+
+def test_the_balancer_checks_every_api_server_and_cuts_dead_sessions() -> None:
+    text = balancer.config(ENV)
+    assert "bind 127.0.0.1:7443" in text
+    assert "server h1 10.0.0.11:6443" in text
+    assert "on-marked-down shutdown-sessions" in text
+    assert "verify required" in text
+
+
+def test_no_file_holds_a_secret_and_kubeconfigs_are_closed() -> None:
+    files = [r for r in ALL if isinstance(r, File)]
+    assert not [f.path for f in files if b"PRIVATE KEY" in f.content or (b"-data" in f.content and f.path.endswith("kubeconfig"))]
+    for file in files:
+        if file.path.endswith(".kubeconfig"):
+            assert file.mode == 0o600
+            user = json.loads(file.content)["users"][0]["user"]
+            assert sorted(user) == ["client-certificate", "client-key"]
+
+
+def test_every_unit_has_its_text_and_restarts_when_it_changes() -> None:
+    files = {r.path for r in ALL if isinstance(r, File)}
+    running = [r for r in ALL if isinstance(r, Unit)]
+    assert len(running) == 8
+    for unit in running:
+        assert f"/etc/systemd/system/{unit.name}" in files
+        assert f"/etc/systemd/system/{unit.name}" in unit.restart_on
+
+
+def test_control_plane_daemons_are_not_root() -> None:
+    users = {r.name for r in ALL if isinstance(r, User)}
+    assert users == {"rancherctl-etcd", "rancherctl-kube"}
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+        text = next(r.content.decode() for r in ALL if isinstance(r, File) and r.path == places.unit_file(name))
+        assert "\nUser=rancherctl-" in text
+        assert "\nCapabilityBoundingSet=\n" in text
+        assert "\nNoNewPrivileges=yes\n" in text
+
+
+def test_distribution_daemons_are_masked_before_they_are_installed() -> None:
+    masks = {r.name: r.mask for r in ALL if isinstance(r, Package)}
+    assert masks["haproxy"] == ("haproxy.service",)
+    assert set(masks) == {"haproxy", "runc", "nftables", "conntrack"}
+
+
+def test_folders_of_daemons_are_theirs() -> None:
+    owners = {r.path: (r.owner, r.mode) for r in ALL if isinstance(r, Directory)}
+    assert owners[etcd.DATA] == ("rancherctl-etcd:rancherctl-etcd", 0o700)
+
+
+def test_images_are_imported_in_one_unit() -> None:
+    assert node_images.resources(ENV, []) == ()
+    file = node_images.resources(ENV, ["/opt/b.tar", "/opt/a.tar"])[0]
+    assert isinstance(file, File)
+    lines = [line for line in file.content.decode().splitlines() if line.startswith("ExecStart=")]
+    assert [line.rpartition(" ")[2] for line in lines] == ["/opt/a.tar", "/opt/b.tar"]
+    assert "Restart=on-failure" in file.content.decode()
+
+
+def test_a_unit_has_each_argument_on_its_line() -> None:
+    text = units.text(units.Service("x", "X", ("/bin/x", "--a=1", "--b=2"), writable=("/var/lib/x",)))
+    assert "ExecStart=/bin/x \\\n  --a=1 \\\n  --b=2\n" in text
+    assert "ReadWritePaths=/var/lib/x\n" in text

@@ -1,0 +1,136 @@
+"""Preflight: what stops an apply, what only warns, and that a fact that could not be told does neither wrongly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rancherctl.environments import findings, paths_between
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.preflight import machine
+from rancherctl.hosts.fact_parsers import Address, DiskFact, Listener, Route, Sysctl, UnitFact
+from rancherctl.hosts.facts import HostFacts
+
+ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+BOSS, WORKER = ENV.hosts
+GIB = 1 << 30
+GOOD = HostFacts(
+    clock=1.0,
+    skew=0.1,
+    skew_error=0.1,
+    os_id="debian",
+    os_version="13",
+    os_name="Debian GNU/Linux 13",
+    arch="amd64",
+    hostname="h1",
+    machine_id="m1",
+    memory_bytes=4 * GIB,
+    swap_bytes=0,
+    disks={"/opt": DiskFact(9 * GIB, 9 * GIB, "/dev/a", "/"), "/var/lib": DiskFact(9 * GIB, 9 * GIB, "/dev/a", "/")},
+    cgroup=2,
+    capabilities=(1 << 41) - 1,
+    macs={"eth0": "aa:aa"},
+    addresses=(Address("eth0", "10.0.0.11", 24, 4, "global"),),
+    routes=(Route("default", "10.0.0.1", "eth0", ""), Route("10.0.0.0/24", "", "eth0", "kernel")),
+    systemd_state="running",
+    units={},
+    listeners=(Listener("tcp", "0.0.0.0", 22, ("sshd",)), Listener("udp", "127.0.0.53", 53, ("systemd-resolve",))),
+    python="3.13.5",
+    selinux="disabled",
+    features={"overlay": True, "nf_tables": True, "veth": True},
+    sysctls={"vm/overcommit_memory": Sysctl("0", True)},
+    devices=frozenset({"/dev/kmsg"}),
+    marker={},
+)
+
+
+def found(facts: HostFacts) -> list[str]:
+    return findings.problems(ENV, BOSS, facts, "amd64")
+
+
+def test_a_good_host_has_nothing_to_mend() -> None:
+    assert found(GOOD) == []
+    assert findings.warnings(BOSS, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"os_id": "rocky", "os_name": "Rocky Linux 9"}, "Rocky Linux 9, which is not supported"),
+        ({"os_version": "11"}, "not supported"),
+        ({"arch": "arm64"}, "is arm64, the bundle is for amd64"),
+        ({"selinux": "enforcing"}, "SELinux is enforcing"),
+        ({"python": "3.9.2"}, "Python 3.9.2"),
+        ({"skew": 301.0}, "clock is +301 s off"),
+        ({"memory_bytes": GIB}, "1.0 GiB of memory"),
+        ({"disks": {"/opt": DiskFact(GIB, GIB // 10, "/dev/a", "/opt")}}, "/opt has 0.1 GiB free"),
+        ({"features": {"overlay": False}}, "no overlay"),
+        ({"devices": frozenset()}, "/dev/kmsg"),
+        ({"sysctls": {"vm/overcommit_memory": Sysctl("0", False)}}, "overcommit_memory is 0, kubelet needs 1"),
+        ({"units": {"named": UnitFact("active", "enabled")}}, "named.service is running (systemctl disable --now named)"),
+        ({"units": {"docker": UnitFact("active", "enabled")}}, "docker.service is running"),
+        ({"listeners": (Listener("tcp", "*", 80, ("nginx",)),)}, "port 80/tcp is taken by nginx; it is needed for load balancers"),
+        ({"listeners": (Listener("udp", "0.0.0.0", 53, ("dnsmasq",)),)}, "port 53/udp is taken by dnsmasq"),
+        ({"listeners": (Listener("tcp", "*", 6443, ()),)}, "port 6443/tcp is taken by an unknown process"),
+        ({"routes": (Route("10.42.7.0/24", "", "wg0", "static"),)}, "route 10.42.7.0/24 overlaps spec.network.podCIDR"),
+        ({"addresses": (Address("eth0", "192.0.2.1", 24, 4, "global"),)}, "10.0.0.11 is not on this machine (it has 192.0.2.1)"),
+        ({"marker": {"environment": "other", "host": "h1"}}, "belongs to environment 'other'"),
+        ({"marker": {"environment": "demo", "host": "h7"}}, "is already host 'h7'"),
+    ],
+)
+def test_everything_that_has_to_be_mended_first(change: dict[str, object], said: str) -> None:
+    lines = found(replace(GOOD, **change))
+    assert any(said in line for line in lines), lines
+    assert all(line.startswith("h1: ") for line in lines)
+
+
+def test_all_problems_of_a_host_come_at_once() -> None:
+    assert len(found(replace(GOOD, arch="arm64", selinux="enforcing", devices=frozenset()))) == 3
+
+
+def test_what_could_not_be_told_warns_and_stops_nothing() -> None:
+    assert findings.problems(ENV, BOSS, HostFacts(unread={"disk": "no answer"}), "amd64") == []
+    assert findings.warnings(BOSS, HostFacts(unread={"disk": "no answer"})) == ["h1: disk could not be told: no answer"]
+
+
+def test_a_host_of_ours_may_use_its_own_ports_and_routes() -> None:
+    ours = replace(
+        GOOD,
+        marker={"environment": "demo", "host": "h1"},
+        units={"containerd": UnitFact("active", "enabled")},
+        listeners=(Listener("tcp", "*", 6443, ("kube-apiserver",)),),
+        routes=(Route("10.42.1.0/24", "10.0.0.12", "eth0", "173"),),
+    )
+    assert found(ours) == []
+
+
+def test_a_worker_needs_no_ports_of_the_control_plane() -> None:
+    assert ("tcp", 6443) not in findings.ports(ENV, WORKER)
+    assert ("tcp", 2379) in findings.ports(ENV, BOSS)
+
+
+def test_two_names_for_one_machine_are_found() -> None:
+    lines = findings.together({"h1": GOOD, "h2": replace(GOOD, hostname="h2", macs={"eth0": "aa:aa", "veth1": "bb:bb"})})
+    assert lines == [
+        "h2: has the same machine id m1 as h1 (are they one machine?)",
+        "h2: has the same MAC address aa:aa as h1 (are they one machine?)",
+    ]
+    assert findings.together({"h1": GOOD, "h2": replace(GOOD, hostname="h2", machine_id="m2", macs={"eth0": "cc:cc"})}) == []
+
+
+def test_swap_cgroup_v1_and_a_small_skew_are_warnings() -> None:
+    lines = findings.warnings(BOSS, replace(GOOD, swap_bytes=GIB, cgroup=1, skew=20.0))
+    assert ["swap" in lines[0], "cgroup v1" in lines[1], "+20 s off" in lines[2]] == [True] * 3
+
+
+def test_configuration_follows_the_facts() -> None:
+    assert machine(GOOD).cgroup_v2
+    lxc = machine(replace(GOOD, cgroup=1, capabilities=0, units={"systemd-resolved": UnitFact("active", "enabled")}))
+    assert (lxc.cgroup_v2, lxc.may_lower_oom, lxc.resolv_conf) == (False, False, "/run/systemd/resolve/resolv.conf")
+    assert machine(HostFacts()).may_lower_oom  # could not be told: as on a plain host
+
+
+def test_hosts_must_reach_the_api_and_the_kubelets() -> None:
+    assert paths_between.wanted(ENV, WORKER) == [("10.0.0.11", 10250), ("10.0.0.11", 6443)]
+    assert ("10.0.0.12", 10250) in paths_between.wanted(ENV, BOSS)

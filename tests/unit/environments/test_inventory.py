@@ -1,0 +1,140 @@
+"""The environment's file: what is read, what is refused, and that nothing is lost on the way back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.environments.dump import dump
+from rancherctl.environments.inventory import from_flags, load
+from rancherctl.environments.model import Api, Dns, Environment, IngressHosts, Network
+from rancherctl.errors import InvalidInputError
+from rancherctl.hosts.model import Host, SshAddress
+
+GOOD = """\
+apiVersion: rancherctl.io/v1alpha1
+kind: Environment
+metadata: {name: prod, labels: {federation: acme}}
+spec:
+  kubernetes: {version: 1.36.3}
+  network: {podCIDR: 10.42.0.0/16, serviceCIDR: 10.43.0.0/16, mode: routed}
+  api: {address: null, port: 6443, extraSANs: [api.example.com]}
+  ssh: {user: ops, identity: ~/.ssh/id_ed25519}
+  hosts:
+  - {address: 10.77.0.11, name: h1, publicAddress: 104.154.107.202, roles: [etcd, controlplane, worker], ssh: {port: 2222}}
+  - {address: 10.77.0.12, name: h2, roles: [worker], labels: {zone: a}}
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(InvalidInputError) as caught:
+        load(text, "env.yaml")
+    return list(caught.value.problems)
+
+
+def test_a_file_is_read_with_defaults_filled_in() -> None:
+    environment = load(GOOD, "env.yaml").environment
+    assert [h.name for h in environment.hosts] == ["h1", "h2"]
+    assert environment.hosts[0].ssh == SshAddress("10.77.0.11", user="ops", port=2222, identity="~/.ssh/id_ed25519")
+    assert environment.api_endpoint() == "104.154.107.202:6443"
+    assert environment.dns_addresses() == ("169.254.20.10", "10.43.0.10")
+    assert [h.name for h in environment.lb_hosts()] == ["h1", "h2"]
+
+
+def test_all_problems_come_at_once_each_with_its_place_and_a_suggestion() -> None:
+    text = (
+        GOOD.replace("roles: [worker]", "rolez: [worker]")
+        .replace("1.36.3", "1.36.9")
+        .replace("10.77.0.12", "10.77.0.11")
+        .replace("port: 2222", "port: no")
+    )
+    found = problems(text)
+    assert all(line.startswith("env.yaml:") for line in found)
+    assert any(line.startswith("env.yaml:5:") and "'1.36.9'" in line and "1.36.3" in line for line in found)
+    assert any(line.startswith("env.yaml:11:") and "unknown key (did you mean 'roles'?)" in line for line in found)
+    assert any("hosts 'h1' and 'h2' have the same address 10.77.0.11" in line for line in found)
+    assert any(line.startswith("env.yaml:10:") and "ssh.port" in line for line in found)
+    places = [tuple(map(int, line.split(":")[1:3])) for line in found]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("serviceCIDR: 10.43.0.0/16", "serviceCIDR: 10.42.128.0/17", "overlap"),
+        ("podCIDR: 10.42.0.0/16", "podCIDR: 10.77.0.0/16", "lies inside spec.network.podCIDR"),
+        ("podCIDR: 10.42.0.0/16", "podCIDR: 10.42.0.0/24", "no room for a /24"),
+        ("podCIDR: 10.42.0.0/16", "podCIDR: 10.42.0.1/16", "has host bits set"),
+        ("mode: routed", "mode: bridged", "unknown mode 'bridged'"),
+        ("[etcd, controlplane, worker]", "[controlplane, worker]", "no host has the role etcd"),
+        ("roles: [worker]", "roles: [controlplane]", "more than one comes in a later release"),
+        ("name: h2", "name: h1", "host name 'h1' is used twice"),
+        ("name: h2", "name: H_2", "lower-case"),
+        ("name: h2", 'name: "h2\\n; rm"', "lower-case"),
+        ("10.77.0.12", "127.0.0.1", "cannot be the address of a host"),
+        ("{zone: a}", "{node-role.kubernetes.io/x: a}", "are set by Kubernetes or rancherctl"),
+        ("kind: Environment", "kind: Cluster", "must be Environment"),
+        ("metadata: {name: prod, ", "metadata: {", "metadata.name: is required"),
+        ("  hosts:\n", "  hosts: 3\n  x:\n", "must be a list"),
+    ],
+)
+def test_bad_values_are_named(old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    assert any(said in line for line in problems(GOOD.replace(old, new)))
+
+
+def test_broken_yaml_names_line_and_column() -> None:
+    assert problems("a: [1, 2\nb: 3")[0].startswith("env.yaml:2:")
+    assert "empty" in problems("")[0]
+
+
+def test_aliases_cannot_blow_up_the_reader() -> None:
+    levels = "".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 9))
+    assert any("unknown key" in line for line in problems("l0: &l0 [x]\n" + levels))
+
+
+def test_flags_make_the_first_host_without_roles_the_control_plane() -> None:
+    environment = from_flags("demo", ["root@10.0.0.11", "ops@10.0.0.12:2222", "10.0.0.13=worker"]).environment
+    assert [sorted(h.roles) for h in environment.hosts] == [["controlplane", "etcd", "worker"], ["worker"], ["worker"]]
+    assert environment.hosts[1].ssh == SshAddress("10.0.0.12", user="ops", port=2222)
+    separate = from_flags("demo", ["10.0.0.11=etcd,controlplane", "10.0.0.12"]).environment
+    assert [sorted(h.roles) for h in separate.hosts] == [["controlplane", "etcd"], ["worker"]]
+
+
+def test_every_bad_flag_is_told() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        from_flags("no_name", ["root@10.0.0.300", "root@10.0.0.11:70000", "10.0.0.12=boss"], version="9.9")
+    text = "\n".join(caught.value.problems)
+    for said in ("10.0.0.300", "70000", "'boss'", "no_name", "9.9"):
+        assert said in text
+
+
+NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
+
+
+@given(
+    st.builds(
+        Environment,
+        name=NAMES,
+        hosts=st.just((Host("h1", "10.77.0.11", frozenset({"etcd", "controlplane", "worker"}), SshAddress("10.77.0.11", user="root")),)),
+        labels=st.dictionaries(NAMES, NAMES, max_size=3),
+        network=st.sampled_from([Network(), Network(mode="none"), Network("10.1.0.0/16", "10.2.0.0/20")]),
+        dns=st.builds(Dns, upstreams=st.sampled_from([(), ("9.9.9.9", "1.1.1.1:5353")]), federations=st.just({"acme": "acme.example"})),
+        api=st.builds(Api, address=st.sampled_from(["", "api.example.com"]), port=st.integers(1, 65535)),
+        ingress=st.sampled_from([IngressHosts(), IngressHosts("", {"lb": "yes"}), IngressHosts("controlplane")]),
+    )
+)
+def test_what_is_written_is_read_back_the_same(environment: Environment) -> None:
+    assert load(dump(environment)).environment == environment
+
+
+def test_an_even_number_of_etcd_hosts_would_be_told() -> None:
+    from rancherctl.environments import checks
+    from rancherctl.environments.document import Problems
+
+    environment = load(GOOD, "env.yaml").environment
+    two = replace(environment, hosts=tuple(replace(h, roles=frozenset({"etcd", "controlplane"})) for h in environment.hosts))
+    assert any("odd number" in line for line in checks.check(two, {}, Problems("x")))

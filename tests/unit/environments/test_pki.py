@@ -1,0 +1,179 @@
+"""Certificates: the set of leaves, signing, what counts as wrong, and when authorities may (not) be made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from rancherctl.environments.components import places
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.pki import authority, reconcile, wanted
+from rancherctl.environments.pki.leaves import Leaf, api_names, leaves
+from rancherctl.environments.pki.wanted import Folder, Found
+from rancherctl.errors import ConflictError, RancherctlError
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+BOSS, WORKER = ENV.hosts
+CA = authority.new_authority("ca", "demo", NOW)
+LEAF = Leaf("apiserver", "ca", "kube-apiserver", server=True, names=("h1",), addresses=("10.0.0.11",), owner="root:root")
+
+
+def request() -> tuple[ec.EllipticCurvePrivateKey, str]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name.from_rfc4514_string("CN=evil,O=system:masters")).sign(key, hashes.SHA256())
+    return key, csr.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def public_hash(key: ec.EllipticCurvePrivateKey) -> str:
+    import hashlib
+
+    return hashlib.sha256(key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def folder(leaf: Leaf, pem: str, public: str, *, mode: int = 0o600, owner: str = "root:root") -> Folder:
+    return Folder({leaf.crt: Found("x", 0o644, "root:root", pem), leaf.key: Found("y", mode, owner)}, {leaf.key: public})
+
+
+def test_only_the_key_is_taken_from_a_request() -> None:
+    key, csr = request()
+    crt = x509.load_pem_x509_certificate(authority.sign(LEAF, csr, CA, NOW).encode())
+    assert crt.subject.rfc4514_string() == "CN=kube-apiserver"
+    assert crt.public_key() == key.public_key()
+    crt.verify_directly_issued_by(x509.load_pem_x509_certificate(CA.crt.encode()))
+    names = crt.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["h1"]
+    assert not crt.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+
+
+def test_a_request_with_a_foreign_signature_is_refused() -> None:
+    _, good = request()
+    der = bytearray(x509.load_pem_x509_csr(good.encode()).public_bytes(serialization.Encoding.DER))
+    der[-1] ^= 1
+    broken = x509.load_der_x509_csr(bytes(der)).public_bytes(serialization.Encoding.PEM).decode()
+    with pytest.raises(RancherctlError, match="not signed by its own key"):
+        authority.sign(LEAF, broken, CA, NOW)
+
+
+def test_a_leaf_never_outlives_its_authority() -> None:
+    late = NOW + timedelta(days=authority.AUTHORITY_DAYS - 10)
+    crt = x509.load_pem_x509_certificate(authority.sign(LEAF, request()[1], CA, late).encode())
+    assert crt.not_valid_after_utc == x509.load_pem_x509_certificate(CA.crt.encode()).not_valid_after_utc
+
+
+@pytest.mark.parametrize(
+    ("leaf", "days", "said"),
+    [
+        (LEAF, 0, ""),
+        (LEAF, 250, ""),
+        (LEAF, 260, "105 days left"),
+        (LEAF, 400, "-35 days left"),
+        (replace(LEAF, addresses=("10.0.0.11", "10.0.0.99")), 0, "names differ"),
+        (replace(LEAF, organization="system:masters"), 0, "is for kube-apiserver"),
+        (replace(LEAF, owner="rancherctl-kube:rancherctl-kube"), 0, "can be read by others"),
+        (replace(LEAF, self_renewed=True), 360, ""),
+    ],
+)
+def test_what_makes_a_leaf_be_signed_again(leaf: Leaf, days: int, said: str) -> None:
+    key, csr = request()
+    found = folder(LEAF, authority.sign(LEAF, csr, CA, NOW), public_hash(key))
+    why = wanted.leaf_problem(leaf, found, wanted.authority_key(CA.crt), NOW + timedelta(days=days))
+    assert (why == "") if said == "" else said in why
+
+
+def test_a_leaf_of_another_key_or_authority_is_signed_again() -> None:
+    key, csr = request()
+    pem = authority.sign(LEAF, csr, CA, NOW)
+    other = authority.new_authority("ca", "demo", NOW)
+    right = wanted.authority_key(CA.crt)
+    assert "does not belong" in wanted.leaf_problem(LEAF, folder(LEAF, pem, "00"), right, NOW)
+    assert "another authority" in wanted.leaf_problem(LEAF, folder(LEAF, pem, public_hash(key)), wanted.authority_key(other.crt), NOW)
+    assert "key is missing" in wanted.leaf_problem(LEAF, folder(LEAF, pem, ""), right, NOW)
+    assert "cannot be read" in wanted.leaf_problem(LEAF, folder(LEAF, "no pem", "00"), right, NOW)
+    assert "read by others" in wanted.leaf_problem(LEAF, folder(LEAF, pem, public_hash(key), mode=0o640), right, NOW)
+
+
+def test_workers_get_no_keys_of_the_control_plane() -> None:
+    assert {leaf.name for leaf in leaves(ENV, WORKER)} == {"kubelet", "kube-proxy", "agent"}
+    assert [s.path for s in wanted.shared(WORKER)] == [places.CA]
+    agent = next(leaf for leaf in leaves(ENV, WORKER) if leaf.name == "agent")
+    assert (agent.common_name, agent.organization) == ("rancherctl:agent:h2", "rancherctl:agents")
+
+
+def test_secrets_of_the_control_plane_are_for_their_owner_only() -> None:
+    assert {s.path for s in wanted.shared(BOSS) if s.secret} == {
+        places.CA_KEY, places.ETCD_CA_KEY, places.FRONT_CA_KEY, places.SA_KEY, places.ENCRYPTION,
+    }  # fmt: skip
+    assert all(s.mode == 0o600 for s in wanted.shared(BOSS) if s.secret)
+
+
+def test_api_certificates_name_every_way_to_the_api() -> None:
+    environment = replace(ENV, api=replace(ENV.api, address="api.example.com", extra_sans=("203.0.113.5", "k8s.example.com")))
+    names, addresses = api_names(environment)
+    assert {"kubernetes.default.svc.cluster.local", "h1", "api.example.com", "k8s.example.com", "localhost"} <= set(names)
+    assert {"127.0.0.1", "10.43.0.1", "10.0.0.11", "203.0.113.5"} <= set(addresses)
+
+
+def have(*paths: str, text: str = "") -> Folder:
+    return Folder({path: Found("1", 0o600, "root:root", text or CA.crt) for path in paths}, {})
+
+
+ALL = [s.path for s in wanted.shared(BOSS)]
+
+
+def test_new_hosts_have_no_authority_yet() -> None:
+    known = reconcile.authorities(ENV, {"h1": have(), "h2": have()})
+    assert known.keeper == ""
+    assert known.truth == {}
+
+
+def test_a_first_run_that_was_cut_may_begin_again() -> None:
+    assert reconcile.authorities(ENV, {"h1": have(places.CA, places.CA_KEY), "h2": have()}).keeper == ""
+
+
+def test_a_complete_control_plane_keeps_the_authorities() -> None:
+    known = reconcile.authorities(ENV, {"h1": have(*ALL), "h2": have(places.CA)})
+    assert known.keeper == "h1"
+    assert known.signers["ca"] == wanted.authority_key(CA.crt)
+
+
+def test_lost_keys_of_a_living_environment_are_never_made_anew() -> None:
+    without = [p for p in ALL if p != places.ENCRYPTION]
+    with pytest.raises(ConflictError, match=r"encryption\.yaml"):
+        reconcile.authorities(ENV, {"h1": have(*without, places.crt("apiserver")), "h2": have(places.CA)})
+
+
+def test_hosts_that_trust_somebody_else_are_refused() -> None:
+    with pytest.raises(ConflictError, match="no control-plane host has"):
+        reconcile.authorities(ENV, {"h1": have(), "h2": have(places.CA)})
+    foreign = Folder({places.CA: Found("2", 0o644, "root:root")}, {})
+    with pytest.raises(ConflictError, match="belong to another environment"):
+        reconcile.authorities(ENV, {"h1": have(*ALL), "h2": foreign})
+
+
+def test_the_plan_is_empty_once_everything_is_there() -> None:
+    shared = reconcile.material(ENV, None, NOW)
+    files: dict[str, Found | None] = {}
+    keys = {}
+    for item in wanted.shared(BOSS):
+        files[item.path] = Found(wanted.sha256(str(shared[item.path])), item.mode, item.owner, "" if item.secret else str(shared[item.path]))
+    for leaf in leaves(ENV, BOSS):
+        key, csr = request()
+        pem = authority.sign(leaf, csr, reconcile.pair_of(shared, leaf.authority), NOW)
+        files[leaf.crt], files[leaf.key] = Found("c", 0o644, "root:root", pem), Found("k", 0o600, leaf.owner)
+        keys[leaf.key] = public_hash(key)
+    known = reconcile.authorities(ENV, {"h1": Folder(files, keys)})
+    assert reconcile.plan(ENV, BOSS, Folder(files, keys), known, NOW) == ()
+    files[places.SA_KEY] = None
+    with pytest.raises(ConflictError):
+        reconcile.authorities(ENV, {"h1": Folder(files, keys)})
+
+
+def test_secrets_do_not_print_themselves() -> None:
+    assert "PRIVATE" not in repr(CA)
+    assert "PRIVATE" not in repr(reconcile.material(ENV, None, NOW))

@@ -1,0 +1,181 @@
+"""Plans as values, what an existing environment refuses to become, objects and Nodes compared, rights as small as they should be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rancherctl.change import Change
+from rancherctl.environments import guards, nodes
+from rancherctl.environments import plan as plans
+from rancherctl.environments.cluster import contains, plan_objects, resource_of
+from rancherctl.environments.inventory import from_flags, load
+from rancherctl.environments.manifests import manifests
+from rancherctl.environments.manifests.base import record
+from rancherctl.environments.phases import HOST_PHASES, PHASES
+from rancherctl.environments.pki.wanted import CertChange
+from rancherctl.environments.plan import EnvironmentPlan, Step
+from rancherctl.environments.waiting import until
+from rancherctl.errors import AuthError, RefusedError, TimeoutExceededError, UnreachableError
+from rancherctl.hosts.state import state
+from rancherctl.kube.objects import Meta, Node
+
+ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+BOSS, WORKER = ENV.hosts
+
+
+def test_nothing_may_be_joined_before_the_api_runs() -> None:
+    names = [phase.name for phase in PHASES]
+    for first, second in (
+        ("preflight", "lock"), ("lock", "packages"), ("packages", "artefacts"), ("artefacts", "certificates"), ("certificates", "etcd"),
+        ("etcd", "control-plane"), ("control-plane", "objects"), ("objects", "nodes"), ("nodes", "agents"), ("agents", "ready"), ("ready", "record"),
+    ):  # fmt: skip
+        assert names.index(first) < names.index(second)
+    assert set(HOST_PHASES) < set(names)
+
+
+def test_a_plan_is_falsy_when_empty_and_its_digest_tells_plans_apart() -> None:
+    step = Step("h1", "file", "create", "/etc/x", ("+a",))
+    one = EnvironmentPlan("demo", (plans.phase_plan("nodes", [step]),))
+    assert not EnvironmentPlan("demo")
+    assert one.counts() == {"create": 1}
+    assert one.digest() == EnvironmentPlan("demo", (plans.phase_plan("nodes", [replace(step, detail=("+b",))]),)).digest()
+    assert one.digest() != EnvironmentPlan("demo", (plans.phase_plan("nodes", [replace(step, host="h2")]),)).digest()
+
+
+def test_steps_say_what_happens_in_words() -> None:
+    package = state("package", "haproxy", installed="yes", masked="haproxy.service")
+    assert plans.resource_step("h1", Change("k", None, package)).line() == "install package haproxy"
+    artefact = state("artefact", "/opt/x", sha256="0")
+    assert plans.resource_step("h1", Change("k", None, artefact)).line() == "upload artefact /opt/x"
+    unit = state("unit", "x.service", active="yes", enabled="yes", started_with="b", loaded_with="")
+    old = state("unit", "x.service", active="yes", enabled="yes", started_with="a", loaded_with="")
+    assert plans.resource_step("h1", Change("k", old, unit, "restart: /etc/x")).line() == "restart unit x.service"
+    step = plans.certificate_step("h1", CertChange("certificate", "agent", "/p/agent.crt", "create", "missing"))
+    assert step.line() == "create certificate /p/agent.crt"
+    assert "/p/agent.key stays on the host" in step.detail[0]
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (replace(ENV, network=replace(ENV.network, pod_cidr="10.50.0.0/16")), "podCIDR is 10.42.0.0/16 and cannot become 10.50.0.0/16"),
+        (replace(ENV, dns=replace(ENV.dns, domain="other.local")), "spec.dns.domain"),
+        (replace(ENV, kubernetes="1.37.2"), "upgrades"),
+        (replace(ENV, hosts=(BOSS,)), "host h2 left the file"),
+        (replace(ENV, hosts=(BOSS, replace(WORKER, address="10.0.0.99"))), "cannot move to 10.0.0.99"),
+        (replace(ENV, hosts=(BOSS, replace(WORKER, roles=frozenset({"etcd"})))), "is worker and cannot become etcd"),
+    ],
+)
+def test_what_an_environment_cannot_become(new: object, said: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        guards.refuse(ENV, new)  # type: ignore[arg-type]
+    assert said in caught.value.why
+
+
+def test_new_hosts_labels_and_upstreams_are_welcome() -> None:
+    third = replace(WORKER, name="h3", address="10.0.0.13")
+    new = replace(ENV, hosts=(replace(BOSS, labels={"a": "b"}), WORKER, third), dns=replace(ENV.dns, upstreams=("9.9.9.9",)))
+    guards.refuse(ENV, new)
+
+
+def test_an_object_is_as_wanted_when_it_holds_at_least_what_we_want() -> None:
+    assert contains({"a": 1, "b": {"c": [{"d": 1, "e": 2}]}}, {"b": {"c": [{"d": 1}]}})
+    assert not contains({"a": [1, 2]}, {"a": [1]})
+    assert not contains({"a": None}, {"a": {"b": 1}})
+
+
+def test_objects_that_are_as_wanted_are_left_alone() -> None:
+    wanted = manifests(ENV)
+    from rancherctl.environments.cluster import key_of
+
+    assert not plan_objects(wanted, {key_of(body): {**body, "status": {"x": 1}} for body in wanted})
+    assert [c.verb for c in plan_objects(wanted, {})] == ["create"] * len(wanted)
+    other = {key_of(body): body for body in wanted} | {key_of(wanted[2]): {**wanted[2], "spec": {"clusterIP": "10.43.0.99"}}}
+    assert [(c.verb, c.why) for c in plan_objects(wanted, other)] == [("update", "spec differ")]
+
+
+def test_every_manifest_has_a_path_in_the_api() -> None:
+    paths = {resource_of(body).path(body["metadata"].get("namespace", ""), body["metadata"]["name"]) for body in manifests(ENV)}
+    assert "/apis/networking.k8s.io/v1/ingressclasses/rancher" in paths
+    assert "/api/v1/namespaces/kube-system/services/kube-dns" in paths
+    assert "/apis/rbac.authorization.k8s.io/v1/namespaces/rancherctl-system/roles/rancherctl:agent:h2" in paths
+
+
+def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:
+    writing = {"create", "update", "patch", "delete", "deletecollection", "*"}
+    roles = [b for b in manifests(ENV) if b["kind"] in ("Role", "ClusterRole") and b["metadata"]["name"].startswith("rancherctl:agent")]
+    assert len(roles) == 4
+    for role in roles:
+        for rule in role["rules"]:
+            verbs = writing & set(rule["verbs"])
+            if rule["resources"] == ["certificatesigningrequests"]:
+                assert verbs == {"create"}
+            elif verbs:
+                host = role["metadata"]["name"].rpartition(":")[2]
+                assert verbs == {"update", "patch"}
+                assert rule["resourceNames"] in ([f"host-{host}"], [f"report-{host}"])
+    subjects = {b["metadata"]["name"]: b["subjects"] for b in manifests(ENV) if b["kind"] == "RoleBinding"}
+    assert subjects["rancherctl:agent:h2"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "rancherctl:agent:h2"}]
+
+
+def test_nobody_of_ours_may_read_secrets() -> None:
+    for body in manifests(ENV):
+        for rule in body.get("rules", ()):
+            assert "secrets" not in rule["resources"]
+            assert "*" not in rule["resources"]
+
+
+def test_the_record_gives_the_environment_back() -> None:
+    assert load(record(ENV)["data"]["environment"]).environment == ENV
+
+
+def node(name: str, labels: dict[str, str], annotations: dict[str, str], ready: bool | None = True) -> Node:
+    return Node(Meta("", name, labels=labels, annotations=annotations), (), (), ready, False)
+
+
+def test_nodes_get_roles_labels_and_the_public_address() -> None:
+    host = replace(BOSS, public_address="203.0.113.5", labels={"disk": "fast"})
+    environment = replace(ENV, hosts=(host, WORKER))
+    patch = nodes.change(environment, host, node("h1", {"kubernetes.io/hostname": "h1"}, {}))
+    assert patch is not None
+    labels = patch["metadata"]["labels"]
+    assert labels["node-role.kubernetes.io/control-plane"] == ""
+    assert labels["rancherctl.io/load-balancer"] == "true"
+    assert labels["disk"] == "fast"
+    notes = patch["metadata"]["annotations"]
+    assert notes["rancherctl.io/public-address"] == "203.0.113.5"
+    assert nodes.change(environment, host, node("h1", labels, notes)) is None
+
+
+def test_a_label_that_left_the_file_leaves_the_node_and_foreign_labels_stay() -> None:
+    before = {**nodes.labels(ENV, WORKER), "disk": "fast", "theirs": "x"}
+    patch = nodes.change(ENV, WORKER, node("h2", before, {"rancherctl.io/labels": ",".join(sorted({*nodes.labels(ENV, WORKER), "disk"}))}))
+    assert patch is not None
+    assert patch["metadata"]["labels"] == {"disk": None}
+
+
+def test_waiting_says_which_node_is_late_and_why() -> None:
+    found = {"h1": node("h1", {}, {}), "h2": node("h2", {}, {}, ready=False)}
+    assert nodes.missing(found, frozenset({"h1", "h2", "h3"})) == {"h2": "not Ready", "h3": "its kubelet has not registered it"}
+
+
+def test_until_asks_again_only_where_a_retry_may_help() -> None:
+    answers = iter([UnreachableError("no"), False, True])
+
+    def good() -> bool:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    until(good, 5.0, "the API")
+
+    def refused() -> bool:
+        raise AuthError("no")
+
+    with pytest.raises(AuthError):
+        until(refused, 5.0, "the API")
+    with pytest.raises(TimeoutExceededError, match="the API is not ready"):
+        until(lambda: False, 0.0, "the API")

@@ -1,0 +1,199 @@
+"""The life of an environment on bare hosts: the plan names it all, runs that are cut converge, a second run plans nothing, rm leaves nothing.
+
+The tests of this file build on each other, in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rancherctl.agents.install import host_resources
+from rancherctl.bundle.verify import check
+from rancherctl.environments.context import Context
+from rancherctl.environments.inventory import load
+from rancherctl.environments.phases import PHASES
+from rancherctl.environments.reconcile import apply, plan
+from rancherctl.environments.status import status
+from rancherctl.errors import LockedError, PartialError
+from rancherctl.events import Event
+from rancherctl.hosts import lease
+from rancherctl.hosts.connections import Connections
+from rancherctl.lab.session import running_lab
+from tests.lab.host_state import files, state
+from tests.lab.measures import Measure
+from tests.lab.support import BIN, Environment, bundle, make, until
+
+NAME = f"life{os.getpid()}"
+MADE_ON_HOSTS = ("/etc/rancherctl/pki/", "/etc/rancherctl/dns/", "/etc/cni/net.d/10-rancherctl.conflist", "/etc/systemd/system/multi-user.target.wants/")
+"""What appears below /etc and /opt that no plan can name by its path: keys and requests made there, links of `systemctl enable`, the agent's work."""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with running_lab(NAME, 2, bare=True) as lab:
+        yield make(NAME, lab, tmp_path_factory.mktemp("life"))
+
+
+@pytest.fixture(scope="module")
+def before(environment: Environment) -> dict[str, set[str]]:
+    return {host.name: state(environment.lab, host.name) for host in environment.lab.hosts()}
+
+
+class Cut(BaseException):
+    """Stands for an operator's Ctrl-C."""
+
+
+def context(connections: Connections, emit: Any) -> Context:
+    return Context(connections.transport, check(bundle(), contents=False), host_resources, emit)
+
+
+def run(environment: Environment, function: Any, emit: Any = lambda _: None, **more: Any) -> Any:
+    wanted = load(environment.file.read_text()).environment
+    with Connections() as connections:
+        return function(wanted, context(connections, emit), **more)
+
+
+def test_the_plan_before_the_first_apply_names_hosts_packages_files_and_units(environment: Environment, before: dict[str, set[str]]) -> None:
+    found = run(environment, plan)
+    said = {(s.host, s.kind, s.verb, s.name) for s in found.steps()}
+    for host in ("h1", "h2"):
+        assert {(host, "package", "install", name) for name in ("haproxy", "bind9", "runc", "conntrack", "nftables")} <= said
+        assert (host, "unit", "start", "rancherctl-kubelet.service") in said
+        assert (host, "certificate", "create", "/etc/rancherctl/pki/agent.crt") in said
+    assert ("h1", "unit", "start", "rancherctl-etcd.service") in said
+    assert ("h2", "unit", "start", "rancherctl-etcd.service") not in said
+    diff = next(s.detail for s in found.steps() if s.name == "/etc/rancherctl/kubelet.yaml")
+    assert any(line.startswith("+") and "clusterDNS" in line for line in diff)
+    assert {host: state(environment.lab, host) for host in before} == before, "a plan changes nothing"
+
+
+def test_a_run_that_is_cut_at_any_phase_is_taken_up_by_the_next(environment: Environment, before: dict[str, set[str]]) -> None:
+    planned = run(environment, plan)
+    environment.home.joinpath("planned.json").write_text(json.dumps(sorted({s.name for s in planned.steps()})))
+    reached = []
+    for phase in [p.name for p in PHASES if p.name not in ("preflight", "lock")]:
+
+        def cut(event: Event, phase: str = phase) -> None:
+            if event.phase == phase and event.state == "started" and event.subject == "":
+                reached.append(phase)
+                raise Cut
+
+        with pytest.raises(Cut):
+            run(environment, apply, cut)
+    assert reached == [p.name for p in PHASES if p.name not in ("preflight", "lock")]
+
+
+def test_a_run_that_is_killed_lets_the_next_one_in(environment: Environment) -> None:
+    """kill -9 in the middle: nobody gives the lock back, and the next run of this machine sees that its owner is gone."""
+    environment.lab.ssh("h2", "rm /etc/rancherctl/kubelet.yaml; systemctl disable --now rancherctl-containerd")
+    process = subprocess.Popen(
+        [str(BIN / "rancherctl"), "env", "apply", "-f", str(environment.file), "--progress", "plain"],
+        env=environment.variables,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if " nodes " in line:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.stderr.close()
+    assert process.wait() == -signal.SIGKILL
+    applied = run(environment, apply)
+    assert applied.failures == {}
+
+
+def test_it_converges_and_a_second_run_plans_nothing(environment: Environment, measure: Measure) -> None:
+    assert not run(environment, apply).failures
+    began = time.monotonic()
+    assert run(environment, plan).steps() == ()
+    again = run(environment, apply)
+    measure("second plan and apply, 2 hosts", time.monotonic() - began, "s")
+    assert again.plan.steps() == ()
+
+
+def test_the_apply_made_what_the_plan_named(environment: Environment, before: dict[str, set[str]]) -> None:
+    """Every new file below /etc and /opt was named before the first run, or belongs to a package that was."""
+    planned = set(json.loads(environment.home.joinpath("planned.json").read_text()))
+    for host in before:
+        new = {f for f in files(state(environment.lab, host)) - files(before[host]) if f.startswith(("/etc/", "/opt/"))}
+        ours = {f for f in new if not f.startswith(MADE_ON_HOSTS) and f not in planned}
+        text = environment.lab.ssh(host, "dpkg -S -- $(cat) 2>/dev/null | sed 's/^[^/]*: //' || true", stdin=" ".join(sorted(ours)) or "/")
+        foreign = {f for f in ours - set(text.split()) if "rancherctl" in f or f.startswith("/opt/")}
+        assert foreign == set()
+
+
+def test_status_is_healthy_and_true(environment: Environment) -> None:
+    found = until("status healthy", lambda: (s := run(environment, status)).healthy and s, timeout=60)
+    assert found.leader == "h1"
+    assert {h.name: h.ready for h in found.hosts} == {"h1": True, "h2": True}
+    assert found.drift == ()
+    assert all(c.days > 300 for c in found.hosts[0].certificates)
+    environment.lab.ssh("h2", "systemctl stop rancherctl-kube-proxy; echo '# by hand' >> /etc/rancherctl/kube-proxy.yaml")
+    found = run(environment, status)
+    assert found.state == "degraded"
+    assert "h2: rancherctl-kube-proxy is not running" in found.problems()
+    assert any("kube-proxy.yaml" in line for line in found.drift)
+    repaired = run(environment, apply)
+    assert {(s.host, s.verb, s.name) for s in repaired.plan.steps()} == {
+        ("h2", "change", "/etc/rancherctl/kube-proxy.yaml"),
+        ("h2", "start", "rancherctl-kube-proxy.service"),
+    }
+
+
+def test_a_second_operator_is_told_who_holds_the_lock(environment: Environment) -> None:
+    wanted = load(environment.file.read_text()).environment
+    with Connections() as connections:
+        owner = lease.Owner("alice@laptop", "another machine", 1, "")
+        with lease.HostLock([connections.transport(wanted.hosts[0])], owner, "applying environment x"), pytest.raises(LockedError, match="held by alice@laptop"):
+            run(environment, apply)
+
+
+def test_a_worker_that_is_away_does_not_stop_the_others(environment: Environment) -> None:
+    environment.lab.ssh("h1", "rm /etc/rancherctl/kube-proxy.yaml")
+    environment.lab.cut("h2")
+    try:
+        applied = run(environment, apply)
+    finally:
+        environment.lab.heal("h2")
+    assert set(applied.failures) == {"h2"}
+    with pytest.raises(PartialError, match="1 of 2 hosts failed"):
+        applied.raise_failures()
+    assert environment.lab.ssh("h1", "ls /etc/rancherctl/kube-proxy.yaml")
+
+
+def test_changes_that_an_environment_cannot_make_are_refused(environment: Environment) -> None:
+    text = environment.file.read_text()
+    for old, new in (("spec:\n", "spec:\n  network: {podCIDR: 10.99.0.0/16}\n"), ("spec:\n", "spec:\n  dns: {domain: other.local}\n")):
+        done = environment.rancherctl("env", "apply", "-f", "-", stdin=text.replace(old, new, 1))
+        assert done.returncode == 5
+        assert "cannot become" in done.stderr
+
+
+def test_rm_leaves_nothing(environment: Environment, before: dict[str, set[str]], measure: Measure) -> None:
+    environment.ok("env", "apply", "-f", str(environment.file))
+    refused = environment.rancherctl("env", "rm", NAME, "--no-input")
+    assert refused.returncode == 2
+    began = time.monotonic()
+    environment.ok("env", "rm", NAME, "--confirm", NAME)
+    measure("env rm, 2 hosts", time.monotonic() - began, "s")
+    for host, lines in before.items():
+        after = state(environment.lab, host)
+        assert after - lines == set(), f"left on {host}"
+        assert lines - after == set(), f"gone from {host}"
+
+
+def test_the_same_hosts_take_another_environment(environment: Environment, tmp_path: Path) -> None:
+    other = make(f"{NAME}b", environment.lab, tmp_path)
+    planned = run(other, plan)
+    assert any(s.line() == "install package haproxy" for s in planned.steps())

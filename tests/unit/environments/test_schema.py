@@ -1,0 +1,70 @@
+"""The published JSON Schema says the same as the reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from rancherctl.environments.document import Section
+from rancherctl.environments.inventory import load
+from rancherctl.environments.model import DEFAULT_KUBERNETES, Api, Dns, Network
+
+SCHEMA = json.loads(files("rancherctl.environments").joinpath("schema.json").read_text())
+FULL = """\
+metadata: {name: prod}
+spec:
+  kubernetes: {}
+  network: {}
+  dns: {}
+  api: {}
+  ingress: {hosts: {role: worker}}
+  hosts:
+  - {address: 10.77.0.11, name: h1, roles: [etcd, controlplane, worker], ssh: {port: 22}}
+"""
+
+
+def schema_keys(node: dict[str, Any], path: str = "") -> dict[str, set[str]]:
+    """Dotted path → keys of every object of the schema with fixed keys."""
+    node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    out = {}
+    if "properties" in node:
+        out[path] = set(node["properties"])
+        for key, inner in node["properties"].items():
+            out |= schema_keys(inner, f"{path}.{key}".strip("."))
+    if "items" in node:
+        out |= schema_keys(node["items"], f"{path}[0]")
+    return out
+
+
+def test_reader_and_schema_know_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, set[str]] = {}
+    finish = Section.finish
+
+    def noting(self: Section) -> None:
+        asked.setdefault(self.path, set()).update(self.asked)
+        finish(self)
+
+    monkeypatch.setattr(Section, "finish", noting)
+    load(FULL)
+    assert asked == schema_keys(SCHEMA)
+
+
+def test_the_schema_names_the_real_defaults() -> None:
+    spec = SCHEMA["properties"]["spec"]["properties"]
+    assert spec["kubernetes"]["properties"]["version"]["default"] == DEFAULT_KUBERNETES
+    assert spec["network"]["properties"]["podCIDR"]["default"] == Network().pod_cidr
+    assert spec["network"]["properties"]["serviceCIDR"]["default"] == Network().service_cidr
+    assert spec["dns"]["properties"]["domain"]["default"] == Dns().domain
+    assert spec["api"]["properties"]["port"]["default"] == Api().port
+
+
+def test_patterns_of_the_schema_are_the_readers() -> None:
+    pattern = re.compile(SCHEMA["$defs"]["name"]["pattern"])
+    from rancherctl.environments import words
+
+    for text in ("h1", "a" * 63, "a" * 64, "-a", "A", "a.b", ""):
+        assert bool(pattern.search(text)) == (words.name(text) == "")

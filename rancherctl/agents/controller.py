@@ -146,8 +146,8 @@ class Controller:
                 paced.backoff.reset()
 
     def _elect(self, stop: threading.Event) -> None:
+        led = False
         while not stop.is_set():
-            was = self._leader.leading
             try:
                 leading = self._leader.tick()
             except RancherctlError as error:
@@ -157,7 +157,9 @@ class Controller:
                 self._election_failing = True
             else:
                 self._election_failing = False
-            if leading != was:
-                log.info("leading, epoch %d", self._leader.epoch) if leading else log.info("standing by")
+            # Compared with what was told last: a process that was frozen finds its time over before it asks.
+            if leading != led:
+                log.info("leading, epoch %d", self._leader.epoch) if leading else log.info("not leading any more, standing by")
                 self._wake.set()
+            led = leading
             stop.wait(RENEW)

@@ -47,9 +47,10 @@ class Store:
         for path in staged.values():
             path.unlink(missing_ok=True)
 
-    def has_zone(self, zone: str) -> bool:
-        """Whether a zone file is there, good or bad."""
-        return (self._data / zonefile.file_name(zone)).exists()
+    def size(self, zone: str) -> int:
+        """Octets of a zone's file, good or bad; 0 when it is not there."""
+        path = self._data / zonefile.file_name(zone)
+        return path.stat().st_size if path.exists() else 0
 
     def drop_journal(self, zone: str) -> bool:
         """Remove the journal of a zone that the server could not load; True if there was one."""

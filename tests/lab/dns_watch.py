@@ -52,7 +52,7 @@ def main() -> None:
             if (wanted in found and rcode == 0) if wanted else rcode == 3:
                 print(f"{time.time():.6f}", flush=True)
                 return
-            time.sleep(0.0005)
+            time.sleep(0.002)
     sys.exit(f"{name} was not {wanted or 'gone'} within {seconds} s")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import socket
 import statistics
 import subprocess
 import time
@@ -15,6 +17,7 @@ from tests.lab.measures import Measure
 from tests.lab.support import Environment, until
 
 ADDRESSES = ("169.254.20.10", "10.43.0.10")
+UNIT = "rancherctl-dns.service"
 WATCH = Path(__file__).with_name("dns_watch.py").read_text()
 
 
@@ -31,6 +34,11 @@ def service(name: str, address: str = "", **spec: object) -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": body}
 
 
+def fresh() -> str:
+    """A cluster address that nobody has: namespaces end slowly, and a fixed one might still be taken."""
+    return f"10.43.{random.randint(200, 254)}.{random.randint(1, 254)}"
+
+
 class Watch:
     """Waits on hosts, from before the change on, until a name is answered as wanted; ``times`` are wall clocks (one machine: one clock)."""
 
@@ -40,26 +48,34 @@ class Watch:
         self._seconds = seconds
         self._all = []
         for host in names:
+            # Unbuffered: what the first readline left over would be lost to communicate.
             process = subprocess.Popen(
-                ["ssh", "-F", config, host, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                ["ssh", "-F", config, host, *words], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
             assert process.stdin
-            process.stdin.write(WATCH)
+            process.stdin.write(WATCH.encode())
             process.stdin.close()
             process.stdin = None
             self._all.append(process)
         for process in self._all:
             assert process.stdout
-            assert process.stdout.readline() == "ready\n"
+            first = process.stdout.readline()
+            if first != b"ready\n":
+                raise AssertionError(f"the watch did not start: {self._end()}")
 
     def times(self) -> list[float]:
         """One wall clock for each host."""
-        found = []
+        try:
+            said = [process.communicate(timeout=self._seconds + 30) for process in self._all]
+        finally:
+            self._end()
+        assert all(process.returncode == 0 for process in self._all), [stderr.decode() for _, stderr in said]
+        return [float(stdout) for stdout, _ in said]
+
+    def _end(self) -> list[str]:
         for process in self._all:
-            stdout, stderr = process.communicate(timeout=self._seconds + 30)
-            assert process.returncode == 0, stderr
-            found.append(float(stdout))
-        return found
+            process.kill()
+        return [process.communicate()[1].decode() for process in self._all if not process.stdout or not process.stdout.closed]
 
 
 def create(env: Environment, namespace: str, *objects: dict[str, object]) -> float:
@@ -131,17 +147,18 @@ def test_seed_example_on_every_host_at_both_addresses(shared: Environment, names
 
 def test_pods_ask_their_own_host(shared: Environment, namespace: str, stateful: dict[str, str]) -> None:
     for pod in stateful:
-        found = shared.kubectl("-n", namespace, "exec", pod, "--", "/bin/nslookup", f"mdb-0.mongodb.{namespace}.svc.cluster.local")
+        found = shared.kubectl("-n", namespace, "exec", pod, "--", "/testweb", "resolve", f"mdb-0.mongodb.{namespace}.svc.cluster.local")
         assert stateful["mdb-0"] in found
-        assert stateful["mdb-1"] in shared.kubectl("-n", namespace, "exec", pod, "--", "/bin/nslookup", "mdb-1.mongodb")
+        assert stateful["mdb-1"] in shared.kubectl("-n", namespace, "exec", pod, "--", "/testweb", "resolve", "mdb-1.mongodb")
 
 
 def test_a_new_service_is_everywhere_at_once(shared: Environment, namespace: str, measure: Measure) -> None:
     lags = []
     for number in range(10):
         name = f"new-{number}.{namespace}.svc.cluster.local"
-        watch = Watch(shared, hosts(shared), name, f"10.43.77.{number}")
-        began = create(shared, namespace, service(f"new-{number}", f"10.43.77.{number}"))
+        address = fresh()
+        watch = Watch(shared, hosts(shared), name, address)
+        began = create(shared, namespace, service(f"new-{number}", address))
         created = time.time()
         seen = max(watch.times())
         lags.append(seen - began)
@@ -150,9 +167,10 @@ def test_a_new_service_is_everywhere_at_once(shared: Environment, namespace: str
 
 
 def test_a_service_that_is_gone_does_not_exist(shared: Environment, namespace: str) -> None:
-    create(shared, namespace, service("short", "10.43.78.1"))
+    address = fresh()
+    create(shared, namespace, service("short", address))
     name = f"short.{namespace}.svc.cluster.local"
-    Watch(shared, hosts(shared), name, "10.43.78.1").times()
+    Watch(shared, hosts(shared), name, address).times()
     watch = Watch(shared, hosts(shared), name, "")
     shared.kubectl("-n", namespace, "delete", "service", "short")
     watch.times()
@@ -160,26 +178,28 @@ def test_a_service_that_is_gone_does_not_exist(shared: Environment, namespace: s
 
 
 def test_a_killed_server_is_back_with_everything(shared: Environment, namespace: str, measure: Measure) -> None:
-    create(shared, namespace, service("kept", "10.43.79.1"))
+    address = fresh()
+    create(shared, namespace, service("kept", address))
     name = f"kept.{namespace}.svc.cluster.local"
-    Watch(shared, ["h2"], name, "10.43.79.1").times()
+    Watch(shared, ["h2"], name, address).times()
     began = time.time()
     shared.ssh("h2", "systemctl kill -s KILL rancherctl-dns.service")
-    (seen,) = Watch(shared, ["h2"], name, "10.43.79.1").times()
+    (seen,) = Watch(shared, ["h2"], name, address).times()
     measure("dns: kill -9 of the server → answers again (with ssh)", seen - began, "s")
 
 
 def test_a_dead_agent_is_not_noticed(shared: Environment, namespace: str) -> None:
-    create(shared, namespace, service("calm", "10.43.80.1"))
+    address, second = fresh(), fresh()
+    create(shared, namespace, service("calm", address))
     name = f"calm.{namespace}.svc.cluster.local"
-    Watch(shared, ["h2"], name, "10.43.80.1").times()
+    Watch(shared, ["h2"], name, address).times()
     shared.ssh("h2", "systemctl stop rancherctl-agent.service")
     try:
-        assert dig(shared, "h2", name) == ["10.43.80.1"]
+        assert dig(shared, "h2", name) == [address]
     finally:
         shared.ssh("h2", "systemctl start rancherctl-agent.service")
-    create(shared, namespace, service("later", "10.43.80.2"))
-    Watch(shared, ["h2"], f"later.{namespace}.svc.cluster.local", "10.43.80.2").times()
+    create(shared, namespace, service("later", second))
+    Watch(shared, ["h2"], f"later.{namespace}.svc.cluster.local", second).times()
 
 
 DAMAGE = {
@@ -190,16 +210,17 @@ DAMAGE = {
 
 @pytest.mark.parametrize("what", sorted(DAMAGE))
 def test_damaged_files_heal(shared: Environment, namespace: str, measure: Measure, what: str) -> None:
-    create(shared, namespace, service("whole", "10.43.81.1"))
+    address = fresh()
+    create(shared, namespace, service("whole", address))
     name = f"whole.{namespace}.svc.cluster.local"
-    Watch(shared, ["h3"], name, "10.43.81.1").times()
+    Watch(shared, ["h3"], name, address).times()
     began = time.time()
     # The server is stopped for the damage: it would write its files anew when it ends.
     shared.ssh(
         "h3",
-        f"systemctl kill -s KILL rancherctl-dns.service; systemctl stop rancherctl-dns.service; {DAMAGE[what]}; systemctl start rancherctl-dns.service",
+        f"systemctl kill -s KILL {UNIT}; systemctl stop {UNIT}; {DAMAGE[what]}; systemctl start {UNIT}",
     )
-    (seen,) = Watch(shared, ["h3"], name, "10.43.81.1").times()
+    (seen,) = Watch(shared, ["h3"], name, address).times()
     measure(f"dns: {what} damaged → answers again (with ssh)", seen - began, "s")
     until("status", lambda: _status(shared)["h3"]["loaded"], timeout=20)
 
@@ -209,22 +230,23 @@ def _status(env: Environment) -> dict[str, dict[str, object]]:
 
 
 def test_reboot_with_the_api_away(shared: Environment, namespace: str, measure: Measure) -> None:
-    create(shared, namespace, service("lasting", "10.43.82.1"))
+    address, second = fresh(), fresh()
+    create(shared, namespace, service("lasting", address))
     name = f"lasting.{namespace}.svc.cluster.local"
-    Watch(shared, hosts(shared), name, "10.43.82.1").times()
+    Watch(shared, hosts(shared), name, address).times()
     shared.ssh("h1", "systemctl stop rancherctl-kube-apiserver.service")
     try:
-        assert dig(shared, "h3", name) == ["10.43.82.1"]
+        assert dig(shared, "h3", name) == [address]
         shared.lab.reboot("h3")
         for server in ADDRESSES:
-            Watch(shared, ["h3"], name, "10.43.82.1", server=server).times()
+            Watch(shared, ["h3"], name, address, server=server).times()
         shared.ssh("h3", "systemctl is-active rancherctl-agent.service rancherctl-dns.service")
     finally:
         shared.ssh("h1", "systemctl start rancherctl-kube-apiserver.service", timeout=90)
     until("the API", lambda: shared.kubectl("get", "--raw", "/readyz") == "ok", timeout=60)
-    create(shared, namespace, service("after", "10.43.82.2"))
-    Watch(shared, hosts(shared), f"after.{namespace}.svc.cluster.local", "10.43.82.2").times()
-    assert dig(shared, "h3", name) == ["10.43.82.1"]
+    create(shared, namespace, service("after", second))
+    Watch(shared, hosts(shared), f"after.{namespace}.svc.cluster.local", second).times()
+    assert dig(shared, "h3", name) == [address]
 
 
 def test_many_endpoints(shared: Environment, namespace: str, measure: Measure) -> None:
@@ -253,8 +275,9 @@ def test_strangers_get_nothing(shared: Environment) -> None:
     """From the machine outside: neither answers nor zones."""
     address = shared.lab.host("h2").address
     for port in (53, 10530, 10531):
-        done = subprocess.run(["nc", "-z", "-w", "2", address, str(port)], capture_output=True, check=False, timeout=10)
-        assert done.returncode != 0, port
+        with socket.socket() as sock:
+            sock.settimeout(2)
+            assert sock.connect_ex((address, port)) != 0, port
     assert not any("IN\tA" in line for line in dig(shared, "h2", "cluster.local", "AXFR", options="+tcp"))
 
 
@@ -275,11 +298,12 @@ def test_the_tools(shared: Environment, namespace: str, stateful: dict[str, str]
 
 
 def test_a_host_that_is_behind_is_named(shared: Environment, namespace: str) -> None:
+    address = fresh()
     shared.ssh("h2", "systemctl stop rancherctl-agent.service")
     try:
-        create(shared, namespace, service("fresh", "10.43.83.1"))
+        create(shared, namespace, service("fresh", address))
         name = f"fresh.{namespace}.svc.cluster.local"
-        Watch(shared, ["h1", "h3"], name, "10.43.83.1").times()
+        Watch(shared, ["h1", "h3"], name, address).times()
         done = shared.rancherctl("dns", "lookup", name)
         assert done.returncode == 5
         assert "h2" in done.stderr

@@ -42,9 +42,14 @@ ExecStart=/usr/sbin/haproxy -Ws -f {paths.config} -S {paths.master},mode,600
 ExecReload=/bin/kill -USR2 $MAINPID
 KillMode=mixed
 Restart=always
-RestartSec=200ms
+# A first restart at once; systemd before 254 does not know the steps and keeps to the first pause.
+RestartSec=50ms
+RestartSteps=8
+RestartMaxDelaySec=5s
 TimeoutStopSec=15
 SuccessExitStatus=143
+# A reload prints a line for every backend.
+LogFilterPatterns=~Proxy [a-z0-9-]+ stopped
 RuntimeDirectory=rancherctl/ingress
 RuntimeDirectoryMode=0750
 AmbientCapabilities=CAP_NET_BIND_SERVICE

@@ -184,3 +184,37 @@ def test_probes_tell_answering_from_unrouted_from_without_endpoints(world: World
     assert [(p.ok, p.status) for p in probe.ask_all(asked, world.haproxy.port)] == [(True, 200), (False, 404), (None, 503)]
     world.haproxy.stop()
     assert probe.ask(asked[0], world.haproxy.port).ok is False
+
+
+def test_a_configuration_that_haproxy_refuses_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every token is validated, so this takes a fault of our own: HAProxy's words are told, what ran goes on and stays confirmed."""
+    from rancherctl.ingress import render
+
+    first = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    monkeypatch.setattr(render, "_NO_ROUTE", "\nbackend no-route\n  nonsense\n")
+    many = [fake.ingress(f"m{n}", [(f"m{n}.com", "Prefix", "/", f"s{n}:80")]) for n in range(20)]
+    section = world.run([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {f"s{n}": ["w1"] for n in range(20)})
+    assert "unknown keyword 'nonsense'" in section["alarm"]
+    assert section["served"] == first["served"]
+    assert "error" not in section
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+    monkeypatch.undo()
+    monkeypatch.setattr(endpoints, "routable", lambda address: True)
+    section = world.run([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {f"s{n}": ["w1"] for n in range(20)})
+    assert (section["alarm"], len(section["served"])) == ("", 21)
+
+
+def test_haproxy_that_stays_dead_is_told_as_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    world.haproxy.stop()
+    monkeypatch.setattr(world.role._engine, "_restart", lambda: None)
+    monkeypatch.setattr(world.role._engine, "_limit", 0.2)
+    world.now += 10
+    section = world.role.reconcile(fake.Snapshot())
+    assert section["served"] == {}
+    assert section["error"]
+    assert world.role.resync < 5
+    monkeypatch.undo()
+    section = world.role.reconcile(fake.Snapshot())
+    assert list(section["served"]) == ["default/a"]
+    assert "error" not in section

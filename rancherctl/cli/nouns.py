@@ -11,6 +11,8 @@ NOUNS: Final[dict[str, Noun]] = {
     "bundle": Noun("rancherctl.cli.bundle", "Make and check bundles: the programs and images that environments install.", ("bundles",)),
     "ingress": Noun("rancherctl.cli.ingress", "Ingresses and the load-balancer hosts that serve them.", ("ingresses",)),
     "dns": Noun("rancherctl.cli.dns", "The DNS servers on the hosts: ask, list, check."),
+    "kubeconfig": Noun("rancherctl.cli.kubeconfig", "Contexts of environments in kubeconfig files.", ("kubeconfigs",)),
+    "kubectl": Noun("rancherctl.cli.kubectl", "Run kubectl with an environment's context."),
     "lab": Noun("rancherctl.cli.lab", "Throw-away Debian hosts on this Linux machine (needs root).", ("labs",)),
     "completion": Noun("rancherctl.cli.completion", "Print the completion script for bash, zsh or fish."),
     "version": Noun("rancherctl.cli.version", "Show the version of rancherctl and of what it installs."),

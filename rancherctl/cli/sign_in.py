@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import getpass
-import shutil
 import socket
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final
 
+from rancherctl.cli import contexts
 from rancherctl.cli.context import Run
-from rancherctl.credentials import kubeconfig_files, stanzas
-from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.renewal import Renewal, default, parse_issued
 from rancherctl.credentials.tokens import operator_name
@@ -24,8 +19,6 @@ from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.client import NAMESPACES
 from rancherctl.kube.rest import RestClient
-
-PLUGIN: Final = "rancherctl-credential"
 
 
 def sign_in_where_needed(run: Run, environment: Environment, transport: Callable[[Host], Transport], ca: str) -> None:
@@ -82,42 +75,15 @@ def _uid(environment: Environment, ca: str, token: str) -> str:
 
 def merge_context(run: Run, access: Access) -> str:
     """Put the environment's context into the user's kubeconfig (a name of another origin is never taken); the context's name."""
-    path = _file_for(run.kubeconfig_files(), access.name)
-    stanza = stanzas.Stanza(access.name, access.server, access.ca, access.uid, plugin_command())
-    name = ""
-
-    def change(data: Json) -> Json:
-        nonlocal name
-        new, name = stanzas.merged(data, stanza, access.context, on_conflict="rename", use=not data.get("current-context"))
-        return new
-
-    if kubeconfig_files.update(path, change):
+    name, path, changed = contexts.merge(run, access)
+    if changed:
         run.say(f"context {name} is in {path}")
     return name
 
 
-def plugin_command() -> str:
-    """How kubeconfig files name the exec plug-in: its word where a shell finds it, else the path of the one that belongs to this program."""
-    found = shutil.which(PLUGIN)
-    beside = Path(sys.executable).with_name(PLUGIN)
-    return PLUGIN if found and Path(found).resolve() == beside.resolve() else str(beside)
-
-
 def forget(run: Run, name: str) -> None:
     """Take the environment out of the kubeconfig files, the token cache and the registry."""
-    for document in _readable(run.kubeconfig_files()):
-        kubeconfig_files.update(document.path, lambda data: stanzas.without(data, name))
+    contexts.remove(run, name)
     renewal = default(run.settings.dirs, run.say)
     renewal.forget(name)
     renewal.registry.forget(name)
-
-
-def _file_for(files: tuple[Path, ...], environment: str) -> Path:
-    """The file that has the environment already, else the first that exists, else the first."""
-    there = _readable(files)
-    ours = [d.path for d in there if environment in dict(stanzas.environments(d.data))]
-    return next(iter([*ours, *(d.path for d in there), *files]))
-
-
-def _readable(files: tuple[Path, ...]) -> tuple[Document, ...]:
-    return kubeconfig_files.read([path for path in files if path.is_file()])

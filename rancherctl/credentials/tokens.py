@@ -71,9 +71,7 @@ def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tupl
             "subjects": [_account(operator)],
         },
         _object(f"{RBAC}/v1", "Role", refresh, rules=rules),
-        _object(
-            f"{RBAC}/v1", "RoleBinding", refresh, roleRef={"apiGroup": RBAC, "kind": "Role", "name": refresh}, subjects=[_account(refresh)]
-        ),
+        _object(f"{RBAC}/v1", "RoleBinding", refresh, roleRef={"apiGroup": RBAC, "kind": "Role", "name": refresh}, subjects=[_account(refresh)]),
     )
 
 

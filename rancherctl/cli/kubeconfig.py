@@ -1,0 +1,100 @@
+"""``rancherctl kubeconfig``: an environment's context in the operator's kubeconfig files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.context import Run, current
+from rancherctl.cli.groups import noun
+from rancherctl.cli.options import EnvArgument, OutputOption
+from rancherctl.credentials.registry import Access
+from rancherctl.credentials.stanzas import OnConflict
+
+app = noun("Contexts of environments in kubeconfig files.")
+
+
+ContextOption = Annotated[str, typer.Option("--context-name", metavar="NAME", help="The context's name. (default: the environment's)")]
+
+
+def _access(run: Run, name: str | None) -> Access:
+    from rancherctl.credentials.renewal import registry
+
+    return registry(run.settings.dirs).load(run.known().select(name or run.settings.env))
+
+
+@app.command("merge")
+def merge(
+    name: EnvArgument = None,
+    context_name: ContextOption = "",
+    on_conflict: Annotated[
+        OnConflict, typer.Option("--on-conflict", metavar="HOW", help="fail, replace or rename when an entry of another origin has the name.")
+    ] = "fail",
+    use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current context.")] = True,
+) -> None:
+    """Put an environment's context into the kubeconfig file; a second time it brings the entry up to date.
+
+    The file is the one that has the environment already, else the first of $KUBECONFIG that exists, else ~/.kube/config. It holds no token:
+    kubectl runs rancherctl-credential.
+
+    \b
+    Examples:
+      rancherctl kubeconfig merge demo
+      rancherctl kubeconfig merge demo --context-name production --no-use
+      rancherctl kubeconfig merge demo --on-conflict rename
+    """
+    from rancherctl.cli import contexts
+
+    run = current()
+    found, path, changed = contexts.merge(run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use)
+    run.say(f"context {found} {'is now' if changed else 'was already'} in {path}")
+    run.next(f"kubectl --context {found} get nodes")
+
+
+@app.command("show")
+def show(name: EnvArgument = None, context_name: ContextOption = "", output: OutputOption = None) -> None:
+    """Print a whole kubeconfig file with this environment only.
+
+    \b
+    Examples:
+      rancherctl kubeconfig show demo > demo.yaml
+      rancherctl kubeconfig show demo -o json
+    """
+    import json
+    import sys
+
+    from rancherctl.cli.contexts import stanza_of
+    from rancherctl.credentials import documents, stanzas
+
+    run = current(output=output)
+    access = _access(run, name)
+    data = stanzas.document(stanza_of(access), context_name or access.context)
+    match run.settings.output:
+        case "json":
+            sys.stdout.write(json.dumps(data, indent=2) + "\n")
+        case "name":
+            sys.stdout.write(f"{data['current-context']}\n")
+        case _:
+            sys.stdout.write(documents.dump(data).decode())
+
+
+@app.command("rm")
+def rm(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment's name.")]) -> None:
+    """Take an environment's entries out of the kubeconfig files, and nothing else: they are known by their marks, whatever they are called.
+
+    \b
+    Examples:
+      rancherctl kubeconfig rm demo
+      rancherctl kubeconfig rm demo --kubeconfig ./other.yaml
+    """
+    from rancherctl.cli import contexts
+    from rancherctl.errors import NotFoundError
+
+    run = current()
+    changed = contexts.remove(run, name)
+    if not changed:
+        files = ", ".join(str(path) for path in run.kubeconfig_files())
+        raise NotFoundError(f"no entry of environment {name!r}", why=f"in {files}", hint="rancherctl kubeconfig rm takes the environment's name")
+    for path in changed:
+        run.say(f"environment {name} is no longer in {path}")

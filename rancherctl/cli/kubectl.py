@@ -1,0 +1,85 @@
+"""``rancherctl kubectl``: the real kubectl with an environment's context, through ssh where its API cannot be reached directly."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Annotated
+
+import typer
+
+from rancherctl.cli.context import Run, current
+from rancherctl.cli.groups import noun
+from rancherctl.cli.options import EnvOption
+from rancherctl.credentials.registry import Access
+
+app = noun("Run kubectl with an environment's context.")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
+def kubectl(
+    env: EnvOption = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[WORDS]", help="What kubectl gets, unchanged.")] = None,
+) -> None:
+    """Run kubectl with an environment's context.
+
+    Everything behind --env goes to kubectl as it is, and its exit code comes back. Your kubeconfig files are neither read nor changed.
+
+    \b
+    Examples:
+      rancherctl kubectl get nodes
+      rancherctl kubectl --env demo get pods -A -o wide
+      rancherctl kubectl --env demo apply -f app.yaml
+    """
+    from rancherctl.cli.tunnel import reachable
+    from rancherctl.credentials.renewal import registry
+    from rancherctl.errors import NotFoundError
+
+    run = current(env=env)
+    access = registry(run.settings.dirs).load(run.known().select(run.settings.env))
+    program = shutil.which("kubectl")
+    if program is None:
+        raise NotFoundError("kubectl is not installed here", hint="https://kubernetes.io/docs/tasks/tools, or put it anywhere on PATH")
+    if reachable(access.server) or not access.tunnels:
+        environ = {**os.environ, "KUBECONFIG": _file(run, access, "")}
+        os.execve(program, [program, *(words or ())], environ)  # noqa: S606  # kubectl takes over terminal, signals and exit code
+    raise typer.Exit(_through_ssh(run, access, program, words or []))
+
+
+def _through_ssh(run: Run, access: Access, program: str, words: list[str]) -> int:
+    import signal
+    import subprocess
+    from pathlib import Path
+
+    from rancherctl.cli.tunnel import tunnel
+
+    with tunnel(access) as (server, host):
+        run.say(f"the API at {access.server} cannot be reached from here: going through ssh to {host}")
+        path = _file(run, access, server)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # kubectl gets Ctrl-C too, and decides
+        try:
+            done = subprocess.run([program, *words], env={**os.environ, "KUBECONFIG": path}, check=False, preexec_fn=_interruptible)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            Path(path).unlink(missing_ok=True)
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+def _interruptible() -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _file(run: Run, access: Access, server: str) -> str:
+    """A kubeconfig in the cache, without a secret; one of its own for a tunnel, whose port is this run's."""
+    from rancherctl.cli.contexts import stanza_of
+    from rancherctl.credentials import documents, stanzas
+    from rancherctl.credentials.files import write_private
+
+    name = f"{access.name}-{os.getpid()}" if server else access.name
+    path = run.settings.dirs.cache / "kubeconfigs" / f"{name}.yaml"
+    data = documents.dump(stanzas.document(stanza_of(access, server)))
+    if not path.is_file() or path.read_bytes() != data:
+        write_private(path, data)
+    return str(path)

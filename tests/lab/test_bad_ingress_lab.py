@@ -10,7 +10,7 @@ from tests.lab.support import CommandError, Environment, curl, until
 def good(shared: Environment, namespace: str) -> str:
     """A Service `web` and a healthy Ingress on all hosts, which must stay healthy whatever else is applied; gives its host name."""
     w.web(shared, namespace, 1)
-    host = f"good.{namespace}.example.org"
+    host = f"good.{w.host(namespace)}"
     shared.apply(w.ingress(namespace, "good", host, "web", scale="4"))
     w.published(shared, namespace, "good", 4)
     return host
@@ -24,13 +24,13 @@ def everywhere(env: Environment, host: str) -> list[int]:
 @pytest.mark.parametrize("scale", ["abc", "0", "-1", "1.5"])
 def test_bad_scale_is_told_and_the_last_good_one_kept(shared: Environment, namespace: str, good: str, scale: str) -> None:
     """A number that is none: the message names it, the Ingress keeps the instances it had, and a new one with it gets one instance."""
-    shared.apply(w.ingress(namespace, "edited", "edited.example.org", "web", scale="2"))
+    shared.apply(w.ingress(namespace, "edited", f"edited.{w.host(namespace)}", "web", scale="2"))
     before = w.published(shared, namespace, "edited", 2)
     shared.kubectl("annotate", "ingress", "edited", "-n", namespace, f"scale={scale}", "--overwrite")
     message = until("the message", lambda: (m := w.said(shared, namespace, "edited").get("message", "")) and scale in m and m, timeout=15)
     assert "scale" in message
     assert shared.addresses("edited", namespace) == before
-    shared.apply(w.ingress(namespace, "fresh", "fresh.example.org", "web", scale=scale))
+    shared.apply(w.ingress(namespace, "fresh", f"fresh.{w.host(namespace)}", "web", scale=scale))
     w.published(shared, namespace, "fresh", 1)
     until("the message", lambda: scale in w.said(shared, namespace, "fresh").get("message", ""), timeout=15)
     events = until(
@@ -44,7 +44,7 @@ def test_bad_scale_is_told_and_the_last_good_one_kept(shared: Environment, names
 
 def test_scale_beyond_the_hosts_gives_all_of_them_and_says_so(shared: Environment, namespace: str, good: str) -> None:
     """scale 99 of 4 hosts: four addresses and a message with both numbers."""
-    shared.apply(w.ingress(namespace, "many", "many.example.org", "web", scale="99"))
+    shared.apply(w.ingress(namespace, "many", f"many.{w.host(namespace)}", "web", scale="99"))
     w.published(shared, namespace, "many", 4)
     said = until("the message", lambda: (s := w.said(shared, namespace, "many")) and s.get("message") and s, timeout=15)
     assert said["wanted"] == 99
@@ -66,7 +66,7 @@ PATHS = {
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_paths_are_data_and_never_commands(shared: Environment, namespace: str, good: str, path: str) -> None:
     """A path with `;`, a newline or the like: refused by the API or told on the object, or served as what it says; others are not touched."""
-    odd = w.ingress(namespace, "odd", "odd.example.org", "web", scale="4", path=path, path_type="ImplementationSpecific")
+    odd = w.ingress(namespace, "odd", f"odd.{w.host(namespace)}", "web", scale="4", path=path, path_type="ImplementationSpecific")
     refusal = ""
     try:
         shared.apply(odd)
@@ -75,7 +75,7 @@ def test_paths_are_data_and_never_commands(shared: Environment, namespace: str, 
         refusal = str(refused)
     assert not refusal or "path" in refusal
     # A route that is added afterwards arrives on every host: no host's programming is stuck.
-    shared.apply(w.ingress(namespace, "after", "after.example.org", "web", scale="4"))
+    shared.apply(w.ingress(namespace, "after", f"after.{w.host(namespace)}", "web", scale="4"))
     w.published(shared, namespace, "after", 4)
-    assert everywhere(shared, "after.example.org") == [200] * 4
+    assert everywhere(shared, f"after.{w.host(namespace)}") == [200] * 4
     assert everywhere(shared, good) == [200] * 4

@@ -49,7 +49,7 @@ def test_scale_two_three_one_without_a_failed_request(shared: Environment, names
 def test_status_is_put_right_when_forged(shared: Environment, namespace: str) -> None:
     """An address in a status is there because its host serves: one that somebody else wrote is taken out, a wiped one comes back."""
     w.web(shared, namespace, 1)
-    shared.apply(w.ingress(namespace, "web", "forged.example.org", "web", scale="2"))
+    shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="2"))
     addresses = w.published(shared, namespace, "web", 2)
     for forged in ('[{"ip":"192.0.2.99"}]', "[]"):
         patch = f'{{"status":{{"loadBalancer":{{"ingress":{forged}}}}}}}'

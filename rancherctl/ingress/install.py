@@ -42,10 +42,10 @@ ExecStart=/usr/sbin/haproxy -Ws -f {paths.config} -S {paths.master},mode,600
 ExecReload=/bin/kill -USR2 $MAINPID
 KillMode=mixed
 Restart=always
-# A first restart at once; systemd before 254 does not know the steps and keeps to the first pause.
+# The count of restarts is never forgotten, so even the longest pause must be short. systemd before 254 keeps to the first one.
 RestartSec=50ms
 RestartSteps=8
-RestartMaxDelaySec=5s
+RestartMaxDelaySec=500ms
 TimeoutStopSec=15
 SuccessExitStatus=143
 # A reload prints a line for every backend.

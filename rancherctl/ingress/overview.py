@@ -8,7 +8,7 @@ from typing import Any
 
 from rancherctl.ingress import classes, merge, placement, probe
 from rancherctl.ingress.desired import Memory, translate_ours
-from rancherctl.ingress.model import Roster, Translated
+from rancherctl.ingress.model import Roster, Route, Translated
 from rancherctl.ingress.status import HostReport
 from rancherctl.ingress.translate import translate
 from rancherctl.ingress.wishes import published_status
@@ -54,10 +54,15 @@ def detail(world: World, ingress: Ingress) -> Item:
     return _row(world, ingress, t) | {
         "ours": mine,
         "hash": t.hash,
-        "rules": [{"host": r.host, "match": r.kind, "path": r.path, "backend": r.backend.key} for r in t.routes],
+        "rules": [{"host": r.host, "match": r.kind, "path": _path(r), "backend": r.backend.key} for r in t.routes],
         "instances": instances,
         "problems": [{"reason": p.reason, "message": p.message, "serious": p.serious} for p in dict.fromkeys(problems)] if mine else [],
     }
+
+
+def _path(route: Route) -> str:
+    """As it was written: prefixes carry a slash at their end inside."""
+    return (route.path.rstrip("/") or "/") if route.kind == "prefix" else route.path
 
 
 def _others(world: World, ingress: Ingress, t: Translated) -> list[str]:

@@ -78,7 +78,7 @@ def test_ls(run: Callable[..., tuple[int, str, str]]) -> None:
 def test_show_says_who_serves_what(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = run("show", "front")
     assert code == 0
-    assert "foo.bar.com/foo/ (prefix) → shop/web:80" in out
+    assert "foo.bar.com/foo (prefix) → shop/web:80" in out
     assert "h1 127.0.0.1: placed, serves it, published" in out
     assert "h2 127.0.0.2: placed, does not serve it yet, not published" in out
 

@@ -44,6 +44,8 @@ STOP_ORDER = (
     ("rancherctl-*",),
 )
 """systemctl stops what it is given one by one: an API server whose etcd has gone first does not end by itself."""
+MAYBE = ("/run/nri", "/run/named", "/run/haproxy", "/run/adduser", "/opt/containerd", "/var/lib/bind", "/var/cache/bind", "/var/lib/haproxy")
+"""What programs and packages that came by us make at run time, removed only where it was not there before."""
 FOLDERS = ("/opt/cni/bin", "/opt/cni", places.CNI_CONF, "/etc/cni")
 
 
@@ -63,6 +65,9 @@ def request(environment: Environment, op: str) -> dict[str, Any]:
         "op": op,
         "path": BEFORE,
         "files": [APPARMOR],
+        "maybe": list(MAYBE),
+        "whole": [],
+        "folders": [],
         "mounts": [*EMPTIED, "/run/containerd", "/run/netns"],
         "devices": ["rctl-vxlan", "kube-ipvs0", "nodelocaldns"],
         "addresses": list(environment.dns_addresses()),
@@ -97,6 +102,9 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
         workers = tuple(h for h in hosts if not h.is_a("controlplane"))
         done = {**each(workers, lambda h: _clear(environment, h, context), context.parallel)}
         done |= each(tuple(h for h in hosts if h.is_a("controlplane")), lambda h: _clear(environment, h, context), context.parallel)
+    for host in hosts:
+        if host.is_a("controlplane"):  # giving the lock back has left its folder
+            remote_program.call(context.transport(host), PACKAGE, {"op": "unlocked", "folder": "/run/rancherctl"})
     failures |= {name: str(o.error) for name, o in done.items() if o.error is not None}
     if failures:
         raise PartialError(f"{len(failures)} of {len(environment.hosts)} hosts are not clean", failures, hint="run the same command again")
@@ -116,9 +124,9 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     for group in STOP_ORDER:
         lines += remove_resources(transport, context.emit, units=group)
     remote_program.call(transport, PACKAGE, request(environment, "clear"), timeout=180.0)
-    remote_program.call(transport, PACKAGE, {"op": "folders", "whole": list(EMPTIED), "folders": []})
+    remote_program.call(transport, PACKAGE, {**request(environment, "folders"), "whole": list(EMPTIED)})
     lines += remove_resources(transport, context.emit, packages=True, users=True, paths=PATHS)
-    remote_program.call(transport, PACKAGE, {"op": "folders", "whole": [], "folders": list(FOLDERS)})
+    remote_program.call(transport, PACKAGE, {**request(environment, "folders"), "maybe": [], "folders": list(FOLDERS)})
     left = leftovers(environment, context, host)
     for line in left:
         context.emit(Event("remove", f"still there: {line}", host.name, "failed", "error"))

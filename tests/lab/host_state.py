@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rancherctl.lab.session import RunningLab
 
-# logs, caches and the package manager's own records may remain (E11); /root and /tmp are used by the tests themselves
+# logs, caches and the package manager's own records may remain (E11); /root and /tmp are used by the tests themselves, /run/adduser is deluser's own lock
 SKIPPED = ("/proc", "/sys", "/dev", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/systemd",
-           "/run/systemd", "/run/log", "/run/user", "/run/credentials", "/run/dbus", "/run/host", "/root")  # fmt: skip
+           "/run/systemd", "/run/adduser", "/run/log", "/run/user", "/run/credentials", "/run/dbus", "/run/host", "/root")  # fmt: skip
 BACKUPS = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-")
 """Written by useradd and userdel each time."""
 

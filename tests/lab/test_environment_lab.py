@@ -33,7 +33,12 @@ from tests.lab.measures import Measure
 from tests.lab.support import BIN, Environment, bundle, make, until
 
 NAME = f"life{os.getpid()}"
-MADE_ON_HOSTS = ("/etc/rancherctl/pki/", "/etc/rancherctl/dns/", "/etc/cni/net.d/10-rancherctl.conflist", "/etc/systemd/system/multi-user.target.wants/")
+MADE_ON_HOSTS = (
+    "/etc/rancherctl/pki/",
+    "/etc/rancherctl/dns/",
+    "/etc/cni/net.d/10-rancherctl.conflist",
+    "/etc/systemd/system/multi-user.target.wants/",
+)
 """What appears below /etc and /opt that no plan can name by its path: keys and requests made there, links of `systemctl enable`, the agent's work."""
 
 
@@ -155,7 +160,10 @@ def test_a_second_operator_is_told_who_holds_the_lock(environment: Environment) 
     wanted = load(environment.file.read_text()).environment
     with Connections() as connections:
         owner = lease.Owner("alice@laptop", "another machine", 1, "")
-        with lease.HostLock([connections.transport(wanted.hosts[0])], owner, "applying environment x"), pytest.raises(LockedError, match="held by alice@laptop"):
+        with (
+            lease.HostLock([connections.transport(wanted.hosts[0])], owner, "applying environment x"),
+            pytest.raises(LockedError, match="held by alice@laptop"),
+        ):
             run(environment, apply)
 
 

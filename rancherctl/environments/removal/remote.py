@@ -57,6 +57,7 @@ def remember(request: dict[str, Any]) -> dict[str, Any]:
         "sysctls": {name: (read("/proc/sys/" + name) or "").strip() for name in SYSCTLS},
         "files": {name: read(name) for name in request["files"]},
         "nft": tables(),
+        "there": [place for place in request["maybe"] if os.path.exists(place)],
     }
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     with open(path + ".new", "w", encoding="utf-8") as file:
@@ -241,17 +242,30 @@ def left(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def folders(request: dict[str, Any]) -> dict[str, Any]:
-    """Remove the folders ``whole`` with all in them (mount points are only emptied), then those of ``folders`` that are empty now."""
-    for path in request["whole"]:
+    """Remove the folders ``whole`` with all in them (mount points are only emptied) and those of ``maybe`` that were not there before;
+    then those of ``folders`` that are empty now."""
+    before = stored(request)
+    new = [path for path in request["maybe"] if before is not None and path not in before.get("there", ())]
+    for path in (*request["whole"], *new):
         if os.path.ismount(path):
             for name in os.listdir(path):
                 inner = os.path.join(path, name)
                 shutil.rmtree(inner) if os.path.isdir(inner) and not os.path.islink(inner) else os.unlink(inner)
         elif os.path.isdir(path):
             shutil.rmtree(path)
+        elif os.path.lexists(path):
+            os.unlink(path)
     for path in request["folders"]:
         if os.path.isdir(path) and not os.listdir(path):
             shutil.rmtree(path)
+    return {}
+
+
+def unlocked(request: dict[str, Any]) -> dict[str, Any]:
+    """Remove the folder of the lock, unless somebody holds it now."""
+    folder = request["folder"]
+    if os.path.isdir(folder) and not os.path.exists(folder + "/environment.lock"):
+        shutil.rmtree(folder)
     return {}
 
 
@@ -259,7 +273,7 @@ def main() -> None:
     """Answer one request; an error is an answer, too."""
     request = json.load(sys.stdin)
     try:
-        operations = {"remember": remember, "clear": clear, "left": left, "folders": folders}
+        operations = {"remember": remember, "clear": clear, "left": left, "folders": folders, "unlocked": unlocked}
         answer: dict[str, Any] = {"ok": operations[request["op"]](request)}
     except Exception as error:  # noqa: BLE001  the border of this program: whatever it is, the other side is told
         answer = {"error": str(error) or type(error).__name__}

@@ -1,0 +1,123 @@
+"""Bad input and unfit hosts: a clear message, the right exit code, and nothing changed anywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rancherctl.lab.session import running_lab
+from tests.lab.support import Environment, make
+
+NAME = f"bad{os.getpid()}"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with running_lab(NAME, 2) as running:
+        yield make(NAME, running, tmp_path_factory.mktemp("bad"))
+
+
+@pytest.fixture(autouse=True)
+def untouched(lab: Environment) -> Iterator[None]:
+    """After each refusal neither host has anything of ours."""
+    yield
+    for host in ("h1", "h2"):
+        assert lab.ssh(host, "ls -d /etc/rancherctl /opt/rancherctl /var/lib/rancherctl 2>/dev/null || true") == ""
+
+
+def refused(lab: Environment, text: str, code: int, *said: str) -> None:
+    done = lab.rancherctl("env", "create", "-f", "-", stdin=text, timeout=120)
+    assert done.returncode == code, done.stderr
+    for words in said:
+        assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "said"),
+    [
+        ("name: h2", "name: h1", 2, "used twice"),
+        ("roles:\n    - worker\n    ssh", "rolez:\n    - worker\n    ssh", 2, "did you mean 'roles'?"),
+        ("spec:\n", "spec:\n  kubernetes: {version: 1.36.99}\n", 2, "did you mean 1.36.3?"),
+        ("spec:\n", "spec:\n  network: {podCIDR: 10.43.0.0/16}\n", 2, "overlap"),
+        ("spec:\n", "spec: [\n", 2, "not valid YAML"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_place(lab: Environment, old: str, new: str, code: int, said: str) -> None:
+    text = lab.file.read_text()
+    assert old in text
+    refused(lab, text.replace(old, new, 1), code, said, "-:" if said != "used twice" else "")
+
+
+def test_two_names_for_one_machine(lab: Environment) -> None:
+    """The address of h1 and, for h2, another address of the same machine."""
+    lab.ssh("h1", "ip addr add 10.200.0.1/32 dev lo")
+    try:
+        text = _ssh_to(lab.file.read_text().replace(lab.lab.host("h2").address, "10.200.0.1"), "h2", "h1")
+        refused(lab, text, 1, "h2: has the same machine id", "are they one machine?")
+    finally:
+        lab.ssh("h1", "ip addr del 10.200.0.1/32 dev lo")
+
+
+def _ssh_to(text: str, name: str, target: str) -> str:
+    """The file with ssh of one host going to another (names of the lab's ssh configuration)."""
+    head, _, tail = text.partition(f"- name: {name}\n")
+    return f"{head}- name: {name}\n" + tail.replace("ssh:\n", f"ssh:\n      host: {target}\n", 1)
+
+
+def test_a_port_that_is_taken(lab: Environment) -> None:
+    lab.ssh("h2", "systemd-run --unit taken --property=Type=exec python3 -m http.server 80")
+    try:
+        refused(lab, lab.file.read_text(), 1, "h2: port 80/tcp is taken by python3", "nothing was changed")
+    finally:
+        lab.ssh("h2", "systemctl stop taken")
+
+
+def test_a_running_distribution_daemon(lab: Environment) -> None:
+    lab.ssh("h1", "systemctl unmask --quiet haproxy; systemctl start haproxy")
+    try:
+        refused(lab, lab.file.read_text(), 1, "h1: haproxy.service is running (systemctl disable --now haproxy)")
+    finally:
+        lab.ssh("h1", "systemctl stop haproxy; systemctl mask --quiet haproxy")
+
+
+def test_a_full_disk_and_a_foreign_host_are_told_together(lab: Environment) -> None:
+    lab.ssh("h1", "mount -t tmpfs -o size=50M none /opt")
+    lab.ssh("h2", 'mkdir /etc/rancherctl && echo \'{"environment": "other", "host": "h2"}\' > /etc/rancherctl/environment.json')
+    try:
+        refused(lab, lab.file.read_text(), 1, "2 problems", "h1: /opt has 0.0 GiB free", "h2: belongs to environment 'other'")
+    finally:
+        lab.ssh("h1", "umount /opt")
+        lab.ssh("h2", "rm -r /etc/rancherctl")
+
+
+def test_a_host_that_cannot_be_reached(lab: Environment) -> None:
+    lab.lab.cut("h2")
+    try:
+        refused(lab, lab.file.read_text(), 7, "h2")
+    finally:
+        lab.lab.heal("h2")
+
+
+def test_a_wrong_host_key_stops_before_anything_is_sent(lab: Environment, tmp_path: Path) -> None:
+    known = lab.lab.host("h1").known_hosts
+    wrong = tmp_path / "known_hosts"
+    lines = known.read_text().splitlines()
+    keys = [line.split()[-1] for line in lines]
+    assert len(set(keys)) == len(keys) > 1
+    wrong.write_text("".join(f"{' '.join(line.split()[:-1])} {keys[i - 1]}\n" for i, line in enumerate(lines)))
+    text = lab.file.read_text().replace(f"knownHosts: {known}", f"knownHosts: {wrong}")
+    assert str(wrong) in text
+    refused(lab, text, 4, "host key")
+
+
+def test_a_wrong_sudo_password(lab: Environment, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("wrong\n")
+    secret.chmod(0o600)
+    with_password = replace(lab, extra={"RANCHERCTL_SUDO_PASSWORD_FILE": str(secret)})
+    refused(with_password, lab.file.read_text().replace("user: root", "user: ops"), 4, "sudo")

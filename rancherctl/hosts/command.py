@@ -24,8 +24,8 @@ class Command:
     timeout: float = 60.0
 
     def show(self) -> str:
-        """The command as a person would type it, secrets replaced by ``***``."""
-        return " ".join("***" if isinstance(word, Secret) else shlex.quote(word) for word in self.argv)
+        """The command as a person would type it, on one line: secrets are ``***``, long texts are cut."""
+        return " ".join("***" if isinstance(word, Secret) else shlex.quote(_short(word)) for word in self.argv)
 
     def line(self) -> str:
         """The quoted shell line that a transport sends."""
@@ -49,6 +49,11 @@ class Result:
     def text(self) -> str:
         """Standard output as text without the last newline; bytes that are not UTF-8 become U+FFFD."""
         return self.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
+def _short(word: str) -> str:
+    first = word.strip().partition("\n")[0]
+    return word if first == word and len(word) <= 160 else f"{first[:160]}…"
 
 
 def command(*argv: str, stdin: bytes | str | None = None, root: bool = True, timeout: float = 60.0) -> Command:

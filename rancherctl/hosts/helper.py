@@ -14,7 +14,7 @@ from rancherctl.hosts.transport import Transport
 MODULES = ("disk", "run", "look", "packages", "services", "change", "receive", "clear", "hold", "main")
 """In the order of their imports."""
 
-_START = """
+_START = """# a step of rancherctl
 import json, sys, types
 read = sys.stdin.buffer
 sizes = read.readline().split()

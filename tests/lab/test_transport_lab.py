@@ -67,10 +67,10 @@ def bring(transport: Transport, *resources: Resource) -> list[str]:
     return [describe(change)[0] for change in changes]
 
 
-def unit_pair(config: str, start: str = "/bin/true") -> tuple[Resource, ...]:
+def unit_pair(config: str, start: str = "/bin/true", *, enabled: bool = True) -> tuple[Resource, ...]:
     text = f"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={start}\n[Install]\nWantedBy=multi-user.target\n"
     files = (File(UNIT_FILE, text.encode()), File("/etc/rancherctl/a.conf", config.encode()))
-    return (*files, Unit("rancherctl-a.service", restart_on=(UNIT_FILE, "/etc/rancherctl/a.conf")))
+    return (*files, Unit("rancherctl-a.service", enabled=enabled, restart_on=(UNIT_FILE, "/etc/rancherctl/a.conf")))
 
 
 def everything_of(transport: Transport) -> list[str]:
@@ -132,8 +132,8 @@ def test_apt_killed_in_mid_install_is_repaired_and_still_ours(stage: Stage) -> N
 
 def test_power_lost_between_file_and_restart(stage: Stage) -> None:
     transport = stage.transport("h1")
-    bring(transport, *unit_pair("one"))
-    slow = unit_pair("two", start="/bin/sh -c 'test -e /etc/rancherctl/go || sleep 300'")
+    bring(transport, *unit_pair("one", enabled=False))
+    slow = unit_pair("two", start="/bin/sh -c 'test -e /etc/rancherctl/go || sleep 300'", enabled=False)
     changes = plan(slow, observe(transport, slow))
 
     def power() -> None:
@@ -147,21 +147,22 @@ def test_power_lost_between_file_and_restart(stage: Stage) -> None:
         apply(transport, changes, slow, ignore)
     thread.join()
     stage.lab.start("h1")
-    # booted with the new files: a unit that came up by itself is known by its record, which is of the old ones
-    transport.run(script("mkdir -p /etc/rancherctl; touch /etc/rancherctl/go; systemctl stop rancherctl-a"))
-    bring(transport, *slow)
+    # started with the new files by somebody else: the record of the last start by us still names the old ones
+    transport.run(script("mkdir -p /etc/rancherctl; touch /etc/rancherctl/go; systemctl start rancherctl-a"))
+    assert bring(transport, *slow)[-1].startswith("restart unit rancherctl-a.service (restart: ")
     assert transport.run(command("systemctl", "is-active", "rancherctl-a")).text() == "active"
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
 
+@pytest.mark.slow
 def test_upload_cut_in_the_middle_goes_on(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
     source = tmp_path / "big"
-    source.write_bytes(os.urandom(300_000_000))
+    source.write_bytes(os.urandom(120_000_000))
     transport = stage.transport("h1")
     cut = threading.Event()
 
     def progress(done: int, total: int) -> None:
-        if done > 100_000_000 and not cut.is_set():
+        if done > 60_000_000 and not cut.is_set():
             lab.cut("h1")
             cut.set()
 
@@ -172,7 +173,7 @@ def test_upload_cut_in_the_middle_goes_on(lab: RunningLab, stage: Stage, tmp_pat
     lab.heal("h1")
     seen: list[int] = []
     transport.upload(source, "/opt/rancherctl/big", progress=lambda done, total: seen.append(done))
-    assert seen[0] > 50_000_000
+    assert seen[0] > 30_000_000
     assert transport.run(command("sha256sum", "/opt/rancherctl/big")).text().split()[0] == hashlib.sha256(source.read_bytes()).hexdigest()
     transport.run(command("rm", "-r", "/opt/rancherctl"))
 

@@ -61,7 +61,9 @@ def _remember(wanted: list[dict[str, Any]], prints: dict[str, Any], failed: dict
 
 
 def _reason(name: str, action: str, fields: dict[str, str]) -> str:
-    journal = tool("journalctl", "-u", name, "-n", "8", "-o", "cat", "--no-pager")
-    said = [line.strip() for line in journal.stdout.splitlines() if line.strip() and not line.startswith(("Started ", "Stopped ", "Starting "))]
+    journal = tool("journalctl", "-u", name, "-n", "40", "-o", "cat", "--no-pager")
+    # what the service said itself tells more than what systemd says about it
+    lines = [line.strip() for line in journal.stdout.splitlines() if line.strip()]
+    own = [line for line in lines if not line.startswith((f"{name}: ", "Started ", "Starting ", "Stopped ", "Stopping ", "Failed to start "))]
     state = "/".join(filter(None, (fields.get("ActiveState"), fields.get("SubState"), fields.get("Result"))))
-    return f"{action} ended in {state}" + (f"; its last words: {' | '.join(said[-3:])[:600]}" if said else "")
+    return f"{action} ended in {state}" + (f"; its last words: {' | '.join((own or lines)[-3:])[:600]}" if lines else "")

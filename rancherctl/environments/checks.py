@@ -28,7 +28,8 @@ def version(text: str) -> str:
 
 
 def check(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> tuple[str, ...]:
-    """Add everything that does not fit to ``problems``; returns warnings. ``places`` maps a host's index to its node."""
+    """Add everything that does not fit to ``problems``; returns warnings. ``places`` maps a host's index, ``network`` and ``hosts`` to
+    their nodes."""
     _duplicates(environment, places, problems)
     _ranges(environment, places, problems)
     _roles(environment, places, problems)
@@ -71,15 +72,18 @@ def _ranges(environment: Environment, places: Mapping[str, yaml.Node], problems:
     if pods is None or services is None:
         return
     if pods.overlaps(services):
-        problems.add(None, f"spec.network: podCIDR {pods} and serviceCIDR {services} overlap")
+        problems.add(places.get("network"), f"spec.network: podCIDR {pods} and serviceCIDR {services} overlap")
     if pods.prefixlen > 24 - max(1, (len(environment.hosts) - 1).bit_length()):
         count = len(environment.hosts)
-        problems.add(None, f"spec.network.podCIDR: {pods} has no room for a /24 on each of {count} hosts; use a larger range such as 10.42.0.0/16")
+        problems.add(
+            places.get("network"),
+            f"spec.network.podCIDR: {pods} has no room for a /24 on each of {count} hosts; use a larger range such as 10.42.0.0/16",
+        )
     if not 12 <= services.prefixlen <= 24:
-        problems.add(None, f"spec.network.serviceCIDR: {services} must be between a /12 and a /24")
+        problems.add(places.get("network"), f"spec.network.serviceCIDR: {services} must be between a /12 and a /24")
     for name, network in (("podCIDR", pods), ("serviceCIDR", services)):
         if IPv4Address(LINK_LOCAL_DNS) in network:
-            problems.add(None, f"spec.network.{name}: {network} contains {LINK_LOCAL_DNS}, which every host's DNS server uses")
+            problems.add(places.get("network"), f"spec.network.{name}: {network} contains {LINK_LOCAL_DNS}, which every host's DNS server uses")
         for index, host in enumerate(environment.hosts):
             if not words.address(host.address) and IPv4Address(host.address) in network:
                 problems.add(places.get(str(index)), f"host {host.name!r}: address {host.address} lies inside spec.network.{name} {network}")
@@ -91,7 +95,7 @@ def _roles(environment: Environment, places: Mapping[str, yaml.Node], problems: 
     for role, title in (("etcd", "etcd"), ("controlplane", "control-plane")):
         chosen = [i for i, h in enumerate(environment.hosts) if role in h.roles]
         if not chosen:
-            problems.add(None, f"no host has the role {role}; give it to one")
+            problems.add(places.get("hosts"), f"no host has the role {role}; give it to one")
         elif len(chosen) > 1:
             names = ", ".join(environment.hosts[i].name for i in chosen)
             problems.add(

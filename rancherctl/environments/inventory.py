@@ -105,6 +105,7 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
     kubernetes = spec.section("kubernetes")
     version = kubernetes.text("version", DEFAULT_KUBERNETES, checks.version).removeprefix("v")
     kubernetes.finish()
+    places |= {key: node for key in ("network", "hosts") if (node := spec.get(key)) is not None}
     environment = Environment(name, hosts, version, labels, _network(spec), _dns(spec), _api(spec), _ingress(spec))
     spec.finish()
     root.finish()

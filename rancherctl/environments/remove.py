@@ -130,5 +130,12 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     left = leftovers(environment, context, host)
     for line in left:
         context.emit(Event("remove", f"still there: {line}", host.name, "failed", "error"))
-    context.emit(Event("remove", "clean" if not left else f"{len(left)} things are left", host.name, "done" if not left else "failed"))
+    context.emit(
+        Event(
+            "remove",
+            f"{len(lines)} things removed, clean" if not left else f"{len(left)} things are left",
+            host.name,
+            "done" if not left else "failed",
+        )
+    )
     return lines, left

@@ -5,6 +5,7 @@ Here lives how a phase is planned and applied. Not here: the order (phases), wha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -87,10 +88,13 @@ class Run:
             if host.name in self.changed:
                 found = plan_resources(wanted, observe_resources(transport, wanted))
             if found:
+                began = time.monotonic()
                 self.changed.add(host.name)
                 if phase.name == "packages":
                     remember(self.context, self.environment, host)
                 apply_resources(transport, found, wanted, self.emit(phase.name))
+                text = f"{len(found)} change{'s' if len(found) != 1 else ''} made: {time.monotonic() - began:.1f} s"
+                self.context.emit(Event(phase.name, text, host.name, "done"))
 
         self.each(phase, tuple(h for h in self.hosts() if self.world.seen[h.name].design[phase.name]), work)
 
@@ -168,7 +172,7 @@ class Run:
         found = plan_objects(wanted, find(self.client(), wanted))
         apply_objects(self.client(), found)
         for change in found:
-            self.context.emit(Event("objects", f"{change.verb} {change.key}", "", "done"))
+            self.context.emit(Event("objects", f"{change.verb} {change.key}", "", "done", "debug"))
 
     def node_plan(self) -> Plan[Json]:
         """Labels and addresses of the Node objects."""

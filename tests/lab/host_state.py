@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rancherctl.lab.session import RunningLab
 
-# logs, caches and the package manager's own records may remain (E11); /root and /tmp are used by the tests themselves, /run/adduser is deluser's own lock
+# logs, caches and the package manager's own records may remain (E11); /root and /tmp are used by the tests themselves,
+# /run/adduser is deluser's own lock
 SKIPPED = ("/proc", "/sys", "/dev", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/systemd",
            "/run/systemd", "/run/adduser", "/run/log", "/run/user", "/run/credentials", "/run/dbus", "/run/host", "/root")  # fmt: skip
 BACKUPS = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-")
@@ -22,7 +23,7 @@ ip -o -4 addr | awk '{{print "address", $2, $4}}'; ip -o link | awk '{{print "li
 nft list ruleset 2>/dev/null | sed 's/^/nft /'
 for t in iptables-save ip6tables-save; do $t 2>/dev/null | grep -v '^#' | grep '^[:-]' | sed "s/\\[.*//; s/^/$t /" || true; done
 cut -d' ' -f5 /proc/self/mountinfo | sed 's/^/mount /'
-for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/route_localnet /proc/sys/net/ipv4/conf/all/rp_filter; do echo "sysctl $f $(cat $f)"; done
+for f in ip_forward conf/all/route_localnet conf/all/rp_filter; do echo "sysctl $f $(cat /proc/sys/net/ipv4/$f)"; done
 find /sys/fs/cgroup -maxdepth 3 -name 'kubepods*' | sed 's/^/cgroup /'
 """
 

@@ -130,8 +130,8 @@ def test_it_converges_and_a_second_run_plans_nothing(environment: Environment, m
 def test_the_apply_made_what_the_plan_named(environment: Environment, before: dict[str, set[str]]) -> None:
     """Every new file below /etc and /opt was named before the first run, or belongs to a package that was."""
     planned = set(json.loads(environment.home.joinpath("planned.json").read_text()))
-    for host in before:
-        new = {f for f in files(state(environment.lab, host)) - files(before[host]) if f.startswith(("/etc/", "/opt/"))}
+    for host, lines in before.items():
+        new = {f for f in files(state(environment.lab, host)) - files(lines) if f.startswith(("/etc/", "/opt/"))}
         ours = {f for f in new if not f.startswith(MADE_ON_HOSTS) and f not in planned}
         text = environment.lab.ssh(host, "dpkg -S -- $(cat) 2>/dev/null | sed 's/^[^/]*: //' || true", stdin=" ".join(sorted(ours)) or "/")
         foreign = {f for f in ours - set(text.split()) if "rancherctl" in f or f.startswith("/opt/")}

@@ -30,7 +30,7 @@ def untouched(lab: Environment) -> Iterator[None]:
 
 
 def refused(lab: Environment, text: str, code: int, *said: str) -> None:
-    done = lab.rancherctl("env", "create", "-f", "-", stdin=text, timeout=120)
+    done = lab.rancherctl("env", "apply", "-f", "-", stdin=text, timeout=120)
     assert done.returncode == code, done.stderr
     for words in said:
         assert words in done.stderr
@@ -50,7 +50,7 @@ def refused(lab: Environment, text: str, code: int, *said: str) -> None:
 def test_a_bad_file_is_refused_with_its_place(lab: Environment, old: str, new: str, code: int, said: str) -> None:
     text = lab.file.read_text()
     assert old in text
-    refused(lab, text.replace(old, new, 1), code, said, "-:" if said != "used twice" else "")
+    refused(lab, text.replace(old, new, 1), code, said, "standard input:")
 
 
 def test_two_names_for_one_machine(lab: Environment) -> None:

@@ -68,7 +68,7 @@ def _send(transport: Transport, parts: Mapping[str, Any], titles: Mapping[str, s
     emit(Event(PHASE, _summary(parts), transport.name, "started", "debug"))
     answer = call(transport, {"op": "apply", **parts}, timeout=limit)
     for done in answer["done"]:
-        emit(Event(PHASE, titles.get(done, done), transport.name, "done"))
+        emit(Event(PHASE, titles.get(done, done), transport.name, "done", "debug"))
     failed: dict[str, str] = answer["failed"]
     for where, why in failed.items():
         emit(Event(PHASE, f"{titles.get(where, where)}: {why}", transport.name, "failed", "error"))
@@ -82,12 +82,12 @@ def _summary(parts: Mapping[str, Any]) -> str:
 
 def _upload(transport: Transport, artefact: Artefact, emit: Emit, uploads: AbstractContextManager[Any]) -> None:
     def progress(done: int, total: int) -> None:
-        emit(Event(PHASE, f"upload {artefact.path}", transport.name, "progress", "debug", done / total if total else 1.0))
+        emit(Event(PHASE, f"upload {artefact.path}", transport.name, "progress", fraction=done / total if total else 1.0))
 
     with uploads:
-        emit(Event(PHASE, f"upload {artefact.path} ({artefact.size / 1e6:.0f} MB)", transport.name, "started"))
+        emit(Event(PHASE, f"upload {artefact.path} ({artefact.size / 1e6:.0f} MB)", transport.name, "progress", fraction=0.0))
         transport.upload(artefact.source, artefact.path, mode=artefact.mode, progress=progress)
-        emit(Event(PHASE, f"upload {artefact.path}", transport.name, "done", fraction=1.0))
+        emit(Event(PHASE, f"upload {artefact.path}", transport.name, "done", "debug", 1.0))
 
 
 def _verify(transport: Transport, artefacts: Iterable[Artefact]) -> None:

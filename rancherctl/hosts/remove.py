@@ -31,7 +31,7 @@ def remove(
     request = {"op": "remove", "units": list(units), "paths": list(paths), "packages": packages, "users": users}
     answer = call(transport, request, timeout=LIMIT)
     for line in answer["done"]:
-        emit(Event(PHASE, line, transport.name, "done"))
+        emit(Event(PHASE, line, transport.name, "done", "debug"))
     failed: dict[str, str] = answer["failed"]
     for what, why in failed.items():
         emit(Event(PHASE, f"{what}: {why}", transport.name, "failed", "error"))

@@ -31,15 +31,18 @@ _paused = threading.Event()
 timings: list[tuple[str, float]] = []
 
 
-def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 900.0) -> str:
-    """Run a command, show it with its output and duration; its standard output."""
+def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 900.0, into: Path | None = None) -> str:
+    """Run a command, show it with its output (long output goes to the file ``into`` instead) and duration; its standard output."""
     began = time.monotonic()
     if not quiet:
-        print(f"\n$ {shlex.join(words)}", flush=True)
+        print(f"\n$ {shlex.join(words)}{f' > {into}' if into else ''}", flush=True)
     argv = [str(PROGRAM), *words[1:]] if words[0] == "rancherctl" else list(words)
     done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=timeout, env={**os.environ, **CERTAIN}, check=False)
-    if not quiet:
+    if into:
+        into.write_text(done.stdout, encoding="utf-8")
+    elif not quiet:
         print(done.stdout, end="", flush=True)
+    if not quiet:
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
     if check and done.returncode != 0:
         sys.exit(f"demo: {shlex.join(words)} ended with {done.returncode}")
@@ -80,9 +83,10 @@ def addresses() -> list[str]:
 
 
 def create() -> None:
-    config = f"/var/lib/rancherctl-lab/{NAME}/ssh_config"
+    folder = Path("/var/lib/rancherctl-lab") / NAME
     hosts = [word for host in lab_hosts() for word in ("--host", f"root@{host['address']}")]
-    run("rancherctl", "env", "create", NAME, "--ssh-config", config, "--bundle", str(bundle_root()), *hosts)
+    chosen = ("--ssh-config", str(folder / "ssh_config"), "--bundle", str(bundle_root()))
+    run("rancherctl", "env", "create", NAME, *chosen, *hosts, into=folder / "what-was-done.txt")
 
 
 def application() -> None:

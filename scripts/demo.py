@@ -41,7 +41,8 @@ def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 9
     if into:
         into.write_text(done.stdout, encoding="utf-8")
     elif not quiet:
-        print(done.stdout, end="", flush=True)
+        lines = done.stdout.splitlines()
+        print("\n".join([f"… {len(lines) - 1} lines before:", *lines[-1:]] if brief and len(lines) > 1 else lines), flush=True)
     if not quiet:
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
     if check and done.returncode != 0:
@@ -103,8 +104,9 @@ def show() -> None:
     for address in found:
         run("curl", "-sS", "--fail", "--max-time", "10", "-H", "Host: foo.bar.com", f"http://{address}/foo")
     for host in lab_hosts():
-        for name in NAMES:
-            run("rancherctl", "lab", "ssh", "--name", NAME, host["name"], "dig", "+short", name, "@169.254.20.10")
+        answer = run("rancherctl", "lab", "ssh", "--name", NAME, host["name"], "dig", "@169.254.20.10", "+noall", "+answer", *NAMES)
+        if any(f"{name}." not in answer for name in NAMES):
+            sys.exit(f"demo: {host['name']} does not answer for every name")
     run("rancherctl", "ingress", "ls")
     run("rancherctl", "env", "status", NAME, check=False)
 

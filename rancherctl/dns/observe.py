@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rancherctl.dns import names
 from rancherctl.dns.client import Channel, DnsProtocolError
-from rancherctl.dns.model import MARKER, Marker, RecordSet
+from rancherctl.dns.model import MARKER, Marker, RecordSet, fingerprint, zone_hash
 
 if TYPE_CHECKING:
     import dns.message
@@ -35,11 +36,8 @@ def read_marker(channel: Channel, zone: str) -> Reading:
     rcode = answer.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not _authoritative(answer):
         return Reading(zone, loaded=False, why=f"answers {dns.rcode.to_text(rcode)}")
-    for rrset in answer.answer:
-        for rdata in rrset:
-            if found := _MARKER.match(rdata.to_text()):
-                return Reading(zone, loaded=True, marker=Marker(found[1], found[2]))
-    return Reading(zone, loaded=True, why="no marker")
+    marker = _marker(rdata.to_text() for rrset in answer.answer for rdata in rrset)
+    return Reading(zone, loaded=True, marker=marker, why="" if marker else "no marker")
 
 
 def read_serial(channel: Channel, zone: str) -> int:
@@ -63,8 +61,55 @@ def _authoritative(answer: dns.message.Message) -> bool:
     return bool(answer.flags & dns.flags.AA)
 
 
-def transfer(channel: Channel, zone: str, *, timeout: float = 30.0) -> dict[str, RecordSet]:
-    """All record sets of a zone (AXFR with the key), keyed like a plan, without SOA, NS and the marker; addresses in normal form."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All record sets of a zone but SOA and NS, addresses in normal form; ``marker`` is the one that was there with them."""
+
+    sets: dict[str, RecordSet]
+    marker: Marker | None
+
+
+def transfer(channel: Channel, zone: str, *, timeout: float = 60.0) -> Content:
+    """Read a whole zone (AXFR with the key); keys are those of a plan. One consistent state: the server does not mix versions."""
+    sets: dict[str, RecordSet] = {}
+    marker = None
+    for one in _record_sets(channel, zone, timeout):
+        if one.name == f"{MARKER}.{zone}":
+            marker = _marker(one.rdatas)
+        else:
+            sets[one.key] = one
+    return Content(sets, marker)
+
+
+def whole(channel: Channel, zone: str, *, timeout: float = 60.0) -> bool:
+    """Whether a zone's content is what its marker says; reads everything and keeps nothing."""
+    total, said = 0, None
+    for one in _record_sets(channel, zone, timeout):
+        if one.name == f"{MARKER}.{zone}":
+            said = _marker(one.rdatas)
+        else:
+            total += fingerprint(one)
+    return said is not None and said.hash == zone_hash(total)
+
+
+def _marker(rdatas: Iterable[str]) -> Marker | None:
+    return next((Marker(found[1], found[2]) for rdata in rdatas if (found := _MARKER.match(rdata))), None)
+
+
+def _record_sets(channel: Channel, zone: str, timeout: float) -> Iterator[RecordSet]:
+    """Each record set once: the server sends the records of one set together, but a message may end in the middle."""
+    place, rdatas, last_ttl = ("", ""), set[str](), 0
+    for name, kind, ttl, part in _parts(channel, zone, timeout):
+        if (name, kind) != place and rdatas:
+            yield RecordSet(*place, tuple(sorted(rdatas)), last_ttl)
+            rdatas = set()
+        place, last_ttl = (name, kind), ttl
+        rdatas |= part
+    if rdatas:
+        yield RecordSet(*place, tuple(sorted(rdatas)), last_ttl)
+
+
+def _parts(channel: Channel, zone: str, timeout: float) -> Iterator[tuple[str, str, int, set[str]]]:
     import dns.exception
     import dns.message
     import dns.rcode
@@ -74,7 +119,6 @@ def transfer(channel: Channel, zone: str, *, timeout: float = 30.0) -> dict[str,
     query.use_tsig(channel.key)
     channel.send(query.to_wire())
     deadline = time.monotonic() + timeout
-    found: dict[tuple[str, str], tuple[int, list[str]]] = {}
     ends, context = 0, None
     while ends < 2:
         wire = channel.receive(max(0.01, deadline - time.monotonic()))
@@ -89,15 +133,11 @@ def transfer(channel: Channel, zone: str, *, timeout: float = 30.0) -> dict[str,
             channel.close()
             raise DnsProtocolError(f"zone {zone} cannot be read", why=f"the server answers {dns.rcode.to_text(message.rcode())}")
         for rrset in message.answer:
-            kind = dns.rdatatype.to_text(rrset.rdtype)
+            kind, name = dns.rdatatype.to_text(rrset.rdtype), rrset.name.to_text().lower()
             if kind == "SOA":
                 ends += 1
-                continue
-            _ttl, rdatas = found.setdefault((rrset.name.to_text().lower(), kind), (rrset.ttl, []))
-            rdatas.extend(rdata.to_text() for rdata in rrset)
-    skip = {(zone, "NS"), (f"{MARKER}.{zone}", "TXT")}
-    sets = (RecordSet(n, k, tuple(sorted({_normal(k, r) for r in rdatas})), ttl) for (n, k), (ttl, rdatas) in found.items() if (n, k) not in skip)
-    return {s.key: s for s in sets}
+            elif kind != "NS" or name != zone:
+                yield name, kind, rrset.ttl, {_normal(kind, rdata.to_text()) for rdata in rrset}
 
 
 def _normal(kind: str, rdata: str) -> str:

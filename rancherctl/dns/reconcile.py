@@ -21,6 +21,7 @@ from rancherctl.dns.records import Shape
 from rancherctl.dns.status import write_section
 from rancherctl.dns.store import Store
 from rancherctl.dns.sync import CHECK, Sync
+from rancherctl.dns.verify import Verifier
 from rancherctl.dns.wanted import Changes, Wanted
 from rancherctl.errors import UnreachableError
 from rancherctl.kube import tables
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 KEEP_QUIET, KEEP_LATEST = 5.0, 60.0
 """Seconds: a copy of the zones is kept when nothing changed for the first, or this long after the oldest change that is not in it."""
 STATS_EVERY = 15.0
+RELIST_EVERY = 30.0
 SAY_EVERY = 5.0
 SOON = 0.05
 
@@ -63,7 +65,8 @@ class DnsRole:
         self._store = Store(config.data)
         self._channel = Channel(config.control_port, config.key_file)
         self._healer = Healer(config.domain, self._store, daemon, clock)
-        self._sync = Sync(self._channel, self._healer, tuple(self._mirrors.values()), clock)
+        verifier = Verifier(lambda: Channel(config.control_port, config.key_file), zones)
+        self._sync = Sync(self._channel, verifier, self._healer, tuple(self._mirrors.values()), clock)
         self._prober: Prober | None = None
         self._lags: deque[float] = deque(maxlen=500)
         self._seen = -1
@@ -72,6 +75,7 @@ class DnsRole:
         self._changed = self._behind = clock()
         self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
         self._unanswered = 0
+        self._relisted = float("-inf")
         self._run_file = run_file
         self._said: tuple[float, Mapping[str, Any]] = (float("-inf"), {})
         self._take(self._wanted.fixed(config.addresses))
@@ -131,7 +135,8 @@ class DnsRole:
             return str(error)
         self._unanswered = 0
         self.resync = CHECK if settled else SOON * 4
-        if self._sync.relist_due and self._relist is not None:
+        if self._sync.relist_due and self._relist is not None and self._clock() - self._relisted >= RELIST_EVERY:
+            self._relisted = self._clock()
             self._relist(tuple(spec.name for spec in self.tables))
         return ""
 

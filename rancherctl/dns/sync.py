@@ -11,8 +11,8 @@ from rancherctl.dns import apply, observe
 from rancherctl.dns.client import Channel, OutcomeUnknownError
 from rancherctl.dns.heal import Healer
 from rancherctl.dns.mirror import Mirror
-from rancherctl.dns.model import hash_of
-from rancherctl.dns.plan import Epochs, Hold, guard
+from rancherctl.dns.plan import PATIENCE, Epochs, Hold, guard
+from rancherctl.dns.verify import Verifier
 
 log = logging.getLogger(__name__)
 CHECK = 2.0
@@ -31,6 +31,7 @@ class Sync:
     """``step`` is called for every change and every ``CHECK`` seconds. ``loaded`` names the zones that the server answers for."""
 
     channel: Channel
+    verifier: Verifier
     healer: Healer
     mirrors: Sequence[Mirror]
     clock: Callable[[], float] = time.monotonic
@@ -61,7 +62,7 @@ class Sync:
                 self._update(mirror, epochs, version)
         if synced and not any(self._holds.values()) and all(m.have is not None for m in self.mirrors):
             self._trusted = epochs
-        self.relist_due = any(h is not None and self.clock() - h.since >= 60.0 for h in self._holds.values())
+        self.relist_due = any(h is not None and self.clock() - h.since >= PATIENCE for h in self._holds.values())
         if self.channel.generation != self._generation:
             self._generation = self.channel.generation
             self._missing = dict.fromkeys(self._missing, self.clock())
@@ -70,10 +71,11 @@ class Sync:
             # A server that has just started reads its files: what it will load by itself must not be replaced by an older copy.
             late = [m for m in broken if self.clock() - self._missing[m.zone] >= self._grace(m.zone)]
             return not self.healer.heal(late, synced=synced) and len(late) == len(broken)
-        if self._verify_at is not None and self.clock() >= self._verify_at:
+        self._repair(self.verifier.result(), synced=synced)
+        if self._verify_at is not None and self.clock() >= self._verify_at and not self.verifier.busy:
             self._verify_at = None
-            self._verify(synced=synced)
-        return self._verify_at is None
+            self.verifier.begin()
+        return self._verify_at is None and not self.verifier.busy
 
     def _grace(self, zone: str) -> float:
         size = self.healer.store.size(zone)
@@ -95,7 +97,7 @@ class Sync:
         if synced and said == mirror.want_hash():
             mirror.learn_equal()
         elif synced:
-            mirror.learn(observe.transfer(self.channel, mirror.zone))
+            mirror.learn(observe.transfer(self.channel, mirror.zone).sets)
         return True
 
     def _update(self, mirror: Mirror, epochs: Epochs, version: str) -> None:
@@ -128,19 +130,19 @@ class Sync:
     def _refuse(self, mirror: Mirror) -> None:
         count = self._refused[mirror.zone] = self._refused.get(mirror.zone, 0) + 1
         if count >= REFUSALS:
-            mirror.learn(observe.transfer(self.channel, mirror.zone))
+            mirror.learn(observe.transfer(self.channel, mirror.zone).sets)
             self.healer.rewrite(mirror)
 
-    def _verify(self, *, synced: bool) -> None:
-        """After a restart, files may have been damaged in a way that still loads: compare every record."""
+    def _repair(self, zones: Sequence[str], *, synced: bool) -> None:
         for mirror in self.mirrors:
-            found = observe.transfer(self.channel, mirror.zone)
-            if mirror.have is not None:
-                if found != mirror.have:
-                    self.repairs += 1
-                    log.warning("zone %s has other records than the server acknowledged: repairing", mirror.zone)
-                    mirror.learn(found)
-            elif not synced:
-                marker = observe.read_marker(self.channel, mirror.zone).marker
-                if (marker is None or marker.hash != hash_of(found.values())) and self.healer.rewrite(mirror):
-                    return  # the server was restarted: the next round begins anew
+            if mirror.zone not in zones:
+                continue
+            if synced:
+                found = observe.transfer(self.channel, mirror.zone).sets
+                if found == mirror.have:
+                    continue  # the check met an update of several messages half-way
+                mirror.learn(found)
+            self.repairs += 1
+            log.warning("zone %s does not contain what its marker says: repairing", mirror.zone)
+            if not synced and self.healer.rewrite(mirror):
+                return  # the server was restarted: the next check finds what else there is

@@ -231,6 +231,35 @@ def test_an_empty_list_takes_nothing_away(named: Named, role: DnsRole, world: Wo
     assert addresses(named, "s50.default.svc.cluster.local") == ["10.43.1.50"]
 
 
+def test_a_second_list_is_asked_for_and_believed(named: Named, world: World) -> None:
+    now, asked = [0.0], []
+    role = DnsRole(named.config, named, probe=False, relist=asked.append, clock=lambda: time.monotonic() + now[0])
+    world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))
+    settle(role, world.snapshot())
+    for n in range(100):
+        del world.services[f"default/s{n}"]
+    world.epoch = 2
+    assert role.reconcile(world.snapshot())["alarm"]
+    assert not asked
+    now[0] += 61
+    role.reconcile(world.snapshot())
+    role.reconcile(world.snapshot())
+    assert asked == [("services", "endpointslices", "pods")]
+    world.epoch = 3
+    assert role.reconcile(world.snapshot())["alarm"] == ""
+    assert ask(named, "s50.default.svc.cluster.local").rcode() == dns.rcode.NXDOMAIN
+    role.stop()
+
+
+def test_deletes_one_by_one_are_believed(named: Named, role: DnsRole, world: World) -> None:
+    world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))
+    settle(role, world.snapshot())
+    for n in range(100):
+        del world.services[f"default/s{n}"]
+    assert role.reconcile(world.snapshot())["alarm"] == ""
+    assert ask(named, "s50.default.svc.cluster.local").rcode() == dns.rcode.NXDOMAIN
+
+
 def test_many_endpoints(named: Named, role: DnsRole, world: World) -> None:
     settle(role, world.snapshot())
     many = [f"10.42.{n // 250}.{n % 250}" for n in range(1000)]

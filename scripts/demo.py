@@ -41,8 +41,7 @@ def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 9
     if into:
         into.write_text(done.stdout, encoding="utf-8")
     elif not quiet:
-        lines = done.stdout.splitlines()
-        print("\n".join([f"… {len(lines) - 1} lines before:", *lines[-1:]] if brief and len(lines) > 1 else lines), flush=True)
+        print(done.stdout, end="", flush=True)
     if not quiet:
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
     if check and done.returncode != 0:

@@ -85,7 +85,9 @@ def _aliases(parent: Any, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
 def _option(param: Any, ctx: Any) -> Option:
     value = not (getattr(param, "is_flag", False) or getattr(param, "count", False))
     metavar = param.make_metavar(ctx=ctx).strip("<>") if value and param.name != "help" else ""
-    return Option((*param.opts, *param.secondary_opts), value and param.name != "help", metavar, param.help or "")
+    spelled = (*param.opts, *param.secondary_opts)
+    names = tuple(sorted(spelled, key=len)) if param.name == "help" else spelled  # the parser gives those two in any order
+    return Option(names, value and param.name != "help", metavar, param.help or "")
 
 
 def _help(text: str) -> tuple[str, str, tuple[str, ...]]:

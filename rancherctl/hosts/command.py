@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rancherctl.secret import Secret
 
@@ -19,7 +19,7 @@ class Command:
     """
 
     argv: tuple[str, ...]
-    stdin: bytes | None = None
+    stdin: bytes | None = field(default=None, repr=False)
     root: bool = True
     timeout: float = 60.0
 
@@ -38,7 +38,7 @@ class Result:
 
     command: Command
     status: int
-    stdout: bytes
+    stdout: bytes = field(repr=False)
     stderr: bytes
 
     @property

@@ -31,18 +31,17 @@ class Connections:
 
     def transport(self, host: Host) -> SshTransport:
         """The transport of an environment's host."""
-        with self._lock:
-            if host.name not in self._open:
-                self._open[host.name] = self._make(host.ssh, host.name)
-            return self._open[host.name]
+        return self.address(host.ssh, host.name)
 
     def address(self, address: SshAddress, name: str = "") -> SshTransport:
         """The transport of a bare address (``env fetch user@host``)."""
-        with self._lock:
-            key = name or f"{address.user}@{address.host}:{address.port}"
-            if key not in self._open:
-                self._open[key] = self._make(address, name)
-            return self._open[key]
+        key = name or f"{address.user}@{address.host}:{address.port}"
+        if key not in self._open:
+            # made outside the lock, so that many hosts are resolved at once; of two made for one host the first is used by both
+            made = self._make(address, name)
+            with self._lock:
+                return self._open.setdefault(key, made)
+        return self._open[key]
 
     def _make(self, address: SshAddress, name: str, path: tuple[SshAddress, ...] = (), via: SshTransport | None = None) -> SshTransport:
         """A transport; ``path`` are the hosts that lead to it. A host that is given its way (``via``) uses no jump of its own."""
@@ -55,7 +54,9 @@ class Connections:
             for jump in settings.jump:
                 path = (*path, jump)
                 if path not in self._jumps:
-                    self._jumps[path] = self._make(jump, "", path, via)
+                    made = self._make(jump, "", path, via)
+                    with self._lock:
+                        self._jumps.setdefault(path, made)
                 via = self._jumps[path]
         return SshTransport(settings, name=name, prompts=self._prompts, via=via)
 

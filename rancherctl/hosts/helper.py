@@ -11,8 +11,17 @@ from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.transport import Transport
 
-MODULES = ("disk", "run", "look", "packages", "services", "change", "receive", "clear", "hold", "main")
-"""In the order of their imports."""
+_LOOK = ("disk", "run", "look")
+_APPLY = (*_LOOK, "packages", "services", "change")
+MODULES: dict[str, tuple[str, ...]] = {
+    "observe": _LOOK,
+    "apply": _APPLY,
+    "remove": (*_APPLY, "clear"),
+    "offset": ("disk", "receive"),
+    "receive": ("disk", "receive"),
+    "lock": ("disk", "hold"),
+}
+"""What each operation needs of ``hosts.remote`` beside ``main``, in the order of the imports."""
 
 _START = """# a step of rancherctl
 import json, sys, types
@@ -30,7 +39,7 @@ for name, text in modules:
     exec(compile(text, name + ".py", "exec", dont_inherit=True), module.__dict__)
 sys.modules[base + ".main"].main(request, read)
 """
-ARGV = ("python3", "-I", "-c", _START)
+ARGV = ("python3", "-IS", "-c", _START)
 
 
 class HostStepError(RancherctlError):
@@ -38,9 +47,9 @@ class HostStepError(RancherctlError):
 
 
 @cache
-def _program() -> bytes:
+def _program(operation: str) -> bytes:
     texts = []
-    for name in MODULES:
+    for name in (*MODULES[operation], "main"):
         data = pkgutil.get_data("rancherctl.hosts.remote", f"{name}.py")
         if data is None:
             raise HostStepError(f"the program {name} is missing from this installation", hint="install rancherctl again")
@@ -50,8 +59,8 @@ def _program() -> bytes:
 
 def request_bytes(request: dict[str, Any]) -> bytes:
     """Standard input of one call: a line with two sizes, the programs, the request."""
-    body = json.dumps(request).encode()
-    return f"{len(_program())} {len(body)}\n".encode() + _program() + body
+    body, program = json.dumps(request).encode(), _program(request["op"])
+    return f"{len(program)} {len(body)}\n".encode() + program + body
 
 
 def helper_command(request: dict[str, Any], *, timeout: float = 60.0) -> Command:

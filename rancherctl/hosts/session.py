@@ -113,13 +113,16 @@ class Session:
         try:
             while data := self._read():
                 stdout += data
-            self._finish(writer, errors, failures)
-        except BaseException:
-            # wakes both threads, whatever they wait for
+            self._finish(errors)
+        finally:
+            # wakes both threads, whatever they wait for; a command may well end without reading all its input
             self._channel.close()
             writer.join()
             errors.join()
-            raise
+            for failure in failures:
+                if not isinstance(failure, OSError):
+                    # the source of the input broke, which is why the rest went wrong
+                    raise failure
         stderr = b"".join(self._stderr)
         return Result(self._command, self._channel.exit_status, bytes(stdout), sudo.clean(stderr, self._marker) if self._marker else stderr)
 
@@ -127,19 +130,13 @@ class Session:
         self._limit()
         return self._channel.recv(READ)
 
-    def _finish(self, writer: threading.Thread, errors: threading.Thread, failures: list[BaseException]) -> None:
+    def _finish(self, errors: threading.Thread) -> None:
         if not self._channel.status_event.wait(max(0.0, self._deadline - self._clock())):
             raise TimeoutError
         errors.join(max(0.0, self._deadline - self._clock()))
         # a command ended by a signal has no status either, but its outputs are closed by the server in due form
         if self._channel.exit_status < 0 and not (self._channel.eof_received and self._alive()):
             raise OSError("cut")
-        # a command may end without reading all its input; what the source of the input said still counts
-        self._channel.close()
-        writer.join()
-        for failure in failures:
-            if not isinstance(failure, OSError):
-                raise failure
 
     def _write(self, blocks: Iterable[bytes], failures: list[BaseException]) -> None:
         try:

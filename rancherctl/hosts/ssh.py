@@ -10,9 +10,9 @@ import logging
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import paramiko
 
@@ -27,9 +27,7 @@ from rancherctl.hosts.session import Session
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
 from rancherctl.hosts.transfer import feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from rancherctl.hosts.watch import watch
 
 # its own handler, so that the library's tracebacks never reach a user's terminal
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -146,25 +144,24 @@ class SshTransport:
             return self._transport
 
     def _connect(self) -> paramiko.Transport:
-        for attempt in range(DROPS):
-            transport = None
+        for attempt in range(1, DROPS + 1):
             try:
-                transport = self._handshake()
-                self._authenticate(transport)
-            except BaseException as error:
-                if transport is not None:
-                    transport.close()
-                if not isinstance(error, _DroppedError) or attempt == DROPS - 1 or self._closed.wait(self._backoff(attempt)):
-                    if isinstance(error, _DroppedError):
-                        hint = "too many connections at once, or no ssh server there"
-                        raise UnreachableError(
-                            f"{self._name}: the server dropped {attempt + 1} connections before the login", why=str(error), hint=hint
-                        ) from error
-                    raise
-            else:
-                transport.set_keepalive(self._settings.keepalive)
-                return transport
+                return self._login_once()
+            except _DroppedError as error:
+                if attempt == DROPS or self._closed.wait(self._backoff(attempt)):
+                    what = f"{self._name}: the server dropped {attempt} connections before the login"
+                    raise UnreachableError(what, why=str(error), hint="too many connections at once, or no ssh server there") from error
         raise AssertionError
+
+    def _login_once(self) -> paramiko.Transport:
+        transport = self._handshake()
+        try:
+            self._authenticate(transport)
+        except BaseException:
+            transport.close()
+            raise
+        watch(transport, self._closed, every=self._settings.keepalive, silence=SILENCE_LIMIT)
+        return transport
 
     def _handshake(self) -> paramiko.Transport:
         settings = self._settings
@@ -251,8 +248,12 @@ class SshTransport:
             if path.is_file() and (key := self._load(path)) is not None:
                 yield str(path), key
         if self._settings.agent and not self._settings.identities_only:
-            for key in paramiko.Agent().get_keys():
-                yield f"agent key {key.comment or key.get_name()}", key
+            agent = paramiko.Agent()
+            try:
+                for key in agent.get_keys():
+                    yield f"agent key {key.comment or key.get_name()}", key
+            finally:
+                agent.close()
 
     def _load(self, path: Path, passphrase: Secret | None = None) -> paramiko.PKey | None:
         """The key of a file; None when it is of no kind that can be used, or locked and nobody knows the passphrase."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import stat
 from typing import Any
 
@@ -104,6 +103,8 @@ def absent(item: dict[str, Any]) -> None:
     if stat.S_ISDIR(info.st_mode):
         if os.path.ismount(place):
             raise disk.StepError(f"{item['path']} is a mount point")
+        import shutil
+
         shutil.rmtree(place)
     else:
         place.unlink()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from typing import Any, BinaryIO
 
-from rancherctl.hosts.remote import change, clear, disk, hold, look, receive
+from rancherctl.hosts.remote import disk
+
+OPERATIONS = {
+    "observe": ("look", "observe"),
+    "apply": ("change", "apply"),
+    "remove": ("clear", "remove"),
+    "offset": ("receive", "offset"),
+    "receive": ("receive", "receive"),
+    "lock": ("hold", "lock"),
+}
+"""Operation → module of this package and function; only what the operation needs is sent along."""
 
 
 def main(request: dict[str, Any], stream: BinaryIO) -> None:
@@ -25,7 +36,7 @@ def main(request: dict[str, Any], stream: BinaryIO) -> None:
 
 def perform(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
     """The answer of one operation."""
-    if request["op"] == "receive":
-        return receive.receive(request, stream)
-    operations = {"observe": look.observe, "apply": change.apply, "remove": clear.remove, "offset": receive.offset, "lock": hold.lock}
-    return operations[request["op"]](request)
+    module, function = OPERATIONS[request["op"]]
+    run = getattr(importlib.import_module(f"rancherctl.hosts.remote.{module}"), function)
+    answer: dict[str, Any] = run(request, stream) if request["op"] == "receive" else run(request)
+    return answer

@@ -87,6 +87,10 @@ def purge() -> dict[str, list[str]]:
     while todo:
         rehearsal = _apt("-s", "purge", *todo)
         if rehearsal.returncode != 0:
+            # an install that was cut off is brought to an end first
+            tool("dpkg", "--configure", "-a", timeout=TIMEOUT, extra=APT)
+            rehearsal = _apt("-s", "purge", *todo)
+        if rehearsal.returncode != 0:
             raise StepError(f"apt-get -s purge: {tail(rehearsal)}")
         removed = {line.split()[1].split(":")[0] for line in rehearsal.stdout.splitlines() if line.startswith(("Purg ", "Remv "))}
         foreign = removed - ours

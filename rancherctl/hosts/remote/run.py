@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 
@@ -39,4 +38,4 @@ def tail(done: subprocess.CompletedProcess[str], lines: int = 3) -> str:
 
 def has(name: str) -> bool:
     """Whether the tool is on the path."""
-    return shutil.which(name) is not None
+    return any(os.access(os.path.join(folder, name), os.X_OK) for folder in os.environ.get("PATH", "").split(":"))  # noqa: PTH118

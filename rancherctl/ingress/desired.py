@@ -5,16 +5,23 @@ The memory is only speed: results per object version, so that one change among t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rancherctl.ingress import classes, endpoints, merge
+from rancherctl.ingress.endpoints import Found
 from rancherctl.ingress.merge import Merged
 from rancherctl.ingress.model import BackendRef, Model, Problem, Roster, Server, Translated
 from rancherctl.ingress.placement import Placement, place
 from rancherctl.ingress.translate import translate
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
+
+Slices = Mapping[str, list[EndpointSlice]]
+
+
+def _same(old: list[EndpointSlice], new: list[EndpointSlice]) -> bool:
+    return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
 
 
 @dataclass(slots=True)
@@ -26,6 +33,7 @@ class Memory:
     roster: Roster | None = None
     slices: Mapping[str, EndpointSlice] | None = None
     by_service: dict[str, list[EndpointSlice]] = field(default_factory=dict)
+    found: dict[str, tuple[Service | None, list[EndpointSlice] | None, Found]] = field(default_factory=dict)
 
     def translate(self, ingress: Ingress) -> Translated:
         """``translate``, remembered by object version."""
@@ -52,8 +60,22 @@ class Memory:
     def index(self, slices: Mapping[str, EndpointSlice]) -> Mapping[str, list[EndpointSlice]]:
         """``endpoints.index``, remembered for one table."""
         if self.slices is not slices:
-            self.slices, self.by_service = slices, endpoints.index(slices.values())
+            fresh = endpoints.index(slices.values())
+            # Lists that stayed the same keep their identity: what was found by them is still right.
+            self.by_service = {k: old if _same(old := self.by_service.get(k, []), new) else new for k, new in fresh.items()}
+            self.slices = slices
         return self.by_service
+
+    def find(self, ref: BackendRef, services: Mapping[str, Service], slices: Slices, resolved: Mapping[str, Sequence[str]]) -> Found:
+        """``endpoints.find``, remembered as long as the Service and its slices are the same objects."""
+        key = f"{ref.namespace}/{ref.service}"
+        service, own = services.get(key), slices.get(key)
+        known = self.found.get(ref.key)
+        if known is not None and known[0] is service and known[1] is own and (service is None or service.type != "ExternalName"):
+            return known[2]
+        fresh = endpoints.find(ref, services, slices, resolved)
+        self.found[ref.key] = (service, own, fresh)
+        return fresh
 
     def forget(self, ingresses: Mapping[str, Any]) -> None:
         """Drop what no longer exists."""
@@ -80,9 +102,10 @@ def model(
     translated: Mapping[str, Translated],
     serving: frozenset[str],
     merged: Merged,
+    memory: Memory,
     *,
     services: Mapping[str, Service],
-    slices: Mapping[str, list[EndpointSlice]],
+    slices: Slices,
     resolved: Mapping[str, tuple[str, ...]],
     port: int,
 ) -> Wanted:
@@ -91,12 +114,15 @@ def model(
     routes = merged.routes_of(keys)
     servers: dict[str, tuple[Server, ...]] = {}
     troubles: dict[str, Problem] = {}
-    for ref in {r.backend.key: r.backend for r in routes}.values():
-        found = endpoints.find(ref, services, slices, resolved)
+    used = {r.backend.key: r.backend for r in routes}
+    for key in memory.found.keys() - used.keys():
+        del memory.found[key]
+    for ref in used.values():
+        found = memory.find(ref, services, slices, resolved)
         servers[ref.key] = found.servers
         if found.problem:
             troubles[ref.key] = found.problem
-    problems = {key: told for key in sorted(serving & keys) if (told := _troubles(translated[key], troubles))}
+    problems = {key: told for key in sorted(serving & keys) if (told := _troubles(translated[key], troubles))} if troubles else {}
     loaded = {key: translated[key].hash for key in sorted(keys)}
     return Wanted(Model((port,) if keys else (), routes, servers, loaded), problems)
 
@@ -107,4 +133,4 @@ def _troubles(t: Translated, troubles: Mapping[str, Problem]) -> tuple[Problem, 
 
 def refs(translated: Mapping[str, Translated]) -> set[BackendRef]:
     """All backends that any Ingress names."""
-    return {route.backend for t in translated.values() for route in t.routes}
+    return set({route.backend.key: route.backend for t in translated.values() for route in t.routes}.values())

@@ -63,7 +63,7 @@ def keep(
 
 def suspicious(now: Layout, model: Model) -> str:
     """Why a model may stem from an API that lost its data: many backends lose all their servers at once. "" = it looks sound."""
-    had = {p.backend for p in now.pools if p.backend and any(s.server for s in p.slots)}
+    had = {p.backend for p in now.pools if p.backend and p.servers}
     have = {r.backend.key for r in model.routes if model.servers.get(r.backend.key)}
     lost = had - have
     if len(lost) > GUARD_FLOOR and len(lost) > GUARD_SHARE * len(had):

@@ -21,20 +21,14 @@ NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a slot that is swi
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One server line; without an address it is switched off.
+    """One server line; without a server it is switched off.
 
     ``used`` tells that it pointed somewhere since the process started: connections to that place may still be open.
     """
 
     name: str
-    address: str = ""
-    port: int = 0
+    server: Server | None = None
     used: bool = False
-
-    @property
-    def server(self) -> Server | None:
-        """What it points to; None when it is free."""
-        return Server(self.address, self.port) if self.address else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +38,14 @@ class Pool:
     name: str
     backend: str
     slots: tuple[Slot, ...]
+    servers: frozenset[Server] = field(init=False, compare=False)
+    """What its slots point to."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "servers", frozenset(s.server for s in self.slots if s.server))
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.backend))  # cheap: thousands are looked up with every change, most are the same object
 
     @property
     def used(self) -> bool:
@@ -65,7 +67,7 @@ class Layout:
         """Plain values for the agent's state file."""
         return {
             "ports": list(self.ports),
-            "pools": [[p.name, p.backend, [[s.name, s.address, s.port, s.used] for s in p.slots]] for p in self.pools],
+            "pools": [[p.name, p.backend, len(p.slots), [_plain(i, s) for i, s in enumerate(p.slots, 1) if s.used]] for p in self.pools],
             "maps": {name: dict(entries) for name, entries in self.maps.items()},
             "loaded": dict(self.loaded),
             "check_seconds": self.check_seconds,
@@ -77,17 +79,25 @@ class Layout:
         try:
             return Layout(
                 ports=tuple(int(p) for p in data["ports"]),
-                pools=tuple(Pool(str(name), str(backend), tuple(_slot(*slot) for slot in slots)) for name, backend, slots in data["pools"]),
+                pools=tuple(_pool(*pool) for pool in data["pools"]),
                 maps={name: {str(k): str(v) for k, v in data["maps"][name].items()} for name in MAPS},
                 loaded={str(k): str(v) for k, v in data["loaded"].items()},
                 check_seconds=int(data["check_seconds"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
 
 
-def _slot(name: Any, address: Any, port: Any, used: Any) -> Slot:
-    return Slot(str(name), str(address), int(port), bool(used))
+def _plain(number: int, slot: Slot) -> list[Any]:
+    """Slots are called s1, s2 …; those never used are not written down."""
+    return [number, slot.server.address, slot.server.port] if slot.server else [number]
+
+
+def _pool(name: Any, backend: Any, count: Any, used: Any) -> Pool:
+    slots = [Slot(f"s{i}") for i in range(1, int(count) + 1)]
+    for number, *server in used:
+        slots[int(number) - 1] = Slot(f"s{number}", Server(str(server[0]), int(server[1])) if server else None, used=True)
+    return Pool(str(name), str(backend), tuple(slots))
 
 
 def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -133,7 +143,7 @@ def build(model: Model, previous: Layout | None) -> Layout:
     for backend in backends:
         servers = model.servers.get(backend, ())
         total += len(servers)
-        filled = [Slot(f"s{i}", s.address, s.port, used=True) for i, s in enumerate(servers, 1)]
+        filled = [Slot(f"s{i}", s, used=True) for i, s in enumerate(servers, 1)]
         empty = [Slot(f"s{i}") for i in range(len(filled) + 1, _size(len(servers)) + 1)]
         pools.append(Pool(names[backend], backend, (*filled, *empty)))
     spares = max(MIN_SPARES, len(backends) // 4) if model.ports else 0

@@ -46,8 +46,8 @@ class Merged:
     problems: Mapping[str, tuple[Problem, ...]]
 
     def routes_of(self, keys: frozenset[str]) -> tuple[Route, ...]:
-        """The routes owned by these Ingresses, sorted by claim."""
-        return tuple(sorted((route for owner, route in self.owners.values() if owner in keys), key=lambda r: r.claim))
+        """The routes owned by these Ingresses."""
+        return tuple(route for owner, route in self.owners.values() if owner in keys)
 
 
 def merge(translated: Mapping[str, Translated]) -> Merged:

@@ -47,11 +47,11 @@ class BackendRef:
     service: str
     number: int = 0
     name: str = ""
+    key: str = field(init=False, compare=False)
+    """``namespace/service:port``; unique, and safe in a comment because all parts are validated names."""
 
-    @property
-    def key(self) -> str:
-        """``namespace/service:port``; unique, and safe in a comment because all parts are validated names."""
-        return f"{self.namespace}/{self.service}:{self.name or self.number}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.namespace}/{self.service}:{self.name or self.number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +88,14 @@ class Translated:
     wanted: int = 1
     affinity: tuple[tuple[str, str], ...] = ()
     placeable: bool = True
+    age: tuple[str, str] = field(init=False, compare=False)
+    """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
+    hosts: frozenset[str] = field(init=False, compare=False)
+    """The host patterns that it answers for."""
 
-    @property
-    def age(self) -> tuple[str, str]:
-        """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
-        return (self.created or "9999", self.key)
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        """The host patterns that it answers for."""
-        return frozenset(route.host for route in self.routes)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "age", (self.created or "9999", self.key))
+        object.__setattr__(self, "hosts", frozenset(route.host for route in self.routes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,6 @@ def _slot(slot: Slot, found: tuple[str, int, bool] | None) -> str:
     address, port, works = found
     if slot.server is None:
         return f"works at {address}:{port} but should be switched off" if works else ""
-    if (address, port) != (slot.address, slot.port):
-        return f"points to {address}:{port}, not {slot.address}:{slot.port}"
+    if (address, port) != (slot.server.address, slot.server.port):
+        return f"points to {address}:{port}, not {slot.server.address}:{slot.server.port}"
     return "" if works else "is switched off"

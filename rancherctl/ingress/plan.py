@@ -71,7 +71,7 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     names: list[str] = []
     for backend in wanted & have.keys():
         pool = have[backend]
-        new = set(model.servers.get(backend, ())) - {s.server for s in pool.slots}
+        new = set(model.servers.get(backend, ())) - pool.servers
         if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
             names.append(pool.name)
     spares = [p for p in now.pools if not p.backend]
@@ -99,7 +99,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         return Unchanged(wanted)
     if len(orders) > MAX_COMMANDS:
         return Reload(f"{len(orders)} changes at once", layout.build(model, now))
-    pools_touched = frozenset(new.name for old, new in zip(now.pools, pools, strict=True) if new.slots != old.slots)
+    pools_touched = frozenset(new.name for old, new in zip(now.pools, pools, strict=True) if new is not old and new.slots != old.slots)
     return Runtime(orders, wanted, pools_touched, _changed_keys(now.maps, maps))
 
 
@@ -120,15 +120,13 @@ def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Poo
     for pool in now.pools:
         backend = taken.get(pool.name, pool.backend if pool.backend in wanted else "")
         servers = model.servers.get(backend, ()) if backend else ()
-        out.append(Pool(pool.name, backend, _slots(pool, servers, busy, now.check_seconds, steps)))
+        same = backend == pool.backend and len(servers) == len(pool.servers) and pool.servers.issuperset(servers)
+        out.append(pool if same else Pool(pool.name, backend, _slots(pool, servers, busy, now.check_seconds, steps)))
     return tuple(out)
 
 
 def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, steps: _Commands) -> tuple[Slot, ...]:
-    present = {slot.server for slot in pool.slots if slot.server}
-    if present == set(servers):
-        return pool.slots
-    new = [s for s in servers if s not in present]
+    new = [s for s in servers if s not in pool.servers]
     free = sorted((s for s in pool.slots if not s.server and (pool.name, s.name) not in busy), key=lambda s: s.used)
     filled = {slot.name: server for slot, server in zip(free, new, strict=False)}
     out: list[Slot] = []
@@ -139,7 +137,7 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
         elif slot.name in filled:
             server = filled[slot.name]
             steps.fill += [commands.point(pool.name, slot.name, server), commands.switch(pool.name, slot.name, on=True)]
-            out.append(Slot(slot.name, server.address, server.port, used=True))
+            out.append(Slot(slot.name, server, used=True))
         else:
             out.append(slot)
     for server in new[len(filled) :]:
@@ -147,12 +145,13 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
             raise _NoRoomError(f"more than {MAX_SLOTS} servers in {pool.backend}")
         name = f"s{len(out) + 1}"
         steps.fill += commands.add_server(pool.name, name, server, seconds)
-        out.append(Slot(name, server.address, server.port, used=True))
+        out.append(Slot(name, server, used=True))
     return tuple(out)
 
 
 def _changed_keys(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, key) for name in MAPS for key in sorted(old[name].keys() | new[name].keys()) if old[name].get(key) != new[name].get(key))
+    changed = ((name, key) for name in MAPS for key, _ in old[name].items() ^ new[name].items())
+    return tuple(sorted(set(changed)))
 
 
 def _maps(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]], paths: Paths, steps: _Commands) -> None:

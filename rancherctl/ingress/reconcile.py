@@ -183,13 +183,15 @@ class LbRole:
         for key in kept.serving - translated.keys():
             translated[key] = self._memory.translate(ingresses[key])
         services = snapshot.table("services").items
-        names = endpoints.external_names(desired.refs(translated), services)
+        external = any(s.type == "ExternalName" for s in services.values())
+        names = endpoints.external_names(desired.refs(translated), services) if external else frozenset()
         slices = self._memory.index(snapshot.table("endpointslices").items)
         merged = merge.merge(translated)
         wanted = desired.model(
             translated,
             kept.serving,
             merged,
+            self._memory,
             services=services,
             slices=slices,
             resolved=self._resolver.addresses(names),

@@ -7,12 +7,13 @@ are compared with prefixes, which end with one too: so prefixes match whole path
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from rancherctl.ingress.layout import MAPS, NOTHING, Layout, Pool, Slot
-from rancherctl.ingress.model import Server, digest
+from rancherctl.ingress.model import Server
 
 ORIGIN = "X-Rancherctl-Ingress"
 """Header of answers that the load balancer gives itself: ``no-route`` or ``no-endpoint``."""
@@ -74,12 +75,17 @@ def map_text(entries: Mapping[str, str]) -> str:
 
 def tag(layout: Layout, paths: Paths) -> str:
     """What ``show info`` calls Description: tells which text a process was started with."""
-    return digest(_body(layout, paths))
+    return _tag(_body(layout, paths))
+
+
+def _tag(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:12]
 
 
 def config(layout: Layout, paths: Paths) -> str:
     """haproxy.cfg."""
-    return f"{_global(paths)}  description {tag(layout, paths)}\n{_body(layout, paths)}"
+    body = _body(layout, paths)
+    return f"{_global(paths)}  description {_tag(body)}\n{body}"
 
 
 def _global(paths: Paths) -> str:
@@ -105,6 +111,7 @@ def _body(layout: Layout, paths: Paths) -> str:
 
 
 def _defaults() -> str:
+    # idle-close-on-response: a kept connection that is idle during a reload gets one more answer instead of a reset.
     # tcp-ut ends a request that a vanished host never acknowledged; it is then sent to another server like a failed connect.
     return f"""
 defaults
@@ -123,6 +130,7 @@ defaults
   retries 3
   option redispatch 1
   retry-on conn-failure empty-response
+  option idle-close-on-response
   option srvtcpka
   srvtcpka-idle 5s
   srvtcpka-intvl 2s

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rancherctl.ingress import endpoints
+from rancherctl.ingress import endpoints, plan
 from rancherctl.ingress.reconcile import LbConfig, LbRole
 from tests.fakes import ingress as fake
 
@@ -152,9 +154,6 @@ def test_an_older_leader_is_ignored(world: World) -> None:
 
 def test_a_slot_with_connections_to_its_old_pod_is_not_given_to_another(world: World) -> None:
     """A request under way while its server is taken away goes back to HAProxy's idle connections: a reused slot would send others there."""
-    import http.client
-    import threading
-
     names = [f"w{i}" for i in range(11)]  # so many that the last one would get the first slot
     world.run([fake.ingress("a", FOO)], {"web": ["w0"]})
     connection = http.client.HTTPConnection("127.0.0.1", world.haproxy.port, timeout=10)
@@ -218,3 +217,60 @@ def test_haproxy_that_stays_dead_is_told_as_an_error(world: World, monkeypatch: 
     section = world.role.reconcile(fake.Snapshot())
     assert list(section["served"]) == ["default/a"]
     assert "error" not in section
+
+
+class Clients:
+    """Threads that ask all the time, some over kept connections, and count what was not a 200."""
+
+    def __init__(self, haproxy: fake.Haproxy, threads: int = 4) -> None:
+        self.haproxy, self.good, self.bad, self.stopping = haproxy, 0, list[str](), threading.Event()
+        self.threads = [threading.Thread(target=self.ask, args=(n % 2 == 0,)) for n in range(threads)]
+
+    def ask(self, kept: bool) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.haproxy.port, timeout=10)
+        while not self.stopping.is_set():
+            try:
+                connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
+                response = connection.getresponse()
+                response.read()
+                if response.status == 200:
+                    self.good += 1
+                else:
+                    self.bad.append(str(response.status))
+            except (OSError, http.client.HTTPException) as error:
+                self.bad.append(repr(error))
+            # A worker that is replaced says "Connection: close" on its last answer: http.client connects anew by itself then.
+            if not kept:
+                connection.close()
+        connection.close()
+
+    def __enter__(self) -> Clients:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_no_request_fails_over_edits_and_reloads(world: World) -> None:
+    services = {"web": ["w1", "w2"]}
+    world.run([fake.ingress("a", FOO)], services)
+    reloads = world.role._engine.counters.reloads
+    with Clients(world.haproxy) as clients:
+        for turn in range(12):
+            seen = clients.good
+            extra = [fake.ingress(f"e{turn}", [(f"e{turn}.com", "Prefix", "/", "web:80")])]
+            world.run(
+                [fake.ingress("a", [*FOO, ("foo.bar.com", "Exact", f"/x{turn}", "web:80")]), *extra], {"web": [f"w{turn % 3}", f"w{(turn + 1) % 3}"]}
+            )
+            if turn % 2:
+                assert world.role._state is not None
+                world.role._engine.apply(plan.Reload("test", world.role._state.layout))
+            while clients.good < seen + 40 and not clients.bad:
+                clients.stopping.wait(0.01)
+    assert clients.bad == []
+    assert clients.good >= 480
+    assert world.role._engine.counters.reloads == reloads + 6

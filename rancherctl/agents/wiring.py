@@ -30,7 +30,7 @@ def _dns(config: AgentConfig, transport: Transport, relist: Relist) -> Role:
 def _lb(config: AgentConfig, _: Transport, __: Relist) -> Role:
     from rancherctl.ingress.reconcile import LbConfig, LbRole
 
-    return LbRole(LbConfig(config.node, config.http_port))
+    return LbRole(LbConfig(config.node, config.http_port, dns=config.dns_addresses[0]))
 
 
 ROLES: dict[str, Callable[[AgentConfig, Transport, Relist], Role]] = {"network": _network, "dns": _dns, "lb": _lb}

@@ -17,7 +17,7 @@ from rancherctl.ingress.desired import Memory, Wanted
 from rancherctl.ingress.engine import Engine
 from rancherctl.ingress.layout import Layout
 from rancherctl.ingress.model import HTTP_PORT, Model, Problem, Roster, Translated
-from rancherctl.ingress.resolve import Resolver
+from rancherctl.ingress.resolve import Resolver, by
 from rancherctl.ingress.runtime import EngineError
 from rancherctl.kube import client, objects
 from rancherctl.kube.snapshot import Snapshot
@@ -34,11 +34,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LbConfig:
-    """``node`` is this host's name in the roster; ``drain`` seconds between an address leaving a status and its route going."""
+    """``node`` is this host's name in the roster; ``drain`` seconds between an address leaving a status and its route going,
+    ``dns`` the host's DNS server, which resolves names behind ExternalName services."""
 
     node: str
     http_port: int = HTTP_PORT
     drain: float = 2.0
+    dns: str = "169.254.20.10"
     paths: render.Paths = field(default_factory=render.Paths)
 
 
@@ -59,7 +61,7 @@ class LbRole:
     ) -> None:
         self._config = config
         self._engine = engine or Engine(config.paths)
-        self._resolver = resolver or Resolver()
+        self._resolver = resolver or Resolver(by(config.dns))
         self._clock = clock
         self._memory = Memory()
         self._leaving: Mapping[str, float] = {}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from rancherctl.ingress import dnsquery
+
 REFRESH = 10.0
 MAX_NAMES = 500
 
 
-def lookup(name: str) -> tuple[str, ...]:
-    """Addresses of ``name`` by the host's own resolver, IPv4 first; raises OSError."""
-    found = {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
-    return tuple(sorted((a for a in found if ":" not in a), key=str)) or tuple(sorted(found))
+def by(server: str) -> Callable[[str], tuple[str, ...]]:
+    """Resolves names by one DNS server: the host's own, which knows the cluster's names too."""
+    return lambda name: dnsquery.ask(name, server)
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class _Entry:
 class Resolver:
     """Keeps the last good answer of every name that is asked for; one thread a name while it is being asked."""
 
-    def __init__(self, ask: Callable[[str], tuple[str, ...]] = lookup, clock: Callable[[], float] = time.monotonic, patience: float = 1.0) -> None:
+    def __init__(self, ask: Callable[[str], tuple[str, ...]], clock: Callable[[], float] = time.monotonic, patience: float = 1.0) -> None:
         self._ask = ask
         self._clock = clock
         self._patience = patience
@@ -58,7 +58,7 @@ class Resolver:
     def _refresh(self, name: str, entry: _Entry) -> None:
         try:
             addresses: tuple[str, ...] | None = self._ask(name)
-        except (OSError, UnicodeError):
+        except (OSError, ValueError):
             addresses = None  # the last good answer stays
         with self._lock:
             entry.pending = False

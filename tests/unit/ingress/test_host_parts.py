@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rancherctl.hosts.model import File, Package, Unit
-from rancherctl.ingress import endpoints, files, install, keep
+from rancherctl.ingress import dnsquery, endpoints, files, install, keep
 from rancherctl.ingress.layout import build
 from rancherctl.ingress.model import BackendRef, Model, Route, Server
 from rancherctl.ingress.resolve import Resolver
@@ -149,3 +153,46 @@ def test_the_role_ships_with_the_standard_library_only() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert result.stdout.strip() == "['rancherctl']"
+
+
+def _answer(query: bytes, *records: tuple[int, bytes], code: int = 0) -> bytes:
+    body = b"".join(b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\5" + len(data).to_bytes(2, "big") + data for kind, data in records)
+    return query[:2] + (0x8180 | code).to_bytes(2, "big") + b"\0\1" + len(records).to_bytes(2, "big") + b"\0\0\0\0" + query[12:] + body
+
+
+def test_dns_answers_are_read_and_damage_is_an_error() -> None:
+    query = dnsquery.question("a.example.com", dnsquery.A, 7)
+    good = _answer(query, (5, b"\1b\xc0\x0c"), (1, bytes([10, 0, 0, 2])), (1, bytes([10, 0, 0, 1])))
+    assert dnsquery.addresses(good, 7, dnsquery.A) == ("10.0.0.1", "10.0.0.2")
+    six = dnsquery.question("a.example.com", dnsquery.AAAA, 7)
+    assert dnsquery.addresses(_answer(six, (28, bytes(15) + b"\1")), 7, dnsquery.AAAA) == ("::1",)
+    assert dnsquery.addresses(_answer(query), 7, dnsquery.A) == ()
+    for wrong in (_answer(query, code=3), _answer(query, code=2), query, good[:-3], b"", b"\0\7"):
+        with pytest.raises(dnsquery.AnswerError):
+            dnsquery.addresses(wrong, 7, dnsquery.A)
+    with pytest.raises(dnsquery.AnswerError):
+        dnsquery.addresses(good, 8, dnsquery.A)
+    for name in ("a..b", "", "x" * 64 + ".com", ".".join(["abcdefgh"] * 40), "\u00fc.com"):
+        with pytest.raises(ValueError):
+            dnsquery.question(name, dnsquery.A, 1)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_an_answer_or_an_error(data: bytes) -> None:
+    with contextlib.suppress(dnsquery.AnswerError):
+        assert isinstance(dnsquery.addresses(data, 7, dnsquery.A), tuple)
+
+
+def test_names_are_asked_over_udp() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+
+        def serve() -> None:
+            query, client = server.recvfrom(512)
+            server.sendto(_answer(query, (1, bytes([198, 51, 100, 7]))), client)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert dnsquery.ask("ext.example.com", "127.0.0.1", port=server.getsockname()[1]) == ("198.51.100.7",)
+        thread.join()

@@ -1,0 +1,86 @@
+"""The smallest DNS client that finds the addresses of a name: one question over UDP to one server, RFC 1035 and 3596.
+
+Names behind ExternalName services may be names of the cluster, which the host's own resolver need not know but the host's DNS server does.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import struct
+import time
+from ipaddress import ip_address
+
+A, AAAA = 1, 28
+_HEADER = struct.Struct("!HHHHHH")
+_RECORD = struct.Struct("!HHIH")
+_MAX = 65535
+
+
+class AnswerError(OSError):
+    """The server's answer is an error or cannot be read."""
+
+
+def question(name: str, kind: int, number: int) -> bytes:
+    """A query for ``name`` with recursion desired. ValueError for what cannot be a name."""
+    labels = name.rstrip(".").encode("ascii").split(b".")
+    if not all(0 < len(label) < 64 for label in labels) or sum(map(len, labels)) + len(labels) > 254:
+        raise ValueError(f"{name!a} is not a DNS name")
+    encoded = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    return _HEADER.pack(number, 0x0100, 1, 0, 0, 0) + encoded + struct.pack("!HH", kind, 1)
+
+
+def _skip_name(data: bytes, at: int) -> int:
+    while True:
+        length = data[at]
+        if length >= 0xC0:
+            return at + 2
+        at += 1 + length
+        if not length:
+            return at
+
+
+def addresses(data: bytes, number: int, kind: int) -> tuple[str, ...]:
+    """The addresses of an answer; () when the name exists without any. AnswerError for an error code, a foreign or a damaged answer."""
+    try:
+        have, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
+        if have != number or not flags & 0x8000:
+            raise AnswerError("the answer belongs to another question")
+        if flags & 0xF:
+            raise AnswerError(f"the server answered with code {flags & 0xF}")
+        at = _HEADER.size
+        for _ in range(questions):
+            at = _skip_name(data, at) + 4
+        found: list[str] = []
+        for _ in range(answers):
+            at = _skip_name(data, at)
+            got, _, _, size = _RECORD.unpack_from(data, at)
+            at += _RECORD.size
+            if got == kind and size == (4 if kind == A else 16):
+                found.append(str(ip_address(data[at : at + size])))
+            at += size
+    except (struct.error, IndexError, ValueError) as error:
+        raise AnswerError(f"the answer is damaged: {error}") from error
+    return tuple(sorted(found))
+
+
+def ask(name: str, server: str, *, port: int = 53, timeout: float = 2.0) -> tuple[str, ...]:
+    """IPv4 addresses of ``name``, else IPv6 ones. Raises OSError (AnswerError, TimeoutError …); two tries within ``timeout`` each."""
+    return _ask(name, A, server, port, timeout) or _ask(name, AAAA, server, port, timeout)
+
+
+def _ask(name: str, kind: int, server: str, port: int, timeout: float) -> tuple[str, ...]:
+    number = secrets.randbelow(65536)
+    query = question(name, kind, number)
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as connection:
+        connection.connect((server, port))
+        deadline = time.monotonic() + timeout
+        for share in (0.5, 1.0):
+            connection.send(query)
+            connection.settimeout(max(0.05, (deadline - time.monotonic()) * share))
+            try:
+                return addresses(connection.recv(_MAX), number, kind)
+            except TimeoutError:
+                continue
+    raise TimeoutError(f"{server} did not answer for {name} within {timeout:g} s")

@@ -9,6 +9,7 @@ from rancherctl.bundle.layout import host_artefacts
 from rancherctl.bundle.model import Bundle
 from rancherctl.environments.components import apiserver, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places
 from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.guards import marker_of
 from rancherctl.environments.model import Environment
 from rancherctl.environments.phases import HOST_PHASES, PhaseName
 from rancherctl.errors import InvalidInputError
@@ -59,8 +60,7 @@ def bundle_files(bundle: Bundle, host: Host) -> tuple[list[Resource], list[str]]
 
 def marker(environment: Environment, host: Host) -> File:
     """Whose host this is: read by preflight before anything is changed, by ``env fetch`` and by ``env rm``."""
-    body = {"environment": environment.name, "host": host.name, "roles": sorted(host.roles), "kubernetes": environment.kubernetes}
-    return File(MARKER, (json.dumps(body, indent=1) + "\n").encode())
+    return File(MARKER, (json.dumps(marker_of(environment, host), indent=1) + "\n").encode())
 
 
 def _merged(host: Host, resources: Iterable[Resource]) -> list[Resource]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rancherctl.environments.model import Environment
 from rancherctl.errors import RefusedError
+from rancherctl.hosts.model import Host
+
+FIXED = ("address", "roles", "kubernetes", "podCIDR", "serviceCIDR", "mode", "domain", "port")
 
 
 def refuse(old: Environment, new: Environment) -> None:
@@ -15,6 +21,42 @@ def refuse(old: Environment, new: Environment) -> None:
             why="; ".join(problems),
             hint="put these values back as they were; nothing was changed anywhere",
         )
+
+
+def refuse_markers(environment: Environment, markers: Mapping[str, Mapping[str, Any]]) -> None:
+    """The same by what the hosts themselves say (so it holds while the API is down): RefusedError with every difference.
+
+    ``markers`` are the hosts' marker files by name; values that an older marker does not have are not compared.
+    """
+    problems = []
+    for name, marker in markers.items():
+        host = environment.host(name)
+        if host is None or marker.get("environment") != environment.name:
+            continue
+        now = marker_of(environment, host)
+        problems += [f"{key} is {marker[key]} on {name} and cannot become {now[key]}" for key in FIXED if key in marker and marker[key] != now[key]]
+    if problems:
+        raise RefusedError(
+            f"environment {environment.name} cannot be changed like this",
+            why="; ".join(problems),
+            hint="put these values back as they were; nothing was changed anywhere",
+        )
+
+
+def marker_of(environment: Environment, host: Host) -> dict[str, Any]:
+    """What a host's marker file says: whose it is, and what cannot change while it is."""
+    return {
+        "environment": environment.name,
+        "host": host.name,
+        "address": host.address,
+        "roles": sorted(host.roles),
+        "kubernetes": environment.kubernetes,
+        "podCIDR": environment.network.pod_cidr,
+        "serviceCIDR": environment.network.service_cidr,
+        "mode": environment.network.mode,
+        "domain": environment.dns.domain,
+        "port": environment.api.port,
+    }
 
 
 def _fixed(old: Environment, new: Environment) -> list[str]:

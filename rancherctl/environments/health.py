@@ -29,7 +29,7 @@ class CertificateStatus:
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """One host. ``reachable`` False: the rest of it is unknown. ``ready`` of its Node: True, False, None = unknown.
+    """One host. ``reachable`` False: the rest of it is unknown. ``ready`` of its Node: True, False, None = the API could not be asked.
 
     ``report`` is what its agent reported last, by role. ``drift`` counts steps that an apply would do there.
     """
@@ -54,8 +54,8 @@ class HostStatus:
         if not self.reachable:
             return (f"cannot be reached: {self.error}",)
         out = [f"{unit.name} is not running" for unit in self.units if not unit.active]
-        if self.ready is not True:
-            out.append("its Node is not Ready" if self.ready is False else "nothing is known about its Node")
+        if self.ready is False:
+            out.append("its Node is not Ready")
         if self.alive is False:
             out.append("its agent gives no sign of life")
         out += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rancherctl.environments import findings, paths_between
@@ -40,10 +40,20 @@ def preflight(environment: Environment, context: Context) -> Checked:
         found += paths_between.problems(environment, new, context)
     _refuse(environment, found, {} if exists else outcomes)
     said = tuple(line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.warnings(h, fact))
-    for line in said:
-        context.emit(Event("preflight", line.partition(": ")[2], line.partition(": ")[0], "note", "warning"))
+    grouped = together(said)
+    for line in grouped:
+        context.emit(Event("preflight", line, "", "note", "warning"))
     machines = {name: machine(fact) for name, fact in facts.items()}
-    return Checked(facts, machines, tolerated, said)
+    return Checked(facts, machines, tolerated, grouped)
+
+
+def together(lines: Iterable[str]) -> tuple[str, ...]:
+    """``host: text`` lines with hosts of the same text joined: ``h1, h2: text``. Pure."""
+    hosts: dict[str, list[str]] = {}
+    for line in lines:
+        host, _, text = line.partition(": ")
+        hosts.setdefault(text, []).append(host)
+    return tuple(f"{', '.join(names)}: {text}" for text, names in hosts.items())
 
 
 def machine(facts: HostFacts) -> Machine:

@@ -13,9 +13,9 @@ from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import observe
-from rancherctl.environments.phases import PHASES, Phase
-from rancherctl.environments.plan import EnvironmentPlan, PhasePlan
-from rancherctl.environments.preflight import preflight
+from rancherctl.environments.phases import HOST_PHASES, PHASES, Phase
+from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
+from rancherctl.environments.preflight import Checked, preflight
 from rancherctl.environments.run import Run
 from rancherctl.errors import PartialError, TimeoutExceededError
 from rancherctl.events import Event
@@ -48,7 +48,7 @@ class Applied:
 
 def plan(environment: Environment, context: Context) -> EnvironmentPlan:
     """What an apply would do now; nothing is changed. PreflightError when it would not begin."""
-    run = _look(environment, context)
+    run = _look(environment, context, _checked(environment, context))
     try:
         return _planned(run)
     finally:
@@ -61,28 +61,39 @@ def apply(environment: Environment, context: Context, *, break_lock: bool = Fals
     Hosts without a part in the control plane may fail: they are in ``Applied.failures`` and the others go on.
     """
     began = time.monotonic()
+    checked = _checked(environment, context)
     keepers = [context.transport(host) for host in environment.with_role("controlplane")]
-    run = _look(environment, context)
-    try:
-        if break_lock:
-            lease.break_lock(keepers)
-        with lease.HostLock(keepers, lease.this_process(context.operator), f"applying environment {environment.name}") as lock:
+    if break_lock:
+        lease.break_lock(keepers)
+    with lease.HostLock(keepers, lease.this_process(context.operator), f"applying environment {environment.name}") as lock:
+        # looked at only now: what another operator did until a moment ago counts
+        run = _look(environment, context, checked)
+        try:
             planned = _planned(run)
             for phase in PHASES:
                 lock.verify()
                 if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
                     _do(run, phase, timeout)
-        ca = run.material().get(places.CA, "")
-        failures = {name: str(error) for name, error in run.failures.items()}
-        return Applied(environment, planned, environment.server(), str(ca), failures, planned.warnings, time.monotonic() - began)
-    finally:
-        run.close()
+            ca = str(run.material().get(places.CA, ""))
+        finally:
+            run.close()
+    failures = {name: str(error) for name, error in run.failures.items()}
+    return Applied(environment, planned, environment.server(), ca, failures, planned.warnings, time.monotonic() - began)
 
 
-def _look(environment: Environment, context: Context) -> Run:
+def _checked(environment: Environment, context: Context) -> Checked:
     checked = preflight(environment, context)
+    guards.refuse_markers(environment, {name: facts.marker or {} for name, facts in checked.facts.items()})
+    return checked
+
+
+def _look(environment: Environment, context: Context, checked: Checked) -> Run:
     run = Run(environment, context, observe(environment, context, checked.machines))
     run.failures.update(checked.failures)
+    run.warnings = checked.warnings
+    for host in environment.with_role("controlplane"):
+        if host.name in run.failures:  # what the environment is built on cannot be told: nothing may be decided
+            raise run.failures[host.name]
     return run
 
 
@@ -92,23 +103,20 @@ def _planned(run: Run) -> EnvironmentPlan:
         guards.refuse(stored, run.environment)
     found = [p for p in (_phase_plan(run, phase) for phase in PHASES) if p.steps]
     unknown = tuple(u for name in run.world.seen for u in run.world.seen[name].observed.unknown)
-    return EnvironmentPlan(run.environment.name, tuple(found), unknown)
+    return EnvironmentPlan(run.environment.name, tuple(found), unknown, run.warnings)
 
 
 def _phase_plan(run: Run, phase: Phase) -> PhasePlan:
-    match phase.name:
-        case "certificates":
-            return plans.phase_plan(phase.name, [plans.certificate_step(h, c) for h, cs in run.certificate_plans().items() for c in cs])
-        case "objects":
-            return plans.phase_plan(phase.name, [plans.object_step(c) for c in run.object_plan()])
-        case "ready":
-            return plans.phase_plan(phase.name, [plans.object_step(c) for c in run.node_plan()])
-        case "record":
-            return plans.phase_plan(phase.name, [plans.object_step(c) for c in run.record_plan()])
-        case "preflight" | "lock":
-            return plans.phase_plan(phase.name, [])
-        case _:
-            return plans.phase_plan(phase.name, plans.resource_steps(run.resource_plans(phase.name)))
+    in_api = {"objects": run.object_plan, "ready": run.node_plan, "record": run.record_plan}
+    if phase.name == "certificates":
+        steps = [plans.certificate_step(host, change) for host, changes in run.certificate_plans().items() for change in changes]
+    elif phase.name in in_api and run.api_silent():
+        steps = [Step("", "objects", "check", phase.title, ("the API does not run now: what it holds is unknown",))]
+    elif phase.name in in_api:
+        steps = [plans.object_step(change) for change in in_api[phase.name]()]
+    else:
+        steps = plans.resource_steps(run.resource_plans(phase.name)) if phase.name in HOST_PHASES else []
+    return plans.phase_plan(phase.name, steps)
 
 
 def _do(run: Run, phase: Phase, timeout: float) -> None:

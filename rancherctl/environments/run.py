@@ -45,6 +45,7 @@ class Run:
     def __init__(self, environment: Environment, context: Context, world: World) -> None:
         self.environment, self.context, self.world = environment, context, world
         self.failures: dict[str, RancherctlError] = dict(world.failures)
+        self.warnings: tuple[str, ...] = ()
         self.changed: set[str] = set()
         self.plans = {name: seen.plans() for name, seen in world.seen.items()}
         self.known = pki.authorities(environment, {name: seen.folder for name, seen in world.seen.items()})
@@ -152,6 +153,14 @@ class Run:
             return False
         there = self.world.seen[self.known.keeper].observed.states.get(key(Unit(places.unit("kube-apiserver"))))
         return there is not None and there.get("active") == "yes"
+
+    def api_silent(self) -> bool:
+        """Whether there is an API that does not run now: what it holds is unknown, not absent."""
+        return bool(self.known.keeper) and not self.api_lives() and self.api_was_there()
+
+    def api_was_there(self) -> bool:
+        """Whether an API server of this environment was ever set up: its unit exists on the keeper."""
+        return key(Unit(places.unit("kube-apiserver"))) in self.world.seen[self.known.keeper].observed.states
 
     def await_api(self, timeout: float) -> None:
         """Wait until the API says that it is ready."""

@@ -130,8 +130,8 @@ class _Look:
 def _host(look: _Look, host: Host) -> HostStatus:
     roles = tuple(sorted(host.roles))
     seen, node, member = look.world.seen.get(host.name), look.api.nodes.get(host.name), look.api.roster.get(host.name)
+    ready = None if look.api.error else bool(node and node.ready)
     if seen is None:
-        ready = node.ready if node else None
         return HostStatus(
             host.name, host.address, roles, False, look.failures.get(host.name, ""), ready, load_balancer=look.environment.ingress.wants(host)
         )
@@ -140,7 +140,7 @@ def _host(look: _Look, host: Host) -> HostStatus:
         host.address,
         roles,
         True,
-        ready=node.ready if node else None,
+        ready=ready,
         version=node.kubelet_version if node else "",
         system=look.facts[host.name].os_name or "",
         units=_units(seen),

@@ -29,6 +29,8 @@ class Authorities:
     signers: Mapping[str, str]
     keeper: str
     public: Mapping[str, str] = field(default_factory=dict)
+    unknown: bool = False
+    """A control-plane host could not be asked: nothing may be made anew."""
 
 
 def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Authorities:
@@ -48,6 +50,8 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
             )
     begun = {h.name for h in environment.with_role("controlplane")}  # a first run that was cut before anything was signed
     others = [n for n, f in folders.items() if n != keeper and f.files.get(places.CA) and (keeper or n not in begun)]
+    if not keeper and not begun <= folders.keys():
+        return Authorities({}, {}, "", unknown=True)
     if not keeper and others:
         raise ConflictError(
             f"hosts {', '.join(sorted(others))} trust an authority whose key no control-plane host has",
@@ -74,7 +78,10 @@ def plan(environment: Environment, host: Host, folder: Folder, known: Authoritie
 
 
 def material(environment: Environment, keeper: Transport | None, now: datetime) -> dict[str, Secret]:
-    """All shared files by path, in memory: fetched from the keeper, or made anew for a new environment (``keeper`` None)."""
+    """All shared files by path, in memory: fetched from the keeper, or made anew for a new environment (``keeper`` None).
+
+    Ask only when a control-plane host that could keep them has been looked at (``Authorities.unknown`` is False).
+    """
     if keeper is not None:
         wanted = [s.path for s in shared(environment.with_role("controlplane")[0])]
         return remote.fetch(keeper, wanted)

@@ -177,3 +177,9 @@ def test_the_plan_is_empty_once_everything_is_there() -> None:
 def test_secrets_do_not_print_themselves() -> None:
     assert "PRIVATE" not in repr(CA)
     assert "PRIVATE" not in repr(reconcile.material(ENV, None, NOW))
+
+
+def test_a_control_plane_host_that_cannot_be_asked_leaves_everything_unknown() -> None:
+    known = reconcile.authorities(ENV, {"h2": have(places.CA)})
+    assert known.unknown
+    assert known.keeper == ""

@@ -179,3 +179,13 @@ def test_until_asks_again_only_where_a_retry_may_help() -> None:
         until(refused, 5.0, "the API")
     with pytest.raises(TimeoutExceededError, match="the API is not ready"):
         until(lambda: False, 0.0, "the API")
+
+
+def test_hosts_themselves_refuse_what_cannot_change_while_the_api_is_down() -> None:
+    markers = {h.name: guards.marker_of(ENV, h) for h in ENV.hosts}
+    guards.refuse_markers(ENV, markers)
+    guards.refuse_markers(ENV, {"h1": {}, "h2": {"environment": "demo", "host": "h2"}})  # nobody's host, and an older marker
+    changed = replace(ENV, network=replace(ENV.network, service_cidr="10.99.0.0/16"))
+    with pytest.raises(RefusedError, match="cannot be changed") as caught:
+        guards.refuse_markers(changed, markers)
+    assert "serviceCIDR is 10.43.0.0/16 on h2 and cannot become 10.99.0.0/16" in caught.value.why

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+
+from rancherctl.change import Unknown
+from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
+from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
+from rancherctl.environments.remove import Removed
+from rancherctl.output.environment_status import status_record
+from rancherctl.output.environments import plan_record, removed_listing
+from rancherctl.output.render import render
+
+PLAN = EnvironmentPlan(
+    "demo",
+    (
+        PhasePlan("packages", "packages and folders", (Step("h1", "package", "install", "haproxy"), Step("h2", "package", "install", "haproxy"))),
+        PhasePlan(
+            "nodes",
+            "kubelet",
+            (
+                Step("h1", "file", "create", "/etc/new", ("new line",)),
+                Step("h1", "file", "change", "/etc/old", ("-a", "+b\x1b[31m")),
+                Step("h1", "unit", "restart", "rancherctl-kubelet.service"),
+            ),
+        ),
+        PhasePlan("objects", "rights", (Step("", "Namespace", "create", "rancherctl-system"),)),
+    ),
+    (Unknown("h3", "no answer"),),
+)
+GOOD = HostStatus(
+    "h1", "10.0.0.1", ("worker",), True, ready=True, version="v1", units=(UnitStatus("rancherctl-kubelet", True, True),),
+    certificates=(CertificateStatus("kubelet", 300.0), CertificateStatus("agent", 12.4)), load_balancer=True, alive=True,
+)  # fmt: skip
+LOST = HostStatus("h2", "10.0.0.2", ("worker",), False, "no route to host")
+
+
+def test_a_plan_goes_phase_by_phase_and_host_by_host() -> None:
+    lines = plan_record(PLAN).text.splitlines()
+    assert lines[:5] == ["packages: packages and folders", "  h1", "    + install package haproxy", "  h2", "    + install package haproxy"]
+    assert "    * restart unit rancherctl-kubelet.service" in lines
+    assert "  API" in lines
+    assert lines[-1].startswith("demo: 1 to change, 2 to create, 2 to install, 1 to restart on 2 hosts (plan ")
+
+
+def test_differences_of_changed_files_are_shown_and_cannot_drive_the_terminal() -> None:
+    text = plan_record(PLAN).text
+    assert "        -a\n        +b\\x1b[31m\n" in text
+    assert "new line" not in text
+    assert "new line" in plan_record(PLAN, wide=True).text
+
+
+def test_nothing_to_do_is_one_line() -> None:
+    assert plan_record(EnvironmentPlan("demo")).text == "demo: nothing to do\n"
+
+
+def test_a_plan_in_json_has_every_step_and_what_is_unknown() -> None:
+    value = json.loads(render(plan_record(PLAN), "json"))
+    assert value["kind"] == "EnvironmentPlan"
+    assert value["digest"] == PLAN.digest()
+    assert [step["name"] for phase in value["phases"] for step in phase["steps"]][:3] == ["haproxy", "haproxy", "/etc/new"]
+    assert value["errors"] == [{"where": "h3", "message": "no answer"}]
+
+
+def test_status_tells_the_problems_of_every_host() -> None:
+    record = status_record(Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (GOOD, LOST), leader="h1"))
+    assert record.text.startswith("demo is degraded: Kubernetes 1.36.3, API https://10.0.0.1:6443 answers, led by h1\n")
+    assert "problem: h1: certificate agent has 12 days left\n" in record.text
+    assert "problem: h2: cannot be reached: no route to host\n" in record.text
+    row = next(line for line in record.text.splitlines() if line.startswith("h2"))
+    assert " ? " in row
+
+
+def test_drift_is_cut_for_people_and_whole_for_scripts() -> None:
+    status = Status("demo", "1", "s", "ok", (GOOD,), drift=tuple(f"h1: change {n}" for n in range(30)))
+    assert "drift: and 20 more (rancherctl env plan demo)" in status_record(status).text
+    assert "change 29" in status_record(status, wide=True).text
+    assert len(json.loads(render(status_record(status), "json"))["drift"]) == 30
+
+
+def test_an_api_that_is_down_is_the_first_problem() -> None:
+    text = status_record(Status("demo", "1", "https://s", "no answer", (LOST,))).text
+    assert text.startswith("demo is down: ")
+    assert "does not answer" in text.splitlines()[0]
+    assert next(line for line in text.splitlines() if line.startswith("problem")) == "problem: API https://s: no answer"
+
+
+def test_what_is_left_after_a_removal_is_a_failure_of_its_host() -> None:
+    listing = removed_listing(Removed("demo", {"h1": ("a", "b"), "h2": ("a",)}, {"h1": (), "h2": ("nft table x",)}))
+    assert render(listing).splitlines() == ["HOST   REMOVED   LEFT", "h1     2         0", "h2     1         1"]
+    assert [(f.where, f.what) for f in listing.failures] == [("h2", "still there: nft table x")]

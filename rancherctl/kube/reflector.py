@@ -19,6 +19,8 @@ from rancherctl.kube.tables import TableSpec
 
 log = logging.getLogger(__name__)
 
+LIST_SECONDS = 120.0
+"""For all pages together: a loaded host with ten thousand pods must get through in the end."""
 SILENCE_SECONDS = 70.0
 """Bookmarks come about every 60 s: a watch without a byte for longer is dead."""
 GOOD_WATCH_SECONDS = 5.0
@@ -129,7 +131,7 @@ class Reflector:
         version = ""
         self.problems = {}
         for page in self._source.pages(
-            spec.resource, namespace=spec.namespace, label_selector=spec.label_selector, field_selector=spec.field_selector
+            spec.resource, namespace=spec.namespace, label_selector=spec.label_selector, field_selector=spec.field_selector, timeout=LIST_SECONDS
         ):
             if page.restarted:
                 items.clear()

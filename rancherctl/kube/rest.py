@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from rancherctl.errors import UnreachableError, UsageError
 from rancherctl.kube.client import GoneError, Json, ListPage, Resource, WatchEvent
+from rancherctl.kube.decode import loads
 from rancherctl.kube.exchange import JSON, Exchange, Request
 from rancherctl.kube.stream import WatchStream
 from rancherctl.kube.tls import Server
@@ -76,8 +77,11 @@ class RestClient:
         query = {"limit": str(PAGE)} | _selectors(label_selector, field_selector)
         path, restarted = resource.path(namespace), False
         while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise UnreachableError(f"GET {self.server}{path}: the list is not complete after {timeout:.0f} s")
             try:
-                answer = self._json("GET", path, query, timeout=deadline - time.monotonic())
+                answer = self._json("GET", path, query, timeout=left)
             except GoneError:
                 if restarted or "continue" not in query:
                     raise
@@ -200,7 +204,7 @@ class RestClient:
         request = Request(method, path, urlencode(query or {}), data, content)
         answer = self._exchange.call(request, timeout)
         try:
-            parsed = json.loads(answer)
+            parsed = loads(answer)
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):

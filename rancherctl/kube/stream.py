@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.kube.client import Json, WatchEvent
+from rancherctl.kube.decode import acyclic
 from rancherctl.kube.failures import failure
 from rancherctl.kube.framing import Dechunker, FramingError, Lines
 from rancherctl.kube.wire import Connection
@@ -73,8 +74,10 @@ class WatchStream:
         try:
             data = self._read()
             while data:
-                for line in self._lines.feed(self._decode.feed(data) if self._decode else data):
-                    events.append(self._event(line))  # noqa: PERF401  # one by one: events before an ERROR are kept
+                lines = self._lines.feed(self._decode.feed(data) if self._decode else data)
+                with acyclic():
+                    for line in lines:
+                        events.append(self._event(line))  # noqa: PERF401  # one by one: events before an ERROR are kept
                 if self._at_end() or len(events) >= BATCH_EVENTS:
                     break
                 data = self._read_more()

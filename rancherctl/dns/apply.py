@@ -6,19 +6,14 @@ away, so that a zone without a marker is known to be unfinished.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from rancherctl.change import Change, Plan
 from rancherctl.dns.client import Channel
 from rancherctl.dns.model import MARKER, Marker, RecordSet
+from rancherctl.dns.wire import Update
 from rancherctl.errors import RancherctlError
-
-if TYPE_CHECKING:
-    import dns.name
-    import dns.update
 
 CHUNK = 16_000
 """Octets of one message (a record set that is larger has one of its own): compression pointers do not reach beyond 16,383."""
@@ -82,52 +77,27 @@ def apply(channel: Channel, zone: str, plan: Plan[RecordSet], marker: Marker) ->
     """Bring the zone to where the plan ends and write the marker; returns the number of messages. Errors: UpdateRefusedError, client's."""
     batches = list(chunks(plan)) or [[]]
     for number, batch in enumerate(batches, 1):
-        message = build(zone, batch, channel, first=number == 1, marker=marker if number == len(batches) else None)
-        _check(channel.exchange(message, timeout=UPDATE_TIMEOUT), zone)
+        message = build(zone, batch, first=number == 1, marker=marker if number == len(batches) else None)
+        rcode = channel.update(message, timeout=UPDATE_TIMEOUT)
+        if rcode != "NOERROR":
+            raise UpdateRefusedError(f"update of zone {zone} refused", why=f"the server answers {rcode}")
     return len(batches)
 
 
-def build(zone: str, batch: list[Edit], channel: Channel, *, first: bool, marker: Marker | None) -> dns.update.UpdateMessage:
-    """One signed update message."""
-    import dns.rdata
-    import dns.rdataclass
-    import dns.rdatatype
-    import dns.update
-
-    update = dns.update.UpdateMessage(_name(zone), keyring=channel.key)
-    mark = _name(f"{MARKER}.{zone}")
+def build(zone: str, batch: Sequence[Edit], *, first: bool, marker: Marker | None) -> Update:
+    """One update message, not signed yet."""
+    update = Update(zone)
+    mark = f"{MARKER}.{zone}"
     if first:
-        update.delete(mark, "TXT")
+        update.clear(mark, "TXT")
     for one in batch:
         if one.clear:
-            update.delete(_name(one.name), one.type)
+            update.clear(one.name, one.type)
     for one in batch:
-        name, kind = _name(one.name), dns.rdatatype.from_text(one.type)
         for rdata in one.remove:
-            update.delete(name, _rdata(kind, rdata))
+            update.remove(one.name, one.type, rdata)
         for rdata in one.add:
-            update.add(name, one.ttl, _rdata(kind, rdata))
+            update.add(one.name, one.type, one.ttl, rdata)
     if marker is not None:
-        update.add(mark, 0, _rdata(dns.rdatatype.TXT, marker.text()))
+        update.add(mark, "TXT", 0, marker.text())
     return update
-
-
-def _check(answer: Any, zone: str) -> None:
-    import dns.rcode
-
-    if answer.rcode() != dns.rcode.NOERROR:
-        raise UpdateRefusedError(f"update of zone {zone} refused", why=f"the server answers {dns.rcode.to_text(answer.rcode())}")
-
-
-@lru_cache(maxsize=4096)
-def _name(text: str) -> dns.name.Name:
-    import dns.name
-
-    return dns.name.from_text(text)
-
-
-def _rdata(kind: Any, text: str) -> Any:
-    import dns.rdata
-    import dns.rdataclass
-
-    return dns.rdata.from_text(dns.rdataclass.IN, kind, text)

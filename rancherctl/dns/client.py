@@ -5,13 +5,15 @@ Errors: UnreachableError (no connection), OutcomeUnknownError (sent, but no answ
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import struct
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rancherctl.dns.wire import Update
 from rancherctl.errors import RancherctlError, UnreachableError
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Channel:
         self._key_file = key_file
         self._key: dns.tsig.Key | None = None
         self._socket: socket.socket | None = None
+        self._number = int.from_bytes(os.urandom(2))
 
     @property
     def key(self) -> dns.tsig.Key:
@@ -89,19 +92,32 @@ class Channel:
         deadline = time.monotonic() + (timeout or self.timeout)
         return self._read(struct.unpack("!H", self._read(2, deadline))[0], deadline)
 
+    def update(self, message: Update, *, timeout: float) -> str:
+        """Sign and send an update; the answer's code (``NOERROR`` = done and on disk), its signature checked."""
+        import dns.rcode
+
+        # A number nobody can guess is not needed here: the answer is signed over the request.
+        self._number = (self._number + 1) & 0xFFFF
+        signed = message.sign(KEY_NAME, self.key.secret, number=self._number, now=int(time.time()))
+        self.send(signed.wire)
+        answer = self._parse(self.receive(timeout), signed.number, {self.key.name: self.key}, signed.mac)
+        return dns.rcode.to_text(answer.rcode())
+
     def exchange(self, message: dns.message.Message, *, timeout: float | None = None) -> dns.message.Message:
         """Send a message and return its answer; a signature is checked if the message was signed."""
+        self.send(message.to_wire(max_size=65535))
+        return self._parse(self.receive(timeout), message.id, message.keyring, message.mac or b"")
+
+    def _parse(self, wire: bytes, number: int, keyring: Any, mac: bytes) -> dns.message.Message:
         import dns.exception
         import dns.message
 
-        self.send(message.to_wire(max_size=65535))
-        wire = self.receive(timeout)
         try:
-            answer = dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac, ignore_trailing=True)
+            answer = dns.message.from_wire(wire, keyring=keyring, request_mac=mac, ignore_trailing=True)
         except (dns.exception.DNSException, struct.error) as error:
             self.close()
-            raise DnsProtocolError(f"DNS server on {self._name}: bad answer", why=str(error)) from error
-        if answer.id != message.id:
+            raise DnsProtocolError(f"DNS server on {self._name}: bad answer", why=str(error) or type(error).__name__) from error
+        if answer.id != number or (mac and not answer.had_tsig):
             self.close()
             raise DnsProtocolError(f"DNS server on {self._name}: the answer belongs to another question")
         return answer

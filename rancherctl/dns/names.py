@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """RFC 1123 label as the Kubernetes API checks it; checked again here because a name ends up in a zone file."""
@@ -44,7 +44,9 @@ def dashed(normal_address: str) -> str:
 
 def reverse(normal_address: str) -> str:
     """The absolute name that a PTR record of this address has."""
-    return ip_address(normal_address).reverse_pointer + "."
+    if ":" in normal_address:
+        return ".".join(reversed(socket.inet_pton(socket.AF_INET6, normal_address).hex())) + ".ip6.arpa."
+    return ".".join(reversed(normal_address.split("."))) + ".in-addr.arpa."
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+import dns.exception  # noqa: E402
 import dns.message  # noqa: E402
 import dns.query  # noqa: E402
 import dns.rcode  # noqa: E402
@@ -46,8 +47,11 @@ def say(name: str, value: float, unit: str, worst: float | None = None) -> None:
 
 
 def ask(server: Named, name: str) -> list[str]:
-    """The A records of a name, [] while it has none."""
-    answer = dns.query.udp(dns.message.make_query(name, "A", use_edns=0), "127.0.0.1", port=server.config.port, timeout=2)
+    """The A records of a name, [] while it has none or the server does not answer."""
+    try:
+        answer = dns.query.udp(dns.message.make_query(name, "A", use_edns=0), "127.0.0.1", port=server.config.port, timeout=0.5)
+    except (dns.exception.Timeout, OSError):
+        return []
     return [rdata.to_text() for rrset in answer.answer for rdata in rrset] if answer.rcode() == dns.rcode.NOERROR else []
 
 

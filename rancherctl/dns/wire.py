@@ -1,0 +1,131 @@
+"""Update messages as bytes: the hot path of a change, ten times faster than a general library. Pure; sources: RFC 1035, 2136, 2782, 8945.
+
+Only what our records need: names of checked labels (no escapes), A, AAAA, CNAME, PTR, SRV, TXT of plain quoted strings. Answers are
+read by dnspython, and a test compares every message with what dnspython reads from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+TYPES = {"A": 1, "CNAME": 5, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
+IN, NONE, ANY = 1, 254, 255
+FUDGE = 300
+_TSIG = 250
+_UPDATE = 0x2800
+_POINTERS = 0x4000
+_ALGORITHM = "hmac-sha256."
+_STRINGS = re.compile(r'"([^"\\]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A message ready to be sent; the answer must have ``number`` and be signed over ``mac``."""
+
+    wire: bytes
+    number: int
+    mac: bytes
+
+
+@lru_cache(maxsize=2048)
+def plain_name(name: str) -> bytes:
+    """An absolute name without compression."""
+    out = bytearray()
+    for label in name.removesuffix(".").split(".") if name != "." else ():
+        part = label.encode("ascii")
+        if not 0 < len(part) < 64:
+            raise ValueError(f"not a label: {label[:70]!r} in {name[:70]!r}")
+        out.append(len(part))
+        out += part
+    out.append(0)
+    return bytes(out)
+
+
+def _service(text: str) -> bytes:
+    priority, weight, port, target = text.split(" ")
+    return struct.pack("!HHH", int(priority), int(weight), int(port)) + plain_name(target)
+
+
+def _strings(text: str) -> bytes:
+    return b"".join(bytes([len(part)]) + part.encode("ascii") for part in _STRINGS.findall(text))
+
+
+_RDATA: dict[str, Callable[[str], bytes]] = {
+    "A": lambda text: socket.inet_pton(socket.AF_INET, text),
+    "AAAA": lambda text: socket.inet_pton(socket.AF_INET6, text),
+    "CNAME": plain_name,
+    "PTR": plain_name,
+    "SRV": _service,
+    "TXT": _strings,
+}
+
+
+@dataclass(slots=True)
+class Update:
+    """A message being written. Records are processed by the server in the order of the calls."""
+
+    zone: str
+    _out: bytearray = field(default_factory=lambda: bytearray(12))
+    _places: dict[str, int] = field(default_factory=dict)
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._name(self.zone)
+        self._out += struct.pack("!HH", TYPES["SOA"], IN)
+
+    def clear(self, name: str, kind: str) -> None:
+        """Delete the whole record set."""
+        self._record(name, TYPES[kind], ANY, 0, b"")
+
+    def remove(self, name: str, kind: str, rdata: str) -> None:
+        """Delete one record."""
+        self._record(name, TYPES[kind], NONE, 0, _RDATA[kind](rdata))
+
+    def add(self, name: str, kind: str, ttl: int, rdata: str) -> None:
+        """Add one record."""
+        self._record(name, TYPES[kind], IN, ttl, _RDATA[kind](rdata))
+
+    def sign(self, key_name: str, secret: bytes, *, number: int, now: int) -> Signed:
+        """The finished message with a TSIG signature; ``now`` is seconds since 1970."""
+        self._out[:12] = struct.pack("!HHHHHH", number, _UPDATE, 1, 0, self._count, 0)
+        key, algorithm = plain_name(f"{key_name}."), plain_name(_ALGORITHM)
+        time_ = struct.pack("!HIH", now >> 32, now & 0xFFFFFFFF, FUDGE)
+        variables = key + struct.pack("!HI", ANY, 0) + algorithm + time_ + struct.pack("!HH", 0, 0)
+        mac = hmac.new(secret, bytes(self._out) + variables, hashlib.sha256).digest()
+        rdata = algorithm + time_ + struct.pack("!H", len(mac)) + mac + struct.pack("!HHH", number, 0, 0)
+        self._out[10:12] = struct.pack("!H", 1)
+        wire = bytes(self._out) + key + struct.pack("!HHIH", _TSIG, ANY, 0, len(rdata)) + rdata
+        if len(wire) > 0xFFFF:
+            raise ValueError(f"a message of {len(wire)} octets")
+        return Signed(wire, number, mac)
+
+    def _record(self, name: str, kind: int, class_: int, ttl: int, rdata: bytes) -> None:
+        self._name(name)
+        self._out += struct.pack("!HHIH", kind, class_, ttl, len(rdata))
+        self._out += rdata
+        self._count += 1
+
+    def _name(self, name: str) -> None:
+        """Write a name; its end may be a pointer to where the same end was written before."""
+        out, places, rest = self._out, self._places, name
+        while rest:
+            place = places.get(rest)
+            if place is not None:
+                out += struct.pack("!H", 0xC000 | place)
+                return
+            if len(out) < _POINTERS:
+                places[rest] = len(out)
+            label, _, rest = rest.partition(".")
+            part = label.encode("ascii")
+            if not 0 < len(part) < 64:
+                raise ValueError(f"not a label: {label[:70]!r} in {name[:70]!r}")
+            out.append(len(part))
+            out += part
+        out.append(0)

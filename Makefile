@@ -3,10 +3,11 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 TIMED := scripts/timed
+TREES := debian13:full,debian13:bare,debian12:bare
 .PHONY: setup tools demo fmt lint type unit contract lab-test test test-all bench docs clean
 
 setup:  ## packages, .venv, bundle and the root tree of lab hosts
-	python3 scripts/setup.py --lab
+	@python3 scripts/setup.py --lab $(TREES)
 
 tools:
 	@python3 scripts/setup.py

@@ -122,7 +122,7 @@ def inotify() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lab", action="store_true", help="also the root tree of lab hosts and the bundle")
+    parser.add_argument("--lab", metavar="TREES", default="", help="also the bundle and these root trees of lab hosts: OS:VARIANT,…")
     args = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036  (the one script that an older system Python may meet)
         sys.exit("setup: Python 3.11 or newer is needed")
@@ -130,7 +130,7 @@ def main() -> None:
     environment()
     if args.lab:
         inotify()
-        subprocess.run([str(VENV / "bin" / "python"), str(ROOT / "scripts" / "prepare.py")], check=True, timeout=3600)
+        subprocess.run([str(VENV / "bin" / "python"), str(ROOT / "scripts" / "prepare.py"), "--trees", args.lab], check=True, timeout=3600)
 
 
 main()

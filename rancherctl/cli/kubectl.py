@@ -37,13 +37,23 @@ def kubectl(
 
     run = current(env=env)
     access = registry(run.settings.dirs).load(run.known().select(run.settings.env))
-    program = shutil.which("kubectl")
-    if program is None:
+    program = shutil.which("kubectl") or _of_bundles(run, access.name)
+    if not program:
         raise NotFoundError("kubectl is not installed here", hint="https://kubernetes.io/docs/tasks/tools, or put it anywhere on PATH")
     if reachable(access.server) or not access.tunnels:
         environ = {**os.environ, "KUBECONFIG": _file(run, access, "")}
         os.execve(program, [program, *(words or ())], environ)  # noqa: S606  # kubectl takes over terminal, signals and exit code
     raise typer.Exit(_through_ssh(run, access, program, words or []))
+
+
+def _of_bundles(run: Run, environment: str) -> str:
+    """The kubectl of the bundle that the environment was made from, else of any bundle in the cache; "" if there is none."""
+    from pathlib import Path
+
+    settings, chosen = run.settings, run.known().bundle(environment)
+    cached = sorted(((settings.cache or settings.dirs.cache) / "bundles").glob("*"), reverse=True)
+    found = (path for folder in (Path(chosen or "/nonexistent"), *cached) for path in sorted(folder.glob("kubernetes/*/kubectl"), reverse=True))
+    return next((str(path) for path in found if os.access(path, os.X_OK)), "")
 
 
 def _through_ssh(run: Run, access: Access, program: str, words: list[str]) -> int:

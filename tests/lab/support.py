@@ -28,6 +28,11 @@ def bundle() -> Path:
     return bundle_root()
 
 
+def kubectl_folder() -> Path:
+    """Where the bundle's kubectl is: the machine may have none, or an older one."""
+    return next(bundle().glob("kubernetes/*/kubectl")).parent
+
+
 class CommandError(AssertionError):
     """A command that had to succeed did not; carries all it printed."""
 
@@ -54,7 +59,7 @@ class Environment:
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "RANCHERCTL_CACHE_DIR": folder,
             "RANCHERCTL_BUNDLE": str(bundle()),
-            "PATH": f"{BIN}:{keep.get('PATH', '')}",
+            "PATH": f"{BIN}:{kubectl_folder()}:{keep.get('PATH', '')}",
             "CI": "true",
         }
         return keep | xdg | ours | self.extra

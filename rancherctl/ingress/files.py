@@ -42,6 +42,18 @@ def sync(directory: Path) -> None:
         os.close(descriptor)
 
 
+Identity = tuple[int, int, int]
+
+
+def identity(path: Path) -> Identity | None:
+    """What changes when somebody else writes the file: inode, size, time of change; None if it is not there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def differing(wanted: Mapping[str, str]) -> list[str]:
     """Paths whose content on disk is not the wanted one, or cannot be read."""
     out = []

@@ -76,6 +76,7 @@ class LbRole:
         self._pause = FIRST_PAUSE
         self._problems: Mapping[str, tuple[Problem, ...]] = {}
         self._roster = Roster(-1, -1)
+        self._written: files.Identity | None = None
         self._state = self._load()
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -121,11 +122,12 @@ class LbRole:
             return None
 
     def _save(self, state: files.State) -> None:
-        if state == self._state:
-            return
         data = Path(self._config.paths.data)
         try:
+            if state == self._state and files.identity(data / "state.json") == self._written:
+                return
             files.write(data / "state.json", state.encode(), mode=0o600)
+            self._written = files.identity(data / "state.json")
         except OSError as error:
             raise EngineError(f"{data} cannot be written", why=str(error), hint="free disk space; what runs goes on serving") from error
         self._state = state
@@ -144,6 +146,7 @@ class LbRole:
         if found:
             log.warning("HAProxy differs and is loaded anew: %s", "; ".join(found))
             self._engine.apply(plan.Reload("drift", layout))
+        self._save(self._state)
         self._settled()
 
     def _settled(self) -> None:

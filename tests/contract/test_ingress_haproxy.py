@@ -108,10 +108,13 @@ def test_foreign_changes_on_the_socket_are_repaired(world: World) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     engine = world.haproxy.engine()
     engine.socket.ask(f"clear map {world.haproxy.paths.map('prefix')}")
+    state = Path(world.haproxy.paths.data, "state.json")
+    state.write_text("broken")
     assert world.haproxy.answer("foo.bar.com", "/foo") == "404"
     world.now += 10
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+    assert "default/a" in state.read_text()
 
 
 @pytest.fixture

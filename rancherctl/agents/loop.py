@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from rancherctl.agents.role import Role
+from rancherctl.errors import RancherctlError
 from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.snapshot import Snapshot
 
@@ -75,7 +76,8 @@ class Runner:
             self._report(self.role.name, self.role.reconcile(self._snapshot()))
         except Exception as error:  # the loop's border: a role's failure must not end the agent
             pause = self._backoff.after(error)
-            log.exception("%s: failed, trying again in %.1f s", self.role.name, pause)
+            known = isinstance(error, RancherctlError)
+            log.log(logging.ERROR, "%s: failed, trying again in %.1f s: %s", self.role.name, pause, describe(error), exc_info=not known)
             self._report(self.role.name, {"error": describe(error)[:500]})
             self._stop.wait(pause)
             return 0.0

@@ -1,0 +1,167 @@
+"""Forwarding through a real named: foreign names, dead and lame upstreams, stale answers, cluster names meanwhile; and the probe itself."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rrset
+import pytest
+
+from rancherctl.dns import engine
+from rancherctl.dns.probe import ask as probe
+from rancherctl.dns.reconcile import DnsRole
+from tests.fakes.dns_tables import World, service
+from tests.fakes.named import Named, free_port
+
+
+class Upstream:
+    """A resolver on 127.0.0.x that answers every A question with one address; ``mode``: good, silent, lame."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self.mode = "good"
+        self.asked = 0
+        self._socket = socket.socket(type=socket.SOCK_DGRAM)
+        self._socket.bind((address, port))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            wire, peer = self._socket.recvfrom(4096)
+            if not wire:
+                return
+            query = dns.message.from_wire(wire)
+            self.asked += 1
+            if self.mode == "silent":
+                continue
+            answer = dns.message.make_response(query, recursion_available=True)
+            question = query.question[0]
+            if self.mode == "lame":
+                answer.set_rcode(dns.rcode.REFUSED)
+            elif question.rdtype == 1:
+                answer.answer.append(dns.rrset.from_text(question.name, 1, "IN", "A", "192.0.2.80"))
+            self._socket.sendto(answer.to_wire(), peer)
+
+    def close(self) -> None:
+        """End the thread with an empty datagram of its own."""
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"", self._socket.getsockname())
+        self._thread.join(5)
+        self._socket.close()
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def upstreams(port: int) -> Iterator[list[Upstream]]:
+    found = [Upstream(f"127.0.0.{n}", port) for n in (2, 3)]
+    yield found
+    for one in found:
+        one.close()
+
+
+@pytest.fixture
+def named(tmp_path: Path, port: int, upstreams: list[Upstream]) -> Iterator[Named]:
+    server = Named(tmp_path, stub_domains={})
+    Path(server.config.forwarders_file).write_text(engine.forwarders((f"127.0.0.2 port {port}",)))
+    server.start()
+    yield server
+    server.stop()
+
+
+def ask(server: Named, name: str, *, tcp: bool = False) -> dns.message.Message:
+    call = dns.query.tcp if tcp else dns.query.udp
+    return call(dns.message.make_query(name, "A"), "127.0.0.1", port=server.config.port, timeout=15)
+
+
+def values(answer: dns.message.Message) -> list[str]:
+    return sorted(rdata.to_text() for rrset in answer.answer for rdata in rrset)
+
+
+def test_the_probe_sees_who_answers(port: int, upstreams: list[Upstream]) -> None:
+    asked = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+    assert probe(asked, port=port, wait=0.5) == {"127.0.0.2", "127.0.0.3"}
+    upstreams[0].mode = "silent"
+    assert probe(asked, port=port, wait=0.3) == {"127.0.0.3"}
+    upstreams[1].mode = "lame"
+    assert probe(asked, port=port, wait=0.3) == set()
+    assert probe((), port=port) == set()
+
+
+def test_foreign_names_are_forwarded_and_cached(named: Named, upstreams: list[Upstream]) -> None:
+    first = ask(named, "www.example.com")
+    assert values(first) == ["192.0.2.80"]
+    assert first.flags & dns.flags.RA
+    asked = upstreams[0].asked
+    ask(named, "other.example.com")
+    assert upstreams[0].asked > asked
+
+
+def test_cluster_names_answer_while_upstreams_are_silent(named: Named, upstreams: list[Upstream]) -> None:
+    role = DnsRole(named.config, named, probe=False)
+    world = World()
+    world.add(service("web", "10.43.0.5"))
+    while not role.reconcile(world.snapshot())["synced"]:
+        time.sleep(0.05)
+    role.stop()
+    upstreams[0].mode = "silent"
+    waiting = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(200)]
+    for number, sock in enumerate(waiting):
+        sock.sendto(dns.message.make_query(f"w{number}.example.com", "A").to_wire(), ("127.0.0.1", named.config.port))
+    answers = [values(ask(named, "web.default.svc.cluster.local")) for _ in range(20)]
+    for sock in waiting:
+        sock.close()
+    assert answers == [["10.43.0.5"]] * 20
+
+
+def test_changed_upstreams_need_no_restart(named: Named, upstreams: list[Upstream], port: int) -> None:
+    assert values(ask(named, "a.example.com")) == ["192.0.2.80"]
+    upstreams[0].mode = "lame"
+    before = upstreams[1].asked
+    Path(named.config.forwarders_file).write_text(engine.forwarders((f"127.0.0.3 port {port}",)))
+    named.reload()
+    deadline = time.monotonic() + 15
+    while values(ask(named, f"n{time.monotonic_ns()}.example.com")) != ["192.0.2.80"]:
+        assert time.monotonic() < deadline
+    assert upstreams[1].asked > before
+    assert named.starts == 1
+
+
+def test_without_upstreams_foreign_names_fail_at_once(named: Named) -> None:
+    Path(named.config.forwarders_file).write_text(engine.forwarders(()))
+    named.reload()
+    deadline = time.monotonic() + 15
+    while ask(named, f"n{time.monotonic_ns()}.example.com").rcode() != dns.rcode.SERVFAIL:
+        assert time.monotonic() < deadline
+
+
+def test_idle_tcp_clients_do_not_stop_updates(named: Named) -> None:
+    role = DnsRole(named.config, named, probe=False)
+    world = World()
+    world.add(service("web", "10.43.0.5"))
+    while not role.reconcile(world.snapshot())["synced"]:
+        time.sleep(0.05)
+    idle = []
+    for _ in range(300):
+        sock = socket.socket()
+        sock.settimeout(5)
+        sock.connect(("127.0.0.1", named.config.port))
+        idle.append(sock)
+    world.add(service("late", "10.43.0.6"))
+    role.reconcile(world.snapshot())
+    assert values(ask(named, "late.default.svc.cluster.local")) == ["10.43.0.6"]
+    assert values(ask(named, "late.default.svc.cluster.local", tcp=True)) == ["10.43.0.6"]
+    for sock in idle:
+        sock.close()
+    role.stop()

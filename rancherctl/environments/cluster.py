@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,9 @@ from rancherctl.environments.pki import authority
 from rancherctl.environments.pki.authority import KeyPair
 from rancherctl.environments.pki.leaves import Leaf
 from rancherctl.errors import NotFoundError, UnreachableError
+from rancherctl.hosts.forward import Forward, Forwards
+from rancherctl.hosts.model import Host
+from rancherctl.hosts.transport import Transport
 from rancherctl.kube.client import Json, KubeClient, Resource
 from rancherctl.kube.rest import RestClient
 
@@ -31,15 +35,30 @@ def candidates(environment: Environment) -> list[tuple[str, int]]:
     return list(dict.fromkeys(found))
 
 
-def reachable(environment: Environment, timeout: float = 3.0) -> str:
-    """The URL of the first of them that takes a connection. UnreachableError when none does."""
+def reach(environment: Environment, ca: str, transport: Callable[[Host], Transport], timeout: float = 3.0) -> tuple[str, Forward | None]:
+    """A URL at which this API answers from here; where none does, a port that is forwarded over ssh (close it in the end).
+
+    Whoever answers must prove it by the authority: at a private address another network may have another host. The API's
+    certificate names 127.0.0.1, so that the forwarded port is checked like the API itself. UnreachableError when nothing helps.
+    """
     why = []
-    for host, port in candidates(environment):
+    trust = ssl.create_default_context(cadata=ca)
+    for address, port in candidates(environment):
         try:
-            with socket.create_connection((host, port), timeout):
-                return f"https://{host}:{port}"
+            with socket.create_connection((address, port), timeout) as plain, trust.wrap_socket(plain, server_hostname=address):
+                return f"https://{address}:{port}", None
         except OSError as error:
-            why.append(f"{host}:{port}: {error.strerror or error}")
+            why.append(f"{address}:{port}: {error.strerror or error}")
+    for host in environment.with_role("controlplane"):
+        way = transport(host)
+        if isinstance(way, Forwards):
+            try:
+                way.channel("127.0.0.1", environment.api.port).close()
+            except UnreachableError as error:
+                why.append(str(error))
+                continue
+            forward = Forward(way, "127.0.0.1", environment.api.port)
+            return f"https://127.0.0.1:{forward.port}", forward
     what = f"the API of environment {environment.name} cannot be reached from here"
     raise UnreachableError(what, why="; ".join(why), hint="is the port open on the way?")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rancherctl.change import Plan
 from rancherctl.environments import nodes
-from rancherctl.environments.cluster import apply_objects, connect, find, plan_objects, reachable, run_credential
+from rancherctl.environments.cluster import apply_objects, connect, find, plan_objects, reach, run_credential
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import load
@@ -30,6 +30,7 @@ from rancherctl.events import Emit, Event
 from rancherctl.hosts.apply import apply as apply_resources
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.fanout import each
+from rancherctl.hosts.forward import Forward
 from rancherctl.hosts.model import Host, Unit, key
 from rancherctl.hosts.observe import observe as observe_resources
 from rancherctl.hosts.plan import plan as plan_resources
@@ -51,6 +52,7 @@ class Run:
         self.known = pki.authorities(environment, {name: seen.folder for name, seen in world.seen.items()})
         self._material: dict[str, Secret] = {}
         self._client: RestClient | None = None
+        self._forward: Forward | None = None
         self.stored: Environment | None = None
 
     def hosts(self) -> tuple[Host, ...]:
@@ -139,13 +141,18 @@ class Run:
         """A client with this run's own credential."""
         if self._client is None:
             ca = pki.pair_of(self.material(), "ca")
-            self._client = connect(reachable(self.environment), ca.crt, run_credential(self.context.operator, ca, self.context.now()))
+            url, self._forward = reach(self.environment, ca.crt, self.context.transport)
+            if self._forward is not None:
+                self.context.emit(Event("objects", "the API cannot be reached from here: going through ssh", "", "note"))
+            self._client = connect(url, ca.crt, run_credential(self.context.operator, ca, self.context.now()))
         return self._client
 
     def close(self) -> None:
         """End the connection to the API."""
         if self._client is not None:
             self._client.close()
+        if self._forward is not None:
+            self._forward.close()
 
     def api_lives(self) -> bool:
         """Whether the API should answer now: it was set up before and its unit runs."""

@@ -24,6 +24,7 @@ from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.rights import Rights
 from rancherctl.hosts.session import Session
+from rancherctl.hosts.shared import Shared
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
 from rancherctl.hosts.transfer import feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress
@@ -62,9 +63,8 @@ class SshTransport:
         # sshd's MaxSessions is 10 by default
         self._slots = threading.BoundedSemaphore(channels)
         self._backoff = backoff or (lambda attempt: min(0.2 * 2**attempt, 5.0) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-        self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._transport: paramiko.Transport | None = None
+        self._connection = Shared(self._connect, paramiko.Transport.is_active)
         self._rights = Rights(self._login, self._prompts.sudo)
 
     @property
@@ -96,12 +96,19 @@ class SshTransport:
 
         answer_of(self._name, self._execute(Command(ARGV, None, True, UPLOAD_LIMIT), blocks()))
 
+    def channel(self, address: str, port: int) -> paramiko.Channel:
+        """A TCP connection made by the host to ``address:port`` (hosts.forward). UnreachableError when the host cannot."""
+        try:
+            return self._connected().open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=CONNECT_LIMIT)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise UnreachableError(f"{self._name}: no connection from there to {address}:{port}", why=_line(error)) from error
+
     def close(self) -> None:
         """End the connection (the jump host's stays); commands that run are told that it was cut."""
         self._closed.set()
-        with self._lock:
-            if self._transport is not None:
-                self._transport.close()
+        transport = self._connection.peek()
+        if transport is not None:
+            transport.close()
 
     def _execute(self, command: Command, blocks: Iterable[bytes]) -> Result:
         way = self._rights.way(lambda probe: self._execute(probe, ())) if command.root else "root"
@@ -136,12 +143,9 @@ class SshTransport:
         raise AssertionError
 
     def _connected(self) -> paramiko.Transport:
-        with self._lock:
-            if self._closed.is_set():
-                raise UnreachableError(f"{self._name}: the connection was closed")
-            if self._transport is None or not self._transport.is_active():
-                self._transport = self._connect()
-            return self._transport
+        if self._closed.is_set():
+            raise UnreachableError(f"{self._name}: the connection was closed")
+        return self._connection.get()
 
     def _connect(self) -> paramiko.Transport:
         for attempt in range(1, DROPS + 1):

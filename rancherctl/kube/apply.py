@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from rancherctl.change import Change, Plan
 from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError
 from rancherctl.events import Emit, Event, ignore
-from rancherctl.kube.client import CONFIGMAPS, Json, KubeClient
+from rancherctl.kube.client import CONFIGMAPS, Json, Resource
 from rancherctl.kube.kinds import Kinds
 from rancherctl.kube.manifests import Inventory, ObjectId, difference, identity, inventory_ids, inventory_object, owned, owner, settled
 
@@ -15,7 +16,25 @@ MANAGER = "rancherctl"
 PHASE = "objects"
 
 
-def plan(client: KubeClient, objects: Iterable[Json], inventory: Inventory, *, manager: str = MANAGER) -> Plan[Json]:
+class Objects(Protocol):
+    """The part of a KubeClient that this module needs; both transports have it."""
+
+    def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json:
+        """One object."""
+
+    def apply(
+        self, resource: Resource, body: Json, *, manager: str, force: bool = True, dry_run: bool = False, subresource: str = "", timeout: float = 10.0
+    ) -> Json:
+        """Server-side apply."""
+
+    def delete(self, resource: Resource, name: str, *, namespace: str = "", options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+        """Delete one object."""
+
+    def raw(self, method: str, path: str, *, body: bytes | None = None, timeout: float = 10.0) -> bytes:
+        """A plain request, for discovery."""
+
+
+def plan(client: Objects, objects: Iterable[Json], inventory: Inventory, *, manager: str = MANAGER) -> Plan[Json]:
     """What ``apply`` would change. Keys are ObjectId.key. The server itself is asked (dry run), so its defaults are no difference.
 
     The inventory is an object of the plan like the others. InvalidInputError names objects that occur twice or have no name.
@@ -39,7 +58,7 @@ def plan(client: KubeClient, objects: Iterable[Json], inventory: Inventory, *, m
     return Plan(tuple(sorted(changes, key=lambda c: c.key)))
 
 
-def apply(client: KubeClient, todo: Plan[Json], inventory: Inventory, *, manager: str = MANAGER, emit: Emit = ignore) -> None:
+def apply(client: Objects, todo: Plan[Json], inventory: Inventory, *, manager: str = MANAGER, emit: Emit = ignore) -> None:
     """Carry out a plan: first the inventory with old and new objects, so that a break leaves nothing forgotten, then creates, deletes, inventory."""
     kinds = Kinds(client)
     listed = inventory_object(inventory, ())
@@ -63,7 +82,7 @@ def apply(client: KubeClient, todo: Plan[Json], inventory: Inventory, *, manager
         client.apply(CONFIGMAPS, final.new, manager=manager)
 
 
-def _ensure_namespace(client: KubeClient, todo: Plan[Json], inventory: Inventory, manager: str, emit: Emit) -> list[Change[Json]]:
+def _ensure_namespace(client: Objects, todo: Plan[Json], inventory: Inventory, manager: str, emit: Emit) -> list[Change[Json]]:
     """The inventory's own namespace may be one of the objects: it goes before the inventory."""
     own = [c for c in todo if c.new is not None and c.new.get("kind") == "Namespace" and c.new["metadata"]["name"] == inventory.namespace]
     for change in own:
@@ -94,7 +113,7 @@ def _unwanted(remembered: frozenset[ObjectId], wanted: Iterable[ObjectId]) -> li
     return sorted((i for i in remembered if i.key not in kept), key=lambda i: i.key)
 
 
-def _change(client: KubeClient, kinds: Kinds, i: ObjectId, obj: Json, manager: str) -> Change[Json] | None:
+def _change(client: Objects, kinds: Kinds, i: ObjectId, obj: Json, manager: str) -> Change[Json] | None:
     live = _get(client, kinds, obj)
     if live is None:
         return Change(i.key, None, obj)
@@ -103,7 +122,7 @@ def _change(client: KubeClient, kinds: Kinds, i: ObjectId, obj: Json, manager: s
     return Change(i.key, live, obj, where) if where else None
 
 
-def _get(client: KubeClient, kinds: Kinds, obj: Json) -> Json | None:
+def _get(client: Objects, kinds: Kinds, obj: Json) -> Json | None:
     """The live object; None if it, its namespace or its kind is not there."""
     i = identity(obj)
     try:
@@ -112,7 +131,7 @@ def _get(client: KubeClient, kinds: Kinds, obj: Json) -> Json | None:
         return None
 
 
-def _delete(client: KubeClient, kinds: Kinds, old: Json) -> None:
+def _delete(client: Objects, kinds: Kinds, old: Json) -> None:
     meta = old["metadata"]
     options = {"preconditions": {"uid": meta["uid"]}, "propagationPolicy": "Background"}
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError
+from rancherctl.errors import AuthError, InvalidInputError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.kube.apply import apply, plan
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES
 from rancherctl.kube.manifests import Inventory
@@ -119,6 +119,35 @@ def test_bad_sets_are_refused_whole(client: RestClient, inventory: Inventory) ->
     twice = objects(inventory, "a", "a")
     with pytest.raises(InvalidInputError, match="given twice"):
         plan(client, [*twice, {"kind": "X"}], inventory)
+
+
+@pytest.mark.lab
+def test_the_official_client_does_the_same() -> None:
+    from rancherctl.kube.client import Resource
+    from rancherctl.kube.official import OfficialClient, apply_manifests
+    from rancherctl.kube.tls import Server
+    from tests.lab.apiserver import running
+
+    inventory = Inventory("t-official", "objects")
+    with running() as server:
+        memory = Server(server.url, server.ca.read_bytes(), server.cert.read_bytes(), server.key.read_bytes())
+        with OfficialClient(memory) as client:
+            assert len(apply_manifests(client, objects(inventory, "a", "b"), inventory, manager="rancherctl")) == 6
+            assert not apply_manifests(client, objects(inventory, "a", "b"), inventory, manager="rancherctl")
+            gone = apply_manifests(client, objects(inventory, "a"), inventory, manager="rancherctl")
+            assert gone.counts()["delete"] == 1
+            with pytest.raises(NotFoundError):
+                client.get(CONFIGMAPS, "b", namespace=inventory.namespace)
+            assert client.resource("apps/v1", "Deployment") == Resource("apps", "v1", "deployments", "Deployment")
+            with pytest.raises(NotFoundError):
+                client.resource("example.org/v1", "Nope")
+        with server.client() as rest:
+            assert not plan(rest, objects(inventory, "a"), inventory), "both transports see the same"
+        with pytest.raises(AuthError), OfficialClient(Server(server.url, server.ca), token="wrong"):
+            pass
+        server.stop("apiserver", kill=True)
+        with pytest.raises(UnreachableError), OfficialClient(memory):
+            pass
 
 
 @pytest.mark.lab

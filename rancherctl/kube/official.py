@@ -1,0 +1,138 @@
+"""The official ``kubernetes`` client where it is deep: discovery of any kind and server-side apply of arbitrary manifests.
+
+Importing it takes most of a second, so nothing imports this module but the function that needs it. Its typed models are never used.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rancherctl.change import Plan
+from rancherctl.errors import RancherctlError, UnreachableError
+from rancherctl.events import Emit, ignore
+from rancherctl.kube import apply as objects
+from rancherctl.kube.client import Json, Resource
+from rancherctl.kube.failures import failure, status_object
+from rancherctl.kube.manifests import Inventory
+from rancherctl.kube.tls import Server
+
+
+class OfficialClient:
+    """What kube.apply needs of a client, by the official one. Use as a context manager: its files are private and go at the end."""
+
+    def __init__(self, server: Server, token: str = "") -> None:
+        import kubernetes.client
+        import kubernetes.dynamic
+
+        # Credentials given as bytes, and the discovery cache: the client's own place for it is a file in /tmp whose name everybody knows.
+        self._folder = tempfile.TemporaryDirectory(prefix="rancherctl-api-")
+        settings = kubernetes.client.Configuration(host=server.url)
+        settings.ssl_ca_cert = self._file("ca", server.ca)
+        settings.cert_file, settings.key_file = self._file("cert", server.cert), self._file("key", server.key)
+        settings.verify_ssl = not server.insecure
+        settings.tls_server_name = server.server_name or None
+        settings.retries = False
+        if token:
+            settings.api_key = {"authorization": token}
+            settings.api_key_prefix = {"authorization": "Bearer"}
+        self._api = kubernetes.client.ApiClient(settings)
+        connect: Any = kubernetes.dynamic.DynamicClient
+        try:
+            with _translated(f"discovery at {server.url}"):
+                self._dynamic = connect(self._api, cache_file=str(Path(self._folder.name, "discovery.json")))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> OfficialClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End connections and remove the files; safe to call twice."""
+        self._api.rest_client.pool_manager.clear()
+        self._folder.cleanup()
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """How the API names a kind; NotFoundError if it does not serve it."""
+        with _translated(f"{kind} ({api_version})"):
+            found = self._dynamic.resources.get(api_version=api_version, kind=kind)
+        return Resource(found.group or "", found.api_version, found.name, found.kind, bool(found.namespaced))
+
+    def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json:
+        """One object."""
+        return self._json("get", resource.path(namespace, name), timeout=timeout)
+
+    def apply(
+        self, resource: Resource, body: Json, *, manager: str, force: bool = True, dry_run: bool = False, subresource: str = "", timeout: float = 10.0
+    ) -> Json:
+        """Server-side apply."""
+        meta = body["metadata"]
+        more: dict[str, Any] = {"field_manager": manager, "force_conflicts": str(force).lower(), "content_type": "application/apply-patch+yaml"}
+        if dry_run:
+            more["dry_run"] = "All"
+        return self._json("patch", resource.path(meta.get("namespace", ""), meta["name"], subresource), body=body, timeout=timeout, **more)
+
+    def delete(self, resource: Resource, name: str, *, namespace: str = "", options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+        """Delete one object."""
+        self._json("delete", resource.path(namespace, name), body=dict(options) if options else None, timeout=timeout)
+
+    def raw(self, method: str, path: str, *, body: bytes | None = None, timeout: float = 10.0) -> bytes:
+        """A plain request."""
+        return self._bytes(method.lower(), path, body=json.loads(body) if body else None, timeout=timeout)
+
+    def _json(self, method: str, path: str, **more: Any) -> Json:
+        parsed: Json = json.loads(self._bytes(method, path, **more))
+        return parsed
+
+    def _bytes(self, method: str, path: str, *, timeout: float, **more: Any) -> bytes:
+        with _translated(f"{method.upper()} {self._api.configuration.host}{path}"):
+            answer = self._dynamic.request(method, path, serialize=False, _request_timeout=timeout, query_params=[], header_params={}, **more)
+            return bytes(answer.data)
+
+    def _file(self, name: str, value: Path | bytes | None) -> str | None:
+        if not isinstance(value, bytes):
+            return str(value) if value else None
+        path = Path(self._folder.name, name)
+        path.touch(mode=0o600)
+        path.write_bytes(value)
+        return str(path)
+
+
+def apply_manifests(client: OfficialClient, manifests: Iterable[Json], inventory: Inventory, *, manager: str, emit: Emit = ignore) -> Plan[Json]:
+    """Plan and apply manifests of any kind and prune what the inventory remembers; what was done."""
+    todo = objects.plan(client, manifests, inventory, manager=manager)
+    objects.apply(client, todo, inventory, manager=manager, emit=emit)
+    return todo
+
+
+class _translated:  # noqa: N801  # used as a statement
+    """Errors of the official client and its libraries become ours, the cause kept."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.dynamic.exceptions import ResourceNotFoundError, ResourceNotUniqueError
+        from urllib3.exceptions import HTTPError
+
+        if isinstance(error, ApiException) and error.status:
+            headers = error.headers or {}
+            body = error.body if isinstance(error.body, bytes) else str(error.body or "").encode()
+            raise failure(self._what, int(error.status), status_object(body), headers.get("Retry-After")) from error
+        if isinstance(error, ResourceNotFoundError):
+            raise failure(self._what, 404, {"message": "the API does not serve it"}) from error
+        if isinstance(error, ResourceNotUniqueError):
+            raise RancherctlError(self._what, why=str(error)) from error
+        if isinstance(error, (HTTPError, ApiException, OSError)):
+            raise UnreachableError(self._what, why=str(error)[:300]) from error

@@ -21,8 +21,8 @@ _rancherctl_words() {
   case "$1" in
     '') commands='env bundle ingress dns kubeconfig kubectl lab completion version help' options='--color --progress --kubeconfig --no-input --debug --version -h --help' ;;
     'env') commands='create apply plan rm ls show status fetch use' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env apply') commands='' options='--file -f --bundle --timeout --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env apply') commands='' options='--file -f --bundle --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env rm') commands='' options='--confirm --break-lock --force --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;

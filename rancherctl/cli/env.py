@@ -11,7 +11,7 @@ from rancherctl.cli.context import Run, current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
 from rancherctl.cli.known import remember_environments
-from rancherctl.cli.options import ConfirmOption, EnvArgument, IdentityOption, JumpOption, OutputOption, SshConfigOption, TimeoutOption
+from rancherctl.cli.options import ConfirmOption, EnvArgument, IdentityOption, JumpOption, NoWaitOption, OutputOption, SshConfigOption, TimeoutOption
 from rancherctl.environments.model import Environment
 from rancherctl.errors import PartialError, UnreachableError
 
@@ -43,7 +43,7 @@ def _plan(run: Run, environment: Environment, bundle: str | None) -> Environment
     return planned
 
 
-def _apply(run: Run, environment: Environment, bundle: str | None, timeout: float, *, break_lock: bool) -> None:
+def _apply(run: Run, environment: Environment, bundle: str | None, timeout: float, *, break_lock: bool, wait: bool) -> None:
     from rancherctl.cli.env_work import bundle_choice, context
     from rancherctl.cli.sign_in import sign_in_where_needed
     from rancherctl.environments.reconcile import apply
@@ -52,7 +52,7 @@ def _apply(run: Run, environment: Environment, bundle: str | None, timeout: floa
     with run.progress() as emit, context(run, environment, bundle, emit) as work:
         run.known().save(environment, bundle_choice(run, environment.name, bundle))
         remember_environments(run.settings)
-        applied = apply(environment, work, break_lock=break_lock, timeout=timeout)
+        applied = apply(environment, work, break_lock=break_lock, timeout=timeout, wait=wait)
         sign_in_where_needed(run, environment, work.transport, applied.ca_pem)
     run.show(plan_record(applied.plan, wide=run.settings.output == "wide"))
     for warning in applied.warnings:
@@ -73,6 +73,7 @@ def create(
     jump: JumpOption = "",
     bundle: BundleOption = None,
     timeout: TimeoutOption = TEN_MINUTES,
+    no_wait: NoWaitOption = False,
     dry_run: DryRunOption = False,
     output: OutputOption = None,
 ) -> None:
@@ -104,7 +105,7 @@ def create(
         return
     if environment.name in run.known().names():
         raise ConflictError(f"environment {environment.name!r} exists", hint=f"rancherctl env apply {environment.name} changes it")
-    _apply(run, environment, bundle, timeout, break_lock=False)
+    _apply(run, environment, bundle, timeout, break_lock=False, wait=not no_wait)
 
 
 @app.command("apply")
@@ -113,6 +114,7 @@ def apply_(
     file: FileOption = None,
     bundle: BundleOption = None,
     timeout: TimeoutOption = TEN_MINUTES,
+    no_wait: NoWaitOption = False,
     break_lock: BreakLockOption = False,
     dry_run: DryRunOption = False,
     output: OutputOption = None,
@@ -132,7 +134,7 @@ def apply_(
     if dry_run:
         _plan(run, environment, bundle)
     else:
-        _apply(run, environment, bundle, timeout, break_lock=break_lock)
+        _apply(run, environment, bundle, timeout, break_lock=break_lock, wait=not no_wait)
 
 
 @app.command("plan")

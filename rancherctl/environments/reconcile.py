@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from rancherctl.environments import guards, nodes
 from rancherctl.environments import plan as plans
+from rancherctl.environments.api_lock import ApiLock
 from rancherctl.environments.cluster import apply_objects
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
@@ -55,8 +56,10 @@ def plan(environment: Environment, context: Context) -> EnvironmentPlan:
         run.close()
 
 
-def apply(environment: Environment, context: Context, *, break_lock: bool = False, timeout: float = 600.0) -> Applied:
+def apply(environment: Environment, context: Context, *, break_lock: bool = False, timeout: float = 600.0, wait: bool = True) -> Applied:
     """Make the environment what it says. ``timeout`` bounds the waits for the API and for the nodes.
+
+    Without ``wait`` it ends when the nodes have joined, Ready or not.
 
     Hosts without a part in the control plane may fail: they are in ``Applied.failures`` and the others go on.
     """
@@ -65,7 +68,8 @@ def apply(environment: Environment, context: Context, *, break_lock: bool = Fals
     keepers = [context.transport(host) for host in environment.with_role("controlplane")]
     if break_lock:
         lease.break_lock(keepers)
-    with lease.HostLock(keepers, lease.this_process(context.operator), f"applying environment {environment.name}") as lock:
+    owner = lease.this_process(context.operator)
+    with lease.HostLock(keepers, owner, f"applying environment {environment.name}") as lock:
         # looked at only now: what another operator did until a moment ago counts
         run = _look(environment, context, checked)
         try:
@@ -73,7 +77,7 @@ def apply(environment: Environment, context: Context, *, break_lock: bool = Fals
             for phase in PHASES:
                 lock.verify()
                 if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
-                    _do(run, phase, timeout)
+                    _do(run, phase, timeout, wait=wait)
             ca = str(run.material().get(places.CA, ""))
         finally:
             run.close()
@@ -119,7 +123,7 @@ def _phase_plan(run: Run, phase: Phase) -> PhasePlan:
     return plans.phase_plan(phase.name, steps)
 
 
-def _do(run: Run, phase: Phase, timeout: float) -> None:
+def _do(run: Run, phase: Phase, timeout: float, *, wait: bool) -> None:
     run.context.emit(Event(phase.name, phase.title, "", "started"))
     began = time.monotonic()
     match phase.name:
@@ -129,7 +133,7 @@ def _do(run: Run, phase: Phase, timeout: float) -> None:
             run.await_api(timeout)
             run.apply_objects()
         case "ready":
-            _ready(run, timeout)
+            _ready(run, timeout, wait=wait)
         case "record":
             apply_objects(run.client(), run.record_now())
         case _:
@@ -137,7 +141,7 @@ def _do(run: Run, phase: Phase, timeout: float) -> None:
     run.context.emit(Event(phase.name, f"{phase.title}: {time.monotonic() - began:.1f} s", "", "done"))
 
 
-def _ready(run: Run, timeout: float) -> None:
+def _ready(run: Run, timeout: float, *, wait: bool) -> None:
     names = frozenset(h.name for h in run.hosts())
     routed = run.environment.network.mode == "routed"
 
@@ -151,7 +155,7 @@ def _ready(run: Run, timeout: float) -> None:
         there = nodes.wait(run.client(), names, joined, timeout)
         for name in nodes.apply(run.client(), run.environment, there):
             run.context.emit(Event("ready", "labels set", name, "done"))
-        if routed:
+        if routed and wait:
             nodes.wait(run.client(), names, ready, timeout)
     except TimeoutExceededError as error:
         late = nodes.missing(run.nodes(), names)

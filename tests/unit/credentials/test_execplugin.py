@@ -1,0 +1,148 @@
+"""Exec-credential plug-ins of kubeconfig files: which run, what they are told, what is made of their answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rancherctl.credentials.execplugin import Plugin
+from rancherctl.credentials.kubeconfig import Exec, Target
+from rancherctl.errors import AuthError, RefusedError
+
+V1 = "client.authentication.k8s.io/v1"
+
+
+def target(tmp_path: Path, script: str, **changes: Any) -> Target:
+    program = tmp_path / str(changes.pop("name", "plug"))
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    fields: dict[str, Any] = {
+        "command": str(program),
+        "args": ("a b",),
+        "env": (("GIVEN", "x"),),
+        "api_version": V1,
+        "interactive": "Never",
+        "install_hint": "get it\nthere",
+        "provide_cluster_info": False,
+        "source": tmp_path / "config",
+    }
+    return Target("ctx", "https://10.0.0.1:6443", ca=b"PEM", exec=Exec(**{**fields, **changes}))
+
+
+def answer(token: str = "tok", until: str = "", **status: str) -> str:
+    body = {"token": token, **({"expirationTimestamp": until} if until else {}), **status}
+    return "echo run >> $0.runs; cat <<'END'\n" + json.dumps({"apiVersion": V1, "kind": "ExecCredential", "status": body}) + "\nEND"
+
+
+def runs(tmp_path: Path) -> int:
+    file = tmp_path / "plug.runs"
+    return len(file.read_text().split()) if file.exists() else 0
+
+
+def always(_: Path) -> bool:
+    return True
+
+
+def never(_: Path) -> bool:
+    return False
+
+
+def test_it_runs_once_until_its_credential_ends(tmp_path: Path) -> None:
+    now = [0.0]
+    plugin = Plugin(target(tmp_path, answer(until="1970-01-01T01:00:00Z")), always, wall=lambda: now[0])
+    assert [plugin.token(), plugin.token()] == ["tok", "tok"]
+    assert runs(tmp_path) == 1
+    now[0] = 3595.0
+    plugin.token()
+    assert runs(tmp_path) == 2
+    assert "'tok'" not in repr(plugin.credential())
+
+
+def test_without_an_end_it_is_good_for_the_process(tmp_path: Path) -> None:
+    plugin = Plugin(target(tmp_path, answer()), always, wall=lambda: 1e12)
+    plugin.token()
+    plugin.token()
+    assert runs(tmp_path) == 1
+
+
+def test_what_it_is_told(tmp_path: Path) -> None:
+    script = 'printf "%s|%s|%s" "$1" "$GIVEN" "$KUBERNETES_EXEC_INFO" > $0.told; ' + answer()
+    Plugin(target(tmp_path, script, provide_cluster_info=True), always).token()
+    argument, given, info = (tmp_path / "plug.told").read_text().split("|")
+    assert (argument, given) == ("a b", "x")
+    spec = json.loads(info)["spec"]
+    assert spec == {"interactive": False, "cluster": {"server": "https://10.0.0.1:6443", "certificate-authority-data": "UEVN"}}
+    Plugin(target(tmp_path, script), always).token()
+    assert "cluster" not in json.loads((tmp_path / "plug.told").read_text().split("|")[2])["spec"]
+
+
+def test_a_program_that_a_foreign_file_names_is_not_run(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="not run"):
+        Plugin(target(tmp_path, answer()), never).token()
+    assert runs(tmp_path) == 0
+
+
+def test_our_own_plugin_is_harmless_wherever_it_is_named(tmp_path: Path) -> None:
+    assert Plugin(target(tmp_path, answer(), name="rancherctl-credential"), never).token() == "tok"
+
+
+def test_certificates_are_credentials_too(tmp_path: Path) -> None:
+    found = Plugin(target(tmp_path, answer("", clientCertificateData="CRT", clientKeyData="KEY")), always).credential()
+    assert (found.cert, found.key) == (b"CRT", b"KEY")
+    assert "KEY" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("script", "changes", "message"),
+    [
+        ("exit 3", {}, "exit status 3"),
+        ("echo nonsense", {}, "no credential"),
+        ("echo '[]'", {}, "no credential"),
+        (answer(""), {}, "neither a token"),
+        (answer(until="soon"), {}, "no credential"),
+        (answer().replace("ExecCredential", "Other"), {}, "something else"),
+        (answer(), {"api_version": "client.authentication.k8s.io/v1beta1"}, "something else"),
+        (answer(), {"api_version": "client.authentication.k8s.io/v1alpha1"}, "speaks"),
+        (answer(), {"command": "/nonexistent/plug"}, "not installed"),
+        (answer(), {"interactive": "Always"}, "needs a terminal"),
+    ],
+)
+def test_failures(tmp_path: Path, script: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(AuthError, match=message):
+        Plugin(target(tmp_path, script, **changes), always).token()
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Callable[[Target], Any]:
+    """kube.connect with the REST client replaced by what it was given."""
+    from rancherctl.kube import connect
+
+    monkeypatch.setattr(connect, "RestClient", lambda server, token: (server, token))
+    return lambda t: connect.client(t, always)
+
+
+def test_a_token_file_comes_before_a_token_and_is_read_anew(tmp_path: Path, client: Callable[[Target], Any]) -> None:
+    from rancherctl.secret import Secret
+
+    file = tmp_path / "token"
+    _, read = client(Target("c", "https://x", token=Secret("fixed"), token_file=file))
+    assert read() == "fixed"
+    file.write_text("one\n")
+    assert read() == "one"
+    file.write_text("two\n")
+    assert read() == "two"
+    _, alone = client(Target("c", "https://x", token_file=tmp_path / "none"))
+    with pytest.raises(AuthError, match="cannot be read"):
+        alone()
+
+
+def test_a_plugin_gives_tokens_or_a_certificate(tmp_path: Path, client: Callable[[Target], Any]) -> None:
+    server, token = client(target(tmp_path, answer()))
+    assert token() == "tok"
+    assert server.url == "https://10.0.0.1:6443"
+    server, token = client(target(tmp_path, answer("", clientCertificateData="CRT", clientKeyData="KEY")))
+    assert (server.cert, server.key, token()) == (b"CRT", b"KEY", "")

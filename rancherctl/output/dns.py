@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def _lag(row: Mapping[str, Any]) -> str:
     lag = row.get("lag") or {}
-    return f"{lag['p50']}/{lag['p99']}ms" if lag else ""
+    return f"{lag['p50']}/{lag['p99']}ms" if lag.get("last") else ""
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import dns.rcode
 import pytest
 
 from rancherctl.dns.reconcile import DnsRole
+from rancherctl.errors import RancherctlError
 from rancherctl.kube.snapshot import Snapshot
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
 from tests.fakes.named import Named
@@ -184,6 +188,18 @@ def _flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def settle_patiently(role: DnsRole, snapshot: Snapshot) -> None:
+    """As the loop does when a reconcile fails: again, a little later."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(RancherctlError):
+            section = role.reconcile(snapshot)
+            if section["synced"] and not section["metrics"]["pending"]:
+                return
+        time.sleep(0.2)
+    raise AssertionError(dict(role.reconcile(snapshot)))
+
+
 DAMAGE: dict[str, Callable[[Named], None]] = {
     "journal header": lambda n: _flip(n.data / "cluster.local.zone.jnl"),
     "journal empty": lambda n: (n.data / "cluster.local.zone.jnl").write_bytes(b""),
@@ -273,6 +289,42 @@ def test_many_endpoints(named: Named, role: DnsRole, world: World) -> None:
     assert len(values(ask(named, "_http._tcp.big.default.svc.cluster.local", "SRV", tcp=True))) == 1000
     first = [r.to_text() for r in ask(named, "web.default.svc.cluster.local").answer[0]]
     assert any([r.to_text() for r in ask(named, "web.default.svc.cluster.local").answer[0]] != first for _ in range(30))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Named]:
+    """A server whose data folder is a file system of 400 KB."""
+    server = Named(tmp_path)
+    kept = {path.name: path.read_bytes() for path in server.data.iterdir()}
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(server.data)], check=True)
+    try:
+        for name, content in kept.items():
+            (server.data / name).write_bytes(content)
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(server.data)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+def test_a_full_disk_keeps_what_was_there_and_heals_by_itself(small_disk: Named, world: World) -> None:
+    role = DnsRole(small_disk.config, small_disk, probe=False)
+    settle(role, world.snapshot())
+    filler = small_disk.data / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(200)))
+    for _ in range(4):
+        with contextlib.suppress(RancherctlError):
+            role.reconcile(world.snapshot())
+        assert addresses(small_disk, "mongodb.default.svc.cluster.local") == ["10.43.7.7"]
+    assert small_disk.starts == 1
+    filler.unlink()
+    settle_patiently(role, world.snapshot())
+    assert addresses(small_disk, "s199.default.svc.cluster.local") == ["10.43.1.199"]
+    role.stop()
 
 
 def test_strangers_may_not_read_or_write_zones(named: Named, role: DnsRole, world: World) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.kube.client import SERVICES
+from rancherctl.kube.rest import RestClient
 from tests.lab.measures import Measure
 from tests.lab.support import Environment, until
 
@@ -152,18 +154,23 @@ def test_pods_ask_their_own_host(shared: Environment, namespace: str, stateful: 
         assert stateful["mdb-1"] in shared.kubectl("-n", namespace, "exec", pod, "--", "/testweb", "resolve", "mdb-1.mongodb")
 
 
+def admin(env: Environment) -> RestClient:
+    """The API with the administrator's key, in this process: kubectl alone takes longer than what is measured."""
+    pem = {word: env.ssh("h1", f"cat /etc/rancherctl/pki/{word}").encode() for word in ("ca.crt", "admin.crt", "admin.key")}
+    return RestClient(f"https://{env.lab.host('h1').address}:6443", ca=pem["ca.crt"], cert=pem["admin.crt"], key=pem["admin.key"])
+
+
 def test_a_new_service_is_everywhere_at_once(shared: Environment, namespace: str, measure: Measure) -> None:
     lags = []
-    for number in range(10):
-        name = f"new-{number}.{namespace}.svc.cluster.local"
-        address = fresh()
-        watch = Watch(shared, hosts(shared), name, address)
-        began = create(shared, namespace, service(f"new-{number}", address))
-        created = time.time()
-        seen = max(watch.times())
-        lags.append(seen - began)
-        measure(f"dns: kubectl create began → answered by all {len(hosts(shared))} hosts (kubectl itself {created - began:.3f} s)", seen - began, "s")
-    measure("dns: the same, median", statistics.median(lags), "s")
+    with admin(shared) as client:
+        for number in range(15):
+            address = fresh()
+            watch = Watch(shared, hosts(shared), f"new-{number}.{namespace}.svc.cluster.local", address)
+            client.create(SERVICES, service(f"new-{number}", address), namespace=namespace)
+            created = time.time()
+            lags.append(max(watch.times()) - created)
+    measure(f"dns: the API has answered a create → all {len(hosts(shared))} hosts answer the name, median", statistics.median(lags), "s")
+    measure("dns: the same, worst", max(lags), "s")
 
 
 def test_a_service_that_is_gone_does_not_exist(shared: Environment, namespace: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from rancherctl.environments import guards, nodes
@@ -69,18 +70,20 @@ def apply(environment: Environment, context: Context, *, break_lock: bool = Fals
     if break_lock:
         lease.break_lock(keepers)
     owner = lease.this_process(context.operator)
-    with lease.HostLock(keepers, owner, f"applying environment {environment.name}") as lock:
+    with ExitStack() as stack:
+        inner = stack.enter_context(ExitStack())  # closed after the lock, whose Lease is given back through the run's client
+        lock = stack.enter_context(lease.HostLock(keepers, owner, f"applying environment {environment.name}"))
         # looked at only now: what another operator did until a moment ago counts
         run = _look(environment, context, checked)
-        try:
-            planned = _planned(run)
-            for phase in PHASES:
-                lock.verify()
-                if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
-                    _do(run, phase, timeout, wait=wait)
-            ca = str(run.material().get(places.CA, ""))
-        finally:
-            run.close()
+        inner.callback(run.close)
+        if run.read_stored() is not None:
+            lock.also(ApiLock(run.client(), owner, context.now, force=break_lock))
+        planned = _planned(run)
+        for phase in PHASES:
+            lock.verify()
+            if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
+                _do(run, phase, timeout, wait=wait)
+        ca = str(run.material().get(places.CA, ""))
     failures = {name: str(error) for name, error in run.failures.items()}
     return Applied(environment, planned, environment.server(), ca, failures, planned.warnings, time.monotonic() - began)
 

@@ -53,6 +53,7 @@ class Run:
         self._material: dict[str, Secret] = {}
         self._client: RestClient | None = None
         self._forward: Forward | None = None
+        self._lives: bool | None = None
         self.stored: Environment | None = None
 
     def hosts(self) -> tuple[Host, ...]:
@@ -155,11 +156,24 @@ class Run:
             self._forward.close()
 
     def api_lives(self) -> bool:
-        """Whether the API should answer now: it was set up before and its unit runs."""
+        """Whether the API was set up before, its unit runs, and it says that it is ready (asked once per run)."""
+        if self._lives is None:
+            self._lives = self._asked()
+        return self._lives
+
+    def _asked(self) -> bool:
         if not self.known.keeper:
             return False
         there = self.world.seen[self.known.keeper].observed.states.get(key(Unit(places.unit("kube-apiserver"))))
-        return there is not None and there.get("active") == "yes"
+        if there is None or there.get("active") != "yes":
+            return False
+        try:
+            return self.client().raw("GET", "/readyz", timeout=5.0) == b"ok"
+        except RancherctlError as error:
+            if not error.retryable:
+                raise
+            self.context.emit(Event("preflight", f"the API does not answer: {error}", "", "note", "warning"))
+            return False
 
     def api_silent(self) -> bool:
         """Whether there is an API that does not run now: what it holds is unknown, not absent."""

@@ -16,6 +16,8 @@ from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
 
 READ = 1 << 18
+CUT = (OSError, EOFError)
+"""How the ssh library tells that a connection has ended; TimeoutError, which is one of them, is told apart before."""
 
 
 class Channel(Protocol):
@@ -64,7 +66,7 @@ class Session:
                 f"{self._where}: {self._command.show()[:200]} did not end within {self._command.timeout:.0f} s",
                 hint="its state on the host is unknown",
             ) from error
-        except (OSError, EOFError) as error:
+        except CUT as error:
             raise self._cut() from error
         finally:
             self._channel.close()
@@ -120,7 +122,7 @@ class Session:
             writer.join()
             errors.join()
             for failure in failures:
-                if not isinstance(failure, OSError):
+                if not isinstance(failure, CUT):
                     # the source of the input broke, which is why the rest went wrong
                     raise failure
         stderr = b"".join(self._stderr)
@@ -146,12 +148,12 @@ class Session:
             self._channel.shutdown_write()
         except Exception as error:  # noqa: BLE001 - told by the reading thread
             failures.append(error)
-            if not isinstance(error, OSError):
+            if not isinstance(error, CUT):
                 self._channel.close()
 
     def _drain(self, failures: list[BaseException]) -> None:
         try:
             while data := self._channel.recv_stderr(READ):
                 self._stderr.append(data)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - told by the reading thread
             failures.append(error)

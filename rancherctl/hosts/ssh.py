@@ -128,8 +128,6 @@ class SshTransport:
             except paramiko.SSHException as error:
                 raise UnreachableError(f"{self._name}: the connection was cut during {command.show()[:200]}", why=_line(error)) from error
 
-    # --- connection
-
     def _channel(self, transport: paramiko.Transport) -> paramiko.Channel:
         for attempt in range(DROPS):
             try:
@@ -177,7 +175,7 @@ class SshTransport:
             transport.auth_timeout = AUTH_LIMIT
             options = transport.get_security_options()
             options.key_types = host_keys.preferred(options.key_types, about)
-            options.ciphers = tuple(sorted(options.ciphers, key=lambda cipher: CIPHERS.index(cipher) if cipher in CIPHERS else len(CIPHERS)))
+            options.ciphers = tuple(cipher for cipher in CIPHERS if cipher in options.ciphers)
             transport.start_client(timeout=CONNECT_LIMIT)
             key = transport.get_remote_server_key()
             shown = (key.get_name(), key.get_base64())
@@ -210,8 +208,6 @@ class SshTransport:
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_LIMIT * 1000))
         return connection
-
-    # --- login
 
     def _authenticate(self, transport: paramiko.Transport) -> None:
         user, tried = self._settings.user, []

@@ -26,10 +26,17 @@ def watch(connection: Connection, closed: threading.Event, *, every: float, sile
 
 def _watch(connection: Connection, closed: threading.Event, every: float, silence: float) -> None:
     while not closed.wait(every) and connection.is_active():
-        # a request that is refused is an answer too
-        question = threading.Thread(target=connection.global_request, args=("keepalive@openssh.com",), name="keepalive question", daemon=True)
+        question = threading.Thread(target=_ask, args=(connection,), name="keepalive question", daemon=True)
         question.start()
         question.join(silence)
         if question.is_alive():
             connection.close()
             return
+
+
+def _ask(connection: Connection) -> None:
+    try:
+        # a request that is refused is an answer too
+        connection.global_request("keepalive@openssh.com")
+    except Exception:  # noqa: BLE001 - whatever keeps a question from being sent, the connection is of no more use
+        connection.close()

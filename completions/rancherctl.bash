@@ -48,12 +48,12 @@ _rancherctl_words() {
     'kubeconfig merge') commands='' options='--context-name --on-conflict --use --no-use -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'kubeconfig show') commands='' options='--context-name --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'kubeconfig rm') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'kubectl') commands='' options='' ;;
+    'kubectl') commands='' options='--env -e -h --help' ;;
     'lab') commands='up status down ssh host' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
     'lab up') commands='' options='--hosts --name --subnets --bare --os --mirror -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'lab status') commands='' options='--name --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'lab down') commands='' options='--name --all -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'lab ssh') commands='' options='' ;;
+    'lab ssh') commands='' options='--name -h --help' ;;
     'lab host') commands='stop start cut heal' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
     'lab host stop') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'lab host start') commands='' options='--name -h --help --color --progress --kubeconfig --no-input --debug' ;;
@@ -140,9 +140,9 @@ _rancherctl_follows() {
     'bundle --color') echo 'auto always never' ;;
     'bundle --progress') echo 'auto plain json none' ;;
     'bundle --kubeconfig') echo '@file' ;;
-    'bundle create --source') echo '@none' ;;
+    'bundle create --source') echo 'official modules' ;;
     'bundle create --kubernetes') echo '@none' ;;
-    'bundle create --arch') echo '@none' ;;
+    'bundle create --arch') echo 'amd64 arm64' ;;
     'bundle create --dir') echo '@file' ;;
     'bundle create --mirror') echo '@none' ;;
     'bundle create --busybox') echo '@file' ;;
@@ -241,7 +241,7 @@ _rancherctl_follows() {
     'kubeconfig --progress') echo 'auto plain json none' ;;
     'kubeconfig --kubeconfig') echo '@file' ;;
     'kubeconfig merge --context-name') echo '@none' ;;
-    'kubeconfig merge --on-conflict') echo '@none' ;;
+    'kubeconfig merge --on-conflict') echo 'fail replace rename' ;;
     'kubeconfig merge --color') echo 'auto always never' ;;
     'kubeconfig merge --progress') echo 'auto plain json none' ;;
     'kubeconfig merge --kubeconfig') echo '@file' ;;
@@ -254,6 +254,8 @@ _rancherctl_follows() {
     'kubeconfig rm --color') echo 'auto always never' ;;
     'kubeconfig rm --progress') echo 'auto plain json none' ;;
     'kubeconfig rm --kubeconfig') echo '@file' ;;
+    'kubectl --env') echo '@environments' ;;
+    'kubectl -e') echo '@environments' ;;
     'lab --color') echo 'auto always never' ;;
     'lab --progress') echo 'auto plain json none' ;;
     'lab --kubeconfig') echo '@file' ;;
@@ -275,6 +277,7 @@ _rancherctl_follows() {
     'lab down --color') echo 'auto always never' ;;
     'lab down --progress') echo 'auto plain json none' ;;
     'lab down --kubeconfig') echo '@file' ;;
+    'lab ssh --name') echo '@labs' ;;
     'lab host --color') echo 'auto always never' ;;
     'lab host --progress') echo 'auto plain json none' ;;
     'lab host --kubeconfig') echo '@file' ;;
@@ -320,7 +323,7 @@ _rancherctl_argument() {
     'ingress scale 0') echo '@ingresses' ;;
     'ingress status 0') echo '@ingresses' ;;
     'ingress plan 0') echo '@ingresses' ;;
-    'dns ls 0') echo 'ZONE SERVICE' ;;
+    'dns lookup 1') echo 'A AAAA CNAME NS PTR SOA SRV TXT' ;;
     'kubeconfig merge 0') echo '@environments' ;;
     'kubeconfig show 0') echo '@environments' ;;
     'kubeconfig rm 0') echo '@environments' ;;

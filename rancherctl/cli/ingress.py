@@ -28,12 +28,14 @@ def list_ingresses(namespace: NamespaceOption = "", env: EnvOption = None, outpu
       rancherctl ingress ls -n shop -o wide
     """
     from rancherctl.cli.api import api
+    from rancherctl.cli.known import remember_names
     from rancherctl.ingress import overview, world
     from rancherctl.output.ingress import ingress_listing
 
     run = current(env=env, output=output)
     with api(run, env) as client:
         seen = world.look(client)
+    remember_names(run.settings, "ingresses", (name for key in seen.ingresses for name in (key, key.partition("/")[2])))
     run.show(ingress_listing(overview.rows(seen, namespace)))
 
 

@@ -13,6 +13,7 @@ import typer
 
 from rancherctl.cli.context import Run, current
 from rancherctl.cli.groups import noun
+from rancherctl.cli.known import remember_names
 from rancherctl.cli.options import OutputOption
 from rancherctl.lab import access, ops, state, status
 from rancherctl.lab.model import DEFAULT_NAME, LabSpec
@@ -74,6 +75,7 @@ def up(
     """
     with _work() as (run, roots, steps):
         ops.up(LabSpec(name, hosts, subnets, bare, system.value), roots, steps, mirror)
+    remember_names(run.settings, "labs", state.names(roots))
     run.next(f"rancherctl lab status --name {name}", f"rancherctl lab ssh h1 --name {name}")
 
 
@@ -105,9 +107,10 @@ def down(name: Name = DEFAULT_NAME, every: Annotated[bool, typer.Option("--all",
       rancherctl lab down --name two
       rancherctl lab down --all
     """
-    with _work() as (_run, roots, steps):
+    with _work() as (run, roots, steps):
         for lab in state.names(roots) if every else (name,):
             ops.down(lab, roots, steps)
+    remember_names(run.settings, "labs", state.names(roots))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -23,6 +23,10 @@ CHOICES: Final = {
     "STYLE": PROGRESS,
     "SHELL": ("bash", "zsh", "fish"),
     "TOPIC": ("environment", "exit-codes", "files"),
+    "ARCH": ("amd64", "arm64"),
+    "HOW": ("fail", "replace", "rename"),
+    "SOURCE": ("official", "modules"),
+    "TYPE": ("A", "AAAA", "CNAME", "NS", "PTR", "SOA", "SRV", "TXT"),
 }
 
 
@@ -33,7 +37,7 @@ def values(metavar: str) -> str:
         return f"@{KINDS[word]}"
     if word in CHOICES:
         return " ".join(CHOICES[word])
-    if "|" in word:
+    if "|" in word and word.islower():
         return word.replace("|", " ")
     return "@file" if word in ("FILE", "DIR", "BUNDLE") else "@none"
 
@@ -55,7 +59,9 @@ def places(root: Node) -> Iterator[Place]:
         inherited = tuple(o for o in root.options if node.path and not own & set(o.names) and o.names[0] not in ("--version", "-h", "--help"))
         children = tuple((child.path[-1], child.summary) for child in node.children)
         through = node.path in PASS_THROUGH
-        yield Place(" ".join(node.path), children, () if through else (*node.options, *inherited), tuple(values(a.metavar) for a in node.arguments))
+        yield Place(
+            " ".join(node.path), children, node.options if through else (*node.options, *inherited), tuple(values(a.metavar) for a in node.arguments)
+        )
 
 
 def aliases(root: Node) -> list[tuple[str, str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -20,6 +22,7 @@ from rancherctl.ingress.runtime import EngineError, Socket
 
 UNIT = "rancherctl-ingress.service"
 USER = "haproxy"
+log = logging.getLogger(__name__)
 
 
 class ConfigRefusedError(EngineError):
@@ -47,13 +50,29 @@ class Engine:
 
     def __init__(self, paths: render.Paths, *, restart: Callable[[], None] = restart_unit, user: str = USER, limit: float = 15.0) -> None:
         self.paths = paths
-        self.socket = Socket(paths.socket)
+        self.socket = Socket(paths.socket(Layout().generation))
         self.master = Socket(paths.master)
         self.counters = Counters()
         self._restart = restart
         self._limit = limit
         self._pause = threading.Event()
         self._ids = _ids(user)
+
+    def use(self, generation: str) -> None:
+        """Talk to the worker of this generation from now on; people find its socket as ``admin.sock``."""
+        path = Path(self.paths.socket(generation))
+        self.socket = Socket(str(path))
+        link = path.with_name("admin.sock")
+        try:
+            if not link.is_symlink() or link.readlink() != Path(path.name):
+                link.with_name(".admin.new").unlink(missing_ok=True)
+                link.with_name(".admin.new").symlink_to(path.name)
+                link.with_name(".admin.new").replace(link)
+            for old in path.parent.glob("admin-*.sock"):
+                if old != path:
+                    old.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s: sockets of former workers are left: %s", path.parent, error)
 
     def stop(self) -> None:
         """End a wait that is under way."""
@@ -82,18 +101,21 @@ class Engine:
                 return f"port {port}: {error.strerror}"
         return ""
 
-    def apply(self, decision: Decision) -> None:
-        """Make it so; returns when the running HAProxy was seen to have it. Raises EngineError, then the state is not known."""
+    def apply(self, decision: Decision) -> Layout:
+        """Make it so; returns what the running HAProxy was seen to have. Raises EngineError, then that is not known."""
         match decision:
-            case Reload(layout=layout):
+            case Reload():
+                layout = replace(decision.layout, generation=secrets.token_hex(4))
                 self.check(layout)
                 self.save(layout)
-                self.reload(render.tag(layout, self.paths))
+                self.reload(layout.generation)
                 self._prove(self.differences(layout))
+                return layout
             case Runtime(commands=commands, layout=layout):
                 self.counters.commands += self.socket.run(commands)
                 self._prove(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
                 self.save(layout)
+        return decision.layout
 
     def _prove(self, wrong: tuple[str, ...]) -> None:
         if wrong:
@@ -133,12 +155,8 @@ class Engine:
             lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
             raise ConfigRefusedError("HAProxy refuses the new configuration", why=(lines or ["no reason given"])[0][:500])
 
-    def reload(self, tag: str) -> None:
-        """Have the files loaded by a new worker and wait until that worker answers with ``tag``."""
-        try:
-            before = self.info().pid
-        except EngineError:
-            before = 0
+    def reload(self, generation: str) -> None:
+        """Have the files loaded by a new worker, wait until it answers, and talk to it from then on."""
         try:
             answer = self.master.ask("reload", silent=True)
         except EngineError:
@@ -148,21 +166,21 @@ class Engine:
             if answer.startswith("Success=0"):
                 raise EngineError("HAProxy could not load its files", why=answer[-500:])
         self.counters.reloads += 1
-        self._await(tag, before)
+        self._await(generation)
+        self.use(generation)
 
-    def _await(self, tag: str, before: int) -> None:
+    def _await(self, generation: str) -> None:
+        fresh = Socket(self.paths.socket(generation))
         deadline = time.monotonic() + self._limit
         pause = 0.005
         seen = "no worker answered"
         while time.monotonic() < deadline:
             try:
-                now = self.info()
+                observe.info(fresh)
             except EngineError as error:
                 seen = str(error)
             else:
-                if now.tag == tag and now.pid != before:
-                    return
-                seen = f"worker {now.pid} runs {now.tag or 'an unknown configuration'}"
+                return
             if self._pause.wait(pause):
                 raise EngineError("the agent is stopping")
             pause = min(pause * 1.5, 0.2)

@@ -55,13 +55,17 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything that decides the files and HAProxy's state. ``check_seconds`` is the pause between two active checks of a server."""
+    """Everything that decides the files and HAProxy's state. ``check_seconds`` is the pause between two active checks of a server.
+
+    ``generation`` names the process that was started with it, and that process's socket: whoever asks there asks no older process.
+    """
 
     ports: tuple[int, ...] = ()
     pools: tuple[Pool, ...] = ()
     maps: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {name: {} for name in MAPS})
     loaded: Mapping[str, str] = field(default_factory=dict)
     check_seconds: int = 2
+    generation: str = "idle"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the agent's state file."""
@@ -71,6 +75,7 @@ class Layout:
             "maps": {name: dict(entries) for name, entries in self.maps.items()},
             "loaded": dict(self.loaded),
             "check_seconds": self.check_seconds,
+            "generation": self.generation,
         }
 
     @staticmethod
@@ -83,9 +88,16 @@ class Layout:
                 maps={name: {str(k): str(v) for k, v in data["maps"][name].items()} for name in MAPS},
                 loaded={str(k): str(v) for k, v in data["loaded"].items()},
                 check_seconds=int(data["check_seconds"]),
+                generation=_token(data["generation"]),
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
+
+
+def _token(text: Any) -> str:
+    if not isinstance(text, str) or not text.isalnum() or not text.isascii():
+        raise ValueError(f"not a generation: {text!a}")
+    return text
 
 
 def _plain(number: int, slot: Slot) -> list[Any]:

@@ -20,11 +20,11 @@ MANY = 100
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The worker process that answers: its pid, version, the tag of the text it was started with."""
+    """The worker process that answers: its pid, version, and the generation that it was started as."""
 
     pid: int
     version: str
-    tag: str
+    generation: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class LbRole:
         self._roster = Roster(-1, -1)
         self._written: files.Identity | None = None
         self._state = self._load()
+        if self._state:
+            self._engine.use(self._state.layout.generation)
 
     def start(self, wake: Callable[[], None]) -> None:
         """``wake`` has the loop reconcile soon: called when a name behind an ExternalName service changed its addresses."""
@@ -145,11 +147,17 @@ class LbRole:
             found = (str(error),)
         if found:
             log.warning("HAProxy differs and is loaded anew: %s", "; ".join(found))
-            self._engine.apply(plan.Reload("drift", layout))
+            self._state_with(self._engine.apply(plan.Reload("drift", layout)))
         self._save(self._state)
         self._settled()
 
+    def _state_with(self, layout: Layout) -> None:
+        assert self._state is not None
+        self._save(replace(self._state, layout=layout))
+
     def _settled(self) -> None:
+        if self._state is not None:
+            self._engine.use(self._state.layout.generation)  # a restart of the unit empties the folder of sockets
         info = self._engine.info()
         self._pid, self._version = info.pid, info.version
         self._verified, self._sure = self._clock(), True
@@ -232,9 +240,9 @@ class LbRole:
         decision = plan.plan(now, model, self._config.paths, busy)
         if isinstance(decision, plan.Reload):
             log.info("HAProxy is loaded anew: %s", decision.reason)
-        self._engine.apply(decision)
+        layout = self._engine.apply(decision)
         serving = tuple(sorted(kept.serving)) if model.loaded else ()
-        self._save(files.State(decision.layout, serving, max(self._roster.epoch, 0), self._roster.sequence, address))
+        self._save(files.State(layout, serving, max(self._roster.epoch, 0), self._roster.sequence, address))
         self._leaving, self._problems = kept.leaving, wanted.problems
         if not isinstance(decision, plan.Unchanged):
             self._settled()

@@ -7,7 +7,6 @@ are compared with prefixes, which end with one too: so prefixes match whole path
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,10 +34,9 @@ class Paths:
         """The configuration file."""
         return f"{self.data}/haproxy.cfg"
 
-    @property
-    def socket(self) -> str:
-        """The worker's stats socket."""
-        return f"{self.run}/admin.sock"
+    def socket(self, generation: str) -> str:
+        """The stats socket of the worker that was started as this generation."""
+        return f"{self.run}/admin-{generation}.sock"
 
     @property
     def master(self) -> str:
@@ -73,26 +71,17 @@ def map_text(entries: Mapping[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
 
 
-def tag(layout: Layout, paths: Paths) -> str:
-    """What ``show info`` calls Description: tells which text a process was started with."""
-    return _tag(_body(layout, paths))
-
-
-def _tag(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()[:12]
-
-
 def config(layout: Layout, paths: Paths) -> str:
     """haproxy.cfg."""
-    body = _body(layout, paths)
-    return f"{_global(paths)}  description {_tag(body)}\n{body}"
+    return _global(paths, layout.generation) + _body(layout, paths)
 
 
-def _global(paths: Paths) -> str:
+def _global(paths: Paths, generation: str) -> str:
     # Old workers end after ten minutes or eight reloads, whichever is first: connections live on, memory stays bounded.
     return f"""# Written by rancherctl, changes are overwritten.
 global
-  stats socket unix@{paths.socket} mode 600 level admin
+  description {generation}
+  stats socket unix@{paths.socket(generation)} mode 600 level admin
   stats timeout 10s
   hard-stop-after 10m
   mworker-max-reloads 8

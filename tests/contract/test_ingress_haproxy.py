@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,8 +107,7 @@ def test_agent_restarts_with_the_api_away_and_repairs_what_was_damaged(world: Wo
 
 def test_foreign_changes_on_the_socket_are_repaired(world: World) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
-    engine = world.haproxy.engine()
-    engine.socket.ask(f"clear map {world.haproxy.paths.map('prefix')}")
+    world.role._engine.socket.ask(f"clear map {world.haproxy.paths.map('prefix')}")
     state = Path(world.haproxy.paths.data, "state.json")
     state.write_text("broken")
     assert world.haproxy.answer("foo.bar.com", "/foo") == "404"
@@ -277,3 +277,22 @@ def test_no_request_fails_over_edits_and_reloads(world: World) -> None:
     assert clients.bad == []
     assert clients.good >= 480
     assert world.role._engine.counters.reloads == reloads + 6
+
+
+def test_workers_of_many_reloads_do_not_pile_up(world: World) -> None:
+    """Each former worker holds a connection that never ends; the oldest ones are ended all the same."""
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert world.haproxy.process is not None
+    children = Path(f"/proc/{world.haproxy.process.pid}/task/{world.haproxy.process.pid}/children")
+    held = []
+    for _ in range(14):
+        connection = socket.create_connection(("127.0.0.1", world.haproxy.port), timeout=10)
+        connection.sendall(b"GET /foo HTTP/1.1\r\nHost: foo.bar.com\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        held.append(connection)
+        assert world.role._state is not None
+        world.role._engine.apply(plan.Reload("test", world.role._state.layout))
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+    assert 2 <= len(children.read_text().split()) <= 10
+    for connection in held:
+        connection.close()

@@ -36,6 +36,11 @@ class World:
     def slices(self, services: dict[str, list[str]]) -> list[Any]:
         return [fake.endpoint_slice(name, [self.pod(p).endpoint]) for name, pods in services.items() for p in pods]
 
+    def reload(self) -> None:
+        """A reload for no reason."""
+        assert self.role._state is not None
+        self.role._state_with(self.role._engine.apply(plan.Reload("test", self.role._state.layout)))
+
     def run(self, ingresses: list[Any], services: dict[str, list[str]], **kwargs: Any) -> Any:
         self.now += 1
         return self.role.reconcile(fake.snapshot(ingresses, [fake.service(s) for s in services], self.slices(services), **kwargs))
@@ -270,8 +275,7 @@ def test_no_request_fails_over_edits_and_reloads(world: World) -> None:
                 [fake.ingress("a", [*FOO, ("foo.bar.com", "Exact", f"/x{turn}", "web:80")]), *extra], {"web": [f"w{turn % 3}", f"w{(turn + 1) % 3}"]}
             )
             if turn % 2:
-                assert world.role._state is not None
-                world.role._engine.apply(plan.Reload("test", world.role._state.layout))
+                world.reload()
             while clients.good < seen + 40 and not clients.bad:
                 clients.stopping.wait(0.01)
     assert clients.bad == []
@@ -290,8 +294,7 @@ def test_workers_of_many_reloads_do_not_pile_up(world: World) -> None:
         connection.sendall(b"GET /foo HTTP/1.1\r\nHost: foo.bar.com\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.1 200"
         held.append(connection)
-        assert world.role._state is not None
-        world.role._engine.apply(plan.Reload("test", world.role._state.layout))
+        world.reload()
     assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
     assert 2 <= len(children.read_text().split()) <= 10
     for connection in held:

@@ -241,3 +241,43 @@ def test_relist_reads_everything_again_at_once(api: FakeApi, start: Callable[...
     assert set(cache.snapshot().table("configs").items) == {"ns/a"}
     put(api, "b")
     assert cache.wait(lambda s: "ns/b" in s.table("configs").items, 10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_the_cache_ends_up_equal_to_the_server(
+    api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Random writes between random faults; snapshots taken on the way never change afterwards."""
+    monkeypatch.setattr(reflector, "SILENCE_SECONDS", 1.0)
+    real = reflector.Backoff.after
+    monkeypatch.setattr(reflector.Backoff, "after", lambda self, error: min(real(self, error), 0.02))
+    choose = random.Random(seed)
+    cache = start()
+    until(cache, lambda s: s.healthy)
+    taken: list[tuple[Snapshot, set[str]]] = []
+    faults: list[Callable[[], None]] = [
+        api.compact,
+        lambda: api.watch_error(choose.choice((410, 500))),
+        lambda: api.fail(choose.choice((410, 429, 500, 503)), times=choose.randint(1, 3)),
+        lambda: api.cut(times=choose.randint(1, 2)),
+    ]
+    for _ in range(150):
+        name = f"o{choose.randrange(30)}"
+        if choose.random() < 0.6:
+            there = (PATH, "ns", name) in api.store.objects
+            put(api, name, "MODIFIED" if there else "ADDED", k=str(choose.random()))
+        elif (PATH, "ns", name) in api.store.objects:
+            api.store.delete(PATH, "ns", name)
+        if choose.random() < 0.12:
+            choose.choice(faults)()
+        if choose.random() < 0.1:
+            now = cache.snapshot()
+            taken.append((now, names(now)))
+    with api.store.changed:
+        want = {f"ns/{n}": o["data"] for (_, _, n), o in api.store.objects.items()}
+
+    def equal(s: Snapshot) -> bool:
+        return s.healthy and {k: v.data for k, v in s.table("configs").items.items()} == want
+
+    until(cache, equal)
+    assert all(names(snapshot) == keys for snapshot, keys in taken)

@@ -243,6 +243,8 @@ class Handler(BaseHTTPRequestHandler):
                     store.changed.wait_for(lambda seen=at: store.version > seen or fake._stopping.is_set(), fake.bookmark_seconds)
                     events = [p for p in store.history if p.version > at]
                     now = store.version
+                    if at < store.compacted:  # what this watch has not sent yet is forgotten: it cannot go on
+                        events.insert(0, _error(now, 410))
                 if fake.silent:
                     continue
                 lines = []

@@ -108,3 +108,47 @@ def test_backends_that_keep_no_secrets_are_refused() -> None:
 
     assert unusable(fail.Keyring())
     assert unusable(null.Keyring())
+
+
+BACKEND = """
+import json, os, pathlib
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
+
+class Ring(KeyringBackend):
+    priority = 5
+    file = pathlib.Path(os.environ["RING"])
+
+    def _all(self):
+        return json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def get_password(self, service, username):
+        return self._all().get(f"{service}/{username}")
+
+    def set_password(self, service, username, password):
+        self.file.write_text(json.dumps({**self._all(), f"{service}/{username}": password}))
+
+    def delete_password(self, service, username):
+        data = self._all()
+        if data.pop(f"{service}/{username}", None) is None:
+            raise PasswordDeleteError(username)
+        self.file.write_text(json.dumps(data))
+"""
+
+
+def test_the_helper_speaks_to_the_system_s_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ring_backend.py").write_text(BACKEND)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "ring_backend.Ring")
+    monkeypatch.setenv("RING", str(tmp_path / "ring.json"))
+    ring = Keyring(60.0)
+    assert ring.call("get", "a") is None
+    ring.call("set", "a", "s3cret")
+    assert json.loads((tmp_path / "ring.json").read_text()) == {"rancherctl/a": "s3cret"}
+    assert ring.call("get", "a") == "s3cret"
+    ring.call("delete", "a")
+    ring.call("delete", "a")
+    assert ring.call("get", "a") is None
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    with pytest.raises(KeyringUnusableError, match="cannot be used"):
+        ring.call("set", "a", "s3cret")

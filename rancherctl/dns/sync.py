@@ -128,6 +128,8 @@ class Sync:
         self.updates += 1
 
     def _refuse(self, mirror: Mirror) -> None:
+        if not observe.read_marker(self.channel, mirror.zone).loaded:
+            return  # just started and still reading its files
         count = self._refused[mirror.zone] = self._refused.get(mirror.zone, 0) + 1
         if count >= REFUSALS:
             mirror.learn(observe.transfer(self.channel, mirror.zone).sets)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -78,13 +79,12 @@ class ApiServer:
         raise AssertionError(f"no API server after {START_SECONDS} s: {last}\n" + (self.folder / "apiserver.log").read_text()[-3000:])
 
 
+@cache
 def binaries() -> Path:
-    """The bundle's folder, made if it is not there yet."""
-    from rancherctl.bundle.create import Request, create
-    from rancherctl.settings import load
+    """The bundle that demo and lab tests use, made if it is not there."""
+    from scripts.prepare import bundle_root
 
-    settings = load({})
-    return create(Request("1.36.3", "modules"), settings.cache or settings.dirs.cache, lambda _event: None).root
+    return bundle_root()
 
 
 @contextlib.contextmanager

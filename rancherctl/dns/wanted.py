@@ -111,8 +111,9 @@ class Wanted:
                 self._owners[key] = rest
             else:
                 del self._owners[key]
+        alone = (owner,)  # one tuple for all of an object's names: there are tens of thousands
         for key in after.keys() - before.keys():
-            self._owners[key] = tuple(sorted((*self._owners.get(key, ()), owner)))
+            self._owners[key] = tuple(sorted((*others, owner))) if (others := self._owners.get(key)) else alone
         return {key: self._merge(key, after.get(key)) for key in keys}
 
     def _merge(self, key: str, only: RecordSet | None) -> RecordSet | None:

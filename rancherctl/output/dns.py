@@ -27,7 +27,7 @@ STATUS_COLUMNS: Final = (
     Column("SYNCED", "synced"),
     Column("RECORDS", "records"),
     Column("SERIAL", "serial"),
-    Column("SAID", _said),
+    Column("SYNC-AGE", _said),
     Column("QUERIES", "queries"),
     Column("HITS", "hits"),
     Column("LAG", _lag),

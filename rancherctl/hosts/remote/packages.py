@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
 import subprocess
 from typing import Any
 
-from rancherctl.hosts.remote.disk import StepError, read_state, write_state
+from rancherctl.hosts.remote.disk import StepError, at, read_state, write_state
 from rancherctl.hosts.remote.look import packages as installed_of
 from rancherctl.hosts.remote.look import units
 from rancherctl.hosts.remote.run import has, must, tail, tool
@@ -17,6 +20,7 @@ from rancherctl.hosts.remote.run import has, must, tail, tool
 APT = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_SUSPEND": "1", "NEEDRESTART_MODE": "l"}
 OPTIONS = ("-y", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 TIMEOUT = 900.0
+LISTS_LIMIT = 120
 
 
 def installed() -> set[str]:
@@ -64,6 +68,7 @@ def install(wanted: list[dict[str, Any]]) -> None:
         done = _apt("install", "--no-install-recommends", *missing)
         if done.returncode != 0:
             repaired = tool("dpkg", "--configure", "-a", timeout=TIMEOUT, extra=APT)
+            _wait_for_lists()
             lists = _apt("update")
             done = _apt("install", "--no-install-recommends", *missing)
             if done.returncode != 0:
@@ -71,6 +76,26 @@ def install(wanted: list[dict[str, Any]]) -> None:
                 raise StepError("; ".join(f"{what}: {tail(one, 2)}" for what, one in parts if one.returncode != 0))
     finally:
         settle()
+
+
+def _wait_for_lists() -> None:
+    """Wait until nobody fetches package lists (a fresh machine does that at boot): apt gives up at once where that lock is taken."""
+    place = at("/var/lib/apt/lists/lock")
+    if not place.exists():
+        return
+
+    def give_up(*_: object) -> None:
+        raise StepError(f"somebody else has been fetching package lists for {LISTS_LIMIT} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LISTS_LIMIT)
+    fd = os.open(place, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX)
+    finally:
+        os.close(fd)
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _apt(verb: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -172,7 +172,7 @@ class Run:
         except RancherctlError as error:
             if not error.retryable:
                 raise
-            self.context.emit(Event("preflight", f"the API does not answer: {error}", "", "note", "warning"))
+            self.context.emit(Event("preflight", f"the API does not answer: {str(error).splitlines()[0]}", "", "note", "warning"))
             return False
 
     def api_silent(self) -> bool:

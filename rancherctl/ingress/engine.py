@@ -37,6 +37,11 @@ class Counters:
     commands: int = 0
 
 
+def local_paths() -> render.Paths:
+    """The usual places; listening on IPv6 as well where this machine has it."""
+    return render.Paths(bind=("*", "[::]") if Path("/proc/net/if_inet6").exists() else ("*",))
+
+
 def restart_unit() -> None:
     """Start HAProxy's unit anew; for when its master does not answer."""
     try:

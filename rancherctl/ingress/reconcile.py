@@ -14,7 +14,7 @@ from typing import Any
 
 from rancherctl.ingress import desired, endpoints, files, keep, merge, plan, render
 from rancherctl.ingress.desired import Memory, Wanted
-from rancherctl.ingress.engine import Engine
+from rancherctl.ingress.engine import Engine, local_paths
 from rancherctl.ingress.layout import Layout
 from rancherctl.ingress.model import HTTP_PORT, Model, Problem, Roster, Translated
 from rancherctl.ingress.resolve import Resolver, by
@@ -41,7 +41,7 @@ class LbConfig:
     http_port: int = HTTP_PORT
     drain: float = 2.0
     dns: str = "169.254.20.10"
-    paths: render.Paths = field(default_factory=render.Paths)
+    paths: render.Paths = field(default_factory=local_paths)
 
 
 class LbRole:
@@ -216,7 +216,8 @@ class LbRole:
         node = self._config.node
         placed = [key for key, t in translated.items() if node in self._memory.place(t, self._roster).hosts]
         known = {key: (key in translated, i.status) for key, i in ingresses.items() if not i.meta.deleting}
-        served = self._state.serving if self._state else ()
+        # Without a state (lost, damaged) what a status publishes here is taken as served.
+        served = self._state.serving if self._state else [key for key, (_, addresses) in known.items() if address in addresses]
         return keep.keep(placed, served, known, own_address=address, leaving=self._leaving, now=self._clock(), drain=self._config.drain)
 
     def _guarded(self, wanted: Wanted) -> Wanted | None:

@@ -17,8 +17,8 @@ from rancherctl.change import Plan, diff
 from rancherctl.ingress import desired as translations
 from rancherctl.ingress import merge
 from rancherctl.ingress.desired import Memory
-from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster, Translated
-from rancherctl.ingress.placement import Placement
+from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster, RosterHost, Translated
+from rancherctl.ingress.placement import Placement, exclusion
 from rancherctl.ingress.wishes import published_status
 from rancherctl.kube.objects import Ingress, IngressClass
 
@@ -94,6 +94,10 @@ class _Judge:
     before: Mapping[str, float]
     now: float
     since: dict[str, float] = field(default_factory=dict)
+    live: dict[str, RosterHost] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.live = {h.name: h for h in self.roster.hosts if h.alive and h.lb and h.address}
 
     def waited(self, what: str) -> float:
         """Seconds since ``what`` began to hold without a break; 0 the first time."""
@@ -109,7 +113,7 @@ class _Judge:
 
     def addresses(self, t: Translated, placement: Placement, current: tuple[str, ...], peers: Iterable[str]) -> tuple[str, ...]:
         """What to publish; see the module's text."""
-        live = {h.name: h for h in self.roster.hosts if h.alive and h.lb and h.address}
+        live = self.live
         late = [p for p in peers if p in live and t.key not in self.reports.get(p, HostReport()).served]
         hold = bool(late) and self.waited(f"peers {t.key}") < LAG
         out: list[str] = []
@@ -117,15 +121,19 @@ class _Judge:
             published = live[name].address in current
             if self.serves(name, t, published=published) and (published or not hold):
                 out.append(live[name].address)
-        leaving = [
-            h.address
-            for h in live.values()
-            if h.address in current and h.name not in placement.hosts and all(h.labels.get(k) == v for k, v in t.affinity)
-        ]
-        serving = [a for a in leaving if any(h.address == a and self.serves(h.name, t, published=True) for h in live.values())]
         missing = placement.target - len(out)
-        out += sorted(serving, key=address_key)[: max(0, missing)]
+        if missing > 0:
+            out += self.stand_ins(t, placement, current)[:missing]
         return tuple(sorted(set(out), key=address_key))
+
+    def stand_ins(self, t: Translated, placement: Placement, current: tuple[str, ...]) -> list[str]:
+        """Published addresses of hosts that are no longer placed but able and still serving."""
+        able = [
+            h.address
+            for h in self.live.values()
+            if h.address in current and h.name not in placement.hosts and not exclusion(t, h) and self.serves(h.name, t, published=True)
+        ]
+        return sorted(able, key=address_key)
 
 
 def statuses(

@@ -299,3 +299,13 @@ def test_workers_of_many_reloads_do_not_pile_up(world: World) -> None:
     assert 2 <= len(children.read_text().split()) <= 10
     for connection in held:
         connection.close()
+
+
+def test_without_its_state_an_agent_goes_on_serving_what_is_published_here(world: World) -> None:
+    services, away = {"web": ["w1"]}, fake.roster("h1", "h2", sequence=2, dead=["h1"])
+    published = [fake.ingress("a", FOO, status=["192.0.2.1"])]
+    world.run(published, services)
+    Path(world.haproxy.paths.data, "state.json").unlink()
+    world.new_role()
+    assert list(world.run(published, services, hosts=away)["served"]) == ["default/a"]
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"

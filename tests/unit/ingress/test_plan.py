@@ -190,3 +190,21 @@ def test_any_sequence_of_changes_ends_where_it_should(turns: list[dict[str, list
         assert working == {f"ns/{s}:80": {Server("10.0.0.1", p) for p in found} for s, found in services.items()}
         assert isinstance(plan.plan(now, model, PATHS), plan.Unchanged)
         assert Layout.from_json(now.to_json()) == now
+
+
+def test_answers_of_both_versions_are_understood() -> None:
+    """Recorded from HAProxy 2.6.12 and 3.0.11."""
+    point = commands.point("b1", "s1", Server("10.0.0.1", 80))
+    for answer in (
+        "IP changed from '0.0.0.0' to '10.0.0.1', port changed from '1' to '80' by 'stats socket command'",
+        "no need to change the addr, port changed from '1' to '80' by 'stats socket command'",
+        "port changed from '1' to '80' by 'stats socket command'",
+        "no need to change the addr, no need to change the port by 'stats socket command'",
+        "nothing changed",
+    ):
+        assert point.good(answer)
+    for answer in ("No such server.", "Invalid addr family.", "Require 'backend/server'."):
+        assert not point.good(answer)
+    assert commands.switch("b1", "s1", on=True).good("")
+    assert not commands.switch("b1", "s1", on=True).good("No such server.")
+    assert not next(commands.delete_entries("/d/x.map", ["a"])).good("Key not found.")

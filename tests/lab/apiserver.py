@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from rancherctl.errors import RancherctlError
 from rancherctl.kube.rest import RestClient
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 @dataclass
@@ -55,7 +55,13 @@ class ApiServer:
 
     def start(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(self.commands[name], stdout=log, stderr=log, start_new_session=True)
+            self.processes[name] = subprocess.Popen(
+                # A test run that is killed leaves no servers behind.
+                ["setpriv", "--pdeathsig", "KILL", *self.commands[name]],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def stop(self, name: str, *, kill: bool = False) -> None:
         process = self.processes.pop(name)

@@ -15,6 +15,11 @@ NOWHERE = "127.0.0.1 port 9"
 """A forwarder that refuses at once: without any upstream, foreign names fail quickly instead of being asked at the root servers."""
 
 # servfail-ttl: a name asked for while zones are still loading would go on failing for a second after they are there.
+STARTS = "starts.log"
+"""What the running process has said since it started, in the data folder; removed before every start."""
+ALL_LOADED = "all zones loaded"
+"""The server's own words for: what is not loaded now will not be."""
+
 _OPTIONS = """\
     dnssec-validation no;
     empty-zones-enable no;
@@ -126,7 +131,9 @@ controls {{ }};
 statistics-channels {{ inet 127.0.0.1 port {config.stats_port} allow {{ 127.0.0.1; }}; }};
 logging {{
     channel journal {{ stderr; severity info; print-category yes; print-severity yes; }};
+    channel starts {{ file "{STARTS}" size 1m; severity notice; }};
     category default {{ journal; }};
+    category general {{ journal; starts; }};
     category lame-servers {{ null; }};
     category resolver {{ null; }};
     category query-errors {{ null; }};

@@ -41,6 +41,7 @@ if ! named-checkconf "$etc/named.conf" >/dev/null 2>&1; then
     chmod 0660 "$data/forwarders.conf.new"
     mv "$data/forwarders.conf.new" "$data/forwarders.conf"
 fi
+rm -f "$data/starts.log"
 profile=/etc/apparmor.d/usr.sbin.named
 if [ -d /sys/module/apparmor ] && [ -e "$profile" ] && ! cmp -s /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"; then
     apparmor_parser -r "$profile" && cp /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"

@@ -96,7 +96,6 @@ class DnsRole:
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """Make the server answer what the snapshot says; with unsynced tables it answers what it knew, and damage is healed from the kept copy."""
         began = self._clock()
-        self._forwarders()
         found = [snapshot.table(spec.name) for spec in self.tables]
         synced = all(table.synced for table in found)
         changed = synced and snapshot.number != self._seen
@@ -108,6 +107,8 @@ class DnsRole:
         problem = self._round(synced, tuple(t.epoch for t in found), "/".join(t.resource_version for t in found))
         if self._sync.updates != updates:
             self._lags.append(self._clock() - began)
+        if not problem:  # a process that has just started would die of the signal
+            self._forwarders()
         self._keep_if_due()
         section = self._section(synced, problem)
         self._say(section)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rancherctl.dns import zonefile
+from rancherctl.dns.engine import ALL_LOADED, STARTS
 from rancherctl.errors import RancherctlError
 
 FILE_MODE = 0o660
@@ -47,10 +48,16 @@ class Store:
         for path in staged.values():
             path.unlink(missing_ok=True)
 
-    def size(self, zone: str) -> int:
-        """Octets of a zone's file, good or bad; 0 when it is not there."""
-        path = self._data / zonefile.file_name(zone)
-        return path.stat().st_size if path.exists() else 0
+    def has_zone(self, zone: str) -> bool:
+        """Whether a zone file is there, good or bad."""
+        return (self._data / zonefile.file_name(zone)).exists()
+
+    def all_loaded(self) -> bool:
+        """Whether the running server has said that it has loaded what it can; False also when its words could not be written."""
+        try:
+            return ALL_LOADED in (self._data / STARTS).read_text(encoding="utf-8", errors="replace")
+        except OSError:  # not there yet, or the disk is full
+            return False
 
     def drop_journal(self, zone: str) -> bool:
         """Remove the journal of a zone that the server could not load; True if there was one."""

@@ -19,9 +19,8 @@ CHECK = 2.0
 """Seconds between two looks at a zone's marker."""
 VERIFY_AFTER = 1.0
 """Quiet seconds after a (re)connection before whole zones are read and compared."""
-GRACE = 1.0
-GRACE_PER_MB = 0.3
-"""Seconds that a server gets to load a zone whose file is there, and for its size (35,000 records are 2.5 MB and take 0.15 s on an idle core)."""
+GRACE = 4.0
+"""Seconds after which a server that does not say whether it still loads its zones is taken to have failed."""
 REFUSALS = 2
 """Updates refused in a row before the zone is written anew."""
 
@@ -68,8 +67,7 @@ class Sync:
             self._missing = dict.fromkeys(self._missing, self.clock())
             self._verify_at = self.clock() + VERIFY_AFTER
         if broken:
-            # A server that has just started reads its files: what it will load by itself must not be replaced by an older copy.
-            late = [m for m in broken if self.clock() - self._missing[m.zone] >= self._grace(m.zone)]
+            late = [m for m in broken if self._failed(m.zone)]
             return not self.healer.heal(late, synced=synced) and len(late) == len(broken)
         self._repair(self.verifier.result(), synced=synced)
         if self._verify_at is not None and self.clock() >= self._verify_at and not self.verifier.busy:
@@ -77,9 +75,12 @@ class Sync:
             self.verifier.begin()
         return self._verify_at is None and not self.verifier.busy
 
-    def _grace(self, zone: str) -> float:
-        size = self.healer.store.size(zone)
-        return GRACE + GRACE_PER_MB * size / 1e6 if size else 0.0
+    def _failed(self, zone: str) -> bool:
+        """Whether a zone will not be loaded. A server that has just started reads its files: they must not be replaced by an older copy meanwhile."""
+        if not self.healer.store.has_zone(zone) or self.clock() - self._missing[zone] >= GRACE:
+            return True
+        # Asked again after the server's own word: it may have loaded the zone since the first question.
+        return self.healer.store.all_loaded() and not observe.read_marker(self.channel, zone).loaded
 
     def _look(self, mirror: Mirror, *, synced: bool) -> bool:
         reading = observe.read_marker(self.channel, mirror.zone)

@@ -48,6 +48,7 @@ class Named:
 
     def start(self) -> None:
         """Start and wait until the control port accepts (bounded)."""
+        (self.data / engine.STARTS).unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 ["named", "-f", "-n", "2", "-c", str(self._folder / "etc/named.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -75,6 +76,10 @@ class Named:
         """SIGHUP."""
         assert self._process is not None
         self.reloads += 1
+        words, deadline = self.data / engine.STARTS, time.monotonic() + 20
+        # A process that has no handler yet would die of the signal (systemd would start it again).
+        while not (words.exists() and "running" in words.read_text()) and self._process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
         self._process.send_signal(signal.SIGHUP)
 
     @property

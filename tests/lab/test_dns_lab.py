@@ -278,6 +278,31 @@ def test_many_endpoints(shared: Environment, namespace: str, measure: Measure) -
     assert dig(shared, "h2", name) == sorted(addresses)
 
 
+def test_foreign_names_go_to_the_host_s_own_resolvers(shared: Environment) -> None:
+    """A resolver appears on h1 and h2's resolv.conf names it: no restart, no apply."""
+    address = shared.lab.host("h1").address
+    script = (Path(__file__).with_name("dns_upstream.py")).read_text()
+    shared.ssh(
+        "h1", f"cat > /run/dns_upstream.py <<'END'\n{script}\nEND\nsystemd-run --unit=test-upstream python3 /run/dns_upstream.py {address} 192.0.2.99"
+    )
+    pid = shared.ssh("h2", f"systemctl show -P MainPID {UNIT}")
+    shared.ssh("h2", f"cp /etc/resolv.conf /run/resolv.conf.test; printf 'nameserver {address}\\n' > /etc/resolv.conf")
+    try:
+        until("the new upstream", lambda: dig(shared, "h2", "www.example.com") == ["192.0.2.99"], timeout=40)
+        assert shared.ssh("h2", f"systemctl show -P MainPID {UNIT}") == pid
+        shared.ssh("h1", "systemctl stop test-upstream.service")
+        until("its death", lambda: _upstreams(shared)["dead"] == [address], timeout=40)
+        assert dig(shared, "h2", "kubernetes.default.svc.cluster.local") == ["10.43.0.1"]
+    finally:
+        shared.ssh("h2", "cat /run/resolv.conf.test > /etc/resolv.conf")
+        shared.ssh("h1", "systemctl stop test-upstream.service || true; rm -f /run/dns_upstream.py")
+
+
+def _upstreams(env: Environment) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = json.loads(env.ssh("h2", "cat /run/rancherctl/dns.json"))["upstreams"]
+    return found
+
+
 def test_strangers_get_nothing(shared: Environment) -> None:
     """From the machine outside: neither answers nor zones."""
     address = shared.lab.host("h2").address

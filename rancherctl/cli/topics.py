@@ -62,6 +62,7 @@ the worker role is tainted. publicAddress is what Ingress statuses publish. XDG 
 
 `rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` makes such a file and applies it;
 `rancherctl env plan -f FILE` names every change first; `rancherctl env fetch` gets the file back from the hosts.
+Editors can check the file with the JSON Schema that comes with the program: rancherctl/environments/schema.json.
 """
 
 SUMMARIES: Final = {"environment": "the environment file", "exit-codes": "what a status means", "files": "which files are read and written"}

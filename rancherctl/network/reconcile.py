@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from rancherctl.kube.snapshot import Snapshot
 from rancherctl.network import apply as apply_module
 from rancherctl.network import desired, observe, plan
 from rancherctl.network.model import NetworkConfig, NetworkState
+from rancherctl.network.proxy import ProxyGuard
 from rancherctl.network.watch import Watch
+
+log = logging.getLogger(__name__)
 
 
 def restore(transport: Transport, config: NetworkConfig, state_path: Path = apply_module.STATE) -> NetworkState:
@@ -38,6 +42,7 @@ class NetworkRole:
         self._loaded = plan.LoadedTable()
         self._watch: Watch | None = None
         self._repairs = 0
+        self._proxy = ProxyGuard(transport)
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin to watch the kernel."""
@@ -68,4 +73,12 @@ class NetworkRole:
         if todo:
             self._repairs += 1
             self._loaded = apply_module.apply(self._transport, todo) or self._loaded
-        return {"state": state.digest(), "routes": len(state.routes), "vxlan": state.vxlan is not None, "changes": self._repairs}
+        if table.healthy and self._proxy.check():
+            log.warning("kube-proxy's rules were gone: it is restarted")
+        return {
+            "proxy_restarts": self._proxy.restarts,
+            "state": state.digest(),
+            "routes": len(state.routes),
+            "vxlan": state.vxlan is not None,
+            "changes": self._repairs,
+        }

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _ROUTE_GROUPS = 0x1 | 0x10 | 0x40
 """RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE (linux/rtnetlink.h)."""
@@ -14,8 +14,9 @@ _NETLINK_ROUTE, _NETLINK_NETFILTER = 0, 12
 _NFNLGRP_NFTABLES = 7
 _SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP = 270, 1
 _NFT_SUBSYSTEM = 10
-_NFT_NEWTABLE, _NFT_DELTABLE, _NFT_DELCHAIN, _NFT_DELRULE, _NFT_DELSETELEM = 0, 2, 5, 8, 14
+_NFT_DELTABLE = 2
 _TABLE = b"rancherctl_network\x00"
+_PROXY_TABLE = b"kube-proxy\x00"
 
 
 def _open(family: int, groups: int) -> socket.socket:
@@ -30,12 +31,23 @@ def _nft_socket() -> socket.socket:
     return sock
 
 
-def concerns_us(message: bytes) -> bool:
-    """Whether an nftables notification may be about our table: it names it, or it cannot be told (a whole flush)."""
-    if len(message) < 16:
+def _messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
+    """(type, whole message) of every netlink message in a datagram."""
+    at = 0
+    while at + 16 <= len(datagram):
+        length, kind = struct.unpack_from("=IH", datagram, at)
+        yield kind, datagram[at : at + length]
+        at += max(16, (length + 3) & ~3)
+
+
+def concerns_us(datagram: bytes) -> bool:
+    """Whether an nftables notification may be about our table, or says that kube-proxy's was deleted; a short one cannot be told."""
+    if len(datagram) < 16 or _TABLE in datagram:
         return True
-    kind = struct.unpack_from("=IH", message)[1]
-    return kind >> 8 != _NFT_SUBSYSTEM or _TABLE in message
+    if _PROXY_TABLE not in datagram:
+        return any(kind >> 8 != _NFT_SUBSYSTEM for kind, _ in _messages(datagram))
+    # kube-proxy writes all the time; only the end of its whole table concerns us.
+    return any(kind == _NFT_SUBSYSTEM << 8 | _NFT_DELTABLE and _PROXY_TABLE in message for kind, message in _messages(datagram))
 
 
 class Watch:

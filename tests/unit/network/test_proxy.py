@@ -1,0 +1,81 @@
+"""kube-proxy is restarted when its rules are gone, not while it starts, not for ever, and not where it does not run."""
+
+import struct
+
+from rancherctl.hosts.command import Command, Result
+from rancherctl.network.proxy import SETTLE, ProxyGuard
+from rancherctl.network.watch import concerns_us
+
+WHOLE = "table ip kube-proxy {\n\tchain services {\n\t\tip daddr . meta l4proto . th dport vmap @service-ips\n\t}\n}\n"
+EMPTY = "table ip kube-proxy {\n\tchain services {\n\t}\n}\n"
+
+
+class Host:
+    """Answers the three commands of the guard and fails on any other."""
+
+    def __init__(self, listing: str | None, state: str = "active", since: float = 0.0) -> None:
+        self.listing, self.state, self.since = listing, state, since
+        self.restarts = 0
+
+    def run(self, wanted: Command, *, check: bool = True) -> Result:
+        words = [str(w) for w in wanted.argv]
+        if words[0] == "nft":
+            return (
+                Result(wanted, 0, (self.listing or "").encode(), b"")
+                if self.listing is not None
+                else Result(wanted, 1, b"", b"No such file or directory")
+            )
+        if words[:2] == ["systemctl", "show"]:
+            return Result(wanted, 0, f"ActiveState={self.state}\nActiveEnterTimestampMonotonic={int(self.since * 1e6)}\n".encode(), b"")
+        assert words == ["systemctl", "try-restart", "--no-block", "rancherctl-kube-proxy.service"]
+        self.restarts += 1
+        return Result(wanted, 0, b"", b"")
+
+
+def restarts(host: Host, *moments: float) -> int:
+    """Restarts after a look at each moment."""
+    now = [0.0]
+    guard = ProxyGuard(host, lambda: now[0])  # type: ignore[arg-type]
+    for moment in moments:
+        now[0] = moment
+        guard.check()
+    assert guard.restarts == host.restarts
+    return host.restarts
+
+
+def test_rules_that_are_there_are_left_alone() -> None:
+    assert restarts(Host(WHOLE), 100.0, 200.0) == 0
+
+
+def test_a_table_or_its_rules_gone_is_a_restart() -> None:
+    assert restarts(Host(None), 100.0) == 1
+    assert restarts(Host(EMPTY), 100.0) == 1
+
+
+def test_one_restart_at_a_time() -> None:
+    assert restarts(Host(None), 100.0, 101.0, 100.0 + SETTLE - 0.1) == 1
+    assert restarts(Host(None), 100.0, 100.0 + SETTLE) == 2
+
+
+def test_a_kube_proxy_that_just_started_gets_time() -> None:
+    assert restarts(Host(None, since=99.0), 100.0) == 0
+
+
+def test_without_kube_proxy_nothing_is_done() -> None:
+    assert restarts(Host(None, state="inactive"), 100.0) == 0
+
+
+def message(kind: int, body: bytes) -> bytes:
+    body += bytes(-len(body) % 4)
+    return struct.pack("=IHHII", 16 + len(body), 10 << 8 | kind, 0, 0, 0) + body
+
+
+def test_which_notifications_wake() -> None:
+    delete_table, new_rule = 2, 6
+    ours, theirs = b"\x00\x00rancherctl_network\x00", b"\x00\x00kube-proxy\x00"
+    assert concerns_us(b"")
+    assert concerns_us(message(new_rule, ours))
+    assert not concerns_us(message(new_rule, theirs))
+    assert not concerns_us(message(new_rule, b"other\x00"))
+    assert concerns_us(message(new_rule, theirs) + message(delete_table, theirs))
+    assert not concerns_us(message(new_rule, theirs) + message(delete_table, b"other\x00"))

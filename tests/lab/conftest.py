@@ -7,6 +7,7 @@ import re
 import secrets
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,20 +56,28 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
         yield environment
 
 
-@pytest.fixture
-def namespace(shared: Environment, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace of the test's own, removed afterwards without waiting."""
-    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:40].strip("-")
-    # Namespaces end slowly: a second test of a similar name must not meet the first one's.
-    name = f"{words}-{secrets.token_hex(3)}"
-    shared.kubectl("create", "namespace", name)
+@contextmanager
+def own_namespace(env: Environment, words: str) -> Iterator[str]:
+    """A namespace named after ``words``, removed afterwards without waiting."""
+    # Namespaces end slowly: a second one of a similar name must not meet the first.
+    name = f"{re.sub(r'[^a-z0-9]+', '-', words.lower())[:40].strip('-')}-{secrets.token_hex(3)}"
+    env.kubectl("create", "namespace", name)
     try:
         yield name
     finally:
-        subprocess.run(
-            ["kubectl", "--context", shared.name, "delete", "namespace", name, "--wait=false"],
-            env=shared.variables,
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
+        argv = ["kubectl", "--context", env.name, "delete", "namespace", name, "--wait=false"]
+        subprocess.run(argv, env=env.variables, capture_output=True, timeout=30, check=False)
+
+
+@pytest.fixture
+def namespace(shared: Environment, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own."""
+    with own_namespace(shared, request.node.name.removeprefix("test_")) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def space(shared: Environment, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test file's own, for what its tests only look at."""
+    with own_namespace(shared, request.path.stem.removeprefix("test_").removesuffix("_lab")) as name:
+        yield name

@@ -1,19 +1,30 @@
 """Ingresses that ask for nonsense: a clear message on the object, and nothing broken elsewhere."""
 
+import secrets
+from collections.abc import Iterator
+
 import pytest
 
 from tests.lab import workloads as w
 from tests.lab.support import CommandError, Environment, curl, until
 
 
-@pytest.fixture
-def good(shared: Environment, namespace: str) -> str:
+@pytest.fixture(scope="module")
+def good(shared: Environment, space: str) -> str:
     """A Service `web` and a healthy Ingress on all hosts, which must stay healthy whatever else is applied; gives its host name."""
-    w.web(shared, namespace, 1)
-    host = f"good.{w.host(namespace)}"
-    shared.apply(w.ingress(namespace, "good", host, "web", scale="4"))
-    w.published(shared, namespace, "good", 4)
+    w.web(shared, space, 1)
+    host = f"good.{w.host(space)}"
+    shared.apply(w.ingress(space, "good", host, "web", scale="4"))
+    w.published(shared, space, "good", 4)
     return host
+
+
+@pytest.fixture
+def name(shared: Environment, space: str, good: str) -> Iterator[str]:
+    """A name of the test's own; Ingresses called by it and with `-new` behind it are removed afterwards."""
+    name = f"i{secrets.token_hex(3)}"
+    yield name
+    shared.kubectl("delete", "ingress", "-n", space, "--ignore-not-found", name, f"{name}-new")
 
 
 def everywhere(env: Environment, host: str) -> list[int]:
@@ -22,31 +33,31 @@ def everywhere(env: Environment, host: str) -> list[int]:
 
 
 @pytest.mark.parametrize("scale", ["abc", "0", "-1", "1.5"])
-def test_bad_scale_is_told_and_the_last_good_one_kept(shared: Environment, namespace: str, good: str, scale: str) -> None:
+def test_bad_scale_is_told_and_the_last_good_one_kept(shared: Environment, space: str, good: str, name: str, scale: str) -> None:
     """A number that is none: the message names it, the Ingress keeps the instances it had, and a new one with it gets one instance."""
-    shared.apply(w.ingress(namespace, "edited", f"edited.{w.host(namespace)}", "web", scale="2"))
-    before = w.published(shared, namespace, "edited", 2)
-    shared.kubectl("annotate", "ingress", "edited", "-n", namespace, f"scale={scale}", "--overwrite")
-    message = until("the message", lambda: (m := w.said(shared, namespace, "edited").get("message", "")) and scale in m and m, timeout=15)
-    assert "scale" in message
-    assert shared.addresses("edited", namespace) == before
-    shared.apply(w.ingress(namespace, "fresh", f"fresh.{w.host(namespace)}", "web", scale=scale))
-    w.published(shared, namespace, "fresh", 1)
-    until("the message", lambda: scale in w.said(shared, namespace, "fresh").get("message", ""), timeout=15)
+    shared.apply(w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="2"))
+    before = w.published(shared, space, name, 2)
+    shared.kubectl("annotate", "ingress", name, "-n", space, f"scale={scale}", "--overwrite")
+    told = f"scale '{scale}' is not a whole number"
+    until("the message", lambda: told in w.said(shared, space, name).get("message", ""), timeout=15)
+    assert shared.addresses(name, space) == before
+    shared.apply(w.ingress(space, f"{name}-new", f"{name}-new.{w.host(space)}", "web", scale=scale))
+    w.published(shared, space, f"{name}-new", 1)
+    until("the message", lambda: told in w.said(shared, space, f"{name}-new").get("message", ""), timeout=15)
     events = until(
         "an event on the Ingress",
-        lambda: shared.get("events", "-n", namespace, "--field-selector", "involvedObject.name=edited,type=Warning")["items"],
+        lambda: shared.get("events", "-n", space, "--field-selector", f"involvedObject.name={name},type=Warning")["items"],
         timeout=15,
     )
-    assert any(scale in e["message"] for e in events)
+    assert any(told in e["message"] for e in events)
     assert everywhere(shared, good) == [200] * 4
 
 
-def test_scale_beyond_the_hosts_gives_all_of_them_and_says_so(shared: Environment, namespace: str, good: str) -> None:
+def test_scale_beyond_the_hosts_gives_all_of_them_and_says_so(shared: Environment, space: str, good: str, name: str) -> None:
     """scale 99 of 4 hosts: four addresses and a message with both numbers."""
-    shared.apply(w.ingress(namespace, "many", f"many.{w.host(namespace)}", "web", scale="99"))
-    w.published(shared, namespace, "many", 4)
-    said = until("the message", lambda: (s := w.said(shared, namespace, "many")) and s.get("message") and s, timeout=15)
+    shared.apply(w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="99"))
+    w.published(shared, space, name, 4)
+    said = until("the message", lambda: (s := w.said(shared, space, name)) and s.get("message") and s, timeout=15)
     assert said["wanted"] == 99
     assert "99" in said["message"]
     assert "4" in said["message"]
@@ -64,18 +75,18 @@ PATHS = {
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-def test_paths_are_data_and_never_commands(shared: Environment, namespace: str, good: str, path: str) -> None:
+def test_paths_are_data_and_never_commands(shared: Environment, space: str, good: str, name: str, path: str) -> None:
     """A path with `;`, a newline or the like: refused by the API or told on the object, or served as what it says; others are not touched."""
-    odd = w.ingress(namespace, "odd", f"odd.{w.host(namespace)}", "web", scale="4", path=path, path_type="ImplementationSpecific")
+    odd = w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="4", path=path, path_type="ImplementationSpecific")
     refusal = ""
     try:
         shared.apply(odd)
-        until("it is told", lambda: w.said(shared, namespace, "odd").get("message"), timeout=20)
+        until("it is told", lambda: w.said(shared, space, name).get("message"), timeout=20)
     except CommandError as refused:
         refusal = str(refused)
     assert not refusal or "path" in refusal
     # A route that is added afterwards arrives on every host: no host's programming is stuck.
-    shared.apply(w.ingress(namespace, "after", f"after.{w.host(namespace)}", "web", scale="4"))
-    w.published(shared, namespace, "after", 4)
-    assert everywhere(shared, f"after.{w.host(namespace)}") == [200] * 4
+    shared.apply(w.ingress(space, f"{name}-new", f"{name}-new.{w.host(space)}", "web", scale="4"))
+    w.published(shared, space, f"{name}-new", 4)
+    assert everywhere(shared, f"{name}-new.{w.host(space)}") == [200] * 4
     assert everywhere(shared, good) == [200] * 4

@@ -15,20 +15,20 @@ def dig(env: Environment, host: str, server: str, name: str, kind: str = "A") ->
     return sorted(env.ssh(host, f"dig +short +time=1 +tries=1 @{server} {name} {kind} || true").split())
 
 
-@pytest.fixture
-def sample(shared: Environment, namespace: str) -> str:
-    """The sample of the documentation, in the test's namespace."""
+@pytest.fixture(scope="module")
+def sample(shared: Environment, space: str) -> str:
+    """The sample of the documentation, in a namespace of its own; gives that."""
     shared.apply(
-        w.service(namespace, "mongodb", "mdb", port=27017),
-        w.service(namespace, "mdb-headless", "mdb", headless=True),
-        w.stateful_set(namespace, "mdb", "mongodb", 2),
-        w.deployment(namespace, "web", 2),
-        w.service(namespace, "web"),
-        w.ingress(namespace, "scalelb", "foo.bar.com", "web", scale="2", path="/foo"),
+        w.service(space, "mongodb", "mdb", port=27017),
+        w.service(space, "mdb-headless", "mdb", headless=True),
+        w.stateful_set(space, "mdb", "mongodb", 2),
+        w.deployment(space, "web", 2),
+        w.service(space, "web"),
+        w.ingress(space, "scalelb", "foo.bar.com", "web", scale="2", path="/foo"),
     )
-    w.ready(shared, namespace, "deployment", "web")
-    w.ready(shared, namespace, "statefulset", "mdb")
-    return namespace
+    w.ready(shared, space, "deployment", "web")
+    w.ready(shared, space, "statefulset", "mdb")
+    return space
 
 
 def test_scale_two_answers_on_two_hosts(shared: Environment, sample: str) -> None:

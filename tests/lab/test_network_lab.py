@@ -9,18 +9,18 @@ from tests.lab.measures import Measure
 from tests.lab.support import Environment, until
 
 
-@pytest.fixture
-def pods(shared: Environment, namespace: str) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def pods(shared: Environment, space: str) -> dict[str, str]:
     """A pod on each of h2 and h3, two on h2, each answering; name → address."""
-    shared.apply(w.pod(namespace, "a", "h2"), w.pod(namespace, "b", "h2"), w.pod(namespace, "c", "h3"))
-    shared.apply(w.service(namespace, "b"), w.service(namespace, "c"))
-    w.ready(shared, namespace, "pod", "a", "b", "c")
-    return {name: w.pod_ip(shared, namespace, name) for name in ("a", "b", "c")}
+    shared.apply(w.pod(space, "a", "h2"), w.pod(space, "b", "h2"), w.pod(space, "c", "h3"))
+    shared.apply(w.service(space, "b"), w.service(space, "c"))
+    w.ready(shared, space, "pod", "a", "b", "c")
+    return {name: w.pod_ip(shared, space, name) for name in ("a", "b", "c")}
 
 
-def get(env: Environment, namespace: str, pod: str, url: str, *flags: str) -> str:
+def get(env: Environment, space: str, pod: str, url: str, *flags: str) -> str:
     """An HTTP GET from inside a pod."""
-    return env.kubectl("exec", "-n", namespace, pod, "--", "/testweb", "get", "-timeout", "3s", *flags, url)
+    return env.kubectl("exec", "-n", space, pod, "--", "/testweb", "get", "-timeout", "3s", *flags, url)
 
 
 def in_pod(env: Environment, host: str, address: str, script: str) -> str:
@@ -29,17 +29,17 @@ def in_pod(env: Environment, host: str, address: str, script: str) -> str:
     return env.ssh(host, f"{find}; nsenter --net=$n sh -c '{script}'", timeout=90.0).strip()
 
 
-def test_pods_reach_pods_and_services(shared: Environment, namespace: str, pods: dict[str, str]) -> None:
+def test_pods_reach_pods_and_services(shared: Environment, space: str, pods: dict[str, str]) -> None:
     """pod → pod and pod → Service, on the same host and across hosts; host → pod with 1 MB; the pod's own address is seen by the other side.
 
     With bridge-nf-call-iptables off, as on stock hosts: calls to a ClusterIP whose endpoint is on the caller's host go through 20 times of 20.
     """
     shared.ssh("h2", "for f in /proc/sys/net/bridge/bridge-nf-call-iptables; do [ ! -e $f ] || echo 0 > $f; done")
-    services = [w.cluster_ip(shared, namespace, name) for name in ("b", "c")]
+    services = [w.cluster_ip(shared, space, name) for name in ("b", "c")]
     for service in services:
-        until("the Service has its rules", lambda s=service: get(shared, namespace, "a", f"http://{s}/"), timeout=20)
+        until("the Service has its rules", lambda s=service: get(shared, space, "a", f"http://{s}/"), timeout=20)
     for name in ("b", "c"):
-        assert f'"remote":"{pods["a"]}:' in get(shared, namespace, "a", f"http://{pods[name]}:8080/").replace(" ", "")
+        assert f'"remote":"{pods["a"]}:' in get(shared, space, "a", f"http://{pods[name]}:8080/").replace(" ", "")
     calls = "; ".join(f'for i in $(seq 20); do curl -s -m 3 -o /dev/null -w "%{{http_code}} " http://{s}/; done' for s in services)
     assert in_pod(shared, "h2", pods["a"], calls).split() == ["200"] * 40
     for host in ("h1", "h2", "h3", "h4"):
@@ -60,8 +60,8 @@ WHOLE = (
 
 
 @pytest.mark.parametrize("what", BREAKS)
-def test_what_others_break_heals(shared: Environment, namespace: str, what: str, measure: Measure) -> None:
-    """Routes, addresses and the nft table of a host come back by themselves; measured on the host, a hundredth of a second fine."""
+def test_what_others_break_heals(shared: Environment, space: str, pods: dict[str, str], what: str, measure: Measure) -> None:
+    """Routes, addresses, our nft table (measured on the host) and kube-proxy's come back by themselves; pods that were there reach Services again."""
     shared.ssh("h3", WHOLE)
     # One script on the host: a round trip by ssh would be longer than the repair. 500 turns are 10 s and more.
     script = f"""
@@ -74,11 +74,9 @@ def test_what_others_break_heals(shared: Environment, namespace: str, what: str,
     assert took != "never", shared.ssh("h3", "ip -4 route; nft list tables; ip -4 addr show dev lo; journalctl -q -u rancherctl-agent -n 20 -o cat")
     measure(f"{what}, healed", int(took) / 1000, "s")
     assert int(took) < 5000
-    shared.apply(w.pod(namespace, "on-h3", "h3"), w.pod(namespace, "on-h2", "h2"), w.service(namespace, "on-h2"))
-    w.ready(shared, namespace, "pod", "on-h2", "on-h3")
-    service = w.cluster_ip(shared, namespace, "on-h2")
-    # kube-proxy puts its own table back at its own pace (up to its sync period); what is ours does not wait for it.
+    service = w.cluster_ip(shared, space, "b")
+    # kube-proxy's rules are not ours: it would write them again within the hour, so the agent restarts it. A pod that was there before sees it.
     began = time.monotonic()
-    until("pod to Service", lambda: get(shared, namespace, "on-h3", f"http://{service}/"), timeout=60, pause=0.5)
+    until("pod to Service", lambda: get(shared, space, "c", f"http://{service}/"), timeout=30, pause=0.2)
     measure(f"{what}, pod to Service again", time.monotonic() - began, "s")
-    assert shared.ssh("h3", f"dig +short +time=1 +tries=2 @10.43.0.10 on-h2.{namespace}.svc.cluster.local").strip() == service
+    assert shared.ssh("h3", f"dig +short +time=1 +tries=2 @10.43.0.10 b.{space}.svc.cluster.local").strip() == service

@@ -31,22 +31,22 @@ def back(env: Environment, host: str, unit: str, old: int) -> None:
     until(f"{unit} is back on {host}", lambda: main_pid(env, host, unit) not in (0, old) and state() == "active", timeout=30)
 
 
-@pytest.fixture
-def served(shared: Environment, namespace: str) -> tuple[str, str]:
+@pytest.fixture(scope="module")
+def served(shared: Environment, space: str) -> tuple[str, str]:
     """(address to kill on, other address) of an Ingress on two hosts, and its namespace has the Service `web`."""
-    w.web(shared, namespace, 2)
-    shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="2"))
-    first, second = w.published(shared, namespace, "web", 2)
+    w.web(shared, space, 2)
+    shared.apply(w.ingress(space, "web", w.host(space), "web", scale="2"))
+    first, second = w.published(shared, space, "web", 2)
     return first, second
 
 
 @pytest.mark.parametrize("unit", ["rancherctl-agent.service", "rancherctl-controller.service"])
-def test_agent_or_controller_killed_is_not_noticed(shared: Environment, namespace: str, served: tuple[str, str], unit: str) -> None:
+def test_agent_or_controller_killed_is_not_noticed(shared: Environment, space: str, served: tuple[str, str], unit: str) -> None:
     """No request and no query fails while the agent, or the controller, is dead and while it starts again; and it works again afterwards."""
-    name = f"web.{namespace}.svc.cluster.local"
+    name = f"web.{space}.svc.cluster.local"
     host = "h1" if "controller" in unit else shared.host_of(served[0])
     until("the name answers", lambda: shared.ssh(host, f"dig +short +time=1 @10.43.0.10 {name}").strip(), timeout=15)
-    with Traffic(lambda: served, w.host(namespace)) as traffic, Queries(shared, host, name) as queries:
+    with Traffic(lambda: served, w.host(space)) as traffic, Queries(shared, host, name) as queries:
         traffic.wait_for(20)
         at, old = kill(shared, host, unit)
         back(shared, host, unit, old)
@@ -55,15 +55,17 @@ def test_agent_or_controller_killed_is_not_noticed(shared: Environment, namespac
     assert len(queries.samples(since=at)) > 20
     assert not failed(queries.samples()), failed(queries.samples())[:5]
     # The new process does its work: a new route is placed, served and published.
-    shared.apply(w.ingress(namespace, "later", "later.example.org", "web", scale="4"))
-    w.published(shared, namespace, "later", 4)
+    later = unit.removesuffix(".service")
+    shared.apply(w.ingress(space, later, f"{later}.{w.host(space)}", "web", scale="4"))
+    w.published(shared, space, later, 4)
+    shared.kubectl("delete", "ingress", later, "-n", space)
 
 
-def test_haproxy_killed_harms_its_host_only(shared: Environment, namespace: str, served: tuple[str, str], measure: Measure) -> None:
+def test_haproxy_killed_harms_its_host_only(shared: Environment, space: str, served: tuple[str, str], measure: Measure) -> None:
     """HAProxy of one host dead, master and worker: the other address does not notice, this one is back within about a second."""
     victim, other = served
     host = shared.host_of(victim)
-    with Traffic(lambda: served, w.host(namespace), slots=2, pause=0.01) as traffic:
+    with Traffic(lambda: served, w.host(space), slots=2, pause=0.01) as traffic:
         traffic.wait_for(20, to=victim)
         at, old = kill(shared, host, "rancherctl-ingress.service")
         back(shared, host, "rancherctl-ingress.service", old)
@@ -76,9 +78,9 @@ def test_haproxy_killed_harms_its_host_only(shared: Environment, namespace: str,
     assert not failed(later), later
 
 
-def test_named_killed_comes_back_with_all_names(shared: Environment, namespace: str, served: tuple[str, str], measure: Measure) -> None:
+def test_named_killed_comes_back_with_all_names(shared: Environment, space: str, served: tuple[str, str], measure: Measure) -> None:
     """named of one host dead: back within about a second with the names it had; other hosts do not notice."""
-    name = f"web.{namespace}.svc.cluster.local"
+    name = f"web.{space}.svc.cluster.local"
     for host in ("h2", "h3"):
         until("the name answers", lambda h=host: shared.ssh(h, f"dig +short +time=1 @10.43.0.10 {name}").strip(), timeout=15)
     with Queries(shared, "h2", name, pause=0.02) as here, Queries(shared, "h3", name) as there:
@@ -91,4 +93,4 @@ def test_named_killed_comes_back_with_all_names(shared: Environment, namespace: 
     measure("named killed, outage of its host", lost, "s")
     assert not failed(there.samples()), failed(there.samples())[:5]
     assert lost <= 4.0
-    assert {s.answer for s in here.samples() if not s.error} == {w.cluster_ip(shared, namespace, "web")}
+    assert {s.answer for s in here.samples() if not s.error} == {w.cluster_ip(shared, space, "web")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from rancherctl.cli.context import Run, current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.known import remember_names
 from rancherctl.cli.options import OutputOption
+from rancherctl.errors import NotFoundError
 from rancherctl.lab import access, ops, state, status
 from rancherctl.lab.model import DEFAULT_NAME, LabSpec
 from rancherctl.lab.paths import Roots
@@ -79,6 +80,13 @@ def up(
     run.next(f"rancherctl lab status --name {name}", f"rancherctl lab ssh h1 --name {name}")
 
 
+def _of_all(roots: Roots) -> Iterator[status.HostStatus]:
+    """Hosts of all labs; one that somebody takes down meanwhile is no failure."""
+    for name in state.names(roots):
+        with suppress(NotFoundError):
+            yield from status.lab_status(name, roots)
+
+
 @app.command("status")
 def show_status(
     name: Annotated[str, typer.Option("--name", metavar="LAB", help="One lab; default: all.")] = "",
@@ -93,7 +101,7 @@ def show_status(
     """
     run = current(output=output)
     roots = _roots(run)
-    rows = [dataclasses.asdict(row) for lab in ([name] if name else state.names(roots)) for row in status.lab_status(lab, roots)]
+    rows = [dataclasses.asdict(row) for row in (status.lab_status(name, roots) if name else _of_all(roots))]
     run.show(Listing("LabHost", rows, COLUMNS, name=lambda row: f"{row['lab']}/{row['name']}", empty="no labs; `rancherctl lab up` makes one"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import re
 import secrets
 import shutil
 import socket
@@ -94,6 +95,14 @@ class Engine:
     def differences(self, layout: Layout) -> tuple[str, ...]:
         """How the running HAProxy differs from ``layout``."""
         return observe.differences(layout, observe.live(self.socket, self.paths))
+
+    def written_ports(self) -> tuple[int, ...]:
+        """Ports that the configuration on disk listens on: what HAProxy itself may hold when nothing else is known of it."""
+        try:
+            text = Path(self.paths.config).read_text("ascii", "replace")
+        except OSError:
+            return ()
+        return tuple(int(p) for p in re.findall(r"^frontend http(\d+)$", text, re.MULTILINE))
 
     def port_error(self, port: int) -> str:
         """Why this port cannot be listened on ("" = it can); only meaningful while HAProxy itself does not listen there."""

@@ -253,7 +253,7 @@ class LbRole:
 
     def _with_free_ports(self, model: Model, now: Layout | None) -> Model:
         """Without the ports that something else occupies; with none left, nothing is served and the report says why."""
-        open_now = now.ports if now else ()
+        open_now = now.ports if now else self._engine.written_ports()
         probe = {p for p in model.ports if p not in open_now} | {int(p) for p, error in self._ports.items() if error and int(p) not in open_now}
         self._ports = {str(p): self._engine.port_error(p) if p in probe else "" for p in sorted({*model.ports, *probe})}
         free = tuple(p for p in model.ports if not self._ports[str(p)])

@@ -78,7 +78,6 @@ def each(
         concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
         broken = [future for future in futures if future.done() and not future.cancelled() and future.exception() is not None]
         if broken:
-            pool.shutdown(cancel_futures=True)
             broken[0].result()
         return {outcome.host: outcome for outcome in (future.result() for future in futures)}
     except BaseException as error:

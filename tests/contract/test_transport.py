@@ -79,7 +79,7 @@ def test_time_limit_ends_the_wait(transport: Transport) -> None:
     start = time.monotonic()
     with pytest.raises(UnreachableError, match="did not end within"):
         transport.run(command("sleep", "30", timeout=0.5))
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 25
     assert transport.run(command("true")).ok
 
 
@@ -147,7 +147,7 @@ def test_upload_goes_on_after_an_interruption(transport: Transport, tmp_path: Pa
     with pytest.raises(StopError):
         transport.upload(source, str(target), progress=stop)
     assert not target.exists()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     # the receiving side writes its part out when it sees the end
     while sum(part.stat().st_size for part in target.parent.iterdir()) < 2_000_000:
         assert time.monotonic() < deadline

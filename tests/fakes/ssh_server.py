@@ -108,9 +108,9 @@ class SshServer:
         self._listener.close()
         self.cut()
         for thread in list(self._threads):
-            thread.join(10)
+            thread.join(60)
         for transport in self._open:
-            transport.join(10)
+            transport.join(60)
 
     def cut(self) -> None:
         """End every connection at once, and what runs on them."""

@@ -55,11 +55,11 @@ class Agent:
     def __init__(self, config: AgentConfig, roles: Roles, client: RestClient, notify: Callable[[str], None]) -> None:
         self._config, self._client, self._notify = config, client, notify
         made = roles(self._relist)
-        self._reporter = Reporter(client, config.node)
+        self._reporter = Reporter(client, config.node, config.roles)
         specs = [spec for role in made for spec in role.tables]
         self._cache = Cache(client, specs, self._changed)
         self._runners = [Runner(role, self._cache.snapshot, self._reporter.put) for role in made]
-        self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self.healthy)
+        self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self._speaks_for_itself)
 
     def _changed(self, names: frozenset[str]) -> None:
         for runner in self._runners:
@@ -72,6 +72,9 @@ class Agent:
         """Whether every role's reconcile ends in time."""
         now = time.monotonic()
         return not any(r.busy_since and now - r.busy_since > HANG for r in self._runners)
+
+    def _speaks_for_itself(self) -> bool:
+        return self._reporter.reported and self.healthy()
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop``."""

@@ -6,7 +6,7 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rancherctl import __version__
@@ -20,6 +20,8 @@ from rancherctl.kube.client import CONFIGMAPS, LEASES, KubeClient
 log = logging.getLogger(__name__)
 QUIET = 30.0
 """Seconds after which a report that differs only in its metrics is written all the same."""
+FIRST_WAIT = 15.0
+"""Seconds that a fresh process waits for all its roles before its first report: a part that is missing reads as "serves nothing"."""
 
 
 def lease_name(node: str) -> str:
@@ -79,8 +81,9 @@ class Heartbeat:
 class Reporter:
     """Collects the roles' sections and writes them as one object: at once when what is applied changed, seldom for metrics."""
 
-    def __init__(self, client: KubeClient, node: str, *, clock: Callable[[], float] = boottime) -> None:
+    def __init__(self, client: KubeClient, node: str, roles: Iterable[str], *, clock: Callable[[], float] = boottime) -> None:
         self._client, self._node, self._clock = client, node, clock
+        self._roles, self._began = frozenset(roles), clock()
         self._sections: dict[str, dict[str, Any]] = {}
         self._written: dict[str, dict[str, Any]] | None = None
         self._written_at = 0.0
@@ -105,10 +108,17 @@ class Reporter:
             self._sections[role] = dict(section)
         self._wake.set()
 
+    @property
+    def reported(self) -> bool:
+        """Whether this process has said what it serves: before that the API holds the words of an earlier one, perhaps before a reboot."""
+        return self._written is not None
+
     def due(self) -> str | None:
         """The text to write now, or None."""
         with self._lock:
             sections = dict(self._sections)
+        if self._written is None and not self._roles <= sections.keys() and self._clock() - self._began < FIRST_WAIT:
+            return None
         fresh = self._written is None or without_metrics(sections) != without_metrics(self._written)
         if not sections or (not fresh and (sections == self._written or self._clock() - self._written_at < QUIET)):
             return None
@@ -124,7 +134,7 @@ class Reporter:
         while not self._stop.is_set():
             text = self.due()
             if text is None:
-                self._wake.wait(QUIET)
+                self._wake.wait(QUIET if self.reported else 1.0)
                 continue
             try:
                 self.write(text)

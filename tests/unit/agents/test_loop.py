@@ -1,5 +1,6 @@
 """The loop: wakes for its own tables only, reports failures, goes on after them, and stops."""
 
+import json
 import random
 import threading
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ class Writes:
 def test_metrics_alone_are_written_seldom_and_everything_else_at_once() -> None:
     now = [0.0]
     client = Writes()
-    reporter = Reporter(client, "h1", clock=lambda: now[0])  # type: ignore[arg-type]
+    reporter = Reporter(client, "h1", ("lb",), clock=lambda: now[0])  # type: ignore[arg-type]
     assert reporter.due() is None
     reporter.put("lb", {"served": {"a/b": "1"}, "metrics": {"n": 1}})
     text = reporter.due()
@@ -101,3 +102,21 @@ def test_metrics_alone_are_written_seldom_and_everything_else_at_once() -> None:
     reporter.put("lb", {"served": {"a/b": "2"}, "metrics": {"n": 2}})
     assert reporter.due() is not None
     assert without_metrics({"lb": {"x": 1, "metrics": 2}}) == {"lb": {"x": 1}}
+
+
+def test_the_first_report_waits_for_every_role_but_not_for_ever() -> None:
+    now = [100.0]
+    reporter = Reporter(Writes(), "h1", ("network", "lb"), clock=lambda: now[0])  # type: ignore[arg-type]
+    reporter.put("network", {"routes": 3})
+    assert reporter.due() is None
+    assert not reporter.reported
+    reporter.put("lb", {"served": {"a/b": "1"}})
+    text = reporter.due()
+    assert text is not None
+    assert set(json.loads(text)["sections"]) == {"network", "lb"}
+    reporter.write(text)
+    assert reporter.reported
+    hanging = Reporter(Writes(), "h1", ("network", "lb"), clock=lambda: now[0])  # type: ignore[arg-type]
+    hanging.put("network", {"routes": 3})
+    now[0] += 16.0
+    assert hanging.due() is not None

@@ -97,7 +97,7 @@ class Run:
         from rancherctl.cli.prompts import prompts
         from rancherctl.hosts.connections import Connections
 
-        with Connections(prompts(self.settings, state.hold)) as connections:
+        with Connections(prompts(self.settings, state.hold, self.say)) as connections:
             yield connections
 
     def show(self, result: Any, *, default: str = "table") -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from rancherctl.cli.context import input_line
+from rancherctl.cli.sudo_passwords import SudoPasswords
+from rancherctl.credentials.renewal import secrets
 from rancherctl.errors import UsageError
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.prompts import HostKeyQuestion, Prompts
@@ -16,17 +19,25 @@ from rancherctl.settings import Settings
 Paused = Callable[[], AbstractContextManager[object]]
 
 
-def prompts(settings: Settings, paused: Paused) -> Prompts:
-    """What may be asked in this run. ``paused`` holds the live view while a question stands."""
-    stored = _from_file(settings.sudo_password_file) if settings.sudo_password_file else None
-    if not settings.interactive:
-        return Prompts(sudo=(lambda _login: stored) if stored else None)
-    asker = _Asker(paused)
-    return Prompts(
+def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> Prompts:
+    """What may be asked in this run. ``paused`` holds the live view while a question stands; ``say`` shows a person a line."""
+    asker = _Asker(paused) if settings.interactive else None
+    given = _from_file(settings.sudo_password_file) if settings.sudo_password_file else None
+    sudo = SudoPasswords(
+        given,
+        secrets(settings.dirs, say),
+        asker.typed if asker else None,
+        asker.yes if asker else None,
+        say,
+    )
+    answers = Prompts(sudo=sudo.password, sudo_refused=sudo.refused, sudo_accepted=sudo.accepted)
+    if asker is None:
+        return answers
+    return replace(
+        answers,
         host_key=asker.host_key,
         password=lambda login: asker.secret(f"password of {login}: "),
         passphrase=lambda key: asker.secret(f"passphrase of {key}: "),
-        sudo=(lambda _login: stored) if stored else lambda login: asker.secret(f"sudo password of {login}: "),
     )
 
 
@@ -48,15 +59,34 @@ class _Asker:
     def host_key(self, question: HostKeyQuestion) -> bool:
         """Trust this key?"""
         with self._lock, self._paused():
-            line = input_line(f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Trust it and keep it? [y/N] ")
-        return line.strip().lower() in ("y", "yes")
+            return _yes(f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Trust it and keep it?")
+
+    def yes(self, question: str) -> bool:
+        """Yes or no."""
+        with self._lock, self._paused():
+            return _yes(question)
 
     def secret(self, prompt: str) -> Secret | None:
         """A secret typed without echo; None for an empty line."""
-        import getpass
-
         with self._lock:
             if prompt not in self._answers:
-                with self._paused():
-                    self._answers[prompt] = Secret(getpass.getpass(prompt)) or None
+                self._answers[prompt] = self._ask(prompt)
             return self._answers[prompt]
+
+    def typed(self, prompt: str) -> Secret | None:
+        """The same, asked each time."""
+        with self._lock:
+            return self._ask(prompt)
+
+    def _ask(self, prompt: str) -> Secret | None:
+        import getpass
+
+        with self._paused():
+            try:
+                return Secret(getpass.getpass(prompt)) or None
+            except EOFError:
+                return None
+
+
+def _yes(question: str) -> bool:
+    return input_line(f"{question} [y/N] ").strip().lower() in ("y", "yes")

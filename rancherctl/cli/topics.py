@@ -30,6 +30,13 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
         "defaults of global options: env, output, color, progress, kubeconfig, bundle, cache_dir, debug, yes, no_input",
     ),
     ("~/.config/rancherctl/", "the environments that are known here, and the one chosen by `env use`"),
+    (
+        "~/.local/state/rancherctl/secrets.json",
+        (
+            "which secrets are in the system's keyring (service rancherctl); refresh tokens themselves (0600) where there is no keyring, "
+            "sudo passwords never"
+        ),
+    ),
     ("~/.local/state/rancherctl/log/", "one log file per run; the last 50 are kept; no secrets"),
     ("~/.cache/rancherctl/", "short-lived tokens (0600), names for completion, bundles; may be deleted at any time"),
     ("~/.kube/config", "contexts of environments; users are an exec plug-in, never a token"),

@@ -148,8 +148,12 @@ def registry(where: Dirs) -> Registry:
 
 def default(where: Dirs, warn: Callable[[str], None]) -> Renewal:
     """With this user's folders and keyring."""
-    store = Store(where.state / "secrets.json", Keyring() if keyring_possible(os.environ) else None, warn)
-    return Renewal(registry(where), store, where.cache / "credentials")
+    return Renewal(registry(where), secrets(where, warn), where.cache / "credentials")
+
+
+def secrets(where: Dirs, warn: Callable[[str], None]) -> Store:
+    """This user's secrets."""
+    return Store(where.state / "secrets.json", Keyring() if keyring_possible(os.environ) else None, warn)
 
 
 def run(words: Sequence[str]) -> int:

@@ -75,16 +75,20 @@ class Store:
             raise KeyringUnusableError(f"the secret {key} is in the system's keyring, which cannot be asked here", why=NO_KEYRING)
         return self.keyring.call("get", key)
 
-    def put(self, key: str, value: Secret) -> None:
-        """Store or replace."""
+    def put(self, key: str, value: Secret, *, keyring_only: bool = False) -> None:
+        """Store or replace. With ``keyring_only`` KeyringUnusableError where there is no keyring, and nothing is kept."""
         entry: dict[str, str] = {"keyring": "yes"}
         if self.keyring is None:
+            if keyring_only:
+                raise KeyringUnusableError("there is no keyring here", why=NO_KEYRING)
             entry = {"value": str(value)}
             self._warn_once(NO_KEYRING)
         else:
             try:
                 self.keyring.call("set", key, str(value))
             except KeyringUnusableError as e:
+                if keyring_only:
+                    raise
                 entry = {"value": str(value)}
                 self._warn_once(e.why)
         with self._lock():

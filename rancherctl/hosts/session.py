@@ -36,6 +36,10 @@ class Channel(Protocol):
     def close(self) -> None: ...
 
 
+class SudoPasswordError(AuthError):
+    """sudo did not take the password; the command has not begun."""
+
+
 class Session:
     """One command on one channel. ``alive`` tells whether the connection still stands; ``where`` is the host's name for messages."""
 
@@ -101,7 +105,9 @@ class Session:
             if not self._alive():
                 raise self._cut()
             if answer == "wrong":
-                raise AuthError(f"{self._where}: the sudo password is wrong", why=said, hint="give the password of the login user on that host")
+                raise SudoPasswordError(
+                    f"{self._where}: the sudo password is wrong", why=said, hint="give the password of the login user on that host"
+                )
             raise AuthError(f"{self._where}: sudo refused", why=said, hint="allow the login user to use sudo, or log in as root")
         self._stderr.append(seen)
 

@@ -21,7 +21,7 @@ from rancherctl.hosts import host_keys, sudo
 from rancherctl.hosts.command import Command, Result, Secret
 from rancherctl.hosts.helper import ARGV, answer_of, call, request_bytes
 from rancherctl.hosts.model import SshAddress
-from rancherctl.hosts.prompts import Prompts
+from rancherctl.hosts.prompts import Prompts, SudoLogin
 from rancherctl.hosts.rights import Rights
 from rancherctl.hosts.session import Session
 from rancherctl.hosts.shared import Shared
@@ -65,16 +65,13 @@ class SshTransport:
         self._backoff = backoff or (lambda attempt: min(0.2 * 2**attempt, 5.0) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
         self._closed = threading.Event()
         self._connection = Shared(self._connect, paramiko.Transport.is_active)
-        self._rights = Rights(self._login, self._prompts.sudo)
+        login = SudoLogin(settings.user, self._name, settings.host, settings.port)
+        self._login, self._rights = str(login), Rights(login, self._prompts)
 
     @property
     def name(self) -> str:
         """The host's name for messages."""
         return self._name
-
-    @property
-    def _login(self) -> str:
-        return f"{self._settings.user}@{self._name}"
 
     def run(self, command: Command, *, check: bool = True) -> Result:
         """Run to the end. With ``check`` a non-zero exit raises CommandFailedError."""
@@ -112,19 +109,22 @@ class SshTransport:
 
     def _execute(self, command: Command, blocks: Iterable[bytes]) -> Result:
         way = self._rights.way(lambda probe: self._execute(probe, ())) if command.root else "root"
-        password = self._rights.password() if way == "password" else None
+        if way == "password":
+            return self._rights.with_password(lambda password: self._session(command, blocks, password, str))
+        return self._session(command, blocks, None, sudo.without_password if way == "sudo" else str)
+
+    def _session(self, command: Command, blocks: Iterable[bytes], password: Secret | None, wrap: Callable[[str], str]) -> Result:
         with self._slots:
             transport = self._connected()
-            channel = self._channel(transport)
 
             def alive() -> bool:
                 # channels are told of a cut a moment before the connection itself counts as ended
                 transport.join(0.3)
                 return transport.is_active()
 
-            session = Session(channel, command, where=self._name, alive=alive)
+            session = Session(self._channel(transport), command, where=self._name, alive=alive)
             try:
-                return session.run(blocks, password=password, wrap=sudo.without_password if way == "sudo" else str)
+                return session.run(blocks, password=password, wrap=wrap)
             except paramiko.SSHException as error:
                 raise UnreachableError(f"{self._name}: the connection was cut during {command.show()[:200]}", why=_line(error)) from error
 

@@ -130,6 +130,24 @@ def test_wrong_sudo_password_never_reaches_the_input(server: SshServer, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_a_wrong_sudo_password_is_asked_for_again_and_the_command_runs_once(server: SshServer, tmp_path: Path) -> None:
+    server.sudo("asks")
+    answers, told = iter(["wrong", "right"]), []
+    client = connect(
+        server,
+        tmp_path,
+        user="ops",
+        sudo=lambda login: Secret(next(answers)),
+        sudo_refused=lambda login, password: told.append(("refused", str(password))) or True,
+        sudo_accepted=lambda login, password: told.append(("accepted", str(password))),
+    )
+    assert client.run(command("tee", "-a", str(tmp_path / "out"), stdin="once\n")).ok
+    assert client.run(command("true")).ok
+    client.close()
+    assert (tmp_path / "out").read_text() == "once\n"
+    assert told == [("refused", "wrong"), ("accepted", "right")]
+
+
 def test_no_sudo_password_at_hand(server: SshServer, tmp_path: Path) -> None:
     server.sudo("asks")
     assert "sudo asks for a password" in refused(connect(server, tmp_path, user="ops")).what
@@ -152,7 +170,7 @@ def test_command_without_root_needs_no_sudo(server: SshServer, tmp_path: Path) -
 def test_password_is_asked_once_for_many_commands(server: SshServer, tmp_path: Path) -> None:
     server.sudo("asks")
     asked: list[str] = []
-    client = connect(server, tmp_path, user="ops", sudo=lambda login: asked.append(login) or Secret("right"))
+    client = connect(server, tmp_path, user="ops", sudo=lambda login: asked.append(str(login)) or Secret("right"))
     threads = [threading.Thread(target=client.run, args=(command("true"),)) for _ in range(6)]
     for thread in threads:
         thread.start()

@@ -10,31 +10,40 @@ import pytest
 
 from rancherctl.cli.prompts import prompts
 from rancherctl.errors import UsageError
-from rancherctl.hosts.prompts import HostKeyQuestion
+from rancherctl.hosts.prompts import HostKeyQuestion, SudoLogin
 from rancherctl.settings import Dirs, Settings
 
-DIRS = Dirs(Path("/c"), Path("/s"), Path("/k"))
+DIRS = Dirs(Path("/nonexistent/c"), Path("/nonexistent/s"), Path("/nonexistent/k"))
+LOGIN = SudoLogin("ops", "h", "10.0.0.1")
+
+
+def say(line: str) -> None:
+    raise AssertionError(line)
+
+
 QUESTION = HostKeyQuestion("h1", "[10.0.0.1]:22", "ssh-ed25519", "SHA256:abc")
 
 
 def test_nothing_is_asked_without_a_person() -> None:
-    found = prompts(Settings(DIRS), nullcontext)
-    assert (found.host_key, found.password, found.passphrase, found.sudo) == (None, None, None, None)
+    found = prompts(Settings(DIRS), nullcontext, say)
+    assert (found.host_key, found.password, found.passphrase) == (None, None, None)
+    assert found.sudo is not None
+    assert found.sudo(LOGIN) is None
 
 
 def test_the_sudo_password_of_a_file_never_prints_itself(tmp_path: Path) -> None:
     path = tmp_path / "sudo"
     path.write_text("s3cret\n")
-    found = prompts(Settings(DIRS, sudo_password_file=path), nullcontext)
+    found = prompts(Settings(DIRS, sudo_password_file=path), nullcontext, say)
     assert found.sudo is not None
-    password = found.sudo("ops@h1")
+    password = found.sudo(LOGIN)
     assert password == "s3cret"
     assert "s3cret" not in repr(password)
 
 
 def test_a_password_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="sudo password file"):
-        prompts(Settings(DIRS, sudo_password_file=tmp_path / "none"), nullcontext)
+        prompts(Settings(DIRS, sudo_password_file=tmp_path / "none"), nullcontext, say)
 
 
 @pytest.mark.parametrize(("answer", "trusted"), [("y\n", True), ("YES\n", True), ("\n", False), ("n\n", False)])
@@ -42,7 +51,7 @@ def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, trusted: bool
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-    ask = prompts(Settings(DIRS, interactive=True), nullcontext).host_key
+    ask = prompts(Settings(DIRS, interactive=True), nullcontext, say).host_key
     assert ask is not None
     assert ask(QUESTION) is trusted
     out, err = capsys.readouterr()
@@ -50,7 +59,7 @@ def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(
     assert "SHA256:abc" in err
 
 
-def test_many_hosts_ask_for_one_password_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_connections_ask_for_one_login_password_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def getpass(prompt: str) -> str:
@@ -58,13 +67,23 @@ def test_many_hosts_ask_for_one_password_once(monkeypatch: pytest.MonkeyPatch) -
         return "pw"
 
     monkeypatch.setattr("getpass.getpass", getpass)
-    sudo = prompts(Settings(DIRS, interactive=True), nullcontext).sudo
-    assert sudo is not None
+    password = prompts(Settings(DIRS, interactive=True), nullcontext, say).password
+    assert password is not None
     answers: list[object] = []
-    threads = [threading.Thread(target=lambda: answers.append(sudo("ops@h"))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: answers.append(password("ops@h"))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert answers == ["pw"] * 8
-    assert asked == ["sudo password of ops@h: "]
+    assert asked == ["password of ops@h: "]
+
+
+def test_an_end_of_input_is_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    def getpass(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", getpass)
+    sudo = prompts(Settings(DIRS, interactive=True), nullcontext, say).sudo
+    assert sudo is not None
+    assert sudo(LOGIN) is None

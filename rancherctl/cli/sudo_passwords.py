@@ -1,0 +1,112 @@
+"""Where sudo passwords come from: the file that the settings name, else the keyring, else the person at the terminal.
+
+One that was typed and was right may be kept in the keyring; never in a file, in logs or in argv.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from rancherctl.credentials.store import KeyringUnusableError, Store
+from rancherctl.errors import AuthError
+from rancherctl.hosts.command import Secret
+from rancherctl.hosts.prompts import SudoLogin
+
+TRIES = 3
+Source = Literal["file", "keyring", "typed"]
+
+
+class SudoPasswords:
+    """Called from any thread. ``ask`` reads a password (None = no answer), ``yes`` asks a question; both None where there is nobody to ask."""
+
+    def __init__(
+        self,
+        given: Secret | None,
+        store: Store,
+        ask: Callable[[str], Secret | None] | None,
+        yes: Callable[[str], bool] | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self._given, self._store, self._ask, self._yes, self._say = given, store, ask, yes, say
+        self._lock = threading.Lock()
+        self._sources: dict[SudoLogin, Source] = {}
+        self._typed: dict[SudoLogin, int] = {}
+        self._stale: set[SudoLogin] = set()
+        self._last: tuple[SudoLogin, Secret] | None = None
+        self._keep: bool | None = None
+        self._keyring_warned = False
+
+    def password(self, login: SudoLogin) -> Secret | None:
+        """The password to try now; None when nobody has one."""
+        with self._lock:
+            if self._given is not None:
+                self._sources[login] = "file"
+                return self._given
+            if login not in self._stale and (found := self._remembered(login)) is not None:
+                self._sources[login] = "keyring"
+                return found
+            return self._from_person(login)
+
+    def refused(self, login: SudoLogin, password: Secret) -> bool:
+        """sudo did not take ``password``: whether to ask again. AuthError that says which password was wrong, where nobody can be asked."""
+        del password
+        with self._lock:
+            source = self._sources.get(login, "typed")
+            if source == "keyring":
+                self._stale.add(login)
+            if self._ask is not None and source != "file" and self._typed.get(login, 0) < TRIES:
+                what = "the remembered sudo password is wrong" if source == "keyring" else "wrong sudo password, try again"
+                self._say(f"{login}: {what}")
+                return True
+        if source == "keyring":
+            why = "it comes from the keyring, and was changed on the host since"
+            raise AuthError(f"{login}: the remembered sudo password is wrong", why=why, hint="run it on a terminal, which asks for the new one")
+        if source == "file":
+            raise AuthError(f"{login}: the sudo password is wrong", why="it comes from the file in RANCHERCTL_SUDO_PASSWORD_FILE")
+        return False
+
+    def accepted(self, login: SudoLogin, password: Secret) -> None:
+        """sudo took ``password``: one that was typed is kept where the person wants that."""
+        with self._lock:
+            if self._sources.get(login) != "typed" or self._yes is None or self._store.keyring is None:
+                return
+            if login not in self._stale and self._keep is None:
+                self._keep = self._yes("Keep sudo passwords in the keyring?")
+            if login in self._stale or self._keep:
+                self._remember(login, password)
+
+    def _remembered(self, login: SudoLogin) -> Secret | None:
+        try:
+            return self._store.get(_key(login))
+        except KeyringUnusableError as error:
+            if self._ask is None:
+                hint = "name a 0600 file in RANCHERCTL_SUDO_PASSWORD_FILE, or run it on a terminal"
+                raise AuthError(f"{login}: sudo asks for a password", why=str(error), hint=hint) from error
+            if not self._keyring_warned:
+                self._say(f"warning: {error}")
+                self._keyring_warned = True
+            return None
+
+    def _from_person(self, login: SudoLogin) -> Secret | None:
+        if self._ask is None:
+            return None
+        same = self._last if self._last is not None and self._last[0] != login and not self._typed.get(login) else None
+        typed = self._ask(f"sudo password of {login}{f' (Enter: as for {same[0]})' if same else ''}: ") or (same[1] if same else None)
+        self._sources[login] = "typed"
+        self._typed[login] = self._typed.get(login, 0) + 1
+        if typed is not None:
+            self._last = (login, typed)
+        return typed
+
+    def _remember(self, login: SudoLogin, password: Secret) -> None:
+        try:
+            self._store.put(_key(login), password, keyring_only=True)
+        except KeyringUnusableError as error:
+            self._keep = False
+            self._say(f"warning: the sudo password is not kept: {error}")
+
+
+def _key(login: SudoLogin) -> str:
+    return f"sudo/{login.user}@{login.address or login.host}:{login.port}"

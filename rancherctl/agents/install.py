@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from rancherctl.agents import package, units
+from rancherctl.agents import certificates, package, units
 from rancherctl.agents.config import PATH, AgentConfig
 from rancherctl.dns.install import DnsHostConfig
 from rancherctl.dns.install import resources as dns_resources
 from rancherctl.environments.model import LOCAL_API, Environment
+from rancherctl.environments.pki.leaves import leaves
 from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit
 from rancherctl.ingress.install import IngressHostConfig
 from rancherctl.ingress.install import resources as ingress_resources
@@ -70,11 +71,25 @@ def _agent(config: AgentConfig) -> tuple[Resource, ...]:
 def _controller(config: AgentConfig) -> tuple[Resource, ...]:
     unit = f"/etc/systemd/system/{units.CONTROLLER_UNIT}"
     own = dataclasses.replace(config, cert=f"{PKI}/controller.crt", key=f"{PKI}/controller.key", roles=())
+    # Its client reads a changed certificate by itself; a changed authority means another environment.
     return (
         Directory("/var/lib/rancherctl/controller", 0o700),
         File(CONTROLLER_PATH, own.dump().encode()),
         File(unit, units.controller(CONTROLLER_PATH).encode()),
-        Unit(units.CONTROLLER_UNIT, restart_on=(unit, CONTROLLER_PATH, "/opt/rancherctl/agent/current", own.cert, own.ca)),
+        Unit(units.CONTROLLER_UNIT, restart_on=(unit, CONTROLLER_PATH, "/opt/rancherctl/agent/current", own.ca)),
+    )
+
+
+def _certificates(environment: Environment, host: Host) -> tuple[Resource, ...]:
+    """The daily job of a host that keeps the authorities. Kubelets and agents renew theirs through the API."""
+    service, timer = (f"/etc/systemd/system/{name}" for name in (units.CERTIFICATES_UNIT, units.CERTIFICATES_TIMER))
+    own = (leaf for leaf in leaves(environment, host) if not leaf.self_renewed)
+    listed = [certificates.Leaf(f.name, f.crt, f.key, f"{PKI}/{f.authority}.crt", f"{PKI}/{f.authority}.key") for f in own]
+    return (
+        File(str(certificates.PATH), certificates.dump(listed).encode()),
+        File(service, units.certificates(str(PATH)).encode()),
+        File(timer, units.certificates_timer().encode()),
+        Unit(units.CERTIFICATES_TIMER, restart_on=(timer,)),
     )
 
 
@@ -86,5 +101,5 @@ def host_resources(environment: Environment, host: Host) -> tuple[Resource, ...]
         parts += ingress_resources(IngressHostConfig())
     parts += _agent(config)
     if host.is_a("controlplane"):
-        parts += _controller(config)
+        parts += [*_controller(config), *_certificates(environment, host)]
     return tuple(dict.fromkeys(parts))

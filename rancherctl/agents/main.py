@@ -1,4 +1,4 @@
-"""What runs on hosts: ``agent.pyz agent | controller | network-restore | dns-query …``; units start it, `rancherctl` calls it over ssh."""
+"""What runs on hosts: ``agent.pyz agent | controller | renew-certificates | dns-query …``; units start it, `rancherctl` calls it over ssh."""
 
 from __future__ import annotations
 
@@ -48,6 +48,17 @@ def _network_restore(config: AgentConfig, _: argparse.Namespace) -> int:
     return 0
 
 
+def _renew_certificates(config: AgentConfig, options: argparse.Namespace) -> int:
+    import time
+
+    from rancherctl.agents import certificates
+    from rancherctl.hosts.local import LocalTransport
+
+    wanted = certificates.load(Path(options.words[0]) if options.words else certificates.PATH)
+    certificates.run(LocalTransport(config.node), wanted, time.time())
+    return 0
+
+
 def _dns(config: AgentConfig, options: argparse.Namespace) -> int:
     from rancherctl.agents.agent import connect
     from rancherctl.dns import host
@@ -70,6 +81,7 @@ COMMANDS = {
     "agent": _agent,
     "controller": _controller,
     "network-restore": _network_restore,
+    "renew-certificates": _renew_certificates,
     "dns-query": _dns,
     "dns-status": _dns,
     "dns-records": _dns,
@@ -80,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agent.pyz", description="rancherctl on a host: started by units, not by people")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("command", choices=sorted(COMMANDS))
-    parser.add_argument("words", nargs="*", help="dns-query: NAME [TYPE]; dns-records: [ZONE|SERVICE]")
+    parser.add_argument("words", nargs="*", help="dns-query: NAME [TYPE]; dns-records: [ZONE|SERVICE]; renew-certificates: [FILE]")
     parser.add_argument("--server", action="append", default=[], help="dns-query: ask this address (may be repeated) and not the host's own server")
     parser.add_argument("--config", type=Path, default=config_module.PATH)
     parser.add_argument("--identity", default="", help="controller: the name to stand for election with (default: the node's)")

@@ -1,4 +1,4 @@
-"""The texts of the agent's and the controller's units. Pure."""
+"""The texts of the units of the agent, the controller and the renewal of certificates. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 PYZ = "/opt/rancherctl/agent/current/agent.pyz"
 AGENT_UNIT = "rancherctl-agent.service"
 CONTROLLER_UNIT = "rancherctl-controller.service"
+CERTIFICATES_UNIT = "rancherctl-certificates.service"
+CERTIFICATES_TIMER = "rancherctl-certificates.timer"
 
 _TEXT = """\
 [Unit]
@@ -43,6 +45,50 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 {extra}
 [Install]
 WantedBy=multi-user.target
+"""
+
+_CERTIFICATES = f"""\
+[Unit]
+Description=Signs this host's certificates again before they end (rancherctl)
+Documentation=man:rancherctl(1)
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 -I {PYZ} renew-certificates --config {{config}}
+TimeoutStartSec=600
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={{writable}}
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateNetwork=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+RestrictNamespaces=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+RestrictAddressFamilies=AF_UNIX
+"""
+_TIMER = """\
+[Unit]
+Description=Looks after this host's certificates once a day (rancherctl)
+Documentation=man:rancherctl(1)
+
+[Timer]
+OnCalendar=daily
+RandomizedDelaySec=6h
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
 """
 
 # The agent: routes and nft (NET_ADMIN, NET_RAW), files of the dns and haproxy users (CHOWN, DAC_OVERRIDE, FOWNER), their
@@ -87,6 +133,16 @@ def controller(config: str) -> str:
         writable=_paths(("/var/lib/rancherctl/controller",)),
         extra="ProtectKernelTunables=yes\nPrivateDevices=yes\nMemoryDenyWriteExecute=yes\n",
     )
+
+
+def certificates(config: str) -> str:
+    """rancherctl-certificates.service: reads the authorities' keys, writes certificates; no network."""
+    return _CERTIFICATES.format(config=config, writable=_paths(("/etc/rancherctl/pki",)))
+
+
+def certificates_timer() -> str:
+    """rancherctl-certificates.timer: daily, not on all hosts at once, made up for after a time off."""
+    return _TIMER
 
 
 def _paths(paths: Sequence[str]) -> str:

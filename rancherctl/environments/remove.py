@@ -31,6 +31,7 @@ PATHS = (
     "/etc/sysctl.d/90-rancherctl.conf",
     *(f"/opt/cni/bin/{name}" for name in CNI_PLUGINS),
     "/var/lib/cni",
+    "/var/lib/systemd/timers/stamp-rancherctl-certificates.timer",
     "/var/log/pods",
     "/var/log/containers",
     places.DATA,
@@ -39,6 +40,7 @@ PATHS = (
 folder may be mount points of the host: they are emptied, and removed where they are not."""
 EMPTIED = (places.KUBELET, places.CONTAINERD)
 STOP_ORDER = (
+    ("rancherctl-certificates.timer",),
     tuple(places.unit(name) for name in ("agent", "controller", "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")),
     (places.unit("kube-apiserver"),),
     ("rancherctl-*",),

@@ -38,6 +38,7 @@ MADE_ON_HOSTS = (
     "/etc/rancherctl/dns/",
     "/etc/cni/net.d/10-rancherctl.conflist",
     "/etc/systemd/system/multi-user.target.wants/",
+    "/etc/systemd/system/timers.target.wants/",
 )
 """What appears below /etc and /opt that no plan can name by its path: keys and requests made there, links of `systemctl enable`, the agent's work."""
 

@@ -1,0 +1,181 @@
+"""The leader's keepers: who is on the roster, second opinions before a mass loss, and objects that agents may only update."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from rancherctl.agents.config import NAMESPACE
+from rancherctl.agents.fence import Fenced
+from rancherctl.agents.keepers import ObjectKeeper, RosterKeeper, stored_roster
+from rancherctl.agents.leader import LEASE, NotLeaderError
+from rancherctl.ingress.model import Roster
+from rancherctl.kube import objects
+from rancherctl.kube.client import AlreadyExistsError
+from rancherctl.kube.objects import Meta, Node
+from rancherctl.kube.snapshot import Snapshot, Table
+
+NAMES = ("h1", "h2", "h3", "h4")
+
+
+class Api:
+    """Keeps what was written; nothing here knows what should be."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self.writes: list[str] = []
+
+    def create(self, resource: Any, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        key = (resource.plural, body["metadata"]["name"])
+        if key in self.objects:
+            raise AlreadyExistsError(f"{key} exists")
+        self.writes.append(f"create {key[0]}/{key[1]}")
+        self.objects[key] = copy.deepcopy(body)
+        return body
+
+    def replace(self, resource: Any, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        assert body["metadata"]["resourceVersion"], "a roster is never written without a precondition"
+        self.writes.append(f"replace {resource.plural}/{body['metadata']['name']}")
+        self.objects[(resource.plural, body["metadata"]["name"])] = copy.deepcopy(body)
+        return body
+
+    def delete(self, resource: Any, name: str, **_: Any) -> None:
+        self.writes.append(f"delete {resource.plural}/{name}")
+        del self.objects[(resource.plural, name)]
+
+    def roster(self) -> Roster:
+        return Roster.from_json(self.objects[("configmaps", "roster")]["data"]["roster"])
+
+
+class Lead:
+    def __init__(self) -> None:
+        self.leading, self.epoch = True, 1
+
+    def check(self) -> int:
+        if not self.leading:
+            raise NotLeaderError("no")
+        return self.epoch
+
+
+class World:
+    """Time, leases and the API; ``look`` is one run of the keeper with everybody but ``silent`` renewing."""
+
+    def __init__(self, answering: Mapping[str, str] | None = None) -> None:
+        self.now, self.api, self.lead = 100.0, Api(), Lead()
+        self.renewed = dict.fromkeys(NAMES, 0)
+        self.asked: list[set[str]] = []
+        self.answers = frozenset(answering or ())
+        fenced = Fenced(self.api, self.lead.check)  # type: ignore[arg-type]
+        self.keeper = RosterKeeper(fenced, self.lead, lambda: self.now, answering=self.second_opinion)  # type: ignore[arg-type]
+        self.objects = ObjectKeeper(fenced, self.lead)  # type: ignore[arg-type]
+
+    def second_opinion(self, hosts: Mapping[str, str]) -> frozenset[str]:
+        self.asked.append(set(hosts))
+        return self.answers & hosts.keys()
+
+    def snapshot(self, nodes: tuple[str, ...] = NAMES) -> Snapshot:
+        def lease(name: str, renew: str) -> objects.Lease:
+            return objects.Lease(Meta(NAMESPACE, name), name, renew)
+
+        leases = {f"{NAMESPACE}/host-{n}": lease(f"host-{n}", str(r)) for n, r in self.renewed.items()}
+        leases[f"{NAMESPACE}/{LEASE}"] = lease(LEASE, str(self.now))
+        maps = {
+            f"{NAMESPACE}/{name}": objects.ConfigMap(Meta(NAMESPACE, name, resource_version="7"), body.get("data", {}))
+            for (kind, name), body in self.api.objects.items()
+            if kind == "configmaps"
+        }
+        found = {
+            n: Node(Meta("", n, labels={"rancherctl.io/load-balancer": "true"}), (("InternalIP", f"10.77.0.{n[1]}"),), (), True, False) for n in nodes
+        }
+        tables = {"leases": leases, "configmaps": maps, "nodes": found}
+        return Snapshot({k: Table(v, synced=True, healthy=True) for k, v in tables.items()})
+
+    def look(self, *, silent: tuple[str, ...] = (), seconds: int = 1, nodes: tuple[str, ...] = NAMES) -> None:
+        for _ in range(seconds):
+            self.now += 1.0
+            self.renewed = {n: r if n in silent else r + 1 for n, r in self.renewed.items()}
+            self.keeper.run(self.snapshot(nodes))
+
+    def alive(self) -> set[str]:
+        return {h.name for h in self.api.roster().hosts if h.alive}
+
+
+def test_a_silent_host_leaves_within_ten_seconds_and_comes_back() -> None:
+    world = World()
+    world.look(seconds=3)
+    assert world.alive() == set(NAMES)
+    world.look(silent=("h3",), seconds=8)
+    assert world.alive() == {"h1", "h2", "h4"}
+    assert world.asked == []
+    world.look(seconds=2)
+    assert world.alive() == set(NAMES)
+
+
+def test_losing_half_asks_the_hosts_themselves() -> None:
+    world = World(answering={"h3": "", "h4": ""})
+    world.look(seconds=3)
+    world.look(silent=("h3", "h4"), seconds=8)
+    assert {"h3", "h4"} in world.asked
+    assert world.alive() == set(NAMES)
+    assert any("answer on the network" in alarm for alarm in world.keeper.alarms)
+
+
+def test_half_that_does_not_answer_is_lost() -> None:
+    world = World()
+    world.look(seconds=3)
+    world.look(silent=("h3", "h4"), seconds=8)
+    assert world.alive() == {"h1", "h2"}
+
+
+def test_a_new_leader_keeps_the_roster_for_a_whole_limit() -> None:
+    world = World()
+    world.look(seconds=3)
+    world.look(silent=("h3",), seconds=5)
+    world.lead.epoch = 2
+    world.look(silent=("h3",), seconds=5)
+    assert world.alive() == set(NAMES)
+    assert world.api.roster().epoch == 2
+    world.look(silent=("h3",), seconds=3)
+    assert world.alive() == {"h1", "h2", "h4"}
+
+
+def test_a_standby_watches_and_writes_nothing() -> None:
+    world = World()
+    world.lead.leading = False
+    world.look(seconds=12)
+    assert world.api.writes == []
+
+
+def test_leases_and_reports_are_made_for_every_node_and_removed_with_it() -> None:
+    world = World()
+    world.renewed.clear()
+    world.objects.run(world.snapshot())
+    assert {f"create configmaps/report-{n}" for n in NAMES} | {f"create leases/host-{n}" for n in NAMES} == set(world.api.writes)
+    world.renewed = dict.fromkeys(NAMES, 0)
+    world.api.writes.clear()
+    world.objects.run(world.snapshot(NAMES[:3]))
+    assert world.api.writes == ["delete leases/host-h4", "delete configmaps/report-h4"]
+
+
+def test_an_api_without_nodes_removes_no_report() -> None:
+    world = World()
+    world.objects.run(world.snapshot())
+    world.api.writes.clear()
+    world.objects.run(world.snapshot(()))
+    assert world.api.writes == []
+
+
+def test_a_torn_roster_is_made_anew() -> None:
+    torn = objects.ConfigMap(Meta(NAMESPACE, "roster"), {"roster": "{"})
+    assert stored_roster({f"{NAMESPACE}/roster": torn}) == Roster()
+
+
+def test_a_write_without_the_lead_is_not_sent() -> None:
+    world = World()
+    world.lead.leading = False
+    with pytest.raises(NotLeaderError):
+        Fenced(world.api, world.lead.check).create(objects, {"metadata": {"name": "x"}})  # type: ignore[arg-type]
+    assert world.api.writes == []

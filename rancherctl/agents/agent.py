@@ -17,6 +17,7 @@ from rancherctl.agents.report import Heartbeat, Reporter
 from rancherctl.agents.role import Role
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.local import LocalTransport
+from rancherctl.hosts.remote import disk
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.rest import RestClient
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 HANG = 120.0
 """Seconds that one reconcile may take before the watchdog is no longer fed and the host no longer claims to live."""
 RENEW_CHECK = 3600.0
+RENEW_FIRST = 10.0
+"""A host that was off for long looks soon; by then the API balancer knows who answers."""
 
 
 def stop_event() -> threading.Event:
@@ -99,13 +102,19 @@ class Agent:
         self._cache.stop(1.0)
 
     def _renew(self, stop: threading.Event) -> None:
-        transport = LocalTransport(self._config.node)
-        while not stop.wait(RENEW_CHECK):
+        transport, node, pause = LocalTransport(self._config.node), self._config.node, RENEW_FIRST
+        while not stop.wait(pause):
+            pause = RENEW_CHECK
+            try:
+                if renew.due(*renew.window(transport, renew.PROXY), time.time(), renew.PROXY_PART):
+                    renew.renew_proxy(self._client, transport, node)
+            except (RancherctlError, OSError, disk.StepError) as error:
+                log.warning("cannot renew the certificate of kube-proxy, trying again in an hour: %s", error)
             try:
                 cert, _ = renew.current(transport, Path(self._config.cert), Path(self._config.key))
                 if renew.due(*renew.window(transport, cert), time.time()):
-                    renew.renew(self._client, transport, self._config.node)
+                    renew.renew(self._client, transport, node)
                     # A new process reads the new pair; the hosts' servers do not notice.
                     stop.set()
-            except RancherctlError as error:
+            except (RancherctlError, OSError) as error:
                 log.warning("cannot renew the certificate of this agent, trying again in an hour: %s", error)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
-import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rancherctl.agents.renew import due, window
+from rancherctl.agents.renew import due, replace, window
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UsageError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
@@ -117,14 +116,6 @@ def _one(transport: Transport, leaf: Leaf, now: float) -> bool:
         replace(Path(leaf.crt), new.read_bytes())
     log.info("%s: had %.0f days left, signed again until %s", leaf.name, (end - now) / DAY, _day(ends))
     return True
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Replace a file atomically; mode and owner stay. OSError or StepError leave the old one."""
-    info = path.lstat()
-    if not stat.S_ISREG(info.st_mode):
-        raise ConflictError(f"{path} is not a plain file")
-    disk.write(str(path), content, stat.S_IMODE(info.st_mode), disk.owner_of(info.st_uid, info.st_gid))
 
 
 def _belongs(transport: Transport, leaf: Leaf) -> str:

@@ -17,6 +17,8 @@ SERVING = "kubernetes.io/kubelet-serving"
 CLIENT = "kubernetes.io/kube-apiserver-client"
 AGENT_PREFIX = "rancherctl:agent:"
 AGENT_GROUP = "rancherctl:agents"
+PROXY = "system:kube-proxy"
+"""One identity on all hosts: its key lies beside the agent's own, so an agent that asks for it asks for what its host has."""
 NODE_PREFIX = "system:node:"
 NODE_GROUP = "system:nodes"
 
@@ -87,7 +89,7 @@ def parse_openssl(text: str) -> Content:
 
 
 def judge(request: Request, content: Content, nodes: Mapping[str, Node]) -> Verdict:
-    """Approve a kubelet's serving certificate or an agent's own client certificate; deny either with anything foreign in it."""
+    """Approve a kubelet's serving certificate or an agent's own client certificate or its host's kube-proxy; deny anything foreign."""
     if request.signer == SERVING and request.username.startswith(NODE_PREFIX):
         return _serving(request, content, nodes)
     if request.signer == CLIENT and request.username.startswith(AGENT_PREFIX):
@@ -115,14 +117,16 @@ def _serving(request: Request, content: Content, nodes: Mapping[str, Node]) -> V
 
 
 def _agent(request: Request, content: Content) -> Verdict:
+    proxy = content.common_name == PROXY
+    groups = () if proxy else (AGENT_GROUP,)
     checks = (
-        (content.common_name == request.username, f"common name {content.common_name!r} is not {request.username!r}"),
-        (content.organizations == (AGENT_GROUP,), f"organization {content.organizations!r} is not {AGENT_GROUP}"),
+        (proxy or content.common_name == request.username, f"common name {content.common_name!r} is not {request.username!r}"),
+        (content.organizations == groups, f"organization {content.organizations!r} is not {' '.join(groups) or 'empty'}"),
         (AGENT_GROUP in request.groups, f"{request.username} is not in {AGENT_GROUP}"),
         (not (content.dns or content.ips or content.other_names), "a client certificate names no addresses"),
         (request.usages <= {"digital signature", "key encipherment", "client auth"}, f"usages {sorted(request.usages)}"),
     )
-    return _verdict(checks, f"renewal by {request.username}")
+    return _verdict(checks, f"renewal {'of kube-proxy ' if proxy else ''}by {request.username}")
 
 
 def _verdict(checks: tuple[tuple[bool, str], ...], what: str) -> Verdict:

@@ -80,6 +80,15 @@ def test_an_agent_renews_itself_only(tmp_path: Path) -> None:
         assert csr.judge(AGENT, content(tmp_path, subject), NODES).answer == "deny"
 
 
+def test_an_agent_renews_its_hosts_kube_proxy(tmp_path: Path) -> None:
+    verdict = csr.judge(AGENT, content(tmp_path, "/CN=system:kube-proxy"), NODES)
+    assert verdict == csr.Verdict("approve", "renewal of kube-proxy by rancherctl:agent:h1")
+    for subject, names in (("/O=system:masters/CN=system:kube-proxy", ""), ("/CN=system:kube-proxy", "DNS:h1"), ("/CN=system:kube-scheduler", "")):
+        assert csr.judge(AGENT, content(tmp_path, subject, names), NODES).answer == "deny"
+    stranger = request(csr.CLIENT, "rancherctl:agent:h1", "somebody", AGENT.usages)
+    assert csr.judge(stranger, content(tmp_path, "/CN=system:kube-proxy"), NODES).answer == "deny"
+
+
 def test_requests_of_others_are_left_alone(tmp_path: Path) -> None:
     asked = content(tmp_path, "/O=x/CN=someone")
     other = request(csr.CLIENT, "someone", "x", frozenset({"client auth"}))

@@ -1,0 +1,84 @@
+"""Renewal through the API: what is asked for, what is written, and what stays when nobody approves."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from rancherctl.agents import renew
+from rancherctl.environments.pki import authority
+from rancherctl.environments.pki.leaves import Leaf
+from rancherctl.errors import RancherctlError
+from rancherctl.hosts.local import LocalTransport
+
+NOW = datetime.now(UTC)
+PROXY = Leaf("kube-proxy", "ca", "system:kube-proxy")
+CA = authority.new_authority("ca", "demo", NOW)
+
+
+class Api:
+    """Signs the request at the third look, as the real one does a moment after the approval; or has it denied."""
+
+    def __init__(self, *, denied: bool = False) -> None:
+        self.denied, self.looks, self.asked = denied, 0, ""
+
+    def create(self, _: object, body: dict[str, Any]) -> dict[str, Any]:
+        assert body["spec"]["signerName"] == "kubernetes.io/kube-apiserver-client"
+        self.asked = base64.b64decode(body["spec"]["request"]).decode()
+        return {"metadata": {"name": "csr-1"}}
+
+    def get(self, _: object, name: str) -> dict[str, Any]:
+        self.looks += 1
+        if self.looks < 3:
+            return {"metadata": {"name": name}}
+        if self.denied:
+            return {"status": {"conditions": [{"type": "Denied", "message": "no"}]}}
+        pem = authority.sign(PROXY, self.asked, CA, NOW, valid=timedelta(days=90))
+        return {"status": {"certificate": base64.b64encode(pem.encode()).decode()}}
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    made = authority.issue(PROXY, CA, NOW - timedelta(days=300), valid=timedelta(days=365))
+    crt, key = tmp_path / "kube-proxy.crt", tmp_path / "kube-proxy.key"
+    crt.write_text(made.crt)
+    key.write_text(str.__str__(made.key))
+    crt.chmod(0o640)
+    return crt, key
+
+
+def ask(api: Api, crt: Path, key: Path) -> None:
+    renew.renew_proxy(api, LocalTransport("h1"), "h1", crt=crt, key=key, wait=lambda _: None)  # type: ignore[arg-type]
+
+
+def test_kube_proxy_keeps_its_key_and_gets_a_new_end(pair: tuple[Path, Path]) -> None:
+    crt, key = pair
+    api, secret = Api(), key.read_bytes()
+    ask(api, crt, key)
+    new = x509.load_pem_x509_certificate(crt.read_bytes())
+    assert x509.load_pem_x509_csr(api.asked.encode()).subject.rfc4514_string() == "CN=system:kube-proxy"
+    private = serialization.load_pem_private_key(secret, None)
+    assert new.public_key() == private.public_key()
+    assert new.not_valid_after_utc > NOW + timedelta(days=89)
+    assert (key.read_bytes(), crt.stat().st_mode & 0o7777) == (secret, 0o640)
+
+
+def test_a_denied_request_leaves_the_old_certificate(pair: tuple[Path, Path]) -> None:
+    crt, key = pair
+    before = crt.read_bytes()
+    with pytest.raises(RancherctlError, match="was denied: no"):
+        ask(Api(denied=True), crt, key)
+    assert crt.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "left", "expected"), [(renew.PART, 31, False), (renew.PART, 29, True), (renew.PROXY_PART, 37, False), (renew.PROXY_PART, 35, True)]
+)
+def test_when_a_certificate_of_90_days_is_due(part: float, left: int, expected: bool) -> None:
+    assert renew.due(0.0, 90.0, 90.0 - left, part) is expected

@@ -59,6 +59,14 @@ def _renew_certificates(config: AgentConfig, options: argparse.Namespace) -> int
     return 0
 
 
+def _tidy(_: AgentConfig, __: argparse.Namespace) -> int:
+    from rancherctl.agents.tidy import tidy
+
+    if removed := tidy():
+        sys.stderr.write(f"removed old programs of the agent: {', '.join(removed)}\n")
+    return 0
+
+
 def _dns(config: AgentConfig, options: argparse.Namespace) -> int:
     from rancherctl.agents.agent import connect
     from rancherctl.dns import host
@@ -82,6 +90,7 @@ COMMANDS = {
     "controller": _controller,
     "network-restore": _network_restore,
     "renew-certificates": _renew_certificates,
+    "tidy": _tidy,
     "dns-query": _dns,
     "dns-status": _dns,
     "dns-records": _dns,

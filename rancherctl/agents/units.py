@@ -21,7 +21,7 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart=/usr/bin/python3 -I {pyz} {command} --config {config}
-Restart=always
+{after_start}Restart=always
 RestartSec=500ms
 WatchdogSec=180
 TimeoutStopSec=15
@@ -117,6 +117,8 @@ def agent(config: str) -> str:
         config=config,
         capabilities=" ".join(_AGENT_CAPABILITIES),
         writable=_paths(AGENT_WRITABLE),
+        # outside of the sandbox, so that the agent itself cannot write where its program is
+        after_start=f"ExecStartPost=-+/usr/bin/python3 -I {PYZ} tidy --config {config}\n",
         extra="RuntimeDirectory=rancherctl\nRuntimeDirectoryPreserve=yes\n",
     )
 
@@ -131,6 +133,7 @@ def controller(config: str) -> str:
         config=config,
         capabilities="",
         writable=_paths(("/var/lib/rancherctl/controller",)),
+        after_start="",
         extra="ProtectKernelTunables=yes\nPrivateDevices=yes\nMemoryDenyWriteExecute=yes\n",
     )
 

@@ -47,9 +47,7 @@ class Registry:
 
     def path(self, name: str) -> Path:
         """The file of an environment; UsageError for what cannot be a name."""
-        if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name of an environment", why="a name has a-z, 0-9 and -, and up to 63 characters")
-        return self.folder / f"{name}{SUFFIX}"
+        return self.folder / f"{checked_name(name)}{SUFFIX}"
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
@@ -80,6 +78,14 @@ class Registry:
     def forget(self, name: str) -> None:
         """Remove one; nothing if it is not there."""
         self.path(name).unlink(missing_ok=True)
+
+
+def checked_name(name: str) -> str:
+    """``name`` as it is; UsageError for what cannot name an environment (it becomes a part of paths)."""
+    if not NAME.fullmatch(name):
+        why = "a name has a-z, 0-9 and -, begins and ends with a letter or digit, and has up to 63 characters"
+        raise UsageError(f"{name!r} is no name of an environment", why=why)
+    return name
 
 
 def parse(name: str, data: Mapping[str, Any]) -> Access:

@@ -24,7 +24,7 @@ _rancherctl_words() {
     'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env apply') commands='' options='--file -f --bundle --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'env rm') commands='' options='--confirm --break-lock --force --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'env rm') commands='' options='--file -f --confirm --break-lock --force --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env status') commands='' options='--wait --timeout --bundle --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
@@ -103,6 +103,8 @@ _rancherctl_follows() {
     'env plan --color') echo 'auto always never' ;;
     'env plan --progress') echo 'auto plain json none' ;;
     'env plan --kubeconfig') echo '@file' ;;
+    'env rm --file') echo '@file' ;;
+    'env rm -f') echo '@file' ;;
     'env rm --confirm') echo '@none' ;;
     'env rm --output') echo 'table wide json yaml name' ;;
     'env rm -o') echo 'table wide json yaml name' ;;

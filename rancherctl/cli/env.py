@@ -13,7 +13,7 @@ from rancherctl.cli.groups import noun
 from rancherctl.cli.known import remember_environments
 from rancherctl.cli.options import ConfirmOption, EnvArgument, IdentityOption, JumpOption, NoWaitOption, OutputOption, SshConfigOption, TimeoutOption
 from rancherctl.environments.model import Environment
-from rancherctl.errors import PartialError, UnreachableError
+from rancherctl.errors import LockedError, PartialError, RancherctlError
 
 if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan
@@ -49,10 +49,12 @@ def _apply(run: Run, environment: Environment, bundle: str | None, timeout: floa
     from rancherctl.environments.reconcile import apply
     from rancherctl.output.environments import plan_record
 
-    with run.progress() as emit, context(run, environment, bundle, emit) as work:
+    def begin() -> None:
         run.known().save(environment, bundle_choice(run, environment.name, bundle))
         remember_environments(run.settings)
-        applied = apply(environment, work, break_lock=break_lock, timeout=timeout, wait=wait)
+
+    with run.progress() as emit, context(run, environment, bundle, emit) as work:
+        applied = apply(environment, work, break_lock=break_lock, timeout=timeout, wait=wait, begin=begin)
         sign_in_where_needed(run, environment, work.transport, applied.ca_pem)
     run.show(plan_record(applied.plan, wide=run.settings.output == "wide"))
     for warning in applied.warnings:
@@ -104,7 +106,10 @@ def create(
         _plan(run, environment, bundle)
         return
     if environment.name in run.known().names():
-        raise ConflictError(f"environment {environment.name!r} exists", hint=f"rancherctl env apply {environment.name} changes it")
+        if run.known().read(environment.name) != environment:
+            hint = f"rancherctl env apply {environment.name} -f FILE changes it, rancherctl env show {environment.name} prints its file"
+            raise ConflictError(f"environment {environment.name!r} exists with other hosts or settings", hint=hint)
+        run.say(f"environment {environment.name} is known here with just these hosts and settings: going on with it")
     _apply(run, environment, bundle, timeout, break_lock=False, wait=not no_wait)
 
 
@@ -163,39 +168,66 @@ def plan_(
 @app.command("rm")
 def rm(
     name: EnvArgument = None,
+    file: FileOption = None,
     confirm: ConfirmOption = None,
     break_lock: BreakLockOption = False,
-    force: Annotated[bool, typer.Option("--force", help="Forget the environment here even where hosts could not be cleared.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Forget the environment here also when hosts could not be cleared.")] = False,
     output: OutputOption = None,
 ) -> None:
     """Remove an environment from its hosts: programs, configuration, data, and everything else that came with it.
+
+    A host that could not be cleared keeps the environment known here, so that the same command goes on. With --force it is forgotten
+    all the same, and its file is put aside, so that such hosts can be cleared later with -f.
 
     \b
     Examples:
       rancherctl env rm demo
       rancherctl env rm demo --confirm demo
+      rancherctl env rm -f demo.yaml --confirm demo
     """
-    from rancherctl.cli.env_work import without_bundle
+    from rancherctl.cli.env_work import asked, without_bundle
     from rancherctl.environments.remove import remove
     from rancherctl.output.environments import removed_listing
 
     run = current(output=output)
-    environment = run.environment(name)
+    environment = asked(run, name, file)
     run.confirm_name(f"This removes {environment.name} with all its data from {len(environment.hosts)} hosts.", environment.name, confirm)
     try:
         with run.progress() as emit, without_bundle(run, environment, emit) as work:
             removed = remove(environment, work, break_lock=break_lock)
-    except (PartialError, UnreachableError):
-        if force:
-            _forget(run, environment.name)
+    except LockedError:
         raise
-    _forget(run, environment.name)
-    run.show(removed_listing(removed))
+    except RancherctlError as error:
+        _not_cleared(run, environment, error, force=force)
+        raise
+    if not any(removed.left.values()):
+        _forget(run, environment.name)
+        run.show(removed_listing(removed))
+        return
+    try:
+        run.show(removed_listing(removed))
+    except PartialError as error:
+        _not_cleared(run, environment, error, force=force)
+        raise
+
+
+def _not_cleared(run: Run, environment: Environment, error: RancherctlError, *, force: bool) -> None:
+    """What becomes of an environment that is still on hosts: forgotten with ``force``, and how to go on in ``error``'s hint."""
+    name = environment.name
+    if not force:
+        again = "run the same command again" if error.hint in ("", "run the same command again") else error.hint
+        error.hint = f"{again}; {name} stays known here until its hosts are clear, --force forgets it now"
+        return
+    kept = run.known().put_aside(environment)
+    _forget(run, name)
+    error.hint = f"when these hosts can be reached, clear them with: rancherctl env rm -f {kept} --confirm {name}"
 
 
 def _forget(run: Run, name: str) -> None:
     from rancherctl.cli.sign_in import forget
 
+    if name not in run.known().names():
+        return
     forget(run, name)
     run.known().forget(name)
     remember_environments(run.settings)

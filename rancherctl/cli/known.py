@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rancherctl.credentials.registry import NAME, checked_name
 from rancherctl.errors import NotFoundError, UsageError
 from rancherctl.settings import Dirs, Settings
 
 if TYPE_CHECKING:
     from rancherctl.environments.model import Environment
 
-NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SHOWN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
@@ -32,9 +32,7 @@ class Known:
 
     def file(self, name: str) -> Path:
         """Where the copy of an environment's file is; UsageError for what cannot be a name."""
-        if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name of an environment", why="a name has a-z, 0-9 and -, and up to 63 characters")
-        return self.dirs.config / "environments" / f"{name}.yaml"
+        return self.dirs.config / "environments" / f"{checked_name(name)}.yaml"
 
     def names(self) -> list[str]:
         """All known names, sorted."""
@@ -63,6 +61,12 @@ class Known:
         """The bundle that was last chosen for an environment, "" if none was."""
         path = self.file(name).with_suffix(".bundle")
         return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+    def put_aside(self, environment: Environment) -> Path:
+        """Keep the file of an environment that is forgotten although hosts may still run it; where it is."""
+        from rancherctl.environments.dump import dump
+
+        return write_private(self.dirs.state / "removed" / f"{checked_name(environment.name)}.yaml", dump(environment))
 
     def forget(self, name: str) -> None:
         """Remove the copy; and the choice, if it was this one."""

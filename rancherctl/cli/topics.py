@@ -30,6 +30,7 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
         "defaults of global options: env, output, color, progress, kubeconfig, bundle, cache_dir, debug, yes, no_input",
     ),
     ("~/.config/rancherctl/", "the environments that are known here, and the one chosen by `env use`"),
+    ("~/.local/state/rancherctl/removed/", "files of environments that `env rm --force` forgot although hosts were not clear"),
     (
         "~/.local/state/rancherctl/secrets.json",
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -57,10 +57,18 @@ def plan(environment: Environment, context: Context) -> EnvironmentPlan:
         run.close()
 
 
-def apply(environment: Environment, context: Context, *, break_lock: bool = False, timeout: float = 600.0, wait: bool = True) -> Applied:
+def apply(
+    environment: Environment,
+    context: Context,
+    *,
+    break_lock: bool = False,
+    timeout: float = 600.0,
+    wait: bool = True,
+    begin: Callable[[], object] = lambda: None,
+) -> Applied:
     """Make the environment what it says. ``timeout`` bounds the waits for the API and for the nodes.
 
-    Without ``wait`` it ends when the nodes have joined, Ready or not.
+    Without ``wait`` it ends when the nodes have joined, Ready or not. ``begin`` is called when nothing was refused, before the first change.
 
     Hosts without a part in the control plane may fail: they are in ``Applied.failures`` and the others go on.
     """
@@ -79,6 +87,7 @@ def apply(environment: Environment, context: Context, *, break_lock: bool = Fals
         if run.read_stored() is not None:
             lock.also(ApiLock(run.client(), owner, context.now, force=break_lock))
         planned = _planned(run)
+        begin()
         for phase in PHASES:
             lock.verify()
             if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":

@@ -1,0 +1,146 @@
+"""What an `env create` or `env rm` that does not end well leaves known, and what the same command then says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rancherctl.bundle.model import Bundle, manifest
+from rancherctl.cli import app
+from rancherctl.cli.known import Known
+from rancherctl.environments.inventory import load
+from rancherctl.environments.remove import Removed
+from rancherctl.errors import LockedError, PartialError, PreflightError, RancherctlError
+from rancherctl.settings import dirs
+
+CREATE = ("env", "create", "demo", "--host", "root@10.0.0.1", "--host", "root@10.0.0.2")
+RM = ("env", "rm", "demo", "--confirm", "demo")
+Call = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
+    environ = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "STATE", "CACHE")} | {"HOME": str(tmp_path)}
+    for name, value in {**environ, "CI": "true", "KUBECONFIG": str(tmp_path / "kubeconfig")}.items():
+        monkeypatch.setenv(name, value)
+    empty = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
+    monkeypatch.setattr("rancherctl.cli.env_work.resolve", lambda *args: empty)
+    return Known(dirs(environ))
+
+
+@pytest.fixture
+def call(known: Known, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
+    def run(*words: str) -> tuple[int, str]:
+        code = app.main(words)
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    yield run
+    monkeypatch.setattr("rancherctl.cli.context.state.log", None)
+
+
+def applying(monkeypatch: pytest.MonkeyPatch, error: Exception, *, begun: bool) -> None:
+    def apply(environment: Any, context: Any, *, begin: Callable[[], object], **options: Any) -> None:
+        if begun:
+            begin()
+        raise error
+
+    monkeypatch.setattr("rancherctl.environments.reconcile.apply", apply)
+
+
+def removing(monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception) -> None:
+    def remove(environment: Any, context: Any, **options: Any) -> Removed:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr("rancherctl.environments.remove.remove", remove)
+
+
+def test_what_preflight_refused_is_not_known_and_refused_again(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    applying(monkeypatch, PreflightError("the hosts are not ready", ["h1: port 80 is taken"]), begun=False)
+    for _ in range(2):
+        code, text = call(*CREATE)
+        assert code == 1
+        assert "port 80 is taken" in text
+        assert known.names() == []
+
+
+def test_bad_input_leaves_nothing_known(call: Call, known: Known) -> None:
+    for _ in range(2):
+        assert call("env", "create", "demo", "--host", "root@10.0.0.1=king")[0] == 2
+        assert known.names() == []
+
+
+def test_a_create_that_was_cut_goes_on_with_the_same_command(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    applying(monkeypatch, RancherctlError("cut"), begun=True)
+    assert call(*CREATE)[0] == 1
+    assert known.names() == ["demo"]
+    applying(monkeypatch, RancherctlError("further on"), begun=True)
+    code, text = call(*CREATE)
+    assert code == 1
+    assert "going on" in text
+    assert "further on" in text
+
+
+def test_other_hosts_under_a_known_name_are_a_conflict(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    applying(monkeypatch, RancherctlError("cut"), begun=True)
+    call(*CREATE)
+    code, text = call(*CREATE[:-1], "root@10.0.0.3")
+    assert code == 5
+    assert "exists with other hosts" in text
+
+
+@pytest.fixture
+def there(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> str:
+    applying(monkeypatch, RancherctlError("cut"), begun=True)
+    call(*CREATE)
+    return known.file("demo").read_text(encoding="utf-8")
+
+
+def partial() -> PartialError:
+    return PartialError("1 of 2 hosts are not clean", {"10.0.0.2": "no answer"}, hint="run the same command again")
+
+
+@pytest.mark.parametrize("outcome", [partial(), Removed("demo", {"h1": ("x",)}, {"h1": ("/opt/rancherctl",)})])
+def test_hosts_that_are_not_clear_keep_it_known(
+    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
+) -> None:
+    removing(monkeypatch, outcome)
+    code, text = call(*RM)
+    assert code == 6
+    assert "stays known here" in text
+    assert "no longer known" not in text
+    assert known.names() == ["demo"]
+
+
+@pytest.mark.parametrize("outcome", [partial(), Removed("demo", {"h1": ("x",)}, {"h1": ("/opt/rancherctl",)})])
+def test_force_forgets_it_and_says_how_to_clear_the_rest(
+    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
+) -> None:
+    removing(monkeypatch, outcome)
+    code, text = call(*RM, "--force")
+    assert code == 6
+    assert known.names() == []
+    file = known.dirs.state / "removed" / "demo.yaml"
+    assert f"rancherctl env rm -f {file} --confirm demo" in text
+    assert file.read_text(encoding="utf-8") == there
+    removing(monkeypatch, Removed("demo", {"h1": ("x",)}))
+    assert call("env", "rm", "-f", str(file), "--confirm", "demo")[0] == 0
+
+
+def test_force_does_not_break_a_lock(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    removing(monkeypatch, LockedError("held by ann"))
+    assert call(*RM, "--force")[0] == 5
+    assert known.names() == ["demo"]
+
+
+def test_all_clear_is_forgotten(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    removing(monkeypatch, Removed("demo", {"h1": ("x",)}))
+    code, text = call(*RM)
+    assert (code, known.names()) == (0, [])
+    assert "no longer known here" in text
+    assert load(there, "x").environment.name == "demo"

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rancherctl.cli.context import Run
+from rancherctl.cli.tunnel import way
 from rancherctl.credentials.renewal import default
 from rancherctl.kube.rest import RestClient
 
 
 @contextmanager
 def api(run: Run, env: str | None) -> Iterator[RestClient]:
-    """The API of the environment that is meant. NotFoundError where this machine has no credentials for it."""
+    """The API of the environment that is meant, through ssh where it cannot be reached. NotFoundError where there are no credentials for it."""
     known = run.known()
     name = known.select(env or run.settings.env)
     renewal = default(run.settings.dirs, run.say)
@@ -22,5 +23,5 @@ def api(run: Run, env: str | None) -> Iterator[RestClient]:
     def token() -> str:
         return str(json.loads(renewal.document(name))["status"]["token"])
 
-    with RestClient(access.server, ca=access.ca.encode(), token=token) as client:
+    with way(access, run.say) as server, RestClient(server, ca=access.ca.encode(), token=token) as client:
         yield client

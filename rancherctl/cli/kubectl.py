@@ -40,7 +40,7 @@ def kubectl(
     program = shutil.which("kubectl") or _of_bundles(run, access.name)
     if not program:
         raise NotFoundError("kubectl is not installed here", hint="https://kubernetes.io/docs/tasks/tools, or put it anywhere on PATH")
-    if reachable(access.server) or not access.tunnels:
+    if not access.tunnels or reachable(access.server, access.ca):
         environ = {**os.environ, "KUBECONFIG": _file(run, access, "")}
         os.execve(program, [program, *(words or ())], environ)  # noqa: S606  # kubectl takes over terminal, signals and exit code
     raise typer.Exit(_through_ssh(run, access, program, words or []))

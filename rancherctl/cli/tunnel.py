@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -17,14 +18,32 @@ DIRECT_SECONDS = 2.0
 SSH_SECONDS = 25.0
 
 
-def reachable(server: str) -> bool:
-    """Whether the API's port takes a connection from here."""
+def reachable(server: str, ca: str) -> bool:
+    """Whether the API's address answers from here with a certificate of ``ca`` (PEM text).
+
+    A connection alone says little: private addresses overlap, and another environment's API may stand at this one.
+    """
     url = urlsplit(server)
     try:
-        with socket.create_connection((url.hostname or "", url.port or 443), DIRECT_SECONDS):
-            return True
+        with socket.create_connection((url.hostname or "", url.port or 443), DIRECT_SECONDS) as raw:
+            if url.scheme != "https":
+                return True
+            raw.settimeout(DIRECT_SECONDS)
+            with ssl.create_default_context(cadata=ca or None).wrap_socket(raw, server_hostname=url.hostname):
+                return True
     except OSError:
         return False
+
+
+@contextmanager
+def way(access: Access, say: Callable[[str], None]) -> Iterator[str]:
+    """The URL to use while the block runs: the API's own, else the near end of a tunnel; ``say`` tells which host it goes through."""
+    if not access.tunnels or reachable(access.server, access.ca):
+        yield access.server
+        return
+    with tunnel(access) as (server, host):
+        say(f"the API at {access.server} cannot be reached from here: going through ssh to {host}")
+        yield server
 
 
 @contextmanager
@@ -34,19 +53,19 @@ def tunnel(access: Access) -> Iterator[tuple[str, str]]:
     The API's certificate names 127.0.0.1, so that the near end is checked like the API itself.
     """
     problems = []
-    for ssh, target in zip(access.tunnels, access.targets, strict=False):
+    for words, target in zip(access.tunnels, access.targets, strict=False):
         port = _free_port()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                command(ssh, port, target), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+                command(words, port, target), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
             )
             try:
                 if _ready(process):
-                    yield f"https://127.0.0.1:{port}", ssh[-1]
+                    yield f"https://127.0.0.1:{port}", words[-1]
                     return
                 errors.seek(0)
                 said = errors.read(4000).decode("utf-8", "replace").strip().splitlines()
-                problems.append(f"{ssh[-1]}: {said[-1] if said else f'not connected within {SSH_SECONDS:.0f} s'}")
+                problems.append(f"{words[-1]}: {said[-1] if said else f'not connected within {SSH_SECONDS:.0f} s'}")
             finally:
                 process.terminate()
                 process.wait(10)

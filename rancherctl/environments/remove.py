@@ -40,8 +40,10 @@ PATHS = (
 folder may be mount points of the host: they are emptied, and removed where they are not."""
 EMPTIED = (places.KUBELET, places.CONTAINERD)
 STOP_ORDER = (
-    ("rancherctl-certificates.timer",),
-    tuple(places.unit(name) for name in ("agent", "controller", "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")),
+    (
+        "rancherctl-certificates.timer",
+        *(places.unit(name) for name in ("agent", "controller", "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")),
+    ),
     (places.unit("kube-apiserver"),),
     ("rancherctl-*",),
 )

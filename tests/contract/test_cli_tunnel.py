@@ -1,0 +1,115 @@
+"""Which way leads to an API: its own address only when it is really there, else ssh through a control-plane host."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from rancherctl.cli.tunnel import reachable, way
+from rancherctl.credentials.registry import Access
+from rancherctl.errors import UnreachableError
+
+SSH = """
+import re, socket, sys
+port, target = re.search(r"-L 127.0.0.1:(\\d+):(\\S+)", " ".join(sys.argv)).groups()
+with socket.create_server(("127.0.0.1", int(port))) as near:
+    print("ready", flush=True)
+    near.accept()[0].sendall(target.encode())
+"""
+
+
+def certificate(folder: Path) -> tuple[Path, str]:
+    """A key and self-signed certificate for 127.0.0.1 in one file, and the certificate as text."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, folder.name)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    folder.mkdir()
+    (folder / "pair.pem").write_bytes(secret + pem)
+    return folder / "pair.pem", pem.decode()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Access]:
+    """An API's door with TLS: handshakes and nothing more."""
+    pair, ca = certificate(tmp_path / "ours")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    context.wrap_socket(connection, server_side=True).close()
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    tunnels = ((sys.executable, "-c", SSH, "host1"),)
+    yield Access("demo", f"https://127.0.0.1:{listener.getsockname()[1]}", ca, "op", "s", tunnels=tunnels, targets=("10.0.0.1:6443",))
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(5)
+
+
+def test_an_api_of_ours_is_used_directly(served: Access) -> None:
+    with way(served, pytest.fail) as server:
+        assert server == served.server
+
+
+def test_another_environments_api_at_the_address_is_not_ours(served: Access, tmp_path: Path) -> None:
+    _, other = certificate(tmp_path / "other")
+    assert reachable(served.server, served.ca)
+    assert not reachable(served.server, other)
+    said: list[str] = []
+    with way(replace(served, ca=other), said.append) as server:
+        assert server.startswith("https://127.0.0.1:")
+        assert server != served.server
+        port = int(server.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 10) as near:
+            assert near.recv(100) == b"10.0.0.1:6443"
+    assert said == [f"the API at {served.server} cannot be reached from here: going through ssh to host1"]
+
+
+def test_when_ssh_does_not_help_either_both_are_said() -> None:
+    nobody = Access("demo", "https://127.0.0.1:1", "", "op", "s", tunnels=(("sh", "-c", "echo no route >&2; exit 255", "host1"),), targets=("x:1",))
+    with pytest.raises(UnreachableError, match="nor through ssh") as caught, way(nobody, pytest.fail):
+        pass
+    assert "host1: no route" in caught.value.why
+
+
+def test_without_tunnels_nothing_is_asked_before() -> None:
+    with way(Access("demo", "https://127.0.0.1:1", "", "op", "s"), pytest.fail) as server:
+        assert server == "https://127.0.0.1:1"

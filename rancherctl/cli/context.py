@@ -109,7 +109,7 @@ class Run:
         text = render(result, form)
         sys.stdout.write(text)
         sys.stdout.flush()
-        if isinstance(result, Listing) and not result.items and form in ("table", "wide"):
+        if isinstance(result, Listing) and not result.items and not result.failures and form in ("table", "wide"):
             self.say(result.empty or f"no {result.kind.lower()} found")
         if result.failures:
             failures = {failure.where: failure.what for failure in result.failures}

@@ -191,7 +191,11 @@ def rm(
 
     run = current(output=output)
     environment = asked(run, name, file)
-    run.confirm_name(f"This removes {environment.name} with all its data from {len(environment.hosts)} hosts.", environment.name, confirm)
+    run.confirm_name(
+        f"This removes {environment.name} with all its data from {len(environment.hosts)} host{'s' if len(environment.hosts) > 1 else ''}.",
+        environment.name,
+        confirm,
+    )
     try:
         with run.progress() as emit, without_bundle(run, environment, emit) as work:
             removed = remove(environment, work, break_lock=break_lock)

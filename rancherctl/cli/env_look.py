@@ -14,6 +14,8 @@ from rancherctl.cli.options import EnvArgument, IdentityOption, JumpOption, Outp
 if TYPE_CHECKING:
     from rancherctl.environments.health import Status
     from rancherctl.environments.model import Environment
+    from rancherctl.errors import TimeoutExceededError
+    from rancherctl.events import Emit, Event
 
 UNHEALTHY = 1
 FIVE_MINUTES = Duration(300)
@@ -34,7 +36,11 @@ def ls(output: OutputOption = None) -> None:
     run = current(output=output)
     remember_environments(run.settings)
     empty = "no environment is known here; rancherctl env create makes one"
-    run.show(Listing("Environment", rows(run.known()), LIST_COLUMNS, empty=empty))
+    found = rows(run.known())
+    run.show(Listing("Environment", found, LIST_COLUMNS, empty=empty))
+    for row in found:
+        if row["problem"] and not row["server"]:
+            run.say(f"warning: the file of {row['name']} cannot be used: {row['problem']}")
 
 
 def show(name: EnvArgument = None, output: OutputOption = None) -> None:
@@ -66,23 +72,50 @@ def use(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment
     run.say(f"commands without --env now mean {name}")
 
 
-def _status(run: Run, environment: Environment, bundle: str | None, patience: float) -> Status:
+def _status(run: Run, environment: Environment, bundle: str | None, patience: float) -> tuple[list[Status], TimeoutExceededError | None]:
+    """The last look (none where even the first one did not end), and the error when ``patience`` seconds of waiting were not enough."""
     from rancherctl.cli.env_work import context
     from rancherctl.environments.status import status
     from rancherctl.environments.waiting import until
+    from rancherctl.errors import TimeoutExceededError
+    from rancherctl.events import Event
 
     found: list[Status] = []
-    with run.progress() as emit, context(run, environment, bundle, emit) as work:
+    late: TimeoutExceededError | None = None
+    with run.progress() as emit, context(run, environment, bundle, once(emit)) as work:
 
         def healthy() -> bool:
             found[:] = [status(environment, work)]
+            if patience and not found[0].healthy:
+                work.emit(Event("wait", f"not healthy yet: {_some(found[0])}"))
             return found[0].healthy
 
-        if patience:
-            until(healthy, patience, f"the health of environment {environment.name}")
-        else:
-            healthy()
-    return found[0]
+        try:
+            until(healthy, patience, f"environment {environment.name}") if patience else healthy()
+        except TimeoutExceededError as error:
+            late = error
+    if late is not None:
+        hint = f"mend what is named, or wait longer: rancherctl env status {environment.name} --wait --timeout 10m"
+        why = _some(found[0]) if found else late.why
+        return found, TimeoutExceededError(f"environment {environment.name} is not healthy after {patience:.0f} s", why=why, hint=hint)
+    return found, None
+
+
+def _some(status: Status) -> str:
+    problems = status.problems()
+    return "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
+
+
+def once(emit: Emit) -> Emit:
+    """``emit`` for a look that is repeated: what was said is not said again."""
+    said: set[Event] = set()
+
+    def first_time(event: Event) -> None:
+        if event not in said:
+            said.add(event)
+            emit(event)
+
+    return first_time
 
 
 def status_(
@@ -103,9 +136,12 @@ def status_(
     from rancherctl.output.environment_status import status_record
 
     run = current(output=output)
-    found = _status(run, run.environment(name), bundle, timeout if wait else 0.0)
-    run.show(status_record(found, wide=run.settings.output == "wide"))
-    if not found.healthy:
+    looks, late = _status(run, run.environment(name), bundle, timeout if wait else 0.0)
+    for found in looks:
+        run.show(status_record(found, wide=run.settings.output == "wide"))
+    if late is not None:
+        raise late
+    if not all(found.healthy for found in looks):
         raise typer.Exit(UNHEALTHY)
 
 

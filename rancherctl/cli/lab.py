@@ -117,7 +117,8 @@ def down(name: Name = DEFAULT_NAME, every: Annotated[bool, typer.Option("--all",
     """
     with _work() as (run, roots, steps):
         for lab in state.names(roots) if every else (name,):
-            ops.down(lab, roots, steps)
+            if not ops.down(lab, roots, steps):
+                run.say(f"there was no lab {lab!r}")
     remember_names(run.settings, "labs", state.names(roots))
 
 

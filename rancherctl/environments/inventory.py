@@ -32,11 +32,16 @@ class Loaded:
 
 def load(text: str, source: str = "environment") -> Loaded:
     """Read an environment's YAML; ``source`` is the name shown in problems. Raises InvalidInputError with all of them."""
+    import yaml
+
     problems = Problems(source)
     root = compose(text, problems)
     if root is None:
         raise InvalidInputError(f"{source} is not an environment", problems.lines())
     environment, places = _environment(Section(problems, "", root))
+    if not isinstance(root, yaml.MappingNode):  # that nothing is in it would only repeat it
+        problems.found = problems.found[:1]
+        raise InvalidInputError(f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file")
     warnings = checks.check(environment, places, problems)
     if problems.found:
         count = len(problems.lines())
@@ -69,7 +74,7 @@ def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAd
     environment = Environment(name, tuple(found), kubernetes=version or DEFAULT_KUBERNETES)
     warnings = checks.check(environment, {}, problems)
     if problems.found:
-        lines = tuple(re.sub(r"^(--host):\d+:\d+: ", r"\1: ", line) for line in problems.lines())
+        lines = tuple(re.sub(r"^--host:\d+:\d+: (name: )?", lambda m: m[1] or "--host: ", line) for line in problems.lines())
         raise InvalidInputError("the hosts given make no environment", lines, hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]")
     return Loaded(environment, warnings)
 

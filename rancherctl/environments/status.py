@@ -41,9 +41,9 @@ def status(environment: Environment, context: Context) -> Status:
     """The environment's status. Only a failure of everything is an error; a host or an API that does not answer is part of the answer."""
     outcomes = each(environment.hosts, lambda host: gather(context.transport(host)), context.parallel)
     facts = {name: o.get() for name, o in outcomes.items() if o.ok}
-    failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
+    failures = {name: str(o.error).removeprefix(f"{name}: ") for name, o in outcomes.items() if o.error is not None}
     world = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
-    failures |= {name: str(error) for name, error in world.failures.items()}
+    failures |= {name: str(error).removeprefix(f"{name}: ") for name, error in world.failures.items()}
     run = Run(environment, context, world)
     try:
         api = _api(run)

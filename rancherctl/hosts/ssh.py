@@ -297,4 +297,4 @@ class _DroppedError(Exception):
 
 
 def _line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:300]
+    return (getattr(error, "strerror", "") or str(error) or type(error).__name__).splitlines()[0][:300]

@@ -58,7 +58,7 @@ def load(roots: Roots, name: str) -> tuple[Lab, Path]:
     try:
         return decode(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no lab {name}", hint=f"rancherctl lab up --name {name}") from error
+        raise NotFoundError(f"there is no lab {name!r}", hint=f"rancherctl lab up --name {name}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise LabError(f"cannot read {path}", why=str(error), hint=f"rancherctl lab down --name {name} removes what is there") from error
 

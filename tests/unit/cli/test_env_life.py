@@ -11,6 +11,7 @@ import pytest
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.cli import app
 from rancherctl.cli.known import Known
+from rancherctl.environments.health import HostStatus, Status
 from rancherctl.environments.inventory import load
 from rancherctl.environments.remove import Removed
 from rancherctl.errors import LockedError, PartialError, PreflightError, RancherctlError
@@ -136,6 +137,30 @@ def test_force_does_not_break_a_lock(call: Call, known: Known, there: str, monke
     removing(monkeypatch, LockedError("held by ann"))
     assert call(*RM, "--force")[0] == 5
     assert known.names() == ["demo"]
+
+
+def test_a_wait_that_ends_shows_what_is_not_healthy(call: Call, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = HostStatus("h1", "10.0.0.1", ("worker",), False, "no answer")
+    looks: list[int] = []
+
+    def status(environment: Any, context: Any) -> Status:
+        looks.append(1)
+        return Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (host,))
+
+    monkeypatch.setattr("rancherctl.environments.status.status", status)
+    code, text = call("env", "status", "demo", "--wait", "--timeout", "250ms")
+    assert code == 124
+    assert len(looks) > 1
+    assert text.count("not healthy yet: h1: cannot be reached: no answer") == 1
+    assert "demo is degraded" in text
+    assert "why:  h1: cannot be reached: no answer" in text
+
+
+def test_a_known_file_that_cannot_be_read_is_told_of(call: Call, known: Known, there: str) -> None:
+    known.file("demo").write_text("nonsense")
+    code, text = call("env", "ls")
+    assert code == 0
+    assert "warning: the file of demo cannot be used" in text
 
 
 def test_all_clear_is_forgotten(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:

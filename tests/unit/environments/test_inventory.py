@@ -91,6 +91,11 @@ def test_broken_yaml_names_line_and_column() -> None:
     assert "empty" in problems("")[0]
 
 
+@pytest.mark.parametrize("text", ["root:x:0:0", "- a\n- b\n"])
+def test_what_is_no_mapping_has_one_problem(text: str) -> None:
+    assert problems(text) == ["env.yaml:1:1: the document must be a mapping of keys to values"]
+
+
 def test_aliases_cannot_blow_up_the_reader() -> None:
     levels = "".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 9))
     assert any("unknown key" in line for line in problems("l0: &l0 [x]\n" + levels))
@@ -110,6 +115,7 @@ def test_every_bad_flag_is_told() -> None:
     text = "\n".join(caught.value.problems)
     for said in ("10.0.0.300", "70000", "'boss'", "no_name", "9.9"):
         assert said in text
+    assert next(line for line in caught.value.problems if "no_name" in line).startswith("name: ")
 
 
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)

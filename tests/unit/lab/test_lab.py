@@ -27,7 +27,7 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 
 def test_no_lab_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="no lab two"):
+    with pytest.raises(NotFoundError, match="no lab 'two'"):
         state.load(Roots(tmp_path), "two")
     assert state.names(Roots(tmp_path / "none")) == ()
 

@@ -25,3 +25,8 @@ def test_every_failed_host_has_its_line_in_order() -> None:
 
 def test_control_characters_are_made_visible_and_colour_is_only_on_the_word_error() -> None:
     assert error_text(RancherctlError("a\x1b[0mb"), color=True) == "\x1b[31merror:\x1b[0m a\\x1b[0mb\n"
+
+
+def test_a_host_is_not_named_twice() -> None:
+    text = error_text(PartialError("1 of 2 hosts failed", {"h1": "h1: cannot connect"}))
+    assert "  - h1: cannot connect\n" in text

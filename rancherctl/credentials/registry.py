@@ -60,7 +60,8 @@ class Registry:
             data = json.loads(path.read_bytes())
             return parse(name, data)
         except FileNotFoundError:
-            hint = "rancherctl env fetch USER@HOST signs in at one of its control-plane hosts"
+            others = f"; there are some for: {', '.join(self.names())}" if self.names() else ""
+            hint = f"rancherctl env fetch USER@HOST signs in at one of its control-plane hosts{others}"
             raise NotFoundError(f"there are no credentials for environment {name!r} here", hint=hint) from None
         except (OSError, ValueError, TypeError, AttributeError) as e:
             raise RancherctlError(f"{path} cannot be read", why=str(e), hint=f"rancherctl env fetch writes it again for {name}") from e

@@ -83,3 +83,10 @@ def test_inotify_instances_are_counted_over_open_files(tmp_path: Path) -> None:
             (folder / str(number)).symlink_to(target)
     expected = 2 if (tmp_path / "10").stat().st_uid == 0 else 0
     assert inotify.in_use(tmp_path) == expected
+
+
+def test_setup_installs_every_program_that_a_lab_needs() -> None:
+    listed = (Path(__file__).resolve().parents[3] / "scripts" / "packages.txt").read_text(encoding="utf-8").splitlines()
+    installed = {line.partition("#")[0].strip() for line in listed}
+    essential = {"apt", "util-linux"}  # part of every Debian
+    assert set(machine.PROGRAMS.values()) - essential <= installed

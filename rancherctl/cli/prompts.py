@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from rancherctl.cli.context import input_line
 from rancherctl.cli.sudo_passwords import SudoPasswords
+from rancherctl.cli.terminal import line
 from rancherctl.credentials.renewal import secrets
 from rancherctl.errors import UsageError
 from rancherctl.hosts.command import Secret
@@ -55,16 +55,17 @@ class _Asker:
         self._paused = paused
         self._lock = threading.Lock()
         self._answers: dict[str, Secret | None] = {}
+        self._ended = False
 
     def host_key(self, question: HostKeyQuestion) -> bool:
         """Trust this key?"""
-        with self._lock, self._paused():
-            return _yes(f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Trust it and keep it?")
+        with self._lock:
+            return self._yes(f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Trust it and keep it?")
 
     def yes(self, question: str) -> bool:
         """Yes or no."""
-        with self._lock, self._paused():
-            return _yes(question)
+        with self._lock:
+            return self._yes(question)
 
     def secret(self, prompt: str) -> Secret | None:
         """A secret typed without echo; None for an empty line."""
@@ -79,14 +80,16 @@ class _Asker:
             return self._ask(prompt)
 
     def _ask(self, prompt: str) -> Secret | None:
-        import getpass
+        return Secret(self._line(prompt, hidden=True) or "") or None
 
+    def _yes(self, question: str) -> bool:
+        return (self._line(f"{question} [y/N] ", hidden=False) or "").strip().lower() in ("y", "yes")
+
+    def _line(self, prompt: str, *, hidden: bool) -> str | None:
+        """A line; None from the first Ctrl-C on, so that no other thread asks when the run is ending."""
+        if self._ended:
+            return None
         with self._paused():
-            try:
-                return Secret(getpass.getpass(prompt)) or None
-            except EOFError:
-                return None
-
-
-def _yes(question: str) -> bool:
-    return input_line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+            typed = line(prompt, hidden=hidden)
+        self._ended = typed is None
+        return typed

@@ -32,7 +32,7 @@ class SudoPasswords:
         self._given, self._store, self._ask, self._yes, self._say = given, store, ask, yes, say
         self._lock = threading.Lock()
         self._sources: dict[SudoLogin, Source] = {}
-        self._typed: dict[SudoLogin, int] = {}
+        self._tried: dict[SudoLogin, list[Secret]] = {}
         self._stale: set[SudoLogin] = set()
         self._last: tuple[SudoLogin, Secret] | None = None
         self._keep: bool | None = None
@@ -56,7 +56,7 @@ class SudoPasswords:
             source = self._sources.get(login, "typed")
             if source == "keyring":
                 self._stale.add(login)
-            if self._ask is not None and source != "file" and self._typed.get(login, 0) < TRIES:
+            if self._ask is not None and source != "file" and len(self._tried.get(login, ())) < TRIES:
                 what = "the remembered sudo password is wrong" if source == "keyring" else "wrong sudo password, try again"
                 self._say(f"{login}: {what}")
                 return True
@@ -92,11 +92,12 @@ class SudoPasswords:
     def _from_person(self, login: SudoLogin) -> Secret | None:
         if self._ask is None:
             return None
-        same = self._last if self._last is not None and self._last[0] != login and not self._typed.get(login) else None
+        tried = self._tried.setdefault(login, [])
+        same = self._last if self._last is not None and self._last[0] != login and self._last[1] not in tried else None
         typed = self._ask(f"sudo password of {login}{f' (Enter: as for {same[0]})' if same else ''}: ") or (same[1] if same else None)
         self._sources[login] = "typed"
-        self._typed[login] = self._typed.get(login, 0) + 1
         if typed is not None:
+            tried.append(typed)
             self._last = (login, typed)
         return typed
 

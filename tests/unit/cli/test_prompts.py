@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import io
-import sys
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -46,27 +44,31 @@ def test_a_password_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) ->
         prompts(Settings(DIRS, sudo_password_file=tmp_path / "none"), nullcontext, say)
 
 
-@pytest.mark.parametrize(("answer", "trusted"), [("y\n", True), ("YES\n", True), ("\n", False), ("n\n", False)])
-def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, trusted: bool
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+@pytest.mark.parametrize(("answer", "trusted"), [("y", True), ("YES", True), ("", False), ("n", False)])
+def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(monkeypatch: pytest.MonkeyPatch, answer: str, trusted: bool) -> None:
+    seen: list[str] = []
+
+    def line(prompt: str, *, hidden: bool) -> str:
+        assert not hidden
+        seen.append(prompt)
+        return answer
+
+    monkeypatch.setattr("rancherctl.cli.prompts.line", line)
     ask = prompts(Settings(DIRS, interactive=True), nullcontext, say).host_key
     assert ask is not None
     assert ask(QUESTION) is trusted
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "SHA256:abc" in err
+    assert "SHA256:abc" in seen[0]
 
 
 def test_many_connections_ask_for_one_login_password_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def getpass(prompt: str) -> str:
+    def line(prompt: str, *, hidden: bool) -> str:
+        assert hidden
         asked.append(prompt)
         return "pw"
 
-    monkeypatch.setattr("getpass.getpass", getpass)
+    monkeypatch.setattr("rancherctl.cli.prompts.line", line)
     password = prompts(Settings(DIRS, interactive=True), nullcontext, say).password
     assert password is not None
     answers: list[object] = []
@@ -79,11 +81,16 @@ def test_many_connections_ask_for_one_login_password_once(monkeypatch: pytest.Mo
     assert asked == ["password of ops@h: "]
 
 
-def test_an_end_of_input_is_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    def getpass(prompt: str) -> str:
-        raise EOFError
+def test_an_end_of_input_is_no_password_and_ends_all_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
 
-    monkeypatch.setattr("getpass.getpass", getpass)
-    sudo = prompts(Settings(DIRS, interactive=True), nullcontext, say).sudo
-    assert sudo is not None
-    assert sudo(LOGIN) is None
+    def line(prompt: str, *, hidden: bool) -> None:
+        asked.append(prompt)
+
+    monkeypatch.setattr("rancherctl.cli.prompts.line", line)
+    found = prompts(Settings(DIRS, interactive=True), nullcontext, say)
+    assert found.sudo is not None
+    assert found.host_key is not None
+    assert found.sudo(LOGIN) is None
+    assert not found.host_key(QUESTION)
+    assert asked == ["sudo password of ops@h: "]

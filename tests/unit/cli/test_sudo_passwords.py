@@ -136,6 +136,18 @@ def test_enter_means_the_same_as_for_the_last_host(store: Store) -> None:
     assert person.seen[-1] == "sudo password of ops@h2 (Enter: as for ops@h1): "
 
 
+def test_after_a_wrong_one_the_other_hosts_new_password_is_offered(store: Store) -> None:
+    person = Person("wrong", "", "right", "")
+    passwords = person.passwords(store)
+    for login in (H1, H2, H1, H2):
+        password = passwords.password(login)
+        assert password is not None
+        if password == "wrong":
+            assert passwords.refused(login, password)
+    assert password == "right"
+    assert person.seen[-1] == "sudo password of ops@h2 (Enter: as for ops@h1): "
+
+
 def test_a_file_comes_first_and_a_wrong_one_is_no_question(store: Store) -> None:
     keep(store, H1, "pw")
     passwords = Person().passwords(store, given="from file")

@@ -1,0 +1,71 @@
+"""Lines typed at a real pseudo terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+
+import pytest
+
+PROGRAM = """
+import sys, threading
+from rancherctl.cli.terminal import line
+got = []
+reader = threading.Thread(target=lambda: got.append(line("? ", hidden=HIDDEN)))
+try:
+    reader.start()
+    reader.join()
+    print(ascii(got[0]))
+except KeyboardInterrupt:
+    reader.join(20)
+    print("interrupted", got, reader.is_alive())
+"""
+
+
+def typed(keys: bytes, *, hidden: bool) -> str:
+    """Everything on the terminal of a program that asks for a line in a thread and prints it."""
+    import sys
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-c", PROGRAM.replace("HIDDEN", str(hidden))])
+    seen = b""
+    try:
+        while True:
+            there, _, _ = select.select([terminal], [], [], 30)
+            assert there, seen
+            try:
+                data = os.read(terminal, 1000)
+            except OSError:  # the other end is closed
+                break
+            if not data:
+                break
+            seen += data
+            if keys and b"? " in seen:
+                os.write(terminal, keys)
+                keys = b""
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(terminal)
+    return seen.decode()
+
+
+@pytest.mark.parametrize(
+    ("keys", "answer"),
+    [(b"pw\r", "'pw'"), (b"px\x7fw\n", "'pw'"), ("pö\x7fw\r".encode(), "'pw'"), (b"oops\x15pw\r", "'pw'"), (b"\r", "''"), (b"\x04", "None")],
+)
+def test_what_was_typed(keys: bytes, answer: str) -> None:
+    shown = typed(keys, hidden=True)
+    assert answer in shown
+    assert "pw" not in shown.replace(answer, "")
+
+
+def test_a_visible_line_is_shown() -> None:
+    assert "? yes\r\n'yes'" in typed(b"yes\r", hidden=False)
+
+
+def test_ctrl_c_ends_the_question_and_the_run() -> None:
+    assert "interrupted [None] False" in typed(b"half\x03", hidden=True)

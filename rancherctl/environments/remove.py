@@ -111,6 +111,7 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
             remote_program.call(context.transport(host), PACKAGE, {"op": "unlocked", "folder": "/run/rancherctl"})
     failures |= {name: str(o.error) for name, o in done.items() if o.error is not None}
     if failures:
+        failures |= {name: f"still there: {'; '.join(o.get()[1])}" for name, o in done.items() if o.ok and o.get()[1]}
         raise PartialError(f"{len(failures)} of {len(environment.hosts)} hosts are not clean", failures, hint="run the same command again")
     left = {name: o.get()[1] for name, o in done.items()}
     return Removed(environment.name, {name: o.get()[0] for name, o in done.items()}, left)

@@ -82,13 +82,24 @@ def pods() -> list[str]:
     return out
 
 
+SHIMS = "/opt/rancherctl/containerd/"
+
+
+def program_of(pid: str) -> str:
+    """The file that a process runs, "" for one of the kernel or one that has ended."""
+    try:
+        return os.readlink("/proc/" + pid + "/exe")
+    except OSError:
+        return ""
+
+
 def processes(folders: list[str]) -> set[int]:
-    """Processes in these cgroups, and the shims that belong to no unit."""
+    """Processes in these cgroups, and the shims that belong to no unit. By the file they run: sudo and sh have this text among their words."""
     pids = set()
     for folder in folders:
         pids |= {int(pid) for pid in (read(folder + "/cgroup.procs") or "").split()}
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and "/opt/rancherctl/containerd/" in (read("/proc/" + entry + "/cmdline") or ""):
+        if entry.isdigit() and program_of(entry).startswith(SHIMS):
             pids.add(int(entry))
     return pids - {os.getpid(), 0}
 
@@ -236,7 +247,7 @@ def left(request: dict[str, Any]) -> dict[str, Any]:
     out += [f"nft table {name}" for name in tables() if ours(request, name)]
     out += [f"{tool} chain {table}/{chain}" for tool, table, chain in chains()]
     out += [f"cgroup {folder}" for folder in pods()]
-    out += [f"process {pid}" for pid in processes([])]
+    out += [f"process {pid} ({program_of(str(pid))})" for pid in processes([])]
     out += [f"network namespace {path}" for path in glob.glob("/run/netns/cni-*")]
     return {"left": out}
 

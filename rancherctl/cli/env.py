@@ -57,7 +57,7 @@ def _apply(run: Run, environment: Environment, bundle: str | None, timeout: floa
         applied = apply(environment, work, break_lock=break_lock, timeout=timeout, wait=wait, begin=begin)
         sign_in_where_needed(run, environment, work.transport, applied.ca_pem)
     run.show(plan_record(applied.plan, wide=run.settings.output == "wide"))
-    for warning in applied.warnings:
+    for warning in applied.warnings if applied.plan or run.settings.progress == "none" else ():  # else they still stand above
         run.say(f"warning: {warning}")
     applied.raise_failures()
     run.say(f"{environment.name} is applied, in {applied.seconds:.1f} s; API at {applied.server}")
@@ -109,7 +109,7 @@ def create(
         if run.known().read(environment.name) != environment:
             hint = f"rancherctl env apply {environment.name} -f FILE changes it, rancherctl env show {environment.name} prints its file"
             raise ConflictError(f"environment {environment.name!r} exists with other hosts or settings", hint=hint)
-        run.say(f"environment {environment.name} is known here with just these hosts and settings: going on with it")
+        run.say(f"{environment.name} was begun before with these hosts and settings: going on")
     _apply(run, environment, bundle, timeout, break_lock=False, wait=not no_wait)
 
 

@@ -22,7 +22,6 @@ def _said(row: Mapping[str, Any]) -> str:
 
 STATUS_COLUMNS: Final = (
     Column("HOST", "host"),
-    Column("ENGINE", "engine"),
     Column("LOADED", "loaded"),
     Column("SYNCED", "synced"),
     Column("RECORDS", "records"),
@@ -32,6 +31,7 @@ STATUS_COLUMNS: Final = (
     Column("HITS", "hits"),
     Column("LAG", _lag),
     Column("PROBLEMS", "problems"),
+    Column("ENGINE", "engine", wide=True),
     Column("UPSTREAMS", "upstreams.used", wide=True),
     Column("DEAD", "upstreams.dead", wide=True),
     Column("HASH", "hash", wide=True),

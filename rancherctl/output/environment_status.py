@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from rancherctl.hosts.model import ROLES
 from rancherctl.output.results import Column, Item, Record
 from rancherctl.output.tables import table, visible
 
@@ -30,15 +31,15 @@ def _certificates(item: Item) -> str:
 COLUMNS: Final = (
     Column("HOST", "name"),
     Column("ADDRESS", "address"),
-    Column("ROLES", "roles"),
+    Column("ROLES", lambda item: "all" if len(item["roles"]) == len(ROLES) else ",".join(item["roles"])),
     Column("NODE", _ready),
-    Column("VERSION", "version"),
     Column("UNITS", _units),
     Column("AGENT", lambda item: {True: "alive", False: "silent", None: "unknown"}[item["alive"]]),
     Column("LB", "load_balancer"),
     Column("CERTS", _certificates),
     Column("DRIFT", "drift"),
     Column("PROBLEMS", lambda item: len(item["problems"]) or "-"),
+    Column("VERSION", "version", wide=True),
     Column("SYSTEM", "system", wide=True),
 )
 

@@ -1,0 +1,116 @@
+"""Certificates near their end are renewed on the hosts, without an operator: served at once, nothing restarted, apply has nothing to do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from rancherctl.environments.components import places
+from rancherctl.environments.inventory import load
+from rancherctl.environments.pki import authority
+from rancherctl.environments.pki.authority import KeyPair
+from rancherctl.environments.pki.leaves import Leaf, leaves
+from rancherctl.hosts.command import Secret
+from tests.lab.support import Environment, until
+
+JOB = "rancherctl-certificates.service"
+UNITS = [f"rancherctl-{name}.service" for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "controller", "kube-proxy")]
+
+
+def age(env: Environment, host: str, wanted: Iterable[Leaf], left: timedelta) -> None:
+    """Give a host certificates for the keys it has that began 300 days ago and have this much left."""
+    now, script = datetime.now(UTC), []
+    for leaf in wanted:
+        ca = KeyPair(*(Secret(env.ssh("h1", f"cat {places.PKI}/{leaf.authority}.{kind}")) for kind in ("crt", "key")))
+        request = env.ssh(host, f"openssl req -new -key {leaf.key} -subj /CN=request")
+        pem = authority.sign(leaf, request, ca, now - timedelta(days=300), valid=timedelta(days=300) + left)
+        script.append(f"cat > {leaf.crt}.aged <<'END'\n{pem}END\nmv {leaf.crt}.aged {leaf.crt}")
+    env.ssh(host, "\n".join(script))
+
+
+def days(env: Environment, host: str, crt: str) -> float:
+    """Days that a host's certificate file has left."""
+    return remaining(env.ssh(host, f"openssl x509 -noout -enddate -in {crt}"))
+
+
+def served(env: Environment, port: int) -> float:
+    """Days that what a port of h1 shows has left."""
+    mine = f"-cert {places.crt('apiserver-etcd-client')} -key {places.key('apiserver-etcd-client')}"
+    return remaining(env.ssh("h1", f"openssl s_client -connect 127.0.0.1:{port} {mine} </dev/null 2>/dev/null | openssl x509 -noout -enddate"))
+
+
+def remaining(enddate: str) -> float:
+    text = enddate.strip().removeprefix("notAfter=")
+    return (datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC) - datetime.now(UTC)) / timedelta(days=1)
+
+
+def own(env: Environment, host: str) -> list[Leaf]:
+    wanted = load(env.file.read_text()).environment
+    found = wanted.host(host)
+    assert found is not None
+    return [leaf for leaf in leaves(wanted, found) if not leaf.self_renewed]
+
+
+def starts(env: Environment) -> str:
+    return env.ssh("h1", f"systemctl show -p Id,ExecMainStartTimestampMonotonic {' '.join(UNITS)}")
+
+
+def test_the_timer_is_armed_on_control_plane_hosts_only(shared: Environment) -> None:
+    assert shared.ssh("h1", "systemctl is-enabled rancherctl-certificates.timer; systemctl is-active rancherctl-certificates.timer").split() == [
+        "enabled",
+        "active",
+    ]
+    assert "rancherctl-certificates" in shared.ssh("h1", "systemctl list-timers --all --no-legend")
+    assert shared.ssh("h2", "ls /etc/systemd/system/ /etc/rancherctl | grep certificates || true").strip() == ""
+
+
+def test_leaves_near_their_end_are_signed_again_and_served_and_nothing_is_restarted(shared: Environment) -> None:
+    before = starts(shared)
+    age(shared, "h1", own(shared, "h1"), timedelta(days=20))
+    until("etcd shows the aged certificate", lambda: served(shared, 2379) < 21, timeout=10)
+    until("the API server shows the aged certificate", lambda: served(shared, 6443) < 21, timeout=90)
+    status = json.loads(shared.rancherctl("env", "status", shared.name, "-o", "json").stdout)
+    assert "certificate apiserver has 20 days left" in json.dumps(status)
+    shared.ssh("h1", f"systemctl start {JOB}", timeout=60)
+    for leaf in own(shared, "h1"):
+        assert days(shared, "h1", leaf.crt) > 80, leaf.name
+        assert shared.ssh("h1", f"stat -c %a:%U:%G {leaf.crt}").strip() == "644:root:root"
+    until("etcd serves the new certificate", lambda: served(shared, 2379) > 360, timeout=10)
+    until("the API server serves the new certificate", lambda: served(shared, 6443) > 360, timeout=90)
+    assert starts(shared) == before
+    shared.ok("env", "status", shared.name)
+    planned = shared.ok("env", "plan", "-f", str(shared.file))
+    assert "certificate" not in planned
+    assert "restart" not in planned
+
+
+def test_a_certificate_that_is_not_ours_stays_and_the_job_fails_loudly(shared: Environment) -> None:
+    path = places.crt("front-proxy-client")
+    good = shared.ssh("h1", f"cat {path}; cp -p {path} /root/good.crt")
+    try:
+        shared.ssh("h1", f"openssl req -x509 -new -key {places.key('front-proxy-client')} -subj /CN=front-proxy-client -days 3 -out {path}")
+        foreign = shared.ssh("h1", f"cat {path}")
+        assert shared.ssh("h1", f"systemctl start {JOB} 2>/dev/null; echo $?").strip() == "1"
+        assert shared.ssh("h1", f"cat {path}") == foreign
+        assert "front-proxy-client.crt was not signed by" in shared.ssh("h1", f"journalctl -u {JOB} -n 30 -o cat")
+    finally:
+        shared.ssh("h1", f"mv /root/good.crt {path}")
+    assert shared.ssh("h1", f"cat {path}") == good
+    shared.ssh("h1", f"systemctl start {JOB}")
+
+
+def test_a_workers_kube_proxy_is_renewed_through_the_api(shared: Environment) -> None:
+    proxy = next(leaf for leaf in own(shared, "h2") if leaf.name == "kube-proxy")
+    key = shared.ssh("h2", f"sha256sum {proxy.key}")
+    age(shared, "h2", [proxy], timedelta(days=20))
+    began = time.monotonic()
+    shared.ssh("h2", "systemctl restart rancherctl-agent")
+    until("kube-proxy has a new certificate", lambda: days(shared, "h2", proxy.crt) > 80, timeout=90, pause=1.0)
+    assert time.monotonic() - began > 5, "the renewal belongs to the new agent"
+    assert shared.ssh("h2", f"sha256sum {proxy.key}") == key
+    assert shared.ssh("h2", f"openssl x509 -noout -subject -nameopt RFC2253 -in {proxy.crt}").strip() == "subject=CN=system:kube-proxy"
+    shared.ssh("h2", "systemctl restart rancherctl-kube-proxy")
+    until("kube-proxy works with it", lambda: shared.ssh("h2", "curl -sf http://127.0.0.1:10256/healthz || true"), timeout=60)
+    assert "certificate" not in shared.ok("env", "plan", "-f", str(shared.file))

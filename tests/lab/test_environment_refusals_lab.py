@@ -77,12 +77,13 @@ def test_a_port_that_is_taken(lab: Environment) -> None:
         lab.ssh("h2", "systemctl stop taken")
 
 
-def test_a_running_distribution_daemon(lab: Environment) -> None:
-    lab.ssh("h1", "systemctl unmask --quiet haproxy; systemctl start haproxy")
+@pytest.mark.parametrize("daemon", ["haproxy", "named"])
+def test_a_running_distribution_daemon(lab: Environment, daemon: str) -> None:
+    lab.ssh("h1", f"systemctl unmask --quiet {daemon}; systemctl start {daemon}")
     try:
-        refused(lab, lab.file.read_text(), 1, "h1: haproxy.service is running (systemctl disable --now haproxy)")
+        refused(lab, lab.file.read_text(), 1, f"h1: {daemon}.service is running (systemctl disable --now {daemon})")
     finally:
-        lab.ssh("h1", "systemctl stop haproxy; systemctl mask --quiet haproxy")
+        lab.ssh("h1", f"systemctl stop {daemon}; systemctl mask --quiet {daemon}")
 
 
 def test_a_full_disk_and_a_foreign_host_are_told_together(lab: Environment) -> None:

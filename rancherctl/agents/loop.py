@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rancherctl.agents.role import Role
 from rancherctl.errors import RancherctlError
@@ -37,6 +37,7 @@ class Wake:
         return woken
 
 
+@runtime_checkable
 class Wakeable(Protocol):
     """A role that has other reasons to run than the API (netlink, a dead process)."""
 
@@ -59,9 +60,8 @@ class Runner:
 
     def start(self) -> None:
         """Start the thread; the first reconcile comes at once."""
-        starter: Callable[[Callable[[], None]], None] | None = getattr(self.role, "start", None)
-        if starter is not None:
-            starter(self._wake.set)
+        if isinstance(self.role, Wakeable):
+            self.role.start(self._wake.set)
         self._thread.start()
 
     def changed(self, tables: frozenset[str]) -> None:

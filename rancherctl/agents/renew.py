@@ -73,7 +73,7 @@ def renew(client: KubeClient, transport: Transport, node: str, *, renewed: Path 
     subject = f"/O={csr.AGENT_GROUP}/CN={csr.AGENT_PREFIX}{node}"
     pem = transport.run(command("openssl", "req", "-new", "-key", "/dev/stdin", "-subj", subject, stdin=key, root=False)).stdout
     certificate = _signed(client, node, pem, wait)
-    _write(renewed, certificate + key)
+    disk.write(str(renewed), certificate + key, 0o600, disk.owner_of(os.geteuid(), os.getegid()))
     log.info("renewed the certificate of this agent")
 
 
@@ -109,13 +109,3 @@ def _signed(client: KubeClient, node: str, pem: bytes, wait: Callable[[float], N
             raise TimeoutExceededError(f"certificate request {name} was not approved within 60 s", hint="is rancherctl-controller running?")
         wait(pause)
         pause = min(pause * 2, 5.0)
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rancherctl.agents.config import NAMESPACE
+from rancherctl.ingress import status
 from rancherctl.ingress.model import HTTP_PORT
 from rancherctl.kube.objects import ConfigMap
 
@@ -33,8 +34,7 @@ def blocked_ports(reported: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[
         lb = parts.get("lb")
         if not isinstance(lb, dict):
             continue
-        ports = lb.get("ports")
-        taken = {int(p) for p, error in ports.items() if error and str(p).isdigit()} if isinstance(ports, dict) else set()
+        taken = set(status.blocked_ports(status.report(lb)))
         if lb.get("error"):
             taken.add(HTTP_PORT)
         if taken:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rancherctl.change import Change, Plan
 from rancherctl.hosts.command import command
+from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import Transport
 from rancherctl.network.model import (
     DNS_DEVICE,
@@ -129,17 +130,9 @@ _STEPS: dict[str, Callable[[Transport, Change[Item]], None]] = {
 }
 
 
-def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file by temp + fsync + rename; its folder is made if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A name that starts with a dot is not picked up by readers of *.d folders.
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(mode)
-    temporary.replace(path)
+def write(path: Path, text: str) -> None:
+    """Replace a file of this process's user whole, also over a power cut. The temporary's name ends as no reader of *.d folders looks for."""
+    disk.write(str(path), text.encode(), 0o644, disk.owner_of(os.geteuid(), os.getegid()))
 
 
 def save(state: NetworkState, path: Path = STATE) -> None:

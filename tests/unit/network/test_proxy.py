@@ -79,3 +79,17 @@ def test_which_notifications_wake() -> None:
     assert not concerns_us(message(new_rule, b"other\x00"))
     assert concerns_us(message(new_rule, theirs) + message(delete_table, theirs))
     assert not concerns_us(message(new_rule, theirs) + message(delete_table, b"other\x00"))
+
+
+def test_rules_that_were_seen_need_no_time_to_settle_when_they_go() -> None:
+    host, now = Host(WHOLE, since=99.0), [100.0]
+    guard = ProxyGuard(host, lambda: now[0])  # type: ignore[arg-type]
+    assert not guard.check()
+    host.listing, now[0] = None, 101.0
+    assert guard.check()
+    now[0] = 102.0
+    assert not guard.check(), "the restarted one gets its time"
+    host.listing, now[0] = WHOLE, 103.0
+    assert not guard.check()
+    host.listing, now[0] = EMPTY, 104.0
+    assert guard.check(), "a second flush is a second loss"

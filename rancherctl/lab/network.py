@@ -88,9 +88,17 @@ def build(lab: Lab) -> None:
 
 
 def remove(netns: str, machine_link: str) -> None:
-    """Remove what exists of the wires. An unknown ``machine_link`` ("") goes away with its other end in the namespace."""
-    if machine_link and (Path("/sys/class/net") / machine_link).exists():
-        run(("ip", "link", "delete", machine_link))
+    """Remove what exists of the wires. An unknown ``machine_link`` ("") goes away with its other end in the namespace.
+
+    The kernel clears a deleted namespace in its own time: a link that was still to be seen may be gone when its turn comes.
+    """
+    link = Path("/sys/class/net") / machine_link
+    if machine_link and link.exists():
+        try:
+            run(("ip", "link", "delete", machine_link))
+        except LabError:
+            if link.exists():
+                raise
     if (NETNS_ROOT / netns).exists():
         run(("ip", "netns", "delete", netns))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from rancherctl.lab.command import LabError, run
 from rancherctl.lab.model import POD_CIDR, Lab
-from rancherctl.lab.paths import NETNS_ROOT
+from rancherctl.lab.paths import LINKS_ROOT, NETNS_ROOT
 
 HOST_LINK = "host0"  # nspawn's name for the host's end of its veth pair
 
@@ -71,7 +71,7 @@ def sysctls() -> dict[str, str]:
 
 def exists(lab: Lab) -> bool:
     """Whether the wiring is complete; the machine's link comes last in ``build``."""
-    return (NETNS_ROOT / lab.netns).exists() and (Path("/sys/class/net") / lab.machine_link).exists()
+    return (NETNS_ROOT / lab.netns).exists() and (LINKS_ROOT / lab.machine_link).exists()
 
 
 def build(lab: Lab) -> None:
@@ -92,7 +92,7 @@ def remove(netns: str, machine_link: str) -> None:
 
     The kernel clears a deleted namespace in its own time: a link that was still to be seen may be gone when its turn comes.
     """
-    link = Path("/sys/class/net") / machine_link
+    link = LINKS_ROOT / machine_link
     if machine_link and link.exists():
         try:
             run(("ip", "link", "delete", machine_link))

@@ -8,6 +8,7 @@ from pathlib import Path
 STATE_ROOT = Path("/var/lib/rancherctl-lab")
 CACHE_ROOT = Path("/var/cache/rancherctl")
 NETNS_ROOT = Path("/run/netns")
+LINKS_ROOT = Path("/sys/class/net")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """The wires as text, and what the machine's networks are read from."""
 
 import json
+from collections.abc import Sequence
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,23 @@ def test_the_other_end_of_a_link_is_found_by_index() -> None:
     assert network.peer(links, 7) == "vb-two-h1"
     with pytest.raises(LabError, match="index 9"):
         network.peer(links, 9)
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_link_that_goes_away_while_it_is_removed_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool) -> None:
+    link = tmp_path / "rctl-lab3"
+    link.touch()
+
+    def refuse(argv: Sequence[str]) -> str:
+        if not stays:
+            link.unlink()
+        raise LabError("ip failed with status 1", why="Cannot find device")
+
+    monkeypatch.setattr(network, "LINKS_ROOT", tmp_path)
+    monkeypatch.setattr(network, "NETNS_ROOT", tmp_path / "netns")
+    monkeypatch.setattr(network, "run", refuse)
+    if stays:
+        with pytest.raises(LabError, match="failed with status 1"):
+            network.remove("rancherctl-lab-two", link.name)
+    else:
+        network.remove("rancherctl-lab-two", link.name)

@@ -35,11 +35,11 @@ _rancherctl_words() {
     'bundle verify') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'bundle versions') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'ingress') commands='ls show scale status plan' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'ingress ls') commands='' options='--namespace -n --env -e --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'ingress show') commands='' options='--namespace -n --env -e --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'ingress scale') commands='' options='--namespace -n --wait --timeout --env -e --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'ingress status') commands='' options='--namespace -n --env -e --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'ingress plan') commands='' options='--namespace -n --scale --without --env -e --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'ingress ls') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'ingress show') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'ingress scale') commands='' options='--namespace -n --wait --timeout --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'ingress status') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'ingress plan') commands='' options='--namespace -n --scale --without --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'dns') commands='lookup ls status' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
     'dns lookup') commands='' options='--from-host --all-hosts --env -e --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'dns ls') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
@@ -170,6 +170,7 @@ _rancherctl_follows() {
     'ingress ls -n') echo '@none' ;;
     'ingress ls --env') echo '@environments' ;;
     'ingress ls -e') echo '@environments' ;;
+    'ingress ls --context') echo '@contexts' ;;
     'ingress ls --output') echo 'table wide json yaml name' ;;
     'ingress ls -o') echo 'table wide json yaml name' ;;
     'ingress ls --color') echo 'auto always never' ;;
@@ -179,6 +180,7 @@ _rancherctl_follows() {
     'ingress show -n') echo '@none' ;;
     'ingress show --env') echo '@environments' ;;
     'ingress show -e') echo '@environments' ;;
+    'ingress show --context') echo '@contexts' ;;
     'ingress show --output') echo 'table wide json yaml name' ;;
     'ingress show -o') echo 'table wide json yaml name' ;;
     'ingress show --color') echo 'auto always never' ;;
@@ -189,6 +191,7 @@ _rancherctl_follows() {
     'ingress scale --timeout') echo '@none' ;;
     'ingress scale --env') echo '@environments' ;;
     'ingress scale -e') echo '@environments' ;;
+    'ingress scale --context') echo '@contexts' ;;
     'ingress scale --output') echo 'table wide json yaml name' ;;
     'ingress scale -o') echo 'table wide json yaml name' ;;
     'ingress scale --color') echo 'auto always never' ;;
@@ -198,6 +201,7 @@ _rancherctl_follows() {
     'ingress status -n') echo '@none' ;;
     'ingress status --env') echo '@environments' ;;
     'ingress status -e') echo '@environments' ;;
+    'ingress status --context') echo '@contexts' ;;
     'ingress status --output') echo 'table wide json yaml name' ;;
     'ingress status -o') echo 'table wide json yaml name' ;;
     'ingress status --color') echo 'auto always never' ;;
@@ -209,6 +213,7 @@ _rancherctl_follows() {
     'ingress plan --without') echo '@hosts' ;;
     'ingress plan --env') echo '@environments' ;;
     'ingress plan -e') echo '@environments' ;;
+    'ingress plan --context') echo '@contexts' ;;
     'ingress plan --output') echo 'table wide json yaml name' ;;
     'ingress plan -o') echo 'table wide json yaml name' ;;
     'ingress plan --color') echo 'auto always never' ;;

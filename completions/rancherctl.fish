@@ -40,7 +40,7 @@ function __rancherctl_at --description 'true at this command; with a second word
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --arch --bundle --busybox --color --confirm --context-name --dir --env --file --from-host --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
+            contains -- $word --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from-host --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -240,6 +240,8 @@ complete -c rancherctl -n '__rancherctl_at "ingress"' -l no-input -d 'Never ask;
 complete -c rancherctl -n '__rancherctl_at "ingress"' -l debug -d 'Show debug messages and tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l namespace -s n -x -d 'This namespace alone; default: all.'
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l context -x -a '(__rancherctl_names contexts)' -d 'A context of your kubeconfig files instead of an environment: any cluster.'
+complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l allow-exec -d 'With --context: run the credential plug-in that a kubeconfig file names, though the file is not yours.'
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l color -x -a 'auto always never' -d 'auto, always or never.'
@@ -249,6 +251,8 @@ complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l no-input -d 'Never a
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l debug -d 'Show debug messages and tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l namespace -s n -x -d 'This namespace alone; default: all.'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l context -x -a '(__rancherctl_names contexts)' -d 'A context of your kubeconfig files instead of an environment: any cluster.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l allow-exec -d 'With --context: run the credential plug-in that a kubeconfig file names, though the file is not yours.'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l color -x -a 'auto always never' -d 'auto, always or never.'
@@ -261,6 +265,8 @@ complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l namespace -s n -x
 complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l wait -d 'Wait until N addresses are published and answer.'
 complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l timeout -x -d 'Give up after this time, like 90s, 5m or 1h30m.'
 complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l context -x -a '(__rancherctl_names contexts)' -d 'A context of your kubeconfig files instead of an environment: any cluster.'
+complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l allow-exec -d 'With --context: run the credential plug-in that a kubeconfig file names, though the file is not yours.'
 complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "ingress scale"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l color -x -a 'auto always never' -d 'auto, always or never.'
@@ -271,6 +277,8 @@ complete -c rancherctl -n '__rancherctl_at "ingress scale"' -l debug -d 'Show de
 complete -c rancherctl -n '__rancherctl_at "ingress scale" 0' -a '(__rancherctl_names ingresses)'
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -l namespace -s n -x -d 'This namespace alone; default: all.'
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l context -x -a '(__rancherctl_names contexts)' -d 'A context of your kubeconfig files instead of an environment: any cluster.'
+complete -c rancherctl -n '__rancherctl_at "ingress status"' -l allow-exec -d 'With --context: run the credential plug-in that a kubeconfig file names, though the file is not yours.'
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -l color -x -a 'auto always never' -d 'auto, always or never.'
@@ -283,6 +291,8 @@ complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l namespace -s n -x 
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l scale -x -d 'As if it had this scale.'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l without -x -a '(__rancherctl_names hosts)' -d 'As if this host was lost; may be repeated.'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l context -x -a '(__rancherctl_names contexts)' -d 'A context of your kubeconfig files instead of an environment: any cluster.'
+complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l allow-exec -d 'With --context: run the credential plug-in that a kubeconfig file names, though the file is not yours.'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l color -x -a 'auto always never' -d 'auto, always or never.'

@@ -1,20 +1,36 @@
-"""A client for an environment's API with this operator's own credential: the one way for nouns that read or change objects."""
+"""A client for the API that is meant: the one way for nouns that read or change objects.
+
+An environment is reached with this operator's own credential, a context of the kubeconfig files with what they say.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rancherctl.cli.context import Run
 from rancherctl.cli.tunnel import way
 from rancherctl.credentials.renewal import default
+from rancherctl.errors import UsageError
 from rancherctl.kube.rest import RestClient
 
 
 @contextmanager
-def api(run: Run, env: str | None) -> Iterator[RestClient]:
-    """The API of the environment that is meant, through ssh where it cannot be reached. NotFoundError where there are no credentials for it."""
+def api(run: Run, env: str | None, context: str = "", allow_exec: bool = False) -> Iterator[RestClient]:
+    """The API of the environment that is meant, through ssh where it cannot be reached. NotFoundError where there are no credentials for it.
+
+    With ``context`` that of a kubeconfig context; ``allow_exec`` runs its credential plug-in even if the file is not the user's own.
+    """
+    if context and env:
+        raise UsageError("--env and --context were both given", why="each says which API is meant", hint="leave one of them out")
+    if allow_exec and not context:
+        raise UsageError("--allow-exec was given without --context", why="environments need no plug-in of a file")
+    if context:
+        with _by_context(run, context, allow_exec=allow_exec) as client:
+            yield client
+        return
     known = run.known()
     name = known.select(env or run.settings.env)
     renewal = default(run.settings.dirs, run.say)
@@ -25,3 +41,18 @@ def api(run: Run, env: str | None) -> Iterator[RestClient]:
 
     with way(access, run.say) as server, RestClient(server, ca=access.ca.encode(), token=token) as client:
         yield client
+
+
+def _by_context(run: Run, context: str, *, allow_exec: bool) -> RestClient:
+    from rancherctl.credentials.kubeconfig import merge, paths, resolve
+    from rancherctl.credentials.kubeconfig_files import read, trusted
+    from rancherctl.kube import connect
+
+    settings = run.settings
+    listed = paths("", {"KUBECONFIG": settings.kubeconfig_list, "HOME": str(settings.home)})
+
+    def may_run(file: Path) -> bool:
+        return allow_exec or trusted(file, listed, settings.home)
+
+    config = merge(read(run.kubeconfig_files(), required=bool(settings.kubeconfig)))
+    return connect.client(resolve(config, context), may_run, interactive=settings.interactive)

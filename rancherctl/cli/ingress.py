@@ -9,7 +9,7 @@ import typer
 from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
-from rancherctl.cli.options import EnvOption, OutputOption, TimeoutOption
+from rancherctl.cli.options import AllowExecOption, ContextOption, EnvOption, OutputOption, TimeoutOption
 
 app = noun("Ingresses and the load-balancer hosts that serve them.")
 
@@ -19,13 +19,20 @@ TWO_MINUTES = Duration(120)
 
 
 @app.command("ls")
-def list_ingresses(namespace: NamespaceOption = "", env: EnvOption = None, output: OutputOption = None) -> None:
+def list_ingresses(
+    namespace: NamespaceOption = "",
+    env: EnvOption = None,
+    context: ContextOption = "",
+    allow_exec: AllowExecOption = False,
+    output: OutputOption = None,
+) -> None:
     """List Ingresses of our class: names, published addresses, how many of how many.
 
     \b
     Examples:
       rancherctl ingress ls
       rancherctl ingress ls -n shop -o wide
+      rancherctl ingress ls --context team-a --kubeconfig ./given.yaml
     """
     from rancherctl.cli.api import api
     from rancherctl.cli.known import remember_names
@@ -33,14 +40,21 @@ def list_ingresses(namespace: NamespaceOption = "", env: EnvOption = None, outpu
     from rancherctl.output.ingress import ingress_listing
 
     run = current(env=env, output=output)
-    with api(run, env) as client:
+    with api(run, env, context, allow_exec) as client:
         seen = world.look(client)
     remember_names(run.settings, "ingresses", (name for key in seen.ingresses for name in (key, key.partition("/")[2])))
     run.show(ingress_listing(overview.rows(seen, namespace)))
 
 
 @app.command()
-def show(name: NameArgument, namespace: NamespaceOption = "", env: EnvOption = None, output: OutputOption = None) -> None:
+def show(
+    name: NameArgument,
+    namespace: NamespaceOption = "",
+    env: EnvOption = None,
+    context: ContextOption = "",
+    allow_exec: AllowExecOption = False,
+    output: OutputOption = None,
+) -> None:
     """Show one Ingress: rules, every host's part in it with the content it serves, problems.
 
     \b
@@ -53,7 +67,7 @@ def show(name: NameArgument, namespace: NamespaceOption = "", env: EnvOption = N
     from rancherctl.output.ingress import ingress_record
 
     run = current(env=env, output=output)
-    with api(run, env) as client:
+    with api(run, env, context, allow_exec) as client:
         seen = world.look(client)
     item = overview.detail(seen, seen.find(name, namespace))
     run.show(ingress_record(item, overview.text(item)))
@@ -67,6 +81,8 @@ def scale(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until N addresses are published and answer.")] = False,
     timeout: TimeoutOption = TWO_MINUTES,
     env: EnvOption = None,
+    context: ContextOption = "",
+    allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
     """Set on how many hosts an Ingress is served.
@@ -81,12 +97,13 @@ def scale(
     from rancherctl.output.ingress import probe_listing
 
     run = current(env=env, output=output)
-    with api(run, env) as client:
+    with api(run, env, context, allow_exec) as client:
         target = world.set_scale(client, world.look(client).find(name, namespace), number)
         if wait:
             run.show(probe_listing([p.as_json() for p in waiting.answering(client, target, number, timeout)]))
     run.say(f"{target.meta.key}: {number} asked for")
-    run.next(f"rancherctl ingress show {target.meta.key}", *(() if wait else (f"rancherctl ingress status {target.meta.key}",)))
+    where = f" --context {context}" if context else f" --env {env}" if env else ""
+    run.next(*(f"rancherctl ingress {verb} {target.meta.key}{where}" for verb in ("show", *(() if wait else ("status",)))))
 
 
 @app.command()
@@ -94,6 +111,8 @@ def status(
     name: Annotated[str, typer.Argument(metavar="[INGRESS]", help="NAME or NAMESPACE/NAME; default: all.")] = "",
     namespace: NamespaceOption = "",
     env: EnvOption = None,
+    context: ContextOption = "",
+    allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
     """Ask every published address for every rule with the right Host header, and report what does not answer.
@@ -108,7 +127,7 @@ def status(
     from rancherctl.output.ingress import probe_listing
 
     run = current(env=env, output=output)
-    with api(run, env) as client:
+    with api(run, env, context, allow_exec) as client:
         seen = world.look(client)
     probes = probe.ask_all(overview.questions(seen, name, namespace))
     run.show(probe_listing([p.as_json() for p in probes]))
@@ -121,6 +140,8 @@ def plan(
     number: Annotated[int | None, typer.Option("--scale", metavar="N", min=1, help="As if it had this scale.")] = None,
     without: Annotated[list[str] | None, typer.Option("--without", metavar="HOST", help="As if this host was lost; may be repeated.")] = None,
     env: EnvOption = None,
+    context: ContextOption = "",
+    allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
     """Show where an Ingress is placed and why; nothing is changed.
@@ -136,7 +157,7 @@ def plan(
     from rancherctl.output.ingress import plan_listing
 
     run = current(env=env, output=output)
-    with api(run, env) as client:
+    with api(run, env, context, allow_exec) as client:
         seen = world.look(client)
     rows = overview.plan_rows(seen, seen.find(name, namespace), scale=number, without=tuple(without or ()))
     run.show(plan_listing(rows))

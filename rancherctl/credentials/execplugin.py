@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rancherctl.credentials.kubeconfig import Target
+from rancherctl.credentials.kubeconfig import Exec, Target
 from rancherctl.errors import AuthError, RefusedError
 from rancherctl.secret import Secret
 
@@ -23,7 +24,6 @@ EARLY = 10.0
 """Seconds before its end at which a credential counts as expired."""
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 OURS = "rancherctl-credential"
-"""Our own plug-in is harmless whoever wrote the file: all it does is print this user's token for an environment's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,11 @@ class Plugin:
         plugin, what = self._exec, f"{self._exec.source}: the credential plug-in {self._exec.command}"
         if plugin.api_version not in VERSIONS:
             raise AuthError(f"{what} cannot be used", why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}")
-        if Path(plugin.command).name != OURS and not self._trusted(plugin.source):
+        if not _harmless(plugin) and not self._trusted(plugin.source):
             raise RefusedError(
-                f"{what} was not run", why="the file is not your own, or is not at a place of your kubeconfig files", hint="--allow-exec runs it"
+                f"{what} was not run",
+                why="the file is not yours alone to write, or is not at a place of your kubeconfig files",
+                hint="read what the file would run, then allow it for this run with --allow-exec",
             )
         if plugin.interactive == "Always" and not self._interactive:
             raise AuthError(f"{what} needs a terminal", why="its interactiveMode is Always")
@@ -89,6 +91,16 @@ class Plugin:
             cluster["certificate-authority-data"] = base64.b64encode(target.ca).decode()
         spec: dict[str, Any] = {"interactive": self._interactive} | ({"cluster": cluster} if self._exec.provide_cluster_info else {})
         return {"apiVersion": self._exec.api_version, "kind": "ExecCredential", "spec": spec}
+
+
+def _harmless(plugin: Exec) -> bool:
+    """Our own plug-in, whoever wrote the file: all it does is print this user's token for an environment's name.
+
+    A word is looked up where the user's programs are. A path must be that of the program beside this one: the name proves nothing. Variables
+    could make any program run others.
+    """
+    mine = Path(sys.executable).with_name(OURS)
+    return not plugin.env and (plugin.command == OURS or Path(plugin.command) == mine)
 
 
 def parse(output: bytes, version: str, what: str) -> Credential:

@@ -131,3 +131,56 @@ def test_status_is_partial_when_an_address_does_not_answer(run: Callable[..., tu
     assert code == 6
     assert json.loads(out)["items"][0]["ok"] is False
     assert "shop/front at 127.0.0.1" in err
+
+
+def _kubeconfig(folder: Path, url: str) -> Path:
+    """A kubeconfig file with context ``team`` whose credential plug-in leaves a file ``ran`` behind."""
+    plugin = folder / "plug"
+    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "t"}}
+    plugin.write_text(f"#!/bin/sh\ntouch {folder}/ran\necho '{json.dumps(answer)}'\n")
+    plugin.chmod(0o755)
+    user = {"exec": {"apiVersion": answer["apiVersion"], "command": str(plugin), "interactiveMode": "Never"}}
+    content = {
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "team", "context": {"cluster": "c", "user": "u"}}],
+    }
+    file = folder / "given.yaml"
+    file.write_text(json.dumps(content))
+    file.chmod(0o600)
+    return file
+
+
+def test_a_context_s_plugin_runs_from_a_foreign_file_only_when_allowed(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi, tmp_path: Path
+) -> None:
+    file = _kubeconfig(tmp_path, api.url)
+    code, out, err = run("ls", "--context", "team", "--kubeconfig", str(file))
+    assert (code, out, (tmp_path / "ran").exists()) == (5, "", False)
+    assert "--allow-exec" in err
+    code, out, _ = run("ls", "--context", "team", "--kubeconfig", str(file), "--allow-exec", "-o", "json")
+    assert (code, (tmp_path / "ran").exists()) == (0, True)
+    assert [item["name"] for item in json.loads(out)["items"]] == ["front"]
+
+
+def test_a_context_of_the_user_s_own_files_needs_no_leave(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(_kubeconfig(tmp_path, api.url)))
+    assert run("show", "front", "--context", "team")[0] == 0
+    assert "rancherctl ingress show shop/front --context team" in run("scale", "front", "1", "--context", "team")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--context", "team", "--env", "demo"), 2, "both given"),
+        (("--allow-exec",), 2, "without --context"),
+        (("--context", "nope"), 3, "'nope' does not exist"),
+        (("--context", "team", "--kubeconfig", "/nonexistent/file"), 3, "no kubeconfig file"),
+    ],
+)
+def test_which_api_is_meant_must_be_clear(run: Callable[..., tuple[int, str, str]], words: tuple[str, ...], code: int, said: str) -> None:
+    found, _, err = run("ls", *words)
+    assert found == code
+    assert said in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,24 @@ def test_a_program_that_a_foreign_file_names_is_not_run(tmp_path: Path) -> None:
     assert runs(tmp_path) == 0
 
 
-def test_our_own_plugin_is_harmless_wherever_it_is_named(tmp_path: Path) -> None:
-    assert Plugin(target(tmp_path, answer(), name="rancherctl-credential"), never).token() == "tok"
+def test_our_own_plugin_is_harmless_wherever_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = target(tmp_path, answer(), name="rancherctl-credential", env=())
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
+    assert Plugin(mine, never).token() == "tok"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert mine.exec
+    assert Plugin(replace(mine, exec=replace(mine.exec, command="rancherctl-credential")), never).token() == "tok"
+
+
+def test_a_program_that_only_has_our_plugin_s_name_is_not_run(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="not run"):
+        Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=()), never).token()
+
+
+def test_our_plugin_with_variables_of_a_foreign_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
+    with pytest.raises(RefusedError, match="not run"):
+        Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=(("PYTHONPATH", "/tmp/theirs"),)), never).token()
 
 
 def test_certificates_are_credentials_too(tmp_path: Path) -> None:

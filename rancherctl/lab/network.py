@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from ipaddress import IPv4Network
-from pathlib import Path
 from typing import Any
 
 from rancherctl.lab.command import LabError, run

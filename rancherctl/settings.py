@@ -46,7 +46,6 @@ class Settings:
     color: str = "auto"
     progress: str = "auto"
     debug: bool = False
-    yes: bool = False
     interactive: bool = False
     ci: bool = False
     kubeconfig: str = ""
@@ -126,7 +125,6 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, ter
         color=color,
         progress=get("progress", "auto"),
         debug=get("debug", False),
-        yes=get("yes", False),
         interactive=not get("no_input", False) and not ci and term.stdin and term.stderr,
         ci=ci,
         kubeconfig=get("kubeconfig", ""),
@@ -142,7 +140,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, ter
 
 
 _TEXT: Final = ("env", "output", "color", "progress", "kubeconfig", "bundle", "cache_dir", "sudo_password_file")
-_FLAGS: Final = ("debug", "yes", "no_input")
+_FLAGS: Final = ("debug", "no_input")
 
 
 def _flags_layer(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -146,15 +146,6 @@ class Run:
             finally:
                 state.paused = nullcontext
 
-    def consent(self, question: str, *, yes: bool = False) -> None:
-        """Ask a yes-or-no question; without a terminal ``--yes`` is needed (UsageError)."""
-        if yes or self.settings.yes:
-            return
-        if not self.settings.interactive:
-            raise UsageError(question, why="there is nobody to ask", hint="add --yes")
-        if input_line(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
-            raise UsageError("not confirmed; nothing was changed")
-
     def confirm_name(self, what: str, name: str, given: str | None) -> None:
         """Destroying asks to type the name; scripts give ``--confirm NAME``."""
         if given is None and self.settings.interactive:
@@ -171,13 +162,13 @@ def input_line(prompt: str) -> str:
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
-        raise UsageError("no answer: the input ended", hint="add --yes or --confirm NAME")
+        raise UsageError("no answer: the input ended", hint="add --confirm NAME")
     return line
 
 
-def current(*, env: str | None = None, output: str | None = None, yes: bool | None = None) -> Run:
+def current(*, env: str | None = None, output: str | None = None) -> Run:
     """The run with a command's own shared options merged in; opens the log file the first time."""
-    settings = load({**_flags, "env": env, "output": output, "yes": yes})
+    settings = load({**_flags, "env": env, "output": output})
     if state.log is None:
         from rancherctl.cli import runlog
 

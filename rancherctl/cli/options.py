@@ -43,7 +43,6 @@ OutputOption = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FORM", callback=_format, help="table, wide, json, yaml or name. (default: table)")
 ]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the change is made.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for consent.")]
 ConfirmOption = Annotated[str | None, typer.Option("--confirm", metavar="NAME", help="The name of what is destroyed, instead of typing it.")]
 
 

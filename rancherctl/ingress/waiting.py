@@ -50,7 +50,9 @@ def answering(client: KubeClient, target: Ingress, number: int, timeout: float, 
         note = published_status(current.meta.annotations)
         if note.get("reason") in {"TooFewHosts", "NoHosts"} and note.get("wanted") == number:
             raise RancherctlError(
-                f"{target.meta.key} cannot have {number} addresses", why=str(note.get("message", "")), hint="rancherctl ingress plan shows why"
+                f"{target.meta.key} cannot have {number} addresses",
+                why=str(note.get("message", "")),
+                hint=f"rancherctl ingress plan {target.meta.key} shows why",
             )
         if len(current.status) != number:
             seen = f"{len(current.status)} of {number} addresses are published; {note.get('message') or f'{STATUS_ANNOTATION} says nothing'}"
@@ -61,7 +63,7 @@ def answering(client: KubeClient, target: Ingress, number: int, timeout: float, 
             return probes
         seen = f"{bad[0].question.address}: {bad[0].result}"
     raise TimeoutExceededError(
-        f"{target.meta.key} does not answer on {number} addresses within {timeout:.0f} s", why=seen, hint="rancherctl ingress show"
+        f"{target.meta.key} does not answer on {number} addresses within {timeout:.0f} s", why=seen, hint=f"rancherctl ingress show {target.meta.key}"
     )
 
 

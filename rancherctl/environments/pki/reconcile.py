@@ -56,7 +56,7 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
         raise ConflictError(
             f"hosts {', '.join(sorted(others))} trust an authority whose key no control-plane host has",
             why="they belong to another environment, or its control-plane host was lost",
-            hint="remove that environment from these hosts first (rancherctl env rm), or restore its control-plane host",
+            hint="remove that environment from these hosts first (rancherctl env rm NAME), or restore its control-plane host",
         )
     if not keeper:
         return Authorities({}, {}, "")
@@ -67,7 +67,7 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
     if foreign:
         raise ConflictError(
             f"hosts {', '.join(sorted(foreign))} belong to another environment: they trust another authority than {keeper}",
-            hint="remove that environment from these hosts first (rancherctl env rm)",
+            hint="remove that environment from these hosts first (rancherctl env rm NAME)",
         )
     return Authorities(truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, keeper, public)
 

@@ -138,12 +138,6 @@ def test_an_empty_list_is_ok_and_says_so_on_standard_error(act: Any, capsys: pyt
     assert capsys.readouterr() == ("", "no host found\n")
 
 
-def test_consent_without_a_terminal_needs_yes(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    act(lambda run: run.consent("Install?"))
-    assert app.main(["act", "go", "--no-input"]) == 2
-    assert "add --yes" in capsys.readouterr().err
-
-
 def test_a_name_must_be_confirmed_exactly(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     act(lambda run: run.confirm_name("This removes demo.", "demo", "dmeo"))
     assert app.main(["act", "go"]) == 2

@@ -85,7 +85,7 @@ def test_what_is_checked_is_found_and_judged() -> None:
     module = ast.parse("""raise Error("x", hint=f"rancherctl env apply {name} --nope") from e""")
     assert list(hints(module)) == [(1, "rancherctl env apply X --nope")]
     assert wrong("env apply X --nope") == "env apply has no option --nope"
-    assert wrong("env aply X") == "env has no command aply"
+    assert wrong("env nope X") == "env has no command nope"
     assert wrong("nope") == "rancherctl has no command nope"
     assert wrong("lab host start X --nope") == "lab host start has no option --nope"
     assert wrong("help nope") == "there is no topic nope"

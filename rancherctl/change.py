@@ -1,4 +1,4 @@
-"""A plan is a value: sorted changes with old and new, counts, a digest, and a guard that refuses.
+"""A plan is a value: sorted changes with old and new, counts, a digest; and how big a loss may be that nobody asked for.
 
 Every domain plans with these types (hosts, Kubernetes objects, DNS records, load balancers). Not here: how a change is
 made (each domain's apply) or shown in colour (output).
@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
-
-from rancherctl.errors import RefusedError
+from typing import Any, Final, Generic, Literal, TypeVar
 
 T = TypeVar("T")
 Verb = Literal["create", "update", "delete"]
+LOSS_SHARE: Final = 0.3
+"""Share of the hosts, backends or names that may vanish at once without a second opinion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,13 @@ class Plan(Generic[T]):
         text = repr((self.changes, self.unknown))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def refuse_if_unsafe(self, *, existing: int, what: str, limit: float = 0.3, floor: int = 10, force: bool = False) -> None:
-        """Raise RefusedError when more than ``limit`` of ``existing`` things (and more than ``floor``) would be deleted."""
-        deletes = self.counts()["delete"]
-        if force or deletes <= floor or existing <= 0 or deletes <= limit * existing:
-            return
-        raise RefusedError(
-            f"refused to delete {deletes} of {existing} {what}",
-            why=f"that is {deletes / existing:.0%}, the limit for one run is {limit:.0%}",
-            hint="check that the source is complete; force it for one run if it is meant",
-        )
+
+def too_many(lost: int, existing: int, *, floor: int) -> bool:
+    """Whether a loss of ``lost`` of ``existing`` things is too big to be believed of one source: more than ``floor`` and more than LOSS_SHARE.
+
+    What follows is the domain's own matter: to hold the loss back and ask again, to ask somebody else, to refuse.
+    """
+    return lost > floor and lost > LOSS_SHARE * existing
 
 
 def diff(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from rancherctl.change import too_many
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -72,4 +74,4 @@ class Liveness:
 
 def suspicious(lost: int, alive: int) -> bool:
     """Whether losing ``lost`` of ``alive`` hosts at once needs a second opinion: more than one and more than 30 %."""
-    return lost > max(1, int(alive * 0.3))
+    return too_many(lost, alive, floor=1)

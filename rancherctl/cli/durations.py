@@ -37,15 +37,3 @@ class Duration(float):
         return text or "0s"
 
     __repr__ = __str__
-
-
-def format_age(seconds: float) -> str:
-    """A duration for tables, in the two largest units that matter: ``45s``, ``3m20s``, ``5h``, ``12d``."""
-    whole = max(0, int(seconds))
-    if whole < 120:
-        return f"{whole}s"
-    if whole < 600:
-        return f"{whole // 60}m{whole % 60}s" if whole % 60 else f"{whole // 60}m"
-    if whole < 3 * 3600:
-        return f"{whole // 60}m"
-    return f"{whole // 3600}h" if whole < 48 * 3600 else f"{whole // 86400}d"

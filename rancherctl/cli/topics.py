@@ -73,8 +73,6 @@ the worker role is tainted. publicAddress is what Ingress statuses publish. XDG 
 Editors can check the file with the JSON Schema that comes with the program: rancherctl/environments/schema.json.
 """
 
-SUMMARIES: Final = {"environment": "the environment file", "exit-codes": "what a status means", "files": "which files are read and written"}
-
 
 def _rows(rows: tuple[tuple[object, str], ...]) -> str:
     size = max(len(str(key)) for key, _ in rows) + 2

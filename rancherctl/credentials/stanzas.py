@@ -16,7 +16,6 @@ from rancherctl.errors import ConflictError
 
 MARK = "rancherctl.io"
 OnConflict = Literal["fail", "replace", "rename"]
-ON_CONFLICT: tuple[OnConflict, ...] = ("fail", "replace", "rename")
 INSTALL_HINT = "rancherctl-credential comes with rancherctl: pip install rancherctl"
 
 

@@ -75,14 +75,6 @@ def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tupl
     )
 
 
-def session_object(operator: str, session: str, machine: str) -> Json:
-    """The Secret of a session, empty: its existence is what counts. ``machine`` tells people where it is used."""
-    obj = _object("v1", "Secret", session_secret(operator, session), type="Opaque")
-    obj["metadata"]["labels"] = {**LABELS, "rancherctl.io/operator": operator}
-    obj["metadata"]["annotations"] = {"rancherctl.io/machine": machine}
-    return obj
-
-
 def token_request(account: str, seconds: int, secret: str, uid: str) -> tuple[str, Json]:
     """(URL path, body) of a POST that makes a token for ``account``, bound to the session's Secret (``uid`` as the API gave it)."""
     bound = {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}

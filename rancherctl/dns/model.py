@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -123,8 +123,3 @@ def fingerprint(record_set: RecordSet) -> int:
 def zone_hash(total: int) -> str:
     """The hexadecimal text of a sum of fingerprints."""
     return f"{total % (1 << HASH_BITS):032x}"
-
-
-def hash_of(record_sets: Iterable[RecordSet]) -> str:
-    """``zone_hash`` of these record sets."""
-    return zone_hash(sum(map(fingerprint, record_sets)))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rancherctl.change import Change, Plan
+from rancherctl.change import LOSS_SHARE, Change, Plan, too_many
 from rancherctl.dns.model import RecordSet
 
-LIMIT = 0.3
-"""Share of the names that one list may take away."""
 FLOOR = 20
 """Deletes up to this number are never suspicious: small clusters change by large shares."""
 PATIENCE = 60.0
@@ -65,13 +63,13 @@ def guard(wanted: Plan[RecordSet], *, existing: int, epochs: Epochs, trusted: Ep
     if hold is not None and all(a > b for a, b in zip(epochs, hold.epochs, strict=True)) and now - hold.since >= PATIENCE:
         confirmed = deletes & hold.keys
     doubtful = deletes - confirmed
-    if len(doubtful) <= FLOOR or len(doubtful) <= LIMIT * existing:
+    if not too_many(len(doubtful), existing, floor=FLOOR):
         return Verdict(wanted)
     kept = Plan(tuple(c for c in wanted if c.key not in doubtful), wanted.unknown)
     first = hold.since if hold is not None and not confirmed else now
     since = Hold(doubtful, first, hold.epochs if hold is not None and not confirmed else epochs)
     alarm = (
-        f"a list of the API lacks {len(doubtful)} of {existing} record sets ({len(doubtful) / max(existing, 1):.0%}, the limit is {LIMIT:.0%}): "
+        f"a list of the API lacks {len(doubtful)} of {existing} record sets ({len(doubtful) / max(existing, 1):.0%}, the limit is {LOSS_SHARE:.0%}): "
         "they stay until a second list agrees"
     )
     return Verdict(kept, since, alarm)

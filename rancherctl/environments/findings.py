@@ -21,7 +21,6 @@ FOREIGN = (
 KUBELET_NEEDS = {"vm/overcommit_memory": "1", "kernel/panic": "10", "kernel/panic_on_oops": "1"}
 GIB = 1 << 30
 SKEW_LIMIT, SKEW_WARNING = 60.0, 5.0
-ALL = ("0.0.0.0", "*", "::", "[::]")  # noqa: S104  what ss prints, not what we bind
 
 
 def owner(facts: HostFacts) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from rancherctl.change import too_many
 from rancherctl.ingress.layout import Layout
 from rancherctl.ingress.model import Model
 
 FOREIGN_LIMIT = 5.0
-GUARD_SHARE = 0.3
 GUARD_FLOOR = 10
 
 
@@ -66,6 +66,6 @@ def suspicious(now: Layout, model: Model) -> str:
     had = {p.backend for p in now.pools if p.backend and p.servers}
     have = {r.backend.key for r in model.routes if model.servers.get(r.backend.key)}
     lost = had - have
-    if len(lost) > GUARD_FLOOR and len(lost) > GUARD_SHARE * len(had):
+    if too_many(len(lost), len(had), floor=GUARD_FLOOR):
         return f"{len(lost)} of {len(had)} backends would lose all their servers at once"
     return ""

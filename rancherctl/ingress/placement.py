@@ -103,8 +103,3 @@ def _why_none(t: Translated, roster: Roster) -> str:
 def translate_all(ingresses: Iterable[Ingress], classes: Mapping[str, IngressClass]) -> dict[str, Translated]:
     """All Ingresses of our class that are not being deleted, by key."""
     return {i.meta.key: translate(i) for i in ingresses if not i.meta.deleting and ingress_classes.ours(i, classes)}
-
-
-def place_all(ingresses: Iterable[Ingress], classes: Mapping[str, IngressClass], roster: Roster) -> dict[str, Placement]:
-    """The placement of every Ingress of our class, by key."""
-    return {key: place(t, roster) for key, t in translate_all(ingresses, classes).items()}

@@ -70,10 +70,6 @@ class Cache:
         with self._changed:
             return self._changed.wait_for(lambda: ready(self._snapshot), timeout)
 
-    def wait_synced(self, timeout: float) -> bool:
-        """Block until every table has been listed."""
-        return self.wait(lambda s: s.synced, timeout)
-
     def problems(self) -> Mapping[str, str]:
         """``table/namespace/name`` → why this object could not be read; such objects are not in the snapshot."""
         return {f"{name}/{key}": why for name, r in self._reflectors.items() for key, why in dict(r.problems).items()}

@@ -56,7 +56,9 @@ class SignedIn:
 def alice(tmp_path: Path) -> Iterator[SignedIn]:
     with running() as server:
         with server.client() as admin:
-            objects = [*tokens.operator_objects(OPERATOR), tokens.session_object(OPERATOR, SESSION, "a test")]
+            meta = {"name": tokens.session_secret(OPERATOR, SESSION), "namespace": tokens.NAMESPACE}
+            session = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta}
+            objects = [*tokens.operator_objects(OPERATOR), session]
             inventory = Inventory(tokens.NAMESPACE, "operators")
             apply(admin, plan(admin, objects, inventory), inventory)
             assert not plan(admin, objects, inventory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from typing import Any
 
@@ -98,12 +97,3 @@ def units(names: list[str]) -> dict[str, Any]:
     if len(blocks) != len(names):
         raise disk.StepError(f"systemctl show answered {len(blocks)} units for {len(names)}")
     return dict(zip(names, blocks, strict=True))
-
-
-def free_bytes(path: str) -> int:
-    """Bytes an ordinary file may still take on the file system of the nearest existing parent."""
-    place = disk.at(path)
-    while not place.exists():
-        place = place.parent
-    info = os.statvfs(place)
-    return info.f_bavail * info.f_frsize

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.cli.durations import Duration, format_age, parse_duration
+from rancherctl.cli.durations import Duration, parse_duration
 from rancherctl.errors import UsageError
 
 
@@ -30,14 +30,6 @@ def test_a_number_without_unit_is_told_so() -> None:
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
 def test_parts_add_up(hours: int, minutes: int, seconds: int) -> None:
     assert parse_duration(f"{hours}h{minutes}m{seconds}s") == hours * 3600 + minutes * 60 + seconds
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0s"), (119, "119s"), (125, "2m5s"), (180, "3m"), (3599, "59m"), (7200, "120m"), (36000, "10h"), (10**6, "11d"), (-5, "0s")],
-)
-def test_ages(seconds: float, text: str) -> None:
-    assert format_age(seconds) == text
 
 
 @given(st.integers(0, 10**6))

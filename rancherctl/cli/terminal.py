@@ -26,8 +26,16 @@ def line(prompt: str, *, hidden: bool = False) -> str | None:
         finally:
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)
             os.write(terminal, b"\n")
+    except _InterruptedError:
+        # only now that the terminal is as it was: the interrupted run may be gone before this thread goes on
+        os.kill(os.getpid(), signal.SIGINT)
+        return None
     finally:
         os.close(terminal)
+
+
+class _InterruptedError(Exception):
+    """Ctrl-C was typed."""
 
 
 def _typed(terminal: int, *, hidden: bool) -> str | None:
@@ -35,8 +43,7 @@ def _typed(terminal: int, *, hidden: bool) -> str | None:
     while True:
         byte = os.read(terminal, 1)
         if byte == CTRL_C:
-            os.kill(os.getpid(), signal.SIGINT)
-            return None
+            raise _InterruptedError
         if byte in (b"", CTRL_D) and not got:
             return None
         if byte in (b"", CTRL_D, *END):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rancherctl.agents import probe
 from rancherctl.agents.config import NAMESPACE
@@ -53,6 +54,7 @@ class RosterKeeper:
         self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
         self._liveness = liveness or Liveness()
         self._epoch = -1
+        self._last = Roster()
         self._alarms: tuple[str, ...] = ()
         self._patience = Patience(BROKEN)
 
@@ -76,7 +78,9 @@ class RosterKeeper:
         self._keep(snapshot, now)
 
     def _keep(self, snapshot: Snapshot, now: float) -> None:
-        before = stored_roster(snapshot.table("configmaps").items)
+        stored = stored_roster(snapshot.table("configmaps").items)
+        # One that was deleted, damaged or rolled back is written anew as it was, with a number that agents accept.
+        before = self._last = stored if stored.newer_than(self._last) else self._last
         silent = self._liveness.silent([h.name for h in before.hosts], now)
         lost = newly_silent(before, silent)
         spared: frozenset[str] = frozenset()
@@ -86,7 +90,7 @@ class RosterKeeper:
             before,
             snapshot.table("nodes").items,
             silent=silent,
-            proven=self._liveness.proven(),
+            proven=self._liveness.proven(now),
             spared=spared,
             epoch=self._leader.epoch,
             blocked=self._patience.lasting(blocked_ports(sections(snapshot.table("configmaps").items)), now),
@@ -94,10 +98,11 @@ class RosterKeeper:
         for alarm in set(out.alarms) - set(self._alarms):
             log.error("%s", alarm)
         self._alarms = out.alarms
-        if out.roster is not before:
-            self._write(out.roster, snapshot.table("configmaps").items.get(f"{NAMESPACE}/{ROSTER}"))
-            alive = sorted(h.name for h in out.roster.hosts if h.alive)
-            log.info("roster %d.%d: %s", out.roster.epoch, out.roster.sequence, ", ".join(alive) or "nobody")
+        if out.roster is not stored:
+            roster = out.roster if out.roster is not before else replace(before, sequence=before.sequence + 1)
+            self._write(roster, snapshot.table("configmaps").items.get(f"{NAMESPACE}/{ROSTER}"))
+            alive = sorted(h.name for h in roster.hosts if h.alive)
+            log.info("roster %d.%d: %s", roster.epoch, roster.sequence, ", ".join(alive) or "nobody")
 
     def _write(self, roster: Roster, stored: ConfigMap | None) -> None:
         body = {

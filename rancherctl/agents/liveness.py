@@ -14,6 +14,8 @@ from rancherctl.change import too_many
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
+    """``proven``: seen to change since the measure began, so the host lived at ``at`` (seconds)."""
+
     renew: str
     at: float
     proven: bool
@@ -34,8 +36,8 @@ class Liveness:
         self._trusted = False
 
     def restart(self, now: float) -> None:
-        """Give every host the whole limit again (after an election, a reconnect, a frozen watch)."""
-        self._seen = {name: _Seen(seen.renew, now, seen.proven) for name, seen in self._seen.items()}
+        """Give every host the whole limit again (after an election, a reconnect, a frozen watch); who was proven must prove itself anew."""
+        self._seen = {name: _Seen(seen.renew, now, proven=False) for name, seen in self._seen.items()}
 
     def observe(self, leases: Mapping[str, str], own: str, now: float, *, healthy: bool) -> None:
         """``leases``: host → text of renewTime; ``own``: our own Lease's renewTime as the same watch delivered it ("" = not seen)."""
@@ -44,6 +46,7 @@ class Liveness:
         trusted = healthy and bool(own) and now - self._canary[1] <= self._canary_limit
         if not trusted or not self._trusted:
             self.restart(now)
+        watched = trusted and self._trusted  # else it may have changed at any moment of an outage
         self._trusted = trusted
         known = self._seen
         self._seen = {}
@@ -52,7 +55,7 @@ class Liveness:
             if before is None:
                 self._seen[name] = _Seen(renew, now, proven=False)
             elif before.renew != renew:
-                self._seen[name] = _Seen(renew, now, proven=True)
+                self._seen[name] = _Seen(renew, now, proven=watched)
             else:
                 self._seen[name] = before
 
@@ -61,9 +64,9 @@ class Liveness:
         """Whether the watch is live, as far as our own Lease shows."""
         return self._trusted
 
-    def proven(self) -> frozenset[str]:
-        """Hosts that were seen to renew: only these may enter a roster."""
-        return frozenset(name for name, seen in self._seen.items() if seen.proven)
+    def proven(self, now: float) -> frozenset[str]:
+        """Hosts that were seen to renew within the limit: only these may enter a roster."""
+        return frozenset(name for name, seen in self._seen.items() if seen.proven and now - seen.at <= self._limit)
 
     def silent(self, names: Iterable[str], now: float) -> frozenset[str]:
         """Which of ``names`` have been silent past the limit; nobody while the watch is not trusted. A host without Lease is silent at once."""

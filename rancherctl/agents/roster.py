@@ -78,6 +78,7 @@ def following(
     ]
     hosts += [replace(h, alive=h.alive and h.name not in gone) for h in kept]
     ordered = tuple(sorted(hosts, key=lambda h: h.name))
-    if ordered == before.hosts and epoch == before.epoch:
+    # A Lease that was made anew counts from 1 again: the roster's own epoch goes on, and is no reason to write.
+    if ordered == before.hosts and epoch <= before.epoch:
         return Outcome(before, tuple(alarms))
     return Outcome(Roster(max(epoch, before.epoch), before.sequence + 1, ordered), tuple(alarms))

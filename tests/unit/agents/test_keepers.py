@@ -76,7 +76,7 @@ class World:
         self.asked.append(set(hosts))
         return self.answers & hosts.keys()
 
-    def snapshot(self, nodes: tuple[str, ...] = NAMES) -> Snapshot:
+    def snapshot(self, nodes: tuple[str, ...] = NAMES, *, healthy: bool = True) -> Snapshot:
         def lease(name: str, renew: str) -> objects.Lease:
             return objects.Lease(Meta(NAMESPACE, name), name, renew)
 
@@ -91,7 +91,7 @@ class World:
             n: Node(Meta("", n, labels={"rancherctl.io/load-balancer": "true"}), (("InternalIP", f"10.77.0.{n[1]}"),), (), True, False) for n in nodes
         }
         tables = {"leases": leases, "configmaps": maps, "nodes": found}
-        return Snapshot({k: Table(v, synced=True, healthy=True) for k, v in tables.items()})
+        return Snapshot({k: Table(v, synced=True, healthy=healthy) for k, v in tables.items()})
 
     def look(self, *, silent: tuple[str, ...] = (), seconds: int = 1, nodes: tuple[str, ...] = NAMES) -> None:
         for _ in range(seconds):
@@ -139,6 +139,36 @@ def test_a_new_leader_keeps_the_roster_for_a_whole_limit() -> None:
     assert world.alive() == set(NAMES)
     assert world.api.roster().epoch == 2
     world.look(silent=("h3",), seconds=3)
+    assert world.alive() == {"h1", "h2", "h4"}
+
+
+@pytest.mark.parametrize("restarted", ["election", "watch"])
+def test_a_dead_host_stays_dead_over_an_election_and_over_a_lost_watch(restarted: str) -> None:
+    """The measure starts anew then; that the host was seen to renew long ago proves nothing any more."""
+    world = World()
+    world.look(seconds=3)
+    world.look(silent=("h3",), seconds=8)
+    assert world.alive() == {"h1", "h2", "h4"}
+    if restarted == "election":
+        world.lead.epoch = 2
+    else:
+        world.now += 1.0
+        world.keeper.run(world.snapshot(healthy=False))
+    for _ in range(10):
+        world.look(silent=("h3",))
+        assert world.alive() == {"h1", "h2", "h4"}
+    world.look(seconds=2)
+    assert world.alive() == set(NAMES)
+
+
+def test_a_deleted_roster_is_made_anew_with_a_number_that_agents_accept() -> None:
+    world = World()
+    world.look(seconds=3)
+    world.look(silent=("h3",), seconds=8)
+    before = world.api.roster()
+    del world.api.objects[("configmaps", "roster")]
+    world.look(silent=("h3",), seconds=2)
+    assert world.api.roster().newer_than(before)
     assert world.alive() == {"h1", "h2", "h4"}
 
 

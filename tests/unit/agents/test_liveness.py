@@ -43,9 +43,27 @@ def test_a_frozen_api_is_seen_by_our_own_lease() -> None:
 def test_hosts_enter_only_after_a_renewal_was_seen() -> None:
     live = Liveness()
     live.observe({"h1": "a"}, "x", 0.0, healthy=True)
-    assert live.proven() == frozenset()
+    assert live.proven(0.0) == frozenset()
     live.observe({"h1": "b"}, "y", 1.0, healthy=True)
-    assert live.proven() == {"h1"}
+    assert live.proven(1.0) == {"h1"}
+
+
+def test_a_renewal_proves_nothing_once_it_is_old_or_the_measure_began_anew() -> None:
+    live = Liveness(limit=6.0)
+    feed(live, 0, 10, {"h1": 1e9, "h2": 5})
+    assert live.proven(11.5) == {"h1"}
+    live.restart(11.0)
+    assert live.proven(11.0) == frozenset()
+
+
+def test_a_change_that_came_with_a_reconnect_proves_nothing() -> None:
+    live = Liveness()
+    feed(live, 0, 3, {"h1": 1e9})
+    live.observe({"h1": "later"}, "4", 4.0, healthy=False)
+    live.observe({"h1": "later still"}, "5", 5.0, healthy=True)
+    assert live.proven(5.0) == frozenset()
+    live.observe({"h1": "now"}, "6", 6.0, healthy=True)
+    assert live.proven(6.0) == {"h1"}
 
 
 def test_a_host_without_lease_is_silent() -> None:

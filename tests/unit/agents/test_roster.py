@@ -43,6 +43,14 @@ def test_a_new_leader_keeps_everybody_and_raises_the_epoch() -> None:
     assert (taken.epoch, taken.sequence) == (4, first.sequence + 1)
 
 
+def test_a_leader_whose_lease_was_made_anew_does_not_write_for_ever() -> None:
+    """The Lease counts the leaders: deleted by hand or restored, it begins below the epoch that the roster has."""
+    first = roster(set(NODES))
+    assert following(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=1).roster is first
+    lost = following(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=1).roster
+    assert (lost.epoch, lost.sequence) == (first.epoch, first.sequence + 1)
+
+
 def test_a_silent_host_is_out_and_one_that_answers_stays() -> None:
     first = roster(set(NODES))
     assert newly_silent(first, {"h2", "x"}) == {"h2"}

@@ -15,6 +15,7 @@ from typing import Any
 from rancherctl.ingress import desired, endpoints, files, keep, merge, plan, render
 from rancherctl.ingress.desired import Memory, Wanted
 from rancherctl.ingress.engine import Engine, local_paths
+from rancherctl.ingress.following import Following
 from rancherctl.ingress.layout import Layout
 from rancherctl.ingress.model import HTTP_PORT, Model, Problem, Roster, Translated
 from rancherctl.ingress.resolve import Resolver, by
@@ -75,9 +76,9 @@ class LbRole:
         self._error = ""
         self._pause = FIRST_PAUSE
         self._problems: Mapping[str, tuple[Problem, ...]] = {}
-        self._roster = Roster(-1, -1)
         self._written: files.Identity | None = None
         self._state = self._load()
+        self._following = Following(Roster(self._state.epoch, 0) if self._state else Roster())
         if self._state:
             self._engine.use(self._state.layout.generation)
 
@@ -95,8 +96,8 @@ class LbRole:
         self._error = ""
         try:
             self._verify()
-            if self._usable(snapshot):
-                self._follow(snapshot)
+            if self._usable(snapshot) and (roster := self._following.roster):
+                self._follow(snapshot, roster)
         except EngineError as error:
             log.warning("%s", error)
             self._failed(error)
@@ -163,36 +164,22 @@ class LbRole:
         self._verified, self._sure = self._clock(), True
 
     def _usable(self, snapshot: Snapshot) -> bool:
-        """Unknown is not absent: all tables listed and watched, a roster there, and the API's own service among the services."""
+        """Unknown is not absent: all tables listed and watched, and the API's own service among the services."""
         tables = [snapshot.table(spec.name) for spec in self.tables]
         if not all(t.synced and t.healthy for t in tables):
             return False
-        self._alarm = ""
         if "default/kubernetes" not in snapshot.table("services").items:
             self._alarm = "the API shows no service default/kubernetes: its data is not trusted, nothing is changed"
             return False
-        entry = snapshot.table("roster").items.get(ROSTER_KEY)
-        if entry is not None:
-            try:
-                roster = Roster.from_json(entry.data.get("roster", ""))
-            except ValueError as error:
-                log.warning("the roster cannot be read and is ignored: %s", error)
-            else:
-                if roster.newer_than(self._floor()):
-                    self._roster = roster
-        return self._roster.epoch >= 0
+        self._alarm = self._following.take(snapshot.table("roster").items.get(ROSTER_KEY), self._clock())
+        return True
 
-    def _floor(self) -> Roster:
-        if self._roster.epoch >= 0 or self._state is None:
-            return self._roster
-        return Roster(self._state.epoch, 0)
-
-    def _follow(self, snapshot: Snapshot) -> None:
+    def _follow(self, snapshot: Snapshot, roster: Roster) -> None:
         ingresses = snapshot.table("ingresses").items
         translated = desired.translate_ours(ingresses, snapshot.table("ingressclasses").items, self._memory)
-        me = self._roster.host(self._config.node)
+        me = roster.host(self._config.node)
         address = me.address if me else (self._state.address if self._state else "")
-        kept = self._keep(ingresses, translated, address)
+        kept = self._keep(ingresses, translated, roster, address)
         for key in kept.serving - translated.keys():
             translated[key] = self._memory.translate(ingresses[key])
         services = snapshot.table("services").items
@@ -210,28 +197,29 @@ class LbRole:
             resolved=self._resolver.addresses(names),
             port=self._config.http_port,
         )
-        self._apply(self._guarded(wanted), kept, address)
+        self._apply(self._guarded(wanted), kept, roster, address)
 
-    def _keep(self, ingresses: Mapping[str, objects.Ingress], translated: Mapping[str, Translated], address: str) -> keep.Kept:
+    def _keep(self, ingresses: Mapping[str, objects.Ingress], translated: Mapping[str, Translated], roster: Roster, address: str) -> keep.Kept:
         node = self._config.node
-        placed = [key for key, t in translated.items() if node in self._memory.place(t, self._roster).hosts]
+        placed = [key for key, t in translated.items() if node in self._memory.place(t, roster).hosts]
         known = {key: (key in translated, i.status) for key, i in ingresses.items() if not i.meta.deleting}
         # Without a state (lost, damaged) what a status publishes here is taken as served.
         served = self._state.serving if self._state else [key for key, (_, addresses) in known.items() if address in addresses]
         return keep.keep(placed, served, known, own_address=address, leaving=self._leaving, now=self._clock(), drain=self._config.drain)
 
     def _guarded(self, wanted: Wanted) -> Wanted | None:
-        self._alarm = keep.suspicious(self._state.layout, wanted.model) if self._state else ""
-        if not self._alarm:
+        doubt = keep.suspicious(self._state.layout, wanted.model) if self._state else ""
+        if not doubt:
             self._suspect_since = None
             return wanted
+        self._alarm = doubt
         since = self._suspect_since = self._suspect_since if self._suspect_since is not None else self._clock()
         if self._clock() - since >= HOLD_SECONDS:
-            log.warning("%s, still so after %.0f s: done", self._alarm, HOLD_SECONDS)
+            log.warning("%s, still so after %.0f s: done", doubt, HOLD_SECONDS)
             return wanted
         return None
 
-    def _apply(self, wanted: Wanted | None, kept: keep.Kept, address: str) -> None:
+    def _apply(self, wanted: Wanted | None, kept: keep.Kept, roster: Roster, address: str) -> None:
         if wanted is None:
             return
         now = self._state.layout if self._state else None
@@ -243,7 +231,7 @@ class LbRole:
             log.info("HAProxy is loaded anew: %s", decision.reason)
         layout = self._engine.apply(decision)
         serving = tuple(sorted(kept.serving)) if model.loaded else ()
-        self._save(files.State(layout, serving, max(self._roster.epoch, 0), self._roster.sequence, address))
+        self._save(files.State(layout, serving, roster.epoch, roster.sequence, address))
         self._leaving, self._problems = kept.leaving, wanted.problems
         if not isinstance(decision, plan.Unchanged):
             self._settled()
@@ -261,14 +249,14 @@ class LbRole:
 
     def _section(self) -> Mapping[str, Any]:
         layout = self._state.layout if self._state and self._sure else Layout()
-        counters = self._engine.counters
+        counters, followed = self._engine.counters, self._following.roster
         section = {
             "served": dict(layout.loaded),
             "placed": list(self._state.serving) if self._state else [],
             "ports": dict(self._ports),
             "haproxy": {"pid": self._pid, "version": self._version},
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
-            "roster": [self._roster.epoch, self._roster.sequence],
+            "roster": [followed.epoch, followed.sequence] if followed else [-1, -1],
             "alarm": self._alarm,
             "problems": {key: [[p.reason, p.message, p.serious] for p in found] for key, found in self._problems.items()},
         }

@@ -160,6 +160,23 @@ def test_an_older_leader_is_ignored(world: World) -> None:
     assert section["served"]
 
 
+def test_a_roster_that_stays_older_is_that_of_a_restored_environment(world: World) -> None:
+    """Also after a restart of the agent, which remembers the epoch: else this host would be frozen until epochs catch up."""
+    services, a, b = {"web": ["w1"]}, fake.ingress("a", FOO), fake.ingress("b", [("b.com", "Prefix", "/", "web:80")])
+    world.run([a], services, hosts=fake.roster("h1", epoch=5, sequence=7))
+    for role in (world.role, world.new_role()):
+        world.role = role
+        section = world.run([a], services, hosts=fake.roster("h1", epoch=2))
+        assert "older" in section["alarm"]
+        assert list(section["served"]) == ["default/a"]
+    world.now += 59
+    section = world.run([a, b], services, hosts=fake.roster("h1", epoch=2))
+    assert section["roster"] == [2, 1]
+    assert section["alarm"] == ""
+    assert world.haproxy.answer("b.com") == "w1"
+    assert world.run([a, b], services, hosts=fake.roster("h1", epoch=2))["alarm"] == ""
+
+
 def test_a_slot_with_connections_to_its_old_pod_is_not_given_to_another(world: World) -> None:
     """A request under way while its server is taken away goes back to HAProxy's idle connections: a reused slot would send others there."""
     names = [f"w{i}" for i in range(11)]  # so many that the last one would get the first slot

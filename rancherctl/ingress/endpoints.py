@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 
 from rancherctl.ingress.model import BackendRef, Problem, Server
 from rancherctl.kube.objects import EndpointSlice, Service, ServicePort
@@ -29,13 +30,31 @@ def index(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]]:
     return out
 
 
-def routable(address: str) -> bool:
-    """Whether an address may be a server: never the host itself or link-local, where the host's own daemons listen."""
+@lru_cache(maxsize=16_384)
+def canonical(address: str) -> str:
+    """The address as HAProxy writes it, an IPv4 one inside IPv6 as IPv4; "" for what is none.
+
+    The API and DNS give addresses in other letters and lengths too: as they come they would never equal what HAProxy tells.
+    """
     try:
         ip = ip_address(address)
     except ValueError:
-        return False
-    return not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
+        return ""
+    if isinstance(ip, IPv6Address):
+        return "" if ip.scope_id else str(ip.ipv4_mapped or ip)
+    return str(ip)
+
+
+@lru_cache(maxsize=16_384)
+def routable(address: str) -> bool:
+    """Whether a canonical address may be a server: never the host itself or link-local, where the host's own daemons listen."""
+    ip = ip_address(address)
+    embedded = ip.version == 6 and int(ip) < 1 << 32  # ::127.0.0.1, ::1, ::
+    return not (embedded or ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
+
+
+def _servers(addresses: Iterable[str], port: int) -> set[Server]:
+    return {Server(a, port) for a in map(canonical, addresses) if a and routable(a)}
 
 
 def _port(service: Service, ref: BackendRef) -> ServicePort | None:
@@ -70,12 +89,16 @@ def find(ref: BackendRef, services: Mapping[str, Service], slices: SliceIndex, r
         if not number:
             continue
         for endpoint in entry.endpoints:
-            servers = {Server(a, number) for a in endpoint.addresses[:1] if routable(a)}
+            servers = _servers(endpoint.addresses[:1], number)
             if endpoint.ready or service.publish_not_ready:
                 ready |= servers
             elif endpoint.serving and endpoint.terminating:
                 leaving |= servers
-    return Found(tuple(sorted(ready or leaving, key=lambda s: (s.address, s.port))))
+    return Found(_sorted(ready or leaving))
+
+
+def _sorted(servers: set[Server]) -> tuple[Server, ...]:
+    return tuple(sorted(servers, key=lambda s: (s.address, s.port)))
 
 
 def _external(service: Service, ref: BackendRef, port: ServicePort | None, resolved: Mapping[str, Sequence[str]]) -> Found:
@@ -83,11 +106,11 @@ def _external(service: Service, ref: BackendRef, port: ServicePort | None, resol
     number = port.port if port else ref.number
     if not number:
         return Found(problem=Problem("PortNotFound", f"service {service.meta.key} has no port named {ref.name}; answered with 503"))
-    addresses = sorted(a for a in resolved.get(service.external_name, ()) if routable(a))
-    if not addresses:
+    servers = _servers(resolved.get(service.external_name, ()), number)
+    if not servers:
         text = f"external name {service.external_name} of service {service.meta.key} has no usable address now; requests are answered with 503"
         return Found(problem=Problem("NameNotResolved", text, serious=False))
-    return Found(tuple(Server(a, number) for a in addresses))
+    return Found(_sorted(servers))
 
 
 def external_names(refs: Iterable[BackendRef], services: Mapping[str, Service]) -> frozenset[str]:

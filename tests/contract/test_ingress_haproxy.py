@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import socket
 import threading
@@ -87,6 +88,18 @@ def test_new_routes_and_endpoint_changes_need_no_reload(world: World) -> None:
     assert world.haproxy.answer("b.com", "/x") == "404"
     assert section["haproxy"]["pid"] == pid
     assert section["metrics"]["reloads"] == first["metrics"]["reloads"]
+
+
+def test_an_endpoint_in_unusual_letters_harms_nobody(world: World) -> None:
+    """The API takes addresses that are not in their shortest form; HAProxy tells the shortest one."""
+    odd = dataclasses.replace(fake.endpoint_slice("odd", [("FD00:0::00AB", 8080)]), address_type="IPv6")
+    ingresses = [fake.ingress("a", FOO), fake.ingress("odd", [("odd.com", "Prefix", "/", "odd:80")])]
+    services = [fake.service("web"), fake.service("odd")]
+    for slices in (world.slices({"web": ["w1"]}), [*world.slices({"web": ["w1"]}), odd]):
+        world.now += 1
+        section = world.role.reconcile(fake.snapshot(ingresses, services, slices))
+        assert section["alarm"] == ""
+        assert set(section["served"]) == {"default/a", "default/odd"}
 
 
 def test_forwarded_headers_are_ours(world: World) -> None:

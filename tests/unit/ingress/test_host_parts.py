@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import socket
 import subprocess
 import sys
 import threading
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,49 @@ def test_ready_endpoints_come_before_terminating_ones() -> None:
     assert find(leaving, gone, ready) == (Server("10.0.0.1", 8080),)
     assert find(leaving, gone) == (Server("10.0.0.2", 8080),)
     assert find(gone) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [
+        ("FD00::0001", "fd00::1"),
+        ("2001:db8:0:0:0:0:0:1", "2001:db8::1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::ffff:127.0.0.1", None),
+        ("::ffff:169.254.169.254", None),
+        ("::ffff:0.0.0.0", None),
+        ("::127.0.0.1", None),
+        ("fd00::1%eth0", None),
+        ("fd00::1%;x", None),
+        ("010.0.0.1", None),
+        ("10.0.0.1\n", None),
+        ("", None),
+    ],
+)
+def test_addresses_are_written_as_haproxy_writes_them_and_none_leads_to_the_host_itself(written: str, used: str | None) -> None:
+    """What HAProxy has is compared with what it was given: the same address in other letters would look like a fault on every host."""
+    found = [Server(used, 8080)] if used else []
+    services = {"default/web": fake.service("web")}
+    for kind in ("IPv4", "IPv6"):
+        entry = dataclasses.replace(fake.endpoint_slice("web", [(written, 8080)]), address_type=kind)
+        assert list(endpoints.find(WEB, services, endpoints.index([entry]), {}).servers) == found
+    services = {"default/web": fake.service("web", type="ExternalName", externalName="x.example.com", ports=[])}
+    assert list(endpoints.find(BackendRef("default", "web", 8080), services, {}, {"x.example.com": (written,)}).servers) == found
+
+
+@given(st.ip_addresses())
+def test_a_server_is_written_like_the_system_writes_it(address: IPv4Address | IPv6Address) -> None:
+    """HAProxy uses inet_ntop."""
+    text = endpoints.canonical(address.exploded)
+    assert endpoints.canonical(text) == text
+    if endpoints.routable(text):
+        family = socket.AF_INET6 if ":" in text else socket.AF_INET
+        assert text == socket.inet_ntop(family, socket.inet_pton(family, text))
+
+
+def test_one_endpoint_written_in_two_ways_is_one_server() -> None:
+    slices = [dataclasses.replace(fake.endpoint_slice("web", [(a, 80)]), address_type="IPv6") for a in ("fd00::1", "FD00:0::1")]
+    assert endpoints.find(WEB, {"default/web": fake.service("web")}, endpoints.index(slices), {}).servers == (Server("fd00::1", 80),)
 
 
 def test_headless_and_named_ports_go_by_the_slices_port() -> None:

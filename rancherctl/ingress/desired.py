@@ -46,9 +46,10 @@ class Memory:
         return fresh
 
     def place(self, t: Translated, roster: Roster) -> Placement:
-        """``place``, remembered for one roster."""
-        if self.roster is None or self.roster.hosts != roster.hosts:
-            self.placed.clear()
+        """``place``, remembered for one roster; callers pass the same object while it stays, so that thousands of calls compare none."""
+        if self.roster is not roster:
+            if self.roster is None or self.roster.hosts != roster.hosts:
+                self.placed.clear()
             self.roster = roster
         known = self.placed.get(t.key)
         if known is not None and known[0] is t:

@@ -13,7 +13,10 @@ log = logging.getLogger(__name__)
 
 
 class Following:
-    """Feed ``take`` with what the API shows; ``roster`` is the one to go by, None until there is one. ``floor`` is what was followed before a restart."""
+    """Feed ``take`` with what the API shows; ``roster`` is the one to go by (None until there is one, the same object while it stays).
+
+    ``floor`` is what was followed before a restart.
+    """
 
     def __init__(self, floor: Roster) -> None:
         self.roster: Roster | None = None

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 HTTP_PORT = 80
 CONTROLLER = "rancherctl.io/ingress"
@@ -31,9 +31,8 @@ class Problem:
     serious: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """One endpoint: an IP address without brackets, and a port."""
+class Server(NamedTuple):
+    """One endpoint: an IP address without brackets, and a port. A tuple, because ten thousands are compared with every change."""
 
     address: str
     port: int

@@ -70,8 +70,10 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     wanted = {r.backend.key for r in model.routes}
     names: list[str] = []
     for backend in wanted & have.keys():
-        pool = have[backend]
-        new = set(model.servers.get(backend, ())) - pool.servers
+        pool, servers = have[backend], model.servers.get(backend, ())
+        if pool.servers.issuperset(servers):
+            continue
+        new = set(servers) - pool.servers
         if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
             names.append(pool.name)
     spares = [p for p in now.pools if not p.backend]
@@ -126,12 +128,13 @@ def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Poo
 
 
 def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, steps: _Commands) -> tuple[Slot, ...]:
+    wanted = frozenset(servers)  # thousands in one pool are usual for a headless service
     new = [s for s in servers if s not in pool.servers]
     free = sorted((s for s in pool.slots if not s.server and (pool.name, s.name) not in busy), key=lambda s: s.used)
     filled = {slot.name: server for slot, server in zip(free, new, strict=False)}
     out: list[Slot] = []
     for slot in pool.slots:
-        if slot.server is not None and slot.server not in servers:
+        if slot.server is not None and slot.server not in wanted:
             steps.empty.append(commands.switch(pool.name, slot.name, on=False))
             out.append(Slot(slot.name, used=True))
         elif slot.name in filled:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rancherctl.ingress.layout import MAPS, NOTHING, Layout, Pool, Slot
 from rancherctl.ingress.model import Server
@@ -167,11 +166,19 @@ backend no-route
 """
 
 
-@lru_cache(maxsize=20_000)  # most pools are the same from one change to the next
+_texts: dict[str, tuple[Pool, int, str]] = {}
+"""The last text of each pool by its name: most pools are the same object from one change to the next. Former versions are not kept."""
+
+
 def _pool(pool: Pool, seconds: int) -> str:
+    known = _texts.get(pool.name)
+    if known is not None and known[0] is pool and known[1] == seconds:
+        return known[2]
     lines = [f"\nbackend {pool.name}  # {pool.backend or 'spare'}\n"]
     lines += [_server(slot, seconds) for slot in pool.slots]
-    return "".join(lines)
+    text = "".join(lines)
+    _texts[pool.name] = (pool, seconds, text)
+    return text
 
 
 def _server(slot: Slot, seconds: int) -> str:

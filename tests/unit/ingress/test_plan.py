@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.ingress import commands, plan, render
-from rancherctl.ingress.layout import MAPS, Layout, build
+from rancherctl.ingress.layout import MAPS, Layout, Pool, build
 from rancherctl.ingress.model import BackendRef, Model, Route, Server
 
 PATHS = render.Paths(data="/d", run="/r")
@@ -208,3 +210,44 @@ def test_answers_of_both_versions_are_understood() -> None:
     assert commands.switch("b1", "s1", on=True).good("")
     assert not commands.switch("b1", "s1", on=True).good("No such server.")
     assert not next(commands.delete_entries("/d/x.map", ["a"])).good("Key not found.")
+
+
+class Counted(str):
+    """An address that counts how often it was compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def _large(first: int, count: int) -> Model:
+    route = _route("a.com", "/", "a")
+    return Model((80,), (route,), {"ns/a:80": tuple(Server(Counted(f"10.0.{n >> 8}.{n & 255}"), 80) for n in range(first, first + count))})
+
+
+def test_one_endpoint_among_thousands_costs_no_comparison_of_all_with_all() -> None:
+    count = 400
+    now = build(_large(0, count), None)
+    Counted.compared = 0
+    decision = plan.plan(now, _large(1, count), PATHS)
+    assert len(_texts(decision)) == 3
+    assert Counted.compared <= 10 * count
+
+
+def test_texts_of_former_versions_of_a_pool_are_not_kept() -> None:
+    """Endpoints that flap make a new version many times a second, of up to a megabyte each."""
+    now = build(_model({"a": [1], "b": [1]}), None)
+    for port in range(2, 60):
+        now = plan.plan(now, _model({"a": [port], "b": [1]}), PATHS).layout
+        assert f"10.0.0.1:{port} {CHECK}" in render.files(now, PATHS)[PATHS.config]
+    name = next(p.name for p in now.pools if p.backend == "ns/a:80")
+    gc.collect()
+    alive = [
+        o for o in gc.get_objects() if isinstance(o, Pool) and o.backend == "ns/a:80" and any(s.server == Server("10.0.0.1", 30) for s in o.slots)
+    ]
+    assert (name, alive) == ("b1", [])

@@ -21,10 +21,11 @@ class UnitStatus:
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatus:
-    """One certificate; ``days`` left, negative when expired."""
+    """One certificate; ``days`` left, negative when expired. ``apply_in``: days until an apply renews it, None = the host renews it by itself."""
 
     name: str
     days: float
+    apply_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class HostStatus:
     version: str = ""
     system: str = ""
     units: tuple[UnitStatus, ...] = ()
+    failed: tuple[str, ...] = ()
+    """Units of ours whose last run failed, without ``.service``."""
     certificates: tuple[CertificateStatus, ...] = ()
     drift: int = 0
     load_balancer: bool = False
@@ -53,17 +56,38 @@ class HostStatus:
         """One line each, worst first."""
         if not self.reachable:
             return (f"cannot be reached: {self.error}",)
-        out = [f"{unit.name} is not running" for unit in self.units if not unit.active]
+        stopped = [unit.name for unit in self.units if not unit.active]
+        out = [f"{name} is not running" for name in stopped]
+        out += [_failed(name) for name in self.failed if name not in stopped]
         if self.ready is False:
             out.append("its Node is not Ready")
         if self.alive is False:
             out.append("its agent gives no sign of life")
         out += [
-            f"certificate {c.name} {f'has {c.days:.0f} days left' if c.days > 0 else 'has expired'}"
+            f"certificate {c.name} {f'has {c.days:.0f} days left' if c.days > 0 else 'has expired'}{'' if c.apply_in is None else _BY_APPLY}"
             for c in self.certificates
             if c.days < CERTIFICATE_DAYS
         ]
         return tuple(out)
+
+    def apply_due(self) -> str:
+        """When an apply has to renew certificates that this host cannot renew by itself; "" where there are none."""
+        waiting = [c for c in self.certificates if c.apply_in is not None and c.days >= CERTIFICATE_DAYS]
+        if not waiting:
+            return ""
+        names = ", ".join(c.name for c in waiting)
+        soonest = min(c.apply_in or 0.0 for c in waiting)
+        when = f"in {soonest:.0f} days" if soonest > 0 else f"now, {min(c.days for c in waiting):.0f} days before they end"
+        return f"certificates {names} are renewed by `rancherctl env apply` alone, next {when}"
+
+
+_BY_APPLY = " (rancherctl env apply renews it)"
+
+
+def _failed(unit: str) -> str:
+    """A unit that starts, works and ends, like those of timers: its failure would be seen nowhere else."""
+    so = ": certificates are not renewed here (rancherctl env apply renews what is due)" if unit == "rancherctl-certificates" else ""
+    return f"{unit} failed{so}; journalctl -u {unit} on the host says why"
 
 
 @dataclass(frozen=True, slots=True)

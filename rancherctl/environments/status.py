@@ -13,7 +13,7 @@ from rancherctl.environments.manifests.base import RECORD, SYSTEM
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import Seen, World, observe
 from rancherctl.environments.pki.leaves import leaves
-from rancherctl.environments.pki.wanted import parse
+from rancherctl.environments.pki.wanted import apply_in, parse
 from rancherctl.environments.preflight import machine
 from rancherctl.environments.run import Run
 from rancherctl.errors import NotFoundError, RancherctlError
@@ -52,9 +52,12 @@ def status(environment: Environment, context: Context) -> Status:
         run.close()
     look = _Look(environment, context, facts, world, failures, api, drift)
     hosts = tuple(_host(look, host) for host in environment.hosts)
-    notes = ("NetworkPolicies are not enforced in routed mode",) if environment.network.mode == "routed" else ()
+    notes = ["NetworkPolicies are not enforced in routed mode"] if environment.network.mode == "routed" else []
+    notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
     told = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
-    return Status(environment.name, environment.kubernetes, environment.server(), api.error or "ok", hosts, api.leader, api.applied, told, notes)
+    return Status(
+        environment.name, environment.kubernetes, environment.server(), api.error or "ok", hosts, api.leader, api.applied, told, tuple(notes)
+    )
 
 
 def _api(run: Run) -> _Api:
@@ -144,6 +147,7 @@ def _host(look: _Look, host: Host) -> HostStatus:
         version=node.kubelet_version if node else "",
         system=look.facts[host.name].os_name or "",
         units=_units(seen),
+        failed=tuple(name.removesuffix(".service") for name in look.facts[host.name].failed_units or ()),
         certificates=_certificates(look.environment, seen, look.context),
         drift=len(look.drift.get(host.name, ())),
         load_balancer=look.environment.ingress.wants(host),
@@ -169,5 +173,6 @@ def _certificates(environment: Environment, seen: Seen, context: Context) -> tup
         found = seen.folder.files.get(leaf.crt)
         certificate = parse(leaf.name, found.text) if found else None
         if certificate is not None and not leaf.self_renewed:
-            out.append(CertificateStatus(leaf.name, round(certificate.days(now), 1)))
+            by_apply = not seen.host.is_a("controlplane") and leaf.authority == "etcd-ca"  # its key is on control-plane hosts only
+            out.append(CertificateStatus(leaf.name, round(certificate.days(now), 1), apply_in(certificate, now) if by_apply else None))
     return tuple(out)

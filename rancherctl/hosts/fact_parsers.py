@@ -184,6 +184,15 @@ def units(text: str) -> dict[str, Any]:
     }
 
 
+def failed_units(text: str) -> dict[str, Any]:
+    """``systemctl list-units --plain --no-legend``: name, load state, state, substate, description."""
+    rows = [line.split(None, 4) for line in text.splitlines() if line.strip()]
+    odd = next((row for row in rows if len(row) < 4 or "." not in row[0]), None)
+    if odd is not None:
+        raise ValueError(" ".join(odd)[:80])
+    return {"failed_units": tuple(sorted(row[0] for row in rows if row[2] == "failed"))}
+
+
 def listeners(text: str) -> dict[str, Any]:
     """``ss -Hltunp``: protocol, state, queues, local address, peer, processes."""
     found = []

@@ -58,6 +58,8 @@ class HostFacts:
     systemd_version: int | None = None
     units: Mapping[str, UnitFact] | None = None
     """By name without ``.service``; units that do not exist are left out."""
+    failed_units: tuple[str, ...] | None = None
+    """Units of ours whose last run failed, by whole name; also those that a timer starts."""
     listeners: tuple[Listener, ...] | None = None
     python: str | None = None
     openssl: str | None = None

@@ -98,6 +98,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("resolvers", "cat /etc/resolv.conf", parse.resolvers),
     Probe("systemd", "systemctl is-system-running; systemctl --version", parse.systemd, any_status=True),
     Probe("units", f"systemctl show --no-pager --property=Id,LoadState,ActiveState,UnitFileState {' '.join(CONFLICTING)}", parse.units),
+    Probe("failed_units", "systemctl list-units --failed --all --plain --no-legend --no-pager 'rancherctl-*'", parse.failed_units),
     Probe("listeners", "ss -Hltunp", parse.listeners),
     Probe("python", "python3 -I -c 'import sys; print(*sys.version_info[:3], sep=\".\")'", lambda text: {"python": parse.word(text)}),
     Probe("openssl", "openssl version", parse.openssl),

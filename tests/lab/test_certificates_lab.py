@@ -95,10 +95,14 @@ def test_a_certificate_that_is_not_ours_stays_and_the_job_fails_loudly(shared: E
         assert shared.ssh("h1", f"systemctl start {JOB} 2>/dev/null; echo $?").strip() == "1"
         assert shared.ssh("h1", f"cat {path}") == foreign
         assert "front-proxy-client.crt was not signed by" in shared.ssh("h1", f"journalctl -u {JOB} -n 30 -o cat")
+        status = json.loads(shared.rancherctl("env", "status", shared.name, "-o", "json").stdout)
+        assert status["state"] == "degraded"
+        assert [line for line in status["problems"] if "rancherctl-certificates failed: certificates are not renewed here" in line]
     finally:
         shared.ssh("h1", f"mv /root/good.crt {path}")
     assert shared.ssh("h1", f"cat {path}") == good
     shared.ssh("h1", f"systemctl start {JOB}")
+    shared.ok("env", "status", shared.name)
 
 
 def test_a_workers_kube_proxy_is_renewed_through_the_api(shared: Environment) -> None:

@@ -219,6 +219,12 @@ def _identifier(crt: x509.Certificate, kind: type[x509.AuthorityKeyIdentifier] |
     return (value.key_identifier or b"").hex() if isinstance(value, x509.AuthorityKeyIdentifier) else value.digest.hex()
 
 
+def apply_in(certificate: Certificate, now: datetime) -> float:
+    """Days until an apply signs it again; 0 when the next one does."""
+    life = (certificate.not_after - certificate.not_before) / 86400
+    return round(max(0.0, certificate.days(now) - RENEW_BELOW * life), 1)
+
+
 def authority_key(pem: str) -> str:
     """The key identifier that leaves of this authority carry; "" when the text is no certificate."""
     from cryptography import x509

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from rancherctl.change import Unknown
 from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
@@ -68,6 +69,27 @@ def test_status_tells_the_problems_of_every_host() -> None:
     assert "problem: h2: cannot be reached: no route to host\n" in record.text
     row = next(line for line in record.text.splitlines() if line.startswith("h2"))
     assert " ? " in row
+
+
+def test_a_job_that_failed_is_a_problem_with_its_remedy() -> None:
+    job = "rancherctl-certificates"
+    host = replace(GOOD, certificates=(), failed=(job, "rancherctl-kubelet"), units=(UnitStatus("rancherctl-kubelet", False, True),))
+    assert host.problems() == (
+        "rancherctl-kubelet is not running",
+        f"{job} failed: certificates are not renewed here (rancherctl env apply renews what is due); journalctl -u {job} on the host says why",
+    )
+
+
+def test_certificates_that_only_an_apply_renews_are_told_in_time() -> None:
+    peer, server = CertificateStatus("etcd-peer", 200.0, 90.5), CertificateStatus("etcd-server", 150.0, 40.5)
+    etcd = replace(GOOD, roles=("etcd",), certificates=(CertificateStatus("kube-proxy", 5000.0), peer, server))
+    assert etcd.apply_due() == "certificates etcd-peer, etcd-server are renewed by `rancherctl env apply` alone, next in 40 days"
+    assert etcd.problems() == ()
+    late = replace(etcd, certificates=(replace(server, days=60.0, apply_in=0.0),))
+    assert late.apply_due().endswith("alone, next now, 60 days before they end")
+    ending = replace(etcd, certificates=(replace(server, days=12.0, apply_in=0.0),))
+    assert ending.problems() == ("certificate etcd-server has 12 days left (rancherctl env apply renews it)",)
+    assert (ending.apply_due(), GOOD.apply_due()) == ("", "")
 
 
 def test_drift_is_cut_for_people_and_whole_for_scripts() -> None:

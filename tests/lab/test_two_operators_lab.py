@@ -1,0 +1,90 @@
+"""Two operators at once: the second is refused with who, since when and for what; who has lost the lock notices before the next phase.
+
+The first one is held in the middle of an apply, as a laptop that was closed: nothing of it runs, and its locks stand.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.lab.support import BIN, Environment
+
+LOCK = "/run/rancherctl/environment.lock"
+EARLY = "/opt/cni/bin"
+"""A folder that the phase in which the first operator is held looks after."""
+BETWEEN = "/etc/rancherctl/kube-proxy.yaml"
+"""Written in the next one: there is time to stop it before ``LATE``."""
+LATE = "/etc/systemd/system/rancherctl-agent.service"
+"""Written in a later phase: the one who lost the lock must not come to it."""
+
+
+class Held:
+    """An apply that was stopped in the phase ``packages``; ``go_on`` gives its exit code and what it said."""
+
+    def __init__(self, environment: Environment) -> None:
+        environment.ssh("h2", f"chmod 700 {EARLY}; rm {BETWEEN} {LATE}")
+        argv = [str(BIN / "rancherctl"), "env", "apply", "-f", str(environment.file), "--progress", "plain"]
+        self.process = subprocess.Popen(argv, env=environment.variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if " - packages " in line:
+                self.process.send_signal(signal.SIGSTOP)
+                return
+        raise AssertionError(f"it ended with {self.process.wait()} before its first change")
+
+    def go_on(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGCONT)
+        _, said = self.process.communicate(timeout=120)
+        return self.process.returncode, said
+
+
+@contextmanager
+def held(environment: Environment) -> Iterator[Held]:
+    """The environment is as it was afterwards."""
+    first = Held(environment)
+    try:
+        yield first
+    finally:
+        first.process.kill()
+        first.process.communicate()
+        environment.ok("env", "apply", "-f", str(environment.file))
+
+
+def refused(environment: Environment) -> None:
+    """Another operator's apply ends with a conflict, and has touched nothing."""
+    second = environment.rancherctl("env", "apply", "-f", str(environment.file))
+    assert second.returncode == 5, second.stderr
+    assert re.search(rf"held by \S+@\S+ .*since \d{{4}}-\d\d-\d\d.* for applying environment {environment.name}", second.stderr), second.stderr
+    assert "--break-lock" in second.stderr
+    environment.ssh("h2", f"test ! -e {LATE}")
+
+
+def lost(environment: Environment, first: Held, why: str) -> None:
+    """The first one goes on, says why it ends, and leaves what another operator has done since."""
+    environment.ssh("h2", f"test -e {LATE}; rm {LATE}")
+    code, said = first.go_on()
+    assert code == 5, said
+    assert why in said
+    assert " - agents " not in said
+    environment.ssh("h2", f"test ! -e {LATE}")
+
+
+def test_a_broken_lock_file_stops_who_had_it(shared: Environment) -> None:
+    with held(shared) as first:
+        refused(shared)
+        shared.ok("env", "apply", "-f", str(shared.file), "--break-lock")
+        lost(shared, first, "the lock is no longer ours: it ran out or was broken")
+
+
+def test_the_lease_holds_where_a_reboot_took_the_lock_file(shared: Environment) -> None:
+    with held(shared) as first:
+        shared.ssh("h1", f"mv {LOCK} /run/kept.lock")
+        refused(shared)
+        shared.ok("env", "apply", "-f", str(shared.file), "--break-lock")
+        # The file alone would let the first one go on: it is back, and did not run out.
+        shared.ssh("h1", f"""sed -E 's/"expires": [0-9.]+/"expires": 1e9/' /run/kept.lock > {LOCK}; rm /run/kept.lock""")
+        lost(shared, first, "the lock in the API is no longer ours")

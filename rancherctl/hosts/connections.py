@@ -11,7 +11,7 @@ from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh_settings import JUMP_LIMIT, resolve
 
 if TYPE_CHECKING:
-    from rancherctl.hosts.ssh import SshTransport
+    from rancherctl.hosts.ssh.transport import SshTransport
 
 
 class Connections:
@@ -45,7 +45,8 @@ class Connections:
 
     def _make(self, address: SshAddress, name: str, path: tuple[SshAddress, ...] = (), via: SshTransport | None = None) -> SshTransport:
         """A transport; ``path`` are the hosts that lead to it. A host that is given its way (``via``) uses no jump of its own."""
-        from rancherctl.hosts.ssh import SshTransport, resolve_without_openssh
+        from rancherctl.hosts.ssh.login import resolve_without_openssh
+        from rancherctl.hosts.ssh.transport import SshTransport
 
         if len(path) > JUMP_LIMIT:
             raise UsageError(f"{name or address.host}: its jump hosts lead in a circle", hint="check ProxyJump in your ssh configuration")

@@ -1,6 +1,6 @@
 """How to reach a host: the user's own ssh configuration as ``ssh -G`` resolves it, as a frozen value.
 
-``ssh`` itself is asked, because it alone knows Include, Match and ProxyJump; where OpenSSH is missing, hosts.ssh gives the
+``ssh`` itself is asked, because it alone knows Include, Match and ProxyJump; where OpenSSH is missing, hosts.ssh.login gives the
 settings of its own library's parser in the same form.
 """
 

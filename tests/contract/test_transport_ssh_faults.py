@@ -14,7 +14,7 @@ from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.command import Secret, command, script
 from rancherctl.hosts.known_hosts import fingerprint
 from rancherctl.hosts.prompts import HostKeyQuestion, Prompts
-from rancherctl.hosts.ssh import SshTransport
+from rancherctl.hosts.ssh.transport import SshTransport
 from rancherctl.hosts.ssh_settings import SshSettings
 from tests.fakes.ssh_client import connect, settings, trust
 from tests.fakes.ssh_server import SshServer

@@ -8,7 +8,7 @@ from typing import Any
 import paramiko
 
 from rancherctl.hosts.prompts import Prompts
-from rancherctl.hosts.ssh import SshTransport
+from rancherctl.hosts.ssh.transport import SshTransport
 from rancherctl.hosts.ssh_settings import SshSettings
 from tests.fakes.ssh_server import SshServer
 

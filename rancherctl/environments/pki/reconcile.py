@@ -74,7 +74,8 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
 
 def plan(environment: Environment, host: Host, folder: Folder, known: Authorities, now: datetime) -> tuple[CertChange, ...]:
     """What has to be made on one host."""
-    return changes(environment, host, folder, truth=known.truth, signers=known.signers, now=now)
+    anew = not known.keeper and not known.unknown
+    return changes(environment, host, folder, truth=known.truth, signers=known.signers, now=now, anew=anew)
 
 
 def material(environment: Environment, keeper: Transport | None, now: datetime) -> dict[str, Secret]:

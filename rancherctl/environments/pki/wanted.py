@@ -114,16 +114,24 @@ def paths(environment: Environment, host: Host) -> tuple[list[str], list[str]]:
 
 
 def changes(
-    environment: Environment, host: Host, folder: Folder, *, truth: Mapping[str, str], signers: Mapping[str, str], now: datetime
+    environment: Environment,
+    host: Host,
+    folder: Folder,
+    *,
+    truth: Mapping[str, str],
+    signers: Mapping[str, str],
+    now: datetime,
+    anew: bool = False,
 ) -> tuple[CertChange, ...]:
     """What is missing or wrong on a host.
 
     ``truth`` maps shared paths to their right sha256 (absent: nobody has it yet), ``signers`` authorities to their key identifiers.
+    ``anew``: all shared files are about to be made, so those that a cut run left are made again with them: they fit together or are useless.
     """
     out = []
     for item in shared(host):
         have, right = folder.files.get(item.path), truth.get(item.path)
-        why = _shared_problem(item, have, right)
+        why = "left by a first run that was cut off" if anew and have else _shared_problem(item, have, right)
         if why:
             out.append(CertChange("authority", item.path.rpartition("/")[2], item.path, "update" if have else "create", why))
     for leaf in leaves(environment, host):

@@ -183,3 +183,19 @@ def test_a_control_plane_host_that_cannot_be_asked_leaves_everything_unknown() -
     known = reconcile.authorities(ENV, {"h2": have(places.CA)})
     assert known.unknown
     assert known.keeper == ""
+
+
+def test_what_a_first_run_that_was_cut_left_is_made_anew_with_the_rest() -> None:
+    """A certificate of one authority beside the key of another would sign what nobody trusts, for ever."""
+    left = Folder({places.CA: Found(wanted.sha256(CA.crt), 0o644, "root:root", CA.crt)}, {})
+    known = reconcile.authorities(ENV, {"h1": left})
+    changes = {c.path: c for c in reconcile.plan(ENV, BOSS, left, known, NOW) if c.kind == "authority"}
+    assert set(changes) == set(ALL)
+    assert (changes[places.CA].verb, changes[places.CA].why) == ("update", "left by a first run that was cut off")
+    assert changes[places.CA_KEY].verb == "create"
+
+
+def test_what_cannot_be_told_is_not_made_anew() -> None:
+    folders = {"h2": have(places.CA)}
+    known = reconcile.authorities(ENV, folders)
+    assert [c for c in reconcile.plan(ENV, WORKER, folders["h2"], known, NOW) if c.kind == "authority" and c.why.startswith("left")] == []

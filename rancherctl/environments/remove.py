@@ -22,10 +22,10 @@ PACKAGE = "rancherctl.environments.removal"
 BEFORE = f"{places.DATA}/before.json"
 APPARMOR = "/etc/apparmor.d/local/usr.sbin.named"
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
+LOCKS = "/run/rancherctl"
 PATHS = (
     places.ETC,
     "/opt/rancherctl",
-    "/run/rancherctl",
     "/run/containerd",
     f"{places.CNI_CONF}/10-rancherctl.conflist",
     "/etc/sysctl.d/90-rancherctl.conf",
@@ -50,6 +50,8 @@ STOP_ORDER = (
 """systemctl stops what it is given one by one: an API server whose etcd has gone first does not end by itself."""
 MAYBE = ("/run/nri", "/run/named", "/run/haproxy", "/run/adduser", "/opt/containerd", "/var/lib/bind", "/var/cache/bind", "/var/lib/haproxy")
 """What programs and packages that came by us make at run time, removed only where it was not there before."""
+KERNEL = ("mount ", "interface ", "address ", "route ", "nft table ", "iptables chain ", "ip6tables chain ")
+"""How leftovers begin that have to be gone before packages go: without the packages' tools nobody could see or remove them."""
 FOLDERS = ("/opt/cni/bin", "/opt/cni", places.CNI_CONF, "/etc/cni")
 
 
@@ -63,7 +65,12 @@ class Removed:
     skipped: tuple[str, ...] = ()
 
 
-def request(environment: Environment, op: str) -> dict[str, Any]:
+def paths(host: Host) -> tuple[str, ...]:
+    """What is removed from a host with all in it, in this order. A control-plane host keeps the lock until the lock is given back."""
+    return PATHS if host.is_a("controlplane") else (LOCKS, *PATHS)
+
+
+def request(environment: Environment, host: Host, op: str) -> dict[str, Any]:
     """What the host's program has to know: names and numbers of the network role, kube-proxy's tables, our paths. Pure."""
     return {
         "op": op,
@@ -77,13 +84,13 @@ def request(environment: Environment, op: str) -> dict[str, Any]:
         "addresses": list(environment.dns_addresses()),
         "protocol": 173,
         "tables": ["kube-proxy", "rancherctl_network"],
-        "paths": [*PATHS, f"{places.KUBELET}/pki"],
+        "paths": [*paths(host), f"{places.KUBELET}/pki"],
     }
 
 
 def remember(context: Context, environment: Environment, host: Host) -> None:
     """Have the host write down how it was before our first change; a second time does nothing."""
-    remote_program.call(context.transport(host), PACKAGE, request(environment, "remember"))
+    remote_program.call(context.transport(host), PACKAGE, request(environment, host, "remember"))
 
 
 def remove(environment: Environment, context: Context, *, break_lock: bool = False) -> Removed:
@@ -107,8 +114,8 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
         done = {**each(workers, lambda h: _clear(environment, h, context), context.parallel)}
         done |= each(tuple(h for h in hosts if h.is_a("controlplane")), lambda h: _clear(environment, h, context), context.parallel)
     for host in hosts:
-        if host.is_a("controlplane"):  # giving the lock back has left its folder
-            remote_program.call(context.transport(host), PACKAGE, {"op": "unlocked", "folder": "/run/rancherctl"})
+        if host.is_a("controlplane"):  # the folder of the lock, which is given back now
+            remote_program.call(context.transport(host), PACKAGE, {"op": "unlocked", "folder": LOCKS})
     failures |= {name: str(o.error) for name, o in done.items() if o.error is not None}
     if failures:
         failures |= {name: f"still there: {'; '.join(o.get()[1])}" for name, o in done.items() if o.ok and o.get()[1]}
@@ -119,7 +126,7 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
 
 def leftovers(environment: Environment, context: Context, host: Host) -> tuple[str, ...]:
     """What of ours can be found on a host now."""
-    return tuple(remote_program.call(context.transport(host), PACKAGE, request(environment, "left"))["left"])
+    return tuple(remote_program.call(context.transport(host), PACKAGE, request(environment, host, "left"))["left"])
 
 
 def _clear(environment: Environment, host: Host, context: Context) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -128,19 +135,20 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     lines: tuple[str, ...] = ()
     for group in STOP_ORDER:
         lines += remove_resources(transport, context.emit, units=group)
-    remote_program.call(transport, PACKAGE, request(environment, "clear"), timeout=180.0)
-    remote_program.call(transport, PACKAGE, {**request(environment, "folders"), "whole": list(EMPTIED)})
-    lines += remove_resources(transport, context.emit, packages=True, users=True, paths=PATHS)
-    remote_program.call(transport, PACKAGE, {**request(environment, "folders"), "maybe": [], "folders": list(FOLDERS)})
-    left = leftovers(environment, context, host)
+    cleared = remote_program.call(transport, PACKAGE, request(environment, host, "clear"), timeout=180.0)["left"]
+    stuck = tuple(line for line in cleared if line.startswith(KERNEL))
+    if stuck:
+        return lines, _told(context, host, lines, stuck)
+    remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "whole": list(EMPTIED)})
+    lines += remove_resources(transport, context.emit, packages=True, users=True, paths=paths(host))
+    remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)})
+    return lines, _told(context, host, lines, leftovers(environment, context, host))
+
+
+def _told(context: Context, host: Host, lines: tuple[str, ...], left: tuple[str, ...]) -> tuple[str, ...]:
+    """``left``, after telling the user how it stands."""
     for line in left:
         context.emit(Event("remove", f"still there: {line}", host.name, "failed", "error"))
-    context.emit(
-        Event(
-            "remove",
-            f"{len(lines)} things removed, clean" if not left else f"{len(left)} things are left",
-            host.name,
-            "done" if not left else "failed",
-        )
-    )
-    return lines, left
+    text = f"{len(lines)} things removed, clean" if not left else f"{len(left)} things are left"
+    context.emit(Event("remove", text, host.name, "failed" if left else "done"))
+    return left

@@ -5,10 +5,13 @@ One JSON request on standard input, one JSON answer on standard output. Everythi
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import itertools
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -17,17 +20,12 @@ import time
 from typing import Any
 
 SYSCTLS = (
-    "net/ipv4/ip_forward",
-    "net/ipv4/conf/all/rp_filter",
-    "net/ipv4/conf/all/route_localnet",
-    "vm/overcommit_memory",
-    "kernel/panic",
-    "kernel/panic_on_oops",
-    "kernel/keys/root_maxkeys",
-    "kernel/keys/root_maxbytes",
-)
+    "net/ipv4/ip_forward", "net/ipv4/conf/all/rp_filter", "net/ipv4/conf/all/route_localnet", "vm/overcommit_memory",
+    "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
+)  # fmt: skip
 """Settings that we or kubelet or kube-proxy write."""
 KUBE_CHAIN = "KUBE-"
+MOUNTS = "/proc/self/mountinfo"
 
 
 def run(*words: str) -> tuple[int, str]:
@@ -105,9 +103,12 @@ def processes(folders: list[str]) -> set[int]:
 
 
 def mounts(below: tuple[str, ...]) -> list[str]:
-    """Mount points below these paths, deepest first; the paths themselves are the host's own."""
-    found = [line.split()[4].encode().decode("unicode_escape") for line in (read("/proc/self/mountinfo") or "").splitlines()]
-    return sorted((place for place in found if place.startswith(tuple(b + "/" for b in below))), reverse=True)
+    """Mount points below these paths, deepest first, by their real paths; the paths themselves are the host's own."""
+    with open(MOUNTS, "rb") as file:
+        rows = [line.split(b" ", 5)[4] for line in file]
+    # the kernel writes white space and backslashes as three octal digits
+    found = [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), row)) for row in rows]
+    return sorted((place for place in found if place.startswith(tuple(os.path.realpath(b) + "/" for b in below))), reverse=True)
 
 
 def addresses(wanted: list[str]) -> list[tuple[str, str]]:
@@ -139,19 +140,28 @@ def chains() -> list[tuple[str, str, str]]:
     return found
 
 
+def jumps(listing: str, target: str) -> list[tuple[str, str]]:
+    """(chain, number) of the rules of one table that jump to a chain, the last first; by number, since only the tool reads its quotes."""
+    counts: dict[str, int] = {}
+    found = []
+    for line in listing.splitlines():
+        words = re.sub(r'"(\\.|[^"\\])*"', '""', line).split()
+        if words[:1] == ["-A"]:
+            counts[words[1]] = counts.get(words[1], 0) + 1
+            if ("-j", target) in itertools.pairwise(words):
+                found.append((words[1], str(counts[words[1]])))
+    return found[::-1]
+
+
 def clear_chains() -> None:
     """Remove the rules that jump to these chains, then the chains."""
     found = chains()
     for tool, table, chain in found:
-        for line in run(tool + "-save", "-t", table)[1].splitlines():
-            if line.startswith("-A ") and line.rstrip().endswith("-j " + chain):
-                run(tool, "-w", "5", "-t", table, "-D", *line.split()[1:])
-            elif line.startswith("-A ") and f"-j {chain} " in line:
-                run("sh", "-c", f"{tool} -w 5 -t {table} -D {line[3:]}")
-    for tool, table, chain in found:
-        run(tool, "-w", "5", "-t", table, "-F", chain)
-    for tool, table, chain in found:
-        run(tool, "-w", "5", "-t", table, "-X", chain)
+        for place, number in jumps(run(tool + "-save", "-t", table)[1], chain):
+            run(tool, "-w", "5", "-t", table, "-D", place, number)
+    for verb in ("-F", "-X"):
+        for tool, table, chain in found:
+            run(tool, "-w", "5", "-t", table, verb, chain)
 
 
 def empty_table(name: str) -> bool:
@@ -182,10 +192,8 @@ def stored(request: dict[str, Any]) -> dict[str, Any] | None:
 def kill(pids: set[int]) -> None:
     """End processes and wait until they are gone."""
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 def clear(request: dict[str, Any]) -> dict[str, Any]:
@@ -207,10 +215,8 @@ def clear(request: dict[str, Any]) -> dict[str, Any]:
     for name in [table for table in tables() if ours(request, table)]:
         run("nft", "delete", "table", *name.split())
     for folder in pods():
-        try:
+        with contextlib.suppress(OSError):
             os.rmdir(folder)
-        except OSError:
-            continue
     restore(request)
     return {"left": left(request)["left"]}
 
@@ -222,11 +228,8 @@ def restore(request: dict[str, Any]) -> None:
         path = "/proc/sys/" + name
         now = (read(path) or "").strip()
         if value and now != value and os.access(path, os.W_OK):
-            try:
-                with open(path, "w", encoding="ascii") as file:
-                    file.write(value)
-            except OSError:
-                continue
+            with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
+                file.write(value)
     for path, text in before.get("files", {}).items():
         if text is not None and os.path.exists(path) and read(path) != text:
             with open(path, "w", encoding="utf-8") as file:
@@ -258,6 +261,8 @@ def folders(request: dict[str, Any]) -> dict[str, Any]:
     before = stored(request)
     new = [path for path in request["maybe"] if before is not None and path not in before.get("there", ())]
     for path in (*request["whole"], *new):
+        if inside := mounts((path,)):
+            raise RuntimeError(inside[0] + " is still mounted below " + path + ": nothing was deleted there")
         if os.path.ismount(path):
             for name in os.listdir(path):
                 inner = os.path.join(path, name)

@@ -94,7 +94,7 @@ def link(item: dict[str, Any]) -> None:
 
 
 def absent(item: dict[str, Any]) -> None:
-    """Remove a path: links as links, folders with all in them, never through a mount point."""
+    """Remove a path: links as links, folders with all in them. A folder in which anything is mounted stays whole."""
     place = disk.at(item["path"])
     try:
         info = place.lstat()
@@ -103,6 +103,8 @@ def absent(item: dict[str, Any]) -> None:
     if stat.S_ISDIR(info.st_mode):
         if os.path.ismount(place):
             raise disk.StepError(f"{item['path']} is a mount point")
+        if mounted := disk.mounts_in(place):
+            raise disk.StepError(f"{mounted[0]} is mounted in it: unmount it first, what is there may be somebody's")
         import shutil
 
         shutil.rmtree(place)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ ROOT = ""
 STATE = "/var/lib/rancherctl"
 STAMPED_SIZE = 1 << 20
 """Files of this many bytes and more are hashed once and then known by their stamp."""
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 class StepError(Exception):
@@ -25,6 +27,15 @@ def at(path: str) -> Path:
     if not path.startswith("/") or "/../" in path + "/" or "\0" in path:
         raise StepError(f"not an absolute plain path: {path!r}")
     return Path(ROOT + path) if ROOT else Path(path)
+
+
+def mounts_in(place: Path) -> list[str]:
+    """Mount points below a folder, by their real paths, sorted: a bind mount of the same file system is seen nowhere else."""
+    below = os.path.realpath(place) + "/"
+    rows = (line.split(b" ", 5) for line in MOUNTS.read_bytes().splitlines())
+    # the kernel writes white space and backslashes as three octal digits
+    points = {os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), row[4])) for row in rows if len(row) > 4}
+    return sorted(point for point in points if point.startswith(below))
 
 
 def sync_directory(folder: Path) -> None:

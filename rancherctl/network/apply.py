@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rancherctl.change import Change, Plan
+from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import Transport
@@ -27,22 +31,38 @@ from rancherctl.network.model import (
 from rancherctl.network.observe import CNI_PATH, FORWARDING
 from rancherctl.network.plan import Item, LoadedTable
 
+log = logging.getLogger(__name__)
 STATE = Path("/var/lib/rancherctl/network/state.json")
 
 
-def apply(transport: Transport, plan: Plan[Item]) -> LoadedTable | None:
-    """Make the changes, the removals of routes and tunnels first. Returns the loaded nft table if it was (re)loaded.
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a plan: the nft table if it was (re)loaded, and one line for each change that failed."""
 
-    CommandFailedError on the first command that fails: the next run observes again and goes on from there.
-    """
     loaded: LoadedTable | None = None
+    failures: tuple[str, ...] = ()
+
+    def raise_failures(self) -> None:
+        """RancherctlError with the failures; the next run observes again and goes on from there."""
+        if self.failures:
+            raise RancherctlError(f"{len(self.failures)} network changes failed", why="; ".join(self.failures[:5]))
+
+
+def apply(transport: Transport, plan: Plan[Item]) -> Applied:
+    """Make the changes, the removals of routes and tunnels first. Each is tried: one that fails (a route to a node that says something
+    odd of itself) must not keep the others from being made."""
+    loaded: LoadedTable | None = None
+    failures = []
     for each in _ordered(plan):
         kind = each.key.partition("/")[0]
-        if kind == "nft":
-            loaded = _table(transport, str(each.new or ""))
-        else:
-            _STEPS[kind](transport, each)
-    return loaded
+        try:
+            if kind == "nft":
+                loaded = _table(transport, str(each.new or ""))
+            else:
+                _STEPS[kind](transport, each)
+        except (RancherctlError, OSError) as error:
+            failures.append(f"{each.key}: {error}")
+    return Applied(loaded, tuple(failures))
 
 
 _ORDER = ("forwarding", "address", "vxlan", "tunnel", "route", "nft", "cni")
@@ -146,6 +166,8 @@ def load(path: Path = STATE) -> NetworkState | None:
         return from_json(json.loads(path.read_text()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
-        path.replace(path.with_suffix(".broken"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("%s cannot be used: %s: %s", path, type(error).__name__, error)
+        with contextlib.suppress(OSError):  # kept to be looked at, where the disk still takes it
+            path.replace(path.with_suffix(".broken"))
         return None

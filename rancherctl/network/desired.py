@@ -17,10 +17,28 @@ def own_pod_cidr(nodes: Mapping[str, Node], name: str) -> str:
     return next((c for c in node.pod_cidrs if ":" not in c), "") if node else ""
 
 
-def peers(nodes: Mapping[str, Node], own: str) -> tuple[Peer, ...]:
-    """The other nodes that have an inside address and a pod range, by name."""
-    found = ((n, node.address("InternalIP"), own_pod_cidr(nodes, n)) for n, node in sorted(nodes.items()) if n != own)
-    return tuple(Peer(name, address, cidr) for name, address, cidr in found if address and cidr)
+def peers(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[Peer, ...]:
+    """The other nodes that have an inside address and a pod range, by name; without those of ``unusable``."""
+    return tuple(peer for peer in _others(nodes, own) if _usable(peer, own))
+
+
+def unusable(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[str, ...]:
+    """Names of nodes that say of themselves what no route can be made of. Kubelets write it: one of them must not harm the others."""
+    return tuple(peer.node for peer in _others(nodes, own) if not _usable(peer, own))
+
+
+def _others(nodes: Mapping[str, Node], own: NetworkConfig) -> Iterable[Peer]:
+    found = ((name, node.address("InternalIP"), own_pod_cidr(nodes, name)) for name, node in sorted(nodes.items()) if name != own.node)
+    return (Peer(name, address, cidr) for name, address, cidr in found if address and cidr)
+
+
+def _usable(peer: Peer, own: NetworkConfig) -> bool:
+    try:
+        address, pods = ipaddress.IPv4Address(peer.address), ipaddress.IPv4Network(peer.pod_cidr)
+    except ValueError:
+        return False
+    plain = not (address.is_multicast or address.is_loopback or address.is_unspecified)
+    return plain and peer.address != own.address and pods.subnet_of(ipaddress.IPv4Network(own.pod_cidr))
 
 
 def tunnel_mac(address: str) -> str:

@@ -1,4 +1,4 @@
-"""What the kernel has now: commands and their parsers. A thing that could not be read is None, never empty."""
+"""What the kernel has now: commands and their parsers. A command that fails is an error; only our own device and table may be absent."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rancherctl import change
@@ -55,5 +54,12 @@ def present(seen: Observed, state: NetworkState, loaded: LoadedTable) -> dict[st
 
 def plan(seen: Observed, state: NetworkState, loaded: LoadedTable) -> change.Plan[Item]:
     """The changes; empty when the host is as it should be."""
-    have: Mapping[str, Item] = present(seen, state, loaded)
-    return change.diff(have, wanted(state))
+    have, want = present(seen, state, loaded), wanted(state)
+    if have.get("vxlan") != want.get("vxlan"):
+        # a device that is made anew has lost its tunnels, and the kernel the routes through it
+        have = {key: item for key, item in have.items() if not _through_device(item)}
+    return change.diff(have, want)
+
+
+def _through_device(item: Item) -> bool:
+    return isinstance(item, Tunnel) or (isinstance(item, Route) and bool(item.device))

@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from rancherctl.kube.objects import Meta, Node
-from rancherctl.network.desired import cni_config, desired, first_address, own_pod_cidr, peers, tunnel_mac
+from rancherctl.network.desired import cni_config, desired, first_address, own_pod_cidr, peers, tunnel_mac, unusable
 from rancherctl.network.model import HostLinks, NetworkConfig, Peer, Route, from_json, to_json
 
 CONFIG = NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16")
@@ -64,7 +68,7 @@ def test_peers_skip_nodes_without_address_or_range() -> None:
         "h2": node("h2", "10.77.0.12"),
         "h4": node("h4", "10.77.0.14", "fd00::/64", "10.42.3.0/24"),
     }
-    assert peers(nodes, "h1") == (Peer("h4", "10.77.0.14", "10.42.3.0/24"),)
+    assert peers(nodes, CONFIG) == (Peer("h4", "10.77.0.14", "10.42.3.0/24"),)
     assert own_pod_cidr(nodes, "h1") == "10.42.0.0/24"
     assert own_pod_cidr(nodes, "gone") == ""
 
@@ -77,3 +81,33 @@ def test_state_survives_its_json_form() -> None:
 def test_first_address_is_never_handed_to_a_pod() -> None:
     assert first_address("10.42.7.0/24") == "10.42.7.0"
     assert json.loads(cni_config("10.42.7.0/24", 1500))["plugins"][0]["type"] == "ptp"
+
+
+@pytest.mark.parametrize(
+    ("address", "cidr"),
+    [
+        ("fd00::12", "10.42.9.0/24"),
+        ("no address", "10.42.9.0/24"),
+        ("10.77.0.12; flush ruleset", "10.42.9.0/24"),
+        ("0.0.0.0", "10.42.9.0/24"),
+        ("127.0.0.1", "10.42.9.0/24"),
+        ("224.0.0.1", "10.42.9.0/24"),
+        (CONFIG.address, "10.42.9.0/24"),
+        ("10.77.0.12", "0.0.0.0/0"),
+        ("10.77.0.12", "10.43.0.0/24"),
+        ("10.77.0.12", "10.42.9.1/24"),
+    ],
+)
+def test_a_node_that_says_something_odd_of_itself_harms_no_other(address: str, cidr: str) -> None:
+    nodes = {"odd": node("odd", address, cidr), "h2": node("h2", NEAR.address, NEAR.pod_cidr)}
+    assert peers(nodes, CONFIG) == (NEAR,)
+    assert unusable(nodes, CONFIG) == ("odd",)
+    assert desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG)) == desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR])
+
+
+@given(st.dictionaries(st.text(max_size=5), st.tuples(st.text(max_size=12) | st.ip_addresses().map(str), st.text(max_size=12)), max_size=4))
+def test_whatever_nodes_say_a_state_comes_out(said: dict[str, tuple[str, str]]) -> None:
+    nodes = {name: node(name, address, cidr) for name, (address, cidr) in said.items()} | {"h2": node("h2", NEAR.address, NEAR.pod_cidr)}
+    state = desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG))
+    assert from_json(json.loads(json.dumps(to_json(state)))) == state
+    assert Route(NEAR.pod_cidr, NEAR.address) in state.routes

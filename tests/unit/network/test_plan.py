@@ -1,5 +1,7 @@
 """The network plan: empty when all is there, names what is missing, never touches what is foreign."""
 
+from dataclasses import replace
+
 from rancherctl.network.desired import desired
 from rancherctl.network.model import HostLinks, NetworkConfig, NetworkState, Observed, Peer, Route
 from rancherctl.network.observe import parse_routes
@@ -51,3 +53,11 @@ def test_routes_are_parsed_with_and_without_device() -> None:
     text += b'{"dst":"10.42.2.0/24","gateway":"10.42.2.0","dev":"rctl-vxlan","prefsrc":"10.42.0.0","flags":["onlink"]}]'
     assert parse_routes(text) == frozenset(STATE.routes)
     assert parse_routes(b"") == frozenset()
+
+
+def test_a_device_made_anew_gets_its_tunnels_and_routes_in_the_same_plan() -> None:
+    assert STATE.vxlan is not None
+    todo = plan(seen(vxlan=replace(STATE.vxlan, mtu=1400)), STATE, LOADED)
+    assert {c.key for c in todo} == {"vxlan", "tunnel/10.42.2.0", "route/10.42.2.0/24"}
+    gone = replace(STATE, vxlan=None, routes=tuple(r for r in STATE.routes if not r.device))
+    assert {(c.key, c.verb) for c in plan(seen(), gone, LOADED)} == {("vxlan", "delete")}

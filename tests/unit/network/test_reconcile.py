@@ -1,0 +1,99 @@
+"""The network role over a host whose tools answer from a script: one thing that fails keeps nothing else from being made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rancherctl.errors import RancherctlError
+from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.transport import CommandFailedError
+from rancherctl.kube.objects import Meta, Node
+from rancherctl.kube.snapshot import Snapshot, Table
+from rancherctl.network import apply as apply_module
+from rancherctl.network.model import NetworkConfig
+from rancherctl.network.reconcile import NetworkRole
+
+CONFIG = NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16")
+LINKS = [{"ifname": "host0", "mtu": 1500, "addr_info": [{"local": "10.77.0.11", "prefixlen": 24}]}]
+
+
+class Tools:
+    """ip, nft and sysctl of an empty host; ``refused`` are words that make a command fail. ``ran`` are the changing ones."""
+
+    name = "h1"
+
+    def __init__(self, *refused: str) -> None:
+        self.refused, self.ran = refused, list[str]()
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        line = command.show()
+        status, out = 0, b""
+        if "addr show" in line and "dev" not in line:
+            out = json.dumps(LINKS).encode()
+        elif " show " in line or " list " in line:
+            status = 1 if "rctl-vxlan" in line or "nft" in line else 0
+        else:
+            self.ran.append(line)
+            status = 2 if any(word in line for word in self.refused) else 0
+        result = Result(command, status, out, b"Error: Nexthop has invalid gateway." if status else b"")
+        if check and status:
+            raise CommandFailedError("h1", result)
+        return result
+
+    def upload(self, *_: object, **__: object) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def nodes(*names: str) -> Snapshot:
+    found = {f"h{n}": Node(Meta("", f"h{n}"), (("InternalIP", f"10.77.0.1{n}"),), (f"10.42.{n}.0/24",), True, False) for n in map(int, names)}
+    return Snapshot({"nodes": Table(found, synced=True)})
+
+
+@pytest.fixture(autouse=True)
+def cni(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "net.d/10-rancherctl.conflist"
+    monkeypatch.setattr("rancherctl.network.apply.CNI_PATH", path)
+    monkeypatch.setattr("rancherctl.network.observe.CNI_PATH", path)
+    return path
+
+
+def test_a_route_that_cannot_be_made_keeps_no_other_change_back(tmp_path: Path, cni: Path) -> None:
+    tools = Tools("10.42.2.0/24")
+    role = NetworkRole(CONFIG, tools, state_path=tmp_path / "state.json")
+    with pytest.raises(RancherctlError, match="1 network changes failed") as caught:
+        role.reconcile(nodes("1", "2", "3"))
+    assert "route/10.42.2.0/24" in caught.value.why
+    assert "Nexthop has invalid gateway" in caught.value.why
+    assert any("10.42.3.0/24 via 10.77.0.13" in line for line in tools.ran)
+    assert any(line.startswith("nft -f") for line in tools.ran)
+    assert cni.exists()
+
+
+def test_a_full_disk_keeps_no_route_from_the_kernel(tmp_path: Path) -> None:
+    (tmp_path / "full").write_text("no folder can be made here")
+    tools = Tools()
+    role = NetworkRole(CONFIG, tools, state_path=tmp_path / "full/state.json")
+    for _ in range(2):  # it stays an error, as long as it is true
+        with pytest.raises(RancherctlError, match=r"up to date, but .*full/state\.json is not"):
+            role.reconcile(nodes("1", "2"))
+    assert any("10.42.2.0/24 via 10.77.0.12" in line for line in tools.ran)
+    (tmp_path / "full").unlink()
+    role.reconcile(nodes("1", "2"))
+    state = apply_module.load(tmp_path / "full/state.json")
+    assert state is not None
+    assert [route.destination for route in state.routes] == ["10.42.2.0/24"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", "null", '{"dns_addresses": 3}', '{"dns_addresses": [], "routes": [1]}', "\x00\x01"])
+def test_a_torn_state_is_set_aside(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(text)
+    assert apply_module.load(path) is None
+    assert not path.exists()
+    assert (tmp_path / "state.broken").exists()

@@ -163,14 +163,25 @@ def _ready(run: Run, timeout: float, *, wait: bool) -> None:
     def ready(found: Mapping[str, Node]) -> bool:
         return not nodes.missing(found, names)
 
+    client = run.client()
     try:
-        there = nodes.wait(run.client(), names, joined, timeout)
-        for name in nodes.apply(run.client(), run.environment, there):
-            run.context.emit(Event("ready", "labels set", name, "done"))
-        if routed and wait:
-            nodes.wait(run.client(), names, ready, timeout)
+        there = nodes.wait(client, names, joined, timeout)
     except TimeoutExceededError as error:
-        late = nodes.missing(run.nodes(), names)
-        if names <= late.keys():
-            raise
-        run.failures.update({name: TimeoutExceededError(f"{name} is {why}", hint=error.hint) for name, why in late.items()})
+        there = run.nodes()
+        names = _without(run, names, {name: why for name, why in nodes.missing(there, names).items() if name not in there}, error)
+    for name in nodes.apply(client, run.environment, there):
+        run.context.emit(Event("ready", "labels set", name, "done"))
+    if routed and wait:
+        try:
+            nodes.wait(client, names, ready, timeout)
+        except TimeoutExceededError as error:
+            _without(run, names, nodes.missing(run.nodes(), names), error)
+
+
+def _without(run: Run, names: frozenset[str], late: Mapping[str, str], error: TimeoutExceededError) -> frozenset[str]:
+    """The hosts that are left when the late ones (name → why) drop out; ``error`` itself when none is left."""
+    left = names - late.keys()
+    if not left:
+        raise error
+    run.failures.update({name: TimeoutExceededError(f"{name} is late: {why}", hint=error.hint) for name, why in late.items()})
+    return left

@@ -1,0 +1,68 @@
+"""The end of an apply: nodes that never come drop out, and the others get all they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from rancherctl.environments import nodes, reconcile
+from rancherctl.environments.context import Context
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.observe import World
+from rancherctl.environments.run import Run
+from rancherctl.errors import TimeoutExceededError
+from rancherctl.kube.objects import Meta, Node
+
+ENVIRONMENT = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
+Good = Callable[[Mapping[str, Node]], bool]
+
+
+class Api:
+    """A client whose Nodes are these: name → whether Ready. What is patched is remembered."""
+
+    def __init__(self, **ready: bool | None) -> None:
+        self.nodes = {name: Node(Meta("", name), (("InternalIP", "10.0.0.9"),), (), value, False) for name, value in ready.items()}
+        self.patched: dict[str, Any] = {}
+
+    def patch(self, _resource: object, name: str, body: Any) -> None:
+        self.patched[name] = body
+
+
+def finish(api: Api, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the last phase; no wait takes any time."""
+
+    def wait(client: Api, _names: frozenset[str], good: Good, timeout: float) -> Mapping[str, Node]:
+        if not good(client.nodes):
+            raise TimeoutExceededError(f"nodes are not Ready after {timeout:.0f} s", hint="look there")
+        return client.nodes
+
+    monkeypatch.setattr(nodes, "wait", wait)
+    run = Run(ENVIRONMENT, Context(lambda _: None, None), World({}))  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(run, "client", lambda: api)
+    monkeypatch.setattr(run, "nodes", lambda: api.nodes)
+    monkeypatch.setattr(run, "hosts", lambda: ENVIRONMENT.hosts)
+    reconcile._ready(run, 600.0, wait=True)
+    return run
+
+
+def test_a_node_that_never_joins_keeps_no_labels_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(h1=True, h2=True)
+    run = finish(api, monkeypatch)
+    assert set(api.patched) == {"h1", "h2"}
+    assert nodes.BALANCER in api.patched["h2"]["metadata"]["labels"]
+    assert {name: str(error).splitlines()[0] for name, error in run.failures.items()} == {"h3": "h3 is late: its kubelet has not registered it"}
+
+
+def test_one_that_joins_and_is_never_ready_drops_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(h1=True, h2=False)
+    run = finish(api, monkeypatch)
+    assert set(api.patched) == {"h1", "h2"}
+    assert set(run.failures) == {"h2", "h3"}
+
+
+@pytest.mark.parametrize("api", [Api(), Api(h1=False, h2=None, h3=False)])
+def test_when_none_is_left_the_wait_itself_has_failed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TimeoutExceededError, match="not Ready after 600 s"):
+        finish(api, monkeypatch)

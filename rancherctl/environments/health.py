@@ -32,7 +32,8 @@ class CertificateStatus:
 class HostStatus:
     """One host. ``reachable`` False: the rest of it is unknown. ``ready`` of its Node: True, False, None = the API could not be asked.
 
-    ``report`` is what its agent reported last, by role. ``drift`` counts steps that an apply would do there.
+    ``report`` is what its agent reported last, by role. ``drift`` counts steps that an apply would do there. ``unread``: what could not be
+    read there, and why, one line each; it is neither fine nor broken (``units`` is empty when they could not).
     """
 
     name: str
@@ -51,6 +52,7 @@ class HostStatus:
     load_balancer: bool = False
     alive: bool | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     def problems(self) -> tuple[str, ...]:
         """One line each, worst first."""
@@ -59,6 +61,7 @@ class HostStatus:
         stopped = [unit.name for unit in self.units if not unit.active]
         out = [f"{name} is not running" for name in stopped]
         out += [_failed(name) for name in self.failed if name not in stopped]
+        out += [f"could not be read: {line}" for line in self.unread]
         if self.ready is False:
             out.append("its Node is not Ready")
         if self.alive is False:

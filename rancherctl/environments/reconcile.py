@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from rancherctl.change import Unknown
 from rancherctl.environments import guards, nodes
 from rancherctl.environments import plan as plans
 from rancherctl.environments.api_lock import ApiLock
@@ -118,7 +119,7 @@ def _planned(run: Run) -> EnvironmentPlan:
     if stored is not None:
         guards.refuse(stored, run.environment)
     found = [p for p in (_phase_plan(run, phase) for phase in PHASES) if p.steps]
-    unknown = tuple(u for name in run.world.seen for u in run.world.seen[name].observed.unknown)
+    unknown = tuple(Unknown(f"{name}: {u.where}", u.why) for name, seen in run.world.seen.items() for u in seen.observed.unknown)
     return EnvironmentPlan(run.environment.name, tuple(found), unknown, run.warnings)
 
 

@@ -153,10 +153,13 @@ def _host(look: _Look, host: Host) -> HostStatus:
         load_balancer=look.environment.ingress.wants(host),
         alive=None if member is None else bool(member.get("alive")),
         report=look.api.reports.get(host.name, {}),
+        unread=tuple(f"{unknown.where}: {unknown.why}" for unknown in seen.observed.unknown),
     )
 
 
 def _units(seen: Seen) -> tuple[UnitStatus, ...]:
+    if any(unknown.where == "units" for unknown in seen.observed.unknown):
+        return ()
     out = []
     for part in seen.design.values():
         for unit in part:

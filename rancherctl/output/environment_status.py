@@ -20,7 +20,7 @@ def _ready(item: Item) -> str:
 
 
 def _units(item: Item) -> str:
-    return f"{sum(unit['active'] for unit in item['units'])}/{len(item['units'])}" if item["reachable"] else "?"
+    return f"{sum(unit['active'] for unit in item['units'])}/{len(item['units'])}" if item["units"] else "?"
 
 
 def _certificates(item: Item) -> str:

@@ -1,0 +1,26 @@
+"""Status keeps three answers apart: fine, broken, and could not be told."""
+
+from __future__ import annotations
+
+from rancherctl.change import Unknown
+from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.health import HostStatus
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.observe import Seen
+from rancherctl.environments.pki.wanted import Folder
+from rancherctl.environments.status import _units
+from rancherctl.hosts.model import Unit
+from rancherctl.hosts.state import Observed
+
+HOST = from_flags("demo", ["root@10.0.0.11"]).environment.hosts[0]
+
+
+def seen(*unknown: Unknown) -> Seen:
+    return Seen(HOST, Machine(), {"nodes": (Unit("rancherctl-kubelet.service"),)}, Observed(unknown=unknown), Folder({}, {}))
+
+
+def test_units_that_could_not_be_read_are_not_told_as_stopped() -> None:
+    assert [unit.active for unit in _units(seen())] == [False]
+    assert _units(seen(Unknown("units", "systemctl show did not end within 60 s"))) == ()
+    status = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, unread=("units: systemctl show did not end within 60 s",))
+    assert status.problems() == ("could not be read: units: systemctl show did not end within 60 s",)

@@ -9,7 +9,8 @@ from rancherctl.lab.command import run
 from rancherctl.lab.model import Lab, LabHost
 from rancherctl.lab.paths import LabPaths
 
-SSH_LIMIT = 15.0
+SSH_LIMIT = 120.0  # seconds
+ATTEMPTS = 60  # a second apart
 
 
 def ssh_config(lab: Lab, paths: LabPaths) -> str:
@@ -63,4 +64,4 @@ def ssh_argv(paths: LabPaths, host: LabHost, *command: str) -> list[str]:
 
 def answers(paths: LabPaths, host: LabHost, timeout: float = SSH_LIMIT) -> None:
     """Log in once; LabError or TimeoutExceededError where that fails. A refused connection is tried again every second: sshd may be starting."""
-    run(["ssh", "-F", str(paths.ssh_config), "-o", "BatchMode=yes", "-o", "ConnectionAttempts=5", host.name, "true"], timeout=timeout)
+    run(["ssh", "-F", str(paths.ssh_config), "-o", "BatchMode=yes", "-o", f"ConnectionAttempts={ATTEMPTS}", host.name, "true"], timeout=timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import Cgroups
 
 TOP = "rancherctl-lab"
-REMOVE_LIMIT = 5.0  # seconds; the kernel unlinks a dead process from its group a moment after it is gone
+REMOVE_LIMIT = 30.0  # seconds; the kernel unlinks a dead process from its group a moment after it is gone
 
 
 def folders(cgroups: Cgroups, lab: str, *below: str) -> tuple[Path, ...]:
@@ -47,9 +48,14 @@ def processes(cgroups: Cgroups, lab: str, *below: str) -> frozenset[int]:
     """Pids in the groups of a host (of the lab without one) and all groups below, of every hierarchy."""
     found: set[int] = set()
     for top in folders(cgroups, lab, *below):
-        for procs in top.glob("**/cgroup.procs"):
-            found.update(read_pids(procs))
+        for folder in tree_of(top):
+            found.update(read_pids(folder / "cgroup.procs"))
     return frozenset(found - {0})
+
+
+def tree_of(top: Path) -> list[Path]:
+    """A group and all below it, parents first; groups that vanish while they are listed are not in it, or have no content any more."""
+    return [Path(path) for path, _folders, _files in os.walk(top)]
 
 
 def read_pids(procs: Path) -> list[int]:
@@ -65,7 +71,7 @@ def read_pids(procs: Path) -> list[int]:
 def remove(cgroups: Cgroups, lab: str, *below: str) -> None:
     """Remove the groups of a host (of the whole lab without one), deepest first. LabError where a process is left in one."""
     for top in folders(cgroups, lab, *below):
-        for folder in sorted(top.glob("**/"), key=lambda path: -len(path.parts)):
+        for folder in reversed(tree_of(top)):
             remove_one(folder)
 
 

@@ -13,6 +13,8 @@ from rancherctl.lab.model import Lab, LabHost
 from rancherctl.lab.packages import OPS_UID, OPS_USER
 from rancherctl.lab.paths import LabPaths
 
+COPY_LIMIT = 600.0  # seconds; a slow disk, and eight hosts at once
+
 NETWORK = """\
 [Match]
 Name=host0
@@ -107,7 +109,7 @@ def clone(lab: Lab, host: LabHost, paths: LabPaths, tree: Path) -> None:
     own.keys.chmod(0o700)
     key = own.keys / "ssh_host_ed25519_key"
     keypair(key, host.name)
-    run(("cp", "-a", "--reflink=auto", str(tree / "var/lib"), str(own.var_lib)))
+    run(("cp", "-a", "--reflink=auto", str(tree / "var/lib"), str(own.var_lib)), timeout=COPY_LIMIT)
     wanted = files(
         lab, host, machine_id=secrets.token_hex(16), host_key=key.read_text(encoding="ascii"),
         host_key_pub=key.with_suffix(".pub").read_text(encoding="ascii"), authorized=paths.key.with_suffix(".pub").read_text(encoding="ascii"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rancherctl.errors import RancherctlError, TimeoutExceededError
 
-SHORT = 30.0
+SHORT = 120.0  # seconds: the kernel makes ip wait while it clears namespaces away, for long on a busy machine
 
 
 class LabError(RancherctlError):

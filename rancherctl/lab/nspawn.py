@@ -20,7 +20,7 @@ from rancherctl.lab.paths import HostPaths
 from rancherctl.lab.supervisor import HOST_GROUP, LOOP_GROUP, START, SUPERVISE
 
 RUNTIME = Path("/run/systemd/nspawn")
-BOOT_LIMIT = 90.0  # seconds until a host's init says it is up
+BOOT_LIMIT = 300.0  # seconds until a host's init says it is up
 
 
 def environment(mode: CgroupMode, notify: Path) -> dict[str, str]:

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
-from rancherctl.lab import access, cgroups, inotify, machine, network, nspawn, power, process, state
+from rancherctl.lab import access, cgroups, inotify, machine, network, nspawn, power, state
 from rancherctl.lab.clone import clone
 from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import Machine
 from rancherctl.lab.model import Lab, LabHost, LabSpec, check_name, free_networks, grown, netns_of
 from rancherctl.lab.paths import Roots
-from rancherctl.lab.power import KILL_LIMIT, Site
+from rancherctl.lab.power import Site
 from rancherctl.lab.steps import Steps
 from rancherctl.lab.tree import locked, tree
 
@@ -135,7 +135,7 @@ def down(name: str, roots: Roots, steps: Steps) -> bool:
         with steps.step(f"remove lab {name}"):
             hosts = [entry.name for entry in site.paths.hosts.iterdir()] if site.paths.hosts.is_dir() else []
             power.off(name, hosts, site)
-            process.kill(cgroups.processes(site.machine.cgroups, name), KILL_LIMIT)
+            power.clear(site.machine.cgroups, name)
             network.remove(netns_of(name), _machine_link(name, roots))
             if existed:
                 shutil.rmtree(root)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rancherctl.lab import access, cgroups, network, nspawn, process
-from rancherctl.lab.machine import Machine
+from rancherctl.lab.machine import Cgroups, Machine
 from rancherctl.lab.model import Lab, LabHost, machine_name
 from rancherctl.lab.paths import LabPaths
 from rancherctl.lab.steps import Steps
 
-KILL_LIMIT = 20.0  # seconds
-TIDY_LIMIT = 5.0  # seconds for nspawn to remove its own traces
+KILL_LIMIT = 60.0  # seconds
+TIDY_LIMIT = 20.0  # seconds for nspawn to remove its own traces
+ROUNDS = 10  # of killing; each finds at most what was just being forked in the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,16 @@ def off(lab: str, hosts: Iterable[str], site: Site) -> None:
     process.kill([leader.pid for leader in leaders], KILL_LIMIT)
     process.await_end([found.pid for found in supervisors], TIDY_LIMIT)
     for name in names:
-        process.kill(cgroups.processes(site.machine.cgroups, lab, name), KILL_LIMIT)
+        clear(site.machine.cgroups, lab, name)
         cgroups.remove(site.machine.cgroups, lab, name)
         nspawn.tidy(machine_name(lab, name))
         site.paths.host(name).run.unlink(missing_ok=True)
+
+
+def clear(groups: Cgroups, lab: str, *host: str) -> None:
+    """Kill everything in the control groups of a host, or of the whole lab. Again while something is there: a list misses what is being forked."""
+    for _ in range(ROUNDS):
+        left = cgroups.processes(groups, lab, *host)
+        if not left:
+            return
+        process.kill(left, KILL_LIMIT)

@@ -57,7 +57,7 @@ class RunningLab:
         """All hosts, h1 first."""
         return tuple(self.host(host.name) for host in self.lab.hosts)
 
-    def ssh(self, name: str, script: str, *, timeout: float = 30.0, stdin: str = "") -> str:
+    def ssh(self, name: str, script: str, *, timeout: float = command.SHORT, stdin: str = "") -> str:
         """Run a shell script on a host as root and return its stdout; LabError where it fails. ``timeout`` in seconds."""
         return command.run(access.ssh_argv(self.paths, self.lab.host(name), script), timeout=timeout, stdin=stdin)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.lab import cgroups, clone, nspawn, process
+from rancherctl.lab import cgroups, clone, nspawn, power, process
 from rancherctl.lab.clone import File
 from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import CgroupMount, Cgroups, Machine
@@ -141,6 +141,35 @@ def test_processes_are_those_of_the_host_and_below_in_all_hierarchies(tmp_path: 
         (tmp_path / path / "cgroup.procs").write_text(text)
     mounts = Cgroups("v1", tuple(CgroupMount(tmp_path / name, ()) for name in "ab"))
     assert cgroups.processes(mounts, "two", "h2") == {7, 8, 9, 10}
+
+
+def test_groups_that_vanish_while_they_are_listed_are_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """nspawn, or the host's own init in its last moment, removes groups of a host that is being powered off."""
+    host = tmp_path / "rancherctl-lab/two/h2"
+    listed = os.scandir
+
+    def vanishing(path: str | Path) -> object:
+        if Path(path).name == "going":
+            Path(path).rmdir()
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    machine = Cgroups("v1", (CgroupMount(tmp_path, ()),))
+    (host / "going").mkdir(parents=True)
+    (host / "cgroup.procs").write_text("7\n")
+    assert cgroups.processes(machine, "two", "h2") == {7}
+    (host / "cgroup.procs").unlink()
+    (host / "going").mkdir()
+    cgroups.remove(machine, "two", "h2")
+    assert not host.exists()
+
+
+def test_what_was_forked_while_a_host_was_killed_is_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists, killed = iter([frozenset({7, 8}), frozenset({9}), frozenset()]), []
+    monkeypatch.setattr(cgroups, "processes", lambda *_: next(lists))
+    monkeypatch.setattr(process, "kill", lambda pids, _: killed.append(sorted(pids)))
+    power.clear(Cgroups("v1", ()), "two", "h2")
+    assert killed == [[7, 8], [9]]
 
 
 def test_a_killed_process_is_gone_when_kill_returns() -> None:

@@ -48,7 +48,7 @@ def offered(shell: str, scripts: Path, *words: str) -> list[str]:
         "fish": ["fish", "--no-config", "-c", FISH, str(scripts / "fish"), *words],
     }[shell]
     env = {**os.environ, "XDG_CACHE_HOME": str(scripts / "cache"), "HOME": str(scripts)}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, cwd=scripts, env=env, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=scripts, env=env, check=False)
     assert not done.stderr, done.stderr
     assert done.returncode == 0
     last = words[-1].partition("=")[2] if words[-1].startswith("--") and "=" in words[-1] else words[-1]

@@ -102,7 +102,7 @@ def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(run: Call
     note = {"reason": "TooFewHosts", "message": "9 instances are wanted, 2 hosts can carry it", "wanted": 9}
     stored["metadata"]["annotations"]["ingress.rancherctl.io/status"] = json.dumps(note)
     api.store.put(INGRESSES, "shop", stored)
-    code, _, err = run("scale", "front", "9", "--wait", "--timeout", "5s")
+    code, _, err = run("scale", "front", "9", "--wait", "--timeout", "120s")
     assert code == 1
     assert "2 hosts can carry it" in err
 

@@ -81,7 +81,7 @@ def served(tmp_path: Path) -> Iterator[Access]:
     yield Access("demo", f"https://127.0.0.1:{listener.getsockname()[1]}", ca, "op", "s", tunnels=tunnels, targets=("10.0.0.1:6443",))
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_an_api_of_ours_is_used_directly(served: Access) -> None:

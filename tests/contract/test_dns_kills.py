@@ -36,6 +36,7 @@ class Stream:
         self.acknowledged: dict[str, int] = {}
         self.sent: dict[str, int] = {}
         self._role, self._world, self._stop = role, World(), threading.Event()
+        self._more = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -51,14 +52,19 @@ class Stream:
                     section = self._role.reconcile(snapshot)
                     if section["synced"] and not section["metrics"]["pending"]:
                         self.acknowledged[name] = generation
+                        self._more.release()
                         break
                 time.sleep(0.02)
             number += 1
 
+    def wait_for(self, count: int) -> None:
+        """Until so many more changes are acknowledged."""
+        assert all(self._more.acquire(timeout=120) for _ in range(count))
+
     def stop(self) -> None:
         """End after the change under way."""
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(120)
 
 
 def addresses(service_number: int, generation: int) -> list[str]:
@@ -68,7 +74,7 @@ def addresses(service_number: int, generation: int) -> list[str]:
 def check(server: Named, stream: Stream, acknowledged: dict[str, int]) -> None:
     """Every acknowledged generation, or a later one that was sent, whole."""
     for name, generation in acknowledged.items():
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while (found := values(server, f"{name}.default.svc.cluster.local")) is None:
             assert time.monotonic() < deadline, server.log()[-2000:]
             time.sleep(0.02)
@@ -82,7 +88,8 @@ def rounds(server: Named, count: int) -> None:
     choose = random.Random(7)
     try:
         for _ in range(count):
-            time.sleep(choose.uniform(0.2, 1.0))
+            stream.wait_for(2)
+            time.sleep(choose.uniform(0.0, 0.5))  # a kill at any moment is what this is about
             acknowledged = dict(stream.acknowledged)
             server.kill()
             server.start()

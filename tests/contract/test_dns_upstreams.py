@@ -19,7 +19,8 @@ from rancherctl.dns import engine
 from rancherctl.dns.probe import ask as probe
 from rancherctl.dns.reconcile import DnsRole
 from tests.fakes.dns_tables import World, service
-from tests.fakes.named import Named, free_port
+from tests.fakes.named import Named
+from tests.fakes.ports import free_port
 
 
 class Upstream:
@@ -54,7 +55,7 @@ class Upstream:
         """End the thread with an empty datagram of its own."""
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
             sock.sendto(b"", self._socket.getsockname())
-        self._thread.join(5)
+        self._thread.join(60)
         self._socket.close()
 
 
@@ -82,7 +83,7 @@ def named(tmp_path: Path, port: int, upstreams: list[Upstream]) -> Iterator[Name
 
 def ask(server: Named, name: str, *, tcp: bool = False) -> dns.message.Message:
     call = dns.query.tcp if tcp else dns.query.udp
-    return call(dns.message.make_query(name, "A"), "127.0.0.1", port=server.config.port, timeout=15)
+    return call(dns.message.make_query(name, "A"), "127.0.0.1", port=server.config.port, timeout=60)
 
 
 def values(answer: dns.message.Message) -> list[str]:
@@ -91,10 +92,11 @@ def values(answer: dns.message.Message) -> list[str]:
 
 def test_the_probe_sees_who_answers(port: int, upstreams: list[Upstream]) -> None:
     asked = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
-    assert probe(asked, port=port, wait=0.5) == {"127.0.0.2", "127.0.0.3"}
-    upstreams[0].mode = "silent"
-    assert probe(asked, port=port, wait=0.3) == {"127.0.0.3"}
+    # Nobody listens at the last: that is told at once, so that the limit is one for a busy machine.
+    assert probe(asked, port=port, wait=60) == {"127.0.0.2", "127.0.0.3"}
     upstreams[1].mode = "lame"
+    assert probe(asked, port=port, wait=60) == {"127.0.0.2"}
+    upstreams[0].mode = "silent"
     assert probe(asked, port=port, wait=0.3) == set()
     assert probe((), port=port) == set()
 
@@ -131,7 +133,7 @@ def test_changed_upstreams_need_no_restart(named: Named, upstreams: list[Upstrea
     before = upstreams[1].asked
     Path(named.config.forwarders_file).write_text(engine.forwarders((f"127.0.0.3 port {port}",)))
     named.reload()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 120
     while values(ask(named, f"n{time.monotonic_ns()}.example.com")) != ["192.0.2.80"]:
         assert time.monotonic() < deadline
     assert upstreams[1].asked > before
@@ -141,7 +143,7 @@ def test_changed_upstreams_need_no_restart(named: Named, upstreams: list[Upstrea
 def test_without_upstreams_foreign_names_fail_at_once(named: Named) -> None:
     Path(named.config.forwarders_file).write_text(engine.forwarders(()))
     named.reload()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 120
     while ask(named, f"n{time.monotonic_ns()}.example.com").rcode() != dns.rcode.SERVFAIL:
         assert time.monotonic() < deadline
 
@@ -155,7 +157,7 @@ def test_idle_tcp_clients_do_not_stop_updates(named: Named) -> None:
     idle = []
     for _ in range(300):
         sock = socket.socket()
-        sock.settimeout(5)
+        sock.settimeout(60)
         sock.connect(("127.0.0.1", named.config.port))
         idle.append(sock)
     world.add(service("late", "10.43.0.6"))

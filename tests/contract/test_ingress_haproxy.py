@@ -194,7 +194,7 @@ def test_a_slot_with_connections_to_its_old_pod_is_not_given_to_another(world: W
     """A request under way while its server is taken away goes back to HAProxy's idle connections: a reused slot would send others there."""
     names = [f"w{i}" for i in range(11)]  # so many that the last one would get the first slot
     world.run([fake.ingress("a", FOO)], {"web": ["w0"]})
-    connection = http.client.HTTPConnection("127.0.0.1", world.haproxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", world.haproxy.port, timeout=60)
     connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
     connection.getresponse().read()
     slow = threading.Thread(target=lambda: (connection.request("GET", "/foo/slow", headers={"Host": "foo.bar.com"}), connection.getresponse().read()))
@@ -265,7 +265,7 @@ class Clients:
         self.threads = [threading.Thread(target=self.ask, args=(n % 2 == 0,)) for n in range(threads)]
 
     def ask(self, kept: bool) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.haproxy.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.haproxy.port, timeout=60)
         while not self.stopping.is_set():
             try:
                 connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
@@ -321,7 +321,7 @@ def test_workers_of_many_reloads_do_not_pile_up(world: World) -> None:
     children = Path(f"/proc/{world.haproxy.process.pid}/task/{world.haproxy.process.pid}/children")
     held = []
     for _ in range(14):
-        connection = socket.create_connection(("127.0.0.1", world.haproxy.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", world.haproxy.port), timeout=60)
         connection.sendall(b"GET /foo HTTP/1.1\r\nHost: foo.bar.com\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.1 200"
         held.append(connection)

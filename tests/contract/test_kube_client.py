@@ -94,7 +94,7 @@ def test_selectors_and_paging(client: RestClient, namespace: str) -> None:
 
 def test_a_watch_tells_everything_in_order(client: RestClient, namespace: str) -> None:
     start = client.list(CONFIGMAPS, namespace=namespace, field_selector="metadata.name=a").resource_version
-    events = client.watch(CONFIGMAPS, namespace=namespace, resource_version=start, field_selector="metadata.name=a", timeout=20)
+    events = client.watch(CONFIGMAPS, namespace=namespace, resource_version=start, field_selector="metadata.name=a", timeout=60)
     client.create(CONFIGMAPS, config(namespace, "a", k="1"))
     client.create(CONFIGMAPS, config(namespace, "other", k="1"))
     client.patch(CONFIGMAPS, "a", {"data": {"k": "2"}}, namespace=namespace)

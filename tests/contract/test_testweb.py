@@ -40,7 +40,7 @@ class Server:
         self.port = int(found[1])
 
     def ask(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, body, headers)
             with connection.getresponse() as response:
                 return response.status, response.read()
@@ -89,7 +89,7 @@ def test_statuses(path: str, code: int, server: Server) -> None:
 
 
 def test_when_asked_to_stop_it_fails_its_health_check_but_serves_on_and_ends_well(server: Server) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as slow:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as slow:
         slow.request("GET", "/delay?ms=700")
         server.process.send_signal(signal.SIGTERM)
         assert server.process.stderr is not None
@@ -103,7 +103,7 @@ def test_when_asked_to_stop_it_fails_its_health_check_but_serves_on_and_ends_wel
 
 def test_the_helpers_fetch_connect_and_resolve(program: Path, server: Server) -> None:
     def run(*argv: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([program, *argv], capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run([program, *argv], capture_output=True, text=True, timeout=60, check=False)
 
     url = f"http://127.0.0.1:{server.port}"
     assert run("get", "-count", f"{url}/body?size=12345").stdout == "12345\n"

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -20,6 +19,7 @@ from rancherctl.ingress.engine import Engine
 from rancherctl.ingress.model import Roster, RosterHost
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
+from tests.fakes.ports import free_port
 
 NAMESPACE = "default"
 
@@ -161,13 +161,6 @@ class Pod:
         self._server.server_close()
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
 class Haproxy:
     """HAProxy in master-worker mode with all its files below ``folder``, watched like by systemd: ``restart`` starts it anew."""
 
@@ -197,7 +190,7 @@ class Haproxy:
 
     def request(self, host: str, path: str = "/", method: str = "GET", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
         """Status and, from a pod, its JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, headers={"Host": host, **(headers or {})})
             response = connection.getresponse()

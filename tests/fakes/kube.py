@@ -122,7 +122,7 @@ class FakeApi:
             self.store.history.append(_error(self.store.version, code))
             self.store.changed.notify_all()
 
-    def wait_watching(self, count: int = 1, timeout: float = 5.0) -> None:
+    def wait_watching(self, count: int = 1, timeout: float = 60.0) -> None:
         """Until ``count`` watches are open."""
         with self.store.changed:
             assert self.store.changed.wait_for(lambda: self.watching >= count, timeout), f"{self.watching} of {count} watches are open"

@@ -10,19 +10,7 @@ from pathlib import Path
 
 from rancherctl.dns import engine
 from rancherctl.dns.model import DnsHostConfig
-
-
-def free_port() -> int:
-    """A port that TCP and UDP can bind now."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+from tests.fakes.ports import free_port
 
 
 class Named:
@@ -54,7 +42,7 @@ class Named:
                 ["named", "-f", "-n", "2", "-c", str(self._folder / "etc/named.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self.starts += 1
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
@@ -76,7 +64,7 @@ class Named:
         """SIGHUP."""
         assert self._process is not None
         self.reloads += 1
-        words, deadline = self.data / engine.STARTS, time.monotonic() + 20
+        words, deadline = self.data / engine.STARTS, time.monotonic() + 120
         # A process that has no handler yet would die of the signal (systemd would start it again).
         while not (words.exists() and "running" in words.read_text()) and self._process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -91,7 +79,7 @@ class Named:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
-            self._process.wait(20)
+            self._process.wait(120)
 
     def log(self) -> str:
         """What it has logged so far."""

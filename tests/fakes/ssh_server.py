@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
+from paramiko.common import cMSG_CHANNEL_SUCCESS
 
 SUDO = """#!/bin/sh
 mode=$(cat {mode})
@@ -32,8 +33,8 @@ exit 1
 
 
 class _Guest(paramiko.ServerInterface):
-    def __init__(self, server: SshServer) -> None:
-        self._server = server
+    def __init__(self, server: SshServer, connection: _Connection) -> None:
+        self._server, self._connection = server, connection
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey,password"
@@ -53,8 +54,20 @@ class _Guest(paramiko.ServerInterface):
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self._server.start(self._server.execute, channel, command.decode())
+        self._connection.accepted = lambda: self._server.start(self._server.execute, channel, command.decode())
         return True
+
+
+class _Connection(paramiko.Transport):
+    """Runs ``accepted`` once the guest has been told that its command is accepted, as sshd does: a quick one would be over before its begin."""
+
+    accepted: Callable[[], None] | None = None
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        if self.accepted is not None and data.asbytes()[:1] == cMSG_CHANNEL_SUCCESS:
+            begin, self.accepted = self.accepted, None
+            begin()
 
 
 class SshServer:
@@ -132,11 +145,11 @@ class SshServer:
                 continue
             if self.noise:
                 guest.sendall(self.noise)
-            transport = paramiko.Transport(guest)
+            transport = _Connection(guest)
             transport.add_server_key(self.host_key)
             self._open.append(transport)
             # with an event it returns at once: a guest that hangs up early is not this thread's business
-            transport.start_server(event=threading.Event(), server=_Guest(self))
+            transport.start_server(event=threading.Event(), server=_Guest(self, transport))
 
     def execute(self, channel: paramiko.Channel, line: str) -> None:
         self.lines.append(line)

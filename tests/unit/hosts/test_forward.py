@@ -43,20 +43,20 @@ def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
         assert isinstance(loop, Forwards)
         sent = bytes(range(256)) * 4000
         with Forward(loop, "127.0.0.1", 6443) as forward, socket.create_connection(("127.0.0.1", forward.port), 5) as near:
-            near.settimeout(5)
+            near.settimeout(60)
             near.sendall(sent)
             near.shutdown(socket.SHUT_WR)
             got = b""
             while data := near.recv(65536):
                 got += data
-        thread.join(5)
+        thread.join(60)
         assert got == sent[::-1]
         assert loop.asked == [("127.0.0.1", 6443)]
 
 
 def test_a_far_end_that_cannot_be_opened_closes_the_near_one_and_says_why() -> None:
     with Forward(Dead(), "127.0.0.1", 6443) as forward, socket.create_connection(("127.0.0.1", forward.port), 5) as near:
-        near.settimeout(5)
+        near.settimeout(60)
         assert near.recv(1) == b""
         assert "nothing at 127.0.0.1:6443" in forward.problem
 
@@ -65,7 +65,7 @@ def test_closing_ends_what_is_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         forward = Forward(Loop(server), "127.0.0.1", 1)
         with socket.create_connection(("127.0.0.1", forward.port), 5) as near:
-            near.settimeout(5)
+            near.settimeout(60)
             peer, _ = server.accept()
             with peer:
                 near.sendall(b"x")

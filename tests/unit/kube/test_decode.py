@@ -25,11 +25,11 @@ def test_it_stays_off_while_another_thread_still_decodes() -> None:
     def other() -> None:
         with acyclic():
             inside.set()
-            leave.wait(10)
+            leave.wait(60)
 
     thread = threading.Thread(target=other)
     thread.start()
-    inside.wait(10)
+    inside.wait(60)
     with acyclic():
         assert not gc.isenabled()
     assert not gc.isenabled()

@@ -7,7 +7,6 @@ import datetime
 import ipaddress
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from rancherctl.errors import RancherctlError
 from rancherctl.kube.rest import RestClient
+from tests.fakes.ports import free_port
 
 START_SECONDS = 180.0
 
@@ -66,7 +66,7 @@ class ApiServer:
     def stop(self, name: str, *, kill: bool = False) -> None:
         process = self.processes.pop(name)
         process.kill() if kill else process.terminate()
-        process.wait(30)
+        process.wait(120)
 
     def wait_ready(self) -> None:
         """Until /readyz answers; the log's end is in the error otherwise."""
@@ -76,7 +76,7 @@ class ApiServer:
                 for name, process in self.processes.items():
                     assert process.poll() is None, f"{name} ended:\n" + (self.folder / f"{name}.log").read_text()[-3000:]
                 try:
-                    client.raw("GET", "/readyz", timeout=2)
+                    client.raw("GET", "/readyz", timeout=10)
                 except RancherctlError as e:
                     last = str(e)
                     time.sleep(0.1)  # an endpoint that is not there yet offers nothing to wait for
@@ -101,7 +101,7 @@ def running(root: Path | None = None) -> Iterator[ApiServer]:
     server = ApiServer("", folder / "ca.crt", folder / "admin.crt", folder / "admin.key", folder)
     try:
         certificates(folder)
-        etcd, peer, api = (_free_port() for _ in range(3))
+        etcd, peer, api = (free_port() for _ in range(3))
         server.url = f"https://127.0.0.1:{api}"
         server.commands = {
             "etcd": [
@@ -193,9 +193,3 @@ def _find(root: Path, name: str) -> Path:
     found = sorted(root.glob(f"*/*/{name}"))
     assert found, f"{root} has no {name}"
     return found[-1]
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

@@ -15,7 +15,7 @@ import pytest
 from rancherctl.lab.session import running_lab
 from tests.lab import measures
 from tests.lab.measures import Measure
-from tests.lab.support import Environment, make
+from tests.lab.support import Environment, lab_name, make
 
 HERE = Path(__file__).resolve().parent
 
@@ -48,7 +48,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     RANCHERCTL_TEST_KEEP=NAME keeps lab and environment of that name for the next run (`rancherctl lab down --name NAME` ends it).
     """
     kept = os.environ.get("RANCHERCTL_TEST_KEEP", "")
-    name = kept or f"t{os.getpid()}"
+    name = kept or lab_name("t")
     home = Path("/var/tmp", f"rancherctl-{kept}") if kept else tmp_path_factory.mktemp("shared")
     with running_lab(name, 4, keep=bool(kept)) as lab:
         environment = make(name, lab, home)
@@ -66,7 +66,7 @@ def own_namespace(env: Environment, words: str) -> Iterator[str]:
         yield name
     finally:
         argv = ["kubectl", "--context", env.name, "delete", "namespace", name, "--wait=false"]
-        subprocess.run(argv, env=env.variables, capture_output=True, timeout=30, check=False)
+        subprocess.run(argv, env=env.variables, capture_output=True, timeout=120, check=False)
 
 
 @pytest.fixture

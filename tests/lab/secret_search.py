@@ -43,7 +43,10 @@ def text(path):
 
 def reachable(path):
     """Whether other users may go through all folders above."""
-    return all(parent.stat().st_mode & 0o001 for parent in path.parents)
+    try:
+        return all(parent.stat().st_mode & 0o001 for parent in path.parents)
+    except FileNotFoundError:  # it went away since it was listed
+        return False
 
 
 def collect():
@@ -68,7 +71,7 @@ def search(needles):
     for path, _ in files(("/var/log",)):
         if holds(text(path)):
             print(f"log {path}")
-    journal = subprocess.run(["journalctl", "--no-pager", "-q", "-o", "cat"], capture_output=True, check=True, timeout=60)
+    journal = subprocess.run(["journalctl", "--no-pager", "-q", "-o", "cat"], capture_output=True, check=True, timeout=300)
     if holds(journal.stdout.decode(errors="replace")):
         print("journal")
     for folder in Path("/proc").iterdir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -14,12 +15,23 @@ from typing import Any
 
 import yaml
 
+from rancherctl.errors import RancherctlError
 from rancherctl.lab.session import RunningLab
 from rancherctl.settings import load
 from scripts.prepare import bundle_root
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
+GIVE_UP = 120.0
+"""Seconds after which something that should have happened counts as broken. It ends a hang and measures nothing: the machine may be busy."""
+
+PASSING = (AssertionError, OSError, LookupError, ValueError, RuntimeError, subprocess.SubprocessError, RancherctlError)
+"""What a question may meet while the answer is not there yet: a host that boots, an API that restarts, a file that is half written."""
+
+
+def lab_name(prefix: str) -> str:
+    """A name for a lab, of up to 12 characters, that no other run on this machine has, nor a killed one left behind."""
+    return f"{prefix}{secrets.token_hex(3)}"
 
 
 @cache
@@ -76,7 +88,7 @@ class Environment:
             raise CommandError(f"rancherctl {' '.join(words)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
-    def kubectl(self, *words: str, stdin: str = "", timeout: float = 60.0) -> str:
+    def kubectl(self, *words: str, stdin: str = "", timeout: float = GIVE_UP) -> str:
         """The real kubectl with the kubeconfig that rancherctl wrote."""
         argv = ["kubectl", "--context", self.name, *words]
         done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.variables, check=False)
@@ -94,7 +106,7 @@ class Environment:
         text = "\n---\n".join(o if isinstance(o, str) else yaml.safe_dump(o) for o in objects)
         self.kubectl("apply", "-f", "-", stdin=text)
 
-    def ssh(self, host: str, script: str, *, timeout: float = 30.0) -> str:
+    def ssh(self, host: str, script: str, *, timeout: float = GIVE_UP) -> str:
         """A shell script on a host, as root."""
         return self.lab.ssh(host, script, timeout=timeout)
 
@@ -108,15 +120,15 @@ class Environment:
         return next(h.name for h in self.lab.hosts() if h.address == address)
 
 
-def curl(address: str, host: str, path: str = "/", *, timeout: float = 3.0, port: int = 80) -> tuple[int, str]:
+def curl(address: str, host: str, path: str = "/", *, timeout: float = 20.0, port: int = 80) -> tuple[int, str]:
     """(status, body) of one HTTP request to ``address`` with a Host header; status 0 = no answer."""
     argv = ["curl", "-s", "-m", str(timeout), "-o", "-", "-w", "\n%{http_code}", "-H", f"Host: {host}", f"http://{address}:{port}{path}"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout + 5, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout + 60, check=False)
     body, _, code = done.stdout.rpartition("\n")
     return int(code or 0), body
 
 
-def until(what: str, condition: Callable[[], Any], *, timeout: float, pause: float = 0.1) -> Any:
+def until(what: str, condition: Callable[[], Any], *, timeout: float = GIVE_UP, pause: float = 0.1) -> Any:
     """Ask again until ``condition`` gives something true, and return that; AssertionError with the last answer or error after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     last: Any = None
@@ -125,7 +137,7 @@ def until(what: str, condition: Callable[[], Any], *, timeout: float, pause: flo
             last = condition()
             if last:
                 return last
-        except (AssertionError, OSError, KeyError, IndexError, RuntimeError, subprocess.SubprocessError) as error:
+        except PASSING as error:
             last = error
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {timeout} s; last seen: {last!r}")

@@ -39,15 +39,14 @@ def test_bad_scale_is_told_and_the_last_good_one_kept(shared: Environment, space
     before = w.published(shared, space, name, 2)
     shared.kubectl("annotate", "ingress", name, "-n", space, f"scale={scale}", "--overwrite")
     told = f"scale '{scale}' is not a whole number"
-    until("the message", lambda: told in w.said(shared, space, name).get("message", ""), timeout=15)
+    until("the message", lambda: told in w.said(shared, space, name).get("message", ""))
     assert shared.addresses(name, space) == before
     shared.apply(w.ingress(space, f"{name}-new", f"{name}-new.{w.host(space)}", "web", scale=scale))
     w.published(shared, space, f"{name}-new", 1)
-    until("the message", lambda: told in w.said(shared, space, f"{name}-new").get("message", ""), timeout=15)
+    until("the message", lambda: told in w.said(shared, space, f"{name}-new").get("message", ""))
     events = until(
         "an event on the Ingress",
         lambda: shared.get("events", "-n", space, "--field-selector", f"involvedObject.name={name},type=Warning")["items"],
-        timeout=15,
     )
     assert any(told in e["message"] for e in events)
     assert everywhere(shared, good) == [200] * 4
@@ -57,7 +56,7 @@ def test_scale_beyond_the_hosts_gives_all_of_them_and_says_so(shared: Environmen
     """scale 99 of 4 hosts: four addresses and a message with both numbers."""
     shared.apply(w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="99"))
     w.published(shared, space, name, 4)
-    said = until("the message", lambda: (s := w.said(shared, space, name)) and s.get("message") and s, timeout=15)
+    said = until("the message", lambda: (s := w.said(shared, space, name)) and s.get("message") and s)
     assert said["wanted"] == 99
     assert "99" in said["message"]
     assert "4" in said["message"]
@@ -81,7 +80,7 @@ def test_paths_are_data_and_never_commands(shared: Environment, space: str, good
     refusal = ""
     try:
         shared.apply(odd)
-        until("it is told", lambda: w.said(shared, space, name).get("message"), timeout=20)
+        until("it is told", lambda: w.said(shared, space, name).get("message"))
     except CommandError as refused:
         refusal = str(refused)
     assert not refusal or "path" in refusal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -69,16 +68,16 @@ def test_the_timer_is_armed_on_control_plane_hosts_only(shared: Environment) -> 
 def test_leaves_near_their_end_are_signed_again_and_served_and_nothing_is_restarted(shared: Environment) -> None:
     before = starts(shared)
     age(shared, "h1", own(shared, "h1"), timedelta(days=20))
-    until("etcd shows the aged certificate", lambda: served(shared, 2379) < 21, timeout=10)
-    until("the API server shows the aged certificate", lambda: served(shared, 6443) < 21, timeout=90)
+    until("etcd shows the aged certificate", lambda: served(shared, 2379) < 21)
+    until("the API server shows the aged certificate", lambda: served(shared, 6443) < 21)
     status = json.loads(shared.rancherctl("env", "status", shared.name, "-o", "json").stdout)
     assert "certificate apiserver has 20 days left" in json.dumps(status)
-    shared.ssh("h1", f"systemctl start {JOB}", timeout=60)
+    shared.ssh("h1", f"systemctl start {JOB}")
     for leaf in own(shared, "h1"):
         assert days(shared, "h1", leaf.crt) > 80, leaf.name
         assert shared.ssh("h1", f"stat -c %a:%U:%G {leaf.crt}").strip() == "644:root:root"
-    until("etcd serves the new certificate", lambda: served(shared, 2379) > 360, timeout=10)
-    until("the API server serves the new certificate", lambda: served(shared, 6443) > 360, timeout=90)
+    until("etcd serves the new certificate", lambda: served(shared, 2379) > 360)
+    until("the API server serves the new certificate", lambda: served(shared, 6443) > 360)
     assert starts(shared) == before
     shared.ok("env", "status", shared.name)
     planned = shared.ok("env", "plan", "-f", str(shared.file))
@@ -108,13 +107,16 @@ def test_a_certificate_that_is_not_ours_stays_and_the_job_fails_loudly(shared: E
 def test_a_workers_kube_proxy_is_renewed_through_the_api(shared: Environment) -> None:
     proxy = next(leaf for leaf in own(shared, "h2") if leaf.name == "kube-proxy")
     key = shared.ssh("h2", f"sha256sum {proxy.key}")
-    age(shared, "h2", [proxy], timedelta(days=20))
-    began = time.monotonic()
-    shared.ssh("h2", "systemctl restart rancherctl-agent")
-    until("kube-proxy has a new certificate", lambda: days(shared, "h2", proxy.crt) > 80, timeout=90, pause=1.0)
-    assert time.monotonic() - began > 5, "the renewal belongs to the new agent"
+    # The agent looks when it starts: what is renewed afterwards was renewed by this one.
+    shared.ssh("h2", "systemctl stop rancherctl-agent")
+    try:
+        age(shared, "h2", [proxy], timedelta(days=20))
+        assert days(shared, "h2", proxy.crt) < 21
+    finally:
+        shared.ssh("h2", "systemctl start rancherctl-agent")
+    until("kube-proxy has a new certificate", lambda: days(shared, "h2", proxy.crt) > 80, pause=1.0)
     assert shared.ssh("h2", f"sha256sum {proxy.key}") == key
     assert shared.ssh("h2", f"openssl x509 -noout -subject -nameopt RFC2253 -in {proxy.crt}").strip() == "subject=CN=system:kube-proxy"
     shared.ssh("h2", "systemctl restart rancherctl-kube-proxy")
-    until("kube-proxy works with it", lambda: shared.ssh("h2", "curl -sf http://127.0.0.1:10256/healthz || true"), timeout=60)
+    until("kube-proxy works with it", lambda: shared.ssh("h2", "curl -sf http://127.0.0.1:10256/healthz || true"))
     assert "certificate" not in shared.ok("env", "plan", "-f", str(shared.file))

@@ -43,7 +43,7 @@ class SignedIn:
         return {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(self.home), "CI": "true"}
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(argv, env=self.environ, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(argv, env=self.environ, capture_output=True, text=True, timeout=300, check=False)
 
     def token(self) -> str:
         return str(json.loads(self.renewal.document("demo"))["status"]["token"])
@@ -103,7 +103,7 @@ def test_revoking_ends_every_token_of_the_session(alice: SignedIn) -> None:
     done = alice.run(str(BIN / "rancherctl-credential"), "--env", "demo", "--revoke")
     assert done.returncode == 0, done.stderr
     path, body = tokens.token_request(OPERATOR, 3600, tokens.session_secret(OPERATOR, SESSION), "")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 120
     refused = 0
     while refused < 2 and time.monotonic() < deadline:  # the API server remembers a good answer for ten seconds
         refused = 0

@@ -6,7 +6,6 @@ The tests of this file build on each other, in their order.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -30,9 +29,9 @@ from rancherctl.hosts.connections import Connections
 from rancherctl.lab.session import running_lab
 from tests.lab.host_state import files, state
 from tests.lab.measures import Measure
-from tests.lab.support import BIN, Environment, bundle, make, until
+from tests.lab.support import BIN, Environment, bundle, lab_name, make, until
 
-NAME = f"life{os.getpid()}"
+NAME = lab_name("life")
 MADE_ON_HOSTS = (
     "/etc/rancherctl/pki/",
     "/etc/rancherctl/dns/",
@@ -140,7 +139,7 @@ def test_the_apply_made_what_the_plan_named(environment: Environment, before: di
 
 
 def test_status_is_healthy_and_true(environment: Environment) -> None:
-    found = until("status healthy", lambda: (s := run(environment, status)).healthy and s, timeout=60)
+    found = until("status healthy", lambda: (s := run(environment, status)).healthy and s)
     assert found.leader == "h1"
     assert {h.name: h.ready for h in found.hosts} == {"h1": True, "h2": True}
     assert found.drift == ()

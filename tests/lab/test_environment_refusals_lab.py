@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rancherctl.lab.session import running_lab
-from tests.lab.support import Environment, make
+from tests.lab.support import Environment, lab_name, make, until
 
-NAME = f"bad{os.getpid()}"
+NAME = lab_name("bad")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def untouched(lab: Environment) -> Iterator[None]:
 
 
 def refused(lab: Environment, text: str, code: int, *said: str) -> None:
-    done = lab.rancherctl("env", "apply", "-f", "-", stdin=text, timeout=120)
+    done = lab.rancherctl("env", "apply", "-f", "-", stdin=text)
     assert done.returncode == code, done.stderr
     for words in said:
         assert words in done.stderr
@@ -70,8 +69,9 @@ def _ssh_to(text: str, name: str, target: str) -> str:
 
 
 def test_a_port_that_is_taken(lab: Environment) -> None:
-    lab.ssh("h2", "systemd-run --unit taken --property=Type=exec python3 -m http.server 80")
+    lab.ssh("h2", "systemd-run --collect --unit taken python3 -m http.server 80")
     try:
+        until("the port is taken", lambda: lab.ssh("h2", "ss -Hltn 'sport = :80'"))
         refused(lab, lab.file.read_text(), 1, "h2: port 80/tcp is taken by python3", "nothing was changed")
     finally:
         lab.ssh("h2", "systemctl stop taken")

@@ -48,7 +48,7 @@ def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
         }
         for path, name in expected.items():
             # Names behind ExternalName are resolved beside the first load, not before it.
-            until(f"{path} at {address}", lambda p=path, a=address, n=name: (r := curl(a, host, p))[0] == 200 and _pod(r[1]) == n, timeout=20)
+            until(f"{path} at {address}", lambda p=path, a=address, n=name: (r := curl(a, host, p))[0] == 200 and _pod(r[1]) == n)
         assert curl(address, host, "/empty")[0] == 503
 
 
@@ -58,10 +58,10 @@ def test_a_class_change_takes_everything_away_and_brings_it_back(shared: Environ
     shared.apply(w.ingress(namespace, "web", host, "web", scale="2"))
     addresses = w.published(shared, namespace, "web", 2)
     shared.kubectl("patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"nginx"}}')
-    until("no addresses", lambda: not shared.addresses("web", namespace), timeout=20)
-    until("no annotation", lambda: w.said(shared, namespace, "web") == {}, timeout=20)
+    until("no addresses", lambda: not shared.addresses("web", namespace))
+    until("no annotation", lambda: w.said(shared, namespace, "web") == {})
     for address in addresses:
-        until(f"{address} knows it no more", lambda a=address: curl(a, host)[0] in {0, 404}, timeout=20)
+        until(f"{address} knows it no more", lambda a=address: curl(a, host)[0] in {0, 404})
     shared.kubectl("patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"rancher"}}')
     assert w.published(shared, namespace, "web", 2) == addresses
 
@@ -94,15 +94,15 @@ def test_damage_on_a_host_heals(shared: Environment, namespace: str) -> None:
     talk = "s.connect('/run/rancherctl/ingress/admin.sock'); s.sendall(b'clear map /var/lib/rancherctl/ingress/prefix.map\\n'); s.recv(99)"
     shared.ssh(victim, f'python3 -c "import socket; s = socket.socket(socket.AF_UNIX); {talk}"')
     assert curl(address, host)[0] == 404
-    until("the running maps heal", lambda: curl(address, host)[0] == 200, timeout=20)
+    until("the running maps heal", lambda: curl(address, host)[0] == 200)
     shared.ssh(
         victim, "cd /var/lib/rancherctl/ingress && truncate -s 0 prefix.map && head -c 100 /dev/urandom > haproxy.cfg && echo broken > state.json"
     )
-    until("files heal", lambda: host in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/prefix.map"), timeout=20)
-    until("the state heals", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"), timeout=20)
-    shared.ssh(victim, "echo broken > /var/lib/rancherctl/ingress/state.json; systemctl restart rancherctl-agent rancherctl-ingress", timeout=60)
-    until("served after a restart of both", lambda: curl(address, host)[0] == 200, timeout=20)
-    until("the state is written anew", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"), timeout=20)
+    until("files heal", lambda: host in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/prefix.map"))
+    until("the state heals", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"))
+    shared.ssh(victim, "echo broken > /var/lib/rancherctl/ingress/state.json; systemctl restart rancherctl-agent rancherctl-ingress")
+    until("served after a restart of both", lambda: curl(address, host)[0] == 200)
+    until("the state is written anew", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"))
 
 
 def test_commands(shared: Environment, namespace: str) -> None:
@@ -126,6 +126,6 @@ def test_commands(shared: Environment, namespace: str) -> None:
     assert refused.returncode == 1
     assert "99 instances are wanted, 4 hosts can carry it" in refused.stderr
     shared.kubectl("delete", "service", "web", "-n", namespace)
-    until("a missing service is told", lambda: w.said(shared, namespace, "web").get("reason") == "ServiceNotFound", timeout=20)
+    until("a missing service is told", lambda: w.said(shared, namespace, "web").get("reason") == "ServiceNotFound")
     unknown = json.loads(shared.ok("ingress", "status", key, "--env", shared.name, "-o", "json"))["items"]
     assert {p["ok"] for p in unknown} == {None}

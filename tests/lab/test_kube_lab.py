@@ -35,7 +35,7 @@ def put(client: RestClient, name: str, **data: str) -> None:
     client.apply(CONFIGMAPS, {"metadata": {"name": name, "namespace": "default"}, "data": data}, manager="test")
 
 
-def until(cache: Cache, ready: Callable[[Snapshot], bool], seconds: float = 30) -> Snapshot:
+def until(cache: Cache, ready: Callable[[Snapshot], bool], seconds: float = 120) -> Snapshot:
     assert cache.wait(ready, seconds), cache.snapshot()
     return cache.snapshot()
 
@@ -85,7 +85,7 @@ def compact(server: ApiServer) -> None:
     etcdctl = Path(server.commands["etcd"][0]).with_name("etcdctl")
 
     def call(*words: str) -> str:
-        return subprocess.run([etcdctl, f"--endpoints={endpoint}", *words], check=True, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run([etcdctl, f"--endpoints={endpoint}", *words], check=True, capture_output=True, text=True, timeout=120).stdout
 
     for i in range(20):
         call("put", "/unrelated", str(i))

@@ -16,10 +16,11 @@ from rancherctl.lab.model import LabSpec
 from rancherctl.lab.paths import STATE_ROOT, Roots
 from rancherctl.lab.session import RunningLab, open_lab, running_lab
 from rancherctl.lab.steps import Steps
+from tests.lab.support import GIVE_UP, lab_name
 
 pytestmark = pytest.mark.lab
 
-NAME = f"t{os.getpid()}"
+NAME = lab_name("t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def traces(name: str) -> Traces:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                text = (folder / "cmdline").read_text() + (folder / "cgroup").read_text()
+                text = (folder / "cmdline").read_text(errors="replace") + (folder / "cgroup").read_text(errors="replace")
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
             fields = process.stat(int(folder.name))
@@ -47,7 +48,8 @@ def traces(name: str) -> Traces:
             if ours and fields is not None and fields[0] != "Z":
                 processes.add(text)
     mounts = Path("/proc/mounts").read_text().splitlines()
-    groups = subprocess.run(["find", "/sys/fs/cgroup", "-path", f"*rancherctl-lab/{name}"], capture_output=True, text=True, check=True).stdout.split()
+    # Groups of other labs come and go meanwhile: a walk goes past what is gone.
+    groups = [path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"rancherctl-lab/{name}")]
     netns = Path("/run/netns")
     runtime = Path("/run/systemd/nspawn")
     return Traces(
@@ -74,7 +76,7 @@ def test_hosts_are_hosts(lab: RunningLab) -> None:
         assert lab.ssh(reach.name, "systemctl is-system-running --wait").strip() == "running"
         assert f"{reach.address}/24" in lab.ssh(reach.name, "ip -br address show dev host0")
     first, second = lab.hosts()
-    assert "1 received" in lab.ssh("h1", f"ping -c 1 -W 2 {second.address}")
+    assert "1 received" in lab.ssh("h1", f"ping -c 1 -W 20 {second.address}")
     ids = {lab.ssh(name, "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub") for name in ("h1", "h2")}
     assert len(ids) == 2
     assert [row.state for row in lab.status()] == ["running", "running"]
@@ -83,10 +85,10 @@ def test_hosts_are_hosts(lab: RunningLab) -> None:
 
 def test_ops_needs_a_password_for_sudo(lab: RunningLab) -> None:
     ssh = ["ssh", "-F", str(lab.paths.ssh_config), "-l", "ops", "h1"]
-    refused = subprocess.run([*ssh, "sudo -n true"], capture_output=True, text=True, timeout=20, check=False)
+    refused = subprocess.run([*ssh, "sudo -n true"], capture_output=True, text=True, timeout=GIVE_UP, check=False)
     assert refused.returncode != 0
     assert "password is required" in refused.stderr
-    given = subprocess.run([*ssh, "sudo -S -p '' id -u"], input="ops\n", capture_output=True, text=True, timeout=20, check=False)
+    given = subprocess.run([*ssh, "sudo -S -p '' id -u"], input="ops\n", capture_output=True, text=True, timeout=GIVE_UP, check=False)
     assert given.stdout == "0\n"
 
 
@@ -112,16 +114,28 @@ def test_the_machines_clock_is_out_of_reach(lab: RunningLab) -> None:
     before = time.time()
     with pytest.raises(LabError, match="not permitted"):
         lab.ssh("h1", "date -s '2001-01-01'")
-    assert 0 <= time.time() - before < 30
+    assert time.time() >= before
+
+
+ASK = """
+import socket
+server = next(line.split()[1] for line in open("/etc/resolv.conf") if line.startswith("nameserver"))
+with socket.socket(type=socket.SOCK_DGRAM) as sock:
+    sock.settimeout(60)
+    sock.connect((server, 53))
+    sock.send(bytes(12))
+    sock.recv(512)
+"""
 
 
 def test_what_goes_out_is_refused_at_once(lab: RunningLab) -> None:
-    began = time.monotonic()
-    with pytest.raises(LabError):
-        lab.ssh("h1", "curl -sS --max-time 20 http://192.0.2.1/")
+    """The lab's router says no; nobody waits for an answer that cannot come."""
+    with pytest.raises(LabError, match="status 7"):  # 28 would be a limit that was reached
+        lab.ssh("h1", "curl -sS --max-time 60 http://192.0.2.1/")
+    with pytest.raises(LabError, match="Connection refused"):
+        lab.ssh("h1", "python3 -", stdin=ASK)
     with pytest.raises(LabError):
         lab.ssh("h1", "getent hosts name.example")
-    assert time.monotonic() - began < 10
 
 
 def test_up_again_changes_nothing(lab: RunningLab) -> None:
@@ -141,7 +155,7 @@ def test_power_off_is_hard_and_the_disk_is_kept(lab: RunningLab) -> None:
     lab.stop("h2")
     assert [row.state for row in lab.status()] == ["running", "stopped"]
     with pytest.raises(RancherctlError):
-        lab.ssh("h2", "true", timeout=20)
+        lab.ssh("h2", "true")
     lab.stop("h2")
     lab.start("h2")
     assert lab.ssh("h2", "cat /root/kept").strip() == "kept"
@@ -153,9 +167,9 @@ def test_a_host_reboots_itself(lab: RunningLab) -> None:
     leader = lab.status()[1].pid
     assert leader is not None
     lab.ssh("h2", "reboot")
-    assert process.await_end([leader], 30) == []
-    access.answers(lab.paths, lab.lab.host("h2"), timeout=60)
-    after = lab.ssh("h2", "cat /proc/sys/kernel/random/boot_id; ip link show gone 2>&1 || true", timeout=60)
+    assert process.await_end([leader], GIVE_UP) == []
+    access.answers(lab.paths, lab.lab.host("h2"))
+    after = lab.ssh("h2", "cat /proc/sys/kernel/random/boot_id; ip link show gone 2>&1 || true")
     assert before.split()[0] != after.split()[0]
     assert "does not exist" in after
 
@@ -165,7 +179,7 @@ def test_a_cut_host_is_alone_until_healed(lab: RunningLab) -> None:
     assert [row.state for row in lab.status()] == ["running", "cut"]
     assert "0 received" in lab.ssh("h1", f"ping -c 1 -W 1 {lab.host('h2').address} || true")
     lab.heal("h2")
-    assert "1 received" in lab.ssh("h1", f"ping -c 1 -W 5 {lab.host('h2').address}")
+    assert "1 received" in lab.ssh("h1", f"ping -c 1 -W 20 {lab.host('h2').address}")
 
 
 def test_two_labs_side_by_side_do_not_see_each_other(lab: RunningLab) -> None:
@@ -173,7 +187,7 @@ def test_two_labs_side_by_side_do_not_see_each_other(lab: RunningLab) -> None:
         assert not {reach.address for reach in lab.hosts()} & {reach.address for reach in other.hosts()}
         assert other.host("h2").via == "h1"
         assert other.ssh("h2", "hostname").strip() == "h2"
-        assert "1 received" in other.ssh("h1", f"ping -c 1 -W 2 {other.host('h2').address}")
+        assert "1 received" in other.ssh("h1", f"ping -c 1 -W 20 {other.host('h2').address}")
         with pytest.raises(LabError):
             other.ssh("h1", f"ping -c 1 -W 1 {lab.host('h1').address}")
         # Pod addresses must not pass the router: a pod network between the subnets has to encapsulate.
@@ -191,7 +205,7 @@ def test_packages_install_on_a_bare_host_without_a_way_out(system: str) -> None:
         found.ssh(
             "h1",
             "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y haproxy bind9 bind9-dnsutils runc conntrack nftables",
-            timeout=180,
+            timeout=600,
         )
         assert found.ssh("h1", "haproxy -v; named -v; runc --version; nft --version; conntrack --version")
         assert found.ssh("h1", "systemctl is-active haproxy").strip() == "active"
@@ -203,7 +217,7 @@ def test_up_finishes_what_a_crash_left_and_down_removes_a_broken_lab() -> None:
     roots = Roots()
     try:
         found = RunningLab(ops.up(LabSpec(name, 2), roots, Steps()), roots, Steps())
-        subprocess.run(["ip", "netns", "delete", found.lab.netns], check=True, timeout=20)
+        subprocess.run(["ip", "netns", "delete", found.lab.netns], check=True, timeout=GIVE_UP)
         (found.paths.host("h1").ready).unlink()
         found.paths.host("h2").run.write_text("{")
         ops.up(found.lab.spec, roots, Steps())

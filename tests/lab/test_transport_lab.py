@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import os
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.remove import remove
 from rancherctl.hosts.transport import Transport
 from rancherctl.lab.session import RunningLab, running_lab
+from tests.lab.support import lab_name
 
 UNIT_FILE = "/etc/systemd/system/rancherctl-a.service"
 PATHS = ("/etc/rancherctl", "/opt/rancherctl", "/var/lib/rancherctl")
@@ -50,7 +50,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[RunningLab]:
-    with running_lab("transport", 2, subnets=2, bare=True) as lab:
+    with running_lab(lab_name("tr"), 2, subnets=2, bare=True) as lab:
         yield lab
 
 
@@ -182,10 +182,8 @@ def test_upload_cut_in_the_middle_goes_on(lab: RunningLab, stage: Stage, tmp_pat
             lab.cut("h1")
             cut.set()
 
-    start = time.monotonic()
     with pytest.raises(UnreachableError):
         transport.upload(source, "/opt/rancherctl/big", progress=progress)
-    assert time.monotonic() - start < 60
     lab.heal("h1")
     seen: list[int] = []
     transport.upload(source, "/opt/rancherctl/big", progress=lambda done, total: seen.append(done))
@@ -259,7 +257,9 @@ def test_facts_of_a_bare_host(stage: Stage) -> None:
     assert facts.systemd_state == "running"
     assert facts.features is not None
     assert facts.features["nf_tables"]
-    assert abs(facts.skew or 99) < 5
+    assert facts.skew is not None
+    assert facts.skew_error is not None
+    assert abs(facts.skew) <= facts.skew_error + 0.1, "one clock"
 
 
 def test_lock_over_two_hosts_and_a_reboot(lab: RunningLab, stage: Stage) -> None:

@@ -1,13 +1,12 @@
 """The pod network across two subnets: VXLAN, with a router between that drops pod addresses."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from rancherctl.lab.session import running_lab
 from tests.lab import workloads as w
-from tests.lab.support import Environment, make, until
+from tests.lab.support import Environment, lab_name, make, until
 
 NAMESPACE = "default"
 
@@ -15,7 +14,7 @@ NAMESPACE = "default"
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """h1 (control plane, worker) in subnet A; h2 (worker) in subnet B, reached by ssh through h1."""
-    name = f"w{os.getpid()}"
+    name = lab_name("w")
     with running_lab(name, 2, subnets=2) as lab:
         environment = make(name, lab, tmp_path_factory.mktemp("wide"))
         environment.ok("env", "create", "-f", str(environment.file))
@@ -32,17 +31,18 @@ def test_pods_and_haproxy_cross_the_subnets(wide: Environment) -> None:
     pod, service = w.pod_ip(wide, NAMESPACE, "b"), w.cluster_ip(wide, NAMESPACE, "b")
     inside = ("exec", "-n", NAMESPACE, "a", "--", "/testweb")
     big = "body?size=1048576"
-    until("pod to Service", lambda: wide.kubectl(*inside, "get", f"http://{service}/"), timeout=20)
+    until("pod to Service", lambda: wide.kubectl(*inside, "get", f"http://{service}/"))
     for where in (f"{pod}:8080", service, "b"):
         assert wide.kubectl(*inside, "get", "-count", f"http://{where}/{big}").strip() == "1048576", where
-    assert wide.ssh("h1", f"curl -s -m 10 http://{pod}:8080/{big} | wc -c").strip() == "1048576"
+    assert wide.ssh("h1", f"curl -s -m 60 http://{pod}:8080/{big} | wc -c").strip() == "1048576"
     w.published(wide, NAMESPACE, "b", 2)
     for host in ("h1", "h2"):
         # Asked on the host itself: the machine has no way into subnet B.
         at = wide.lab.host(host).address
-        script = f"curl -s -m 10 -H 'Host: wide.example.org' http://{at}/{big} | wc -c"
-        assert until("through HAProxy", lambda h=host, s=script: wide.ssh(h, s).strip(), timeout=10) == "1048576", host
-        assert wide.ssh(host, "dig +short +time=1 @169.254.20.10 b.default.svc.cluster.local").strip() == service
+        script = f"curl -s -m 60 -H 'Host: wide.example.org' http://{at}/{big} | wc -c"
+        until("through HAProxy", lambda h=host, s=script: wide.ssh(h, s).strip() == "1048576")
+        dig = "dig +short +time=10 @169.254.20.10 b.default.svc.cluster.local"
+        until("the name", lambda h=host, s=dig: wide.ssh(h, s).strip() == service)
     sent = wide.kubectl(*inside, "get", "-method", "POST", "-send", "1048576", f"http://{pod}:8080/")
     assert '"size":1048576' in sent.replace(" ", "")
 
@@ -53,6 +53,6 @@ def test_the_tunnel_heals(wide: Environment) -> None:
     w.ready(wide, NAMESPACE, "pod", "c")
     pod = w.pod_ip(wide, NAMESPACE, "c")
     ask = f"curl -s -m 2 -o /dev/null -w '%{{http_code}}' http://{pod}:8080/ || true"
-    until("host to pod", lambda: wide.ssh("h1", ask) == "200", timeout=10)
+    until("host to pod", lambda: wide.ssh("h1", ask) == "200")
     wide.ssh("h1", "ip link del rctl-vxlan")
-    until("host to pod again", lambda: wide.ssh("h1", ask) == "200", timeout=10)
+    until("host to pod again", lambda: wide.ssh("h1", ask) == "200")

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from rancherctl.lab import access
-from tests.lab.support import Environment
+from tests.lab.support import GIVE_UP, Environment
 
 DNS = ("169.254.20.10", "10.43.0.10")
 QUERY_SCRIPT = Path(__file__).with_name("query_loop.py")
@@ -54,7 +54,7 @@ def outage(samples: Iterable[Sample]) -> float:
     return (after[0] if after else ordered[-1].end) - bad[0]
 
 
-def request(address: str, host: str, path: str, *, timeout: float = 5.0) -> Sample:
+def request(address: str, host: str, path: str, *, timeout: float = 15.0) -> Sample:
     """One GET on a connection of its own; anything but 200 is an error."""
     began = time.monotonic()
     error, pod = "", ""
@@ -91,7 +91,7 @@ class Traffic:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(15.0)
+            thread.join(60.0)
 
     def _run(self, slot: int) -> None:
         while not self._stop.wait(self._pause):
@@ -104,7 +104,7 @@ class Traffic:
         found = [s for s in list(self._samples) if (not to or s.to == to) and since <= s.at < until]
         return sorted(found, key=lambda s: s.at)
 
-    def wait_for(self, count: int, *, to: str = "", timeout: float = 20.0) -> None:
+    def wait_for(self, count: int, *, to: str = "", timeout: float = GIVE_UP) -> None:
         """Until ``count`` more requests (to one address) have ended."""
         began, deadline = time.monotonic(), time.monotonic() + timeout
         while len(self.samples(to, since=began)) < count:
@@ -140,8 +140,8 @@ class IngressWatch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.terminate()
-        self._process.wait(10.0)
-        self._thread.join(5.0)
+        self._process.wait(60.0)
+        self._thread.join(60.0)
         if self._process.stdout:
             self._process.stdout.close()
 
@@ -159,7 +159,7 @@ class IngressWatch:
         """The addresses published now."""
         return self.history[-1].addresses if self.history else ()
 
-    def wait(self, condition: Callable[[Seen], bool], *, since: float = 0.0, timeout: float = 30.0) -> Seen:
+    def wait(self, condition: Callable[[Seen], bool], *, since: float = 0.0, timeout: float = GIVE_UP) -> Seen:
         """The first entry from ``since`` on that fulfils the condition."""
 
         def first() -> Seen | None:
@@ -195,11 +195,11 @@ class Queries:
         assert self._process.stdout is not None
         self._process.stdin.close()
         try:
-            self._process.wait(10.0)
+            self._process.wait(60.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(10.0)
-        self._thread.join(5.0)
+            self._process.wait(60.0)
+        self._thread.join(60.0)
         self._process.stdout.close()
 
     def _read(self) -> None:

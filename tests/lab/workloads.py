@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rancherctl.bundle.images import testweb_reference
-from tests.lab.support import Environment, until
+from tests.lab.support import GIVE_UP, Environment, until
 
 Json = dict[str, Any]
 PORT = 8080
@@ -117,7 +117,7 @@ def ingress(
     }
 
 
-def ready(env: Environment, namespace: str, kind: str, *names: str, timeout: float = 90.0) -> None:
+def ready(env: Environment, namespace: str, kind: str, *names: str, timeout: float = 240.0) -> None:
     """Wait until everything named has rolled out (Deployments, StatefulSets) or is Ready (pods)."""
     for name in names:
         if kind == "pod":
@@ -142,7 +142,7 @@ def cluster_ip(env: Environment, namespace: str, name: str) -> str:
     return str(env.get("service", name, "-n", namespace)["spec"]["clusterIP"])
 
 
-def published(env: Environment, namespace: str, name: str, count: int, *, timeout: float = 60.0) -> list[str]:
+def published(env: Environment, namespace: str, name: str, count: int, *, timeout: float = GIVE_UP) -> list[str]:
     """Wait until an Ingress has ``count`` addresses and return them."""
     found: list[str] = until(
         f"{count} addresses of {namespace}/{name}",

@@ -12,7 +12,7 @@ from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import LEASE, Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.report import lease_name, report_name
-from rancherctl.agents.reports import Patience, blocked_ports, sections
+from rancherctl.agents.reports import Patience, PerHost, blocked_ports
 from rancherctl.agents.roster import following, newly_silent
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.ingress.model import Roster
@@ -29,14 +29,24 @@ LEASES_TABLE = tables.TableSpec("leases", LEASES, objects.lease, namespace=NAMES
 CONFIGMAPS_TABLE = tables.TableSpec("configmaps", CONFIGMAPS, objects.config_map, namespace=NAMESPACE)
 
 
-def stored_roster(maps: Mapping[str, ConfigMap]) -> Roster:
-    """The roster in the API; an empty one when there is none or it is not a roster (then it is written anew)."""
-    stored = maps.get(f"{NAMESPACE}/{ROSTER}")
-    try:
-        return Roster.from_json(stored.data[ROSTER]) if stored else Roster()
-    except (KeyError, ValueError) as error:
-        log.warning("the stored roster cannot be read, making a new one: %s", error)
-        return Roster()
+class RosterReader:
+    """The roster in the API; an empty one when there is none or it is not a roster (then it is written anew). Read once for each version."""
+
+    def __init__(self) -> None:
+        self._stored: ConfigMap | None = None
+        self._roster = Roster()
+
+    def read(self, maps: Mapping[str, ConfigMap]) -> Roster:
+        """The same object as long as the stored one is the same."""
+        stored = maps.get(f"{NAMESPACE}/{ROSTER}")
+        if stored is not self._stored:
+            self._stored = stored
+            try:
+                self._roster = Roster.from_json(stored.data[ROSTER]) if stored else Roster()
+            except (KeyError, ValueError) as error:
+                log.warning("the stored roster cannot be read, making a new one: %s", error)
+                self._roster = Roster()
+        return self._roster
 
 
 class RosterKeeper:
@@ -54,7 +64,7 @@ class RosterKeeper:
         self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
         self._liveness = liveness or Liveness()
         self._epoch = -1
-        self._last = Roster()
+        self._last, self._stored, self._blocked = Roster(), RosterReader(), PerHost(blocked_ports)
         self._alarms: tuple[str, ...] = ()
         self._patience = Patience(BROKEN)
 
@@ -78,7 +88,8 @@ class RosterKeeper:
         self._keep(snapshot, now)
 
     def _keep(self, snapshot: Snapshot, now: float) -> None:
-        stored = stored_roster(snapshot.table("configmaps").items)
+        maps: Mapping[str, ConfigMap] = snapshot.table("configmaps").items
+        stored = self._stored.read(maps)
         # One that was deleted, damaged or rolled back is written anew as it was, with a number that agents accept.
         before = self._last = stored if stored.newer_than(self._last) else self._last
         silent = self._liveness.silent([h.name for h in before.hosts], now)
@@ -93,14 +104,14 @@ class RosterKeeper:
             proven=self._liveness.proven(now),
             spared=spared,
             epoch=self._leader.epoch,
-            blocked=self._patience.lasting(blocked_ports(sections(snapshot.table("configmaps").items)), now),
+            blocked=self._patience.lasting(self._blocked.of(maps), now),
         )
         for alarm in set(out.alarms) - set(self._alarms):
             log.error("%s", alarm)
         self._alarms = out.alarms
         if out.roster is not stored:
             roster = out.roster if out.roster is not before else replace(before, sequence=before.sequence + 1)
-            self._write(roster, snapshot.table("configmaps").items.get(f"{NAMESPACE}/{ROSTER}"))
+            self._write(roster, maps.get(f"{NAMESPACE}/{ROSTER}"))
             alive = sorted(h.name for h in roster.hosts if h.alive)
             log.info("roster %d.%d: %s", roster.epoch, roster.sequence, ", ".join(alive) or "nobody")
 

@@ -1,45 +1,48 @@
-"""What hosts report, read from the API: their sections, and which ports a host cannot serve on. Pure."""
+"""What hosts report about their load balancers, read from the API: what they serve, and which ports they cannot serve on. Pure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
 from rancherctl.agents.config import NAMESPACE
 from rancherctl.ingress import status
 from rancherctl.ingress.model import HTTP_PORT
+from rancherctl.ingress.status import HostReport
 from rancherctl.kube.objects import ConfigMap
 
+T = TypeVar("T")
 _PREFIX = f"{NAMESPACE}/report-"
 
 
-def sections(maps: Mapping[str, ConfigMap]) -> dict[str, Mapping[str, Any]]:
-    """Host → its report's sections by role; a report that is not JSON counts as none (its host writes it again)."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for key, stored in maps.items():
-        if key.startswith(_PREFIX):
-            try:
-                data = json.loads(stored.data.get("report", "{}")).get("sections")
-            except (ValueError, AttributeError):
-                data = None
-            found[key.removeprefix(_PREFIX)] = data if isinstance(data, dict) else {}
-    return found
+def lb_report(stored: ConfigMap) -> HostReport:
+    """What one host's load balancer says that it serves."""
+    return status.report(status.section(stored.data))
 
 
-def blocked_ports(reported: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
-    """Host → ports that its load balancer cannot serve on: taken by another program, or the load balancer itself is broken."""
-    found: dict[str, tuple[int, ...]] = {}
-    for host, parts in reported.items():
-        lb = parts.get("lb")
-        if not isinstance(lb, dict):
-            continue
-        taken = set(status.blocked_ports(status.report(lb)))
-        if lb.get("error"):
-            taken.add(HTTP_PORT)
-        if taken:
-            found[host] = tuple(sorted(taken))
-    return found
+def blocked_ports(stored: ConfigMap) -> tuple[int, ...]:
+    """Ports that one host's load balancer cannot serve on: taken by another program, or the load balancer itself is broken."""
+    section = status.section(stored.data)
+    taken = set(status.blocked_ports(status.report(section)))
+    return tuple(sorted(taken | {HTTP_PORT} if section.get("error") else taken))
+
+
+class PerHost(Generic[T]):
+    """What ``read`` makes of each host's report, read once for each version: reports are long, and looked at many times a second."""
+
+    def __init__(self, read: Callable[[ConfigMap], T]) -> None:
+        self._read = read
+        self._known: dict[str, tuple[ConfigMap, T]] = {}
+
+    def of(self, maps: Mapping[str, ConfigMap]) -> dict[str, T]:
+        """By host; ``maps`` are all ConfigMaps of the namespace, by key."""
+        known = self._known
+        self._known = {}
+        for key, stored in maps.items():
+            if key.startswith(_PREFIX):
+                before = known.get(key)
+                self._known[key] = before if before is not None and before[0] is stored else (stored, self._read(stored))
+        return {key.removeprefix(_PREFIX): result for key, (_, result) in self._known.items()}
 
 
 class Patience:

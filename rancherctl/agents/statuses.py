@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.keepers import stored_roster
+from rancherctl.agents.keepers import RosterReader
 from rancherctl.agents.leader import Leader, NotLeaderError
-from rancherctl.agents.reports import sections
+from rancherctl.agents.pauses import Pauses
+from rancherctl.agents.reports import PerHost, lb_report
+from rancherctl.change import Change
 from rancherctl.errors import RancherctlError
 from rancherctl.ingress import apply, status
 from rancherctl.ingress.desired import Memory
-from rancherctl.kube.backoff import Backoff
+from rancherctl.ingress.model import Problem
+from rancherctl.ingress.status import Published
+from rancherctl.kube.objects import Ingress
 from rancherctl.kube.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
+TABLES = ("ingresses", "ingressclasses", "configmaps")
+"""What statuses are made from; others (Leases) change many times a second."""
+PART = 200
+"""Statuses written in one look: between two parts the other keepers look, so that a host that dies meanwhile is noticed."""
+PART_TOLD = 50
+TOLD_EACH = 10
+"""Events for one Ingress, serious problems first; its status annotation and `ingress show` tell the rest."""
 
 
 class StatusKeeper:
@@ -25,55 +37,75 @@ class StatusKeeper:
 
     def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float]) -> None:
         self._client, self._leader, self._clock = client, leader, clock
-        self._memory = Memory()
+        self._memory, self._reports, self._roster = Memory(), PerHost(lb_report), RosterReader()
         self._since: dict[str, float] = {}
         self._told: set[tuple[str, str]] = set()
-        self._number = -1
+        self._seen: tuple[Mapping[str, Any], ...] = ()
         self._again_at: float | None = None
-        self._backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
+        choose = random.Random()  # noqa: S311  # spreads load, protects nothing
+        self._writes, self._events = Pauses(choose), Pauses(choose)
 
     def run(self, snapshot: Snapshot) -> None:
-        """Write the statuses that differ; nothing is computed while neither the snapshot nor the time asks for it."""
+        """Write the statuses that differ; nothing is computed while neither their tables nor the time asks for it."""
         now = self._clock()
-        needed = snapshot.number != self._number or (self._again_at is not None and now >= self._again_at)
-        usable = all(snapshot.table(t).synced for t in ("ingresses", "ingressclasses", "configmaps"))
-        if not self._leader.leading or not usable or not needed:
+        tables = tuple(snapshot.table(t).items for t in TABLES)
+        changed = len(self._seen) != len(tables) or any(a is not b for a, b in zip(tables, self._seen, strict=True))
+        usable = all(snapshot.table(t).synced for t in TABLES)
+        if not self._leader.leading or not usable or not (changed or (self._again_at is not None and now >= self._again_at)):
             return
-        ingresses = snapshot.table("ingresses").items
-        maps = snapshot.table("configmaps").items
-        reports = {host: status.report(parts.get("lb") or {}) for host, parts in sections(maps).items()}
-        wanted = status.statuses(
-            ingresses, snapshot.table("ingressclasses").items, stored_roster(maps), reports, since=self._since, now=now, memory=self._memory
-        )
+        ingresses, classes, maps = tables
+        wanted = status.statuses(ingresses, classes, self._roster.read(maps), self._reports.of(maps), since=self._since, now=now, memory=self._memory)
         self._since = dict(wanted.since)
-        failed = apply.publish(self._client, ingresses, status.plan(ingresses, wanted))
-        self._tell(snapshot, wanted)
-        self._again_at = self._next_look(wanted.wake(now), failed, now)
-        self._number = snapshot.number
+        left = self._publish(ingresses, status.plan(ingresses, wanted), now)
+        left |= self._tell(ingresses, wanted.problems, now)
+        waits = [w for w in (wanted.wake(now), self._writes.wake(now), self._events.wake(now)) if w is not None]
+        self._again_at = now if left else now + min(waits) if waits else None
+        self._seen = tables
 
-    def _next_look(self, wake: float | None, failed: Mapping[str, str], now: float) -> float | None:
-        """When to look again although nothing changed; one Ingress that cannot be written waits alone, the others' changes do not."""
-        waits = [wake] if wake is not None else []
-        if failed:
-            key, why = next(iter(sorted(failed.items())))
-            waits.append(self._backoff.after(RancherctlError(why)))
-            log.warning("%d Ingress statuses could not be written, trying again in %.1f s: %s: %s", len(failed), waits[-1], key, why)
-        else:
-            self._backoff.reset()
-        return now + min(waits) if waits else None
+    def _publish(self, ingresses: Mapping[str, Ingress], plan: Iterable[Change[Published]], now: float) -> bool:
+        """Write a part; whether there is more. One that fails waits alone; an error that concerns every write is raised."""
+        todo = {c.key: c for c in plan}
+        self._writes.keep(todo.keys())
+        versions = {key: ingresses[key].meta.resource_version for key in todo}
+        ready = sorted((c for c in todo.values() if self._writes.open(c.key, now, versions[c.key])), key=_urgency)
+        sent = apply.publish(self._client, ingresses, ready[:PART])
+        for key in sent.done:
+            self._writes.done(key, now, versions[key])
+        waits = [self._writes.failed(key, now, error) for key, error in sent.failed.items()]
+        if waits:
+            key, why = next(iter(sorted(sent.failed.items())))
+            log.warning("%d Ingress statuses could not be written, the first is tried again in %.1f s: %s: %s", len(waits), min(waits), key, why)
+        if sent.stopped:
+            raise sent.stopped
+        return len(ready) > PART
 
-    def _tell(self, snapshot: Snapshot, wanted: status.Statuses) -> None:
-        """Write Events that were not written yet. One that cannot be written (its namespace ends) is tried again at the next change."""
-        ingresses = snapshot.table("ingresses").items
-        told: set[tuple[str, str]] = set()
-        for key, problem in ((k, p) for k, found in wanted.problems.items() if k in ingresses for p in found):
-            mark = (ingresses[key].meta.uid, problem.reason + problem.message)
+    def _tell(self, ingresses: Mapping[str, Ingress], problems: Mapping[str, tuple[Problem, ...]], now: float) -> bool:
+        """Write some of the Events that were not written yet; whether there are more."""
+        told = ((key, problem) for key, found in problems.items() if key in ingresses for problem in found[:TOLD_EACH])
+        marks = {(ingresses[key].meta.uid, p.reason + p.message): (key, p) for key, p in told}
+        self._told &= marks.keys()
+        self._events.keep({*marks, None})
+        ready = [mark for mark in marks if mark not in self._told and self._events.open(mark, now)]
+        if not self._events.open(None, now):
+            return False
+        for mark in ready[:PART_TOLD]:
+            key, problem = marks[mark]
             try:
-                if mark not in self._told:
-                    apply.tell(self._client, ingresses[key], problem, micro_time()[:19] + "Z")
-                told.add(mark)
+                apply.tell(self._client, ingresses[key], problem, micro_time()[:19] + "Z")
             except NotLeaderError:
                 raise
             except RancherctlError as error:
-                log.info("%s: cannot write the Event %s: %s", key, problem.reason, error)
-        self._told = told
+                alone = apply.concerns_one(error)
+                wait = self._events.failed(mark if alone else None, now, error)
+                log.info("%s: cannot write the Event %s, trying again in %.1f s: %s", key, problem.reason, wait, error)
+                if not alone:
+                    return False
+            else:
+                self._told.add(mark)
+        return len(ready) > PART_TOLD
+
+
+def _urgency(change: Change[Published]) -> tuple[int, str]:
+    """Addresses that must go first, then those that come, then words."""
+    old, new = (set(side.addresses) if side else set() for side in (change.old, change.new))
+    return (0 if old - new else 1 if new - old else 2), change.key

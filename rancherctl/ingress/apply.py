@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any, Protocol
 
-from rancherctl.change import Plan
-from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
+from rancherctl.change import Change
+from rancherctl.errors import AuthError, ConflictError, NotFoundError, RancherctlError
 from rancherctl.ingress.events import event
 from rancherctl.ingress.model import STATUS_ANNOTATION, Problem
 from rancherctl.ingress.status import Published
-from rancherctl.kube.client import EVENTS, INGRESSES, Json, Resource
+from rancherctl.kube.client import EVENTS, INGRESSES, InvalidObjectError, Json, Resource, ServerError
 from rancherctl.kube.objects import Ingress
+
+WRITERS = 8
+"""Writes under way at once: an API answers each in milliseconds, a thousand one after the other would take longer than a host may be missed."""
 
 
 class Writer(Protocol):
@@ -44,25 +49,50 @@ def _entry(address: str) -> dict[str, str]:
     return {"ip": address}
 
 
-def publish(client: Writer, ingresses: Mapping[str, Ingress], plan: Plan[Published]) -> dict[str, str]:
-    """Write the plan; returns what failed by Ingress key.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Ingress keys that were written (or left to the next look), what failed by key; ``stopped`` is the failure that ended it early."""
+
+    done: frozenset[str] = frozenset()
+    failed: Mapping[str, RancherctlError] = field(default_factory=dict)
+    stopped: RancherctlError | None = None
+
+
+def concerns_one(error: RancherctlError) -> bool:
+    """Whether only this object cannot be written; else (throttled, unreachable, not the leader) no other can now."""
+    return type(error) is RancherctlError or isinstance(error, (InvalidObjectError, AuthError, ServerError))
+
+
+def publish(client: Writer, ingresses: Mapping[str, Ingress], changes: Iterable[Change[Published]]) -> Sent:
+    """Write these changes in their order, some at a time, until an error concerns all of them.
 
     Conflicts and deleted objects are not failures: the watch brings the newer object and the next plan decides anew.
     """
-    failed: dict[str, str] = {}
-    for change in plan:
-        ingress = ingresses.get(change.key)
-        if ingress is None or change.new is None:
-            continue
+    todo = [(ingresses[c.key], c.new) for c in changes if c.key in ingresses and c.new is not None]
+    done: set[str] = set()
+    failed: dict[str, RancherctlError] = {}
+    stopped: list[RancherctlError] = []
+
+    def write(one: tuple[Ingress, Published]) -> None:
+        ingress, wanted = one
+        if stopped:
+            return
         try:
             client.patch(
-                INGRESSES, ingress.meta.name, status_body(ingress, change.new), namespace=ingress.meta.namespace, subresource="status", timeout=5.0
+                INGRESSES, ingress.meta.name, status_body(ingress, wanted), namespace=ingress.meta.namespace, subresource="status", timeout=5.0
             )
         except (ConflictError, NotFoundError):
-            continue
+            done.add(ingress.meta.key)
         except RancherctlError as error:
-            failed[change.key] = str(error)
-    return failed
+            failed[ingress.meta.key] = error
+            if not concerns_one(error):
+                stopped.append(error)
+        else:
+            done.add(ingress.meta.key)
+
+    with ThreadPoolExecutor(max_workers=min(WRITERS, len(todo)) or 1, thread_name_prefix="status") as pool:
+        list(pool.map(write, todo))
+    return Sent(frozenset(done), failed, stopped[0] if stopped else None)
 
 
 def tell(client: Writer, ingress: Ingress, problem: Problem, timestamp: str) -> None:

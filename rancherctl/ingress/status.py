@@ -57,6 +57,15 @@ class Statuses:
         return min((max(0.05, start + limit - now) for start in self.since.values() for limit in (QUIET, LAG) if start + limit > now), default=None)
 
 
+def section(data: Mapping[str, str]) -> Mapping[str, Any]:
+    """The ``lb`` section in a report ConfigMap's data; {} for a host without the role, one that has not reported yet, and what is damaged."""
+    try:
+        found = json.loads(data.get("report", "{}"))["sections"]["lb"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def report(section: Mapping[str, Any]) -> HostReport:
     """Read an ``lb`` section leniently: a damaged part is an empty part, which only withholds addresses."""
     served, told, ports = section.get("served"), section.get("problems"), section.get("ports")

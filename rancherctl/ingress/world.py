@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
 from rancherctl.ingress import status
@@ -53,7 +51,7 @@ def look(client: KubeClient) -> World:
         roster = Roster.from_json(maps["roster"].data.get("roster", ""))
     except ValueError as error:
         raise RancherctlError("the roster of load-balancer hosts cannot be read", why=str(error), hint="its controller writes it anew") from error
-    sections = {name.removeprefix(_REPORT): _lb(m.data) for name, m in maps.items() if name.startswith(_REPORT)}
+    sections = {name.removeprefix(_REPORT): status.section(m.data) for name, m in maps.items() if name.startswith(_REPORT)}
     return World(
         ingresses={i.meta.key: i for i in map(ingress, client.list(INGRESSES).items)},
         classes={c.meta.name: c for c in map(ingress_class, client.list(INGRESSCLASSES).items)},
@@ -61,14 +59,6 @@ def look(client: KubeClient) -> World:
         reports={host: status.report(section) for host, section in sections.items()},
         alarms={host: str(text) for host, section in sections.items() if (text := section.get("error") or section.get("alarm"))},
     )
-
-
-def _lb(data: Mapping[str, str]) -> Mapping[str, Any]:
-    try:
-        section = json.loads(data.get("report", "{}"))["sections"]["lb"]
-    except (ValueError, KeyError, TypeError):
-        return {}  # a host without the role, or one that has not reported yet: it has confirmed nothing
-    return section if isinstance(section, dict) else {}
 
 
 def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:

@@ -10,7 +10,7 @@ import pytest
 
 from rancherctl.agents.config import NAMESPACE
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.keepers import ObjectKeeper, RosterKeeper, stored_roster
+from rancherctl.agents.keepers import ObjectKeeper, RosterKeeper, RosterReader
 from rancherctl.agents.leader import LEASE, NotLeaderError
 from rancherctl.ingress.model import Roster
 from rancherctl.kube import objects
@@ -200,7 +200,7 @@ def test_an_api_without_nodes_removes_no_report() -> None:
 
 def test_a_torn_roster_is_made_anew() -> None:
     torn = objects.ConfigMap(Meta(NAMESPACE, "roster"), {"roster": "{"})
-    assert stored_roster({f"{NAMESPACE}/roster": torn}) == Roster()
+    assert RosterReader().read({f"{NAMESPACE}/roster": torn}) == Roster()
 
 
 def test_a_write_without_the_lead_is_not_sent() -> None:

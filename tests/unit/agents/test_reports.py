@@ -2,7 +2,10 @@
 
 import json
 
-from rancherctl.agents.reports import Patience, blocked_ports, sections
+import pytest
+
+from rancherctl.agents.reports import Patience, PerHost, blocked_ports, lb_report
+from rancherctl.ingress.status import HostReport
 from rancherctl.kube.objects import ConfigMap, Meta
 
 
@@ -10,25 +13,39 @@ def stored(text: str) -> ConfigMap:
     return ConfigMap(Meta("rancherctl-system", "report-h1"), {"report": text})
 
 
-def test_sections_by_host_and_nothing_for_what_is_not_json() -> None:
+def test_reports_by_host_and_nothing_for_what_is_not_json() -> None:
     maps = {
-        "rancherctl-system/report-h1": stored(json.dumps({"sections": {"lb": {"served": {}}}})),
+        "rancherctl-system/report-h1": stored(json.dumps({"sections": {"lb": {"served": {"a/b": "x"}}}})),
         "rancherctl-system/report-h2": stored("{torn"),
         "rancherctl-system/report-h3": stored("[]"),
+        "rancherctl-system/report-h4": ConfigMap(Meta("rancherctl-system", "report-h4"), {}),
         "rancherctl-system/roster": stored("{}"),
     }
-    assert sections(maps) == {"h1": {"lb": {"served": {}}}, "h2": {}, "h3": {}}
+    assert PerHost(lb_report).of(maps) == {"h1": HostReport({"a/b": "x"}), "h2": HostReport(), "h3": HostReport(), "h4": HostReport()}
 
 
-def test_a_taken_port_and_a_broken_load_balancer_block() -> None:
-    reported = {
-        "h1": {"lb": {"ports": {"80": "taken by nginx", "443": ""}}},
-        "h2": {"lb": {"error": "EngineError: no answer"}},
-        "h3": {"lb": {"ports": {"80": ""}}},
-        "h4": {"lb": "nonsense"},
-        "h5": {},
-    }
-    assert blocked_ports(reported) == {"h1": (80,), "h2": (80,)}
+def test_a_report_is_read_once_for_each_version() -> None:
+    read: list[ConfigMap] = []
+    hosts = PerHost(lambda found: read.append(found) or len(read))
+    one, two, newer = stored("1"), stored("2"), stored("3")
+    assert hosts.of({"rancherctl-system/report-h1": one, "rancherctl-system/report-h2": two}) == {"h1": 1, "h2": 2}
+    assert hosts.of({"rancherctl-system/report-h1": one, "rancherctl-system/report-h2": newer}) == {"h1": 1, "h2": 3}
+    assert hosts.of({}) == {}
+    assert hosts.of({"rancherctl-system/report-h1": one}) == {"h1": 4}
+
+
+@pytest.mark.parametrize(
+    ("section", "blocked"),
+    [
+        ({"lb": {"ports": {"80": "taken by nginx", "443": ""}}}, (80,)),
+        ({"lb": {"error": "EngineError: no answer"}}, (80,)),
+        ({"lb": {"ports": {"80": ""}}}, ()),
+        ({"lb": "nonsense"}, ()),
+        ({}, ()),
+    ],
+)
+def test_a_taken_port_and_a_broken_load_balancer_block(section: object, blocked: tuple[int, ...]) -> None:
+    assert blocked_ports(stored(json.dumps({"sections": section}))) == blocked
 
 
 def test_only_what_lasts_counts() -> None:

@@ -11,6 +11,7 @@ from rancherctl.errors import ConflictError, UnreachableError
 from rancherctl.ingress import apply, placement, status
 from rancherctl.ingress.model import STATUS_ANNOTATION, Roster
 from rancherctl.ingress.translate import translate
+from rancherctl.kube.client import InvalidObjectError, ServerError, ThrottledError
 from rancherctl.kube.objects import Ingress
 from tests.fakes import ingress as fake
 
@@ -233,9 +234,13 @@ def test_publishing_is_one_guarded_write_and_conflicts_are_left_to_the_next_look
     found = status.statuses(world.ingresses, CLASSES, world.roster, reports, since={}, now=0.0)
     plan = status.plan(world.ingresses, found)
     client = Client()
-    assert apply.publish(client, world.ingresses, plan) == {}  # type: ignore[arg-type]
+    assert apply.publish(client, world.ingresses, plan) == apply.Sent(frozenset({"default/a"}))  # type: ignore[arg-type]
     ((key, body, subresource),) = client.patches
     assert (key, subresource, body["metadata"]["resourceVersion"]) == ("default/a", "status", "42")
     assert [e["ip"] for e in body["status"]["loadBalancer"]["ingress"]] == list(found.desired["default/a"].addresses)
-    assert apply.publish(Client(ConflictError("x")), world.ingresses, plan) == {}  # type: ignore[arg-type]
-    assert list(apply.publish(Client(UnreachableError("x")), world.ingresses, plan)) == ["default/a"]  # type: ignore[arg-type]
+    assert apply.publish(Client(ConflictError("x")), world.ingresses, plan) == apply.Sent(frozenset({"default/a"}))  # type: ignore[arg-type]
+    for error, ends in ((UnreachableError("x"), True), (ThrottledError("x"), True), (ServerError("x"), False), (InvalidObjectError("x"), False)):
+        sent = apply.publish(Client(error), world.ingresses, plan)  # type: ignore[arg-type]
+        assert (sent.done, sent.failed) == (frozenset(), {"default/a": error})
+        assert sent.stopped is (error if ends else None)
+    assert apply.publish(client, world.ingresses, ()) == apply.Sent()  # type: ignore[arg-type]

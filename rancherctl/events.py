@@ -5,7 +5,8 @@ Here lives the one event shape. Not here: printing, clocks (the consumer stamps 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,16 @@ class Event:
 
 
 Emit = Callable[[Event], None]
+
+
+@contextmanager
+def busy(emit: Emit, phase: str, message: str, subject: str = "") -> Iterator[None]:
+    """Say what is being looked at while the block runs: a live view shows it meanwhile, nothing is left of it afterwards."""
+    emit(Event(phase, message, subject, "progress"))
+    try:
+        yield
+    finally:
+        emit(Event(phase, message, subject, "done", "debug"))
 
 
 def ignore(event: Event) -> None:

@@ -31,16 +31,14 @@ _paused = threading.Event()
 timings: list[tuple[str, float]] = []
 
 
-def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 900.0, into: Path | None = None) -> str:
-    """Run a command, show it with its output (long output goes to the file ``into`` instead) and duration; its standard output."""
+def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 900.0) -> str:
+    """Run a command, show it with its output and duration; its standard output."""
     began = time.monotonic()
     if not quiet:
-        print(f"\n$ {shlex.join(words)}{f' > {into}' if into else ''}", flush=True)
+        print(f"\n$ {shlex.join(words)}", flush=True)
     argv = [str(PROGRAM), *words[1:]] if words[0] == "rancherctl" else list(words)
     done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=timeout, env={**os.environ, **CERTAIN}, check=False)
-    if into:
-        into.write_text(done.stdout, encoding="utf-8")
-    elif not quiet:
+    if not quiet:
         print(done.stdout, end="", flush=True)
     if not quiet:
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
@@ -86,7 +84,7 @@ def create() -> None:
     folder = Path("/var/lib/rancherctl-lab") / NAME
     hosts = [word for host in lab_hosts() for word in ("--host", f"root@{host['address']}")]
     chosen = ("--ssh-config", str(folder / "ssh_config"), "--bundle", str(bundle_root()))
-    run("rancherctl", "env", "create", NAME, *chosen, *hosts, into=folder / "what-was-done.txt")
+    run("rancherctl", "env", "create", NAME, *chosen, *hosts)
 
 
 def application() -> None:

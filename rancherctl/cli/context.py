@@ -100,8 +100,14 @@ class Run:
         with Connections(prompts(self.settings, state.hold, self.say)) as connections:
             yield connections
 
-    def show(self, result: Any, *, default: str = "table") -> None:
-        """Print a result (output.results) in the format asked for; PartialError after it when a part is missing."""
+    def log(self, text: str) -> None:
+        """Put a text of many lines into the run's log file alone."""
+        from rancherctl.cli.runlog import logger
+
+        logger().info("%s", text)
+
+    def show(self, result: Any, *, default: str = "table", fail: bool = True) -> None:
+        """Print a result (output.results) in the format asked for; PartialError after it when a part is missing (not without ``fail``)."""
         from rancherctl.output.render import render
         from rancherctl.output.results import Listing
 
@@ -111,7 +117,7 @@ class Run:
         sys.stdout.flush()
         if isinstance(result, Listing) and not result.items and not result.failures and form in ("table", "wide"):
             self.say(result.empty or f"no {result.kind.lower()} found")
-        if result.failures:
+        if result.failures and fail:
             failures = {failure.where: failure.what for failure in result.failures}
             raise PartialError(f"{', '.join(sorted(failures))} {result.trouble}", failures)
 

@@ -35,10 +35,11 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and
 def _plan(run: Run, environment: Environment, bundle: str | None) -> EnvironmentPlan:
     from rancherctl.cli.env_work import context
     from rancherctl.environments.reconcile import plan
-    from rancherctl.output.environments import plan_record
+    from rancherctl.output.environments import plan_record, plan_text
 
     with run.progress() as emit, context(run, environment, bundle, emit) as work:
         planned = plan(environment, work)
+    run.log(plan_text(planned))
     run.show(plan_record(planned, wide=run.settings.output == "wide"))
     return planned
 
@@ -47,7 +48,7 @@ def _apply(run: Run, environment: Environment, bundle: str | None, timeout: floa
     from rancherctl.cli.env_work import bundle_choice, context
     from rancherctl.cli.sign_in import sign_in_where_needed
     from rancherctl.environments.reconcile import apply
-    from rancherctl.output.environments import plan_record
+    from rancherctl.output.environments import applied_record, plan_text
 
     def begin() -> None:
         run.known().save(environment, bundle_choice(run, environment.name, bundle))
@@ -56,10 +57,15 @@ def _apply(run: Run, environment: Environment, bundle: str | None, timeout: floa
     with run.progress() as emit, context(run, environment, bundle, emit) as work:
         applied = apply(environment, work, break_lock=break_lock, timeout=timeout, wait=wait, begin=begin)
         sign_in_where_needed(run, environment, work.transport, applied.ca_pem)
-    run.show(plan_record(applied.plan, wide=run.settings.output == "wide"))
-    for warning in applied.warnings if applied.plan or run.settings.progress == "none" else ():  # else they still stand above
+    run.log(plan_text(applied.plan, done=not applied.failures))
+    record = applied_record(applied, wide=run.settings.output == "wide")
+    run.show(record, fail=not applied.failures)
+    for warning in applied.warnings if run.settings.progress == "none" else ():  # else they still stand above
         run.say(f"warning: {warning}")
     applied.raise_failures()
+    if not applied.plan:
+        run.say(f"{environment.name} is as its file says, seen in {applied.seconds:.1f} s; API at {applied.server}")
+        return
     run.say(f"{environment.name} is applied, in {applied.seconds:.1f} s; API at {applied.server}")
     run.next(f"rancherctl env status {environment.name}", f"rancherctl kubectl --env {environment.name} get nodes")
 
@@ -125,6 +131,8 @@ def apply_(
     output: OutputOption = None,
 ) -> None:
     """Make the hosts what the file says; run it again to go on after a failure. A second run changes nothing.
+
+    Many changes are told in numbers; -o wide names each, and so does the log file.
 
     \b
     Examples:

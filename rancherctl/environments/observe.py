@@ -14,6 +14,7 @@ from rancherctl.environments.phases import PhaseName
 from rancherctl.environments.pki import hosts as pki
 from rancherctl.environments.pki.wanted import Folder
 from rancherctl.errors import RancherctlError
+from rancherctl.events import busy
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Host, Resource, key
 from rancherctl.hosts.observe import observe as observe_resources
@@ -50,10 +51,11 @@ def observe(environment: Environment, context: Context, machines: Mapping[str, M
     """Two round trips per host: resources of all phases at once, then certificates."""
 
     def look(host: Host) -> Seen:
-        transport = context.transport(host)
         machine = machines[host.name]
         wanted = design(environment, host, machine, context.bundle, context.extras)
-        return Seen(host, machine, wanted, observe_resources(transport, everything(wanted)), pki.observe(transport, environment, host))
+        with busy(context.emit, "look", "being compared with the file", host.name):
+            transport = context.transport(host)
+            return Seen(host, machine, wanted, observe_resources(transport, everything(wanted)), pki.observe(transport, environment, host))
 
     hosts = tuple(h for h in environment.hosts if h.name in machines)
     outcomes = each(hosts, look, context.parallel)

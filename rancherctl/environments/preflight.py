@@ -10,9 +10,10 @@ from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
-from rancherctl.events import Event
+from rancherctl.events import Event, busy
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import Outcome, each
+from rancherctl.hosts.model import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,12 @@ class Checked:
 
 def preflight(environment: Environment, context: Context) -> Checked:
     """Facts of all hosts, judged. PreflightError with everything that stands in the way (UnreachableError, AuthError when that is all)."""
-    outcomes = each(environment.hosts, lambda host: gather(context.transport(host)), context.parallel)
+
+    def ask(host: Host) -> HostFacts:
+        with busy(context.emit, "look", "being asked what it is", host.name):
+            return gather(context.transport(host))
+
+    outcomes = each(environment.hosts, ask, context.parallel)
     facts = {name: outcome.get() for name, outcome in outcomes.items() if outcome.ok}
     errors = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
     exists = all(h.name in facts and findings.owner(facts[h.name]) == environment.name for h in environment.with_role("controlplane"))

@@ -21,7 +21,7 @@ from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
 from rancherctl.environments.preflight import Checked, preflight
 from rancherctl.environments.run import Run
 from rancherctl.errors import PartialError, TimeoutExceededError
-from rancherctl.events import Event
+from rancherctl.events import Event, busy
 from rancherctl.hosts import lease
 from rancherctl.kube.objects import Node
 
@@ -92,20 +92,26 @@ def apply(
         for phase in PHASES:
             lock.verify()
             if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
-                _do(run, phase, timeout, wait=wait)
+                _do(run, phase, _amount(planned, phase), timeout, wait=wait)
         ca = str(run.material().get(places.CA, ""))
     failures = {name: str(error) for name, error in run.failures.items()}
     return Applied(environment, planned, environment.server(), ca, failures, planned.warnings, time.monotonic() - began)
 
 
 def _checked(environment: Environment, context: Context) -> Checked:
-    checked = preflight(environment, context)
+    with busy(context.emit, "preflight", f"looking at {_hosts(environment)} before anything is changed"):
+        checked = preflight(environment, context)
     guards.refuse_markers(environment, {name: facts.marker or {} for name, facts in checked.facts.items()})
     return checked
 
 
+def _hosts(environment: Environment) -> str:
+    return f"{len(environment.hosts)} host{'s' if len(environment.hosts) != 1 else ''}"
+
+
 def _look(environment: Environment, context: Context, checked: Checked) -> Run:
-    run = Run(environment, context, observe(environment, context, checked.machines))
+    with busy(context.emit, "preflight", f"comparing {_hosts(environment)} with the file"):
+        run = Run(environment, context, observe(environment, context, checked.machines))
     run.failures.update(checked.failures)
     run.warnings = checked.warnings
     for host in environment.with_role("controlplane"):
@@ -119,7 +125,9 @@ def _planned(run: Run) -> EnvironmentPlan:
     if stored is not None:
         guards.refuse(stored, run.environment)
     found = [p for p in (_phase_plan(run, phase) for phase in PHASES) if p.steps]
-    unknown = tuple(Unknown(f"{name}: {u.where}", u.why) for name, seen in run.world.seen.items() for u in seen.observed.unknown)
+    unreached = tuple(Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items()))
+    unread = (Unknown(f"{name}: {u.where}", u.why) for name, seen in run.world.seen.items() for u in seen.observed.unknown)
+    unknown = (*unreached, *unread)
     return EnvironmentPlan(run.environment.name, tuple(found), unknown, run.warnings)
 
 
@@ -136,7 +144,17 @@ def _phase_plan(run: Run, phase: Phase) -> PhasePlan:
     return plans.phase_plan(phase.name, steps)
 
 
-def _do(run: Run, phase: Phase, timeout: float, *, wait: bool) -> None:
+def _amount(planned: EnvironmentPlan, phase: Phase) -> str:
+    """``: 16 changes on 2 hosts``; "" where nothing was planned."""
+    steps = [step for found in planned.phases if found.name == phase.name for step in found.steps]
+    hosts = len({step.host for step in steps if step.host})
+    if not steps:
+        return ""
+    where = f" on {hosts} host{'s' if hosts != 1 else ''}" if hosts else ""
+    return f": {len(steps)} change{'s' if len(steps) != 1 else ''}{where}"
+
+
+def _do(run: Run, phase: Phase, amount: str, timeout: float, *, wait: bool) -> None:
     run.context.emit(Event(phase.name, phase.title, "", "started"))
     began = time.monotonic()
     match phase.name:
@@ -151,7 +169,7 @@ def _do(run: Run, phase: Phase, timeout: float, *, wait: bool) -> None:
             apply_objects(run.client(), run.record_now())
         case _:
             run.apply_resources(phase)
-    run.context.emit(Event(phase.name, f"{phase.title}: {time.monotonic() - began:.1f} s", "", "done"))
+    run.context.emit(Event(phase.name, f"{phase.title}{amount}, {time.monotonic() - began:.1f} s", "", "done"))
 
 
 def _ready(run: Run, timeout: float, *, wait: bool) -> None:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from rancherctl.output.results import Column, Failure, Listing, Record
-from rancherctl.output.tables import visible
+from rancherctl.output.results import Column, Failure, Listing, Record, show
+from rancherctl.output.tables import table, visible
 
 if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan, Step
+    from rancherctl.environments.reconcile import Applied
     from rancherctl.environments.remove import Removed
 
+BRIEF: Final = 20
+"""Up to this many steps are shown one by one after an apply; more are counted."""
+NAMED: Final = 3
+"""Hosts named in a row of the summary."""
+_COLUMNS: Final = ("PACKAGES", "USERS", "FILES", "PROGRAMS", "CERTIFICATES", "UNITS", "OBJECTS")
+_KINDS: Final = {
+    "package": "PACKAGES",
+    "user": "USERS",
+    "artefact": "PROGRAMS",
+    "certificate": "CERTIFICATES",
+    "authority file": "CERTIFICATES",
+    "unit": "UNITS",
+}
 _SIGNS: Final = {"create": "+", "install": "+", "upload": "+", "remove": "-", "change": "~"}
 
 LIST_COLUMNS: Final = (
@@ -28,32 +44,76 @@ LIST_COLUMNS: Final = (
 
 def plan_record(plan: EnvironmentPlan, *, wide: bool = False) -> Record:
     """An environment's plan; ``wide`` shows the details of what is new as well as those of what changes."""
-    unknown = tuple(Failure(u.where, u.why) for u in plan.unknown)
-    return Record("EnvironmentPlan", plan_item(plan), text=plan_text(plan, wide=wide), name=plan.environment, failures=unknown)
+    return Record("EnvironmentPlan", plan_item(plan), text=plan_text(plan, wide=wide), name=plan.environment, failures=_unknown(plan))
 
 
-def plan_text(plan: EnvironmentPlan, *, wide: bool = False) -> str:
-    """Phase by phase, host by host, one line per step; differences of files below their step."""
+def applied_record(applied: Applied, *, wide: bool = False) -> Record:
+    """What an apply did: the plan's own fields, how long it took and where the API is. As text short, unless little was done or ``wide``."""
+    plan, done = applied.plan, not applied.failures
+    item = {**plan_item(plan), "seconds": round(applied.seconds, 1), "server": applied.server}
+    brief = not wide and len(plan.steps()) > BRIEF
+    text = f"{summary_table(plan)}{summary(plan, done=done)}\n" if brief else plan_text(plan, wide=wide, done=done)
+    failed = tuple(Failure(host, why.removeprefix(f"{host}: ")) for host, why in sorted(applied.failures.items()))
+    failures = (*failed, *(f for f in _unknown(plan) if f.where not in applied.failures))
+    return Record("EnvironmentPlan", item, text=text, name=plan.environment, failures=failures)
+
+
+def plan_text(plan: EnvironmentPlan, *, wide: bool = False, done: bool = False) -> str:
+    """Phase by phase, one line per step below the hosts that it is the same for; differences of files below their step; then numbers."""
     lines = []
     for found in plan.phases:
         lines.append(f"{found.name}: {found.title}")
+        alike: dict[tuple[str, ...], list[str]] = {}
         for host, steps in groupby(found.steps, key=lambda step: step.host):
-            lines.append(f"  {host or 'API'}")
-            for step in steps:
-                lines.append(f"    {_SIGNS.get(step.verb, '*')} {visible(step.line())}")
-                if wide or step.verb == "change":
-                    lines += [f"        {visible(line)}" for line in step.detail]
-    lines.append(summary(plan))
-    return "".join(f"{line}\n" for line in lines)
+            alike.setdefault(tuple(_lines(steps, wide)), []).append(host or "API")
+        for steps_lines, hosts in alike.items():
+            lines += [f"  {', '.join(hosts)}", *steps_lines]
+    lines += [f"? {visible(u.where)}: unknown ({visible(u.why)})" for u in plan.unknown]
+    numbers = f"\n{summary_table(plan)}" if len(plan.steps()) > BRIEF else ""
+    return "".join(f"{line}\n" for line in lines) + numbers + f"{summary(plan, done=done)}\n"
 
 
-def summary(plan: EnvironmentPlan) -> str:
-    """One line: what there is to do, in numbers."""
+def _lines(steps: Iterable[Step], wide: bool) -> Iterator[str]:
+    for step in steps:
+        yield f"    {_SIGNS.get(step.verb, '*')} {visible(step.line())}"
+        if wide or step.verb in ("change", "check"):
+            yield from (f"        {visible(line)}" for line in step.detail)
+
+
+def summary_table(plan: EnvironmentPlan) -> str:
+    """How many changes of each kind, one row for hosts with the same numbers; columns without a number are left out."""
+    numbers: dict[str, Counter[str]] = {}
+    for step in plan.steps():
+        numbers.setdefault(step.host or "API", Counter())[_KINDS.get(step.kind, "FILES") if step.host else "OBJECTS"] += 1
+    columns = [title for title in _COLUMNS if any(count[title] for count in numbers.values())]
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for host in sorted(numbers, key=lambda host: (host == "API", host)):
+        rows.setdefault(tuple(show(numbers[host][title] or None) for title in columns), []).append(host)
+    return table(["HOSTS", *columns], [[_some(hosts), *cells] for cells, hosts in rows.items()])
+
+
+def _some(hosts: Sequence[str]) -> str:
+    shown = ", ".join(hosts[:NAMED])
+    return f"{shown} and {len(hosts) - NAMED} more" if len(hosts) > NAMED else shown
+
+
+def summary(plan: EnvironmentPlan, *, done: bool = False) -> str:
+    """One line: what there is to do (or, ``done``, was done), in numbers."""
     if not plan:
-        return f"{plan.environment}: nothing to do"
-    counts = ", ".join(f"{count} to {verb}" for verb, count in plan.counts().items())
+        return f"{plan.environment}: nothing to do{' where it could be told' if plan.unknown else ''}"
+    counts = ", ".join(f"{count} {past(verb)}" if done else f"{count} to {verb}" for verb, count in plan.counts().items())
     hosts = len({step.host for step in plan.steps() if step.host})
-    return f"{plan.environment}: {counts} on {hosts} host{'s' if hosts != 1 else ''} (plan {plan.digest()})"
+    where = f" on {hosts} host{'s' if hosts != 1 else ''}" if hosts else " in the API"
+    return f"{plan.environment}: {counts}{where} (plan {plan.digest()})"
+
+
+def past(verb: str) -> str:
+    """``created`` for ``create``, ``stopped`` for ``stop``."""
+    return f"{verb}d" if verb.endswith("e") else f"{verb}ped" if verb.endswith("op") else f"{verb}ed"
+
+
+def _unknown(plan: EnvironmentPlan) -> tuple[Failure, ...]:
+    return tuple(Failure(u.where, u.why) for u in plan.unknown)
 
 
 def plan_item(plan: EnvironmentPlan) -> dict[str, Any]:

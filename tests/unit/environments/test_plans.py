@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from rancherctl.change import Change
+from rancherctl.bundle.model import Bundle, manifest
+from rancherctl.change import Change, Unknown
 from rancherctl.environments import guards, nodes
 from rancherctl.environments import plan as plans
 from rancherctl.environments.cluster import contains, plan_objects, resource_of
+from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.manifests import manifests
 from rancherctl.environments.manifests.base import record
+from rancherctl.environments.observe import World
 from rancherctl.environments.phases import HOST_PHASES, PHASES
 from rancherctl.environments.pki.wanted import CertChange
 from rancherctl.environments.plan import EnvironmentPlan, Step
+from rancherctl.environments.reconcile import _planned
+from rancherctl.environments.run import Run
 from rancherctl.environments.waiting import until
 from rancherctl.errors import AuthError, RefusedError, TimeoutExceededError, UnreachableError
+from rancherctl.hosts.model import Host
 from rancherctl.hosts.state import state
+from rancherctl.hosts.transport import Transport
 from rancherctl.kube.objects import Meta, Node
 
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
@@ -189,3 +197,13 @@ def test_hosts_themselves_refuse_what_cannot_change_while_the_api_is_down() -> N
     with pytest.raises(RefusedError, match="cannot be changed") as caught:
         guards.refuse_markers(changed, markers)
     assert "serviceCIDR is 10.43.0.0/16 on h2 and cannot become 10.99.0.0/16" in caught.value.why
+
+
+def test_a_host_that_could_not_be_looked_at_is_unknown_in_the_plan() -> None:
+    lost = World({}, {WORKER.name: UnreachableError(f"{WORKER.name}: cannot connect to 10.0.0.12:22", why="timed out")})
+    planned = _planned(Run(ENV, Context(transport=_nobody, bundle=Bundle(Path(), manifest(ENV.kubernetes, "", "", ()))), lost))
+    assert planned.unknown == (Unknown("h2", "cannot connect to 10.0.0.12:22: timed out"),)
+
+
+def _nobody(host: Host) -> Transport:
+    raise AssertionError(f"{host.name} must not be asked")

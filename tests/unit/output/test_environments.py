@@ -6,9 +6,10 @@ from dataclasses import replace
 from rancherctl.change import Unknown
 from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
+from rancherctl.environments.reconcile import Applied
 from rancherctl.environments.remove import Removed
 from rancherctl.output.environment_status import status_record
-from rancherctl.output.environments import plan_record, removed_listing
+from rancherctl.output.environments import applied_record, plan_record, removed_listing
 from rancherctl.output.render import render
 
 PLAN = EnvironmentPlan(
@@ -28,6 +29,14 @@ PLAN = EnvironmentPlan(
     ),
     (Unknown("h3", "no answer"),),
 )
+LONG = EnvironmentPlan(
+    "demo",
+    (
+        PhasePlan("nodes", "kubelet", tuple(Step(f"h{h}", "file", "create", f"/etc/f{n}") for h in (1, 2, 3, 4) for n in range(9))),
+        PhasePlan("agents", "agent", tuple(Step(f"h{h}", "unit", "start", "rancherctl-dns.service") for h in (2, 3, 4))),
+        PhasePlan("objects", "rights", (Step("", "Namespace", "create", "rancherctl-system"),)),
+    ),
+)
 GOOD = HostStatus(
     "h1", "10.0.0.1", ("worker",), True, ready=True, version="v1", units=(UnitStatus("rancherctl-kubelet", True, True),),
     certificates=(CertificateStatus("kubelet", 300.0), CertificateStatus("agent", 12.4)), load_balancer=True, alive=True,
@@ -37,7 +46,8 @@ LOST = HostStatus("h2", "10.0.0.2", ("worker",), False, "no route to host")
 
 def test_a_plan_goes_phase_by_phase_and_host_by_host() -> None:
     lines = plan_record(PLAN).text.splitlines()
-    assert lines[:5] == ["packages: packages and folders", "  h1", "    + install package haproxy", "  h2", "    + install package haproxy"]
+    assert lines[:3] == ["packages: packages and folders", "  h1, h2", "    + install package haproxy"]
+    assert "? h3: unknown (no answer)" in lines
     assert "    * restart unit rancherctl-kubelet.service" in lines
     assert "  API" in lines
     assert lines[-1].startswith("demo: 1 to change, 2 to create, 2 to install, 1 to restart on 2 hosts (plan ")
@@ -48,6 +58,53 @@ def test_differences_of_changed_files_are_shown_and_cannot_drive_the_terminal() 
     assert "        -a\n        +b\\x1b[31m\n" in text
     assert "new line" not in text
     assert "new line" in plan_record(PLAN, wide=True).text
+
+
+def test_hosts_with_other_details_are_not_shown_as_one() -> None:
+    steps = (Step("h1", "file", "change", "/etc/x", ("-a", "+b")), Step("h2", "file", "change", "/etc/x", ("-a", "+c")))
+    text = plan_record(EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", steps),))).text
+    assert text.count("~ change file /etc/x") == 2
+    assert "  h1\n" in text
+    assert "  h2\n" in text
+
+
+def test_a_long_plan_ends_with_its_numbers() -> None:
+    assert plan_record(LONG).text.splitlines()[-5:-1] == [
+        "HOSTS        FILES   UNITS   OBJECTS",
+        "h1           9       -       -",
+        "h2, h3, h4   9       1       -",
+        "API          -       -       1",
+    ]
+
+
+def test_many_hosts_with_the_same_numbers_are_named_by_the_first() -> None:
+    steps = tuple(Step(f"h{n:02}", "file", "create", "/etc/a") for n in range(1, 31))
+    text = plan_record(EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", steps),))).text
+    assert "h01, h02, h03 and 27 more   1\n" in text
+    assert ", h30\n" in text, "the steps themselves name all of them"
+
+
+def test_an_apply_reports_numbers_and_on_request_every_step() -> None:
+    short = applied_record(Applied(None, LONG, "https://s", "", seconds=3.21))  # type: ignore[arg-type]
+    assert short.text.startswith("HOSTS ")
+    assert short.text.splitlines()[-1].startswith("demo: 37 created, 3 started on 4 hosts (plan ")
+    assert "+ create file /etc/f8" in applied_record(Applied(None, LONG, "https://s", ""), wide=True).text  # type: ignore[arg-type]
+    value = json.loads(render(short, "json"))
+    assert value["seconds"] == 3.2
+    assert value["server"] == "https://s"
+    assert {k: v for k, v in value.items() if k not in ("seconds", "server")} == json.loads(render(plan_record(LONG), "json"))
+
+
+def test_an_apply_of_few_steps_names_them() -> None:
+    plan = EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", (Step("h1", "unit", "start", "rancherctl-kubelet.service"),)),))
+    assert "    * start unit rancherctl-kubelet.service\n" in applied_record(Applied(None, plan, "s", "")).text  # type: ignore[arg-type]
+
+
+def test_hosts_that_failed_are_in_what_an_apply_reports() -> None:
+    applied = Applied(None, PLAN, "s", "", failures={"h1": "h1: disk full", "h3": "h3: no answer"})  # type: ignore[arg-type]
+    value = json.loads(render(applied_record(applied), "json"))
+    assert value["errors"] == [{"where": "h1", "message": "disk full"}, {"where": "h3", "message": "no answer"}]
+    assert "1 to change" in applied_record(applied).text, "not all of it was done"
 
 
 def test_nothing_to_do_is_one_line() -> None:

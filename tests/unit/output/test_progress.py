@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from rancherctl.events import Event
+from rancherctl.events import Event, busy
+from rancherctl.output.live import Live
 from rancherctl.output.progress import progress
 
 NOON = 1_790_000_000.25
@@ -64,3 +65,35 @@ def test_lines_of_many_threads_stay_whole() -> None:
 def test_the_live_view_keeps_results_and_never_reads_markup(state: str) -> None:
     text = shown("auto", Event("pki", "[red]x[/red]", "h1", "started"), Event("pki", "host[eth0] :smile:", "h1", state), live=True)
     assert "host[eth0] :smile:" in text
+
+
+def test_what_hosts_finish_inside_a_phase_is_folded_into_its_line() -> None:
+    whole, host = Event("nodes", "kubelet", "", "started"), Event("nodes", "16 changes made", "h1", "done")
+    events = (whole, host, Event("nodes", "disk full", "h2", "failed", "error"), Event("nodes", "kubelet: 2.0 s", "", "done"))
+    text = shown("auto", *events, live=True)
+    assert "16 changes made" not in text
+    assert "✗ h2 nodes: disk full" in text
+    assert "✓ kubelet: 2.0 s" in text
+    assert "16 changes made" in shown("auto", *events, live=True, debug=True)
+    assert "16 changes made" in shown("auto", host, live=True), "no phase around it"
+    assert "16 changes made" in shown("plain", *events)
+
+
+def test_what_is_being_looked_at_leaves_no_line() -> None:
+    stream = io.StringIO()
+    with progress("auto", stream, live=False) as view, busy(view.emit, "look", "comparing", "h1"):
+        pass
+    assert stream.getvalue() == ""
+    live = Live(io.StringIO(), lambda: NOON)
+    with busy(live.emit, "look", "comparing", "h1"):
+        assert [line.plain.partition(" ")[2] for line in live.lines(24)] == ["h1 look: comparing (0s)"]
+    assert live.lines(24) == []
+
+
+def test_more_hosts_than_lines_are_counted() -> None:
+    live = Live(io.StringIO(), lambda: NOON)
+    for n in range(50):
+        live.emit(Event("nodes", "at work", f"h{n:02}", "started"))
+    lines = [line.plain for line in live.lines(12)]
+    assert len(lines) == 11
+    assert lines[-1].strip() == "and 40 more"

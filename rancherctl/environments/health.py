@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+NO_NETWORK = "network.mode is none, so they wait for a network add-on (Cilium, Calico, flannel …), which is installed with kubectl"
 CERTIFICATE_DAYS = 30.0
 """A certificate with less than this left, that should have been renewed, is a problem."""
 
@@ -42,6 +43,8 @@ class HostStatus:
     reachable: bool
     error: str = ""
     ready: bool | None = None
+    trouble: str = ""
+    """What its Node says when it is not Ready."""
     version: str = ""
     system: str = ""
     units: tuple[UnitStatus, ...] = ()
@@ -63,7 +66,7 @@ class HostStatus:
         out += [_failed(name) for name in self.failed if name not in stopped]
         out += [f"could not be read: {line}" for line in self.unread]
         if self.ready is False:
-            out.append("its Node is not Ready")
+            out.append("its Node is not Ready" + (f": {self.trouble}" if self.trouble else ""))
         if self.alive is False:
             out.append("its agent gives no sign of life")
         out += [

@@ -82,7 +82,8 @@ def missing(nodes: Mapping[str, Node], names: frozenset[str]) -> dict[str, str]:
         if node is None:
             out[name] = "its kubelet has not registered it"
         elif node.ready is not True:
-            out[name] = "not Ready" if node.ready is False else "kubelet says nothing about Ready"
+            said = "not Ready" if node.ready is False else "its kubelet says nothing about Ready"
+            out[name] = f"{said} ({node.trouble})" if node.trouble else said
     return out
 
 

@@ -14,6 +14,7 @@ from rancherctl.environments.api_lock import ApiLock
 from rancherctl.environments.cluster import apply_objects
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
+from rancherctl.environments.health import NO_NETWORK
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import observe
 from rancherctl.environments.phases import HOST_PHASES, PHASES, Phase
@@ -195,6 +196,9 @@ def _ready(run: Run, timeout: float, *, wait: bool) -> None:
             nodes.wait(client, names, ready, timeout)
         except TimeoutExceededError as error:
             _without(run, names, nodes.missing(run.nodes(), names), error)
+    pending = {} if routed else nodes.missing(there, names)
+    if pending:
+        run.context.emit(Event("ready", f"{len(pending)} of {len(names)} nodes are not Ready: {NO_NETWORK}", "", "note", "warning"))
 
 
 def _without(run: Run, names: frozenset[str], late: Mapping[str, str], error: TimeoutExceededError) -> frozenset[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rancherctl.environments.context import Context
-from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
+from rancherctl.environments.health import NO_NETWORK, CertificateStatus, HostStatus, Status, UnitStatus
 from rancherctl.environments.manifests.base import RECORD, SYSTEM
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import Seen, World, observe
@@ -53,6 +53,8 @@ def status(environment: Environment, context: Context) -> Status:
     look = _Look(environment, context, facts, world, failures, api, drift)
     hosts = tuple(_host(look, host) for host in environment.hosts)
     notes = ["NetworkPolicies are not enforced in routed mode"] if environment.network.mode == "routed" else []
+    if environment.network.mode == "none" and any(host.ready is False for host in hosts):
+        notes.append(f"Nodes are not Ready: {NO_NETWORK}")
     notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
     told = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
     return Status(
@@ -144,6 +146,7 @@ def _host(look: _Look, host: Host) -> HostStatus:
         roles,
         True,
         ready=ready,
+        trouble=node.trouble if node else "",
         version=node.kubelet_version if node else "",
         system=look.facts[host.name].os_name or "",
         units=_units(seen),

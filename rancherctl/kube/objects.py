@@ -136,7 +136,8 @@ def pod(obj: Json) -> Pod:
 def node(obj: Json) -> Node:
     """v1 Node."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    ready = next((c.get("status") for c in status.get("conditions") or () if c.get("type") == "Ready"), None)
+    condition: Json = next((c for c in status.get("conditions") or () if c.get("type") == "Ready"), {})
+    ready = condition.get("status")
     return Node(
         meta=meta(obj),
         addresses=tuple((a["type"], a["address"]) for a in status.get("addresses") or ()),
@@ -145,6 +146,7 @@ def node(obj: Json) -> Node:
         unschedulable=bool(spec.get("unschedulable")),
         taints=tuple((t.get("key", ""), t.get("value", ""), t.get("effect", "")) for t in spec.get("taints") or ()),
         kubelet_version=(status.get("nodeInfo") or {}).get("kubeletVersion", ""),
+        trouble="" if ready == "True" else condition.get("message", ""),
     )
 
 

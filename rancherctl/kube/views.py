@@ -110,7 +110,10 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """``addresses`` is a tuple of (type, address) as the kubelet reported them; ``ready`` None = condition unknown or absent."""
+    """``addresses`` is a tuple of (type, address) as the kubelet reported them; ``ready`` None = condition unknown or absent.
+
+    ``trouble`` is what the condition says when it is not True.
+    """
 
     meta: Meta
     addresses: tuple[tuple[str, str], ...]
@@ -119,6 +122,7 @@ class Node:
     unschedulable: bool
     taints: tuple[tuple[str, str, str], ...] = ()
     kubelet_version: str = ""
+    trouble: str = ""
 
     def address(self, kind: str) -> str:
         """The first address of ``InternalIP``, ``ExternalIP`` or ``Hostname``; "" if none."""

@@ -31,15 +31,15 @@ WantedBy=multi-user.target
 
 
 def resources(*, routed: bool) -> tuple[Resource, ...]:
-    """Everything but the agent itself; ``routed`` False leaves forwarding to the network add-on."""
-    settings = "net.ipv4.ip_forward = 1\n" if routed else ""
+    """Everything but the agent itself; ``routed`` False leaves the kernel's settings to the network add-on."""
+    settings = (File(SYSCTL_PATH, b"# Written by rancherctl: pods are routed through this host.\nnet.ipv4.ip_forward = 1\n"),) if routed else ()
     return (
         Package("iproute2"),
         Package("nftables"),
         Package("procps"),
         Directory("/etc/cni/net.d"),
         Directory("/var/lib/rancherctl/network"),
-        File(SYSCTL_PATH, f"# Written by rancherctl: pods are routed through this host.\n{settings}".encode()),
+        *settings,
         File(UNIT_PATH, _UNIT_TEXT.encode()),
-        Unit(UNIT, restart_on=(UNIT_PATH, SYSCTL_PATH)),
+        Unit(UNIT, restart_on=(UNIT_PATH, *(file.path for file in settings))),
     )

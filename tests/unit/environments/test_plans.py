@@ -165,8 +165,13 @@ def test_a_label_that_left_the_file_leaves_the_node_and_foreign_labels_stay() ->
 
 
 def test_waiting_says_which_node_is_late_and_why() -> None:
-    found = {"h1": node("h1", {}, {}), "h2": node("h2", {}, {}, ready=False)}
-    assert nodes.missing(found, frozenset({"h1", "h2", "h3"})) == {"h2": "not Ready", "h3": "its kubelet has not registered it"}
+    late = replace(node("h4", {}, {}, ready=False), trouble="cni plugin not initialized")
+    found = {"h1": node("h1", {}, {}), "h2": node("h2", {}, {}, ready=False), "h4": late}
+    assert nodes.missing(found, frozenset({"h1", "h2", "h3", "h4"})) == {
+        "h2": "not Ready",
+        "h3": "its kubelet has not registered it",
+        "h4": "not Ready (cni plugin not initialized)",
+    }
 
 
 def test_until_asks_again_only_where_a_retry_may_help() -> None:

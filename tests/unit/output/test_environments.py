@@ -137,6 +137,12 @@ def test_a_job_that_failed_is_a_problem_with_its_remedy() -> None:
     )
 
 
+def test_a_node_that_is_not_ready_says_why() -> None:
+    assert replace(GOOD, certificates=(), ready=False, trouble="cni plugin not initialized").problems() == (
+        "its Node is not Ready: cni plugin not initialized",
+    )
+
+
 def test_certificates_that_only_an_apply_renews_are_told_in_time() -> None:
     peer, server = CertificateStatus("etcd-peer", 200.0, 90.5), CertificateStatus("etcd-server", 150.0, 40.5)
     etcd = replace(GOOD, roles=("etcd",), certificates=(CertificateStatus("kube-proxy", 5000.0), peer, server))

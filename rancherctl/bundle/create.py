@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rancherctl.bundle import images
-from rancherctl.bundle.files import place, sha256_of, write
+from rancherctl.bundle.files import place, sha256_of
 from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, manifest
 from rancherctl.bundle.sources import directory, modules, official
 from rancherctl.bundle.sources.base import Found
@@ -20,6 +20,7 @@ from rancherctl.bundle.verify import findings, load
 from rancherctl.bundle.versions import Versions, check_arch, versions_for
 from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError
 from rancherctl.events import Emit, Event
+from rancherctl.files import replace as replace_file
 
 OFFICIAL: Final = "official"
 MODULES: Final = "modules"
@@ -87,7 +88,7 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
         artefacts.append(_measured(root, template))
     source = request.source if request.source in _CACHED else "directory"
     listed = manifest(versions_for(request.kubernetes).kubernetes, request.arch, source, artefacts)
-    write(root / MANIFEST, listed.to_json().encode(), 0o644)
+    replace_file(root / MANIFEST, listed.to_json().encode(), mode=0o644, folders=0o755)
     return Bundle(root, listed)
 
 

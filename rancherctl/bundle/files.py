@@ -1,14 +1,14 @@
-"""Small file work that every source shares: hash, write and place files atomically."""
+"""Small file work that every source shares: hashes, and putting files of the cache into place."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from rancherctl.files import atomically
 
 _NO_LINK: Final = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP)
 
@@ -27,26 +27,7 @@ def place(source: Path, target: Path, mode: int, *, link: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     real = source.resolve()
     if not (link and real.stat().st_mode & 0o777 == mode and _linked(real, target)):
-        atomically(target, mode, lambda temporary: shutil.copyfile(real, temporary))
-
-
-def write(target: Path, data: bytes, mode: int) -> None:
-    """Write ``data`` to ``target``: temporary file, fsync, rename."""
-    atomically(target, mode, lambda temporary: temporary.write_bytes(data))
-
-
-def atomically(target: Path, mode: int, fill: Callable[[Path], object]) -> None:
-    """Let ``fill`` write a temporary file beside ``target``, then fsync it and rename it. Nothing is left when it fails."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        fill(temporary)
-        temporary.chmod(mode)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        atomically(target, lambda temporary: shutil.copyfile(real, temporary), mode=mode, folders=0o755)
 
 
 def _linked(source: Path, target: Path) -> bool:

@@ -6,9 +6,7 @@ Files lie under the XDG config folder, 0600, replaced atomically. They are a con
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rancherctl.credentials.registry import NAME, checked_name
 from rancherctl.errors import NotFoundError, UsageError
+from rancherctl.files import replace as replace_file
 from rancherctl.settings import Dirs, Settings
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ class Known:
         from rancherctl.environments.dump import dump
 
         if bundle:
-            write_private(self.file(environment.name).with_suffix(".bundle"), f"{bundle}\n")
-        return write_private(self.file(environment.name), dump(environment))
+            _written(self.file(environment.name).with_suffix(".bundle"), f"{bundle}\n")
+        return _written(self.file(environment.name), dump(environment))
 
     def bundle(self, name: str) -> str:
         """The bundle that was last chosen for an environment, "" if none was."""
@@ -66,7 +65,7 @@ class Known:
         """Keep the file of an environment that is forgotten although hosts may still run it; where it is."""
         from rancherctl.environments.dump import dump
 
-        return write_private(self.dirs.state / "removed" / f"{checked_name(environment.name)}.yaml", dump(environment))
+        return _written(self.dirs.state / "removed" / f"{checked_name(environment.name)}.yaml", dump(environment))
 
     def forget(self, name: str) -> None:
         """Remove the copy; and the choice, if it was this one."""
@@ -87,7 +86,7 @@ class Known:
         """Make ``name`` the default; NotFoundError if it is not known."""
         if name not in self.names():
             raise self._unknown(name)
-        write_private(self._choice, f"{name}\n")
+        _written(self._choice, f"{name}\n")
 
     def select(self, asked: str) -> str:
         """The environment a command means: ``asked`` (flag or variable), the chosen one, or the only one."""
@@ -113,19 +112,8 @@ class Known:
         return NotFoundError(f"no environment {name!r} is known here", hint=hint)
 
 
-def write_private(path: Path, text: str) -> Path:
-    """Replace a file of the operator atomically, 0600, folders 0700."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def _written(path: Path, text: str) -> Path:
+    replace_file(path, text.encode())
     return path
 
 
@@ -135,7 +123,7 @@ def remember_names(settings: Settings, kind: str, names: Iterable[str]) -> None:
 
     lines = sorted({name for name in names if _SHOWN.fullmatch(name)})
     try:
-        write_private(settings.dirs.cache / "names" / kind, "".join(f"{line}\n" for line in lines))
+        _written(settings.dirs.cache / "names" / kind, "".join(f"{line}\n" for line in lines))
     except OSError as error:
         logger().warning("names for completion: %s", error)
 

@@ -85,11 +85,11 @@ def _file(run: Run, access: Access, server: str) -> str:
     """A kubeconfig in the cache, without a secret; one of its own for a tunnel, whose port is this run's."""
     from rancherctl.cli.contexts import stanza_of
     from rancherctl.credentials import documents, stanzas
-    from rancherctl.credentials.files import write_private
+    from rancherctl.files import replace as replace_file
 
     name = f"{access.name}-{os.getpid()}" if server else access.name
     path = run.settings.dirs.cache / "kubeconfigs" / f"{name}.yaml"
     data = documents.dump(stanzas.document(stanza_of(access, server)))
     if not path.is_file() or path.read_bytes() != data:
-        write_private(path, data)
+        replace_file(path, data)
     return str(path)

@@ -10,9 +10,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rancherctl.credentials.files import write_private
 from rancherctl.credentials.plugin import boot_now
 from rancherctl.credentials.tokens import Token
+from rancherctl.files import replace as replace_file
 
 REFRESH_PART = 0.25
 """A token is renewed in the last quarter of its life, and still used meanwhile."""
@@ -35,5 +35,5 @@ def text(token: Token, wall: float, boot: tuple[float, str]) -> str:
 def write(path: Path, token: Token, wall: float) -> str:
     """Store a token (0600) and return the document that the plug-in prints."""
     content = text(token, wall, boot_now())
-    write_private(path, content.encode())
+    replace_file(path, content.encode())
     return content.partition("\n")[2]

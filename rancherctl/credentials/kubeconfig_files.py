@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rancherctl.credentials import documents
 from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.errors import LockedError, NotFoundError, RancherctlError, UsageError
+from rancherctl.files import replace as replace_file
 
 LOCK_SECONDS = 10.0
 
@@ -94,20 +94,8 @@ def _replace(real: Path, data: bytes) -> None:
         before: os.stat_result | None = real.stat()
     except FileNotFoundError:
         before = None
-    real.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    handle, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            os.fchmod(out.fileno(), stat.S_IMODE(before.st_mode) if before else 0o600)
-            if before and os.getuid() == 0:
-                os.fchown(out.fileno(), before.st_uid, before.st_gid)
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(real)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    owner = (before.st_uid, before.st_gid) if before and os.getuid() == 0 else None
+    replace_file(real, data, mode=stat.S_IMODE(before.st_mode) if before else 0o600, folders=0o750, owner=owner)
 
 
 def _read(path: Path) -> bytes | None:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rancherctl.credentials.files import write_private
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
+from rancherctl.files import replace as replace_file
 
 SUFFIX = ".access.json"
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -74,7 +74,7 @@ class Registry:
         except (OSError, ValueError):
             old = {}
         data = {**(old if isinstance(old, dict) else {}), "version": 1, **asdict(access)}
-        write_private(path, json.dumps(data, indent=1).encode() + b"\n")
+        replace_file(path, json.dumps(data, indent=1).encode() + b"\n")
 
     def forget(self, name: str) -> None:
         """Remove one; nothing if it is not there."""

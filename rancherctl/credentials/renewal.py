@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rancherctl.credentials import api, cache, plugin, tokens
-from rancherctl.credentials.files import locked
+from rancherctl.credentials.locks import locked
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.store import Keyring, Store, keyring_possible
 from rancherctl.credentials.tokens import Token

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rancherctl.credentials.files import locked, write_private
+from rancherctl.credentials.locks import locked
 from rancherctl.errors import RancherctlError
+from rancherctl.files import replace as replace_file
 from rancherctl.secret import Secret
 
 KEYRING_SECONDS = 3.0
@@ -122,4 +123,4 @@ class Store:
         return {k: v for k, v in (entries or {}).items() if isinstance(v, dict)}
 
     def _write(self, entries: Mapping[str, Mapping[str, str]]) -> None:
-        write_private(self.file, json.dumps({"version": 1, "entries": entries}, indent=1).encode() + b"\n")
+        replace_file(self.file, json.dumps({"version": 1, "entries": entries}, indent=1).encode() + b"\n")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from rancherctl.errors import NotFoundError
+from rancherctl.files import replace as replace_file
 from rancherctl.lab.command import LabError
 from rancherctl.lab.model import Lab, LabSpec
 from rancherctl.lab.paths import Roots
@@ -41,15 +41,8 @@ def decode(text: str) -> tuple[Lab, Path]:
 
 
 def save(roots: Roots, lab: Lab, tree: Path) -> None:
-    """Write state.json: temporary file, fsync, rename."""
-    path = roots.lab(lab.name).state
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(encode(lab, tree))
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    """Write state.json."""
+    replace_file(roots.lab(lab.name).state, encode(lab, tree).encode(), mode=0o644, folders=0o755)
 
 
 def load(roots: Roots, name: str) -> tuple[Lab, Path]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rancherctl.bundle.files import sha256_of, write
+from rancherctl.bundle.files import sha256_of
 from rancherctl.bundle.pause.elf import elf_machine
 from rancherctl.bundle.versions import BINARIES, Versions
 from rancherctl.errors import RancherctlError
+from rancherctl.files import replace as replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ SUMS: Final = "SHA256SUMS"
 
 def record(folder: Path, names: Iterable[str]) -> None:
     """Write down the checksums of files that have just come into the cache, so that later damage is noticed."""
-    write(folder / SUMS, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names).encode(), 0o644)
+    replace_file(folder / SUMS, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names).encode(), mode=0o644, folders=0o755)
 
 
 def recorded(component: str, version: str, folder: Path, names: Iterable[str]) -> list[Found]:

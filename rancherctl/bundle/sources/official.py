@@ -9,13 +9,13 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import Final
 
-from rancherctl.bundle.files import atomically
 from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
 from rancherctl.bundle.sources.download import Terms, fetch, fetch_text
 from rancherctl.bundle.sources.releases import Bases, Release, parse_checksum, releases
 from rancherctl.bundle.versions import Versions
 from rancherctl.errors import RancherctlError
 from rancherctl.events import Emit, Event
+from rancherctl.files import atomically
 
 PHASE: Final = "fetch"
 _PARALLEL: Final = 4
@@ -87,7 +87,7 @@ class _Job:
 def _unpack(release: Release, file: Path, folder: Path) -> None:
     """Leave the binaries in ``folder`` and remove what was fetched: only wanted members, only plain files."""
     if not release.members:
-        atomically(folder / release.name, 0o755, file.rename)
+        atomically(folder / release.name, file.rename, mode=0o755, folders=0o755)
         return
     wanted = {member: name for name, member in release.members}
     try:
@@ -95,7 +95,7 @@ def _unpack(release: Release, file: Path, folder: Path) -> None:
             for info in tar:
                 name = wanted.pop(info.name.removeprefix("./"), None)
                 if name is not None and info.isreg():
-                    atomically(folder / name, 0o755, _writer(tar, info))
+                    atomically(folder / name, _writer(tar, info), mode=0o755, folders=0o755)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise RancherctlError(f"{release.name} cannot be unpacked", why=str(error)) from error
     if wanted:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rancherctl.cli.known import Known, remember_environments, remember_names, write_private
+from rancherctl.cli.known import Known, remember_environments, remember_names
 from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
+from rancherctl.files import replace
 from rancherctl.settings import Dirs, Settings
 
 
@@ -38,7 +38,7 @@ def test_which_environment_is_meant(dirs: Dirs, there: list[str], chosen: str, a
     known = Known(dirs)
     save(known, *there)
     if chosen:
-        write_private(dirs.config / "current", chosen)
+        replace(dirs.config / "current", chosen.encode())
     assert known.select(asked) == means
 
 
@@ -92,19 +92,6 @@ def test_the_bundle_is_kept_when_none_is_chosen_anew(dirs: Dirs) -> None:
     assert known.bundle("a") == "modules"
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_private(dirs.config / "x", "old")
-
-    def full(_self: Any, _target: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space"):
-        write_private(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in dirs.config.iterdir()] == ["x"]
-
-
 def test_only_harmless_names_are_offered_for_completion(dirs: Dirs) -> None:
     remember_names(Settings(dirs), "hosts", ["h1", "h1", "$(reboot)", "a b", "-x", "ns/web"])
     assert (dirs.cache / "names" / "hosts").read_text() == "h1\nns/web\n"
@@ -113,7 +100,7 @@ def test_only_harmless_names_are_offered_for_completion(dirs: Dirs) -> None:
 def test_a_broken_file_does_not_hide_the_other_environments(dirs: Dirs) -> None:
     known = Known(dirs)
     save(known, "a")
-    write_private(known.file("broken"), "kind: [")
+    replace(known.file("broken"), b"kind: [")
     remember_environments(Settings(dirs))
     assert (dirs.cache / "names" / "environments").read_text() == "a\nbroken\n"
     assert (dirs.cache / "names" / "hosts").read_text() == "h1\nh2\n"

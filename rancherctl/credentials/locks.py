@@ -1,36 +1,14 @@
-"""Private files: replaced atomically, 0600, in 0700 folders; locks that other processes respect. Standard library only."""
+"""Locks between processes of one machine that end with who holds them. Standard library only."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from rancherctl.errors import TimeoutExceededError
-
-
-def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Temp + fsync + rename; the folder is made 0700 if it is not there, and synced, so that the file survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fchmod(out.fileno(), mode)
-            os.fsync(out.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextlib.contextmanager

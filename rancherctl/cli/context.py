@@ -119,7 +119,7 @@ class Run:
             self.say(result.empty or f"no {result.kind.lower()} found")
         if result.failures and fail:
             failures = {failure.where: failure.what for failure in result.failures}
-            raise PartialError(f"{', '.join(sorted(failures))} {result.trouble}", failures)
+            raise PartialError(f"{', '.join(sorted(failures))} {result.trouble}", failures, hint=result.hint)
 
     def say(self, text: str) -> None:
         """A line for the person at the terminal, on standard error."""

@@ -68,6 +68,9 @@ def list_records(
 def status(env: EnvOption = None, output: OutputOption = None) -> None:
     """Show each host's server: zones, sync with the API, records, queries, delay of changes, problems.
 
+    LAG is how long a change took from the API to being answered (half of them, 99 of 100), UPSTREAMS how many of those that other names are
+    forwarded to answer.
+
     \b
     Examples:
       rancherctl dns status

@@ -9,6 +9,7 @@ from typing import Any
 from rancherctl.cli.context import Run
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError, UsageError
+from rancherctl.events import busy
 from rancherctl.hosts.command import command
 from rancherctl.hosts.fanout import Outcome, each
 from rancherctl.hosts.model import Host
@@ -29,10 +30,11 @@ def chosen(environment: Environment, host: str | None) -> tuple[Host, ...]:
 
 def ask(run: Run, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, Outcome[Any]]:
     """The JSON that ``agent.pyz WORDS`` prints on each host."""
-    with run.connections() as connections:
+    with run.progress() as emit, run.connections() as connections:
 
         def one(host: Host) -> Any:
-            done = connections.transport(host).run(command("/usr/bin/python3", "-I", PYZ, *words, timeout=timeout), check=False)
+            with busy(emit, "dns", "being asked", host.name):
+                done = connections.transport(host).run(command("/usr/bin/python3", "-I", PYZ, *words, timeout=timeout), check=False)
             if not done.ok:
                 raise _error(host.name, done.status, done.stderr.decode("utf-8", "replace"))
             return json.loads(done.stdout)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rancherctl.cli.context import Run
-from rancherctl.dns.lookup import Answer, compare
-from rancherctl.errors import ConflictError, NotFoundError, RancherctlError, UnreachableError, UsageError
+from rancherctl.dns.lookup import Answer, Comparison, compare
+from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError, UsageError
 from rancherctl.hosts.fanout import Outcome
 from rancherctl.output.dns import answer_listing, answer_record
 
@@ -36,26 +36,48 @@ class Said:
 
 
 def show(run: Run, said: Said, *, every: bool) -> None:
-    """Print, then raise: NotFoundError (no such name), ConflictError (servers differ), UnreachableError; PartialError for hosts not asked."""
+    """Print, then raise: NotFoundError (no such name), ConflictError (servers differ), UnreachableError (nobody answers); PartialError for hosts
+    that were not asked and servers that said nothing."""
     found = compare(said.answers)
-    if every or found.differing or found.common is None:
-        run.show(answer_listing(said.answers, found, said.failures))
-    else:
-        _missing(said, found.common)
-        run.show(answer_record(said.name, said.kind, found.common, len(said.answers), said.failures))
+    silent = _silent(said, found)
+    if every or found.differing or found.common is None or (said.failures and found.common.rcode != "NOERROR"):
+        run.show(answer_listing(said.answers, found, said.failures), fail=False)
+    elif found.common.rcode == "NOERROR":
+        run.show(answer_record(said.name, said.kind, found.common, len(said.answers), said.failures), fail=False)
     if found.common is None:
-        raise UnreachableError(f"no server answered for {said.name} {said.kind}", hint="rancherctl dns status")
-    if found.differing:
+        raise UnreachableError(f"no server answered for {said.name} {said.kind}", why="; ".join(silent.values()), hint=STATUS)
+    differing = [f"{server} on {host}" for host, server in found.differing if (host, server) not in found.silent]
+    if differing:
         raise ConflictError(
-            f"{len(found.differing)} servers differ for {said.name} {said.kind}",
-            why=", ".join(f"{server} on {host}" for host, server in found.differing),
+            f"{len(differing)} server{'s differ' if len(differing) > 1 else ' differs'} for {said.name} {said.kind}",
+            why=", ".join(differing),
             hint="a change needs some milliseconds to be everywhere; `rancherctl dns status` shows who is behind",
         )
+    if silent or said.failures:
+        missing = {**silent, **said.failures}
+        raise PartialError(f"no answer from {', '.join(sorted(missing))}; all others say the same", missing, hint=STATUS)
     _missing(said, found.common)
 
 
+STATUS: Final = "rancherctl dns status, and rancherctl env status"
+
+
+def _silent(said: Said, found: Comparison) -> dict[str, str]:
+    """Host → which of its servers said nothing, and why."""
+    out: dict[str, str] = {}
+    for host, part in said.answers.items():
+        why = [f"{answer.server}: {answer.error}" for answer in part if (host, answer.server) in found.silent]
+        if why:
+            out[host] = ", ".join(why)
+    return out
+
+
 def _missing(said: Said, common: Answer) -> None:
+    bare = said.name.rstrip(".")
+    hint = "rancherctl dns ls SERVICE shows the names of a service"
+    if "." not in bare:
+        hint = f"the full name of a service is {bare}.NAMESPACE.svc; rancherctl dns ls {bare} shows its names"
     if common.rcode == "NXDOMAIN":
-        raise NotFoundError(f"{said.name} does not exist", hint="rancherctl dns ls SERVICE shows the names of a service")
+        raise NotFoundError(f"{said.name} does not exist", hint=hint)
     if common.rcode != "NOERROR":
-        raise RancherctlError(f"{said.name} {said.kind}: the servers answer {common.rcode}", hint="rancherctl dns status")
+        raise RancherctlError(f"{said.name} {said.kind}: the servers answer {common.rcode}", hint=hint if "." not in bare else STATUS)

@@ -16,19 +16,21 @@ from rancherctl.errors import UnreachableError
 
 DIRECT_SECONDS = 2.0
 SSH_SECONDS = 25.0
+FAR_SECONDS = 10.0
+"""For the API's first answer through a tunnel."""
 
 
-def reachable(server: str, ca: str) -> bool:
+def reachable(server: str, ca: str, seconds: float = DIRECT_SECONDS) -> bool:
     """Whether the API's address answers from here with a certificate of ``ca`` (PEM text).
 
     A connection alone says little: private addresses overlap, and another environment's API may stand at this one.
     """
     url = urlsplit(server)
     try:
-        with socket.create_connection((url.hostname or "", url.port or 443), DIRECT_SECONDS) as raw:
+        with socket.create_connection((url.hostname or "", url.port or 443), seconds) as raw:
             if url.scheme != "https":
                 return True
-            raw.settimeout(DIRECT_SECONDS)
+            raw.settimeout(seconds)
             with ssl.create_default_context(cadata=ca or None).wrap_socket(raw, server_hostname=url.hostname):
                 return True
     except OSError:
@@ -60,19 +62,22 @@ def tunnel(access: Access) -> Iterator[tuple[str, str]]:
                 command(words, port, target), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
             )
             try:
-                if _ready(process):
-                    yield f"https://127.0.0.1:{port}", words[-1]
+                if not _ready(process):
+                    errors.seek(0)
+                    said = errors.read(4000).decode("utf-8", "replace").strip().splitlines()
+                    problems.append(f"{words[-1]}: {said[-1] if said else f'not connected within {SSH_SECONDS:.0f} s'}")
+                elif not reachable(server := f"https://127.0.0.1:{port}", access.ca, FAR_SECONDS):
+                    problems.append(f"{words[-1]}: nothing answers as this API at {target} there")
+                else:
+                    yield server, words[-1]
                     return
-                errors.seek(0)
-                said = errors.read(4000).decode("utf-8", "replace").strip().splitlines()
-                problems.append(f"{words[-1]}: {said[-1] if said else f'not connected within {SSH_SECONDS:.0f} s'}")
             finally:
                 process.terminate()
                 process.wait(10)
                 assert process.stdout
                 process.stdout.close()
     what = f"the API of {access.name} at {access.server} cannot be reached, nor through ssh"
-    raise UnreachableError(what, why="; ".join(problems), hint="are you in the right network?")
+    raise UnreachableError(what, why="; ".join(problems), hint=f"rancherctl env status {access.name} shows which hosts and units are down")
 
 
 def command(ssh: tuple[str, ...], port: int, target: str) -> list[str]:

@@ -131,7 +131,7 @@ class Channel:
             self._socket = socket.create_connection(self._address, timeout=self.timeout)
         except OSError as error:
             raise UnreachableError(
-                f"DNS server on {self._name} does not accept connections", why=str(error), hint="systemctl status rancherctl-dns"
+                f"DNS server on {self._name} does not accept connections", why=error.strerror or str(error), hint="systemctl status rancherctl-dns"
             ) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.generation += 1

@@ -74,6 +74,8 @@ def _ask(query: Any, server: str, port: int, timeout: float) -> Answer:
     began = time.monotonic()
     try:
         message, _ = dns.query.udp_with_fallback(query, server, timeout=timeout, port=port, ignore_unexpected=True)
+    except dns.exception.Timeout:
+        return Answer(server, "", error=f"no answer within {timeout:.0f} s", ms=_ms(began))
     except (dns.exception.DNSException, OSError, ValueError) as error:
         return Answer(server, "", error=str(error) or type(error).__name__, ms=_ms(began))
     records = tuple((s.name.to_text(), s.ttl, dns.rdatatype.to_text(s.rdtype), rdata.to_text()) for s in message.answer for rdata in s)
@@ -86,17 +88,19 @@ def _ms(began: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``common`` is what most servers said; ``differing`` are (host, server) that said something else or nothing."""
+    """``common`` is what most servers said; ``differing`` are (host, server) that said something else or nothing, ``silent`` those with nothing."""
 
     common: Answer | None
     differing: tuple[tuple[str, str], ...]
+    silent: tuple[tuple[str, str], ...] = ()
 
 
 def compare(answers: Mapping[str, Sequence[Answer]]) -> Comparison:
     """Of the answers of each host. Order and time-to-live do not count; a tie goes to what was said first."""
     said = [((host, a.server), (a.rcode, a.data()), a) for host, part in answers.items() for a in part]
     counts = Counter(value for _, value, a in said if a.rcode)
+    silent = tuple(place for place, _, a in said if not a.rcode)
     if not counts:
-        return Comparison(None, tuple(place for place, _, _ in said))
+        return Comparison(None, silent, silent)
     best = counts.most_common(1)[0][0]
-    return Comparison(next(a for _, value, a in said if value == best), tuple(place for place, value, _ in said if value != best))
+    return Comparison(next(a for _, value, a in said if value == best), tuple(place for place, value, _ in said if value != best), silent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -124,3 +124,36 @@ class Status:
         """``host: problem`` lines, the API's first."""
         first = () if self.api == "ok" else (f"API {self.server}: {self.api}",)
         return (*first, *(f"{host.name}: {line}" for host in self.hosts for line in host.problems()))
+
+    def remedies(self) -> tuple[str, ...]:
+        """What to do next, one line each, what others wait for first; empty where there is nothing to do."""
+        out = [
+            f"see that {h.name} ({h.address}) has power, network and sshd, then: rancherctl env apply {self.environment}"
+            for h in self.hosts
+            if not h.reachable
+        ]
+        journals: dict[str, list[str]] = {}
+        for host in self.hosts:
+            stopped = [unit.name for unit in host.units if not unit.active]
+            if host.reachable and host.alive is False and "rancherctl-agent" not in stopped:
+                stopped.append("rancherctl-agent")
+            for unit in stopped:
+                journals.setdefault(unit, []).append(host.name)
+        if journals or self.drift:
+            out.append(f"rancherctl env apply {self.environment} starts what is stopped and puts back what differs")
+        out += [f"if it stops again: journalctl -n 50 -u {unit} on {', '.join(hosts)}" for unit, hosts in journals.items()]
+        odd = [h.name for h in self.hosts if h.reachable and h.ready is False and all(unit.active for unit in h.units)]
+        if odd:
+            out.append(f"rancherctl kubectl --env {self.environment} describe node {' '.join(odd)} says why not Ready")
+        if self.api != "ok" and not out:
+            out.append(f"see that the way to {self.server} is open, from here or through ssh")
+        return tuple(out)
+
+
+def together(lines: Iterable[str]) -> tuple[str, ...]:
+    """``host: text`` lines with hosts of the same text joined: ``h1, h2: text``."""
+    hosts: dict[str, list[str]] = {}
+    for line in lines:
+        host, _, text = line.partition(": ")
+        hosts.setdefault(text, []).append(host)
+    return tuple(f"{', '.join(names)}: {text}" for text, names in hosts.items())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rancherctl.environments import findings, paths_between
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
+from rancherctl.environments.health import together
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
 from rancherctl.events import Event, busy
@@ -51,15 +52,6 @@ def preflight(environment: Environment, context: Context) -> Checked:
         context.emit(Event("preflight", line, "", "note", "warning"))
     machines = {name: machine(fact) for name, fact in facts.items()}
     return Checked(facts, machines, tolerated, grouped)
-
-
-def together(lines: Iterable[str]) -> tuple[str, ...]:
-    """``host: text`` lines with hosts of the same text joined: ``h1, h2: text``. Pure."""
-    hosts: dict[str, list[str]] = {}
-    for line in lines:
-        host, _, text = line.partition(": ")
-        hosts.setdefault(text, []).append(host)
-    return tuple(f"{', '.join(names)}: {text}" for text, names in hosts.items())
 
 
 def machine(facts: HostFacts) -> Machine:

@@ -14,9 +14,11 @@ from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import Seen, World, observe
 from rancherctl.environments.pki.leaves import leaves
 from rancherctl.environments.pki.wanted import apply_in, parse
+from rancherctl.environments.plan import certificate_step, object_step, resource_step
 from rancherctl.environments.preflight import machine
 from rancherctl.environments.run import Run
-from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.errors import NotFoundError, RancherctlError, UnreachableError
+from rancherctl.events import busy
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Host, Unit, key
@@ -39,14 +41,20 @@ class _Api:
 
 def status(environment: Environment, context: Context) -> Status:
     """The environment's status. Only a failure of everything is an error; a host or an API that does not answer is part of the answer."""
-    outcomes = each(environment.hosts, lambda host: gather(context.transport(host)), context.parallel)
+
+    def ask(host: Host) -> HostFacts:
+        with busy(context.emit, "look", "being asked what it is", host.name):
+            return gather(context.transport(host))
+
+    outcomes = each(environment.hosts, ask, context.parallel)
     facts = {name: o.get() for name, o in outcomes.items() if o.ok}
     failures = {name: str(o.error).removeprefix(f"{name}: ") for name, o in outcomes.items() if o.error is not None}
     world = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
     failures |= {name: str(error).removeprefix(f"{name}: ") for name, error in world.failures.items()}
     run = Run(environment, context, world)
     try:
-        api = _api(run)
+        with busy(context.emit, "look", f"asking the API at {environment.server()}"):
+            api = _api(run)
         drift = _drift(run, bool(api.error))
     finally:
         run.close()
@@ -77,6 +85,8 @@ def _api(run: Run) -> _Api:
             _leader(client),
             _time(maps.get(RECORD)),
         )
+    except UnreachableError as error:
+        return _Api(error.why or str(error))
     except RancherctlError as error:
         return _Api(str(error))
 
@@ -103,19 +113,14 @@ def _time(body: Json | None) -> str:
 
 
 def _drift(run: Run, blind: bool) -> dict[str, list[str]]:
-    """Host ("" = API) → what an apply would do there."""
+    """Host ("API" = in it) → what an apply would do there, in the words of the plan."""
     out: dict[str, list[str]] = {}
     for name, phases in run.plans.items():
-        for changes in phases.values():
-            for change in changes:
-                there = change.new or change.old
-                assert there is not None
-                out.setdefault(name, []).append(f"{change.verb} {there.kind} {there.place}")
+        out[name] = [resource_step(name, change).line() for changes in phases.values() for change in changes]
     for name, certificates in run.certificate_plans().items():
-        out.setdefault(name, []).extend(f"{c.verb} {c.kind} {c.name}: {c.why}" for c in certificates)
+        out.setdefault(name, []).extend(f"{certificate_step(name, change).line()}: {change.why}" for change in certificates)
     if not blind:
-        for change in (*run.object_plan(), *run.node_plan(), *run.record_plan()):
-            out.setdefault("API", []).append(f"{change.verb} {change.key}")
+        out["API"] = [object_step(change).line() for change in (*run.object_plan(), *run.node_plan(), *run.record_plan())]
     return out
 
 

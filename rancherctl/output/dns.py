@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 def _lag(row: Mapping[str, Any]) -> str:
     lag = row.get("lag") or {}
-    return f"{lag['p50']}/{lag['p99']}ms" if lag.get("last") else ""
+    return f"{lag['p50']:.3g}/{lag['p99']:.3g}ms" if lag.get("last") else ""
+
+
+def _upstreams(row: Mapping[str, Any]) -> str:
+    used, dead = (row["upstreams"].get(part) or () for part in ("used", "dead"))
+    return f"{len(used) - len(dead)}/{len(used)}" if used else ""
 
 
 def _said(row: Mapping[str, Any]) -> str:
@@ -25,14 +30,15 @@ STATUS_COLUMNS: Final = (
     Column("LOADED", "loaded"),
     Column("SYNCED", "synced"),
     Column("RECORDS", "records"),
-    Column("SERIAL", "serial"),
     Column("SYNC-AGE", _said),
     Column("QUERIES", "queries"),
-    Column("HITS", "hits"),
     Column("LAG", _lag),
+    Column("UPSTREAMS", _upstreams),
     Column("PROBLEMS", "problems"),
+    Column("SERIAL", "serial", wide=True),
+    Column("HITS", "hits", wide=True),
     Column("ENGINE", "engine", wide=True),
-    Column("UPSTREAMS", "upstreams.used", wide=True),
+    Column("FORWARDS-TO", "upstreams.used", wide=True),
     Column("DEAD", "upstreams.dead", wide=True),
     Column("HASH", "hash", wide=True),
 )
@@ -49,7 +55,7 @@ RECORD_COLUMNS: Final = (Column("NAME", "name"), Column("TTL", "ttl"), Column("T
 
 def status_listing(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str]) -> Listing:
     """One row for each host's server."""
-    return Listing("DnsServer", rows, STATUS_COLUMNS, name="host", failures=_failures(failures), empty="no hosts")
+    return Listing("DnsServer", rows, STATUS_COLUMNS, name="host", failures=_failures(failures), empty="no hosts", hint="rancherctl env status")
 
 
 def record_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:

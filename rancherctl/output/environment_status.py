@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from rancherctl.environments.health import together
 from rancherctl.hosts.model import ROLES
 from rancherctl.output.results import Column, Item, Record
 from rancherctl.output.tables import table, visible
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rancherctl.environments.health import HostStatus, Status
 
 DRIFT_SHOWN: Final = 10
+BALANCER: Final = "rancherctl-ingress"
 
 
 def _ready(item: Item) -> str:
@@ -21,6 +23,12 @@ def _ready(item: Item) -> str:
 
 def _units(item: Item) -> str:
     return f"{sum(unit['active'] for unit in item['units'])}/{len(item['units'])}" if item["units"] else "?"
+
+
+def _balancer(item: Item) -> str:
+    if not item["load_balancer"]:
+        return "-"
+    return {True: "up", False: "down", None: "?"}[next((unit["active"] for unit in item["units"] if unit["name"] == BALANCER), None)]
 
 
 def _certificates(item: Item) -> str:
@@ -35,9 +43,9 @@ COLUMNS: Final = (
     Column("NODE", _ready),
     Column("UNITS", _units),
     Column("AGENT", lambda item: {True: "alive", False: "silent", None: "unknown"}[item["alive"]]),
-    Column("LB", "load_balancer"),
+    Column("LB", _balancer),
     Column("CERTS", _certificates),
-    Column("DRIFT", "drift"),
+    Column("DRIFT", lambda item: item["drift"] if item["reachable"] else "?"),
     Column("PROBLEMS", lambda item: len(item["problems"]) or "-"),
     Column("VERSION", "version", wide=True),
     Column("SYSTEM", "system", wide=True),
@@ -53,16 +61,19 @@ def status_text(status: Status, *, wide: bool = False) -> str:
     """For people."""
     facts = (f"Kubernetes {status.version}", f"API {status.server} {'answers' if status.api == 'ok' else 'does not answer'}")
     led = f"led by {status.leader}" if status.leader else "no leader known"
-    head = f"{status.environment} is {status.state}: {', '.join(facts)}, {led}{f', applied {status.applied}' if status.applied else ''}"
+    head = [f"{status.environment} is {status.state}: {', '.join(facts)}, {led}", *([f"last applied {status.applied}"] if status.applied else [])]
     columns = [column for column in COLUMNS if wide or not column.wide]
     rows = table([c.title for c in columns], [[c.cell(_host(host)) for c in columns] for host in status.hosts])
     lines = [f"problem: {line}" for line in status.problems()]
-    shown = status.drift if wide else status.drift[:DRIFT_SHOWN]
-    lines += [f"drift: {line}" for line in shown]
-    if len(status.drift) > len(shown):
-        lines.append(f"drift: and {len(status.drift) - len(shown)} more (rancherctl env plan {status.environment})")
+    drift = together(status.drift)
+    shown = drift if wide else drift[:DRIFT_SHOWN]
+    lines += [f"drift: {host}: apply would {line}" for host, _, line in (text.partition(": ") for text in shown)]
+    if len(drift) > len(shown):
+        lines.append(f"drift: and {len(drift) - len(shown)} more (rancherctl env plan {status.environment})")
+    lines += [f"next: {line}" for line in status.remedies()]
     lines += [f"note: {line}" for line in status.notes]
-    return f"{visible(head)}\n\n{rows}" + ("\n" if lines else "") + "".join(f"{visible(line)}\n" for line in lines)
+    told = [*head, "", *rows.splitlines(), *([""] if lines else []), *lines]
+    return "".join(f"{visible(line)}\n" for line in told)
 
 
 def status_item(status: Status) -> dict[str, Any]:
@@ -78,6 +89,7 @@ def status_item(status: Status) -> dict[str, Any]:
         "hosts": [_host(host) for host in status.hosts],
         "problems": list(status.problems()),
         "drift": list(status.drift),
+        "next": list(status.remedies()),
         "notes": list(status.notes),
     }
 

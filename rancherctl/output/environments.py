@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BRIEF: Final = 20
 """Up to this many steps are shown one by one after an apply; more are counted."""
+UNKNOWN_HINT: Final = "what is there is left as it is; rancherctl env status says more"
 NAMED: Final = 3
 """Hosts named in a row of the summary."""
 _COLUMNS: Final = ("PACKAGES", "USERS", "FILES", "PROGRAMS", "CERTIFICATES", "UNITS", "OBJECTS")
@@ -44,7 +45,9 @@ LIST_COLUMNS: Final = (
 
 def plan_record(plan: EnvironmentPlan, *, wide: bool = False) -> Record:
     """An environment's plan; ``wide`` shows the details of what is new as well as those of what changes."""
-    return Record("EnvironmentPlan", plan_item(plan), text=plan_text(plan, wide=wide), name=plan.environment, failures=_unknown(plan))
+    return Record(
+        "EnvironmentPlan", plan_item(plan), text=plan_text(plan, wide=wide), name=plan.environment, failures=_unknown(plan), hint=UNKNOWN_HINT
+    )
 
 
 def applied_record(applied: Applied, *, wide: bool = False) -> Record:
@@ -55,7 +58,7 @@ def applied_record(applied: Applied, *, wide: bool = False) -> Record:
     text = f"{summary_table(plan)}{summary(plan, done=done)}\n" if brief else plan_text(plan, wide=wide, done=done)
     failed = tuple(Failure(host, why.removeprefix(f"{host}: ")) for host, why in sorted(applied.failures.items()))
     failures = (*failed, *(f for f in _unknown(plan) if f.where not in applied.failures))
-    return Record("EnvironmentPlan", item, text=text, name=plan.environment, failures=failures)
+    return Record("EnvironmentPlan", item, text=text, name=plan.environment, failures=failures, hint=UNKNOWN_HINT)
 
 
 def plan_text(plan: EnvironmentPlan, *, wide: bool = False, done: bool = False) -> str:

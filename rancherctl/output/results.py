@@ -46,6 +46,8 @@ class Listing:
     """What to say on standard error when there is nothing to list."""
     trouble: str = "could not be read"
     """What is wrong with the places in ``failures``."""
+    hint: str = ""
+    """What to do about them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Record:
     name: str = ""
     failures: tuple[Failure, ...] = ()
     trouble: str = "could not be read"
+    hint: str = ""
 
 
 Result = Listing | Record

@@ -9,6 +9,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +24,32 @@ from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
 
 SSH = """
-import re, socket, sys
-port, target = re.search(r"-L 127.0.0.1:(\\d+):(\\S+)", " ".join(sys.argv)).groups()
+import re, socket, sys, threading
+port, host, far = re.search(r"-L 127.0.0.1:(\\d+):([^: ]+):(\\d+)", " ".join(sys.argv)).groups()
+
+def copy(source, sink):
+    while data := source.recv(65536):
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
+
+def join(one):
+    with one:
+        try:
+            other = socket.create_connection((host, int(far)), 10)
+        except OSError:
+            return
+        back = threading.Thread(target=copy, args=(other, one))
+        back.start()
+        copy(one, other)
+        back.join()
+
 with socket.create_server(("127.0.0.1", int(port))) as near:
     print("ready", flush=True)
-    near.accept()[0].sendall(target.encode())
+    while True:
+        threading.Thread(target=join, args=(near.accept()[0],), daemon=True).start()
 """
+"""What OpenSSH does with -L."""
+TUNNELS = ((sys.executable, "-c", SSH, "host1"),)
 
 
 def certificate(folder: Path) -> tuple[Path, str]:
@@ -55,10 +76,10 @@ def certificate(folder: Path) -> tuple[Path, str]:
     return folder / "pair.pem", pem.decode()
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Access]:
+@contextmanager
+def door(folder: Path) -> Iterator[Access]:
     """An API's door with TLS: handshakes and nothing more."""
-    pair, ca = certificate(tmp_path / "ours")
+    pair, ca = certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pair)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -77,11 +98,18 @@ def served(tmp_path: Path) -> Iterator[Access]:
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    tunnels = ((sys.executable, "-c", SSH, "host1"),)
-    yield Access("demo", f"https://127.0.0.1:{listener.getsockname()[1]}", ca, "op", "s", tunnels=tunnels, targets=("10.0.0.1:6443",))
+    port = listener.getsockname()[1]
+    yield Access("demo", f"https://127.0.0.1:{port}", ca, "op", "s", tunnels=TUNNELS, targets=(f"127.0.0.1:{port}",))
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     thread.join(60)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Access]:
+    """One such door."""
+    with door(tmp_path / "ours") as access:
+        yield access
 
 
 def test_an_api_of_ours_is_used_directly(served: Access) -> None:
@@ -90,17 +118,22 @@ def test_an_api_of_ours_is_used_directly(served: Access) -> None:
 
 
 def test_another_environments_api_at_the_address_is_not_ours(served: Access, tmp_path: Path) -> None:
-    _, other = certificate(tmp_path / "other")
-    assert reachable(served.server, served.ca)
-    assert not reachable(served.server, other)
-    said: list[str] = []
-    with way(replace(served, ca=other), said.append) as server:
-        assert server.startswith("https://127.0.0.1:")
-        assert server != served.server
-        port = int(server.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), 10) as near:
-            assert near.recv(100) == b"10.0.0.1:6443"
-    assert said == [f"the API at {served.server} cannot be reached from here: going through ssh to host1"]
+    with door(tmp_path / "other") as other:
+        assert reachable(served.server, served.ca)
+        assert not reachable(served.server, other.ca)
+        said: list[str] = []
+        with way(replace(served, ca=other.ca, targets=other.targets), said.append) as server:
+            assert server != served.server
+            assert reachable(server, other.ca), "the near end leads to the right one"
+        assert said == [f"the API at {served.server} cannot be reached from here: going through ssh to host1"]
+
+
+def test_an_api_that_does_not_run_is_told_before_anything_is_sent_there() -> None:
+    gone = Access("demo", "https://127.0.0.1:1", "", "op", "s", tunnels=TUNNELS, targets=("127.0.0.1:1",))
+    with pytest.raises(UnreachableError) as caught, way(gone, pytest.fail):
+        pass
+    assert caught.value.why == "host1: nothing answers as this API at 127.0.0.1:1 there"
+    assert caught.value.hint.startswith("rancherctl env status demo ")
 
 
 def test_when_ssh_does_not_help_either_both_are_said() -> None:

@@ -210,4 +210,5 @@ class _DroppedError(Exception):
 
 def line_of(error: BaseException) -> str:
     """What an exception says, in one line."""
-    return (getattr(error, "strerror", "") or str(error) or type(error).__name__).splitlines()[0][:300]
+    text = getattr(error, "text", "") if isinstance(error, paramiko.ChannelException) else ""  # its str() is that of a tuple
+    return (getattr(error, "strerror", "") or text or str(error) or type(error).__name__).splitlines()[0][:300]

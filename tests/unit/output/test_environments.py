@@ -156,10 +156,15 @@ def test_certificates_that_only_an_apply_renews_are_told_in_time() -> None:
 
 
 def test_drift_is_cut_for_people_and_whole_for_scripts() -> None:
-    status = Status("demo", "1", "s", "ok", (GOOD,), drift=tuple(f"h1: change {n}" for n in range(30)))
+    status = Status("demo", "1", "s", "ok", (GOOD,), drift=tuple(f"h1: change file {n}" for n in range(30)))
     assert "drift: and 20 more (rancherctl env plan demo)" in status_record(status).text
-    assert "change 29" in status_record(status, wide=True).text
+    assert "drift: h1: apply would change file 29" in status_record(status, wide=True).text
     assert len(json.loads(render(status_record(status), "json"))["drift"]) == 30
+
+
+def test_the_same_drift_of_many_hosts_is_one_line() -> None:
+    status = Status("demo", "1", "s", "ok", (GOOD,), drift=("h1: create file /a", "h2: start unit b", "h3: create file /a"))
+    assert "drift: h1, h3: apply would create file /a\ndrift: h2: apply would start unit b\n" in status_record(status).text
 
 
 def test_an_api_that_is_down_is_the_first_problem() -> None:
@@ -173,3 +178,37 @@ def test_what_is_left_after_a_removal_is_a_failure_of_its_host() -> None:
     listing = removed_listing(Removed("demo", {"h1": ("a", "b"), "h2": ("a",)}, {"h1": (), "h2": ("nft table x",)}))
     assert render(listing).splitlines() == ["HOST   REMOVED   LEFT", "h1     2         0", "h2     1         1"]
     assert [(f.where, f.what) for f in listing.failures] == [("h2", "still there: nft table x")]
+
+
+def test_status_says_what_to_do_next() -> None:
+    stopped = replace(
+        GOOD, name="h3", ready=False, units=(UnitStatus("rancherctl-kubelet", False, True), UnitStatus("rancherctl-ingress", False, True))
+    )
+    silent = replace(GOOD, name="h4", alive=False, ready=False)
+    status = Status("demo", "1", "s", "ok", (GOOD, LOST, stopped, silent), drift=("h3: start unit rancherctl-kubelet.service",))
+    assert status.remedies() == (
+        "see that h2 (10.0.0.2) has power, network and sshd, then: rancherctl env apply demo",
+        "rancherctl env apply demo starts what is stopped and puts back what differs",
+        "if it stops again: journalctl -n 50 -u rancherctl-kubelet on h3",
+        "if it stops again: journalctl -n 50 -u rancherctl-ingress on h3",
+        "if it stops again: journalctl -n 50 -u rancherctl-agent on h4",
+        "rancherctl kubectl --env demo describe node h4 says why not Ready",
+    )
+    text = status_record(status).text
+    assert "next: rancherctl env apply demo starts" in text
+    assert json.loads(render(status_record(status), "json"))["next"] == list(status.remedies())
+    assert Status("demo", "1", "s", "ok", (GOOD,)).remedies() == ()
+    assert Status("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == ("see that the way to https://s is open, from here or through ssh",)
+
+
+def test_a_load_balancer_that_does_not_run_is_not_shown_as_one_that_does() -> None:
+    def cell(host: HostStatus) -> str:
+        lines = status_record(Status("demo", "1", "s", "ok", (host,))).text.splitlines()
+        head = next(line for line in lines if line.startswith("HOST"))
+        return lines[lines.index(head) + 1][head.index("LB") :].split()[0]
+
+    runs = (UnitStatus("rancherctl-ingress", True, True),)
+    assert cell(replace(GOOD, units=runs)) == "up"
+    assert cell(replace(GOOD, units=(UnitStatus("rancherctl-ingress", False, True),))) == "down"
+    assert cell(replace(GOOD, units=runs, load_balancer=False)) == "-"
+    assert cell(replace(LOST, load_balancer=True)) == "?"

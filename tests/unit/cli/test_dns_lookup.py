@@ -1,0 +1,61 @@
+"""What `dns lookup` says of the answers of all hosts, and with which exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from rancherctl.cli.context import Run
+from rancherctl.cli.dns_lookup import Said, show
+from rancherctl.dns.lookup import Answer
+from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError
+from rancherctl.settings import Terminals, load
+
+NAME = "web.default.svc.cluster.local."
+SILENT = Answer("10.43.0.10", "", error="no answer within 3 s")
+
+
+def good(data: str = "10.43.0.7", rcode: str = "NOERROR") -> Answer:
+    return Answer("10.43.0.10", rcode, ((NAME, 5, "A", data),) if rcode == "NOERROR" else ())
+
+
+def look(answers: Mapping[str, Answer], failures: Mapping[str, str] | None = None, name: str = NAME) -> None:
+    run = Run(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
+    show(run, Said(name, "A", {host: (answer,) for host, answer in answers.items()}, failures or {}), every=False)
+
+
+def test_servers_that_say_nothing_do_not_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PartialError) as caught:
+        look({"h1": good(), "h3": SILENT}, {"h2": "h2: cannot connect"})
+    assert caught.value.failures == {"h2": "h2: cannot connect", "h3": "10.43.0.10: no answer within 3 s"}
+    assert caught.value.hint.startswith("rancherctl dns status")
+    assert "no answer within 3 s" in capsys.readouterr().out
+
+
+def test_a_server_that_says_something_else_is_a_conflict_whoever_is_silent() -> None:
+    with pytest.raises(ConflictError, match="1 server differs for") as caught:
+        look({"h1": good(), "h2": good(), "h3": good("10.43.0.8"), "h4": SILENT})
+    assert caught.value.why == "10.43.0.10 on h3"
+
+
+def test_what_the_others_answer_is_shown_where_hosts_are_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PartialError):
+        look({"h1": good()}, {"h2": "cannot connect"})
+    assert capsys.readouterr().out == "10.43.0.7\n"
+    with pytest.raises(PartialError):
+        look({"h1": good(rcode="NXDOMAIN")}, {"h2": "cannot connect"})
+    assert "NXDOMAIN" in capsys.readouterr().out
+
+
+def test_when_nobody_answers_every_reason_is_said() -> None:
+    with pytest.raises(UnreachableError, match="no server answered") as caught:
+        look({"h1": SILENT})
+    assert "no answer within 3 s" in caught.value.why
+
+
+@pytest.mark.parametrize(("rcode", "kind"), [("NXDOMAIN", NotFoundError), ("SERVFAIL", RancherctlError)])
+def test_a_bare_word_gets_the_form_of_a_services_name(rcode: str, kind: type[RancherctlError]) -> None:
+    with pytest.raises(kind) as caught:
+        look({"h1": good(rcode=rcode)}, name="mongodb.")
+    assert "mongodb.NAMESPACE.svc" in caught.value.hint

@@ -116,5 +116,5 @@ class Agent:
                     renew.renew(self._client, transport, node)
                     # A new process reads the new pair; the hosts' servers do not notice.
                     stop.set()
-            except (RancherctlError, OSError) as error:
+            except (RancherctlError, OSError, disk.StepError) as error:
                 log.warning("cannot renew the certificate of this agent, trying again in an hour: %s", error)

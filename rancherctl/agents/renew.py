@@ -39,10 +39,20 @@ def window(transport: Transport, path: Path) -> tuple[float, float]:
 
 
 def current(transport: Transport, cert: Path, key: Path, renewed: Path = RENEWED) -> tuple[Path, Path]:
-    """The pair to use: the renewed one when it ends later than the one that apply wrote."""
-    if renewed.exists() and window(transport, renewed)[1] > window(transport, cert)[1]:
+    """The pair to use: the renewed one when it ends later than the one that apply wrote, and is whole."""
+    if renewed.exists() and _whole(renewed) and window(transport, renewed)[1] > window(transport, cert)[1]:
         return renewed, renewed
     return cert, key
+
+
+def _whole(pair: Path) -> bool:
+    """Whether the file holds a certificate and its key; a damaged one must not keep the agent from starting."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(pair, password="")
+    except OSError as error:
+        log.warning("%s is damaged and not used: %s", pair, error)
+        return False
+    return True
 
 
 def due(start: float, end: float, now: float, part: float = PART) -> bool:

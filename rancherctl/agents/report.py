@@ -13,13 +13,15 @@ from rancherctl import __version__
 from rancherctl.agents.clock import boottime, micro_time
 from rancherctl.agents.config import NAMESPACE
 from rancherctl.agents.loop import Wake
-from rancherctl.errors import RancherctlError
+from rancherctl.errors import NotFoundError, RancherctlError
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.client import CONFIGMAPS, LEASES, KubeClient
 
 log = logging.getLogger(__name__)
 QUIET = 30.0
 """Seconds after which a report that differs only in its metrics is written all the same."""
+LOOK = 30.0
+"""Seconds between two looks at whether the API still holds the report."""
 FIRST_WAIT = 15.0
 """Seconds that a fresh process waits for all its roles before its first report: a part that is missing reads as "serves nothing"."""
 
@@ -86,7 +88,9 @@ class Reporter:
         self._roles, self._began = frozenset(roles), clock()
         self._sections: dict[str, dict[str, Any]] = {}
         self._written: dict[str, dict[str, Any]] | None = None
-        self._written_at = 0.0
+        self._written_at = self._looked_at = 0.0
+        self._text = ""
+        self._lost = False
         self._lock = threading.Lock()
         self._wake = Wake()
         self._stop = threading.Event()
@@ -103,9 +107,10 @@ class Reporter:
         self._thread.join(5.0)
 
     def put(self, role: str, section: Mapping[str, Any]) -> None:
-        """Take a role's section; never blocks on the network."""
+        """Take a role's section; never blocks on the network. TypeError for what is not JSON."""
+        plain = json.loads(json.dumps(section))  # as it will come back: a tuple would differ from its list for ever
         with self._lock:
-            self._sections[role] = dict(section)
+            self._sections[role] = plain
         self._wake.set()
 
     @property
@@ -119,7 +124,7 @@ class Reporter:
             sections = dict(self._sections)
         if self._written is None and not self._roles <= sections.keys() and self._clock() - self._began < FIRST_WAIT:
             return None
-        fresh = self._written is None or without_metrics(sections) != without_metrics(self._written)
+        fresh = self._written is None or self._lost or without_metrics(sections) != without_metrics(self._written)
         if not sections or (not fresh and (sections == self._written or self._clock() - self._written_at < QUIET)):
             return None
         return json.dumps({"node": self._node, "version": __version__, "sections": sections}, sort_keys=True)
@@ -127,20 +132,35 @@ class Reporter:
     def write(self, text: str) -> None:
         """Write the report."""
         self._client.patch(CONFIGMAPS, report_name(self._node), {"data": {"report": text}}, namespace=NAMESPACE)
-        self._written, self._written_at = json.loads(text)["sections"], self._clock()
+        self._written, self._text, self._lost = json.loads(text)["sections"], text, False
+        self._written_at = self._looked_at = self._clock()
+
+    def look(self) -> None:
+        """Now and then: does the API still hold what was written? A report is made anew, empty, when the host's Node was deleted and comes back."""
+        if self._written is None or self._clock() - self._looked_at < LOOK:
+            return
+        self._looked_at = self._clock()
+        try:
+            stored = self._client.get(CONFIGMAPS, report_name(self._node), namespace=NAMESPACE)
+        except NotFoundError:
+            stored = {}
+        self._lost = (stored.get("data") or {}).get("report") != self._text
+        if self._lost:
+            log.warning("the report of this host is not what was written, writing it again")
 
     def _run(self) -> None:
         backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
         while not self._stop.is_set():
-            text = self.due()
-            if text is None:
-                self._wake.wait(QUIET if self.reported else 1.0)
-                continue
             try:
-                self.write(text)
+                self.look()
+                text = self.due()
+                if text is not None:
+                    self.write(text)
             except RancherctlError as error:
                 pause = backoff.after(error)
-                log.warning("cannot write the report, trying again in %.1f s: %s", pause, error)
+                log.warning("cannot keep the report, trying again in %.1f s: %s", pause, error)
                 self._stop.wait(pause)
             else:
                 backoff.reset()
+                if text is None:
+                    self._wake.wait(LOOK if self.reported else 1.0)

@@ -6,8 +6,11 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from rancherctl.agents.loop import Runner, Wake
 from rancherctl.agents.report import Reporter, without_metrics
+from rancherctl.errors import NotFoundError, UnreachableError
 from rancherctl.kube import tables
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.snapshot import Snapshot
@@ -76,12 +79,22 @@ def test_many_wakes_count_as_one() -> None:
 
 
 class Writes:
+    """Keeps what was written; ``stored`` is what the API gives."""
+
     def __init__(self) -> None:
         self.bodies: list[Any] = []
+        self.stored: Any = None
+        self.error: Exception | None = None
 
     def patch(self, resource: Any, name: str, body: Any, **_: Any) -> Any:
         self.bodies.append((name, body))
+        self.stored = body
         return body
+
+    def get(self, resource: Any, name: str, **_: Any) -> Any:
+        if self.error:
+            raise self.error
+        return self.stored
 
 
 def test_metrics_alone_are_written_seldom_and_everything_else_at_once() -> None:
@@ -120,3 +133,58 @@ def test_the_first_report_waits_for_every_role_but_not_for_ever() -> None:
     hanging.put("network", {"routes": 3})
     now[0] += 16.0
     assert hanging.due() is not None
+
+
+@pytest.fixture
+def now() -> list[float]:
+    return [100.0]
+
+
+@pytest.fixture
+def written(now: list[float]) -> tuple[Writes, Reporter]:
+    """One report, written."""
+    client = Writes()
+    reporter = Reporter(client, "h1", ("lb",), clock=lambda: now[0])  # type: ignore[arg-type]
+    reporter.put("lb", {"served": {"a/b": "1"}, "metrics": {}})
+    reporter.write(reporter.due() or "")
+    return client, reporter
+
+
+def test_a_report_that_was_taken_away_is_written_again(written: tuple[Writes, Reporter], now: list[float]) -> None:
+    """The controller makes it anew, empty, when a Node was deleted and comes back; until it is filled nothing of this host is published."""
+    client, reporter = written
+    reporter.look()
+    assert reporter.due() is None
+    client.stored = {"metadata": {"name": "report-h1"}}
+    reporter.look()
+    assert reporter.due() is None, "not looked again at once"
+    now[0] += 31.0
+    reporter.look()
+    text = reporter.due()
+    assert text is not None
+    assert reporter.reported
+    reporter.write(text)
+    assert reporter.due() is None
+    now[0] += 31.0
+    client.error = NotFoundError("gone")
+    reporter.look()
+    assert reporter.due() is not None
+
+
+def test_an_api_that_cannot_be_asked_is_no_reason_to_write(written: tuple[Writes, Reporter], now: list[float]) -> None:
+    client, reporter = written
+    now[0] += 31.0
+    client.error = UnreachableError("down")
+    with pytest.raises(UnreachableError):
+        reporter.look()
+    assert reporter.due() is None
+
+
+def test_values_that_json_writes_otherwise_are_no_news(written: tuple[Writes, Reporter]) -> None:
+    """A tuple comes back as a list: compared as it is, it would be written again and again without a pause."""
+    _, reporter = written
+    reporter.put("lb", {"served": {"a/b": "2"}, "roster": (1, 2), "ports": {80: ""}})
+    reporter.write(reporter.due() or "")
+    assert reporter.due() is None
+    with pytest.raises(TypeError):
+        reporter.put("lb", {"served": {1, 2}})

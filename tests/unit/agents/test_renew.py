@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from rancherctl.agents import renew
+from rancherctl.agents.agent import Agent
+from rancherctl.agents.install import agent_config
+from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.pki import authority
 from rancherctl.environments.pki.leaves import Leaf
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.local import LocalTransport
+from rancherctl.hosts.remote import disk
 
 NOW = datetime.now(UTC)
 PROXY = Leaf("kube-proxy", "ca", "system:kube-proxy")
@@ -82,3 +87,39 @@ def test_a_denied_request_leaves_the_old_certificate(pair: tuple[Path, Path]) ->
 )
 def test_when_a_certificate_of_90_days_is_due(part: float, left: int, expected: bool) -> None:
     assert renew.due(0.0, 90.0, 90.0 - left, part) is expected
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage\n"])
+def test_a_damaged_renewed_pair_does_not_keep_the_agent_from_starting(pair: tuple[Path, Path], tmp_path: Path, damage: bytes) -> None:
+    renewed = tmp_path / "agent-renewed.pem"
+    assert renew.current(LocalTransport("h1"), *pair, renewed) == pair
+    renewed.write_bytes(damage)
+    assert renew.current(LocalTransport("h1"), *pair, renewed) == pair
+    longer = authority.issue(PROXY, CA, NOW, valid=timedelta(days=90))
+    renewed.write_text(longer.crt)
+    assert renew.current(LocalTransport("h1"), *pair, renewed) == pair, "without its key it cannot be used"
+    renewed.write_text(longer.crt + str.__str__(longer.key))
+    assert renew.current(LocalTransport("h1"), *pair, renewed) == (renewed, renewed)
+
+
+def test_a_full_disk_does_not_end_the_renewals(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that renews must live on: a certificate that ends takes the host away."""
+    tried: list[str] = []
+
+    def full(*_: object) -> None:
+        tried.append("write")
+        raise disk.StepError("No space left on device")
+
+    monkeypatch.setattr(renew, "renew", full)
+    monkeypatch.setattr(renew, "current", lambda *_: pair)
+    monkeypatch.setattr(renew, "window", lambda *_: (0.0, 1.0))
+    monkeypatch.setattr(renew, "renew_proxy", full)
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return len(tried) >= 4
+
+    environment = from_flags("demo", ["root@10.0.0.11"]).environment
+    agent = Agent(agent_config(environment, environment.hosts[0]), lambda _: [], None, lambda _: None)  # type: ignore[arg-type,return-value]
+    agent._renew(Stop())
+    assert len(tried) == 4

@@ -23,7 +23,6 @@ from rancherctl.agents.policies import TABLE as POLICIES_TABLE
 from rancherctl.agents.policies import PolicyKeeper
 from rancherctl.agents.statuses import StatusKeeper
 from rancherctl.errors import ConflictError, RancherctlError
-from rancherctl.hosts.local import LocalTransport
 from rancherctl.kube import tables
 from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.cache import Cache
@@ -96,7 +95,7 @@ class Controller:
             RosterKeeper(fenced, leader, boottime),
             ObjectKeeper(fenced, leader),
             StatusKeeper(fenced, leader, boottime),
-            CsrKeeper(Approver(fenced, LocalTransport(config.node)), leader),
+            CsrKeeper(Approver(fenced, config.service_cidr), leader),
             PolicyKeeper(fenced, leader),
         ]
         return cls(cache, leader, keepers, notify, wake)

@@ -1,16 +1,18 @@
-"""Certificate requests that hosts make for themselves: what is in one, and whether it may be approved. Pure.
+"""Certificate requests that hosts make for themselves: who asks, and whether it may be approved. Pure.
 
-The request's content is read with ``openssl req`` on the controller's host (a fact: command and parser); nothing is approved that
-names anything but the host that asks.
+What they ask for is read by ``pkcs10``. Nothing is approved that names anything but the host that asks.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Literal
 
+from rancherctl.agents.pkcs10 import Content
+from rancherctl.agents.roster import PUBLIC_ADDRESS
 from rancherctl.kube.objects import Meta, Node, meta
 
 SERVING = "kubernetes.io/kubelet-serving"
@@ -34,17 +36,6 @@ class Request:
     usages: frozenset[str]
     pem: str
     pending: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What the request asks to be certified."""
-
-    common_name: str
-    organizations: tuple[str, ...]
-    dns: frozenset[str]
-    ips: frozenset[str]
-    other_names: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,44 +63,57 @@ def parse(obj: Mapping[str, Any]) -> Request:
     )
 
 
-def parse_openssl(text: str) -> Content:
-    """From ``openssl req -noout -nameopt multiline,utf8 -text``: subject attributes and alternative names."""
-    names = re.findall(r"^\s+(commonName|organizationName)\s*= (.*)$", text, re.MULTILINE)
-    found = re.search(r"X509v3 Subject Alternative Name:.*\n\s*(.+)", text)
-    alternatives = [part.strip() for part in found.group(1).split(",")] if found else []
-    dns = frozenset(a.removeprefix("DNS:") for a in alternatives if a.startswith("DNS:"))
-    ips = frozenset(a.removeprefix("IP Address:") for a in alternatives if a.startswith("IP Address:"))
-    return Content(
-        common_name=next((v for k, v in names if k == "commonName"), ""),
-        organizations=tuple(v for k, v in names if k == "organizationName"),
-        dns=dns,
-        ips=ips,
-        other_names=len(dns) + len(ips) != len(alternatives),
+def ours(request: Request) -> bool:
+    """Whether a host of ours asks, for what we decide on; all other requests are somebody else's."""
+    return (request.signer, True) in {(SERVING, request.username.startswith(NODE_PREFIX)), (CLIENT, request.username.startswith(AGENT_PREFIX))}
+
+
+def judge(request: Request, content: Content, nodes: Mapping[str, Node], services: str) -> Verdict:
+    """Approve a kubelet's serving certificate or an agent's own client certificate or its host's kube-proxy; deny anything foreign.
+
+    ``services`` is the network of Services: no host has an address in it.
+    """
+    if not ours(request):
+        return Verdict("ignore", "not a request of a host of ours")
+    return _serving(request, content, nodes, services) if request.signer == SERVING else _agent(request, content)
+
+
+def _addresses(texts: Iterable[str]) -> frozenset[IPv4Address | IPv6Address]:
+    """Those that are addresses; names are left out."""
+    found: set[IPv4Address | IPv6Address] = set()
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            found.add(ip_address(text))
+    return frozenset(found)
+
+
+def _own_addresses(node: Node, nodes: Mapping[str, Node], services: str) -> frozenset[str]:
+    """What a host may be certified as. It writes its Node's addresses itself, so it could claim those of the API server or of another host."""
+    foreign = [other for other in nodes.values() if other is not node]
+    others = _addresses(a for other in foreign for a in (*(a for _, a in other.addresses), other.meta.annotations.get(PUBLIC_ADDRESS, "")))
+    network = ip_network(services)
+    return frozenset(
+        str(ip)
+        for ip in _addresses(a for _, a in node.addresses) - others
+        if not (ip.is_loopback or ip.is_unspecified or ip.is_link_local or ip.is_multicast or ip in network)
     )
 
 
-def judge(request: Request, content: Content, nodes: Mapping[str, Node]) -> Verdict:
-    """Approve a kubelet's serving certificate or an agent's own client certificate or its host's kube-proxy; deny anything foreign."""
-    if request.signer == SERVING and request.username.startswith(NODE_PREFIX):
-        return _serving(request, content, nodes)
-    if request.signer == CLIENT and request.username.startswith(AGENT_PREFIX):
-        return _agent(request, content)
-    return Verdict("ignore", "not a request of a host of ours")
-
-
-def _serving(request: Request, content: Content, nodes: Mapping[str, Node]) -> Verdict:
+def _serving(request: Request, content: Content, nodes: Mapping[str, Node], services: str) -> Verdict:
     name = request.username.removeprefix(NODE_PREFIX)
     node = nodes.get(name)
     if node is None:
         return Verdict("ignore", f"there is no Node {name} yet")
-    allowed = {a for _, a in node.addresses} | {name}
+    allowed = _own_addresses(node, nodes, services)
     checks = (
         (content.common_name == request.username, f"common name {content.common_name!r} is not {request.username!r}"),
         (content.organizations == (NODE_GROUP,), f"organization {content.organizations!r} is not {NODE_GROUP}"),
         (NODE_GROUP in request.groups, f"{request.username} is not in {NODE_GROUP}"),
         (not content.other_names, "it names mail addresses or URIs"),
+        (not content.other_parts, "its subject has more than an organization and one common name"),
         (bool(content.dns or content.ips), "it names no address at all"),
-        (content.dns | content.ips <= allowed, f"it names {sorted((content.dns | content.ips) - allowed)}, which Node {name} has not"),
+        (content.dns <= {name}, f"it names {sorted(content.dns - {name})}, only {name} is its name"),
+        (content.ips <= allowed, f"it names {sorted(content.ips - allowed)}, which are not addresses of Node {name} alone"),
         ("server auth" in request.usages, "it is not for serving"),
         (request.usages <= {"digital signature", "key encipherment", "server auth"}, f"usages {sorted(request.usages)}"),
     )
@@ -124,6 +128,7 @@ def _agent(request: Request, content: Content) -> Verdict:
         (content.organizations == groups, f"organization {content.organizations!r} is not {' '.join(groups) or 'empty'}"),
         (AGENT_GROUP in request.groups, f"{request.username} is not in {AGENT_GROUP}"),
         (not (content.dns or content.ips or content.other_names), "a client certificate names no addresses"),
+        (not content.other_parts, "its subject has more than an organization and one common name"),
         (request.usages <= {"digital signature", "key encipherment", "client auth"}, f"usages {sorted(request.usages)}"),
     )
     return _verdict(checks, f"renewal {'of kube-proxy ' if proxy else ''}by {request.username}")

@@ -1,18 +1,32 @@
-"""Certificate requests: a host gets its own name certified and nothing else. Requests are made and read by the real openssl."""
+"""Certificate requests: a host gets its own name certified and nothing else. Requests are made by the real openssl, by others and by forgers."""
 
+import base64
+import contextlib
+import copy
+import ipaddress
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import AttributeOID, NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rancherctl.agents import csr
+from rancherctl.agents import csr, pkcs10
+from rancherctl.agents.approver import Approver
+from rancherctl.kube.client import InvalidObjectError
 from rancherctl.kube.objects import Meta, Node
 
 NODES = {"h1": Node(Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("Hostname", "h1")), (), True, False)}
+SERVICES = "10.43.0.0/16"
 SERVING_USAGES = frozenset({"digital signature", "key encipherment", "server auth"})
 
 
-def content(tmp_path: Path, subject: str, names: str = "") -> csr.Content:
+def content(tmp_path: Path, subject: str, names: str = "") -> pkcs10.Content:
     words = [
         "openssl",
         "req",
@@ -29,8 +43,7 @@ def content(tmp_path: Path, subject: str, names: str = "") -> csr.Content:
     ]
     words += ["-addext", f"subjectAltName={names}"] if names else []
     pem = subprocess.run(words, check=True, capture_output=True).stdout
-    read = ["openssl", "req", "-noout", "-nameopt", "multiline,utf8", "-text"]
-    return csr.parse_openssl(subprocess.run(read, input=pem, check=True, capture_output=True).stdout.decode())
+    return pkcs10.parse(pem.decode())
 
 
 def request(signer: str, username: str, group: str, usages: frozenset[str]) -> csr.Request:
@@ -45,7 +58,9 @@ def test_a_kubelet_gets_its_own_names(tmp_path: Path) -> None:
     asked = content(tmp_path, "/O=system:nodes/CN=system:node:h1", "DNS:h1,IP:10.77.0.11")
     assert asked.dns == {"h1"}
     assert asked.ips == {"10.77.0.11"}
-    assert csr.judge(KUBELET, asked, NODES).answer == "approve"
+    assert asked.organizations == ("system:nodes",)
+    assert not asked.other_names
+    assert csr.judge(KUBELET, asked, NODES, SERVICES).answer == "approve"
 
 
 @pytest.mark.parametrize(
@@ -61,40 +76,174 @@ def test_a_kubelet_gets_its_own_names(tmp_path: Path) -> None:
     ],
 )
 def test_anything_foreign_is_denied(tmp_path: Path, subject: str, names: str) -> None:
-    assert csr.judge(KUBELET, content(tmp_path, subject, names), NODES).answer == "deny"
+    assert csr.judge(KUBELET, content(tmp_path, subject, names), NODES, SERVICES).answer == "deny"
 
 
 def test_a_kubelet_without_a_node_waits(tmp_path: Path) -> None:
-    assert csr.judge(KUBELET, content(tmp_path, "/O=system:nodes/CN=system:node:h1", "DNS:h1"), {}).answer == "ignore"
+    assert csr.judge(KUBELET, content(tmp_path, "/O=system:nodes/CN=system:node:h1", "DNS:h1"), {}, SERVICES).answer == "ignore"
 
 
 def test_client_usage_on_the_serving_signer_is_denied(tmp_path: Path) -> None:
     asked = content(tmp_path, "/O=system:nodes/CN=system:node:h1", "DNS:h1")
     wrong = request(csr.SERVING, "system:node:h1", csr.NODE_GROUP, SERVING_USAGES | {"client auth"})
-    assert csr.judge(wrong, asked, NODES).answer == "deny"
+    assert csr.judge(wrong, asked, NODES, SERVICES).answer == "deny"
 
 
 def test_an_agent_renews_itself_only(tmp_path: Path) -> None:
-    assert csr.judge(AGENT, content(tmp_path, "/O=rancherctl:agents/CN=rancherctl:agent:h1"), NODES).answer == "approve"
+    assert csr.judge(AGENT, content(tmp_path, "/O=rancherctl:agents/CN=rancherctl:agent:h1"), NODES, SERVICES).answer == "approve"
     for subject in ("/O=rancherctl:agents/CN=rancherctl:agent:h2", "/O=system:masters/CN=rancherctl:agent:h1", "/CN=rancherctl:controller"):
-        assert csr.judge(AGENT, content(tmp_path, subject), NODES).answer == "deny"
+        assert csr.judge(AGENT, content(tmp_path, subject), NODES, SERVICES).answer == "deny"
 
 
 def test_an_agent_renews_its_hosts_kube_proxy(tmp_path: Path) -> None:
-    verdict = csr.judge(AGENT, content(tmp_path, "/CN=system:kube-proxy"), NODES)
+    verdict = csr.judge(AGENT, content(tmp_path, "/CN=system:kube-proxy"), NODES, SERVICES)
     assert verdict == csr.Verdict("approve", "renewal of kube-proxy by rancherctl:agent:h1")
     for subject, names in (("/O=system:masters/CN=system:kube-proxy", ""), ("/CN=system:kube-proxy", "DNS:h1"), ("/CN=system:kube-scheduler", "")):
-        assert csr.judge(AGENT, content(tmp_path, subject, names), NODES).answer == "deny"
+        assert csr.judge(AGENT, content(tmp_path, subject, names), NODES, SERVICES).answer == "deny"
     stranger = request(csr.CLIENT, "rancherctl:agent:h1", "somebody", AGENT.usages)
-    assert csr.judge(stranger, content(tmp_path, "/CN=system:kube-proxy"), NODES).answer == "deny"
+    assert csr.judge(stranger, content(tmp_path, "/CN=system:kube-proxy"), NODES, SERVICES).answer == "deny"
 
 
 def test_requests_of_others_are_left_alone(tmp_path: Path) -> None:
     asked = content(tmp_path, "/O=x/CN=someone")
     other = request(csr.CLIENT, "someone", "x", frozenset({"client auth"}))
-    assert csr.judge(other, asked, NODES).answer == "ignore"
+    assert csr.judge(other, asked, NODES, SERVICES).answer == "ignore"
     foreign = request("example.com/signer", "system:node:h1", csr.NODE_GROUP, SERVING_USAGES)
-    assert csr.judge(foreign, asked, NODES).answer == "ignore"
+    assert csr.judge(foreign, asked, NODES, SERVICES).answer == "ignore"
+
+
+def made(names: list[x509.GeneralName], *, password: bytes = b"", subject: tuple[str, ...] = ("system:node:h1",), group: str = csr.NODE_GROUP) -> str:
+    """A request of a maker who writes what he likes."""
+    parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group), *(x509.NameAttribute(NameOID.COMMON_NAME, name) for name in subject)]
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if password:
+        builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, password)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+API = [x509.DNSName("kubernetes.default.svc"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+
+
+def test_words_that_look_like_names_do_not_hide_the_real_names() -> None:
+    """Texts for people show a password as it is, line breaks included: what stands in it must not be taken for the names that are asked for."""
+    fake = b"x\n            X509v3 Subject Alternative Name: \n                DNS:h1\n"
+    asked = pkcs10.parse(made(API, password=fake))
+    assert (asked.dns, asked.ips) == ({"kubernetes.default.svc"}, {"127.0.0.1"})
+    assert csr.judge(KUBELET, asked, NODES, SERVICES).answer == "deny"
+    two = pkcs10.parse(made([x509.DNSName("h1\nx"), *API]))
+    assert two.dns == {"h1\nx", "kubernetes.default.svc"}
+
+
+def test_of_two_common_names_none_is_taken() -> None:
+    """Who reads the certificate takes the last one, and would take an agent for the controller manager."""
+    asked = pkcs10.parse(made([], subject=("rancherctl:agent:h1", "system:kube-controller-manager"), group=csr.AGENT_GROUP))
+    assert csr.judge(AGENT, asked, NODES, SERVICES).answer == "deny"
+    asked = pkcs10.parse(made([x509.DNSName("h1")], subject=("system:node:h1", "system:node:h2")))
+    assert csr.judge(KUBELET, asked, NODES, SERVICES).answer == "deny"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.43.0.1", "10.77.0.12", "104.154.107.202", "169.254.20.10", "0.0.0.0", "fd00::12"])
+def test_a_host_that_claims_the_addresses_of_others_gets_no_certificate_for_them(address: str) -> None:
+    """A kubelet writes its Node's addresses itself; with such a certificate it could play the API server."""
+    other = Node(Meta("", "h2", annotations={"rancherctl.io/public-address": "104.154.107.202"}), (("InternalIP", "10.77.0.12"),), (), True, False)
+    six = Node(Meta("", "h3"), (("InternalIP", "FD00::0012"),), (), True, False)
+    liar = Node(Meta("", "h1"), (("InternalIP", address), ("Hostname", "kubernetes.default.svc")), (), True, False)
+    nodes = {"h1": liar, "h2": other, "h3": six}
+    for names in ([x509.IPAddress(ipaddress.ip_address(address))], [x509.DNSName("kubernetes.default.svc")], [x509.DNSName(address)]):
+        assert csr.judge(KUBELET, pkcs10.parse(made(names)), nodes, SERVICES).answer == "deny"
+    assert csr.judge(KUBELET, pkcs10.parse(made([x509.DNSName("h1")])), nodes, SERVICES).answer == "approve"
+
+
+def test_a_host_with_two_families_gets_both_addresses() -> None:
+    node = Node(Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("InternalIP", "FD00:0::0011"), ("Hostname", "h1")), (), True, False)
+    names = [x509.DNSName("h1"), *(x509.IPAddress(ipaddress.ip_address(a)) for a in ("10.77.0.11", "fd00::11"))]
+    assert csr.judge(KUBELET, pkcs10.parse(made(names)), {"h1": node}, SERVICES).answer == "approve"
+
+
+def test_other_kinds_of_names_and_damage() -> None:
+    assert pkcs10.parse(made([x509.DNSName("h1"), x509.RFC822Name("a@b.c")])).other_names
+    good = made([x509.DNSName("h1")])
+    headers = good.replace("\n", "\nProc-Type: 4\n", 1)
+    for bad in ("", good + good, headers, good.replace("CERTIFICATE REQUEST", "CERTIFICATE"), good[:80] + good[120:]):
+        with pytest.raises(ValueError):
+            pkcs10.parse(bad)
+
+
+WHOLE = x509.load_pem_x509_csr(made([x509.DNSName("h1")]).encode()).public_bytes(serialization.Encoding.DER)
+
+
+@given(st.data())
+def test_any_bytes_are_read_or_refused(data: st.DataObject) -> None:
+    der = bytearray(WHOLE)
+    for _ in range(data.draw(st.integers(0, 4))):
+        der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(der[: data.draw(st.integers(0, len(der)))])
+    pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{base64.encodebytes(cut).decode()}-----END CERTIFICATE REQUEST-----\n"
+    with contextlib.suppress(ValueError):
+        asked = pkcs10.parse(pem)
+        seen = x509.load_der_x509_csr(cut)
+        assert asked.dns <= {n.value for e in seen.extensions for n in e.value if isinstance(n, x509.DNSName)}
+
+
+class Api:
+    """Certificate requests as they are stored; ``broken`` names cannot be written."""
+
+    def __init__(self, *bodies: dict[str, Any]) -> None:
+        self.stored = {b["metadata"]["name"]: b for b in bodies}
+        self.broken: set[str] = set()
+
+    def get(self, _: object, name: str) -> dict[str, Any]:
+        return copy.deepcopy(self.stored[name])
+
+    def replace(self, _: object, body: dict[str, Any], *, subresource: str) -> dict[str, Any]:
+        assert subresource == "approval"
+        name = body["metadata"]["name"]
+        kinds = [c["type"] for c in body["status"]["conditions"]]
+        if name in self.broken or len(kinds) != 1:
+            raise InvalidObjectError(f"{name}: {kinds}")
+        self.stored[name] = body
+        return body
+
+    def conditions(self, name: str) -> list[str]:
+        return [c["type"] for c in (self.stored[name].get("status") or {}).get("conditions", ())]
+
+
+def stored(name: str, pem: str, *, uid: str = "1", username: str = "system:node:h1") -> dict[str, Any]:
+    spec = {"signerName": csr.SERVING, "username": username, "groups": [csr.NODE_GROUP], "usages": sorted(SERVING_USAGES)}
+    return {"metadata": {"name": name, "uid": uid}, "spec": spec | {"request": base64.b64encode(pem.encode()).decode()}}
+
+
+def decide(api: Api, seen: list[dict[str, Any]]) -> int:
+    requests = {b["metadata"]["name"]: csr.parse(b) for b in seen}
+    return Approver(api, SERVICES).run(requests, NODES)  # type: ignore[arg-type]
+
+
+def test_requests_are_decided_once_and_those_of_others_never() -> None:
+    good, bad, foreign = stored("good", made([x509.DNSName("h1")])), stored("bad", made(API)), stored("foreign", "torn", username="someone")
+    torn = stored("torn", "torn")
+    api = Api(good, bad, foreign, torn)
+    every = [copy.deepcopy(b) for b in api.stored.values()]
+    assert decide(api, every) == 3
+    assert [api.conditions(n) for n in ("good", "bad", "foreign", "torn")] == [["Approved"], ["Denied"], [], ["Denied"]]
+    assert decide(api, every) == 0, "the watch is late: what is decided already is left alone"
+
+
+def test_a_request_that_took_the_name_of_another_is_not_approved_in_its_place() -> None:
+    api = Api(stored("x", made(API), uid="2"))
+    assert decide(api, [stored("x", made([x509.DNSName("h1")]), uid="1")]) == 0
+    assert api.conditions("x") == []
+
+
+def test_one_that_cannot_be_written_does_not_hold_up_the_others() -> None:
+    every = [stored(n, made([x509.DNSName("h1")])) for n in ("a", "b", "c")]
+    api = Api(*copy.deepcopy(every))
+    api.broken.add("a")
+    with pytest.raises(InvalidObjectError):
+        decide(api, every)
+    assert [api.conditions(n) for n in "abc"] == [[], ["Approved"], ["Approved"]]
 
 
 def test_a_decided_request_is_not_pending() -> None:

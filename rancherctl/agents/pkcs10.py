@@ -1,0 +1,142 @@
+"""What a certificate request asks to be certified, read from its DER (RFC 2986) as the signer reads it: no text that its maker could forge.
+
+Strict: what appears twice, is longer than it says or has a type that is not expected is a ValueError, and is not approved. The signature is not
+checked here: the API server refuses requests whose signature does not fit. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+_PEM = re.compile(r"\s*-----BEGIN CERTIFICATE REQUEST-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE REQUEST-----\s*")
+_SEQUENCE, _SET, _OID, _OCTETS, _ATTRIBUTES = 0x30, 0x31, 0x06, 0x04, 0xA0
+_TEXTS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii"}
+_DNS, _IP = 0x82, 0x87
+_COMMON_NAME, _ORGANIZATION = bytes.fromhex("550403"), bytes.fromhex("55040a")
+_EXTENSION_REQUEST, _ALTERNATIVES = bytes.fromhex("2a864886f70d01090e"), bytes.fromhex("551d11")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is asked for.
+
+    ``other_names``: mail addresses, URIs and the like among the names; ``other_parts``: the subject has more than these, or two common names.
+    """
+
+    common_name: str
+    organizations: tuple[str, ...]
+    dns: frozenset[str]
+    ips: frozenset[str]
+    other_names: bool = False
+    other_parts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    tag: int
+    data: bytes
+
+    def all(self) -> list[_Node]:
+        """What is in it."""
+        return list(_nodes(self.data))
+
+    def expect(self, tag: int) -> _Node:
+        if self.tag != tag:
+            raise ValueError(f"type {self.tag:#x} where {tag:#x} was expected")
+        return self
+
+
+def _nodes(data: bytes) -> Iterator[_Node]:
+    at = 0
+    while at < len(data):
+        if at + 2 > len(data) or data[at] & 0x1F == 0x1F:
+            raise ValueError("not DER")
+        tag, size = data[at], data[at + 1]
+        at += 2
+        if size >= 0x80:
+            count = size & 0x7F
+            if not 1 <= count <= 3 or at + count > len(data):
+                raise ValueError("not DER: a length that cannot be")
+            size = int.from_bytes(data[at : at + count], "big")
+            at += count
+        if at + size > len(data):
+            raise ValueError("not DER: cut off")
+        yield _Node(tag, data[at : at + size])
+        at += size
+
+
+def parse(pem: str) -> Content:
+    """Read one PEM block. ValueError says what is wrong with it."""
+    found = _PEM.fullmatch(pem)
+    if found is None:
+        raise ValueError("not one PEM block with a certificate request")
+    (request,) = _exactly(_nodes(base64.b64decode(found.group(1))), 1, "requests")
+    info, *_ = _exactly(iter(request.expect(_SEQUENCE).all()), 3, "parts of the request")
+    parts = info.expect(_SEQUENCE).all()
+    if len(parts) not in (3, 4):
+        raise ValueError(f"{len(parts)} parts of what is asked for")
+    names = list(_subject(parts[1]))
+    common = [text for kind, text in names if kind == _COMMON_NAME]
+    dns, ips, other = _alternatives(parts[3]) if len(parts) == 4 else (frozenset[str](), frozenset[str](), False)
+    # Of two common names the signer's clients take the last: neither is taken here.
+    return Content(
+        common_name=common[0] if len(common) == 1 else "",
+        organizations=tuple(text for kind, text in names if kind == _ORGANIZATION),
+        dns=dns,
+        ips=ips,
+        other_names=other,
+        other_parts=len(common) > 1 or any(kind not in (_COMMON_NAME, _ORGANIZATION) for kind, _ in names),
+    )
+
+
+def _exactly(nodes: Iterator[_Node], count: int, what: str) -> list[_Node]:
+    found = list(nodes)
+    if len(found) != count:
+        raise ValueError(f"{len(found)} {what}, {count} expected")
+    return found
+
+
+def _subject(node: _Node) -> Iterator[tuple[bytes, str]]:
+    for several in node.expect(_SEQUENCE).all():
+        for pair in several.expect(_SET).all():
+            kind, value = _exactly(iter(pair.expect(_SEQUENCE).all()), 2, "parts of a name")
+            if value.tag not in _TEXTS:
+                raise ValueError(f"a name of type {value.tag:#x}")
+            yield kind.expect(_OID).data, value.data.decode(_TEXTS[value.tag])
+
+
+def _alternatives(attributes: _Node) -> tuple[frozenset[str], frozenset[str], bool]:
+    names = [name for extensions in _extensions(attributes) for name in extensions]
+    if len(names) > 1:
+        raise ValueError("alternative names are there twice")
+    dns: set[str] = set()
+    ips: set[str] = set()
+    other = False
+    for name in names[0].expect(_SEQUENCE).all() if names else ():
+        if name.tag == _DNS:
+            dns.add(name.data.decode("ascii"))
+        elif name.tag == _IP and len(name.data) in (4, 16):
+            ips.add(str(ip_address(name.data)))
+        else:
+            other = True
+    return frozenset(dns), frozenset(ips), other
+
+
+def _extensions(attributes: _Node) -> Iterator[list[_Node]]:
+    """The alternative names of each list of extensions that is asked for."""
+    for attribute in attributes.expect(_ATTRIBUTES).all():
+        kind, values = _exactly(iter(attribute.expect(_SEQUENCE).all()), 2, "parts of an attribute")
+        if kind.expect(_OID).data != _EXTENSION_REQUEST:
+            continue
+        for extensions in values.expect(_SET).all():
+            found = []
+            for extension in extensions.expect(_SEQUENCE).all():
+                parts = extension.expect(_SEQUENCE).all()
+                if parts and parts[0].expect(_OID).data == _ALTERNATIVES:
+                    (name,) = _exactly(_nodes(parts[-1].expect(_OCTETS).data), 1, "lists of alternative names")
+                    found.append(name)
+            yield found

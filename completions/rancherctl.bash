@@ -31,7 +31,7 @@ _rancherctl_words() {
     'env fetch') commands='' options='--identity --ssh-config --jump --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'env use') commands='' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
     'bundle') commands='create verify versions' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
-    'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
+    'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --packages --apt-mirror --output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'bundle verify') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'bundle versions') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --debug' ;;
     'ingress') commands='ls show scale status plan' options='-h --help --color --progress --kubeconfig --no-input --debug' ;;
@@ -148,6 +148,8 @@ _rancherctl_follows() {
     'bundle create --dir') echo '@file' ;;
     'bundle create --mirror') echo '@none' ;;
     'bundle create --busybox') echo '@file' ;;
+    'bundle create --packages') echo 'debian12 debian13 ubuntu24.04' ;;
+    'bundle create --apt-mirror') echo '@none' ;;
     'bundle create --output') echo 'table wide json yaml name' ;;
     'bundle create -o') echo 'table wide json yaml name' ;;
     'bundle create --color') echo 'auto always never' ;;

@@ -40,7 +40,7 @@ function __rancherctl_at --description 'true at this command; with a second word
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from-host --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from-host --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -205,6 +205,8 @@ complete -c rancherctl -n '__rancherctl_at "bundle create"' -l dir -r -F -d 'Whe
 complete -c rancherctl -n '__rancherctl_at "bundle create"' -l mirror -x -d 'Official releases below this address: URL/kubernetes, /etcd, /containerd, /cni.'
 complete -c rancherctl -n '__rancherctl_at "bundle create"' -l testweb -d 'Add the test web server\'s image that the samples use; takes Go.'
 complete -c rancherctl -n '__rancherctl_at "bundle create"' -l busybox -r -F -d 'A static busybox to put into the test image.'
+complete -c rancherctl -n '__rancherctl_at "bundle create"' -l packages -x -a 'debian12 debian13 ubuntu24.04' -d 'Add the packages that hosts of this system need, collected by apt, or SYSTEM=DIR with .debs; may be repeated. Hosts then need no package mirror.'
+complete -c rancherctl -n '__rancherctl_at "bundle create"' -l apt-mirror -x -d 'Debian\'s archive for --packages (and URL-security), instead of this machine\'s mirrors.'
 complete -c rancherctl -n '__rancherctl_at "bundle create"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "bundle create"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "bundle create"' -l color -x -a 'auto always never' -d 'auto, always or never.'

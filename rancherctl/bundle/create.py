@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from rancherctl.bundle import images
+from rancherctl.bundle.distribution import collect as distribution
+from rancherctl.bundle.distribution.systems import choices
 from rancherctl.bundle.files import place, sha256_of
 from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, manifest
 from rancherctl.bundle.sources import directory, modules, official
@@ -34,7 +36,8 @@ class Request:
     """What to make: ``source`` is ``official``, ``modules`` or a directory's path; ``output`` None = the cache.
 
     ``testweb`` adds the image of the samples and tests, which takes Go; ``busybox`` is a static busybox to put into it;
-    ``mirror`` is an address below which official releases are, see ``releases.Bases.below``.
+    ``mirror`` is an address below which official releases are, see ``releases.Bases.below``. ``packages`` are ``SYSTEM`` or ``SYSTEM=DIR``,
+    ``apt_mirror`` is where apt takes them from instead of the machine's own mirrors.
     """
 
     kubernetes: str
@@ -44,6 +47,8 @@ class Request:
     testweb: bool = False
     busybox: Path | None = None
     mirror: str = ""
+    packages: tuple[str, ...] = ()
+    apt_mirror: str = ""
 
 
 def create(request: Request, cache: Path, emit: Emit) -> Bundle:
@@ -52,12 +57,13 @@ def create(request: Request, cache: Path, emit: Emit) -> Bundle:
     Raises UsageError for an unknown version, ConflictError when ``output`` is something else already, and what the source raises.
     """
     versions, arch = versions_for(request.kubernetes), check_arch(request.arch)
+    choices(request.packages)  # refused before anything is fetched
     found = _collect(request, versions, arch, cache, emit)
     parent = request.output.absolute().parent if request.output else cache / "bundles"
     parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".bundle-", dir=parent))
     try:
-        bundle = _fill(staging, request, found, _images(request, versions, cache, emit))
+        bundle = _fill(staging, request, found, _images(request, versions, cache, emit), emit)
         target = request.output.absolute() if request.output else parent / bundle.manifest.digest()[:16]
         return _publish(bundle, target, emit)
     finally:
@@ -73,7 +79,7 @@ def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit:
     return directory.collect(versions, arch, Path(request.source))
 
 
-def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterable[images.Image]) -> Bundle:
+def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterable[images.Image], emit: Emit) -> Bundle:
     artefacts = []
     for item in found:
         template = Artefact(item.component, item.version, item.name, "", 0, 0o755, "binary", request.arch)
@@ -86,6 +92,8 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
         images.write_archive(image, root / template.path)
         (root / template.path).chmod(template.mode)
         artefacts.append(_measured(root, template))
+    for choice in choices(request.packages):
+        artefacts += [_measured(root, a) for a in distribution.packages(choice, request.arch, request.apt_mirror, root, emit)]
     source = request.source if request.source in _CACHED else "directory"
     listed = manifest(versions_for(request.kubernetes).kubernetes, request.arch, source, artefacts)
     replace_file(root / MANIFEST, listed.to_json().encode(), mode=0o644, folders=0o755)

@@ -14,8 +14,13 @@ from rancherctl.errors import InvalidInputError
 
 API_VERSION: Final = "rancherctl.io/v1alpha1"
 MANIFEST: Final = "manifest.json"
-Kind = Literal["binary", "archive", "image"]
+PACKAGES: Final = "packages"
+"""The component of distribution packages; their version is the system they are for."""
+INDEX: Final = "index"
+Kind = Literal["binary", "archive", "image", "package", "index"]
+KINDS: Final = ("binary", "archive", "image", "package", "index")
 
+_DEB = re.compile(r"[a-z0-9][A-Za-z0-9.+~_-]{0,199}\.deb")
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _REFERENCE = re.compile(r"[a-z0-9][a-z0-9./:_-]{0,255}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -65,10 +70,11 @@ class Manifest:
 
     def summary(self) -> dict[str, object]:
         """What a person or a script wants to know first; ``size`` in bytes, ``versions`` by component."""
-        versions = {a.component: a.version for a in self.artefacts if a.kind != "image"}
+        versions = {a.component: a.version for a in self.artefacts if a.kind in ("binary", "archive")}
         images = [a.reference for a in self.artefacts if a.kind == "image"]
+        packages = [a.version for a in self.artefacts if a.kind == "index"]
         head = {"kubernetes": self.kubernetes, "arch": self.arch, "source": self.source, "digest": self.digest()}
-        return {**head, "size": self.size(), "files": len(self.artefacts), "versions": versions, "images": images}
+        return {**head, "size": self.size(), "files": len(self.artefacts), "versions": versions, "images": images, "packages": packages}
 
     def to_json(self) -> str:
         """The text of ``manifest.json``: equal manifests give equal bytes."""
@@ -138,11 +144,12 @@ def _entry_problem(entry: Any) -> str | None:
     if not isinstance(entry, dict) or set(entry) != names:
         return f"needs exactly the keys {', '.join(sorted(names))}"
     item = cast("dict[str, Any]", entry)
-    for key, pattern in (("component", _TOKEN), ("version", _TOKEN), ("name", _TOKEN), ("arch", _TOKEN), ("sha256", _SHA256)):
+    name = _DEB if item["kind"] == "package" else _TOKEN
+    for key, pattern in (("component", _TOKEN), ("version", _TOKEN), ("name", name), ("arch", _TOKEN), ("sha256", _SHA256)):
         if not isinstance(item[key], str) or not pattern.fullmatch(item[key]):
             return f"{key} {item[key]!r} is not a plain name" if key != "sha256" else f"sha256 {item[key]!r} is not 64 hex digits"
-    if item["kind"] not in ("binary", "archive", "image"):
-        return f"kind {item['kind']!r} is none of binary, archive, image"
+    if item["kind"] not in KINDS:
+        return f"kind {item['kind']!r} is none of {', '.join(KINDS)}"
     if not isinstance(item["reference"], str) or (item["kind"] == "image") != bool(_REFERENCE.fullmatch(item["reference"])):
         return f"reference {item['reference']!r}: an image has one, nothing else has"
     numbers = item["size"], item["mode"]

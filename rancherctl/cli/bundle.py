@@ -26,6 +26,18 @@ MirrorOption = Annotated[
     str, typer.Option("--mirror", metavar="URL", help="Official releases below this address: URL/kubernetes, /etcd, /containerd, /cni.")
 ]
 TestwebOption = Annotated[bool, typer.Option("--testweb", help="Add the test web server's image that the samples use; takes Go.")]
+PackagesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--packages",
+        metavar="SYSTEM",
+        help="Add the packages that hosts of this system need, collected by apt, or SYSTEM=DIR with .debs; may be repeated. "
+        "Hosts then need no package mirror.",
+    ),
+]
+AptMirrorOption = Annotated[
+    str, typer.Option("--apt-mirror", metavar="URL", help="Debian's archive for --packages (and URL-security), instead of this machine's mirrors.")
+]
 BusyboxOption = Annotated[Path | None, typer.Option("--busybox", metavar="FILE", help="A static busybox to put into the test image.")]
 
 
@@ -38,6 +50,8 @@ def create(
     mirror: MirrorOption = "",
     testweb: TestwebOption = False,
     busybox: BusyboxOption = None,
+    packages: PackagesOption = None,
+    apt_mirror: AptMirrorOption = "",
     output: OutputOption = None,
 ) -> None:
     """Make a bundle, or find it made. Its directory is all that an environment needs.
@@ -46,6 +60,7 @@ def create(
     Examples:
       rancherctl bundle create --source official --dir ./bundle
       rancherctl bundle create --source modules --kubernetes 1.36.3
+      rancherctl bundle create --source official --packages debian13 --dir ./bundle
       rancherctl bundle create --source official --mirror https://mirror.example/releases
     """
     from rancherctl.bundle.create import Request
@@ -53,7 +68,7 @@ def create(
     from rancherctl.bundle.versions import DEFAULT
 
     run = current(output=output)
-    request = Request(kubernetes or DEFAULT, source, arch, folder, testweb, busybox, mirror)
+    request = Request(kubernetes or DEFAULT, source, arch, folder, testweb, busybox, mirror, tuple(packages or ()), apt_mirror)
     with run.progress() as emit:
         bundle = make(request, run.settings.cache or run.settings.dirs.cache, emit)
     item = {"path": str(bundle.root), **bundle.manifest.summary()}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from rancherctl.bundle.distribution.systems import SYSTEMS
 from rancherctl.cli.args import PASS_THROUGH
 from rancherctl.cli.tree import Node
 from rancherctl.cli.tree import Option as TreeOption
@@ -26,6 +27,7 @@ CHOICES: Final = {
     "ARCH": ("amd64", "arm64"),
     "HOW": ("fail", "replace", "rename"),
     "SOURCE": ("official", "modules"),
+    "SYSTEM": SYSTEMS,
     "TYPE": ("A", "AAAA", "CNAME", "NS", "PTR", "SOA", "SRV", "TXT"),
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rancherctl.lab import sources
+from rancherctl.bundle.distribution import archives
 from rancherctl.lab.command import run
 from rancherctl.lab.model import SUITES, Os, Variant
 from rancherctl.lab.packages import BASE, finish_script, tree_name
@@ -47,11 +47,11 @@ def _build(final: Path, os: Os, variant: Variant, mirror: str) -> None:
     script.chmod(0o755)
     root = folder / "root"
     suite = SUITES[os]
-    lines = [archive.line(suite) for archive in sources.archives(mirror)]
+    lines = [archive.line(suite) for archive in archives.archives(mirror)]
     argv = [
         "setpriv", "--pdeathsig", "TERM",  # a killed parent must not leave a builder that goes on writing
         "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(BASE)}",
-        *(f"--aptopt={option}" for option in sources.options()), f"--customize-hook={script}", suite, str(root), "-",
+        *(f"--aptopt={option}" for option in archives.options()), f"--customize-hook={script}", suite, str(root), "-",
     ]  # fmt: skip
     run(argv, timeout=BUILD_LIMIT, stdin="\n".join(lines) + "\n", log=final.parent / f"{final.name}.log")
     root.rename(final)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.bundle.distribution import archives as sources
+from rancherctl.bundle.distribution.archives import Archive, parse_options, parse_targets
 from rancherctl.errors import UsageError
-from rancherctl.lab import sources
 from rancherctl.lab.packages import EARLY_SCRIPT, EXTRA, SYSCTLS, finish_script, tree_name
-from rancherctl.lab.sources import Archive, parse_options, parse_targets
 
 TARGETS = """\
 Debian|bookworm|bookworm|http://mirror.example/debian/|main

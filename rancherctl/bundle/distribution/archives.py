@@ -1,4 +1,4 @@
-"""Which package archives the machine itself uses: the tree of another release comes from the same mirrors.
+"""Which package archives the machine itself uses: packages of another release come from the same mirrors.
 
 The parsers are pure; ``archives`` and ``options`` ask apt.
 """
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rancherctl.bundle.distribution.programs import run
 from rancherctl.errors import UsageError
-from rancherctl.lab.command import run
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TARGETS = ("apt-get", "indextargets", "--format", "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(REPO_URI)|$(COMPONENT)", "Created-By: Packages")
@@ -49,18 +49,27 @@ def parse_options(text: str) -> tuple[str, ...]:
     return tuple(line for line in lines if line.startswith(CARRIED) and not line.endswith(' "";'))
 
 
-def archives(mirror: str = "") -> tuple[Archive, ...]:
-    """The archives of the machine, or just ``mirror`` where one is given; UsageError where the machine has no Debian sources."""
+def archives(mirror: str = "", *, option: str = "--mirror") -> tuple[Archive, ...]:
+    """The archives of the machine, or just ``mirror`` where one is given; UsageError where the machine has no Debian sources.
+
+    ``option`` is what the user may give a mirror with.
+    """
     if mirror:
         return (Archive(mirror.rstrip("/"), ""),)
     found = parse_targets(run(TARGETS))
     if not any(archive.pocket == "" for archive in found):
         raise UsageError(
-            "no Debian package archive to build hosts from",
+            "no Debian package archive to take packages from",
             why="the machine's apt sources list none, or apt-get update never ran",
-            hint="run apt-get update, or name one with --mirror URL",
+            hint=f"run apt-get update, or name one with {option} URL",
         )
     return found
+
+
+def below(mirror: str) -> tuple[Archive, ...]:
+    """All three archives at a mirror laid out as Debian's own: ``URL``, its updates, and ``URL-security``. Never without the security fixes."""
+    base = mirror.rstrip("/")
+    return (Archive(base, ""), Archive(f"{base}-security", "-security"), Archive(base, "-updates"))
 
 
 def options() -> Sequence[str]:

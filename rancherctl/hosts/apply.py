@@ -11,6 +11,7 @@ from typing import Any
 from rancherctl.change import Change, Plan
 from rancherctl.errors import RancherctlError
 from rancherctl.events import Emit, Event
+from rancherctl.hosts.bring import bring
 from rancherctl.hosts.helper import call
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
 from rancherctl.hosts.plan import action, describe
@@ -54,7 +55,9 @@ def apply(
     artefacts = [resource for change in plan if isinstance(resource := by_key[change.key], Artefact)]
     titles = {change.key: describe(change)[0] for change in plan}
     if artefacts or groups["packages"]:
-        _send(transport, first, titles, emit, PREPARE_LIMIT)
+        debs = [r.deb for change in plan if isinstance(r := by_key[change.key], Package) and r.deb is not None and _comes(change)]
+        brought = {"brought": bring(transport, debs, lambda deb: _upload(transport, deb, emit, uploads))} if debs else {}
+        _send(transport, first, titles, emit, PREPARE_LIMIT, **brought)
         for artefact in artefacts:
             _upload(transport, artefact, emit, uploads)
         _verify(transport, artefacts)
@@ -62,11 +65,16 @@ def apply(
     _send(transport, {**first, **last}, titles, emit, FINISH_LIMIT)
 
 
-def _send(transport: Transport, parts: Mapping[str, Any], titles: Mapping[str, str], emit: Emit, limit: float) -> None:
+def _comes(change: Change[ResourceState]) -> bool:
+    """Whether a package is installed or replaced, not just masked."""
+    return change.old is None or change.new is None or change.old.get("version") != change.new.get("version")
+
+
+def _send(transport: Transport, parts: Mapping[str, Any], titles: Mapping[str, str], emit: Emit, limit: float, **more: Any) -> None:
     if not parts:
         return
     emit(Event(PHASE, _summary(parts), transport.name, "started", "debug"))
-    answer = call(transport, {"op": "apply", **parts}, timeout=limit)
+    answer = call(transport, {"op": "apply", **parts, **more}, timeout=limit)
     for done in answer["done"]:
         emit(Event(PHASE, titles.get(done, done), transport.name, "done", "debug"))
     failed: dict[str, str] = answer["failed"]
@@ -111,7 +119,7 @@ def grouped(plan: Plan[ResourceState], by_key: Mapping[str, Resource]) -> dict[s
         common = {"key": change.key}
         match resource:
             case Package():
-                out["packages"].append({**common, "name": resource.name, "mask": list(resource.mask)})
+                out["packages"].append({**common, "name": resource.name, "mask": list(resource.mask), "pulled": resource.pulled})
             case User():
                 out["users"].append({**common, "name": resource.name, "home": resource.home})
             case Directory():

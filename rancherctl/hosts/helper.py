@@ -12,9 +12,11 @@ from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.transport import Transport
 
 _LOOK = ("disk", "run", "look")
-_APPLY = (*_LOOK, "packages", "services", "change")
+_OFFLINE = ("disk", "run", "aptget", "offline")
+_APPLY = (*_LOOK, "alone", "aptget", "offline", "packages", "services", "change")
 MODULES: dict[str, tuple[str, ...]] = {
     "observe": _LOOK,
+    "resolve": _OFFLINE,
     "apply": _APPLY,
     "remove": (*_APPLY, "clear"),
     "offset": ("disk", "receive"),

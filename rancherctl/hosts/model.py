@@ -42,11 +42,28 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Deb:
+    """A package's file in the bundle: ``source`` on the operator's machine, ``file`` its plain name on the host, ``size`` in bytes."""
+
+    version: str
+    file: str
+    source: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
-    """A distribution package that must be installed; ``mask`` names its units that are masked before it is installed."""
+    """A distribution package that must be installed; ``mask`` names its units that are masked before it is installed.
+
+    ``deb`` is where it comes from if it is missing; None = apt's own mirrors. ``pulled``: it is there only because others need it, in
+    just that version.
+    """
 
     name: str
     mask: tuple[str, ...] = ()
+    deb: Deb | None = None
+    pulled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,8 @@ def _found(resource: Resource, answer: Mapping[str, Any]) -> ResourceState | Non
             if resource.name not in answer["packages"]:
                 return None
             masked = sorted(unit for unit in resource.mask if answer["units"].get(unit, {}).get("UnitFileState") == "masked")
-            return state("package", resource.name, installed="yes", masked=",".join(masked))
+            version = {"version": str(answer["packages"][resource.name])} if resource.pulled else {}
+            return state("package", resource.name, installed="yes", masked=",".join(masked), **version)
         case User():
             return state("user", resource.name, exists="yes") if resource.name in answer["users"] else None
         case Unit():

@@ -99,12 +99,13 @@ def describe(change: Change[ResourceState]) -> list[str]:
     verb = "create" if change.old is None else "change"
     if there.kind == "package":
         verb = "install" if change.old is None else "change"
-        change = replace(change, why=change.why or (f"masked first: {there.get('masked')}" if there.get("masked") else ""))
+        masked = f"masked first: {there.get('masked')}" if there.get("masked") and not change.why else ""
+        change = replace(change, why="; ".join(filter(None, (there.note, change.why, masked))))
     if there.kind == "unit":
         had = change.old.get("enabled") if change.old is not None else "no"
         switch = "" if had == there.get("enabled") else "enable" if there.get("enabled") == "yes" else "disable"
         verb = " and ".join(filter(None, (switch, action(change))))
-    head = f"{verb} {there.kind} {there.place}"
+    head = f"{verb} {there.kind} {there.label or there.place}"
     details = [change.why] if change.why else _facts(there) if change.verb == "create" else []
     lines = [head + (f" ({'; '.join(details)})" if details else "")]
     old_text = change.old.text if change.old else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rancherctl.change import Unknown
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User
@@ -15,12 +15,15 @@ class ResourceState:
     """``kind`` is the resource class in lower case, ``place`` its path or name; ``facts`` are sorted (field, value) pairs that are compared.
 
     ``text`` is a text file's content for showing a difference (None = secret, binary, too big or not read); it is neither compared nor printed.
+    ``label`` is what it is called where its place says too little, ``note`` what a reader should know of it; neither is compared.
     """
 
     kind: str
     place: str
     facts: tuple[tuple[str, str], ...]
     text: str | None = field(default=None, compare=False, repr=False)
+    label: str = field(default="", compare=False, repr=False)
+    note: str = field(default="", compare=False, repr=False)
 
     def get(self, name: str) -> str:
         """One fact ("" = none)."""
@@ -74,7 +77,7 @@ def desired(resource: Resource, prints: Mapping[str, str]) -> ResourceState | No
     found: ResourceState | None
     match resource:
         case Package():
-            found = state("package", resource.name, installed="yes", masked=",".join(sorted(resource.mask)))
+            found = _package(resource)
         case User():
             found = state("user", resource.name, exists="yes")
         case Directory():
@@ -92,6 +95,15 @@ def desired(resource: Resource, prints: Mapping[str, str]) -> ResourceState | No
         case Absent():
             found = None
     return found
+
+
+def _package(package: Package) -> ResourceState:
+    version = {"version": package.deb.version} if package.deb is not None and package.pulled else {}
+    found = state("package", package.name, installed="yes", masked=",".join(sorted(package.mask)), **version)
+    if package.deb is None:
+        return found
+    note = "from the bundle, as others need it" if package.pulled else "from the bundle"
+    return replace(found, label=f"{package.name} {package.deb.version}", note=note)
 
 
 def _unit(unit: Unit, prints: Mapping[str, str]) -> ResourceState:

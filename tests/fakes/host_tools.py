@@ -63,8 +63,32 @@ def systemctl():
     save()
 
 
+def offline_install(given, sources):
+    """What apt does with --with-source: it knows these packages and nothing else. A source is a .deb or an index."""
+    there = set()
+    for place in map(Path, sources):
+        texts = [line.split()[1] for line in place.read_text().splitlines() if line.startswith("Package: ")] if place.suffix != ".deb" else []
+        there |= set(texts) if texts else {place.name.split("_")[0]}
+    todo, come = list(given), []
+    while todo:
+        name = todo.pop()
+        if name in installed or name in come:
+            continue
+        if name not in there:
+            print("Reading package lists...\nThe following packages have unmet dependencies:")
+            print(f" {given[0]} : Depends: {name} but it is not installable")
+            fail("E: Unable to correct problems, you have held broken packages.", 100)
+        come.append(name)
+        todo += state["available"].get(name, [])
+    if "-s" in options:
+        print("\n".join(f"Inst {name} (1.0 volatile-packages-file [amd64])" for name in come))
+        save()
+    installed.extend(come)
+    save()
+
+
 def apt_get():
-    drop = {"-o"}
+    drop = {"-o", "--with-source"}
     plain = [w for i, w in enumerate(words) if not w.startswith("-") and (i == 0 or words[i - 1] not in drop)]
     verb, *given = plain
     if "-s" not in options:
@@ -72,6 +96,9 @@ def apt_get():
     if verb == "update":
         state["lists"] = True
         save()
+    sources = [words[i + 1] for i, w in enumerate(words) if w == "--with-source"]
+    if verb == "install" and sources:
+        offline_install(given, sources)
     if verb == "install":
         missing = [name for name in given if not state["lists"] or name not in state["available"]]
         if missing:

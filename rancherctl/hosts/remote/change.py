@@ -9,17 +9,24 @@ from typing import Any
 
 from rancherctl.hosts.remote import disk, services
 from rancherctl.hosts.remote import packages as apt
+from rancherctl.hosts.remote.alone import alone
+from rancherctl.hosts.remote.look import users as known_users
 from rancherctl.hosts.remote.run import must
 
 
 def apply(request: dict[str, Any]) -> dict[str, Any]:
     """Answer ``{"done": [keys], "failed": {key: message}}``; the parts of the request come in the order that matters."""
+    with alone():
+        return _apply(request)
+
+
+def _apply(request: dict[str, Any]) -> dict[str, Any]:
     done: list[str] = []
     failed: dict[str, str] = {}
     if request.get("packages"):
         keys = [package["key"] for package in request["packages"]]
         try:
-            apt.install(request["packages"])
+            apt.install(request["packages"], request.get("brought"))
             done += keys
         except (OSError, disk.StepError) as error:
             failed.update(dict.fromkeys(keys, str(error)))
@@ -54,7 +61,9 @@ def _said(error: Exception) -> str:
 
 
 def user(item: dict[str, Any]) -> None:
-    """A system user with a group of the same name, no login."""
+    """A system user with a group of the same name, no login; one that has come since it was planned stays."""
+    if known_users([item["name"]]):
+        return
     owned = apt.settle()
     owned["users"] = sorted({*owned.get("users", []), item["name"]})
     disk.write_state("owned.json", owned)

@@ -12,6 +12,7 @@ from rancherctl.hosts.remote import disk
 
 OPERATIONS = {
     "observe": ("look", "observe"),
+    "resolve": ("offline", "resolve"),
     "apply": ("change", "apply"),
     "remove": ("clear", "remove"),
     "offset": ("receive", "offset"),

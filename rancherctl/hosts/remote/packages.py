@@ -1,4 +1,5 @@
-"""Distribution packages by apt: masked first, installed, and remembered with all they pulled in, so that removal is exact.
+"""Distribution packages by apt, from its mirrors or from .debs of the bundle: masked first, installed, and remembered with all they pulled in,
+so that removal is exact.
 
 ``owned.json`` under STATE: ``packages`` (names that came by us), ``masked`` (units masked by us), ``users`` (created by us), ``before``
 (names that were there when an install of ours began; only present while it runs or after it was cut off).
@@ -8,18 +9,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
-import subprocess
 from typing import Any
 
+from rancherctl.hosts.remote import offline
+from rancherctl.hosts.remote.alone import limit
+from rancherctl.hosts.remote.aptget import apt_get, configure
 from rancherctl.hosts.remote.disk import StepError, at, read_state, write_state
 from rancherctl.hosts.remote.look import packages as installed_of
 from rancherctl.hosts.remote.look import units
 from rancherctl.hosts.remote.run import has, must, tail, tool
 
-APT = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_SUSPEND": "1", "NEEDRESTART_MODE": "l"}
-OPTIONS = ("-y", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
-TIMEOUT = 900.0
 LISTS_LIMIT = 120
 
 
@@ -52,30 +51,43 @@ def mask(names: list[str]) -> list[str]:
     return todo
 
 
-def install(wanted: list[dict[str, Any]]) -> None:
-    """Mask, install what is missing, remember what came. The package lists are fetched only when the first try shows the need."""
+def install(wanted: list[dict[str, Any]], brought: dict[str, Any] | None = None) -> None:
+    """Mask, install what is missing, remember what came.
+
+    With ``brought`` (``folder``, ``debs``) from these files and nothing else; a package whose ``pulled`` is true comes only as others need it.
+    """
     if not has("apt-get"):
         raise StepError("apt-get is not installed: packages of this system cannot be installed")
     mask(sorted({unit for package in wanted for unit in package["mask"]}))
-    names = sorted(package["name"] for package in wanted)
+    names = sorted(package["name"] for package in wanted if not package.get("pulled"))
     have = installed_of(names)
     missing = [name for name in names if name not in have]
     if not missing:
+        offline.clear(brought)  # the run before this one was cut off, but its installing was not
         return
     owned = settle()
     write_state("owned.json", {**owned, "before": sorted(installed())})
     try:
-        done = _apt("install", "--no-install-recommends", *missing)
-        if done.returncode != 0:
-            repaired = tool("dpkg", "--configure", "-a", timeout=TIMEOUT, extra=APT)
-            _wait_for_lists()
-            lists = _apt("update")
-            done = _apt("install", "--no-install-recommends", *missing)
-            if done.returncode != 0:
-                parts = [("apt-get install", done), ("apt-get update", lists), ("dpkg --configure -a", repaired)]
-                raise StepError("; ".join(f"{what}: {tail(one, 2)}" for what, one in parts if one.returncode != 0))
+        if brought is not None:
+            offline.install(missing, brought)
+        else:
+            _from_mirrors(missing)
     finally:
         settle()
+
+
+def _from_mirrors(missing: list[str]) -> None:
+    """The package lists are fetched only when the first try shows the need."""
+    done = apt_get("install", "--no-install-recommends", *missing)
+    if done.returncode == 0:
+        return
+    repaired = configure()
+    _wait_for_lists()
+    lists = apt_get("update")
+    done = apt_get("install", "--no-install-recommends", *missing)
+    if done.returncode != 0:
+        parts = [("apt-get install", done), ("apt-get update", lists), ("dpkg --configure -a", repaired)]
+        raise StepError("; ".join(f"{what}: {tail(one, 2)}" for what, one in parts if one.returncode != 0))
 
 
 def _wait_for_lists() -> None:
@@ -83,23 +95,12 @@ def _wait_for_lists() -> None:
     place = at("/var/lib/apt/lists/lock")
     if not place.exists():
         return
-
-    def give_up(*_: object) -> None:
-        raise StepError(f"somebody else has been fetching package lists for {LISTS_LIMIT} s")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(LISTS_LIMIT)
     fd = os.open(place, os.O_RDWR | os.O_CLOEXEC)
     try:
-        fcntl.lockf(fd, fcntl.LOCK_EX)
+        with limit(LISTS_LIMIT, "somebody else has been fetching package lists for"):
+            fcntl.lockf(fd, fcntl.LOCK_EX)
     finally:
         os.close(fd)
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _apt(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return tool("apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra=APT)
 
 
 def purge() -> dict[str, list[str]]:
@@ -110,17 +111,17 @@ def purge() -> dict[str, list[str]]:
     kept: list[str] = []
     todo = sorted(ours & installed()) if ours else []
     while todo:
-        rehearsal = _apt("-s", "purge", *todo)
+        rehearsal = apt_get("-s", "purge", *todo)
         if rehearsal.returncode != 0:
             # an install that was cut off is brought to an end first
-            tool("dpkg", "--configure", "-a", timeout=TIMEOUT, extra=APT)
-            rehearsal = _apt("-s", "purge", *todo)
+            configure()
+            rehearsal = apt_get("-s", "purge", *todo)
         if rehearsal.returncode != 0:
             raise StepError(f"apt-get -s purge: {tail(rehearsal)}")
         removed = {line.split()[1].split(":")[0] for line in rehearsal.stdout.splitlines() if line.startswith(("Purg ", "Remv "))}
         foreign = removed - ours
         if not foreign:
-            done = _apt("purge", *todo)
+            done = apt_get("purge", *todo)
             if done.returncode != 0:
                 raise StepError(f"apt-get purge: {tail(done)}")
             gone = sorted(todo)

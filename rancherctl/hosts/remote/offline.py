@@ -1,0 +1,88 @@
+"""Packages from .debs that were brought here, by apt, without network and without its lists, sources or caches being touched."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote.aptget import apt_get, configure, reasons
+from rancherctl.hosts.remote.run import has, tail
+
+NOTHING = "/dev/null"
+
+
+def resolve(request: dict[str, Any]) -> dict[str, Any]:
+    """What apt would do to install ``names`` with the packages of ``index``: ``{"lines": its "Inst" lines, "refused": its reasons or ""}``.
+
+    Nothing is changed: the index lies in a folder of its own while apt is asked.
+    """
+    if not has("apt-get"):
+        raise disk.StepError("apt-get is not installed: packages of this system cannot be installed")
+    folder = Path(tempfile.mkdtemp(prefix="rancherctl-", dir=disk.at("/run")))
+    try:
+        (folder / "Packages").write_text(request["index"], encoding="utf-8")
+        done = apt_get("install", "-s", *_options(folder), "--with-source", str(folder / "Packages"), *request["names"])
+    finally:
+        shutil.rmtree(folder)
+    if done.returncode != 0:
+        return {"lines": [], "refused": reasons(done)}
+    return {"lines": [line for line in done.stdout.splitlines() if line.startswith("Inst ")], "refused": ""}
+
+
+def install(names: list[str], brought: dict[str, Any]) -> None:
+    """Install ``names`` from ``debs`` (``path``, ``sha256``) of ``brought``, all in its ``folder``, which goes once they are installed."""
+    debs = brought["debs"]
+    check(debs)
+    scratch = Path(tempfile.mkdtemp(prefix="rancherctl-", dir=disk.at("/run")))
+    try:
+        sources = [word for deb in debs for word in ("--with-source", str(disk.at(deb["path"])))]
+        done = apt_get("install", *_options(scratch), *sources, *names)
+        if done.returncode != 0:
+            repaired = configure()
+            done = apt_get("install", *_options(scratch), *sources, *names)
+            if done.returncode != 0:
+                also = f"; dpkg --configure -a: {tail(repaired, 2)}" if repaired.returncode != 0 else ""
+                raise disk.StepError(f"apt-get install from the bundle's packages: {reasons(done)}{also}")
+    finally:
+        shutil.rmtree(scratch)
+    clear(brought)
+
+
+def clear(brought: dict[str, Any] | None) -> None:
+    """Remove the files that were brought: nobody needs them any more."""
+    if brought is not None and disk.at(brought["folder"]).is_dir():
+        shutil.rmtree(disk.at(brought["folder"]))
+
+
+def check(debs: list[dict[str, str]]) -> None:
+    """Every file is what the bundle's manifest says; one that is not is removed, so that the next run brings it again."""
+    wrong = []
+    for deb in debs:
+        place = disk.at(deb["path"])
+        found = disk.sha256(place) if place.is_file() else "nothing"
+        if found != deb["sha256"]:
+            wrong.append(f"{place.name} has the hash {found[:12]}, the bundle's manifest says {deb['sha256'][:12]}")
+            place.unlink(missing_ok=True)
+    if wrong:
+        raise disk.StepError(f"{'; '.join(wrong)}: damaged on the way or in the bundle (rancherctl bundle verify tells which)")
+
+
+def _options(scratch: Path) -> tuple[str, ...]:
+    """apt knows what is installed and what it is given here, and nothing else; it removes nothing."""
+    lists, archives = scratch / "lists", scratch / "archives"
+    for place in (lists, archives):
+        (place / "partial").mkdir(parents=True, exist_ok=True)
+    values = {
+        "Dir::Etc::sourcelist": NOTHING,
+        "Dir::Etc::sourceparts": NOTHING,
+        "Dir::Etc::preferences": NOTHING,
+        "Dir::Etc::preferencesparts": NOTHING,
+        "Dir::State::lists": f"{lists}/",
+        "Dir::Cache::archives": f"{archives}/",
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
+    }
+    return ("--no-install-recommends", "--no-remove", "--fix-broken", *(word for name, value in values.items() for word in ("-o", f"{name}={value}")))

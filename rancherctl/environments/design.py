@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 
+from rancherctl.bundle.distribution.offer import systems
 from rancherctl.bundle.layout import host_artefacts
 from rancherctl.bundle.model import Bundle
 from rancherctl.environments.components import apiserver, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places
@@ -13,7 +14,8 @@ from rancherctl.environments.guards import marker_of
 from rancherctl.environments.model import Environment
 from rancherctl.environments.phases import HOST_PHASES, PhaseName
 from rancherctl.errors import InvalidInputError
-from rancherctl.hosts.model import Artefact, Directory, File, Host, Package, Resource, User, key
+from rancherctl.hosts.bring import FOLDER
+from rancherctl.hosts.model import Absent, Artefact, Directory, File, Host, Package, Resource, User, key
 
 Extras = Callable[[Environment, Host], tuple[Resource, ...]]
 Design = dict[PhaseName, tuple[Resource, ...]]
@@ -38,6 +40,8 @@ def design(environment: Environment, host: Host, machine: Machine, bundle: Bundl
     ]
     parts["agents"] += extras(environment, host)
     early: list[Resource] = [marker(environment, host), Package("openssl")]
+    if machine.system in systems(bundle.manifest):
+        early.append(Absent(FOLDER))  # a run that was cut off may have left it
     for name in COMPONENT_PHASES:
         early += [r for r in parts[name] if isinstance(r, (Package, User, Directory))]
         artefacts += [r for r in parts[name] if isinstance(r, Artefact)]

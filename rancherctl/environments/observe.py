@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from rancherctl.bundle.distribution.offer import offers
 from rancherctl.change import Plan
+from rancherctl.environments import offline
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.design import Design, design
@@ -24,13 +26,14 @@ from rancherctl.hosts.state import Observed, ResourceState
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One host as it is: what it should look like (from its facts), what it has, its certificates."""
+    """One host as it is: what it should look like (from its facts), what it has, its certificates; ``problems`` stand in the way."""
 
     host: Host
     machine: Machine
     design: Design
     observed: Observed
     folder: Folder
+    problems: tuple[str, ...] = ()
 
     def plans(self) -> dict[PhaseName, Plan[ResourceState]]:
         """What each phase changes here. Planned as a whole, so that a unit knows of files that an earlier phase changes."""
@@ -48,14 +51,21 @@ class World:
 
 
 def observe(environment: Environment, context: Context, machines: Mapping[str, Machine]) -> World:
-    """Two round trips per host: resources of all phases at once, then certificates."""
+    """Two round trips per host: resources of all phases at once, then certificates. One more where packages come out of the bundle."""
+    offered = offers(context.bundle)
 
     def look(host: Host) -> Seen:
         machine = machines[host.name]
         wanted = design(environment, host, machine, context.bundle, context.extras)
         with busy(context.emit, "look", "being compared with the file", host.name):
             transport = context.transport(host)
-            return Seen(host, machine, wanted, observe_resources(transport, everything(wanted)), pki.observe(transport, environment, host))
+            observed = observe_resources(transport, everything(wanted))
+            problems: tuple[str, ...] = ()
+            if machine.system in offered:
+                served = offline.serve(transport, offered[machine.system], wanted["packages"], observed)
+                wanted, problems = {**wanted, "packages": served.resources}, served.problems
+                observed = replace(observed, states={**observed.states, **served.replaced})
+            return Seen(host, machine, wanted, observed, pki.observe(transport, environment, host), problems)
 
     hosts = tuple(h for h in environment.hosts if h.name in machines)
     outcomes = each(hosts, look, context.parallel)

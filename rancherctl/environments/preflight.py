@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rancherctl.environments import findings, paths_between
+from rancherctl.bundle.distribution.offer import systems
+from rancherctl.environments import findings, offline, paths_between
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import together
@@ -41,6 +42,8 @@ def preflight(environment: Environment, context: Context) -> Checked:
     tolerated = errors if exists else {}
     arch = context.bundle.manifest.arch
     found = [line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.problems(environment, h, fact, arch)]
+    served = systems(context.bundle.manifest)
+    found += [line for name, fact in facts.items() for line in (*offline.unserved(name, fact, served), *offline.outdated(name, fact))]
     found += findings.together(facts)
     if not found and not errors:
         new = tuple(h for h in environment.hosts if findings.owner(facts[h.name]) != environment.name)
@@ -61,7 +64,17 @@ def machine(facts: HostFacts) -> Machine:
         cgroup_v2=facts.cgroup != 1,
         may_lower_oom=facts.may_raise_limits is not False,
         resolv_conf="/run/systemd/resolve/resolv.conf" if resolved else "/etc/resolv.conf",
+        system=offline.system_of(facts),
     )
+
+
+def refuse(environment: Environment, lines: Iterable[str]) -> None:
+    """PreflightError when there are any: ``host: what (remedy)``."""
+    problems = list(lines)
+    if problems:
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        what = f"the hosts of environment {environment.name} are not ready: {count}"
+        raise PreflightError(what, problems, hint="mend them; nothing was changed anywhere")
 
 
 def _refuse(environment: Environment, found: list[str], outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
@@ -70,8 +83,4 @@ def _refuse(environment: Environment, found: list[str], outcomes: Mapping[str, O
         what = "; ".join(e.what for e in errors)
         why = "; ".join(dict.fromkeys(e.why for e in errors if e.why))
         raise type(errors[0])(what, why=why, hint=errors[0].hint or "nothing was changed anywhere")
-    lines = [*(str(e) for e in errors), *found]
-    if lines:
-        count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
-        what = f"the hosts of environment {environment.name} are not ready: {count}"
-        raise PreflightError(what, lines, hint="mend them; nothing was changed anywhere")
+    refuse(environment, [*(str(e) for e in errors), *found])

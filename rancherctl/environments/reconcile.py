@@ -19,7 +19,7 @@ from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import observe
 from rancherctl.environments.phases import HOST_PHASES, PHASES, Phase
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
-from rancherctl.environments.preflight import Checked, preflight
+from rancherctl.environments.preflight import Checked, preflight, refuse
 from rancherctl.environments.run import Run
 from rancherctl.errors import PartialError, TimeoutExceededError
 from rancherctl.events import Event, busy
@@ -118,6 +118,7 @@ def _look(environment: Environment, context: Context, checked: Checked) -> Run:
     for host in environment.with_role("controlplane"):
         if host.name in run.failures:  # what the environment is built on cannot be told: nothing may be decided
             raise run.failures[host.name]
+    refuse(environment, (line for seen in run.world.seen.values() for line in seen.problems))
     return run
 
 

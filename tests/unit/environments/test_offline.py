@@ -1,0 +1,181 @@
+"""Packages out of a bundle: which hosts are served, what is planned, and what refuses before anything is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rancherctl.agents.install import host_resources
+from rancherctl.bundle.distribution.offer import Offer, OfferedDeb
+from rancherctl.bundle.distribution.systems import WANTED
+from rancherctl.bundle.model import Artefact, Bundle, manifest
+from rancherctl.change import Unknown
+from rancherctl.environments import offline
+from rancherctl.environments import plan as plans
+from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.design import design
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.preflight import machine, refuse
+from rancherctl.errors import PreflightError
+from rancherctl.hosts.facts import HostFacts
+from rancherctl.hosts.model import Absent, Package, Resource, key
+from rancherctl.hosts.plan import describe, plan
+from rancherctl.hosts.resolve import Install, parse
+from rancherctl.hosts.state import Observed, state
+
+ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+DEBIAN = HostFacts(os_id="debian", os_version="13")
+
+
+def offered(name: str, version: str) -> OfferedDeb:
+    return OfferedDeb(name, version, f"{name}.deb", Path(f"/b/{name}.deb"), "0" * 64, 10)
+
+
+OFFER = Offer("debian13", "index", {d.name: d for d in (offered("haproxy", "3.0.11-1"), offered("bind9", "1:9.20.30-1"), offered("liblua", "5.4-1"))})
+INDEX = Artefact("packages", "debian13", "index", "0" * 64, 1, 0o644, "index", "amd64")
+KUBELET = Artefact("kubernetes", "1.36.3", "kubelet", "0" * 64, 1, 0o755, "binary", "amd64")
+
+
+def bundle(*artefacts: Artefact) -> Bundle:
+    return Bundle(Path("/b"), manifest("1.36.3", "amd64", "official", [KUBELET, *artefacts]))
+
+
+def test_bundles_have_every_package_that_environments_ask_for() -> None:
+    asked = {
+        resource.name
+        for host in ENV.hosts
+        for part in design(ENV, host, Machine(), bundle(), host_resources).values()
+        for resource in part
+        if isinstance(resource, Package)
+    }
+    assert asked - {"python3"} == set(WANTED), "nothing can be asked of a host without python3"
+
+
+def test_a_bundle_without_packages_leaves_every_host_to_apt() -> None:
+    assert offline.unserved("h1", HostFacts(), frozenset()) == []
+    packages = design(ENV, ENV.hosts[0], Machine(system="debian13"), bundle(), host_resources)["packages"]
+    assert not any(isinstance(r, Absent) for r in packages)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (replace(DEBIAN, os_version="12"), "h1: is debian12, the bundle has packages for debian13 only (make it with --packages debian12 as well"),
+        (HostFacts(os_id="ubuntu", os_version="24.04"), "h1: is ubuntu24.04"),
+        (HostFacts(), "h1: its system could not be told"),
+        (replace(DEBIAN, os_version=""), "h1: its system could not be told"),
+    ],
+)
+def test_a_host_whose_system_the_bundle_has_not_is_refused(facts: HostFacts, told: str) -> None:
+    assert offline.unserved("h1", facts, {"debian13"})[0].startswith(told)
+    assert offline.unserved("h1", DEBIAN, {"debian13"}) == []
+
+
+def test_the_system_is_a_fact_and_what_a_cut_run_left_is_taken_away() -> None:
+    assert machine(DEBIAN).system == "debian13"
+    packages = design(ENV, ENV.hosts[0], machine(DEBIAN), bundle(INDEX), host_resources)["packages"]
+    assert Absent("/var/lib/rancherctl/packages") in packages
+
+
+def test_packages_that_are_there_and_too_old_are_told() -> None:
+    facts = HostFacts(packages={"haproxy": "2.4.22-1", "bind9": "1:9.20.1-1", "nftables": "1.0"})
+    assert offline.outdated("h1", facts) == [
+        "h1: its haproxy is 2.4.22-1, 2.6 or newer is needed (upgrade it, or remove it and a newer one is installed)"
+    ]
+    assert offline.outdated("h1", HostFacts()) == []
+
+
+WISHES: tuple[Resource, ...] = (Package("haproxy", ("haproxy.service",)), Package("bind9"), Absent("/var/lib/rancherctl/packages"))
+THERE = Observed({key(Package("bind9")): state("package", "bind9", installed="yes", masked="")})
+
+
+def lines(served: offline.Served, observed: Observed) -> list[str]:
+    changes = plan(served.resources, replace(observed, states={**observed.states, **served.replaced}))
+    return [describe(change)[0] for change in changes]
+
+
+def test_the_plan_names_versions_and_what_is_pulled_in() -> None:
+    served = offline.complete(OFFER, WISHES, frozenset({"haproxy"}), [Install("liblua", "5.4-1"), Install("haproxy", "3.0.11-1")])
+    assert lines(served, THERE) == [
+        "install package haproxy 3.0.11-1 (from the bundle; masked first: haproxy.service)",
+        "install package liblua 5.4-1 (from the bundle, as others need it)",
+    ]
+    change = plan(served.resources, THERE).changes[0]
+    step = plans.resource_step("h1", change)
+    assert (step.line(), step.detail) == ("install package haproxy 3.0.11-1", ("from the bundle",))
+
+
+def test_a_package_in_another_version_is_a_change_that_is_named() -> None:
+    served = offline.complete(
+        OFFER, WISHES, frozenset({"haproxy"}), [Install("bind9", "1:9.20.30-1", "1:9.20.23-1"), Install("liblua", "5.4-1", "5.3-1")]
+    )
+    assert lines(served, THERE) == [
+        "change package bind9 1:9.20.30-1 (from the bundle, as others need it; version 1:9.20.23-1 → 1:9.20.30-1)",
+        "install package haproxy 3.0.11-1 (from the bundle; masked first: haproxy.service)",
+        "change package liblua 5.4-1 (from the bundle, as others need it; version 5.3-1 → 5.4-1)",
+    ]
+
+
+class Apt:
+    """A host whose apt answers the one question it may be asked."""
+
+    name = "h1"
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **answer: object) -> None:
+        self.asked: list[dict[str, object]] = []
+
+        def call(_transport: object, request: dict[str, object], **_: object) -> object:
+            self.asked.append(request)
+            return {"lines": [], "refused": "", **answer}
+
+        monkeypatch.setattr("rancherctl.hosts.resolve.call", call)
+
+    def serve(self, observed: Observed, wanted: tuple[Resource, ...] = WISHES) -> offline.Served:
+        return offline.serve(self, OFFER, wanted, observed)  # type: ignore[arg-type]
+
+
+def test_nothing_is_asked_where_nothing_is_missing_or_could_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    apt = Apt(monkeypatch)
+    whole = {**THERE.states, key(WISHES[0]): state("package", "haproxy", installed="yes", masked="")}
+    assert apt.serve(Observed(whole)) == offline.Served(WISHES, {})
+    assert apt.serve(Observed(unknown=(Unknown("packages", "dpkg-query is not installed"),))) == offline.Served(WISHES, {})
+    assert apt.asked == []
+
+
+def test_missing_packages_are_asked_for_by_name_and_get_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    apt = Apt(monkeypatch, lines=["Inst liblua (5.4-1 volatile-packages-file [amd64])"])
+    served = apt.serve(THERE)
+    assert [(request["index"], request["names"]) for request in apt.asked] == [("index", ["haproxy"])]
+    debs = {r.name: r.deb.file for r in served.resources if isinstance(r, Package) and r.deb is not None}
+    assert debs == {"haproxy": "haproxy.deb", "liblua": "liblua.deb"}
+
+
+def test_a_package_that_the_bundle_lacks_stands_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    apt = Apt(monkeypatch)
+    served = apt.serve(THERE, (*WISHES, Package("openssl")))
+    assert served.problems[0].startswith("h1: openssl is not installed, and not among the bundle's packages for debian13 (make the bundle again")
+    assert apt.asked == []
+
+
+def test_a_dependency_that_the_bundle_lacks_is_told_in_apt_s_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Apt(monkeypatch, refused="haproxy : Depends: libx but it is not installable / E: Unable to correct problems").serve(THERE)
+    with pytest.raises(PreflightError, match="Depends: libx but it is not installable") as caught:
+        refuse(ENV, served.problems)
+    assert "--packages debian13" in caught.value.problems[0]
+
+
+def test_apt_s_lines_are_understood_or_refused() -> None:
+    said = (
+        "Inst libfstrm0 (0.6.1-1+b3 volatile-packages-file [amd64])",
+        "Inst bind9-libs [1:9.20.23-1] (1:9.20.30-1~deb13u1 volatile-packages-file [amd64]) []",
+        "Inst libssl3t64:amd64 (3.5.9-1 Debian:13.8/stable, Debian-Security:13/stable-security [amd64])",
+    )
+    assert parse(said) == (
+        Install("libfstrm0", "0.6.1-1+b3"),
+        Install("bind9-libs", "1:9.20.30-1~deb13u1", "1:9.20.23-1"),
+        Install("libssl3t64", "3.5.9-1"),
+    )
+    with pytest.raises(ValueError, match="not understood"):
+        parse(["Inst"])

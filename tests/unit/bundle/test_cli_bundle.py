@@ -73,6 +73,10 @@ def test_a_damaged_bundle_is_told_in_full(run: Any, programs: Path, tmp_path: Pa
 def test_mistakes_are_usage_errors_with_a_remedy(run: Any, programs: Path, tmp_path: Path) -> None:
     code, _, err = run("create", "--source", str(programs), "--kubernetes", "1.36.5")
     assert (code, "did you mean 1.36.3?" in err) == (2, True)
+    code, _, err = run("create", "--source", str(programs), "--packages", "debian11")
+    assert (code, "known are debian12, debian13, ubuntu24.04" in err) == (2, True)
+    code, _, err = run("create", "--source", str(programs), "--packages", f"debian13={programs}")
+    assert (code, "bind9 is missing" in err, "--download-only" in err) == (2, True, True)
     assert run("create", "--source", str(tmp_path / "none"))[0] == 3
     assert run("verify", str(tmp_path))[0] == 3
     assert run("create")[0] == 2

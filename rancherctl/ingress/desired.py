@@ -17,6 +17,8 @@ from rancherctl.ingress.placement import Placement, place
 from rancherctl.ingress.translate import translate
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 
+MAX_TOLD = 5
+"""Problems of backends for one Ingress: a host's report is one object of bounded size, and one user's Ingress must not fill it."""
 Slices = Mapping[str, list[EndpointSlice]]
 
 
@@ -129,7 +131,11 @@ def model(
 
 
 def _troubles(t: Translated, troubles: Mapping[str, Problem]) -> tuple[Problem, ...]:
-    return tuple(troubles[b] for b in sorted({r.backend.key for r in t.routes}) if b in troubles)
+    found = [troubles[b] for b in sorted({r.backend.key for r in t.routes}) if b in troubles]
+    if len(found) <= MAX_TOLD:
+        return tuple(found)
+    rest = Problem("MoreBackends", f"{len(found) - MAX_TOLD} more backends of this ingress have problems")
+    return (*found[:MAX_TOLD], rest)
 
 
 def refs(translated: Mapping[str, Translated]) -> set[BackendRef]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rancherctl.ingress import desired, endpoints, files, keep, merge, plan, render
+from rancherctl.ingress import desired, endpoints, files, keep, merge, plan, render, status
 from rancherctl.ingress.desired import Memory, Wanted
 from rancherctl.ingress.engine import Engine, local_paths
 from rancherctl.ingress.following import Following
@@ -21,6 +21,7 @@ from rancherctl.ingress.model import HTTP_PORT, Model, Problem, Roster, Translat
 from rancherctl.ingress.resolve import Resolver, by
 from rancherctl.ingress.runtime import EngineError
 from rancherctl.kube import client, objects
+from rancherctl.kube.backoff import describe
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
 
@@ -91,7 +92,7 @@ class LbRole:
         self._engine.stop()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """See agents.role.Role. A failure of HAProxy does not raise: the section tells what is served all the same, and the pause grows."""
+        """See agents.role.Role. No failure raises, HAProxy's or our own: the section tells what is served all the same, and the pause grows."""
         self.resync = VERIFY_SECONDS
         self._error = ""
         try:
@@ -100,15 +101,18 @@ class LbRole:
                 self._follow(snapshot, roster)
         except EngineError as error:
             log.warning("%s", error)
-            self._failed(error)
+            self._failed(str(error))
+        except Exception as error:  # an object that nobody thought of reaches every host at once: what each serves must stay published
+            log.exception("the load balancer cannot follow the API")
+            self._failed(f"the load balancer cannot follow the API: {describe(error)}")
         else:
             self._pause = FIRST_PAUSE
         return self._section()
 
-    def _failed(self, error: EngineError) -> None:
+    def _failed(self, why: str) -> None:
         """Find out what is still true: HAProxy may serve what it had, although it did not take what it was given."""
         self.resync, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
-        self._alarm = str(error)
+        self._alarm = why
         try:
             self._sure = self._state is not None and not self._engine.differences(self._state.layout)
         except EngineError as silent:
@@ -258,6 +262,6 @@ class LbRole:
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [followed.epoch, followed.sequence] if followed else [-1, -1],
             "alarm": self._alarm,
-            "problems": {key: [[p.reason, p.message, p.serious] for p in found] for key, found in self._problems.items()},
+            "problems": status.problem_words(self._problems),
         }
         return section | {"error": self._error} if self._error else section

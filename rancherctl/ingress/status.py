@@ -25,6 +25,8 @@ from rancherctl.kube.objects import Ingress, IngressClass
 LAG = 5.0
 QUIET = 2.0
 MAX_MESSAGE = 1000
+MAX_WORDS = 200_000
+"""Characters of problems in one host's report: a ConfigMap takes a megabyte, and what is served must find room in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,17 @@ def section(data: Mapping[str, str]) -> Mapping[str, Any]:
     except (ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def problem_words(problems: Mapping[str, tuple[Problem, ...]], room: int = MAX_WORDS) -> dict[str, list[list[Any]]]:
+    """Problems by Ingress key as a section holds them, in the order of the keys, as many as ``room`` (characters) takes."""
+    out: dict[str, list[list[Any]]] = {}
+    for key, found in sorted(problems.items()):
+        room -= sum(len(p.reason) + len(p.message) for p in found) + len(key)
+        if room < 0:
+            break
+        out[key] = [[p.reason, p.message, p.serious] for p in found]
+    return out
 
 
 def report(section: Mapping[str, Any]) -> HostReport:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.ingress import endpoints, plan
+from rancherctl.ingress import endpoints, merge, plan
 from rancherctl.ingress.reconcile import LbConfig, LbRole
 from tests.fakes import ingress as fake
 
@@ -239,6 +239,31 @@ def test_a_configuration_that_haproxy_refuses_changes_nothing(world: World, monk
     monkeypatch.setattr(endpoints, "routable", lambda address: True)
     section = world.run([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {f"s{n}": ["w1"] for n in range(20)})
     assert (section["alarm"], len(section["served"])) == ("", 21)
+
+
+def test_a_fault_of_our_own_withdraws_nothing_that_is_served(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One object that nobody thought of would reach every host at the same moment: all would leave all statuses."""
+    first = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    with monkeypatch.context() as fault:
+        fault.setattr(merge, "merge", lambda _: {}["nobody thought of this"])
+        section = world.run([fake.ingress("a", FOO), fake.ingress("odd", FOO)], {"web": ["w1"]})
+    assert "nobody thought of this" in section["alarm"]
+    assert "error" not in section
+    assert section["served"] == first["served"]
+    assert world.role.resync < 5
+    assert world.run([fake.ingress("a", FOO)], {"web": ["w1"]})["alarm"] == ""
+
+
+def test_many_broken_backends_of_one_ingress_do_not_fill_the_report(world: World) -> None:
+    """A report is one object of at most a megabyte, written whole: too long a one would silence the host for everybody."""
+    many = [(f"h{n}.com", "Prefix", "/", f"{'long-name-of-a-service-that-is-not-there-' + str(n)}:80") for n in range(300)]
+    ingresses = [fake.ingress(f"i{n}", many[: 300 if n == 0 else 3], created=f"2026-01-{n + 1:02}T00:00:00Z") for n in range(20)]
+    section = world.run(ingresses, {})
+    assert len(section["served"]) == 20
+    assert all(section["problems"][f"default/i{n}"] for n in range(20))
+    told = section["problems"]["default/i0"]
+    assert len(told) <= 6
+    assert "295 more" in told[-1][1]
 
 
 def test_haproxy_that_stays_dead_is_told_as_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

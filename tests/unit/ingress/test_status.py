@@ -9,7 +9,7 @@ from typing import Any
 
 from rancherctl.errors import ConflictError, UnreachableError
 from rancherctl.ingress import apply, placement, status
-from rancherctl.ingress.model import STATUS_ANNOTATION, Roster
+from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster
 from rancherctl.ingress.translate import translate
 from rancherctl.kube.client import InvalidObjectError, ServerError, ThrottledError
 from rancherctl.kube.objects import Ingress
@@ -210,6 +210,15 @@ def test_damaged_reports_only_withhold() -> None:
     ):
         assert isinstance(status.report(section), status.HostReport)
     assert status.blocked_ports(status.report({"ports": {"80": "taken", "443": "", "x": "y"}})) == (80,)
+
+
+def test_problems_of_thousands_leave_room_in_the_report() -> None:
+    many = {f"ns/i{n:05}": (Problem("ServiceNotFound", "service is not there " * 10),) for n in range(5000)}
+    words = status.problem_words(many)
+    assert len(json.dumps(words)) < 300_000
+    assert status.report({"problems": words}).problems == dict(list(many.items())[: len(words)])
+    few = dict(list(many.items())[:3])
+    assert status.report({"problems": status.problem_words(few)}).problems == few
 
 
 class Client:

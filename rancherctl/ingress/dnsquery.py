@@ -1,4 +1,4 @@
-"""The smallest DNS client that finds the addresses of a name: one question over UDP to one server, RFC 1035 and 3596.
+"""The smallest DNS client that finds the addresses of a name: one question to one server, over UDP or, if long, TCP, RFC 1035 and 3596.
 
 Names behind ExternalName services may be names of the cluster, which the host's own resolver need not know but the host's DNS server does.
 """
@@ -15,6 +15,7 @@ A, AAAA = 1, 28
 _HEADER = struct.Struct("!HHHHHH")
 _RECORD = struct.Struct("!HHIH")
 _MAX = 65535
+_TRUNCATED, _NO_SUCH_NAME = 0x0200, 3
 
 
 class AnswerError(OSError):
@@ -41,11 +42,13 @@ def _skip_name(data: bytes, at: int) -> int:
 
 
 def addresses(data: bytes, number: int, kind: int) -> tuple[str, ...]:
-    """The addresses of an answer; () when the name exists without any. AnswerError for an error code, a foreign or a damaged answer."""
+    """The addresses of an answer; () when there is no such name or it has none. AnswerError for an error code, a foreign or a damaged answer."""
     try:
         have, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
         if have != number or not flags & 0x8000:
             raise AnswerError("the answer belongs to another question")
+        if flags & 0xF == _NO_SUCH_NAME:
+            return ()
         if flags & 0xF:
             raise AnswerError(f"the server answered with code {flags & 0xF}")
         at = _HEADER.size
@@ -80,7 +83,28 @@ def _ask(name: str, kind: int, server: str, port: int, timeout: float) -> tuple[
             connection.send(query)
             connection.settimeout(max(0.05, (deadline - time.monotonic()) * share))
             try:
-                return addresses(connection.recv(_MAX), number, kind)
+                answer = connection.recv(_MAX)
             except TimeoutError:
                 continue
+            if len(answer) > 3 and int.from_bytes(answer[2:4], "big") & _TRUNCATED:
+                answer = _over_tcp(query, server, port, timeout)
+            return addresses(answer, number, kind)
     raise TimeoutError(f"{server} did not answer for {name} within {timeout:g} s")
+
+
+def _over_tcp(query: bytes, server: str, port: int, timeout: float) -> bytes:
+    """The whole answer; ``timeout`` seconds for all of it."""
+    deadline = time.monotonic() + timeout
+    with socket.create_connection((server, port), timeout) as connection:
+        connection.sendall(len(query).to_bytes(2, "big") + query)
+        data = b""
+        while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{server} did not send its whole answer within {timeout:g} s")
+            connection.settimeout(left)
+            piece = connection.recv(_MAX)
+            if not piece:
+                raise AnswerError("the answer is cut off")
+            data += piece
+    return data[2:]

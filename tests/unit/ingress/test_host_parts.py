@@ -212,7 +212,8 @@ def test_dns_answers_are_read_and_damage_is_an_error() -> None:
     six = dnsquery.question("a.example.com", dnsquery.AAAA, 7)
     assert dnsquery.addresses(_answer(six, (28, bytes(15) + b"\1")), 7, dnsquery.AAAA) == ("::1",)
     assert dnsquery.addresses(_answer(query), 7, dnsquery.A) == ()
-    for wrong in (_answer(query, code=3), _answer(query, code=2), query, good[:-3], b"", b"\0\7"):
+    assert dnsquery.addresses(_answer(query, code=3), 7, dnsquery.A) == (), "there is no such name: the last address may be somebody else's now"
+    for wrong in (_answer(query, code=5), _answer(query, code=2), query, good[:-3], b"", b"\0\7"):
         with pytest.raises(dnsquery.AnswerError):
             dnsquery.addresses(wrong, 7, dnsquery.A)
     with pytest.raises(dnsquery.AnswerError):
@@ -226,6 +227,32 @@ def test_dns_answers_are_read_and_damage_is_an_error() -> None:
 def test_any_bytes_are_an_answer_or_an_error(data: bytes) -> None:
     with contextlib.suppress(dnsquery.AnswerError):
         assert isinstance(dnsquery.addresses(data, 7, dnsquery.A), tuple)
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again_over_tcp() -> None:
+    """A headless service of dozens of pods: over UDP comes nothing but a flag, which does not mean that nobody is there."""
+    pods = [bytes([10, 0, 0, n]) for n in range(100)]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+        udp.bind(("127.0.0.1", 0))
+        tcp.bind(udp.getsockname())
+        tcp.listen(1)
+        udp.settimeout(5)
+        tcp.settimeout(5)
+
+        def serve() -> None:
+            query, client = udp.recvfrom(512)
+            udp.sendto(_answer(query, code=0x0200), client)
+            connection, _ = tcp.accept()
+            with connection:
+                query = connection.recv(512)[2:]
+                whole = _answer(query, *((1, pod) for pod in pods))
+                for piece in (len(whole).to_bytes(2, "big")[:1], len(whole).to_bytes(2, "big")[1:] + whole[:700], whole[700:]):
+                    connection.sendall(piece)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert len(dnsquery.ask("pods.example.com", "127.0.0.1", port=udp.getsockname()[1])) == 100
+        thread.join()
 
 
 def test_names_are_asked_over_udp() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from rancherctl.agents import csr, pkcs10
 from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.leader import NotLeaderError
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.kube.client import CSRS
+from rancherctl.kube.failures import concerns_one
 from rancherctl.kube.objects import Node
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,9 @@ class Approver:
         for request in pending:
             try:
                 decided += self._decide(request, nodes)
-            except NotLeaderError:
-                raise
             except RancherctlError as error:
+                if not concerns_one(error):
+                    raise
                 errors.append(error)  # one that cannot be written does not hold up the others
         if errors:
             raise errors[0]

@@ -8,9 +8,10 @@ from typing import Any
 from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
-from rancherctl.errors import ConflictError, NotFoundError
+from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.kube import objects, tables
 from rancherctl.kube.client import EVENTS, NETWORKPOLICIES, Json
+from rancherctl.kube.failures import concerns_one
 from rancherctl.kube.objects import Meta
 from rancherctl.kube.snapshot import Snapshot
 
@@ -32,7 +33,7 @@ def event(policy: Meta, now: str) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{policy.name[:200]}.{policy.uid[:8]}.rancherctl", "namespace": policy.namespace},
+        "metadata": {"name": f"{policy.name[:200].rstrip('.-')}.{policy.uid[:8]}.rancherctl", "namespace": policy.namespace},
         "involvedObject": about,
         "reason": "NotEnforced",
         "message": MESSAGE,
@@ -52,11 +53,12 @@ class PolicyKeeper:
         self._told: set[str] = set()
 
     def run(self, snapshot: Snapshot) -> None:
-        """Tell about policies that were not told about yet."""
+        """Tell about policies that were not told about yet; the first error is raised after the others were tried."""
         policies = snapshot.table("networkpolicies").items
         self._told &= {p.uid for p in policies.values()}
         if not self._leader.leading:
             return
+        errors: list[RancherctlError] = []
         for policy in policies.values():
             if policy.uid in self._told or policy.deleting:
                 continue
@@ -65,4 +67,11 @@ class PolicyKeeper:
             except (ConflictError, NotFoundError) as error:
                 # Told by an earlier leader, or the namespace is going away.
                 log.debug("%s: %s", policy.key, error)
+            except RancherctlError as error:
+                if not concerns_one(error):
+                    raise
+                errors.append(error)
+                continue
             self._told.add(policy.uid)
+        if errors:
+            raise errors[0]

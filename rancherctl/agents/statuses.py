@@ -19,6 +19,7 @@ from rancherctl.ingress import apply, status
 from rancherctl.ingress.desired import Memory
 from rancherctl.ingress.model import Problem
 from rancherctl.ingress.status import Published
+from rancherctl.kube.failures import concerns_one
 from rancherctl.kube.objects import Ingress
 from rancherctl.kube.snapshot import Snapshot
 
@@ -95,7 +96,7 @@ class StatusKeeper:
             except NotLeaderError:
                 raise
             except RancherctlError as error:
-                alone = apply.concerns_one(error)
+                alone = concerns_one(error)
                 wait = self._events.failed(mark if alone else None, now, error)
                 log.info("%s: cannot write the Event %s, trying again in %.1f s: %s", key, problem.reason, wait, error)
                 if not alone:

@@ -9,11 +9,12 @@ from ipaddress import ip_address
 from typing import Any, Protocol
 
 from rancherctl.change import Change
-from rancherctl.errors import AuthError, ConflictError, NotFoundError, RancherctlError
+from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.ingress.events import event
 from rancherctl.ingress.model import STATUS_ANNOTATION, Problem
 from rancherctl.ingress.status import Published
-from rancherctl.kube.client import EVENTS, INGRESSES, InvalidObjectError, Json, Resource, ServerError
+from rancherctl.kube.client import EVENTS, INGRESSES, Json, Resource
+from rancherctl.kube.failures import concerns_one
 from rancherctl.kube.objects import Ingress
 
 WRITERS = 8
@@ -56,11 +57,6 @@ class Sent:
     done: frozenset[str] = frozenset()
     failed: Mapping[str, RancherctlError] = field(default_factory=dict)
     stopped: RancherctlError | None = None
-
-
-def concerns_one(error: RancherctlError) -> bool:
-    """Whether only this object cannot be written; else (throttled, unreachable, not the leader) no other can now."""
-    return type(error) is RancherctlError or isinstance(error, (InvalidObjectError, AuthError, ServerError))
 
 
 def publish(client: Writer, ingresses: Mapping[str, Ingress], changes: Iterable[Change[Published]]) -> Sent:

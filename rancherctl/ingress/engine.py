@@ -106,13 +106,16 @@ class Engine:
 
     def port_error(self, port: int) -> str:
         """Why this port cannot be listened on ("" = it can); only meaningful while HAProxy itself does not listen there."""
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", port))
-                probe.listen(1)
-            except OSError as error:
-                return f"port {port}: {error.strerror}"
+        for family in (socket.AF_INET, *((socket.AF_INET6,) if any(":" in a for a in self.paths.bind) else ())):
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                try:
+                    probe.bind(("", port))
+                    probe.listen(1)
+                except OSError as error:
+                    return f"port {port}: {error.strerror}"
         return ""
 
     def apply(self, decision: Decision) -> Layout:

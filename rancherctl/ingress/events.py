@@ -16,7 +16,7 @@ def event(ingress: Ingress, problem: Problem, timestamp: str) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{ingress.meta.name[:200]}.{digest(ingress.meta.uid, problem.reason, problem.message)}",
+            "name": f"{ingress.meta.name[:200].rstrip('.-')}.{digest(ingress.meta.uid, problem.reason, problem.message)}",
             "namespace": ingress.meta.namespace,
         },
         "type": "Warning" if problem.serious else "Normal",

@@ -58,7 +58,12 @@ def questions(t: Translated, addresses: Iterable[str]) -> list[Question]:
             path = route.path if route.kind == "exact" else route.path.rstrip("/") or "/"
             pairs[route.host.replace("*.", "rancherctl-probe.", 1) if route.host != "*" else "", path] = None
     found = list(pairs)[:MAX_ROUTES] or [("", "/")]
-    return [Question(t.key, address, host or address, path) for address in addresses for host, path in found]
+    return [Question(t.key, address, host or _literal(address), path) for address in addresses for host, path in found]
+
+
+def _literal(address: str) -> str:
+    """An address as a Host header names it."""
+    return f"[{address}]" if ":" in address else address
 
 
 def ask(question: Question, port: int = HTTP_PORT, timeout: float = TIMEOUT) -> Probe:

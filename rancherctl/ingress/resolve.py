@@ -23,6 +23,8 @@ class _Entry:
     addresses: tuple[str, ...] = ()
     asked: float = float("-inf")
     pending: bool = False
+    given: bool = False
+    """Somebody went on with these addresses, so other ones are news."""
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -53,6 +55,8 @@ class Resolver:
         for entry in entries.values():
             entry.done.wait(max(0.0, deadline - time.monotonic()))
         with self._lock:
+            for entry in entries.values():
+                entry.given = True
             return {name: entry.addresses for name, entry in entries.items()}
 
     def _refresh(self, name: str, entry: _Entry) -> None:
@@ -63,7 +67,7 @@ class Resolver:
         with self._lock:
             entry.pending = False
             entry.asked = self._clock()
-            news = addresses is not None and addresses != entry.addresses and entry.done.is_set()
+            news = addresses is not None and addresses != entry.addresses and entry.given
             if addresses is not None:
                 entry.addresses = addresses
         entry.done.set()

@@ -22,6 +22,7 @@ class _Reader:
     namespace: str
     routes: dict[tuple[str, str, str], Route] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    full: bool = False
 
     def refuse(self, reason: str, error: object) -> None:
         self.problems.append(Problem(reason, str(error)))
@@ -42,7 +43,8 @@ class _Reader:
         return BackendRef(self.namespace, service, 0 if port else backend.port_number, port)
 
     def add(self, route: Route) -> None:
-        if len(self.routes) >= MAX_ROUTES:
+        if len(self.routes) >= MAX_ROUTES and route.claim not in self.routes:
+            self.full = True
             return
         if self.routes.setdefault(route.claim, route) != route:
             self.problems.append(Problem("DuplicatePath", f"{route.host}{route.path} is there twice; the first one counts", serious=False))
@@ -76,7 +78,7 @@ def translate(ingress: Ingress) -> Translated:
         for entry in rule.paths:
             reader.path(host, entry)
     _defaults(ingress, reader)
-    if len(reader.routes) >= MAX_ROUTES:
+    if reader.full:
         reader.problems.append(Problem("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served"))
     if ingress.tls:
         reader.problems.append(Problem("TlsNotServed", "tls is not served yet; the rules answer over plain HTTP on port 80", serious=False))

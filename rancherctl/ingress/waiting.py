@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,14 +12,22 @@ from rancherctl.ingress import probe
 from rancherctl.ingress.model import STATUS_ANNOTATION
 from rancherctl.ingress.translate import translate
 from rancherctl.ingress.wishes import published_status
-from rancherctl.kube.client import INGRESSES, GoneError, KubeClient
+from rancherctl.kube.backoff import Backoff
+from rancherctl.kube.client import INGRESSES, GoneError, KubeClient, ServerError, ThrottledError
 from rancherctl.kube.objects import Ingress, ingress
 
 Asker = Callable[[list[probe.Question]], list[probe.Probe]]
 
 
-def versions(client: KubeClient, target: Ingress, deadline: float) -> Iterator[Ingress]:
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def versions(
+    client: KubeClient, target: Ingress, deadline: float, *, wait: Callable[[float], None] = _wait, choose: random.Random | None = None
+) -> Iterator[Ingress]:
     """The Ingress now, and each time it changes, until the deadline (monotonic seconds)."""
+    backoff = Backoff(choose or random.Random())  # noqa: S311  # spreads load, protects nothing
     while time.monotonic() < deadline:
         stored = ingress(client.get(INGRESSES, target.meta.name, namespace=target.meta.namespace))
         yield stored
@@ -35,8 +44,10 @@ def versions(client: KubeClient, target: Ingress, deadline: float) -> Iterator[I
                     yield ingress(event.object)
                 if time.monotonic() >= deadline:
                     return
-        except (GoneError, UnreachableError):
-            continue  # silence up to the deadline, or a watch that must begin anew
+        except (GoneError, ServerError, ThrottledError, UnreachableError) as error:
+            # Silence up to the deadline, or a watch that must begin anew.
+            if (left := deadline - time.monotonic()) > 0:
+                wait(min(backoff.after(error), left))
 
 
 def answering(client: KubeClient, target: Ingress, number: int, timeout: float, ask: Asker = probe.ask_all) -> list[probe.Probe]:
@@ -75,5 +86,5 @@ def _patient(current: Ingress, ask: Asker, deadline: float) -> list[probe.Probe]
         probes = ask(questions)
         if all(p.ok is not False for p in probes) or time.monotonic() + pause >= deadline:
             return probes
-        threading.Event().wait(pause)
+        _wait(pause)
         pause = min(pause * 2, 2.0)

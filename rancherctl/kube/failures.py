@@ -55,3 +55,8 @@ def failure(what: str, code: int, status: Mapping[str, Any], retry_after: str | 
         return AlreadyExistsError(what, why=why, hint="choose another name, or update the one that is there")
     kind, suffix, hint = KINDS.get(code, (ServerError if code >= 500 else RancherctlError, "", ""))
     return kind(what + suffix, why=why, hint=hint)
+
+
+def concerns_one(error: RancherctlError) -> bool:
+    """Whether only this object cannot be written; else (throttled, unreachable, not the leader) no other can now."""
+    return type(error) is RancherctlError or isinstance(error, (InvalidObjectError, AuthError, ServerError))

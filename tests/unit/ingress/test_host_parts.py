@@ -159,6 +159,22 @@ def test_resolver_keeps_the_last_good_answer_and_tells_of_news() -> None:
     assert resolver.addresses(["x"]) == {"x": ("10.1.1.2",)}
 
 
+def test_a_first_answer_that_comes_late_is_told_of() -> None:
+    """The load balancer did not wait for it, and would look again only seconds later."""
+    answer, told = threading.Event(), threading.Event()
+
+    def ask(name: str) -> tuple[str, ...]:
+        answer.wait(10)
+        return ("10.1.1.1",)
+
+    resolver = Resolver(ask, lambda: 0.0, patience=0.0)
+    resolver.changed = told.set
+    assert resolver.addresses(["x"]) == {"x": ()}
+    answer.set()
+    assert told.wait(10)
+    assert resolver.addresses(["x"]) == {"x": ("10.1.1.1",)}
+
+
 def test_state_survives_a_round_trip_and_damage_is_noticed() -> None:
     state = files.State(build(_model(3, with_servers=2), None), ("ns/a",), 4, 5, ME)
     assert files.State.decode(state.encode()) == state

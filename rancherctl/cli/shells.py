@@ -210,7 +210,11 @@ _rancherctl() {
   else _rancherctl_offer "$(_rancherctl_argument "$at $count")"
   fi
 }
-compdef _rancherctl rancherctl 2>/dev/null
+if [[ $funcstack[1] == _rancherctl ]]; then
+  _rancherctl "$@"
+else
+  compdef _rancherctl rancherctl 2>/dev/null
+fi
 """
 
 

@@ -95,3 +95,12 @@ def test_names_come_from_the_cache_and_are_never_run(shell: str, scripts: Path) 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_choices_of_an_argument(shell: str, scripts: Path) -> None:
     assert offered(shell, scripts, "completion", "z") == ["zsh"]
+
+
+def test_zsh_offers_at_the_first_key_when_it_loads_the_function_itself(scripts: Path) -> None:
+    (scripts / "_rancherctl").write_text((scripts / "zsh").read_text(encoding="utf-8"), encoding="utf-8")
+    code = ZSH[: ZSH.index("source")] + 'fpath=("$1"); shift; autoload -U _rancherctl\nwords=(rancherctl "$@"); CURRENT=$#words\n_rancherctl\n'
+    argv = ["zsh", "-f", "-c", code, "zsh", str(scripts), "lab", "host", "st"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert not done.stderr
+    assert {"start", "stop"} <= set(done.stdout.split())

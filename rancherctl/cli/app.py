@@ -85,6 +85,11 @@ def _failed(error: RancherctlError) -> int:
 def _unexpected(error: Exception) -> RancherctlError:
     from rancherctl.errors import RancherctlError
 
+    if isinstance(error, OSError) and error.filename:
+        hint = "may it be read and written, and is there room? --debug shows where this happened"
+        wrapped = RancherctlError(f"cannot use {error.filename}", why=error.strerror or str(error), hint=hint)
+        wrapped.__cause__ = error
+        return wrapped
     wrapped = RancherctlError(
         "unexpected failure in rancherctl", why=f"{type(error).__name__}: {error}", hint="run it again with --debug and report the traceback"
     )
@@ -98,10 +103,9 @@ def _usage(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(f"{ctx.get_help()}\n" if ctx else "")
         return 2
-    text = getattr(error, "format_message", lambda: str(error))()
+    text = getattr(error, "format_message", lambda: str(error))().replace("is not a valid int.", "is no whole number.")
     sys.stderr.write(f"error: {text}\n")
-    if ctx is not None:
-        sys.stderr.write(f"  next: {ctx.command_path} --help\n")
+    sys.stderr.write(f"  next: {ctx.command_path if ctx is not None else 'rancherctl'} --help\n")
     return 2
 
 

@@ -26,6 +26,8 @@ class RunState:
     """What ``app.main`` needs to know when a run fails: its log file and the steps that were begun and not finished."""
 
     log: Path | None = None
+    unlogged: bool = False
+    """The log file could not be opened, and that was said."""
     open_steps: dict[str, Event] = field(default_factory=dict)
     paused: Callable[[], AbstractContextManager[object]] = nullcontext
     """Holds the progress view while a question stands on the terminal."""
@@ -113,8 +115,7 @@ class Run:
 
         form = self.settings.output or default
         text = render(result, form)
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        out(text)
         if isinstance(result, Listing) and not result.items and not result.failures and form in ("table", "wide"):
             self.say(result.empty or f"no {result.kind.lower()} found")
         if result.failures and fail:
@@ -162,6 +163,17 @@ class Run:
             raise UsageError(f"not confirmed: {what}", why=f"{given!r} is not {name!r}", hint="nothing was changed")
 
 
+def out(text: str) -> None:
+    """Write data to standard output; a full disk behind it is told as that (a closed pipe goes on up)."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RancherctlError("cannot write to standard output", why=error.strerror or str(error)) from error
+
+
 def input_line(prompt: str) -> str:
     """One line from the terminal, the prompt on standard error (standard output is data)."""
     sys.stderr.write(prompt)
@@ -175,8 +187,13 @@ def input_line(prompt: str) -> str:
 def current(*, env: str | None = None, output: str | None = None) -> Run:
     """The run with a command's own shared options merged in; opens the log file the first time."""
     settings = load({**_flags, "env": env, "output": output})
-    if state.log is None:
+    if state.log is None and not state.unlogged:
         from rancherctl.cli import runlog
 
-        state.log = runlog.start(settings.dirs.state / "log", [word for word in sys.argv[1:] if not word.startswith("-")])
+        folder = settings.dirs.state / "log"
+        try:
+            state.log = runlog.start(folder, [word for word in sys.argv[1:] if not word.startswith("-")])
+        except OSError as error:
+            state.unlogged = True
+            Run(settings).say(f"warning: this run has no log file: {folder}: {error.strerror or error}")
     return Run(settings)

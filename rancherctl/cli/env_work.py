@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
@@ -36,14 +37,19 @@ def _path(text: str) -> str:
     return str(Path(text).expanduser().absolute()) if text else ""
 
 
+_WANTED: Final = "-f takes the environment's file; rancherctl help environment describes it"
+
+
 def from_file(run: Run, file: str) -> Environment:
     """The environment of ``-f FILE`` (``-`` = standard input); warnings go to standard error."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise NotFoundError(f"{file}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {file}", why=str(error)) from error
+        raise NotFoundError(f"{file}: no such file", hint="-f takes the environment's file, - standard input") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {file}", why=error.strerror or str(error), hint=_WANTED) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {file}", why=f"it is no text in UTF-8: {error.reason} at byte {error.start}", hint=_WANTED) from error
     return expanded(_told(run, load(text, "standard input" if file == "-" else file)))
 
 

@@ -77,7 +77,12 @@ def up(
     with _work() as (run, roots, steps):
         ops.up(LabSpec(name, hosts, subnets, bare, system.value), roots, steps, mirror)
     remember_names(run.settings, "labs", state.names(roots))
-    run.next(f"rancherctl lab status --name {name}", f"rancherctl lab ssh h1 --name {name}")
+    chosen = " ".join(f"--host root@{host.address}" for host in state.load(roots, name)[0].hosts)
+    run.next(
+        f"rancherctl lab status --name {name}",
+        f"rancherctl lab ssh h1 --name {name}",
+        f"rancherctl env create {name} --ssh-config {roots.lab(name).ssh_config} {chosen}",
+    )
 
 
 def _of_all(roots: Roots) -> Iterator[status.HostStatus]:

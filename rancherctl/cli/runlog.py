@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Final
 
 KEPT: Final = 50
+CHANGES: Final = ("env-create-", "env-apply-", "env-rm-")
+CHANGES_KEPT: Final = 20
+"""Logs of runs that change hosts are kept besides: fifty looks must not push out the only record of what was done."""
 _LOGGER: Final = "rancherctl"
 
 
@@ -27,7 +30,9 @@ def start(folder: Path, words: list[str]) -> Path:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
-    for old in sorted(folder.glob("*.log"))[:-KEPT]:
+    there = sorted(folder.glob("*.log"))
+    changes = [log for log in there if log.name.partition("-")[2].startswith(CHANGES)]
+    for old in set(there[:-KEPT]) - set(changes[-CHANGES_KEPT:]):
         old.unlink(missing_ok=True)
     return path
 

@@ -37,7 +37,7 @@ def load(text: str, source: str = "environment") -> Loaded:
     problems = Problems(source)
     root = compose(text, problems)
     if root is None:
-        raise InvalidInputError(f"{source} is not an environment", problems.lines())
+        raise InvalidInputError(f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file")
     environment, places = _environment(Section(problems, "", root))
     if not isinstance(root, yaml.MappingNode):  # that nothing is in it would only repeat it
         problems.found = problems.found[:1]

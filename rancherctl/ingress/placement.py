@@ -55,7 +55,7 @@ def exclusion(t: Translated, host: RosterHost, port: int = HTTP_PORT) -> str:
         ("not a load-balancer host", not host.lb),
         ("not alive", not host.alive),
         ("has no address to publish", not host.address),
-        (f"port {port} is taken by another program", port in host.blocked),
+        (f"port {port} cannot be served there: its load balancer does not run, or another program has the port", port in host.blocked),
         (f"label {', '.join(missing)} is missing", bool(missing)),
     )
     return next((why for why, holds in reasons if holds), "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import stat
 import sys
 from pathlib import Path
@@ -157,3 +159,55 @@ def test_only_the_last_logs_are_kept(act: Any, tmp_path: Path) -> None:
     names = sorted(path.name for path in folder.iterdir())
     assert len(names) == 50
     assert not names[-1].startswith("2020")
+
+
+def test_looks_do_not_push_out_the_logs_of_changes(act: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "XDG_STATE_HOME" / "rancherctl" / "log"
+    folder.mkdir(parents=True)
+    for number in range(30):
+        (folder / f"20200101T0000{number:02}Z-env-apply-7.log").touch()
+    for number in range(100):
+        (folder / f"20210101T000{number:03}Z-env-status-7.log").touch()
+    act(lambda run: None)
+    assert app.main(["act", "go"]) == 0
+    names = sorted(path.name for path in folder.iterdir())
+    assert [name[13:15] for name in names if "apply" in name] == [str(n) for n in range(10, 30)]
+    assert len(names) == 70
+
+
+def test_a_folder_that_takes_no_log_stops_no_command(act: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(context, "state", context.RunState())
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS)))
+    assert app.main(["act", "go"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "NAME\nh1\n"
+    assert err.count("warning: this run has no log file: ") == 1
+    assert "Not a directory" in err
+
+
+def test_a_full_disk_behind_standard_output_is_told_as_that(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS)))
+    monkeypatch.setattr("sys.stdout", Full())
+    assert app.main(["act", "go"]) == 1
+    err = capsys.readouterr().err
+    assert "error: cannot write to standard output\n  why:  No space left on device\n" in err
+    assert "unexpected" not in err
+
+
+def test_a_file_that_cannot_be_used_is_named(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    act(lambda run: _raise(PermissionError(errno.EACCES, "Permission denied", "/x/y")))
+    assert app.main(["act", "go"]) == 1
+    assert "error: cannot use /x/y\n  why:  Permission denied\n" in capsys.readouterr().err
+
+
+def test_what_is_no_number_is_told_without_words_of_the_language(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["ingress", "scale", "x", "abc"]) == 2
+    assert "'abc' is no whole number." in capsys.readouterr().err
+    assert app.main(["env", "create", "x", "--host"]) == 2
+    assert "next: " in capsys.readouterr().err

@@ -8,24 +8,24 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rancherctl.hosts.remote.disk import STATE, StepError, at
+from rancherctl.hosts.remote.disk import StepError, at
 
-ALONE_LIMIT = 900
+FOLDER = "/run/rancherctl"
+PATIENCE = 300.0
+"""Seconds: less than any caller waits for its answer, so that this is what it is told."""
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone(patience: float = PATIENCE) -> Iterator[None]:
     """No other program of ours changes this host meanwhile: that of a run that was killed goes on until its step is done.
 
-    The lock is on the folder of our records, so it leaves nothing; a host without that folder has never been changed.
+    The lock is on a file that only root can open: one that others can read, they could lock for ever. It goes with the host's uptime.
     """
-    folder = at(STATE)
-    if not folder.is_dir():
-        yield
-        return
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = at(FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = os.open(folder / ".step.guard", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with limit(ALONE_LIMIT, "the step of an earlier run has been going on here for"):
+        with limit(patience, "an earlier step of rancherctl is still at work here; waited"):
             fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:
@@ -33,16 +33,16 @@ def alone() -> Iterator[None]:
 
 
 @contextmanager
-def limit(seconds: int, what: str) -> Iterator[None]:
+def limit(seconds: float, what: str) -> Iterator[None]:
     """A wait that ends: StepError ``what … s`` when it takes longer."""
 
     def give_up(*_: object) -> None:
-        raise StepError(f"{what} {seconds} s")
+        raise StepError(f"{what} {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -9,14 +9,14 @@ from typing import Any
 
 from rancherctl.hosts.remote import disk, services
 from rancherctl.hosts.remote import packages as apt
-from rancherctl.hosts.remote.alone import alone
+from rancherctl.hosts.remote.alone import PATIENCE, alone
 from rancherctl.hosts.remote.look import users as known_users
 from rancherctl.hosts.remote.run import must
 
 
 def apply(request: dict[str, Any]) -> dict[str, Any]:
     """Answer ``{"done": [keys], "failed": {key: message}}``; the parts of the request come in the order that matters."""
-    with alone():
+    with alone(request.get("patience", PATIENCE)):
         return _apply(request)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.remote import packages as apt
-from rancherctl.hosts.remote.alone import alone
+from rancherctl.hosts.remote.alone import PATIENCE, alone
 from rancherctl.hosts.remote.change import absent
 from rancherctl.hosts.remote.look import users as known_users
 from rancherctl.hosts.remote.run import must, tool
@@ -21,7 +21,7 @@ STOP_LIMIT = 180.0
 
 def remove(request: dict[str, Any]) -> dict[str, Any]:
     """Answer ``{"done": [lines], "failed": {what: message}}`` for ``units`` (names or globs), ``paths``, ``packages`` and ``users`` (booleans)."""
-    with alone():
+    with alone(request.get("patience", PATIENCE)):
         return _remove(request)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import grp
 import hashlib
 import json
@@ -15,6 +18,7 @@ ROOT = ""
 STATE = "/var/lib/rancherctl"
 STAMPED_SIZE = 1 << 20
 """Files of this many bytes and more are hashed once and then known by their stamp."""
+TRIES = 1000
 MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -78,29 +82,75 @@ def own(fd: int, owner: str) -> None:
 
 
 def write(path: str, data: bytes, mode: int, owner: str) -> None:
-    """Replace a file atomically: temp beside it, owner and mode first, content, fsync, rename, fsync of the folder."""
+    """Replace a file atomically: temp beside it, owner and mode first, content, fsync, rename, fsync of the folder. The last writer wins."""
     target = at(path)
     if target.is_dir() and not target.is_symlink():
         raise StepError(f"{path} is a directory")
     target.parent.mkdir(parents=True, exist_ok=True)
     temp = target.with_name(f".{target.name}.rancherctl-new")
-    temp.unlink(missing_ok=True)
-    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fd = _own_temp(temp)
     try:
-        try:
-            own(fd, owner)
-            os.fchmod(fd, mode)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        own(fd, owner)
+        os.fchmod(fd, mode)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
         temp.rename(target)
     except BaseException:
         temp.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(fd)
     sync_directory(target.parent)
+
+
+def _own_temp(temp: Path) -> int:
+    """A new temporary file, open for writing and locked: another writer of the same target (a look beside an apply) is waited for.
+
+    What is there already is never written to: its owner, or who has it open, could read or change what comes.
+    """
+    for _ in range(TRIES):
+        try:
+            fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            _wait_for_writer(temp)
+            continue
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if _is(temp, fd):
+            return fd
+        # somebody took it for a left one before it was locked
+        os.close(fd)
+    raise StepError(f"{temp} is made again and again by somebody else")
+
+
+def _wait_for_writer(temp: Path) -> None:
+    """Until its writer has renamed it; one whose writer is gone is removed."""
+    try:
+        fd = os.open(temp, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        temp.unlink(missing_ok=True)
+        return
+    try:
+        if os.fstat(fd).st_uid == os.geteuid():  # anybody else could hold it for ever
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        if _is(temp, fd):
+            temp.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
+
+
+def _is(path: Path, fd: int) -> bool:
+    """Whether the open file is the one at that path now."""
+    try:
+        there, mine = path.lstat(), os.fstat(fd)
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
 
 
 def link(path: str, target: str) -> None:
@@ -115,7 +165,7 @@ def link(path: str, target: str) -> None:
 
 
 def read_state(name: str) -> dict[str, Any]:
-    """A JSON object kept under STATE; a missing or broken one counts as empty (everything in it can be found out again)."""
+    """A JSON object kept under STATE; a missing or broken one counts as empty (it is written by rename: nothing of ours breaks it)."""
     try:
         value = json.loads((at(STATE) / name).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -169,5 +219,8 @@ class Stamps:
 
     def save(self, *, create: bool = False) -> None:
         """Keep new stamps, without those of files that are gone. STATE itself is made only with ``create``: a look leaves no trace."""
-        if self.changed and (create or at(STATE).is_dir()):
+        if not self.changed or not (create or at(STATE).is_dir()):
+            return
+        # a full or read-only disk: they are counted again next time
+        with contextlib.suppress(OSError):
             write_state("stamps.json", {path: entry for path, entry in self.known.items() if at(path).exists()})

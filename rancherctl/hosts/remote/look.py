@@ -6,7 +6,7 @@ import stat
 from typing import Any
 
 from rancherctl.hosts.remote import disk
-from rancherctl.hosts.remote.run import has, tool
+from rancherctl.hosts.remote.run import has, tail, tool
 
 TEXT_LIMIT = 256 * 1024
 UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,NRestarts"
@@ -77,6 +77,8 @@ def packages(names: list[str]) -> dict[str, Any]:
     if not has("dpkg-query"):
         raise disk.StepError("dpkg-query is not installed: packages of this system cannot be read")
     done = tool("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\t${Version}\n", *names)
+    if done.returncode not in (0, 1):  # 1: some of the names are unknown
+        raise disk.StepError(f"dpkg-query: {tail(done)}")
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
 

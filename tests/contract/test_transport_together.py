@@ -1,0 +1,140 @@
+"""Two at once on one host: a look beside an apply, and a step of a cut run that is still at work there. And hosts that cannot tell."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from rancherctl.events import ignore
+from rancherctl.hosts.apply import apply
+from rancherctl.hosts.helper import HostStepError, call
+from rancherctl.hosts.model import Package, Resource
+from rancherctl.hosts.observe import observe
+from rancherctl.hosts.plan import plan
+from rancherctl.hosts.remote import disk, look
+from rancherctl.hosts.remove import remove
+from tests.fakes.transport import FakeTransport
+
+GUARD = "run/rancherctl/.step.guard"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeTransport:
+    host = FakeTransport(tmp_path)
+    host.change(available={"haproxy": []})
+    return host
+
+
+@contextmanager
+def earlier_step(host: FakeTransport) -> Iterator[None]:
+    """A step of another run is at work on the host."""
+    path = host.root / GUARD
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def test_two_writers_of_one_file_never_take_each_others_half(tmp_path: Path) -> None:
+    """Whoever comes last wins as a whole: nobody's write fails, and no reader sees a mixture."""
+    path, me = str(tmp_path / "file"), disk.owner_of(os.geteuid(), os.getegid())
+    texts = [letter * 70_000 for letter in (b"a", b"b", b"c")]
+    failures: list[Exception] = []
+    start = threading.Barrier(len(texts))
+
+    def write(text: bytes) -> None:
+        start.wait()
+        try:
+            for _ in range(60):
+                disk.write(path, text, 0o600, me)
+                assert (tmp_path / "file").read_bytes() in texts
+        except Exception as error:  # noqa: BLE001 - told by the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert [place.name for place in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_writer_left_is_neither_used_nor_in_the_way(tmp_path: Path) -> None:
+    me = disk.owner_of(os.geteuid(), os.getegid())
+    left, elsewhere = tmp_path / ".file.rancherctl-new", tmp_path / "elsewhere"
+    left.write_text("half")
+    os.link(left, elsewhere)  # somebody who may write in this folder keeps a name for what comes
+    disk.write(str(tmp_path / "file"), b"whole", 0o600, me)
+    assert (tmp_path / "file").read_text() == "whole"
+    assert elsewhere.read_text() == "half"
+    left.symlink_to(elsewhere)
+    disk.write(str(tmp_path / "file"), b"once more", 0o600, me)
+    os.mkfifo(left)
+    disk.write(str(tmp_path / "file"), b"again", 0o600, me)
+    assert (tmp_path / "file").read_text() == "again"
+    assert elsewhere.read_text() == "half"
+
+
+def test_a_step_waits_for_that_of_a_run_that_was_cut(host: FakeTransport) -> None:
+    resources: tuple[Resource, ...] = (Package("haproxy"),)
+    changes = plan(resources, observe(host, resources))
+    asked, done = threading.Event(), threading.Event()
+    host.before = lambda request: asked.set() if request["op"] == "apply" else None
+
+    def work() -> None:
+        apply(host, changes, resources, ignore)
+        done.set()
+
+    with earlier_step(host):
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert asked.wait(30)
+        assert observe(host, resources).states == {}  # looking needs nobody's leave
+        assert not done.is_set()
+        assert host.state["installed"] == []
+    thread.join()
+    assert done.is_set()
+    assert host.state["installed"] == ["haproxy"]
+
+
+def test_who_waits_too_long_is_told_what_is_at_work(host: FakeTransport) -> None:
+    with earlier_step(host), pytest.raises(HostStepError) as caught:
+        call(host, {"op": "apply", "directories": [], "patience": 0.2})
+    assert "an earlier step of rancherctl is still at work here" in caught.value.why
+
+
+def test_the_guard_goes_with_its_folder(host: FakeTransport) -> None:
+    remove(host, ignore, paths=("/run/rancherctl",))
+    assert not (host.root / "run/rancherctl").exists()
+
+
+def test_a_look_does_not_need_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hashes of big files are kept only to be faster: a full or read-only disk is looked at all the same."""
+    monkeypatch.setattr(disk, "ROOT", str(tmp_path))
+    (tmp_path / "var/lib/rancherctl").mkdir(parents=True)
+    (tmp_path / "big").write_bytes(bytes(disk.STAMPED_SIZE))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(disk, "write", full)
+    answer = look.observe({"paths": {"/big": {}}})
+    assert answer["paths"]["/big"]["type"] == "file"
+    assert answer["errors"] == {}
+
+
+def test_a_package_database_that_cannot_be_read_is_no_missing_package(host: FakeTransport) -> None:
+    program = host.folder / "bin/dpkg-query"
+    program.write_text("#!/bin/sh\necho 'dpkg-query: error: parsing file /var/lib/dpkg/status' >&2\nexit 2\n")
+    resources: tuple[Resource, ...] = (Package("haproxy"),)
+    seen = observe(host, resources)
+    assert [(unknown.where, "parsing file" in unknown.why) for unknown in seen.unknown] == [("packages", True)]
+    assert not plan(resources, seen)

@@ -7,9 +7,11 @@ import socket
 import threading
 from typing import Any, Protocol, runtime_checkable
 
-from rancherctl.errors import UnreachableError
+from rancherctl.errors import RancherctlError
 
 BLOCK = 65536
+PAUSE = 0.2
+"""Seconds before the next try when no connection could be taken."""
 
 
 @runtime_checkable
@@ -33,7 +35,7 @@ class Forward:
         self.problem = ""
         self._open: set[Any] = set()
         self._lock = threading.Lock()
-        self._closed = False
+        self._ended = threading.Event()
         threading.Thread(target=self._accept, name="forward", daemon=True).start()
 
     def __enter__(self) -> Forward:
@@ -45,7 +47,7 @@ class Forward:
     def close(self) -> None:
         """End it and all connections through it."""
         with self._lock:
-            self._closed = True
+            self._ended.set()
             ends = [self._listener, *self._open]
             self._open.clear()
         for end in ends:
@@ -55,21 +57,26 @@ class Forward:
         while True:
             try:
                 near, _ = self._listener.accept()
-            except OSError:
-                return  # closed
+            except OSError as error:
+                if self._ended.is_set():
+                    return
+                # too many open files, or a guest that is gone again: neither is the end
+                self.problem = str(error)
+                self._ended.wait(PAUSE)
+                continue
             threading.Thread(target=self._join, args=(near,), name="forward", daemon=True).start()
 
     def _join(self, near: socket.socket) -> None:
         try:
             far = self._transport.channel(*self._target)
-        except UnreachableError as error:
+        except RancherctlError as error:
             self.problem = str(error)
             _end(near)
             return
         with self._lock:
-            if not self._closed:
+            if not self._ended.is_set():
                 self._open |= {near, far}
-        if self._closed:
+        if self._ended.is_set():
             _end(near)
             _end(far)
             return

@@ -84,8 +84,8 @@ def _matches(patterns: str, name: str) -> bool:
 
 
 def _glob(pattern: str, name: str) -> bool:
-    # known_hosts patterns have * and ? only; a bracket is part of "[host]:port"
-    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+    # known_hosts patterns have * and ? only, in any case; a bracket is part of "[host]:port"
+    return fnmatch.fnmatchcase(name.lower(), pattern.replace("[", "[[]"))
 
 
 def _hashed(pattern: str, name: str) -> bool:

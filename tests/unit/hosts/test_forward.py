@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 
-from rancherctl.errors import UnreachableError
+import pytest
+
+from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts.forward import Forward, Forwards
 
 
@@ -22,8 +25,11 @@ class Loop:
 
 
 class Dead:
+    def __init__(self, error: type[RancherctlError] = UnreachableError) -> None:
+        self.error = error
+
     def channel(self, address: str, port: int) -> socket.socket:
-        raise UnreachableError(f"nothing at {address}:{port}")
+        raise self.error(f"nothing at {address}:{port}")
 
 
 def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
@@ -54,8 +60,10 @@ def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
         assert loop.asked == [("127.0.0.1", 6443)]
 
 
-def test_a_far_end_that_cannot_be_opened_closes_the_near_one_and_says_why() -> None:
-    with Forward(Dead(), "127.0.0.1", 6443) as forward, socket.create_connection(("127.0.0.1", forward.port), 5) as near:
+@pytest.mark.parametrize("error", [UnreachableError, AuthError])
+def test_a_far_end_that_cannot_be_opened_closes_the_near_one_and_says_why(error: type[RancherctlError]) -> None:
+    """Whatever the reason: a changed host key after a cut must not leave kubectl waiting for ever."""
+    with Forward(Dead(error), "127.0.0.1", 6443) as forward, socket.create_connection(("127.0.0.1", forward.port), 5) as near:
         near.settimeout(60)
         assert near.recv(1) == b""
         assert "nothing at 127.0.0.1:6443" in forward.problem
@@ -72,3 +80,26 @@ def test_closing_ends_what_is_open() -> None:
                 assert peer.recv(1) == b"x"
                 forward.close()
                 assert near.recv(1) == b""
+
+
+def test_a_connection_that_cannot_be_taken_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files for a moment: the next connection goes through."""
+    accept, failed = socket.socket.accept, threading.Event()
+
+    def full(listener: socket.socket) -> tuple[socket.socket, object]:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept(listener)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        monkeypatch.setattr(socket.socket, "accept", full)
+        with Forward(Loop(server), "127.0.0.1", 1) as forward:
+            assert failed.wait(5)
+            with socket.create_connection(("127.0.0.1", forward.port), 5) as near:
+                peer, _ = accept(server)
+                with peer:
+                    peer.sendall(b"x")
+                    near.settimeout(5)
+                    assert near.recv(1) == b"x"

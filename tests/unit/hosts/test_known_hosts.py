@@ -25,6 +25,8 @@ def hashed(name: str) -> str:
         ("h1", "h1", True),
         ("h1", "h11", False),
         ("H1", "h1", True),
+        ("Prod-Boss", "Prod-Boss", True),  # HostKeyAlias is kept as the user writes it
+        (hashed("Prod-Boss"), "Prod-Boss", True),
         ("h1,10.0.0.1", "10.0.0.1", True),
         ("10.0.0.*", "10.0.0.77", True),
         ("h?", "h12", False),

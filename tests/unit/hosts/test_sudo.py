@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shlex
+import subprocess
+
 import pytest
 
 from rancherctl.hosts import sudo
@@ -32,3 +35,12 @@ def test_only_the_commands_own_words_are_left() -> None:
 def test_the_line_is_one_word_for_the_shell() -> None:
     assert sudo.with_password("printf '%s' \"a b\"", "M").startswith("LC_ALL=C sudo -k -S -p '' -- sh -c ")
     assert sudo.without_password("true; rm x") == "sudo -n -- sh -c 'true; rm x'"
+
+
+def test_a_refusal_that_repeats_the_command_is_a_refusal() -> None:
+    marker = "rancherctl-0123456789abcdef"
+    words = shlex.split(sudo.with_password("id -u; cat /etc/hostname", marker))[7:]
+    said = f"Sorry, user ops is not allowed to execute '/usr/bin/{' '.join(words)}' as root on h1.\n"
+    assert sudo.verdict(said.encode(), marker) == "refused"
+    done = subprocess.run(words, capture_output=True, check=True, timeout=10)
+    assert (sudo.verdict(done.stderr, marker), sudo.clean(done.stderr, marker)) == ("running", b"")

@@ -128,8 +128,11 @@ class Issued:
 
 
 def parse_issued(answer: bytes, wall: float) -> Issued:
-    """From the JSON that ``operator-token`` prints on a host: ``token`` and ``refresh`` are TokenRequest answers. ValueError if not."""
-    data = json.loads(answer)
+    """From the JSON that ``operator-token`` prints on a host: ``token`` and ``refresh`` are TokenRequest answers. ValueError if not.
+
+    The last line counts: a login may print a greeting before it.
+    """
+    data = json.loads((answer.rstrip().splitlines() or [b""])[-1])
     if not isinstance(data, dict) or "token" not in data:
         raise ValueError("the host's answer has no token")
     refresh = tokens.parse_token(data["refresh"], wall).value if data.get("refresh") else None

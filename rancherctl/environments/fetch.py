@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 
 from rancherctl.environments.components import places
@@ -17,6 +18,7 @@ from rancherctl.hosts.transport import Transport
 
 _READ = """
 kubectl=$(ls -d /opt/rancherctl/kubernetes/*/bin/kubectl | sort -V | tail -n 1)
+printf '\\n%s\\n' "$4"
 exec "$kubectl" --kubeconfig "$1" --request-timeout 20s -n "$2" get configmap "$3" -o json
 """
 
@@ -40,10 +42,16 @@ def fetch(transport: Transport) -> Fetched:
         raise NotFoundError(
             f"{transport.name} is a {', '.join(marker.get('roles', ()))} host of {marker.get('environment')}", hint="name a control-plane host of it"
         )
-    result = transport.run(script(_READ, places.kubeconfig("admin"), SYSTEM, RECORD), check=False)
+    boundary = f"rancherctl-{secrets.token_hex(8)}"
+    result = transport.run(script(_READ, places.kubeconfig("admin"), SYSTEM, RECORD, boundary), check=False)
     if not result.ok:
         said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
         raise RancherctlError(f"{transport.name}: the record of environment {marker.get('environment')} cannot be read", why=said[:300])
-    text = json.loads(result.stdout).get("data", {}).get("environment", "")
+    # a login may print a greeting before it
+    body = result.stdout.partition(f"\n{boundary}\n".encode())[2]
+    try:
+        text = json.loads(body)["data"]["environment"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RancherctlError(f"{transport.name}: the record of environment {marker.get('environment')} is damaged", why=str(error)) from error
     environment = load(text, f"the record on {transport.name}").environment
     return Fetched(environment, environment.server(), str(found[places.CA]))

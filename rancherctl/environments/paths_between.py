@@ -9,6 +9,7 @@ from rancherctl.environments.model import Environment
 from rancherctl.hosts.command import command
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Host
+from rancherctl.hosts.transport import json_of
 
 LIMIT = 3.0
 _PROGRAM = """
@@ -50,7 +51,7 @@ def problems(environment: Environment, hosts: tuple[Host, ...], context: Context
             return []
         request = json.dumps([LIMIT, targets])
         result = context.transport(host).run(command("python3", "-I", "-c", _PROGRAM, stdin=request, root=False))
-        blocked = json.loads(result.stdout)
+        blocked = json_of(host.name, result)
         return [f"{host.name}: does not reach {address} port {port}: {why} (a firewall on the way?)" for address, port, why in blocked]
 
     return [line for outcome in each(hosts, ask, context.parallel).values() if outcome.ok for line in outcome.get()]

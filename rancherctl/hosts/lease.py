@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from rancherctl.errors import LockedError, RancherctlError, UnreachableError
+from rancherctl.errors import LockedError, RancherctlError
 from rancherctl.hosts.helper import call
 from rancherctl.hosts.transport import Transport
 
@@ -118,8 +118,9 @@ class HostLock:
         """Take all of them or none. LockedError says who holds one, since when and for what; a dead process of this machine is followed."""
         try:
             for transport in self._transports:
-                self._take(transport)
+                # noted first: an answer that is lost on the way may have been a yes
                 self._held.append(transport)
+                self._take(transport)
         except BaseException:
             self.release()
             raise
@@ -154,7 +155,7 @@ class HostLock:
             self._further.verify()
 
     def release(self) -> None:
-        """Give back what is held; a host that cannot be reached now lets it run out. Safe to call twice."""
+        """Give back what is held; a host where that fails lets it run out. Safe to call twice."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -165,7 +166,8 @@ class HostLock:
         for transport in reversed(self._held):
             try:
                 call(transport, {"op": "lock", "verb": "release", "token": self._token}, timeout=20)
-            except UnreachableError:
+            except RancherctlError:
+                # whatever keeps it there (no way to the host, a program that fails), the others are given back and the run's result stands
                 failed.append(transport.name)
         self._held.clear()
         self.left_to_run_out = tuple(failed)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from rancherctl.errors import LockedError, UnreachableError
+from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.helper import HostStepError
 from rancherctl.hosts.lease import HostLock, Owner, break_lock, show, this_process
 from tests.fakes.transport import FakeTransport
 
@@ -133,6 +135,35 @@ def test_host_lost_at_the_end_is_named(hosts: list[FakeTransport]) -> None:
     hosts[0].before = cut
     held.release()
     assert held.left_to_run_out == ("h2",)
+
+
+def test_one_host_that_fails_keeps_no_lock_on_the_others(hosts: list[FakeTransport]) -> None:
+    """And it does not turn a run that was done into one that failed."""
+
+    def broken(request: dict[str, object]) -> None:
+        raise HostStepError("h2: a step on the host ended without an answer")
+
+    with lock(hosts, ALICE) as held:
+        hosts[0].before = broken
+    assert held.left_to_run_out == ("h2",)
+    assert show(hosts[1:]) == ()
+
+
+def test_a_yes_that_was_lost_on_the_way_is_given_back(hosts: list[FakeTransport]) -> None:
+    """The host has granted it, the connection was cut before the answer came: nobody has to wait until it runs out."""
+    run = hosts[0].run
+
+    def cut(command: Command, *, check: bool = True) -> Result:
+        result = run(command, check=check)
+        if b'"verb": "acquire"' in (command.stdin or b""):
+            raise UnreachableError("h2: the connection was cut")
+        return result
+
+    hosts[0].run = cut  # type: ignore[method-assign]
+    with pytest.raises(UnreachableError):
+        lock(hosts, ALICE).acquire()
+    hosts[0].run = run  # type: ignore[method-assign]
+    assert show(hosts) == ()
 
 
 def test_this_process_lives_and_an_ended_one_does_not() -> None:

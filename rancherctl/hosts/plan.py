@@ -26,6 +26,8 @@ def plan(resources: Iterable[Resource], observed: Observed) -> Plan[ResourceStat
     units = {key(resource): resource for resource in wanted if isinstance(resource, Unit)}
     unread = {unknown.where for unknown in observed.unknown}
     blind = {k for k, there in want.items() if there.place in unread or _PART.get(there.kind) in unread}
+    # whether a unit runs with such a file as it is now cannot be told either
+    blind |= {name for name, unit in units.items() if not unread.isdisjoint((*unit.restart_on, *unit.reload_on))}
     found = diff(
         {k: v for k, v in observed.states.items() if k not in blind}, {k: v for k, v in want.items() if k not in blind}, unknown=observed.unknown
     )

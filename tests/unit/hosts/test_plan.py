@@ -121,6 +121,19 @@ def test_unit_waits_for_what_its_files_will_be() -> None:
     assert [action(change) for change in plan(moved, observed) if change.key == key(unit)] == ["restart"]
 
 
+@pytest.mark.parametrize("kind", ["restart", "reload"])
+def test_a_unit_is_not_restarted_over_a_file_that_could_not_be_read(kind: str) -> None:
+    """A certificate that is made elsewhere: an input/output error is no change of it."""
+    path = "/etc/rancherctl/pki/ca.crt"
+    unit = Unit("u", restart_on=(path,)) if kind == "restart" else Unit("u", reload_on=(path,))
+    prints = {path: "0" * 64}
+    running = desired(unit, prints)
+    assert running is not None
+    ran = {"u": {"restart": dict.fromkeys(unit.restart_on, "0" * 64), "reload": dict.fromkeys(unit.reload_on, "0" * 64)}}
+    assert not plan((unit,), Observed({key(unit): running}, prints, ran))
+    assert not plan((unit,), Observed({key(unit): running}, {}, ran, (Unknown(path, "Input/output error"),)))
+
+
 def test_fingerprints_of_paths() -> None:
     assert fingerprint(Link("/l", "t")) == ("/l", "link:t")
     assert fingerprint(Absent("/l")) == ("/l", "absent")

@@ -39,7 +39,7 @@ def _row(known: Known, name: str, *, chosen: bool) -> Mapping[str, Any]:
     except InvalidInputError as error:
         return row | {"problem": error.problems[0] if error.problems else str(error)}
     host, _, port = environment.api_endpoint().rpartition(":")
-    problem = reach(host, int(port))
+    problem = reach(host.strip("[]"), int(port))
     shown = {
         "kubernetes": environment.kubernetes,
         "hosts": len(environment.hosts),

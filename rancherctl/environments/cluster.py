@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rancherctl.change import Change, Plan
-from rancherctl.environments.model import Environment
+from rancherctl.environments.model import Environment, bracketed
 from rancherctl.environments.pki import authority
 from rancherctl.environments.pki.authority import KeyPair
 from rancherctl.environments.pki.leaves import Leaf
@@ -46,7 +46,7 @@ def reach(environment: Environment, ca: str, transport: Callable[[Host], Transpo
     for address, port in candidates(environment):
         try:
             with socket.create_connection((address, port), timeout) as plain, trust.wrap_socket(plain, server_hostname=address):
-                return f"https://{address}:{port}", None
+                return f"https://{bracketed(address)}:{port}", None
         except OSError as error:
             why.append(f"{address}:{port}: {error.strerror or error}")
     for host in environment.with_role("controlplane"):

@@ -108,7 +108,11 @@ class Section:
         """A whole number within bounds."""
 
         def check(text: str) -> str:
-            return "" if text.isdecimal() and low <= int(text) <= high else f"must be a whole number from {low} to {high}, not {text!r}"
+            return (
+                ""
+                if text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high
+                else f"must be a whole number from {low} to {high}, not {text!r}"
+            )
 
         return int(self.text(key, str(default), check))
 
@@ -186,6 +190,9 @@ def compose(text: str, problems: Problems) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         problems.found.append((mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not valid YAML: {error.problem or error.context}"))
+        return None
+    except RecursionError:
+        problems.add(None, "not valid YAML: brackets or indentation are nested too deeply")
         return None
     except yaml.YAMLError as error:
         problems.add(None, f"not valid YAML: {str(error).splitlines()[0]}")

@@ -136,7 +136,9 @@ def _dns(spec: Section) -> Dns:
 
 def _api(spec: Section) -> Api:
     section = spec.section("api")
-    out = Api(section.text("address", "", words.san), section.number("port", 6443, 1, 65535), section.texts("extraSANs", words.san))
+    address, names = section.text("address", "", words.san), section.texts("extraSANs", words.san)
+    # certificates have addresses in one form: in another they would differ from the file for ever
+    out = Api(words.canonical(address), section.number("port", 6443, 1, 65535), tuple(words.canonical(name) for name in names))
     section.finish()
     return out
 
@@ -176,7 +178,7 @@ def _host(section: Section, base: SshAddress) -> Host:
     address = section.text("address", "", words.address)
     roles = section.texts("roles", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
     return Host(
-        name=section.text("name", "", words.name),
+        name=section.text("name", "", words.host_name),
         address=address,
         roles=cast("frozenset[Role]", frozenset(roles)),
         ssh=_ssh(section.section("ssh"), replace(base, host=base.host or address)),
@@ -187,13 +189,13 @@ def _host(section: Section, base: SshAddress) -> Host:
 
 def _ssh(section: Section, base: SshAddress) -> SshAddress:
     out = SshAddress(
-        host=section.text("host", base.host),
+        host=section.text("host", base.host, words.ssh_host),
         user=section.text("user", base.user, words.user),
         port=section.number("port", base.port, 0, 65535),
-        identity=section.text("identity", base.identity),
-        config=section.text("config", base.config),
-        known_hosts=section.text("knownHosts", base.known_hosts),
-        jump=section.text("jump", base.jump),
+        identity=section.text("identity", base.identity, words.path),
+        config=section.text("config", base.config, words.path),
+        known_hosts=section.text("knownHosts", base.known_hosts, words.path),
+        jump=section.text("jump", base.jump, words.jump),
     )
     section.finish()
     return out

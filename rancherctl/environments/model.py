@@ -57,6 +57,11 @@ class IngressHosts:
         return (not self.role or self.role in host.roles) and all(host.labels.get(k) == v for k, v in self.labels.items())
 
 
+def bracketed(address: str) -> str:
+    """An address as it stands before a port: ``[fd00::1]``."""
+    return f"[{address}]" if ":" in address else address
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """A whole environment; hosts stay in the file's order."""
@@ -83,9 +88,9 @@ class Environment:
         return tuple(h for h in self.hosts if self.ingress.wants(h))
 
     def api_endpoint(self) -> str:
-        """``address:port`` that kubeconfigs use."""
+        """``address:port`` that kubeconfigs use; an IPv6 address stands in brackets."""
         first = self.with_role("controlplane")[0]
-        return f"{self.api.address or first.public_address or first.address}:{self.api.port}"
+        return f"{bracketed(self.api.address or first.public_address or first.address)}:{self.api.port}"
 
     def server(self) -> str:
         """The URL that kubeconfigs use."""

@@ -11,12 +11,25 @@ _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_PLACE = re.compile(r"[A-Za-z0-9_:][-A-Za-z0-9_.:%+/]{0,254}")
+_JUMP = re.compile(
+    rf"(ssh://)?({_USER.pattern}@)?([A-Za-z0-9_][-A-Za-z0-9_.]{{0,254}}(:[0-9]{{1,5}})?|\[[0-9A-Fa-f:.]+\](:[0-9]{{1,5}})?|[0-9A-Fa-f:.]+)"
+)
+LONGEST_HOST = 64 - len("rancherctl:agent:")
+"""Characters of a host's name: it is part of its certificates' common names, which end at 64."""
 RESERVED = ("kubernetes.io", "k8s.io", "rancherctl.io")
 
 
 def name(text: str) -> str:
     """A DNS label: names of environments and hosts."""
     return "" if _NAME.fullmatch(text) else f"{text!r} must be 1 to 63 lower-case letters, digits or '-', and begin and end with a letter or digit"
+
+
+def host_name(text: str) -> str:
+    """The name of a host: a DNS label that fits into its certificates."""
+    if len(text) > LONGEST_HOST and not name(text):
+        return f"{text!r} is longer than {LONGEST_HOST} characters, which is what certificates have room for"
+    return name(text)
 
 
 def domain(text: str) -> str:
@@ -38,9 +51,13 @@ def address(text: str) -> str:
 def cidr(text: str) -> str:
     """An IPv4 range in CIDR form with no host bits."""
     try:
-        IPv4Network(text)
+        network = IPv4Network(text)
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         return f"{text!r} is not an IPv4 range such as 10.42.0.0/16 ({error})"
+    if str(network) != text:
+        return f"{text!r} is to be written as {network}"
+    if network.is_multicast or network.is_loopback or network.is_link_local:
+        return f"{text} cannot be the range of pods or Services"
     return ""
 
 
@@ -51,7 +68,7 @@ def resolver(text: str) -> str:
         ip_address(host)
     except ValueError:
         return f"{text!r} is not the address of a resolver"
-    return "" if not port or (port.isdecimal() and 0 < int(port) < 65536) else f"{text!r} has no valid port"
+    return "" if not port or (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536) else f"{text!r} has no valid port"
 
 
 def san(text: str) -> str:
@@ -68,6 +85,8 @@ def label(key: str, value: str) -> str:
     if not _LABEL_KEY.fullmatch(key):
         return f"{key!r} is not a label key"
     prefix = key.partition("/")[0] if "/" in key else ""
+    if prefix and domain(prefix):
+        return f"{key!r} is not a label key: {prefix!r} is not a domain name"
     if any(prefix == r or prefix.endswith("." + r) for r in RESERVED) and not prefix.startswith(("topology.", "node.")):
         return f"labels under {prefix}/ are set by Kubernetes or rancherctl"
     return "" if _LABEL_VALUE.fullmatch(value) else f"{value!r} is not a label value"
@@ -76,3 +95,27 @@ def label(key: str, value: str) -> str:
 def user(text: str) -> str:
     """A login name."""
     return "" if _USER.fullmatch(text) else f"{text!r} is not a login name"
+
+
+def canonical(text: str) -> str:
+    """An IP address as everybody writes it (IPv6 has many ways), any other text as it is."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text
+
+
+def ssh_host(text: str) -> str:
+    """What ssh connects to: a name of the ssh configuration or an address."""
+    return "" if _PLACE.fullmatch(text) else f"{text!r} is not a host to connect to"
+
+
+def jump(text: str) -> str:
+    """The hosts on the way, separated by commas, as in ssh's ProxyJump."""
+    wrong = [part for part in text.split(",") if not _JUMP.fullmatch(part.strip())]
+    return f"{wrong[0]!r} is not a jump host such as user@host:port" if wrong else ""
+
+
+def path(text: str) -> str:
+    """The path of a file on the operator's machine."""
+    return "" if text.isprintable() else f"{text!r} is not a path"

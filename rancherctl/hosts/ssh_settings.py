@@ -107,7 +107,10 @@ def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
     out = []
     for word in text.split(","):
         user, _, place = word.strip().removeprefix("ssh://").rpartition("@")
-        host, port = _host_port(place)
+        try:
+            host, port = _host_port(place)
+        except ValueError as error:
+            raise UsageError(f"{address.host}: {word.strip()!r} is not a jump host", hint="write user@host:port") from error
         known_hosts, identity = address.known_hosts, address.identity
         out.append(SshAddress(host, user=user, port=port, identity=identity, config=address.config, known_hosts=known_hosts))
     if len(out) > JUMP_LIMIT:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
+from rancherctl.environments.words import canonical
 from rancherctl.hosts.model import Host
 
 Authority = Literal["ca", "etcd-ca", "front-proxy-ca"]
@@ -90,7 +91,7 @@ def api_names(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...
         names.add(host.name)
         addresses |= {host.address, host.public_address}
     for text in (environment.api.address, *environment.api.extra_sans):
-        (addresses if _is_address(text) else names).add(text)
+        (addresses if _is_address(text) else names).add(canonical(text))
     return tuple(sorted(names - {""})), tuple(sorted(addresses - {""}))
 
 

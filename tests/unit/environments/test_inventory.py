@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from rancherctl.environments.dump import dump
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Api, Dns, Environment, IngressHosts, Network
+from rancherctl.environments.pki.leaves import api_names
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import Host, SshAddress
+from rancherctl.hosts.ssh_settings import jumps
 
 GOOD = """\
 apiVersion: rancherctl.io/v1alpha1
@@ -72,6 +74,18 @@ def test_all_problems_come_at_once_each_with_its_place_and_a_suggestion() -> Non
         ("[etcd, controlplane, worker]", "[controlplane, worker]", "no host has the role etcd"),
         ("roles: [worker]", "roles: [controlplane]", "more than one comes in a later release"),
         ("name: h2", "name: h1", "host name 'h1' is used twice"),
+        ("podCIDR: 10.42.0.0/16", "podCIDR: 10.42.0.0/255.255.0.0", "to be written as 10.42.0.0/16"),
+        ("podCIDR: 10.42.0.0/16", "podCIDR: 224.0.0.0/16", "cannot be the range of pods"),
+        ("port: 6443", f"port: {'9' * 5000}", "whole number from 1 to 65535"),
+        ("port: 6443", "port: ６４４３", "whole number from 1 to 65535"),  # noqa: RUF001  digits that are no ASCII
+        ("api: {", "dns: {upstreams: ['9.9.9.9:５３']}\n  api: {", "no valid port"),  # noqa: RUF001
+        ("{zone: a}", "{a..b/c: x}", "'a..b' is not a domain name"),
+        ("name: h2", f"name: {'h' * 48}", "longer than 47 characters"),
+        ("user: ops", "user: ops, jump: 'ops@b:abc'", "'ops@b:abc' is not a jump host"),
+        ("user: ops", "user: ops, jump: 'a,-oProxyCommand=x'", "'-oProxyCommand=x' is not a jump host"),
+        ("user: ops", "user: ops, host: '-oProxyCommand=x'", "is not a host to connect to"),
+        ("user: ops", "user: ops, host: 'a b'", "is not a host to connect to"),
+        ("~/.ssh/id_ed25519", '"a\\0b"', "is not a path"),
         ("name: h2", "name: H_2", "lower-case"),
         ("name: h2", 'name: "h2\\n; rm"', "lower-case"),
         ("10.77.0.12", "127.0.0.1", "cannot be the address of a host"),
@@ -89,6 +103,26 @@ def test_bad_values_are_named(old: str, new: str, said: str) -> None:
 def test_broken_yaml_names_line_and_column() -> None:
     assert problems("a: [1, 2\nb: 3")[0].startswith("env.yaml:2:")
     assert "empty" in problems("")[0]
+
+
+@pytest.mark.parametrize("text", ["[" * 20_000, "a: " + "{a: " * 5_000, "- " * 20_000])
+def test_nesting_without_end_is_refused(text: str) -> None:
+    assert [line.partition(": ")[2] for line in problems(text)] == ["not valid YAML: brackets or indentation are nested too deeply"]
+
+
+def test_addresses_of_the_api_are_read_in_their_one_form() -> None:
+    """Else certificates, which have them in that form, would be made again at every apply."""
+    api = load(GOOD.replace("address: null", "address: 'FD00:0::1'").replace("[api.example.com]", "['FD00:0:0::2', api.example.com]")).environment
+    assert api.api == Api("fd00::1", 6443, ("fd00::2", "api.example.com"))
+    assert api.server() == "https://[fd00::1]:6443"
+    assert "fd00::9" in api_names(replace(api, api=Api(extra_sans=("FD00:0::9",))))[1]
+
+
+@pytest.mark.parametrize("jump", ["none", "b", "ops@b:22", "ops@[fd00::1]:2222", "fd00::1", "ssh://ops@b", "a, b"])
+def test_ways_that_ssh_takes_are_taken(jump: str) -> None:
+    loaded = load(GOOD.replace("user: ops", f"user: ops, host: 'my-alias_1.x', jump: '{jump}'"))
+    assert loaded.environment.hosts[1].ssh.jump == jump
+    assert jumps(jump, SshAddress("h"))
 
 
 @pytest.mark.parametrize("text", ["root:x:0:0", "- a\n- b\n"])

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from rancherctl.environments import words
 from rancherctl.environments.components import places
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.pki import authority, reconcile, wanted
@@ -199,3 +200,12 @@ def test_what_cannot_be_told_is_not_made_anew() -> None:
     folders = {"h2": have(places.CA)}
     known = reconcile.authorities(ENV, folders)
     assert [c for c in reconcile.plan(ENV, WORKER, folders["h2"], known, NOW) if c.kind == "authority" and c.why.startswith("left")] == []
+
+
+def test_the_longest_name_of_a_host_fits_into_its_certificates() -> None:
+    """An X.509 common name ends at 64 characters; a longer name is refused in the file, not in the middle of an apply."""
+    longest = "h" * words.LONGEST_HOST
+    assert words.host_name(longest) == ""
+    assert words.host_name(longest + "h") != ""
+    for leaf in leaves(ENV, replace(BOSS, name=longest)):
+        authority.sign(leaf, request()[1], CA, NOW)

@@ -63,8 +63,9 @@ def test_the_schema_names_the_real_defaults() -> None:
 
 
 def test_patterns_of_the_schema_are_the_readers() -> None:
-    pattern = re.compile(SCHEMA["$defs"]["name"]["pattern"])
     from rancherctl.environments import words
 
-    for text in ("h1", "a" * 63, "a" * 64, "-a", "A", "a.b", ""):
-        assert bool(pattern.search(text)) == (words.name(text) == "")
+    for kind, check in (("name", words.name), ("hostName", words.host_name)):
+        pattern = re.compile(SCHEMA["$defs"][kind]["pattern"])
+        for text in ("h1", "a" * 47, "a" * 48, "a" * 63, "a" * 64, "-a", "A", "a.b", ""):
+            assert bool(pattern.search(text)) == (check(text) == ""), (kind, text)

@@ -82,3 +82,9 @@ def test_words_of_the_call() -> None:
 def test_host_that_is_an_option(address: SshAddress) -> None:
     with pytest.raises(UsageError, match="not a host"):
         arguments(address)
+
+
+@pytest.mark.parametrize("text", ["b:abc", "[::1]:x", "a,b:22x"])
+def test_a_port_of_a_jump_host_that_is_none_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a jump host"):
+        jumps(text, SshAddress("h1"))

@@ -108,11 +108,8 @@ class Section:
         """A whole number within bounds."""
 
         def check(text: str) -> str:
-            return (
-                ""
-                if text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high
-                else f"must be a whole number from {low} to {high}, not {text!r}"
-            )
+            fits = text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high
+            return "" if fits else f"must be a whole number from {low} to {high}, not {text[:40]!r}"
 
         return int(self.text(key, str(default), check))
 

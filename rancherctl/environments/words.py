@@ -12,9 +12,8 @@ _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _PLACE = re.compile(r"[A-Za-z0-9_:][-A-Za-z0-9_.:%+/]{0,254}")
-_JUMP = re.compile(
-    rf"(ssh://)?({_USER.pattern}@)?([A-Za-z0-9_][-A-Za-z0-9_.]{{0,254}}(:[0-9]{{1,5}})?|\[[0-9A-Fa-f:.]+\](:[0-9]{{1,5}})?|[0-9A-Fa-f:.]+)"
-)
+_HOP = r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,254}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+"
+_JUMP = re.compile(rf"(ssh://)?({_USER.pattern}@)?({_HOP})")
 LONGEST_HOST = 64 - len("rancherctl:agent:")
 """Characters of a host's name: it is part of its certificates' common names, which end at 64."""
 RESERVED = ("kubernetes.io", "k8s.io", "rancherctl.io")

@@ -54,7 +54,7 @@ def test_apt_is_asked_first_and_nothing_is_changed(host: FakeTransport) -> None:
     found = resolve(host, INDEX, ["haproxy"])
     assert set(found.installs) == {Install("haproxy", "1.0"), Install("liblua", "1.0")}
     assert (host.state["installed"], host.state["log"]) == ([], [])
-    assert list((host.root / "run").iterdir()) == []
+    assert [place.name for place in (host.root / "run").iterdir()] == ["rancherctl"]  # the folder of locks
 
 
 def test_apt_s_own_words_tell_what_the_bundle_lacks(host: FakeTransport) -> None:
@@ -73,7 +73,7 @@ def test_packages_come_out_of_the_bundle_without_any_list_and_are_ours(host: Fak
     assert host.state["log"] == ["systemctl mask haproxy.service", "apt-get install haproxy"]
     assert sorted(host.state["installed"]) == ["curl", "haproxy", "liblua"]
     assert not (host.root / FOLDER[1:]).exists()
-    assert list((host.root / "run").iterdir()) == []
+    assert [place.name for place in (host.root / "run").iterdir()] == ["rancherctl"]  # the folder of locks
     assert run(host, wanted) == []
     assert remove(host, ignore, packages=True) == ("package haproxy", "package liblua", "unmasked haproxy.service")
     assert host.state["installed"] == ["curl"]
@@ -130,9 +130,9 @@ def test_what_apt_refuses_at_last_is_told_in_its_words(host: FakeTransport, tmp_
 def test_the_step_of_a_run_that_was_killed_is_waited_for_and_not_done_twice(host: FakeTransport) -> None:
     wanted: tuple[Resource, ...] = (Package("runc"), User("rancherctl-etcd"))
     changes = plan(wanted, observe(host, wanted))
-    folder = host.root / "var/lib/rancherctl"
+    folder = host.root / "run/rancherctl"
     folder.mkdir()
-    fd = os.open(folder, os.O_RDONLY)
+    fd = os.open(folder / ".step.guard", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
     second = threading.Thread(target=apply, args=(host, changes, wanted, ignore))
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,3 +43,27 @@ def test_a_shell_that_was_given_the_programs_text_is_not_ours() -> None:
     """A login that is not root sends the program as words of sudo and sh: they would be killed, or be told as left over."""
     with running("sh", "-c", f"cat; : {remote.SHIMS}") as pid:
         assert pid not in remote.processes([])
+
+
+def test_a_group_that_the_kernel_holds_a_moment_longer_is_removed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has ended counts in its control group until the kernel has cleared it away."""
+    inner = tmp_path / "kubepods" / "pod"
+    inner.mkdir(parents=True)
+    real, refusals = os.rmdir, [errno.EBUSY] * 3
+
+    def rmdir(path: str) -> None:
+        if refusals:
+            raise OSError(refusals.pop(), "busy")
+        real(path)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    monkeypatch.setattr(remote, "pods", lambda: [str(path) for path in (inner, inner.parent) if path.exists()])
+    remote.clear_groups(time.monotonic() + 60)
+    assert not inner.parent.exists()
+
+
+def test_a_group_that_stays_busy_ends_the_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "stays").touch()
+    monkeypatch.setattr(remote, "pods", lambda: [str(tmp_path)])
+    remote.clear_groups(time.monotonic())
+    assert tmp_path.exists()

@@ -74,10 +74,8 @@ def tables() -> list[str]:
 def pods() -> list[str]:
     """cgroup folders of pods, deepest first."""
     found = glob.glob("/sys/fs/cgroup/kubepods*") + glob.glob("/sys/fs/cgroup/*/kubepods*")
-    out = []
-    for top in {path for path in found if os.path.isdir(path) and not os.path.islink(path)}:
-        out += [folder for folder, _, _ in os.walk(top, topdown=False)]
-    return out
+    tops = {path for path in found if os.path.isdir(path) and not os.path.islink(path)}
+    return [folder for top in tops for folder, _, _ in os.walk(top, topdown=False)]
 
 
 SHIMS = "/opt/rancherctl/containerd/"
@@ -93,9 +91,7 @@ def program_of(pid: str) -> str:
 
 def processes(folders: list[str]) -> set[int]:
     """Processes in these cgroups, and the shims that belong to no unit. By the file they run: sudo and sh have this text among their words."""
-    pids = set()
-    for folder in folders:
-        pids |= {int(pid) for pid in (read(folder + "/cgroup.procs") or "").split()}
+    pids = {int(pid) for folder in folders for pid in (read(folder + "/cgroup.procs") or "").split()}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and program_of(entry).startswith(SHIMS):
             pids.add(int(entry))
@@ -189,18 +185,24 @@ def stored(request: dict[str, Any]) -> dict[str, Any] | None:
     return json.loads(text) if text else None
 
 
-def kill(pids: set[int]) -> None:
-    """End processes and wait until they are gone."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+def clear_groups(deadline: float) -> None:
+    """Remove the cgroups of pods; the kernel counts a process that has ended for a moment more."""
+    while found := pods():
+        for folder in found:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(0.05)
 
 
 def clear(request: dict[str, Any]) -> dict[str, Any]:
     """Pods, mounts, network namespaces, interfaces, addresses, routes, nft tables, chains, cgroups; then the old settings."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (pids := processes(pods())) and time.monotonic() < deadline:
-        kill(pids)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
     for place in mounts(tuple(request["mounts"])):
         run("umount", "-l", place)
@@ -214,9 +216,7 @@ def clear(request: dict[str, Any]) -> dict[str, Any]:
     clear_chains()
     for name in [table for table in tables() if ours(request, table)]:
         run("nft", "delete", "table", *name.split())
-    for folder in pods():
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+    clear_groups(max(deadline, time.monotonic() + 10))
     restore(request)
     return {"left": left(request)["left"]}
 

@@ -1,6 +1,6 @@
 """Runs on a host: asks DNS servers for a name over UDP for ever, one line a query; ends when its standard input does.
 
-Arguments: NAME PAUSE SERVER… ; a line: monotonic time, seconds, server, error ("" = well), addresses.
+Arguments: NAME PAUSE LIMIT SERVER… (seconds between two rounds, and for an answer); a line: monotonic time, seconds, server, error ("" = well), addresses.
 """
 
 import os
@@ -10,8 +10,7 @@ import struct
 import sys
 import time
 
-NAME, PAUSE, SERVERS = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
-LIMIT = 5.0  # what a resolver library waits: a shorter one would count a busy machine as an outage
+NAME, PAUSE, LIMIT, SERVERS = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]
 
 
 def question(number: int) -> bytes:

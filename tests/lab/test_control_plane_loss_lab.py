@@ -101,7 +101,7 @@ def _watch_boot(env: Environment, host: str, name: str) -> None:
 DefaultDependencies=no
 After=local-fs.target
 [Service]
-ExecStart=/bin/sh -c 'sleep 900 | exec python3 -I {NOTES}.py {name} 0.01 {" ".join(DNS)} > {NOTES}'
+ExecStart=/bin/sh -c 'sleep 900 | exec python3 -I {NOTES}.py {name} 0.01 1 {" ".join(DNS)} > {NOTES}'
 [Install]
 WantedBy=multi-user.target
 """

@@ -130,14 +130,22 @@ def test_apt_killed_in_mid_install_is_repaired_and_still_ours(stage: Stage) -> N
     assert list(difflib.unified_diff(before, everything_of(transport), lineterm="", n=0)) == []
 
 
+HOLD = """
+import fcntl, os, time
+fd = os.open('/var/lib/apt/lists/lock', os.O_RDWR | os.O_CREAT)
+fcntl.lockf(fd, fcntl.LOCK_EX)
+mine = ':%d ' % os.fstat(fd).st_ino
+open('/run/held', 'w').close()
+# until somebody waits for it: the kernel lists who is blocked with an arrow
+while not any('->' in line and mine in line for line in open('/proc/locks')):
+    time.sleep(0.05)
+"""
+
+
 def test_package_lists_that_somebody_else_fetches_are_waited_for(stage: Stage) -> None:
     transport = stage.transport("h1")
     transport.run(script("find /var/lib/apt/lists -type f ! -name lock -delete; rm -f /var/cache/apt/*.bin"))
-    hold = (
-        "import fcntl, os, time\nfd = os.open('/var/lib/apt/lists/lock', os.O_RDWR | os.O_CREAT)\n"
-        "fcntl.lockf(fd, fcntl.LOCK_EX)\nopen('/run/held', 'w').close()\ntime.sleep(5)"
-    )
-    holder = threading.Thread(target=transport.run, args=(command("python3", "-c", hold),))
+    holder = threading.Thread(target=transport.run, args=(command("python3", "-c", HOLD, timeout=600),))
     holder.start()
     transport.run(script("while ! test -e /run/held; do :; done; rm /run/held"))
     bring(transport, Package("conntrack"))

@@ -20,6 +20,8 @@ from rancherctl.lab import access
 from tests.lab.support import GIVE_UP, Environment
 
 DNS = ("169.254.20.10", "10.43.0.10")
+PATIENT = 5.0
+"""Seconds that resolver libraries wait for an answer: fewer would count a busy machine as an outage."""
 QUERY_SCRIPT = Path(__file__).with_name("query_loop.py")
 
 
@@ -176,12 +178,12 @@ class IngressWatch:
 class Queries:
     """A loop on one host that asks its DNS addresses for a name all the time; stopped by closing its standard input."""
 
-    def __init__(self, env: Environment, host: str, name: str, addresses: Sequence[str] = DNS, pause: float = 0.05) -> None:
+    def __init__(self, env: Environment, host: str, name: str, pause: float = 0.05, limit: float = PATIENT) -> None:
         self.host = host
         paths, lab = env.lab.paths, env.lab.lab
         script = f"/run/rancherctl-test-query-{host}.py"
         env.lab.ssh(host, f"cat > {script}", stdin=QUERY_SCRIPT.read_text(encoding="utf-8"))
-        argv = access.ssh_argv(paths, lab.host(host), f"exec python3 -I {script} {name} {pause} {' '.join(addresses)}")
+        argv = access.ssh_argv(paths, lab.host(host), f"exec python3 -I {script} {name} {pause} {limit} {' '.join(DNS)}")
         self._process = subprocess.Popen(list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._samples: list[Sample] = []
         self._thread = threading.Thread(target=self._read, daemon=True)

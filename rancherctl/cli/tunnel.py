@@ -15,6 +15,7 @@ from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
 
 DIRECT_SECONDS = 2.0
+GREETING_SECONDS = 10.0  # the host is there then: a busy API is no reason to take another way
 SSH_SECONDS = 25.0
 FAR_SECONDS = 10.0
 """For the API's first answer through a tunnel."""
@@ -30,7 +31,7 @@ def reachable(server: str, ca: str, seconds: float = DIRECT_SECONDS) -> bool:
         with socket.create_connection((url.hostname or "", url.port or 443), seconds) as raw:
             if url.scheme != "https":
                 return True
-            raw.settimeout(seconds)
+            raw.settimeout(max(seconds, GREETING_SECONDS))
             with ssl.create_default_context(cadata=ca or None).wrap_socket(raw, server_hostname=url.hostname):
                 return True
     except OSError:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,8 +78,8 @@ def certificate(folder: Path) -> tuple[Path, str]:
 
 
 @contextmanager
-def door(folder: Path) -> Iterator[Access]:
-    """An API's door with TLS: handshakes and nothing more."""
+def door(folder: Path, greeting: float = 0.0) -> Iterator[Access]:
+    """An API's door with TLS: handshakes, each ``greeting`` seconds after its connection, and nothing more."""
     pair, ca = certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pair)
@@ -91,6 +92,7 @@ def door(folder: Path) -> Iterator[Access]:
             except OSError:
                 return
             with connection:
+                time.sleep(greeting)
                 try:
                     context.wrap_socket(connection, server_side=True).close()
                 except OSError:
@@ -115,6 +117,12 @@ def served(tmp_path: Path) -> Iterator[Access]:
 def test_an_api_of_ours_is_used_directly(served: Access) -> None:
     with way(served, pytest.fail) as server:
         assert server == served.server
+
+
+def test_an_api_that_is_slow_to_greet_is_there_all_the_same(tmp_path: Path) -> None:
+    """The host accepts connections at once, its API is busy: no reason for a tunnel."""
+    with door(tmp_path / "busy", greeting=0.5) as busy:
+        assert reachable(busy.server, busy.ca, 0.2)
 
 
 def test_another_environments_api_at_the_address_is_not_ours(served: Access, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Runs on a host: asks DNS servers for a name over UDP for ever, one line a query; ends when its standard input does.
 
-Arguments: NAME PAUSE LIMIT SERVER… (seconds between two rounds, and for an answer); a line: monotonic time, seconds, server, error ("" = well), addresses.
+Arguments: NAME PAUSE LIMIT SERVER… (seconds between two rounds, and for an answer).
+A line: monotonic time, seconds, server, error ("" = well), addresses.
 """
 
 import os

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +22,8 @@ VENV = ROOT / ".venv"
 DAEMONS = {"haproxy": ("haproxy.service",), "bind9": ("named.service",)}
 INOTIFY = 512
 POLICY = Path("/usr/sbin/policy-rc.d")
+LISTS = Path("/var/lib/apt/lists/lock")
+LOCK = Path("/run/rancherctl-setup.lock")
 
 
 def say(text: str) -> None:
@@ -69,12 +72,26 @@ def no_daemons(packages: list[str]) -> Iterator[None]:
             POLICY.unlink()
 
 
+def wait_for_lists(lock: Path = LISTS) -> None:
+    """Until nobody fetches package lists, as a fresh machine does at boot: apt waits for dpkg's lock and gives up at once at this one."""
+    if lock.exists():
+        with lock.open("r+b") as handle:
+            fcntl.lockf(handle, fcntl.LOCK_EX)
+
+
+@contextlib.contextmanager
+def alone(lock: Path = LOCK) -> Iterator[None]:
+    """One setup at a time installs packages: that of another working tree is waited for."""
+    with lock.open("ab") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def install(packages: list[str]) -> None:
-    if os.geteuid() != 0:
-        sys.exit(f"setup: packages are missing; as root: apt-get install {' '.join(packages)}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600"]
     with no_daemons(packages):
+        wait_for_lists()
         subprocess.run([*apt, "update"], check=True, env=env, timeout=900, stdout=subprocess.DEVNULL)
         subprocess.run([*apt, "install", "-y", "--no-install-recommends", *packages], check=True, env=env, timeout=1800, stdout=subprocess.DEVNULL)
 
@@ -83,11 +100,14 @@ def packages() -> None:
     if shutil.which("dpkg-query") is None:
         say(f"no dpkg here: install by hand what is missing of: {', '.join(wanted_packages())}")
         return
-    absent = missing_packages()
-    if absent:
-        step(f"install {', '.join(absent)}", lambda: install(absent))
-    else:
+    if not missing_packages():
         say("packages: there already")
+        return
+    if os.geteuid() != 0:
+        sys.exit(f"setup: packages are missing; as root: apt-get install {' '.join(missing_packages())}")
+    with alone():
+        if absent := missing_packages():
+            step(f"install {', '.join(absent)}", lambda: install(absent))
 
 
 def environment() -> None:

@@ -16,6 +16,8 @@ from rancherctl.lab.session import RunningLab, running_lab
 from tests.lab.support import Environment, lab_name, make
 
 SEARCH = Path(__file__).with_name("secret_search.py")
+YOUNG = 100
+"""So many looks long a process counts as new."""
 PASSWORD = "Correct-Horse-Battery-4711"
 
 
@@ -36,11 +38,14 @@ class CommandLines:
         self._thread.join(10.0)
 
     def _run(self) -> None:
+        looks: dict[str, int] = {}
         while not self._stop.wait(0.01):
-            for folder in Path("/proc").iterdir():
-                if folder.name.isdigit():
+            looks = {pid: looks.get(pid, 0) + 1 for pid in (p.name for p in Path("/proc").iterdir()) if pid.isdigit()}
+            for pid, count in looks.items():
+                # Words change where a process becomes another program: young ones are read each time, old ones now and then.
+                if count <= YOUNG or count % YOUNG == 0:
                     try:
-                        self.seen.add((folder / "cmdline").read_bytes())
+                        self.seen.add(Path("/proc", pid, "cmdline").read_bytes())
                     except OSError:
                         continue  # the process is over
 

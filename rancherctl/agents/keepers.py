@@ -104,7 +104,7 @@ class RosterKeeper:
             proven=self._liveness.proven(now),
             spared=spared,
             epoch=self._leader.epoch,
-            blocked=self._patience.lasting(self._blocked.of(maps), now),
+            blocked=self._patience.lasting(self._blocked.of(maps), {h.name: h.blocked for h in before.hosts}, now),
         )
         for alarm in set(out.alarms) - set(self._alarms):
             log.error("%s", alarm)

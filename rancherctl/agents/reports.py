@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Generic, TypeVar
 
 from rancherctl.agents.config import NAMESPACE
@@ -52,10 +53,10 @@ class Patience:
         self._seconds = seconds
         self._since: dict[tuple[str, int], float] = {}
 
-    def lasting(self, found: Mapping[str, tuple[int, ...]], now: float) -> dict[str, tuple[int, ...]]:
-        """The part of ``found`` that has been there for ``seconds`` without a break."""
+    def lasting(self, found: Mapping[str, tuple[int, ...]], known: Mapping[str, tuple[int, ...]], now: float) -> dict[str, tuple[int, ...]]:
+        """The part of ``found`` that has been there for ``seconds`` without a break, or is ``known``: an earlier leader was patient already."""
         pairs = {(host, port) for host, ports in found.items() for port in ports}
-        self._since = {pair: self._since.get(pair, now) for pair in pairs}
+        self._since = {(host, port): self._since.get((host, port), -inf if port in known.get(host, ()) else now) for host, port in pairs}
         out: dict[str, tuple[int, ...]] = {}
         for host, port in sorted(pairs):
             if now - self._since[(host, port)] >= self._seconds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,9 +69,12 @@ class World:
         self.renewed = dict.fromkeys(NAMES, 0)
         self.asked: list[set[str]] = []
         self.answers = frozenset(answering or ())
-        fenced = Fenced(self.api, self.lead.check)  # type: ignore[arg-type]
-        self.keeper = RosterKeeper(fenced, self.lead, lambda: self.now, answering=self.second_opinion)  # type: ignore[arg-type]
-        self.objects = ObjectKeeper(fenced, self.lead)  # type: ignore[arg-type]
+        self.fenced = Fenced(self.api, self.lead.check)  # type: ignore[arg-type]
+        self.keeper = self.new_keeper()
+        self.objects = ObjectKeeper(self.fenced, self.lead)  # type: ignore[arg-type]
+
+    def new_keeper(self) -> RosterKeeper:
+        return RosterKeeper(self.fenced, self.lead, lambda: self.now, answering=self.second_opinion)  # type: ignore[arg-type]
 
     def second_opinion(self, hosts: Mapping[str, str]) -> frozenset[str]:
         self.asked.append(set(hosts))
@@ -98,6 +102,9 @@ class World:
             self.now += 1.0
             self.renewed = {n: r if n in silent else r + 1 for n, r in self.renewed.items()}
             self.keeper.run(self.snapshot(nodes))
+
+    def blocked(self) -> dict[str, tuple[int, ...]]:
+        return {h.name: h.blocked for h in self.api.roster().hosts if h.blocked}
 
     def alive(self) -> set[str]:
         return {h.name for h in self.api.roster().hosts if h.alive}
@@ -170,6 +177,24 @@ def test_a_deleted_roster_is_made_anew_with_a_number_that_agents_accept() -> Non
     world.look(silent=("h3",), seconds=2)
     assert world.api.roster().newer_than(before)
     assert world.alive() == {"h1", "h2", "h4"}
+
+
+def test_a_broken_load_balancer_stays_out_over_an_election() -> None:
+    """Else everything would be placed there again for as long as a new leader waits to be sure, and then away again."""
+    world = World()
+    world.api.objects[("configmaps", "report-h3")] = {"data": {"report": json.dumps({"sections": {"lb": {"error": "it does not start"}}})}}
+    world.look(seconds=3)
+    assert world.blocked() == {}
+    world.look(seconds=6)
+    assert world.blocked() == {"h3": (80,)}
+    world.lead.epoch = 2
+    world.keeper = world.new_keeper()
+    for _ in range(8):
+        world.look()
+        assert world.blocked() == {"h3": (80,)}
+    world.api.objects[("configmaps", "report-h3")]["data"]["report"] = "{}"
+    world.look()
+    assert world.blocked() == {}
 
 
 def test_a_standby_watches_and_writes_nothing() -> None:

@@ -50,7 +50,8 @@ def test_a_taken_port_and_a_broken_load_balancer_block(section: object, blocked:
 
 def test_only_what_lasts_counts() -> None:
     patience = Patience(5.0)
-    assert patience.lasting({"h1": (80,)}, 0.0) == {}
-    assert patience.lasting({"h1": (80,)}, 5.0) == {"h1": (80,)}
-    assert patience.lasting({}, 6.0) == {}
-    assert patience.lasting({"h1": (80,)}, 7.0) == {}
+    assert patience.lasting({"h1": (80,)}, {}, 0.0) == {}
+    assert patience.lasting({"h1": (80,)}, {}, 5.0) == {"h1": (80,)}
+    assert patience.lasting({}, {}, 6.0) == {}
+    assert patience.lasting({"h1": (80,)}, {}, 7.0) == {}
+    assert patience.lasting({"h2": (80, 443)}, {"h2": (80,)}, 8.0) == {"h2": (80,)}

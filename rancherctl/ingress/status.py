@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -36,6 +37,9 @@ class HostReport:
     served: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
+
+
+_SILENT = HostReport()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ def blocked_ports(found: HostReport) -> tuple[int, ...]:
     return tuple(sorted(int(p) for p, error in found.ports.items() if error and p.isdigit()))
 
 
+@lru_cache(maxsize=4096)
 def address_key(address: str) -> tuple[int, int, str]:
     """Sorts IPv4 by number, then IPv6, then names."""
     try:
@@ -128,7 +133,7 @@ class _Judge:
 
     def serves(self, host: str, t: Translated, *, published: bool) -> bool:
         """Whether ``host`` counts as serving ``t``: its present content, or for a short while an older one that was published."""
-        have = self.reports.get(host, HostReport()).served.get(t.key)
+        have = self.reports.get(host, _SILENT).served.get(t.key)
         if have == t.hash:
             return True
         return have is not None and published and self.waited(f"lag {t.key} {host}") < LAG
@@ -136,7 +141,7 @@ class _Judge:
     def addresses(self, t: Translated, placement: Placement, current: tuple[str, ...], peers: Iterable[str]) -> tuple[str, ...]:
         """What to publish; see the module's text."""
         live = self.live
-        late = [p for p in peers if p in live and t.key not in self.reports.get(p, HostReport()).served]
+        late = [p for p in peers if p in live and t.key not in self.reports.get(p, _SILENT).served]
         hold = bool(late) and self.waited(f"peers {t.key}") < LAG
         out: list[str] = []
         for name in placement.hosts:
@@ -207,7 +212,7 @@ def _given_up(ingress: Ingress, roster: Roster) -> Published:
 
 
 def _problems(t: Translated, placement: Placement, merged: merge.Merged, reports: Mapping[str, HostReport]) -> tuple[Problem, ...]:
-    from_hosts = [p for name in placement.hosts for p in reports.get(name, HostReport()).problems.get(t.key, ())]
+    from_hosts = [p for name in placement.hosts for p in reports.get(name, _SILENT).problems.get(t.key, ())]
     every = [*t.problems, *placement.problems, *merged.problems.get(t.key, ()), *from_hosts]
     return tuple(sorted(dict.fromkeys(every), key=lambda p: not p.serious))
 
@@ -232,7 +237,7 @@ def _annotation(ingress: Ingress, t: Translated, placement: Placement, addresses
 
 
 def _missing(t: Translated, placement: Placement, judge: _Judge) -> str:
-    late = [name for name in placement.hosts if judge.reports.get(name, HostReport()).served.get(t.key) != t.hash]
+    late = [name for name in placement.hosts if judge.reports.get(name, _SILENT).served.get(t.key) != t.hash]
     return ", ".join(late[:5]) + (f" and {len(late) - 5} more" if len(late) > 5 else "") if late else "hosts of the same name"
 
 

@@ -1,5 +1,8 @@
 """Liveness: silence within our own healthy watch counts, nothing else does."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from rancherctl.agents.liveness import Liveness, suspicious
 
 
@@ -85,3 +88,22 @@ def test_second_opinion_is_for_more_than_one_and_more_than_a_third() -> None:
     assert suspicious(2, 3)
     assert not suspicious(3, 10)
     assert suspicious(4, 10)
+
+
+@given(st.integers(1, 30), st.lists(st.sampled_from(["well", "well", "well", "unhealthy", "frozen", "election"]), min_size=1, max_size=60))
+def test_whatever_happens_to_us_the_living_stay_and_the_dead_do_not_rise(died: int, events: list[str]) -> None:
+    """One host lives all the time, one dies; our watch breaks, our own Lease stands still, leaders change."""
+    live = Liveness(limit=6.0, canary=4.0)
+    alive, own, rose = {"well": False, "mortal": False}, 0, 0
+    for now, event in enumerate(["well"] * died + events):
+        own += event != "frozen"
+        renewed = {"well": str(now), "mortal": str(min(now, died))}
+        if event == "election":
+            live.restart(now)
+        live.observe(renewed, str(own), now, healthy=event != "unhealthy")
+        gone, proven = live.silent(alive, now), live.proven(now)
+        before = dict(alive)
+        alive = {h: h not in gone and (a or h in proven) for h, a in alive.items()}
+        assert alive["well"] or not before["well"]
+        rose += alive["mortal"] and not before["mortal"] and now > died + 6
+    assert rose == 0

@@ -43,7 +43,7 @@ def _run(words: list[str], prog: str) -> int:
     from rancherctl.cli.topics import TOPICS
     from rancherctl.errors import RancherctlError
 
-    _interrupt_on_terminate()
+    _watch_signals()
     words = normalise(words, frozenset(TOPICS))
     try:
         command = root.command()
@@ -112,7 +112,6 @@ def _usage(error: Exception) -> int:
 def _interrupted() -> int:
     from rancherctl.cli import context
 
-    _leave_on_next_interrupt()
     sys.stderr.write("interrupted")
     steps = list(context.state.open_steps.values())
     if steps:
@@ -128,19 +127,26 @@ def _leave_on_next_interrupt() -> None:
     import signal
     import threading
 
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        cursor = b"\x1b[?25h" if os.isatty(2) else b""  # a live view hides it
+        os.write(2, cursor + b"\ninterrupted again: left at once; run the same command again, it goes on when the lock has expired\n")
+        os._exit(INTERRUPTED)
+
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
+        signal.signal(signal.SIGINT, leave)
 
 
-def _interrupt_on_terminate() -> None:
-    """SIGTERM ends a run as Ctrl-C does: locks are released and what is half done is said."""
+def _watch_signals() -> None:
+    """Ctrl-C and SIGTERM end a run: locks are released and what is half done is said; Ctrl-C once more does not wait for that."""
     import signal
     import threading
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        _leave_on_next_interrupt()
         raise KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
 
 

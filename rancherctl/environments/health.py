@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 NO_NETWORK = "network.mode is none, so they wait for a network add-on (Cilium, Calico, flannel …), which is installed with kubectl"
+JOURNALS = 3
+"""Units whose journals are named; more have a common reason."""
 CERTIFICATE_DAYS = 30.0
 """A certificate with less than this left, that should have been renewed, is a problem."""
 
@@ -62,7 +64,7 @@ class HostStatus:
         if not self.reachable:
             return (f"cannot be reached: {self.error}",)
         stopped = [unit.name for unit in self.units if not unit.active]
-        out = [f"{name} is not running" for name in stopped]
+        out = [f"{', '.join(stopped)} {'is' if len(stopped) == 1 else 'are'} not running"] if stopped else []
         out += [_failed(name) for name in self.failed if name not in stopped]
         out += [f"could not be read: {line}" for line in self.unread]
         if self.ready is False:
@@ -141,7 +143,10 @@ class Status:
                 journals.setdefault(unit, []).append(host.name)
         if journals or self.drift:
             out.append(f"rancherctl env apply {self.environment} starts what is stopped and puts back what differs")
-        out += [f"if it stops again: journalctl -n 50 -u {unit} on {', '.join(hosts)}" for unit, hosts in journals.items()]
+        if len(journals) > JOURNALS:
+            out.append("if they stop again: journalctl -n 50 -u UNIT on their hosts says why")
+        else:
+            out += [f"if it stops again: journalctl -n 50 -u {unit} on {', '.join(hosts)}" for unit, hosts in journals.items()]
         odd = [h.name for h in self.hosts if h.reachable and h.ready is False and all(unit.active for unit in h.units)]
         if odd:
             out.append(f"rancherctl kubectl --env {self.environment} describe node {' '.join(odd)} says why not Ready")

@@ -55,18 +55,30 @@ class Run:
         self._forward: Forward | None = None
         self._lives: bool | None = None
         self.stored: Environment | None = None
+        self._interrupted = False
 
     def hosts(self) -> tuple[Host, ...]:
         """The hosts that are still in, in the file's order."""
         return tuple(h for h in self.environment.hosts if h.name in self.world.seen and h.name not in self.failures)
 
     def emit(self, phase: PhaseName) -> Emit:
-        """The context's ``emit`` with this phase's name on every event."""
-        return lambda event: self.context.emit(replace(event, phase=phase))
+        """The context's ``emit`` with this phase's name on every event. After Ctrl-C it ends the host's work at the next event."""
+
+        def tell(event: Event) -> None:
+            if self._interrupted:
+                raise RancherctlError(f"{phase} was interrupted", hint="run the same command again, it goes on from there")
+            self.context.emit(replace(event, phase=phase))
+
+        return tell
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        text = "interrupted: each host ends the command at hand; Ctrl-C again does not wait for that"
+        self.context.emit(Event("interrupt", text, "", "note", "warning"))
 
     def each(self, phase: Phase, hosts: tuple[Host, ...], work: Callable[[Host], Any]) -> None:
         """Do it on all hosts; those that fail drop out, a critical failure is raised."""
-        for name, outcome in each(hosts, work, self.context.parallel).items():
+        for name, outcome in each(hosts, work, self.context.parallel, interrupted=self._interrupt).items():
             if outcome.error is None:
                 continue
             host = self.environment.host(name)

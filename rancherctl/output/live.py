@@ -22,6 +22,7 @@ from rancherctl.events import Event
 from rancherctl.output.progress import Clock
 from rancherctl.output.tables import visible
 
+SPARE = 4
 _STYLE = {"failed": "red", "done": "green"}
 _MARK = {"failed": "✗", "done": "✓", "note": "·"}
 
@@ -63,7 +64,7 @@ class Live:
             found = sorted(self._busy.items())
         now, frame = self._clock(), str(self._spinner.render(time.monotonic()))
         room = max(height - 2, 1)
-        shown = [Text(f"{frame} {_text(event)} ({now - since:.0f}s)", no_wrap=True, overflow="ellipsis") for _, (event, since) in found[:room]]
+        shown = [Text(f"{frame} {_text(event)} ({now - since:.0f}s)", no_wrap=True) for _, (event, since) in found[:room]]
         return [*shown, Text(f"  and {len(found) - room} more")] if len(found) > room else shown
 
     @contextmanager
@@ -92,7 +93,10 @@ class _View:
         self._lines = lines
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self._lines(options.size.height)
+        for line in self._lines(options.size.height):
+            # not the whole width: the terminal shows ^C behind the last line, and a line more would stay on the screen
+            line.truncate(max(options.max_width - SPARE, 1), overflow="ellipsis")
+            yield line
 
 
 def _text(event: Event) -> str:

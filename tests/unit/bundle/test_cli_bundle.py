@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setattr(context, "state", context.RunState())
-    monkeypatch.setattr(app, "_interrupt_on_terminate", lambda: None)
+    monkeypatch.setattr(app, "_watch_signals", lambda: None)
 
     def call(*words: str) -> tuple[int, str, str]:
         code = app.main(["bundle", *words])

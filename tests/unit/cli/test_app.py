@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,7 @@ def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     for name in [n for n in __import__("os").environ if n.startswith("RANCHERCTL_")] + ["CI"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(context, "state", context.RunState())
-    monkeypatch.setattr(app, "_interrupt_on_terminate", lambda: None)
-    monkeypatch.setattr(app, "_leave_on_next_interrupt", lambda: None)
+    monkeypatch.setattr(app, "_watch_signals", lambda: None)
 
     def install(action: Any) -> None:
         module = type(sys)("act_module")
@@ -211,3 +211,22 @@ def test_what_is_no_number_is_told_without_words_of_the_language(act: Any, capsy
     assert "'abc' is no whole number." in capsys.readouterr().err
     assert app.main(["env", "create", "x", "--host"]) == 2
     assert "next: " in capsys.readouterr().err
+
+
+def test_a_second_interrupt_does_not_wait() -> None:
+    program = """
+import os, signal
+from rancherctl.cli import app
+app._watch_signals()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopping", flush=True)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        print("waited for", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (130, "stopping\n")
+    assert "run the same command again" in done.stderr

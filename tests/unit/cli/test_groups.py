@@ -12,7 +12,7 @@ from rancherctl.cli.nouns import NOUNS
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "_interrupt_on_terminate", lambda: None)
+    monkeypatch.setattr(app, "_watch_signals", lambda: None)
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:

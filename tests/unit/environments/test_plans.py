@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from rancherctl.environments.plan import EnvironmentPlan, Step
 from rancherctl.environments.reconcile import _planned
 from rancherctl.environments.run import Run
 from rancherctl.environments.waiting import until
-from rancherctl.errors import AuthError, RefusedError, TimeoutExceededError, UnreachableError
+from rancherctl.errors import AuthError, RancherctlError, RefusedError, TimeoutExceededError, UnreachableError
+from rancherctl.events import Event
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.state import state
 from rancherctl.hosts.transport import Transport
@@ -212,3 +214,35 @@ def test_a_host_that_could_not_be_looked_at_is_unknown_in_the_plan() -> None:
 
 def _nobody(host: Host) -> Transport:
     raise AssertionError(f"{host.name} must not be asked")
+
+
+def test_ctrl_c_ends_the_work_of_hosts_at_their_next_event() -> None:
+    told: list[str] = []
+    context = Context(transport=_nobody, bundle=Bundle(Path(), manifest(ENV.kubernetes, "", "", ())), emit=lambda event: told.append(event.message))
+    run = Run(ENV, context, World({}, {}))
+    begun, stopping = threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def stop_everything(event: Event) -> None:
+        told.append(event.message)
+        stopping.set()
+
+    run.context = replace(context, emit=stop_everything)
+
+    def work(host: Host) -> None:
+        if host is BOSS:
+            assert begun.wait(60)
+            raise KeyboardInterrupt
+        begun.set()
+        assert stopping.wait(60)
+        try:
+            run.emit("artefacts")(Event("upload", "next block", host.name, "progress"))
+        except RancherctlError:
+            ended.append(host.name)
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        run.each(next(p for p in PHASES if p.name == "artefacts"), ENV.hosts, work)
+    assert ended == [WORKER.name]
+    assert len(told) == 1
+    assert "Ctrl-C again" in told[0]

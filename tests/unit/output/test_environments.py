@@ -198,6 +198,10 @@ def test_status_says_what_to_do_next() -> None:
     assert "next: rancherctl env apply demo starts" in text
     assert json.loads(render(status_record(status), "json"))["next"] == list(status.remedies())
     assert Status("demo", "1", "s", "ok", (GOOD,)).remedies() == ()
+    bare = replace(GOOD, units=tuple(UnitStatus(f"rancherctl-{n}", False, False) for n in "abcd"))
+    half = Status("demo", "1", "s", "ok", (bare, replace(bare, name="h2")))
+    assert half.remedies()[1:] == ("if they stop again: journalctl -n 50 -u UNIT on their hosts says why",)
+    assert "problem: h1, h2: rancherctl-a, rancherctl-b, rancherctl-c, rancherctl-d are not running\n" in status_record(half).text
     assert Status("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == ("see that the way to https://s is open, from here or through ssh",)
 
 

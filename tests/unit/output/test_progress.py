@@ -5,9 +5,10 @@ import json
 import threading
 
 import pytest
+from rich.console import Console
 
 from rancherctl.events import Event, busy
-from rancherctl.output.live import Live
+from rancherctl.output.live import Live, _View
 from rancherctl.output.progress import progress
 
 NOON = 1_790_000_000.25
@@ -97,3 +98,12 @@ def test_more_hosts_than_lines_are_counted() -> None:
     lines = [line.plain for line in live.lines(12)]
     assert len(lines) == 11
     assert lines[-1].strip() == "and 40 more"
+
+
+def test_a_long_line_leaves_room_for_what_the_terminal_echoes() -> None:
+    stream = io.StringIO()
+    live = Live(stream, lambda: NOON)
+    live.emit(Event("artefacts", "x" * 300, "h1", "progress"))
+    console = Console(file=stream, width=80, force_terminal=True)
+    lines = console.render_lines(_View(live.lines), pad=False)
+    assert [sum(segment.cell_length for segment in line) for line in lines] == [76]

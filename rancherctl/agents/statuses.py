@@ -19,6 +19,7 @@ from rancherctl.ingress import apply, status
 from rancherctl.ingress.desired import Memory
 from rancherctl.ingress.model import Problem
 from rancherctl.ingress.status import Published
+from rancherctl.kube.decode import acyclic
 from rancherctl.kube.failures import concerns_one
 from rancherctl.kube.objects import Ingress
 from rancherctl.kube.snapshot import Snapshot
@@ -55,9 +56,12 @@ class StatusKeeper:
         if not self._leader.leading or not usable or not (changed or (self._again_at is not None and now >= self._again_at)):
             return
         ingresses, classes, maps = tables
-        wanted = status.statuses(ingresses, classes, self._roster.read(maps), self._reports.of(maps), since=self._since, now=now, memory=self._memory)
+        with acyclic():
+            roster, reports = self._roster.read(maps), self._reports.of(maps)
+            wanted = status.statuses(ingresses, classes, roster, reports, since=self._since, now=now, memory=self._memory)
+            plan = status.plan(ingresses, wanted)
         self._since = dict(wanted.since)
-        left = self._publish(ingresses, status.plan(ingresses, wanted), now)
+        left = self._publish(ingresses, plan, now)
         left |= self._tell(ingresses, wanted.problems, now)
         waits = [w for w in (wanted.wake(now), self._writes.wake(now), self._events.wake(now)) if w is not None]
         self._again_at = now if left else now + min(waits) if waits else None

@@ -22,6 +22,7 @@ from rancherctl.ingress.resolve import Resolver, by
 from rancherctl.ingress.runtime import EngineError
 from rancherctl.kube import client, objects
 from rancherctl.kube.backoff import describe
+from rancherctl.kube.decode import acyclic
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
 
@@ -179,6 +180,12 @@ class LbRole:
         return True
 
     def _follow(self, snapshot: Snapshot, roster: Roster) -> None:
+        with acyclic():  # a collection would walk over all objects of the API, and take for long-lived what is gone in a moment
+            wanted, kept, address = self._wanted(snapshot, roster)
+        self._apply(self._guarded(wanted), kept, roster, address)
+
+    def _wanted(self, snapshot: Snapshot, roster: Roster) -> tuple[Wanted, keep.Kept, str]:
+        """The model of this host, what it goes on serving, and its address in statuses."""
         ingresses = snapshot.table("ingresses").items
         translated = desired.translate_ours(ingresses, snapshot.table("ingressclasses").items, self._memory)
         me = roster.host(self._config.node)
@@ -201,7 +208,7 @@ class LbRole:
             resolved=self._resolver.addresses(names),
             port=self._config.http_port,
         )
-        self._apply(self._guarded(wanted), kept, roster, address)
+        return wanted, kept, address
 
     def _keep(self, ingresses: Mapping[str, objects.Ingress], translated: Mapping[str, Translated], roster: Roster, address: str) -> keep.Kept:
         node = self._config.node
@@ -230,7 +237,8 @@ class LbRole:
         model = self._with_free_ports(wanted.model, now)
         self._sure = False
         busy = self._engine.busy(names) if now and (names := plan.contended(now, model)) else frozenset()
-        decision = plan.plan(now, model, self._config.paths, busy)
+        with acyclic():
+            decision = plan.plan(now, model, self._config.paths, busy)
         if isinstance(decision, plan.Reload):
             log.info("HAProxy is loaded anew: %s", decision.reason)
         layout = self._engine.apply(decision)

@@ -1,4 +1,4 @@
-"""JSON of API objects, decoded without the cycle collector running again and again over what is being built."""
+"""Work on thousands of API objects, their decoding first, without the cycle collector running again and again over what is being built."""
 
 from __future__ import annotations
 

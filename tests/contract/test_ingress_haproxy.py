@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import http.client
 import socket
 import threading
@@ -239,6 +240,17 @@ def test_a_configuration_that_haproxy_refuses_changes_nothing(world: World, monk
     monkeypatch.setattr(endpoints, "routable", lambda address: True)
     section = world.run([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {f"s{n}": ["w1"] for n in range(20)})
     assert (section["alarm"], len(section["served"])) == ("", 21)
+
+
+def test_nothing_is_collected_while_a_change_is_planned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of objects a collection takes longer than the whole change."""
+    running: list[bool] = []
+    for module, name in ((merge, "merge"), (plan, "plan")):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, original=original: (running.append(gc.isenabled()), original(*args))[1])
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert running == [False, False]
+    assert gc.isenabled()
 
 
 def test_a_fault_of_our_own_withdraws_nothing_that_is_served(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

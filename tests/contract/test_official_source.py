@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import resource
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -235,7 +236,7 @@ def test_a_wrong_checksum_is_an_error_and_nothing_is_kept(site: Site, tmp_path: 
     with pytest.raises(RancherctlError, match="wrong checksum") as caught:
         collect(site, tmp_path)
     assert sha(program("kubelet")) in caught.value.why
-    assert not [f for f in tmp_path.rglob("*") if f.is_file() and "kubelet" in f.name]
+    assert not [f for f in tmp_path.rglob("*") if f.is_file() and "kubelet" in f.name and f.suffix != ".lock"]
 
 
 def test_a_file_that_changed_between_two_runs_is_fetched_anew(site: Site, tmp_path: Path) -> None:
@@ -322,3 +323,35 @@ def test_progress_grows_to_the_whole(site: Site, tmp_path: Path) -> None:
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert [e.state for e in events if e.subject == "kubelet"][-1] == "done"
+
+
+def test_two_runs_at_once_fetch_each_file_once(site: Site, tmp_path: Path) -> None:
+    """They share the cache: two writers of one part would spoil each other's file."""
+    begun = threading.Event()
+    site.fault("/kubelet", lambda _: begun.wait(60) and None)
+    found: list[tuple[Found, ...]] = []
+
+    def run(emit: Callable[[Event], None]) -> None:
+        found.append(official.collect(ROW, "amd64", tmp_path, emit, bases=Bases.below(site.url), terms=Ticking().terms()))
+
+    threads = [threading.Thread(target=run, args=(emit,)) for emit in (ignore, lambda _: begun.set())]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    assert found[0] == found[1]
+    assert sorted(path for path, _ in site.asked) == sorted(site.files)
+
+
+def test_a_full_disk_is_told_as_that_and_not_asked_of_the_server_again(site: Site, tmp_path: Path) -> None:
+    path = next(p for p in site.files if p.endswith("/kubelet"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(RancherctlError, match=r"kubelet\.part cannot be written") as caught:
+            fetch(site.url + path, tmp_path / "kubelet", "0" * 64, progress=lambda _have, _size: None, terms=Ticking().terms())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "too large" in caught.value.why
+    assert site.requests(path) == [None]

@@ -115,7 +115,7 @@ class _Attempt:
         length = response.headers.get("Content-Length") or ""
         size = start + int(length) if length.isdigit() else None
         cut = None
-        with self.part.open("r+b" if self.part.exists() else "wb") as out:
+        with self.part.open("r+b" if self.part.exists() else "wb", buffering=0) as out:
             out.seek(start)
             out.truncate()
             try:
@@ -131,12 +131,21 @@ class _Attempt:
 
     def _copy(self, response: http.client.HTTPResponse, out: IO[bytes], size: int | None) -> None:
         while chunk := response.read1(_CHUNK):
-            out.write(chunk)
+            self._keep(out, chunk)
             self.progress(out.tell(), size)
             if out.tell() > self.largest:
                 raise RancherctlError(f"{self.url} is larger than {self.largest} bytes", why="this cannot be the file that was asked for")
             if self.terms.clock.now() > self.deadline:
                 raise TimeoutExceededError(f"{self.url} was not complete in time", why=f"{out.tell()} bytes had come", hint=_RESUME)
+
+    def _keep(self, out: IO[bytes], chunk: bytes) -> None:
+        """Apart from the network's errors: asking again makes no room."""
+        view = memoryview(chunk)
+        try:
+            while view:
+                view = view[out.write(view) :]
+        except OSError as error:
+            raise RancherctlError(f"{self.part} cannot be written", why=error.strerror or str(error), hint=f"make room there; {_RESUME}") from error
 
 
 def _until_complete(attempt: _Attempt) -> None:

@@ -13,7 +13,7 @@ from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorde
 from rancherctl.bundle.sources.download import Terms, fetch, fetch_text
 from rancherctl.bundle.sources.releases import Bases, Release, parse_checksum, releases
 from rancherctl.bundle.versions import Versions
-from rancherctl.errors import RancherctlError
+from rancherctl.errors import RancherctlError, TimeoutExceededError
 from rancherctl.events import Emit, Event
 from rancherctl.files import atomically
 
@@ -56,13 +56,29 @@ class _Job:
     terms: Terms
 
     def fetch(self, release: Release) -> list[Found]:
+        """The release's binaries; one process fetches, others wait for it and take its result."""
+        from filelock import FileLock, Timeout
+
         folder = self.cache / f"{release.component}-{release.version}-{self.arch}"
-        names = [name for name, _ in release.members] or [release.name]
-        bin_folder = folder / "bin" if release.members else folder / "bin" / release.name
-        found = recorded(release.component, release.version, bin_folder, names)
-        if found:
+        if found := self._there(release, folder):
             self.emit(Event(PHASE, "already fetched", release.name, "done"))
             return found
+        folder.mkdir(parents=True, exist_ok=True)
+        lock, limit = folder / f"{release.name}.lock", self.terms.limits.total
+        try:
+            with FileLock(lock, timeout=limit):
+                if found := self._there(release, folder):
+                    self.emit(Event(PHASE, "fetched meanwhile by another process", release.name, "done"))
+                    return found
+                return self._fetch(release, folder)
+        except Timeout as error:
+            raise TimeoutExceededError(f"another process has been fetching {release.name} for {limit:.0f} s", why=f"it holds {lock}") from error
+
+    def _there(self, release: Release, folder: Path) -> list[Found]:
+        return recorded(release.component, release.version, _bin(release, folder), _names(release))
+
+    def _fetch(self, release: Release, folder: Path) -> list[Found]:
+        names, bin_folder = _names(release), _bin(release, folder)
         self.emit(Event(PHASE, release.url, release.name, "started"))
         try:
             fetch(release.url, folder / release.name, self._published(release, folder), progress=_teller(release, self.emit), terms=self.terms)
@@ -73,7 +89,7 @@ class _Job:
         check_arch_of([bin_folder / name for name in names], self.arch, where=release.url)
         record(bin_folder, names)
         self.emit(Event(PHASE, "fetched and checked", release.name, "done"))
-        return recorded(release.component, release.version, bin_folder, names)
+        return self._there(release, folder)
 
     def _published(self, release: Release, folder: Path) -> str:
         text = fetch_text(release.checksum_url, folder, terms=self.terms)
@@ -82,6 +98,14 @@ class _Job:
             why = f"it begins with {text[:60]!r}"
             raise RancherctlError(f"{release.checksum_url} has no sha256 of {release.name}", why=why, hint="is a proxy answering in its place?")
         return sha256
+
+
+def _names(release: Release) -> list[str]:
+    return [name for name, _ in release.members] or [release.name]
+
+
+def _bin(release: Release, folder: Path) -> Path:
+    return folder / "bin" if release.members else folder / "bin" / release.name
 
 
 def _unpack(release: Release, file: Path, folder: Path) -> None:

@@ -20,6 +20,7 @@ FOREIGN = (
 """Units that would fight with ours for ports, pods or sockets."""
 KUBELET_NEEDS = {"vm/overcommit_memory": "1", "kernel/panic": "10", "kernel/panic_on_oops": "1"}
 GIB = 1 << 30
+ALL = ("0.0.0.0", "*", "::")  # noqa: S104  what ss prints, not what we bind
 SKEW_LIMIT, SKEW_WARNING = 60.0, 5.0
 
 
@@ -148,8 +149,8 @@ def _ports(environment: Environment, host: Host, facts: HostFacts) -> Iterable[s
     taken: dict[tuple[str, int], str] = {}
     for listener in facts.listeners or ():
         place = (listener.protocol, listener.port)
-        # DNS is served on two addresses of its own: a resolver on a loopback address is not in the way
-        if place in wanted and not (listener.port == 53 and listener.address.startswith("127.")):
+        # DNS is served on two addresses of its own: who listens on others (a local resolver, a bridge for virtual machines) is not in the way
+        if place in wanted and not (listener.port == 53 and listener.address not in (*ALL, *environment.dns_addresses())):
             taken.setdefault(place, ", ".join(listener.processes) or "an unknown process")
     for (protocol, port), process in sorted(taken.items()):
         yield f"port {port}/{protocol} is taken by {process}; it is needed for {wanted[protocol, port]}"

@@ -69,10 +69,10 @@ for name in {" ".join(SYSCTLS)}; do
 done
 """
 
-# a name that is not installed is an answer, a system without dpkg is none
+# a name that is not installed is an answer (status 1); a system without dpkg, and a broken database (status 2), are none
 _PACKAGES = f"""
 command -v dpkg-query >/dev/null || exit 9
-dpkg-query -W -f '${{Package}}\\t${{db:Status-Status}}\\t${{Version}}\\n' {" ".join(PACKAGES)} || true
+dpkg-query -W -f '${{Package}}\\t${{db:Status-Status}}\\t${{Version}}\\n' {" ".join(PACKAGES)} || test $? -eq 1
 """
 
 _SELINUX = """

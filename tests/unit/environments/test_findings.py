@@ -72,6 +72,9 @@ def test_a_good_host_has_nothing_to_mend() -> None:
         ({"units": {"docker": UnitFact("active", "enabled")}}, "docker.service is running"),
         ({"listeners": (Listener("tcp", "*", 80, ("nginx",)),)}, "port 80/tcp is taken by nginx; it is needed for load balancers"),
         ({"listeners": (Listener("udp", "0.0.0.0", 53, ("dnsmasq",)),)}, "port 53/udp is taken by dnsmasq"),
+        ({"listeners": (Listener("udp", "::", 53, ("unbound",)),)}, "port 53/udp is taken by unbound"),
+        ({"listeners": (Listener("tcp", "*", 53, ("coredns",)),)}, "port 53/tcp is taken by coredns"),
+        ({"listeners": (Listener("udp", "169.254.20.10", 53, ("node-cache",)),)}, "port 53/udp is taken by node-cache"),
         ({"listeners": (Listener("tcp", "*", 6443, ()),)}, "port 6443/tcp is taken by an unknown process"),
         ({"routes": (Route("10.42.7.0/24", "", "wg0", "static"),)}, "route 10.42.7.0/24 overlaps spec.network.podCIDR"),
         ({"addresses": (Address("eth0", "192.0.2.1", 24, 4, "global"),)}, "10.0.0.11 is not on this machine (it has 192.0.2.1)"),
@@ -83,6 +86,13 @@ def test_everything_that_has_to_be_mended_first(change: dict[str, object], said:
     lines = found(replace(GOOD, **change))
     assert any(said in line for line in lines), lines
     assert all(line.startswith("h1: ") for line in lines)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.53", "::1", "192.168.122.1"])
+def test_a_resolver_that_listens_elsewhere_is_not_in_the_way(address: str) -> None:
+    """unbound listens on 127.0.0.1 and ::1 by default, libvirt's dnsmasq on its bridge."""
+    facts = replace(GOOD, listeners=(Listener("udp", address, 53, ("unbound",)), Listener("tcp", address, 53, ("unbound",))))
+    assert findings.problems(ENV, ENV.hosts[0], facts, "amd64") == []
 
 
 def test_all_problems_of_a_host_come_at_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,14 @@ def test_skew_is_measured_against_our_clock() -> None:
     times = iter([1000.0, 1001.0])
     facts = gather(Host(), now=lambda: next(times))  # type: ignore[arg-type]
     assert (facts.skew, facts.skew_error) == (300.0, 0.5)
+
+
+@pytest.mark.parametrize(("status", "told"), [(0, True), (1, True), (2, False)])
+def test_a_broken_package_database_is_not_read_as_nothing_installed(tmp_path: Path, status: int, *, told: bool) -> None:
+    tool = tmp_path / "dpkg-query"
+    tool.write_text(f"#!/bin/sh\nprintf 'runc\\tinstalled\\t1.1\\n'\nexit {status}\n")
+    tool.chmod(0o755)
+    probe = next(probe for probe in PROBES if probe.name == "packages")
+    done = subprocess.run(["sh", "-c", probe.text], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is told
+    assert probe.parser(done.stdout) == {"packages": {"runc": "1.1"}}

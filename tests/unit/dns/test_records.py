@@ -144,6 +144,30 @@ def test_difference_by_difference_gives_what_a_fresh_start_gives(steps: list[tup
     assert state == fresh
 
 
+def test_services_that_share_their_pods_cost_what_each_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two headless services of the same pods have every reverse name in common: coming and going, the work grows with the pods, not their square."""
+    count, looks = 300, 0
+    plain = RecordSet.key.fget  # type: ignore[attr-defined]  # a property's function
+
+    def key(one: RecordSet) -> str:
+        nonlocal looks
+        looks += 1
+        text: str = plain(one)
+        return text
+
+    world, wanted = World(), Wanted(SHAPE)
+    found = [endpoint(f"10.42.{n // 250}.{n % 250}") for n in range(count)]
+    world.add(*(service(name, "None") for name in ("a", "b")), *(endpoint_slice(name, found) for name in ("a", "b")))
+    monkeypatch.setattr(RecordSet, "key", property(key))
+    first = wanted.update(world.services, world.slices, {})
+    assert first["7.0.42.10.in-addr.arpa. PTR"] == RecordSet(
+        "7.0.42.10.in-addr.arpa.", "PTR", ("10-42-0-7.a.default.svc.cluster.local.", "10-42-0-7.b.default.svc.cluster.local.")
+    )
+    second = wanted.update({"default/a": world.services["default/a"]}, world.slices, {})
+    assert second["7.0.42.10.in-addr.arpa. PTR"] == RecordSet("7.0.42.10.in-addr.arpa.", "PTR", ("10-42-0-7.a.default.svc.cluster.local.",))
+    assert looks < 20 * count
+
+
 def test_a_zone_file_has_the_negative_ttl() -> None:
     from rancherctl.dns.model import Marker
 

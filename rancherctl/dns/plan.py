@@ -30,7 +30,7 @@ def plan(have: Mapping[str, RecordSet], want: Mapping[str, RecordSet], keys: Ite
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Deletes that wait for a second list: what, since when (seconds of the caller's monotonic clock), and from which lists."""
+    """Deletes that wait for a second list: what, since when (seconds of the caller's monotonic clock), and the lists that do not count as it."""
 
     keys: frozenset[str]
     since: float
@@ -56,18 +56,24 @@ def guard(wanted: Plan[RecordSet], *, existing: int, epochs: Epochs, trusted: Ep
     ``existing`` counts the record sets the server has. ``trusted`` are the epochs of the last lists that passed: with the same epochs the
     deletes were reported one by one by the watch and are believed. Creates and updates always pass.
     """
-    deletes = frozenset(c.key for c in wanted if c.new is None)
     if epochs == trusted and hold is None:
         return Verdict(wanted)
-    confirmed: frozenset[str] = frozenset()
-    if hold is not None and all(a > b for a, b in zip(epochs, hold.epochs, strict=True)) and now - hold.since >= PATIENCE:
-        confirmed = deletes & hold.keys
-    doubtful = deletes - confirmed
+    # A name that gets another type in the same plan is not lost; and to hold its old type back would make the server drop a new CNAME.
+    reborn = {c.new.name for c in wanted if c.old is None and c.new is not None}
+    doubtful = frozenset(c.key for c in wanted if c.new is None and c.old is not None and c.old.name not in reborn)
+    agreed = doubtful & hold.keys if hold is not None else frozenset()
+    patient = hold is not None and now - hold.since >= PATIENCE
+    if hold is not None and patient and all(a > b for a, b in zip(epochs, hold.epochs, strict=True)):
+        doubtful -= agreed
+        hold = None
     if not too_many(len(doubtful), existing, floor=FLOOR):
         return Verdict(wanted)
     kept = Plan(tuple(c for c in wanted if c.key not in doubtful), wanted.unknown)
-    first = hold.since if hold is not None and not confirmed else now
-    since = Hold(doubtful, first, hold.epochs if hold is not None and not confirmed else epochs)
+    if hold is not None and too_many(len(agreed), existing, floor=FLOOR):
+        # What only a later list lacks has had one opinion; and a list that came too soon is not the second one.
+        since = Hold(agreed, hold.since, hold.epochs if patient else epochs)
+    else:
+        since = Hold(doubtful, now, epochs)
     alarm = (
         f"a list of the API lacks {len(doubtful)} of {existing} record sets ({len(doubtful) / max(existing, 1):.0%}, the limit is {LOSS_SHARE:.0%}): "
         "they stay until a second list agrees"

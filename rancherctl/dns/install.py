@@ -18,17 +18,28 @@ APPARMOR_PATH = "/etc/apparmor.d/local/usr.sbin.named"
 _PREPARE = r"""#!/bin/sh
 # Written by rancherctl. Before named starts, as root: the key, a list of upstreams that can be read, the AppArmor profile.
 # Arguments: configuration folder, data folder, then the configured upstreams (none: the host's own).
+# The data folder is named's to write: what lies there is never followed, and read with named's rights only.
 set -eu
 etc=$1 data=$2
 shift 2
 umask 027
+readable() {
+    setpriv --reuid bind --regid bind --init-groups --no-new-privs named-checkconf -c "$etc/named.conf" >/dev/null 2>&1
+}
+forward() {
+    new=$(mktemp "$data/.new-XXXXXXXX")
+    { echo 'forward only;'; echo 'forwarders {'; printf '%s;\n' "$@"; echo '};'; } >"$new"
+    chgrp bind "$new"
+    chmod 0660 "$new"
+    mv -fT "$new" "$data/forwarders.conf"
+}
 if ! grep -qs 'secret "' "$etc/tsig.key"; then
     tsig-keygen -a hmac-sha256 rancherctl >"$etc/tsig.key.new"
     chgrp bind "$etc/tsig.key.new"
     chmod 0640 "$etc/tsig.key.new"
     mv "$etc/tsig.key.new" "$etc/tsig.key"
 fi
-if ! named-checkconf "$etc/named.conf" >/dev/null 2>&1; then
+if ! readable; then
     [ $# -gt 0 ] || for conf in /run/systemd/resolve/resolv.conf /etc/resolv.conf; do
         if [ -r "$conf" ]; then
             set -- $(awk '$1 == "nameserver" && $2 ~ /^[0-9A-Fa-f.:]+$/ && $2 !~ /^(127|169\.254)\./ { print $2 }' "$conf")
@@ -36,15 +47,14 @@ if ! named-checkconf "$etc/named.conf" >/dev/null 2>&1; then
         fi
     done
     [ $# -gt 0 ] || set -- "127.0.0.1 port 9"
-    { echo 'forward only;'; echo 'forwarders {'; printf '%s;\n' "$@"; echo '};'; } >"$data/forwarders.conf.new"
-    chgrp bind "$data/forwarders.conf.new"
-    chmod 0660 "$data/forwarders.conf.new"
-    mv "$data/forwarders.conf.new" "$data/forwarders.conf"
+    forward "$@"
+    # One bad address must not keep the names of the cluster from being answered.
+    readable || forward "127.0.0.1 port 9"
 fi
 rm -f "$data/starts.log"
 profile=/etc/apparmor.d/usr.sbin.named
 if [ -d /sys/module/apparmor ] && [ -e "$profile" ] && ! cmp -s /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"; then
-    apparmor_parser -r "$profile" && cp /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"
+    apparmor_parser -r "$profile" && cp --remove-destination /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"
 fi
 exit 0
 """

@@ -30,16 +30,11 @@ def ask(upstreams: Collection[str], *, port: int = 53, wait: float = WAIT) -> fr
     good: set[str] = set()
     try:
         for upstream in upstreams:
-            sock = socket.socket(socket.AF_INET6 if ":" in upstream else socket.AF_INET, socket.SOCK_DGRAM)
             number = os.urandom(2)
-            asked[sock] = (upstream, number)
             try:
-                sock.connect((upstream, port))
-                sock.send(number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1))
-            except OSError as error:
+                asked[_question(upstream, port, number)] = (upstream, number)
+            except OSError as error:  # no way there; or a host whose kernel has no IPv6 at all
                 log.debug("upstream %s cannot be asked: %s", upstream, error)
-                asked.pop(sock)
-                sock.close()
         deadline = time.monotonic() + wait
         open_ = set(asked)
         while open_ and (left := deadline - time.monotonic()) > 0:
@@ -51,6 +46,17 @@ def ask(upstreams: Collection[str], *, port: int = 53, wait: float = WAIT) -> fr
         for sock in asked:
             sock.close()
     return frozenset(good)
+
+
+def _question(upstream: str, port: int, number: bytes) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in upstream else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.connect((upstream, port))
+        sock.send(number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _useful(sock: socket.socket, number: bytes) -> bool:

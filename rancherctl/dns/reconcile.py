@@ -12,6 +12,7 @@ from typing import Any
 from rancherctl.dns import engine, stats
 from rancherctl.dns.client import Channel
 from rancherctl.dns.daemon import Daemon
+from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.heal import Healer
 from rancherctl.dns.mirror import Mirror
 from rancherctl.dns.model import DnsHostConfig
@@ -58,7 +59,7 @@ class DnsRole:
         pods = (tables.PODS,) if config.pod_names else ()
         self.tables: tuple[tables.TableSpec, ...] = (tables.SERVICES, tables.ENDPOINTSLICES, *pods)
         self.resync = CHECK
-        self._config, self._daemon, self._relist, self._probe, self._clock = config, daemon, relist, probe, clock
+        self._config, self._relist, self._probe, self._clock = config, relist, probe, clock
         self._zones = frozenset(zones)
         self._wanted = Wanted(Shape(config.domain, self._zones))
         self._mirrors = {zone: Mirror(zone) for zone in zones}
@@ -68,6 +69,7 @@ class DnsRole:
         verifier = Verifier(lambda: Channel(config.control_port, config.key_file), zones)
         self._sync = Sync(self._channel, verifier, self._healer, tuple(self._mirrors.values()), clock)
         self._prober: Prober | None = None
+        self._forwarding = Forwarding(config.forwarders_file, self._store, daemon)
         self._lags: deque[float] = deque(maxlen=500)
         self._seen = -1
         self._kept: dict[str, str] = {}
@@ -143,8 +145,8 @@ class DnsRole:
 
     def _forwarders(self) -> None:
         order = self._prober.order if self._prober is not None else None
-        if order is not None and self._store.replace(self._config.forwarders_file, engine.forwarders(order)):
-            self._daemon.reload()
+        if order is not None:
+            self._forwarding.use(order)
 
     def _keep_if_due(self) -> None:
         state = {zone: digest for zone, mirror in self._mirrors.items() if (digest := mirror.have_hash())}

@@ -6,18 +6,23 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from rancherctl.dns import names
+
 DEAD_AFTER = 2
 """Probes in a row without a useful answer."""
 ALIVE_AFTER = 2
 """Probes in a row with one, for an upstream that was dead."""
 MOST = 6
-_SERVER = re.compile(r"^\s*nameserver\s+([0-9A-Fa-f.:]+)\s*$", re.MULTILINE)
+_SERVER = re.compile(r"^[ \t]*nameserver[ \t]+([^\s;#]+)", re.MULTILINE)
 
 
 def of_resolv_conf(text: str, own: Collection[str]) -> tuple[str, ...]:
-    """The servers of a resolv.conf, without this server's own addresses and the local stub (both would ask us in a circle)."""
-    found = dict.fromkeys(_SERVER.findall(text))
-    return tuple(a for a in found if a not in own and not a.startswith("127."))[:MOST]
+    """The servers of a resolv.conf, without this server's own addresses and the local stub (both would ask us in a circle).
+
+    What is no address is left out: the server would refuse its whole configuration for it.
+    """
+    found = dict.fromkeys(names.address(word)[0] for word in _SERVER.findall(text))
+    return tuple(a for a in found if a and a not in own and a != "::1" and not a.startswith("127."))[:MOST]
 
 
 @dataclass(slots=True)

@@ -61,22 +61,22 @@ def cidr(text: str) -> str:
 
 
 def resolver(text: str) -> str:
-    """An upstream resolver: an IP address, optionally with ``:port`` (IPv4)."""
-    host, _, port = text.partition(":") if text.count(":") == 1 else (text, "", "")
-    try:
-        ip_address(host)
-    except ValueError:
-        return f"{text!r} is not the address of a resolver"
-    return "" if not port or (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536) else f"{text!r} has no valid port"
+    """An upstream resolver: an IP address; it is asked at port 53."""
+    return "" if _is_address(text) else f"{text!r} is not the address of a resolver (an IP address without a port)"
 
 
 def san(text: str) -> str:
     """A name or address that a certificate may carry."""
+    return "" if _is_address(text) else domain(text.removeprefix("*."))
+
+
+def _is_address(text: str) -> bool:
+    """Without a zone: after a ``%`` the standard library takes any text, line ends and all."""
     try:
         ip_address(text)
     except ValueError:
-        return domain(text.removeprefix("*."))
-    return ""
+        return False
+    return "%" not in text
 
 
 def label(key: str, value: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -10,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.dns import engine, listing, lookup, names, stats, zonefile
+from rancherctl.dns import engine, listing, lookup, names, probe, stats, zonefile
 from rancherctl.dns import status as status_module
+from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.install import resources
 from rancherctl.dns.lookup import Answer, compare, question
 from rancherctl.dns.model import DnsHostConfig, RecordSet
 from rancherctl.dns.store import Store
 from rancherctl.dns.upstreams import Health, of_resolv_conf
-from rancherctl.errors import InvalidInputError
+from rancherctl.errors import InvalidInputError, RancherctlError
 from rancherctl.hosts.model import File, Package, Unit
 
 CONFIG = DnsHostConfig("h1")
@@ -64,6 +67,62 @@ def test_resolv_conf() -> None:
     servers = ("10.0.0.2", " 127.0.0.53 ", "10.43.0.10", "10.0.0.2", "fe80::1%eth0", "2001:db8::1")
     text = "# x\n" + "".join(f"nameserver {s}\n" for s in servers)
     assert of_resolv_conf(text, {"10.43.0.10"}) == ("10.0.0.2", "2001:db8::1")
+
+
+def test_resolv_conf_as_the_resolver_reads_it() -> None:
+    """A comment may follow; what is no address would make the server refuse its configuration, and the host's names with it."""
+    text = "nameserver 10.0.0.2 # office\nnameserver 10.0.0.3;x\nnameserver 10.0.0.300\nnameserver dead:beef\nnameserver ::1\nnameservers 1.1.1.1\n"
+    assert of_resolv_conf(text, ()) == ("10.0.0.2", "10.0.0.3")
+
+
+@given(st.text(alphabet=" \t\nameserv.:%;#{}0123456789abcdf", max_size=60).map(lambda text: f"nameserver {text}"))
+def test_what_a_resolv_conf_says_is_safe_in_a_configuration(text: str) -> None:
+    for one in of_resolv_conf(text, ()):
+        engine.named_conf(DnsHostConfig("h1", upstreams=(one,)))
+
+
+def test_an_upstream_that_cannot_even_be_asked_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ipv6.disable=1 the kernel refuses the socket itself."""
+    real = socket.socket
+
+    def refused(family: int = socket.AF_INET, *rest: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *rest)
+
+    monkeypatch.setattr("rancherctl.dns.probe.socket.socket", refused)
+    assert probe.ask(("2001:db8::53", "192.0.2.53"), port=9, wait=0.05) == frozenset()
+
+
+class Stubborn:
+    """A daemon whose first reload fails."""
+
+    def __init__(self) -> None:
+        self.reloads = 0
+
+    def reload(self) -> None:
+        self.reloads += 1
+        if self.reloads == 1:
+            raise RancherctlError("systemctl did not end")
+
+    def stop(self) -> None:
+        raise AssertionError("nobody asked for this")
+
+    start = stop
+
+
+def test_upstreams_that_the_server_did_not_read_are_told_again(tmp_path: Path) -> None:
+    daemon = Stubborn()
+    path = tmp_path / "forwarders.conf"
+    forwarding = Forwarding(str(path), Store(str(tmp_path)), daemon)
+    with pytest.raises(RancherctlError):
+        forwarding.use(("192.0.2.53",))
+    assert path.read_text() == engine.forwarders(("192.0.2.53",))
+    forwarding.use(("192.0.2.53",))
+    forwarding.use(("192.0.2.53",))
+    assert daemon.reloads == 2
+    Forwarding(str(path), Store(str(tmp_path)), daemon).use(("192.0.2.53",))
+    assert daemon.reloads == 3, "the process before may have ended between file and reload"
 
 
 def test_a_dead_upstream_is_skipped_and_comes_back() -> None:
@@ -215,6 +274,10 @@ def test_host_resources() -> None:
         {"domain": "x\ninclude"},
         {"upstreams": ("1.2.3.4; }",)},
         {"addresses": ("localhost",)},
+        {"addresses": ("fe80::1%lo; }; options {",)},
+        {"upstreams": ("fe80::1%lo\nExecStartPre=/bin/sh",)},
+        {"upstreams": ("192.0.2.53:5353",)},
+        {"pod_cidrs": ("fe80::%lo; }/64",)},
         {"pod_cidrs": ("10.42.0.0/99",)},
         {"stub_domains": {'x" {': ("10.0.0.1",)}},
         {"stub_domains": {"corp": ("here",)}},

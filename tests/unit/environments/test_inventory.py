@@ -78,7 +78,7 @@ def test_all_problems_come_at_once_each_with_its_place_and_a_suggestion() -> Non
         ("podCIDR: 10.42.0.0/16", "podCIDR: 224.0.0.0/16", "cannot be the range of pods"),
         ("port: 6443", f"port: {'9' * 5000}", "whole number from 1 to 65535"),
         ("port: 6443", "port: ６４４３", "whole number from 1 to 65535"),  # noqa: RUF001  digits that are no ASCII
-        ("api: {", "dns: {upstreams: ['9.9.9.9:５３']}\n  api: {", "no valid port"),  # noqa: RUF001
+        ("api: {", "dns: {upstreams: ['9.9.9.9:５３']}\n  api: {", "not the address of a resolver"),  # noqa: RUF001
         ("{zone: a}", "{a..b/c: x}", "'a..b' is not a domain name"),
         ("name: h2", f"name: {'h' * 48}", "longer than 47 characters"),
         ("user: ops", "user: ops, jump: 'ops@b:abc'", "'ops@b:abc' is not a jump host"),
@@ -162,7 +162,7 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
         hosts=st.just((Host("h1", "10.77.0.11", frozenset({"etcd", "controlplane", "worker"}), SshAddress("10.77.0.11", user="root")),)),
         labels=st.dictionaries(NAMES, NAMES, max_size=3),
         network=st.sampled_from([Network(), Network(mode="none"), Network("10.1.0.0/16", "10.2.0.0/20")]),
-        dns=st.builds(Dns, upstreams=st.sampled_from([(), ("9.9.9.9", "1.1.1.1:5353")]), federations=st.just({"acme": "acme.example"})),
+        dns=st.builds(Dns, upstreams=st.sampled_from([(), ("9.9.9.9", "2001:db8::53")]), federations=st.just({"acme": "acme.example"})),
         api=st.builds(Api, address=st.sampled_from(["", "api.example.com"]), port=st.integers(1, 65535)),
         ingress=st.sampled_from([IngressHosts(), IngressHosts("", {"lb": "yes"}), IngressHosts("controlplane")]),
     )

@@ -1,0 +1,74 @@
+"""prepare.sh, which runs as root before named: with real BIND tools, in folders like a host's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rancherctl.dns.install import resources
+from rancherctl.dns.model import DnsHostConfig
+from rancherctl.hosts.model import File
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as on a host")
+
+
+@pytest.fixture
+def host() -> Iterator[DnsHostConfig]:
+    """A configuration and a data folder that the user bind reaches (pytest's own folders it does not)."""
+    top = Path(tempfile.mkdtemp(prefix="rancherctl-prepare-"))
+    top.chmod(0o755)
+    config = DnsHostConfig("h1", etc=str(top / "etc"), data=str(top / "data"), upstreams=("192.0.2.53",))
+    for folder in (config.etc, config.data):
+        Path(folder).mkdir()
+    shutil.chown(config.data, "root", "bind")
+    Path(config.data).chmod(0o2770)
+    for one in resources(config):
+        if isinstance(one, File) and one.path.startswith(config.etc):
+            Path(one.path).write_bytes(one.content)
+    yield config
+    shutil.rmtree(top)
+
+
+def prepare(config: DnsHostConfig, *upstreams: str) -> str:
+    """Run it as the unit does; the list of upstreams afterwards."""
+    subprocess.run(["/bin/sh", f"{config.etc}/prepare.sh", config.etc, config.data, *upstreams], check=True, timeout=30)
+    file = Path(config.forwarders_file)
+    assert (file.owner(), file.group(), file.stat().st_mode & 0o777) == ("root", "bind", 0o660)
+    return " ".join(file.read_text().split())
+
+
+def test_a_first_start_has_a_key_and_the_configured_upstreams(host: DnsHostConfig) -> None:
+    assert prepare(host, "192.0.2.53", "2001:db8::53") == "forward only; forwarders { 192.0.2.53; 2001:db8::53; };"
+    key = Path(host.key_file)
+    assert (key.group(), key.stat().st_mode & 0o777) == ("bind", 0o640)
+    first = key.read_text()
+    assert "192.0.2.53" in prepare(host, "192.0.2.99"), "a list that can be read is the agent's"
+    assert key.read_text() == first
+
+
+def test_a_damaged_list_is_written_anew(host: DnsHostConfig) -> None:
+    prepare(host, "192.0.2.53")
+    Path(host.forwarders_file).write_text("forwarders { 192.0.2.5")
+    assert prepare(host, "192.0.2.53") == "forward only; forwarders { 192.0.2.53; };"
+
+
+def test_an_address_that_named_refuses_does_not_keep_it_from_starting(host: DnsHostConfig) -> None:
+    assert prepare(host, "192.0.2.300") == "forward only; forwarders { 127.0.0.1 port 9; };"
+    subprocess.run(["named-checkconf", f"{host.etc}/named.conf"], check=True, timeout=30)
+
+
+@pytest.mark.parametrize("name", ["forwarders.conf", "forwarders.conf.new", "starts.log"])
+def test_root_does_not_write_where_the_server_points(host: DnsHostConfig, name: str) -> None:
+    """The server may write the data folder: a link there must not lead root to another file."""
+    victim = Path(host.etc) / "victim"
+    victim.write_text("mine")
+    (Path(host.data) / name).symlink_to(victim)
+    prepare(host, "192.0.2.53")
+    assert victim.read_text() == "mine"
+    assert not Path(host.forwarders_file).is_symlink()

@@ -22,10 +22,6 @@ MAX_TOLD = 5
 Slices = Mapping[str, list[EndpointSlice]]
 
 
-def _same(old: list[EndpointSlice], new: list[EndpointSlice]) -> bool:
-    return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
-
-
 @dataclass(slots=True)
 class Memory:
     """Translations by (key, uid, resource version), placements by key for one roster."""
@@ -33,7 +29,7 @@ class Memory:
     translated: dict[str, tuple[tuple[str, str], Translated]] = field(default_factory=dict)
     placed: dict[str, tuple[Translated, Placement]] = field(default_factory=dict)
     roster: Roster | None = None
-    slices: Mapping[str, EndpointSlice] | None = None
+    slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
     by_service: dict[str, list[EndpointSlice]] = field(default_factory=dict)
     found: dict[str, tuple[Service | None, list[EndpointSlice] | None, Found]] = field(default_factory=dict)
 
@@ -61,11 +57,19 @@ class Memory:
         return fresh
 
     def index(self, slices: Mapping[str, EndpointSlice]) -> Mapping[str, list[EndpointSlice]]:
-        """``endpoints.index``, remembered for one table."""
+        """``endpoints.index``, remembered for one table. Lists that stayed the same keep their identity: what was found by them is still right."""
         if self.slices is not slices:
-            fresh = endpoints.index(slices.values())
-            # Lists that stayed the same keep their identity: what was found by them is still right.
-            self.by_service = {k: old if _same(old := self.by_service.get(k, []), new) else new for k, new in fresh.items()}
+            before = self.slices
+            new = [s for key, s in slices.items() if before.get(key) is not s]
+            gone = [s for key, s in before.items() if slices.get(key) is not s]
+            left = {id(s) for s in gone}
+            for key in {s.service_key for s in (*new, *gone) if s.service}:
+                self.by_service[key] = [s for s in self.by_service.get(key, ()) if id(s) not in left]
+            for entry in new:
+                if entry.service:
+                    self.by_service[entry.service_key].append(entry)
+            for key in {s.service_key for s in gone if s.service and not self.by_service[s.service_key]}:
+                del self.by_service[key]
             self.slices = slices
         return self.by_service
 

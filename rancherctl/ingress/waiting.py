@@ -6,9 +6,10 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from rancherctl.errors import RancherctlError, TimeoutExceededError, UnreachableError
-from rancherctl.ingress import probe
+from rancherctl.ingress import placement, probe, world
 from rancherctl.ingress.model import STATUS_ANNOTATION
 from rancherctl.ingress.translate import translate
 from rancherctl.ingress.wishes import published_status
@@ -53,13 +54,15 @@ def versions(
 def answering(client: KubeClient, target: Ingress, number: int, timeout: float, ask: Asker = probe.ask_all) -> list[probe.Probe]:
     """Wait until ``number`` addresses are published and each answers.
 
-    RancherctlError when the environment has too few hosts for it; TimeoutExceededError with what was seen last.
+    RancherctlError when the environment has too few hosts for it, also if all of them were alive: one that starts or comes back is worth the
+    wait. TimeoutExceededError with what was seen last.
     """
     deadline = time.monotonic() + timeout
     seen = "its status was not seen"
     for current in versions(client, target, deadline):
         note = published_status(current.meta.annotations)
-        if note.get("reason") in {"TooFewHosts", "NoHosts"} and note.get("wanted") == number:
+        few = note.get("reason") in {"TooFewHosts", "NoHosts"} and note.get("wanted") == number
+        if few and _could_carry(client, current) < number:
             raise RancherctlError(
                 f"{target.meta.key} cannot have {number} addresses",
                 why=str(note.get("message", "")),
@@ -76,6 +79,12 @@ def answering(client: KubeClient, target: Ingress, number: int, timeout: float, 
     raise TimeoutExceededError(
         f"{target.meta.key} does not answer on {number} addresses within {timeout:.0f} s", why=seen, hint=f"rancherctl ingress show {target.meta.key}"
     )
+
+
+def _could_carry(client: KubeClient, current: Ingress) -> int:
+    """How many hosts of the roster fit the Ingress, whether they live now or not."""
+    wanted = translate(current)
+    return sum(not placement.exclusion(wanted, replace(host, alive=True, blocked=())) for host in world.look(client).roster.hosts)
 
 
 def _patient(current: Ingress, ask: Asker, deadline: float) -> list[probe.Probe]:

@@ -107,6 +107,16 @@ def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(run: Call
     assert "2 hosts can carry it" in err
 
 
+def test_waiting_goes_on_while_a_host_that_is_not_alive_could_carry_it(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+    stored = _object("front")
+    note = {"reason": "TooFewHosts", "message": "3 instances are wanted, 2 hosts can carry it", "wanted": 3}
+    stored["metadata"]["annotations"]["ingress.rancherctl.io/status"] = json.dumps(note)
+    api.store.put(INGRESSES, "shop", stored)
+    code, _, err = run("scale", "front", "3", "--wait", "--timeout", "300ms")
+    assert code == 124
+    assert "2 hosts can carry it" in err
+
+
 def test_waiting_ends_at_its_limit_with_what_was_seen(run: Callable[..., tuple[int, str, str]]) -> None:
     code, _, err = run("scale", "front", "2", "--wait", "--timeout", "300ms")
     assert code == 124

@@ -5,14 +5,13 @@ Zone and journal belong to the server while a zone is loaded; they are only writ
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from rancherctl.dns import zonefile
 from rancherctl.dns.engine import ALL_LOADED, STARTS
 from rancherctl.errors import RancherctlError
+from rancherctl.hosts.remote import disk
 
 FILE_MODE = 0o660
 """The server's group writes zones as well; the folder hands its group down."""
@@ -29,7 +28,7 @@ class Store:
         staged: dict[str, Path] = {}
         try:
             for zone, text in texts.items():
-                staged[zone] = self._write(text)
+                staged[zone] = self._staged(self._data / zonefile.file_name(zone), text)
         except RancherctlError:
             self.discard(staged)
             raise
@@ -41,7 +40,7 @@ class Store:
             target = self._data / zonefile.file_name(zone)
             (target.parent / f"{target.name}.jnl").unlink(missing_ok=True)
             path.replace(target)
-        self._sync()
+        disk.sync_directory(self._data)
 
     def discard(self, staged: Mapping[str, Path]) -> None:
         """Remove staged zones that are not needed."""
@@ -68,8 +67,7 @@ class Store:
 
     def keep(self, zone: str, text: str) -> None:
         """Keep a sealed copy of a zone."""
-        self._write(zonefile.seal(text)).replace(self._kept(zone))
-        self._sync()
+        self._put(self._kept(zone), zonefile.seal(text))
 
     def kept(self, zone: str) -> str | None:
         """The kept copy; None if there is none or it is damaged."""
@@ -84,35 +82,21 @@ class Store:
         """Write another small file of ours if its content differs; True when it was written."""
         if _content(path) == text.encode():
             return False
-        self._write(text).replace(path)
-        self._sync()
+        self._put(Path(path), text)
         return True
 
     def _kept(self, zone: str) -> Path:
         return self._data / f"{zonefile.file_name(zone)}.kept"
 
-    def _write(self, text: str) -> Path:
+    def _staged(self, target: Path, text: str) -> Path:
         try:
-            handle, name = tempfile.mkstemp(prefix=".new-", dir=self._data)
+            return disk.staged(target, text.encode("ascii"), FILE_MODE)
         except OSError as error:
-            raise RancherctlError(f"cannot write into {self._data}", why=str(error)) from error
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), FILE_MODE)
-                os.fsync(file.fileno())
-        except OSError as error:
-            Path(name).unlink(missing_ok=True)
             raise RancherctlError(f"cannot write into {self._data}", why=str(error), hint="is the disk full?") from error
-        return Path(name)
 
-    def _sync(self) -> None:
-        handle = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    def _put(self, target: Path, text: str) -> None:
+        self._staged(target, text).replace(target)
+        disk.sync_directory(target.parent)
 
 
 def _content(path: str) -> bytes | None:

@@ -145,8 +145,6 @@ class Engine:
         try:
             for path in wrong:
                 files.write(Path(path), texts[path].encode(), group=self._ids[1] if self._ids else -1)
-            if wrong:
-                files.sync(Path(self.paths.data))
         except OSError as error:
             raise EngineError(f"{self.paths.data} cannot be written", why=str(error), hint="free disk space; what runs goes on serving") from error
         return wrong

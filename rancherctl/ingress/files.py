@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rancherctl.hosts.remote import disk
 from rancherctl.ingress.layout import Layout
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o640, group: int = -1) -> None:
-    """Replace ``path`` atomically; after a crash it has the old or the new content, never half of one."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            if group >= 0:
-                os.fchown(descriptor, -1, group)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
-
-
-def sync(directory: Path) -> None:
-    """Make renames in ``directory`` durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Replace ``path`` atomically; after a crash it has the old or the new content, never half of one. OSError leaves the old one."""
+    disk.put(path, data, mode, gid=group)
 
 
 Identity = tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""Runs on a host, standard library only, sent there as text: reads certificates, makes keys and requests, writes files.
+"""Runs on a host, standard library and hosts.remote.disk only, sent there as text: reads certificates, makes keys and requests, writes files.
 
 One JSON request on standard input, one JSON answer on standard output. Keys are made with openssl and stay where they are.
 """
@@ -11,8 +11,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from typing import Any
+
+from rancherctl.hosts.remote import disk
 
 CURVE = ("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 
@@ -25,43 +26,8 @@ def openssl(*words: str) -> bytes:
     return done.stdout
 
 
-def owner_ids(owner: str) -> tuple[int, int]:
-    """Numeric user and group of ``user:group``."""
-    import grp
-    import pwd
-
-    user, _, group = owner.partition(":")
-    return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
-
-
-def write(path: str, data: bytes, mode: int, owner: str) -> None:
-    """Replace a file: temporary, fsync, rename; it never exists with a wider mode or another owner."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o755, exist_ok=True)
-    fd, temporary = tempfile.mkstemp(prefix=".rancherctl-", dir=folder)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fchown(file.fileno(), *owner_ids(owner))
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    folder_fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(folder_fd)
-    finally:
-        os.close(folder_fd)
-
-
 def described(path: str) -> dict[str, Any] | None:
     """Hash, mode and owner of a file, None when there is none."""
-    import grp
-    import pwd
-
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -69,14 +35,11 @@ def described(path: str) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
 
-    def name(find: Any, number: int) -> str:
-        try:
-            return str(find(number)[0])
-        except KeyError:
-            return str(number)
-
-    owner = name(pwd.getpwuid, stat.st_uid) + ":" + name(grp.getgrgid, stat.st_gid)
-    out: dict[str, Any] = {"sha256": hashlib.sha256(data).hexdigest(), "mode": stat.st_mode & 0o7777, "owner": owner}
+    out: dict[str, Any] = {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "mode": stat.st_mode & 0o7777,
+        "owner": disk.owner_of(stat.st_uid, stat.st_gid),
+    }
     if path.endswith((".crt", ".pub")):
         out["text"] = data.decode("ascii", "replace")
     return out
@@ -103,10 +66,10 @@ def requests(request: dict[str, Any]) -> dict[str, Any]:
     out = {}
     for leaf in request["leaves"]:
         if not public_of(leaf["key"]):
-            write(leaf["key"], openssl(*CURVE), 0o600, leaf["owner"])
+            disk.write(leaf["key"], openssl(*CURVE), 0o600, leaf["owner"])
         else:
             os.chmod(leaf["key"], 0o600)
-            os.chown(leaf["key"], *owner_ids(leaf["owner"]))
+            os.chown(leaf["key"], *disk.ids(leaf["owner"]))
         out[leaf["name"]] = openssl("req", "-new", "-key", leaf["key"], "-subj", "/CN=request").decode("ascii")
     return {"requests": out}
 
@@ -114,7 +77,7 @@ def requests(request: dict[str, Any]) -> dict[str, Any]:
 def install(request: dict[str, Any]) -> dict[str, Any]:
     """Write files; answers their paths."""
     for item in request["files"]:
-        write(item["path"], base64.b64decode(item["content"]), item["mode"], item["owner"])
+        disk.write(item["path"], base64.b64decode(item["content"]), item["mode"], item["owner"])
     return {"written": [item["path"] for item in request["files"]]}
 
 

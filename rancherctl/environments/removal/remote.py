@@ -1,4 +1,4 @@
-"""Runs on a host, standard library only, sent there as text: remembers how it was, clears what we left in the kernel, lists leftovers.
+"""Runs on a host, standard library and hosts.remote.disk only, sent there as text: remembers how it was, clears what we left, lists leftovers.
 
 One JSON request on standard input, one JSON answer on standard output. Everything is tried; what failed is told.
 """
@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 from typing import Any
+
+from rancherctl.hosts.remote import disk
 
 SYSCTLS = (
     "net/ipv4/ip_forward", "net/ipv4/conf/all/rp_filter", "net/ipv4/conf/all/route_localnet", "vm/overcommit_memory",
@@ -57,12 +59,7 @@ def remember(request: dict[str, Any]) -> dict[str, Any]:
         "nft": tables(),
         "there": [place for place in request["maybe"] if os.path.exists(place)],
     }
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(before, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
+    disk.write(path, json.dumps(before).encode(), 0o644, disk.owner_of(os.geteuid(), os.getegid()))
     return {"new": True}
 
 

@@ -74,28 +74,33 @@ def owner_of(uid: int, gid: int) -> str:
 
 
 def own(fd: int, owner: str) -> None:
-    """Give an open file its owner; nothing is done where it is right already."""
-    uid, gid = ids(owner)
+    """Give an open file its owner, ``user:group``."""
+    _own(fd, *ids(owner))
+
+
+def _own(fd: int, uid: int, gid: int) -> None:
+    """Nothing is done where it is right already: who is not root may not even ask."""
     have = os.fstat(fd)
-    if (have.st_uid, have.st_gid) != (uid, gid):
+    if uid not in (-1, have.st_uid) or gid not in (-1, have.st_gid):
         os.fchown(fd, uid, gid)
 
 
 def write(path: str, data: bytes, mode: int, owner: str) -> None:
-    """Replace a file atomically: temp beside it, owner and mode first, content, fsync, rename, fsync of the folder. The last writer wins."""
+    """``put`` for a path under ROOT and an owner as ``user:group``; folders that are missing are made."""
     target = at(path)
     if target.is_dir() and not target.is_symlink():
         raise StepError(f"{path} is a directory")
     target.parent.mkdir(parents=True, exist_ok=True)
-    temp = target.with_name(f".{target.name}.rancherctl-new")
-    fd = _own_temp(temp)
+    put(target, data, mode, *ids(owner))
+
+
+def put(target: Path, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
+    """Replace a file atomically: temp beside it, owner and mode first, content, fsync, rename, fsync of the folder. The last writer wins.
+
+    -1 leaves user or group as they come. OSError leaves the old file and nothing else.
+    """
+    temp, fd = _filled(target, data, mode, uid, gid)
     try:
-        own(fd, owner)
-        os.fchmod(fd, mode)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.fsync(fd)
         temp.rename(target)
     except BaseException:
         temp.unlink(missing_ok=True)
@@ -103,6 +108,31 @@ def write(path: str, data: bytes, mode: int, owner: str) -> None:
     finally:
         os.close(fd)
     sync_directory(target.parent)
+
+
+def staged(target: Path, data: bytes, mode: int) -> Path:
+    """Write a file beside ``target``, whole and synced: what is renamed to it later, where nobody else writes it meanwhile."""
+    temp, fd = _filled(target, data, mode, -1, -1)
+    os.close(fd)
+    return temp
+
+
+def _filled(target: Path, data: bytes, mode: int, uid: int, gid: int) -> tuple[Path, int]:
+    """The temporary file of ``target``, whole and synced, still open and locked."""
+    temp = target.with_name(f".{target.name}.rancherctl-new")
+    fd = _own_temp(temp)
+    try:
+        _own(fd, uid, gid)
+        os.fchmod(fd, mode)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        os.close(fd)
+        raise
+    return temp, fd
 
 
 def _own_temp(temp: Path) -> int:

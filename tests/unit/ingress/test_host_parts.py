@@ -190,7 +190,7 @@ def test_state_survives_a_round_trip_and_damage_is_noticed() -> None:
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "x"
     files.write(target, b"old")
-    (tmp_path / ".x.new").mkdir()
+    (tmp_path / ".x.rancherctl-new").mkdir()
     with pytest.raises(OSError):
         files.write(target, b"new")
     assert target.read_bytes() == b"old"

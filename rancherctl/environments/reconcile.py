@@ -11,7 +11,6 @@ from rancherctl.change import Unknown
 from rancherctl.environments import guards, nodes
 from rancherctl.environments import plan as plans
 from rancherctl.environments.api_lock import ApiLock
-from rancherctl.environments.cluster import apply_objects
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import NO_NETWORK
@@ -168,7 +167,7 @@ def _do(run: Run, phase: Phase, amount: str, timeout: float, *, wait: bool) -> N
         case "ready":
             _ready(run, timeout, wait=wait)
         case "record":
-            apply_objects(run.client(), run.record_now())
+            run.apply_record()
         case _:
             run.apply_resources(phase)
     run.context.emit(Event(phase.name, f"{phase.title}{amount}, {time.monotonic() - began:.1f} s", "", "done"))

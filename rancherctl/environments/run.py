@@ -12,12 +12,12 @@ from typing import Any
 
 from rancherctl.change import Plan
 from rancherctl.environments import nodes
-from rancherctl.environments.cluster import apply_objects, connect, find, plan_objects, reach, run_credential
+from rancherctl.environments.cluster import connect, reach, run_credential
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import load
 from rancherctl.environments.manifests import manifests
-from rancherctl.environments.manifests.base import RECORD, SYSTEM, record
+from rancherctl.environments.manifests.base import INVENTORY, RECORD, SYSTEM, record
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import World
 from rancherctl.environments.phases import Phase, PhaseName
@@ -35,6 +35,7 @@ from rancherctl.hosts.model import Host, Unit, key
 from rancherctl.hosts.observe import observe as observe_resources
 from rancherctl.hosts.plan import plan as plan_resources
 from rancherctl.hosts.state import ResourceState
+from rancherctl.kube import apply as kube
 from rancherctl.kube.client import CONFIGMAPS, Json
 from rancherctl.kube.objects import Node
 from rancherctl.kube.rest import RestClient
@@ -206,15 +207,12 @@ class Run:
     def object_plan(self) -> Plan[Json]:
         """Objects that are missing or differ; all of them as long as there is no API."""
         wanted = manifests(self.environment)
-        return plan_objects(wanted, find(self.client(), wanted) if self.api_lives() else {})
+        return kube.plan(self.client(), wanted, INVENTORY) if self.api_lives() else kube.first_plan(wanted, INVENTORY)
 
     def apply_objects(self) -> None:
-        """Make them true."""
-        wanted = manifests(self.environment)
-        found = plan_objects(wanted, find(self.client(), wanted))
-        apply_objects(self.client(), found)
-        for change in found:
-            self.context.emit(Event("objects", f"{change.verb} {change.key}", "", "done", "debug"))
+        """Make them true, from a fresh look: the API lives now. Objects of an earlier version that nobody wants any more go."""
+        client = self.client()
+        kube.apply(client, kube.plan(client, manifests(self.environment), INVENTORY), INVENTORY, emit=self.emit("objects"))
 
     def node_plan(self) -> Plan[Json]:
         """Labels and addresses of the Node objects."""
@@ -239,9 +237,12 @@ class Run:
 
     def record_now(self) -> Plan[Json]:
         """The same, from a fresh look: the API lives now."""
-        wanted = [record(self.environment)]
-        return plan_objects(wanted, find(self.client(), wanted))
+        return kube.plan(self.client(), [record(self.environment)], None)
+
+    def apply_record(self) -> None:
+        """Write it."""
+        kube.apply(self.client(), self.record_now(), None, emit=self.emit("record"))
 
     def record_plan(self) -> Plan[Json]:
         """The record of this apply, when it says something new."""
-        return self.record_now() if self.api_lives() else plan_objects([record(self.environment)], {})
+        return self.record_now() if self.api_lives() else kube.first_plan([record(self.environment)], None)

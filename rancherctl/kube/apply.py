@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from rancherctl.change import Change, Plan
@@ -14,6 +15,8 @@ from rancherctl.kube.manifests import Inventory, ObjectId, difference, identity,
 
 MANAGER = "rancherctl"
 PHASE = "objects"
+PARALLEL = 8
+"""Questions to the API at once while planning."""
 
 
 class Objects(Protocol):
@@ -34,20 +37,38 @@ class Objects(Protocol):
         """A plain request, for discovery."""
 
 
-def plan(client: Objects, objects: Iterable[Json], inventory: Inventory, *, manager: str = MANAGER) -> Plan[Json]:
+def plan(client: Objects, objects: Iterable[Json], inventory: Inventory | None, *, manager: str = MANAGER) -> Plan[Json]:
     """What ``apply`` would change. Keys are ObjectId.key. The server itself is asked (dry run), so its defaults are no difference.
 
-    The inventory is an object of the plan like the others. InvalidInputError names objects that occur twice or have no name.
+    The inventory is an object of the plan like the others; without one nothing is ever pruned. InvalidInputError names objects that occur
+    twice or have no name.
     """
     kinds = Kinds(client)
-    wanted = _by_id(owned(obj, inventory) for obj in objects)
+    wanted = _by_id(owned(obj, inventory) if inventory else obj for obj in objects)
+    with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="objects") as pool:
+        found = pool.map(lambda i: _change(client, kinds, i, wanted[i], manager), wanted)
+        changes = [change for change in found if change]
+    if inventory:
+        changes += _inventory_changes(client, kinds, wanted, inventory)
+    return Plan(tuple(sorted(changes, key=lambda c: c.key)))
+
+
+def first_plan(objects: Iterable[Json], inventory: Inventory | None) -> Plan[Json]:
+    """The plan for an API that is not there yet: everything is new. Pure."""
+    wanted = _by_id(owned(obj, inventory) if inventory else obj for obj in objects)
+    listed = [inventory_object(inventory, wanted)] if inventory else []
+    return Plan(tuple(sorted((Change(identity(obj).key, None, obj) for obj in (*wanted.values(), *listed)), key=lambda c: c.key)))
+
+
+def _inventory_changes(client: Objects, kinds: Kinds, wanted: Mapping[ObjectId, Json], inventory: Inventory) -> list[Change[Json]]:
+    """What nobody wants any more, and the inventory itself."""
     stored = _get(client, kinds, inventory_object(inventory, ()))
     try:
         remembered = inventory_ids(stored or {})
     except (ValueError, TypeError) as e:
         what = f"the inventory ConfigMap {inventory.key} cannot be read"
         raise RancherctlError(what, why=str(e), hint="nothing is pruned by guesswork: repair or delete it") from e
-    changes = [change for i, obj in wanted.items() if (change := _change(client, kinds, i, obj, manager))]
+    changes = []
     for i in _unwanted(remembered, wanted.keys()):
         live = _get(client, kinds, i.stub())
         if live is not None and owner(live) == inventory.key:
@@ -55,17 +76,16 @@ def plan(client: Objects, objects: Iterable[Json], inventory: Inventory, *, mana
     new = inventory_object(inventory, wanted)
     if stored is None or inventory_ids(stored) != frozenset(wanted):
         changes.append(Change(identity(new).key, stored, new, "the set of objects"))
-    return Plan(tuple(sorted(changes, key=lambda c: c.key)))
+    return changes
 
 
-def apply(client: Objects, todo: Plan[Json], inventory: Inventory, *, manager: str = MANAGER, emit: Emit = ignore) -> None:
+def apply(client: Objects, todo: Plan[Json], inventory: Inventory | None, *, manager: str = MANAGER, emit: Emit = ignore) -> None:
     """Carry out a plan: first the inventory with old and new objects, so that a break leaves nothing forgotten, then creates, deletes, inventory."""
     kinds = Kinds(client)
-    listed = inventory_object(inventory, ())
-    place = identity(listed).key
+    place = identity(inventory_object(inventory, ())).key if inventory else ""
     final = next((c for c in todo if c.key == place), None)
     first: list[Change[Json]] = []
-    if final is not None and final.new is not None:
+    if inventory and final is not None and final.new is not None:
         union = inventory_ids(final.old or {}) | inventory_ids(final.new)
         first = _ensure_namespace(client, todo, inventory, manager, emit)
         client.apply(CONFIGMAPS, inventory_object(inventory, union), manager=manager)

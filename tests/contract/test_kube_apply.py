@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rancherctl.errors import AuthError, InvalidInputError, NotFoundError, RancherctlError, UnreachableError
-from rancherctl.kube.apply import apply, plan
+from rancherctl.kube.apply import apply, first_plan, plan
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES
 from rancherctl.kube.manifests import Inventory
 from rancherctl.kube.rest import RestClient
@@ -49,6 +49,20 @@ def objects(inventory: Inventory, *names: str, value: str = "1") -> list[dict[st
     ]
     configs = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n, "namespace": ns}, "data": {"k": value}} for n in names]
     return [*configs, *fixed]
+
+
+def test_before_there_is_an_api_everything_is_new_as_it_will_be_planned_then(client: RestClient, inventory: Inventory) -> None:
+    wanted = objects(inventory, "a", "b")
+    assert [(c.key, c.new) for c in first_plan(wanted, inventory)] == [(c.key, c.new) for c in plan(client, wanted, inventory)]
+    assert len(first_plan(wanted, None)) == 5
+
+
+def test_without_an_inventory_objects_are_plain_and_stay(client: RestClient, inventory: Inventory) -> None:
+    wanted = objects(inventory, "a", "b")
+    apply(client, plan(client, wanted, None), None)
+    assert not plan(client, objects(inventory, "a"), None)
+    assert client.get(CONFIGMAPS, "b", namespace=inventory.namespace)["metadata"].get("annotations") is None
+    assert {o["metadata"]["name"] for o in client.list(CONFIGMAPS, namespace=inventory.namespace).items} - {"kube-root-ca.crt"} == {"a", "b"}
 
 
 def test_a_second_plan_is_empty_and_the_order_serves_the_objects(client: RestClient, inventory: Inventory) -> None:

@@ -1,6 +1,6 @@
 """The objects that every environment has in its API, as plain manifests: namespaces, rights, the DNS Service, our IngressClass.
 
-Pure. Not here: writing them (``cluster``), what the controller makes later (Leases, reports, roster), users' own objects.
+Pure. Not here: writing them (``kube.apply``), what the controller makes later (Leases, reports, roster), users' own objects.
 """
 
 from __future__ import annotations

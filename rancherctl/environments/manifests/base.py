@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rancherctl.environments.dump import dump
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
+from rancherctl.kube.manifests import Inventory
 
 SYSTEM = "rancherctl-system"
 OPERATORS = "rancherctl-operators"
 LABELS = {"app.kubernetes.io/managed-by": "rancherctl"}
 RECORD = "environment"
+INVENTORY: Final = Inventory(SYSTEM, "inventory")
+"""What remembers which of these objects were applied."""
 
 
 def meta(name: str, namespace: str = "") -> Json:

@@ -39,13 +39,17 @@ def plain_name(name: str) -> bytes:
     """An absolute name without compression."""
     out = bytearray()
     for label in name.removesuffix(".").split(".") if name != "." else ():
-        part = label.encode("ascii")
-        if not 0 < len(part) < 64:
-            raise ValueError(f"not a label: {label[:70]!r} in {name[:70]!r}")
-        out.append(len(part))
-        out += part
+        out += _label(label, name)
     out.append(0)
     return bytes(out)
+
+
+def _label(label: str, name: str) -> bytes:
+    """One label of ``name`` with its length."""
+    part = label.encode("ascii")
+    if not 0 < len(part) < 64:
+        raise ValueError(f"not a label: {label[:70]!r} in {name[:70]!r}")
+    return bytes((len(part),)) + part
 
 
 def _service(text: str) -> bytes:
@@ -123,9 +127,5 @@ class Update:
             if len(out) < _POINTERS:
                 places[rest] = len(out)
             label, _, rest = rest.partition(".")
-            part = label.encode("ascii")
-            if not 0 < len(part) < 64:
-                raise ValueError(f"not a label: {label[:70]!r} in {name[:70]!r}")
-            out.append(len(part))
-            out += part
+            out += _label(label, name)
         out.append(0)

@@ -11,20 +11,12 @@ import pytest
 from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, AlreadyExistsError
 from rancherctl.kube.rest import RestClient
-from tests.fakes.kube import FakeApi
+from tests.fakes.kube_clients import EITHER, client_of
 
 
-@pytest.fixture(scope="module", params=["fake", pytest.param("real", marks=pytest.mark.lab)])
+@pytest.fixture(scope="module", params=EITHER)
 def client(request: pytest.FixtureRequest) -> Iterator[RestClient]:
-    if request.param == "fake":
-        api = FakeApi()
-        with RestClient(api.url) as rest:
-            yield rest
-        api.close()
-        return
-    from tests.lab.apiserver import running
-
-    with running() as server, server.client() as rest:
+    with client_of(request.param) as rest:
         yield rest
 
 

@@ -94,6 +94,8 @@ def apply(
             if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
                 _do(run, phase, _amount(planned, phase), timeout, wait=wait)
         ca = str(run.material().get(places.CA, ""))
+    if lock.left_behind:
+        context.emit(Event("lock", lock.left_behind, "", "note", "warning"))
     failures = {name: str(error) for name, error in run.failures.items()}
     return Applied(environment, planned, environment.server(), ca, failures, planned.warnings, time.monotonic() - began)
 

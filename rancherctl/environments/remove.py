@@ -108,11 +108,14 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
     keepers = [context.transport(h) for h in hosts if h.is_a("controlplane")]
     if break_lock:
         lease.break_lock(keepers)
-    with lease.HostLock(keepers, lease.this_process(context.operator), f"removing environment {environment.name}"):
+    with lease.HostLock(keepers, lease.this_process(context.operator), f"removing environment {environment.name}") as lock:
         # workers first: what they lose last is the API
         workers = tuple(h for h in hosts if not h.is_a("controlplane"))
         done = {**each(workers, lambda h: _clear(environment, h, context), context.parallel)}
+        lock.verify()
         done |= each(tuple(h for h in hosts if h.is_a("controlplane")), lambda h: _clear(environment, h, context), context.parallel)
+    if lock.left_behind:
+        context.emit(Event("lock", lock.left_behind, "", "note", "warning"))
     for host in hosts:
         if host.is_a("controlplane"):  # the folder of the lock, which is given back now
             remote_program.call(context.transport(host), PACKAGE, {"op": "unlocked", "folder": LOCKS})

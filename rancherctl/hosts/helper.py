@@ -70,13 +70,6 @@ def helper_command(request: dict[str, Any], *, timeout: float = 60.0) -> Command
     return Command(ARGV, request_bytes(request), True, timeout)
 
 
-def split_request(data: bytes) -> tuple[bytes, dict[str, Any], bytes]:
-    """Programs, request, and what follows of one call's standard input (for transports that look into it)."""
-    line, _, rest = data.partition(b"\n")
-    first, second = (int(word) for word in line.split())
-    return rest[:first], json.loads(rest[first : first + second]), rest[first + second :]
-
-
 def call(transport: Transport, request: dict[str, Any], *, timeout: float = 60.0) -> dict[str, Any]:
     """Run one operation and return its answer; HostStepError with the host's own message when it fails there."""
     result = transport.run(helper_command(request, timeout=timeout), check=False)

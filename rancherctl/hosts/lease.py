@@ -104,8 +104,8 @@ class HostLock:
         self._further: Further | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.left_to_run_out: tuple[str, ...] = ()
-        """Hosts on which the lock could not be given back; it runs out there within ``ttl`` seconds."""
+        self.left_behind = ""
+        """After a release: one line about hosts on which the lock could not be given back, "" when there is none."""
 
     def __enter__(self) -> HostLock:
         self.acquire()
@@ -170,7 +170,8 @@ class HostLock:
                 # whatever keeps it there (no way to the host, a program that fails), the others are given back and the run's result stands
                 failed.append(transport.name)
         self._held.clear()
-        self.left_to_run_out = tuple(failed)
+        if failed:
+            self.left_behind = f"the lock could not be given back on {', '.join(sorted(failed))}: it runs out there within {self._ttl:.0f} s"
 
     def _ask(self, transport: Transport, verb: str) -> dict[str, Any]:
         return call(

@@ -7,14 +7,10 @@ a new one takes only what it wins, and another N adds or removes only at the end
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rancherctl.ingress import classes as ingress_classes
 from rancherctl.ingress.model import HTTP_PORT, Problem, Roster, RosterHost, Translated
-from rancherctl.ingress.translate import translate
-from rancherctl.kube.objects import Ingress, IngressClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +94,3 @@ def _why_none(t: Translated, roster: Roster) -> str:
         why = exclusion(t, host)
         counts[why] = counts.get(why, 0) + 1
     return ", ".join(f"{n} {why}" for why, n in sorted(counts.items())) or "the roster is empty"
-
-
-def translate_all(ingresses: Iterable[Ingress], classes: Mapping[str, IngressClass]) -> dict[str, Translated]:
-    """All Ingresses of our class that are not being deleted, by key."""
-    return {i.meta.key: translate(i) for i in ingresses if not i.meta.deleting and ingress_classes.ours(i, classes)}

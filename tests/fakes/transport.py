@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.helper import ARGV, answer_of, request_bytes, split_request
+from rancherctl.hosts.helper import ARGV, answer_of, request_bytes
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transfer import feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress
 
 TOOLS = ("systemctl", "apt-get", "apt-cache", "dpkg", "dpkg-query", "getent", "useradd", "userdel", "journalctl")
 Answer = Callable[[Command], Result]
+
+
+def split_request(data: bytes) -> tuple[bytes, dict[str, Any], bytes]:
+    """Programs, request, and what follows of one call's standard input (for transports that look into it)."""
+    line, _, rest = data.partition(b"\n")
+    first, second = (int(word) for word in line.split())
+    return rest[:first], json.loads(rest[first : first + second]), rest[first + second :]
 
 
 class FakeTransport:

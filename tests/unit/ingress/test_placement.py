@@ -19,8 +19,7 @@ FIFTY = [f"h{i}" for i in range(1, 51)]
 
 def _placed(hosts: Roster, count: int = 300, **annotations: str) -> dict[str, tuple[str, ...]]:
     ingresses = [fake.ingress(f"i{n}", RULES, annotations={"scale": "2"} | annotations) for n in range(count)]
-    translated = placement.translate_all(ingresses, {"rancher": fake.RANCHER})
-    return {key: placement.place(t, hosts).hosts for key, t in translated.items()}
+    return {i.meta.key: placement.place(translate(i), hosts).hosts for i in ingresses}
 
 
 def test_one_lost_host_of_fifty_moves_only_its_own_placements() -> None:

@@ -81,6 +81,7 @@ def test_leaves_near_their_end_are_signed_again_and_served_and_nothing_is_restar
     assert starts(shared) == before
     shared.ok("env", "status", shared.name)
     planned = shared.ok("env", "plan", "-f", str(shared.file))
+    assert "nothing to do" in planned
     assert "certificate" not in planned
     assert "restart" not in planned
 

@@ -18,9 +18,14 @@ from rancherctl.credentials import plugin, tokens
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.store import Store
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.manifests import manifests
+from rancherctl.environments.manifests.base import INVENTORY
+from rancherctl.environments.operators import remote
 from rancherctl.errors import AuthError
 from rancherctl.kube.apply import apply, plan
 from rancherctl.kube.client import NAMESPACES, SECRETS
+from rancherctl.kube.kinds import Kinds
 from rancherctl.kube.manifests import Inventory
 from rancherctl.kube.rest import RestClient
 from tests.lab.apiserver import ApiServer, running
@@ -169,3 +174,13 @@ def test_an_expired_cache_is_renewed_by_kubectl_itself(alice: SignedIn) -> None:
     document, fresh = plugin.cached(str(path), time.time(), plugin.boot_now())
     assert fresh
     assert document != before.partition("\n")[2]
+
+
+def test_signing_in_leaves_the_objects_of_the_environment_as_they_are() -> None:
+    wanted = manifests(from_flags("demo", ["root@10.0.0.11"], version="").environment)
+    with running() as server, server.client() as admin:
+        apply(admin, plan(admin, wanted, INVENTORY), INVENTORY)
+        kinds = Kinds(admin)
+        for obj in tokens.operator_objects(OPERATOR):
+            admin.apply(kinds.find(obj), obj, manager=remote.MANAGER)
+        assert plan(admin, wanted, INVENTORY).changes == ()

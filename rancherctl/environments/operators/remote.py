@@ -18,6 +18,8 @@ import sys
 from typing import Any
 
 NAMESPACE = "rancherctl-operators"
+MANAGER = "rancherctl-operators"
+"""Not that of ``env apply``: what one manager leaves out of an object that both apply, it would take from the other."""
 TOKEN_SECONDS, REFRESH_SECONDS = 3600, 30 * 24 * 3600
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -48,7 +50,7 @@ def session(operator: str, name: str, machine: str) -> str:
     meta = {"name": f"session-{operator}-{name}", "namespace": NAMESPACE, "labels": labels, "annotations": {"rancherctl.io/machine": machine}}
     body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta}
     stored = json.loads(
-        kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=rancherctl", "-o", "json", "-f", "-", text=json.dumps(body))
+        kubectl("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-o", "json", "-f", "-", text=json.dumps(body))
     )
     return str(stored["metadata"]["uid"])
 
@@ -73,7 +75,7 @@ def main() -> None:
         return
     if options.objects:
         items = {"apiVersion": "v1", "kind": "List", "items": json.load(sys.stdin)}
-        kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=rancherctl", "-f", "-", text=json.dumps(items))
+        kubectl("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-f", "-", text=json.dumps(items))
     uid = session(options.operator, options.session, options.machine)
     answer = {
         "session_uid": uid,

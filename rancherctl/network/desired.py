@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import json
@@ -32,6 +33,7 @@ def _others(nodes: Mapping[str, Node], own: NetworkConfig) -> Iterable[Peer]:
     return (Peer(name, address, cidr) for name, address, cidr in found if address and cidr)
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _usable(peer: Peer, own: NetworkConfig) -> bool:
     try:
         address, pods = ipaddress.IPv4Address(peer.address), ipaddress.IPv4Network(peer.pod_cidr)
@@ -56,10 +58,11 @@ def desired(config: NetworkConfig, links: HostLinks, pod_cidr: str, others: Iter
     """The whole state. ``pod_cidr`` "" (not assigned yet) or mode none gives the DNS addresses and their rules only."""
     if config.mode == "none" or not pod_cidr:
         return NetworkState(config.dns_addresses, nft=nft_table(config, "", ()))
-    subnet = ipaddress.ip_network(links.subnet)
+    subnet = ipaddress.IPv4Network(links.subnet)
     known = tuple(others)
-    near = [p for p in known if ipaddress.ip_address(p.address) in subnet]
-    far = [p for p in known if ipaddress.ip_address(p.address) not in subnet]
+    near, far = list[Peer](), list[Peer]()
+    for peer in known:
+        (near if ipaddress.IPv4Address(peer.address) in subnet else far).append(peer)
     mtu = links.mtu - VXLAN_OVERHEAD if far else links.mtu
     source = first_address(pod_cidr)
     routes = [Route(p.pod_cidr, p.address) for p in near]
@@ -112,7 +115,7 @@ def nft_table(config: NetworkConfig, pod_cidr: str, hosts: Iterable[str]) -> str
         "\t}",
     ]
     if pod_cidr:
-        inside = ", ".join([config.pod_cidr, *sorted(set(hosts), key=ipaddress.ip_address)])
+        inside = ", ".join([config.pod_cidr, *sorted(set(hosts), key=ipaddress.IPv4Address)])
         lines += [
             "\tset inside {",
             "\t\ttype ipv4_addr",

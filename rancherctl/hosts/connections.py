@@ -65,5 +65,8 @@ class Connections:
         """Close all connections, those through jump hosts first; safe to call twice and from another thread."""
         with self._lock:
             everything = [*self._open.values(), *reversed(self._jumps.values())]
+        # all are told before any is waited for: one that is just connecting must not let the others begin their next try
+        for transport in everything:
+            transport.stop()
         for transport in everything:
             transport.close()

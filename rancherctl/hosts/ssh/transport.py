@@ -83,9 +83,13 @@ class SshTransport:
         """The same with the errors of socket and library: for a login through this host."""
         return self._connected().open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=CONNECT_LIMIT)
 
+    def stop(self) -> None:
+        """Begin no further try to connect, without waiting for one that is under way."""
+        self._closed.set()
+
     def close(self) -> None:
         """End the connection (the jump host's stays); commands that run are told that it was cut."""
-        self._closed.set()
+        self.stop()
         transport = self._connection.peek()
         if transport is not None:
             transport.close()

@@ -157,6 +157,27 @@ def test_a_host_that_claims_the_addresses_of_others_gets_no_certificate_for_them
     assert csr.judge(KUBELET, pkcs10.parse(made([x509.DNSName("h1")])), nodes, SERVICES).answer == "approve"
 
 
+FROM_GO = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MIIBIzCBygIBADAwMRUwEwYDVQQKEwxzeXN0ZW06bm9kZXMxFzAVBgNVBAMTDnN5
+c3RlbTpub2RlOmgxMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEypH2GVw04LCD
+OcYw31w47mqGsZFjhP2lA/AR7+nfs6ylv1sEE/Nh1Ri18TgznTlfmvgNjceQA3XZ
+uFJmICV1BKA4MDYGCSqGSIb3DQEJDjEpMCcwJQYDVR0RBB4wHIICaDGHBApNAAuH
+EP0AAAAAAAAAAAAAAAAAABEwCgYIKoZIzj0EAwIDSAAwRQIgTkWsLvEpfHFuAR/O
+xsxeGf0r+PYhrf8nAYoBSia70d8CIQD/MznHg1DcH8ZzvDvs83aKS7Wg5br/lGER
+YSNvUapbIA==
+-----END CERTIFICATE REQUEST-----
+"""
+
+
+def test_a_request_as_kubelets_make_it_is_approved() -> None:
+    """By Go's crypto/x509, as client-go's certificate manager calls it."""
+    asked = pkcs10.parse(FROM_GO)
+    assert asked == pkcs10.Content("system:node:h1", ("system:nodes",), frozenset({"h1"}), frozenset({"10.77.0.11", "fd00::11"}))
+    node = Node(Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("InternalIP", "fd00::11"), ("Hostname", "h1")), (), True, False)
+    assert csr.judge(KUBELET, asked, {"h1": node}, SERVICES).answer == "approve"
+
+
 def test_a_host_with_two_families_gets_both_addresses() -> None:
     node = Node(Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("InternalIP", "FD00:0::0011"), ("Hostname", "h1")), (), True, False)
     names = [x509.DNSName("h1"), *(x509.IPAddress(ipaddress.ip_address(a)) for a in ("10.77.0.11", "fd00::11"))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ from rancherctl.lab.model import Os
 from rancherctl.lab.session import RunningLab, running_lab
 from scripts.prepare import source
 from tests.lab.host_state import state
-from tests.lab.support import BIN, Environment, make
+from tests.lab.support import BIN, Environment, lab_name, make
 
 pytestmark = pytest.mark.slow
-NAME = f"air{os.getpid()}"
+NAME = lab_name("air")
 NO_WAY_OUT = """
 rm -rf /srv/lab-packages /etc/apt/sources.list.d/* /var/lib/apt/lists/* /var/cache/apt/*.bin
 ! apt-get install -s haproxy 2>/dev/null
@@ -100,7 +99,7 @@ def test_a_run_that_is_killed_while_packages_are_installed_is_taken_up_again(air
     assert process.stderr is not None
     for line in process.stderr:
         if " packages " in line:
-            air.lab.ssh("h1", "while ! pgrep -x dpkg >/dev/null; do :; done; pkill -9 -x apt-get; pkill -9 -x dpkg; true", timeout=60)
+            air.lab.ssh("h1", "while ! pgrep -x dpkg >/dev/null; do :; done; pkill -9 -x apt-get; pkill -9 -x dpkg; true")
             process.send_signal(signal.SIGKILL)
             break
     process.stderr.close()

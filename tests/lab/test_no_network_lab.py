@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from rancherctl.lab.session import running_lab
-from tests.lab.support import Environment, make, until
+from tests.lab.support import Environment, lab_name, make, until
 
 CNI = {
     "cniVersion": "1.0.0",
@@ -26,7 +25,7 @@ def ready(env: Environment) -> tuple[str, str]:
 
 @pytest.mark.slow
 def test_another_products_pod_network(tmp_path: Path) -> None:
-    name = f"t{os.getpid()}n"
+    name = lab_name("n")
     with running_lab(name, 1) as lab:
         env = make(name, lab, tmp_path, network={"mode": "none"})
 
@@ -45,12 +44,13 @@ def test_another_products_pod_network(tmp_path: Path) -> None:
 
         assert env.ssh("h1", "ls -A /etc/cni/net.d; ip -4 route show proto 173; ip link show type vxlan").strip() == ""
         assert "masquerade" not in env.ssh("h1", "nft list table inet rancherctl_network")
-        assert env.ssh("h1", "dig +short +time=2 @10.43.0.10 kubernetes.default.svc.cluster.local").strip() == "10.43.0.1"
-        lb = until("the load balancer role reports", lambda: env.get("configmap", "report-h1", "-n", "rancherctl-system"), timeout=30)
+        dig = "dig +short +time=10 @10.43.0.10 kubernetes.default.svc.cluster.local"
+        until("the API's name", lambda: env.ssh("h1", dig).strip() == "10.43.0.1")
+        lb = until("the load balancer role reports", lambda: env.get("configmap", "report-h1", "-n", "rancherctl-system"))
         assert "lb" in json.loads(lb["data"]["report"])["sections"]
 
         env.ssh("h1", f"sysctl -qw net.ipv4.ip_forward=1; echo '{json.dumps(CNI)}' > /etc/cni/net.d/20-other.conflist")
-        until("the node is Ready", lambda: ready(env)[0] == "True", timeout=60)
+        until("the node is Ready", lambda: ready(env)[0] == "True")
         again = env.rancherctl("env", "apply", "-f", str(env.file), "--progress", "plain")
         assert again.returncode == 0, again.stderr
         assert "not Ready" not in again.stderr

@@ -38,7 +38,7 @@ class Held:
 
     def go_on(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGCONT)
-        _, said = self.process.communicate(timeout=120)
+        _, said = self.process.communicate(timeout=600)
         return self.process.returncode, said
 
 

@@ -25,7 +25,7 @@ def alone(patience: float = PATIENCE) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(folder / ".step.guard", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with limit(patience, "an earlier step of rancherctl is still at work here; waited"):
+        with limit(patience, "an earlier step of ours is still at work here; waited"):
             fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:

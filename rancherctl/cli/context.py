@@ -195,5 +195,6 @@ def current(*, env: str | None = None, output: str | None = None) -> Run:
             state.log = runlog.start(folder, [word for word in sys.argv[1:] if not word.startswith("-")])
         except OSError as error:
             state.unlogged = True
+            runlog.discard()
             Run(settings).say(f"warning: this run has no log file: {folder}: {error.strerror or error}")
     return Run(settings)

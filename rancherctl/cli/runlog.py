@@ -37,6 +37,11 @@ def start(folder: Path, words: list[str]) -> Path:
     return path
 
 
+def discard() -> None:
+    """Log nowhere: without any handler, Python would print warnings on the terminal."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def logger() -> logging.Logger:
     """The program's logger."""
     return logging.getLogger(_LOGGER)

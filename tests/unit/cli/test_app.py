@@ -230,3 +230,14 @@ except KeyboardInterrupt:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (130, "stopping\n")
     assert "run the same command again" in done.stderr
+
+
+def test_a_home_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environ = {"HOME": str(tmp_path / "file"), "PATH": "/usr/bin:/bin"}
+    program = "import sys; from rancherctl.cli.app import main; sys.exit(main(['env', 'ls']))"
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert [line.startswith("warning: this run has no log file") for line in lines] == [True, False], lines
+    assert lines[1].startswith("no environment is known here")

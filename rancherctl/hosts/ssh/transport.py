@@ -119,12 +119,13 @@ class SshTransport:
         for attempt in range(DROPS):
             try:
                 return transport.open_session(timeout=CONNECT_LIMIT)
-            except paramiko.ChannelException as error:
-                # another client of the same login, or a lower MaxSessions, has taken the places
-                if self._closed.wait(self._backoff(attempt)) or attempt == DROPS - 1:
-                    raise UnreachableError(f"{self._name}: the server opens no more sessions", why=str(error)) from error
             except (paramiko.SSHException, OSError, EOFError) as error:
-                raise UnreachableError(f"{self._name}: the connection was cut", why=line_of(error), hint="run the same command again") from error
+                if not (isinstance(error, paramiko.SSHException) and transport.is_active()):
+                    raise UnreachableError(f"{self._name}: the connection was cut", why=line_of(error), hint="run the same command again") from error
+                # another client of the same login, or a lower MaxSessions, has taken the places; of several refusals at once the library
+                # tells only one thread why (ChannelException), and the others no more than that there is no channel
+                if self._closed.wait(self._backoff(attempt)) or attempt == DROPS - 1:
+                    raise UnreachableError(f"{self._name}: the server opens no more sessions", why=line_of(error)) from error
         raise AssertionError
 
     def _connected(self) -> paramiko.Transport:

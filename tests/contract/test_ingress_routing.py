@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rancherctl.ingress import endpoints, merge, placement
+from rancherctl.ingress import desired, endpoints, merge
 from rancherctl.ingress.reconcile import LbConfig, LbRole
 from tests.fakes import ingress as fake
 
@@ -52,7 +52,7 @@ def test_routing(path: Path, haproxy: fake.Haproxy, role: LbRole, monkeypatch: p
         role.reconcile(fake.snapshot(ingresses, [fake.service(s) for s in case["services"]], slices))
         wrong = [(host, url, want, got) for host, url, want in case["requests"] if (got := haproxy.answer(host, url)) != str(want)]
         assert wrong == []
-        translated = placement.translate_all(ingresses, {"rancher": fake.RANCHER})
+        translated = desired.translate_ours({i.meta.key: i for i in ingresses}, {"rancher": fake.RANCHER}, desired.Memory())
         merged = merge.merge(translated)
         told = {k: sorted(p.reason for p in (*t.problems, *merged.problems.get(k, ()))) for k, t in translated.items()}
         assert {k: v for k, v in told.items() if v} == case.get("problems", {})

@@ -46,7 +46,7 @@ COLUMNS: Final = (
     Column("LB", _balancer),
     Column("CERTS", _certificates),
     Column("DRIFT", lambda item: item["drift"] if item["reachable"] else "?"),
-    Column("PROBLEMS", lambda item: len(item["problems"]) or "-"),
+    Column("PROBLEMS", lambda item: len(item["problems"]) or "-", wide=True),
     Column("VERSION", "version", wide=True),
     Column("SYSTEM", "system", wide=True),
 )

@@ -216,3 +216,11 @@ def test_a_load_balancer_that_does_not_run_is_not_shown_as_one_that_does() -> No
     assert cell(replace(GOOD, units=(UnitStatus("rancherctl-ingress", False, True),))) == "down"
     assert cell(replace(GOOD, units=runs, load_balancer=False)) == "-"
     assert cell(replace(LOST, load_balancer=True)) == "?"
+
+
+def test_the_table_of_a_status_fits_a_terminal_of_80_columns() -> None:
+    units = tuple(UnitStatus(f"rancherctl-{n}", n > 0, True) for n in range(15))
+    host = replace(GOOD, address="192.168.100.111", ready=None, alive=None, units=units, drift=12, certificates=(CertificateStatus("a", 3650.0),))
+    lines = status_record(Status("demo", "1", "s", "ok", (host,))).text.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("HOST"))
+    assert max(len(line) for line in lines[start : start + 2]) <= 80

@@ -15,9 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rancherctl.credentials.kubeconfig import Exec, Target
-from rancherctl.errors import AuthError, RefusedError
+from rancherctl.credentials.kubeconfig import Target
+from rancherctl.credentials.renewal import registry
+from rancherctl.errors import AuthError, RancherctlError, RefusedError
 from rancherctl.secret import Secret
+from rancherctl.settings import dirs
 
 SECONDS = 60.0
 EARLY = 10.0
@@ -62,7 +64,7 @@ class Plugin:
         plugin, what = self._exec, f"{self._exec.source}: the credential plug-in {self._exec.command}"
         if plugin.api_version not in VERSIONS:
             raise AuthError(f"{what} cannot be used", why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}")
-        if not _harmless(plugin) and not self._trusted(plugin.source):
+        if not self._trusted(plugin.source) and not ours(self._target):
             raise RefusedError(
                 f"{what} was not run",
                 why="the file is not yours alone to write, or is not at a place of your kubeconfig files",
@@ -93,14 +95,24 @@ class Plugin:
         return {"apiVersion": self._exec.api_version, "kind": "ExecCredential", "spec": spec}
 
 
-def _harmless(plugin: Exec) -> bool:
-    """Our own plug-in, whoever wrote the file: all it does is print this user's token for an environment's name.
+def ours(target: Target) -> bool:
+    """Whether our own plug-in is asked for a token of the very API that the token is for: that is harmless, whoever wrote the file.
 
     A word is looked up where the user's programs are. A path must be that of the program beside this one: the name proves nothing. Variables
-    could make any program run others.
+    could make any program run others, other words end a session, and another server would be handed this user's token.
     """
+    plugin = target.exec
     mine = Path(sys.executable).with_name(OURS)
-    return not plugin.env and (plugin.command == OURS or Path(plugin.command) == mine)
+    if plugin is None or plugin.env or not (plugin.command == OURS or Path(plugin.command) == mine):
+        return False
+    if len(plugin.args) != 2 or plugin.args[0] != "--env":
+        return False
+    try:
+        access = registry(dirs(os.environ)).load(plugin.args[1])
+    except RancherctlError:  # not known here, or its file is damaged: its API cannot be told from any other
+        return False
+    asked = (target.server, target.ca, target.server_name, target.insecure, target.proxy)
+    return bool(access.ca) and asked == (access.server, access.ca.encode(), "", False, "")
 
 
 def parse(output: bytes, version: str, what: str) -> Credential:

@@ -62,7 +62,10 @@ class Exec:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a context means. Paths are absolute; bytes are PEM from the file itself. ``token_file`` is read at each use, before ``token``."""
+    """What a context means. Paths are absolute; bytes are PEM from the file itself. ``token_file`` is read at each use, before ``token``.
+
+    ``source`` is the file that defines the user, None for a context without one.
+    """
 
     context: str
     server: str
@@ -78,6 +81,7 @@ class Target:
     server_name: str = ""
     insecure: bool = False
     proxy: str = ""
+    source: Path | None = None
 
 
 def paths(explicit: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -153,6 +157,7 @@ def _target(name: str, namespace: str, cluster: Entry, user: Entry | None, probl
         server_name=_text(c, "tls-server-name", at, problems),
         insecure=c.get("insecure-skip-tls-verify") is True,
         proxy=_text(c, "proxy-url", at, problems),
+        source=user.source if user else None,
     )
 
 

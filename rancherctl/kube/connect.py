@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Target
-from rancherctl.errors import AuthError, UsageError
+from rancherctl.errors import AuthError, RefusedError, UsageError
 from rancherctl.kube.rest import RestClient
 from rancherctl.kube.tls import Server
 
 
 def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False) -> RestClient:
-    """A client for a context. ``trusted`` says whether the programs that a kubeconfig file names may run."""
+    """A client for a context. ``trusted`` says whether what a kubeconfig file names may be run, or read and sent to its server."""
     if target.proxy:
         raise UsageError(f"context {target.context}: proxy-url is not supported", hint="kubectl can use it")
     if target.username:
@@ -21,6 +21,12 @@ def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool
     cert, key = target.cert, target.key
     token: str | Callable[[], str] = str(target.token)
     if target.token_file:
+        if target.source is not None and not trusted(target.source):
+            raise RefusedError(
+                f"{target.source}: the token file {target.token_file} was not read",
+                why="the file that names it may come from anywhere, and with it the server that would be told what is in there",
+                hint="look at both, then allow it for this run with --allow-exec",
+            )
         token = _reader(target.token_file, str(target.token))
     elif not token and not cert and target.exec:
         plugin = Plugin(target, trusted, interactive=interactive)

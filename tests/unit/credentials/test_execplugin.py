@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Exec, Target
+from rancherctl.credentials.registry import Access
+from rancherctl.credentials.renewal import registry
 from rancherctl.errors import AuthError, RefusedError
+from rancherctl.settings import dirs
 
 V1 = "client.authentication.k8s.io/v1"
 
@@ -87,13 +91,44 @@ def test_a_program_that_a_foreign_file_names_is_not_run(tmp_path: Path) -> None:
     assert runs(tmp_path) == 0
 
 
-def test_our_own_plugin_is_harmless_wherever_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = target(tmp_path, answer(), name="rancherctl-credential", env=())
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+    """Our own plug-in, asked for the token of the API that it is for."""
     monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    registry(dirs(os.environ)).save(Access("prod", "https://10.0.0.1:6443", "PEM", "me", "s"))
+    return target(tmp_path, answer(), name="rancherctl-credential", env=(), args=("--env", "prod"))
+
+
+def test_our_own_plugin_is_harmless_wherever_it_is_named(tmp_path: Path, mine: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Plugin(mine, never).token() == "tok"
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert mine.exec
     assert Plugin(replace(mine, exec=replace(mine.exec, command="rancherctl-credential")), never).token() == "tok"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"server": "https://192.0.2.66:6443"},
+        {"ca": b"THEIRS"},
+        {"ca": None},
+        {"insecure": True},
+        {"server_name": "evil.example"},
+        {"proxy": "http://192.0.2.66:3128"},
+        {"args": ("--env", "prod", "--revoke")},
+        {"args": ("--revoke", "prod")},
+        {"args": ("--env", "other")},
+        {"args": ("--env", "../prod")},
+    ],
+)
+def test_a_foreign_file_gets_no_token_sent_elsewhere_and_ends_no_session(tmp_path: Path, mine: Target, changes: dict[str, Any]) -> None:
+    assert mine.exec
+    changed = replace(mine, exec=replace(mine.exec, **changes)) if "args" in changes else replace(mine, **changes)
+    with pytest.raises(RefusedError, match="not run"):
+        Plugin(changed, never).token()
+    assert not (tmp_path / "rancherctl-credential.runs").exists()
+    assert Plugin(changed, always).token() == "tok"
 
 
 def test_a_program_that_only_has_our_plugin_s_name_is_not_run(tmp_path: Path) -> None:
@@ -155,6 +190,16 @@ def test_a_token_file_comes_before_a_token_and_is_read_anew(tmp_path: Path, clie
     _, alone = client(Target("c", "https://x", token_file=tmp_path / "none"))
     with pytest.raises(AuthError, match="cannot be read"):
         alone()
+
+
+def test_a_token_file_that_a_foreign_file_names_is_not_read(tmp_path: Path) -> None:
+    from rancherctl.kube import connect
+
+    (tmp_path / "secret").write_text("anything of mine")
+    theirs = Target("c", "https://192.0.2.66", token_file=tmp_path / "secret", source=tmp_path / "config")
+    with pytest.raises(RefusedError, match="was not read"):
+        connect.client(theirs, never)
+    connect.client(theirs, always).close()
 
 
 def test_a_plugin_gives_tokens_or_a_certificate(tmp_path: Path, client: Callable[[Target], Any]) -> None:

@@ -34,7 +34,10 @@ ContextOption = Annotated[
     str, typer.Option("--context", metavar="CONTEXT", help="A context of your kubeconfig files instead of an environment: any cluster.")
 ]
 AllowExecOption = Annotated[
-    bool, typer.Option("--allow-exec", help="With --context: run the plug-in, read the token file that a kubeconfig file names, though the file is not yours.")
+    bool,
+    typer.Option(
+        "--allow-exec", help="With --context: run the plug-in, read the token file that a kubeconfig file names, though the file is not yours."
+    ),
 ]
 EnvArgument = Annotated[
     str | None, typer.Argument(metavar="[ENV]", help="The environment's name; default: RANCHERCTL_ENV, `env use`, or the only one.")

@@ -50,12 +50,13 @@ def edit(change: Change[RecordSet]) -> Edit:
     if new is None:
         assert old is not None
         return Edit(old.name, old.type, 0, clear=True, remove=(), add=())
-    if old is not None and old.ttl == new.ttl:
-        before, after = set(old.rdatas), set(new.rdatas)
-        remove, add = before - after, after - before
-        if len(remove) + len(add) <= len(after):
-            return Edit(new.name, new.type, new.ttl, clear=False, remove=tuple(sorted(remove)), add=tuple(sorted(add)))
-    return Edit(new.name, new.type, new.ttl, clear=True, remove=(), add=new.rdatas)
+    whole = Edit(new.name, new.type, new.ttl, clear=True, remove=(), add=new.rdatas)
+    if old is None or old.ttl != new.ttl:
+        return whole
+    before, after = set(old.rdatas), set(new.rdatas)
+    single = Edit(new.name, new.type, new.ttl, clear=False, remove=tuple(sorted(before - after)), add=tuple(sorted(after - before)))
+    # by octets, not by number: a set fits a message whole, long records that go and long ones that come might not
+    return min(single, whole, key=Edit.size)
 
 
 def chunks(plan: Plan[RecordSet], limit: int = CHUNK) -> Iterator[list[Edit]]:

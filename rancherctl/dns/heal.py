@@ -69,15 +69,18 @@ class Healer:
 
     def _replace(self, texts: dict[str, str], *, gently: bool) -> None:
         staged = self.store.stage(texts)
-        if gently:
-            self.store.commit(staged)
-            self.daemon.reload()
-            return
-        self.daemon.stop()
         try:
-            self.store.commit(staged)
+            if gently:
+                self.store.commit(staged)
+                self.daemon.reload()
+                return
+            self.daemon.stop()
+            try:
+                self.store.commit(staged)
+            finally:
+                self.daemon.start()
         finally:
-            self.daemon.start()
+            self.store.discard(staged)
 
     def _text(self, mirror: Mirror, *, synced: bool) -> str | None:
         kept = self.store.kept(mirror.zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import time
 from collections import deque
@@ -24,7 +25,7 @@ from rancherctl.dns.store import Store
 from rancherctl.dns.sync import CHECK, Sync
 from rancherctl.dns.verify import Verifier
 from rancherctl.dns.wanted import Changes, Wanted
-from rancherctl.errors import UnreachableError
+from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.kube import tables
 from rancherctl.kube.snapshot import Snapshot
 
@@ -33,6 +34,8 @@ KEEP_QUIET, KEEP_LATEST = 5.0, 60.0
 """Seconds: a copy of the zones is kept when nothing changed for the first, or this long after the oldest change that is not in it."""
 STATS_EVERY = 15.0
 RELIST_EVERY = 30.0
+PROBLEMS_SAID = 50
+"""Objects that the section names: it shares a report of limited size with the other roles, and anybody can make thousands of odd Services."""
 SAY_EVERY = 5.0
 SOON = 0.05
 
@@ -73,6 +76,7 @@ class DnsRole:
         self._lags: deque[float] = deque(maxlen=500)
         self._seen = -1
         self._kept: dict[str, str] = {}
+        self._unkept, self._keep_again = "", float("-inf")
         self._last: dict[str, str] = {}
         self._changed = self._behind = clock()
         self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
@@ -84,6 +88,7 @@ class DnsRole:
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin to watch the upstreams."""
+        self._store.tidy()
         if self._probe:
             self._prober = Prober(self._config.upstreams, self._config.addresses, wake)
             self._prober.start()
@@ -92,7 +97,7 @@ class DnsRole:
         """Keep a copy of the zones and let go; the server goes on."""
         if self._prober is not None:
             self._prober.stop()
-        self._keep()
+        self._try_to_keep()
         self._channel.close()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
@@ -120,7 +125,11 @@ class DnsRole:
         """Leave the section where `dns status` finds it without the API."""
         if self._run_file is None or (self._clock() - self._said[0] < SAY_EVERY and {**section, "metrics": 0} == self._said[1]):
             return
-        write_section(section, self._run_file)
+        try:
+            write_section(section, self._run_file)
+        except OSError as error:  # `dns status` says how old the last one is
+            log.warning("%s cannot be written: %s", self._run_file, error)
+            return
         self._said = (self._clock(), {**section, "metrics": 0})
 
     def _take(self, changes: Changes) -> None:
@@ -155,8 +164,18 @@ class DnsRole:
             self._last, self._changed = state, now
         if not state.items() - self._kept.items():
             self._behind = now
-        elif now - self._changed >= KEEP_QUIET or now - self._behind >= KEEP_LATEST:
+        elif now >= self._keep_again and (now - self._changed >= KEEP_QUIET or now - self._behind >= KEEP_LATEST):
+            self._try_to_keep()
+
+    def _try_to_keep(self) -> None:
+        """A copy that cannot be written (a full disk) is said and tried again later; names go on being brought up to date meanwhile."""
+        try:
             self._keep()
+        except (RancherctlError, OSError) as error:
+            self._unkept, self._keep_again = f"no copy of the zones is kept: {error}", self._clock() + KEEP_LATEST
+            log.warning("%s", self._unkept)
+        else:
+            self._unkept = ""
 
     def _keep(self) -> None:
         for zone, digest in self._last.items():
@@ -169,7 +188,7 @@ class DnsRole:
         if self._clock() - read_at >= STATS_EVERY:
             try:
                 last = stats.read(self._config.stats_port)
-            except UnreachableError as error:
+            except RancherctlError as error:  # counters are no reason to stop answering
                 log.debug("%s", error)
             self._stats = (self._clock(), last)
         return last
@@ -181,8 +200,8 @@ class DnsRole:
         return {
             "synced": synced and not problem and not missing,
             "problem": problem or (f"zones not loaded: {', '.join(missing)}" if missing else ""),
-            "alarm": "; ".join(f"{zone} {text}" for zone, text in sorted(self._sync.alarms.items())),
-            "problems": dict(sorted(self._wanted.problems.items())),
+            "alarm": "; ".join([*(f"{zone} {text}" for zone, text in sorted(self._sync.alarms.items())), *([self._unkept] if self._unkept else [])]),
+            "problems": some(self._wanted.problems),
             "upstreams": {"used": list((self._prober and self._prober.order) or ()), "dead": list(self._prober.dead if self._prober else ())},
             "engine": server.version if server else "",
             "healed": self._healer.healed + self._sync.repairs,
@@ -195,6 +214,12 @@ class DnsRole:
                 **(server.as_json() if server else {}),
             },
         }
+
+
+def some(problems: Mapping[str, str]) -> dict[str, str]:
+    """The first ``PROBLEMS_SAID`` by name, and how many more there are under the name ``…``."""
+    shown = {name: problems[name] for name in heapq.nsmallest(PROBLEMS_SAID, problems)}
+    return {**shown, "…": f"and {len(problems) - len(shown)} more: rancherctl dns ls names them all"} if len(problems) > len(shown) else shown
 
 
 def _percent(ordered: list[float], share: float) -> float:

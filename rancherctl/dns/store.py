@@ -13,6 +13,8 @@ from rancherctl.dns.engine import ALL_LOADED, STARTS
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.remote import disk
 
+_LEFT = ".new-*"
+"""What prepare.sh is writing before the server starts, and what the agent of earlier versions was."""
 FILE_MODE = 0o660
 """The server's group writes zones as well; the folder hands its group down."""
 
@@ -43,8 +45,13 @@ class Store:
         disk.sync_directory(self._data)
 
     def discard(self, staged: Mapping[str, Path]) -> None:
-        """Remove staged zones that are not needed."""
+        """Remove staged zones that were not put in place."""
         for path in staged.values():
+            path.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what processes that were killed in mid-write left behind under names that nobody uses again."""
+        for path in self._data.glob(_LEFT):
             path.unlink(missing_ok=True)
 
     def has_zone(self, zone: str) -> bool:

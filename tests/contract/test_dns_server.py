@@ -16,6 +16,7 @@ import dns.rcode
 import pytest
 
 from rancherctl.dns.reconcile import DnsRole
+from rancherctl.dns.store import Store
 from rancherctl.errors import RancherctlError
 from rancherctl.kube.snapshot import Snapshot
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
@@ -337,6 +338,54 @@ def test_strangers_may_not_read_or_write_zones(named: Named, role: DnsRole, worl
     update.add("evil.cluster.local.", 5, "A", "192.0.2.1")
     assert dns.query.tcp(update, "127.0.0.1", timeout=60, port=named.config.port).rcode() == dns.rcode.REFUSED
     assert ask(named, "evil.cluster.local").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_foreign_records_of_any_kind_do_not_stop_updates(named: Named, role: DnsRole, world: World) -> None:
+    """Whoever has the host has the key; and the version after this one may know more types. Everything goes, and updates go on."""
+    import dns.update
+
+    from rancherctl.dns.client import read_key
+
+    settle(role, world.snapshot())
+    key = read_key(named.config.key_file)
+    update = dns.update.UpdateMessage("cluster.local.", keyring={key.name: key})
+    update.add("mail.cluster.local.", 5, "MX", "10 mail.example.")
+    update.add("\\195\\188" * 20 + ".cluster.local.", 5, "TXT", '"say \\"hi\\""')
+    update.add("sub.cluster.local.", 5, "NS", "ns.example.")
+    assert dns.query.tcp(update, "127.0.0.1", timeout=60, port=named.config.control_port).rcode() == dns.rcode.NOERROR
+    second = DnsRole(named.config, named, probe=False)
+    world.add(service("late", "10.43.0.99"))
+    settle(second, world.snapshot(), lambda: ask(named, "mail.cluster.local", "MX").rcode() == dns.rcode.NXDOMAIN)
+    settle(second, world.snapshot())
+    assert addresses(named, "late.default.svc.cluster.local") == ["10.43.0.99"]
+    assert ask(named, "\\195\\188" * 20 + ".cluster.local", "TXT").rcode() == dns.rcode.NXDOMAIN
+    assert ask(named, "sub.cluster.local", "A").rcode() == dns.rcode.NXDOMAIN
+    second.stop()
+
+
+def test_neither_counters_nor_copies_hold_up_names(named: Named, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = [0.0]
+    role = DnsRole(named.config, named, probe=False, clock=lambda: time.monotonic() + later[0])
+    real = Store.keep
+
+    def broken(*_: object, **__: object) -> None:
+        raise RancherctlError("no room")
+
+    monkeypatch.setattr("rancherctl.dns.stats.read", broken)
+    monkeypatch.setattr(Store, "keep", broken)
+    settle(role, world.snapshot())
+    later[0] += 10.0
+    section = role.reconcile(world.snapshot())
+    assert section["synced"]
+    assert "no copy of the zones is kept: no room" in section["alarm"]
+    world.add(service("late", "10.43.0.99"))
+    settle(role, world.snapshot())
+    assert addresses(named, "late.default.svc.cluster.local") == ["10.43.0.99"]
+    monkeypatch.setattr(Store, "keep", real)
+    later[0] += 100.0
+    assert role.reconcile(world.snapshot())["alarm"] == ""
+    assert (named.data / "cluster.local.zone.kept").exists()
+    role.stop()
 
 
 def test_a_foreign_change_is_undone(named: Named, role: DnsRole, world: World) -> None:

@@ -18,6 +18,7 @@ from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.install import resources
 from rancherctl.dns.lookup import Answer, compare, question
 from rancherctl.dns.model import DnsHostConfig, RecordSet
+from rancherctl.dns.reconcile import some
 from rancherctl.dns.store import Store
 from rancherctl.dns.upstreams import Health, of_resolv_conf
 from rancherctl.errors import InvalidInputError, RancherctlError
@@ -225,6 +226,17 @@ def test_records_of_a_zone_a_service_a_name() -> None:
     assert chosen("mongodb.prod") == chosen("prod/mongodb") == chosen("mongodb.prod.svc") == chosen("mongodb.prod.svc.cluster.local") == [0, 1, 4]
     assert chosen("mdb-0.mongodb.prod.svc.cluster.local") == [1]
     assert chosen("nope") == []
+
+
+def test_thousands_of_odd_services_do_not_fill_the_report() -> None:
+    """The report also says which routes a host serves: it must stay writable whatever a tenant makes."""
+    problems = {f"ns/s{n:05}": "externalName is not a valid name" for n in range(10_000)}
+    found = some(problems)
+    assert list(found)[:2] == ["ns/s00000", "ns/s00001"]
+    assert "9950 more" in found["…"]
+    assert len(json.dumps(found)) < 10_000
+    few = {"b/x": "2", "a/x": "1"}
+    assert list(some(few).items()) == [("a/x", "1"), ("b/x", "2")]
 
 
 def test_statistics() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rancherctl.change import Change, Plan, too_many
-from rancherctl.dns.apply import CHUNK, chunks, edit
+from rancherctl.dns.apply import CHUNK, build, chunks, edit
 from rancherctl.dns.mirror import Mirror
 from rancherctl.dns.model import RecordSet, fingerprint, zone_hash
 from rancherctl.dns.plan import FLOOR, PATIENCE, Hold, guard, plan
@@ -102,6 +102,31 @@ def test_a_small_change_of_a_big_set_is_small() -> None:
     assert (one.clear, one.remove, one.add) == (False, (rdatas[0],), ())
     assert edit(Change("k", old, RecordSet(old.name, "A", rdatas[:1]))).clear
     assert edit(Change("k", old, RecordSet(old.name, "A", rdatas, ttl=30))).clear
+
+
+@given(st.integers(0, 8), st.integers(0, 8), st.integers(0, 8), st.sampled_from([1, 60]))
+def test_an_edit_is_never_larger_than_the_whole_set(kept: int, gone: int, come: int, size: int) -> None:
+    def some(mark: str, count: int, size: int) -> tuple[str, ...]:
+        return tuple(f"0 100 80 {mark * size}{n}.svc.cluster.local." for n in range(count))
+
+    before, after = (some("k", kept, 1) + part for part in (some("g", gone, size), some("n", come, size)))
+    new = RecordSet("s.cluster.local.", "SRV", after or ("0 100 80 x.",))
+    old = RecordSet("s.cluster.local.", "SRV", before) if before else None
+    assert edit(Change("k", old, new)).size() <= edit(Change("k", None, new)).size()
+
+
+def test_half_of_a_set_as_large_as_a_message_may_change_at_once() -> None:
+    """Long host names that give way to other long ones: both kinds together would not fit one message, and nothing after it would be sent."""
+    short, long = (
+        tuple(f"0 100 80 {'h' * size}{mark}{n}.web.default.svc.cluster.local." for n in range(340)) for size, mark in ((1, "a"), (58, "b"))
+    )
+    old, new = (
+        RecordSet("web.default.svc.cluster.local.", "SRV", tuple(sorted((*short, *part)))) for part in (long, [t.replace("b", "c", 1) for t in long])
+    )
+    batches = list(chunks(plan({old.key: old}, {new.key: new})))
+    for batch in batches:
+        build("cluster.local.", batch, first=True, marker=None).sign("rancherctl", b"x" * 32, number=1, now=1)
+    assert len(batches) == 1
 
 
 def test_messages_hold_whole_sets_and_deletes_come_first() -> None:

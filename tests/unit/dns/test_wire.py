@@ -94,3 +94,34 @@ def test_what_is_no_name_is_never_sent(bad: str) -> None:
 @given(st.ip_addresses())
 def test_reverse_names(found: object) -> None:
     assert reverse(address(str(found))[0]) == f"{found.reverse_pointer}."  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rdata"),
+    [
+        ("mail.cluster.local.", "MX", "10 mail.example."),
+        ("b\\195\\188cher.cluster.local.", "TXT", '"say \\"hi\\""'),
+        ("\\195\\188" * 20 + ".cluster.local.", "TYPE65400", "\\# 2 abcd"),
+        ("a\\.b.cluster.local.", "NS", "ns.example."),
+    ],
+)
+def test_what_somebody_else_put_there_can_be_deleted(name: str, kind: str, rdata: str) -> None:
+    """A record that a transfer shows must not make every later update impossible."""
+    update = Update("cluster.local.")
+    update.add("first.cluster.local.", "A", 5, "10.43.0.1")
+    update.clear(name, kind)
+    update.remove(name, kind, rdata)
+    update.add("second.cluster.local.", "A", 5, "10.43.0.2")
+    key = dns.tsig.Key("rancherctl", b"x" * 32, "hmac-sha256")
+    signed = update.sign("rancherctl", b"x" * 32, number=7, now=int(time.time()))
+    found = dns.message.from_wire(signed.wire, keyring={key.name: key})
+    assert isinstance(found, dns.update.UpdateMessage)
+    told = [(s.name, dns.rdatatype.to_text(s.rdtype), [r.to_text() for r in s]) for s in found.update]
+    assert told[1:3] == [(dns.name.from_text(name), kind, []), (dns.name.from_text(name), kind, [rdata])]
+    assert told[3][0] == dns.name.from_text("second.cluster.local.")
+
+
+@pytest.mark.parametrize("bad", ["NOSUCHTYPE", "TYPE70000"])
+def test_what_is_no_type_is_never_sent(bad: str) -> None:
+    with pytest.raises(ValueError, match="not a record type"):
+        Update("cluster.local.").clear("a.cluster.local.", bad)

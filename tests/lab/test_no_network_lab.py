@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,10 +36,17 @@ def test_another_products_pod_network(tmp_path: Path) -> None:
         status, why = ready(env)
         assert (status, "cni plugin not initialized" in why) == ("False", True)
 
-        seen = env.rancherctl("env", "status", name, "-o", "json")
-        told = json.loads(seen.stdout)
+        told: dict[str, Any] = {}
+
+        def agent_lives() -> bool:
+            told.update(json.loads(env.rancherctl("env", "status", name, "-o", "json").stdout))
+            return told["hosts"][0]["alive"] is True
+
+        until("the roster has the agent", agent_lives, timeout=60, pause=0.5)
         assert told["state"] == "degraded"
-        assert told["problems"] == [line for line in told["problems"] if line.startswith("h1: its Node is not Ready: ") and "cni plugin" in line]
+        (problem,) = told["problems"]
+        assert problem.startswith("h1: its Node is not Ready: ")
+        assert "cni plugin not initialized" in problem
         assert any("network.mode is none" in line for line in told["notes"])
         assert told["drift"] == []
 

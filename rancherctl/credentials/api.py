@@ -20,7 +20,10 @@ def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: d
     """The body of a good answer. AuthError (401, 403, certificate), NotFoundError, UnreachableError, RancherctlError."""
     url = urlsplit(server)
     what = f"{method} {server}{path}"
-    context = ssl.create_default_context(cadata=ca or None)
+    try:
+        context = ssl.create_default_context(cadata=ca or None)
+    except (ssl.SSLError, ValueError) as e:
+        raise AuthError(f"{server}: the kept certificate of its authority cannot be read", why=str(e)) from e
     connection = http.client.HTTPSConnection(url.hostname or "", url.port or 443, timeout=SECONDS, context=context)
     headers = {"Authorization": f"Bearer {token!s}", "Accept": "application/json", "User-Agent": f"rancherctl-credential/{__version__}"}
     data = None if body is None else json.dumps(body).encode()

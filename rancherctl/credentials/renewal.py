@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancherctl.credentials import api, cache, plugin, tokens
@@ -46,11 +47,14 @@ class Renewal:
         access = self.registry.load(name)
         try:
             # With a token that is still good nobody waits for the one who renews it.
-            with locked(path.with_name(f"{name}.lock"), 0.0 if before and not force else LOCK_SECONDS):
+            with self._alone(path.with_name(f"{name}.lock"), 0.0 if before and not force else LOCK_SECONDS):
                 now, fresh = plugin.cached(str(path), self.wall(), plugin.boot_now())
                 if now and fresh and (not force or now != before):
                     return now
-                return cache.write(path, self._new(access), self.wall())
+                token = self._new(access)
+                with self._not_vital(f"{path} cannot be written, so that every call renews the token"):
+                    cache.write(path, token, self.wall())
+                return cache.text(token, self.wall(), plugin.boot_now()).partition("\n")[2]
         except TimeoutExceededError:
             if before:
                 return before
@@ -59,6 +63,24 @@ class Renewal:
             if before and not force:
                 return before
             raise
+
+    @contextlib.contextmanager
+    def _alone(self, path: Path, seconds: float) -> Iterator[None]:
+        """Hold the lock; without one where its file cannot be made: two renewals are better than none."""
+        with contextlib.ExitStack() as stack:
+            with self._not_vital(f"{path} cannot be used"):
+                stack.enter_context(locked(path, seconds))
+            yield
+
+    @contextlib.contextmanager
+    def _not_vital(self, what: str) -> Iterator[None]:
+        """A full or read-only disk (a damaged file of secrets) must not keep a person from a token that is there: it is said."""
+        try:
+            yield
+        except TimeoutExceededError:
+            raise
+        except (OSError, RancherctlError) as e:
+            self.store.warn(f"{what}: {e.strerror or e if isinstance(e, OSError) else e}")
 
     def accept(self, access: Access, answer: Issued) -> None:
         """Store what a control-plane host issued: at sign-in, and when only ssh helped."""
@@ -101,7 +123,12 @@ class Renewal:
             problems.append(str(e))
             raise AuthError(f"no token for environment {access.name}", why="; ".join(problems), hint="rancherctl env fetch signs in anew") from e
         if issued.refresh:
-            self.store.put(secret_key(access.name), issued.refresh)
+            with self._not_vital("the refresh token is not kept"):
+                self.store.put(secret_key(access.name), issued.refresh)
+        if issued.session_uid and issued.session_uid != access.session_uid:
+            # The session had ended, and the host began another: with the old uid the API would refuse every renewal from now on.
+            with self._not_vital("the new session is not remembered"):
+                self.registry.save(replace(access, session_uid=issued.session_uid))
         return issued.token
 
     def _over_ssh(self, access: Access, *more: str) -> bytes:

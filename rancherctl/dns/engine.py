@@ -60,6 +60,10 @@ def check(config: DnsHostConfig) -> None:
     networks = (*config.pod_cidrs, *config.service_cidrs)
     problems = [f"dns: {name!r} is not a domain name" for name in domains if not all(map(names.is_label, name.split(".")))]
     problems += [f"dns: {text!r} is not an address" for text in servers if not names.address(text)[0]]
+    here = set(config.addresses)
+    problems += [
+        f"dns: upstream {text} is this server itself: names would go round in a circle" for text in servers[len(config.addresses) :] if text in here
+    ]
     problems += [f"dns: {text!r} is not a network" for text in networks if not _is_network(text)]
     if problems:
         raise InvalidInputError("DNS settings", problems)

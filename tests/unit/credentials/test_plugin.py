@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.credentials import cache, plugin
+from rancherctl.credentials import api, cache, plugin
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.tokens import Token
+from rancherctl.errors import AuthError
 from rancherctl.secret import Secret
 from rancherctl.settings import dirs
 
@@ -100,12 +101,13 @@ def test_a_cached_token_costs_no_imports(tmp_path: Path) -> None:
     assert modules(done.stderr) - modules(bare.stderr) <= {"__future__", "rancherctl", "rancherctl.credentials", "rancherctl.credentials.plugin"}
 
 
-def issued(counter: Path, seconds: int = 3600) -> str:
+def issued(counter: Path, seconds: int = 3600, **more: str) -> str:
     """A program in the place of ssh: counts its runs and prints a fresh token."""
     now = int(time.time())
     claims = base64.urlsafe_b64encode(json.dumps({"iat": now}).encode()).rstrip(b"=").decode()
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + seconds))
-    answer = {"token": {"status": {"token": f"h.{claims}.s", "expirationTimestamp": until}}}
+    status = {"status": {"token": f"h.{claims}.s", "expirationTimestamp": until}}
+    answer = {"token": status, "refresh": status, **more}
     return f"echo run >> {counter}; echo '{json.dumps(answer)}'"
 
 
@@ -152,6 +154,42 @@ def test_a_token_that_is_still_good_is_used_when_renewal_fails(tmp_path: Path) -
     path.write_text(" ".join(words) + "\n" + rest)
     assert json.loads(plug(tmp_path, "--env", "env").stdout)["status"]["token"] == "old"
     assert plug(tmp_path, "--env", "env", "--refresh").returncode == 4
+
+
+def test_a_session_that_a_host_began_anew_is_remembered(tmp_path: Path) -> None:
+    """An administrator ended the session: the token that ssh brings belongs to another one, and so do the next renewals."""
+    register(tmp_path, ("sh", "-c", issued(tmp_path / "runs", session_uid="u-2")))
+    assert plug(tmp_path, "--env", "env").returncode == 0
+    access = Registry(tmp_path / ".config/rancherctl/environments").load("env")
+    assert (access.session_uid, access.operator, access.issue[0][0]) == ("u-2", "alice", "sh")
+
+
+@pytest.mark.parametrize("place", [".cache/rancherctl/credentials", ".local/state/rancherctl"])
+def test_a_disk_that_takes_nothing_keeps_nobody_from_a_token(tmp_path: Path, place: str) -> None:
+    """A file in the folder's place fails for root as well: neither lock nor token can be written there."""
+    register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text("no folder")
+    done = plug(tmp_path, "--env", "env")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert json.loads(done.stdout)["status"]["token"].startswith("h.")
+    assert str(tmp_path / place) in done.stderr
+
+
+def test_a_damaged_file_of_secrets_keeps_nobody_from_a_token(tmp_path: Path) -> None:
+    register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
+    secrets = tmp_path / ".local/state/rancherctl/secrets.json"
+    secrets.parent.mkdir(parents=True)
+    secrets.write_text("{")
+    done = plug(tmp_path, "--env", "env")
+    assert done.returncode == 0
+    assert "the refresh token is not kept" in done.stderr
+    assert secrets.read_text() == "{"
+
+
+def test_a_damaged_certificate_of_the_authority_is_said(tmp_path: Path) -> None:
+    with pytest.raises(AuthError, match="cannot be read"):
+        api.call("GET", "https://127.0.0.1:1", "/", ca="-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n", token=Secret("t"))
 
 
 @pytest.mark.parametrize("words", [(), ("--env",), ("x",), ("--env", "env", "--refresh", "--revoke"), ("--env", "a", "b")])

@@ -289,6 +289,8 @@ def test_host_resources() -> None:
         {"addresses": ("fe80::1%lo; }; options {",)},
         {"upstreams": ("fe80::1%lo\nExecStartPre=/bin/sh",)},
         {"upstreams": ("192.0.2.53:5353",)},
+        {"upstreams": ("192.0.2.53", "10.43.0.10")},
+        {"stub_domains": {"corp": ("169.254.20.10",)}},
         {"pod_cidrs": ("fe80::%lo; }/64",)},
         {"pod_cidrs": ("10.42.0.0/99",)},
         {"stub_domains": {'x" {': ("10.0.0.1",)}},

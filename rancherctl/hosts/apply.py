@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,17 +23,34 @@ UPLOADS = threading.BoundedSemaphore(5)
 PREPARE_LIMIT = 2400.0
 FINISH_LIMIT = 900.0
 PHASE = "apply"
+SHOWN = 3
+"""So many things that failed for one reason are named."""
 
 
 class ApplyError(RancherctlError):
     """Some changes of one host failed; ``failed`` maps their keys to one line each. Running it again goes on from there."""
 
     def __init__(self, host: str, failed: Mapping[str, str]) -> None:
-        lines = [f"{where.split('/', 2)[-1] if where.count('/') > 1 else where}: {why}" for where, why in sorted(failed.items())]
+        names = {where: where.split("/", 2)[-1] if where.count("/") > 1 else where for where in failed}
+        lines = [f"{several([names[where] for where in places])}: {why}" for why, places in reasons(failed)]
         first = "free space on the host and" if any("No space left" in line for line in lines) else "mend this and"
         hint = f"{first} run the same command again: it goes on from here"
         super().__init__(f"{host}: {len(failed)} of the planned changes failed", why="; ".join(lines)[:1500], hint=hint)
         self.failed = dict(failed)
+
+
+def reasons(failed: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Each reason with all keys that it is the reason of, sorted. Pure."""
+    found: dict[str, list[str]] = {}
+    for where, why in sorted(failed.items()):
+        found.setdefault(why, []).append(where)
+    return list(found.items())
+
+
+def several(names: Sequence[str]) -> str:
+    """``a, b, c and 4 more``. Pure."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def apply(
@@ -78,8 +95,8 @@ def _send(transport: Transport, parts: Mapping[str, Any], titles: Mapping[str, s
     for done in answer["done"]:
         emit(Event(PHASE, titles.get(done, done), transport.name, "done", "debug"))
     failed: dict[str, str] = answer["failed"]
-    for where, why in failed.items():
-        emit(Event(PHASE, f"{titles.get(where, where)}: {why}", transport.name, "failed", "error"))
+    for why, places in reasons(failed):
+        emit(Event(PHASE, f"{several([titles.get(where, where) for where in places])}: {why}", transport.name, "failed", "error"))
     if failed:
         raise ApplyError(transport.name, failed)
 

@@ -86,6 +86,8 @@ def answer_of(host: str, result: Result) -> dict[str, Any]:
         raise HostStepError(f"{host}: a step on the host ended without an answer", why=said[:500])
     value = json.loads(lines[-1])
     if "error" in value:
-        raise HostStepError(f"{host}: a step on the host failed", why=str(value["error"]))
+        why = str(value["error"])
+        hint = "free space on the host and run the same command again: it goes on from here" if "do not fit" in why or "No space left" in why else ""
+        raise HostStepError(f"{host}: a step on the host failed", why=why, hint=hint)
     answer: dict[str, Any] = value["ok"]
     return answer

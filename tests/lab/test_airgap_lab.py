@@ -23,7 +23,7 @@ NO_WAY_OUT = """
 rm -rf /srv/lab-packages /etc/apt/sources.list.d/* /var/lib/apt/lists/* /var/cache/apt/*.bin
 ! apt-get install -s haproxy 2>/dev/null
 """
-APT = "find /etc/apt /var/lib/apt/lists /var/cache/apt ! -name lock -printf '%p %s\\n' | sort"
+APT = "find /etc/apt /var/lib/apt/lists /var/cache/apt/archives ! -name lock -printf '%p %s\\n' | sort"
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,18 @@ import subprocess
 from rancherctl.hosts.remote.run import tail, tool
 
 APT = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_SUSPEND": "1", "NEEDRESTART_MODE": "l"}
-OPTIONS = ("-y", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+OPTIONS = (
+    "-y", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-confdef",
+    "-o", "Dpkg::Options::=--force-confold",
+)  # fmt: skip
+"""Without a terminal of its own dpkg's errors stay on standard error."""
 TIMEOUT = 900.0
 _UNMET = "The following packages have unmet dependencies:"
 
 
-def apt_get(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """``apt-get VERB WORDS``; it may fail."""
-    return tool("apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra=APT)
+def apt_get(verb: str, *words: str, scratch: str = "") -> subprocess.CompletedProcess[str]:
+    """``apt-get VERB WORDS``; it may fail. ``scratch`` is a folder for its temporary files, which it leaves where it is killed."""
+    return tool("apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra={**APT, "TMPDIR": scratch} if scratch else APT)
 
 
 def configure() -> subprocess.CompletedProcess[str]:
@@ -23,9 +27,14 @@ def configure() -> subprocess.CompletedProcess[str]:
 
 
 def reasons(done: subprocess.CompletedProcess[str]) -> str:
-    """Why apt-get failed, in its own words: unmet dependencies, what dpkg could not do, its errors."""
-    out = done.stdout.splitlines()
+    """Why apt-get failed, in its own words: unmet dependencies, the first thing that dpkg could not do, its errors."""
+    out, said = done.stdout.splitlines(), done.stderr.splitlines()
     unmet = out[out.index(_UNMET) + 1 :] if _UNMET in out else []
-    lines = [" ".join(line.split()) for line in unmet if line.startswith(" ")]
-    errors = [line.strip() for line in done.stderr.splitlines() if line.startswith(("E: ", "dpkg: error")) or "No space left" in line]
-    return " / ".join([*lines[:6], *errors[:4]]) or tail(done)
+    lines = [" ".join(line.split()) for line in unmet if line.startswith(" ")][:6]
+    failed = next((number for number, line in enumerate(said) if line.startswith("dpkg: error")), None)
+    if failed is not None:
+        # the line after it says why
+        lines.append(" ".join(" ".join(said[failed : failed + 2]).split()))
+    errors = [line for line in said if line.startswith("E: ") and not line.endswith(":")]
+    lines += [line for line in errors if not lines or "Sub-process" not in line][:3]
+    return " / ".join(lines) or tail(done)

@@ -36,13 +36,14 @@ def install(names: list[str], brought: dict[str, Any]) -> None:
     """Install ``names`` from ``debs`` (``path``, ``sha256``) of ``brought``, all in its ``folder``, which goes once they are installed."""
     debs = brought["debs"]
     check(debs)
-    scratch = Path(tempfile.mkdtemp(prefix="rancherctl-", dir=disk.at("/run")))
+    scratch = Path(tempfile.mkdtemp(prefix="apt-", dir=disk.at(brought["folder"])))
+    scratch.chmod(0o1777)  # scripts of packages may use it as somebody else
     try:
-        sources = [word for deb in debs for word in ("--with-source", str(disk.at(deb["path"])))]
-        done = apt_get("install", *_options(scratch), *sources, *names)
+        words = [*_options(scratch), *(word for deb in debs for word in ("--with-source", str(disk.at(deb["path"])))), *names]
+        done = apt_get("install", *words, scratch=str(scratch))
         if done.returncode != 0:
             repaired = configure()
-            done = apt_get("install", *_options(scratch), *sources, *names)
+            done = apt_get("install", *words, scratch=str(scratch))
             if done.returncode != 0:
                 also = f"; dpkg --configure -a: {tail(repaired, 2)}" if repaired.returncode != 0 else ""
                 raise disk.StepError(f"apt-get install from the bundle's packages: {reasons(done)}{also}")

@@ -133,6 +133,13 @@ def test_reload_when_only_a_reload_file_changes(host: FakeTransport) -> None:
     assert not [line for line in host.state["log"] if "restart" in line]
 
 
+def test_a_unit_that_the_agent_restarts_at_that_moment_has_not_failed(host: FakeTransport) -> None:
+    """HAProxy and the agent start together, and an agent that finds no HAProxy yet restarts it."""
+    host.change(disturbed=["rancherctl-a.service"])
+    bring(host, *unit_pair(host, "one"))
+    assert host.state["log"].count("systemctl start rancherctl-a.service") == 2
+
+
 def test_unit_that_does_not_start_is_named_and_tried_again(host: FakeTransport) -> None:
     host.change(failing=["rancherctl-a.service"])
     resources = unit_pair(host, "one")

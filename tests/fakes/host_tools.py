@@ -1,7 +1,8 @@
 """A host's own tools (systemctl, apt-get, …) over one JSON file: ``host_tools.py STATE ROOT TOOL ARGUMENTS…``.
 
-State: ``units`` (name → active, enabled, masked), ``failing`` (units that do not start), ``installed``, ``available`` (package → what it
-needs), ``lists`` (were the package lists fetched), ``users``, ``log`` (every call that changes something).
+State: ``units`` (name → active, enabled, masked), ``failing`` (units that do not start), ``disturbed`` (that others restart just then),
+``installed``, ``available`` (package → what it needs), ``lists`` (were the package lists fetched), ``users``, ``log`` (every call that
+changes something).
 """
 
 import fnmatch
@@ -44,7 +45,8 @@ def systemctl():
             known = exists(name) or one["masked"]
             file_state = "masked" if one["masked"] else "enabled" if one["enabled"] else "disabled"
             print(f"Id={name}\nLoadState={'masked' if one['masked'] else 'loaded' if known else 'not-found'}")
-            print(f"ActiveState={'active' if one['active'] else 'inactive'}\nUnitFileState={file_state if known else ''}\n")
+            now = "deactivating" if one.get("going") else "active" if one["active"] else "inactive"
+            print(f"ActiveState={now}\nUnitFileState={file_state if known else ''}\n")
     elif verb == "list-units":
         for name, one in units.items():
             if any(fnmatch.fnmatch(name, pattern) for pattern in given) and (one["active"] or ("--all" in options and exists(name))):
@@ -54,6 +56,9 @@ def systemctl():
         for name in given:
             wrong = verb != "stop" and (name in state["failing"] or not exists(name))
             unit(name)["active"] = verb != "stop" and not wrong
+            # somebody else restarts it when it has just come up: it is seen on its way down until the next start waits for that
+            unit(name)["going"] = verb != "stop" and name in state["disturbed"]
+            state["disturbed"] = [other for other in state["disturbed"] if other != name]
             status = 1 if wrong else status
         save(status)
     elif verb in ("enable", "disable", "mask", "unmask"):

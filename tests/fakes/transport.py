@@ -43,7 +43,8 @@ class FakeTransport:
         for place in ("etc/systemd/system", "run", "var/lib", "opt"):
             (self.root / place).mkdir(parents=True, exist_ok=True)
         self._state = folder / "state.json"
-        empty = {"units": {}, "failing": [], "distribution_units": [], "installed": [], "available": {}, "lists": True, "users": [], "log": []}
+        lists: dict[str, list[str]] = {name: [] for name in ("failing", "disturbed", "distribution_units", "installed", "users", "log")}
+        empty = {"units": {}, "available": {}, "lists": True, **lists}
         self._state.write_text(json.dumps(empty))
         self._tools = folder / "bin"
         self._tools.mkdir()

@@ -34,11 +34,24 @@ def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
         # one call, so that systemd orders the units among themselves
         done = tool("systemctl", action, *names, timeout=START_LIMIT)
         states = units(names)
+        if action in ("restart", "start") and (moving := [name for name in names if _moving(states[name], done.returncode == 0)]):
+            done = tool("systemctl", "start", *moving, timeout=START_LIMIT)
+            states |= units(moving)
         for name in names:
             running = states[name].get("ActiveState") in ("active", "reloading")
             if (action == "stop") == running or (done.returncode != 0 and len(names) == 1):
                 failed[name] = _reason(name, action, states[name])
     _remember(wanted, prints, failed)
+
+
+def _moving(fields: dict[str, str], started: bool) -> bool:
+    """Whether somebody else stops or starts the unit just now, as an agent does that comes up before HAProxy: a start waits for the end of that.
+
+    ``started``: systemctl said that all went well, so that a unit that does not run was stopped since. A unit that failed and waits for its
+    next try is none of these.
+    """
+    state, sub = fields.get("ActiveState"), fields.get("SubState")
+    return state == "deactivating" or (state == "activating" and sub != "auto-restart") or (state == "inactive" and started)
 
 
 def _named(wanted: list[dict[str, Any]], field: str, value: bool) -> list[str]:

@@ -174,8 +174,8 @@ class Engine:
         """Have the files loaded by a new worker, wait until it answers, and talk to it from then on."""
         try:
             answer = self.master.ask("reload", silent=True)
-        except EngineError:
-            self._restart()
+        except EngineError as error:
+            self._without_answer(generation, gone=isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError)))
         else:
             # HAProxy 2.6 answers nothing; from 2.7 on it waits for the new worker and tells.
             if answer.startswith("Success=0"):
@@ -183,6 +183,21 @@ class Engine:
         self.counters.reloads += 1
         self._await(generation)
         self.use(generation)
+
+    def _without_answer(self, generation: str, *, gone: bool) -> None:
+        """Start HAProxy anew if its master is ``gone``. One that was asked and whose answer got lost may be at work: a restart, which cuts
+        all connections, comes only when no new worker does.
+        """
+        if not gone:
+            try:
+                self._await(generation)
+            except EngineError as error:
+                if self._pause.is_set():
+                    raise
+                log.warning("HAProxy's master does not reload and is restarted: %s", error)
+            else:
+                return
+        self._restart()
 
     def _await(self, generation: str) -> None:
         fresh = Socket(self.paths.socket(generation))

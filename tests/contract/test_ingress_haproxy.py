@@ -15,6 +15,7 @@ import pytest
 
 from rancherctl.ingress import endpoints, merge, plan
 from rancherctl.ingress.reconcile import LbConfig, LbRole
+from rancherctl.ingress.runtime import EngineError, Socket
 from tests.fakes import ingress as fake
 
 
@@ -111,6 +112,48 @@ def test_forwarded_headers_are_ours(world: World) -> None:
     assert seen["x-forwarded-proto"] == "http"
     assert seen["x-forwarded-host"] == "foo.bar.com:80"
     assert seen["x-forwarded-port"] == str(world.haproxy.port)
+
+
+@pytest.mark.parametrize("lost", [TimeoutError("timed out"), ConnectionResetError("reset")])
+def test_a_reload_whose_answer_is_lost_restarts_nothing(world: World, monkeypatch: pytest.MonkeyPatch, lost: OSError) -> None:
+    """The master re-executes itself, or is slow: its word is not needed, the new worker answers. A restart would cut all connections."""
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    real = Socket._exchange
+
+    def lossy(self: Socket, data: bytes) -> bytes:
+        answer = real(self, data)
+        if data == b"reload\n":
+            raise lost
+        return answer
+
+    monkeypatch.setattr(Socket, "_exchange", lossy)
+    monkeypatch.setattr(world.role._engine, "_restart", lambda: pytest.fail("it was restarted"))
+    world.reload()
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+
+
+def test_a_master_that_is_asked_in_vain_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    engine = world.role._engine
+    monkeypatch.setattr(engine, "_limit", 0.3)
+    restarted: list[int] = []
+
+    def restart() -> None:
+        restarted.append(1)
+        world.haproxy.restart()
+        monkeypatch.setattr(engine, "_limit", 60.0)
+
+    def hung(self: Socket, text: str, *, silent: bool = False) -> str:
+        if text == "reload":
+            raise EngineError("no answer") from TimeoutError()
+        return real(self, text, silent=silent)
+
+    real = Socket.ask
+    monkeypatch.setattr(Socket, "ask", hung)
+    monkeypatch.setattr(engine, "_restart", restart)
+    world.reload()
+    assert restarted == [1]
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
 
 
 def test_agent_restarts_with_the_api_away_and_repairs_what_was_damaged(world: World) -> None:

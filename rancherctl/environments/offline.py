@@ -87,4 +87,4 @@ def _deb(offered: OfferedDeb) -> Deb:
 
 
 def _remedy(offer: Offer) -> str:
-    return f"make the bundle again with --packages {offer.system}, or install it there by hand; nothing was changed anywhere"
+    return f"make the bundle again with --packages {offer.system}, or install it there by hand"

@@ -8,6 +8,8 @@ from typing import Final
 from rancherctl.errors import UsageError
 
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_LONGEST: Final = 2**63 / 1e9
+"""Seconds that Go can write; waits in Python end not far beyond."""
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)")
 
 
@@ -20,9 +22,14 @@ def parse_duration(text: str) -> float:
         seconds += float(match[1]) * _UNITS[match[2]]
         at = match.end()
     if not text or at != len(text):
-        why = "a unit is missing" if re.fullmatch(r"[0-9.]+", text) else "it is not a duration"
-        raise UsageError(f"{text!r} is not usable as a time", why=why, hint="write it like 90s, 5m or 1h30m")
+        raise _unusable(text, "a unit is missing" if re.fullmatch(r"[0-9.]+", text) else "it is not a duration")
+    if seconds > _LONGEST:
+        raise _unusable(f"{text[:40]}…" if len(text) > 40 else text, "it is longer than 292 years")
     return seconds
+
+
+def _unusable(text: str, why: str) -> UsageError:
+    return UsageError(f"{text!r} is not usable as a time", why=why, hint="write it like 90s, 5m or 1h30m")
 
 
 class Duration(float):

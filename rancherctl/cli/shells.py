@@ -6,69 +6,12 @@ A TAB starts no Python: commands, options and their choices are in the script, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
-from rancherctl.bundle.distribution.systems import SYSTEMS
-from rancherctl.cli.args import PASS_THROUGH
+from rancherctl.cli.fish import fish
+from rancherctl.cli.places import aliases, places, values
 from rancherctl.cli.tree import Node
-from rancherctl.cli.tree import Option as TreeOption
-from rancherctl.settings import COLORS, FORMATS, PROGRESS
-
-KINDS: Final = {"ENV": "environments", "HOST": "hosts", "INGRESS": "ingresses", "LAB": "labs", "CONTEXT": "contexts"}
-"""Metavars that are names from the cache, and the cache file's name."""
-CHOICES: Final = {
-    "FORM": FORMATS,
-    "WHEN": COLORS,
-    "STYLE": PROGRESS,
-    "SHELL": ("bash", "zsh", "fish"),
-    "TOPIC": ("environment", "exit-codes", "files"),
-    "ARCH": ("amd64", "arm64"),
-    "HOW": ("fail", "replace", "rename"),
-    "SOURCE": ("official", "modules"),
-    "SYSTEM": SYSTEMS,
-    "TYPE": ("A", "AAAA", "CNAME", "NS", "PTR", "SOA", "SRV", "TXT"),
-}
-
-
-def values(metavar: str) -> str:
-    """What may follow, for the scripts: ``@kind`` (names), ``@file``, ``@none`` or the words themselves."""
-    word = metavar.strip("[]<>{}").rstrip(".")
-    if word in KINDS:
-        return f"@{KINDS[word]}"
-    if word in CHOICES:
-        return " ".join(CHOICES[word])
-    if "|" in word and word.islower():
-        return word.replace("|", " ")
-    return "@file" if word in ("FILE", "DIR", "BUNDLE") else "@none"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A command as the scripts know it: its words, what they mean, and what follows."""
-
-    path: str
-    children: tuple[tuple[str, str], ...]
-    options: tuple[TreeOption, ...]
-    arguments: tuple[str, ...]
-
-
-def places(root: Node) -> Iterator[Place]:
-    """Every node; the global options belong to each of them."""
-    for node in root.walk():
-        own = {name for option in node.options for name in option.names}
-        inherited = tuple(o for o in root.options if node.path and not own & set(o.names) and o.names[0] not in ("--version", "-h", "--help"))
-        children = tuple((child.path[-1], child.summary) for child in node.children)
-        through = node.path in PASS_THROUGH
-        yield Place(
-            " ".join(node.path), children, node.options if through else (*node.options, *inherited), tuple(values(a.metavar) for a in node.arguments)
-        )
-
-
-def aliases(root: Node) -> list[tuple[str, str, str]]:
-    """(path of the parent, alias, real word) of every alias."""
-    return [(" ".join(node.path[:-1]), alias, node.path[-1]) for node in root.walk() for alias in node.aliases]
 
 
 def _cases(root: Node) -> tuple[str, str, str, str]:
@@ -217,85 +160,5 @@ else
 fi
 """
 
-
-def fish(root: Node) -> str:
-    """The script for fish 3 and later."""
-    out = ["# rancherctl completion for fish; made by `rancherctl completion fish`, do not edit", _fish_walk(root)]
-    out.append("complete -c rancherctl -f")
-    for place in places(root):
-        at = f"-n '__rancherctl_at {_fish_word(place.path)}'"
-        out += [f"complete -c rancherctl {at} -a {name} -d {_fish_text(summary)}" for name, summary in place.children]
-        for option in place.options:
-            spelled = " ".join(f"-l {n[2:]}" if n.startswith("--") else f"-s {n[1:]}" for n in option.names)
-            value = " " + _fish_values(values(option.metavar), "-x") if option.takes_value else ""
-            out.append(f"complete -c rancherctl {at} {spelled}{value} -d {_fish_text(option.help)}")
-        for number, kind in enumerate(place.arguments):
-            if kind != "@none":
-                out.append(f"complete -c rancherctl -n '__rancherctl_at {_fish_word(place.path)} {number}' {_fish_values(kind, '')}".rstrip())
-    return "\n".join(out) + "\n"
-
-
-def _fish_walk(root: Node) -> str:
-    known = " ".join(_fish_word(place.path) for place in places(root) if place.path)
-    taking = sorted({name for place in places(root) for option in place.options if option.takes_value for name in option.names})
-    renamed = "\n".join(f"        case {_fish_word(f'{p} {a}'.strip())}\n            echo {w}" for p, a, w in aliases(root))
-    return _FISH % {"known": known, "taking": " ".join(taking), "aliases": renamed}
-
-
-def _fish_word(text: str) -> str:
-    return '"' + text + '"'
-
-
-def _fish_text(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", " ") + "'"
-
-
-def _fish_values(kind: str, exclusive: str) -> str:
-    if kind == "@file":
-        return "-r -F"
-    if kind == "@none":
-        return exclusive
-    source = f"(__rancherctl_names {kind[1:]})" if kind.startswith("@") else kind
-    return f"{exclusive} -a {_fish_text(source)}".strip()
-
-
-_FISH: Final = """\
-function __rancherctl_real
-    switch "$argv"
-%(aliases)s
-        case '*'
-            string split ' ' -- "$argv" | tail -n 1
-    end
-end
-function __rancherctl_at --description 'true at this command; with a second word, when that many arguments were given'
-    set -l known %(known)s
-    set -l path
-    set -l count 0
-    set -l skip 0
-    for word in (commandline -opc)[2..-1]
-        if test $skip = 1
-            set skip 0
-            continue
-        end
-        if string match -q -- '-*' $word
-            contains -- $word %(taking)s; and set skip 1
-            continue
-        end
-        set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
-        if contains -- $next $known
-            set path (string split ' ' -- $next)
-        else
-            set count (math $count + 1)
-        end
-    end
-    test "$path" = "$argv[1]"; or return 1
-    test (count $argv) = 1; or test $count = $argv[2]
-end
-function __rancherctl_names
-    set -l cache $XDG_CACHE_HOME
-    test -n "$cache"; or set cache $HOME/.cache
-    test -r $cache/rancherctl/names/$argv[1]; and cat $cache/rancherctl/names/$argv[1]
-end
-"""
 
 SCRIPTS: Final[dict[str, Callable[[Node], str]]] = {"bash": bash, "zsh": zsh, "fish": fish}

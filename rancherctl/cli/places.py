@@ -1,0 +1,67 @@
+"""The command tree as completion scripts need it: every place with its words, and what kind of value may follow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from rancherctl.bundle.distribution.systems import SYSTEMS
+from rancherctl.cli.args import PASS_THROUGH
+from rancherctl.cli.tree import Node
+from rancherctl.cli.tree import Option as TreeOption
+from rancherctl.settings import COLORS, FORMATS, PROGRESS
+
+KINDS: Final = {"ENV": "environments", "HOST": "hosts", "INGRESS": "ingresses", "LAB": "labs", "CONTEXT": "contexts"}
+"""Metavars that are names from the cache, and the cache file's name."""
+CHOICES: Final = {
+    "FORM": FORMATS,
+    "WHEN": COLORS,
+    "STYLE": PROGRESS,
+    "SHELL": ("bash", "zsh", "fish"),
+    "TOPIC": ("environment", "exit-codes", "files"),
+    "ARCH": ("amd64", "arm64"),
+    "HOW": ("fail", "replace", "rename"),
+    "SOURCE": ("official", "modules"),
+    "SYSTEM": SYSTEMS,
+    "TYPE": ("A", "AAAA", "CNAME", "NS", "PTR", "SOA", "SRV", "TXT"),
+}
+
+
+def values(metavar: str) -> str:
+    """What may follow, for the scripts: ``@kind`` (names), ``@file``, ``@none`` or the words themselves."""
+    word = metavar.strip("[]<>{}").rstrip(".")
+    if word in KINDS:
+        return f"@{KINDS[word]}"
+    if word in CHOICES:
+        return " ".join(CHOICES[word])
+    if "|" in word and word.islower():
+        return word.replace("|", " ")
+    return "@file" if word in ("FILE", "DIR", "BUNDLE") else "@none"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A command as the scripts know it: its words, what they mean, and what follows."""
+
+    path: str
+    children: tuple[tuple[str, str], ...]
+    options: tuple[TreeOption, ...]
+    arguments: tuple[str, ...]
+
+
+def places(root: Node) -> Iterator[Place]:
+    """Every node; the global options belong to each of them."""
+    for node in root.walk():
+        own = {name for option in node.options for name in option.names}
+        inherited = tuple(o for o in root.options if node.path and not own & set(o.names) and o.names[0] not in ("--version", "-h", "--help"))
+        children = tuple((child.path[-1], child.summary) for child in node.children)
+        through = node.path in PASS_THROUGH
+        yield Place(
+            " ".join(node.path), children, node.options if through else (*node.options, *inherited), tuple(values(a.metavar) for a in node.arguments)
+        )
+
+
+def aliases(root: Node) -> list[tuple[str, str, str]]:
+    """(path of the parent, alias, real word) of every alias."""
+    return [(" ".join(node.path[:-1]), alias, node.path[-1]) for node in root.walk() for alias in node.aliases]

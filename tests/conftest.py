@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from hypothesis import settings
 
-settings.register_profile("shared", deadline=None)
-settings.load_profile("shared")
+# The same examples each time: a failure belongs to the change that is tested. HYPOTHESIS_PROFILE=explore looks for new ones.
+settings.register_profile("shared", deadline=None, derandomize=True, database=None)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "shared"))
 
 # A run that a shell put into the background is born deaf to Ctrl-C, and so are the programs that tests send it to.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -296,7 +296,8 @@ def test_many_endpoints(shared: Environment, namespace: str, measure: Measure) -
     began = create(shared, namespace, *slices)
     (seen,) = watch.times()
     measure("dns: two slices of 500 endpoints: kubectl create began → last answered", seen - began, "s")
-    assert dig(shared, "h2", name) == sorted(addresses)
+    # a set that fills a message of its own may come a moment after names of its pods
+    answers(shared, "h2", ADDRESSES[1], {name: sorted(addresses)})
 
 
 def test_foreign_names_go_to_the_host_s_own_resolvers(shared: Environment) -> None:

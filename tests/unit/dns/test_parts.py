@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rancherctl.dns import engine, listing, lookup, names, probe, stats, zonefile
@@ -76,9 +76,11 @@ def test_resolv_conf_as_the_resolver_reads_it() -> None:
     assert of_resolv_conf(text, ()) == ("10.0.0.2", "10.0.0.3")
 
 
+@example("nameserver 169.254.20.10")
 @given(st.text(alphabet=" \t\nameserv.:%;#{}0123456789abcdf", max_size=60).map(lambda text: f"nameserver {text}"))
 def test_what_a_resolv_conf_says_is_safe_in_a_configuration(text: str) -> None:
-    for one in of_resolv_conf(text, ()):
+    own = DnsHostConfig("h1").addresses
+    for one in of_resolv_conf(text, own):
         engine.named_conf(DnsHostConfig("h1", upstreams=(one,)))
 
 

@@ -58,7 +58,7 @@ spec:
   network: {podCIDR: 10.42.0.0/16, serviceCIDR: 10.43.0.0/16, mode: routed}
   dns: {domain: cluster.local, upstreams: [192.0.2.53]}
   api: {port: 6443, extraSANs: [api.example.org]}
-  ingress: {hosts: {role: worker}}
+  ingress: {hosts: {role: worker}, defaultClass: true}
   ssh: {user: root, identity: ~/.ssh/id_ed25519}
   hosts:
   - {name: h1, address: 10.0.0.11, publicAddress: 192.0.2.11, roles: [etcd, controlplane, worker]}
@@ -66,7 +66,8 @@ spec:
 
 network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none (another network add-on).
 podCIDR, serviceCIDR and dns.domain cannot change later. Roles are etcd, controlplane and worker; a host without
-the worker role is tainted. publicAddress is what Ingress statuses publish. XDG variables move the folders.
+the worker role is tainted. publicAddress is what Ingress statuses publish. ingress.defaultClass: an Ingress that names no
+class is ours; say false where another controller's class is the default. XDG variables move the folders.
 
 `rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` makes such a file and applies it;
 `rancherctl env plan -f FILE` names every change first; `rancherctl env fetch` gets the file back from the hosts.

@@ -113,6 +113,16 @@ class Section:
 
         return int(self.text(key, str(default), check))
 
+    def flag(self, key: str, *, default: bool) -> bool:
+        """true or false."""
+        node = self.get(key)
+        if node is None:
+            return default
+        value = scalar(self.problems, self.at(key), node)
+        if value is not None and value not in ("true", "false"):
+            self.bad(key, f"must be true or false, not {value[:40]!r}")
+        return value == "true"
+
     def texts(self, key: str, check: Callable[[str], str] | None = None) -> tuple[str, ...]:
         """A list of scalars."""
         out = []

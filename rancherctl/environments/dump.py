@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rancherctl.environments.model import API_VERSION, KIND, Api, Dns, Environment, IngressHosts, Network
+from rancherctl.environments.model import API_VERSION, KIND, Api, Dns, Environment, Ingress, Network
 from rancherctl.hosts.model import ROLES, Host, SshAddress
 
 
@@ -45,13 +45,13 @@ def _api(api: Api) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
-def _ingress(ingress: IngressHosts) -> dict[str, Any]:
-    if ingress == IngressHosts():
-        return {}
-    chosen: dict[str, Any] = {"role": ingress.role} if ingress.role else {}
-    if ingress.labels:
-        chosen["labels"] = dict(ingress.labels)
-    return {"hosts": chosen}
+def _ingress(ingress: Ingress) -> dict[str, Any]:
+    default, out = Ingress(), dict[str, Any]()
+    if not ingress.default_class:
+        out["defaultClass"] = False
+    if (ingress.role, ingress.labels) != (default.role, default.labels):
+        out["hosts"] = ({"role": ingress.role} if ingress.role else {}) | ({"labels": dict(ingress.labels)} if ingress.labels else {})
+    return out
 
 
 def _host(host: Host) -> dict[str, Any]:

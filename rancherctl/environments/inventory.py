@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from rancherctl.environments import checks, words
 from rancherctl.environments.document import Problems, Section, compose, suggestion
-from rancherctl.environments.model import API_VERSION, DEFAULT_KUBERNETES, KIND, Api, Dns, Environment, IngressHosts, Mode, Network
+from rancherctl.environments.model import API_VERSION, DEFAULT_KUBERNETES, KIND, Api, Dns, Environment, Ingress, Mode, Network
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
 
@@ -143,14 +143,13 @@ def _api(spec: Section) -> Api:
     return out
 
 
-def _ingress(spec: Section) -> IngressHosts:
-    section = spec.section("ingress")
+def _ingress(spec: Section) -> Ingress:
+    section, out = spec.section("ingress"), Ingress()
+    out = replace(out, default_class=section.flag("defaultClass", default=out.default_class))
     chosen = section.section("hosts")
-    if section.get("hosts") is None:
-        out = IngressHosts()
-    else:
+    if section.get("hosts") is not None:
         role = chosen.text("role", "", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
-        out = IngressHosts(role, chosen.mapping("labels", words.label))
+        out = replace(out, role=role, labels=chosen.mapping("labels", words.label))
         chosen.finish()
     section.finish()
     return out

@@ -46,11 +46,12 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
-class IngressHosts:
-    """Which hosts carry load balancers: those with ``role`` ("" = any) and all ``labels``."""
+class Ingress:
+    """Which hosts carry load balancers: those with ``role`` ("" = any) and all ``labels``; ``default_class`` = our class is the API's default."""
 
     role: str = "worker"
     labels: Mapping[str, str] = field(default_factory=dict)
+    default_class: bool = True
 
     def wants(self, host: Host) -> bool:
         """Whether the host is chosen."""
@@ -73,7 +74,7 @@ class Environment:
     network: Network = field(default_factory=Network)
     dns: Dns = field(default_factory=Dns)
     api: Api = field(default_factory=Api)
-    ingress: IngressHosts = field(default_factory=IngressHosts)
+    ingress: Ingress = field(default_factory=Ingress)
 
     def host(self, name: str) -> Host | None:
         """The host of that name, or None."""

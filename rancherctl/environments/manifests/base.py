@@ -47,7 +47,10 @@ def services(environment: Environment) -> list[Json]:
     ingress_class = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "IngressClass",
-        "metadata": meta("rancher"),
+        "metadata": {
+            **meta("rancher"),
+            "annotations": {"ingressclass.kubernetes.io/is-default-class": str(environment.ingress.default_class).lower()},
+        },
         "spec": {"controller": "rancherctl.io/ingress"},
     }
     return [dns, ingress_class]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rancherctl.environments.dump import dump
 from rancherctl.environments.inventory import from_flags, load
-from rancherctl.environments.model import Api, Dns, Environment, IngressHosts, Network
+from rancherctl.environments.model import Api, Dns, Environment, Ingress, Network
 from rancherctl.environments.pki.leaves import api_names
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import Host, SshAddress
@@ -44,6 +44,12 @@ def test_a_file_is_read_with_defaults_filled_in() -> None:
     assert environment.api_endpoint() == "104.154.107.202:6443"
     assert environment.dns_addresses() == ("169.254.20.10", "10.43.0.10")
     assert [h.name for h in environment.lb_hosts()] == ["h1", "h2"]
+
+
+def test_a_flag_is_true_or_false() -> None:
+    text = GOOD.replace("spec:\n", "spec:\n  ingress: {defaultClass: false}\n")
+    assert load(text).environment.ingress == Ingress(default_class=False)
+    assert any("spec.ingress.defaultClass: must be true or false, not 'sometimes'" in line for line in problems(text.replace("false", "sometimes")))
 
 
 def test_all_problems_come_at_once_each_with_its_place_and_a_suggestion() -> None:
@@ -164,7 +170,7 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
         network=st.sampled_from([Network(), Network(mode="none"), Network("10.1.0.0/16", "10.2.0.0/20")]),
         dns=st.builds(Dns, upstreams=st.sampled_from([(), ("9.9.9.9", "2001:db8::53")]), federations=st.just({"acme": "acme.example"})),
         api=st.builds(Api, address=st.sampled_from(["", "api.example.com"]), port=st.integers(1, 65535)),
-        ingress=st.sampled_from([IngressHosts(), IngressHosts("", {"lb": "yes"}), IngressHosts("controlplane")]),
+        ingress=st.sampled_from([Ingress(), Ingress("", {"lb": "yes"}), Ingress("controlplane"), Ingress(default_class=False)]),
     )
 )
 def test_what_is_written_is_read_back_the_same(environment: Environment) -> None:

@@ -16,6 +16,7 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.manifests import manifests
 from rancherctl.environments.manifests.base import record
+from rancherctl.environments.model import Ingress
 from rancherctl.environments.observe import World
 from rancherctl.environments.phases import HOST_PHASES, PHASES
 from rancherctl.environments.pki.wanted import CertChange
@@ -28,6 +29,8 @@ from rancherctl.events import Event
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.state import state
 from rancherctl.hosts.transport import Transport
+from rancherctl.ingress.classes import ours
+from rancherctl.kube import objects
 from rancherctl.kube.kinds import Kinds
 from rancherctl.kube.objects import Meta, Node
 
@@ -101,6 +104,14 @@ def test_every_manifest_has_a_path_in_the_api() -> None:
     assert "/apis/networking.k8s.io/v1/ingressclasses/rancher" in paths
     assert "/api/v1/namespaces/kube-system/services/kube-dns" in paths
     assert "/apis/rbac.authorization.k8s.io/v1/namespaces/rancherctl-system/roles/rancherctl:agent:h2" in paths
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_an_ingress_without_a_class_is_ours_unless_the_file_says_otherwise(default: bool) -> None:
+    environment = replace(ENV, ingress=Ingress(default_class=default))
+    (body,) = [b for b in manifests(environment) if b["kind"] == "IngressClass"]
+    bare = objects.ingress({"metadata": {"name": "bare", "namespace": "default"}, "spec": {}})
+    assert ours(bare, {"rancher": objects.ingress_class(body)}) is default
 
 
 def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:

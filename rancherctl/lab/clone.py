@@ -101,7 +101,7 @@ def clone(lab: Lab, host: LabHost, paths: LabPaths, tree: Path) -> None:
     own = paths.host(host.name)
     if own.ready.exists():
         return
-    if own.upper.exists():
+    if own.root.exists():
         shutil.rmtree(own.root)
     for folder in (own.upper, own.work, own.mount, own.keys):
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ SUITES: dict[Os, str] = {"debian12": "bookworm", "debian13": "trixie"}
 POOL = IPv4Network("10.77.0.0/16")
 POD_CIDR = IPv4Network("10.42.0.0/16")
 DEFAULT_NAME = "lab"
+DEFAULT_HOSTS = 4
 MAX_HOSTS = 60
 MAX_SUBNETS = 2
 FIRST_HOST = 10  # h1 is .11
@@ -146,6 +147,18 @@ def grown(have: Lab, spec: LabSpec) -> Lab:
     if spec.hosts < old.hosts:
         raise ConflictError(f"lab {old.name} has {old.hosts} hosts, asked were {spec.hosts}", hint=f"rancherctl lab down --name {old.name}")
     return Lab(spec, have.networks)
+
+
+def asked(name: str, have: LabSpec | None, *, hosts: int | None, subnets: int | None, bare: bool | None, os: Os | None) -> LabSpec:
+    """What was asked for. None = not said: as the lab has it (``have``), or as a new one gets it."""
+    base = have or LabSpec(name, DEFAULT_HOSTS)
+    return LabSpec(
+        name,
+        base.hosts if hosts is None else hosts,
+        base.subnets if subnets is None else subnets,
+        base.bare if bare is None else bare,
+        base.os if os is None else os,
+    )
 
 
 def free_networks(count: int, taken: frozenset[IPv4Network]) -> tuple[IPv4Network, ...]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 from rancherctl.lab.command import LabError, run
 from rancherctl.lab.model import POD_CIDR, Lab
 from rancherctl.lab.paths import LINKS_ROOT, NETNS_ROOT
 
+IFF_UP = 1  # of a link's flags, linux/if.h
 HOST_LINK = "host0"  # nspawn's name for the host's end of its veth pair
 
 # The router carries host addresses only: a pod address seen here means that the pod network forgot to encapsulate.
@@ -51,10 +53,14 @@ def bridge_commands(lab: Lab) -> list[str]:
     return lines
 
 
+def pair_command(lab: Lab) -> tuple[str, ...]:
+    """Make the veth pair between the machine and the namespace, where its end is called ``machine``."""
+    return ("ip", "link", "add", lab.machine_link, "type", "veth", "peer", "name", "machine", "netns", lab.netns)
+
+
 def machine_commands(lab: Lab) -> list[str]:
-    """``ip -batch`` lines for the machine: a veth pair whose far end is ``machine`` in the namespace."""
+    """``ip -batch`` lines for the machine's end of the pair; that it is up says that all wires are there."""
     return [
-        f"link add {lab.machine_link} type veth peer name machine netns {lab.netns}",
         f"address add {lab.machine_address}/{lab.networks[0].prefixlen} dev {lab.machine_link}",
         f"link set {lab.machine_link} up",
     ]
@@ -69,8 +75,16 @@ def sysctls() -> dict[str, str]:
 
 
 def exists(lab: Lab) -> bool:
-    """Whether the wiring is complete; the machine's link comes last in ``build``."""
-    return (NETNS_ROOT / lab.netns).exists() and (LINKS_ROOT / lab.machine_link).exists()
+    """Whether the wiring is complete: that the machine's link is up comes last in ``build``."""
+    return (NETNS_ROOT / lab.netns).exists() and is_up(LINKS_ROOT / lab.machine_link)
+
+
+def is_up(link: Path) -> bool:
+    """Whether a link of the machine is there and switched on."""
+    try:
+        return bool(int((link / "flags").read_text(encoding="ascii"), 16) & IFF_UP)
+    except FileNotFoundError:
+        return False
 
 
 def build(lab: Lab) -> None:
@@ -82,8 +96,9 @@ def build(lab: Lab) -> None:
     script = "\n".join(f"if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi" for knob, value in sysctls().items())
     run((*enter, "sh", "-ec", script))
     run((*enter, "nft", "-f", "-"), stdin=NFT.format(pods=POD_CIDR))
-    run(("ip", "-batch", "-"), stdin="\n".join(machine_commands(lab)) + "\n")
+    run(pair_command(lab))
     run((*enter, "ip", "link", "set", "machine", "master", bridge(0), "up"))
+    run(("ip", "-batch", "-"), stdin="\n".join(machine_commands(lab)) + "\n")
 
 
 def remove(netns: str, machine_link: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
@@ -12,8 +13,8 @@ from rancherctl.lab import access, cgroups, inotify, machine, network, nspawn, p
 from rancherctl.lab.clone import clone
 from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import Machine
-from rancherctl.lab.model import Lab, LabHost, LabSpec, check_name, free_networks, grown, netns_of
-from rancherctl.lab.paths import Roots
+from rancherctl.lab.model import Lab, LabHost, LabSpec, free_networks, grown, netns_of
+from rancherctl.lab.paths import LabPaths, Roots
 from rancherctl.lab.power import Site
 from rancherctl.lab.steps import Steps
 from rancherctl.lab.tree import locked, tree
@@ -29,7 +30,7 @@ def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
     facts = machine.inspect()
     paths = roots.lab(spec.name)
     site = Site(paths, facts, steps)
-    with locked(paths.lock):
+    with _held(paths, steps):
         lab, root = _claim(spec, roots, steps, facts, mirror)
         _wire(lab, site)
         access.make_key(paths)
@@ -58,7 +59,9 @@ def _claim(spec: LabSpec, roots: Roots, steps: Steps, facts: Machine, mirror: st
         if not root.is_dir():
             raise LabError(f"the root tree of lab {spec.name} is gone", why=str(root), hint=f"rancherctl lab down --name {spec.name}")
         lab = grown(have, spec)
-        state.save(roots, lab, root)
+        with locked(roots.lock):
+            state.save(roots, lab, root)
+            cgroups.create(facts.cgroups, lab.name)  # gone after a reboot of the machine
     return lab, root
 
 
@@ -76,11 +79,18 @@ def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: s
     """Run ``action`` for all hosts in parallel. A host's error as it is where there is one host, else PartialError with all."""
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         futures = [(host, pool.submit(action, host)) for host in hosts]
+        try:
+            wait([future for _, future in futures])
+        except BaseException:  # Ctrl-C: what has not begun never begins
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     failures: dict[str, RancherctlError] = {}
     for host, future in futures:
         error = future.exception()
         if isinstance(error, RancherctlError):
             failures[host.name] = error
+        elif isinstance(error, OSError):
+            failures[host.name] = LabError(f"{what} of {host.name} failed", why=str(error), hint="is there room on the machine's disk?")
         elif error is not None:
             raise error
     if failures and len(hosts) == 1:
@@ -93,15 +103,18 @@ def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: s
 def start(name: str, host: str, roots: Roots, steps: Steps) -> None:
     """Power a host on, with the disk it had; a running one is left alone."""
     site = Site(roots.lab(name), machine.inspect(), steps)
-    with locked(site.paths.lock):
+    with _held(site.paths, steps):
         lab, root = state.load(roots, name)
+        if not network.exists(lab):
+            why, hint = "the machine was booted since, or an `up` was interrupted", f"rancherctl lab up --name {name}"
+            raise LabError(f"lab {name} has no network to plug {host} into", why=why, hint=hint)
         power.on(lab, lab.host(host), root, site)
 
 
 def stop(name: str, host: str, roots: Roots, steps: Steps) -> None:
     """Power a host off hard: nothing is flushed or said goodbye to. A stopped one is left alone."""
     site = Site(roots.lab(name), machine.inspect(), steps)
-    with locked(site.paths.lock):
+    with _held(site.paths, steps):
         found = state.load(roots, name)[0].host(host)
         with steps.step("power off", host):
             power.off(name, [found.name], site)
@@ -117,7 +130,7 @@ def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) ->
     """Pull a running host's network cable, or plug it in again (a start plugs it in, too). LabError for a stopped host."""
     machine.require_root()
     paths = roots.lab(name)
-    with locked(paths.lock):
+    with _held(paths, steps):
         lab = state.load(roots, name)[0]
         leader = nspawn.leader_of(paths.host(lab.host(host).name))
         if leader is None:
@@ -128,9 +141,9 @@ def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) ->
 
 def down(name: str, roots: Roots, steps: Steps) -> bool:
     """Remove everything of a lab, however broken: processes, control groups, wires, files. False where there was nothing."""
-    site = Site(roots.lab(check_name(name)), machine.inspect(), steps)
+    site = Site(roots.lab(name), machine.inspect(), steps)
     root = site.paths.root
-    with locked(site.paths.lock):
+    with _held(site.paths, steps):
         existed = root.exists()
         with steps.step(f"remove lab {name}"):
             hosts = [entry.name for entry in site.paths.hosts.iterdir()] if site.paths.hosts.is_dir() else []
@@ -138,11 +151,27 @@ def down(name: str, roots: Roots, steps: Steps) -> bool:
             power.clear(site.machine.cgroups, name)
             network.remove(netns_of(name), _machine_link(name, roots))
             if existed:
-                shutil.rmtree(root)
+                _remove_files(site.paths)
             with locked(roots.lock):
                 cgroups.remove(site.machine.cgroups, name)
                 cgroups.remove_top(site.machine.cgroups)
     return existed
+
+
+def _remove_files(paths: LabPaths) -> None:
+    """What says that a host is whole goes first, the lab's description last: if this is killed, `up` takes nothing that is left for whole."""
+    for mark in paths.hosts.glob(f"*/{paths.host('any').ready.name}"):
+        mark.unlink()
+    for entry in paths.root.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry != paths.state:
+            entry.unlink()
+    shutil.rmtree(paths.root)
+
+
+def _held(paths: LabPaths, steps: Steps) -> AbstractContextManager[None]:
+    return locked(paths.lock, lambda: steps.waiting(f"lab {paths.root.name}"))
 
 
 def _machine_link(name: str, roots: Roots) -> str:

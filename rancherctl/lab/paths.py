@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rancherctl.lab.model import check_name
+
 STATE_ROOT = Path("/var/lib/rancherctl-lab")
 CACHE_ROOT = Path("/var/cache/rancherctl")
 NETNS_ROOT = Path("/run/netns")
@@ -29,8 +31,8 @@ class Roots:
         return self.state / ".lock"
 
     def lab(self, name: str) -> LabPaths:
-        """The paths of one lab."""
-        return LabPaths(self.state / name)
+        """The paths of one lab; UsageError for what is no name of a lab, such as a way out of ``state``."""
+        return LabPaths(self.state / check_name(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class LabPaths:
 
     @property
     def state(self) -> Path:
-        """The lab's description; written before anything is created, removed last."""
+        """The lab's description; written before anything else is created, removed last."""
         return self.root / "state.json"
 
     @property

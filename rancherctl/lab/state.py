@@ -9,7 +9,7 @@ from pathlib import Path
 from rancherctl.errors import NotFoundError
 from rancherctl.files import replace as replace_file
 from rancherctl.lab.command import LabError
-from rancherctl.lab.model import Lab, LabSpec
+from rancherctl.lab.model import NAME, Lab, LabSpec
 from rancherctl.lab.paths import Roots
 
 VERSION = 1
@@ -56,11 +56,19 @@ def load(roots: Roots, name: str) -> tuple[Lab, Path]:
         raise LabError(f"cannot read {path}", why=str(error), hint=f"rancherctl lab down --name {name} removes what is there") from error
 
 
+def spec_of(roots: Roots, name: str) -> LabSpec | None:
+    """What the lab of that name is like, None where there is none; LabError where its file cannot be read."""
+    try:
+        return load(roots, name)[0].spec
+    except NotFoundError:
+        return None
+
+
 def names(roots: Roots) -> tuple[str, ...]:
-    """The names of all labs, also of half made ones."""
+    """The names of all labs, also of half made ones. Other folders, like lost+found, are none."""
     if not roots.state.is_dir():
         return ()
-    return tuple(sorted(entry.name for entry in roots.state.iterdir() if entry.is_dir()))
+    return tuple(sorted(entry.name for entry in roots.state.iterdir() if entry.is_dir() and NAME.fullmatch(entry.name)))
 
 
 def taken_networks(roots: Roots) -> frozenset[IPv4Network]:

@@ -33,6 +33,10 @@ class Steps:
         """Tell that a step's output is there already."""
         self.emit(Event("lab", f"{message}: there already", subject, "done"))
 
+    def waiting(self, what: str) -> None:
+        """Tell that somebody else works on ``what`` and is waited for."""
+        self.emit(Event("lab", f"another command works on {what}: waiting for its end"))
+
     def warn(self, message: str) -> None:
         """Tell something that stops nothing now and may hurt later."""
         self.emit(Event("lab", message, level="warning"))

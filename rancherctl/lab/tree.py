@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def tree(roots: Roots, os: Os, variant: Variant, steps: Steps, mirror: str = "")
         steps.skipped(f"root tree {final.name}")
         return final
     roots.trees.mkdir(parents=True, exist_ok=True)
-    with locked(roots.trees / f".{final.name}.lock"):
+    with locked(roots.trees / f".{final.name}.lock", lambda: steps.waiting(f"the root tree {final.name}")):
         if final.is_dir():
             return final
         for left in roots.trees.glob(f"{PARTIAL}{final.name}-*"):
@@ -58,10 +58,21 @@ def _build(final: Path, os: Os, variant: Variant, mirror: str) -> None:
     shutil.rmtree(folder)
 
 
+def _alone() -> None:
+    """Somebody else holds the lock for a moment only: nothing to tell."""
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path`` (made when missing, never removed: a removed lock file can be held twice)."""
+def locked(path: Path, busy: Callable[[], None] = _alone) -> Iterator[None]:
+    """Hold an exclusive lock on ``path`` (made when missing, never removed: a removed lock file can be held twice).
+
+    ``busy`` is called before another command that holds it is waited for.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            busy()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,19 +1,23 @@
 """A lab as remembered, reached, and driven; commands of the machine."""
 
+import errno
 import sys
+import threading
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
-from rancherctl.errors import NotFoundError, PartialError, TimeoutExceededError
+from rancherctl.errors import NotFoundError, PartialError, TimeoutExceededError, UsageError
 from rancherctl.events import Event
-from rancherctl.lab import access, ops, state
+from rancherctl.lab import access, machine, network, ops, state
+from rancherctl.lab.clone import clone
 from rancherctl.lab.command import LabError, run
 from rancherctl.lab.model import Lab, LabHost, LabSpec
 from rancherctl.lab.paths import Roots
 from rancherctl.lab.session import RunningLab
 from rancherctl.lab.steps import Steps
+from rancherctl.lab.tree import locked
 
 LAB = Lab(LabSpec("two", 3, 2, bare=True, os="debian12"), (IPv4Network("10.77.3.0/24"), IPv4Network("10.77.4.0/24")))
 
@@ -64,6 +68,84 @@ def test_the_handle_tells_how_to_reach_a_host() -> None:
     assert [reach.name for reach in lab.hosts()] == ["h1", "h2", "h3"]
 
 
+def test_other_folders_beside_labs_are_no_labs(tmp_path: Path) -> None:
+    for name in ("lost+found", "two", "Old"):
+        (tmp_path / name).mkdir()
+    assert state.names(Roots(tmp_path)) == ("two",)
+
+
+@pytest.mark.parametrize("name", ["../two", "", "/etc", "x" * 21])
+def test_no_path_leads_out_of_the_labs_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        state.load(Roots(tmp_path), name)
+
+
+def test_a_removal_that_is_killed_leaves_nothing_that_looks_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots = Roots(tmp_path)
+    paths = roots.lab("two")
+    state.save(roots, LAB, Path("/tree"))
+    for name in ("h1", "h2"):
+        own = paths.host(name)
+        own.upper.mkdir(parents=True)
+        own.ready.touch()
+    paths.key.touch()
+
+    def killed(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ops._remove_files(paths)
+    assert state.load(roots, "two")[0] == LAB
+    assert not any(paths.host(name).ready.exists() for name in ("h1", "h2"))
+    ops._remove_files(paths)
+    assert state.names(roots) == ()
+
+
+def test_a_clone_that_lost_a_part_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the overlay's layer is what is missing: /var/lib must not be copied into the one that was left."""
+    paths, tree = Roots(tmp_path / "labs").lab("two"), tmp_path / "tree"
+    (tree / "var/lib/dpkg").mkdir(parents=True)
+    access.make_key(paths)
+    own = paths.host("h1")
+    own.var_lib.mkdir(parents=True)
+    (own.var_lib / "old").touch()
+    monkeypatch.setattr("os.chown", lambda *_: None)
+    clone(LAB, LAB.host("h1"), paths, tree)
+    assert own.ready.exists()
+    assert [entry.name for entry in own.var_lib.iterdir()] == ["dpkg"]
+
+
+def test_who_is_waited_for_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    with locked(tmp_path / "lock", lambda: told.append("busy")):
+        pass
+    assert told == []
+    holder = threading.Event()
+
+    def second() -> None:
+        with locked(tmp_path / "lock", lambda: (told.append("busy"), holder.set())[0]):
+            told.append("mine")
+
+    thread = threading.Thread(target=second)
+    with locked(tmp_path / "lock"):
+        thread.start()
+        assert holder.wait(60)
+    thread.join(60)
+    assert told == ["busy", "mine"]
+
+
+def test_a_host_of_a_lab_without_wires_is_not_started_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots = Roots(tmp_path)
+    state.save(roots, LAB, Path("/tree"))
+    monkeypatch.setattr(machine, "inspect", lambda: None)
+    monkeypatch.setattr(network, "exists", lambda _lab: False)
+    with pytest.raises(LabError) as caught:
+        ops.start("two", "h1", roots, Steps())
+    assert caught.value.hint == "rancherctl lab up --name two"
+
+
 def fail(*names: str) -> object:
     def action(host: LabHost) -> None:
         if host.name in names:
@@ -82,6 +164,35 @@ def test_failures_of_some_hosts_are_all_told() -> None:
 def test_the_only_hosts_failure_is_told_as_it_is() -> None:
     with pytest.raises(LabError, match="h1 broke"):
         ops._each(LAB.hosts[:1], fail("h1"), "boot")  # type: ignore[arg-type]
+
+
+def test_a_full_disk_is_told_of_its_host() -> None:
+    def full(host: LabHost) -> None:
+        if host.name == "h2":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(PartialError) as caught:
+        ops._each(LAB.hosts, full, "files")
+    assert "No space left" in caught.value.failures["h2"]
+
+
+def test_hosts_that_were_not_begun_are_not_begun_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    held = threading.Event()
+
+    def interrupted(_futures: object) -> None:
+        held.set()
+        raise KeyboardInterrupt
+
+    def action(host: LabHost) -> None:
+        begun.append(host.name)
+        held.wait(60)
+
+    monkeypatch.setattr(ops, "AT_ONCE", 1)
+    monkeypatch.setattr(ops, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ops._each(LAB.hosts, action, "boot")
+    assert "h3" not in begun
 
 
 def test_steps_tell_durations_and_failures() -> None:

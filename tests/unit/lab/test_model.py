@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.errors import ConflictError, NotFoundError, UsageError
-from rancherctl.lab.model import POOL, Lab, LabSpec, check_name, free_networks, grown, system_named
+from rancherctl.lab.model import POOL, Lab, LabSpec, asked, check_name, free_networks, grown, system_named
 
 ONE = (IPv4Network("10.77.3.0/24"),)
 TWO = (*ONE, IPv4Network("10.77.9.0/24"))
@@ -79,6 +79,13 @@ def test_growing_moves_nobody() -> None:
     before = lab(3, 2)
     after = grown(before, LabSpec("lab", 6, 2))
     assert after.hosts[:3] == before.hosts
+
+
+def test_what_is_not_said_is_as_the_lab_has_it_or_as_new_ones_get_it() -> None:
+    have = LabSpec("two", 6, 2, bare=True, os="debian12")
+    assert asked("two", have, hosts=None, subnets=None, bare=None, os=None) == have
+    assert asked("two", have, hosts=7, subnets=None, bare=None, os=None) == LabSpec("two", 7, 2, bare=True, os="debian12")
+    assert asked("two", None, hosts=None, subnets=None, bare=True, os=None) == LabSpec("two", 4, bare=True)
 
 
 @pytest.mark.parametrize("spec", [LabSpec("lab", 3), LabSpec("lab", 4, 2), LabSpec("lab", 4, bare=True), LabSpec("lab", 4, os="debian12")])

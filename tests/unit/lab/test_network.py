@@ -25,7 +25,32 @@ def test_the_machine_has_an_address_in_the_first_subnet_only() -> None:
     text = "\n".join(network.machine_commands(LAB))
     assert "address add 10.77.3.254/24 dev rctl-lab3" in text
     assert "10.77.4" not in text
-    assert "netns rancherctl-lab-two" in text
+    assert "rctl-lab3" in network.pair_command(LAB)
+    assert network.pair_command(LAB)[-2:] == ("netns", "rancherctl-lab-two")
+
+
+def test_wires_are_whole_only_when_the_last_step_of_making_them_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is killed between two steps of ``build`` leaves wires that are made anew."""
+    done: list[str] = []
+
+    def run(argv: Sequence[str], *, stdin: str = "") -> str:
+        done.extend(stdin.splitlines() or [" ".join(argv)])
+        return ""
+
+    links, netns = tmp_path / "links", tmp_path / "netns"
+    monkeypatch.setattr(network, "LINKS_ROOT", links)
+    monkeypatch.setattr(network, "NETNS_ROOT", netns)
+    monkeypatch.setattr(network, "run", run)
+    network.build(LAB)
+    assert done[-1] == "link set rctl-lab3 up"
+    (netns / LAB.netns).mkdir(parents=True)
+    assert not network.exists(LAB)
+    flags = links / "rctl-lab3" / "flags"
+    flags.parent.mkdir(parents=True)
+    flags.write_text("0x1002\n")
+    assert not network.exists(LAB)
+    flags.write_text("0x1003\n")
+    assert network.exists(LAB)
 
 
 def test_the_namespace_is_entered_without_hiding_control_groups() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,12 +15,12 @@ from rancherctl.cli.context import Run, current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.known import remember_names
 from rancherctl.cli.options import OutputOption
-from rancherctl.errors import NotFoundError
-from rancherctl.lab import access, ops, state, status
-from rancherctl.lab.model import DEFAULT_NAME, LabSpec
+from rancherctl.errors import NotFoundError, PartialError, RancherctlError
+from rancherctl.lab import access, machine, ops, state, status
+from rancherctl.lab.model import DEFAULT_HOSTS, DEFAULT_NAME, asked
 from rancherctl.lab.paths import Roots
 from rancherctl.lab.steps import Steps
-from rancherctl.output.results import Column, Listing
+from rancherctl.output.results import Column, Failure, Listing
 
 app = noun("Throw-away Debian hosts on this Linux machine (needs root).")
 host_app = noun("Power and network cable of one host.")
@@ -48,7 +48,7 @@ COLUMNS = (
 
 
 def _roots(run: Run) -> Roots:
-    return Roots(cache=run.settings.cache) if run.settings.cache else Roots()
+    return Roots(cache=run.settings.cache.absolute()) if run.settings.cache else Roots()
 
 
 @contextmanager
@@ -60,14 +60,20 @@ def _work() -> Iterator[tuple[Run, Roots, Steps]]:
 
 @app.command()
 def up(
-    hosts: Annotated[int, typer.Option("--hosts", metavar="N", help="How many hosts.")] = 4,
+    hosts: Annotated[
+        int | None, typer.Option("--hosts", metavar="N", help=f"How many hosts. (default: as the lab has, {DEFAULT_HOSTS} for a new one)")
+    ] = None,
     name: Name = DEFAULT_NAME,
-    subnets: Annotated[int, typer.Option("--subnets", metavar="N", help="1 or 2; hosts of the second are reached through h1.")] = 1,
-    bare: Annotated[bool, typer.Option("--bare", help="Hosts without haproxy, bind9, runc, conntrack, nftables; apt can install them.")] = False,
-    system: Annotated[System, typer.Option("--os", help="Which Debian the hosts run.")] = System.debian13,
+    subnets: Annotated[
+        int | None, typer.Option("--subnets", metavar="N", help="1 or 2; hosts of the second are reached through h1. (default: 1)")
+    ] = None,
+    bare: Annotated[
+        bool | None, typer.Option("--bare", help="Hosts without haproxy, bind9, runc, conntrack, nftables; apt can install them.")
+    ] = None,
+    system: Annotated[System | None, typer.Option("--os", help="Which Debian the hosts run. (default: debian13)")] = None,
     mirror: Annotated[str, typer.Option("--mirror", metavar="URL", help="Debian mirror; default: the one of this machine's apt.")] = "",
 ) -> None:
-    """Create a lab, or complete and start an existing one.
+    """Create a lab, or complete and start an existing one: without options as it was, with more --hosts it grows.
 
     \b
     Examples:
@@ -75,21 +81,29 @@ def up(
       rancherctl lab up --name two --hosts 3 --subnets 2 --bare
     """
     with _work() as (run, roots, steps):
-        ops.up(LabSpec(name, hosts, subnets, bare, system.value), roots, steps, mirror)
+        have = state.spec_of(roots, name)
+        spec = asked(name, have, hosts=hosts, subnets=subnets, bare=bare, os=system.value if system else None)
+        ops.up(spec, roots, steps, mirror)
     remember_names(run.settings, "labs", state.names(roots))
     chosen = " ".join(f"--host root@{host.address}" for host in state.load(roots, name)[0].hosts)
     run.next(
         f"rancherctl lab status --name {name}",
         f"rancherctl lab ssh h1 --name {name}",
-        f"rancherctl env create {name} --ssh-config {roots.lab(name).ssh_config} {chosen}",
+        f"rancherctl env create {name} --ssh-config {roots.lab(name).ssh_config} {chosen}{'' if run.settings.bundle else ' --bundle official'}",
     )
 
 
-def _of_all(roots: Roots) -> Iterator[status.HostStatus]:
-    """Hosts of all labs; one that somebody takes down meanwhile is no failure."""
+def _of_all(roots: Roots) -> tuple[list[status.HostStatus], list[Failure]]:
+    """Hosts of all labs, and labs that cannot be read; one that somebody takes down meanwhile is no failure."""
+    rows, failures = list[status.HostStatus](), list[Failure]()
     for name in state.names(roots):
-        with suppress(NotFoundError):
-            yield from status.lab_status(name, roots)
+        try:
+            rows += status.lab_status(name, roots)
+        except NotFoundError:
+            continue
+        except RancherctlError as error:
+            failures.append(Failure(name, str(error)))
+    return rows, failures
 
 
 @app.command("status")
@@ -106,8 +120,15 @@ def show_status(
     """
     run = current(output=output)
     roots = _roots(run)
-    rows = [dataclasses.asdict(row) for row in (status.lab_status(name, roots) if name else _of_all(roots))]
-    run.show(Listing("LabHost", rows, COLUMNS, name=lambda row: f"{row['lab']}/{row['name']}", empty="no labs; `rancherctl lab up` makes one"))
+    found, failures = (status.lab_status(name, roots), []) if name else _of_all(roots)
+    rows = [dataclasses.asdict(row) for row in found]
+    hint = " && ".join(f"rancherctl lab down --name {failure.where}" for failure in failures)
+    run.show(
+        Listing(
+            "LabHost", rows, COLUMNS, name=lambda row: f"{row['lab']}/{row['name']}", failures=tuple(failures), hint=hint,
+            empty="no labs; `rancherctl lab up` makes one",
+        )
+    )  # fmt: skip
 
 
 @app.command()
@@ -121,10 +142,23 @@ def down(name: Name = DEFAULT_NAME, every: Annotated[bool, typer.Option("--all",
       rancherctl lab down --all
     """
     with _work() as (run, roots, steps):
-        for lab in state.names(roots) if every else (name,):
-            if not ops.down(lab, roots, steps):
-                run.say(f"there was no lab {lab!r}")
+        if every:
+            _down_all(roots, steps)
+        elif not ops.down(name, roots, steps):
+            run.say(f"there was no lab {name!r}")
     remember_names(run.settings, "labs", state.names(roots))
+
+
+def _down_all(roots: Roots, steps: Steps) -> None:
+    """One that cannot be removed does not keep the others."""
+    failures: dict[str, str] = {}
+    for lab in state.names(roots):
+        try:
+            ops.down(lab, roots, steps)
+        except RancherctlError as error:
+            failures[lab] = str(error)
+    if failures:
+        raise PartialError(f"{len(failures)} labs were not removed", failures, hint="run it again")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -140,6 +174,7 @@ def ssh(
       rancherctl lab ssh h1
       rancherctl lab ssh --name two h2 systemctl status
     """
+    machine.require_root()
     roots = _roots(current())
     found = state.load(roots, name)[0].host(host)
     argv = access.ssh_argv(roots.lab(name), found, *(command or ()))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, manifest
 from rancherctl.bundle.sources import directory, modules, official
 from rancherctl.bundle.sources.base import Found
 from rancherctl.bundle.sources.releases import Bases
+from rancherctl.bundle.staging import staging
 from rancherctl.bundle.verify import findings, load
 from rancherctl.bundle.versions import Versions, check_arch, versions_for
 from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError
@@ -57,17 +56,31 @@ def create(request: Request, cache: Path, emit: Emit) -> Bundle:
     Raises UsageError for an unknown version, ConflictError when ``output`` is something else already, and what the source raises.
     """
     versions, arch = versions_for(request.kubernetes), check_arch(request.arch)
-    choices(request.packages)  # refused before anything is fetched
-    found = _collect(request, versions, arch, cache, emit)
+    _refuse_early(request)
     parent = request.output.absolute().parent if request.output else cache / "bundles"
-    parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".bundle-", dir=parent))
     try:
-        bundle = _fill(staging, request, found, _images(request, versions, cache, emit), emit)
-        target = request.output.absolute() if request.output else parent / bundle.manifest.digest()[:16]
-        return _publish(bundle, target, emit)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        found = _collect(request, versions, arch, cache, emit)
+        with staging(parent) as folder:
+            bundle = _fill(folder, request, found, _images(request, versions, cache, emit), emit)
+            target = request.output.absolute() if request.output else parent / bundle.manifest.digest()[:16]
+            return _publish(bundle, target, emit)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hint = "is there room, and may it be read and written? Run it again: what was fetched or built is kept"
+        raise RancherctlError("the bundle cannot be made", why=str(error), hint=hint) from error
+
+
+def _refuse_early(request: Request) -> None:
+    """What would fail at the end, after minutes of fetching or building, fails at once."""
+    choices(request.packages)
+    target = request.output
+    if target is not None and target.exists() and not (target / MANIFEST).exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConflictError(f"{target} exists and is not this bundle", why="it is no bundle at all", hint=f"remove {target}, or give another --dir")
+    if request.busybox is not None and not request.busybox.is_file():
+        raise NotFoundError(f"no file {request.busybox}", hint="--busybox names a static busybox, as in Debian's package busybox-static")
+    if request.testweb:
+        modules.find_go("--testweb compiles the test web server", "install Go 1.24 or newer, or leave --testweb out")
 
 
 def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:
@@ -76,7 +89,7 @@ def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit:
         return official.collect(versions, arch, cache, emit, bases=bases)
     if request.source == MODULES:
         return modules.collect(versions, arch, cache, emit)
-    return directory.collect(versions, arch, Path(request.source))
+    return directory.collect(versions, arch, Path(request.source).expanduser())
 
 
 def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterable[images.Image], emit: Emit) -> Bundle:

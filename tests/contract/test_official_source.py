@@ -36,6 +36,8 @@ class Answer:
     body: bytes
     cut: int | None = None
     """Close the connection after this many bytes of the body."""
+    hold: threading.Event | None = None
+    """Wait for this before the connection is closed."""
 
 
 @dataclass
@@ -82,6 +84,9 @@ def handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(todo.body if todo.cut is None else todo.body[: todo.cut])
+            if todo.hold is not None:
+                self.wfile.flush()
+                todo.hold.wait(60)
             self.close_connection = True
 
         def log_message(self, *args: object) -> None:
@@ -314,6 +319,57 @@ def test_an_archive_without_the_programs_is_told(site: Site, tmp_path: Path) -> 
     site.files[f"{path}.sha256"] = sha(site.files[path]).encode()
     with pytest.raises(RancherctlError, match="has no host-local, loopback, portmap"):
         collect(site, tmp_path)
+
+
+def drips(site: Site, monkeypatch: pytest.MonkeyPatch, *ends: str) -> None:
+    """The server sends half of these files and then nothing, until the work is called off."""
+    called_off = threading.Event()
+
+    class Flag(threading.Event):
+        def set(self) -> None:
+            super().set()
+            called_off.set()
+
+    def fault(todo: Answer) -> None:
+        todo.cut = len(todo.body) // 2
+        todo.hold = called_off
+
+    monkeypatch.setattr(official, "Flag", Flag)
+    for end in ends:
+        site.fault(end, fault)
+
+
+def test_the_first_error_calls_off_what_is_being_fetched(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for 300 MB to hear that a fourth file is missing; what has come is kept."""
+    half, told = threading.Event(), list[Event]()
+    drips(site, monkeypatch, "/etcd-v3.6.8-linux-amd64.tar.gz")
+    site.fault(".tgz", lambda todo: half.wait(60) and status(403)(todo))
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        if event.subject.startswith("etcd") and event.state == "progress":
+            half.set()
+
+    with pytest.raises(RancherctlError, match="HTTP 403"):
+        official.collect(ROW, "amd64", tmp_path, emit, bases=Bases.below(site.url), terms=Ticking().terms())
+    etcd = next(p for p in site.files if p.endswith("/etcd-v3.6.8-linux-amd64.tar.gz"))
+    assert site.requests(etcd) == [None], "the cut connection was not opened again"
+    assert [e.subject for e in told if e.state == "failed"] == ["cni-plugins-linux-amd64-v1.9.1.tgz"]
+    assert list(tmp_path.rglob("etcd*.part"))
+    collect(site, tmp_path)
+    assert (site.requests(etcd)[-1] or "").startswith("bytes=")
+
+
+def test_an_interrupt_ends_the_downloads(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drips(site, monkeypatch, "/etcd-v3.6.8-linux-amd64.tar.gz", "/containerd-static-2.2.0-linux-amd64.tar.gz", ".tgz", "/kube-apiserver")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("concurrent.futures.wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        collect(site, tmp_path)
+    assert not [path for path, _ in site.asked if path.endswith("/kubelet")], "what had not begun was begun"
 
 
 def test_progress_grows_to_the_whole(site: Site, tmp_path: Path) -> None:

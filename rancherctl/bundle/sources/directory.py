@@ -39,7 +39,7 @@ def _checksum_problems(folder: Path) -> list[str]:
     if not sums.is_file():
         return []
     problems = []
-    for number, line in enumerate(sums.read_text().splitlines(), 1):
+    for number, line in enumerate(sums.read_text("utf-8", "replace").splitlines(), 1):
         digest, _, name = line.strip().partition(" ")
         file = folder / name.strip().removeprefix("*")
         if not name or len(digest) != 64:

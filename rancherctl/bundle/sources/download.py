@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,16 +35,26 @@ class Clock:
     """What a test replaces: monotonic seconds, waiting, and a random number in 0..1."""
 
     now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
     random: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How patient a fetch is, and by which clock."""
+    """How patient a fetch is, and by which clock. ``stop`` calls it off at the next chunk or attempt (StoppedError)."""
 
     limits: Limits = field(default_factory=Limits)
     clock: Clock = field(default_factory=Clock)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def go_on(self) -> None:
+        """StoppedError where the work was called off."""
+        if self.stop.is_set():
+            raise StoppedError
+
+
+class StoppedError(Exception):
+    """The work was called off: somebody else failed, or the user pressed Ctrl-C. What had come is kept for the next run."""
 
 
 Progress = Callable[[int, int | None], None]
@@ -133,6 +144,7 @@ class _Attempt:
         while chunk := response.read1(_CHUNK):
             self._keep(out, chunk)
             self.progress(out.tell(), size)
+            self.terms.go_on()
             if out.tell() > self.largest:
                 raise RancherctlError(f"{self.url} is larger than {self.largest} bytes", why="this cannot be the file that was asked for")
             if self.terms.clock.now() > self.deadline:
@@ -153,6 +165,7 @@ def _until_complete(attempt: _Attempt) -> None:
     limits, clock, url = attempt.terms.limits, attempt.terms.clock, attempt.url
     failures, why, asked = 0, "", 0.0
     while True:
+        attempt.terms.go_on()
         try:
             got = attempt()
         except AgainError as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from rancherctl.bundle.distribution.programs import run as run_program
 from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
 from rancherctl.bundle.sources.gobuild import Recipe, recipes, testweb
 from rancherctl.bundle.sources.streaming import run_streaming
@@ -48,16 +48,14 @@ def build_testweb(arch: str, cache: Path, emit: Emit) -> Path:
     return program.file
 
 
-def find_go() -> Toolchain:
-    """The installed toolchain. Raises NotFoundError."""
+def find_go(
+    why: str = "--source modules compiles the programs", hint: str = "install Go 1.26 or newer, or use --source official or a directory"
+) -> Toolchain:
+    """The installed toolchain. Raises NotFoundError with ``why`` it is needed, and ``hint``."""
     go = shutil.which("go")
     if go is None:
-        hint = "install Go 1.26 or newer, or use --source official or a directory"
-        raise NotFoundError("no Go here", why="--source modules compiles the programs", hint=hint)
-    done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode:
-        raise RancherctlError(f"{go} does not run", why=done.stderr.strip())
-    return Toolchain(go, done.stdout.strip())
+        raise NotFoundError("no Go here", why=why, hint=hint)
+    return Toolchain(go, run_program([go, "env", "GOVERSION"], timeout=60, extra={"HOME": str(Path.home())}).strip())
 
 
 def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolchain) -> list[Found]:
@@ -102,16 +100,25 @@ class _Build:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         self._tell(f"go build {recipe.version} for linux/{self.arch}", "started")
-        code = self.toolchain.run(recipe.command(self.toolchain.go, self.arch, out), recipe.module, BUILD_LIMIT, self._line)
+        try:
+            self._compile(out)
+            self._finish(out)
+            shutil.rmtree(folder, ignore_errors=True)
+            out.rename(folder)
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+        self._tell(f"built in {time.monotonic() - began:.0f} s", "done")
+
+    def _compile(self, out: Path) -> None:
+        recipe = self.recipe
+        # Go finds its caches by HOME, which services and containers may lack; then it is the folder that the system has for the user.
+        argv = ["env", f"HOME={Path.home()}", *recipe.command(self.toolchain.go, self.arch, out)]
+        code = self.toolchain.run(argv, recipe.module, BUILD_LIMIT, self._line)
         if code:
             self.emit(Event(PHASE, "go build failed", recipe.component, "failed", "error"))
             told = _messages(self.lines)
             what = f"go build of {recipe.component} {recipe.version} failed with exit code {code}"
             raise RancherctlError(what, why=" | ".join(told), hint=_hint(" ".join(told)))
-        self._finish(out)
-        shutil.rmtree(folder, ignore_errors=True)
-        out.rename(folder)
-        self._tell(f"built in {time.monotonic() - began:.0f} s", "done")
 
     def _line(self, line: str) -> None:
         self.lines.append(line)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Final
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Final
 
 from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
-from rancherctl.bundle.sources.download import Terms, fetch, fetch_text
+from rancherctl.bundle.sources.download import Clock, Terms, fetch, fetch_text
 from rancherctl.bundle.sources.releases import Bases, Release, parse_checksum, releases
 from rancherctl.bundle.versions import Versions
 from rancherctl.errors import RancherctlError, TimeoutExceededError
 from rancherctl.events import Emit, Event
 from rancherctl.files import atomically
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 PHASE: Final = "fetch"
 _PARALLEL: Final = 4
+_LOOK: Final = 1.0
+"""Seconds between two looks whether the work was called off, while another process is waited for."""
 _STEP: Final = 0.1
 """Progress is told at every tenth of a file."""
 
@@ -32,18 +39,27 @@ def collect(
     bases: Bases | None = None,
     terms: Terms | None = None,
 ) -> tuple[Found, ...]:
-    """Fetch what is not in ``cache/releases`` yet, four at a time. One error stops what has not begun; the first is raised."""
+    """Fetch what is not in ``cache/releases`` yet, four at a time. The first error, or Ctrl-C, calls off the rest; what has come is kept."""
     from concurrent.futures import ThreadPoolExecutor
     from concurrent.futures import wait as wait_for
 
-    job = _Job(arch, cache / "releases", emit, terms or Terms())
+    stop = Flag()
+    job = _Job(arch, cache / "releases", emit, replace(terms or Terms(clock=Clock(sleep=stop.wait)), stop=stop))
     with ThreadPoolExecutor(_PARALLEL) as pool:
         jobs = [pool.submit(job.fetch, release) for release in releases(versions, arch, bases or Bases())]
-        wait_for(jobs, return_when="FIRST_EXCEPTION")
-        if any(j.done() and j.exception() for j in jobs):
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise next(error for j in jobs if not j.cancelled() and (error := j.exception()))
-    return tuple(found for j in jobs for found in j.result())
+        try:
+            wait_for(jobs, return_when="FIRST_EXCEPTION")
+            return tuple(found for j in _failed_first(jobs) for found in j.result())
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _failed_first(jobs: list[Future[list[Found]]]) -> list[Future[list[Found]]]:
+    """The jobs in order; one that failed stands before all others, which may not be done."""
+    failed = [j for j in jobs if j.done() and j.exception()]
+    return failed or jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +73,38 @@ class _Job:
 
     def fetch(self, release: Release) -> list[Found]:
         """The release's binaries; one process fetches, others wait for it and take its result."""
-        from filelock import FileLock, Timeout
-
         folder = self.cache / f"{release.component}-{release.version}-{self.arch}"
         if found := self._there(release, folder):
             self.emit(Event(PHASE, "already fetched", release.name, "done"))
             return found
         folder.mkdir(parents=True, exist_ok=True)
-        lock, limit = folder / f"{release.name}.lock", self.terms.limits.total
+        with self._alone(release, folder):
+            if found := self._there(release, folder):
+                self.emit(Event(PHASE, "fetched meanwhile by another process", release.name, "done"))
+                return found
+            return self._fetch(release, folder)
+
+    @contextmanager
+    def _alone(self, release: Release, folder: Path) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        path, limit = folder / f"{release.name}.lock", self.terms.limits.total
+        lock, patience = FileLock(path), round(limit / _LOOK)
+        for left in range(patience, -1, -1):
+            try:
+                lock.acquire(timeout=_LOOK)
+                break
+            except Timeout as error:
+                self.terms.go_on()
+                if left == patience:
+                    self.emit(Event(PHASE, "another process fetches it: waiting", release.name, "progress"))
+                if left == 0:
+                    what = f"another process has been fetching {release.name} for {limit:.0f} s"
+                    raise TimeoutExceededError(what, why=f"it holds {path}") from error
         try:
-            with FileLock(lock, timeout=limit):
-                if found := self._there(release, folder):
-                    self.emit(Event(PHASE, "fetched meanwhile by another process", release.name, "done"))
-                    return found
-                return self._fetch(release, folder)
-        except Timeout as error:
-            raise TimeoutExceededError(f"another process has been fetching {release.name} for {limit:.0f} s", why=f"it holds {lock}") from error
+            yield
+        finally:
+            lock.release()
 
     def _there(self, release: Release, folder: Path) -> list[Found]:
         return recorded(release.component, release.version, _bin(release, folder), _names(release))

@@ -1,14 +1,19 @@
 """A bundle from a directory: made, found again, damaged, verified."""
 
+import errno
+import fcntl
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
+from rancherctl.bundle import create as module
 from rancherctl.bundle.create import Request, create
 from rancherctl.bundle.model import Bundle
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.sources.base import wanted
+from rancherctl.bundle.staging import PREFIX, staging
 from rancherctl.bundle.verify import check, findings, load
 from rancherctl.bundle.versions import DEFAULT, versions_for
 from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError
@@ -85,7 +90,61 @@ def test_a_directory_in_the_way_is_left_alone(binaries: Path, tmp_path: Path) ->
     with pytest.raises(ConflictError, match="is not this bundle"):
         made(binaries, target)
     assert [p.name for p in target.iterdir()] == ["precious"]
-    assert not list(tmp_path.glob(".bundle-*"))
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
+
+
+def fetching_is_too_late(*_: object) -> None:
+    raise AssertionError("fetched or built before it was refused")
+
+
+def test_what_fails_at_the_end_is_refused_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.official, "collect", fetching_is_too_late)
+    monkeypatch.setattr("shutil.which", lambda _program: None)
+    (tmp_path / "file").touch()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/precious").touch()
+    for name in ("file", "mine"):
+        with pytest.raises(ConflictError, match="is not this bundle"):
+            create(Request(DEFAULT, "official", output=tmp_path / name), tmp_path / "cache", ignore)
+    with pytest.raises(NotFoundError, match="no file"):
+        create(Request(DEFAULT, "official", busybox=tmp_path / "none"), tmp_path / "cache", ignore)
+    with pytest.raises(NotFoundError, match="no Go here") as caught:
+        create(Request(DEFAULT, "official", testweb=True), tmp_path / "cache", ignore)
+    assert "--testweb" in caught.value.why
+    assert "--source official" not in caught.value.hint
+
+
+def test_an_empty_directory_is_filled(binaries: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    assert check(made(binaries, tmp_path / "mine").root).root == tmp_path / "mine"
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module, "place", full)
+    with pytest.raises(RancherctlError, match="No space left on device") as caught:
+        made(binaries, tmp_path / "out" / "b")
+    assert "room" in caught.value.hint
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_killed_runs_left_is_removed_and_what_others_fill_is_not(tmp_path: Path) -> None:
+    left, busy = tmp_path / f"{PREFIX}left", tmp_path / f"{PREFIX}busy"
+    for folder in (left, busy):
+        (folder / "etcd").mkdir(parents=True)
+    handle = os.open(busy, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with staging(tmp_path) as mine:
+            assert {mine, busy} == set(tmp_path.iterdir())
+            with staging(tmp_path) as other:
+                assert mine.is_dir()
+                assert other != mine
+        assert list(tmp_path.iterdir()) == [busy]
+    finally:
+        os.close(handle)
 
 
 def test_verify_finds_everything_at_once(binaries: Path, tmp_path: Path) -> None:

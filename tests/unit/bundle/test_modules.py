@@ -1,5 +1,7 @@
 """The modules source around ``go build``: cache, one builder at a time, failures."""
 
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +50,28 @@ def test_programs_get_their_names_and_are_built_once(tmp_path: Path) -> None:
     assert go.calls == 1
 
 
+def test_go_finds_its_caches_also_where_nobody_set_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    seen: list[list[str]] = []
+
+    def run(argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:
+        seen.append(argv)
+        return FakeGo()(argv, folder, limit, on_line)
+
+    build(ETCD, "amd64", tmp_path, ignore, Toolchain("go", "go1.26.8", run))
+    assert seen[0][:2] == ["env", f"HOME={pwd.getpwuid(os.getuid()).pw_dir}"]
+
+
+def test_an_interrupted_build_leaves_nothing_half_made(tmp_path: Path) -> None:
+    def interrupted(argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:
+        Path(argv[argv.index("-o") + 1], "server").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(ETCD, "amd64", tmp_path, ignore, Toolchain("go", "go1.26.8", interrupted))
+    assert [p.suffix for p in (tmp_path / "builds").iterdir()] == [".lock"]
+
+
 def test_what_a_killed_build_left_is_not_taken(tmp_path: Path) -> None:
     go = FakeGo()
     done = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())[0].file.parent
@@ -74,7 +98,7 @@ def test_a_failed_build_tells_the_compilers_words_and_leaves_nothing(tmp_path: P
         build(ETCD, "amd64", tmp_path, events.append, go.toolchain())
     assert caught.value.why == "server/x.go:3:1: undefined: y"
     assert [e.state for e in events] == ["started", "failed"]
-    assert not [p for p in (tmp_path / "builds").iterdir() if p.suffix not in {".tmp", ".lock"}]
+    assert not [p for p in (tmp_path / "builds").iterdir() if p.suffix != ".lock"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""The folder that a bundle is filled in before it is put in place at once, and the end of those that a killed run left behind.
+
+Whoever fills one holds a lock on it, which ends with the process: a folder that can be locked is nobody's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+PREFIX: Final = ".rancherctl-bundle-"
+
+
+@contextlib.contextmanager
+def staging(parent: Path) -> Iterator[Path]:
+    """A new folder in ``parent``, removed after the block unless it was renamed; what others left there is removed first."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        with _lock(parent, wait=True):  # nobody takes a folder that is just being made for one that was left
+            _sweep(parent)
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            stack.enter_context(_lock(folder, wait=True))
+        yield folder
+
+
+def _sweep(parent: Path) -> None:
+    for left in parent.glob(f"{PREFIX}*"):
+        with _lock(left, wait=False) as ours:
+            if ours:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Whether the folder is locked for the block. Some network file systems know no locks: nothing is swept there."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)

@@ -13,13 +13,14 @@ from rancherctl.bundle.distribution import collect as distribution
 from rancherctl.bundle.distribution.systems import choices
 from rancherctl.bundle.files import place, sha256_of
 from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, manifest
+from rancherctl.bundle.pause.elf import elf_machine, elf_static
 from rancherctl.bundle.sources import directory, modules, official
 from rancherctl.bundle.sources.base import Found
 from rancherctl.bundle.sources.releases import Bases
 from rancherctl.bundle.staging import staging
 from rancherctl.bundle.verify import findings, load
 from rancherctl.bundle.versions import Versions, check_arch, versions_for
-from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError
+from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError, UsageError
 from rancherctl.events import Emit, Event
 from rancherctl.files import replace as replace_file
 
@@ -77,10 +78,19 @@ def _refuse_early(request: Request) -> None:
     target = request.output
     if target is not None and target.exists() and not (target / MANIFEST).exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConflictError(f"{target} exists and is not this bundle", why="it is no bundle at all", hint=f"remove {target}, or give another --dir")
-    if request.busybox is not None and not request.busybox.is_file():
-        raise NotFoundError(f"no file {request.busybox}", hint="--busybox names a static busybox, as in Debian's package busybox-static")
+    if request.busybox is not None:
+        _refuse_busybox(request.busybox, request.arch)
     if request.testweb:
-        modules.find_go("--testweb compiles the test web server", "install Go 1.24 or newer, or leave --testweb out")
+        modules.find_go("--testweb compiles the test web server", "install Go 1.19 or newer, or leave --testweb out")
+
+
+def _refuse_busybox(file: Path, arch: str) -> None:
+    hint = "give a static one, as in Debian's package busybox-static"
+    if not file.is_file():
+        raise NotFoundError(f"--busybox: no file {file}", hint=hint)
+    data = file.read_bytes()
+    if elf_machine(data[:20]) != arch or not elf_static(data):
+        raise UsageError(f"--busybox: {file} cannot run alone in an image", why=f"it is no static program for {arch}", hint=hint)
 
 
 def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:

@@ -31,7 +31,7 @@ MACHINES: Final[dict[str, int]] = {"amd64": 62, "arm64": 183}
 
 _BASE: Final = 0x400000
 _EHDR, _PHDR = 64, 56
-_PT_LOAD, _PT_GNU_STACK = 1, 0x6474E551
+_PT_LOAD, _PT_INTERP, _PT_GNU_STACK = 1, 3, 0x6474E551
 _RW, _RX = 6, 5
 
 
@@ -54,3 +54,13 @@ def elf_machine(head: bytes) -> str | None:
         return None
     (machine,) = struct.unpack_from("<H", head, 18)
     return next((arch for arch, number in MACHINES.items() if number == machine), None)
+
+
+def elf_static(data: bytes) -> bool:
+    """Whether a whole 64-bit ELF file runs without a loader and libraries beside it: no program header asks for an interpreter."""
+    if elf_machine(data[:20]) is None or len(data) < _EHDR:
+        return False
+    (start,) = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    ends = start + size * count
+    return size >= _PHDR and ends <= len(data) and _PT_INTERP not in {struct.unpack_from("<I", data, at)[0] for at in range(start, ends, size)}

@@ -7,6 +7,7 @@ every module by checksum.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,12 @@ class Recipe:
         parts: list[bytes] = [f.read_bytes() for f in sorted(self.module.glob("*")) if f.is_file()]
         parts += [go_version.encode(), *(word.encode() for word in self.command("go", arch, Path("out")))]
         return hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()[:12]
+
+    def fits(self, go_version: str) -> bool:
+        """Whether a Go of that version (``go1.26.8``) is as new as the module asks for. One that says something else is given a try."""
+        have = re.search(r"go(\d+)\.(\d+)", go_version)
+        asked = re.search(r"^go (\d+)\.(\d+)", (self.module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+        return have is None or asked is None or tuple(map(int, have.groups())) >= tuple(map(int, asked.groups()))
 
     def final_name(self, built: str) -> str:
         """The name that a built file gets in a bundle."""

@@ -58,6 +58,14 @@ def find_go(
     return Toolchain(go, run_program([go, "env", "GOVERSION"], timeout=60, extra={"HOME": str(Path.home())}).strip())
 
 
+def able(versions: Versions) -> bool:
+    """Whether there is a Go here that is new enough for these versions; distributions have older ones."""
+    if shutil.which("go") is None:
+        return False
+    version = find_go().version
+    return all(recipe.fits(version) for recipe in recipes(versions))
+
+
 def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolchain) -> list[Found]:
     """The programs of one recipe; one process builds, others wait for it and take its result."""
     from filelock import FileLock, Timeout

@@ -16,7 +16,7 @@ from rancherctl.bundle.sources.base import wanted
 from rancherctl.bundle.staging import PREFIX, staging
 from rancherctl.bundle.verify import check, findings, load
 from rancherctl.bundle.versions import DEFAULT, versions_for
-from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError
+from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, RancherctlError, UsageError
 from rancherctl.events import ignore
 
 
@@ -108,6 +108,8 @@ def test_what_fails_at_the_end_is_refused_before_anything_is_fetched(tmp_path: P
             create(Request(DEFAULT, "official", output=tmp_path / name), tmp_path / "cache", ignore)
     with pytest.raises(NotFoundError, match="no file"):
         create(Request(DEFAULT, "official", busybox=tmp_path / "none"), tmp_path / "cache", ignore)
+    with pytest.raises(UsageError, match="no static program for amd64"):
+        create(Request(DEFAULT, "official", busybox=Path("/bin/sh")), tmp_path / "cache", ignore)
     with pytest.raises(NotFoundError, match="no Go here") as caught:
         create(Request(DEFAULT, "official", testweb=True), tmp_path / "cache", ignore)
     assert "--testweb" in caught.value.why

@@ -53,3 +53,16 @@ def test_the_key_changes_with_what_the_result_depends_on(tmp_path: Path) -> None
     assert dataclasses.replace(recipe, tags=("x",)).key("amd64", "go1.26.8") != key
     (tmp_path / "web" / "serve.go").write_text("package main\n")
     assert recipe.key("amd64", "go1.26.8") != key
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"),
+    [("go1.26.0", True), ("go1.26rc1", True), ("go1.27", True), ("go2.0", True), ("go1.24.4", False), ("go1.9", False), ("devel +abc", True)],
+)
+def test_an_older_go_does_not_fit(version: str, fits: bool, tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("module x\n\ngo 1.26.0\n\ntool (\n)\n")
+    assert dataclasses.replace(web(), module=tmp_path).fits(version) is fits
+
+
+def test_the_test_web_server_takes_the_go_of_every_supported_distribution() -> None:
+    assert web().fits("go1.19.8")

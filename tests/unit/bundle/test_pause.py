@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import rancherctl.bundle.pause
-from rancherctl.bundle.pause.elf import CODE, elf_machine, pause_binary
+from rancherctl.bundle.pause.elf import CODE, elf_machine, elf_static, pause_binary
 
 SOURCES = Path(rancherctl.bundle.pause.__file__).parent
 TOOLS = {"amd64": ("as", "objcopy"), "arm64": ("aarch64-linux-gnu-as", "aarch64-linux-gnu-objcopy")}
@@ -43,6 +43,13 @@ def test_the_file_names_its_machine(arch: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"\x7fELF", b"#!/bin/sh\n" * 4, b"\x7fELF\x01" + bytes(40), b"\x7fELF\x02" + bytes(40)])
 def test_what_is_no_known_program_has_no_machine(data: bytes) -> None:
     assert elf_machine(data) is None
+
+
+def test_a_program_that_asks_for_a_loader_is_not_static() -> None:
+    assert elf_static(pause_binary("amd64"))
+    assert not elf_static(Path("/bin/sh").read_bytes())
+    assert not elf_static(pause_binary("amd64")[:100])
+    assert not elf_static(b"#!/bin/sh\n" * 20)
 
 
 @pytest.mark.skipif(not HERE, reason="an architecture that bundles do not know")

@@ -1,3 +1,3 @@
 module rancherctl.io/bundle/testweb
 
-go 1.24
+go 1.19

@@ -89,7 +89,9 @@ func get(args []string) error {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
-	clear(p)
+	for i := range p {
+		p[i] = 0
+	}
 	return len(p), nil
 }
 
@@ -148,8 +150,12 @@ func cat(args []string) error {
 			return err
 		}
 		_, err = io.Copy(os.Stdout, file)
-		if err = errors.Join(err, file.Close()); err != nil {
+		closed := file.Close()
+		if err != nil {
 			return err
+		}
+		if closed != nil {
+			return closed
 		}
 	}
 	return nil

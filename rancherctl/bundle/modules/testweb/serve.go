@@ -76,10 +76,8 @@ func podName() string {
 }
 
 func (s *server) run(ctx context.Context, listener net.Listener, linger, drain time.Duration) error {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	web := &http.Server{Handler: s.handler(), Protocols: protocols, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute}
+	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute}
+	unencryptedHTTP2(web)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	log.Printf("pod %s listens on %s", s.pod, listener.Addr())
@@ -151,7 +149,10 @@ func body(w http.ResponseWriter, r *http.Request) {
 		block[i] = byte('a' + i%26)
 	}
 	for left := size; left > 0; left -= int64(len(block)) {
-		if _, err := w.Write(block[:min(left, int64(len(block)))]); err != nil {
+		if left < int64(len(block)) {
+			block = block[:left]
+		}
+		if _, err := w.Write(block); err != nil {
 			log.Printf("%s went away with %d bytes left", r.RemoteAddr, left)
 			return
 		}

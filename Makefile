@@ -12,8 +12,8 @@ setup:  ## packages, .venv, bundle and the root tree of lab hosts
 tools:
 	@python3 scripts/setup.py
 
-demo: tools  ## four lab hosts become a Kubernetes environment; KEEP=1 leaves it running
-	@$(BIN)/python scripts/prepare.py
+demo:  ## four lab hosts become a Kubernetes environment; KEEP=1 leaves it running
+	@python3 scripts/setup.py --lab debian13:full
 	@$(BIN)/python scripts/demo.py
 
 fmt: tools

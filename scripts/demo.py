@@ -1,11 +1,12 @@
 """`make demo`: four throw-away hosts become a Kubernetes environment that serves an Ingress on two addresses and answers DNS on every host.
 
-Every command that is run is shown with its output and how long it took. Everything is removed at the end, also after a failure; with KEEP=1
-in the environment it stays. A demo that an earlier run left behind is removed first.
+Every command that is run is shown with its output and how long it took. Everything is removed at the end, also after a failure or Ctrl-C; with
+KEEP=1 in the environment it stays. A demo that an earlier run left behind is removed first; one that runs now is waited for.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -14,19 +15,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prepare import bundle_root
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from rancherctl.lab import state  # noqa: E402
+from rancherctl.lab.paths import Roots  # noqa: E402
+from scripts.prepare import bundle_root  # noqa: E402
+
 PROGRAM = ROOT / ".venv" / "bin" / "rancherctl"
 NAME = "demo"
 HOSTS = 4
 NAMES = ("mongodb.default.svc.cluster.local", "mdb-0.mongodb.default.svc.cluster.local")
 KEEP = os.environ.get("KEEP", "") not in ("", "0")
-CERTAIN = {"RANCHERCTL_ENV": NAME, "RANCHERCTL_PROGRESS": os.environ.get("RANCHERCTL_PROGRESS", "plain")}
+CERTAIN = {"RANCHERCTL_ENV": NAME, "RANCHERCTL_PROGRESS": os.environ.get("RANCHERCTL_PROGRESS", "plain"), "HOME": str(Path.home())}
+REMOVAL = f".venv/bin/rancherctl env rm {NAME} --confirm {NAME} && .venv/bin/rancherctl lab down --name {NAME}"
+LOCK = Path("/run/rancherctl-demo.lock")
+GRACE = 60.0
+"""Seconds that an interrupted command has to end by itself: it gives back its locks meanwhile."""
 _paused = threading.Event()
 timings: list[tuple[str, float]] = []
 
@@ -37,14 +47,50 @@ def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 9
     if not quiet:
         print(f"\n$ {shlex.join(words)}", flush=True)
     argv = [str(PROGRAM), *words[1:]] if words[0] == "rancherctl" else list(words)
-    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=timeout, env={**os.environ, **CERTAIN}, check=False)
+    code, out = to_its_end(argv, timeout)
     if not quiet:
-        print(done.stdout, end="", flush=True)
-    if not quiet:
+        print(out, end="", flush=True)
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
-    if check and done.returncode != 0:
-        sys.exit(f"demo: {shlex.join(words)} ended with {done.returncode}")
-    return done.stdout
+    if check and code != 0:
+        sys.exit(f"demo: {shlex.join(words)} ended with {code}")
+    return out
+
+
+def to_its_end(argv: list[str], timeout: float) -> tuple[int, str]:
+    """Exit code and standard output. In a group of its own: Ctrl-C reaches the demo, which hands it on once and waits for the end."""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, **CERTAIN}, process_group=0) as child:
+        try:
+            out, _ = child.communicate(timeout=timeout)
+        except BaseException as error:
+            end(child)
+            if isinstance(error, subprocess.TimeoutExpired):
+                sys.exit(f"demo: {shlex.join(argv)} did not end within {timeout:.0f} s")
+            raise
+    return child.returncode, out
+
+
+def end(child: subprocess.Popen[str]) -> None:
+    """Ask the command and its children to stop; kill what does not."""
+    for number, patience in ((signal.SIGINT, GRACE), (signal.SIGKILL, None)):
+        if child.returncode is None:
+            os.killpg(child.pid, number)
+        try:
+            child.communicate(timeout=patience)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            continue
+        return
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """One demo at a time on a machine: a second one would take the first for what an earlier run left behind."""
+    with lock.open("ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("demo: another demo runs on this machine: waiting for its end", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def kubectl(*words: str, **options: Any) -> str:
@@ -80,6 +126,10 @@ def addresses() -> list[str]:
     return found if len(found) == 2 else []
 
 
+def dig(host: str, **options: Any) -> str:
+    return run("rancherctl", "lab", "ssh", "--name", NAME, host, "dig", "@169.254.20.10", "+noall", "+answer", *NAMES, **options)
+
+
 def create() -> None:
     folder = Path("/var/lib/rancherctl-lab") / NAME
     hosts = [word for host in lab_hosts() for word in ("--host", f"root@{host['address']}")]
@@ -101,46 +151,61 @@ def show() -> None:
     for address in found:
         run("curl", "-sS", "--fail", "--max-time", "10", "-H", "Host: foo.bar.com", f"http://{address}/foo")
     for host in lab_hosts():
-        answer = run("rancherctl", "lab", "ssh", "--name", NAME, host["name"], "dig", "@169.254.20.10", "+noall", "+answer", *NAMES)
-        if any(f"{name}." not in answer for name in NAMES):
-            sys.exit(f"demo: {host['name']} does not answer for every name")
+        until(f"{host['name']} answers for every name", lambda name=host["name"]: all(f"{n}." in dig(name, quiet=True, check=False) for n in NAMES))
+        dig(host["name"])
     run("rancherctl", "ingress", "ls")
     run("rancherctl", "env", "status", NAME, check=False)
 
 
 def clear() -> None:
-    """Remove the demo of this or an earlier run."""
+    """Remove the demo of this or an earlier run, also one that was killed in the middle of something."""
     known = [item["name"] for item in json.loads(run("rancherctl", "env", "ls", "-o", "json", quiet=True, check=False) or '{"items": []}')["items"]]
     if NAME in known:
-        run("rancherctl", "env", "rm", NAME, "--confirm", NAME, "--force", check=False)
-    labs = [row["lab"] for row in json.loads(run("rancherctl", "lab", "status", "-o", "json", quiet=True))["items"]]
-    if NAME in labs:
+        run("rancherctl", "env", "rm", NAME, "--confirm", NAME, "--force", "--break-lock", check=False)
+    if NAME in state.names(Roots()):
         run("rancherctl", "lab", "down", "--name", NAME)
 
 
-def main() -> None:
-    if os.geteuid() != 0:
-        sys.exit("demo: lab hosts need root")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: terminated"))
-    began = time.monotonic()
+def demo() -> None:
     clear()
     try:
         timed(f"lab: {HOSTS} hosts up", lambda: run("rancherctl", "lab", "up", "--name", NAME, "--hosts", str(HOSTS)))
         timed("environment: created, all nodes Ready", create)
         show()
-    except BaseException:
-        if not KEEP:
+    except BaseException as error:
+        if KEEP:
+            print(f"\nThe demo failed and stays, so that you can look. It is removed by:\n  {REMOVAL}", flush=True)
+        else:
+            if isinstance(error, KeyboardInterrupt):
+                print("\ndemo: interrupted: removing what is there", flush=True)
             clear()
         raise
     if KEEP:
         print("\nThe demo stays. Try:\n  .venv/bin/rancherctl kubeconfig show demo\n  .venv/bin/rancherctl kubectl --env demo get pods -A")
-        print(f"It is removed by:\n  .venv/bin/rancherctl env rm {NAME} --confirm {NAME} && .venv/bin/rancherctl lab down --name {NAME}")
+        print(f"It is removed by:\n  {REMOVAL}")
     else:
         timed("everything removed", clear)
-    print("\nHow long it took:")
-    for title, seconds in timings:
-        print(f"  {seconds:6.1f} s  {title}")
-    print(f"  {time.monotonic() - began:6.1f} s  in all", flush=True)
 
 
-main()
+def terminated(*_: object) -> None:
+    sys.exit("demo: terminated")
+
+
+def main() -> None:
+    if os.geteuid() != 0:
+        sys.exit("demo: lab hosts need root")
+    signal.signal(signal.SIGTERM, terminated)
+    with alone(LOCK):
+        began = time.monotonic()
+        demo()
+        print("\nHow long it took:")
+        for title, seconds in timings:
+            print(f"  {seconds:6.1f} s  {title}")
+        print(f"  {time.monotonic() - began:6.1f} s  in all", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

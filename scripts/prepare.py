@@ -1,21 +1,31 @@
-"""What demo and lab tests need besides the virtual environment: the bundle, and the root trees of lab hosts. Skips what is there."""
+"""What demo and lab tests need besides the virtual environment: the bundle, and the root trees of lab hosts. Skips what is there.
+
+RANCHERCTL_BUNDLE chooses where the programs come from: official, modules, or the directory of a bundle with the test web image.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
 
-from rancherctl.bundle.create import Request, create
-from rancherctl.bundle.versions import DEFAULT
-from rancherctl.events import Event
+from rancherctl.bundle.create import MODULES, OFFICIAL, Request, create
+from rancherctl.bundle.images import testweb_reference
+from rancherctl.bundle.pause.elf import elf_static
+from rancherctl.bundle.resolve import resolve
+from rancherctl.bundle.sources import modules
+from rancherctl.bundle.versions import DEFAULT, versions_for
+from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.events import Emit, Event
 from rancherctl.lab.paths import Roots
 from rancherctl.lab.steps import Steps
 from rancherctl.lab.tree import tree
+from rancherctl.output.failures import error_text
 from rancherctl.settings import load
+
+BUSYBOX = Path("/bin/busybox")
 
 
 def show(event: Event) -> None:
@@ -28,15 +38,21 @@ def quiet(_event: Event) -> None:
 
 
 def source() -> str:
-    """Built from pinned Go modules where there is Go, else the official releases."""
-    return "modules" if shutil.which("go") else "official"
+    """What RANCHERCTL_BUNDLE says; else built from pinned Go modules where there is a Go that can, else the official releases."""
+    return load({}).bundle or (MODULES if modules.able(versions_for(DEFAULT)) else OFFICIAL)
 
 
-def bundle_root(emit: object = quiet) -> Path:
-    """The bundle with the test web image; made when it is not in the cache."""
-    settings = load({})
-    request = Request(DEFAULT, source(), testweb=True)
-    return create(request, settings.cache or settings.dirs.cache, emit).root  # type: ignore[arg-type]
+def bundle_root(emit: Emit = quiet) -> Path:
+    """The bundle with the test web image; made when it is not in the cache. A directory that was chosen is taken as it is."""
+    settings, chosen = load({}), source()
+    cache = settings.cache or settings.dirs.cache
+    if chosen in {MODULES, OFFICIAL}:
+        shell = BUSYBOX if BUSYBOX.is_file() and elf_static(BUSYBOX.read_bytes()) else None
+        return create(Request(DEFAULT, chosen, testweb=True, busybox=shell), cache, emit).root
+    bundle = resolve(chosen, DEFAULT, cache, emit)
+    if testweb_reference() not in {artefact.reference for artefact in bundle.manifest.artefacts}:
+        raise NotFoundError(f"the bundle {chosen} has no image {testweb_reference()}", hint="make it with rancherctl bundle create --testweb")
+    return bundle.root
 
 
 def main() -> None:
@@ -45,11 +61,11 @@ def main() -> None:
     args = parser.parse_args()
     settings = load({})
     began = time.monotonic()
-    root = bundle_root(show)
-    print(f"setup: bundle of Kubernetes {DEFAULT} from {source()} at {root}: {time.monotonic() - began:.1f} s", flush=True)
     if os.geteuid() != 0 or not sys.platform.startswith("linux"):
         sys.exit("setup: lab hosts need root on Linux")
-    roots = Roots(cache=settings.cache) if settings.cache else Roots()
+    root = bundle_root(show)
+    print(f"setup: bundle of Kubernetes {DEFAULT} from {source()} at {root}: {time.monotonic() - began:.1f} s", flush=True)
+    roots = Roots(cache=settings.cache.absolute()) if settings.cache else Roots()
     for name in args.trees.split(","):
         system, _, variant = name.partition(":")
         began = time.monotonic()
@@ -58,4 +74,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RancherctlError as error:
+        sys.stderr.write(f"setup: {error_text(error)}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit("setup: interrupted; run it again, it goes on")

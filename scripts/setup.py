@@ -1,6 +1,7 @@
-"""Set up the working tree: packages, virtual environment; with --lab also a lab's root tree and the bundle. Skips what is there.
+"""Set up the working tree: packages, virtual environment; with --lab also the bundle and root trees of lab hosts. Skips what is there.
 
-Runs on the system's Python (3.11 or newer) with the standard library only. Each step says what it does and how long it took.
+Two at once, also in one tree, do it once. Each step says what it does and how long it took. Runs on the system's Python (3.11 or newer) with the
+standard library only.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +25,7 @@ VENV = ROOT / ".venv"
 DAEMONS = {"haproxy": ("haproxy.service",), "bind9": ("named.service",)}
 INOTIFY = 512
 POLICY = Path("/usr/sbin/policy-rc.d")
+OURS = "#!/bin/sh\n# made by rancherctl's setup, which removes it\nexit 101\n"
 LISTS = Path("/var/lib/apt/lists/lock")
 LOCK = Path("/run/rancherctl-setup.lock")
 
@@ -37,9 +41,12 @@ def step(title: str, action: Callable[[], None]) -> None:
     say(f"{title}: {time.monotonic() - began:.1f} s")
 
 
-def wanted_packages() -> list[str]:
-    lines = (ROOT / "scripts" / "packages.txt").read_text(encoding="utf-8").splitlines()
-    return [name for line in lines if (name := line.partition("#")[0].strip())]
+def wanted_packages(lines: list[str] | None = None) -> list[str]:
+    """The packages of packages.txt; ``NAME unless PROGRAM`` is one that is only needed where there is no such program."""
+    if lines is None:
+        lines = (ROOT / "scripts" / "packages.txt").read_text(encoding="utf-8").splitlines()
+    entries = [line.partition("#")[0].split() for line in lines]
+    return [words[0] for words in entries if words and not (words[1:2] == ["unless"] and shutil.which(words[2]))]
 
 
 def missing_packages() -> list[str]:
@@ -62,14 +69,19 @@ def no_daemons(packages: list[str]) -> Iterator[None]:
             link.symlink_to("/dev/null")
             say(f"masked {unit} (undo: systemctl unmask {unit})")
     ours = bool(units) and not POLICY.exists()
-    if ours:
-        POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
-        POLICY.chmod(0o755)
     try:
+        if ours:
+            POLICY.write_text(OURS, encoding="utf-8")
+            POLICY.chmod(0o755)
         yield
     finally:
         if ours:
-            POLICY.unlink()
+            POLICY.unlink(missing_ok=True)
+
+
+def left_policy() -> bool:
+    """Whether a setup that was killed left the policy that refuses starts: it would keep services of other packages off, too."""
+    return POLICY.is_file() and POLICY.read_text(encoding="utf-8", errors="replace") == OURS
 
 
 def wait_for_lists(lock: Path = LISTS) -> None:
@@ -81,10 +93,17 @@ def wait_for_lists(lock: Path = LISTS) -> None:
 
 @contextlib.contextmanager
 def alone(lock: Path = LOCK) -> Iterator[None]:
-    """One setup at a time installs packages: that of another working tree is waited for."""
-    with lock.open("ab") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    """One setup at a time does it, others wait. ``lock`` is a file, made where it is missing, or a folder."""
+    handle = os.open(lock, os.O_RDONLY if lock.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another setup is at work: waiting for its end")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def install(packages: list[str]) -> None:
@@ -100,6 +119,9 @@ def packages() -> None:
     if shutil.which("dpkg-query") is None:
         say(f"no dpkg here: install by hand what is missing of: {', '.join(wanted_packages())}")
         return
+    if os.geteuid() == 0 and left_policy():
+        with alone():
+            POLICY.unlink(missing_ok=True)
     if not missing_packages():
         say("packages: there already")
         return
@@ -113,18 +135,31 @@ def packages() -> None:
 def environment() -> None:
     stamp = VENV / ".rancherctl-stamp"
     key = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
-        say("virtual environment: there already")
-        return
+
+    def there() -> bool:
+        return stamp.is_file() and stamp.read_text(encoding="utf-8") == key
 
     def build() -> None:
-        if not (VENV / "bin" / "python").exists():
-            subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, timeout=300)
-        pip = [str(VENV / "bin" / "pip"), "install", "-q", "--disable-pip-version-check", "-e", f"{ROOT}[dev]"]
+        python = str(VENV / "bin" / "python")
+        if not has_pip(python):  # none yet, half made by a setup that was killed, or of a Python that is gone
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True, timeout=300)
+        pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f"{ROOT}[dev]"]
         subprocess.run(pip, check=True, timeout=1800)
         stamp.write_text(key, encoding="utf-8")
 
-    step("virtual environment .venv", build)
+    if not there():
+        with alone(ROOT):
+            if not there():
+                step("virtual environment .venv", build)
+                return
+    say("virtual environment: there already")
+
+
+def has_pip(python: str) -> bool:
+    try:
+        return subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60).returncode == 0
+    except OSError:
+        return False
 
 
 def inotify() -> None:
@@ -146,11 +181,23 @@ def main() -> None:
     args = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036  (the one script that an older system Python may meet)
         sys.exit("setup: Python 3.11 or newer is needed")
+    if args.lab and (os.geteuid() != 0 or not sys.platform.startswith("linux")):
+        sys.exit("setup: lab hosts need root on Linux")
     packages()
     environment()
     if args.lab:
         inotify()
-        subprocess.run([str(VENV / "bin" / "python"), str(ROOT / "scripts" / "prepare.py"), "--trees", args.lab], check=True, timeout=3600)
+        prepare = [str(VENV / "bin" / "python"), str(ROOT / "scripts" / "prepare.py"), "--trees", args.lab]
+        sys.exit(subprocess.run(prepare, check=False, timeout=3600).returncode)
 
 
-main()
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("setup: terminated"))
+    try:
+        main()
+    except subprocess.CalledProcessError as failed:
+        sys.exit(f"setup: this ended with {failed.returncode}, its own words are above: {shlex.join(map(str, failed.cmd))}")
+    except subprocess.TimeoutExpired as slow:
+        sys.exit(f"setup: this took longer than {slow.timeout:.0f} s: {shlex.join(map(str, slow.cmd))}")
+    except KeyboardInterrupt:
+        sys.exit("setup: interrupted; run it again, it goes on")

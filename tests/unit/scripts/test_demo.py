@@ -1,0 +1,68 @@
+"""The demo around its commands: what Ctrl-C does to the one that runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import demo
+
+POLITE = """
+import signal, sys
+signal.signal(signal.SIGINT, lambda *_: (open(sys.argv[1], "a").write("asked once "), sys.exit(130)))
+print("ready", flush=True)
+signal.pause()
+"""
+DEAF = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C as soon as the command runs."""
+    original = subprocess.Popen.communicate
+    seen: list[int] = []
+
+    def communicate(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not seen:
+            seen.append(1)
+            assert self.stdout.readline() == "ready\n"
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_an_interrupted_command_is_asked_once_and_waited_for(tmp_path: Path) -> None:
+    """It holds locks on hosts, which it gives back when it is asked to end, not when it is killed."""
+    with pytest.raises(KeyboardInterrupt):
+        demo.to_its_end([sys.executable, "-c", POLITE, str(tmp_path / "log")], 60.0)
+    assert (tmp_path / "log").read_text() == "asked once "
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "GRACE", 0.05)
+    ended: list[Any] = []
+    end = demo.end
+    monkeypatch.setattr(demo, "end", lambda child: (ended.append(child), end(child)))
+    with pytest.raises(KeyboardInterrupt):
+        demo.to_its_end([sys.executable, "-c", DEAF], 60.0)
+    assert ended[0].returncode == -9
+
+
+def test_code_and_output_of_one_that_ends(capfd: pytest.CaptureFixture[str]) -> None:
+    assert demo.to_its_end(["sh", "-c", "echo out; echo err >&2; exit 3"], 60.0) == (3, "out\n")
+    assert capfd.readouterr().err == "err\n"
+
+
+def test_one_that_takes_too_long_is_told() -> None:
+    with pytest.raises(SystemExit, match="did not end within"):
+        demo.to_its_end(["tail", "-f", "/dev/null"], 0.05)

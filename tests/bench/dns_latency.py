@@ -29,7 +29,7 @@ from tests.fakes.dns_tables import World, endpoint, endpoint_slice, service  # n
 from tests.fakes.named import Named  # noqa: E402
 
 SERVICES = 10_000
-MACHINE = f"{os.cpu_count()} CPU {platform.machine()}"
+MACHINE = f"{os.cpu_count()} x {platform.machine()}"
 
 
 def say(name: str, value: float, unit: str, worst: float | None = None) -> None:
@@ -39,9 +39,9 @@ def say(name: str, value: float, unit: str, worst: float | None = None) -> None:
         "name": f"dns: {name}",
         "value": round(value, 3),
         "unit": unit,
-        "machine": MACHINE,
+        "machine": f"{MACHINE}, load {os.getloadavg()[0]:.1f}",
         "load": round(os.getloadavg()[0], 1),
-        "versions": version,
+        "versions": {"bind": version},
     }
     print(json.dumps(row | ({"worst": round(worst, 3)} if worst is not None else {})), flush=True)
 

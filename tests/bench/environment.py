@@ -157,7 +157,8 @@ def names(env: Environment, api: RestClient) -> None:
 def memory(env: Environment) -> None:
     """Resident memory of what runs on every host: the largest of all hosts."""
     units = ("rancherctl-agent", "rancherctl-dns", "rancherctl-ingress", "rancherctl-controller")
-    pids = "$(cat /sys/fs/cgroup/*/system.slice/$u.service/cgroup.procs 2>/dev/null | sort -u)"
+    groups = ("/sys/fs/cgroup/*/system.slice/$u.service/cgroup.procs", "/sys/fs/cgroup/system.slice/$u.service/cgroup.procs")  # versions 1 and 2
+    pids = f"$(cat {' '.join(groups)} 2>/dev/null | sort -u)"
     script = f"for u in {' '.join(units)}; do for p in {pids}; do echo $u $(grep VmRSS /proc/$p/status | tr -dc 0-9); done; done"
     found: dict[str, list[int]] = {}
     for reach in env.lab.hosts():

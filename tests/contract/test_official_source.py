@@ -5,8 +5,10 @@ import io
 import resource
 import tarfile
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.sources import official
 from rancherctl.bundle.sources.base import Found
 from rancherctl.bundle.sources.download import Clock, Limits, Terms, fetch
+from rancherctl.bundle.sources.http import _NoDowngrade
 from rancherctl.bundle.sources.releases import Bases
 from rancherctl.bundle.verify import check
 from rancherctl.bundle.versions import BINARIES, DEFAULT, versions_for
@@ -275,6 +278,38 @@ def test_a_refusal_is_final_and_told(site: Site, tmp_path: Path) -> None:
     with pytest.raises(RancherctlError, match="HTTP 403"):
         collect(site, tmp_path)
     assert len(site.requests(path)) == 1
+
+
+def moved(site: Site, path: str) -> Fault:
+    """As the releases of GitHub are: elsewhere."""
+    site.files[f"/elsewhere{path}"] = site.files[path]
+
+    def fault(todo: Answer) -> None:
+        todo.status, todo.body, todo.headers = 302, b"", {"Location": f"/elsewhere{path}"}
+
+    return fault
+
+
+def test_a_redirect_is_followed_and_a_cut_there_is_resumed(site: Site, tmp_path: Path) -> None:
+    path = next(p for p in site.files if p.endswith("/kubelet"))
+    site.faults[path] = [moved(site, path)] * 2
+    site.faults[f"/elsewhere{path}"] = [cut_after(1000)]
+    found = collect(site, tmp_path)
+    assert site.requests(f"/elsewhere{path}") == [None, "bytes=1000-"]
+    assert next(f.file for f in found if f.name == "kubelet").read_bytes() == program("kubelet")
+
+
+def test_redirects_in_a_circle_end_with_a_message(site: Site, tmp_path: Path) -> None:
+    path = next(p for p in site.files if p.endswith("/kubelet"))
+    site.faults[path] = [lambda todo: todo.headers.update(Location=path) or setattr(todo, "status", 302)] * 50
+    with pytest.raises(RancherctlError, match="HTTP 302"):
+        collect(site, tmp_path)
+
+
+def test_no_redirect_leads_from_https_to_http() -> None:
+    request = urllib.request.Request("https://releases.example/kubelet.sha256")
+    with pytest.raises(RancherctlError, match="not https"):
+        _NoDowngrade().redirect_request(request, io.BytesIO(), 302, "Found", Message(), "http://mirror.example/kubelet.sha256")
 
 
 def test_a_busy_server_is_asked_again_later_as_it_says(site: Site, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def _messages(lines: list[str], most: int = 12) -> list[str]:
 
 
 def _hint(text: str) -> str:
-    if "requires go >=" in text:
+    if any(sign in text for sign in ("requires go >=", "must match format", "unknown directive: tool")):  # the last two are what Go before 1.21 says
         return "install a newer Go, or use --source official"
     if any(sign in text for sign in ("dial tcp", "no such host", "i/o timeout", "connection refused", "proxyconnect")):
         return "the Go module proxy was not reached: look at GOPROXY, or use a directory"

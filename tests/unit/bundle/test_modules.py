@@ -105,6 +105,7 @@ def test_a_failed_build_tells_the_compilers_words_and_leaves_nothing(tmp_path: P
     ("output", "hint"),
     [
         ("go: go.mod requires go >= 1.27 (running go 1.26; GOTOOLCHAIN=local)", "newer Go"),
+        ("go: errors parsing go.mod: go.mod:3: invalid go version '1.26.0': must match format 1.23", "newer Go"),
         ("go: module: Get https://proxy: dial tcp: lookup proxy: no such host", "GOPROXY"),
         ("compile: writing output: write x: no space left on device", "GOCACHE"),
     ],

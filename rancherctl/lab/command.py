@@ -18,11 +18,16 @@ class LabError(RancherctlError):
     """A step of building, starting or removing a lab failed on this machine."""
 
 
-def run(argv: Sequence[str], *, timeout: float = SHORT, stdin: str = "", env: Mapping[str, str] | None = None, log: Path | None = None) -> str:
+def run(
+    argv: Sequence[str], *, timeout: float = SHORT, stdin: str = "", env: Mapping[str, str] | None = None, log: Path | None = None, name: str = ""
+) -> str:
     """Run ``argv`` and return its stdout. ``timeout`` in seconds; with ``log`` stdout and stderr are appended there instead.
+
+    ``name`` is what errors call it, where its first word is a program that only runs another one.
 
     LabError when it cannot be started or fails, TimeoutExceededError when it takes too long (it is killed then).
     """
+    name = name or argv[0]
     try:
         if log is None:
             done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=env, check=False)
@@ -32,11 +37,11 @@ def run(argv: Sequence[str], *, timeout: float = SHORT, stdin: str = "", env: Ma
                 done = subprocess.run(argv, input=stdin, stdout=sink, stderr=subprocess.STDOUT, text=True, timeout=timeout, env=env, check=False)
             output = log.read_text(encoding="utf-8", errors="replace")
     except subprocess.TimeoutExpired as error:
-        raise TimeoutExceededError(f"{argv[0]} did not end within {timeout:.0f} s", why=" ".join(argv)) from error
+        raise TimeoutExceededError(f"{name} did not end within {timeout:.0f} s", why=" ".join(argv)) from error
     except OSError as error:
-        raise LabError(f"cannot run {argv[0]}", why=str(error)) from error
+        raise LabError(f"cannot run {name}", why=str(error)) from error
     if done.returncode != 0:
         lines = [line for line in output.splitlines() if line.strip()]
         hint = f"the whole output is in {log}" if log else f"the command was: {' '.join(argv)}"
-        raise LabError(f"{argv[0]} failed with status {done.returncode}", why=lines[-1] if lines else "it printed nothing", hint=hint)
+        raise LabError(f"{name} failed with status {done.returncode}", why=lines[-1] if lines else "it printed nothing", hint=hint)
     return done.stdout or ""

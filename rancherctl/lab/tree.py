@@ -18,6 +18,9 @@ from rancherctl.lab.steps import Steps
 
 BUILD_LIMIT = 1200.0  # seconds; a slow mirror, not a slow machine
 PARTIAL = ".building-"
+# mmdebstrap mounts the machine's /sys and /proc into the tree, and a killed one leaves them there, for whoever removes the half tree to walk into.
+# In namespaces of its own, all its mounts and processes end with it, however it or its parent ends.
+APART = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
 
 
 def tree(roots: Roots, os: Os, variant: Variant, steps: Steps, mirror: str = "") -> Path:
@@ -49,11 +52,10 @@ def _build(final: Path, os: Os, variant: Variant, mirror: str) -> None:
     suite = SUITES[os]
     lines = [archive.line(suite) for archive in archives.archives(mirror)]
     argv = [
-        "setpriv", "--pdeathsig", "TERM",  # a killed parent must not leave a builder that goes on writing
-        "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(BASE)}",
+        *APART, "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(BASE)}",
         *(f"--aptopt={option}" for option in archives.options()), f"--customize-hook={script}", suite, str(root), "-",
     ]  # fmt: skip
-    run(argv, timeout=BUILD_LIMIT, stdin="\n".join(lines) + "\n", log=final.parent / f"{final.name}.log")
+    run(argv, timeout=BUILD_LIMIT, stdin="\n".join(lines) + "\n", log=final.parent / f"{final.name}.log", name="mmdebstrap")
     root.rename(final)
     shutil.rmtree(folder)
 

@@ -217,6 +217,11 @@ def test_a_failing_command_is_told_with_its_last_line() -> None:
     assert (caught.value.why, "status 3" in caught.value.what) == ("two", True)
 
 
+def test_a_command_behind_another_is_told_by_its_own_name() -> None:
+    with pytest.raises(LabError, match="mmdebstrap failed with status 3"):
+        run(["env", "A=1", "sh", "-c", "exit 3"], name="mmdebstrap")
+
+
 def test_a_logged_command_points_to_its_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with pytest.raises(LabError) as caught:

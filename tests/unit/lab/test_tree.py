@@ -1,6 +1,7 @@
 """Root trees: names, the finishing script, where packages come from."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from rancherctl.bundle.distribution import archives as sources
 from rancherctl.bundle.distribution.archives import Archive, parse_options, parse_targets
 from rancherctl.errors import UsageError
+from rancherctl.lab import tree as tree_module
 from rancherctl.lab.packages import EARLY_SCRIPT, EXTRA, SYSCTLS, finish_script, tree_name
+from rancherctl.lab.paths import Roots
+from rancherctl.lab.steps import Steps
 
 TARGETS = """\
 Debian|bookworm|bookworm|http://mirror.example/debian/|main
@@ -73,3 +77,25 @@ def test_only_full_trees_install_the_extra_packages_and_mask_their_units() -> No
 def test_every_kernel_knob_has_its_stand_in() -> None:
     script = finish_script("bare")
     assert all(f'"$root/srv/lab-sysctl/{name}" <<EOF\n{value}\nEOF\n' in script for name, value in SYSCTLS.items())
+
+
+def test_a_tree_is_built_apart_from_the_machine_and_a_failure_is_the_builders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Sequence[str]] = []
+
+    def run(argv: Sequence[str], *, name: str, **_: object) -> str:
+        ran.append(argv)
+        Path(argv[-2]).mkdir()
+        assert name == "mmdebstrap"
+        return ""
+
+    monkeypatch.setattr(tree_module, "run", run)
+    monkeypatch.setattr(sources, "run", lambda argv: TARGETS if "indextargets" in argv else "")
+    half = tmp_path / "trees" / f"{tree_module.PARTIAL}{tree_name('debian13', 'bare')}-left"
+    half.mkdir(parents=True)
+    built = tree_module.tree(Roots(cache=tmp_path), "debian13", "bare", Steps())
+    assert built.is_dir()
+    assert not half.exists()
+    assert tuple(ran[0][: len(tree_module.APART)]) == tree_module.APART
+    assert ran[0][len(tree_module.APART)] == "mmdebstrap"
+    assert tree_module.tree(Roots(cache=tmp_path), "debian13", "bare", Steps()) == built
+    assert len(ran) == 1

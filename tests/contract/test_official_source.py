@@ -230,6 +230,14 @@ def test_a_later_run_goes_on_where_an_earlier_one_stopped(site: Site, tmp_path: 
     assert site.requests(path)[-1] == "bytes=5000-"
 
 
+def test_what_a_killed_run_had_half_unpacked_is_removed(site: Site, tmp_path: Path) -> None:
+    first = next(f.file for f in collect(site, tmp_path) if f.name == "ptp")
+    (first.parent / "SHA256SUMS").unlink()
+    (first.parent / ".portmap.abc123").write_bytes(b"half")
+    assert first in {f.file for f in collect(site, tmp_path)}
+    assert not [file for file in first.parent.iterdir() if file.name.startswith(".")]
+
+
 def test_a_server_without_ranges_is_fetched_from_the_start(site: Site, tmp_path: Path) -> None:
     site.ranges = False
     path = site.fault("/kubelet", cut_after(1000))

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from rancherctl.bundle.distribution.programs import run as run_program
 from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
-from rancherctl.bundle.sources.gobuild import Recipe, recipes, testweb
+from rancherctl.bundle.sources.gobuild import MODULES, Recipe, recipes, testweb
 from rancherctl.bundle.sources.streaming import run_streaming
 from rancherctl.bundle.versions import Versions
 from rancherctl.errors import NotFoundError, RancherctlError, TimeoutExceededError
@@ -55,7 +55,8 @@ def find_go(
     go = shutil.which("go")
     if go is None:
         raise NotFoundError("no Go here", why=why, hint=hint)
-    return Toolchain(go, run_program([go, "env", "GOVERSION"], timeout=60, extra={"HOME": str(Path.home())}).strip())
+    # Not where the user is: a go.mod there may ask for a toolchain of its own, which Go would fetch.
+    return Toolchain(go, run_program([go, "env", "GOVERSION"], timeout=60, cwd=MODULES, extra={"HOME": str(Path.home())}).strip())
 
 
 def able(versions: Versions) -> bool:

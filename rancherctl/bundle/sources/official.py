@@ -111,6 +111,8 @@ class _Job:
 
     def _fetch(self, release: Release, folder: Path) -> list[Found]:
         names, bin_folder = _names(release), _bin(release, folder)
+        for left in bin_folder.glob(".*"):  # of a run that was killed while it unpacked
+            left.unlink()
         self.emit(Event(PHASE, release.url, release.name, "started"))
         try:
             fetch(release.url, folder / release.name, self._published(release, folder), progress=_teller(release, self.emit), terms=self.terms)

@@ -10,7 +10,7 @@ import pytest
 from rancherctl.bundle.files import sha256_of
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.sources.gobuild import recipes
-from rancherctl.bundle.sources.modules import Toolchain, build
+from rancherctl.bundle.sources.modules import Toolchain, build, find_go
 from rancherctl.bundle.versions import DEFAULT, versions_for
 from rancherctl.errors import NotFoundError, RancherctlError
 from rancherctl.events import Event, ignore
@@ -60,6 +60,16 @@ def test_go_finds_its_caches_also_where_nobody_set_home(tmp_path: Path, monkeypa
 
     build(ETCD, "amd64", tmp_path, ignore, Toolchain("go", "go1.26.8", run))
     assert seen[0][:2] == ["env", f"HOME={pwd.getpwuid(os.getuid()).pw_dir}"]
+
+
+def test_the_version_of_go_does_not_depend_on_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "go"
+    program.write_text("#!/bin/sh\ntest ! -e go.mod && echo go1.26.8\n")
+    program.chmod(0o755)
+    (tmp_path / "go.mod").write_text("module x\n\ngo 1.99\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("shutil.which", lambda _name: str(program))
+    assert find_go().version == "go1.26.8"
 
 
 def test_an_interrupted_build_leaves_nothing_half_made(tmp_path: Path) -> None:

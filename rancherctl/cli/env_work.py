@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from rancherctl.bundle.create import MODULES, OFFICIAL
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
 from rancherctl.cli.context import Run
@@ -74,10 +75,10 @@ def _told(run: Run, loaded: Loaded) -> Environment:
 
 
 def expanded(environment: Environment) -> Environment:
-    """``~`` in the ssh paths of the file is the operator's home."""
+    """The ssh paths of the file, absolute: ``~`` is the operator's home, and the file is remembered for runs that start elsewhere."""
 
     def at_home(path: str) -> str:
-        return str(Path(path).expanduser()) if path else ""
+        return path if path == "none" else _path(path)  # OpenSSH's word for no file
 
     def home(host: Host) -> Host:
         ssh = host.ssh
@@ -97,8 +98,12 @@ def asked(run: Run, name: str | None, file: str | None) -> Environment:
 
 
 def bundle_choice(run: Run, environment: str, choice: str | None) -> str:
-    """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with."""
-    return choice or run.settings.bundle or run.known().bundle(environment)
+    """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with.
+
+    A directory's path is absolute: it is remembered, and the next run may stand elsewhere.
+    """
+    found = choice or run.settings.bundle or run.known().bundle(environment)
+    return found if found in ("", OFFICIAL, MODULES) else _path(found)
 
 
 @contextmanager

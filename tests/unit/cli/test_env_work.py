@@ -41,6 +41,14 @@ def test_a_tilde_in_the_file_is_the_operators_home(run: Run, tmp_path: Path) -> 
     assert from_file(run, str(path)).hosts[0].ssh.identity == f"{tmp_path}/.ssh/key"
 
 
+def test_a_path_in_the_file_means_the_same_in_the_next_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "e.yaml"
+    path.write_text(FILE.replace("~/.ssh/key", "keys/ops, config: none"))
+    assert from_file(run, "e.yaml").hosts[0].ssh.identity == f"{tmp_path}/keys/ops"
+    assert from_file(run, "e.yaml").hosts[0].ssh.config == "none", "OpenSSH's word for no file"
+
+
 def test_problems_name_the_file_and_the_place(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE.replace("address", "adress"))
@@ -71,8 +79,17 @@ def test_name_and_file_must_agree(run: Run, tmp_path: Path) -> None:
 def test_the_bundle_is_the_flag_then_the_setting_then_what_was_chosen_before(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE)
-    run.known().save(from_file(run, str(path)), "remembered")
-    assert bundle_choice(run, "demo", None) == "remembered"
-    with_setting = Run(Settings(run.settings.dirs, bundle="setting"))
-    assert bundle_choice(with_setting, "demo", None) == "setting"
-    assert bundle_choice(with_setting, "demo", "flag") == "flag"
+    run.known().save(from_file(run, str(path)), "/remembered")
+    assert bundle_choice(run, "demo", None) == "/remembered"
+    with_setting = Run(Settings(run.settings.dirs, bundle="/setting"))
+    assert bundle_choice(with_setting, "demo", None) == "/setting"
+    assert bundle_choice(with_setting, "demo", "/flag") == "/flag"
+
+
+def test_a_bundle_means_the_same_from_every_folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert bundle_choice(run, "demo", "./bundle") == f"{tmp_path}/bundle"
+    assert bundle_choice(run, "demo", "~/bundle") == f"{tmp_path}/bundle"
+    assert bundle_choice(run, "demo", "official") == "official"
+    assert bundle_choice(run, "demo", "modules") == "modules"
+    assert bundle_choice(run, "demo", None) == ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from rancherctl.cli import streams
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
@@ -18,16 +20,19 @@ CLOSED_PIPE = 141
 def main(argv: Sequence[str] | None = None, prog: str = "rancherctl") -> int:
     """Run one command line and return its exit code (see ``rancherctl help exit-codes``)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words == ["--version"]:
-        from rancherctl import __version__
-
-        sys.stdout.write(f"rancherctl {__version__}\n")
-        return 0
+    streams.complete()
     try:
+        if words == ["--version"]:
+            from rancherctl import __version__
+
+            streams.out(f"rancherctl {__version__}\n")
+            return 0
         return _run(words, prog)
     except BrokenPipeError:
-        _drop_stdout()
+        streams.drop_stdout()
         return CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001  (the border: whatever it is, it gets a text, an exit code and a line in the log)
+        return _failed(error)
 
 
 def main_kubectl_plugin() -> int:
@@ -41,10 +46,9 @@ def _run(words: list[str], prog: str) -> int:
     from rancherctl.cli import root
     from rancherctl.cli.args import normalise
     from rancherctl.cli.topics import TOPICS
-    from rancherctl.errors import RancherctlError
 
     _watch_signals()
-    words = normalise(words, frozenset(TOPICS))
+    words = normalise(words, frozenset(TOPICS), {alias: word for word, entry in root.Root.nouns.items() for alias in entry.aliases})
     try:
         command = root.command()
         with command.make_context(prog, words) as parsed:
@@ -56,21 +60,17 @@ def _run(words: list[str], prog: str) -> int:
         return _usage(error)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
-    except RancherctlError as error:
-        return _failed(error)
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # noqa: BLE001  (the border: whatever it is, it gets a text, an exit code and a line in the log)
-        return _failed(_unexpected(error))
     return 0
 
 
-def _failed(error: RancherctlError) -> int:
+def _failed(found: Exception) -> int:
     import traceback
 
     from rancherctl.cli import context, runlog
+    from rancherctl.errors import RancherctlError
     from rancherctl.output.failures import error_text
 
+    error = found if isinstance(found, RancherctlError) else _unexpected(found)
     log = ""
     if context.state.log is not None:
         runlog.logger().error("%s", error, exc_info=error)
@@ -83,16 +83,19 @@ def _failed(error: RancherctlError) -> int:
 
 
 def _unexpected(error: Exception) -> RancherctlError:
+    import errno
+
     from rancherctl.errors import RancherctlError
 
     if isinstance(error, OSError) and error.filename:
         hint = "may it be read and written, and is there room? --debug shows where this happened"
         wrapped = RancherctlError(f"cannot use {error.filename}", why=error.strerror or str(error), hint=hint)
-        wrapped.__cause__ = error
-        return wrapped
-    wrapped = RancherctlError(
-        "unexpected failure in rancherctl", why=f"{type(error).__name__}: {error}", hint="run it again with --debug and report the traceback"
-    )
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        streams.drop_stdout()
+        wrapped = RancherctlError("cannot write", why=error.strerror or str(error), hint="is the disk behind standard output full?")
+    else:
+        hint = "run it again with --debug and report the traceback"
+        wrapped = RancherctlError("unexpected failure in rancherctl", why=f"{type(error).__name__}: {error}", hint=hint)
     wrapped.__cause__ = error
     return wrapped
 
@@ -148,11 +151,3 @@ def _watch_signals() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
-
-
-def _drop_stdout() -> None:
-    """Point standard output elsewhere, or Python complains about the closed pipe while it exits."""
-    import os
-
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)

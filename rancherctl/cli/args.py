@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 GLOBAL_VALUES: Final = ("--color", "--progress", "--kubeconfig")
 GLOBAL_FLAGS: Final = ("--debug", "--no-input")
-PASS_THROUGH: Final = (("kubectl",), ("lab", "ssh"))
-"""Commands whose arguments belong to another program: nothing behind them is touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassThrough:
+    """What of a pass-through command's words is ours: ``options`` that take a value, and the first ``operands`` words."""
+
+    options: tuple[str, ...]
+    operands: int = 0
+
+
+PASS_THROUGH: Final[Mapping[tuple[str, ...], PassThrough]] = {
+    ("kubectl",): PassThrough(("--env", "-e")),
+    ("lab", "ssh"): PassThrough(("--name",), 1),
+}
+"""Commands whose arguments belong to another program: nothing behind their own words is touched."""
 
 _SHORT_EQUALS: Final = re.compile(r"-[A-Za-z]=")
+_HELP: Final = ("-h", "--help")
 
 
-def normalise(argv: Sequence[str], topics: frozenset[str] = frozenset()) -> list[str]:
-    """The words in the order that the parser needs: global options first. Words after ``--`` and of pass-through commands stay as they are."""
+def normalise(argv: Sequence[str], topics: frozenset[str] = frozenset(), aliases: Mapping[str, str] | None = None) -> list[str]:
+    """The words in the order that the parser needs: global options first. Words after ``--`` and of pass-through commands stay as they are.
+
+    ``aliases`` are other words for nouns.
+    """
     front: list[str] = []
     rest: list[str] = []
     path: list[str] = []
@@ -23,7 +41,11 @@ def normalise(argv: Sequence[str], topics: frozenset[str] = frozenset()) -> list
     while words:
         word = words.pop(0)
         name = word.partition("=")[0]
-        if word == "--" or tuple(path) in PASS_THROUGH:
+        through = PASS_THROUGH.get(tuple(path))
+        if through is not None:
+            rest += _own_first([word, *words], through)
+            break
+        if word == "--":
             rest += [word, *words]
             break
         if word in GLOBAL_FLAGS or ("=" in word and name in GLOBAL_VALUES):
@@ -34,9 +56,31 @@ def normalise(argv: Sequence[str], topics: frozenset[str] = frozenset()) -> list
             rest += [word[:2], word[3:]]
         else:
             if not word.startswith("-") and len(path) < 2:
-                path.append(word)
+                path.append((aliases or {}).get(word, word) if not path else word)
             rest.append(word)
     return front + _help(rest, topics)
+
+
+def _own_first(words: list[str], through: PassThrough) -> list[str]:
+    """Our own words, then ``--`` and what belongs to the other program: the parser would look for ours in ``-ndev`` and behind ``df`` too."""
+    own: list[str] = []
+    operands = through.operands
+    while words and words[0] != "--":
+        name, equals, value = words[0].partition("=")
+        if words[0] in _HELP:
+            own.append(words.pop(0))
+        elif name in through.options and not equals:
+            own, words = own + words[:2], words[2:]
+        elif name in through.options:
+            own += [name, value]
+            del words[0]
+        elif not words[0].startswith("-") and operands:
+            operands -= 1
+            own.append(words.pop(0))
+        else:
+            break
+    foreign = words[1:] if words[:1] == ["--"] else words
+    return [*own, "--", *foreign] if foreign else own
 
 
 def _help(words: list[str], topics: frozenset[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rancherctl.cli.groups import noun
+from rancherctl.cli.streams import out
 
 app = noun("Print the completion script for bash, zsh or fish.")
 
@@ -34,4 +35,4 @@ def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bas
     from rancherctl.cli.shells import SCRIPTS
     from rancherctl.cli.tree import read
 
-    typer.echo(SCRIPTS[shell.value](read(command())), nl=False)
+    out(SCRIPTS[shell.value](read(command())))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rancherctl.cli.streams import out
 from rancherctl.errors import PartialError, RancherctlError, UsageError
 from rancherctl.events import Emit, Event
 from rancherctl.settings import Settings, load
@@ -161,17 +162,6 @@ class Run:
             raise UsageError(f"not confirmed: {what}", why="there is nobody to ask", hint=f"add --confirm {name}")
         if given != name:
             raise UsageError(f"not confirmed: {what}", why=f"{given!r} is not {name!r}", hint="nothing was changed")
-
-
-def out(text: str) -> None:
-    """Write data to standard output; a full disk behind it is told as that (a closed pipe goes on up)."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise RancherctlError("cannot write to standard output", why=error.strerror or str(error)) from error
 
 
 def input_line(prompt: str) -> str:

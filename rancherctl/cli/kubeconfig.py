@@ -9,6 +9,7 @@ import typer
 from rancherctl.cli.context import Run, current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import EnvArgument, OutputOption
+from rancherctl.cli.streams import out
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.stanzas import OnConflict
 
@@ -62,7 +63,6 @@ def show(name: EnvArgument = None, context_name: ContextOption = "", output: Out
       rancherctl kubeconfig show demo -o json
     """
     import json
-    import sys
 
     from rancherctl.cli.contexts import stanza_of
     from rancherctl.credentials import documents, stanzas
@@ -72,11 +72,11 @@ def show(name: EnvArgument = None, context_name: ContextOption = "", output: Out
     data = stanzas.document(stanza_of(access), context_name or access.context)
     match run.settings.output:
         case "json":
-            sys.stdout.write(json.dumps(data, indent=2) + "\n")
+            out(json.dumps(data, indent=2) + "\n")
         case "name":
-            sys.stdout.write(f"{data['current-context']}\n")
+            out(f"{data['current-context']}\n")
         case _:
-            sys.stdout.write(documents.dump(data).decode())
+            out(documents.dump(data).decode())
 
 
 @app.command("rm")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Annotated
 
 import typer
@@ -31,29 +30,17 @@ def kubectl(
       rancherctl kubectl --env demo get pods -A -o wide
       rancherctl kubectl --env demo apply -f app.yaml
     """
+    from rancherctl.cli.handover import become
+    from rancherctl.cli.kubectl_program import find
     from rancherctl.cli.tunnel import reachable
     from rancherctl.credentials.renewal import registry
-    from rancherctl.errors import NotFoundError
 
     run = current(env=env)
     access = registry(run.settings.dirs).load(run.known().select(run.settings.env))
-    program = shutil.which("kubectl") or _of_bundles(run, access.name)
-    if not program:
-        raise NotFoundError("kubectl is not installed here", hint="https://kubernetes.io/docs/tasks/tools, or put it anywhere on PATH")
+    program = find(run, access.name)
     if not access.tunnels or reachable(access.server, access.ca):
-        environ = {**os.environ, "KUBECONFIG": _file(run, access, "")}
-        os.execve(program, [program, *(words or ())], environ)  # noqa: S606  # kubectl takes over terminal, signals and exit code
+        become([program, *(words or ())], {**os.environ, "KUBECONFIG": _file(run, access, "")})
     raise typer.Exit(_through_ssh(run, access, program, words or []))
-
-
-def _of_bundles(run: Run, environment: str) -> str:
-    """The kubectl of the bundle that the environment was made from, else of any bundle in the cache; "" if there is none."""
-    from pathlib import Path
-
-    settings, chosen = run.settings, run.known().bundle(environment)
-    cached = sorted(((settings.cache or settings.dirs.cache) / "bundles").glob("*"), reverse=True)
-    found = (path for folder in (Path(chosen or "/nonexistent"), *cached) for path in sorted(folder.glob("kubernetes/*/kubectl"), reverse=True))
-    return next((str(path) for path in found if os.access(path, os.X_OK)), "")
 
 
 def _through_ssh(run: Run, access: Access, program: str, words: list[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -174,11 +173,12 @@ def ssh(
       rancherctl lab ssh h1
       rancherctl lab ssh --name two h2 systemctl status
     """
+    from rancherctl.cli.handover import become
+
     machine.require_root()
     roots = _roots(current())
     found = state.load(roots, name)[0].host(host)
-    argv = access.ssh_argv(roots.lab(name), found, *(command or ()))
-    os.execvp(argv[0], argv)  # noqa: S606  (ssh takes over the terminal)
+    become(access.ssh_argv(roots.lab(name), found, *(command or ())))
 
 
 @host_app.command("stop")

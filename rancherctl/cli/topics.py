@@ -8,6 +8,7 @@ import typer
 
 from rancherctl.cli.context import current
 from rancherctl.cli.groups import noun
+from rancherctl.cli.streams import out
 
 EXIT_CODES: Final[tuple[tuple[int, str], ...]] = (
     (0, "done, or nothing to show"),
@@ -95,5 +96,5 @@ def show(topic: Annotated[str, typer.Argument(metavar="TOPIC", help="environment
       rancherctl help exit-codes
       rancherctl help env create
     """
-    typer.echo(TOPICS[topic], nl=False)
+    out(TOPICS[topic])
     current().say("\n".join(f"see also: rancherctl help {other}" for other in TOPICS if other != topic))

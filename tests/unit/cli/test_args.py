@@ -16,8 +16,21 @@ TOPICS = frozenset({"files"})
         (["lab", "status", "-o=json"], ["lab", "status", "-o", "json"]),
         (["env", "ls", "-e=a=b"], ["env", "ls", "-e", "a=b"]),
         (["lab", "ls", "--color"], ["lab", "ls", "--color"]),
-        (["--debug", "kubectl", "get", "pods", "--debug", "-n=x"], ["--debug", "kubectl", "get", "pods", "--debug", "-n=x"]),
-        (["lab", "ssh", "h1", "ls", "--color", "auto"], ["lab", "ssh", "h1", "ls", "--color", "auto"]),
+        (["--debug", "kubectl", "get", "pods", "--debug", "-n=x"], ["--debug", "kubectl", "--", "get", "pods", "--debug", "-n=x"]),
+        (["kubectl", "-ndefault", "get", "pods"], ["kubectl", "--", "-ndefault", "get", "pods"]),
+        (["kubectl", "-n=default", "-e", "demo", "get"], ["kubectl", "--", "-n=default", "-e", "demo", "get"]),
+        (["kubectl", "-e=demo", "-h"], ["kubectl", "-e", "demo", "-h"]),
+        (["kubectl", "--env=demo", "--", "get", "-h"], ["kubectl", "--env", "demo", "--", "get", "-h"]),
+        (
+            ["kubectl", "--env", "demo", "exec", "-it", "p", "--", "sh", "-e"],
+            ["kubectl", "--env", "demo", "--", "exec", "-it", "p", "--", "sh", "-e"],
+        ),
+        (["kubectl", "--env"], ["kubectl", "--env"]),
+        (["kubectl"], ["kubectl"]),
+        (["lab", "ssh", "h1", "ls", "--color", "auto"], ["lab", "ssh", "h1", "--", "ls", "--color", "auto"]),
+        (["labs", "ssh", "h1", "--name", "two", "df", "-h", "--name"], ["labs", "ssh", "h1", "--name", "two", "--", "df", "-h", "--name"]),
+        (["lab", "ssh", "--name=two", "h1", "--", "-v"], ["lab", "ssh", "--name", "two", "h1", "--", "-v"]),
+        (["lab", "ssh", "-h"], ["lab", "ssh", "-h"]),
         (["version", "--", "--debug"], ["version", "--", "--debug"]),
         (["help"], ["--help"]),
         (["help", "files"], ["help", "files"]),
@@ -27,4 +40,4 @@ TOPICS = frozenset({"files"})
     ],
 )
 def test_normalise(typed: list[str], parsed: list[str]) -> None:
-    assert normalise(typed, TOPICS) == parsed
+    assert normalise(typed, TOPICS, {"labs": "lab"}) == parsed

@@ -1,0 +1,117 @@
+"""Commands that hand over to another program: it gets the words as they were typed, and its exit code, input and signals are its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rancherctl.bundle.model import MANIFEST, Artefact, manifest
+from rancherctl.cli.context import Run
+from rancherctl.cli.kubectl_program import find
+from rancherctl.errors import NotFoundError
+from rancherctl.settings import Dirs, Settings
+
+PROGRAM = "import sys; from rancherctl.cli.app import main; sys.exit(main(sys.argv[1:]))"
+FAKE = """#!/bin/sh
+for word in "$@"; do printf '<%s>' "$word"; done
+grep SigIgn /proc/self/status
+cat
+exit 42
+"""
+ENVIRONMENT = """\
+apiVersion: rancherctl.io/v1alpha1
+kind: Environment
+metadata: {name: demo}
+spec:
+  kubernetes: {version: 1.36.3}
+  hosts:
+  - {name: h1, address: 10.0.0.1, roles: [etcd, controlplane, worker]}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An operator who knows one environment, with a kubectl that tells what it was given."""
+    known = tmp_path / ".config/rancherctl/environments"
+    known.mkdir(parents=True)
+    (known / "demo.yaml").write_text(ENVIRONMENT)
+    (known / "demo.access.json").write_text(json.dumps({"server": "https://127.0.0.1:1", "operator": "o", "session": "s"}))
+    program(tmp_path / "bin/kubectl")
+    return tmp_path
+
+
+def program(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(FAKE)
+    path.chmod(0o755)
+
+
+def given(home: Path, *words: str) -> str:
+    environ = {"HOME": str(home), "PATH": f"{home}/bin:/usr/bin:/bin"}
+    argv = [sys.executable, "-c", PROGRAM, *words]
+    done = subprocess.run(argv, input="typed", env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 42, done.stderr
+    words_line, _, rest = done.stdout.partition("SigIgn:")
+    mask, _, typed = rest.partition("\n")
+    assert typed == "typed"
+    assert int(mask, 16) & 1 << 12 == 0, "SIGPIPE ends it when nobody reads any more"
+    return words_line
+
+
+@pytest.mark.parametrize(
+    ("words", "got"),
+    [
+        (["get", "pods", "-ndefault", "-h"], "<get><pods><-ndefault><-h>"),
+        (["-ndefault", "get", "pods"], "<-ndefault><get><pods>"),
+        (["-n=default", "get", "pods", "-e"], "<-n=default><get><pods><-e>"),
+        (["--env", "demo", "exec", "p", "--", "sh", "-c", "x"], "<exec><p><--><sh><-c><x>"),
+        (["-e=demo", "--", "get", "--debug"], "<get><--debug>"),
+        (["run", "x", "--env", "A=b", "a b", ""], "<run><x><--env><A=b><a b><>"),
+    ],
+)
+def test_kubectl_gets_the_words_as_they_were_typed(home: Path, words: list[str], got: str) -> None:
+    assert given(home, "kubectl", *words) == got
+
+
+def offered(cache: Path, name: str, version: str, arch: str) -> str:
+    folder = cache / "bundles" / name
+    artefact = Artefact("kubernetes", version, "kubectl", "0" * 64, 1, 0o755, "binary", arch)
+    program(folder / artefact.path)
+    (folder / MANIFEST).write_text(manifest(version, arch, "official", [artefact]).to_json())
+    return str(folder / artefact.path)
+
+
+def test_without_a_kubectl_of_its_own_the_machine_uses_a_bundle_s(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    run = Run(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
+    with pytest.raises(NotFoundError, match="kubectl is not installed"):
+        find(run, "demo")
+    offered(home / "cache", "z", "1.36.3", "arm64")
+    with pytest.raises(NotFoundError):
+        find(run, "demo")
+    (home / "cache/bundles/half-made").mkdir()
+    older = offered(home / "cache", "x", "1.9.3", "amd64")
+    assert find(run, "demo") == older
+    newer = offered(home / "cache", "a", "1.37.2", "amd64")
+    assert find(run, "demo") == newer
+    fitting = offered(home / "cache", "b", "1.36.3", "amd64")
+    assert find(run, "demo") == fitting
+    chosen = offered(home / "elsewhere", "mine", "1.35.4", "amd64")
+    run.known().save(run.known().read("demo"), str(Path(chosen).parents[2]))
+    assert find(run, "demo") == chosen
+
+
+def test_a_folder_that_is_called_like_a_source_offers_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    run = Run(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
+    run.known().save(run.known().read("demo"), "official")
+    offered(home, "official", "1.36.3", {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine])
+    monkeypatch.chdir(home / "bundles")
+    with pytest.raises(NotFoundError):
+        find(run, "demo")

@@ -71,7 +71,7 @@ def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_each_failure_has_its_exit_code_and_no_traceback(
     act: Any, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(app, "_drop_stdout", lambda: None)
+    monkeypatch.setattr(app.streams, "drop_stdout", lambda: None)
     act(lambda run: _raise(error))
     assert app.main(["act", "go"]) == code
     out, err = capsys.readouterr()
@@ -194,6 +194,7 @@ def test_a_full_disk_behind_standard_output_is_told_as_that(act: Any, capsys: py
 
     act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS)))
     monkeypatch.setattr("sys.stdout", Full())
+    monkeypatch.setattr(app.streams, "drop_stdout", lambda: None)
     assert app.main(["act", "go"]) == 1
     err = capsys.readouterr().err
     assert "error: cannot write to standard output\n  why:  No space left on device\n" in err
@@ -241,3 +242,34 @@ def test_a_home_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     lines = done.stderr.splitlines()
     assert [line.startswith("warning: this run has no log file") for line in lines] == [True, False], lines
     assert lines[1].startswith("no environment is known here")
+
+
+PROGRAM = "import sys; from rancherctl.cli.app import main; sys.exit(main(sys.argv[1:]))"
+
+
+def with_streams(redirected: str, *words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """A run whose streams a shell has redirected; Python buffers as it does everywhere."""
+    environ = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
+    argv = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", PROGRAM, *words]
+    return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("words", [["--version"], ["version"], ["help", "files"], ["completion", "bash"], ["--help"]], ids=" ".join)
+def test_a_full_disk_behind_any_output_is_a_failure_without_traceback(words: list[str], tmp_path: Path) -> None:
+    done = with_streams(">/dev/full", *words, home=tmp_path)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--version"], ["version"], ["help", "files"], ["--help"]], ids=" ".join)
+def test_a_closed_standard_output_is_a_closed_pipe(words: list[str], tmp_path: Path) -> None:
+    done = with_streams(">&-", *words, home=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (141, False)
+
+
+def test_closed_input_and_errors_change_no_exit_code(tmp_path: Path) -> None:
+    assert with_streams("2>&- <&-", "nonsense", home=tmp_path).returncode == 2
+    done = with_streams("2>&- <&-", "env", "ls", "-o", "name", home=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,26 +1,22 @@
-"""The environments' entries in the operator's kubeconfig files: put there, printed, taken out; which file, and how the plug-in is called."""
+"""The environments' entries in the operator's kubeconfig files: put there, printed, taken out; and in which file."""
 
 from __future__ import annotations
 
-import shutil
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from rancherctl.cli.context import Run
-from rancherctl.credentials import kubeconfig_files, stanzas
+from rancherctl.credentials import kubeconfig_files, program, stanzas
 from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.renewal import registry
 from rancherctl.credentials.stanzas import OnConflict, Stanza
 
-PLUGIN: Final = "rancherctl-credential"
-
 
 def stanza_of(access: Access, server: str = "") -> Stanza:
     """The kubeconfig entries of an environment; ``server`` instead of its own address (a tunnel's end)."""
-    return Stanza(access.name, server or access.server, access.ca, access.uid, plugin_command())
+    return Stanza(access.name, server or access.server, access.ca, access.uid, program.command())
 
 
 def merge(run: Run, access: Access, *, context: str = "", on_conflict: OnConflict = "rename", use: bool | None = None) -> tuple[str, Path, bool]:
@@ -28,16 +24,24 @@ def merge(run: Run, access: Access, *, context: str = "", on_conflict: OnConflic
 
     The context's name is remembered. ConflictError with ``on_conflict="fail"`` and a name of another origin.
     """
-    path = file_for(run.kubeconfig_files(), access.name)
+    files = run.kubeconfig_files()
+    there = readable(files)
+    path = file_for(files, there, access.name, (context or access.context or access.name) if on_conflict == "replace" else "")
+    becomes_current = not any(d.data.get("current-context") for d in there) if use is None else use
+    first = there[0].path if there else path  # its current context is the one that counts
     name = ""
 
     def change(data: Json) -> Json:
         nonlocal name
-        current = not data.get("current-context") if use is None else use
-        new, name = stanzas.merged(data, stanza_of(access), context or access.context, on_conflict=on_conflict, use=current)
+        others = [d.data for d in there if d.path != path]
+        new, name = stanzas.merged(
+            data, stanza_of(access), context or access.context, on_conflict=on_conflict, use=becomes_current and first == path, others=others
+        )
         return new
 
     changed = kubeconfig_files.update(path, change)
+    if becomes_current and first != path:
+        changed |= kubeconfig_files.update(first, lambda data: {**data, "current-context": name})
     if name != access.context:
         registry(run.settings.dirs).save(replace(access, context=name))
     return name, path, changed
@@ -45,26 +49,23 @@ def merge(run: Run, access: Access, *, context: str = "", on_conflict: OnConflic
 
 def remove(run: Run, environment: str, uid: str = "") -> tuple[Path, ...]:
     """Take out what we wrote for an environment, from all kubeconfig files; the files that changed."""
-    return tuple(
-        document.path
-        for document in readable(run.kubeconfig_files())
-        if stanzas.without(document.data, environment, uid) != document.data
-        and kubeconfig_files.update(document.path, lambda data: stanzas.without(data, environment, uid))
-    )
+    there = readable(run.kubeconfig_files())
+    left = [stanzas.without(document.data, environment, uid) for document in there]
+    ours = {context for document in there for _, context in stanzas.environments(document.data)}
+    gone = {context for context in ours if not any(stanzas.defines(data, "contexts", context) for data in left)}
+
+    def change(data: Json) -> Json:
+        return stanzas.without(data, environment, uid, gone)
+
+    return tuple(d.path for d in there if change(d.data) != d.data and kubeconfig_files.update(d.path, change))
 
 
-def plugin_command() -> str:
-    """How kubeconfig files name the exec plug-in: its word where a shell finds it, else the path of the one that belongs to this program."""
-    found = shutil.which(PLUGIN)
-    beside = Path(sys.executable).with_name(PLUGIN)
-    return PLUGIN if found and Path(found).resolve() == beside.resolve() else str(beside)
-
-
-def file_for(files: tuple[Path, ...], environment: str) -> Path:
-    """The file that has the environment already, else the first that exists, else the last, as kubectl chooses."""
-    there = readable(files)
+def file_for(files: tuple[Path, ...], there: Sequence[Document], environment: str, replaced: str = "") -> Path:
+    """The file that has the environment already (or the context that is to be ``replaced``), else the first that exists, else the last, as
+    kubectl chooses."""
     ours = [d.path for d in there if environment in dict(stanzas.environments(d.data))]
-    return next(iter([*ours, *(d.path for d in there), files[-1]]))
+    theirs = [d.path for d in there if replaced and stanzas.defines(d.data, "contexts", replaced)]
+    return next(iter([*ours, *theirs, *(d.path for d in there), files[-1]]))
 
 
 def readable(files: tuple[Path, ...]) -> tuple[Document, ...]:

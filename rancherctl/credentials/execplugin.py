@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rancherctl.credentials import program
 from rancherctl.credentials.kubeconfig import Target
 from rancherctl.credentials.renewal import registry
 from rancherctl.errors import AuthError, RancherctlError, RefusedError
@@ -25,7 +25,6 @@ SECONDS = 60.0
 EARLY = 10.0
 """Seconds before its end at which a credential counts as expired."""
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
-OURS = "rancherctl-credential"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +97,11 @@ class Plugin:
 def ours(target: Target) -> bool:
     """Whether our own plug-in is asked for a token of the very API that the token is for: that is harmless, whoever wrote the file.
 
-    A word is looked up where the user's programs are. A path must be that of the program beside this one: the name proves nothing. Variables
+    A word is looked up where the user's programs are. A path must be that of this installation's program: the name proves nothing. Variables
     could make any program run others, other words end a session, and another server would be handed this user's token.
     """
     plugin = target.exec
-    mine = Path(sys.executable).with_name(OURS)
-    if plugin is None or plugin.env or not (plugin.command == OURS or Path(plugin.command) == mine):
+    if plugin is None or plugin.env or not (plugin.command == program.NAME or Path(plugin.command) in program.places()):
         return False
     if len(plugin.args) != 2 or plugin.args[0] != "--env":
         return False

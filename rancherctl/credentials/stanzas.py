@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,18 +42,21 @@ def document(stanza: Stanza, context: str = "") -> Json:
     return {"apiVersion": "v1", "kind": "Config", **_parts(stanza, stanza.entry_name, name), "current-context": name}
 
 
-def merged(data: Json, stanza: Stanza, context: str = "", *, on_conflict: OnConflict = "fail", use: bool = True) -> tuple[Json, str]:
+def merged(
+    data: Json, stanza: Stanza, context: str = "", *, on_conflict: OnConflict = "fail", use: bool = True, others: Sequence[Json] = ()
+) -> tuple[Json, str]:
     """(the file's new content, the context's name). Our entries of this environment are brought up to date where they are.
 
-    A name that somebody else's entry has is handled by ``on_conflict``; ConflictError names the entry. ``use`` makes it the current context.
+    A name that somebody else's entry has, here or in ``others`` (the other files that are read together with this one, where the first hides the
+    rest), is handled by ``on_conflict``; ConflictError names the entry. ``use`` makes it the current context.
     """
     new = copy.deepcopy(data)
     new.setdefault("apiVersion", "v1")
     new.setdefault("kind", "Config")
     wanted = context or _marked_name(new, "contexts", stanza) or stanza.environment
     entry = _marked_name(new, "clusters", stanza) or stanza.entry_name
-    wanted = _free(new, ("contexts",), wanted, stanza, on_conflict)
-    entry = _free(new, ("clusters", "users"), entry, stanza, on_conflict)
+    wanted = _free((new, *others), ("contexts",), wanted, stanza, on_conflict)
+    entry = _free((new, *others), ("clusters", "users"), entry, stanza, on_conflict)
     for kind, rows in _parts(stanza, entry, wanted).items():
         row = rows[0]
         inner = LISTS[kind]
@@ -69,16 +72,25 @@ def merged(data: Json, stanza: Stanza, context: str = "", *, on_conflict: OnConf
     return new, wanted
 
 
-def without(data: Json, environment: str, uid: str = "") -> Json:
-    """The content without our entries of an environment (with ``uid``: only of that one); a current context that goes is unset."""
+def without(data: Json, environment: str, uid: str = "", gone_elsewhere: Collection[str] = ()) -> Json:
+    """The content without our entries of an environment (with ``uid``: only of that one).
+
+    A current context that goes is unset, also one that goes from another file (``gone_elsewhere``).
+    """
     new = copy.deepcopy(data)
     gone = {kind: {r.get("name") for r in _rows(new, kind) if _marks(r, inner, environment, uid)} for kind, inner in LISTS.items()}
     for kind, names in gone.items():
         if names:
             new[kind] = [r for r in _rows(new, kind) if r.get("name") not in names]
-    if new.get("current-context") in gone["contexts"]:
+    current = new.get("current-context")
+    if current in gone["contexts"] or (isinstance(current, str) and current in gone_elsewhere):
         new["current-context"] = ""
     return new
+
+
+def defines(data: Json, kind: str, name: str) -> bool:
+    """Whether the content has an entry of that name."""
+    return any(row.get("name") == name for row in _rows(data, kind))
 
 
 def environments(data: Json) -> Iterator[tuple[str, str]]:
@@ -118,13 +130,13 @@ def _updated(old: Json, new: Json, inner: str) -> Json:
     return {**new, **kept, "extensions": [*foreign, *new["extensions"]]}
 
 
-def _free(data: Json, kinds: Iterable[str], name: str, stanza: Stanza, on_conflict: OnConflict) -> str:
+def _free(files: Sequence[Json], kinds: Iterable[str], name: str, stanza: Stanza, on_conflict: OnConflict) -> str:
     """``name``, or with ``rename`` the first of name-2, name-3 … that is free or ours in all ``kinds``."""
     kinds = tuple(kinds)
 
     def foreign(candidate: str) -> str:
         for kind in kinds:
-            if any(r.get("name") == candidate and not _is_ours(r, LISTS[kind], stanza) for r in _rows(data, kind)):
+            if any(r.get("name") == candidate and not _is_ours(r, LISTS[kind], stanza) for data in files for r in _rows(data, kind)):
                 return LISTS[kind]
         return ""
 
@@ -133,7 +145,7 @@ def _free(data: Json, kinds: Iterable[str], name: str, stanza: Stanza, on_confli
         return name
     if on_conflict == "fail":
         hint = "--on-conflict rename picks another name, replace overwrites it, --context-name says which"
-        raise ConflictError(f"the kubeconfig file already has a {taken} {name!r} of another origin", hint=hint)
+        raise ConflictError(f"the kubeconfig files already have a {taken} {name!r} of another origin", hint=hint)
     return next(candidate for n in range(2, 10_000) if not foreign(candidate := f"{name}-{n}"))
 
 

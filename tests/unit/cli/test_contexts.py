@@ -1,0 +1,111 @@
+"""Contexts in several kubeconfig files at once, as kubectl adds them up."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rancherctl.cli import contexts
+from rancherctl.cli.context import Run
+from rancherctl.credentials import documents
+from rancherctl.credentials.kubeconfig import merge, resolve
+from rancherctl.credentials.kubeconfig_files import read
+from rancherctl.credentials.registry import Access
+from rancherctl.errors import ConflictError
+from rancherctl.settings import Dirs, Settings
+
+OURS = Access("demo", "https://10.0.0.1:6443", "PEM\n", "op", "s", uid="uid-1")
+
+
+def foreign(name: str, current: str = "") -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": {"server": f"https://{name}"}}],
+        "users": [{"name": name, "user": {"token": "t"}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "current-context": current,
+    }
+
+
+class Files:
+    """$KUBECONFIG of the files ``a`` and ``b``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.a, self.b = folder / "a", folder / "b"
+        self.run = Run(Settings(Dirs(folder / "c", folder / "s", folder / "k"), kubeconfig_list=f"{self.a}{os.pathsep}{self.b}", home=folder))
+
+    def write(self, path: Path, data: dict[str, Any]) -> None:
+        path.write_bytes(documents.dump(data))
+
+    def means(self) -> tuple[str, str]:
+        """(current context, its server), and kubectl agrees where there is one."""
+        target = resolve(merge(read([self.a, self.b])))
+        if kubectl := shutil.which("kubectl"):
+            env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": self.run.settings.kubeconfig_list}
+            done = subprocess.run(
+                [kubectl, "config", "view", "--raw", "--minify", "-o", "json"], env=env, capture_output=True, timeout=60, check=True
+            )
+            view = json.loads(done.stdout)
+            assert (view["current-context"], view["clusters"][0]["cluster"]["server"]) == (target.context, target.server)
+        return target.context, target.server
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def test_a_name_of_another_origin_in_any_file_is_not_taken(files: Files) -> None:
+    """The first file would hide it."""
+    files.write(files.a, foreign("work", "work"))
+    files.write(files.b, foreign("demo"))
+    with pytest.raises(ConflictError, match="context 'demo'"):
+        contexts.merge(files.run, OURS, on_conflict="fail", use=True)
+    assert contexts.merge(files.run, OURS, use=True) == ("demo-2", files.a, True)
+    assert files.means() == ("demo-2", OURS.server)
+    assert "https://demo" in files.b.read_text()
+
+
+def test_what_is_replaced_is_replaced_where_it_is(files: Files) -> None:
+    files.write(files.a, foreign("work", "work"))
+    files.write(files.b, foreign("demo"))
+    assert contexts.merge(files.run, OURS, on_conflict="replace", use=True) == ("demo", files.b, True)
+    assert files.means() == ("demo", OURS.server)
+
+
+def test_the_current_context_is_chosen_where_it_counts(files: Files) -> None:
+    """The entry is in the second file; the first says which context is current."""
+    files.write(files.a, foreign("work", "work"))
+    files.write(files.b, {})
+    only_b = Run(Settings(files.run.settings.dirs, kubeconfig=str(files.b)))
+    contexts.merge(only_b, OURS, use=False)
+    assert contexts.merge(files.run, OURS, use=False)[1:] == (files.b, False)
+    assert files.means()[0] == "work"
+    assert contexts.merge(files.run, OURS) == ("demo", files.b, False), "one is chosen already"
+    assert contexts.merge(files.run, OURS, use=True) == ("demo", files.b, True)
+    assert files.means() == ("demo", OURS.server)
+    assert contexts.merge(files.run, OURS, use=True) == ("demo", files.b, False)
+
+
+def test_a_context_that_goes_is_current_in_no_file(files: Files) -> None:
+    files.write(files.a, foreign("work", "demo"))
+    files.write(files.b, foreign("more"))
+    contexts.merge(Run(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS, use=False)
+    assert files.means()[0] == "demo"
+    assert contexts.remove(files.run, "demo") == (files.a, files.b)
+    assert documents.load(files.a.read_bytes(), "a") == foreign("work")
+    assert documents.load(files.b.read_bytes(), "b") == foreign("more")
+
+
+def test_a_current_context_of_the_same_name_that_is_not_ours_stays(files: Files) -> None:
+    files.write(files.a, foreign("demo", "demo"))
+    contexts.merge(Run(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS)
+    assert contexts.remove(files.run, "demo") == (files.b,)
+    assert documents.load(files.a.read_bytes(), "a") == foreign("demo", "demo")

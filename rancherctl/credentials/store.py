@@ -39,7 +39,8 @@ class Keyring:
     """The system's keyring through a helper process that is killed after ``seconds``."""
 
     seconds: float = KEYRING_SECONDS
-    command: tuple[str, ...] = (sys.executable, "-m", "rancherctl.credentials.keyring_helper")
+    command: tuple[str, ...] = (sys.executable, "-P", "-m", "rancherctl.credentials.keyring_helper")
+    """``-P``: modules of the folder where somebody stands are not ours to run."""
 
     def call(self, operation: str, key: str, value: str = "") -> Secret | None:
         """``get``, ``set`` or ``delete``. KeyringUnusableError says why it cannot be used."""

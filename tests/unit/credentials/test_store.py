@@ -65,6 +65,17 @@ def test_otherwise_a_private_file_and_one_warning(tmp_path: Path, warnings: list
     assert "0600" in warnings[0]
 
 
+def test_the_helper_runs_nothing_of_the_folder_where_somebody_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("json.py", "keyring.py", "rancherctl/credentials/keyring_helper.py"):
+        (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / module).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    with pytest.raises(KeyringUnusableError, match="does not keep secrets"):
+        Keyring(60.0).call("get", "a")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_is_in_a_keyring_that_hangs_is_not_taken_for_absent(tmp_path: Path, warnings: list[str]) -> None:
     Store(tmp_path / "s", keyring(tmp_path), warnings.append).put("a", Secret("1"))
     with pytest.raises(KeyringUnusableError, match="does not answer"):

@@ -48,7 +48,7 @@ def _run(words: list[str], prog: str) -> int:
     from rancherctl.cli.topics import TOPICS
 
     _watch_signals()
-    words = normalise(words, frozenset(TOPICS), {alias: word for word, entry in root.Root.nouns.items() for alias in entry.aliases})
+    words = normalise(words, TOPICS, {word: noun for noun, entry in root.Root.nouns.items() for word in (noun, *entry.aliases)})
     try:
         command = root.command()
         with command.make_context(prog, words) as parsed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,10 +29,10 @@ _SHORT_EQUALS: Final = re.compile(r"-[A-Za-z]=")
 _HELP: Final = ("-h", "--help")
 
 
-def normalise(argv: Sequence[str], topics: frozenset[str] = frozenset(), aliases: Mapping[str, str] | None = None) -> list[str]:
+def normalise(argv: Sequence[str], topics: Collection[str], nouns: Mapping[str, str]) -> list[str]:
     """The words in the order that the parser needs: global options first. Words after ``--`` and of pass-through commands stay as they are.
 
-    ``aliases`` are other words for nouns.
+    ``nouns`` are the words that the root knows, aliases too, and the noun that each means.
     """
     front: list[str] = []
     rest: list[str] = []
@@ -56,9 +56,9 @@ def normalise(argv: Sequence[str], topics: frozenset[str] = frozenset(), aliases
             rest += [word[:2], word[3:]]
         else:
             if not word.startswith("-") and len(path) < 2:
-                path.append((aliases or {}).get(word, word) if not path else word)
+                path.append(word if path else nouns.get(word, word))
             rest.append(word)
-    return front + _help(rest, topics)
+    return front + _help(rest, topics, nouns)
 
 
 def _own_first(words: list[str], through: PassThrough) -> list[str]:
@@ -83,10 +83,10 @@ def _own_first(words: list[str], through: PassThrough) -> list[str]:
     return [*own, "--", *foreign] if foreign else own
 
 
-def _help(words: list[str], topics: frozenset[str]) -> list[str]:
+def _help(words: list[str], topics: Collection[str], nouns: Mapping[str, str]) -> list[str]:
     if words[:1] != ["help"]:
         return words
     asked = [word for word in words[1:] if not word.startswith("-")]
     if not asked:
         return ["help", "--help"] if words[1:] else ["--help"]
-    return words if asked[0] in topics else [*asked, "--help"]
+    return [*asked, "--help"] if asked[0] in nouns and asked[0] not in topics else words

@@ -141,7 +141,8 @@ class Run:
         from rancherctl.output.progress import progress
 
         log = logger()
-        with progress(self.settings.progress, sys.stderr, live=self.settings.live, debug=self.settings.debug) as shown:
+        look = self.settings
+        with progress(look.progress, sys.stderr, live=look.live, debug=look.debug, color=look.stderr_color) as shown:
 
             def emit(event: Event) -> None:
                 state.note(event)

@@ -38,14 +38,18 @@ class Known:
         return sorted(path.stem for path in (self.dirs.config / "environments").glob("*.yaml") if NAME.fullmatch(path.stem))
 
     def read(self, name: str) -> Environment:
-        """The environment of that name; NotFoundError with what is near."""
+        """The environment of that name; NotFoundError with what is near, InvalidInputError for a file that cannot be used."""
         from rancherctl.environments.inventory import load
+        from rancherctl.errors import InvalidInputError
 
         path = self.file(name)
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise self._unknown(name) from error
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            raise InvalidInputError(f"{path} cannot be read", [f"{path}: {why}"], hint="rancherctl env fetch writes it anew") from error
         return load(text, str(path)).environment
 
     def save(self, environment: Environment, bundle: str = "") -> Path:
@@ -130,15 +134,14 @@ def remember_names(settings: Settings, kind: str, names: Iterable[str]) -> None:
 
 def remember_environments(settings: Settings) -> None:
     """Refresh the names of environments and of their hosts."""
-    from rancherctl.environments.inventory import load
     from rancherctl.errors import InvalidInputError
 
     known = Known(settings.dirs)
     hosts: set[str] = set()
     for name in known.names():
         try:
-            hosts |= {host.name for host in load(known.file(name).read_text(encoding="utf-8"), name).environment.hosts}
-        except InvalidInputError:
-            continue  # a file edited by hand: `env` commands on it tell what is wrong
+            hosts |= {host.name for host in known.read(name).hosts}
+        except (InvalidInputError, NotFoundError):
+            continue  # edited by hand (`env` commands on it tell what is wrong), or removed by another run just now
     remember_names(settings, "environments", known.names())
     remember_names(settings, "hosts", hosts)

@@ -143,11 +143,10 @@ def _environment_variables() -> list[str]:
     rows = (
         ("RANCHERCTL_ENV", "the environment to use"),
         ("RANCHERCTL_CONFIG", "the configuration file instead of config.toml"),
+        ("RANCHERCTL_BUNDLE", "the bundle that environments are made from: official, modules or a directory"),
         ("RANCHERCTL_CACHE_DIR", "where bundles and root trees are kept"),
-        (
-            "RANCHERCTL_OUTPUT, RANCHERCTL_COLOR, RANCHERCTL_PROGRESS, RANCHERCTL_DEBUG, RANCHERCTL_NO_INPUT, RANCHERCTL_YES",
-            "defaults of the options",
-        ),
+        ("RANCHERCTL_SUDO_PASSWORD_FILE", "a file (0600) with the password that sudo on the hosts asks for"),
+        (", ".join(f"RANCHERCTL_{name}" for name in ("OUTPUT", "COLOR", "PROGRESS", "KUBECONFIG", "DEBUG", "NO_INPUT")), "defaults of the options"),
         ("KUBECONFIG", "kubeconfig files, as for kubectl"),
         ("CI", "true: plain progress, no questions"),
         ("NO_COLOR, FORCE_COLOR, TERM", "whether colours are used"),

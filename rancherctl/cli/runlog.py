@@ -28,6 +28,7 @@ def start(folder: Path, words: list[str]) -> Path:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.raiseExceptions = False  # else a full disk prints a traceback for each line
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
     there = sorted(folder.glob("*.log"))

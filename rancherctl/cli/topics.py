@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Final
 
 import typer
@@ -96,5 +97,12 @@ def show(topic: Annotated[str, typer.Argument(metavar="TOPIC", help="environment
       rancherctl help exit-codes
       rancherctl help env create
     """
+    from rancherctl.cli.nouns import NOUNS
+    from rancherctl.errors import UsageError
+
+    if topic not in TOPICS:
+        near = difflib.get_close_matches(topic, [*TOPICS, *NOUNS], 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"topics are {', '.join(TOPICS)}; for commands see: rancherctl --help"
+        raise UsageError(f"there is no topic and no command {topic!r}", hint=hint)
     out(TOPICS[topic])
     current().say("\n".join(f"see also: rancherctl help {other}" for other in TOPICS if other != topic))

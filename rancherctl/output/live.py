@@ -30,8 +30,8 @@ _MARK = {"failed": "✗", "done": "✓", "note": "·"}
 class Live:
     """rich's live display, fed from any thread. Text from hosts is never read as markup."""
 
-    def __init__(self, stream: TextIO, clock: Clock, *, debug: bool = False) -> None:
-        self._console = Console(file=stream, markup=False, highlight=False, emoji=False)
+    def __init__(self, stream: TextIO, clock: Clock, *, debug: bool = False, color: bool = True) -> None:
+        self._console = Console(file=stream, markup=False, highlight=False, emoji=False, no_color=not color)
         self._clock, self._debug = clock, debug
         self._lock = threading.Lock()
         self._busy: dict[str, tuple[Event, float]] = {}

@@ -35,8 +35,8 @@ class Progress(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
-def progress(mode: str, stream: TextIO, *, live: bool, debug: bool = False, clock: Clock = time.time) -> Progress:
-    """The progress for a mode: ``auto`` is the live view where ``live`` holds and plain lines elsewhere."""
+def progress(mode: str, stream: TextIO, *, live: bool, debug: bool = False, color: bool = True, clock: Clock = time.time) -> Progress:
+    """The progress for a mode: ``auto`` is the live view (with ``color``) where ``live`` holds and plain lines elsewhere."""
     if mode == "none":
         return Lines(stream, lambda _event, _now: "", clock, debug=debug)
     if mode == "json":
@@ -44,7 +44,7 @@ def progress(mode: str, stream: TextIO, *, live: bool, debug: bool = False, cloc
     if mode == "auto" and live:
         from rancherctl.output.live import Live
 
-        return Live(stream, clock, debug=debug)
+        return Live(stream, clock, debug=debug, color=color)
     return Lines(stream, plain_line, clock, debug=debug)
 
 

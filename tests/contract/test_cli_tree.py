@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl import settings
 from rancherctl.cli.args import PASS_THROUGH
 from rancherctl.cli.generated import drift, files
 from rancherctl.cli.nouns import NOUNS
@@ -64,6 +65,12 @@ def test_every_command_is_in_man_completions_and_readme(node: Node) -> None:
     for name, text in files(ROOT).items():
         if name.startswith("completions/"):
             assert re.search(rf"(?<![\w-]){node.path[-1]}(?![\w-])", text), name
+
+
+def test_every_variable_that_is_read_is_in_the_man_page() -> None:
+    page = (ROOT / "man" / "rancherctl.1").read_text(encoding="utf-8")
+    named = set(re.findall(r"RANCHERCTL_([A-Z_]+)", page))
+    assert named == {name.upper() for name in (*settings._TEXT, *settings._FLAGS)} | {"CONFIG"}
 
 
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed (`make setup` does)")

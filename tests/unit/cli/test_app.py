@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import stat
 import subprocess
 import sys
@@ -111,6 +112,14 @@ def test_a_mistyped_noun_or_verb_is_answered_with_what_is_near(act: Any, capsys:
     assert "--name" in capsys.readouterr().err
 
 
+def test_help_for_a_mistyped_topic_or_command(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for typed, meant in (("exit-code", "exit-codes"), ("kubecofnig", "kubeconfig")):
+        assert app.main(["help", typed]) == 2
+        assert f"did you mean '{meant}'?" in capsys.readouterr().err
+    assert app.main(["help", "xyzzy"]) == 2
+    assert "topics are environment, exit-codes, files" in capsys.readouterr().err
+
+
 def test_a_partial_list_prints_what_is_there_and_exits_with_6(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS, failures=(Failure("h2", "no answer"),))))
     assert app.main(["act", "go"]) == 6
@@ -185,6 +194,22 @@ def test_a_folder_that_takes_no_log_stops_no_command(act: Any, capsys: pytest.Ca
     assert out == "NAME\nh1\n"
     assert err.count("warning: this run has no log file: ") == 1
     assert "Not a directory" in err
+
+
+def test_a_log_file_that_can_grow_no_more_is_no_failure(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def work(run: context.Run) -> None:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.FileHandler) and handler.baseFilename == str(context.state.log):
+                monkeypatch.setattr(handler, "stream", Full())
+        run.log("one line")
+
+    act(work)
+    assert app.main(["act", "go"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_full_disk_behind_standard_output_is_told_as_that(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:

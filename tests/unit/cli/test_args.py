@@ -36,8 +36,9 @@ TOPICS = frozenset({"files"})
         (["help", "files"], ["help", "files"]),
         (["help", "lab", "up"], ["lab", "up", "--help"]),
         (["help", "--help"], ["help", "--help"]),
+        (["help", "flies"], ["help", "flies"]),
         ([], []),
     ],
 )
 def test_normalise(typed: list[str], parsed: list[str]) -> None:
-    assert normalise(typed, TOPICS, {"labs": "lab"}) == parsed
+    assert normalise(typed, TOPICS, {"lab": "lab", "labs": "lab"}) == parsed

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.cli import env_list
 from rancherctl.cli.known import Known, remember_environments, remember_names
 from rancherctl.environments.inventory import from_flags
-from rancherctl.errors import NotFoundError, RancherctlError, UsageError
+from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError, UsageError
 from rancherctl.files import replace
 from rancherctl.settings import Dirs, Settings
 
@@ -110,3 +111,22 @@ def test_a_cache_that_cannot_be_written_is_no_failure(dirs: Dirs) -> None:
     dirs.cache.parent.mkdir(parents=True, exist_ok=True)
     dirs.cache.write_text("a file in the way")
     remember_names(Settings(dirs), "hosts", ["h1"])
+
+
+def test_a_damaged_file_stops_no_other_environment(dirs: Dirs) -> None:
+    known = Known(dirs)
+    save(known, "good", "text")
+    known.file("text").write_bytes(b"\xff\xfe")
+    known.file("folder").mkdir()
+    remember_environments(Settings(dirs))
+    assert (dirs.cache / "names/hosts").read_text() == "h1\nh2\n"
+    for name in ("text", "folder"):
+        with pytest.raises(InvalidInputError, match="cannot be read"):
+            known.read(name)
+
+
+def test_an_environment_that_another_run_removes_meanwhile_is_not_listed(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Known(dirs)
+    monkeypatch.setattr(Known, "names", lambda self: ["gone"])
+    remember_environments(Settings(dirs))
+    assert env_list.rows(known) == []

@@ -68,6 +68,17 @@ def test_the_live_view_keeps_results_and_never_reads_markup(state: str) -> None:
     assert "host[eth0] :smile:" in text
 
 
+def test_the_live_view_has_colours_where_the_settings_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    for color, code in ((True, "\x1b[31m✗ h1"), (False, "✗ h1")):
+        stream = io.StringIO()
+        with progress("auto", stream, live=True, color=color) as view:
+            view.emit(Event("nodes", "disk full", "h1", "failed"))
+        assert code in stream.getvalue()
+        assert ("\x1b[31m" in stream.getvalue()) is color
+
+
 def test_what_hosts_finish_inside_a_phase_is_folded_into_its_line() -> None:
     whole, host = Event("nodes", "kubelet", "", "started"), Event("nodes", "16 changes made", "h1", "done")
     events = (whole, host, Event("nodes", "disk full", "h2", "failed", "error"), Event("nodes", "kubelet: 2.0 s", "", "done"))

@@ -243,6 +243,17 @@ def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
     assert documents.load(documents.dump(value), "x") == value
 
 
+@needs_kubectl
+def test_texts_that_look_like_something_else_stay_texts_for_kubectl(tmp_path: Path) -> None:
+    looks = [*odd, "1e3", "-1E+3", "+.5", "08", "0o17", "0b1", "1.5e300", "1.", "+1", ".inf", ".NaN", "1e", "0x", "0.1.2", "10.0.0.1"]
+    users = [{"name": f"user {number}", "user": {"token": text}} for number, text in enumerate(looks)]
+    (tmp_path / "f").write_bytes(documents.dump({"apiVersion": "v1", "kind": "Config", "users": users}))
+    done = kubectl(str(tmp_path / "f"), "view", "--raw", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    read_back = {row["name"]: row["user"].get("token", "") for row in json.loads(done.stdout)["users"]}
+    assert read_back == {row["name"]: row["user"]["token"] for row in users}
+
+
 def test_files_that_may_run_programs(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / ".kube").mkdir(parents=True)

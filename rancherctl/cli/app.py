@@ -124,8 +124,12 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _leave_on_next_interrupt() -> None:
-    """What still runs in threads ends by itself; who does not want to wait for it presses Ctrl-C once more."""
+def _watch_signals() -> None:
+    """Ctrl-C, SIGTERM and a terminal that is closed end a run: locks are released and what is half done is said.
+
+    Only Ctrl-C once more does not wait for that: what still runs in threads ends by itself. Others come twice unasked (``timeout`` signals its
+    group, too, and shells hang their jobs up when the terminal has).
+    """
     import os
     import signal
     import threading
@@ -135,19 +139,13 @@ def _leave_on_next_interrupt() -> None:
         os.write(2, cursor + b"\ninterrupted again: left at once; run the same command again, it goes on when the lock has expired\n")
         os._exit(INTERRUPTED)
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, leave)
-
-
-def _watch_signals() -> None:
-    """Ctrl-C and SIGTERM end a run: locks are released and what is half done is said; Ctrl-C once more does not wait for that."""
-    import signal
-    import threading
-
     def stop(_number: int, _frame: FrameType | None) -> None:
-        _leave_on_next_interrupt()
+        signal.signal(signal.SIGINT, leave)
+        for number in ends:
+            signal.signal(number, lambda _number, _frame: None)
         raise KeyboardInterrupt
 
+    ends = [signal.SIGTERM, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else [])]  # nohup ignores it
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
+        for number in (signal.SIGINT, *ends):
+            signal.signal(number, stop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +147,8 @@ class Run:
             def emit(event: Event) -> None:
                 state.note(event)
                 log.info("%s %s %s %s", event.subject or "-", event.phase, event.state, event.message)
-                shown.emit(event)
+                with suppress(OSError):  # nobody reads it any more, and locks are to be released all the same; the log has it
+                    shown.emit(event)
 
             state.paused = shown.paused
             try:

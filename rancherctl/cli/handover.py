@@ -1,14 +1,18 @@
-"""Another program takes this one's place: terminal, signals and exit code are its own from then on."""
+"""Another program takes this one's place, or works while this one holds a door open for it: terminal, signals and exit code are its own."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from rancherctl.errors import NotFoundError, RancherctlError
+
+GRACE: Final = 5.0
+"""Seconds for a program that was asked to end."""
 
 
 def become(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> NoReturn:
@@ -24,3 +28,27 @@ def become(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> NoR
         raise NotFoundError(f"{argv[0]} is not installed here", hint="install it, or put it anywhere on PATH") from error
     except OSError as error:
         raise RancherctlError(f"cannot run {argv[0]}", why=error.strerror or str(error)) from error
+
+
+def attend(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run ``argv`` and wait for it; its exit code. Ctrl-C is for it to decide; what ends this program ends it, too."""
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # ignored, it would stay so in the other program
+    try:
+        with subprocess.Popen(argv, env=environ) as child:
+            try:
+                status = child.wait()
+            except KeyboardInterrupt:
+                _end(child)  # not at once: it may have put the terminal into a mode of its own
+                raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return status if status >= 0 else 128 - status
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -44,28 +44,18 @@ def kubectl(
 
 
 def _through_ssh(run: Run, access: Access, program: str, words: list[str]) -> int:
-    import signal
-    import subprocess
     from pathlib import Path
 
+    from rancherctl.cli.handover import attend
     from rancherctl.cli.tunnel import tunnel
 
     with tunnel(access) as (server, host):
         run.say(f"the API at {access.server} cannot be reached from here: going through ssh to {host}")
         path = _file(run, access, server)
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # kubectl gets Ctrl-C too, and decides
         try:
-            done = subprocess.run([program, *words], env={**os.environ, "KUBECONFIG": path}, check=False, preexec_fn=_interruptible)
+            return attend([program, *words], {**os.environ, "KUBECONFIG": path})
         finally:
-            signal.signal(signal.SIGINT, before)
             Path(path).unlink(missing_ok=True)
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
-
-
-def _interruptible() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _file(run: Run, access: Access, server: str) -> str:

@@ -143,6 +143,23 @@ def test_an_interrupt_says_what_is_half_done(act: Any, capsys: pytest.CaptureFix
     assert "run the same command again" in err
 
 
+def test_work_goes_on_when_nobody_reads_its_progress(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    def work(run: context.Run) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.stderr", Gone())
+            with run.progress() as emit:
+                emit(Event("lock", "released", "h1", "done"))
+        run.show(Listing("Host", [{"name": "h1"}], COLUMNS))
+
+    act(work)
+    assert app.main(["act", "go"]) == 0
+    assert capsys.readouterr().out == "NAME\nh1\n"
+
+
 def test_an_empty_list_is_ok_and_says_so_on_standard_error(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     act(lambda run: run.show(Listing("Host", [], COLUMNS)))
     assert app.main(["act", "go"]) == 0
@@ -256,6 +273,28 @@ except KeyboardInterrupt:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (130, "stopping\n")
     assert "run the same command again" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_being_ended_twice_cleans_up_once(name: str) -> None:
+    program = f"""
+import os, signal
+from rancherctl.cli import app
+app._watch_signals()
+try:
+    os.kill(os.getpid(), signal.{name})
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.{name})
+    print("cleaned up", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "cleaned up\n", "")
+
+
+def test_a_run_under_nohup_goes_on_when_the_terminal_is_closed() -> None:
+    program = "import os, signal; from rancherctl.cli import app; app._watch_signals(); os.kill(os.getpid(), signal.SIGHUP); print('on')"
+    argv = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", program]
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout == "on\n"
 
 
 def test_a_home_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:

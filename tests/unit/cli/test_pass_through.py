@@ -115,3 +115,30 @@ def test_a_folder_that_is_called_like_a_source_offers_nothing(home: Path, monkey
     monkeypatch.chdir(home / "bundles")
     with pytest.raises(NotFoundError):
         find(run, "demo")
+
+
+ATTENDING = """
+import os, sys
+from rancherctl.cli import app, handover
+app._watch_signals()
+try:
+    print("status", handover.attend(["sh", "-c", sys.argv[1]], os.environ))
+except KeyboardInterrupt:
+    print("ended")
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 7", "status 7\n"),
+        ("kill -INT $PPID; exit 7", "status 7\n"),
+        ("kill -KILL $$", "status 137\n"),
+        ("kill -INT $$", "status 130\n"),
+        ("trap 'echo left; exit' TERM; kill -TERM $PPID; while :; do sleep 0.1; done", "left\nended\n"),
+    ],
+    ids=["its-code", "ctrl-c", "killed", "interrupted", "ended-with-us"],
+)
+def test_a_program_that_is_attended_decides_for_itself(script: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", ATTENDING, script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == said

@@ -127,16 +127,21 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, ter
         debug=get("debug", False),
         interactive=not get("no_input", False) and not ci and term.stdin and term.stderr,
         ci=ci,
-        kubeconfig=get("kubeconfig", ""),
+        kubeconfig=_at_home(get("kubeconfig", ""), env),
         kubeconfig_list=env.get("KUBECONFIG", ""),
         home=home(env),
         bundle=get("bundle", ""),
-        cache=Path(cache).expanduser() if cache else None,
-        sudo_password_file=Path(sudo).expanduser() if sudo else None,
+        cache=Path(_at_home(cache, env)) if cache else None,
+        sudo_password_file=Path(_at_home(sudo, env)) if sudo else None,
         stdout_color=colored(term.stdout),
         stderr_color=colored(term.stderr),
         live=term.stderr and not ci and env.get("TERM") != "dumb",
     )
+
+
+def _at_home(path: str, environ: Mapping[str, str]) -> str:
+    """``~/`` as a shell would have written it out; in a file there is none."""
+    return str(home(environ) / path[2:]) if path.startswith("~/") else path
 
 
 _TEXT: Final = ("env", "output", "color", "progress", "kubeconfig", "bundle", "cache_dir", "sudo_password_file")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rancherctl.cli.context import Run
+from rancherctl.cli.known import remember_names
 from rancherctl.cli.tunnel import way
 from rancherctl.credentials.renewal import default
 from rancherctl.errors import UsageError
@@ -55,4 +56,5 @@ def _by_context(run: Run, context: str, *, allow_exec: bool) -> RestClient:
         return allow_exec or trusted(file, listed, settings.home)
 
     config = merge(read(run.kubeconfig_files(), required=bool(settings.kubeconfig)))
+    remember_names(settings, "contexts", config.contexts)
     return connect.client(resolve(config, context), may_run, interactive=settings.interactive)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rancherctl.cli.context import Run
+from rancherctl.cli.known import remember_names
 from rancherctl.credentials import kubeconfig_files, program, stanzas
 from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.credentials.registry import Access
@@ -42,6 +43,7 @@ def merge(run: Run, access: Access, *, context: str = "", on_conflict: OnConflic
     changed = kubeconfig_files.update(path, change)
     if becomes_current and first != path:
         changed |= kubeconfig_files.update(first, lambda data: {**data, "current-context": name})
+    remember_names(run.settings, "contexts", {name, *(other for d in there for other in stanzas.names(d.data, "contexts"))})
     if name != access.context:
         registry(run.settings.dirs).save(replace(access, context=name))
     return name, path, changed
@@ -52,7 +54,7 @@ def remove(run: Run, environment: str, uid: str = "") -> tuple[Path, ...]:
     there = readable(run.kubeconfig_files())
     left = [stanzas.without(document.data, environment, uid) for document in there]
     ours = {context for document in there for _, context in stanzas.environments(document.data)}
-    gone = {context for context in ours if not any(stanzas.defines(data, "contexts", context) for data in left)}
+    gone = ours.difference(*(stanzas.names(data, "contexts") for data in left))
 
     def change(data: Json) -> Json:
         return stanzas.without(data, environment, uid, gone)
@@ -64,7 +66,7 @@ def file_for(files: tuple[Path, ...], there: Sequence[Document], environment: st
     """The file that has the environment already (or the context that is to be ``replaced``), else the first that exists, else the last, as
     kubectl chooses."""
     ours = [d.path for d in there if environment in dict(stanzas.environments(d.data))]
-    theirs = [d.path for d in there if replaced and stanzas.defines(d.data, "contexts", replaced)]
+    theirs = [d.path for d in there if replaced and replaced in stanzas.names(d.data, "contexts")]
     return next(iter([*ours, *theirs, *(d.path for d in there), files[-1]]))
 
 

@@ -7,21 +7,21 @@ from typing import Final
 
 from rancherctl.errors import UsageError
 
-_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _LONGEST: Final = 2**63 / 1e9
 """Seconds that Go can write; waits in Python end not far beyond."""
-_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)")
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|μs|ns)")
 
 
 def parse_duration(text: str) -> float:
     """Seconds; ``0`` needs no unit. UsageError for anything Go would refuse, and for negative durations (a wait cannot end before it began)."""
-    if text == "0":
+    if text in ("0", "+0"):
         return 0.0
-    at, seconds = 0, 0.0
+    at, seconds = int(text.startswith("+")), 0.0
     while match := _PART.match(text, at):
         seconds += float(match[1]) * _UNITS[match[2]]
         at = match.end()
-    if not text or at != len(text):
+    if at != len(text) or text in ("", "+"):
         raise _unusable(text, "a unit is missing" if re.fullmatch(r"[0-9.]+", text) else "it is not a duration")
     if seconds > _LONGEST:
         raise _unusable(f"{text[:40]}…" if len(text) > 40 else text, "it is longer than 292 years")

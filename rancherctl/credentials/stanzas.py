@@ -88,9 +88,9 @@ def without(data: Json, environment: str, uid: str = "", gone_elsewhere: Collect
     return new
 
 
-def defines(data: Json, kind: str, name: str) -> bool:
-    """Whether the content has an entry of that name."""
-    return any(row.get("name") == name for row in _rows(data, kind))
+def names(data: Json, kind: str) -> frozenset[str]:
+    """The names of all entries of a kind (``contexts``)."""
+    return frozenset(str(row.get("name", "")) for row in _rows(data, kind))
 
 
 def environments(data: Json) -> Iterator[tuple[str, str]]:

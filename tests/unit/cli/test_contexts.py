@@ -70,6 +70,7 @@ def test_a_name_of_another_origin_in_any_file_is_not_taken(files: Files) -> None
         contexts.merge(files.run, OURS, on_conflict="fail", use=True)
     assert contexts.merge(files.run, OURS, use=True) == ("demo-2", files.a, True)
     assert files.means() == ("demo-2", OURS.server)
+    assert (files.run.settings.dirs.cache / "names/contexts").read_text() == "demo\ndemo-2\nwork\n", "for completion"
     assert "https://demo" in files.b.read_text()
 
 

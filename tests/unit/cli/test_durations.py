@@ -9,14 +9,26 @@ from rancherctl.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("5m", 300), ("1h30m", 5400), ("1.5h", 5400), ("300ms", 0.3), ("0", 0), (".5s", 0.5), ("2h45m30.5s", 9930.5)]
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("5m", 300),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        ("300ms", 0.3),
+        ("0", 0),
+        (".5s", 0.5),
+        ("2h45m30.5s", 9930.5),
+        ("+5s", 5),
+        ("10μs", 1e-5),
+    ],
 )
 def test_as_go_reads_them(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "5 m", "m", "-5s", "5d", "1h 30m", "\u0665s", "1e3s", "5ss", "2562048h", f"{'9' * 400}h", f"{'9' * 5000}s"]
+    "text", ["", "+", "++5s", "5", "5 m", "m", "-5s", "5d", "1h 30m", "\u0665s", "1e3s", "5ss", "2562048h", f"{'9' * 400}h", f"{'9' * 5000}s"]
 )
 def test_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -99,3 +99,9 @@ def test_questions_only_with_a_person_there(
 def test_the_kubeconfig_flag_and_the_list_of_kubectl_are_kept_apart(tmp_path: Path) -> None:
     found = settings(tmp_path, {"kubeconfig": "/c"}, KUBECONFIG="/a:/b")
     assert (found.kubeconfig, found.kubeconfig_list, found.home) == ("/c", "/a:/b", tmp_path)
+
+
+def test_a_tilde_in_the_file_is_the_home_folder(tmp_path: Path) -> None:
+    config(tmp_path, 'kubeconfig = "~/k/c"\ncache_dir = "~/cache"\n')
+    found = settings(tmp_path)
+    assert (found.kubeconfig, found.cache) == (f"{tmp_path}/k/c", tmp_path / "cache")

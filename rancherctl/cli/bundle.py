@@ -12,7 +12,11 @@ from rancherctl.cli.groups import noun
 from rancherctl.cli.options import OutputOption
 from rancherctl.output.results import Column, Listing, Record
 
-app = noun("Make and check bundles: the programs and images that environments install.")
+app = noun(
+    "Make and check bundles: the programs and images that environments install.",
+    "rancherctl bundle create --source official --dir ./bundle",
+    "rancherctl bundle verify ./bundle",
+)
 
 KubernetesOption = Annotated[
     str, typer.Option("--kubernetes", metavar="VERSION", help="The Kubernetes version. (default: the newest that is recommended)")

@@ -10,7 +10,11 @@ from rancherctl.cli.context import current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import EnvOption, OutputOption
 
-app = noun("The DNS servers on the hosts: ask, list, check.")
+app = noun(
+    "The DNS servers on the hosts: ask, list, check.",
+    "rancherctl dns lookup mongodb.default.svc",
+    "rancherctl dns status",
+)
 
 HostOption = Annotated[str | None, typer.Option("--from-host", metavar="HOST", help="Ask this host's server alone.")]
 

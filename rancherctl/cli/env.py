@@ -18,7 +18,12 @@ from rancherctl.errors import LockedError, PartialError, RancherctlError
 if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan
 
-app = noun("Kubernetes environments made of plain Linux hosts.")
+app = noun(
+    "Kubernetes environments made of plain Linux hosts.",
+    "rancherctl env create demo --host root@10.0.0.11 --host root@10.0.0.12 --bundle official",
+    "rancherctl env status demo",
+    "rancherctl env rm demo",
+)
 
 HAS_CHANGES = 8
 TEN_MINUTES = Duration(600)

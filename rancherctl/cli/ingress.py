@@ -11,7 +11,12 @@ from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import AllowExecOption, ContextOption, EnvOption, OutputOption, TimeoutOption
 
-app = noun("Ingresses and the load-balancer hosts that serve them.")
+app = noun(
+    "Ingresses and the load-balancer hosts that serve them.",
+    "rancherctl ingress ls",
+    "rancherctl ingress scale scalelb 3 --wait",
+    "rancherctl ingress status",
+)
 
 NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="This namespace alone; default: all.")]
 NameArgument = Annotated[str, typer.Argument(metavar="INGRESS", help="NAME or NAMESPACE/NAME.")]

@@ -13,7 +13,11 @@ from rancherctl.cli.streams import out
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.stanzas import OnConflict
 
-app = noun("Contexts of environments in kubeconfig files.")
+app = noun(
+    "Contexts of environments in kubeconfig files.",
+    "rancherctl kubeconfig merge demo",
+    "rancherctl kubeconfig show demo > demo.yaml",
+)
 
 
 ContextOption = Annotated[str, typer.Option("--context-name", metavar="NAME", help="The context's name. (default: the environment's)")]

@@ -21,8 +21,13 @@ from rancherctl.lab.paths import Roots
 from rancherctl.lab.steps import Steps
 from rancherctl.output.results import Column, Failure, Listing
 
-app = noun("Throw-away Debian hosts on this Linux machine (needs root).")
-host_app = noun("Power and network cable of one host.")
+app = noun(
+    "Throw-away Debian hosts on this Linux machine (needs root).",
+    "rancherctl lab up --hosts 4",
+    "rancherctl lab status",
+    "rancherctl lab down",
+)
+host_app = noun("Power and network cable of one host.", "rancherctl lab host stop h2", "rancherctl lab host start h2")
 app.add_typer(host_app, name="host")
 
 

@@ -33,6 +33,16 @@ def test_every_command_explains_itself(node: Node) -> None:
         assert part.help, f"{part} has no help"
 
 
+GROUPS = [node for node in TREE.walk() if node.children]
+
+
+@pytest.mark.parametrize("node", GROUPS, ids=[" ".join(node.path) or "rancherctl" for node in GROUPS])
+def test_every_group_shows_examples_before_its_options(node: Node) -> None:
+    assert 2 <= len(node.examples) <= 3
+    for example in node.examples:
+        assert example.startswith(" ".join(("rancherctl", *node.path)))
+
+
 @pytest.mark.parametrize("node", COMMANDS, ids=IDS)
 def test_options_in_examples_exist(node: Node) -> None:
     if node.path in PASS_THROUGH or node.path == ("help",):

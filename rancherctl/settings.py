@@ -47,6 +47,8 @@ class Settings:
     progress: str = "auto"
     debug: bool = False
     interactive: bool = False
+    yes: bool = False
+    """Questions are answered with yes before they are asked."""
     ci: bool = False
     kubeconfig: str = ""
     kubeconfig_list: str = ""
@@ -126,6 +128,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, ter
         progress=get("progress", "auto"),
         debug=get("debug", False),
         interactive=not get("no_input", False) and not ci and term.stdin and term.stderr,
+        yes=get("yes", False),
         ci=ci,
         kubeconfig=_at_home(get("kubeconfig", ""), env),
         kubeconfig_list=env.get("KUBECONFIG", ""),
@@ -145,7 +148,7 @@ def _at_home(path: str, environ: Mapping[str, str]) -> str:
 
 
 _TEXT: Final = ("env", "output", "color", "progress", "kubeconfig", "bundle", "cache_dir", "sudo_password_file")
-_FLAGS: Final = ("debug", "no_input")
+_FLAGS: Final = ("debug", "no_input", "yes")
 
 
 def _flags_layer(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 GLOBAL_VALUES: Final = ("--color", "--progress", "--kubeconfig")
-GLOBAL_FLAGS: Final = ("--debug", "--no-input")
+GLOBAL_FLAGS: Final = ("--debug", "--no-input", "--yes")
 
 
 @dataclass(frozen=True, slots=True)

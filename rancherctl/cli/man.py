@@ -146,7 +146,10 @@ def _environment_variables() -> list[str]:
         ("RANCHERCTL_BUNDLE", "the bundle that environments are made from: official, modules or a directory"),
         ("RANCHERCTL_CACHE_DIR", "where bundles and root trees are kept"),
         ("RANCHERCTL_SUDO_PASSWORD_FILE", "a file (0600) with the password that sudo on the hosts asks for"),
-        (", ".join(f"RANCHERCTL_{name}" for name in ("OUTPUT", "COLOR", "PROGRESS", "KUBECONFIG", "DEBUG", "NO_INPUT")), "defaults of the options"),
+        (
+            ", ".join(f"RANCHERCTL_{name}" for name in ("OUTPUT", "COLOR", "PROGRESS", "KUBECONFIG", "DEBUG", "NO_INPUT", "YES")),
+            "defaults of the options",
+        ),
         ("KUBECONFIG", "kubeconfig files, as for kubectl"),
         ("CI", "true: plain progress, no questions"),
         ("NO_COLOR, FORCE_COLOR, TERM", "whether colours are used"),

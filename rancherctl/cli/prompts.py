@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -22,7 +23,7 @@ Paused = Callable[[], AbstractContextManager[object]]
 def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> Prompts:
     """What may be asked in this run. ``paused`` holds the live view while a question stands; ``say`` shows a person a line."""
     asker = _Asker(paused) if settings.interactive else None
-    given = _from_file(settings.sudo_password_file) if settings.sudo_password_file else None
+    given = _from_file(settings.sudo_password_file, say) if settings.sudo_password_file else None
     sudo = SudoPasswords(
         given,
         secrets(settings.dirs, say),
@@ -31,18 +32,27 @@ def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> P
         say,
     )
     answers = Prompts(sudo=sudo.password, sudo_refused=sudo.refused, sudo_accepted=sudo.accepted)
+    if settings.yes:
+        answers = replace(answers, host_key=lambda question: _trusted(question, say))
     if asker is None:
         return answers
     return replace(
         answers,
-        host_key=asker.host_key,
+        host_key=answers.host_key or asker.host_key,
         password=lambda login: asker.secret(f"password of {login}: "),
         passphrase=lambda key: asker.secret(f"passphrase of {key}: "),
     )
 
 
-def _from_file(path: Path) -> Secret:
+def _trusted(question: HostKeyQuestion, say: Callable[[str], None]) -> bool:
+    say(f"{question.host}: host key {question.key_type} {question.fingerprint} is trusted from now on (--yes)")
+    return True
+
+
+def _from_file(path: Path, say: Callable[[str], None]) -> Secret:
     try:
+        if path.is_file() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            say(f"warning: others can read the sudo password in {path}: chmod 600 {path}")
         return Secret(path.read_text(encoding="utf-8").rstrip("\n"))
     except OSError as error:
         raise UsageError(f"cannot read the sudo password file {path}", why=error.strerror or str(error)) from error

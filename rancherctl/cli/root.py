@@ -36,6 +36,9 @@ def globals_(
     progress: Annotated[str | None, typer.Option(help="auto, plain, json or none; on standard error.", metavar="STYLE")] = None,
     kubeconfig: Annotated[str | None, typer.Option(help="Use this kubeconfig file.", metavar="FILE")] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail where an answer is missing.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Answer yes: unknown host keys are trusted and kept. What is destroyed needs --confirm all the same.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show debug messages and tracebacks.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)] = False,  # noqa: ARG001
 ) -> None:
@@ -49,7 +52,7 @@ def globals_(
 
     Global options may stand anywhere on the line; RANCHERCTL_COLOR, RANCHERCTL_DEBUG … set them in the environment.
     """
-    context.remember({"color": color, "progress": progress, "kubeconfig": kubeconfig, "no_input": no_input, "debug": debug})
+    context.remember({"color": color, "progress": progress, "kubeconfig": kubeconfig, "no_input": no_input, "yes": yes, "debug": debug})
 
 
 def command() -> Any:

@@ -29,7 +29,7 @@ EXIT_CODES: Final[tuple[tuple[int, str], ...]] = (
 FILES: Final[tuple[tuple[str, str], ...]] = (
     (
         "~/.config/rancherctl/config.toml",
-        "defaults of global options: env, output, color, progress, kubeconfig, bundle, cache_dir, debug, no_input",
+        "defaults: env, output, color, progress, kubeconfig, bundle, cache_dir, sudo_password_file, debug, no_input, yes",
     ),
     ("~/.config/rancherctl/", "the environments that are known here, and the one chosen by `env use`"),
     ("~/.local/state/rancherctl/removed/", "files of environments that `env rm --force` forgot although hosts were not clear"),

@@ -70,7 +70,9 @@ def check(
     first = files[0] if files else "~/.ssh/known_hosts"
     address, port = name[1:].split("]:") if name.startswith("[") else (name, "22")
     command = f"ssh-keyscan -p {port} {shlex.quote(address)} >> {first}"
-    raise AuthError(f"{host}: its host key is not known", why=f"it showed {shown}", hint=f"compare that with the host's own key, then: {command}")
+    raise AuthError(
+        f"{host}: its host key is not known", why=f"it showed {shown}", hint=f"compare that with the host's own key, then say --yes, or: {command}"
+    )
 
 
 def _keep(files: Sequence[str], line: str) -> None:

@@ -31,6 +31,7 @@ def test_nothing_is_asked_without_a_person() -> None:
 
 def test_the_sudo_password_of_a_file_never_prints_itself(tmp_path: Path) -> None:
     path = tmp_path / "sudo"
+    path.touch(0o600)
     path.write_text("s3cret\n")
     found = prompts(Settings(DIRS, sudo_password_file=path), nullcontext, say)
     assert found.sudo is not None
@@ -42,6 +43,24 @@ def test_the_sudo_password_of_a_file_never_prints_itself(tmp_path: Path) -> None
 def test_a_password_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="sudo password file"):
         prompts(Settings(DIRS, sudo_password_file=tmp_path / "none"), nullcontext, say)
+
+
+def test_a_password_file_that_others_can_read_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "sudo"
+    path.write_text("s3cret\n")
+    path.chmod(0o644)
+    said: list[str] = []
+    assert prompts(Settings(DIRS, sudo_password_file=path), nullcontext, said.append).sudo is not None
+    assert said == [f"warning: others can read the sudo password in {path}: chmod 600 {path}"]
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_yes_trusts_unknown_host_keys_unasked_and_says_so(interactive: bool) -> None:
+    said: list[str] = []
+    ask = prompts(Settings(DIRS, interactive=interactive, yes=True), nullcontext, said.append).host_key
+    assert ask is not None
+    assert ask(QUESTION)
+    assert said == ["h1: host key ssh-ed25519 SHA256:abc is trusted from now on (--yes)"]
 
 
 @pytest.mark.parametrize(("answer", "trusted"), [("y", True), ("YES", True), ("", False), ("n", False)])

@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "rancherctl") -> int:
     except BrokenPipeError:
         streams.drop_stdout()
         return CLOSED_PIPE
+    except KeyboardInterrupt:  # before anything watched for it, or while a failure was told
+        return _interrupted()
     except Exception as error:  # noqa: BLE001  (the border: whatever it is, it gets a text, an exit code and a line in the log)
         return _failed(error)
 

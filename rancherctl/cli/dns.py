@@ -81,11 +81,14 @@ def status(env: EnvOption = None, output: OutputOption = None) -> None:
       rancherctl dns status -o wide
       rancherctl dns status --env prod -o json
     """
-    from rancherctl.cli.dns_hosts import ask
+    from rancherctl.cli.dns_hosts import ask, nobody
     from rancherctl.dns.status import summary
     from rancherctl.output.dns import status_listing
 
     run = current(env=env, output=output)
     outcomes = ask(run, run.environment(env).hosts, "dns-status")
     rows = [summary(o.get()) for o in outcomes.values() if o.error is None]
-    run.show(status_listing(rows, {o.host: str(o.error) for o in outcomes.values() if o.error is not None}))
+    silence = nobody(outcomes)
+    run.show(status_listing(rows, {o.host: str(o.error) for o in outcomes.values() if o.error is not None}), fail=silence is None)
+    if silence is not None:
+        raise silence

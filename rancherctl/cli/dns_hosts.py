@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rancherctl.cli.context import Run
@@ -40,6 +40,14 @@ def ask(run: Run, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> 
             return json.loads(done.stdout)
 
         return each(hosts, one, interrupted=connections.close)
+
+
+def nobody(outcomes: Mapping[str, Outcome[Any]]) -> UnreachableError | None:
+    """The failure where not one host could be reached (that is no partial answer), else None."""
+    errors = [outcome.error for outcome in outcomes.values()]
+    if not errors or not all(isinstance(error, UnreachableError) for error in errors):
+        return None
+    return UnreachableError("no host could be reached", why="; ".join(map(str, errors)), hint="rancherctl env status shows which hosts are down")
 
 
 def first(run: Run, hosts: Sequence[Host], *words: str) -> Any:

@@ -24,16 +24,26 @@ def text(token: Token, wall: float, boot: tuple[float, str]) -> str:
     seconds, boot_id = boot
     until = datetime.fromtimestamp(wall + token.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     head = f"1 {wall + early:.0f} {wall + token.seconds:.0f} {seconds + early:.0f} {seconds + token.seconds:.0f} {boot_id or '-'}"
-    document = {
+    shown = {
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",
         "status": {"token": str(token.value), "expirationTimestamp": until},
     }
-    return f"{head}\n{json.dumps(document)}\n"
+    return f"{head}\n{json.dumps(shown)}\n"
 
 
 def write(path: Path, token: Token, wall: float) -> str:
     """Store a token (0600) and return the document that the plug-in prints."""
     content = text(token, wall, boot_now())
+    keep(path, content)
+    return document(content)
+
+
+def keep(path: Path, content: str) -> None:
+    """Store a ``text`` (0600)."""
     replace_file(path, content.encode())
+
+
+def document(content: str) -> str:
+    """What the plug-in prints of a ``text``."""
     return content.partition("\n")[2]

@@ -47,7 +47,13 @@ def cached(path: str, wall: float, boot: tuple[float, str]) -> tuple[str, bool]:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; the exit code."""
-    words = sys.argv[1:] if argv is None else argv
+    try:
+        return _answer(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # Ctrl-C for kubectl reaches us as well
+        return 130
+
+
+def _answer(words: list[str]) -> int:
     if len(words) == 2 and words[0] == "--env" and "/" not in words[1]:
         document, fresh = cached(cache_file(words[1]), time.time(), boot_now())
         if fresh:

@@ -51,10 +51,10 @@ class Renewal:
                 now, fresh = plugin.cached(str(path), self.wall(), plugin.boot_now())
                 if now and fresh and (not force or now != before):
                     return now
-                token = self._new(access)
+                content = cache.text(self._new(access), self.wall(), plugin.boot_now())
                 with self._not_vital(f"{path} cannot be written, so that every call renews the token"):
-                    cache.write(path, token, self.wall())
-                return cache.text(token, self.wall(), plugin.boot_now()).partition("\n")[2]
+                    cache.keep(path, content)
+                return cache.document(content)
         except TimeoutExceededError:
             if before:
                 return before
@@ -208,4 +208,7 @@ def run(words: Sequence[str]) -> int:
         lines = [e.what, e.why, e.hint]
         sys.stderr.write("".join(f"rancherctl-credential: {line}\n" for line in lines if line))
         return e.exit_code
+    except Exception as e:  # noqa: BLE001  (the border: kubectl shows a person what stands here, and a traceback helps nobody there)
+        sys.stderr.write(f"rancherctl-credential: unexpected failure\nrancherctl-credential: {type(e).__name__}: {e}\n")
+        return 1
     return 0

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from rancherctl.cli.context import Run
+from rancherctl.cli.dns_hosts import nobody
 from rancherctl.cli.dns_lookup import Said, show
 from rancherctl.dns.lookup import Answer
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError
+from rancherctl.hosts.fanout import Outcome
 from rancherctl.settings import Terminals, load
 
 NAME = "web.default.svc.cluster.local."
@@ -59,3 +61,12 @@ def test_a_bare_word_gets_the_form_of_a_services_name(rcode: str, kind: type[Ran
     with pytest.raises(kind) as caught:
         look({"h1": good(rcode=rcode)}, name="mongodb.")
     assert "mongodb.NAMESPACE.svc" in caught.value.hint
+
+
+def test_no_host_that_can_be_reached_is_more_than_a_missing_part() -> None:
+    down: Outcome[object] = Outcome("h1", None, UnreachableError("h1: cannot connect"), 2.0)
+    found = nobody({"h1": down, "h2": Outcome("h2", None, UnreachableError("h2: no route"), 2.0)})
+    assert found is not None
+    assert (found.exit_code, found.why) == (7, "h1: cannot connect; h2: no route")
+    assert nobody({"h1": down, "h2": Outcome("h2", {}, None, 2.0)}) is None
+    assert nobody({"h1": down, "h2": Outcome("h2", None, RancherctlError("h2: no agent"), 2.0)}) is None

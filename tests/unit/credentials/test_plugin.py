@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.credentials import api, cache, plugin
+from rancherctl.credentials import api, cache, plugin, renewal
 from rancherctl.credentials.registry import Access, Registry
+from rancherctl.credentials.store import Store
 from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError
 from rancherctl.secret import Secret
@@ -208,3 +210,33 @@ def test_an_unknown_environment(tmp_path: Path) -> None:
     done = plug(tmp_path, "--env", "nope")
     assert done.returncode == 3
     assert "env fetch" in done.stderr
+
+
+def test_who_renewed_prints_what_everybody_else_reads(tmp_path: Path) -> None:
+    """Between the writing and the printing a second may pass."""
+    register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
+    ticks = iter(range(int(time.time()), 1 << 40, 7))
+    store = Store(tmp_path / "secrets.json", None, lambda line: None)
+    mine = renewal.Renewal(Registry(tmp_path / ".config/rancherctl/environments"), store, tmp_path / "tokens", lambda: float(next(ticks)))
+    assert mine.document("env") == cache.document((tmp_path / "tokens/env").read_text())
+
+
+def test_ctrl_c_for_kubectl_ends_the_plugin_without_traceback(tmp_path: Path) -> None:
+    register(tmp_path, ("sh", "-c", f"touch {tmp_path}/begun; exec sleep 60"))
+    argv = [sys.executable, "-m", "rancherctl.credentials.plugin", "--env", "env"]
+    with subprocess.Popen(argv, env=environment(tmp_path), stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert (running.returncode, said) == (130, "")
+
+
+def test_what_nobody_foresaw_is_no_traceback_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_: object, force: bool) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(renewal, "default", lambda *_: type("Renewal", (), {"document": broken})())
+    assert renewal.run(["--env", "env"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "rancherctl-credential: ValueError: odd"

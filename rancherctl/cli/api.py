@@ -27,7 +27,9 @@ def api(run: Run, env: str | None, context: str = "", allow_exec: bool = False) 
     if context and env:
         raise UsageError("--env and --context were both given", why="each says which API is meant", hint="leave one of them out")
     if allow_exec and not context:
-        raise UsageError("--allow-exec was given without --context", why="environments need nothing that a file names")
+        raise UsageError(
+            "--allow-exec was given without --context", why="environments need nothing that a file names", hint="say which --context, or leave it out"
+        )
     if context:
         with _by_context(run, context, allow_exec=allow_exec) as client:
             yield client

@@ -93,7 +93,7 @@ def asked(run: Run, name: str | None, file: str | None) -> Environment:
         return run.environment(name)
     environment = from_file(run, file)
     if name and name != environment.name:
-        raise UsageError(f"{file} is about {environment.name!r}, not {name!r}")
+        raise UsageError(f"{file} is about {environment.name!r}, not {name!r}", hint="leave the name out, or name the file of that environment")
     return environment
 
 

@@ -27,7 +27,7 @@ def become(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> NoR
     except FileNotFoundError as error:
         raise NotFoundError(f"{argv[0]} is not installed here", hint="install it, or put it anywhere on PATH") from error
     except OSError as error:
-        raise RancherctlError(f"cannot run {argv[0]}", why=error.strerror or str(error)) from error
+        raise RancherctlError(f"cannot run {argv[0]}", why=error.strerror or str(error), hint="is it a program, and one for this machine?") from error
 
 
 def attend(argv: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from rancherctl.cli.sudo_passwords import SudoPasswords
 from rancherctl.cli.terminal import line
@@ -44,6 +45,9 @@ def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> P
     )
 
 
+_NAMED: Final = "RANCHERCTL_SUDO_PASSWORD_FILE, or sudo_password_file in config.toml, names it"
+
+
 def _trusted(question: HostKeyQuestion, say: Callable[[str], None]) -> bool:
     say(f"{question.host}: host key {question.key_type} {question.fingerprint} is trusted from now on (--yes)")
     return True
@@ -55,7 +59,7 @@ def _from_file(path: Path, say: Callable[[str], None]) -> Secret:
             say(f"warning: others can read the sudo password in {path}: chmod 600 {path}")
         return Secret(path.read_text(encoding="utf-8").rstrip("\n"))
     except OSError as error:
-        raise UsageError(f"cannot read the sudo password file {path}", why=error.strerror or str(error)) from error
+        raise UsageError(f"cannot read the sudo password file {path}", why=error.strerror or str(error), hint=_NAMED) from error
 
 
 class _Asker:

@@ -44,7 +44,7 @@ def out(text: str) -> None:
         from rancherctl.errors import RancherctlError
 
         drop_stdout()
-        raise RancherctlError("cannot write to standard output", why=error.strerror or str(error)) from error
+        raise RancherctlError("cannot write to standard output", why=error.strerror or str(error), hint="is there room where it goes?") from error
 
 
 def drop_stdout() -> None:

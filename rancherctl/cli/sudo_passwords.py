@@ -64,7 +64,9 @@ class SudoPasswords:
             why = "it comes from the keyring, and was changed on the host since"
             raise AuthError(f"{login}: the remembered sudo password is wrong", why=why, hint="run it on a terminal, which asks for the new one")
         if source == "file":
-            raise AuthError(f"{login}: the sudo password is wrong", why="it comes from the file in RANCHERCTL_SUDO_PASSWORD_FILE")
+            raise AuthError(
+                f"{login}: the sudo password is wrong", why="it comes from the file in RANCHERCTL_SUDO_PASSWORD_FILE", hint="put the right one there"
+            )
         return False
 
     def accepted(self, login: SudoLogin, password: Secret) -> None:

@@ -26,6 +26,9 @@ EARLY = 10.0
 """Seconds before its end at which a credential counts as expired."""
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
+_OTHER = "use a plug-in that speaks one of them, or another user in the kubeconfig file"
+_BY_HAND = "run the plug-in by hand to see what it says"
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -62,7 +65,9 @@ class Plugin:
     def _run(self) -> Credential:
         plugin, what = self._exec, f"{self._exec.source}: the credential plug-in {self._exec.command}"
         if plugin.api_version not in VERSIONS:
-            raise AuthError(f"{what} cannot be used", why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}")
+            raise AuthError(
+                f"{what} cannot be used", why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}", hint=_OTHER
+            )
         if not self._trusted(plugin.source) and not ours(self._target):
             raise RefusedError(
                 f"{what} was not run",
@@ -70,7 +75,7 @@ class Plugin:
                 hint="read what the file would run, then allow it for this run with --allow-exec",
             )
         if plugin.interactive == "Always" and not self._interactive:
-            raise AuthError(f"{what} needs a terminal", why="its interactiveMode is Always")
+            raise AuthError(f"{what} needs a terminal", why="its interactiveMode is Always", hint="run it on a terminal, without --no-input and CI")
         environ = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(self._info())}
         stdin = None if self._interactive and plugin.interactive != "Never" else subprocess.DEVNULL
         try:
@@ -78,9 +83,9 @@ class Plugin:
         except FileNotFoundError as e:
             raise AuthError(f"{what} is not installed", hint=plugin.install_hint.splitlines()[0] if plugin.install_hint else "") from e
         except (OSError, subprocess.TimeoutExpired) as e:
-            raise AuthError(f"{what} failed", why=str(e)[:200]) from e
+            raise AuthError(f"{what} failed", why=str(e)[:200], hint=_BY_HAND) from e
         if done.returncode:
-            raise AuthError(f"{what} failed", why=f"exit status {done.returncode}; its message is above")
+            raise AuthError(f"{what} failed", why=f"exit status {done.returncode}; its message is above", hint=_BY_HAND)
         return parse(done.stdout, plugin.api_version, what)
 
     def _info(self) -> dict[str, Any]:
@@ -121,10 +126,14 @@ def parse(output: bytes, version: str, what: str) -> Credential:
         until = status.get("expirationTimestamp")
         expires = datetime.fromisoformat(str(until).replace("Z", "+00:00")).timestamp() if until else None
     except (ValueError, AttributeError) as e:
-        raise AuthError(f"{what} printed something that is no credential", why=str(e)[:200]) from e
+        raise AuthError(f"{what} printed something that is no credential", why=str(e)[:200], hint=_BY_HAND) from e
     if data.get("kind") != "ExecCredential" or data.get("apiVersion") != version:
-        raise AuthError(f"{what} printed something else than was asked for", why=f"{data.get('apiVersion')} {data.get('kind')} instead of {version}")
+        raise AuthError(
+            f"{what} printed something else than was asked for",
+            why=f"{data.get('apiVersion')} {data.get('kind')} instead of {version}",
+            hint=_BY_HAND,
+        )
     token, cert, key = (str(status.get(k) or "") for k in ("token", "clientCertificateData", "clientKeyData"))
     if not token and not (cert and key):
-        raise AuthError(f"{what} printed neither a token nor a certificate with its key")
+        raise AuthError(f"{what} printed neither a token nor a certificate with its key", hint=_BY_HAND)
     return Credential(Secret(token), cert.encode(), key.encode(), expires)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 """List → key of the value beside ``name``."""
 NOTHING = Secret()
+_MEND = "kubectl config view shows what the files say; kubectl config, or an editor, mends it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def merge(documents: Iterable[Document]) -> Kubeconfig:
                 found[kind].setdefault(name, Entry(name, value, document.path))
         current = current or _text(document.data, "current-context", str(document.path), problems)
     if problems:
-        raise InvalidInputError("kubeconfig files that cannot be used", problems)
+        raise InvalidInputError("kubeconfig files that cannot be used", problems, hint=_MEND)
     return Kubeconfig(found["clusters"], found["users"], found["contexts"], current)
 
 
@@ -119,18 +121,20 @@ def resolve(config: Kubeconfig, context: str = "") -> Target:
         raise NotFoundError("no context is chosen", why=why, hint="kubectl config use-context NAME chooses one")
     chosen = config.contexts.get(name)
     if chosen is None:
-        raise NotFoundError(f"context {name!r} does not exist", why="known are: " + (", ".join(sorted(config.contexts)) or "none"))
+        near = difflib.get_close_matches(name, config.contexts, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "is $KUBECONFIG, or --kubeconfig, the one that has it?"
+        raise NotFoundError(f"context {name!r} does not exist", why="known are: " + (", ".join(sorted(config.contexts)) or "none"), hint=hint)
     problems: list[str] = []
     where = f"{chosen.source}: context {name}"
     cluster = config.clusters.get(_text(chosen.value, "cluster", where, problems))
     user = config.users.get(_text(chosen.value, "user", where, problems))
     if cluster is None:
-        raise NotFoundError(f"{where}: its cluster {chosen.value.get('cluster')!r} does not exist")
+        raise NotFoundError(f"{where}: its cluster {chosen.value.get('cluster')!r} does not exist", hint=_MEND)
     if user is None and chosen.value.get("user"):
-        raise NotFoundError(f"{where}: its user {chosen.value.get('user')!r} does not exist")
+        raise NotFoundError(f"{where}: its user {chosen.value.get('user')!r} does not exist", hint=_MEND)
     target = _target(name, _text(chosen.value, "namespace", where, problems), cluster, user, problems)
     if problems:
-        raise InvalidInputError(f"context {name!r} cannot be used", problems)
+        raise InvalidInputError(f"context {name!r} cannot be used", problems, hint=_MEND)
     return target
 
 
@@ -138,7 +142,7 @@ def _target(name: str, namespace: str, cluster: Entry, user: Entry | None, probl
     c, at = cluster.value, f"{cluster.source}: cluster {cluster.name}"
     server = _text(c, "server", at, problems)
     if not server:
-        raise UsageError(f"{at}: it has no server")
+        raise UsageError(f"{at}: it has no server", hint=_MEND)
     u: Json = user.value if user else {}
     by, home = (f"{user.source}: user {user.name}", user.source.parent) if user else ("", Path())
     token_file = _text(u, "tokenFile", by, problems)

@@ -85,7 +85,7 @@ def checked_name(name: str) -> str:
     """``name`` as it is; UsageError for what cannot name an environment (it becomes a part of paths)."""
     if not NAME.fullmatch(name):
         why = "a name has a-z, 0-9 and -, begins and ends with a letter or digit, and has up to 63 characters"
-        raise UsageError(f"{name!r} is no name of an environment", why=why)
+        raise UsageError(f"{name!r} is no name of an environment", why=why, hint="rancherctl env ls lists those that are known here")
     return name
 
 

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "rancherctl") -> int:
             return 0
         return _run(words, prog)
     except BrokenPipeError:
-        streams.drop_stdout()
+        streams.drop(1)
         return CLOSED_PIPE
     except KeyboardInterrupt:  # before anything watched for it, or while a failure was told
         return _interrupted()
@@ -78,9 +78,13 @@ def _failed(found: Exception) -> int:
         runlog.logger().error("%s", error, exc_info=error)
         log = str(context.state.log)
     look = context.look()
-    if look.debug:
-        traceback.print_exception(error, file=sys.stderr)
-    sys.stderr.write(error_text(error, color=look.color, log=log))
+    try:
+        if look.debug:
+            traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.write(error_text(error, color=look.color, log=log))
+        sys.stderr.flush()
+    except OSError:  # nobody reads it: the exit code still says what happened
+        streams.drop(2)
     return error.exit_code
 
 
@@ -93,7 +97,7 @@ def _unexpected(error: Exception) -> RancherctlError:
         hint = "may it be read and written, and is there room? --debug shows where this happened"
         wrapped = RancherctlError(f"cannot use {error.filename}", why=error.strerror or str(error), hint=hint)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        streams.drop_stdout()
+        streams.drop(1)
         wrapped = RancherctlError("cannot write", why=error.strerror or str(error), hint="is the disk behind standard output full?")
     else:
         hint = "run it again with --debug and report the traceback"

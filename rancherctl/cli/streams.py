@@ -43,11 +43,12 @@ def out(text: str) -> None:
     except OSError as error:
         from rancherctl.errors import RancherctlError
 
-        drop_stdout()
+        drop(1)
         raise RancherctlError("cannot write to standard output", why=error.strerror or str(error), hint="is there room where it goes?") from error
 
 
-def drop_stdout() -> None:
-    """Point standard output elsewhere, or Python tries what is left once more while it exits, and complains with an exit code of its own."""
+def drop(number: int) -> None:
+    """Point a stream that takes no more elsewhere, or Python tries what is left once more while it exits, with an exit code of its own."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
+    os.dup2(null, number)
+    os.close(null)

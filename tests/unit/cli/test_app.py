@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import logging
+import os
 import stat
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_each_failure_has_its_exit_code_and_no_traceback(
     act: Any, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(app.streams, "drop_stdout", lambda: None)
+    monkeypatch.setattr(app.streams, "drop", lambda number: None)
     act(lambda run: _raise(error))
     assert app.main(["act", "go"]) == code
     out, err = capsys.readouterr()
@@ -236,7 +237,7 @@ def test_a_full_disk_behind_standard_output_is_told_as_that(act: Any, capsys: py
 
     act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS)))
     monkeypatch.setattr("sys.stdout", Full())
-    monkeypatch.setattr(app.streams, "drop_stdout", lambda: None)
+    monkeypatch.setattr(app.streams, "drop", lambda number: None)
     assert app.main(["act", "go"]) == 1
     err = capsys.readouterr().err
     assert "error: cannot write to standard output\n  why:  No space left on device\n" in err
@@ -337,3 +338,12 @@ def test_closed_input_and_errors_change_no_exit_code(tmp_path: Path) -> None:
     assert with_streams("2>&- <&-", "nonsense", home=tmp_path).returncode == 2
     done = with_streams("2>&- <&-", "env", "ls", "-o", "name", home=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_failure_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = [sys.executable, "-c", PROGRAM, "env", "show", "nope"]
+    done = subprocess.run(argv, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=writer, timeout=60, check=False)
+    os.close(writer)
+    assert done.returncode == 3

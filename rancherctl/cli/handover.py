@@ -38,14 +38,15 @@ def attend(argv: Sequence[str], environ: Mapping[str, str]) -> int:
             try:
                 status = child.wait()
             except KeyboardInterrupt:
-                _end(child)  # not at once: it may have put the terminal into a mode of its own
+                end(child)  # not at once: it may have put the terminal into a mode of its own
                 raise
     finally:
         signal.signal(signal.SIGINT, before)
     return status if status >= 0 else 128 - status
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, and make it end when it does not."""
     child.terminate()
     try:
         child.wait(GRACE)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from rancherctl.cli.handover import end
 from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
 
@@ -73,8 +74,7 @@ def tunnel(access: Access) -> Iterator[tuple[str, str]]:
                     yield server, words[-1]
                     return
             finally:
-                process.terminate()
-                process.wait(10)
+                end(process)
                 assert process.stdout
                 process.stdout.close()
     what = f"the API of {access.name} at {access.server} cannot be reached, nor through ssh"

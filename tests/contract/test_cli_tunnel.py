@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rancherctl.cli.tunnel import reachable, way
+from rancherctl.cli.tunnel import reachable, tunnel, way
 from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
 
@@ -149,6 +149,14 @@ def test_when_ssh_does_not_help_either_both_are_said() -> None:
     with pytest.raises(UnreachableError, match="nor through ssh") as caught, way(nobody, pytest.fail):
         pass
     assert "host1: no route" in caught.value.why
+
+
+def test_an_ssh_that_does_not_end_is_made_to(served: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rancherctl.cli.handover.GRACE", 0.2)
+    deaf = ((sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SSH, "host1"),)
+    with tunnel(replace(served, tunnels=deaf)) as (server, _):
+        assert reachable(server, served.ca)
+    assert not reachable(server, served.ca, 1.0)
 
 
 def test_without_tunnels_nothing_is_asked_before() -> None:

@@ -76,7 +76,15 @@ def update(path: Path, change: Callable[[Json], Json]) -> bool:
 def _kubectl_lock(path: Path) -> Iterator[None]:
     from filelock import SoftFileLock, Timeout
 
-    lock = SoftFileLock(f"{path}.lock", timeout=LOCK_SECONDS)
+    class Lock(SoftFileLock):
+        """Breaks locks of our own processes that are gone, and no other: kubectl's are empty, which the base class takes for half written."""
+
+        def _try_break_stale_lock(self) -> None:
+            with contextlib.suppress(FileNotFoundError):  # released just now
+                if Path(self.lock_file).stat().st_size:
+                    super()._try_break_stale_lock()
+
+    lock = Lock(f"{path}.lock", timeout=LOCK_SECONDS)
     try:
         lock.acquire()
     except Timeout as e:

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -158,9 +159,18 @@ def test_kubectls_lock_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "config"
     lock = Path(f"{path}.lock")
     os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0))
+    os.utime(lock, (1, 1))  # however long it takes
     with pytest.raises(LockedError, match=r"config\.lock"):
         update(path, lambda d: merged(d, DEMO)[0])
     assert lock.exists(), "it belongs to the other program"
+
+
+def test_a_lock_of_ours_that_was_killed_is_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    program = "import os, sys; from filelock import SoftFileLock; lock = SoftFileLock(sys.argv[1]); lock.acquire(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", program, f"{path}.lock"], check=True, timeout=60)
+    assert Path(f"{path}.lock").exists()
+    assert update(path, lambda d: merged(d, DEMO)[0])
 
 
 def test_eight_writers_lose_nothing(tmp_path: Path) -> None:

@@ -18,6 +18,12 @@ app = noun(
     "rancherctl bundle verify ./bundle",
 )
 
+
+def _path(text: str | Path) -> Path:
+    """Shells leave the tilde of ``--dir=~/x`` as it is."""
+    return Path(text).expanduser()
+
+
 KubernetesOption = Annotated[
     str, typer.Option("--kubernetes", metavar="VERSION", help="The Kubernetes version. (default: the newest that is recommended)")
 ]
@@ -25,7 +31,7 @@ SourceOption = Annotated[
     str, typer.Option("--source", metavar="SOURCE", help="official (releases), modules (built with Go) or a directory with the programs.")
 ]
 ArchOption = Annotated[str, typer.Option("--arch", metavar="ARCH", help="amd64 or arm64.")]
-DirOption = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="Where to put the bundle. (default: the cache)")]
+DirOption = Annotated[Path | None, typer.Option("--dir", metavar="DIR", parser=_path, help="Where to put the bundle. (default: the cache)")]
 MirrorOption = Annotated[
     str, typer.Option("--mirror", metavar="URL", help="Official releases below this address: URL/kubernetes, /etcd, /containerd, /cni.")
 ]
@@ -42,7 +48,7 @@ PackagesOption = Annotated[
 AptMirrorOption = Annotated[
     str, typer.Option("--apt-mirror", metavar="URL", help="Debian's archive for --packages (and URL-security), instead of this machine's mirrors.")
 ]
-BusyboxOption = Annotated[Path | None, typer.Option("--busybox", metavar="FILE", help="A static busybox to put into the test image.")]
+BusyboxOption = Annotated[Path | None, typer.Option("--busybox", metavar="FILE", parser=_path, help="A static busybox to put into the test image.")]
 
 
 @app.command("create")
@@ -72,7 +78,7 @@ def create(
     from rancherctl.bundle.versions import DEFAULT
 
     run = current(output=output)
-    request = Request(kubernetes or DEFAULT, source, arch, folder, testweb, busybox, mirror, tuple(packages or ()), apt_mirror)
+    request = Request(kubernetes or DEFAULT, str(_path(source)), arch, folder, testweb, busybox, mirror, tuple(packages or ()), apt_mirror)
     with run.progress() as emit:
         bundle = make(request, run.settings.cache or run.settings.dirs.cache, emit)
     item = {"path": str(bundle.root), **bundle.manifest.summary()}
@@ -82,7 +88,7 @@ def create(
 
 @app.command("verify")
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's directory.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", parser=_path, help="The bundle's directory.")],
     output: OutputOption = None,
 ) -> None:
     """Check every file of a bundle: there, whole, with the checksum, mode and architecture of the manifest, and nothing else.

@@ -48,7 +48,9 @@ def test_versions_are_a_list_for_people_and_for_scripts(run: Any) -> None:
     assert [item["kubernetes"] for item in listed["items"] if item["default"]] == [DEFAULT]
 
 
-def test_a_bundle_is_made_into_the_cache_or_a_directory_and_verified(run: Any, programs: Path, tmp_path: Path) -> None:
+def test_a_bundle_is_made_into_the_cache_or_a_directory_and_verified(
+    run: Any, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, out, err = run("create", "--source", str(programs), "-o", "json")
     made = json.loads(out)
     assert (code, made["kind"], made["kubernetes"]) == (0, "Bundle", DEFAULT)
@@ -56,6 +58,9 @@ def test_a_bundle_is_made_into_the_cache_or_a_directory_and_verified(run: Any, p
     assert "bundle" in err
     code, out, _ = run("create", "--source", str(programs), "--dir", str(tmp_path / "b"), "-o", "json")
     assert (code, json.loads(out)["digest"]) == (0, made["digest"])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, out, err = run("create", f"--source=~/{programs.name}", "--dir=~/c", "-o", "json")
+    assert (code, json.loads(out)["path"]) == (0, str(tmp_path / "c")), "shells leave such a tilde as it is"
     code, out, err = run("verify", str(tmp_path / "b"))
     assert (code, made["digest"] in out, "files are as the manifest says" in err) == (0, True, True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -20,7 +21,15 @@ app = noun(
 )
 
 
-ContextOption = Annotated[str, typer.Option("--context-name", metavar="NAME", help="The context's name. (default: the environment's)")]
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise typer.BadParameter("a name has no control characters, and is text in UTF-8")
+    return name
+
+
+ContextOption = Annotated[
+    str, typer.Option("--context-name", metavar="NAME", callback=_printable, help="The context's name. (default: the environment's)")
+]
 
 
 def _access(run: Run, name: str | None) -> Access:
@@ -54,7 +63,7 @@ def merge(
     run = current()
     found, path, changed = contexts.merge(run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use)
     run.say(f"context {found} {'is now' if changed else 'was already'} in {path}")
-    run.next(f"kubectl --context {found} get nodes")
+    run.next(f"kubectl --context {shlex.quote(found)} get nodes")
 
 
 @app.command("show")

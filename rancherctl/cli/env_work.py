@@ -14,6 +14,7 @@ from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
 from rancherctl.cli.context import Run
 from rancherctl.environments.context import Context
+from rancherctl.environments.document import MAX_BYTES
 from rancherctl.environments.inventory import Loaded, from_flags, load
 from rancherctl.environments.model import Environment
 from rancherctl.errors import NotFoundError, UsageError
@@ -43,8 +44,12 @@ _WANTED: Final = "-f takes the environment's file; rancherctl help environment d
 
 def from_file(run: Run, file: str) -> Environment:
     """The environment of ``-f FILE`` (``-`` = standard input); warnings go to standard error."""
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
+    try:  # one character more than is allowed: a device would never end
+        if file == "-":
+            text = sys.stdin.read(MAX_BYTES + 1)
+        else:
+            with Path(file).expanduser().open(encoding="utf-8") as source:
+                text = source.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise NotFoundError(f"{file}: no such file", hint="-f takes the environment's file, - standard input") from error
     except OSError as error:

@@ -57,6 +57,14 @@ def test_problems_name_the_file_and_the_place(run: Run, tmp_path: Path) -> None:
     assert any(problem.startswith(f"{path}:7:") and "address" in problem for problem in caught.value.problems)
 
 
+@pytest.mark.parametrize("file", ["/dev/zero", "-"])
+def test_what_does_not_end_is_too_large(run: Run, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    with Path("/dev/zero").open(encoding="utf-8") as zeros:
+        monkeypatch.setattr(sys, "stdin", zeros)
+        with pytest.raises(InvalidInputError, match="larger than"):
+            from_file(run, file)
+
+
 def test_a_file_that_is_not_there(run: Run) -> None:
     with pytest.raises(NotFoundError, match="nowhere"):
         from_file(run, "nowhere.yaml")

@@ -8,19 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from rancherctl.cli.known import Known
-from rancherctl.errors import InvalidInputError, NotFoundError
+from rancherctl.errors import InvalidInputError
 
 PATIENCE: Final = 2.0
 """Seconds for one API."""
 
 
 def rows(known: Known) -> list[Mapping[str, Any]]:
-    """One row per known environment; a file that cannot be read is a row with its problem, one that another run just removed is none."""
+    """One row per known environment; a file that cannot be read is a row with its problem."""
     names, chosen = known.names(), known.chosen()
     if not names:
         return []
     with ThreadPoolExecutor(max_workers=min(30, len(names))) as pool:
-        return [row for row in pool.map(lambda name: _row(known, name, chosen=name == chosen), names) if row]
+        return list(pool.map(lambda name: _row(known, name, chosen=name == chosen), names))
 
 
 def _row(known: Known, name: str, *, chosen: bool) -> Mapping[str, Any]:
@@ -38,8 +38,6 @@ def _row(known: Known, name: str, *, chosen: bool) -> Mapping[str, Any]:
         environment = known.read(name)
     except InvalidInputError as error:
         return row | {"problem": error.problems[0] if error.problems else str(error)}
-    except NotFoundError:
-        return {}
     host, _, port = environment.api_endpoint().rpartition(":")
     problem = reach(host.strip("[]"), int(port))
     shown = {

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from rancherctl.bundle.create import MODULES, OFFICIAL
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
 from rancherctl.cli.context import Run
 from rancherctl.environments.context import Context
-from rancherctl.environments.document import MAX_BYTES
 from rancherctl.environments.inventory import Loaded, from_flags, load
 from rancherctl.environments.model import Environment
 from rancherctl.errors import NotFoundError, UsageError
@@ -44,12 +42,8 @@ _WANTED: Final = "-f takes the environment's file; rancherctl help environment d
 
 def from_file(run: Run, file: str) -> Environment:
     """The environment of ``-f FILE`` (``-`` = standard input); warnings go to standard error."""
-    try:  # one character more than is allowed: a device would never end
-        if file == "-":
-            text = sys.stdin.read(MAX_BYTES + 1)
-        else:
-            with Path(file).expanduser().open(encoding="utf-8") as source:
-                text = source.read(MAX_BYTES + 1)
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise NotFoundError(f"{file}: no such file", hint="-f takes the environment's file, - standard input") from error
     except OSError as error:
@@ -80,10 +74,10 @@ def _told(run: Run, loaded: Loaded) -> Environment:
 
 
 def expanded(environment: Environment) -> Environment:
-    """The ssh paths of the file, absolute: ``~`` is the operator's home, and the file is remembered for runs that start elsewhere."""
+    """``~`` in the ssh paths of the file is the operator's home."""
 
     def at_home(path: str) -> str:
-        return path if path == "none" else _path(path)  # OpenSSH's word for no file
+        return str(Path(path).expanduser()) if path else ""
 
     def home(host: Host) -> Host:
         ssh = host.ssh
@@ -98,17 +92,13 @@ def asked(run: Run, name: str | None, file: str | None) -> Environment:
         return run.environment(name)
     environment = from_file(run, file)
     if name and name != environment.name:
-        raise UsageError(f"{file} is about {environment.name!r}, not {name!r}", hint="leave the name out, or name the file of that environment")
+        raise UsageError(f"{file} is about {environment.name!r}, not {name!r}")
     return environment
 
 
 def bundle_choice(run: Run, environment: str, choice: str | None) -> str:
-    """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with.
-
-    A directory's path is absolute: it is remembered, and the next run may stand elsewhere.
-    """
-    found = choice or run.settings.bundle or run.known().bundle(environment)
-    return found if found in ("", OFFICIAL, MODULES) else _path(found)
+    """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with."""
+    return choice or run.settings.bundle or run.known().bundle(environment)
 
 
 @contextmanager

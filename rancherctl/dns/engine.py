@@ -14,12 +14,13 @@ from rancherctl.errors import InvalidInputError
 NOWHERE = "127.0.0.1 port 9"
 """A forwarder that refuses at once: without any upstream, foreign names fail quickly instead of being asked at the root servers."""
 
-# servfail-ttl: a name asked for while zones are still loading would go on failing for a second after they are there.
 STARTS = "starts.log"
 """What the running process has said since it started, in the data folder; removed before every start."""
 ALL_LOADED = "all zones loaded"
 """The server's own words for: what is not loaded now will not be."""
 
+# servfail-ttl: a name asked for while zones are still loading would go on failing for a second after they are there.
+# no-case-compress: an answer has its name as the question wrote it; resolvers that mix cases against forged answers compare both.
 _OPTIONS = """\
     dnssec-validation no;
     empty-zones-enable no;
@@ -37,6 +38,7 @@ _OPTIONS = """\
     stale-answer-ttl 5;
     stale-answer-client-timeout 0;
     servfail-ttl 0;
+    no-case-compress { any; };
     max-cache-size 128m;
     edns-udp-size 1232;
     max-udp-size 1232;

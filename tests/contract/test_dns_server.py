@@ -119,6 +119,15 @@ def test_answers(named: Named, role: DnsRole, world: World) -> None:
     assert ask(named, "loop.default.svc.cluster.local").rcode() in (dns.rcode.NOERROR, dns.rcode.SERVFAIL)
 
 
+def test_an_answer_has_its_name_as_the_question_wrote_it(named: Named, role: DnsRole, world: World) -> None:
+    """Resolvers that mix cases against forged answers compare the two."""
+    settle(role, world.snapshot())
+    for start, kind in [("MongoDB", "A"), ("_HTTP._tcp.Web", "SRV"), ("Ext", "A")]:
+        name = f"{start}.Default.svc.cluster.LOCAL."
+        assert ask(named, name, kind).answer[0].name.to_text() == name
+        assert ask(named, name, kind, tcp=True).answer[0].name.to_text() == name
+
+
 def test_nothing_there_and_nothing_of_this_type(named: Named, role: DnsRole, world: World) -> None:
     settle(role, world.snapshot())
     missing = ask(named, "nope.default.svc.cluster.local")

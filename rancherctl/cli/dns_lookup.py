@@ -42,7 +42,7 @@ def show(run: Run, said: Said, *, every: bool) -> None:
     silent = _silent(said, found)
     if every or found.differing or found.common is None or (said.failures and found.common.rcode != "NOERROR"):
         run.show(answer_listing(said.answers, found, said.failures), fail=False)
-    elif found.common.rcode == "NOERROR":
+    elif found.common.rcode == "NOERROR" or run.settings.output in ("json", "yaml"):
         run.show(answer_record(said.name, said.kind, found.common, len(said.answers), said.failures), fail=False)
     if found.common is None:
         raise UnreachableError(f"no server answered for {said.name} {said.kind}", why="; ".join(silent.values()), hint=STATUS)
@@ -57,6 +57,8 @@ def show(run: Run, said: Said, *, every: bool) -> None:
         missing = {**silent, **said.failures}
         raise PartialError(f"no answer from {', '.join(sorted(missing))}; all others say the same", missing, hint=STATUS)
     _missing(said, found.common)
+    if not found.common.records:
+        run.say(f"{said.name} has no {said.kind} records")
 
 
 STATUS: Final = "rancherctl dns status, and rancherctl env status"

@@ -17,7 +17,7 @@ def render(result: Result, form: str = "table") -> str:
     if form == "name":
         return _names(result)
     if isinstance(result, Record):
-        return result.text or pairs([(key, show(value)) for key, value in result.item.items()])
+        return result.text if result.text is not None else pairs([(key, show(value)) for key, value in result.item.items()])
     columns = [column for column in result.columns if form == "wide" or not column.wide]
     return table([c.title for c in columns], [[c.cell(item) for c in columns] for item in result.items])
 

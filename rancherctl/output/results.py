@@ -52,11 +52,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing. ``text`` is the human form (lines); without it ``item`` is shown as ``key: value`` lines."""
+    """One thing. ``text`` is the human form (lines, "" for none); where it is None ``item`` is shown as ``key: value`` lines."""
 
     kind: str
     item: Item
-    text: str = ""
+    text: str | None = None
     name: str = ""
     failures: tuple[Failure, ...] = ()
     trouble: str = "could not be read"

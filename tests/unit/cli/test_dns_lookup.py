@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -22,8 +23,8 @@ def good(data: str = "10.43.0.7", rcode: str = "NOERROR") -> Answer:
     return Answer("10.43.0.10", rcode, ((NAME, 5, "A", data),) if rcode == "NOERROR" else ())
 
 
-def look(answers: Mapping[str, Answer], failures: Mapping[str, str] | None = None, name: str = NAME) -> None:
-    run = Run(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
+def look(answers: Mapping[str, Answer], failures: Mapping[str, str] | None = None, name: str = NAME, output: str = "") -> None:
+    run = Run(load({"output": output} if output else {}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
     show(run, Said(name, "A", {host: (answer,) for host, answer in answers.items()}, failures or {}), every=False)
 
 
@@ -48,6 +49,23 @@ def test_what_the_others_answer_is_shown_where_hosts_are_missing(capsys: pytest.
     with pytest.raises(PartialError):
         look({"h1": good(rcode="NXDOMAIN")}, {"h2": "cannot connect"})
     assert "NXDOMAIN" in capsys.readouterr().out
+
+
+def test_a_name_without_records_of_the_type_prints_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    """`ADDRESS=$(rancherctl dns lookup …)` must be empty then, as with dig +short."""
+    look({"h1": Answer("10.43.0.10", "NOERROR")})
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"{NAME} has no A records\n")
+
+
+def test_what_does_not_exist_is_said_to_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(NotFoundError):
+        look({"h1": good(rcode="NXDOMAIN")})
+    assert capsys.readouterr().out == ""
+    with pytest.raises(NotFoundError):
+        look({"h1": good(rcode="NXDOMAIN")}, output="json")
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["rcode"], found["records"]) == ("DnsLookup", "NXDOMAIN", [])
 
 
 def test_when_nobody_answers_every_reason_is_said() -> None:

@@ -17,11 +17,11 @@ APPARMOR_PATH = "/etc/apparmor.d/local/usr.sbin.named"
 
 _PREPARE = r"""#!/bin/sh
 # Written by rancherctl. Before named starts, as root: the key, a list of upstreams that can be read, the AppArmor profile.
-# Arguments: configuration folder, data folder, then the configured upstreams (none: the host's own).
+# Arguments: configuration folder, data folder, this server's own addresses (with commas), then the configured upstreams (none: the host's).
 # The data folder is named's to write: what lies there is never followed, and read with named's rights only.
 set -eu
-etc=$1 data=$2
-shift 2
+etc=$1 data=$2 own=$3
+shift 3
 umask 027
 readable() {
     setpriv --reuid bind --regid bind --init-groups --no-new-privs named-checkconf -c "$etc/named.conf" >/dev/null 2>&1
@@ -40,11 +40,11 @@ if ! grep -qs 'secret "' "$etc/tsig.key"; then
     mv "$etc/tsig.key.new" "$etc/tsig.key"
 fi
 if ! readable; then
-    [ $# -gt 0 ] || for conf in /run/systemd/resolve/resolv.conf /etc/resolv.conf; do
-        if [ -r "$conf" ]; then
-            set -- $(awk '$1 == "nameserver" && $2 ~ /^[0-9A-Fa-f.:]+$/ && $2 !~ /^(127|169\.254)\./ { print $2 }' "$conf")
-            break
-        fi
+    # As the agent reads them: the first file that names another server than this host. (Tests name other files.)
+    for conf in ${RESOLV_CONF:-/etc/resolv.conf /run/systemd/resolve/resolv.conf}; do
+        [ $# -eq 0 ] && [ -r "$conf" ] || continue
+        set -- $(awk -v own=",$own,::1," \
+            '$1 == "nameserver" && $2 ~ /^[0-9A-Fa-f.:]+$/ && $2 !~ /^127\./ && !index(own, "," $2 ",") { print $2 }' "$conf")
     done
     [ $# -gt 0 ] || set -- "127.0.0.1 port 9"
     forward "$@"
@@ -54,7 +54,8 @@ fi
 rm -f "$data/starts.log"
 profile=/etc/apparmor.d/usr.sbin.named
 if [ -d /sys/module/apparmor ] && [ -e "$profile" ] && ! cmp -s /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"; then
-    apparmor_parser -r "$profile" && cp --remove-destination /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"
+    # Where there is no room to note it, it is loaded again next time: a full disk must not keep the server from starting.
+    apparmor_parser -r "$profile" && cp --remove-destination /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded" || true
 fi
 exit 0
 """
@@ -72,7 +73,7 @@ Type=exec
 User=bind
 Group=bind
 UMask=0007
-ExecStartPre=+/bin/sh {etc}/prepare.sh {etc} {data} {upstreams}
+ExecStartPre=+/bin/sh {etc}/prepare.sh {etc} {data} {own} {upstreams}
 ExecStart=/usr/sbin/named -f -c {etc}/named.conf
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
@@ -120,7 +121,7 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
     """Everything DNS needs on one host. InvalidInputError when a setting may not be written into a configuration."""
     check(config)
     named, prepare = f"{config.etc}/named.conf", f"{config.etc}/prepare.sh"
-    unit = _UNIT.format(etc=config.etc, data=config.data, upstreams=" ".join(config.upstreams))
+    unit = _UNIT.format(etc=config.etc, data=config.data, own=",".join(config.addresses), upstreams=" ".join(config.upstreams))
     return (
         Package("bind9", mask=("named.service", "named-resolvconf.service")),
         Directory(config.etc),

@@ -15,8 +15,9 @@ from pathlib import Path
 from rancherctl.dns.upstreams import Health, of_resolv_conf
 
 log = logging.getLogger(__name__)
-RESOLV_CONF = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
-"""The first that exists counts: behind systemd-resolved the second names only the local stub."""
+RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+"""The first that names another server than this host counts: behind systemd-resolved that is the second. It may also lie there, old or
+empty, where systemd-resolved was once or runs for nothing."""
 INTERVAL = 5.0
 DOUBT = 1.0
 WAIT = 1.0
@@ -117,5 +118,6 @@ def host_upstreams(own: Collection[str]) -> tuple[str, ...]:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:  # a host without this file has the other one, or no resolver at all
             continue
-        return of_resolv_conf(text, own)
+        if found := of_resolv_conf(text, own):
+            return found
     return ()

@@ -38,6 +38,7 @@ PROBLEMS_SAID = 50
 """Objects that the section names: it shares a report of limited size with the other roles, and anybody can make thousands of odd Services."""
 SAY_EVERY = 5.0
 SOON = 0.05
+NO_UPSTREAM = "names outside the environment fail: resolv.conf of this host names no resolver but the host itself; set spec.dns.upstreams"
 
 
 class DnsRole:
@@ -196,13 +197,17 @@ class DnsRole:
     def _section(self, synced: bool, problem: str) -> dict[str, Any]:
         server = self._server()
         missing = sorted(self._zones - self._sync.loaded)
+        order = self._prober.order if self._prober is not None else None
+        alarms = [f"{zone} {text}" for zone, text in sorted(self._sync.alarms.items())]
+        alarms += [self._unkept] if self._unkept else []
+        alarms += [NO_UPSTREAM] if order == () else []
         lags = sorted(self._lags)
         return {
             "synced": synced and not problem and not missing,
             "problem": problem or (f"zones not loaded: {', '.join(missing)}" if missing else ""),
-            "alarm": "; ".join([*(f"{zone} {text}" for zone, text in sorted(self._sync.alarms.items())), *([self._unkept] if self._unkept else [])]),
+            "alarm": "; ".join(alarms),
             "problems": some(self._wanted.problems),
-            "upstreams": {"used": list((self._prober and self._prober.order) or ()), "dead": list(self._prober.dead if self._prober else ())},
+            "upstreams": {"used": list(order or ()), "dead": list(self._prober.dead if self._prober else ())},
             "engine": server.version if server else "",
             "healed": self._healer.healed + self._sync.repairs,
             "metrics": {

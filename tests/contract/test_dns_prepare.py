@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.dns import engine, probe
 from rancherctl.dns.install import resources
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.hosts.model import File
@@ -35,9 +36,10 @@ def host() -> Iterator[DnsHostConfig]:
     shutil.rmtree(top)
 
 
-def prepare(config: DnsHostConfig, *upstreams: str) -> str:
+def prepare(config: DnsHostConfig, *upstreams: str, resolv_conf: str = "/nowhere") -> str:
     """Run it as the unit does; the list of upstreams afterwards."""
-    subprocess.run(["/bin/sh", f"{config.etc}/prepare.sh", config.etc, config.data, *upstreams], check=True, timeout=30)
+    words = ["/bin/sh", f"{config.etc}/prepare.sh", config.etc, config.data, ",".join(config.addresses), *upstreams]
+    subprocess.run(words, check=True, timeout=30, env={**os.environ, "RESOLV_CONF": resolv_conf})
     file = Path(config.forwarders_file)
     assert (file.owner(), file.group(), file.stat().st_mode & 0o777) == ("root", "bind", 0o660)
     return " ".join(file.read_text().split())
@@ -61,6 +63,27 @@ def test_a_damaged_list_is_written_anew(host: DnsHostConfig) -> None:
 def test_an_address_that_named_refuses_does_not_keep_it_from_starting(host: DnsHostConfig) -> None:
     assert prepare(host, "192.0.2.300") == "forward only; forwarders { 127.0.0.1 port 9; };"
     subprocess.run(["named-checkconf", f"{host.etc}/named.conf"], check=True, timeout=30)
+
+
+RESOLV_CONFS = {
+    "the host's own resolver": (["10.0.0.2"], ["10.0.0.3"], "10.0.0.2"),
+    "the stub of systemd-resolved": (["127.0.0.53"], ["10.0.0.3", "2001:db8::1"], "10.0.0.3; 2001:db8::1"),
+    "this server": (["10.43.0.10", "169.254.20.10", "::1"], [], "127.0.0.1 port 9"),
+    "this server first": (["10.43.0.10", "10.0.0.2"], ["10.0.0.3"], "10.0.0.2"),
+    "a cloud's resolver": (["169.254.169.253"], [], "169.254.169.253"),
+    "nobody": ([], [], "127.0.0.1 port 9"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(RESOLV_CONFS))
+def test_the_host_s_own_resolvers_as_the_agent_finds_them(host: DnsHostConfig, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, wanted = RESOLV_CONFS[case]
+    files = [tmp_path / "etc", tmp_path / "systemd"]
+    for file, servers in zip(files, (first, second), strict=True):
+        file.write_text("".join(f"nameserver {server}\n" for server in servers))
+    assert prepare(host, resolv_conf=" ".join(map(str, files))) == f"forward only; forwarders {{ {wanted}; }};"
+    monkeypatch.setattr(probe, "RESOLV_CONF", files)
+    assert ("; ".join(probe.host_upstreams(host.addresses)) or engine.NOWHERE) == wanted
 
 
 @pytest.mark.parametrize("name", ["forwarders.conf", "forwarders.conf.new", "starts.log"])

@@ -148,6 +148,24 @@ def test_without_upstreams_foreign_names_fail_at_once(named: Named) -> None:
         assert time.monotonic() < deadline
 
 
+def test_a_host_whose_only_resolver_is_itself_says_so(named: Named, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver 127.0.0.53\n")
+    monkeypatch.setattr("rancherctl.dns.probe.RESOLV_CONF", (conf, tmp_path / "none"))
+    woken = threading.Event()
+    role, world = DnsRole(named.config, named), World()
+    world.add(service("web", "10.43.0.5"))
+    role.start(woken.set)
+    try:
+        assert woken.wait(60)
+        while not (section := role.reconcile(world.snapshot()))["synced"]:
+            time.sleep(0.05)
+    finally:
+        role.stop()
+    assert "spec.dns.upstreams" in section["alarm"]
+    assert values(ask(named, "web.default.svc.cluster.local")) == ["10.43.0.5"]
+
+
 def test_idle_tcp_clients_do_not_stop_updates(named: Named) -> None:
     role = DnsRole(named.config, named, probe=False)
     world = World()

@@ -270,7 +270,7 @@ def test_host_resources() -> None:
     assert "named.service" in found[0].mask
     files = {r.path: r.content.decode() for r in found if isinstance(r, File)}
     unit = files["/etc/systemd/system/rancherctl-dns.service"]
-    assert "/etc/rancherctl/dns /var/lib/rancherctl/dns 192.0.2.53\n" in unit
+    assert "/etc/rancherctl/dns /var/lib/rancherctl/dns 169.254.20.10,10.43.0.10 192.0.2.53\n" in unit
     assert "User=bind" in unit
     named = files["/etc/rancherctl/dns/named.conf"]
     assert "listen-on port 53 { 169.254.20.10; 10.43.0.10; };" in named

@@ -21,7 +21,7 @@ HostOption = Annotated[str | None, typer.Option("--from-host", metavar="HOST", h
 
 @app.command()
 def lookup(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, NAME.NAMESPACE.svc, or an address for its reverse name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name (SERVICE.NAMESPACE is enough), or an address for its reverse name.")],
     kind: Annotated[str, typer.Argument(metavar="[TYPE]", help="A, AAAA, SRV, PTR, TXT … (default: A; PTR for an address)")] = "",
     from_host: HostOption = None,
     all_hosts: Annotated[bool, typer.Option("--all-hosts", help="Show what each server says, also when they agree.")] = False,
@@ -32,7 +32,7 @@ def lookup(
 
     \b
     Examples:
-      rancherctl dns lookup mongodb.default.svc
+      rancherctl dns lookup mongodb.default
       rancherctl dns lookup _http._tcp.web.default.svc.cluster.local SRV --all-hosts
       rancherctl dns lookup 10.43.0.1 --from-host h2
     """

@@ -11,8 +11,11 @@ from rancherctl.kube.client import KubeClient
 
 def query(config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, ...] = ()) -> dict[str, Any]:
     """Ask this host's own server at each of its addresses (or other servers)."""
-    absolute, type_ = lookup.question(name, kind, config.domain)
-    answers = lookup.query_local(absolute, type_, servers or config.addresses)
+    meant, type_ = lookup.question(name, kind, config.domain)
+    for absolute in meant:
+        answers = lookup.query_local(absolute, type_, servers or config.addresses, port=config.port)
+        if any(answer.rcode != "NXDOMAIN" for answer in answers):
+            break
     return {"node": config.node, "name": absolute, "type": type_, "answers": [answer.as_json() for answer in answers]}
 
 

@@ -38,18 +38,26 @@ class Answer:
         return cls(data["server"], data["rcode"], records, bool(data["authoritative"]), float(data["ms"]), data["error"])
 
 
-def question(name: str, kind: str, domain: str) -> tuple[str, str]:
-    """(absolute name, type) of what a person typed; type "" = A, or PTR for an address.
+NDOTS = 5
+"""A pod's resolver looks for names with fewer dots in the cluster first."""
 
-    An address means its reverse name; ``x.ns.svc`` lies in the cluster's domain.
+
+def question(name: str, kind: str, domain: str) -> tuple[tuple[str, ...], str]:
+    """(absolute names, type) of what a person typed: the first name that exists is meant. Type "" = A, or PTR for an address.
+
+    An address means its reverse name; ``x.ns.svc`` lies in the cluster's domain, and so does ``x.ns``, as for a pod, if it exists there.
     """
     normal, _ = names.address(name)
     if normal:
-        return names.reverse(normal), kind.upper() or "PTR"
-    lower = name.lower()
+        return (names.reverse(normal),), kind.upper() or "PTR"
+    type_, lower = kind.upper() or "A", name.lower()
+    if lower.endswith("."):
+        return (lower,), type_
     if lower.endswith((".svc", ".pod")):
-        lower = f"{lower}.{domain}"
-    return lower if lower.endswith(".") else f"{lower}.", kind.upper() or "A"
+        return (f"{lower}.{domain}.",), type_
+    if 0 < lower.count(".") < NDOTS and not f".{lower}".endswith(f".{domain}"):
+        return (f"{lower}.svc.{domain}.", f"{lower}."), type_
+    return (f"{lower}.",), type_
 
 
 def query_local(name: str, kind: str, servers: Iterable[str], *, port: int = 53, timeout: float = 3.0) -> tuple[Answer, ...]:

@@ -15,6 +15,7 @@ import dns.query
 import dns.rcode
 import pytest
 
+from rancherctl.dns import host
 from rancherctl.dns.reconcile import DnsRole
 from rancherctl.dns.store import Store
 from rancherctl.errors import RancherctlError
@@ -126,6 +127,22 @@ def test_an_answer_has_its_name_as_the_question_wrote_it(named: Named, role: Dns
         name = f"{start}.Default.svc.cluster.LOCAL."
         assert ask(named, name, kind).answer[0].name.to_text() == name
         assert ask(named, name, kind, tcp=True).answer[0].name.to_text() == name
+
+
+def test_a_lookup_finds_what_a_pod_would_find(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+
+    def look(name: str, kind: str = "") -> tuple[str, str, list[str]]:
+        found = host.query(named.config, name, kind)
+        (answer,) = found["answers"]
+        return found["name"], answer["rcode"], [r["data"] for r in answer["records"]]
+
+    assert look("mongodb.default") == ("mongodb.default.svc.cluster.local.", "NOERROR", ["10.43.7.7"])
+    assert look("mdb-0.mongodb.default") == ("mdb-0.mongodb.default.svc.cluster.local.", "NOERROR", ["10.42.1.9"])
+    assert look("mongodb.default", "AAAA") == ("mongodb.default.svc.cluster.local.", "NOERROR", [])
+    assert look("10.43.7.7")[2] == ["mongodb.default.svc.cluster.local."]
+    assert look("nope.default.svc")[:2] == ("nope.default.svc.cluster.local.", "NXDOMAIN")
+    assert look("nope.default")[:2] == ("nope.default.", "SERVFAIL"), "no upstream knows it"
 
 
 def test_nothing_there_and_nothing_of_this_type(named: Named, role: DnsRole, world: World) -> None:

@@ -186,10 +186,19 @@ def test_the_store_keeps_copies_and_notices_damage(tmp_path: Path) -> None:
 
 
 def test_questions() -> None:
-    assert question("mongodb.prod.svc", "", "cluster.local") == ("mongodb.prod.svc.cluster.local.", "A")
-    assert question("10.43.0.1", "", "cluster.local") == ("1.0.43.10.in-addr.arpa.", "PTR")
-    assert question("Example.com", "aaaa", "cluster.local") == ("example.com.", "AAAA")
-    assert question("x.svc.", "", "cluster.local") == ("x.svc.", "A")
+    assert question("mongodb.prod.svc", "", "cluster.local") == (("mongodb.prod.svc.cluster.local.",), "A")
+    assert question("10.43.0.1", "", "cluster.local") == (("1.0.43.10.in-addr.arpa.",), "PTR")
+    assert question("x.svc.", "", "cluster.local") == (("x.svc.",), "A")
+    assert question("Web.prod.svc.Cluster.local", "", "cluster.local") == (("web.prod.svc.cluster.local.",), "A")
+    assert question("cluster.local", "ns", "cluster.local") == (("cluster.local.",), "NS")
+    assert question("mongodb", "", "cluster.local") == (("mongodb.",), "A")
+
+
+def test_what_a_pod_would_find_in_the_cluster_is_looked_for_there_first() -> None:
+    assert question("mongodb.prod", "", "cluster.local") == (("mongodb.prod.svc.cluster.local.", "mongodb.prod."), "A")
+    assert question("_m._tcp.db.prod", "srv", "k8s.io") == (("_m._tcp.db.prod.svc.k8s.io.", "_m._tcp.db.prod."), "SRV")
+    assert question("Example.com.", "aaaa", "cluster.local") == (("example.com.",), "AAAA")
+    assert question("a.b.c.d.e.f", "", "cluster.local") == (("a.b.c.d.e.f.",), "A")
 
 
 def answer(*data: str, rcode: str = "NOERROR", server: str = "s") -> Answer:

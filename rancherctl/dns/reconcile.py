@@ -76,6 +76,7 @@ class DnsRole:
         self._forwarding = Forwarding(config.forwarders_file, self._store, daemon)
         self._lags: deque[float] = deque(maxlen=500)
         self._seen = -1
+        self._heard = clock()
         self._kept: dict[str, str] = {}
         self._unkept, self._keep_again = "", float("-inf")
         self._last: dict[str, str] = {}
@@ -103,9 +104,20 @@ class DnsRole:
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """Make the server answer what the snapshot says; with unsynced tables it answers what it knew, and damage is healed from the kept copy."""
+        try:
+            section = self._follow(snapshot)
+        except (RancherctlError, OSError) as error:
+            self._say({**self._said[1], "synced": False, "error": str(error)})
+            raise
+        self._say(section)
+        return section
+
+    def _follow(self, snapshot: Snapshot) -> Mapping[str, Any]:
         began = self._clock()
         found = [snapshot.table(spec.name) for spec in self.tables]
         synced = all(table.synced for table in found)
+        if synced and all(table.healthy for table in found):
+            self._heard = began
         changed = synced and snapshot.number != self._seen
         if changed:
             services, slices = found[0].items, found[1].items
@@ -118,9 +130,7 @@ class DnsRole:
         if not problem:  # a process that has just started would die of the signal
             self._forwarders()
         self._keep_if_due()
-        section = self._section(synced, problem)
-        self._say(section)
-        return section
+        return self._section(synced, problem)
 
     def _say(self, section: Mapping[str, Any]) -> None:
         """Leave the section where `dns status` finds it without the API."""
@@ -215,6 +225,7 @@ class DnsRole:
                 "hash": self._mirrors[f"{self._config.domain}."].have_hash(),
                 "pending": sum(len(m.pending) for m in self._mirrors.values()) if synced else 0,
                 "updates": self._sync.updates,
+                "unheard": round(self._clock() - self._heard, 1),
                 "lag_ms": {"p50": _percent(lags, 0.5), "p99": _percent(lags, 0.99), "last": round(self._lags[-1] * 1e3, 2) if lags else 0.0},
                 **(server.as_json() if server else {}),
             },

@@ -15,6 +15,8 @@ from rancherctl.errors import RancherctlError
 
 RUN_FILE = Path("/run/rancherctl/dns.json")
 """What the dns role last said about itself; on a file system in memory."""
+SILENCE = 60.0
+"""Seconds after which what a host knows of the API counts as old: an agent speaks every few seconds, a watch is proved alive within 75."""
 
 
 def write_section(section: Mapping[str, Any], path: Path = RUN_FILE) -> None:
@@ -53,13 +55,15 @@ def host_status(config: DnsHostConfig, path: Path = RUN_FILE) -> dict[str, Any]:
 
 
 def summary(status: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of ``dns status`` from what a host said."""
+    """One row of ``dns status`` from what a host said. ``age`` is how long ago the host was known to have what the API has (None: never said)."""
     agent = status.get("agent") or {}
     metrics = agent.get("metrics") or {}
     server = status.get("server") or {}
     zones = status.get("zones") or {}
     first: Mapping[str, Any] = next(iter(zones.values()), {})
-    problems = [status.get("error", ""), agent.get("problem", ""), agent.get("alarm", ""), agent.get("error", "")]
+    said = agent.get("age")
+    age = None if said is None else round(said + metrics.get("unheard", 0.0), 1)
+    problems = [status.get("error", ""), agent.get("problem", ""), agent.get("alarm", ""), agent.get("error", ""), _silence(said, age)]
     problems += [f"{name}: {text}" for name, text in (agent.get("problems") or {}).items()]
     return {
         "host": status["node"],
@@ -67,8 +71,8 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
         "serial": first.get("serial", 0),
         "hash": first.get("hash", ""),
         "loaded": bool(zones) and all(z["loaded"] for z in zones.values()),
-        "synced": bool(agent.get("synced")),
-        "said": agent.get("age"),
+        "synced": bool(agent.get("synced")) and age is not None and age <= SILENCE,
+        "age": age,
         "records": metrics.get("records"),
         "queries": server.get("queries"),
         "hits": server.get("hits"),
@@ -77,3 +81,11 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
         "upstreams": agent.get("upstreams") or {},
         "problems": [text for text in problems if text],
     }
+
+
+def _silence(said: float | None, age: float | None) -> str:
+    if said is None or age is None:
+        return "the agent has not said anything since the host started: systemctl status rancherctl-agent"
+    if said > SILENCE:
+        return f"the agent has said nothing for {said:.0f} s: systemctl status rancherctl-agent"
+    return f"the API has not been heard for {age:.0f} s: names are as they were then" if age > SILENCE else ""

@@ -21,8 +21,8 @@ def _upstreams(row: Mapping[str, Any]) -> str:
     return f"{len(used) - len(dead)}/{len(used)}" if used else ""
 
 
-def _said(row: Mapping[str, Any]) -> str:
-    return f"{row['said']:.0f}s" if row.get("said") is not None else ""
+def _age(row: Mapping[str, Any]) -> str:
+    return f"{row['age']:.0f}s" if row.get("age") is not None else ""
 
 
 STATUS_COLUMNS: Final = (
@@ -30,7 +30,7 @@ STATUS_COLUMNS: Final = (
     Column("LOADED", "loaded"),
     Column("SYNCED", "synced"),
     Column("RECORDS", "records"),
-    Column("SYNC-AGE", _said),
+    Column("SYNC-AGE", _age),
     Column("QUERIES", "queries"),
     Column("LAG", _lag),
     Column("UPSTREAMS", _upstreams),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dns.flags
@@ -411,6 +413,31 @@ def test_neither_counters_nor_copies_hold_up_names(named: Named, world: World, m
     later[0] += 100.0
     assert role.reconcile(world.snapshot())["alarm"] == ""
     assert (named.data / "cluster.local.zone.kept").exists()
+    role.stop()
+
+
+def test_a_failure_and_the_api_s_absence_are_left_for_dns_status(named: Named, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later, file = [0.0], tmp_path / "dns.json"
+    role = DnsRole(named.config, named, probe=False, run_file=file, clock=lambda: time.monotonic() + later[0])
+    settle(role, world.snapshot())
+    assert json.loads(file.read_text())["metrics"]["unheard"] < 1
+    later[0] += 600.0
+    away = world.snapshot()
+    role.reconcile(replace(away, tables={name: replace(table, healthy=False) for name, table in away.tables.items()}))
+    assert json.loads(file.read_text())["metrics"]["unheard"] >= 600
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RancherctlError("update of zone cluster.local. refused")
+
+    monkeypatch.setattr("rancherctl.dns.apply.apply", refuse)
+    world.add(service("late", "10.43.0.99"))
+    with pytest.raises(RancherctlError):
+        role.reconcile(world.snapshot())
+    found = json.loads(file.read_text())
+    assert (found["synced"], found["error"]) == (False, "update of zone cluster.local. refused")
+    monkeypatch.undo()
+    settle(role, world.snapshot())
+    assert "error" not in json.loads(file.read_text())
     role.stop()
 
 

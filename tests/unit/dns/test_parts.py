@@ -270,7 +270,24 @@ def test_status_says_how_old_it_is(tmp_path: Path) -> None:
     zones = {"cluster.local.": {"loaded": True, "serial": 5, "hash": "ab"}, "x.": {"loaded": False, "serial": 0, "hash": ""}}
     row = status_module.summary({"node": "h1", "zones": zones, "error": "", "agent": {**found, "alarm": "!"}})
     assert (row["host"], row["serial"], row["loaded"], row["synced"], row["records"], row["problems"]) == ("h1", 5, False, True, 3, ["!"])
-    assert status_module.summary({"node": "h1", "zones": {}, "error": "gone", "agent": None})["problems"] == ["gone"]
+    gone = status_module.summary({"node": "h1", "zones": {}, "error": "gone", "agent": None})
+    assert (gone["synced"], gone["age"], gone["problems"][0]) == (False, None, "gone")
+    assert "has not said anything" in gone["problems"][1]
+
+
+@pytest.mark.parametrize(
+    ("said", "unheard", "synced", "age", "problem"),
+    [
+        (3.0, 0.0, True, 3.0, []),
+        (3.0, 20.0, True, 23.0, []),
+        (3.0, 600.0, False, 603.0, ["the API has not been heard for 603 s: names are as they were then"]),
+        (90.0, 0.0, False, 90.0, ["the agent has said nothing for 90 s: systemctl status rancherctl-agent"]),
+    ],
+)
+def test_status_does_not_call_old_news_synced(said: float, unheard: float, synced: bool, age: float, problem: list[str]) -> None:
+    agent = {"synced": True, "age": said, "metrics": {"unheard": unheard}}
+    row = status_module.summary({"node": "h1", "zones": {}, "error": "", "agent": agent})
+    assert (row["synced"], row["age"], row["problems"]) == (synced, age, problem)
 
 
 def test_host_resources() -> None:

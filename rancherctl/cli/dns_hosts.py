@@ -15,6 +15,8 @@ from rancherctl.hosts.fanout import Outcome, each
 from rancherctl.hosts.model import Host
 
 PYZ = "/opt/rancherctl/agent/current/agent.pyz"
+_OURS = "<3>"
+"""What agent.pyz puts before its one line of failure (systemd's mark of an error)."""
 _ERRORS = {cls.exit_code: cls for cls in (UsageError, NotFoundError, AuthError, UnreachableError)}
 
 
@@ -37,7 +39,7 @@ def ask(run: Run, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> 
                 done = connections.transport(host).run(command("/usr/bin/python3", "-I", PYZ, *words, timeout=timeout), check=False)
             if not done.ok:
                 raise _error(host.name, done.status, done.stderr.decode("utf-8", "replace"))
-            return json.loads(done.stdout)
+            return _answer(host.name, done.stdout)
 
         return each(hosts, one, interrupted=connections.close)
 
@@ -62,7 +64,16 @@ def first(run: Run, hosts: Sequence[Host], *words: str) -> Any:
     raise problem
 
 
+def _answer(host: str, stdout: bytes) -> Any:
+    """The last line: a login file may have printed something before it."""
+    try:
+        return json.loads(stdout.splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        raise RancherctlError(f"{host}: the answer is not what was expected: {stdout[-80:]!r}", why=str(error)) from error
+
+
 def _error(host: str, status: int, stderr: str) -> RancherctlError:
     line = next((text for text in reversed(stderr.splitlines()) if text.strip()), f"exit status {status}")
-    kind = _ERRORS.get(status, RancherctlError)
-    return kind(f"{host}: {line.removeprefix('<3>')}", hint="" if status in _ERRORS else "is the host set up? `rancherctl env apply` does it")
+    # Only our own program's word counts for the kind: Python ends with 2, too, where there is no such program.
+    kind = _ERRORS.get(status) if line.startswith(_OURS) else None
+    return (kind or RancherctlError)(f"{host}: {line.removeprefix(_OURS)}", hint="" if kind else "is the host set up? `rancherctl env apply` does it")

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pytest
 
 from rancherctl.cli.context import Run
-from rancherctl.cli.dns_hosts import nobody
+from rancherctl.cli.dns_hosts import _answer, _error, nobody
 from rancherctl.cli.dns_lookup import Said, show
 from rancherctl.dns.lookup import Answer
-from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError
+from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError, UsageError
 from rancherctl.hosts.fanout import Outcome
 from rancherctl.settings import Terminals, load
 
@@ -66,6 +66,38 @@ def test_what_does_not_exist_is_said_to_programs_too(capsys: pytest.CaptureFixtu
         look({"h1": good(rcode="NXDOMAIN")}, output="json")
     found = json.loads(capsys.readouterr().out)
     assert (found["kind"], found["rcode"], found["records"]) == ("DnsLookup", "NXDOMAIN", [])
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "kind", "what"),
+    [
+        (2, "<3>cannot ask for a..b. A: empty label\n", UsageError, "h2: cannot ask for a..b. A: empty label"),
+        (2, "/usr/bin/python3: can't open file 'agent.pyz'\n", RancherctlError, "h2: /usr/bin/python3: can't open file 'agent.pyz'"),
+        (7, "noise\n<3>the API does not answer\n", UnreachableError, "h2: the API does not answer"),
+        (127, "", RancherctlError, "h2: exit status 127"),
+    ],
+)
+def test_only_the_hosts_own_program_says_what_kind_of_failure_it_is(status: int, stderr: str, kind: type[RancherctlError], what: str) -> None:
+    found = _error("h2", status, stderr)
+    assert (type(found), found.what) == (kind, what)
+    assert bool(found.hint) == (kind is RancherctlError)
+
+
+def test_an_answer_is_the_last_line() -> None:
+    assert _answer("h1", b'Welcome!\n{"node": "h1"}\n') == {"node": "h1"}
+    for odd in (b"", b"Welcome!\n"):
+        with pytest.raises(RancherctlError, match="h1: the answer is not what was expected"):
+            _answer("h1", odd)
+
+
+def test_a_host_without_our_program_is_one_that_was_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"name": NAME, "type": "A", "answers": [good().as_json()]}
+    failure = _error("h2", 2, "/usr/bin/python3: can't open file")
+    said = Said.of({"h1": Outcome("h1", value, None, 0.1), "h2": Outcome("h2", None, failure, 0.1)})
+    run = Run(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
+    with pytest.raises(PartialError):
+        show(run, said, every=False)
+    assert capsys.readouterr().out == "10.43.0.7\n"
 
 
 def test_when_nobody_answers_every_reason_is_said() -> None:

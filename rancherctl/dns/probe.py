@@ -100,15 +100,21 @@ class Prober:
     def _run(self) -> None:
         pause = 0.0
         while not self._stop.wait(pause):
-            self._health.use(self._configured or host_upstreams(self._own))
-            good = ask(self._health.upstreams)
-            for upstream in self._health.upstreams:
-                self._health.note(upstream, upstream in good)
-            if self._order != self._health.order():
-                self._order = self._health.order()
-                log.info("upstream resolvers in use: %s; not answering: %s", ", ".join(self._order) or "none", ", ".join(self.dead) or "none")
-                self._wake()
+            try:
+                self._look()
+            except Exception:  # a thread that dies silently would leave the upstreams as they are for ever
+                log.exception("upstream resolvers cannot be asked, trying again")
             pause = DOUBT if self._health.doubtful() else INTERVAL
+
+    def _look(self) -> None:
+        self._health.use(self._configured or host_upstreams(self._own))
+        good = ask(self._health.upstreams)
+        for upstream in self._health.upstreams:
+            self._health.note(upstream, upstream in good)
+        if self._order != self._health.order():
+            self._order = self._health.order()
+            log.info("upstream resolvers in use: %s; not answering: %s", ", ".join(self._order) or "none", ", ".join(self.dead) or "none")
+            self._wake()
 
 
 def host_upstreams(own: Collection[str]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 KEEP_QUIET, KEEP_LATEST = 5.0, 60.0
 """Seconds: a copy of the zones is kept when nothing changed for the first, or this long after the oldest change that is not in it."""
 STATS_EVERY = 15.0
+FORWARD_AGAIN = 10.0
 RELIST_EVERY = 30.0
 PROBLEMS_SAID = 50
 """Objects that the section names: it shares a report of limited size with the other roles, and anybody can make thousands of odd Services."""
@@ -79,6 +80,7 @@ class DnsRole:
         self._heard = clock()
         self._kept: dict[str, str] = {}
         self._unkept, self._keep_again = "", float("-inf")
+        self._unforwarded, self._forward_again = "", float("-inf")
         self._last: dict[str, str] = {}
         self._changed = self._behind = clock()
         self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
@@ -164,9 +166,17 @@ class DnsRole:
         return ""
 
     def _forwarders(self) -> None:
+        """Names of the cluster go on being brought up to date where the upstreams cannot be (a full disk, a reload that fails)."""
         order = self._prober.order if self._prober is not None else None
-        if order is not None:
+        if order is None or self._clock() < self._forward_again:
+            return
+        try:
             self._forwarding.use(order)
+        except (RancherctlError, OSError) as error:
+            self._unforwarded, self._forward_again = f"the upstreams in use are not the newest: {error}", self._clock() + FORWARD_AGAIN
+            log.warning("%s", self._unforwarded)
+        else:
+            self._unforwarded = ""
 
     def _keep_if_due(self) -> None:
         state = {zone: digest for zone, mirror in self._mirrors.items() if (digest := mirror.have_hash())}
@@ -209,8 +219,7 @@ class DnsRole:
         missing = sorted(self._zones - self._sync.loaded)
         order = self._prober.order if self._prober is not None else None
         alarms = [f"{zone} {text}" for zone, text in sorted(self._sync.alarms.items())]
-        alarms += [self._unkept] if self._unkept else []
-        alarms += [NO_UPSTREAM] if order == () else []
+        alarms += [text for text in (self._unkept, self._unforwarded, NO_UPSTREAM if order == () else "") if text]
         lags = sorted(self._lags)
         return {
             "synced": synced and not problem and not missing,

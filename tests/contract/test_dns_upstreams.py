@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dns.flags
@@ -16,8 +17,10 @@ import dns.rrset
 import pytest
 
 from rancherctl.dns import engine
+from rancherctl.dns.probe import Prober
 from rancherctl.dns.probe import ask as probe
 from rancherctl.dns.reconcile import DnsRole
+from rancherctl.errors import RancherctlError
 from tests.fakes.dns_tables import World, service
 from tests.fakes.named import Named
 from tests.fakes.ports import free_port
@@ -164,6 +167,50 @@ def test_a_host_whose_only_resolver_is_itself_says_so(named: Named, tmp_path: Pa
         role.stop()
     assert "spec.dns.upstreams" in section["alarm"]
     assert values(ask(named, "web.default.svc.cluster.local")) == ["10.43.0.5"]
+
+
+def test_upstreams_that_cannot_be_told_hold_up_no_names(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
+    later, woken = [0.0], threading.Event()
+    role, world = DnsRole(replace(named.config, upstreams=("127.0.0.9",)), named, clock=lambda: time.monotonic() + later[0]), World()
+    world.add(service("web", "10.43.0.5"))
+
+    def fail() -> None:
+        raise RancherctlError("systemctl did not end")
+
+    while not role.reconcile(world.snapshot())["synced"]:
+        time.sleep(0.05)
+    monkeypatch.setattr(named, "reload", fail)
+    role.start(woken.set)
+    try:
+        assert woken.wait(60)
+        world.add(service("late", "10.43.0.6"))
+        assert "not the newest: systemctl did not end" in role.reconcile(world.snapshot())["alarm"]
+        assert values(ask(named, "late.default.svc.cluster.local")) == ["10.43.0.6"]
+        monkeypatch.undo()
+        later[0] += 60.0
+        assert role.reconcile(world.snapshot())["alarm"] == ""
+    finally:
+        role.stop()
+    assert "127.0.0.9" in Path(named.config.forwarders_file).read_text()
+
+
+def test_probing_goes_on_after_a_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, woken = [True], threading.Event()
+
+    def ask_once(upstreams: Collection[str]) -> frozenset[str]:
+        if first.pop() if first else False:
+            raise ValueError("filedescriptor out of range in select()")
+        return frozenset(upstreams)
+
+    monkeypatch.setattr("rancherctl.dns.probe.ask", ask_once)
+    monkeypatch.setattr("rancherctl.dns.probe.INTERVAL", 0.01)
+    prober = Prober(("192.0.2.53",), (), woken.set)
+    prober.start()
+    try:
+        assert woken.wait(60)
+        assert prober.order == ("192.0.2.53",)
+    finally:
+        prober.stop()
 
 
 def test_idle_tcp_clients_do_not_stop_updates(named: Named) -> None:

@@ -113,6 +113,16 @@ def test_foreign_names_are_forwarded_and_cached(named: Named, upstreams: list[Up
     assert upstreams[0].asked > asked
 
 
+def test_what_an_upstream_said_last_is_served_while_it_is_silent(named: Named, upstreams: list[Upstream]) -> None:
+    """The fresh answer may be kept for a second; one that lives for five is a stale one."""
+    assert ask(named, "www.example.com").answer[0].ttl <= 1
+    upstreams[0].mode = "silent"
+    deadline = time.monotonic() + 120
+    while (answer := ask(named, "www.example.com")).answer[0].ttl != 5:
+        assert time.monotonic() < deadline
+    assert values(answer) == ["192.0.2.80"]
+
+
 def test_cluster_names_answer_while_upstreams_are_silent(named: Named, upstreams: list[Upstream]) -> None:
     role = DnsRole(named.config, named, probe=False)
     world = World()

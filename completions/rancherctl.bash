@@ -41,7 +41,7 @@ _rancherctl_words() {
     'ingress status') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'ingress plan') commands='' options='--namespace -n --scale --without --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'dns') commands='lookup ls status' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
-    'dns lookup') commands='' options='--from-host --all-hosts --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'dns lookup') commands='' options='--from-host --from-pod --all-hosts --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'dns ls') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'dns status') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubeconfig') commands='merge show rm' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
@@ -225,6 +225,7 @@ _rancherctl_follows() {
     'dns --progress') echo 'auto plain json none' ;;
     'dns --kubeconfig') echo '@file' ;;
     'dns lookup --from-host') echo '@hosts' ;;
+    'dns lookup --from-pod') echo '@none' ;;
     'dns lookup --env') echo '@environments' ;;
     'dns lookup -e') echo '@environments' ;;
     'dns lookup --output') echo 'table wide json yaml name' ;;

@@ -40,7 +40,7 @@ function __rancherctl_at --description 'true at this command; with a second word
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from-host --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -335,6 +335,7 @@ complete -c rancherctl -n '__rancherctl_at "dns"' -l no-input -d 'Never ask; fai
 complete -c rancherctl -n '__rancherctl_at "dns"' -l yes -d 'Answer yes: unknown host keys are trusted and kept. What is destroyed needs --confirm all the same.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -l debug -d 'Show debug messages and tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l from-host -x -a '(__rancherctl_names hosts)' -d 'Ask this host\'s server alone.'
+complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l from-pod -x -d 'Ask as this pod: through its network, with the names that it may shorten.'
 complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l all-hosts -d 'Show what each server says, also when they agree.'
 complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment; default: RANCHERCTL_ENV, `env use`, or the only one.'
 complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'

@@ -75,7 +75,7 @@ def _dns(config: AgentConfig, options: argparse.Namespace) -> int:
 
     dns, first, second = DnsHostConfig.of(config), *[*options.words, "", ""][:2]
     if options.command == "dns-query":
-        out = host.query(dns, first, second, tuple(options.server))
+        out = host.query(dns, first, second, tuple(options.server), host.Place(options.pod_address, options.namespace))
     elif options.command == "dns-status":
         out = host.state(dns)
     else:
@@ -103,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("words", nargs="*", help="dns-query: NAME [TYPE]; dns-records: [ZONE|SERVICE]; renew-certificates: [FILE]")
     parser.add_argument("--server", action="append", default=[], help="dns-query: ask this address (may be repeated) and not the host's own server")
+    parser.add_argument("--pod-address", default="", help="dns-query: ask from the network of the pod that has this address")
+    parser.add_argument("--namespace", default="", help="dns-query: that pod's, for names that it may shorten")
     parser.add_argument("--config", type=Path, default=config_module.PATH)
     parser.add_argument("--identity", default="", help="controller: the name to stand for election with (default: the node's)")
     parser.add_argument("--debug", action="store_true")

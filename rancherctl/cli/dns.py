@@ -17,6 +17,10 @@ app = noun(
 )
 
 HostOption = Annotated[str | None, typer.Option("--from-host", metavar="HOST", help="Ask this host's server alone.")]
+PodOption = Annotated[
+    str | None,
+    typer.Option("--from-pod", metavar="[NAMESPACE/]POD", help="Ask as this pod: through its network, with the names that it may shorten."),
+]
 
 
 @app.command()
@@ -24,6 +28,7 @@ def lookup(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name (SERVICE.NAMESPACE is enough), or an address for its reverse name.")],
     kind: Annotated[str, typer.Argument(metavar="[TYPE]", help="A, AAAA, SRV, PTR, TXT … (default: A; PTR for an address)")] = "",
     from_host: HostOption = None,
+    from_pod: PodOption = None,
     all_hosts: Annotated[bool, typer.Option("--all-hosts", help="Show what each server says, also when they agree.")] = False,
     env: EnvOption = None,
     output: OutputOption = None,
@@ -35,13 +40,19 @@ def lookup(
       rancherctl dns lookup mongodb.default
       rancherctl dns lookup _http._tcp.web.default.svc.cluster.local SRV --all-hosts
       rancherctl dns lookup 10.43.0.1 --from-host h2
+      rancherctl dns lookup mongodb --from-pod shop/web-0
     """
-    from rancherctl.cli.dns_hosts import ask, chosen
+    from rancherctl.cli.dns_hosts import ask, chosen, of_pod, one_place
     from rancherctl.cli.dns_lookup import Said, show
 
     run = current(env=env, output=output)
+    words = ["dns-query", name, *([kind] if kind else [])]
+    if from_pod is not None:
+        one_place(from_host=from_host, all_hosts=all_hosts)
+        from_host, place = of_pod(run, env, from_pod)
+        words += place
     hosts = chosen(run.environment(env), from_host)
-    show(run, Said.of(ask(run, hosts, "dns-query", name, *([kind] if kind else []))), every=all_hosts)
+    show(run, Said.of(ask(run, hosts, *words)), every=all_hosts)
 
 
 @app.command("ls")

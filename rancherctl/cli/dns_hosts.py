@@ -30,6 +30,36 @@ def chosen(environment: Environment, host: str | None) -> tuple[Host, ...]:
     return found
 
 
+def one_place(*, from_host: str | None, all_hosts: bool) -> None:
+    """UsageError where --from-pod is not the only one that says who is asked."""
+    if from_host is not None or all_hosts:
+        raise UsageError(
+            f"--from-pod and {'--all-hosts' if all_hosts else '--from-host'} were both given",
+            why="a pod asks the server of its own host",
+            hint="leave one of them out",
+        )
+
+
+def of_pod(run: Run, env: str | None, pod: str) -> tuple[str, list[str]]:
+    """The host of ``[NAMESPACE/]POD``, and what its agent's program needs to ask as that pod."""
+    from rancherctl.cli.api import api
+    from rancherctl.kube import objects
+    from rancherctl.kube.client import PODS
+
+    namespace, _, name = pod.rpartition("/")
+    if not name:
+        raise UsageError(f"{pod!r} names no pod", hint="--from-pod NAMESPACE/POD")
+    with api(run, env) as client:
+        found = objects.pod(client.get(PODS, name, namespace=namespace or "default"))
+    if not found.ips or found.phase not in {"Pending", "Running"}:
+        raise RancherctlError(
+            f"pod {found.meta.key} has no network to ask from",
+            why=f"its phase is {found.phase or 'not known'}",
+            hint=f"rancherctl kubectl -n {found.meta.namespace} get pod {found.meta.name}",
+        )
+    return found.node, ["--pod-address", found.ips[0], "--namespace", found.meta.namespace]
+
+
 def ask(run: Run, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, Outcome[Any]]:
     """The JSON that ``agent.pyz WORDS`` prints on each host."""
     with run.progress() as emit, run.connections() as connections:

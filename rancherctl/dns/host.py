@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from rancherctl.dns import listing, lookup, status
+from rancherctl.dns import inside, listing, lookup, status
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.kube.client import KubeClient
 
 
-def query(config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, ...] = ()) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to ask from: "" the host, else the pod of ``namespace`` that has this address."""
+
+    address: str = ""
+    namespace: str = ""
+
+
+def query(config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, ...] = (), place: Place | None = None) -> dict[str, Any]:
     """Ask this host's own server at each of its addresses (or other servers)."""
-    meant, type_ = lookup.question(name, kind, config.domain)
-    for absolute in meant:
-        answers = lookup.query_local(absolute, type_, servers or config.addresses, port=config.port)
-        if any(answer.rcode != "NXDOMAIN" for answer in answers):
-            break
+    place = place or Place()
+    meant, type_ = lookup.question(name, kind, config.domain, place.namespace)
+
+    def ask() -> tuple[str, tuple[lookup.Answer, ...]]:
+        for absolute in meant:
+            answers = lookup.query_local(absolute, type_, servers or config.addresses, port=config.port)
+            if any(answer.rcode != "NXDOMAIN" for answer in answers):
+                break
+        return absolute, answers
+
+    absolute, answers = inside.within(place.address, ask) if place.address else ask()
     return {"node": config.node, "name": absolute, "type": type_, "answers": [answer.as_json() for answer in answers]}
 
 

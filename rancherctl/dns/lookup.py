@@ -42,10 +42,11 @@ NDOTS = 5
 """A pod's resolver looks for names with fewer dots in the cluster first."""
 
 
-def question(name: str, kind: str, domain: str) -> tuple[tuple[str, ...], str]:
+def question(name: str, kind: str, domain: str, namespace: str = "") -> tuple[tuple[str, ...], str]:
     """(absolute names, type) of what a person typed: the first name that exists is meant. Type "" = A, or PTR for an address.
 
-    An address means its reverse name; ``x.ns.svc`` lies in the cluster's domain, and so does ``x.ns``, as for a pod, if it exists there.
+    An address means its reverse name; ``x.ns.svc`` lies in the cluster's domain, and so does ``x.ns``, as for a pod, if it exists there;
+    ``x`` does for a pod of ``namespace``.
     """
     normal, _ = names.address(name)
     if normal:
@@ -55,9 +56,12 @@ def question(name: str, kind: str, domain: str) -> tuple[tuple[str, ...], str]:
         return (lower,), type_
     if lower.endswith((".svc", ".pod")):
         return (f"{lower}.{domain}.",), type_
-    if 0 < lower.count(".") < NDOTS and not f".{lower}".endswith(f".{domain}"):
-        return (f"{lower}.svc.{domain}.", f"{lower}."), type_
-    return (f"{lower}.",), type_
+    searched = [f"svc.{domain}"] if "." in lower else []
+    if namespace:
+        searched = [f"{namespace}.svc.{domain}", f"svc.{domain}", domain]
+    if lower.count(".") >= NDOTS or f".{lower}".endswith(f".{domain}"):
+        searched = []
+    return (*(f"{lower}.{end}." for end in searched), f"{lower}."), type_
 
 
 def query_local(name: str, kind: str, servers: Iterable[str], *, port: int = 53, timeout: float = 3.0) -> tuple[Answer, ...]:

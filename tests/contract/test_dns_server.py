@@ -131,7 +131,7 @@ def test_an_answer_has_its_name_as_the_question_wrote_it(named: Named, role: Dns
         assert ask(named, name, kind, tcp=True).answer[0].name.to_text() == name
 
 
-def test_a_lookup_finds_what_a_pod_would_find(named: Named, role: DnsRole, world: World) -> None:
+def test_a_lookup_finds_what_a_pod_would_find(named: Named, role: DnsRole, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settle(role, world.snapshot())
 
     def look(name: str, kind: str = "") -> tuple[str, str, list[str]]:
@@ -143,6 +143,10 @@ def test_a_lookup_finds_what_a_pod_would_find(named: Named, role: DnsRole, world
     assert look("mdb-0.mongodb.default") == ("mdb-0.mongodb.default.svc.cluster.local.", "NOERROR", ["10.42.1.9"])
     assert look("mongodb.default", "AAAA") == ("mongodb.default.svc.cluster.local.", "NOERROR", [])
     assert look("10.43.7.7")[2] == ["mongodb.default.svc.cluster.local."]
+    asked: list[str] = []
+    monkeypatch.setattr("rancherctl.dns.inside.within", lambda address, ask: asked.append(address) or ask())
+    pod = host.query(named.config, "mongodb", place=host.Place("10.42.1.5", "default"))
+    assert (pod["name"], pod["answers"][0]["rcode"], asked) == ("mongodb.default.svc.cluster.local.", "NOERROR", ["10.42.1.5"])
     assert look("nope.default.svc")[:2] == ("nope.default.svc.cluster.local.", "NXDOMAIN")
     assert look("nope.default")[:2] == ("nope.default.", "SERVFAIL"), "no upstream knows it"
 

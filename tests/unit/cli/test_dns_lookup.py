@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
 from rancherctl.cli.context import Run
-from rancherctl.cli.dns_hosts import _answer, _error, nobody
+from rancherctl.cli.dns_hosts import _answer, _error, nobody, of_pod, one_place
 from rancherctl.cli.dns_lookup import Said, show
 from rancherctl.dns.lookup import Answer
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError, UsageError
@@ -88,6 +90,48 @@ def test_an_answer_is_the_last_line() -> None:
     for odd in (b"", b"Welcome!\n"):
         with pytest.raises(RancherctlError, match="h1: the answer is not what was expected"):
             _answer("h1", odd)
+
+
+POD = {
+    "metadata": {"namespace": "shop", "name": "web-0"},
+    "spec": {"nodeName": "h2"},
+    "status": {"phase": "Running", "podIPs": [{"ip": "10.42.1.5"}]},
+}
+
+
+def place(monkeypatch: pytest.MonkeyPatch, pod: str, found: Mapping[str, Any]) -> tuple[tuple[str, list[str]], list[tuple[str, str]]]:
+    asked = []
+
+    class Client:
+        def get(self, _: object, name: str, *, namespace: str) -> Mapping[str, Any]:
+            asked.append((namespace, name))
+            return found
+
+    monkeypatch.setattr("rancherctl.cli.api.api", lambda run, env: nullcontext(Client()))
+    run = Run(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
+    return of_pod(run, None, pod), asked
+
+
+def test_a_pod_is_asked_for_on_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ("h2", ["--pod-address", "10.42.1.5", "--namespace", "shop"])
+    assert place(monkeypatch, "shop/web-0", POD) == (wanted, [("shop", "web-0")])
+    assert place(monkeypatch, "web-0", POD)[1] == [("default", "web-0")]
+
+
+@pytest.mark.parametrize("status", [{"phase": "Succeeded", "podIPs": [{"ip": "10.42.1.5"}]}, {"phase": "Pending"}, {}])
+def test_a_pod_without_network_cannot_ask(monkeypatch: pytest.MonkeyPatch, status: Mapping[str, Any]) -> None:
+    with pytest.raises(RancherctlError, match="pod shop/web-0 has no network") as caught:
+        place(monkeypatch, "shop/web-0", {**POD, "status": status})
+    assert caught.value.hint == "rancherctl kubectl -n shop get pod web-0"
+
+
+def test_only_one_may_say_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in ({"from_host": "h1", "all_hosts": False}, {"from_host": None, "all_hosts": True}):
+        with pytest.raises(UsageError, match="--from-pod and"):
+            one_place(**given)
+    one_place(from_host=None, all_hosts=False)
+    with pytest.raises(UsageError, match="names no pod"):
+        place(monkeypatch, "shop/", POD)
 
 
 def test_a_host_without_our_program_is_one_that_was_not_asked(capsys: pytest.CaptureFixture[str]) -> None:

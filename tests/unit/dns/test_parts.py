@@ -199,6 +199,10 @@ def test_what_a_pod_would_find_in_the_cluster_is_looked_for_there_first() -> Non
     assert question("_m._tcp.db.prod", "srv", "k8s.io") == (("_m._tcp.db.prod.svc.k8s.io.", "_m._tcp.db.prod."), "SRV")
     assert question("Example.com.", "aaaa", "cluster.local") == (("example.com.",), "AAAA")
     assert question("a.b.c.d.e.f", "", "cluster.local") == (("a.b.c.d.e.f.",), "A")
+    ends = ("shop.svc.cluster.local.", "svc.cluster.local.", "cluster.local.")
+    assert question("db", "", "cluster.local", "shop") == ((*(f"db.{end}" for end in ends), "db."), "A")
+    assert question("db.cluster.local", "", "cluster.local", "shop") == (("db.cluster.local.",), "A")
+    assert question("db.", "", "cluster.local", "shop") == (("db.",), "A")
 
 
 def answer(*data: str, rcode: str = "NOERROR", server: str = "s") -> Answer:

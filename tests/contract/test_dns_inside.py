@@ -1,0 +1,63 @@
+"""Entering a pod's network: with real network namespaces, whose handles lie in a folder like a container runtime's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rancherctl.dns.inside import within
+from rancherctl.errors import NotFoundError
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a network namespace")
+POD = "10.42.7.7"
+HERE = Path("/proc/thread-self/ns/net")
+
+
+def network(handle: Path = HERE) -> str:
+    """A network as the kernel names it; that of this thread."""
+    return str(handle.readlink())
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Iterator[str]:
+    """The network of a pod."""
+    script = f"ip link set lo up && ip addr add {POD}/32 dev lo && echo ready && exec sleep 600"
+    process = subprocess.Popen(["unshare", "-n", "sh", "-c", script], stdout=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+    (tmp_path / "cni-ended").touch()
+    (tmp_path / "cni-pod").symlink_to(f"/proc/{process.pid}/ns/net")
+    (tmp_path / "cni-vanished").symlink_to("/proc/0/ns/net")
+    yield network(Path(f"/proc/{process.pid}/ns/net"))
+    process.kill()
+    process.communicate()
+
+
+def test_what_is_done_inside_is_done_in_the_pods_network_alone(pod: str, tmp_path: Path) -> None:
+    host, before = network(), threading.active_count()
+    assert within(POD, network, tmp_path) == pod != host
+    assert network() == host
+    assert threading.active_count() == before
+
+
+def test_a_pod_on_the_hosts_network_is_asked_from_there(tmp_path: Path) -> None:
+    assert within("127.0.0.1", network, tmp_path / "none") == network()
+
+
+def test_an_address_that_nobody_has_is_said(pod: str, tmp_path: Path) -> None:
+    for address in ("192.0.2.7", "2001:db8::7"):
+        with pytest.raises(NotFoundError, match=address):
+            within(address, lambda: 0, tmp_path)
+
+
+def test_a_failure_inside_comes_out(pod: str, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        within(POD, fail, tmp_path)

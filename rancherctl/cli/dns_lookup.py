@@ -24,12 +24,11 @@ class Said:
 
     @classmethod
     def of(cls, outcomes: Mapping[str, Outcome[Any]]) -> Said:
-        """From what the hosts printed. When none could be asked, or the question itself is wrong, that error is raised."""
+        """From what the hosts printed. When none could be asked that error is raised; where the question itself is wrong, all say so."""
         good = {o.host: o.get() for o in outcomes.values() if o.error is None}
         bad: dict[str, RancherctlError] = {o.host: o.error for o in outcomes.values() if o.error is not None}
-        for error in bad.values():
-            if isinstance(error, UsageError) or not good:
-                raise error
+        if not good:
+            raise next((error for error in bad.values() if isinstance(error, UsageError)), next(iter(bad.values())))
         one = next(iter(good.values()))
         answers = {host: tuple(map(Answer.of, value["answers"])) for host, value in good.items()}
         return cls(one["name"], one["type"], answers, {host: str(error) for host, error in bad.items()})

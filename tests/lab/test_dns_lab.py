@@ -343,6 +343,9 @@ def test_the_tools(shared: Environment, namespace: str, stateful: dict[str, str]
     until("the other everywhere", lambda: len(shared.ok("dns", "lookup", f"every.{zone}").split()) == 2)
     rows = json.loads(shared.ok("dns", "lookup", f"every.{zone}", "--all-hosts", "-o", "json"))["items"]
     assert {(row["host"], row["server"], row["agrees"]) for row in rows} == {(h, a, True) for h in hosts(shared) for a in ADDRESSES}
+    cluster = shared.get("service", "mongodb", "-n", namespace)["spec"]["clusterIP"]
+    assert shared.ok("dns", "lookup", f"mongodb.{namespace}") == f"{cluster}\n"
+    assert shared.ok("dns", "lookup", "mongodb", "--from-pod", f"{namespace}/mdb-0") == f"{cluster}\n"
     assert shared.rancherctl("dns", "lookup", f"nope.{zone}").returncode == 3
     assert shared.rancherctl("dns", "lookup", "a..b").returncode == 2
     assert shared.rancherctl("dns", "lookup", zone, "--from-host", "nobody").returncode == 3

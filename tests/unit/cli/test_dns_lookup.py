@@ -134,14 +134,23 @@ def test_only_one_may_say_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         place(monkeypatch, "shop/", POD)
 
 
-def test_a_host_without_our_program_is_one_that_was_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("said_there", ["/usr/bin/python3: can't open file", "<3>agent.json does not exist (this host is not set up)"])
+def test_a_host_without_our_program_is_one_that_was_not_asked(said_there: str, capsys: pytest.CaptureFixture[str]) -> None:
     value = {"name": NAME, "type": "A", "answers": [good().as_json()]}
-    failure = _error("h2", 2, "/usr/bin/python3: can't open file")
+    failure = _error("h2", 2, said_there)
     said = Said.of({"h1": Outcome("h1", value, None, 0.1), "h2": Outcome("h2", None, failure, 0.1)})
     run = Run(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
     with pytest.raises(PartialError):
         show(run, said, every=False)
     assert capsys.readouterr().out == "10.43.0.7\n"
+
+
+def test_a_wrong_question_is_told_before_a_host_that_is_away() -> None:
+    wrong, away = UsageError("h2: cannot ask for a..b. A"), UnreachableError("h1: cannot connect")
+    with pytest.raises(UsageError):
+        Said.of({"h1": Outcome("h1", None, away, 0.1), "h2": Outcome("h2", None, wrong, 0.1)})
+    with pytest.raises(UnreachableError):
+        Said.of({"h1": Outcome("h1", None, away, 0.1)})
 
 
 def test_when_nobody_answers_every_reason_is_said() -> None:

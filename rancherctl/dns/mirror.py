@@ -20,6 +20,8 @@ class Mirror:
     pending: set[str] = field(default_factory=set)
     version: str = ""
     """Resource versions that ``have`` was made from."""
+    marked: bool = True
+    """Whether the zone's marker is that of ``have``, as far as is known: one that is not must be written even if nothing else changes."""
     attempt: tuple[Plan[RecordSet], Marker] | None = None
     """An update whose outcome is not known, and the marker the zone has if it was done."""
     _want_total: int = 0
@@ -39,15 +41,16 @@ class Mirror:
         """The server may have changed behind our back."""
         self.have = self.attempt = None
 
-    def learn(self, have: Mapping[str, RecordSet]) -> None:
-        """What the server was seen to have; equal record sets are shared with ``want`` to save memory."""
+    def learn(self, have: Mapping[str, RecordSet], said: str = "") -> None:
+        """What the server was seen to have, and the hash in its marker; equal record sets are shared with ``want`` to save memory."""
         self.have = {key: same if (same := self.want.get(key)) == value and same is not None else value for key, value in have.items()}
         self._have_total = sum(map(fingerprint, self.have.values()))
+        self.marked = said == self.have_hash()
         self.pending = {key for key in self.have.keys() | self.want.keys() if self.have.get(key) is not self.want.get(key)}
 
     def learn_equal(self) -> None:
         """The server was seen to have just what is wanted."""
-        self.have, self._have_total = dict(self.want), self._want_total
+        self.have, self._have_total, self.marked = dict(self.want), self._want_total, True
         self.pending.clear()
 
     def settle(self, said: str) -> bool:
@@ -57,15 +60,17 @@ class Mirror:
             return False
         if attempt is not None and said == attempt[1].hash:
             self.accept(attempt[0])
-        return said == self.have_hash()
+        self.marked = said == self.have_hash()
+        return self.marked
 
     def plan(self) -> Plan[RecordSet]:
         """From ``have`` to ``want``, looking at what is pending only."""
         return plan(self.have or {}, self.want, self.pending)
 
     def accept(self, done: Plan[RecordSet]) -> None:
-        """The server has acknowledged these changes."""
+        """The server has acknowledged these changes, and the marker with them."""
         assert self.have is not None
+        self.marked = True
         for change in done:
             if change.old is not None:
                 self._have_total -= fingerprint(change.old)

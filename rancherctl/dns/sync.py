@@ -11,6 +11,7 @@ from rancherctl.dns import apply, observe
 from rancherctl.dns.client import Channel, OutcomeUnknownError
 from rancherctl.dns.heal import Healer
 from rancherctl.dns.mirror import Mirror
+from rancherctl.dns.model import RecordSet
 from rancherctl.dns.plan import PATIENCE, Epochs, Hold, guard
 from rancherctl.dns.verify import Verifier
 
@@ -57,7 +58,7 @@ class Sync:
             unsure = mirror.attempt is not None or (mirror.have is None and (synced or mirror.zone not in self.loaded))
             if (unsure or not fresh) and not self._look(mirror, synced=synced):
                 broken.append(mirror)
-            elif synced and mirror.have is not None and mirror.pending:
+            elif synced and mirror.have is not None and (mirror.pending or not mirror.marked):
                 self._update(mirror, epochs, version)
         if synced and not any(self._holds.values()) and all(m.have is not None for m in self.mirrors):
             self._trusted = epochs
@@ -95,11 +96,16 @@ class Sync:
         said = reading.marker.hash if reading.marker else ""
         if mirror.settle(said):
             return True
-        if synced and said == mirror.want_hash():
+        # Of content that is known already the marker is no witness: files may have been damaged in a way that still loads.
+        if synced and mirror.have is None and said == mirror.want_hash():
             mirror.learn_equal()
         elif synced:
-            mirror.learn(observe.transfer(self.channel, mirror.zone).sets)
+            mirror.learn(*self._read(mirror))
         return True
+
+    def _read(self, mirror: Mirror) -> tuple[dict[str, RecordSet], str]:
+        content = observe.transfer(self.channel, mirror.zone)
+        return content.sets, content.marker.hash if content.marker else ""
 
     def _update(self, mirror: Mirror, epochs: Epochs, version: str) -> None:
         assert mirror.have is not None
@@ -110,7 +116,7 @@ class Sync:
         if verdict.alarm and mirror.zone not in self.alarms:
             log.error("zone %s: %s", mirror.zone, verdict.alarm)
         self.alarms = {zone: text for zone, text in {**self.alarms, mirror.zone: verdict.alarm}.items() if text}
-        if not verdict.plan:
+        if not verdict.plan and mirror.marked:
             mirror.pending -= {key for key in mirror.pending if mirror.have.get(key) == mirror.want.get(key)}
             return
         marker = mirror.after(verdict.plan, version)
@@ -133,7 +139,7 @@ class Sync:
             return  # just started and still reading its files
         count = self._refused[mirror.zone] = self._refused.get(mirror.zone, 0) + 1
         if count >= REFUSALS:
-            mirror.learn(observe.transfer(self.channel, mirror.zone).sets)
+            mirror.learn(*self._read(mirror))
             self.healer.rewrite(mirror)
 
     def _repair(self, zones: Sequence[str], *, synced: bool) -> None:
@@ -141,10 +147,10 @@ class Sync:
             if mirror.zone not in zones:
                 continue
             if synced:
-                found = observe.transfer(self.channel, mirror.zone).sets
+                found, said = self._read(mirror)
                 if found == mirror.have:
                     continue  # the check met an update of several messages half-way
-                mirror.learn(found)
+                mirror.learn(found, said)
             self.repairs += 1
             log.warning("zone %s does not contain what its marker says: repairing", mirror.zone)
             if not synced and self.healer.rewrite(mirror):

@@ -17,9 +17,11 @@ import dns.query
 import dns.rcode
 import pytest
 
-from rancherctl.dns import host
+from rancherctl.dns import apply, host, observe
+from rancherctl.dns.client import Channel
 from rancherctl.dns.reconcile import DnsRole
 from rancherctl.dns.store import Store
+from rancherctl.dns.sync import CHECK
 from rancherctl.errors import RancherctlError
 from rancherctl.kube.snapshot import Snapshot
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
@@ -265,6 +267,64 @@ def test_damage_heals(named: Named, role: DnsRole, world: World, what: str, api:
         again.stop()
 
 
+class Pace:
+    """A role that is called as the agent's loop calls it when nothing happens: after its whole ``resync``, which passes at once here."""
+
+    def __init__(self, named: Named) -> None:
+        self._later = 0.0
+        self.role = DnsRole(named.config, named, probe=False, clock=lambda: time.monotonic() + self._later)
+
+    def until(self, done: Callable[[], bool], snapshot: Snapshot, rounds: int = 200) -> None:
+        """Reconcile until ``done``."""
+        for _ in range(rounds):
+            self.role.reconcile(snapshot)
+            if done():
+                return
+            self._later += self.role.resync
+            time.sleep(0.02)
+        raise AssertionError(dict(self.role.reconcile(snapshot)))
+
+
+def test_what_loads_but_is_wrong_heals_when_nothing_else_happens(named: Named, role: DnsRole, world: World) -> None:
+    settle(role, world.snapshot())
+    role.stop()
+    named.stop()
+    DAMAGE["zone text"](named)
+    named.start()
+    pace = Pace(named)
+    name = "kubernetes.default.svc.cluster.local"
+    assert soon(named, name) == ["10.43.0.9"]
+    pace.until(lambda: addresses(named, name) == ["10.43.0.1"], world.snapshot())
+    pace.role.stop()
+
+
+def test_a_marker_that_is_gone_is_written_anew_and_not_missed_for_ever(
+    named: Named, role: DnsRole, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(role, world.snapshot())
+    role.stop()
+    channel = Channel(named.config.control_port, named.config.key_file)
+    assert channel.update(apply.build("cluster.local.", [], first=True, marker=None), timeout=60) == "NOERROR"
+    assert ask(named, "_rancherctl.cluster.local", "TXT").rcode() == dns.rcode.NXDOMAIN
+    transfers: list[str] = []
+    real = observe.transfer
+
+    def counted(channel: Channel, zone: str) -> observe.Content:
+        transfers.append(zone)
+        return real(channel, zone)
+
+    monkeypatch.setattr(observe, "transfer", counted)
+    pace = Pace(named)
+    pace.until(lambda: observe.read_marker(channel, "cluster.local.").marker is not None, world.snapshot())
+    transfers.clear()
+    pace.until(lambda: not pace.role.resync < CHECK, world.snapshot())
+    for _ in range(5):
+        pace.until(lambda: True, world.snapshot())
+    assert transfers == []
+    channel.close()
+    pace.role.stop()
+
+
 def test_an_empty_list_takes_nothing_away(named: Named, role: DnsRole, world: World) -> None:
     world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))
     settle(role, world.snapshot())
@@ -446,8 +506,6 @@ def test_a_failure_and_the_api_s_absence_are_left_for_dns_status(named: Named, w
 
 
 def test_a_foreign_change_is_undone(named: Named, role: DnsRole, world: World) -> None:
-    from rancherctl.dns import apply
-    from rancherctl.dns.client import Channel
     from rancherctl.dns.model import Marker, RecordSet
     from rancherctl.dns.plan import plan
 

@@ -66,7 +66,10 @@ class Named:
         self.reloads += 1
         words, deadline = self.data / engine.STARTS, time.monotonic() + 120
         # A process that has no handler yet would die of the signal (systemd would start it again).
-        while not (words.exists() and "running" in words.read_text()) and self._process.poll() is None and time.monotonic() < deadline:
+        while self._process.poll() is None and time.monotonic() < deadline:
+            # What is said of damaged files has their octets in it.
+            if words.exists() and "running" in words.read_text(errors="replace"):
+                break
             time.sleep(0.01)
         self._process.send_signal(signal.SIGHUP)
 

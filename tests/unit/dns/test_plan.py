@@ -93,6 +93,9 @@ def test_an_update_of_unknown_outcome_is_settled_by_the_marker() -> None:
     assert mirror.settle(mirror.want_hash())
     assert not mirror.plan()
     assert not mirror.settle("something else")
+    assert not mirror.marked
+    mirror.learn(many(3), mirror.want_hash())
+    assert mirror.marked
 
 
 def test_a_small_change_of_a_big_set_is_small() -> None:

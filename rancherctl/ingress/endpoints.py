@@ -15,7 +15,7 @@ SliceIndex = Mapping[str, Sequence[EndpointSlice]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Servers sorted by address and port; ``problem`` says why there are none where that is not just "no pod is ready"."""
+    """Servers in the order in which they take turns; ``problem`` says why there are none where that is not just "no pod is ready"."""
 
     servers: tuple[Server, ...] = ()
     problem: Problem | None = None
@@ -80,8 +80,8 @@ def find(ref: BackendRef, services: Mapping[str, Service], slices: SliceIndex, r
         return Found(problem=Problem("PortNotFound", f"service {key} has no TCP port {ref.name or ref.number}; answered with 503"))
     own = slices.get(key, ())
     family = _family(service, own)
-    ready: set[Server] = set()
-    leaving: set[Server] = set()
+    ready: dict[Server, str] = {}
+    leaving: dict[Server, str] = {}
     for entry in own:
         if entry.address_type != family:
             continue
@@ -89,16 +89,25 @@ def find(ref: BackendRef, services: Mapping[str, Service], slices: SliceIndex, r
         if not number:
             continue
         for endpoint in entry.endpoints:
-            servers = _servers(endpoint.addresses[:1], number)
+            servers = dict.fromkeys(_servers(endpoint.addresses[:1], number), endpoint.node)
             if endpoint.ready or service.publish_not_ready:
                 ready |= servers
             elif endpoint.serving and endpoint.terminating:
                 leaving |= servers
-    return Found(_sorted(ready or leaving))
+    return Found(_in_turns(ready or leaving))
 
 
-def _sorted(servers: set[Server]) -> tuple[Server, ...]:
-    return tuple(sorted(servers, key=lambda s: (s.address, s.port)))
+def _in_turns(servers: Mapping[Server, str]) -> tuple[Server, ...]:
+    """One of each node, then the next one of each: a request that finds a lost host is tried on another one next. By address, they would be
+    neighbours, and all tries could be spent on the same dead host. Server → node.
+    """
+    seen: dict[str, int] = {}
+    turns: list[tuple[int, Server]] = []
+    for server in sorted(servers):
+        node = servers[server]
+        turns.append((seen.get(node, 0), server))
+        seen[node] = turns[-1][0] + 1
+    return tuple(server for _, server in sorted(turns))
 
 
 def _external(service: Service, ref: BackendRef, port: ServicePort | None, resolved: Mapping[str, Sequence[str]]) -> Found:
@@ -110,7 +119,7 @@ def _external(service: Service, ref: BackendRef, port: ServicePort | None, resol
     if not servers:
         text = f"external name {service.external_name} of service {service.meta.key} has no usable address now; requests are answered with 503"
         return Found(problem=Problem("NameNotResolved", text, serious=False))
-    return Found(_sorted(servers))
+    return Found(tuple(sorted(servers)))
 
 
 def external_names(refs: Iterable[BackendRef], services: Mapping[str, Service]) -> frozenset[str]:

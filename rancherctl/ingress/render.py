@@ -101,11 +101,12 @@ def _body(layout: Layout, paths: Paths) -> str:
 def _defaults() -> str:
     # idle-close-on-response: a kept connection that is idle during a reload gets one more answer instead of a reset.
     # tcp-ut ends a request that a vanished host never acknowledged; it is then sent to another server like a failed connect.
+    # A lost host may have several pods of a service: each of them that a request meets before one that lives costs a connect timeout.
     return f"""
 defaults
   mode http
   balance roundrobin
-  timeout connect 1s
+  timeout connect 500ms
   timeout check 1s
   timeout client 5m
   timeout server 5m
@@ -115,7 +116,7 @@ defaults
   timeout http-keep-alive 60s
   timeout client-fin 30s
   timeout server-fin 30s
-  retries 3
+  retries 5
   option redispatch 1
   retry-on conn-failure empty-response
   option idle-close-on-response

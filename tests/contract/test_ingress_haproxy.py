@@ -337,6 +337,38 @@ def test_haproxy_that_stays_dead_is_told_as_an_error(world: World, monkeypatch: 
     assert "error" not in section
 
 
+def vanish(pod: fake.Pod) -> list[socket.socket]:
+    """Like a host without power: nothing answers at the pod's address, not even a refusal. The queue of connections is full."""
+    pod.close()
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(pod.endpoint)
+    listener.listen(0)
+    waiting = [socket.socket() for _ in range(3)]
+    for each in waiting:
+        each.setblocking(False)
+        each.connect_ex(pod.endpoint)
+    return [listener, *waiting]
+
+
+def test_many_pods_of_a_lost_host_fail_no_request(world: World) -> None:
+    """Five of ten pods vanish at once: also before any check has noticed, a request comes to a living one within its tries."""
+    nodes = {f"w{n}": "h1" if n < 5 else "h2" for n in range(10)}
+    for n, name in enumerate(nodes):
+        world.pods[name] = fake.Pod(name, f"127.0.0.{n + 2}")
+    slices = [fake.endpoint_slice("web", [world.pods[name].endpoint], node=node) for name, node in nodes.items()]
+    world.role.reconcile(fake.snapshot([fake.ingress("a", FOO)], [fake.service("web")], slices))
+    assert world.role._state is not None
+    for pool in world.role._state.layout.pools:
+        for slot in pool.slots:
+            world.role._engine.socket.ask(f"disable health {pool.name}/{slot.name}")
+    lost = [vanish(world.pods.pop(name)) for name, node in nodes.items() if node == "h1"]
+    assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(5)} <= {name for name, node in nodes.items() if node == "h2"}
+    for each in lost:
+        for one in each:
+            one.close()
+
+
 class Clients:
     """Threads that ask all the time, some over kept connections, and count what was not a 200."""
 

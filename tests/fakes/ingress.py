@@ -68,16 +68,16 @@ def service(name: str, ports: Mapping[str, int] | None = None, *, namespace: str
 
 
 def endpoint_slice(
-    name: str, addresses: Iterable[tuple[str, int]], *, port_name: str = "http", namespace: str = NAMESPACE, **conditions: bool
+    name: str, addresses: Iterable[tuple[str, int]], *, port_name: str = "http", namespace: str = NAMESPACE, node: str = "", **conditions: bool
 ) -> objects.EndpointSlice:
-    """One slice of the service ``name`` per port number would be usual; here all endpoints of one slice share the first one's port."""
+    """One slice of the service ``name`` per port number would be usual; here all endpoints of one slice share the first one's port and node."""
     listed = list(addresses)
     return objects.endpoint_slice(
         {
             "metadata": {"name": f"{name}-{listed[0][1] if listed else 0}", "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
             "addressType": "IPv4",
             "ports": [{"name": port_name, "port": listed[0][1], "protocol": "TCP"}] if listed else [],
-            "endpoints": [{"addresses": [a], "conditions": conditions} for a, _ in listed],
+            "endpoints": [{"addresses": [a], "conditions": conditions, "nodeName": node} for a, _ in listed],
         }
     )
 

@@ -72,6 +72,20 @@ def test_ready_endpoints_come_before_terminating_ones() -> None:
     assert find(gone) == ()
 
 
+def test_pods_of_one_host_do_not_follow_each_other_while_other_hosts_have_some() -> None:
+    """A request that fails on a lost host is tried on the next server: were that on the same host, all tries could be spent there."""
+    services = {"default/web": fake.service("web")}
+    slices = [fake.endpoint_slice("web", [(f"10.42.{h}.{n}", 80)], node=f"h{h}") for h, pods in ((1, 4), (2, 4), (3, 2)) for n in range(pods)]
+    for order in (slices, slices[::-1]):
+        found = endpoints.find(WEB, services, endpoints.index(order), {}).servers
+        assert len(found) == 10
+        assert [s.address.split(".")[2] for s in found] == [*"123123", *"1212"]
+    assert endpoints.find(WEB, services, endpoints.index([fake.endpoint_slice("web", [("10.0.0.2", 80), ("10.0.0.1", 80)])]), {}).servers == (
+        Server("10.0.0.1", 80),
+        Server("10.0.0.2", 80),
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "used"),
     [

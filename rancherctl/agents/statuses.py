@@ -41,6 +41,7 @@ class StatusKeeper:
         self._client, self._leader, self._clock = client, leader, clock
         self._memory, self._reports, self._roster = Memory(), PerHost(lb_report), RosterReader()
         self._since: dict[str, float] = {}
+        self._ours: frozenset[str] = frozenset()
         self._told: set[tuple[str, str]] = set()
         self._seen: tuple[Mapping[str, Any], ...] = ()
         self._again_at: float | None = None
@@ -58,9 +59,9 @@ class StatusKeeper:
         ingresses, classes, maps = tables
         with acyclic():
             roster, reports = self._roster.read(maps), self._reports.of(maps)
-            wanted = status.statuses(ingresses, classes, roster, reports, since=self._since, now=now, memory=self._memory)
+            wanted = status.statuses(ingresses, classes, roster, reports, since=self._since, now=now, ours=self._ours, memory=self._memory)
             plan = status.plan(ingresses, wanted)
-        self._since = dict(wanted.since)
+        self._since, self._ours = dict(wanted.since), wanted.ours
         left = self._publish(ingresses, plan, now)
         left |= self._tell(ingresses, wanted.problems, now)
         waits = [w for w in (wanted.wake(now), self._writes.wake(now), self._events.wake(now)) if w is not None]

@@ -39,7 +39,8 @@ def keep(
     """Which Ingresses to serve.
 
     ``placed`` belong here, ``served`` are served until now, ``known`` maps every existing Ingress to (is ours, addresses in its status).
-    A deleted one goes at once; one of a foreign class when our address has left its status, after ``FOREIGN_LIMIT`` in any case.
+    One that is gone goes at once; one that is being deleted, or of a foreign class, when our address has left its status, after
+    ``FOREIGN_LIMIT`` in any case.
     """
     stay = set(placed)
     since: dict[str, float] = {}

@@ -6,7 +6,7 @@ so that a wildcard never answers for another Ingress's precise name and addresse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from rancherctl.ingress.model import Problem, Route, Translated
@@ -50,11 +50,14 @@ class Merged:
         return tuple(route for owner, route in self.owners.values() if owner in keys)
 
 
-def merge(translated: Mapping[str, Translated]) -> Merged:
-    """The oldest Ingress owns a path (by creation time, then key), on every host and after every restart alike."""
+def merge(translated: Mapping[str, Translated], serving: Collection[str] = ()) -> Merged:
+    """The oldest Ingress owns a path (by creation time, then key), on every host and after every restart alike.
+
+    One that cannot be placed owns nothing, unless this host is still ``serving`` it: its address is published until it has left the status.
+    """
     owners: dict[tuple[str, str, str], tuple[str, Route]] = {}
     lost: dict[str, list[Problem]] = {}
-    for t in sorted((t for t in translated.values() if t.placeable), key=lambda t: t.age):
+    for t in sorted((t for t in translated.values() if t.placeable or t.key in serving), key=lambda t: t.age):
         for route in t.routes:
             owner, _ = owners.setdefault(route.claim, (t.key, route))
             if owner != t.key and not (route.kind == "default" and route.host != ANY):

@@ -197,7 +197,7 @@ class LbRole:
         external = any(s.type == "ExternalName" for s in services.values())
         names = endpoints.external_names(desired.refs(translated), services) if external else frozenset()
         slices = self._memory.index(snapshot.table("endpointslices").items)
-        merged = merge.merge(translated)
+        merged = merge.merge(translated, kept.serving)
         wanted = desired.model(
             translated,
             kept.serving,
@@ -213,7 +213,7 @@ class LbRole:
     def _keep(self, ingresses: Mapping[str, objects.Ingress], translated: Mapping[str, Translated], roster: Roster, address: str) -> keep.Kept:
         node = self._config.node
         placed = [key for key, t in translated.items() if node in self._memory.place(t, roster).hosts]
-        known = {key: (key in translated, i.status) for key, i in ingresses.items() if not i.meta.deleting}
+        known = {key: (key in translated, i.status) for key, i in ingresses.items()}
         # Without a state (lost, damaged) what a status publishes here is taken as served.
         served = self._state.serving if self._state else [key for key, (_, addresses) in known.items() if address in addresses]
         return keep.keep(placed, served, known, own_address=address, leaving=self._leaving, now=self._clock(), drain=self._config.drain)

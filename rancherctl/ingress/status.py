@@ -8,7 +8,7 @@ replacement has not confirmed yet. ``wanted`` in the annotation is also where th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
@@ -52,11 +52,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """Desired by Ingress key (only those that are or were ours), problems to tell by key, and the memory for the next call."""
+    """Desired by Ingress key (only those that are or were ours), problems to tell by key, and the memory for the next call.
+
+    ``ours`` are the uids of Ingresses whose status we answer for: also those that are ours no longer, as long as it holds something of ours.
+    """
 
     desired: Mapping[str, Published]
     problems: Mapping[str, tuple[Problem, ...]]
     since: Mapping[str, float]
+    ours: frozenset[str] = frozenset()
 
     def wake(self, now: float) -> float | None:
         """Seconds until time alone changes something; None if nothing waits."""
@@ -171,14 +175,15 @@ def statuses(
     *,
     since: Mapping[str, float],
     now: float,
+    ours: Collection[str] = (),
     memory: Memory | None = None,
 ) -> Statuses:
-    """Desired statuses of all Ingresses. ``since`` is the last call's ``Statuses.since`` ({} at first), ``now`` a monotonic clock in seconds.
+    """Desired statuses of all Ingresses. ``since`` and ``ours`` are the last call's (empty at first), ``now`` a monotonic clock in seconds.
 
     An empty roster gives no statuses at all: nobody known is not the same as nobody there.
     """
     if not roster.hosts:
-        return Statuses({}, {}, {})
+        return Statuses({}, {}, {}, frozenset(ours))
     memory = memory or Memory()
     translated = translations.translate_ours(ingresses, classes, memory)
     merged = merge.merge(translated)
@@ -191,10 +196,9 @@ def statuses(
     wanted: dict[str, Published] = {}
     problems: dict[str, tuple[Problem, ...]] = {}
     for key, ingress in ingresses.items():
-        if ingress.meta.deleting:
-            continue
         if key not in translated:
-            if STATUS_ANNOTATION in ingress.meta.annotations:
+            # The annotation may have gone in the same write as the class: `kubectl replace` leaves of an object what is in the file.
+            if STATUS_ANNOTATION in ingress.meta.annotations or ingress.meta.uid in ours:
                 wanted[key] = _given_up(ingress, roster)
             continue
         t, placement = translated[key], placements[key]
@@ -202,11 +206,12 @@ def statuses(
         addresses = judge.addresses(t, placement, ingress.status, peers)
         problems[key] = _problems(t, placement, merged, reports)
         wanted[key] = Published(addresses, _annotation(ingress, t, placement, addresses, list(problems[key]), judge))
-    return Statuses(wanted, problems, judge.since)
+    answered = frozenset(ingresses[key].meta.uid for key, new in wanted.items() if new.annotation or new != _have(ingresses[key]))
+    return Statuses(wanted, problems, judge.since, answered)
 
 
 def _given_up(ingress: Ingress, roster: Roster) -> Published:
-    """No longer ours: our addresses and the annotation go, what another controller wrote stays."""
+    """No longer ours, or being deleted: our addresses and the annotation go, what another controller wrote stays."""
     ours = {h.address for h in roster.hosts}
     return Published(tuple(a for a in ingress.status if a not in ours), "")
 
@@ -241,11 +246,11 @@ def _missing(t: Translated, placement: Placement, judge: _Judge) -> str:
     return ", ".join(late[:5]) + (f" and {len(late) - 5} more" if len(late) > 5 else "") if late else "hosts of the same name"
 
 
+def _have(ingress: Ingress) -> Published:
+    return Published(ingress.status, ingress.meta.annotations.get(STATUS_ANNOTATION, ""))
+
+
 def plan(ingresses: Mapping[str, Ingress], wanted: Statuses) -> Plan[Published]:
     """What must be written: only Ingresses whose addresses or annotation differ, so a second plan after an apply is empty."""
-    have = {
-        key: Published(ingresses[key].status, ingresses[key].meta.annotations.get(STATUS_ANNOTATION, ""))
-        for key in wanted.desired
-        if key in ingresses
-    }
+    have = {key: _have(ingresses[key]) for key in wanted.desired if key in ingresses}
     return diff(have, {k: v for k, v in wanted.desired.items() if k in have})

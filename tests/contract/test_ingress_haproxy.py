@@ -210,6 +210,23 @@ def test_removal_waits_for_the_address_to_leave_the_status_and_for_the_drain(wor
     assert world.run(left, services, hosts=away)["served"] == {}
 
 
+def test_what_can_be_placed_nowhere_any_more_goes_after_its_address(world: World) -> None:
+    """A typing error in its labels, or a deletion that something holds back: clients still come to the address that they know."""
+    affinity, services = {"io.rancher.scheduler.affinity.host_label": "no label"}, {"web": ["w1"]}
+    good = fake.ingress("a", FOO, status=["192.0.2.1"])
+    bad = fake.ingress("a", FOO, status=["192.0.2.1"], version="2", annotations=affinity)
+    deleting = dataclasses.replace(good, meta=dataclasses.replace(good.meta, deleting=True))
+    for published in (bad, deleting):
+        world.run([good], services)
+        assert list(world.run([published], services)["served"]) == ["default/a"]
+        assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+        left = dataclasses.replace(published, status=())
+        assert world.run([left], services)["served"]
+        assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+        world.now += 6
+        assert world.run([left], services)["served"] == {}
+
+
 def test_an_older_leader_is_ignored(world: World) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]}, hosts=fake.roster("h1", epoch=5))
     section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]}, hosts=fake.roster("h2", epoch=4, sequence=99))
@@ -300,7 +317,7 @@ def test_a_fault_of_our_own_withdraws_nothing_that_is_served(world: World, monke
     """One object that nobody thought of would reach every host at the same moment: all would leave all statuses."""
     first = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     with monkeypatch.context() as fault:
-        fault.setattr(merge, "merge", lambda _: {}["nobody thought of this"])
+        fault.setattr(merge, "merge", lambda *_: {}["nobody thought of this"])
         section = world.run([fake.ingress("a", FOO), fake.ingress("odd", FOO)], {"web": ["w1"]})
     assert "nobody thought of this" in section["alarm"]
     assert "error" not in section

@@ -28,6 +28,7 @@ class World:
         self.roster = roster or fake.roster(*H4)
         self.served: dict[str, dict[str, str]] = {}
         self.since: Mapping[str, float] = {}
+        self.ours: frozenset[str] = frozenset()
         self.now = 100.0
 
     def confirm(self, *hosts: str, key: str = "default/a", content: str = "") -> None:
@@ -37,8 +38,8 @@ class World:
     def turn(self, seconds: float = 0.0) -> dict[str, tuple[str, ...]]:
         self.now += seconds
         reports = {h: status.report({"served": s}) for h, s in self.served.items()}
-        found = status.statuses(self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now)
-        self.since = found.since
+        found = status.statuses(self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now, ours=self.ours)
+        self.since, self.ours = found.since, found.ours
         for change in status.plan(self.ingresses, found):
             assert change.new is not None
             i = self.ingresses[change.key]
@@ -46,7 +47,7 @@ class World:
             if change.new.annotation:
                 notes[STATUS_ANNOTATION] = change.new.annotation
             self.ingresses[change.key] = replace(i, meta=replace(i.meta, annotations=notes), status=change.new.addresses)
-        again = status.statuses(self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now)
+        again = status.statuses(self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now, ours=self.ours)
         assert not status.plan(self.ingresses, again), "a second plan after an apply is empty"
         return {k: i.status for k, i in self.ingresses.items()}
 
@@ -161,8 +162,34 @@ def test_a_foreign_class_loses_ours_and_keeps_its_own() -> None:
     world.ingresses["default/a"] = replace(world.ingresses["default/a"], class_name="nginx", status=(*addresses, "203.0.113.9"))
     assert world.turn() == {"default/a": ("203.0.113.9",)}
     assert STATUS_ANNOTATION not in world.ingresses["default/a"].meta.annotations
+    world.turn()
     world.ingresses["default/a"] = replace(world.ingresses["default/a"], status=addresses)
     assert world.turn() == {"default/a": addresses}, "what was never ours is not touched"
+
+
+def test_a_class_change_that_takes_the_annotation_with_it_leaves_no_address_behind() -> None:
+    """`kubectl replace` writes the whole object: without the annotation nothing in it tells that it was ours."""
+    world = World(_two())
+    world.confirm(*H4)
+    addresses = world.turn()["default/a"]
+    ours = world.ingresses["default/a"]
+    foreign = replace(ours, class_name="nginx", status=(*addresses, "203.0.113.9"), meta=replace(ours.meta, annotations={}))
+    world.ingresses["default/a"] = foreign
+    assert world.turn() == {"default/a": ("203.0.113.9",)}
+    world.turn()
+    world.ingresses["default/a"] = foreign
+    assert world.turn() == {"default/a": foreign.status}, "what another controller writes afterwards is its own business"
+
+
+def test_one_that_is_being_deleted_gives_its_addresses_up() -> None:
+    """Something may hold it back for long (a finalizer); meanwhile no host serves it."""
+    world = World(_two())
+    world.confirm(*H4)
+    world.turn()
+    ours = world.ingresses["default/a"]
+    world.ingresses["default/a"] = replace(ours, meta=replace(ours.meta, deleting=True))
+    assert world.turn() == {"default/a": ()}
+    assert STATUS_ANNOTATION not in world.ingresses["default/a"].meta.annotations
 
 
 def test_addresses_of_one_name_are_interchangeable_before_they_are_published() -> None:

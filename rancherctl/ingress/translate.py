@@ -82,7 +82,7 @@ def translate(ingress: Ingress) -> Translated:
         reader.problems.append(Problem("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served"))
     if ingress.tls:
         reader.problems.append(Problem("TlsNotServed", "tls is not served yet; the rules answer over plain HTTP on port 80", serious=False))
-    wish = wishes.wish(ingress.meta.annotations)
+    wish = wishes.wish(ingress.meta.annotations, len(ingress.status))
     routes = tuple(sorted(reader.routes.values(), key=lambda r: r.claim))
     if not routes:
         reader.problems.append(Problem("NoRoutes", "no rule of this ingress can be served; it is placed on no host"))

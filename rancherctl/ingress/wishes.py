@@ -42,12 +42,15 @@ def published_status(annotations: Mapping[str, str]) -> dict[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-def _last_good(annotations: Mapping[str, str]) -> int:
+def _last_good(annotations: Mapping[str, str], published: int) -> int:
+    """As the leader noted it; where that is lost (`kubectl replace` takes foreign annotations away), as many as are ``published``."""
     wanted = published_status(annotations).get("wanted")
-    return wanted if isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MAX_SCALE else 1
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MAX_SCALE:
+        return wanted
+    return max(1, published)
 
 
-def _scale(annotations: Mapping[str, str], problems: list[Problem]) -> int:
+def _scale(annotations: Mapping[str, str], published: int, problems: list[Problem]) -> int:
     short, long = annotations.get(SCALE), annotations.get(SCALE_LONG)
     text = long if long is not None else short
     if text is None:
@@ -56,7 +59,7 @@ def _scale(annotations: Mapping[str, str], problems: list[Problem]) -> int:
         problems.append(Problem("ScaleConflict", f"annotations {SCALE} and {SCALE_LONG} differ; {SCALE_LONG} counts", serious=False))
     if _NUMBER.fullmatch(text.strip()) and int(text) <= MAX_SCALE:
         return int(text)
-    kept = _last_good(annotations)
+    kept = _last_good(annotations, published)
     problems.append(Problem("InvalidScale", f"scale {validate.shown(text, 30)} is not a whole number from 1 to {MAX_SCALE}; {kept} is kept"))
     return kept
 
@@ -82,13 +85,16 @@ def _unknown(annotations: Mapping[str, str], problems: list[Problem]) -> None:
         problems.append(Problem("UnknownAnnotation", f"not understood and ignored: {names}", serious=False))
 
 
-def wish(annotations: Mapping[str, str]) -> Wish:
-    """Read all annotations of one Ingress that bear on placement, with a problem for each that cannot be taken as it is."""
+def wish(annotations: Mapping[str, str], published: int = 0) -> Wish:
+    """Read all annotations of one Ingress that bear on placement, with a problem for each that cannot be taken as it is.
+
+    ``published`` is how many addresses its status has.
+    """
     problems: list[Problem] = []
     everywhere = annotations.get(GLOBAL, "").strip().lower()
     if everywhere not in {"", "true", "false"}:
         problems.append(Problem("InvalidGlobal", f"annotation {GLOBAL}: {validate.shown(everywhere, 30)} is neither true nor false; false counts"))
-    wanted = _scale(annotations, problems)
+    wanted = _scale(annotations, published, problems)
     if everywhere == "true":
         if SCALE in annotations or SCALE_LONG in annotations:
             problems.append(Problem("ScaleIgnored", f"scale does not count while {GLOBAL} is true: it is on every eligible host", serious=False))

@@ -99,6 +99,14 @@ def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
         assert translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: forged})).wanted == 1
 
 
+def test_bad_scale_without_a_note_of_the_last_good_one_keeps_what_is_published() -> None:
+    """`kubectl replace` with a file that has a bad scale: it takes the note away in the same write, the status stays."""
+    addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    for notes in ({}, {STATUS_ANNOTATION: "damaged"}):
+        t = translate(fake.ingress("a", [GOOD], annotations={"scale": "abc", **notes}, status=addresses))
+        assert (t.wanted, t.problems[0].message[-9:]) == (3, "3 is kept")
+
+
 @pytest.mark.parametrize("text", ["1", "2", " 7 ", "10000"])
 def test_good_scale(text: str) -> None:
     t = translate(fake.ingress("a", [GOOD], annotations={"ingress.rancherctl.io/scale": text}))

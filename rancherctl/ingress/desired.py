@@ -130,8 +130,9 @@ def model(
         if found.problem:
             troubles[ref.key] = found.problem
     problems = {key: told for key in sorted(serving & keys) if (told := _troubles(translated[key], troubles))} if troubles else {}
-    loaded = {key: translated[key].hash for key in sorted(keys)}
-    return Wanted(Model((port,) if keys else (), routes, servers, loaded), problems)
+    loaded = {key: translated[key].hash for key in sorted(keys) if translated[key].placeable or key in serving}
+    bare = frozenset[str]().union(*(translated[key].bare if key in loaded else translated[key].hosts for key in keys))
+    return Wanted(Model((port,) if keys else (), routes, servers, loaded, bare), problems)
 
 
 def _troubles(t: Translated, troubles: Mapping[str, Problem]) -> tuple[Problem, ...]:

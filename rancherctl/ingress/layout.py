@@ -119,12 +119,13 @@ def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str
     host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
     """
     maps: dict[str, dict[str, str]] = {name: {} for name in MAPS}
+    for host in {*model.bare, *(route.host for route in model.routes)} - {"*"}:
+        if host.startswith("*."):
+            maps["wildcards"][host[2:]] = host
+        else:
+            maps["hosts"][host] = host
     for route in model.routes:
         pool = pool_of[route.backend.key]
-        if route.host.startswith("*."):
-            maps["wildcards"][route.host[2:]] = route.host
-        elif route.host != "*":
-            maps["hosts"][route.host] = route.host
         if route.kind != "default":
             maps[route.kind][route.host + route.path] = pool
         elif route.host == "*":

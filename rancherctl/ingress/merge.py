@@ -23,19 +23,19 @@ def wildcard_of(host: str) -> str:
 
 
 def loaded(translated: Mapping[str, Translated], placed: Iterable[str]) -> frozenset[str]:
-    """Keys of all Ingresses that a host must have loaded to serve those ``placed`` on it."""
+    """Keys of all Ingresses that a host must have loaded to serve those ``placed`` on it: also such as can be placed nowhere, for their names."""
     here = [translated[key] for key in placed if key in translated]
     if not here:
         return frozenset()
     names = frozenset().union(*(t.hosts for t in here))
     if ANY in names:
-        return frozenset(k for k, t in translated.items() if t.placeable) | {t.key for t in here}
+        return frozenset(translated)
     wildcards = {wildcard_of(n) for n in names}
 
     def could_match(host: str) -> bool:
         return host in names or host in wildcards or host == ANY or wildcard_of(host) in names
 
-    return frozenset(k for k, t in translated.items() if t.placeable and any(could_match(h) for h in t.hosts)) | {t.key for t in here}
+    return frozenset(k for k, t in translated.items() if any(could_match(h) for h in t.hosts)) | {t.key for t in here}
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ class Route:
 class Translated:
     """One Ingress, understood. ``hash`` covers all that decides what is served, except endpoints and placement.
 
-    ``wanted`` is the number of instances asked for, 0 = on all eligible hosts; ``affinity`` are labels a host must carry.
+    ``wanted`` is the number of instances asked for, 0 = on all eligible hosts; ``affinity`` are labels a host must carry. ``bare`` are host
+    patterns of rules that have no path which can be served: nothing answers for them, and no other Ingress's wildcard does.
     """
 
     key: str
@@ -87,27 +88,29 @@ class Translated:
     wanted: int = 1
     affinity: tuple[tuple[str, str], ...] = ()
     placeable: bool = True
+    bare: frozenset[str] = frozenset()
     age: tuple[str, str] = field(init=False, compare=False)
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
-    """The host patterns that it answers for."""
+    """The host patterns of its rules."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "age", (self.created or "9999", self.key))
-        object.__setattr__(self, "hosts", frozenset(route.host for route in self.routes))
+        object.__setattr__(self, "hosts", self.bare.union(route.host for route in self.routes))
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """What one host's HAProxy must do: ports to listen on, routes (one per claim), servers per backend key.
 
-    ``loaded`` are the Ingresses that are in, with their content hashes.
+    ``loaded`` are the Ingresses that are in, with their content hashes, ``bare`` host patterns that are known without any route.
     """
 
     ports: tuple[int, ...] = ()
     routes: tuple[Route, ...] = ()
     servers: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
     loaded: Mapping[str, str] = field(default_factory=dict)
+    bare: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

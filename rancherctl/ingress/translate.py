@@ -21,6 +21,7 @@ class _Reader:
 
     namespace: str
     routes: dict[tuple[str, str, str], Route] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     full: bool = False
 
@@ -75,6 +76,7 @@ def translate(ingress: Ingress) -> Translated:
         except ValueError as error:
             reader.refuse("InvalidHost", error)
             continue
+        reader.hosts.add(host)
         for entry in rule.paths:
             reader.path(host, entry)
     _defaults(ingress, reader)
@@ -84,18 +86,20 @@ def translate(ingress: Ingress) -> Translated:
         reader.problems.append(Problem("TlsNotServed", "tls is not served yet; the rules answer over plain HTTP on port 80", serious=False))
     wish = wishes.wish(ingress.meta.annotations, len(ingress.status))
     routes = tuple(sorted(reader.routes.values(), key=lambda r: r.claim))
+    bare = frozenset(reader.hosts - {r.host for r in routes} - {"*"})
     if not routes:
         reader.problems.append(Problem("NoRoutes", "no rule of this ingress can be served; it is placed on no host"))
     return Translated(
         key=ingress.meta.key,
         created=ingress.meta.created,
         uid=ingress.meta.uid,
-        hash=digest(ingress.meta.uid, [(r.host, r.kind, r.path, r.backend.key) for r in routes]),
+        hash=digest(ingress.meta.uid, [(r.host, r.kind, r.path, r.backend.key) for r in routes], *sorted(bare)),
         routes=routes,
         problems=(*reader.problems, *wish.problems),
         wanted=wish.wanted,
         affinity=wish.affinity,
         placeable=wish.placeable and bool(routes),
+        bare=bare,
     )
 
 

@@ -17,7 +17,7 @@ CASES = sorted((Path(__file__).parents[1] / "data" / "ingress").glob("*/case.yam
 
 
 def _ingress(data: dict[str, Any]) -> Any:
-    rules = [(r.get("host", ""), r["type"], r["path"], r["to"]) for r in data.get("rules", ())]
+    rules = [(r.get("host", ""), r.get("type", ""), r.get("path", ""), r.get("to", "")) for r in data.get("rules", ())]
     extra = {k: data[k] for k in ("default", "created", "annotations") if k in data}
     return fake.ingress(data["name"], rules, class_name=data.get("class", "rancher"), **extra)
 

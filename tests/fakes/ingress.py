@@ -36,7 +36,7 @@ def ingress(
     status: Sequence[str] = (),
     version: str = "1",
 ) -> objects.Ingress:
-    """Rules are (host, path type, path, "service:port")."""
+    """Rules are (host, path type, path, "service:port"); without a service a rule has a host only."""
     spec: dict[str, Any] = {"rules": [_rule(*rule) for rule in rules]}
     if class_name is not None:
         spec["ingressClassName"] = class_name
@@ -53,6 +53,8 @@ def ingress(
 
 
 def _rule(host: str, path_type: str, path: str, backend: str) -> dict[str, Any]:
+    if not backend:
+        return {"host": host}
     return {"host": host, "http": {"paths": [{"path": path, "pathType": path_type, "backend": _backend(backend)}]}}
 
 

@@ -32,8 +32,6 @@ def host(text: str) -> str:
     labels = name.removeprefix("*.").split(".")
     if len(name) > MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(f"host {shown(text)} is not a DNS name (letters, digits and hyphens in labels of at most 63, a leading *. is allowed)")
-    if name.startswith("*.") and len(labels) < 2:
-        raise ValueError(f"host {shown(text)} would match a whole top-level domain")
     return name
 
 

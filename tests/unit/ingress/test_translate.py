@@ -54,7 +54,7 @@ HOSTS = [
     "a..b",
     "a.com/x",
     "ü.com",
-    "*.com",
+    "*.",
     "a_b.com",
     "%61.com",
 ]

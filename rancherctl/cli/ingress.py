@@ -11,12 +11,21 @@ from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import AllowExecOption, ContextOption, EnvOption, OutputOption, TimeoutOption
 
-app = noun(
-    "Ingresses and the load-balancer hosts that serve them.",
-    "rancherctl ingress ls",
-    "rancherctl ingress scale scalelb 3 --wait",
-    "rancherctl ingress status",
-)
+HELP = """\
+Ingresses and the load-balancer hosts that serve them.
+
+An Ingress of the class rancher, or of none, is served by as many hosts as its annotation scale (or ingress.rancherctl.io/scale) says, by one
+without it; their addresses are in its status. The annotation io.rancher.scheduler.affinity.host_label: "KEY=VALUE,..." keeps it on hosts whose
+Nodes have these labels, io.rancher.scheduler.global: "true" asks for all hosts that may carry it.
+
+A precise host name comes before a wildcard, which stands for one label, and that before a rule for any host. Then the longest path counts; an
+Exact one before a Prefix of its length. Prefix compares whole path elements, and ImplementationSpecific means Prefix. Paths are compared as they
+are written, upper and lower case and percent codes too. What matches nothing is answered with 404 or by the default backend, what leads to a
+service without ready endpoints with 503. Of several Ingresses that claim the same path the oldest one has it.
+
+What is wrong with an Ingress is told by its Events, by its annotation ingress.rancherctl.io/status and by `rancherctl ingress show`.
+"""
+app = noun(HELP, "rancherctl ingress ls", "rancherctl ingress scale scalelb 3 --wait", "rancherctl ingress status")
 
 NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="This namespace alone; default: all.")]
 NameArgument = Annotated[str, typer.Argument(metavar="INGRESS", help="NAME or NAMESPACE/NAME.")]

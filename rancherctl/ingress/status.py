@@ -250,7 +250,13 @@ def _have(ingress: Ingress) -> Published:
     return Published(ingress.status, ingress.meta.annotations.get(STATUS_ANNOTATION, ""))
 
 
+def _plain(ingress: Ingress, wanted: Published) -> bool:
+    """Whether the addresses are all that its status says: a name beside an address would be used as well. Foreign ones may say more."""
+    return not (ingress.status_says_more and wanted.annotation)
+
+
 def plan(ingresses: Mapping[str, Ingress], wanted: Statuses) -> Plan[Published]:
     """What must be written: only Ingresses whose addresses or annotation differ, so a second plan after an apply is empty."""
-    have = {key: _have(ingresses[key]) for key in wanted.desired if key in ingresses}
-    return diff(have, {k: v for k, v in wanted.desired.items() if k in have})
+    there = {key: (ingresses[key], new) for key, new in wanted.desired.items() if key in ingresses}
+    have = {key: _have(i) if _plain(i, new) else Published(("", *i.status), "") for key, (i, new) in there.items()}
+    return diff(have, {key: new for key, (_, new) in there.items()})

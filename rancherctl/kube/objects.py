@@ -180,6 +180,7 @@ def ingress(obj: Json) -> Ingress:
         ),
         tls=tuple(IngressTls(tuple(t.get("hosts") or ()), t.get("secretName") or "") for t in spec.get("tls") or ()),
         status=tuple(e.get("ip") or e.get("hostname") or "" for e in status),
+        status_says_more=any((e.get("ip") and e.get("hostname")) or e.get("ports") for e in status),
     )
 
 

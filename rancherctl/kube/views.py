@@ -166,7 +166,10 @@ class IngressTls:
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """``class_name`` is spec.ingressClassName, None if absent; ``status`` the addresses (ip or hostname) in status.loadBalancer, as stored."""
+    """``class_name`` is spec.ingressClassName, None if absent; ``status`` the addresses (ip or hostname) in status.loadBalancer, as stored.
+
+    ``status_says_more``: an entry there has both an address and a name, or ports.
+    """
 
     meta: Meta
     class_name: str | None
@@ -174,6 +177,7 @@ class Ingress:
     rules: tuple[IngressRule, ...]
     tls: tuple[IngressTls, ...]
     status: tuple[str, ...] = ()
+    status_says_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

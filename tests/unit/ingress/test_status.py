@@ -11,6 +11,7 @@ from rancherctl.errors import ConflictError, UnreachableError
 from rancherctl.ingress import apply, placement, status
 from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster
 from rancherctl.ingress.translate import translate
+from rancherctl.kube import objects
 from rancherctl.kube.client import InvalidObjectError, ServerError, ThrottledError
 from rancherctl.kube.objects import Ingress
 from tests.fakes import ingress as fake
@@ -153,6 +154,24 @@ def test_wiped_and_forged_statuses_are_put_right() -> None:
     for wrong in ((), ("6.6.6.6",), (*right["default/a"], "6.6.6.6")):
         world.ingresses["default/a"] = replace(world.ingresses["default/a"], status=wrong)
         assert world.turn() == right
+
+
+def test_a_name_beside_an_address_is_taken_out() -> None:
+    """DNS made from statuses would publish both."""
+    world = World(_two())
+    world.confirm(*H4)
+    (first, *_) = world.turn()["default/a"]
+    entries = [{"ip": first, "hostname": "evil.example.com"}]
+    stored = objects.ingress({"metadata": {"name": "a", "namespace": "default"}, "status": {"loadBalancer": {"ingress": entries}}})
+    right = world.ingresses["default/a"]
+    assert (stored.status, stored.status_says_more, right.status_says_more) == ((first,), True, False)
+    forged = {"default/a": replace(right, status_says_more=True)}
+    reports = {h: status.report({"served": s}) for h, s in world.served.items()}
+    found = status.statuses(forged, CLASSES, world.roster, reports, since={}, now=0.0)
+    (change,) = status.plan(forged, found)
+    assert change.new == status.Published(right.status, right.meta.annotations[STATUS_ANNOTATION])
+    foreign = {"default/a": replace(forged["default/a"], class_name="nginx", meta=replace(right.meta, annotations={}))}
+    assert not status.plan(foreign, status.statuses(foreign, CLASSES, world.roster, reports, since={}, now=0.0))
 
 
 def test_a_foreign_class_loses_ours_and_keeps_its_own() -> None:

@@ -247,7 +247,7 @@ complete -c rancherctl -n '__rancherctl_at "bundle versions"' -l debug -d 'Show 
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a ls -d 'List Ingresses of our class: names, published addresses, how many of how many.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a show -d 'Show one Ingress: rules, every host\'s part in it with the content it serves, problems.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a scale -d 'Set on how many hosts an Ingress is served.'
-complete -c rancherctl -n '__rancherctl_at "ingress"' -a status -d 'Ask every published address for every rule with the right Host header, and report what does not answer.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a status -d 'Ask every published address for every rule with the right Host header; report what does not answer, and what is not published.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a plan -d 'Show where an Ingress is placed and why; nothing is changed.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -l color -x -a 'auto always never' -d 'auto, always or never.'

@@ -112,7 +112,8 @@ def scale(
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        target = world.set_scale(client, world.look(client).find(name, namespace), number)
+        seen = world.look(client)
+        target = world.set_scale(client, seen.served(seen.find(name, namespace)), number)
         if wait:
             run.show(probe_listing([p.as_json() for p in waiting.answering(client, target, number, timeout)]))
     run.say(f"{target.meta.key}: {number} asked for")
@@ -129,7 +130,7 @@ def status(
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Ask every published address for every rule with the right Host header, and report what does not answer.
+    """Ask every published address for every rule with the right Host header; report what does not answer, and what is not published.
 
     \b
     Examples:
@@ -143,8 +144,9 @@ def status(
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         seen = world.look(client)
-    probes = probe.ask_all(overview.questions(seen, name, namespace))
-    run.show(probe_listing([p.as_json() for p in probes]))
+    chosen = overview.chosen(seen, name, namespace)
+    probes = probe.ask_all([q for t in chosen for q in probe.questions(t, seen.ingresses[t.key].status)])
+    run.show(probe_listing([p.as_json() for p in (*overview.unpublished(seen, chosen), *probes)]))
 
 
 @app.command()
@@ -173,5 +175,5 @@ def plan(
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         seen = world.look(client)
-    rows = overview.plan_rows(seen, seen.find(name, namespace), scale=number, without=tuple(without or ()))
+    rows = overview.plan_rows(seen, seen.served(seen.find(name, namespace)), scale=number, without=tuple(without or ()))
     run.show(plan_listing(rows))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from rancherctl.errors import UsageError
 from rancherctl.ingress import classes, merge, placement, probe
 from rancherctl.ingress.desired import Memory, translate_ours
 from rancherctl.ingress.model import Roster, Route, Translated
@@ -114,6 +115,9 @@ def _words(instance: Mapping[str, Any]) -> str:
 
 def plan_rows(world: World, ingress: Ingress, *, scale: int | None = None, without: tuple[str, ...] = ()) -> list[Item]:
     """Every host in the order in which this Ingress would take it, and why it does or does not; with another scale or without some hosts."""
+    if unknown := sorted({*without} - {h.name for h in world.roster.hosts}):
+        known = ", ".join(h.name for h in world.roster.hosts)
+        raise UsageError(f"there is no host {', '.join(unknown)}", why=f"the hosts are {known or 'none'}")
     t = translate(ingress)
     if scale is not None:
         t = replace(t, wanted=scale)
@@ -129,8 +133,20 @@ def plan_rows(world: World, ingress: Ingress, *, scale: int | None = None, witho
     return out
 
 
-def questions(world: World, name: str = "", namespace: str = "") -> list[probe.Question]:
-    """What to ask of the published addresses of one Ingress, or of all of ours (in a namespace)."""
+def chosen(world: World, name: str = "", namespace: str = "") -> list[Translated]:
+    """One Ingress, or all of ours (in a namespace). UsageError for one that is not ours."""
     ours = translate_ours(world.ingresses, world.classes, Memory())
-    chosen = [world.find(name, namespace).meta.key] if name else sorted(k for k in ours if not namespace or k.startswith(f"{namespace}/"))
-    return [q for key in chosen if key in ours for q in probe.questions(ours[key], world.ingresses[key].status)]
+    keys = [world.served(world.find(name, namespace)).meta.key] if name else sorted(k for k in ours if not namespace or k.startswith(f"{namespace}/"))
+    return [ours[key] for key in keys if key in ours]
+
+
+def unpublished(world: World, ingresses: Iterable[Translated]) -> list[probe.Probe]:
+    """What cannot even be asked: Ingresses that have fewer addresses than hosts are there for them, or none at all."""
+    out = []
+    for t in ingresses:
+        stored, target = world.ingresses[t.key], placement.place(t, world.roster).target
+        if len(stored.status) < max(1, target):
+            note = published_status(stored.meta.annotations).get("message") or "the controller has not said why"
+            text = f"{len(stored.status)} of {target or t.wanted or 'all'} addresses are published: {note}"
+            out.append(probe.Probe(probe.Question(t.key, "", "", ""), False, 0, text))
+    return out

@@ -12,7 +12,7 @@ from rancherctl.errors import RancherctlError, TimeoutExceededError, Unreachable
 from rancherctl.ingress import placement, probe, world
 from rancherctl.ingress.model import STATUS_ANNOTATION
 from rancherctl.ingress.translate import translate
-from rancherctl.ingress.wishes import published_status
+from rancherctl.ingress.wishes import GLOBAL, published_status
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.client import INGRESSES, GoneError, KubeClient, ServerError, ThrottledError
 from rancherctl.kube.objects import Ingress, ingress
@@ -60,6 +60,9 @@ def answering(client: KubeClient, target: Ingress, number: int, timeout: float, 
     deadline = time.monotonic() + timeout
     seen = "its status was not seen"
     for current in versions(client, target, deadline):
+        if (wanted := translate(current).wanted) != number:
+            asked = str(wanted) if wanted else f"all hosts, by the annotation {GLOBAL}"
+            raise RancherctlError(f"{target.meta.key} is not to have {number} addresses", why=f"it asks for {asked} now")
         note = published_status(current.meta.annotations)
         few = note.get("reason") in {"TooFewHosts", "NoHosts"} and note.get("wanted") == number
         if few and _could_carry(client, current) < number:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
-from rancherctl.ingress import status
-from rancherctl.ingress.model import Roster
+from rancherctl.ingress import classes, status
+from rancherctl.ingress.model import CLASS_NAME, Roster
 from rancherctl.ingress.wishes import MAX_SCALE, SCALE, SCALE_LONG
 from rancherctl.kube.client import CONFIGMAPS, INGRESSCLASSES, INGRESSES, KubeClient
 from rancherctl.kube.objects import Ingress, IngressClass, config_map, ingress, ingress_class
@@ -26,6 +26,15 @@ class World:
     roster: Roster
     reports: Mapping[str, status.HostReport]
     alarms: Mapping[str, str]
+
+    def served(self, target: Ingress) -> Ingress:
+        """The same, if its class is ours; UsageError if it is not."""
+        if classes.ours(target, self.classes):
+            return target
+        what = f"is of the class {target.class_name}" if target.class_name else "has no class of ours"
+        raise UsageError(
+            f"{target.meta.key} is not served from here", why=f"it {what}; ours is {CLASS_NAME}", hint=f"rancherctl ingress show {target.meta.key}"
+        )
 
     def find(self, name: str, namespace: str = "") -> Ingress:
         """The Ingress called ``name`` or ``namespace/name``. NotFoundError with what is near; UsageError when several fit."""

@@ -51,9 +51,15 @@ def plan_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
 
 
 def probe_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """One row for each request; failed ones make the result partial."""
-    failures = tuple(Failure(f"{r['ingress']} at {r['address']}", f"{r['host']}{r['path']}: {r['result']}") for r in rows if r["ok"] is False)
+    """One row for each request, and for each Ingress that lacks addresses; failed ones make the result partial."""
+    failures = tuple(_unanswered(row) for row in rows if row["ok"] is False)
     return Listing("IngressProbe", rows, PROBE_COLUMNS, name="address", failures=failures, empty="nothing is published", trouble="did not answer")
+
+
+def _unanswered(row: Mapping[str, Any]) -> Failure:
+    if not row["address"]:
+        return Failure(row["ingress"], row["result"])
+    return Failure(f"{row['ingress']} at {row['address']}", f"{row['host']}{row['path']}: {row['result']}")
 
 
 def _name(row: Mapping[str, Any]) -> str:

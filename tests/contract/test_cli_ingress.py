@@ -139,8 +139,57 @@ def test_status_is_partial_when_an_address_does_not_answer(run: Callable[..., tu
     monkeypatch.setattr(probe, "ask", lambda q, port, timeout: real(q, 1, timeout))
     code, out, err = run("status", "-o", "json")
     assert code == 6
-    assert json.loads(out)["items"][0]["ok"] is False
+    (lacking, silent) = json.loads(out)["items"]
+    assert (lacking["ok"], lacking["address"], silent["ok"], silent["address"]) == (False, "", False, "127.0.0.1")
+    assert "shop/front: 1 of 2 addresses are published" in err
     assert "shop/front at 127.0.0.1" in err
+
+
+def test_status_asks_what_is_published_and_misses_nothing_else(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rancherctl.ingress import probe
+
+    monkeypatch.setattr(probe, "ask", lambda q, port, timeout: probe.Probe(q, True, 200, "answered with 200"))
+    api.store.put(INGRESSES, "shop", _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]}))
+    code, out, err = run("status", "-o", "json")
+    assert (code, len(json.loads(out)["items"])) == (0, 2)
+    many = _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]})
+    many["metadata"]["annotations"]["scale"] = "99"
+    api.store.put(INGRESSES, "shop", many)
+    assert run("status")[0] == 0, "all hosts that live: no more can be had"
+    api.store.put(INGRESSES, "shop", _object("front"))
+    code, _, err = run("status", "front")
+    assert code == 6
+    assert "0 of 2 addresses are published: the controller has not said why" in err
+
+
+def test_what_is_not_ours_is_neither_scaled_nor_planned_nor_probed(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+    foreign = _object("front")
+    foreign["spec"]["ingressClassName"] = "nginx"
+    api.store.put(INGRESSES, "shop", foreign)
+    for words in (("scale", "front", "3"), ("plan", "front"), ("status", "front")):
+        code, out, err = run(*words)
+        assert (code, out) == (2, "")
+        assert "of the class nginx" in err
+    assert run("status")[0] == 0
+    assert api.store.get(INGRESSES, "shop", "front")["metadata"]["annotations"] == {"scale": "2"}
+
+
+def test_a_host_that_is_not_there_cannot_be_lost(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("plan", "front", "--without", "h9")
+    assert (code, out) == (2, "")
+    assert "there is no host h9" in err
+    assert "h1, h2, h3" in err
+
+
+def test_waiting_for_a_number_that_does_not_count_ends_at_once(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+    everywhere = _object("front")
+    everywhere["metadata"]["annotations"]["io.rancher.scheduler.global"] = "true"
+    api.store.put(INGRESSES, "shop", everywhere)
+    code, _, err = run("scale", "front", "1", "--wait", "--timeout", "120s")
+    assert code == 1
+    assert "asks for all hosts" in err
 
 
 def _kubeconfig(folder: Path, url: str) -> Path:

@@ -7,9 +7,10 @@ cannot be watched. The caller's clock comes in as ``now`` (seconds, monotonic).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rancherctl.change import too_many
+from rancherctl.ingress import layout
 from rancherctl.ingress.layout import Layout
 from rancherctl.ingress.model import Model
 
@@ -70,3 +71,17 @@ def suspicious(now: Layout, model: Model) -> str:
     if too_many(len(lost), len(had), floor=GUARD_FLOOR):
         return f"{len(lost)} of {len(had)} backends would lose all their servers at once"
     return ""
+
+
+def held(now: Layout, model: Model) -> Model:
+    """``model`` with all that it would take away: routes, and the servers of backends that would have none. What it adds or changes stays."""
+    new = {layout.entry(route) for route in model.routes}
+    old = [route for route in layout.routes(now) if layout.entry(route) not in new]
+    servers = {p.backend: tuple(s.server for s in p.slots if s.server) for p in now.pools if p.backend and not model.servers.get(p.backend)}
+    return replace(
+        model,
+        ports=model.ports or now.ports,
+        routes=(*model.routes, *old),
+        servers={**model.servers, **servers},
+        loaded={**now.loaded, **model.loaded},
+    )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from rancherctl.ingress.model import Model, Server
+from rancherctl.ingress.model import BackendRef, Model, Route, Server
 
 MAPS = ("hosts", "wildcards", "exact", "prefix")
 MIN_SLOTS = 4
@@ -124,16 +124,30 @@ def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str
             maps["wildcards"][host[2:]] = host
         else:
             maps["hosts"][host] = host
-    for route in model.routes:
-        pool = pool_of[route.backend.key]
-        if route.kind != "default":
-            maps[route.kind][route.host + route.path] = pool
-        elif route.host == "*":
-            maps["exact"]["*"] = pool
-    for route in model.routes:
-        if route.kind == "default" and route.host != "*":  # a prefix / of the same host stands before it
-            maps["prefix"].setdefault(route.host + "/", pool_of[route.backend.key])
+    for route in sorted(model.routes, key=lambda r: r.kind == "default"):  # a prefix / stands before the default of the same host
+        name, key = entry(route)
+        maps[name].setdefault(key, pool_of[route.backend.key])
     return maps
+
+
+def entry(route: Route) -> tuple[str, str]:
+    """The map and the key where a route is found."""
+    if route.kind != "default":
+        return route.kind, route.host + route.path
+    return ("exact", "*") if route.host == "*" else ("prefix", f"{route.host}/")
+
+
+def routes(layout: Layout) -> list[Route]:
+    """The routes that lead to this layout; a default of a host comes back as its prefix ``/``, which does the same."""
+    backend = {p.name: BackendRef.of(p.backend) for p in layout.pools if p.backend}
+    out = [Route("*", "default", "", backend[pool]) for key, pool in layout.maps["exact"].items() if key == "*"]
+    kinds: tuple[Literal["exact", "prefix"], ...] = ("exact", "prefix")
+    for kind in kinds:
+        for key, pool in layout.maps[kind].items():
+            if key != "*":
+                host, slash, path = key.partition("/")
+                out.append(Route(host, kind, slash + path, backend[pool]))
+    return out
 
 
 def _size(servers: int) -> int:

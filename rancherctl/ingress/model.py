@@ -52,6 +52,13 @@ class BackendRef:
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", f"{self.namespace}/{self.service}:{self.name or self.number}")
 
+    @staticmethod
+    def of(key: str) -> BackendRef:
+        """The one with this ``key``. A port's name has a letter in it."""
+        namespace, _, rest = key.partition("/")
+        service, _, port = rest.rpartition(":")
+        return BackendRef(namespace, service, int(port)) if port.isdigit() else BackendRef(namespace, service, 0, port)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

@@ -182,7 +182,7 @@ class LbRole:
     def _follow(self, snapshot: Snapshot, roster: Roster) -> None:
         with acyclic():  # a collection would walk over all objects of the API, and take for long-lived what is gone in a moment
             wanted, kept, address = self._wanted(snapshot, roster)
-        self._apply(self._guarded(wanted), kept, roster, address)
+        self._apply(*self._guarded(wanted, kept), roster, address)
 
     def _wanted(self, snapshot: Snapshot, roster: Roster) -> tuple[Wanted, keep.Kept, str]:
         """The model of this host, what it goes on serving, and its address in statuses."""
@@ -218,21 +218,21 @@ class LbRole:
         served = self._state.serving if self._state else [key for key, (_, addresses) in known.items() if address in addresses]
         return keep.keep(placed, served, known, own_address=address, leaving=self._leaving, now=self._clock(), drain=self._config.drain)
 
-    def _guarded(self, wanted: Wanted) -> Wanted | None:
+    def _guarded(self, wanted: Wanted, kept: keep.Kept) -> tuple[Wanted, keep.Kept]:
+        """What is wanted; a loss too big to be believed is held back for a while, what comes is not."""
         doubt = keep.suspicious(self._state.layout, wanted.model) if self._state else ""
-        if not doubt:
+        if self._state is None or not doubt:
             self._suspect_since = None
-            return wanted
+            return wanted, kept
         self._alarm = doubt
         since = self._suspect_since = self._suspect_since if self._suspect_since is not None else self._clock()
         if self._clock() - since >= HOLD_SECONDS:
             log.warning("%s, still so after %.0f s: done", doubt, HOLD_SECONDS)
-            return wanted
-        return None
+            return wanted, kept
+        model = keep.held(self._state.layout, wanted.model)
+        return replace(wanted, model=model), replace(kept, serving=kept.serving.union(self._state.serving))
 
-    def _apply(self, wanted: Wanted | None, kept: keep.Kept, roster: Roster, address: str) -> None:
-        if wanted is None:
-            return
+    def _apply(self, wanted: Wanted, kept: keep.Kept, roster: Roster, address: str) -> None:
         now = self._state.layout if self._state else None
         model = self._with_free_ports(wanted.model, now)
         self._sure = False

@@ -461,6 +461,29 @@ def test_workers_of_many_reloads_do_not_pile_up(world: World) -> None:
         connection.close()
 
 
+def test_a_loss_too_big_to_be_believed_is_held_back_and_what_comes_is_served(world: World) -> None:
+    """A namespace is deleted, or the API lost its data: nobody knows yet. A new Ingress of somebody else does not wait for that."""
+    hosts = {f"m{n}": f"m{n}.com" for n in range(12)}
+    many = [fake.ingress(name, [(host, "Prefix", "/", f"{name}:80")], default="m3:80" if name == "m3" else "") for name, host in hosts.items()]
+    world.run([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {name: [f"p{name}"] for name in hosts})
+    section = world.run([fake.ingress("new", [("new.com", "Exact", "/x", "web:80")])], {"web": ["w2"]})
+    assert section["alarm"].startswith("12 of 13 backends would lose")
+    assert "default/new" in section["served"]
+    assert world.haproxy.answer("new.com", "/x") == "w2"
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w2"
+    for name, host in hosts.items():
+        assert world.haproxy.answer(host) == f"p{name}"
+    assert world.haproxy.answer("nobody.org") == "pm3"
+    reloads = world.role._engine.counters.reloads
+    assert world.run([fake.ingress("new", [("new.com", "Exact", "/x", "web:80")])], {"web": ["w2"]})["alarm"]
+    world.now += 30
+    section = world.run([fake.ingress("new", [("new.com", "Exact", "/x", "web:80")])], {"web": ["w2"]})
+    assert list(section["served"]) == ["default/new"]
+    assert world.haproxy.answer("m1.com") == world.haproxy.answer("nobody.org") == "404"
+    assert world.haproxy.answer("new.com", "/x") == "w2"
+    assert world.role._engine.counters.reloads == reloads
+
+
 def test_without_its_state_an_agent_goes_on_serving_what_is_published_here(world: World) -> None:
     services, away = {"web": ["w1"]}, fake.roster("h1", "h2", sequence=2, dead=["h1"])
     published = [fake.ingress("a", FOO, status=["192.0.2.1"])]

@@ -10,6 +10,7 @@ import sys
 import threading
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,31 @@ def test_a_mass_loss_is_suspicious_and_a_small_one_is_not() -> None:
     assert keep.suspicious(now, _model(100, with_servers=69)).startswith("31 of 100")
     assert keep.suspicious(now, Model()).startswith("100 of 100")
     assert keep.suspicious(build(_model(10, with_servers=10), None), Model()) == ""
+
+
+CLAIM = st.tuples(
+    st.sampled_from(["a.com", "*.a.com", "*"]), st.sampled_from(["exact", "prefix", "default"]), st.sampled_from(["/", "/x/", "/a:b/c"])
+)
+REF = st.builds(BackendRef, st.just("ns"), st.sampled_from(["a", "b"]), st.just(80)) | st.just(BackendRef("ns", "a", 0, "http"))
+
+
+def _made(claims: dict[tuple[str, str, str], BackendRef]) -> Model:
+    routes = {}
+    for (host, kind, path), ref in claims.items():
+        route = Route(host, kind, "" if kind == "default" else path, ref)  # type: ignore[arg-type]
+        routes[route.claim] = route
+    return Model((80,), tuple(routes.values()), {r.backend.key: (Server("10.0.0.1", 1),) for r in routes.values()}, {"ns/i": "h"})
+
+
+@given(st.dictionaries(CLAIM, REF, max_size=8), st.dictionaries(CLAIM, REF, max_size=8))
+def test_what_is_held_back_keeps_all_entries_and_takes_the_new_ones(before: dict[Any, BackendRef], after: dict[Any, BackendRef]) -> None:
+    now, new = build(_made(before), None), _made(after)
+    backends = lambda layout: {p.name: p.backend for p in layout.pools}
+    entries = lambda layout: {(m, k): backends(layout).get(v, v) for m, found in layout.maps.items() for k, v in found.items()}
+    kept = build(keep.held(now, new), now)
+    assert entries(kept) == entries(now) | entries(build(new, None))
+    assert all(p.servers for p in kept.pools if p.backend)
+    assert entries(build(keep.held(now, Model()), now)) == entries(now)
 
 
 WEB = BackendRef("default", "web", 80)

@@ -7,12 +7,13 @@ control character, a slash, a dot or a backslash. Each function returns the valu
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 MAX_PATH = 1024
 MAX_HOST = 253
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!&'()*+,=:@/$-]|%[0-9A-Fa-f]{2})*")
-_HIDDEN = re.compile(r"%(?:[01][0-9A-F]|20|2E|2F|3B|5C|7F)", re.IGNORECASE)
+_HIDDEN = re.compile(r"%(?:[01][0-9A-F]|2E|2F|3B|5C|7F)", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _PORT_NAME = re.compile(r"[a-z0-9-]{1,63}")
 _LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -43,7 +44,8 @@ def path(text: str) -> str:
         raise ValueError(f"path {shown(text)} does not start with a slash")
     if not _PATH.fullmatch(text):
         bad = next((c for i, c in enumerate(text) if not _PATH.fullmatch("/" + c) and not (c == "%" and re.match(r"%[0-9A-Fa-f]{2}", text[i:]))), "")
-        raise ValueError(f"path {shown(text)} contains {bad!a}, which is not allowed in a path")
+        coded = f"; requests bring it as {quote(bad)}" if bad == " " or (bad > "~" and bad.isprintable()) else ""
+        raise ValueError(f"path {shown(text)} contains {bad!a}, which is not allowed in a path{coded}")
     if hidden := _HIDDEN.search(text):
         raise ValueError(f"path {shown(text)} contains the percent code {hidden.group()}, which is not allowed in a path")
     if "//" in text or any(part in {".", ".."} for part in text.split("/")):

@@ -99,6 +99,12 @@ def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
         assert translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: forged})).wanted == 1
 
 
+def test_a_character_that_must_be_coded_is_told_with_its_code() -> None:
+    for path, code in (("/é", "requests bring it as %C3%A9"), ("/a b", "requests bring it as %20"), ("/a;b", "not allowed in a path")):
+        (problem,) = translate(fake.ingress("a", [("foo.com", "Prefix", path, "web:80"), GOOD])).problems
+        assert problem.message.endswith(code)
+
+
 def test_bad_scale_without_a_note_of_the_last_good_one_keeps_what_is_published() -> None:
     """`kubectl replace` with a file that has a bad scale: it takes the note away in the same write, the status stays."""
     addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]

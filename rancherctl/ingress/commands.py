@@ -46,8 +46,12 @@ def switch(pool: str, slot: str, *, on: bool) -> RuntimeCommand:
 
 
 def add_server(pool: str, slot: str, server: Server, seconds: int) -> tuple[RuntimeCommand, ...]:
-    """A further slot at run time. It starts in maintenance with its checks off."""
-    text = f"add server {pool}/{slot} {render.endpoint(server)} {render.checks(seconds)}"
+    """A further slot at run time. It starts in maintenance with its checks off.
+
+    It cannot have ``tcp-ut``: a request over a kept connection to a lost host would hang for minutes. So it keeps none between requests, as
+    HAProxy 2.6 has it for such servers anyway.
+    """
+    text = f"add server {pool}/{slot} {render.endpoint(server)} {render.checks(seconds)} pool-max-conn 0"
     return (
         RuntimeCommand(text, ("New server registered",)),
         RuntimeCommand(f"enable health {pool}/{slot}"),

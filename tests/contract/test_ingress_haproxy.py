@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from rancherctl.ingress import endpoints, merge, plan
+from rancherctl.ingress.layout import MIN_SLOTS
 from rancherctl.ingress.reconcile import LbConfig, LbRole
 from rancherctl.ingress.runtime import EngineError, Socket
 from tests.fakes import ingress as fake
@@ -384,6 +385,19 @@ def test_many_pods_of_a_lost_host_fail_no_request(world: World) -> None:
     for each in lost:
         for one in each:
             one.close()
+
+
+def test_a_server_added_at_run_time_keeps_no_idle_connection(world: World) -> None:
+    """It cannot be told to give up an unanswered request after a second (`tcp-ut`): if its host is lost, such a request would hang for minutes."""
+    world.run([fake.ingress("a", FOO)], {"web": ["w0"]})
+    names = [f"w{n}" for n in range(9)]
+    world.run([fake.ingress("a", FOO)], {"web": names})
+    assert world.role._state is not None
+    (pool,) = (p for p in world.role._state.layout.pools if p.backend)
+    assert len(pool.slots) > MIN_SLOTS
+    assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(40)} == set(names)
+    kept = {int(slot[1:]) for _, slot in world.role._engine.busy((pool.name,))}
+    assert kept == set(range(1, MIN_SLOTS + 1))
 
 
 class Clients:

@@ -82,7 +82,7 @@ def test_busy_slots_are_left_alone_and_more_are_added() -> None:
     free = plan.plan(now, _model({"a": [3, 4, 5]}), PATHS)
     assert _texts(free)[0] == "set server b1/s1 addr 10.0.0.1 port 5"
     busy = plan.plan(now, _model({"a": [3, 4, 5]}), PATHS, frozenset({("b1", "s1"), ("b1", "s2")}))
-    assert _texts(busy) == [f"add server b1/s5 10.0.0.1:5 {CHECK}", "enable health b1/s5", "set server b1/s5 state ready"]
+    assert _texts(busy) == [f"add server b1/s5 10.0.0.1:5 {CHECK} pool-max-conn 0", "enable health b1/s5", "set server b1/s5 state ready"]
 
 
 def test_no_spare_backends_left_is_a_reload_that_makes_more() -> None:

@@ -71,6 +71,8 @@ class HostStatus:
             out.append("its Node is not Ready" + (f": {self.trouble}" if self.trouble else ""))
         if self.alive is False:
             out.append("its agent gives no sign of life")
+        else:
+            out += _told(self.report)
         out += [
             f"certificate {c.name} {f'has {c.days:.0f} days left' if c.days > 0 else 'has expired'}{'' if c.apply_in is None else _BY_APPLY}"
             for c in self.certificates
@@ -90,6 +92,21 @@ class HostStatus:
 
 
 _BY_APPLY = " (rancherctl env apply renews it)"
+
+
+_PARTS = {"lb": "load balancer", "dns": "DNS server", "network": "pod network"}
+
+
+def _told(report: Mapping[str, Any]) -> list[str]:
+    """What a host's agent says is wrong with its parts: a unit may run and still not serve."""
+    out = []
+    for role, section in sorted(report.items()):
+        if isinstance(section, dict):
+            ports = section.get("ports")
+            taken = [error for _, error in sorted(ports.items()) if error] if isinstance(ports, dict) else []
+            said = section.get("error") or section.get("alarm") or ", ".join(map(str, taken))
+            out += [f"its {_PARTS.get(role, role)} says: {said}"] if said else []
+    return out
 
 
 def _failed(unit: str) -> str:

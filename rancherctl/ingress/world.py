@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
 from rancherctl.ingress import classes, status
@@ -66,8 +67,14 @@ def look(client: KubeClient) -> World:
         classes={c.meta.name: c for c in map(ingress_class, client.list(INGRESSCLASSES).items)},
         roster=roster,
         reports={host: status.report(section) for host, section in sections.items()},
-        alarms={host: str(text) for host, section in sections.items() if (text := section.get("error") or section.get("alarm"))},
+        alarms={host: text for host, section in sections.items() if (text := _alarm(section))},
     )
+
+
+def _alarm(section: Mapping[str, Any]) -> str:
+    """What a host says is wrong with its load balancer; a port that another program has is told where nothing worse is."""
+    ports = ", ".join(error for _, error in sorted(status.report(section).ports.items()) if error)
+    return str(section.get("error") or section.get("alarm") or ports)
 
 
 def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:

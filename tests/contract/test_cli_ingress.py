@@ -83,6 +83,12 @@ def test_show_says_who_serves_what(run: Callable[..., tuple[int, str, str]]) -> 
     assert "h2 127.0.0.2: placed, does not serve it yet, not published" in out
 
 
+def test_show_says_which_port_another_program_has(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+    report = {"sections": {"lb": {"served": {}, "ports": {"80": "port 80: Address already in use"}, "alarm": ""}}}
+    api.store.put(CONFIGMAPS, SYSTEM, {"metadata": {"name": "report-h2", "namespace": SYSTEM}, "data": {"report": json.dumps(report)}})
+    assert "h2 127.0.0.2: placed, does not serve it yet, not published, port 80: Address already in use" in run("show", "front")[1]
+
+
 def test_a_wrong_name_is_not_found_with_what_is_near(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = run("show", "frnt")
     assert (code, out) == (3, "")

@@ -19,6 +19,20 @@ def seen(*unknown: Unknown) -> Seen:
     return Seen(HOST, Machine(), {"nodes": (Unit("rancherctl-kubelet.service"),)}, Observed(unknown=unknown), Folder({}, {}))
 
 
+def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
+    """HAProxy runs, but another program has its port: the unit alone would look healthy."""
+    report = {
+        "lb": {"ports": {"80": "port 80: Address already in use"}, "alarm": ""},
+        "dns": {"alarm": "", "error": "named does not answer"},
+        "network": {"routes": 3},
+        "odd": "text",
+    }
+    status = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report)
+    assert status.problems() == ("its DNS server says: named does not answer", "its load balancer says: port 80: Address already in use")
+    silent = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=False, report=report)
+    assert silent.problems() == ("its agent gives no sign of life",), "what it said is old"
+
+
 def test_units_that_could_not_be_read_are_not_told_as_stopped() -> None:
     assert [unit.active for unit in _units(seen())] == [False]
     assert _units(seen(Unknown("units", "systemctl show did not end within 60 s"))) == ()

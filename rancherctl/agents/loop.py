@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, Mapping[str, Any]], None]
 """Takes a role's name and its section."""
+DEAF_SECONDS = 0.5
+"""How long a role that failed hears no news: what it could not do (one odd node's route) must not delay by half a minute what it can."""
 
 
 class Wake:
@@ -70,7 +72,10 @@ class Runner:
             self._wake.set()
 
     def once(self) -> float:
-        """One reconcile; returns how long to wait before the next if nothing happens. Any failure is reported and waits longer each time."""
+        """One reconcile; returns how long to wait before the next if nothing happens.
+
+        Any failure is reported and waits longer each time, the first DEAF_SECONDS of it whatever happens.
+        """
         self.busy_since = time.monotonic()
         try:
             self._report(self.role.name, self.role.reconcile(self._snapshot()))
@@ -79,8 +84,9 @@ class Runner:
             known = isinstance(error, RancherctlError)
             log.log(logging.ERROR, "%s: failed, trying again in %.1f s: %s", self.role.name, pause, describe(error), exc_info=not known)
             self._report(self.role.name, {"error": describe(error)[:500]})
-            self._stop.wait(pause)
-            return 0.0
+            deaf = min(pause, DEAF_SECONDS)
+            self._stop.wait(deaf)
+            return pause - deaf
         finally:
             self.busy_since = 0.0
         self._backoff.reset()

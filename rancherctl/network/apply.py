@@ -60,7 +60,7 @@ def apply(transport: Transport, plan: Plan[Item]) -> Applied:
                 loaded = _table(transport, str(each.new or ""))
             else:
                 _STEPS[kind](transport, each)
-        except (RancherctlError, OSError) as error:
+        except (RancherctlError, OSError, disk.StepError) as error:
             failures.append(f"{each.key}: {error}")
     return Applied(loaded, tuple(failures))
 

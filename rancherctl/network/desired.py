@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import hashlib
 import ipaddress
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Mapping
 
 from rancherctl.kube.objects import Node
 from rancherctl.network.model import NFT_TABLE, VXLAN_DEVICE, VXLAN_OVERHEAD, HostLinks, NetworkConfig, NetworkState, Peer, Route, Tunnel, Vxlan
+
+SMALLEST_RANGE = 30
+"""Prefix length: a smaller one has no room for pods, and the kernel writes a single address without its prefix."""
 
 
 def own_pod_cidr(nodes: Mapping[str, Node], name: str) -> str:
@@ -20,27 +24,54 @@ def own_pod_cidr(nodes: Mapping[str, Node], name: str) -> str:
 
 def peers(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[Peer, ...]:
     """The other nodes that have an inside address and a pod range, by name; without those of ``unusable``."""
-    return tuple(peer for peer in _others(nodes, own) if _usable(peer, own))
+    return _sorted_out(nodes, own)[0]
 
 
 def unusable(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[str, ...]:
     """Names of nodes that say of themselves what no route can be made of. Kubelets write it: one of them must not harm the others."""
-    return tuple(peer.node for peer in _others(nodes, own) if not _usable(peer, own))
+    return _sorted_out(nodes, own)[1]
 
 
-def _others(nodes: Mapping[str, Node], own: NetworkConfig) -> Iterable[Peer]:
-    found = ((name, node.address("InternalIP"), own_pod_cidr(nodes, name)) for name, node in sorted(nodes.items()) if name != own.node)
-    return (Peer(name, address, cidr) for name, address, cidr in found if address and cidr)
+def _sorted_out(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[tuple[Peer, ...], tuple[str, ...]]:
+    """Usable and unusable ones. A kubelet may register its Node with any pod range: the pods of a node that was there before stay its own."""
+    found = ((name, node.address("InternalIP"), own_pod_cidr(nodes, name)) for name, node in nodes.items() if name != own.node)
+    others = [Peer(name, address, cidr) for name, address, cidr in found if address and cidr]
+    mine = _pods(Peer(own.node, "", own_pod_cidr(nodes, own.node)))
+    taken = [mine] if mine else []  # sorted, and no two overlap
+    usable, odd = list[Peer](), list[str]()
+    for peer in sorted(others, key=lambda p: (nodes[p.node].meta.created, p.node)):
+        pods = _pods(peer) if _plain(peer, own) else None
+        at = bisect.bisect_left(taken, pods) if pods else 0
+        if pods is None or (at and taken[at - 1][1] >= pods[0]) or (at < len(taken) and taken[at][0] <= pods[1]):
+            odd.append(peer.node)
+        else:
+            taken.insert(at, pods)
+            usable.append(peer)
+    return tuple(sorted(usable, key=lambda p: p.node)), tuple(sorted(odd))
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _usable(peer: Peer, own: NetworkConfig) -> bool:
+def _pods(peer: Peer) -> tuple[int, int] | None:
+    """First and last address of its pod range as numbers; None unless it is written as the kernel writes it and has room for pods."""
+    try:
+        pods = ipaddress.IPv4Network(peer.pod_cidr)
+    except ValueError:
+        return None
+    fitting = str(pods) == peer.pod_cidr and pods.prefixlen <= SMALLEST_RANGE
+    return (int(pods.network_address), int(pods.broadcast_address)) if fitting else None
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _plain(peer: Peer, own: NetworkConfig) -> bool:
+    """Whether the address may be that of another host, and the pod range lies in the environment's."""
     try:
         address, pods = ipaddress.IPv4Address(peer.address), ipaddress.IPv4Network(peer.pod_cidr)
     except ValueError:
         return False
-    plain = not (address.is_multicast or address.is_loopback or address.is_unspecified)
-    return plain and peer.address != own.address and pods.subnet_of(ipaddress.IPv4Network(own.pod_cidr))
+    ours, services = ipaddress.IPv4Network(own.pod_cidr), ipaddress.IPv4Network(own.service_cidr)
+    special = address.is_multicast or address.is_loopback or address.is_unspecified or address.is_link_local or peer.address == "255.255.255.255"
+    # A host that lies in the pods' network would make two overlapping elements of one set, and nft refuses the whole table.
+    return not special and address not in ours and address not in services and peer.address != own.address and pods.subnet_of(ours)
 
 
 def tunnel_mac(address: str) -> str:
@@ -54,10 +85,15 @@ def first_address(cidr: str) -> str:
     return str(ipaddress.ip_network(cidr).network_address)
 
 
+def bare(config: NetworkConfig) -> NetworkState:
+    """What a host has in any case: the DNS addresses and their rules."""
+    return NetworkState(config.dns_addresses, nft=nft_table(config, "", ()))
+
+
 def desired(config: NetworkConfig, links: HostLinks, pod_cidr: str, others: Iterable[Peer]) -> NetworkState:
     """The whole state. ``pod_cidr`` "" (not assigned yet) or mode none gives the DNS addresses and their rules only."""
     if config.mode == "none" or not pod_cidr:
-        return NetworkState(config.dns_addresses, nft=nft_table(config, "", ()))
+        return bare(config)
     subnet = ipaddress.IPv4Network(links.subnet)
     known = tuple(others)
     near, far = list[Peer](), list[Peer]()

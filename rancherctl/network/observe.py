@@ -34,7 +34,8 @@ def parse_routes(text: bytes) -> frozenset[Route]:
     found = set()
     for entry in json.loads(text or b"[]"):
         tunnel = entry.get("dev") == VXLAN_DEVICE
-        found.add(Route(entry["dst"], entry.get("gateway", ""), VXLAN_DEVICE if tunnel else "", entry.get("prefsrc", "") if tunnel else ""))
+        destination = entry["dst"] if "/" in entry["dst"] else f"{entry['dst']}/32"
+        found.add(Route(destination, entry.get("gateway", ""), VXLAN_DEVICE if tunnel else "", entry.get("prefsrc", "") if tunnel else ""))
     return frozenset(found)
 
 
@@ -63,6 +64,6 @@ def observe(transport: Transport) -> Observed:
         routes=parse_routes(routes),
         vxlan=_vxlan(transport),
         nft=table.text() if table.ok else "",
-        cni=CNI_PATH.read_text() if CNI_PATH.exists() else "",
+        cni=CNI_PATH.read_bytes().decode("utf-8", "replace") if CNI_PATH.exists() else "",  # damaged, it is another text and written anew
         forwarding=FORWARDING.read_text().strip() == "1",
     )

@@ -61,5 +61,10 @@ def plan(seen: Observed, state: NetworkState, loaded: LoadedTable) -> change.Pla
     return change.diff(have, want)
 
 
+def missing(seen: Observed, state: NetworkState) -> change.Plan[Item]:
+    """The part of the plan that takes nothing away and replaces nothing: all that may be done while nobody knows what belongs here."""
+    return change.Plan(tuple(each for each in plan(seen, state, LoadedTable()) if each.old is None))
+
+
 def _through_device(item: Item) -> bool:
     return isinstance(item, Tunnel) or (isinstance(item, Route) and bool(item.device))

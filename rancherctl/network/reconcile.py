@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rancherctl.hosts.transport import Transport
 from rancherctl.kube import tables
 from rancherctl.kube.objects import Node
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tls import stamp
 from rancherctl.network import apply as apply_module
 from rancherctl.network import desired, observe, plan
 from rancherctl.network.model import NetworkConfig, NetworkState
@@ -23,9 +25,18 @@ log = logging.getLogger(__name__)
 
 
 def restore(transport: Transport, config: NetworkConfig, state_path: Path = apply_module.STATE) -> NetworkState:
-    """At boot: put back the last known state without the API; on a host that never had one, the DNS addresses."""
-    state = apply_module.load(state_path) or NetworkState(config.dns_addresses, nft=desired.nft_table(config, "", ()))
-    apply_module.apply(transport, plan.plan(observe.observe(transport), state, plan.LoadedTable())).raise_failures()
+    """At boot: put back the last known state without the API; on a host that never had one, or lost it, the DNS addresses.
+
+    Routes that cannot be made because the link has no address yet are no failure of the boot: the agent makes them when it has one.
+    """
+    known = apply_module.load(state_path)
+    state, seen = known or desired.bare(config), observe.observe(transport)
+    todo = plan.plan(seen, state, plan.LoadedTable()) if known or config.mode == "none" else plan.missing(seen, state)
+    applied = apply_module.apply(transport, todo)
+    late = tuple(failure for failure in applied.failures if failure.startswith(("route/", "tunnel/", "vxlan:")))
+    for failure in late:
+        log.warning("left to the agent: %s", failure)
+    replace(applied, failures=tuple(failure for failure in applied.failures if failure not in late)).raise_failures()
     return state
 
 
@@ -34,13 +45,14 @@ class NetworkRole:
 
     name = "network"
     tables: tuple[tables.TableSpec, ...] = (tables.NODES,)
-    resync = 30.0
+    resync = 5.0
 
     def __init__(self, config: NetworkConfig, transport: Transport, *, state_path: Path = apply_module.STATE) -> None:
         self._config = config
         self._transport = transport
         self._path = state_path
         self._state = self._saved = apply_module.load(state_path)
+        self._file = stamp(state_path)
         self._loaded = plan.LoadedTable()
         self._watch: Watch | None = None
         self._repairs = 0
@@ -56,10 +68,15 @@ class NetworkRole:
             self._watch.close()
             self._watch = None
 
-    def _wanted(self, nodes: Mapping[str, Node], synced: bool) -> NetworkState:
+    def _wanted(self, nodes: Mapping[str, Node], synced: bool) -> NetworkState | None:
+        """What should be. An API that does not know this host, or has not answered yet, takes nothing away: then it is the last known state.
+
+        None when there is none either: nobody knows what the routes are that this host may have.
+        """
+        if self._config.mode == "none":
+            return desired.bare(self._config)
         own = desired.own_pod_cidr(nodes, self._config.node)
-        if self._state is not None and self._config.mode != "none" and not (synced and own):
-            # An API that does not know this host, or has not answered yet, takes nothing away.
+        if not (synced and own):
             return self._state
         links = observe.links(self._transport, self._config.address)
         return desired.desired(self._config, links, own, desired.peers(nodes, self._config))
@@ -67,22 +84,23 @@ class NetworkRole:
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """Observe, plan, apply; the state goes to disk before the kernel, so that a reboot in between restores the newer one.
 
-        A full disk keeps no route from the kernel: the failure is raised in the end, and the state is written once there is room.
+        What fails (a route that cannot be made, a full disk, a link without its address) keeps nothing else from being made, and is raised in
+        the end.
         """
         table = snapshot.table("nodes")
-        state = self._state = self._wanted(table.items, table.synced)
-        unsaved = self._save(state)
-        todo = plan.plan(observe.observe(self._transport), state, self._loaded)
-        applied = apply_module.Applied()
-        if todo:
-            self._repairs += 1
-            applied = apply_module.apply(self._transport, todo)
-            self._loaded = applied.loaded or self._loaded
-        applied.raise_failures()
-        if unsaved is not None:
-            raise unsaved
+        trouble: list[RancherctlError] = []
+        try:
+            self._state = self._wanted(table.items, table.synced)
+        except RancherctlError as error:
+            trouble.append(error)
+        if (unsaved := self._save()) is not None:
+            trouble.append(unsaved)
+        failed = self._repair()
         if table.healthy and self._proxy.check():
             log.warning("kube-proxy's rules were gone: it is restarted")
+        if problems := [*failed, *trouble]:
+            raise problems[0]
+        state = self._state or desired.bare(self._config)
         return {
             "proxy_restarts": self._proxy.restarts,
             "state": state.digest(),
@@ -92,14 +110,30 @@ class NetworkRole:
             "unusable": list(desired.unusable(table.items, self._config)),
         }
 
-    def _save(self, state: NetworkState) -> RancherctlError | None:
-        """Keep a new state for the boot unit; why it could not be kept."""
-        if state == self._saved:
+    def _repair(self) -> list[RancherctlError]:
+        """Make the kernel and the files agree with the state; what could not be made."""
+        seen, state = observe.observe(self._transport), self._state
+        todo = plan.plan(seen, state, self._loaded) if state else plan.missing(seen, desired.bare(self._config))
+        if not todo:
+            return []
+        self._repairs += 1
+        applied = apply_module.apply(self._transport, todo)
+        self._loaded = applied.loaded or self._loaded
+        try:
+            applied.raise_failures()
+        except RancherctlError as error:
+            return [error]
+        return []
+
+    def _save(self) -> RancherctlError | None:
+        """Keep a new state for the boot unit, and one whose file somebody else changed; why it could not be kept."""
+        state = self._state
+        if state is None or (state == self._saved and stamp(self._path) == self._file):
             return None
         try:
             apply_module.save(state, self._path)
         except (OSError, StepError) as error:
             what = f"the network of this host is up to date, but {self._path} is not"
             return RancherctlError(what, why=str(error), hint="free space there: it is what a boot without the API restores")
-        self._saved = state
+        self._saved, self._file = state, stamp(self._path)
         return None

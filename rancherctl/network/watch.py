@@ -14,9 +14,10 @@ _NETLINK_ROUTE, _NETLINK_NETFILTER = 0, 12
 _NFNLGRP_NFTABLES = 7
 _SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP = 270, 1
 _NFT_SUBSYSTEM = 10
-_NFT_DELTABLE = 2
+_NFT_DELTABLE, _NFT_DELRULE = 2, 8
 _TABLE = b"rancherctl_network\x00"
-_PROXY_TABLE = b"kube-proxy\x00"
+_PROXY_TABLE, _PROXY_CHAIN = b"kube-proxy\x00", b"services\x00"
+GATHER_SECONDS = 0.1
 
 
 def _open(family: int, groups: int) -> socket.socket:
@@ -41,17 +42,24 @@ def _messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def concerns_us(datagram: bytes) -> bool:
-    """Whether an nftables notification may be about our table, or says that kube-proxy's was deleted; a short one cannot be told."""
+    """Whether an nftables notification may be about our table, or says that kube-proxy's lost what it stands on; a short one cannot be told."""
     if len(datagram) < 16 or _TABLE in datagram:
         return True
     if _PROXY_TABLE not in datagram:
         return any(kind >> 8 != _NFT_SUBSYSTEM for kind, _ in _messages(datagram))
-    # kube-proxy writes all the time; only the end of its whole table concerns us.
-    return any(kind == _NFT_SUBSYSTEM << 8 | _NFT_DELTABLE and _PROXY_TABLE in message for kind, message in _messages(datagram))
+    return any(_PROXY_TABLE in message and _takes_away(kind, message) for kind, message in _messages(datagram))
+
+
+def _takes_away(kind: int, message: bytes) -> bool:
+    """kube-proxy writes all the time; only the end of its whole table, or of the rules that lead to all Services, concerns us."""
+    if kind >> 8 != _NFT_SUBSYSTEM:
+        return False
+    return kind & 0xFF == _NFT_DELTABLE or (kind & 0xFF == _NFT_DELRULE and _PROXY_CHAIN in message)
 
 
 class Watch:
-    """Two netlink sockets read by two threads; ``wake`` is called after each burst that may concern us."""
+    """Two netlink sockets read by two threads; ``wake`` is called at once for the first message that may concern us, then once for all
+    that come within GATHER_SECONDS: whoever changes a thousand routes does not make us look a thousand times."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -63,12 +71,15 @@ class Watch:
 
     def _read(self, sock: socket.socket, keep: Callable[[bytes], bool]) -> None:
         while not self._stopped.is_set():
-            try:
-                message = sock.recv(65536)
-            except OSError:
-                # ENOBUFS: messages were lost, so look again; a closed socket ends the loop by the flag.
-                message = b""
-            if not self._stopped.is_set() and keep(message):
+            message = _receive(sock, 0)
+            if self._stopped.is_set() or message is None or not keep(message):
+                continue
+            self._wake()
+            self._stopped.wait(GATHER_SECONDS)
+            concerned = False
+            while not self._stopped.is_set() and (message := _receive(sock, socket.MSG_DONTWAIT)) is not None:
+                concerned = concerned or keep(message)
+            if concerned:
                 self._wake()
 
     def close(self) -> None:
@@ -78,3 +89,13 @@ class Watch:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
+
+
+def _receive(sock: socket.socket, flags: int) -> bytes | None:
+    """One datagram; b"" when messages were lost (look again) or the socket was closed, None when nothing waits."""
+    try:
+        return sock.recv(65536, flags)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

@@ -70,6 +70,29 @@ def test_a_failure_is_reported_and_tried_again() -> None:
     assert [s for _, s in reports] == [{"error": "ValueError: failure 1"}, {"error": "ValueError: failure 2"}, {"calls": 3}]
 
 
+class LongBackoff(Backoff):
+    def after(self, error: Exception) -> float:
+        return 3600.0
+
+
+def test_news_end_the_wait_of_a_role_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rancherctl.agents.loop.DEAF_SECONDS", 0.0)
+    role, reports = CountingRole(failures=1), list[tuple[str, Mapping[str, Any]]]()
+    failed, went_on = threading.Event(), threading.Event()
+
+    def report(name: str, section: Mapping[str, Any]) -> None:
+        reports.append((name, section))
+        (failed if "error" in section else went_on).set()
+
+    run = Runner(role, Snapshot, report, backoff=LongBackoff(random.Random(1)))
+    run.start()
+    assert failed.wait(60)
+    run.changed(frozenset({"services"}))
+    assert went_on.wait(60)
+    run.stop()
+    assert [section for _, section in reports] == [{"error": "ValueError: failure 1"}, {"calls": 2}]
+
+
 def test_many_wakes_count_as_one() -> None:
     wake = Wake()
     for _ in range(5):

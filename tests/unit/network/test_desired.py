@@ -16,8 +16,8 @@ NEAR = Peer("h2", "10.77.0.12", "10.42.1.0/24")
 FAR = Peer("h3", "10.78.0.13", "10.42.2.0/24")
 
 
-def node(name: str, address: str, *cidrs: str) -> Node:
-    return Node(Meta("", name), (("InternalIP", address),), cidrs, True, False)
+def node(name: str, address: str, *cidrs: str, created: str = "2026-01-01T00:00:00Z") -> Node:
+    return Node(Meta("", name, created=created), (("InternalIP", address),), cidrs, True, False)
 
 
 def test_shared_subnet_uses_plain_routes() -> None:
@@ -96,13 +96,36 @@ def test_first_address_is_never_handed_to_a_pod() -> None:
         ("10.77.0.12", "0.0.0.0/0"),
         ("10.77.0.12", "10.43.0.0/24"),
         ("10.77.0.12", "10.42.9.1/24"),
+        ("10.77.0.12", "10.42.9.5/32"),
+        ("10.77.0.12", "10.42.9.5"),
+        ("10.77.0.12", "10.42.9.0/255.255.255.0"),
+        ("10.42.2.5", "10.42.9.0/24"),
+        ("10.43.0.10", "10.42.9.0/24"),
+        ("169.254.20.10", "10.42.9.0/24"),
+        ("255.255.255.255", "10.42.9.0/24"),
+        ("10.77.0.13", NEAR.pod_cidr),
+        ("10.77.0.13", "10.42.1.128/25"),
+        ("10.77.0.13", "10.42.0.0/16"),
+        ("10.77.0.13", "10.42.0.0/24"),
     ],
 )
 def test_a_node_that_says_something_odd_of_itself_harms_no_other(address: str, cidr: str) -> None:
-    nodes = {"odd": node("odd", address, cidr), "h2": node("h2", NEAR.address, NEAR.pod_cidr)}
+    nodes = {"odd": node("odd", address, cidr, created="2026-02-01T00:00:00Z"), "h2": node("h2", NEAR.address, NEAR.pod_cidr)}
+    nodes["h1"] = node("h1", CONFIG.address, "10.42.0.0/24")
     assert peers(nodes, CONFIG) == (NEAR,)
     assert unusable(nodes, CONFIG) == ("odd",)
     assert desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG)) == desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR])
+
+
+def test_a_wide_range_that_was_refused_keeps_no_later_node_out() -> None:
+    nodes = {
+        "h1": node("h1", CONFIG.address, "10.42.0.0/24"),
+        "h2": node("h2", NEAR.address, NEAR.pod_cidr),
+        "greedy": node("greedy", "10.77.0.66", "10.42.0.0/16", created="2026-02-01T00:00:00Z"),
+        "h3": node("h3", "10.77.0.13", "10.42.2.0/24", created="2026-03-01T00:00:00Z"),
+    }
+    assert [p.node for p in peers(nodes, CONFIG)] == ["h2", "h3"]
+    assert unusable(nodes, CONFIG) == ("greedy",)
 
 
 @given(st.dictionaries(st.text(max_size=5), st.tuples(st.text(max_size=12) | st.ip_addresses().map(str), st.text(max_size=12)), max_size=4))

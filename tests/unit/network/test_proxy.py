@@ -79,6 +79,8 @@ def test_which_notifications_wake() -> None:
     assert not concerns_us(message(new_rule, b"other\x00"))
     assert concerns_us(message(new_rule, theirs) + message(delete_table, theirs))
     assert not concerns_us(message(new_rule, theirs) + message(delete_table, b"other\x00"))
+    assert concerns_us(message(8, theirs + b"....services\x00")), "the rules of its dispatching chain were flushed"
+    assert not concerns_us(message(8, theirs + b"....service-ABC\x00")), "as it does itself all the time"
 
 
 def test_rules_that_were_seen_need_no_time_to_settle_when_they_go() -> None:

@@ -13,8 +13,9 @@ from rancherctl.hosts.transport import CommandFailedError
 from rancherctl.kube.objects import Meta, Node
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.network import apply as apply_module
-from rancherctl.network.model import NetworkConfig
-from rancherctl.network.reconcile import NetworkRole
+from rancherctl.network.model import NetworkConfig, Route
+from rancherctl.network.observe import parse_routes
+from rancherctl.network.reconcile import NetworkRole, restore
 
 CONFIG = NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16")
 LINKS = [{"ifname": "host0", "mtu": 1500, "addr_info": [{"local": "10.77.0.11", "prefixlen": 24}]}]
@@ -27,12 +28,19 @@ class Tools:
 
     def __init__(self, *refused: str) -> None:
         self.refused, self.ran = refused, list[str]()
+        self.links: list[object] = list(LINKS)
+        self.routes: list[dict[str, str]] = []
+        self.table = b""
 
     def run(self, command: Command, *, check: bool = True) -> Result:
         line = command.show()
         status, out = 0, b""
         if "addr show" in line and "dev" not in line:
-            out = json.dumps(LINKS).encode()
+            out = json.dumps(self.links).encode()
+        elif "route show" in line:
+            out = json.dumps(self.routes).encode()
+        elif "list table" in line and self.table:
+            out = self.table
         elif " show " in line or " list " in line:
             status = 1 if "rctl-vxlan" in line or "nft" in line else 0
         else:
@@ -97,3 +105,79 @@ def test_a_torn_state_is_set_aside(tmp_path: Path, text: str) -> None:
     assert apply_module.load(path) is None
     assert not path.exists()
     assert (tmp_path / "state.broken").exists()
+
+
+OTHERS = {"dst": "10.42.2.0/24", "gateway": "10.77.0.12", "dev": "host0"}
+UNKNOWN = Snapshot({"nodes": Table({}, synced=False)})
+
+
+@pytest.mark.parametrize("snapshot", [UNKNOWN, Snapshot({"nodes": Table({}, synced=True)})], ids=["API away", "node unknown"])
+def test_a_lost_state_takes_nothing_away_while_nobody_knows_better(tmp_path: Path, cni: Path, snapshot: Snapshot) -> None:
+    """The routes, rules and CNI configuration that are there are all that is left of what was known."""
+    path = tmp_path / "state.json"
+    path.write_text("{")
+    cni.parent.mkdir()
+    cni.write_text("pods need it")
+    tools = Tools()
+    tools.routes, tools.table = [OTHERS], b"table inet rancherctl_network { }"
+    role = NetworkRole(CONFIG, tools, state_path=path)
+    role.reconcile(snapshot)
+    assert [line for line in tools.ran if "addr" not in line] == []
+    assert len(tools.ran) == 2, "the DNS addresses"
+    assert cni.read_text() == "pods need it"
+    assert not path.exists(), "nor is it kept as what was known last"
+    role.reconcile(nodes("1", "3"))
+    assert any(line.startswith("ip route del 10.42.2.0/24") for line in tools.ran)
+    assert any("10.42.3.0/24 via 10.77.0.13" in line for line in tools.ran)
+
+
+def test_a_restore_without_a_state_takes_nothing_away(tmp_path: Path, cni: Path) -> None:
+    cni.parent.mkdir()
+    cni.write_text("pods need it")
+    tools = Tools()
+    tools.routes = [OTHERS]
+    restore(tools, CONFIG, tmp_path / "state.json")
+    assert not any("route" in line for line in tools.ran)
+    assert any(line.startswith("nft -f") for line in tools.ran)
+    assert cni.exists()
+
+
+def test_a_link_without_its_address_keeps_the_rest_true(tmp_path: Path) -> None:
+    tools = Tools()
+    role = NetworkRole(CONFIG, tools, state_path=tmp_path / "state.json")
+    role.reconcile(nodes("1", "2"))
+    tools.ran.clear()
+    tools.links = []
+    with pytest.raises(RancherctlError, match=r"no device carries 10\.77\.0\.11"):
+        role.reconcile(nodes("1", "2"))
+    assert any("169.254.20.10/32 dev lo" in line for line in tools.ran)
+    assert any("10.42.2.0/24 via 10.77.0.12" in line for line in tools.ran)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b'{"dns_addresses": []}', None])
+def test_files_that_are_damaged_while_the_agent_runs_heal(tmp_path: Path, cni: Path, damage: bytes | None) -> None:
+    path = tmp_path / "state.json"
+    role = NetworkRole(CONFIG, Tools(), state_path=path)
+    role.reconcile(nodes("1", "2"))
+    good = [(file, file.read_bytes()) for file in (path, cni)]
+    for file, _ in good:
+        if damage is None:
+            file.unlink()
+        else:
+            file.write_bytes(damage)
+    role.reconcile(nodes("1", "2"))
+    assert [(file, file.read_bytes()) for file, _ in good] == good
+
+
+def test_a_route_to_one_address_is_seen_as_it_was_made() -> None:
+    assert parse_routes(b'[{"dst": "10.42.9.5", "gateway": "10.77.0.12", "dev": "host0"}]') == {Route("10.42.9.5/32", "10.77.0.12")}
+
+
+def test_a_boot_before_the_link_has_its_address_is_no_failure(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    NetworkRole(CONFIG, Tools(), state_path=path).reconcile(nodes("1", "2"))
+    late = Tools("ip route")
+    assert len(restore(late, CONFIG, path).routes) == 1
+    assert any(line.startswith("nft -f") for line in late.ran)
+    with pytest.raises(RancherctlError, match="2 network changes failed"):
+        restore(Tools("ip addr"), CONFIG, path)

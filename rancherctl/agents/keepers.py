@@ -18,11 +18,14 @@ from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.ingress.model import Roster
 from rancherctl.kube import objects, tables
 from rancherctl.kube.client import CONFIGMAPS, LEASES, Resource
-from rancherctl.kube.objects import ConfigMap, Lease
+from rancherctl.kube.objects import ConfigMap, Lease, Meta
 from rancherctl.kube.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
-ROSTER = "roster"
+ROSTER, ALARMS = "roster", "alarms"
+KEY = f"{NAMESPACE}/{ROSTER}"
+ALARM_SECONDS = 5.0
+"""Seconds between two writes of alarms alone: hosts that answer now and then must not make one with every look."""
 BROKEN = 5.0
 """Seconds that a host's load balancer must be broken before its Ingresses are placed elsewhere: its unit restarts it within one."""
 LEASES_TABLE = tables.TableSpec("leases", LEASES, objects.lease, namespace=NAMESPACE)
@@ -38,7 +41,7 @@ class RosterReader:
 
     def read(self, maps: Mapping[str, ConfigMap]) -> Roster:
         """The same object as long as the stored one is the same."""
-        stored = maps.get(f"{NAMESPACE}/{ROSTER}")
+        stored = maps.get(KEY)
         if stored is not self._stored:
             self._stored = stored
             try:
@@ -66,11 +69,13 @@ class RosterKeeper:
         self._epoch = -1
         self._last, self._stored, self._blocked = Roster(), RosterReader(), PerHost(blocked_ports)
         self._alarms: tuple[str, ...] = ()
+        self._alarmed_at = float("-inf")
+        self._fallen: frozenset[str] = frozenset()
         self._patience = Patience(BROKEN)
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What is wrong now, for logs and `env status`."""
+        """What is wrong now; kept beside the roster, where `env status` finds it."""
         return self._alarms
 
     def run(self, snapshot: Snapshot) -> None:
@@ -92,26 +97,48 @@ class RosterKeeper:
         stored = self._stored.read(maps)
         # One that was deleted, damaged or rolled back is written anew as it was, with a number that agents accept.
         before = self._last = stored if stored.newer_than(self._last) else self._last
-        silent = self._liveness.silent([h.name for h in before.hosts], now)
-        lost = newly_silent(before, silent)
-        spared: frozenset[str] = frozenset()
-        if suspicious(len(lost), sum(h.alive for h in before.hosts)):
-            spared = self._answering({h.name: h.internal for h in before.hosts if h.name in lost and h.internal})
+        names = [h.name for h in before.hosts]
+        silent = self._liveness.silent(names, now)
         out = following(
             before,
             snapshot.table("nodes").items,
             silent=silent,
             proven=self._liveness.proven(now),
-            spared=spared,
+            spared=self._spared(before, silent, self._liveness.late(names, now)),
             epoch=self._leader.epoch,
             blocked=self._patience.lasting(self._blocked.of(maps), {h.name: h.blocked for h in before.hosts}, now),
         )
-        for alarm in set(out.alarms) - set(self._alarms):
+        alarms = (*out.alarms, *self._many_fallen(before, out.roster))
+        for alarm in set(alarms) - set(self._alarms):
             log.error("%s", alarm)
-        self._alarms = out.alarms
-        if out.roster is not stored:
-            roster = out.roster if out.roster is not before else replace(before, sequence=before.sequence + 1)
-            self._write(roster, maps.get(f"{NAMESPACE}/{ROSTER}"))
+        self._alarms = alarms
+        self._write_news(stored, before, out.roster, maps.get(KEY), now)
+
+    def _spared(self, before: Roster, silent: frozenset[str], late: frozenset[str]) -> frozenset[str]:
+        """Of the newly silent hosts, those that answer on the network: asked when so many are late that the trouble may be elsewhere."""
+        lost = newly_silent(before, silent)
+        if not lost or not suspicious(len(newly_silent(before, late)), sum(h.alive for h in before.hosts)):
+            return frozenset()
+        return self._answering({h.name: h.internal for h in before.hosts if h.name in lost and h.internal})
+
+    def _many_fallen(self, before: Roster, after: Roster) -> tuple[str, ...]:
+        """An alarm while too many of the hosts that lived under this leader give no sign of life."""
+        lived = self._fallen | {h.name for h in before.hosts if h.alive}
+        self._fallen = frozenset(h.name for h in after.hosts if not h.alive and h.name in lived)
+        if not suspicious(len(self._fallen), len(after.hosts)):
+            return ()
+        return (f"{len(self._fallen)} of {len(after.hosts)} hosts give no sign of life and do not answer: {', '.join(sorted(self._fallen))}",)
+
+    def _write_news(self, stored: Roster, before: Roster, roster: Roster, there: ConfigMap | None, now: float) -> None:
+        """Write the roster when it differs from the stored one, and alarms with it; alarms alone at a gentle pace."""
+        told = there.data.get(ALARMS, "") if there else ""
+        if roster is stored and (told == "\n".join(self._alarms) or now - self._alarmed_at < ALARM_SECONDS):
+            return
+        if roster is before is not stored:
+            roster = replace(before, sequence=before.sequence + 1)
+        self._write(roster, there)
+        self._alarmed_at = now
+        if roster is not stored:
             alive = sorted(h.name for h in roster.hosts if h.alive)
             log.info("roster %d.%d: %s", roster.epoch, roster.sequence, ", ".join(alive) or "nobody")
 
@@ -120,7 +147,7 @@ class RosterKeeper:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": ROSTER, "namespace": NAMESPACE},
-            "data": {ROSTER: roster.to_json()},
+            "data": {ROSTER: roster.to_json()} | ({ALARMS: "\n".join(self._alarms)} if self._alarms else {}),
         }
         if stored is None:
             self._client.create(CONFIGMAPS, body, namespace=NAMESPACE)
@@ -141,15 +168,15 @@ class ObjectKeeper:
             return
         nodes = snapshot.table("nodes").items
         for resource, table, name in ((LEASES, "leases", lease_name), (CONFIGMAPS, "configmaps", report_name)):
-            there = {k.partition("/")[2] for k in snapshot.table(table).items}
+            there: dict[str, Meta] = {k.partition("/")[2]: found.meta for k, found in snapshot.table(table).items.items()}
             want = {name(n) for n in nodes}
-            for missing in sorted(want - there):
+            for missing in sorted(want - there.keys()):
                 self._create(resource, missing)
-            stale = {n for n in there - want if n.startswith(name(""))}
+            stale = {n for n in there.keys() - want if n.startswith(name(""))}
             # An API that lost its Nodes must not make us forget what the hosts said.
             if stale and not suspicious(len(stale), len(stale) + len(want)):
                 for each in sorted(stale):
-                    self._delete(resource, each)
+                    self._delete(resource, there[each])
 
     def _create(self, resource: Resource, name: str) -> None:
         group = f"{resource.group}/" if resource.group else ""
@@ -159,8 +186,12 @@ class ObjectKeeper:
         except ConflictError as error:
             log.debug("%s is there already: %s", name, error)
 
-    def _delete(self, resource: Resource, name: str) -> None:
+    def _delete(self, resource: Resource, old: Meta) -> None:
+        """Delete it as it was seen: one that its host has written since, or that is another by now, is looked at again."""
+        if old.deleting:  # who may write it may also hold its end up
+            return
+        seen = {"uid": old.uid, "resourceVersion": old.resource_version}
         try:
-            self._client.delete(resource, name, namespace=NAMESPACE)
-        except NotFoundError as error:
-            log.debug("%s is gone already: %s", name, error)
+            self._client.delete(resource, old.name, namespace=NAMESPACE, options={"preconditions": seen})
+        except (ConflictError, NotFoundError) as error:
+            log.debug("%s has changed or is gone: %s", old.name, error)

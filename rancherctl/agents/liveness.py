@@ -34,9 +34,11 @@ class Liveness:
         self._seen: dict[str, _Seen] = {}
         self._canary = ("", 0.0)
         self._trusted = False
+        self._began = 0.0
 
     def restart(self, now: float) -> None:
         """Give every host the whole limit again (after an election, a reconnect, a frozen watch); who was proven must prove itself anew."""
+        self._began = now
         self._seen = {name: _Seen(seen.renew, now, proven=False) for name, seen in self._seen.items()}
 
     def observe(self, leases: Mapping[str, str], own: str, now: float, *, healthy: bool) -> None:
@@ -49,7 +51,8 @@ class Liveness:
         watched = trusted and self._trusted  # else it may have changed at any moment of an outage
         self._trusted = trusted
         known = self._seen
-        self._seen = {}
+        # A Lease that somebody deletes says nothing about its host: the measure goes on, and the host renews the one that is made anew.
+        self._seen = {name: seen for name, seen in known.items() if now - seen.at <= self._limit}
         for name, renew in leases.items():
             before = known.get(name)
             if before is None:
@@ -69,10 +72,20 @@ class Liveness:
         return frozenset(name for name, seen in self._seen.items() if seen.proven and now - seen.at <= self._limit)
 
     def silent(self, names: Iterable[str], now: float) -> frozenset[str]:
-        """Which of ``names`` have been silent past the limit; nobody while the watch is not trusted. A host without Lease is silent at once."""
+        """Which of ``names`` have been silent past the limit; nobody while the watch is not trusted."""
+        return self._older(names, now, self._limit)
+
+    def late(self, names: Iterable[str], now: float) -> frozenset[str]:
+        """Which of ``names`` have been silent for half the limit, which no host is that is well.
+
+        Hosts renew at different moments: what stops all of them at once makes them silent one after the other, and all of them late.
+        """
+        return self._older(names, now, self._limit / 2)
+
+    def _older(self, names: Iterable[str], now: float, limit: float) -> frozenset[str]:
         if not self._trusted:
             return frozenset()
-        return frozenset(n for n in names if n not in self._seen or now - self._seen[n].at > self._limit)
+        return frozenset(n for n in names if now - (self._seen[n].at if n in self._seen else self._began) > limit)
 
 
 def suspicious(lost: int, alive: int) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from ipaddress import IPv6Address, ip_address
 
 from rancherctl.agents.liveness import suspicious
 from rancherctl.ingress.model import Roster, RosterHost
@@ -11,6 +13,9 @@ from rancherctl.kube.objects import Node
 
 PUBLIC_ADDRESS = "rancherctl.io/public-address"
 LOAD_BALANCER = "rancherctl.io/load-balancer"
+LABELS_SIZE = 32_768
+"""Characters of one Node's labels; a host with very many (of hardware) has a third of it."""
+_HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,32 @@ class Outcome:
 
 
 def published(node: Node) -> str:
-    """The address that statuses publish: the public one of the environment file, else ExternalIP, else InternalIP; "" = none."""
-    return node.meta.annotations.get(PUBLIC_ADDRESS) or node.address("ExternalIP") or node.address("InternalIP")
+    """The address that statuses publish: the public one of the environment file, else ExternalIP, else InternalIP; "" = none.
+
+    A kubelet writes all of them itself. What the API takes in no status is passed over: it would keep the addresses of the other hosts out.
+    """
+    said = (node.meta.annotations.get(PUBLIC_ADDRESS, ""), node.address("ExternalIP"), node.address("InternalIP"))
+    return next((address for address in said if _publishable(address)), "")
+
+
+def _publishable(address: str) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return len(address) <= 253 and _HOSTNAME.fullmatch(address) is not None
+    return "%" not in address and not (isinstance(ip, IPv6Address) and ip.ipv4_mapped)
+
+
+def _labels(node: Node) -> dict[str, str]:
+    """Sorted, as many as LABELS_SIZE takes: one Node's labels must not make the roster too big for the API."""
+    out: dict[str, str] = {}
+    room = LABELS_SIZE
+    for name, value in sorted(node.meta.labels.items()):
+        room -= len(name) + len(value)
+        if room < 0:
+            break
+        out[name] = value
+    return out
 
 
 def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> RosterHost:
@@ -32,7 +61,7 @@ def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> Roster
         name=node.meta.name,
         address=published(node),
         internal=node.address("InternalIP"),
-        labels=dict(sorted(node.meta.labels.items())),
+        labels=_labels(node),
         lb=node.meta.labels.get(LOAD_BALANCER) == "true",
         alive=alive,
         blocked=blocked,
@@ -68,6 +97,10 @@ def following(
         kept = vanished
     if spared:
         alarms.append(f"{len(spared)} hosts are silent but answer on the network: keeping {', '.join(sorted(spared))}")
+    for name, node in sorted(nodes.items()):
+        said = node.meta.annotations.get(PUBLIC_ADDRESS, "")
+        if said and not _publishable(said):
+            alarms.append(f"{name} says that its public address is {said[:60]!r}, which cannot be published")
     gone = silent - spared
     old = {h.name: h.alive for h in before.hosts}
     ports = blocked or {}

@@ -37,6 +37,7 @@ class _Api:
     reports: Mapping[str, Any] = field(default_factory=dict)
     leader: str = ""
     applied: str = ""
+    alarms: tuple[str, ...] = ()
 
 
 def status(environment: Environment, context: Context) -> Status:
@@ -64,6 +65,7 @@ def status(environment: Environment, context: Context) -> Status:
     if environment.network.mode == "none" and any(host.ready is False for host in hosts):
         notes.append(f"Nodes are not Ready: {NO_NETWORK}")
     notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
+    notes += [f"the controller says: {line}" for line in api.alarms]
     told = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
     return Status(
         environment.name, environment.kubernetes, environment.server(), api.error or "ok", hosts, api.leader, api.applied, told, tuple(notes)
@@ -84,6 +86,7 @@ def _api(run: Run) -> _Api:
             {name.removeprefix("report-"): _json(body, "report").get("sections", {}) for name, body in maps.items() if name.startswith("report-")},
             _leader(client),
             _time(maps.get(RECORD)),
+            alarms(maps.get("roster")),
         )
     except UnreachableError as error:
         return _Api(error.why or str(error))
@@ -97,6 +100,11 @@ def _json(body: Json | None, field_name: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def alarms(roster: Json | None) -> tuple[str, ...]:
+    """What the controller holds back, or cannot believe, in its own words beside the roster. Pure."""
+    return tuple(str(((roster or {}).get("data") or {}).get("alarms", "")).splitlines())
 
 
 def _leader(client: RestClient) -> str:

@@ -8,6 +8,7 @@ replacement has not confirmed yet. ``wanted`` in the annotation is also where th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,6 +41,9 @@ class HostReport:
 
 
 _SILENT = HostReport()
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+MAX_PORTS = 16
+"""Blocked ports of one host that count: its report must not make the roster, which everybody reads, too big for the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def section(data: Mapping[str, str]) -> Mapping[str, Any]:
     """The ``lb`` section in a report ConfigMap's data; {} for a host without the role, one that has not reported yet, and what is damaged."""
     try:
         found = json.loads(data.get("report", "{}"))["sections"]["lb"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -103,7 +107,7 @@ def report(section: Mapping[str, Any]) -> HostReport:
 
 def blocked_ports(found: HostReport) -> tuple[int, ...]:
     """Ports of a host that something else occupies: for ``RosterHost.blocked``."""
-    return tuple(sorted(int(p) for p, error in found.ports.items() if error and p.isdigit()))
+    return tuple(sorted(int(p) for p, error in found.ports.items() if error and _PORT.fullmatch(p))[:MAX_PORTS])
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,7 +44,8 @@ class Api:
         self.objects[(resource.plural, body["metadata"]["name"])] = copy.deepcopy(body)
         return body
 
-    def delete(self, resource: Any, name: str, **_: Any) -> None:
+    def delete(self, resource: Any, name: str, *, options: Any, **_: Any) -> None:
+        assert options["preconditions"].keys() == {"uid", "resourceVersion"}, "nothing is deleted but what was seen"
         self.writes.append(f"delete {resource.plural}/{name}")
         del self.objects[(resource.plural, name)]
 
@@ -103,6 +105,9 @@ class World:
             self.renewed = {n: r if n in silent else r + 1 for n, r in self.renewed.items()}
             self.keeper.run(self.snapshot(nodes))
 
+    def stored(self) -> dict[str, str]:
+        return dict(self.api.objects[("configmaps", "roster")]["data"])
+
     def blocked(self) -> dict[str, tuple[int, ...]]:
         return {h.name: h.blocked for h in self.api.roster().hosts if h.blocked}
 
@@ -135,6 +140,66 @@ def test_half_that_does_not_answer_is_lost() -> None:
     world.look(seconds=3)
     world.look(silent=("h3", "h4"), seconds=8)
     assert world.alive() == {"h1", "h2"}
+
+
+def test_what_stops_all_hosts_is_seen_although_they_fall_silent_one_after_the_other() -> None:
+    """They renew every two seconds, each at its own moment: an API that refuses agents must not empty the roster host by host."""
+    world = World(answering={"h2": "", "h3": "", "h4": ""})
+    phases = {"h1": 0.1, "h2": 0.5, "h3": 1.0, "h4": 1.6}
+    cut = 110.0
+    for tick in range(200):
+        world.now = 100.0 + tick / 8
+        reached = {n: world.now if n == "h1" else min(world.now, cut) for n in NAMES}
+        world.renewed = {n: int((reached[n] - phases[n]) / 2) for n in NAMES}
+        world.keeper.run(world.snapshot())
+        if tick > 40:
+            assert world.alive() == set(NAMES), f"at {world.now}"
+    assert {"h2", "h3", "h4"} in world.asked
+    world.answers = frozenset()
+    world.keeper.run(world.snapshot())
+    assert world.alive() == {"h1"}
+
+
+def test_alarms_stand_beside_the_roster_and_go_with_their_reason() -> None:
+    world = World(answering={"h3": "", "h4": ""})
+    world.look(seconds=3)
+    assert "alarms" not in world.stored()
+    world.look(silent=("h3", "h4"), seconds=8)
+    assert world.stored()["alarms"] == "2 hosts are silent but answer on the network: keeping h3, h4"
+    written = len(world.api.writes)
+    world.look(silent=("h3", "h4"), seconds=20)
+    assert len(world.api.writes) == written
+    world.answers = frozenset()
+    world.look(silent=("h3", "h4"))
+    assert world.stored()["alarms"] == "2 of 4 hosts give no sign of life and do not answer: h3, h4"
+    before = world.api.roster()
+    world.look(seconds=8)
+    assert world.alive() == set(NAMES)
+    assert "alarms" not in world.stored()
+    assert world.api.roster().newer_than(before)
+
+
+def test_a_deleted_lease_takes_no_host_out() -> None:
+    world = World()
+    world.look(seconds=3)
+    lost = world.renewed.pop("h3")
+    world.look(seconds=3)
+    assert world.alive() == set(NAMES)
+    world.renewed["h3"] = lost + 1
+    world.look(seconds=6)
+    assert world.alive() == set(NAMES)
+
+
+def test_what_a_hostile_host_reports_freezes_no_roster() -> None:
+    """Reports are written by agents, whose hosts run other people's pods."""
+    world = World()
+    ports = dict.fromkeys(("²", "9" * 5000, "0", "70000000", "x", *map(str, range(1000, 60000))), "taken")
+    hostile = (json.dumps({"sections": {"lb": {"ports": ports}}}), "[" * 100_000, '{"sections":{"lb":' + "[" * 100_000, "\ud800", "1e999")
+    for text in hostile:
+        world.api.objects[("configmaps", "report-h3")] = {"data": {"report": text}}
+        world.look(seconds=7)
+        assert world.alive() == set(NAMES)
+        assert len(world.stored()["roster"]) < 2000
 
 
 def test_a_new_leader_keeps_the_roster_for_a_whole_limit() -> None:
@@ -213,6 +278,20 @@ def test_leases_and_reports_are_made_for_every_node_and_removed_with_it() -> Non
     world.api.writes.clear()
     world.objects.run(world.snapshot(NAMES[:3]))
     assert world.api.writes == ["delete leases/host-h4", "delete configmaps/report-h4"]
+
+
+def test_an_object_that_is_going_already_is_not_deleted_again_and_again() -> None:
+    world = World()
+    world.objects.run(world.snapshot())
+    world.renewed = dict.fromkeys(NAMES, 0)
+    world.api.writes.clear()
+    held = world.snapshot(NAMES[:3])
+    for table in ("leases", "configmaps"):
+        items = held.table(table).items
+        for key in [k for k in items if k.endswith("-h4")]:
+            items[key] = replace(items[key], meta=replace(items[key].meta, deleting=True))  # type: ignore[index]
+    world.objects.run(held)
+    assert world.api.writes == []
 
 
 def test_an_api_without_nodes_removes_no_report() -> None:

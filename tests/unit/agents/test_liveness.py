@@ -69,10 +69,31 @@ def test_a_change_that_came_with_a_reconnect_proves_nothing() -> None:
     assert live.proven(6.0) == {"h1"}
 
 
-def test_a_host_without_lease_is_silent() -> None:
-    live = Liveness()
-    feed(live, 0, 3, {"h1": 1e9})
-    assert live.silent(["h1", "gone"], 3.0) == {"gone"}
+def test_a_host_without_lease_is_silent_after_the_limit() -> None:
+    live = Liveness(limit=6.0)
+    feed(live, 0, 6, {"h1": 1e9})
+    assert live.silent(["h1", "gone"], 6.0) == frozenset()
+    feed(live, 7, 7, {"h1": 1e9})
+    assert live.silent(["h1", "gone"], 7.0) == {"gone"}
+
+
+def test_a_deleted_lease_says_nothing_about_its_host() -> None:
+    """It is made anew, empty, and the host renews it again with its next beat."""
+    live = Liveness(limit=6.0)
+    feed(live, 0, 10, {"h1": 1e9, "h2": 1e9})
+    feed(live, 11, 13, {"h1": 1e9})
+    assert live.silent(["h1", "h2"], 13.0) == frozenset()
+    feed(live, 14, 14, {"h1": 1e9, "h2": 1e9})
+    assert live.proven(14.0) == {"h1", "h2"}
+    feed(live, 15, 21, {"h1": 1e9})
+    assert live.silent(["h1", "h2"], 21.0) == {"h2"}
+
+
+def test_late_is_half_way_to_silent() -> None:
+    live = Liveness(limit=6.0)
+    feed(live, 0, 14, {"h1": 1e9, "h2": 10, "h3": 12})
+    assert live.silent(["h1", "h2", "h3"], 14.0) == frozenset()
+    assert live.late(["h1", "h2", "h3"], 14.0) == {"h2"}
 
 
 def test_a_skewed_clock_of_a_host_does_not_matter() -> None:

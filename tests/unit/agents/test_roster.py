@@ -1,5 +1,9 @@
 """The roster: hosts enter when proven alive, leave when silent, and never all at once without a second opinion."""
 
+from typing import Any
+
+import pytest
+
 from rancherctl.agents.liveness import suspicious
 from rancherctl.agents.roster import following, newly_silent
 from rancherctl.ingress.model import Roster
@@ -13,6 +17,7 @@ def node(name: str, number: int) -> Node:
 
 NODES = {f"h{i}": node(f"h{i}", 10 + i) for i in range(1, 5)}
 NONE: frozenset[str] = frozenset()
+FIRST: Any = {"silent": NONE, "proven": {"h1"}, "spared": NONE, "epoch": 1}
 
 
 def roster(alive: set[str]) -> Roster:
@@ -82,3 +87,30 @@ def test_the_public_address_is_what_statuses_get() -> None:
 def test_a_node_without_an_address_cannot_be_placed() -> None:
     bare = Node(Meta("", "h9"), (), (), None, False)
     assert following(Roster(), {"h9": bare}, silent=NONE, proven={"h9"}, spared=NONE, epoch=1).roster.hosts == ()
+
+
+@pytest.mark.parametrize(
+    "said", ["not an address", "10.0.0.1\n", "fe80::1%eth0", "::ffff:10.0.0.1", "010.0.0.1 ", "Upper.example.org", "a" * 254, "-x"]
+)
+def test_an_address_that_no_status_takes_is_passed_over_and_told(said: str) -> None:
+    """One status holds the addresses of several hosts: the API refuses it as a whole."""
+    odd = Node(
+        Meta("", "h1", annotations={"rancherctl.io/public-address": said}), (("ExternalIP", said), ("InternalIP", "10.77.0.11")), (), True, False
+    )
+    out = following(Roster(), {"h1": odd}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
+    assert out.roster.hosts[0].address == "10.77.0.11"
+    assert out.alarms[0].startswith("h1 says that its public address is ")
+
+
+@pytest.mark.parametrize("said", ["104.154.107.202", "2001:db8::1", "lb1.example.org"])
+def test_what_a_status_takes_is_published(said: str) -> None:
+    node_ = Node(Meta("", "h1", annotations={"rancherctl.io/public-address": said}), (("InternalIP", "10.77.0.11"),), (), True, False)
+    out = following(Roster(), {"h1": node_}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
+    assert (out.roster.hosts[0].address, out.alarms) == (said, ())
+
+
+def test_a_node_with_a_million_labels_fits() -> None:
+    many = {f"label-{n:06}": "x" * 60 for n in range(20_000)} | {"rancherctl.io/load-balancer": "true"}
+    host = following(Roster(), {"h1": Node(Meta("", "h1", labels=many), (("InternalIP", "10.77.0.11"),), (), True, False)}, **FIRST).roster.hosts[0]
+    assert sum(len(k) + len(v) for k, v in host.labels.items()) <= 32_768
+    assert host.lb

@@ -8,7 +8,7 @@ from rancherctl.environments.health import HostStatus
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import Seen
 from rancherctl.environments.pki.wanted import Folder
-from rancherctl.environments.status import _units
+from rancherctl.environments.status import _units, alarms
 from rancherctl.hosts.model import Unit
 from rancherctl.hosts.state import Observed
 
@@ -38,3 +38,12 @@ def test_units_that_could_not_be_read_are_not_told_as_stopped() -> None:
     assert _units(seen(Unknown("units", "systemctl show did not end within 60 s"))) == ()
     status = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, unread=("units: systemctl show did not end within 60 s",))
     assert status.problems() == ("could not be read: units: systemctl show did not end within 60 s",)
+
+
+def test_alarms_of_the_controller_are_read_beside_the_roster() -> None:
+    assert alarms({"data": {"roster": "{}", "alarms": "2 of 4 hosts give no sign of life\nh1 says …"}}) == (
+        "2 of 4 hosts give no sign of life",
+        "h1 says …",
+    )
+    for nothing in (None, {}, {"data": None}, {"data": {"roster": "{}"}}):
+        assert alarms(nothing) == ()

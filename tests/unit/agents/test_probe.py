@@ -1,0 +1,36 @@
+"""A second opinion: who answers a connect. Only loopback is asked."""
+
+import errno
+import socket
+
+import pytest
+
+from rancherctl.agents import probe
+
+
+def test_an_answer_and_a_refusal_are_signs_of_life_and_nonsense_is_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        asked = {"up": "127.0.0.1", "name": "localhost", "empty": "", "odd": "x y", "scoped": "fe80::1%nope"}
+        assert probe.answering(asked, port=port, timeout=10.0) == {"up"}
+    assert probe.answering({"closed": "127.0.0.1"}, port=port, timeout=10.0) == {"closed"}
+
+
+@pytest.mark.parametrize(
+    ("code", "spared"), [(errno.ENETUNREACH, True), (errno.ENETDOWN, True), (errno.EHOSTUNREACH, False), (errno.ETIMEDOUT, False)]
+)
+def test_a_network_of_ours_that_is_down_says_nothing_about_others(monkeypatch: pytest.MonkeyPatch, code: int, spared: bool) -> None:
+    class Failing(socket.socket):
+        def connect_ex(self, _: object) -> int:
+            return code
+
+    monkeypatch.setattr(socket, "socket", Failing)
+    assert probe.answering({"h2": "192.0.2.1"}) == ({"h2"} if spared else frozenset())
+
+
+def test_a_process_without_free_sockets_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", none_left)
+    assert probe.answering({"h2": "192.0.2.1"}) == {"h2"}

@@ -75,15 +75,16 @@ def judge(request: Request, content: Content, nodes: Mapping[str, Node], service
     """
     if not ours(request):
         return Verdict("ignore", "not a request of a host of ours")
-    return _serving(request, content, nodes, services) if request.signer == SERVING else _agent(request, content)
+    return _serving(request, content, nodes, services) if request.signer == SERVING else _agent(request, content, nodes)
 
 
 def _addresses(texts: Iterable[str]) -> frozenset[IPv4Address | IPv6Address]:
-    """Those that are addresses; names are left out."""
+    """Those that are addresses; names are left out. Clients take ``::ffff:10.0.0.1`` for 10.0.0.1, so it is that here."""
     found: set[IPv4Address | IPv6Address] = set()
     for text in texts:
         with contextlib.suppress(ValueError):
-            found.add(ip_address(text))
+            ip = ip_address(text)
+            found.add((ip.ipv4_mapped if isinstance(ip, IPv6Address) else None) or ip)
     return frozenset(found)
 
 
@@ -120,7 +121,10 @@ def _serving(request: Request, content: Content, nodes: Mapping[str, Node], serv
     return _verdict(checks, f"serving certificate of node {name}")
 
 
-def _agent(request: Request, content: Content) -> Verdict:
+def _agent(request: Request, content: Content, nodes: Mapping[str, Node]) -> Verdict:
+    name = request.username.removeprefix(AGENT_PREFIX)
+    if name not in nodes:
+        return Verdict("ignore", f"there is no Node {name} (any more)")
     proxy = content.common_name == PROXY
     groups = () if proxy else (AGENT_GROUP,)
     checks = (

@@ -104,6 +104,13 @@ def test_an_agent_renews_its_hosts_kube_proxy(tmp_path: Path) -> None:
     assert csr.judge(stranger, content(tmp_path, "/CN=system:kube-proxy"), NODES, SERVICES).answer == "deny"
 
 
+@pytest.mark.parametrize("subject", ["/O=rancherctl:agents/CN=rancherctl:agent:h1", "/CN=system:kube-proxy"])
+def test_a_host_that_left_renews_nothing(tmp_path: Path, subject: str) -> None:
+    """Certificates cannot be called back: at their end it must be over. A Node that is only made anew is waited for."""
+    others = {"h2": Node(Meta("", "h2"), (), (), True, False)}
+    assert csr.judge(AGENT, content(tmp_path, subject), others, SERVICES).answer == "ignore"
+
+
 def test_requests_of_others_are_left_alone(tmp_path: Path) -> None:
     asked = content(tmp_path, "/O=x/CN=someone")
     other = request(csr.CLIENT, "someone", "x", frozenset({"client auth"}))
@@ -145,7 +152,13 @@ def test_of_two_common_names_none_is_taken() -> None:
     assert csr.judge(KUBELET, asked, NODES, SERVICES).answer == "deny"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.43.0.1", "10.77.0.12", "104.154.107.202", "169.254.20.10", "0.0.0.0", "fd00::12"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "::1", "10.43.0.1", "10.77.0.12", "104.154.107.202", "169.254.20.10", "0.0.0.0", "fd00::12"),
+        *("::ffff:10.43.0.1", "::ffff:10.77.0.12", "::ffff:127.0.0.1", "::ffff:104.154.107.202"),
+    ],
+)
 def test_a_host_that_claims_the_addresses_of_others_gets_no_certificate_for_them(address: str) -> None:
     """A kubelet writes its Node's addresses itself; with such a certificate it could play the API server."""
     other = Node(Meta("", "h2", annotations={"rancherctl.io/public-address": "104.154.107.202"}), (("InternalIP", "10.77.0.12"),), (), True, False)

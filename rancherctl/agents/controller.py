@@ -81,16 +81,20 @@ class Controller:
     @classmethod
     def connected(cls, config: AgentConfig, identity: str, notify: Callable[[str], None]) -> Controller:
         """The real one: own credential, the host's API balancer."""
-        client = RestClient(
-            config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=f"rancherctl-controller/{__version__} ({identity})"
-        )
+
+        def connect(gate: Callable[[], object] | None = None) -> RestClient:
+            agent = f"rancherctl-controller/{__version__} ({identity})"
+            return RestClient(config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=agent, gate=gate)
+
+        client = connect()
         wake = Wake()
         specs = [tables.NODES, tables.INGRESSES, tables.INGRESSCLASSES, LEASES_TABLE, CONFIGMAPS_TABLE, CSRS_TABLE]
         if config.network_mode == "routed":
             specs.append(POLICIES_TABLE)
         cache = Cache(client, specs, lambda _: wake.set())
         leader = Leader(client, identity)
-        fenced = Fenced(client, leader.check)
+        # Asked twice: before a write is begun, and when it could be sent. A process may be frozen in between, or wait for a connection.
+        fenced = Fenced(connect(leader.check), leader.check)
         keepers: list[Keeper] = [
             RosterKeeper(fenced, leader, boottime),
             ObjectKeeper(fenced, leader),

@@ -52,15 +52,17 @@ class Leader:
         try:
             lease = self._client.get(LEASES, LEASE, namespace=NAMESPACE, timeout=self._duration / 3)
         except NotFoundError:
+            if not self.leading and self._seen[0] and started - self._seen[1] <= self._duration:
+                return False  # somebody took it away, but its holder still leads, and makes it anew
             lease = self._client.create(LEASES, self._fresh(), namespace=NAMESPACE, timeout=self._duration / 3)
             return self._hold(lease, started)
         spec = lease.get("spec") or {}
-        holder = spec.get("holderIdentity") or ""
-        if holder != self._identity and not self._expired(spec, started):
+        ours = self._is_ours(spec)
+        if not ours and not self._expired(spec, started):
             self._held_from = None
             return False
         try:
-            return self._hold(self._client.replace(LEASES, self._mine(lease, holder), timeout=self._duration / 3), started)
+            return self._hold(self._client.replace(LEASES, self._mine(lease, ours=ours), timeout=self._duration / 3), started)
         except ConflictError:
             # Somebody was faster; the next tick reads who.
             self._held_from = None
@@ -75,6 +77,14 @@ class Leader:
         if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
             lease["spec"]["holderIdentity"] = ""
             self._client.replace(LEASES, lease, timeout=2.0)
+
+    def _is_ours(self, spec: Json) -> bool:
+        """Whether this process holds it, or an earlier process of its name, which a restarted one need not wait for.
+
+        A later process of the same name (this one was frozen, and somebody started another) is another leader: its epoch tells.
+        """
+        mine = spec.get("holderIdentity") == self._identity
+        return mine and (self.epoch == 0 or int(spec.get("leaseTransitions") or 0) == self.epoch)
 
     def _expired(self, spec: Json, now: float) -> bool:
         if not spec.get("holderIdentity"):
@@ -95,7 +105,7 @@ class Leader:
             "leaseDurationSeconds": int(self._duration),
             "renewTime": self._now(),
             "acquireTime": self._now(),
-            "leaseTransitions": 1,
+            "leaseTransitions": self.epoch + 1,
         }
         return {
             "apiVersion": "coordination.k8s.io/v1",
@@ -104,12 +114,12 @@ class Leader:
             "spec": spec,
         }
 
-    def _mine(self, lease: Json, holder: str) -> Json:
+    def _mine(self, lease: Json, *, ours: bool) -> Json:
         mine = copy.deepcopy(lease)
         spec = mine.setdefault("spec", {})
         # A restarted process of the same identity is a new leader too: what the old process sent must lose.
-        if holder != self._identity or self._held_from is None:
-            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+        if not ours or self._held_from is None:
+            spec["leaseTransitions"] = max(int(spec.get("leaseTransitions") or 0), self.epoch) + 1
             spec["acquireTime"] = self._now()
         spec |= {"holderIdentity": self._identity, "leaseDurationSeconds": int(self._duration), "renewTime": self._now()}
         return mine

@@ -34,11 +34,15 @@ class Request:
 
 
 class Exchange:
-    """Sends requests over a pool. ``token`` is a bearer token or a callable that gives one, asked before every request."""
+    """Sends requests over a pool. ``token`` is a bearer token or a callable that gives one, asked before every request.
 
-    def __init__(self, pool: Pool, token: str | Callable[[], str], agent: str) -> None:
+    ``gate`` is asked when a connection is there and the next step would send a write; what it raises stops the write.
+    """
+
+    def __init__(self, pool: Pool, token: str | Callable[[], str], agent: str, gate: Callable[[], object] | None = None) -> None:
         self._pool = pool
         self._token = token
+        self._gate = gate
         self._agent = f"{agent}/{__version__}"
 
     def name(self, request: Request) -> str:
@@ -62,7 +66,7 @@ class Exchange:
         head = self._head(request)
         connection, used = self._pool.take(deadline)
         try:
-            response = _send(connection, request, head)
+            response = self._send(connection, request, head)
         except BROKEN as e:
             connection.close()
             # A server closes idle connections when it likes: repeat once what may be repeated, on a new connection.
@@ -70,7 +74,7 @@ class Exchange:
                 raise self._broken(request, e, timeout) from e
             connection, _ = self._pool.take(deadline, fresh=True)
             try:
-                response = _send(connection, request, head)
+                response = self._send(connection, request, head)
             except BROKEN as again:
                 connection.close()
                 raise self._broken(request, again, timeout) from again
@@ -109,9 +113,15 @@ class Exchange:
         hint = "" if request.method == "GET" else "whether it was carried out is unknown: look before repeating it"
         return UnreachableError(self.name(request), why=why, hint=hint)
 
-
-def _send(connection: Connection, request: Request, head: bytes) -> http.client.HTTPResponse:
-    connection.send(head + (request.body or b""))
-    response = http.client.HTTPResponse(connection, method=request.method)  # type: ignore[arg-type]  # it only calls makefile
-    response.begin()
-    return response
+    def _send(self, connection: Connection, request: Request, head: bytes) -> http.client.HTTPResponse:
+        data = head + (request.body or b"")
+        if self._gate is not None and request.method != "GET":
+            try:
+                self._gate()
+            except Exception:
+                connection.close()
+                raise
+        connection.send(data)
+        response = http.client.HTTPResponse(connection, method=request.method)  # type: ignore[arg-type]  # it only calls makefile
+        response.begin()
+        return response

@@ -30,7 +30,7 @@ class RestClient:
     """One API server. Thread-safe. Implements kube.client.KubeClient; ``timeout`` is seconds for the whole call, connecting included.
 
     ``server`` is a URL; ``ca``, ``cert``, ``key`` are paths (read again when they change) or PEM bytes. ``token`` is sent as bearer
-    token; a callable is asked before every call, so that it can renew.
+    token; a callable is asked before every call, so that it can renew. ``gate`` is asked right before a write is sent, and stops it by raising.
     """
 
     def __init__(
@@ -43,9 +43,10 @@ class RestClient:
         token: str | Callable[[], str] = "",
         agent: str = "rancherctl",
         choose: random.Random | None = None,
+        gate: Callable[[], object] | None = None,
     ) -> None:
         self._pool = Pool(server if isinstance(server, Server) else Server(server, _pem(ca), _pem(cert), _pem(key)))
-        self._exchange = Exchange(self._pool, token, agent)
+        self._exchange = Exchange(self._pool, token, agent, gate)
         self._random = choose or random.Random()  # noqa: S311  # spreads load, protects nothing
         self._streams: set[WatchStream] = set()
         self._lock = threading.Lock()

@@ -157,6 +157,38 @@ def test_preconditions_and_missing_things(client: RestClient) -> None:
         client.replace(CONFIGMAPS, {"data": {}})
 
 
+def test_a_write_that_is_no_longer_wanted_when_it_could_be_sent_is_not_sent(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader may be frozen, or wait for a connection, between its decision and its write."""
+    leads = [True]
+
+    def gate() -> None:
+        if not leads[0]:
+            raise ConflictError("not the leader any more")
+
+    with RestClient(api.url, gate=gate) as client:
+        client.create(CONFIGMAPS, config("a", x="1"))
+        take = client._pool.take
+
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            taken = take(*args, **kwargs)
+            leads[0] = False
+            return taken
+
+        monkeypatch.setattr(client._pool, "take", slow)
+        writes = (
+            lambda: client.replace(CONFIGMAPS, config("a", x="2")),
+            lambda: client.patch(CONFIGMAPS, "a", {"data": {"x": "2"}}, namespace="ns"),
+            lambda: client.create(CONFIGMAPS, config("b")),
+            lambda: client.delete(CONFIGMAPS, "a", namespace="ns"),
+        )
+        for write in writes:
+            leads[0] = True
+            with pytest.raises(ConflictError, match="not the leader any more"):
+                write()
+        assert [method for method, _ in api.requests] == ["POST"]
+        assert client.get(CONFIGMAPS, "a", namespace="ns")["data"] == {"x": "1"}
+
+
 def test_what_has_arrived_together_is_one_batch(api: FakeApi, client: RestClient) -> None:
     version = str(api.store.version)
     seed(api, 2000)

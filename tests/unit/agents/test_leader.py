@@ -116,6 +116,57 @@ def test_a_restarted_process_of_the_same_name_gets_a_new_epoch_at_once() -> None
     assert again.epoch == 2
 
 
+def test_a_thawed_process_leaves_the_lead_to_a_later_one_of_its_name() -> None:
+    """Somebody starts the controller of a host again by hand while the first one is frozen: two of one name must not both lead."""
+    store, time, frozen, _ = pair()
+    frozen.tick()
+    later = Leader(store, "a", duration=8.0, clock=time, now=lambda: f"later {time.now}")  # type: ignore[arg-type]
+    time.now = 10.0
+    assert later.tick()
+    for t in range(11, 40):
+        time.now = float(t)
+        assert not frozen.tick()
+        assert later.tick()
+        with pytest.raises(NotLeaderError):
+            frozen.check()
+    later.release()
+    time.now = 40.0
+    assert frozen.tick()
+    assert (frozen.epoch, later.epoch) == (3, 2)
+
+
+def test_a_lease_that_others_touch_is_kept() -> None:
+    """A label or a wiped spec is no takeover."""
+    store, time, a, b = pair()
+    a.tick()
+    assert store.lease
+    store.lease["metadata"]["labels"] = {"seen": "by hand"}
+    time.now = 2.0
+    assert a.tick()
+    assert a.epoch == 1
+    store.lease["spec"] = {}
+    time.now = 4.0
+    assert a.tick()
+    assert a.epoch == 2
+    assert not b.tick()
+
+
+def test_a_deleted_lease_makes_no_second_leader() -> None:
+    store, time, a, b = pair()
+    a.tick()
+    b.tick()
+    time.now = 1.0
+    store.lease = None
+    assert not b.tick()
+    assert a.tick()
+    assert a.epoch == 2
+    store.lease = None
+    time.now = 8.0
+    assert not b.tick()
+    time.now = 8.5
+    assert b.tick(), "its holder is gone, too"
+
+
 def test_release_lets_the_other_in_at_once() -> None:
     _, _, a, b = pair()
     a.tick()

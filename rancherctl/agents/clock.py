@@ -14,3 +14,8 @@ def boottime() -> float:
 def micro_time() -> str:
     """Now as the API's MicroTime text; others compare it for change only."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def rest(period: float, spent: float) -> float:
+    """How long to wait for the next turn when this one took ``spent`` seconds: one answer that is late must not cost two turns."""
+    return max(period - spent, period / 8)

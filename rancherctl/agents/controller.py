@@ -13,11 +13,12 @@ from typing import Protocol
 from rancherctl import __version__
 from rancherctl.agents import csr
 from rancherctl.agents.approver import Approver
-from rancherctl.agents.clock import boottime
+from rancherctl.agents.clock import boottime, rest
 from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.keepers import CONFIGMAPS_TABLE, LEASES_TABLE, ObjectKeeper, RosterKeeper
 from rancherctl.agents.leader import Leader, NotLeaderError
+from rancherctl.agents.liveness import Liveness
 from rancherctl.agents.loop import Wake
 from rancherctl.agents.policies import TABLE as POLICIES_TABLE
 from rancherctl.agents.policies import PolicyKeeper
@@ -96,11 +97,11 @@ class Controller:
         # Asked twice: before a write is begun, and when it could be sent. A process may be frozen in between, or wait for a connection.
         fenced = Fenced(connect(leader.check), leader.check)
         keepers: list[Keeper] = [
-            RosterKeeper(fenced, leader, boottime),
+            RosterKeeper(fenced, leader, boottime, liveness=Liveness(limit=3 * config.lease_seconds)),
             ObjectKeeper(fenced, leader),
             StatusKeeper(fenced, leader, boottime),
             CsrKeeper(Approver(fenced, config.service_cidr), leader),
-            PolicyKeeper(fenced, leader),
+            PolicyKeeper(fenced, leader, boottime),
         ]
         return cls(cache, leader, keepers, notify, wake)
 
@@ -151,6 +152,7 @@ class Controller:
     def _elect(self, stop: threading.Event) -> None:
         led = False
         while not stop.is_set():
+            began = boottime()
             try:
                 leading = self._leader.tick()
             except RancherctlError as error:
@@ -165,4 +167,4 @@ class Controller:
                 log.info("leading, epoch %d", self._leader.epoch) if leading else log.info("not leading any more, standing by")
                 self._wake.set()
             led = leading
-            stop.wait(RENEW)
+            stop.wait(rest(RENEW, boottime() - began))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from rancherctl.agents import certificates, package, units
-from rancherctl.agents.config import PATH, AgentConfig
+from rancherctl.agents.config import PATH, AgentConfig, lease_seconds
 from rancherctl.dns.install import DnsHostConfig
 from rancherctl.dns.install import resources as dns_resources
 from rancherctl.environments.model import LOCAL_API, Environment
@@ -41,6 +41,7 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         dns_domain=environment.dns.domain,
         dns_addresses=environment.dns_addresses(),
         dns_upstreams=environment.dns.upstreams,
+        lease_seconds=lease_seconds(len(environment.hosts)),
     )
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rancherctl import __version__
-from rancherctl.agents.clock import boottime, micro_time
+from rancherctl.agents.clock import boottime, micro_time, rest
 from rancherctl.agents.config import NAMESPACE
 from rancherctl.agents.loop import Wake
-from rancherctl.errors import NotFoundError, RancherctlError
+from rancherctl.errors import AuthError, NotFoundError, RancherctlError
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.client import CONFIGMAPS, LEASES, KubeClient
 
@@ -24,6 +24,8 @@ LOOK = 30.0
 """Seconds between two looks at whether the API still holds the report."""
 FIRST_WAIT = 15.0
 """Seconds that a fresh process waits for all its roles before its first report: a part that is missing reads as "serves nothing"."""
+NOT_YET = 2.0
+"""Longest wait for a report that is not there yet: until it is written, the host is not known to live."""
 
 
 def lease_name(node: str) -> str:
@@ -42,7 +44,7 @@ def without_metrics(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
 
 
 class Heartbeat:
-    """Renews the host's Lease every ``period`` seconds; failures are retried at the same pace (a late renewal is worth nothing)."""
+    """Renews the host's Lease every ``period`` seconds, whether the last renewal worked or not (a late one is worth nothing)."""
 
     def __init__(self, client: KubeClient, node: str, period: float, *, alive: Callable[[], bool] = lambda: True) -> None:
         self._client, self._node, self._period, self._alive = client, node, period, alive
@@ -66,6 +68,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            began = boottime()
             if self._alive():
                 try:
                     self.beat()
@@ -77,7 +80,7 @@ class Heartbeat:
                     if self._failing:
                         log.info("the Lease of this host is renewed again")
                     self._failing = False
-            self._stop.wait(self._period)
+            self._stop.wait(rest(self._period, boottime() - began))
 
 
 class Reporter:
@@ -149,7 +152,7 @@ class Reporter:
             log.warning("the report of this host is not what was written, writing it again")
 
     def _run(self) -> None:
-        backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
+        backoff, said = Backoff(random.Random()), ""  # noqa: S311  # spreads load, protects nothing
         while not self._stop.is_set():
             try:
                 self.look()
@@ -158,9 +161,13 @@ class Reporter:
                     self.write(text)
             except RancherctlError as error:
                 pause = backoff.after(error)
-                log.warning("cannot keep the report, trying again in %.1f s: %s", pause, error)
+                if isinstance(error, (NotFoundError, AuthError)):  # the controller and apply make what is missing when the host's Node is there
+                    pause = min(pause, NOT_YET)
+                log.log(logging.DEBUG if str(error) == said else logging.WARNING, "cannot keep the report, trying again in %.1f s: %s", pause, error)
+                said = str(error)
                 self._stop.wait(pause)
             else:
                 backoff.reset()
+                said = ""
                 if text is None:
                     self._wake.wait(LOOK if self.reported else 1.0)

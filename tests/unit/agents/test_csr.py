@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.agents import csr, pkcs10
-from rancherctl.agents.approver import Approver
+from rancherctl.agents.approver import PART, Approver
 from rancherctl.kube.client import InvalidObjectError
 from rancherctl.kube.objects import Meta, Node
 
@@ -278,6 +278,13 @@ def test_one_that_cannot_be_written_does_not_hold_up_the_others() -> None:
     with pytest.raises(InvalidObjectError):
         decide(api, every)
     assert [api.conditions(n) for n in "abc"] == [[], ["Approved"], ["Approved"]]
+
+
+def test_thousands_are_decided_in_parts() -> None:
+    """Each costs two round trips, and the same thread sees whether a host died."""
+    every = [stored(f"r{n}", "torn") for n in range(2 * PART + 1)]
+    api = Api(*copy.deepcopy(every))
+    assert [decide(api, list(api.stored.values())) for _ in range(4)] == [PART, PART, 1, 0]
 
 
 def test_a_decided_request_is_not_pending() -> None:

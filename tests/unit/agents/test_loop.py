@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from rancherctl.agents.clock import rest
+from rancherctl.agents.config import lease_seconds
 from rancherctl.agents.loop import Runner, Wake
 from rancherctl.agents.report import Reporter, without_metrics
 from rancherctl.errors import NotFoundError, UnreachableError
@@ -211,3 +213,13 @@ def test_values_that_json_writes_otherwise_are_no_news(written: tuple[Writes, Re
     assert reporter.due() is None
     with pytest.raises(TypeError):
         reporter.put("lb", {"served": {1, 2}})
+
+
+@pytest.mark.parametrize(("spent", "left"), [(0.0, 2.0), (0.5, 1.5), (2.0, 0.25), (30.0, 0.25)])
+def test_a_late_answer_does_not_cost_two_turns(spent: float, left: float) -> None:
+    assert rest(2.0, spent) == left
+
+
+@pytest.mark.parametrize(("hosts", "seconds"), [(1, 2.0), (200, 2.0), (201, 3.0), (1000, 10.0)])
+def test_many_hosts_say_less_often_that_they_live(hosts: int, seconds: float) -> None:
+    assert lease_seconds(hosts) == seconds

@@ -1,11 +1,12 @@
-"""NetworkPolicies are told about once each; a namespace that ends keeps none of the others from being told."""
+"""NetworkPolicies are told about once each, and again before the API forgets it; none keeps the others, or the controller, waiting."""
 
 from typing import Any
 
 import pytest
 
-from rancherctl.agents.policies import PolicyKeeper
+from rancherctl.agents.policies import PART, RETOLD, PolicyKeeper, event
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
+from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.objects import Meta
 from rancherctl.kube.snapshot import Snapshot, Table
 
@@ -17,6 +18,7 @@ class Leading:
 class Client:
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.again: list[Any] = []
         self.asked = 0
         self.broken: dict[str, RancherctlError] = {}
 
@@ -24,30 +26,76 @@ class Client:
         self.asked += 1
         if namespace in self.broken:
             raise self.broken[namespace]
+        if namespace in self.told:
+            raise AlreadyExistsError("it is there")
         self.told.append(namespace)
         return body
+
+    def patch(self, _: Any, name: str, body: Any, *, namespace: str) -> Any:
+        self.again.append((name, body))
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def times() -> list[float]:
+    return [1000.0]
+
+
+@pytest.fixture
+def keeper(client: Client, times: list[float]) -> PolicyKeeper:
+    return PolicyKeeper(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
 
 
 def snapshot(*namespaces: str) -> Snapshot:
     return Snapshot({"networkpolicies": Table({f"{n}/p": Meta(n, "p", uid=f"uid-{n}") for n in namespaces}, synced=True, healthy=True)})
 
 
-def test_one_that_cannot_be_told_holds_up_no_other_and_is_tried_again() -> None:
-    client = Client()
-    keeper = PolicyKeeper(client, Leading())  # type: ignore[arg-type]
+def test_one_that_cannot_be_told_holds_up_no_other_and_is_tried_again(client: Client, keeper: PolicyKeeper, times: list[float]) -> None:
     client.broken["ending"] = AuthError("not allowed: the namespace is being terminated")
-    with pytest.raises(AuthError):
-        keeper.run(snapshot("ending", "good"))
+    same = snapshot("ending", "good")
+    keeper.run(same)
     assert client.told == ["good"]
     client.broken.clear()
-    keeper.run(snapshot("ending", "good"))
-    keeper.run(snapshot("ending", "good"))
-    assert client.told == ["good", "ending"]
+    keeper.run(same)
+    assert client.told == ["good"], "not at once"
+    keeper.run(snapshot("ending", "good", "new"))
+    assert client.told == ["good", "new"], "news do not wait for it"
+    times[0] += 1.0
+    keeper.run(snapshot("ending", "good", "new"))
+    assert client.told == ["good", "new", "ending"]
 
 
-def test_an_api_that_cannot_be_reached_is_asked_once() -> None:
-    client = Client()
+def test_an_api_that_cannot_be_reached_is_asked_once(client: Client, keeper: PolicyKeeper) -> None:
     client.broken = {f"n{n}": UnreachableError("down") for n in range(50)}
     with pytest.raises(UnreachableError):
-        PolicyKeeper(client, Leading()).run(snapshot(*client.broken))  # type: ignore[arg-type]
+        keeper.run(snapshot(*client.broken))
     assert client.asked == 1
+
+
+def test_thousands_are_told_in_parts(client: Client, keeper: PolicyKeeper) -> None:
+    many = snapshot(*(f"n{n}" for n in range(2 * PART + 1)))
+    for told in (PART, 2 * PART, 2 * PART + 1, 2 * PART + 1):
+        keeper.run(many)
+        assert len(client.told) == told
+    assert client.asked == 2 * PART + 1
+
+
+def test_it_is_told_again_before_the_api_forgets_it(client: Client, keeper: PolicyKeeper, times: list[float]) -> None:
+    same = snapshot("a")
+    keeper.run(same)
+    times[0] += RETOLD - 1.0
+    keeper.run(same)
+    assert client.asked == 1
+    times[0] += 61.0
+    keeper.run(same)
+    ((name, body),) = client.again
+    assert name == event(Meta("a", "p", uid="uid-a"), "2026-01-01T00:00:00.0Z")["metadata"]["name"]
+    assert body.keys() == {"lastTimestamp"}
+    client.told.clear()  # the API forgot it
+    times[0] += RETOLD + 61.0
+    keeper.run(same)
+    assert client.told == ["a"]

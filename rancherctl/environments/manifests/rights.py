@@ -68,37 +68,32 @@ def per_host(environment: Environment) -> list[Json]:
 
 def _agent() -> list[Json]:
     return [
-        rule("", ("services", "pods", "nodes", "namespaces"), READ),
+        rule("", ("services", "pods", "nodes"), READ),
         rule("discovery.k8s.io", ("endpointslices",), READ),
         rule("networking.k8s.io", ("ingresses", "ingressclasses"), READ),
-        rule("certificates.k8s.io", ("certificatesigningrequests",), ("create", "get", "list", "watch")),
+        rule("certificates.k8s.io", ("certificatesigningrequests",), ("create", "get")),
     ]
 
 
 def _agent_own() -> list[Json]:
-    return [
-        rule("", ("configmaps",), READ, ("roster",)),
-        rule("coordination.k8s.io", ("leases",), READ, ("rancherctl-controller",)),
-    ]
+    return [rule("", ("configmaps",), READ, ("roster",))]
 
 
 def _controller() -> list[Json]:
+    """What its keepers do, and no more; what it may write outside its own namespace are statuses, Events and approvals."""
     return [
-        rule("", ("services", "pods", "nodes", "namespaces"), READ),
-        rule("discovery.k8s.io", ("endpointslices",), READ),
+        rule("", ("nodes",), READ),
         rule("networking.k8s.io", ("ingresses", "ingressclasses", "networkpolicies"), READ),
-        rule("networking.k8s.io", ("ingresses/status",), ("get", "patch", "update")),
-        rule("", ("services/status",), ("get", "patch", "update")),
-        rule("", ("events",), ("create", "patch", "update")),
-        rule("events.k8s.io", ("events",), ("create", "patch", "update")),
-        rule("certificates.k8s.io", ("certificatesigningrequests",), (*READ, "delete")),
-        rule("certificates.k8s.io", ("certificatesigningrequests/approval",), ("update", "patch")),
+        rule("networking.k8s.io", ("ingresses/status",), ("patch",)),
+        rule("", ("events",), ("create", "patch")),
+        rule("certificates.k8s.io", ("certificatesigningrequests",), READ),
+        rule("certificates.k8s.io", ("certificatesigningrequests/approval",), ("update",)),
         rule("certificates.k8s.io", ("signers",), ("approve",), ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client")),
     ]
 
 
 def _controller_own() -> list[Json]:
     return [
-        rule("coordination.k8s.io", ("leases",), (*READ, "create", "update", "patch", "delete")),
-        rule("", ("configmaps",), (*READ, "create", "update", "patch", "delete")),
+        rule("coordination.k8s.io", ("leases",), (*READ, "create", "update", "delete")),
+        rule("", ("configmaps",), (*READ, "create", "update", "delete")),
     ]

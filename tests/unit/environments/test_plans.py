@@ -131,6 +131,24 @@ def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:
     assert subjects["rancherctl:agent:h2"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "rancherctl:agent:h2"}]
 
 
+def test_the_controller_writes_statuses_events_and_approvals_and_its_own_namespace() -> None:
+    roles = {
+        (b["kind"], b["metadata"].get("namespace", "")): b
+        for b in manifests(ENV)
+        if b["metadata"]["name"] == "rancherctl:controller" and "rules" in b
+    }
+    assert roles.keys() == {("ClusterRole", ""), ("Role", "rancherctl-system")}
+    reading = {"get", "list", "watch"}
+    written = {(r, v) for rule in roles["ClusterRole", ""]["rules"] for r in rule["resources"] for v in rule["verbs"] if v not in reading}
+    assert written == {
+        ("ingresses/status", "patch"),
+        ("events", "create"),
+        ("events", "patch"),
+        ("certificatesigningrequests/approval", "update"),
+        ("signers", "approve"),
+    }
+
+
 def test_nobody_of_ours_may_read_secrets() -> None:
     for body in manifests(ENV):
         for rule in body.get("rules", ()):

@@ -32,6 +32,11 @@ LEASES_TABLE = tables.TableSpec("leases", LEASES, objects.lease, namespace=NAMES
 CONFIGMAPS_TABLE = tables.TableSpec("configmaps", CONFIGMAPS, objects.config_map, namespace=NAMESPACE)
 
 
+def _known(snapshot: Snapshot) -> bool:
+    """Whether what the roster is made of was listed; a table of something else that cannot be listed must not keep a dead host in it."""
+    return all(snapshot.table(name).synced for name in ("nodes", "leases", "configmaps"))
+
+
 class RosterReader:
     """The roster in the API; an empty one when there is none or it is not a roster (then it is written anew). Read once for each version."""
 
@@ -85,7 +90,7 @@ class RosterKeeper:
         hosts = {k.removeprefix(f"{NAMESPACE}/host-"): v.renew for k, v in leases.items() if k.startswith(f"{NAMESPACE}/host-") and v.renew}
         own = leases.get(f"{NAMESPACE}/{LEASE}")
         self._liveness.observe(hosts, own.renew if own else "", now, healthy=snapshot.table("leases").healthy)
-        if not self._leader.leading or not snapshot.synced:
+        if not self._leader.leading or not _known(snapshot):
             return
         if self._epoch != self._leader.epoch:
             self._epoch = self._leader.epoch
@@ -164,7 +169,7 @@ class ObjectKeeper:
 
     def run(self, snapshot: Snapshot) -> None:
         """Create and remove as needed; one that exists already, or is gone already, is as wanted."""
-        if not self._leader.leading or not snapshot.synced:
+        if not self._leader.leading or not _known(snapshot):
             return
         nodes = snapshot.table("nodes").items
         for resource, table, name in ((LEASES, "leases", lease_name), (CONFIGMAPS, "configmaps", report_name)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from rancherctl.agents.liveness import suspicious
@@ -15,6 +16,7 @@ PUBLIC_ADDRESS = "rancherctl.io/public-address"
 LOAD_BALANCER = "rancherctl.io/load-balancer"
 LABELS_SIZE = 32_768
 """Characters of one Node's labels; a host with very many (of hardware) has a third of it."""
+LONGEST_LABEL = 253 + 1 + 63 + 63
 _HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
@@ -35,7 +37,9 @@ def published(node: Node) -> str:
     return next((address for address in said if _publishable(address)), "")
 
 
+@lru_cache(maxsize=1 << 14)
 def _publishable(address: str) -> bool:
+    """Asked many times a second for every host."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -45,9 +49,12 @@ def _publishable(address: str) -> bool:
 
 def _labels(node: Node) -> dict[str, str]:
     """Sorted, as many as LABELS_SIZE takes: one Node's labels must not make the roster too big for the API."""
+    every = sorted(node.meta.labels.items())
+    if len(every) * LONGEST_LABEL <= LABELS_SIZE:
+        return dict(every)
     out: dict[str, str] = {}
     room = LABELS_SIZE
-    for name, value in sorted(node.meta.labels.items()):
+    for name, value in every:
         room -= len(name) + len(value)
         if room < 0:
             break

@@ -262,6 +262,18 @@ def test_a_broken_load_balancer_stays_out_over_an_election() -> None:
     assert world.blocked() == {}
 
 
+@pytest.mark.parametrize(
+    ("unsynced", "kept"), [("ingresses", True), ("networkpolicies", True), ("nodes", False), ("leases", False), ("configmaps", False)]
+)
+def test_the_roster_waits_for_its_own_tables_only(unsynced: str, kept: bool) -> None:
+    world = World()
+    tables = dict(world.snapshot().tables)
+    tables[unsynced] = Table(tables[unsynced].items if unsynced in tables else {}, synced=False)
+    world.keeper.run(Snapshot(tables))
+    world.objects.run(Snapshot(tables))
+    assert any("roster" in write for write in world.api.writes) == kept
+
+
 def test_a_standby_watches_and_writes_nothing() -> None:
     world = World()
     world.lead.leading = False

@@ -74,6 +74,18 @@ def _plain(peer: Peer, own: NetworkConfig) -> bool:
     return not special and address not in ours and address not in services and peer.address != own.address and pods.subnet_of(ours)
 
 
+def remembered(state: NetworkState) -> tuple[Peer, ...]:
+    """The nodes that a state has routes to; their names are not in it."""
+    hosts = {tunnel.address: tunnel.host for tunnel in state.vxlan.tunnels} if state.vxlan else {}
+    return tuple(Peer("", hosts.get(route.via, "") if route.device else route.via, route.destination) for route in state.routes)
+
+
+def vanished(before: Iterable[Peer], now: Iterable[Peer]) -> tuple[Peer, ...]:
+    """Those of ``before`` whose pod ranges nobody has any more."""
+    there = {peer.pod_cidr for peer in now}
+    return tuple(peer for peer in before if peer.pod_cidr not in there)
+
+
 def tunnel_mac(address: str) -> str:
     """The MAC of a host's VXLAN device: derived from its address, so that hosts need not tell each other. Locally administered."""
     h = hashlib.sha256(f"vxlan {address}".encode()).digest()

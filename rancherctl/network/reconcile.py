@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rancherctl.change import too_many
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.remote.disk import StepError
 from rancherctl.hosts.transport import Transport
@@ -17,11 +19,13 @@ from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tls import stamp
 from rancherctl.network import apply as apply_module
 from rancherctl.network import desired, observe, plan
-from rancherctl.network.model import NetworkConfig, NetworkState
+from rancherctl.network.model import NetworkConfig, NetworkState, Peer
 from rancherctl.network.proxy import ProxyGuard
 from rancherctl.network.watch import Watch
 
 log = logging.getLogger(__name__)
+HOLD_SECONDS = 60.0
+"""How long an API must go on telling of a big loss of Nodes before it is believed."""
 
 
 def restore(transport: Transport, config: NetworkConfig, state_path: Path = apply_module.STATE) -> NetworkState:
@@ -47,8 +51,12 @@ class NetworkRole:
     tables: tuple[tables.TableSpec, ...] = (tables.NODES,)
     resync = 5.0
 
-    def __init__(self, config: NetworkConfig, transport: Transport, *, state_path: Path = apply_module.STATE) -> None:
-        self._config = config
+    def __init__(
+        self, config: NetworkConfig, transport: Transport, *, state_path: Path = apply_module.STATE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._config, self._clock = config, clock
+        self._doubt_since: float | None = None
+        self._alarm = ""
         self._transport = transport
         self._path = state_path
         self._state = self._saved = apply_module.load(state_path)
@@ -79,7 +87,25 @@ class NetworkRole:
         if not (synced and own):
             return self._state
         links = observe.links(self._transport, self._config.address)
-        return desired.desired(self._config, links, own, desired.peers(nodes, self._config))
+        return desired.desired(self._config, links, own, self._believed(desired.peers(nodes, self._config)))
+
+    def _believed(self, now: tuple[Peer, ...]) -> tuple[Peer, ...]:
+        """The peers to have routes to. An API that lost most of its Nodes (a restore) does not take the pods of hosts that are well away."""
+        before = desired.remembered(self._state) if self._state else ()
+        lost = desired.vanished(before, now)
+        if not too_many(len(lost), len(before), floor=1):
+            self._doubt_since, self._alarm = None, ""
+            return now
+        since = self._doubt_since = self._clock() if self._doubt_since is None else self._doubt_since
+        text = f"{len(lost)} of {len(before)} hosts vanished from the API at once"
+        if self._clock() - since >= HOLD_SECONDS:
+            log.warning("%s and stay away: their routes go", text)
+            self._alarm = ""
+            return now
+        if not self._alarm:
+            log.error("%s: their routes are kept for %.0f s", text, HOLD_SECONDS)
+        self._alarm = f"{text}: their routes are kept for {HOLD_SECONDS:.0f} s"
+        return (*now, *lost)
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """Observe, plan, apply; the state goes to disk before the kernel, so that a reboot in between restores the newer one.
@@ -107,6 +133,7 @@ class NetworkRole:
             "routes": len(state.routes),
             "vxlan": state.vxlan is not None,
             "changes": self._repairs,
+            "alarm": self._alarm,
             "unusable": list(desired.unusable(table.items, self._config)),
         }
 

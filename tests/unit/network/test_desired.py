@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.kube.objects import Meta, Node
-from rancherctl.network.desired import cni_config, desired, first_address, own_pod_cidr, peers, tunnel_mac, unusable
+from rancherctl.network.desired import cni_config, desired, first_address, own_pod_cidr, peers, remembered, tunnel_mac, unusable, vanished
 from rancherctl.network.model import HostLinks, NetworkConfig, Peer, Route, from_json, to_json
 
 CONFIG = NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16")
@@ -76,6 +76,14 @@ def test_peers_skip_nodes_without_address_or_range() -> None:
 def test_state_survives_its_json_form() -> None:
     state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR, FAR])
     assert from_json(json.loads(json.dumps(to_json(state)))) == state
+
+
+def test_the_peers_of_a_state_are_those_it_was_made_of() -> None:
+    state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR, FAR])
+    peers_ = remembered(state)
+    assert {(p.address, p.pod_cidr) for p in peers_} == {(p.address, p.pod_cidr) for p in (NEAR, FAR)}
+    assert desired(CONFIG, LINKS, "10.42.0.0/24", peers_) == state
+    assert [p.address for p in vanished(peers_, [NEAR])] == [FAR.address]
 
 
 def test_first_address_is_never_handed_to_a_pod() -> None:

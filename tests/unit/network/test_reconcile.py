@@ -181,3 +181,30 @@ def test_a_boot_before_the_link_has_its_address_is_no_failure(tmp_path: Path) ->
     assert any(line.startswith("nft -f") for line in late.ran)
     with pytest.raises(RancherctlError, match="2 network changes failed"):
         restore(Tools("ip addr"), CONFIG, path)
+
+
+def test_an_api_that_lost_most_of_its_nodes_takes_no_route_away_before_it_stays_so(tmp_path: Path) -> None:
+    """Restored to an older state it answers with few nodes or with this one alone; the hosts and their pods are well all the same."""
+    tools, times = Tools(), [100.0]
+    role = NetworkRole(CONFIG, tools, state_path=tmp_path / "state.json", clock=lambda: times[0])
+
+    def routes(snapshot: Snapshot) -> int:
+        section = role.reconcile(snapshot)
+        assert bool(section["alarm"]) == (section["routes"] > len(snapshot.table("nodes").items) - 1)
+        return int(section["routes"])
+
+    assert routes(nodes("1", "2", "3", "4")) == 3
+    assert routes(nodes("1", "2", "3")) == 2, "one that is removed goes at once"
+    assert routes(nodes("1", "2", "3", "4")) == 3
+    assert routes(nodes("1")) == 3
+    times[0] += 50.0
+    assert routes(nodes("1", "5")) == 4, "who comes is let in"
+    assert routes(nodes("1", "2", "3", "4")) == 3, "it was a moment"
+    assert routes(nodes("1", "2")) == 3
+    times[0] += 59.0
+    assert routes(nodes("1", "2")) == 3
+    restarted = NetworkRole(CONFIG, tools, state_path=tmp_path / "state.json", clock=lambda: times[0])
+    assert restarted.reconcile(nodes("1", "2"))["routes"] == 3
+    times[0] += 1.0
+    assert routes(nodes("1", "2")) == 1
+    assert routes(nodes("1", "2")) == 1

@@ -103,7 +103,8 @@ def following(
         alarms.append(f"{len(vanished)} of {len(before.hosts)} nodes vanished at once: keeping them in the roster")
         kept = vanished
     if spared:
-        alarms.append(f"{len(spared)} hosts are silent but answer on the network: keeping {', '.join(sorted(spared))}")
+        many = "1 host is silent but answers" if len(spared) == 1 else f"{len(spared)} hosts are silent but answer"
+        alarms.append(f"{many} on the network: keeping {', '.join(sorted(spared))}")
     for name, node in sorted(nodes.items()):
         said = node.meta.annotations.get(PUBLIC_ADDRESS, "")
         if said and not _publishable(said):

@@ -22,8 +22,20 @@ ExecStart=/usr/bin/python3 -I /opt/rancherctl/agent/current/agent.pyz network-re
 TimeoutStartSec=90
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_OVERRIDE CAP_FOWNER
 NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=-/etc/cni/net.d -/var/lib/rancherctl -/proc/sys/net
 ProtectHome=yes
 PrivateTmp=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+RestrictNamespaces=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 
 [Install]
 WantedBy=multi-user.target

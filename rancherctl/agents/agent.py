@@ -18,12 +18,15 @@ from rancherctl.agents.role import Role
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.hosts.remote import disk
+from rancherctl.kube.backoff import describe
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.rest import RestClient
 
 log = logging.getLogger(__name__)
 HANG = 120.0
 """Seconds that one reconcile may take before the watchdog is no longer fed and the host no longer claims to live."""
+KNOWN = (RancherctlError, OSError, disk.StepError)
+"""Failures that are told in one line."""
 RENEW_CHECK = 3600.0
 RENEW_FIRST = 10.0
 """A host that was off for long looks soon; by then the API balancer knows who answers."""
@@ -108,13 +111,17 @@ class Agent:
             try:
                 if renew.due(*renew.window(transport, renew.PROXY), time.time(), renew.PROXY_PART):
                     renew.renew_proxy(self._client, transport, node)
-            except (RancherctlError, OSError, disk.StepError) as error:
-                log.warning("cannot renew the certificate of kube-proxy, trying again in an hour: %s", error)
+            except Exception as error:  # a thread that ends silently would let both certificates end
+                log.warning(
+                    "cannot renew the certificate of kube-proxy, trying again in an hour: %s", describe(error), exc_info=not isinstance(error, KNOWN)
+                )
             try:
                 cert, _ = renew.current(transport, Path(self._config.cert), Path(self._config.key))
                 if renew.due(*renew.window(transport, cert), time.time()):
                     renew.renew(self._client, transport, node)
                     # A new process reads the new pair; the hosts' servers do not notice.
                     stop.set()
-            except (RancherctlError, OSError, disk.StepError) as error:
-                log.warning("cannot renew the certificate of this agent, trying again in an hour: %s", error)
+            except Exception as error:  # as above
+                log.warning(
+                    "cannot renew the certificate of this agent, trying again in an hour: %s", describe(error), exc_info=not isinstance(error, KNOWN)
+                )

@@ -155,10 +155,10 @@ class Controller:
             began = boottime()
             try:
                 leading = self._leader.tick()
-            except RancherctlError as error:
+            except Exception as error:  # a thread that ends silently would leave the environment without a leader for ever
                 leading = self._leader.leading
                 if not self._election_failing:
-                    log.warning("cannot stand for election: %s", error)
+                    log.warning("cannot stand for election: %s", describe(error), exc_info=not isinstance(error, RancherctlError))
                 self._election_failing = True
             else:
                 self._election_failing = False

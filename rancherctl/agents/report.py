@@ -14,7 +14,7 @@ from rancherctl.agents.clock import boottime, micro_time, rest
 from rancherctl.agents.config import NAMESPACE
 from rancherctl.agents.loop import Wake
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError
-from rancherctl.kube.backoff import Backoff
+from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.client import CONFIGMAPS, LEASES, KubeClient
 
 log = logging.getLogger(__name__)
@@ -72,9 +72,10 @@ class Heartbeat:
             if self._alive():
                 try:
                     self.beat()
-                except RancherctlError as error:
+                except Exception as error:  # a thread that ends silently would take the host out of the roster for ever
                     if not self._failing:
-                        log.warning("cannot renew the Lease of this host: %s", error)
+                        known = isinstance(error, RancherctlError)
+                        log.warning("cannot renew the Lease of this host: %s", describe(error), exc_info=not known)
                     self._failing = True
                 else:
                     if self._failing:
@@ -159,12 +160,13 @@ class Reporter:
                 text = self.due()
                 if text is not None:
                     self.write(text)
-            except RancherctlError as error:
+            except Exception as error:  # as above
                 pause = backoff.after(error)
                 if isinstance(error, (NotFoundError, AuthError)):  # the controller and apply make what is missing when the host's Node is there
                     pause = min(pause, NOT_YET)
-                log.log(logging.DEBUG if str(error) == said else logging.WARNING, "cannot keep the report, trying again in %.1f s: %s", pause, error)
-                said = str(error)
+                level, text = logging.DEBUG if describe(error) == said else logging.WARNING, describe(error)
+                log.log(level, "cannot keep the report, trying again in %.1f s: %s", pause, text, exc_info=not isinstance(error, RancherctlError))
+                said = text
                 self._stop.wait(pause)
             else:
                 backoff.reset()

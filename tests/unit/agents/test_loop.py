@@ -10,8 +10,9 @@ import pytest
 
 from rancherctl.agents.clock import rest
 from rancherctl.agents.config import lease_seconds
+from rancherctl.agents.controller import Controller
 from rancherctl.agents.loop import Runner, Wake
-from rancherctl.agents.report import Reporter, without_metrics
+from rancherctl.agents.report import Heartbeat, Reporter, without_metrics
 from rancherctl.errors import NotFoundError, UnreachableError
 from rancherctl.kube import tables
 from rancherctl.kube.backoff import Backoff
@@ -223,3 +224,55 @@ def test_a_late_answer_does_not_cost_two_turns(spent: float, left: float) -> Non
 @pytest.mark.parametrize(("hosts", "seconds"), [(1, 2.0), (200, 2.0), (201, 3.0), (1000, 10.0)])
 def test_many_hosts_say_less_often_that_they_live(hosts: int, seconds: float) -> None:
     assert lease_seconds(hosts) == seconds
+
+
+class Odd:
+    """An API whose first answers are of a kind that nobody thought of; ``enough`` when it was asked often."""
+
+    def __init__(self) -> None:
+        self.asked, self.enough = 0, threading.Event()
+
+    def patch(self, *_: Any, **__: Any) -> Any:
+        self.asked += 1
+        if self.asked >= 3:
+            self.enough.set()
+            return {}
+        raise KeyError("spec")
+
+    get = patch
+
+
+def test_no_odd_answer_ends_the_signs_of_life() -> None:
+    api = Odd()
+    heart = Heartbeat(api, "h1", 0.01)  # type: ignore[arg-type]
+    heart.start()
+    assert api.enough.wait(60)
+    heart.stop()
+
+
+def test_no_odd_answer_ends_the_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Backoff, "after", lambda *_: 0.0)
+    api = Odd()
+    reporter = Reporter(api, "h1", ("lb",))  # type: ignore[arg-type]
+    reporter.put("lb", {"served": {}})
+    reporter.start()
+    assert api.enough.wait(60)
+    reporter.stop()
+
+
+def test_no_odd_answer_ends_the_election(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rancherctl.agents.controller.RENEW", 0.01)
+    api, stop = Odd(), threading.Event()
+
+    class Election:
+        leading = False
+
+        def tick(self) -> bool:
+            return bool(api.patch())
+
+    controller = Controller(None, Election(), (), lambda _: None, Wake())  # type: ignore[arg-type]
+    thread = threading.Thread(target=controller._elect, args=(stop,))
+    thread.start()
+    assert api.enough.wait(60)
+    stop.set()
+    thread.join(60)

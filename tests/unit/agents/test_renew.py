@@ -102,13 +102,14 @@ def test_a_damaged_renewed_pair_does_not_keep_the_agent_from_starting(pair: tupl
     assert renew.current(LocalTransport("h1"), *pair, renewed) == (renewed, renewed)
 
 
-def test_a_full_disk_does_not_end_the_renewals(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [disk.StepError("No space left on device"), KeyError("notAfter"), ValueError("odd")])
+def test_a_full_disk_does_not_end_the_renewals(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """The thread that renews must live on: a certificate that ends takes the host away."""
     tried: list[str] = []
 
     def full(*_: object) -> None:
         tried.append("write")
-        raise disk.StepError("No space left on device")
+        raise error
 
     monkeypatch.setattr(renew, "renew", full)
     monkeypatch.setattr(renew, "current", lambda *_: pair)

@@ -24,6 +24,7 @@ from rancherctl.network.proxy import ProxyGuard
 from rancherctl.network.watch import Watch
 
 log = logging.getLogger(__name__)
+PROXY_SECONDS = 30.0
 HOLD_SECONDS = 60.0
 """How long an API must go on telling of a big loss of Nodes before it is believed."""
 
@@ -57,6 +58,7 @@ class NetworkRole:
         self._config, self._clock = config, clock
         self._doubt_since: float | None = None
         self._alarm = ""
+        self._noticed, self._proxy_at = True, float("-inf")
         self._transport = transport
         self._path = state_path
         self._state = self._saved = apply_module.load(state_path)
@@ -68,7 +70,12 @@ class NetworkRole:
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin to watch the kernel."""
-        self._watch = Watch(wake)
+
+        def noticed() -> None:
+            self._noticed = True
+            wake()
+
+        self._watch = Watch(noticed)
 
     def stop(self) -> None:
         """Stop watching; the network stays as it is."""
@@ -122,7 +129,7 @@ class NetworkRole:
         if (unsaved := self._save()) is not None:
             trouble.append(unsaved)
         failed = self._repair()
-        if table.healthy and self._proxy.check():
+        if table.healthy and self._looks_at_proxy() and self._proxy.check():
             log.warning("kube-proxy's rules were gone: it is restarted")
         if problems := [*failed, *trouble]:
             raise problems[0]
@@ -136,6 +143,14 @@ class NetworkRole:
             "alarm": self._alarm,
             "unusable": list(desired.unusable(table.items, self._config)),
         }
+
+    def _looks_at_proxy(self) -> bool:
+        """When the kernel told something, else seldom: to list what kube-proxy made of thousands of Services takes its time."""
+        now = self._clock()
+        if not self._noticed and now < self._proxy_at:
+            return False
+        self._noticed, self._proxy_at = False, now + PROXY_SECONDS
+        return True
 
     def _repair(self) -> list[RancherctlError]:
         """Make the kernel and the files agree with the state; what could not be made."""

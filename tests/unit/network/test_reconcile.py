@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,23 @@ def test_an_api_that_lost_most_of_its_nodes_takes_no_route_away_before_it_stays_
     times[0] += 1.0
     assert routes(nodes("1", "2")) == 1
     assert routes(nodes("1", "2")) == 1
+
+
+def test_kube_proxys_rules_are_looked_at_when_the_kernel_told_something_else_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Callable[[], None]] = []
+    monkeypatch.setattr("rancherctl.network.reconcile.Watch", told.append)
+    looks, times = list[float](), [100.0]
+    role = NetworkRole(CONFIG, Tools(), state_path=tmp_path / "state.json", clock=lambda: times[0])
+    monkeypatch.setattr(role._proxy, "check", lambda: looks.append(times[0]))
+    role.start(lambda: None)
+    well = Snapshot({"nodes": Table(nodes("1", "2").table("nodes").items, synced=True, healthy=True)})
+    for now in (100.0, 105.0, 110.0, 130.0):
+        times[0] = now
+        role.reconcile(well)
+    assert looks == [100.0, 130.0]
+    times[0] = 131.0
+    told[0]()
+    role.reconcile(nodes("1", "2"))
+    assert looks == [100.0, 130.0], "without the API a new kube-proxy would know no Service"
+    role.reconcile(well)
+    assert looks == [100.0, 130.0, 131.0]

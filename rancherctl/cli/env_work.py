@@ -12,7 +12,9 @@ from typing import Final
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
 from rancherctl.cli.context import Run
+from rancherctl.environments import words
 from rancherctl.environments.context import Context
+from rancherctl.environments.document import MAX_BYTES
 from rancherctl.environments.inventory import Loaded, from_flags, load
 from rancherctl.environments.model import Environment
 from rancherctl.errors import NotFoundError, UsageError
@@ -33,24 +35,35 @@ class Login:
         return SshAddress("", identity=_path(self.identity), config=_path(self.config), jump=self.jump)
 
 
-def _path(text: str) -> str:
-    return str(Path(text).expanduser().absolute()) if text else ""
+def _path(text: str, base: Path = Path()) -> str:
+    """An absolute path: the copy of the file that is kept is used from anywhere. ``base`` is where a relative one begins."""
+    try:
+        return str((base / Path(text).expanduser()).absolute()) if text else ""
+    except RuntimeError as error:
+        raise UsageError(f"{text}: there is no such home folder", hint="write the whole path") from error
 
 
+TOO_LONG: Final = MAX_BYTES + 1
+"""So much is read of a file, whatever it is: one that never ends is refused like one that is too big."""
 _WANTED: Final = "-f takes the environment's file; rancherctl help environment describes it"
 
 
 def from_file(run: Run, file: str) -> Environment:
     """The environment of ``-f FILE`` (``-`` = standard input); warnings go to standard error."""
+    place = Path() if file == "-" else Path(_path(file))
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
+        if file == "-":
+            text = sys.stdin.read(TOO_LONG)
+        else:
+            with place.open(encoding="utf-8") as opened:
+                text = opened.read(TOO_LONG)
     except FileNotFoundError as error:
         raise NotFoundError(f"{file}: no such file", hint="-f takes the environment's file, - standard input") from error
     except OSError as error:
         raise UsageError(f"cannot read {file}", why=error.strerror or str(error), hint=_WANTED) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"cannot read {file}", why=f"it is no text in UTF-8: {error.reason} at byte {error.start}", hint=_WANTED) from error
-    return expanded(_told(run, load(text, "standard input" if file == "-" else file)))
+    return expanded(_told(run, load(text, "standard input" if file == "-" else file)), place.parent)
 
 
 def from_hosts(run: Run, name: str, hosts: Sequence[str], version: str, login: Login) -> Environment:
@@ -61,10 +74,10 @@ def from_hosts(run: Run, name: str, hosts: Sequence[str], version: str, login: L
 def target_address(target: str, login: Login) -> SshAddress:
     """``[USER@]HOST[:PORT]`` with the login options; UsageError for what cannot be one."""
     user, _, place = target.rpartition("@")
-    host, colon, port = place.partition(":")
-    if not host or host.startswith("-") or user.startswith("-") or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
-        raise UsageError(f"{target!r} is no host", hint="write [USER@]HOST[:PORT]")
-    return replace(login.address(), host=host, user=user, port=int(port) if colon else 0)
+    host, port = words.host_and_port(place)
+    if not host or words.ssh_host(host) or user.startswith("-") or words.port(port):
+        raise UsageError(f"{target!r} is no host", hint="write [USER@]HOST[:PORT], an IPv6 address with a port in brackets")
+    return replace(login.address(), host=host, user=user, port=int(port) if port else 0)
 
 
 def _told(run: Run, loaded: Loaded) -> Environment:
@@ -73,17 +86,14 @@ def _told(run: Run, loaded: Loaded) -> Environment:
     return loaded.environment
 
 
-def expanded(environment: Environment) -> Environment:
-    """``~`` in the ssh paths of the file is the operator's home."""
+def expanded(environment: Environment, base: Path) -> Environment:
+    """``~`` in the ssh paths of the file is the operator's home; others begin at ``base``, the folder of the file."""
 
-    def at_home(path: str) -> str:
-        return str(Path(path).expanduser()) if path else ""
+    def whole(host: Host) -> Host:
+        identity, config, known_hosts = (_path(path, base) for path in (host.ssh.identity, host.ssh.config, host.ssh.known_hosts))
+        return replace(host, ssh=replace(host.ssh, identity=identity, config=config, known_hosts=known_hosts))
 
-    def home(host: Host) -> Host:
-        ssh = host.ssh
-        return replace(host, ssh=replace(ssh, identity=at_home(ssh.identity), config=at_home(ssh.config), known_hosts=at_home(ssh.known_hosts)))
-
-    return replace(environment, hosts=tuple(home(host) for host in environment.hosts))
+    return replace(environment, hosts=tuple(whole(host) for host in environment.hosts))
 
 
 def asked(run: Run, name: str | None, file: str | None) -> Environment:

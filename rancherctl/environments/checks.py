@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-from rancherctl.environments import words
+from rancherctl.environments import ports, words
 from rancherctl.environments.document import Problems
 from rancherctl.environments.model import LINK_LOCAL_DNS, Environment
 from rancherctl.errors import UsageError
@@ -27,12 +27,23 @@ def version(text: str) -> str:
     return ""
 
 
+def canonical_version(text: str) -> str:
+    """A known version as everything else writes it, without the ``v`` that may stand before it; any other text as it is."""
+    from rancherctl.bundle.versions import versions_for
+
+    try:
+        return versions_for(text).kubernetes
+    except UsageError:
+        return text
+
+
 def check(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> tuple[str, ...]:
-    """Add everything that does not fit to ``problems``; returns warnings. ``places`` maps a host's index, ``network`` and ``hosts`` to
-    their nodes."""
+    """Add everything that does not fit to ``problems``; returns warnings. ``places`` maps a host's index, ``network``, ``hosts`` and
+    ``port`` (the API's) to their nodes."""
     _duplicates(environment, places, problems)
     _ranges(environment, places, problems)
     _roles(environment, places, problems)
+    _ports(environment, places, problems)
     if not places:
         wrong = version(environment.kubernetes)
         if wrong:
@@ -85,8 +96,9 @@ def _ranges(environment: Environment, places: Mapping[str, yaml.Node], problems:
         if IPv4Address(LINK_LOCAL_DNS) in network:
             problems.add(places.get("network"), f"spec.network.{name}: {network} contains {LINK_LOCAL_DNS}, which every host's DNS server uses")
         for index, host in enumerate(environment.hosts):
-            if not words.address(host.address) and IPv4Address(host.address) in network:
-                problems.add(places.get(str(index)), f"host {host.name!r}: address {host.address} lies inside spec.network.{name} {network}")
+            for kind, text in (("address", host.address), ("publicAddress", host.public_address)):
+                if text and not words.address(text) and IPv4Address(text) in network:
+                    problems.add(places.get(str(index)), f"host {host.name!r}: {kind} {text} lies inside spec.network.{name} {network}")
 
 
 def _roles(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
@@ -98,17 +110,29 @@ def _roles(environment: Environment, places: Mapping[str, yaml.Node], problems: 
             problems.add(places.get("hosts"), f"no host has the role {role}; give it to one")
         elif len(chosen) > 1:
             names = ", ".join(environment.hosts[i].name for i in chosen)
+            even = f", and {_EVEN.format(len(chosen), len(chosen) - 1)}" if role == "etcd" and len(chosen) % 2 == 0 else ""
             problems.add(
                 places.get(str(chosen[1])),
-                f"{len(chosen)} {title} hosts ({names}): more than one comes in a later release; give the role {role} to one host",
+                f"{len(chosen)} {title} hosts ({names}): more than one comes in a later release{even}; give the role {role} to one host",
             )
+
+
+def _ports(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
+    """The API's port must not be one that something else of ours takes on a control-plane host."""
+    port = environment.api.port
+    for host in environment.with_role("controlplane")[:1]:
+        if user := ports.taken(environment, host).get(("tcp", port)):
+            problems.add(places.get("port"), f"spec.api.port: {port} is taken on {host.name} by {user}; choose another, such as 6443")
+
+
+_EVEN = "{} etcd hosts tolerate no more failures than {}"
 
 
 def _warnings(environment: Environment) -> tuple[str, ...]:
     out = []
     members = len(environment.with_role("etcd"))
     if members and members % 2 == 0:
-        out.append(f"{members} etcd hosts tolerate no more failures than {members - 1}; use an odd number")
+        out.append(f"{_EVEN.format(members, members - 1)}; use an odd number")
     if environment.hosts and not environment.lb_hosts():
         out.append("no host carries load balancers: spec.ingress.hosts chooses none")
     return tuple(out)

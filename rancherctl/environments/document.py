@@ -41,7 +41,7 @@ class Problems:
 def suggestion(word: str, known: Mapping[str, object] | list[str] | tuple[str, ...]) -> str:
     """`` (did you mean X?)`` or `` (known: …)`` for a word that is not among the known ones."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(known))})"
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(set(known)))})"
 
 
 class Section:
@@ -200,6 +200,11 @@ def compose(text: str, problems: Problems) -> yaml.Node | None:
         return None
     except RecursionError:
         problems.add(None, "not valid YAML: brackets or indentation are nested too deeply")
+        return None
+    except yaml.reader.ReaderError as error:
+        before = text[: int(error.position)]
+        odd = f"the character U+{ord(text[error.position]):04X} cannot be in it" if error.position < len(text) else str(error.reason)
+        problems.found.append((before.count("\n") + 1, len(before) - before.rfind("\n"), f"not valid YAML: {odd}"))
         return None
     except yaml.YAMLError as error:
         problems.add(None, f"not valid YAML: {str(error).splitlines()[0]}")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, ip_network
 
-from rancherctl.environments.model import LOCAL_API_PORT, Environment
+from rancherctl.environments import ports
+from rancherctl.environments.model import Environment
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Host
 
@@ -131,21 +132,8 @@ def _software(facts: HostFacts) -> Iterable[str]:
             yield f"{name}.service is running (systemctl disable --now {name})"
 
 
-def ports(environment: Environment, host: Host) -> dict[tuple[str, int], str]:
-    """(protocol, port) → what we need it for, on this host."""
-    out = {("tcp", 10250): "kubelet", ("tcp", 10248): "kubelet", ("tcp", 10249): "kube-proxy", ("tcp", 10256): "kube-proxy"}
-    out |= {("tcp", LOCAL_API_PORT): "the API balancer", ("udp", 53): "DNS", ("tcp", 53): "DNS"}
-    if host.is_a("controlplane"):
-        out |= {("tcp", environment.api.port): "the API", ("tcp", 10257): "kube-controller-manager", ("tcp", 10259): "kube-scheduler"}
-    if host.is_a("etcd"):
-        out |= {("tcp", port): "etcd" for port in (2379, 2380, 2381)}
-    if environment.ingress.wants(host):
-        out |= {("tcp", 80): "load balancers", ("tcp", 443): "load balancers"}
-    return out
-
-
 def _ports(environment: Environment, host: Host, facts: HostFacts) -> Iterable[str]:
-    wanted = ports(environment, host)
+    wanted = ports.needed(environment, host)
     taken: dict[tuple[str, int], str] = {}
     for listener in facts.listeners or ():
         place = (listener.protocol, listener.port)

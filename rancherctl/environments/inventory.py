@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from rancherctl.environments import checks, words
-from rancherctl.environments.document import Problems, Section, compose, suggestion
+from rancherctl.environments.document import Problems, Section, compose, is_null, suggestion
 from rancherctl.environments.model import API_VERSION, DEFAULT_KUBERNETES, KIND, Api, Dns, Environment, Ingress, Mode, Network
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
@@ -71,7 +71,7 @@ def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAd
     wrong = words.name(name)
     if wrong:
         problems.add(None, f"name: {wrong}")
-    environment = Environment(name, tuple(found), kubernetes=version or DEFAULT_KUBERNETES)
+    environment = Environment(name, tuple(found), kubernetes=checks.canonical_version(version or DEFAULT_KUBERNETES))
     warnings = checks.check(environment, {}, problems)
     if problems.found:
         lines = tuple(re.sub(r"^--host:\d+:\d+: (name: )?", lambda m: m[1] or "--host: ", line) for line in problems.lines())
@@ -82,10 +82,8 @@ def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAd
 def _flag(problems: Problems, index: int, flag: str, base: SshAddress) -> Host | None:
     target, _, roles = flag.partition("=")
     user, at, place = target.rpartition("@")
-    address, colon, port = place.partition(":")
-    wrong = [words.address(address), words.user(user) if at else ""]
-    if colon and not (port.isdecimal() and 0 < int(port) < 65536):
-        wrong.append(f"{port!r} is not a port")
+    address, port = words.host_and_port(place)
+    wrong = [words.address(address), words.port(port), words.user(user) if at else ""]
     names = [r for r in roles.split(",") if r]
     wrong += [f"unknown role {r!r}{suggestion(r, ROLES)}" for r in names if r not in ROLES]
     bad = [w for w in wrong if w]
@@ -93,7 +91,7 @@ def _flag(problems: Problems, index: int, flag: str, base: SshAddress) -> Host |
         problems.add(None, f"{flag!r}: {message}")
     if bad:
         return None
-    ssh = replace(base, host=address, user=user or base.user, port=int(port) if colon else base.port)
+    ssh = replace(base, host=address, user=user or base.user, port=int(port) if port else base.port)
     return Host(f"h{index}", address, cast("frozenset[Role]", frozenset(names)), ssh)
 
 
@@ -108,9 +106,11 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
     meta.finish()
     hosts, places = _hosts(spec)
     kubernetes = spec.section("kubernetes")
-    version = kubernetes.text("version", DEFAULT_KUBERNETES, checks.version).removeprefix("v")
+    version = checks.canonical_version(kubernetes.text("version", DEFAULT_KUBERNETES, checks.version))
     kubernetes.finish()
     places |= {key: node for key in ("network", "hosts") if (node := spec.get(key)) is not None}
+    if (node := spec.section("api").children.get("port")) is not None:
+        places["port"] = node
     environment = Environment(name, hosts, version, labels, _network(spec), _dns(spec), _api(spec), _ingress(spec))
     spec.finish()
     root.finish()
@@ -157,15 +157,21 @@ def _ingress(spec: Section) -> Ingress:
 
 def _hosts(spec: Section) -> tuple[tuple[Host, ...], dict[str, yaml.Node]]:
     base = _ssh(spec.section("ssh"), SshAddress(""))
+    import yaml
+
     hosts: list[Host] = []
     places: dict[str, yaml.Node] = {}
-    for place, node in spec.items("hosts"):
+    listed = spec.items("hosts")
+    for place, node in listed:
         section = Section(spec.problems, place, node)
+        if not isinstance(node, yaml.MappingNode) and not is_null(node):
+            continue  # that it has no name either would only repeat it
         host = _host(section, base)
         places[f"{len(hosts)}"] = node
         hosts.append(host)
         section.finish()
-    if spec.get("hosts") is None:
+    given = spec.get("hosts")
+    if given is None or (isinstance(given, yaml.SequenceNode) and not listed):
         spec.bad("hosts", "at least one host is required")
     return tuple(hosts), places
 
@@ -176,6 +182,8 @@ def _host(section: Section, base: SshAddress) -> Host:
             section.bad(key, "is required")
     address = section.text("address", "", words.address)
     roles = section.texts("roles", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
+    if (given := section.get("roles")) is not None and not given.value:
+        section.bad("roles", f"at least one is needed: {', '.join(ROLES)}")
     return Host(
         name=section.text("name", "", words.host_name),
         address=address,

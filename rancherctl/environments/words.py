@@ -41,7 +41,7 @@ def address(text: str) -> str:
     try:
         value = IPv4Address(text)
     except AddressValueError:
-        return f"{text!r} is not an IPv4 address"
+        return f"{text!r} is an IPv6 address: hosts need IPv4 ones" if _is_address(text) else f"{text!r} is not an IPv4 address"
     if value.is_loopback or value.is_unspecified or value.is_multicast or value.is_link_local:
         return f"{text} cannot be the address of a host"
     return ""
@@ -102,6 +102,21 @@ def canonical(text: str) -> str:
         return str(ip_address(text))
     except ValueError:
         return text
+
+
+def host_and_port(text: str) -> tuple[str, str | None]:
+    """The parts of ``HOST[:PORT]``, unchecked; None where no port is named. An IPv6 address with a port stands in brackets."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, rest.removeprefix(":") if rest else None
+    host, colon, rest = text.partition(":")
+    return (host, rest if colon else None) if ":" not in rest else (text, None)
+
+
+def port(text: str | None) -> str:
+    """The port of a flag; None = it names none."""
+    fits = text is None or (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536)
+    return "" if fits else f"{text!r} is not a port"
 
 
 def ssh_host(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.cli.context import Run
-from rancherctl.cli.env_work import Login, asked, bundle_choice, from_file, from_hosts
+from rancherctl.cli.env_work import Login, asked, bundle_choice, from_file, from_hosts, target_address
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.settings import Dirs, Settings
 
@@ -39,6 +39,48 @@ def test_a_tilde_in_the_file_is_the_operators_home(run: Run, tmp_path: Path) -> 
     path = tmp_path / "e.yaml"
     path.write_text(FILE)
     assert from_file(run, str(path)).hosts[0].ssh.identity == f"{tmp_path}/.ssh/key"
+
+
+def test_other_ssh_paths_begin_at_the_file_and_hold_from_anywhere(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "prod"
+    folder.mkdir()
+    (folder / "e.yaml").write_text(FILE.replace("~/.ssh/key", "keys/id").replace("user: root", "user: root, config: /etc/ssh_config"))
+    monkeypatch.chdir(tmp_path)
+    ssh = from_file(run, "prod/e.yaml").hosts[0].ssh
+    assert (ssh.identity, ssh.config, ssh.known_hosts) == (f"{folder}/keys/id", "/etc/ssh_config", "")
+
+
+def test_a_home_that_nobody_has_is_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(FILE.replace("~/.ssh/key", "~no-such-user/key"))
+    with pytest.raises(UsageError, match="no such home"):
+        from_file(run, str(path))
+
+
+def test_a_file_without_end_is_refused(run: Run) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        from_file(run, "/dev/zero")
+    assert any("larger than" in problem for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("root@10.0.0.1", ("root", "10.0.0.1", 0)),
+        ("h1:2222", ("", "h1", 2222)),
+        ("root@[fd00::1]:22", ("root", "fd00::1", 22)),
+        ("fd00::1", ("", "fd00::1", 0)),
+    ],
+)
+def test_what_fetch_takes_for_a_host(target: str, found: tuple[str, str, int]) -> None:
+    ssh = target_address(target, Login())
+    assert (ssh.user, ssh.host, ssh.port) == found
+
+
+@pytest.mark.parametrize("target", ["", "root@", "root@h1:", "h1:99999", "h1:x", "-oProxyCommand=x", "-l@h1", "[fd00::1]x", "a b"])
+def test_what_is_no_host(target: str) -> None:
+    with pytest.raises(UsageError, match="is no host"):
+        target_address(target, Login())
 
 
 def test_problems_name_the_file_and_the_place(run: Run, tmp_path: Path) -> None:

@@ -99,11 +99,33 @@ def test_all_problems_come_at_once_each_with_its_place_and_a_suggestion() -> Non
         ("kind: Environment", "kind: Cluster", "must be Environment"),
         ("metadata: {name: prod, ", "metadata: {", "metadata.name: is required"),
         ("  hosts:\n", "  hosts: 3\n  x:\n", "must be a list"),
+        ("  hosts:\n", "  hosts: []\n  x:\n", "env.yaml:9:10: spec.hosts: at least one host is required"),
+        ("roles: [worker]", "roles: []", "env.yaml:11:44: spec.hosts[1].roles: at least one is needed"),
+        ("port: 6443", "port: 7443", "env.yaml:7:30: spec.api.port: 7443 is taken on h1 by the API balancer"),
+        ("port: 6443", "port: 443", "443 is taken on h1 by load balancers"),
+        ("port: 6443", "port: 2379", "2379 is taken on h1 by etcd"),
+        ("104.154.107.202", "10.43.7.7", "publicAddress 10.43.7.7 lies inside spec.network.serviceCIDR"),
+        ("10.77.0.12", "'fd00::1'", "'fd00::1' is an IPv6 address: hosts need IPv4 ones"),
+        ("name: h2", 'name: "h2', "not valid YAML"),
+        ("name: h2", "name: h\x072", "env.yaml:11:34: not valid YAML: the character U+0007 cannot be in it"),
+        ("roles: [worker]", "roles: [etcd]", "2 etcd hosts tolerate no more failures than 1"),
     ],
 )
 def test_bad_values_are_named(old: str, new: str, said: str) -> None:
     assert old in GOOD
     assert any(said in line for line in problems(GOOD.replace(old, new)))
+
+
+def test_a_host_that_is_no_mapping_has_one_problem() -> None:
+    assert problems(GOOD.partition("  - {")[0] + "  - h1\n  - h2\n") == [
+        "env.yaml:10:5: spec.hosts[0] must be a mapping of keys to values",
+        "env.yaml:11:5: spec.hosts[1] must be a mapping of keys to values",
+    ]
+
+
+def test_known_keys_are_named_once_each() -> None:
+    found = problems(GOOD.replace("  hosts:\n", "  xyzzy: 1\n  hosts:\n"))
+    assert found == ["env.yaml:9:3: spec.xyzzy: unknown key (known: api, dns, hosts, ingress, kubernetes, network, ssh)"]
 
 
 def test_broken_yaml_names_line_and_column() -> None:
@@ -158,6 +180,30 @@ def test_every_bad_flag_is_told() -> None:
     assert next(line for line in caught.value.problems if "no_name" in line).startswith("name: ")
 
 
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("root@fd00::1", "'fd00::1' is an IPv6 address"),
+        ("root@[fd00::1]:22=worker", "'fd00::1' is an IPv6 address"),
+        ("10.0.0.1:", "'' is not a port"),
+        ("10.0.0.1:２２", "'２２' is not a port"),  # noqa: RUF001  digits that are no ASCII
+        ("10.0.0.1:0", "'0' is not a port"),
+        ("10.0.0.1=etcd=worker", "unknown role 'etcd=worker'"),
+        ("host.example.com", "is not an IPv4 address"),
+    ],
+)
+def test_a_flag_that_is_no_host(flag: str, said: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        from_flags("demo", [flag])
+    assert [line for line in caught.value.problems if said in line] == list(caught.value.problems)
+
+
+def test_a_version_is_known_in_one_form_alone() -> None:
+    """Else markers and records would differ from the file for ever."""
+    assert from_flags("demo", ["10.0.0.1"], version="v1.36.3").environment.kubernetes == "1.36.3"
+    assert load(GOOD.replace("version: 1.36.3", "version: ' v1.36.3'")).environment.kubernetes == "1.36.3"
+
+
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
 
 
@@ -169,7 +215,7 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
         labels=st.dictionaries(NAMES, NAMES, max_size=3),
         network=st.sampled_from([Network(), Network(mode="none"), Network("10.1.0.0/16", "10.2.0.0/20")]),
         dns=st.builds(Dns, upstreams=st.sampled_from([(), ("9.9.9.9", "2001:db8::53")]), federations=st.just({"acme": "acme.example"})),
-        api=st.builds(Api, address=st.sampled_from(["", "api.example.com"]), port=st.integers(1, 65535)),
+        api=st.builds(Api, address=st.sampled_from(["", "api.example.com"]), port=st.sampled_from([1, 6443, 8443, 65535])),
         ingress=st.sampled_from([Ingress(), Ingress("", {"lb": "yes"}), Ingress("controlplane"), Ingress(default_class=False)]),
     )
 )

@@ -28,7 +28,7 @@ _rancherctl_words() {
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env status') commands='' options='--wait --timeout --bundle --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
-    'env fetch') commands='' options='--identity --ssh-config --jump --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'env fetch') commands='' options='--identity --ssh-config --jump --replace --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env use') commands='' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'bundle') commands='create verify versions' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'bundle create') commands='' options='--source --kubernetes --arch --dir --mirror --testweb --busybox --packages --apt-mirror --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;

@@ -184,6 +184,7 @@ complete -c rancherctl -n '__rancherctl_at "env status" 0' -a '(__rancherctl_nam
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l identity -r -F -d 'The ssh key for the hosts.'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l ssh-config -r -F -d 'An ssh configuration file instead of your own.'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l jump -x -d 'Reach the hosts through this one.'
+complete -c rancherctl -n '__rancherctl_at "env fetch"' -l replace -d 'Take the place of another environment of the same name that is known here.'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l output -s o -x -a 'table wide json yaml name' -d 'table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l color -x -a 'auto always never' -d 'auto, always or never.'

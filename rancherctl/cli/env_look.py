@@ -74,7 +74,7 @@ def use(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment
 
 def _status(run: Run, environment: Environment, bundle: str | None, patience: float) -> tuple[list[Status], TimeoutExceededError | None]:
     """The last look (none where even the first one did not end), and the error when ``patience`` seconds of waiting were not enough."""
-    from rancherctl.cli.env_work import context
+    from rancherctl.cli.env_work import bundle_choice, context, without_bundle
     from rancherctl.environments.status import status
     from rancherctl.environments.waiting import until
     from rancherctl.errors import TimeoutExceededError
@@ -82,7 +82,11 @@ def _status(run: Run, environment: Environment, bundle: str | None, patience: fl
 
     found: list[Status] = []
     late: TimeoutExceededError | None = None
-    with run.progress() as emit, context(run, environment, bundle, once(emit)) as work:
+    chosen = bundle_choice(run, environment.name, bundle)
+    with (
+        run.progress() as emit,
+        context(run, environment, chosen, once(emit)) if chosen else without_bundle(run, environment, once(emit)) as work,
+    ):
 
         def healthy() -> bool:
             found[:] = [status(environment, work)]
@@ -150,28 +154,52 @@ def fetch_(
     identity: IdentityOption = "",
     ssh_config: SshConfigOption = "",
     jump: JumpOption = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of another environment of the same name that is known here.")] = False,
     output: OutputOption = None,
 ) -> None:
     """Get an environment back from one of its control-plane hosts: its file, and whom to trust.
+
+    The ssh options are used for all its hosts from now on.
 
     \b
     Examples:
       rancherctl env fetch root@10.0.0.11
       rancherctl env fetch root@10.0.0.11 --identity ~/.ssh/ops
     """
-    from rancherctl.cli.env_work import Login, target_address
+    from rancherctl.cli.env_work import Login, target_address, with_login
     from rancherctl.cli.sign_in import merge_context, sign_in_to
     from rancherctl.environments.dump import document, dump
     from rancherctl.environments.fetch import fetch
     from rancherctl.output.results import Record
 
     run = current(output=output)
-    address = target_address(target, Login(identity, ssh_config, jump))
+    login = Login(identity, ssh_config, jump)
+    address = target_address(target, login)
     with run.connections() as connections:
         fetched = fetch(connections.address(address))
-        environment = fetched.environment
+        environment = with_login(fetched.environment, login)
+        if not replace:
+            _refuse_another(run, environment)
         merge_context(run, sign_in_to(run, environment, lambda _keeper: connections.address(address), fetched.ca_pem))
     run.known().save(environment)
     remember_environments(run.settings)
     run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))
     run.next(f"rancherctl env status {environment.name}")
+
+
+def _refuse_another(run: Run, environment: Environment) -> None:
+    """ConflictError when the name is that of an environment on other control-plane hosts; one that was set up anew on the same is taken."""
+    from rancherctl.errors import ConflictError, InvalidInputError
+
+    if environment.name not in run.known().names():
+        return
+    try:
+        known = run.known().read(environment.name)
+    except InvalidInputError:
+        return  # what cannot be read is written again
+    if not {h.address for h in known.with_role("controlplane")} & {h.address for h in environment.with_role("controlplane")}:
+        raise ConflictError(
+            f"another environment {environment.name!r} is known here",
+            why=f"its API is at {known.server()}",
+            hint="--replace forgets that one here; on its hosts it stays",
+        )

@@ -80,6 +80,17 @@ def target_address(target: str, login: Login) -> SshAddress:
     return replace(login.address(), host=host, user=user, port=int(port) if port else 0)
 
 
+def with_login(environment: Environment, login: Login) -> Environment:
+    """The environment, its hosts reached by these options as far as they were given."""
+    own = login.address()
+
+    def reached(host: Host) -> Host:
+        ssh = host.ssh
+        return replace(host, ssh=replace(ssh, identity=own.identity or ssh.identity, config=own.config or ssh.config, jump=own.jump or ssh.jump))
+
+    return replace(environment, hosts=tuple(reached(host) for host in environment.hosts))
+
+
 def _told(run: Run, loaded: Loaded) -> Environment:
     for warning in loaded.warnings:
         run.say(f"warning: {warning}")
@@ -114,9 +125,11 @@ def bundle_choice(run: Run, environment: str, choice: str | None) -> str:
 @contextmanager
 def without_bundle(run: Run, environment: Environment, emit: Emit) -> Iterator[Context]:
     """The library's context for work that installs nothing."""
+    from rancherctl.agents.install import host_resources
+
     nothing = Bundle(Path(), manifest(environment.kubernetes, "", "", ()))
     with run.connections() as connections:
-        yield Context(transport=connections.transport, bundle=nothing, emit=emit)
+        yield Context(transport=connections.transport, bundle=nothing, extras=host_resources, emit=emit)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rancherctl.credentials.registry import NAME, checked_name
-from rancherctl.errors import NotFoundError, UsageError
+from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.files import replace as replace_file
 from rancherctl.settings import Dirs, Settings
 
@@ -40,7 +40,6 @@ class Known:
     def read(self, name: str) -> Environment:
         """The environment of that name; NotFoundError with what is near, InvalidInputError for a file that cannot be used."""
         from rancherctl.environments.inventory import load
-        from rancherctl.errors import InvalidInputError
 
         path = self.file(name)
         try:
@@ -48,8 +47,9 @@ class Known:
         except FileNotFoundError as error:
             raise self._unknown(name) from error
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-            raise InvalidInputError(f"{path} cannot be read", [f"{path}: {why}"], hint="rancherctl env fetch writes it anew") from error
+            why = (error.strerror or str(error)) if isinstance(error, OSError) else f"it is no text in UTF-8 ({error.reason} at byte {error.start})"
+            hint = "put the file right, or remove it and get it back: rancherctl env fetch USER@HOST"
+            raise InvalidInputError(f"the file of environment {name} cannot be read", [f"{path}: {why}"], hint=hint) from error
         return load(text, str(path)).environment
 
     def save(self, environment: Environment, bundle: str = "") -> Path:
@@ -134,8 +134,6 @@ def remember_names(settings: Settings, kind: str, names: Iterable[str]) -> None:
 
 def remember_environments(settings: Settings) -> None:
     """Refresh the names of environments and of their hosts."""
-    from rancherctl.errors import InvalidInputError
-
     known = Known(settings.dirs)
     hosts: set[str] = set()
     for name in known.names():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rancherctl.environments.model import API_VERSION, KIND, Api, Dns, Environment, Ingress, Network
@@ -13,6 +14,15 @@ def dump(environment: Environment) -> str:
     import yaml
 
     return str(yaml.safe_dump(document(environment), sort_keys=False, allow_unicode=True, width=150))
+
+
+def portable(environment: Environment) -> Environment:
+    """The environment without what holds on one operator's machine alone: paths of keys, of ssh configurations, of known hosts."""
+
+    def without(host: Host) -> Host:
+        return replace(host, ssh=replace(host.ssh, identity="", config="", known_hosts=""))
+
+    return replace(environment, hosts=tuple(without(host) for host in environment.hosts))
 
 
 def document(environment: Environment) -> dict[str, Any]:

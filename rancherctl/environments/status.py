@@ -64,6 +64,8 @@ def status(environment: Environment, context: Context) -> Status:
     notes = ["NetworkPolicies are not enforced in routed mode"] if environment.network.mode == "routed" else []
     if environment.network.mode == "none" and any(host.ready is False for host in hosts):
         notes.append(f"Nodes are not Ready: {NO_NETWORK}")
+    if not context.bundle.manifest.artefacts:
+        notes.append(f"no bundle is chosen here, so programs and images are not compared: rancherctl env status {environment.name} --bundle BUNDLE")
     notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
     notes += [f"the controller says: {line}" for line in api.alarms]
     told = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)

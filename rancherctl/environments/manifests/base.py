@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rancherctl.environments.dump import dump
+from rancherctl.environments.dump import dump, portable
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
 from rancherctl.kube.manifests import Inventory
@@ -57,5 +57,5 @@ def services(environment: Environment) -> list[Json]:
 
 
 def record(environment: Environment) -> Json:
-    """The environment's file as last applied: any operator can fetch it back."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(RECORD, SYSTEM), "data": {"environment": dump(environment)}}
+    """The environment's file as last applied: any operator can fetch it back, and the same file of any operator makes the same record."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(RECORD, SYSTEM), "data": {"environment": dump(portable(environment))}}

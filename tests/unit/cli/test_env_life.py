@@ -11,8 +11,10 @@ import pytest
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.cli import app
 from rancherctl.cli.known import Known
+from rancherctl.environments.fetch import Fetched
 from rancherctl.environments.health import HostStatus, Status
-from rancherctl.environments.inventory import load
+from rancherctl.environments.inventory import from_flags, load
+from rancherctl.environments.model import Environment
 from rancherctl.environments.remove import Removed
 from rancherctl.errors import LockedError, PartialError, PreflightError, RancherctlError
 from rancherctl.settings import dirs
@@ -161,6 +163,67 @@ def test_a_known_file_that_cannot_be_read_is_told_of(call: Call, known: Known, t
     code, text = call("env", "ls")
     assert code == 0
     assert "warning: the file of demo cannot be used" in text
+
+
+@pytest.mark.parametrize("broken", [b"name: \xff\xfe", None])
+def test_a_known_file_that_is_no_text_hides_nothing(
+    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch, broken: bytes | None
+) -> None:
+    monkeypatch.setattr("rancherctl.cli.env_list.reach", lambda host, port: "")
+    known.file("other").mkdir() if broken is None else known.file("other").write_bytes(broken)
+    code, text = call("env", "ls", "-o", "name")
+    assert code == 0
+    assert "environment/demo" in text.splitlines()
+    assert "warning: the file of other cannot be used" in text
+    code, text = call("env", "show", "other")
+    assert code == 2
+    assert str(known.file("other")) in text
+    assert "env fetch" in text
+
+
+def test_status_needs_no_bundle(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has just fetched an environment has none."""
+    monkeypatch.setattr("rancherctl.cli.env_work.resolve", lambda *args: pytest.fail("no bundle was chosen"))
+    found = Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
+    monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context: found)
+    assert call("env", "status", "demo")[0] == 0
+
+
+def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
+    """What ``env fetch`` gets; the environments that it signs in to."""
+    found = from_flags("demo", hosts).environment
+    seen: list[Environment] = []
+    monkeypatch.setattr("rancherctl.environments.fetch.fetch", lambda transport: Fetched(found, found.server(), "CA"))
+    monkeypatch.setattr("rancherctl.cli.sign_in.sign_in_to", lambda run, environment, transport, ca: seen.append(environment))
+    monkeypatch.setattr("rancherctl.cli.sign_in.merge_context", lambda run, access: "demo")
+    return seen
+
+
+def test_what_was_fetched_is_reached_as_the_host_was(call: Call, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = fetching(monkeypatch, "root@10.0.0.1", "ops@10.0.0.2:2222")
+    assert call("env", "fetch", "root@10.0.0.1", "--identity", "~/key", "--jump", "bastion")[0] == 0
+    assert seen == [known.read("demo")]
+    assert [(h.ssh.user, h.ssh.port, h.ssh.identity, h.ssh.jump) for h in seen[0].hosts] == [
+        ("root", 0, f"{tmp_path}/key", "bastion"),
+        ("ops", 2222, f"{tmp_path}/key", "bastion"),
+    ]
+
+
+def test_fetch_does_not_take_the_place_of_another_environment(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = fetching(monkeypatch, "root@10.9.9.9")
+    code, text = call("env", "fetch", "root@10.9.9.9")
+    assert (code, seen) == (5, [])
+    assert "another environment 'demo' is known here" in text
+    assert "https://10.0.0.1:6443" in text
+    assert known.file("demo").read_text(encoding="utf-8") == there
+    assert call("env", "fetch", "root@10.9.9.9", "--replace")[0] == 0
+    assert known.read("demo").hosts[0].address == "10.9.9.9"
+
+
+def test_fetch_refreshes_what_was_set_up_anew_on_the_same_hosts(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetching(monkeypatch, "root@10.0.0.1")
+    assert call("env", "fetch", "root@10.0.0.1")[0] == 0
+    assert len(known.read("demo").hosts) == 1
 
 
 def test_all_clear_is_forgotten(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:

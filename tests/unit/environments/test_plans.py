@@ -16,7 +16,7 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.manifests import manifests
 from rancherctl.environments.manifests.base import record
-from rancherctl.environments.model import Ingress
+from rancherctl.environments.model import Environment, Ingress
 from rancherctl.environments.observe import World
 from rancherctl.environments.phases import HOST_PHASES, PHASES
 from rancherctl.environments.pki.wanted import CertChange
@@ -158,6 +158,16 @@ def test_nobody_of_ours_may_read_secrets() -> None:
 
 def test_the_record_gives_the_environment_back() -> None:
     assert load(record(ENV)["data"]["environment"]).environment == ENV
+
+
+def test_the_record_is_the_same_for_all_operators() -> None:
+    """Paths of one operator's machine help nobody else, and would make each apply of two operators undo the other's."""
+
+    def of(home: str) -> Environment:
+        own = [replace(h, ssh=replace(h.ssh, identity=f"{home}/key", config=f"{home}/conf", known_hosts=f"{home}/known")) for h in ENV.hosts]
+        return replace(ENV, hosts=tuple(own))
+
+    assert record(of("/home/ann")) == record(of("/home/bob")) == record(ENV)
 
 
 def node(name: str, labels: dict[str, str], annotations: dict[str, str], ready: bool | None = True) -> Node:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.change import Unknown
 from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.context import Context
 from rancherctl.environments.health import HostStatus
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import Seen
 from rancherctl.environments.pki.wanted import Folder
-from rancherctl.environments.status import _units, alarms
-from rancherctl.hosts.model import Unit
+from rancherctl.environments.status import _units, alarms, status
+from rancherctl.errors import UnreachableError
+from rancherctl.hosts.model import Host, Unit
 from rancherctl.hosts.state import Observed
+from rancherctl.hosts.transport import Transport
 
 HOST = from_flags("demo", ["root@10.0.0.11"]).environment.hosts[0]
 
@@ -27,10 +33,20 @@ def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
         "network": {"routes": 3},
         "odd": "text",
     }
-    status = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report)
-    assert status.problems() == ("its DNS server says: named does not answer", "its load balancer says: port 80: Address already in use")
+    told = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report)
+    assert told.problems() == ("its DNS server says: named does not answer", "its load balancer says: port 80: Address already in use")
     silent = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=False, report=report)
     assert silent.problems() == ("its agent gives no sign of life",), "what it said is old"
+
+
+def test_what_no_bundle_could_be_compared_with_is_said() -> None:
+    def away(host: Host) -> Transport:
+        raise UnreachableError(f"{host.name}: no answer")
+
+    environment = from_flags("demo", ["root@10.0.0.11"]).environment
+    found = status(environment, Context(away, Bundle(Path(), manifest("1.36.3", "", "", ()))))
+    assert found.state == "down"
+    assert any("no bundle is chosen here" in note for note in found.notes)
 
 
 def test_units_that_could_not_be_read_are_not_told_as_stopped() -> None:

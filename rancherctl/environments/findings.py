@@ -41,7 +41,9 @@ def problems(environment: Environment, host: Host, facts: HostFacts, arch: str) 
 
 def warnings(host: Host, facts: HostFacts) -> list[str]:
     """What should be known but stops nothing."""
-    out = [f"{name} could not be told: {why}" for name, why in facts.unread.items()]
+    out = [f"{name} could not be told: {why}" for name, why in facts.unread.items() if not (name == "python" and _no_python(facts))]
+    if host.is_a("controlplane") and facts.cpus == 1:
+        out.append("has 1 CPU: a control plane works on it, but slowly")
     if facts.swap_bytes:
         out.append(f"{facts.swap_bytes / GIB:.1f} GiB of swap: pods do not use it, the host's own programs may")
     if facts.cgroup == 1:
@@ -64,6 +66,20 @@ def together(facts: Mapping[str, HostFacts]) -> list[str]:
                 remedy = "are they one machine?" if kind != "host name" else "hostnamectl set-hostname gives it another"
                 out.append(f"{name}: has the same {kind} {value} as {first} ({remedy})")
     return out
+
+
+def _no_python(facts: HostFacts) -> bool:
+    """Whether the shell said that there is none: an answer, not a question that failed."""
+    return "not found" in facts.unread.get("python", "")
+
+
+def tunnels(environment: Environment, facts: Mapping[str, HostFacts]) -> list[str]:
+    """Hosts that cannot make the tunnels which hosts on several subnets need."""
+    networks = subnets(environment, facts)
+    if environment.network.mode != "routed" or len(networks) < 2:
+        return []
+    why = f"which the hosts need between {' and '.join(sorted(networks))} (modprobe vxlan, or another kernel)"
+    return [f"{name}: its kernel has no vxlan, {why}" for name, fact in facts.items() if (fact.features or {}).get("vxlan") is False]
 
 
 def subnets(environment: Environment, facts: Mapping[str, HostFacts]) -> frozenset[str]:
@@ -97,6 +113,8 @@ def _system(facts: HostFacts, arch: str) -> Iterable[str]:
         yield "SELinux is enforcing, which is not supported"
     if facts.systemd_state in ("offline", "stopping", "maintenance"):
         yield f"systemd is {facts.systemd_state}"
+    if _no_python(facts):
+        yield "has no Python 3, by which it is set up (apt-get install python3)"
     if facts.python is not None and tuple(map(int, facts.python.split(".")[:2])) < (3, 11):
         yield f"has Python {facts.python}, 3.11 is needed"
     if facts.skew is not None and abs(facts.skew) - (facts.skew_error or 0.0) > SKEW_LIMIT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
@@ -28,11 +29,11 @@ with concurrent.futures.ThreadPoolExecutor(32) as pool:
 """
 
 
-def wanted(environment: Environment, host: Host) -> list[tuple[str, int]]:
-    """(address, port) that ``host`` will connect to. Pure."""
+def wanted(environment: Environment, host: Host, asked: Container[str]) -> list[tuple[str, int]]:
+    """(address, port) that ``host`` will connect to on the hosts called ``asked``. Pure."""
     out = []
     for other in environment.hosts:
-        if other.name == host.name:
+        if other.name == host.name or other.name not in asked:
             continue
         out.append((other.address, 10250))
         if other.is_a("controlplane"):
@@ -42,11 +43,12 @@ def wanted(environment: Environment, host: Host) -> list[tuple[str, int]]:
     return out
 
 
-def problems(environment: Environment, hosts: tuple[Host, ...], context: Context) -> list[str]:
-    """One line for each way that is closed, from each of ``hosts``; a host that cannot be asked is no finding here."""
+def problems(environment: Environment, hosts: tuple[Host, ...], asked: Container[str], context: Context) -> list[str]:
+    """One line for each way that is closed, from each of ``hosts`` to each of the hosts called ``asked`` (those that could be reached from
+    here: why the way to others is closed is told already); a host that cannot be asked is no finding here."""
 
     def ask(host: Host) -> list[str]:
-        targets = wanted(environment, host)
+        targets = wanted(environment, host, asked)
         if not targets:
             return []
         request = json.dumps([LIMIT, targets])

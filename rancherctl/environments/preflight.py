@@ -45,9 +45,9 @@ def preflight(environment: Environment, context: Context) -> Checked:
     served = systems(context.bundle.manifest)
     found += [line for name, fact in facts.items() for line in (*offline.unserved(name, fact, served), *offline.outdated(name, fact))]
     found += findings.together(facts)
-    if not found and not errors:
-        new = tuple(h for h in environment.hosts if findings.owner(facts[h.name]) != environment.name)
-        found += paths_between.problems(environment, new, context)
+    found += findings.tunnels(environment, facts)
+    new = tuple(h for h in environment.hosts if h.name in facts and findings.owner(facts[h.name]) != environment.name)
+    found += paths_between.problems(environment, new, facts, context)
     _refuse(environment, found, {} if exists else outcomes)
     said = tuple(line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.warnings(h, fact))
     grouped = together(said)

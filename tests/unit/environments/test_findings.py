@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import pytest
 
-from rancherctl.environments import findings, paths_between, ports
+from rancherctl.bundle.model import Bundle, manifest
+from rancherctl.environments import findings, paths_between, ports, preflight
+from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.preflight import machine
+from rancherctl.errors import PreflightError, UnreachableError
+from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.fact_parsers import Address, DiskFact, Listener, Route, Sysctl, UnitFact
 from rancherctl.hosts.facts import HostFacts
+from rancherctl.hosts.transport import Transport
 
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 BOSS, WORKER = ENV.hosts
@@ -142,5 +150,63 @@ def test_configuration_follows_the_facts() -> None:
 
 
 def test_hosts_must_reach_the_api_and_the_kubelets() -> None:
-    assert paths_between.wanted(ENV, WORKER) == [("10.0.0.11", 10250), ("10.0.0.11", 6443)]
-    assert ("10.0.0.12", 10250) in paths_between.wanted(ENV, BOSS)
+    both = {"h1", "h2"}
+    assert paths_between.wanted(ENV, WORKER, both) == [("10.0.0.11", 10250), ("10.0.0.11", 6443)]
+    assert ("10.0.0.12", 10250) in paths_between.wanted(ENV, BOSS, both)
+    assert paths_between.wanted(ENV, BOSS, {"h1"}) == []
+
+
+def test_a_host_without_python_is_told_before_anything_is_changed() -> None:
+    facts = replace(GOOD, python=None, unread={"python": "sh: 1: python3: not found"})
+    assert found(facts) == ["h1: has no Python 3, by which it is set up (apt-get install python3)"]
+    assert findings.warnings(BOSS, facts) == []
+    assert found(replace(GOOD, python=None, unread={"python": "no answer"})) == []
+
+
+def test_hosts_on_two_subnets_need_vxlan() -> None:
+    near = replace(GOOD, features={"vxlan": False})
+    far = replace(GOOD, features={"vxlan": True}, addresses=(Address("eth0", "10.0.0.12", 28, 4, "global"),))
+    assert findings.tunnels(ENV, {"h1": near, "h2": replace(near, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),))}) == []
+    assert findings.tunnels(ENV, {"h1": near, "h2": far}) == [
+        "h1: its kernel has no vxlan, which the hosts need between 10.0.0.0/24 and 10.0.0.0/28 (modprobe vxlan, or another kernel)"
+    ]
+    assert findings.tunnels(replace(ENV, network=replace(ENV.network, mode="none")), {"h1": near, "h2": far}) == []
+    assert findings.tunnels(ENV, {"h1": replace(near, features=None), "h2": far}) == []
+
+
+def test_a_control_plane_with_one_cpu_is_a_warning() -> None:
+    assert any("1 CPU" in line for line in findings.warnings(BOSS, replace(GOOD, cpus=1)))
+    assert findings.warnings(WORKER, replace(GOOD, cpus=1)) == findings.warnings(BOSS, replace(GOOD, cpus=2)) == []
+
+
+class Bare:
+    """A host that answers the way between hosts as ``blocked`` says, and nothing else."""
+
+    def __init__(self, name: str, blocked: list[list[object]]) -> None:
+        self.name, self.blocked = name, blocked
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        asked = json.loads(command.stdin or b"")[1]
+        return Result(command, 0, json.dumps([line for line in self.blocked if line[:2] in asked]).encode(), b"")
+
+
+def test_closed_ways_are_told_with_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at the next try, when what was told first is mended."""
+
+    def gather(transport: Bare) -> HostFacts:
+        if transport.name == "h3":
+            raise UnreachableError("h3: no answer")
+        return {"h1": replace(GOOD, swap_bytes=0), "h2": replace(other, selinux="enforcing")}[transport.name]
+
+    other = replace(GOOD, hostname="h2", machine_id="m2", macs={}, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),))
+    blocked: list[list[object]] = [["10.0.0.11", 6443, "no answer within 3 s"], ["10.0.0.13", 10250, "no route"]]
+    environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
+    context = Context(lambda host: cast("Transport", Bare(host.name, blocked)), Bundle(Path(), manifest("1.36.3", "amd64", "", ())))
+    monkeypatch.setattr(preflight, "gather", gather)
+    with pytest.raises(PreflightError) as caught:
+        preflight.preflight(environment, context)
+    assert [line.partition(" (")[0] for line in caught.value.problems] == [
+        "h3: no answer",
+        "h2: SELinux is enforcing, which is not supported",
+        "h2: does not reach 10.0.0.11 port 6443: no answer within 3 s",
+    ]

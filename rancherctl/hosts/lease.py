@@ -66,7 +66,10 @@ def this_process(name: str) -> Owner:
 
 def lives(owner: Owner) -> bool:
     """False only when the owner's process was on this machine and is gone; elsewhere nobody can tell, so it counts as alive."""
-    return owner.machine != _machine() or owner.started == "" or _start_of(owner.pid) == owner.started
+    if owner.machine != _machine() or owner.started == "":
+        return True
+    started = _start_of(owner.pid)
+    return started == owner.started if started else _exists(owner.pid)
 
 
 def show(transports: Sequence[Transport]) -> tuple[Holder, ...]:
@@ -202,10 +205,26 @@ def _age(seconds: float) -> str:
 
 
 def _machine() -> str:
+    """This machine and its process numbers: containers made of one image may share the id of a machine, and do not see each other's processes."""
     try:
-        return Path("/etc/machine-id").read_text(encoding="ascii").strip()
+        name = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except OSError:
-        return socket.gethostname()
+        name = socket.gethostname()
+    try:
+        return f"{name} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return name
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is such a process: /proc may hide those of others (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _start_of(pid: int) -> str:

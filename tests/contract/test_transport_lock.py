@@ -173,3 +173,24 @@ def test_this_process_lives_and_an_ended_one_does_not() -> None:
     assert lives(me)
     assert not lives(Owner("x", me.machine, 2**22 + 1, "1 boot"))
     assert lives(Owner("x", "another machine", 2**22 + 1, "1 boot"))
+    assert lives(Owner("x", me.machine.partition(" ")[0] + " pid:[1]", 2**22 + 1, "1 boot")), "another container of this image"
+
+
+def test_a_process_that_proc_hides_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """hidepid: what another user of this machine runs is not seen, but it is there."""
+    from rancherctl.hosts import lease
+
+    me = this_process("me@here")
+    monkeypatch.setattr(lease, "_start_of", lambda pid: "")
+    monkeypatch.setattr("os.kill", _refused)
+    assert lease.lives(me)
+    monkeypatch.setattr("os.kill", _nobody)
+    assert not lease.lives(me)
+
+
+def _refused(pid: int, number: int) -> None:
+    raise PermissionError
+
+
+def _nobody(pid: int, number: int) -> None:
+    raise ProcessLookupError

@@ -35,7 +35,7 @@ def problems(environment: Environment, host: Host, facts: HostFacts, arch: str) 
     ours = owner(facts) == environment.name
     out = [*_belongs(environment, host, facts), *_system(facts, arch), *_kernel(environment, facts), *_size(host, facts)]
     if not ours:
-        out += [*_software(facts), *_ports(environment, host, facts), *_ranges(environment, facts)]
+        out += [*software(facts), *_ports(environment, host, facts), *_ranges(environment, facts)]
     return [f"{host.name}: {line}" for line in out]
 
 
@@ -143,7 +143,8 @@ def _size(host: Host, facts: HostFacts) -> Iterable[str]:
             yield f"{path} has {disk.free / GIB:.1f} GiB free, {need / GIB:.0f} are needed (on {disk.mount})"
 
 
-def _software(facts: HostFacts) -> Iterable[str]:
+def software(facts: HostFacts) -> Iterable[str]:
+    """Running units of others that would fight with ours."""
     for name in FOREIGN:
         unit = (facts.units or {}).get(name)
         if unit is not None and unit.active in ("active", "activating", "reloading"):

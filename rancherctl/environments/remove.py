@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rancherctl.environments import findings, remote_program
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
-from rancherctl.errors import ConflictError, PartialError
-from rancherctl.events import Event
+from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
+from rancherctl.events import Event, busy
 from rancherctl.hosts import lease
-from rancherctl.hosts.facts import gather
-from rancherctl.hosts.fanout import each
-from rancherctl.hosts.model import Host
+from rancherctl.hosts.facts import HostFacts, gather
+from rancherctl.hosts.fanout import Outcome, each
+from rancherctl.hosts.model import Absent, Host
+from rancherctl.hosts.observe import observe
 from rancherctl.hosts.remove import remove as remove_resources
 
 PACKAGE = "rancherctl.environments.removal"
 BEFORE = f"{places.DATA}/before.json"
 APPARMOR = "/etc/apparmor.d/local/usr.sbin.named"
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
+OURS = (places.ETC, "/opt/rancherctl", places.DATA)
+"""One of them is there from the first change of an apply until the last one of a removal."""
 LOCKS = "/run/rancherctl"
 PATHS = (
     places.ETC,
@@ -57,7 +61,7 @@ FOLDERS = ("/opt/cni/bin", "/opt/cni", places.CNI_CONF, "/etc/cni")
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """``left``: host → what could still be found there (all empty when it worked); ``skipped``: hosts that were nobody's already."""
+    """``left``: host → what could still be found there (all empty when it worked); ``skipped``: hosts that are nobody's, and in use by others."""
 
     environment: str
     done: Mapping[str, tuple[str, ...]]
@@ -96,35 +100,83 @@ def remember(context: Context, environment: Environment, host: Host) -> None:
 def remove(environment: Environment, context: Context, *, break_lock: bool = False) -> Removed:
     """Stop and remove everything of the environment on all its hosts. PartialError names hosts that failed: run it again.
 
-    A host of another environment is refused before anything is removed anywhere; a host that is nobody's is cleared all the same.
+    A host of another environment is refused before anything is removed anywhere; a host that is nobody's is cleared all the same, unless
+    somebody else's containers may run there: pods, chains and folders would be theirs.
     """
-    outcomes = each(environment.hosts, lambda host: gather(context.transport(host)), context.parallel)
+    context, interrupted = _interruptible(context)
+    outcomes = each(environment.hosts, lambda host: _asked(context, host), context.parallel)
+    _refuse_unasked(outcomes)
     foreign = {n: findings.owner(o.get()) for n, o in outcomes.items() if o.ok and findings.owner(o.get()) not in ("", environment.name)}
     if foreign:
         told = "; ".join(f"{name} belongs to {owner!r}" for name, owner in foreign.items())
         raise ConflictError(f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment")
     failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
-    hosts = tuple(h for h in environment.hosts if h.name not in failures)
+    strange = _strangers(environment, context, {name: o.get() for name, o in outcomes.items() if o.ok})
+    hosts = tuple(h for h in environment.hosts if h.name not in failures and h.name not in strange)
     keepers = [context.transport(h) for h in hosts if h.is_a("controlplane")]
     if break_lock:
         lease.break_lock(keepers)
     with lease.HostLock(keepers, lease.this_process(context.operator), f"removing environment {environment.name}") as lock:
         # workers first: what they lose last is the API
         workers = tuple(h for h in hosts if not h.is_a("controlplane"))
-        done = {**each(workers, lambda h: _clear(environment, h, context), context.parallel)}
+        done = {**each(workers, lambda h: _clear(environment, h, context), context.parallel, interrupted=interrupted)}
         lock.verify()
-        done |= each(tuple(h for h in hosts if h.is_a("controlplane")), lambda h: _clear(environment, h, context), context.parallel)
+        bosses = tuple(h for h in hosts if h.is_a("controlplane"))
+        done |= each(bosses, lambda h: _clear(environment, h, context), context.parallel, interrupted=interrupted)
     if lock.left_behind:
         context.emit(Event("lock", lock.left_behind, "", "note", "warning"))
-    for host in hosts:
-        if host.is_a("controlplane"):  # the folder of the lock, which is given back now
-            remote_program.call(context.transport(host), PACKAGE, {"op": "unlocked", "folder": LOCKS})
+    # the folder of the lock, which is given back now
+    cleared = tuple(h for h in bosses if done[h.name].ok)
+    unlocked = each(cleared, lambda h: remote_program.call(context.transport(h), PACKAGE, {"op": "unlocked", "folder": LOCKS}), context.parallel)
+    failures |= {name: str(o.error) for name, o in unlocked.items() if o.error is not None}
     failures |= {name: str(o.error) for name, o in done.items() if o.error is not None}
     if failures:
         failures |= {name: f"still there: {'; '.join(o.get()[1])}" for name, o in done.items() if o.ok and o.get()[1]}
         raise PartialError(f"{len(failures)} of {len(environment.hosts)} hosts are not clean", failures, hint="run the same command again")
     left = {name: o.get()[1] for name, o in done.items()}
-    return Removed(environment.name, {name: o.get()[0] for name, o in done.items()}, left)
+    return Removed(environment.name, {name: o.get()[0] for name, o in done.items()}, left, strange)
+
+
+def _strangers(environment: Environment, context: Context, facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
+    """Hosts without anything of ours on which units of others run, like a kubelet's; each is told of."""
+    running = {name: lines for name, fact in facts.items() if not fact.marker and (lines := [*findings.software(fact)])}
+    asked = [host for host in environment.hosts if host.name in running]
+    found = each(asked, lambda host: observe(context.transport(host), [Absent(path) for path in OURS]), context.parallel)
+    strange = tuple(name for name, outcome in found.items() if outcome.ok and not outcome.get().states)
+    for name in strange:
+        text = f"nothing of this environment is there, and {running[name][0].partition(' (')[0]}: left alone"
+        context.emit(Event("remove", text, name, "note", "warning"))
+    return strange
+
+
+def _asked(context: Context, host: Host) -> HostFacts:
+    with busy(context.emit, "look", "being asked what it is", host.name):
+        return gather(context.transport(host))
+
+
+def _refuse_unasked(outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
+    """UnreachableError or AuthError where that is the answer of all hosts: nothing was begun, so nothing is partial."""
+    errors = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
+    if errors and len(errors) == len(outcomes) and len({type(e) for e in errors}) == 1 and isinstance(errors[0], (UnreachableError, AuthError)):
+        what = "nothing was removed: no host could be asked" if len(errors) > 1 else "nothing was removed"
+        raise type(errors[0])(what, why="; ".join(str(e) for e in errors), hint=errors[0].hint)
+
+
+def _interruptible(context: Context) -> tuple[Context, Callable[[], None]]:
+    """A context whose hosts end their work at their next event once the other is called, which Ctrl-C does."""
+    stopped = threading.Event()
+
+    def emit(event: Event) -> None:
+        if stopped.is_set():
+            raise RancherctlError("removing was interrupted", hint="run the same command again")
+        context.emit(event)
+
+    def interrupted() -> None:
+        stopped.set()
+        text = "interrupted: each host ends the step at hand; Ctrl-C again does not wait for that"
+        context.emit(Event("interrupt", text, "", "note", "warning"))
+
+    return replace(context, emit=emit), interrupted
 
 
 def leftovers(environment: Environment, context: Context, host: Host) -> tuple[str, ...]:

@@ -231,6 +231,8 @@ def restore(request: dict[str, Any]) -> None:
         if text is not None and os.path.exists(path) and read(path) != text:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
+            if "/apparmor.d/local/" in path:  # what the kernel has loaded is the old text until it is told
+                run("apparmor_parser", "-r", path.replace("/local/", "/"))
 
 
 def left(request: dict[str, Any]) -> dict[str, Any]:

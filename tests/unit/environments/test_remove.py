@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +15,14 @@ from rancherctl.environments import remove
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.removal import remote
+from rancherctl.errors import AuthError, PartialError, RancherctlError, UnreachableError
+from rancherctl.events import Event
+from rancherctl.hosts.fact_parsers import UnitFact
+from rancherctl.hosts.facts import HostFacts
+from rancherctl.hosts.model import Resource
 from rancherctl.hosts.remote import hold
+from rancherctl.hosts.state import Observed, state
+from rancherctl.hosts.transport import Transport
 from tests.fakes.transport import FakeTransport
 
 SAVED = """*nat
@@ -81,3 +92,101 @@ def test_nothing_more_is_removed_where_the_kernel_keeps_something(tmp_path: Path
     _, left = remove._clear(environment, environment.hosts[0], context)
     assert left == ("nft table ip kube-proxy",)
     assert asked == ["units", "units", "units", "clear"]
+
+
+class Machine:
+    """A host that answers what ``env rm`` asks: its facts, and whether anything of ours is there. All else is noted in ``did``."""
+
+    def __init__(self, name: str, facts: HostFacts | RancherctlError, *, ours: bool = True) -> None:
+        self.name, self.facts, self.ours, self.fails = name, facts, ours, ""
+        self.did: list[str] = []
+
+
+def machines(monkeypatch: pytest.MonkeyPatch, *found: Machine) -> Context:
+    """A context in which ``env rm`` meets these hosts."""
+
+    def gather(machine: Machine) -> HostFacts:
+        if isinstance(machine.facts, RancherctlError):
+            raise machine.facts
+        return machine.facts
+
+    def call(machine: Machine, _package: str, request: dict[str, Any], **_: object) -> dict[str, Any]:
+        machine.did.append(str(request["op"]))
+        if request["op"] == machine.fails:
+            raise UnreachableError(f"{machine.name}: cut")
+        return {"left": []}
+
+    def observed(machine: Machine, resources: list[Resource]) -> Observed:
+        return Observed({"x": state("absent", "/opt/rancherctl")} if machine.ours else {})
+
+    by_name = {machine.name: machine for machine in found}
+    monkeypatch.setattr(remove, "gather", gather)
+    monkeypatch.setattr(remove, "observe", observed)
+    monkeypatch.setattr("rancherctl.environments.remote_program.call", call)
+    monkeypatch.setattr(remove, "remove_resources", lambda machine, emit, **what: emit(Event("remove", "x", machine.name)) or ("thing",))
+    monkeypatch.setattr(remove.lease, "HostLock", lambda *args: nullcontext(SimpleNamespace(verify=lambda: None, left_behind="")))
+    nothing = Bundle(Path(), Manifest("1.36.3", "amd64", "directory", ()))
+    return Context(lambda host: cast("Transport", by_name[host.name]), nothing, emit=lambda event: TOLD.append(event.message))
+
+
+TOLD: list[str] = []
+DEMO = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+OWNED = HostFacts(marker={"environment": "demo"})
+BUSY = HostFacts(marker={}, units={"kubelet": UnitFact("active", "enabled"), "containerd": UnitFact("active", "enabled")})
+
+
+def test_a_host_that_others_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error in the file must not cost somebody's pods."""
+    ours, theirs = Machine("h1", OWNED), Machine("h2", BUSY, ours=False)
+    TOLD.clear()
+    removed = remove.remove(DEMO, machines(monkeypatch, ours, theirs))
+    assert theirs.did == []
+    assert removed.skipped == ("h2",)
+    assert set(removed.done) == {"h1"}
+    assert any("kubelet.service is running: left alone" in message for message in TOLD)
+
+
+def test_a_host_on_which_a_first_apply_was_cut_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut, clean = Machine("h1", BUSY), Machine("h2", HostFacts(marker={}), ours=False)
+    removed = remove.remove(DEMO, machines(monkeypatch, cut, clean))
+    assert set(removed.done) == {"h1", "h2"}
+    assert "clear" in cut.did
+
+
+def test_what_all_hosts_answer_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = [Machine(name, UnreachableError(f"{name}: cannot connect")) for name in ("h1", "h2")]
+    with pytest.raises(UnreachableError, match="nothing was removed") as caught:
+        remove.remove(DEMO, machines(monkeypatch, *away))
+    assert "h1: cannot connect; h2: cannot connect" in caught.value.why
+    with pytest.raises(PartialError):
+        remove.remove(DEMO, machines(monkeypatch, away[0], Machine("h2", AuthError("h2: login refused"))))
+
+
+def test_a_control_plane_host_that_is_cut_at_the_end_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    boss = Machine("h1", OWNED)
+    boss.fails = "unlocked"
+    with pytest.raises(PartialError) as caught:
+        remove.remove(DEMO, machines(monkeypatch, boss, Machine("h2", OWNED)))
+    assert caught.value.failures == {"h1": "h1: cut"}
+
+
+def test_ctrl_c_ends_the_work_of_hosts_at_their_next_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    context, interrupted = remove._interruptible(machines(monkeypatch))
+    context.emit(Event("remove", "x"))
+    interrupted()
+    with pytest.raises(RancherctlError, match="interrupted"):
+        context.emit(Event("remove", "x"))
+
+
+def test_the_kernel_is_told_of_a_profile_that_was_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local = tmp_path / "etc/apparmor.d/local/usr.sbin.named"
+    local.parent.mkdir(parents=True)
+    local.write_text("ours")
+    before = tmp_path / "before.json"
+    before.write_text(json.dumps({"files": {str(local): "theirs"}}))
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(remote, "run", lambda *words: ran.append(words) or (0, ""))
+    for _ in range(2):
+        remote.restore({"path": str(before)})
+    assert local.read_text() == "theirs"
+    assert ran == [("apparmor_parser", "-r", str(tmp_path / "etc/apparmor.d/usr.sbin.named"))]

@@ -12,14 +12,14 @@ from rancherctl.hosts.model import Host
 FIXED = ("address", "roles", "kubernetes", "podCIDR", "serviceCIDR", "mode", "domain", "port")
 
 
-def refuse(old: Environment, new: Environment) -> None:
-    """RefusedError with everything in ``new`` that an existing environment cannot become."""
+def refuse(old: Environment, new: Environment, *, begun: bool = False) -> None:
+    """RefusedError with everything in ``new`` that an existing environment cannot become. ``begun``: hosts were changed before ``old`` was seen."""
     problems = [*_fixed(old, new), *_hosts(old, new)]
     if problems:
         raise RefusedError(
             f"environment {new.name} cannot be changed like this",
             why="; ".join(problems),
-            hint="put these values back as they were; nothing was changed anywhere",
+            hint=f"put these values back as they were{' and run it again' if begun else '; nothing was changed anywhere'}",
         )
 
 

@@ -165,6 +165,9 @@ def _do(run: Run, phase: Phase, amount: str, timeout: float, *, wait: bool) -> N
             run.apply_certificates(phase)
         case "objects":
             run.await_api(timeout)
+            # an API that did not run when the plan was made could not say which hosts it has: they are in no file of the hosts themselves
+            if (stored := run.read_stored()) is not None:
+                guards.refuse(stored, run.environment, begun=True)
             run.apply_objects()
         case "ready":
             _ready(run, timeout, wait=wait)

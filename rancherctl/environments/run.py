@@ -203,6 +203,7 @@ class Run:
             return self.client().raw("GET", "/readyz", timeout=5.0) == b"ok"
 
         until(ready, timeout, f"the API of environment {self.environment.name}")
+        self._lives = True
 
     def object_plan(self) -> Plan[Json]:
         """Objects that are missing or differ; all of them as long as there is no API."""

@@ -10,9 +10,11 @@ import pytest
 from rancherctl.environments import nodes, reconcile
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.manifests.base import record
 from rancherctl.environments.observe import World
+from rancherctl.environments.phases import phase
 from rancherctl.environments.run import Run
-from rancherctl.errors import TimeoutExceededError
+from rancherctl.errors import NotFoundError, RefusedError, TimeoutExceededError
 from rancherctl.kube.objects import Meta, Node
 
 ENVIRONMENT = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
@@ -66,3 +68,33 @@ def test_one_that_joins_and_is_never_ready_drops_out_too(monkeypatch: pytest.Mon
 def test_when_none_is_left_the_wait_itself_has_failed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimeoutExceededError, match="not Ready after 600 s"):
         finish(api, monkeypatch)
+
+
+@pytest.mark.parametrize("stored", [None, "same", "more"])
+def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_answers(stored: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own marker is not looked at any more, and the record of this apply would forget it."""
+    more = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13", "root@10.0.0.14"]).environment
+    was = {"same": ENVIRONMENT, "more": more}.get(stored or "")
+
+    class Answering:
+        def raw(self, method: str, path: str, *, timeout: float) -> bytes:
+            return b"ok"
+
+        def get(self, _resource: object, name: str, *, namespace: str) -> Any:
+            if was is None:
+                raise NotFoundError(name)
+            return record(was)
+
+    run = Run(ENVIRONMENT, Context(lambda _: None, None), World({}))  # type: ignore[arg-type, return-value]
+    assert run.read_stored() is None
+    applied: list[bool] = []
+    monkeypatch.setattr(run, "client", Answering)
+    monkeypatch.setattr(run, "apply_objects", lambda: applied.append(True))
+    if stored == "more":
+        with pytest.raises(RefusedError, match="cannot be changed like this") as caught:
+            reconcile._do(run, phase("objects"), "", 10.0, wait=True)
+        assert "host h4 left the file" in caught.value.why
+        assert "nothing was changed" not in caught.value.hint
+    else:
+        reconcile._do(run, phase("objects"), "", 10.0, wait=True)
+    assert applied == ([] if stored == "more" else [True])

@@ -17,6 +17,7 @@ from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resourc
 from rancherctl.ingress.install import IngressHostConfig
 from rancherctl.ingress.install import resources as ingress_resources
 from rancherctl.network.install import resources as network_resources
+from rancherctl.network.observe import CNI_PATH
 
 PKI = "/etc/rancherctl/pki"
 CONTROLLER_PATH = "/etc/rancherctl/controller.json"
@@ -65,7 +66,11 @@ def _agent(config: AgentConfig) -> tuple[Resource, ...]:
         Directory("/var/lib/rancherctl"),
         File(str(PATH), config.dump().encode()),
         File(unit, units.agent(str(PATH)).encode()),
-        Unit(units.AGENT_UNIT, restart_on=(unit, str(PATH), "/opt/rancherctl/agent/current", config.cert, config.ca)),
+        Unit(
+            units.AGENT_UNIT,
+            restart_on=(unit, str(PATH), "/opt/rancherctl/agent/current", config.cert, config.ca),
+            makes=(str(CNI_PATH),) if config.network_mode == "routed" else (),
+        ),
     )
 
 

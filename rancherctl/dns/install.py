@@ -130,5 +130,5 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
         File(prepare, _PREPARE.encode(), 0o755),
         File(APPARMOR_PATH, _apparmor(config).encode()),
         File(UNIT_PATH, unit.encode()),
-        Unit(UNIT, restart_on=(UNIT_PATH, prepare, APPARMOR_PATH), reload_on=(named,)),
+        Unit(UNIT, restart_on=(UNIT_PATH, prepare, APPARMOR_PATH), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)),
     )

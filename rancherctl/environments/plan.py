@@ -87,7 +87,8 @@ def resource_step(host: str, change: Change[ResourceState]) -> Step:
     if there.kind == "unit":
         verb = action(change) or verb
     lines = describe(change)
-    return Step(host, there.kind, verb, there.label or there.place, tuple(lines[1:]) or tuple(filter(None, (there.note, change.why))))
+    note = there.note if there.kind != "unit" or change.old is None else ""
+    return Step(host, there.kind, verb, there.label or there.place, tuple(lines[1:]) or tuple(filter(None, (note, change.why))))
 
 
 def certificate_step(host: str, change: CertChange) -> Step:

@@ -125,6 +125,7 @@ class Unit:
     """A systemd unit of ours that is enabled and running (``active``) or stopped.
 
     Its text is a File resource of its own. ``restart_on``: a change of any of these paths restarts it; ``reload_on``: reloads it.
+    ``makes``: files outside /var and /run that it makes once it runs, for plans to name.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Unit:
     active: bool = True
     restart_on: tuple[str, ...] = ()
     reload_on: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

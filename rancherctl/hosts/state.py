@@ -109,7 +109,8 @@ def _package(package: Package) -> ResourceState:
 def _unit(unit: Unit, prints: Mapping[str, str]) -> ResourceState:
     started = digest({path: prints.get(path, "absent") for path in unit.restart_on}) if unit.active else ""
     loaded = digest({path: prints.get(path, "absent") for path in unit.reload_on}) if unit.active else ""
-    return state("unit", unit.name, enabled=_word(unit.enabled), active=_word(unit.active), started_with=started, loaded_with=loaded)
+    found = state("unit", unit.name, enabled=_word(unit.enabled), active=_word(unit.active), started_with=started, loaded_with=loaded)
+    return replace(found, note=f"it makes {', '.join(unit.makes)}") if unit.makes else found
 
 
 def _word(value: bool) -> str:

@@ -29,6 +29,8 @@ _KINDS: Final = {
     "authority file": "CERTIFICATES",
     "unit": "UNITS",
 }
+_TOLD: Final = ("unit", "certificate")
+"""Kinds whose details are always shown: why a unit is restarted, and files that no other step names (keys, what a unit makes)."""
 _SIGNS: Final = {"create": "+", "install": "+", "upload": "+", "remove": "-", "change": "~"}
 
 LIST_COLUMNS: Final = (
@@ -79,7 +81,7 @@ def plan_text(plan: EnvironmentPlan, *, wide: bool = False, done: bool = False) 
 def _lines(steps: Iterable[Step], wide: bool) -> Iterator[str]:
     for step in steps:
         yield f"    {_SIGNS.get(step.verb, '*')} {visible(step.line())}"
-        if wide or step.verb in ("change", "check"):
+        if wide or step.verb in ("change", "check") or step.kind in _TOLD:
             yield from (f"        {visible(line)}" for line in step.detail)
 
 

@@ -26,8 +26,8 @@ from rancherctl.environments.run import Run
 from rancherctl.environments.waiting import until
 from rancherctl.errors import AuthError, RancherctlError, RefusedError, TimeoutExceededError, UnreachableError
 from rancherctl.events import Event
-from rancherctl.hosts.model import Host
-from rancherctl.hosts.state import state
+from rancherctl.hosts.model import Host, Unit
+from rancherctl.hosts.state import desired, state
 from rancherctl.hosts.transport import Transport
 from rancherctl.ingress.classes import ours
 from rancherctl.kube import objects
@@ -65,6 +65,9 @@ def test_steps_say_what_happens_in_words() -> None:
     unit = state("unit", "x.service", active="yes", enabled="yes", started_with="b", loaded_with="")
     old = state("unit", "x.service", active="yes", enabled="yes", started_with="a", loaded_with="")
     assert plans.resource_step("h1", Change("k", old, unit, "restart: /etc/x")).line() == "restart unit x.service"
+    makes = desired(Unit("x.service", makes=("/etc/made",)), {})
+    assert plans.resource_step("h1", Change("k", None, makes)).detail == ("it makes /etc/made",)
+    assert plans.resource_step("h1", Change("k", unit, makes, "restart: /etc/x")).detail == ("restart: /etc/x",)
     step = plans.certificate_step("h1", CertChange("certificate", "agent", "/p/agent.crt", "create", "missing"))
     assert step.line() == "create certificate /p/agent.crt"
     assert "/p/agent.key stays on the host" in step.detail[0]

@@ -22,7 +22,7 @@ PLAN = EnvironmentPlan(
             (
                 Step("h1", "file", "create", "/etc/new", ("new line",)),
                 Step("h1", "file", "change", "/etc/old", ("-a", "+b\x1b[31m")),
-                Step("h1", "unit", "restart", "rancherctl-kubelet.service"),
+                Step("h1", "unit", "restart", "rancherctl-kubelet.service", ("restart: /etc/old",)),
             ),
         ),
         PhasePlan("objects", "rights", (Step("", "Namespace", "create", "rancherctl-system"),)),
@@ -48,7 +48,8 @@ def test_a_plan_goes_phase_by_phase_and_host_by_host() -> None:
     lines = plan_record(PLAN).text.splitlines()
     assert lines[:3] == ["packages: packages and folders", "  h1, h2", "    + install package haproxy"]
     assert "? h3: unknown (no answer)" in lines
-    assert "    * restart unit rancherctl-kubelet.service" in lines
+    at = lines.index("    * restart unit rancherctl-kubelet.service")
+    assert lines[at + 1] == "        restart: /etc/old"
     assert "  API" in lines
     assert lines[-1].startswith("demo: 1 to change, 2 to create, 2 to install, 1 to restart on 2 hosts (plan ")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,19 @@ def test_unknown_host_key_is_kept_when_the_user_trusts_it(server: SshServer, tmp
     connect_again.run(command("true"))
     connect_again.close()
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "is not there"), ("no key at all", "is no private key that can be used"), ("", "is no private key that can be used")]
+)
+def test_a_key_that_could_not_be_tried_is_told(server: SshServer, tmp_path: Path, text: str | None, said: str) -> None:
+    """Not only that nothing was tried: the path in the file may be wrong."""
+    trust(server, tmp_path / "known_hosts")
+    key = tmp_path / "mistyped"
+    if text is not None:
+        key.write_text(text)
+    client = SshTransport(replace(settings(server, tmp_path), identities=(str(key),)), name="h1")
+    assert f"{key} {said}" in refused(client).why
 
 
 def test_revoked_key_stops(server: SshServer, tmp_path: Path) -> None:

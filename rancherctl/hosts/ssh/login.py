@@ -54,6 +54,8 @@ class Login:
     ) -> None:
         self._settings, self._name, self._prompts, self._via = settings, name, prompts, via
         self._closed, self._backoff = closed, backoff
+        self._useless: dict[Path, str] = {}
+        """Key files that could not be tried, and why."""
         self.who = SudoLogin(settings.user, name, settings.host, settings.port)
 
     def connect(self) -> paramiko.Transport:
@@ -151,6 +153,7 @@ class Login:
 
     def _denied(self, tried: list[str], why: str) -> AuthError:
         hint = "name the right key (ssh.identity), or add your public key to authorized_keys on the host"
+        why = "; ".join([why, *(f"{path} {what}" for path, what in self._useless.items())])
         return AuthError(f"{self._name}: login as {self._settings.user} refused (tried {', '.join(tried) or 'nothing'})", why=why, hint=hint)
 
     def _keys(self) -> Iterator[tuple[str, paramiko.PKey]]:
@@ -159,6 +162,8 @@ class Login:
             path = Path(text).expanduser()
             if path.is_file() and (key := self._load(path)) is not None:
                 yield str(path), key
+            elif not path.is_file() and len(self._settings.identities) == 1:  # more are the usual places, most of them empty
+                self._useless[path] = "is not there"
         if self._settings.agent and not self._settings.identities_only:
             agent = paramiko.Agent()
             try:
@@ -174,9 +179,13 @@ class Login:
                 key: paramiko.PKey = kind.from_private_key_file(str(path), str(passphrase) if passphrase is not None else None)
             except paramiko.PasswordRequiredException:
                 given = self._prompts.passphrase(str(path)) if self._prompts.passphrase is not None else None
+                if given is None:
+                    self._useless[path] = "is locked with a passphrase"
                 return self._load(path, given) if given is not None else None
-            except (paramiko.SSHException, ValueError, OSError):
+            except (paramiko.SSHException, ValueError, OSError) as error:
+                self._useless[path] = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else "is no private key that can be used"
                 continue
+            self._useless.pop(path, None)
             certificate = path.with_name(f"{path.name}-cert.pub")
             if certificate.is_file():
                 key.load_certificate(str(certificate))

@@ -77,7 +77,7 @@ def apply(
     checked = _checked(environment, context)
     keepers = [context.transport(host) for host in environment.with_role("controlplane")]
     if break_lock:
-        lease.break_lock(keepers)
+        lease.break_lock(keepers, context.emit)
     owner = lease.this_process(context.operator)
     with ExitStack() as stack:
         inner = stack.enter_context(ExitStack())  # closed after the lock, whose Lease is given back through the run's client

@@ -115,7 +115,7 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
     hosts = tuple(h for h in environment.hosts if h.name not in failures and h.name not in strange)
     keepers = [context.transport(h) for h in hosts if h.is_a("controlplane")]
     if break_lock:
-        lease.break_lock(keepers)
+        lease.break_lock(keepers, context.emit)
     with lease.HostLock(keepers, lease.this_process(context.operator), f"removing environment {environment.name}") as lock:
         # workers first: what they lose last is the API
         workers = tuple(h for h in hosts if not h.is_a("controlplane"))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rancherctl.errors import LockedError, RancherctlError
+from rancherctl.events import Emit, Event
 from rancherctl.hosts.helper import call
 from rancherctl.hosts.transport import Transport
 
@@ -78,10 +79,12 @@ def show(transports: Sequence[Transport]) -> tuple[Holder, ...]:
     return tuple(holder for holder in found if holder is not None)
 
 
-def break_lock(transports: Sequence[Transport]) -> tuple[Holder, ...]:
-    """Remove the locks whoever holds them; those that were there."""
-    found = (_holder(t.name, call(t, {"op": "lock", "verb": "break"})) for t in transports)
-    return tuple(holder for holder in found if holder is not None)
+def break_lock(transports: Sequence[Transport], emit: Emit, *, now: Callable[[], float] = time.time) -> None:
+    """Remove the locks whoever holds them, and tell of each."""
+    for transport in transports:
+        holder = _holder(transport.name, call(transport, {"op": "lock", "verb": "break"}))
+        if holder is not None:
+            emit(Event("lock", f"broken: it was {holder.line(now())}", transport.name, "note", "warning"))
 
 
 class HostLock:
@@ -139,7 +142,8 @@ class HostLock:
             holder = _holder(transport.name, answer)
         if not answer["granted"]:
             said = holder.line(self._now()) if holder is not None else "held by somebody else"
-            raise LockedError(f"{transport.name}: the environment is {said}", hint=HINT)
+            why = f"it runs out in {max(0.0, holder.left):.0f} s unless it is renewed" if holder is not None else ""
+            raise LockedError(f"{transport.name}: the environment is {said}", why=why, hint=HINT)
 
     def also(self, further: Further) -> None:
         """Take the second lock too, once it can be reached; it is verified and released with the files."""

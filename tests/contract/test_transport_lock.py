@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.errors import LockedError, UnreachableError
+from rancherctl.events import Event, ignore
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.helper import HostStepError
 from rancherctl.hosts.lease import HostLock, Owner, break_lock, show, this_process
@@ -33,6 +34,7 @@ def test_second_operator_is_told_who_since_when_and_for_what(hosts: list[FakeTra
         with pytest.raises(LockedError, match=r"h1: the environment is held by alice@laptop \(process 11\) since .* for env apply prod") as caught:
             lock(hosts, BOB).acquire()
         assert "--break-lock" in caught.value.hint
+        assert caught.value.why.startswith("it runs out in 1")
         assert caught.value.exit_code == 5
         assert [holder.owner for holder in show(hosts)] == [ALICE, ALICE]
     assert show(hosts) == ()
@@ -58,7 +60,10 @@ def test_unreachable_host_gives_back_the_others(hosts: list[FakeTransport]) -> N
 
 def test_broken_lock_is_noticed_before_the_next_phase(hosts: list[FakeTransport]) -> None:
     with lock(hosts, ALICE) as first:
-        assert [holder.owner for holder in break_lock(hosts)] == [ALICE, ALICE]
+        told: list[Event] = []
+        break_lock(hosts, told.append)
+        assert [(event.subject, event.level) for event in told] == [("h2", "warning"), ("h1", "warning")]
+        assert all(event.message.startswith("broken: it was held by alice@laptop") for event in told)
         with lock(hosts, BOB), pytest.raises(LockedError, match="no longer ours: it is held by bob@desk"):
             first.verify()
         with pytest.raises(LockedError, match="it ran out or was broken"):
@@ -68,7 +73,7 @@ def test_broken_lock_is_noticed_before_the_next_phase(hosts: list[FakeTransport]
 def test_release_leaves_somebody_elses_lock_alone(hosts: list[FakeTransport]) -> None:
     first = lock(hosts, ALICE)
     first.acquire()
-    break_lock(hosts)
+    break_lock(hosts, ignore)
     with lock(hosts, BOB):
         first.release()
         first.release()

@@ -179,9 +179,10 @@ def _interruptible(context: Context) -> tuple[Context, Callable[[], None]]:
     return replace(context, emit=emit), interrupted
 
 
-def leftovers(environment: Environment, context: Context, host: Host) -> tuple[str, ...]:
-    """What of ours can be found on a host now."""
-    return tuple(remote_program.call(context.transport(host), PACKAGE, request(environment, host, "left"))["left"])
+def leftovers(environment: Environment, context: Context, host: Host, before: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of ours can be found on a host now; ``before`` is its record of how it was, which is gone by now (empty: not known)."""
+    wanted = {**request(environment, host, "left"), "before": before}
+    return tuple(remote_program.call(context.transport(host), PACKAGE, wanted)["left"])
 
 
 def _clear(environment: Environment, host: Host, context: Context) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -190,14 +191,14 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     lines: tuple[str, ...] = ()
     for group in STOP_ORDER:
         lines += remove_resources(transport, context.emit, units=group)
-    cleared = remote_program.call(transport, PACKAGE, request(environment, host, "clear"), timeout=180.0)["left"]
-    stuck = tuple(line for line in cleared if line.startswith(KERNEL))
+    cleared = remote_program.call(transport, PACKAGE, request(environment, host, "clear"), timeout=180.0)
+    stuck = tuple(line for line in cleared["left"] if line.startswith(KERNEL))
     if stuck:
         return lines, _told(context, host, lines, stuck)
     remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "whole": list(EMPTIED)})
     lines += remove_resources(transport, context.emit, packages=True, users=True, paths=paths(host))
     remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)})
-    return lines, _told(context, host, lines, leftovers(environment, context, host))
+    return lines, _told(context, host, lines, leftovers(environment, context, host, cleared["before"]))
 
 
 def _told(context: Context, host: Host, lines: tuple[str, ...], left: tuple[str, ...]) -> tuple[str, ...]:

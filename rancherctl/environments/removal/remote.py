@@ -27,6 +27,9 @@ SYSCTLS = (
 )  # fmt: skip
 """Settings that we or kubelet or kube-proxy write."""
 KUBE_CHAIN = "KUBE-"
+PORT_CHAINS = ("CNI-HOSTPORT-", "CNI-DN-")
+"""What portmap makes for pods with host ports (or an nft table, cni_hostport); others may use it too, so what was there before stays."""
+SHIMS = "/opt/rancherctl/containerd/"
 MOUNTS = "/proc/self/mountinfo"
 
 
@@ -57,6 +60,7 @@ def remember(request: dict[str, Any]) -> dict[str, Any]:
         "sysctls": {name: (read("/proc/sys/" + name) or "").strip() for name in SYSCTLS},
         "files": {name: read(name) for name in request["files"]},
         "nft": tables(),
+        "chains": [" ".join(chain) for chain in chains({"chains": ()})],
         "there": [place for place in request["maybe"] if os.path.exists(place)],
     }
     disk.write(path, json.dumps(before).encode(), 0o644, disk.owner_of(os.geteuid(), os.getegid()))
@@ -75,9 +79,6 @@ def pods() -> list[str]:
     return [folder for top in tops for folder, _, _ in os.walk(top, topdown=False)]
 
 
-SHIMS = "/opt/rancherctl/containerd/"
-
-
 def program_of(pid: str) -> str:
     """The file that a process runs, "" for one of the kernel or one that has ended."""
     try:
@@ -89,9 +90,7 @@ def program_of(pid: str) -> str:
 def processes(folders: list[str]) -> set[int]:
     """Processes in these cgroups, and the shims that belong to no unit. By the file they run: sudo and sh have this text among their words."""
     pids = {int(pid) for folder in folders for pid in (read(folder + "/cgroup.procs") or "").split()}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and program_of(entry).startswith(SHIMS):
-            pids.add(int(entry))
+    pids |= {int(entry) for entry in os.listdir("/proc") if entry.isdigit() and program_of(entry).startswith(SHIMS)}
     return pids - {os.getpid(), 0}
 
 
@@ -120,16 +119,19 @@ def devices(wanted: list[str]) -> list[str]:
     return [name for name in wanted if os.path.exists("/sys/class/net/" + name)]
 
 
-def chains() -> list[tuple[str, str, str]]:
-    """(tool, table, chain) that kubelet and kube-proxy left in iptables."""
+def chains(before: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(tool, table, chain) that kubelet and kube-proxy left in iptables, and those of portmap that were not there ``before`` (empty: unknown)."""
     found = []
     for tool in ("iptables", "ip6tables"):
         table = ""
         for line in run(tool + "-save")[1].splitlines():
             if line.startswith("*"):
                 table = line[1:]
-            elif line.startswith(":" + KUBE_CHAIN):
-                found.append((tool, table, line[1:].split()[0]))
+            elif line.startswith(":"):
+                chain = line[1:].split()[0]
+                new = bool(before) and f"{tool} {table} {chain}" not in before.get("chains", ())
+                if chain.startswith(KUBE_CHAIN) or (new and chain.startswith(PORT_CHAINS)):
+                    found.append((tool, table, chain))
     return found
 
 
@@ -146,9 +148,9 @@ def jumps(listing: str, target: str) -> list[tuple[str, str]]:
     return found[::-1]
 
 
-def clear_chains() -> None:
+def clear_chains(before: dict[str, Any]) -> None:
     """Remove the rules that jump to these chains, then the chains."""
-    found = chains()
+    found = chains(before)
     for tool, table, chain in found:
         for place, number in jumps(run(tool + "-save", "-t", table)[1], chain):
             run(tool, "-w", "5", "-t", table, "-D", place, number)
@@ -161,25 +163,21 @@ def empty_table(name: str) -> bool:
     """Whether an nft table holds no rule, set or chain of its own: what iptables leaves behind."""
     text = run("nft", "-j", "list", "table", *name.split())[1]
     try:
-        items = json.loads(text)["nftables"]
+        return {kind for item in json.loads(text)["nftables"] for kind in item} <= {"metainfo", "table", "chain"}
     except (ValueError, KeyError):
         return False
-    kinds = {kind for item in items for kind in item}
-    return kinds <= {"metainfo", "table", "chain"}
 
 
 def ours(request: dict[str, Any], name: str) -> bool:
-    """Whether an nft table is ours, kube-proxy's, or an empty one that was not there before."""
-    before = (stored(request) or {}).get("nft", [])
-    return name.rsplit(maxsplit=1)[-1] in request["tables"] or (
-        name not in before and name.rsplit(maxsplit=1)[-1] in ("filter", "nat", "mangle") and empty_table(name)
-    )
+    """Whether an nft table is ours, kube-proxy's, or was not there before and is portmap's or an empty one."""
+    before, base = stored(request), name.rsplit(maxsplit=1)[-1]
+    new = bool(before) and name not in before.get("nft", ())
+    return base in request["tables"] or (new and (base == "cni_hostport" or (base in ("filter", "nat", "mangle") and empty_table(name))))
 
 
-def stored(request: dict[str, Any]) -> dict[str, Any] | None:
-    """What ``remember`` wrote."""
-    text = read(request["path"])
-    return json.loads(text) if text else None
+def stored(request: dict[str, Any]) -> dict[str, Any]:
+    """What ``remember`` wrote (``before`` of the request, once the file is gone); empty when that is unknown."""
+    return dict(request.get("before") or json.loads(read(request["path"]) or "{}"))
 
 
 def clear_groups(deadline: float) -> None:
@@ -210,17 +208,18 @@ def clear(request: dict[str, Any]) -> dict[str, Any]:
     for device, address in addresses(request["addresses"]):
         run("ip", "addr", "del", address, "dev", device)
     run("ip", "route", "flush", "proto", str(request["protocol"]))
-    clear_chains()
+    before = stored(request)
+    clear_chains(before)
     for name in [table for table in tables() if ours(request, table)]:
         run("nft", "delete", "table", *name.split())
     clear_groups(max(deadline, time.monotonic() + 10))
     restore(request)
-    return {"left": left(request)["left"]}
+    return {"left": left(request)["left"], "before": before}
 
 
 def restore(request: dict[str, Any]) -> None:
     """Put settings and foreign files back as they were before our first change."""
-    before = stored(request) or {}
+    before = stored(request)
     for name, value in before.get("sysctls", {}).items():
         path = "/proc/sys/" + name
         now = (read(path) or "").strip()
@@ -247,7 +246,7 @@ def left(request: dict[str, Any]) -> dict[str, Any]:
     out += [f"address {address} on {device}" for device, address in addresses(request["addresses"])]
     out += [f"route {line}" for line in run("ip", "route", "show", "proto", str(request["protocol"]))[1].splitlines()]
     out += [f"nft table {name}" for name in tables() if ours(request, name)]
-    out += [f"{tool} chain {table}/{chain}" for tool, table, chain in chains()]
+    out += [f"{tool} chain {table}/{chain}" for tool, table, chain in chains(stored(request))]
     out += [f"cgroup {folder}" for folder in pods()]
     out += [f"process {pid} ({program_of(str(pid))})" for pid in processes([])]
     out += [f"network namespace {path}" for path in glob.glob("/run/netns/cni-*")]
@@ -258,7 +257,7 @@ def folders(request: dict[str, Any]) -> dict[str, Any]:
     """Remove the folders ``whole`` with all in them (mount points are only emptied) and those of ``maybe`` that were not there before;
     then those of ``folders`` that are empty now."""
     before = stored(request)
-    new = [path for path in request["maybe"] if before is not None and path not in before.get("there", ())]
+    new = [path for path in request["maybe"] if before and path not in before.get("there", ())]
     for path in (*request["whole"], *new):
         if inside := mounts((path,)):
             raise RuntimeError(inside[0] + " is still mounted below " + path + ": nothing was deleted there")

@@ -51,7 +51,7 @@ def test_chains_are_emptied_before_they_are_deleted(monkeypatch: pytest.MonkeyPa
         return 0, SAVED if words[0] == "iptables-save" else ""
 
     monkeypatch.setattr(remote, "run", run)
-    remote.clear_chains()
+    remote.clear_chains({})
     base = ("iptables", "-w", "5", "-t", "nat")
     assert [words for words in ran if words[0] == "iptables"] == [
         (*base, "-D", "PREROUTING", "4"),
@@ -60,6 +60,48 @@ def test_chains_are_emptied_before_they_are_deleted(monkeypatch: pytest.MonkeyPa
         (*base, "-F", "KUBE-SERVICES"),
         (*base, "-X", "KUBE-SERVICES"),
     ]
+
+
+PORTS = """*nat
+:PREROUTING ACCEPT [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+:CNI-DN-0123456789abcdef - [0:0]
+:KUBE-MARK-MASQ - [0:0]
+:CNI-OTHERS - [0:0]
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "gone"),
+    [
+        ({"chains": []}, {"CNI-HOSTPORT-DNAT", "CNI-DN-0123456789abcdef", "KUBE-MARK-MASQ"}),
+        ({"chains": ["iptables nat CNI-HOSTPORT-DNAT"]}, {"CNI-DN-0123456789abcdef", "KUBE-MARK-MASQ"}),
+        ({"nft": []}, {"CNI-HOSTPORT-DNAT", "CNI-DN-0123456789abcdef", "KUBE-MARK-MASQ"}),
+        ({}, {"KUBE-MARK-MASQ"}),
+    ],
+)
+def test_host_ports_of_pods_go_and_those_of_others_stay(monkeypatch: pytest.MonkeyPatch, before: dict[str, Any], gone: set[str]) -> None:
+    """Their rules would go on taking the host's ports for pods that are no more."""
+    monkeypatch.setattr(remote, "run", lambda *words: (0, PORTS if words[0] == "iptables-save" else ""))
+    assert {chain for _, _, chain in remote.chains(before)} == gone
+
+
+@pytest.mark.parametrize(
+    ("before", "ours"),
+    [
+        ({"nft": []}, {"ip cni_hostport", "ip nat", "inet rancherctl_network"}),
+        ({"nft": ["ip cni_hostport", "ip nat"]}, {"inet rancherctl_network"}),
+        ({}, {"inet rancherctl_network"}),
+    ],
+)
+def test_tables_are_ours_by_name_or_by_what_was_there_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: dict[str, Any], ours: set[str]
+) -> None:
+    empty = json.dumps({"nftables": [{"metainfo": {}}, {"table": {}}, {"chain": {}}]})
+    monkeypatch.setattr(remote, "run", lambda *words: (0, empty))
+    request = {"path": str(tmp_path / "gone"), "tables": ["rancherctl_network"], "before": before}
+    assert {name for name in ("ip cni_hostport", "ip nat", "ip docker", "inet rancherctl_network") if remote.ours(request, name)} == ours
 
 
 def test_the_lock_stays_on_a_control_plane_host_until_it_is_given_back() -> None:
@@ -114,7 +156,7 @@ def machines(monkeypatch: pytest.MonkeyPatch, *found: Machine) -> Context:
         machine.did.append(str(request["op"]))
         if request["op"] == machine.fails:
             raise UnreachableError(f"{machine.name}: cut")
-        return {"left": []}
+        return {"left": [], "before": {}}
 
     def observed(machine: Machine, resources: list[Resource]) -> Observed:
         return Observed({"x": state("absent", "/opt/rancherctl")} if machine.ours else {})

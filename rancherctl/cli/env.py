@@ -50,24 +50,32 @@ def _plan(run: Run, environment: Environment, bundle: str | None) -> Environment
 
 
 def _apply(run: Run, environment: Environment, bundle: str | None, timeout: float, *, break_lock: bool, wait: bool) -> None:
-    from rancherctl.cli.env_work import bundle_choice, context
+    from rancherctl.cli.env_work import bundle_choice, context, lasting
     from rancherctl.cli.sign_in import sign_in_where_needed
     from rancherctl.environments.reconcile import apply
     from rancherctl.output.environments import applied_record, plan_text
 
     def begin() -> None:
-        run.known().save(environment, bundle_choice(run, environment.name, bundle))
+        run.known().save(environment, lasting(bundle_choice(run, environment.name, bundle)))
         remember_environments(run.settings)
 
     with run.progress() as emit, context(run, environment, bundle, emit) as work:
         applied = apply(environment, work, break_lock=break_lock, timeout=timeout, wait=wait, begin=begin)
-        sign_in_where_needed(run, environment, work.transport, applied.ca_pem)
+        try:
+            sign_in_where_needed(run, environment, work.transport, applied.ca_pem)
+            not_signed_in = None
+        except RancherctlError as error:  # what was done to the hosts is told first
+            not_signed_in = error
     run.log(plan_text(applied.plan, done=not applied.failures))
     record = applied_record(applied, wide=run.settings.output == "wide")
     run.show(record, fail=not applied.failures)
     for warning in applied.warnings if run.settings.progress == "none" else ():  # else they still stand above
         run.say(f"warning: {warning}")
     applied.raise_failures()
+    if not_signed_in is not None:
+        run.say(f"{environment.name} is applied, but this machine is not signed in to it")
+        not_signed_in.hint = not_signed_in.hint or "run the same command again: it signs in"
+        raise not_signed_in
     if not applied.plan:
         run.say(f"{environment.name} is as its file says, seen in {applied.seconds:.1f} s; API at {applied.server}")
         return

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from rancherctl.bundle.create import MODULES, OFFICIAL
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
 from rancherctl.cli.context import Run
@@ -120,6 +121,11 @@ def asked(run: Run, name: str | None, file: str | None) -> Environment:
 def bundle_choice(run: Run, environment: str, choice: str | None) -> str:
     """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with."""
     return choice or run.settings.bundle or run.known().bundle(environment)
+
+
+def lasting(choice: str) -> str:
+    """A chosen bundle as it is remembered: a directory by its whole path, for it is used from anywhere."""
+    return choice if choice in ("", OFFICIAL, MODULES) else _path(choice)
 
 
 @contextmanager

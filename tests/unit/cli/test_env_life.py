@@ -15,6 +15,8 @@ from rancherctl.environments.fetch import Fetched
 from rancherctl.environments.health import HostStatus, Status
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Environment
+from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
+from rancherctl.environments.reconcile import Applied
 from rancherctl.environments.remove import Removed
 from rancherctl.errors import LockedError, PartialError, PreflightError, RancherctlError
 from rancherctl.settings import dirs
@@ -197,6 +199,24 @@ def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
     monkeypatch.setattr("rancherctl.cli.sign_in.sign_in_to", lambda run, environment, transport, ca: seen.append(environment))
     monkeypatch.setattr("rancherctl.cli.sign_in.merge_context", lambda run, access: "demo")
     return seen
+
+
+def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    def apply(environment: Environment, context: Any, *, begin: Callable[[], object], **options: Any) -> Applied:
+        begin()
+        steps = (Step("h1", "file", "create", "/etc/rancherctl/x"),)
+        return Applied(environment, EnvironmentPlan("demo", (PhasePlan("nodes", "nodes", steps),)), environment.server(), "CA")
+
+    def sign_in(*args: Any) -> None:
+        raise LockedError("the kubeconfig file is locked")
+
+    monkeypatch.setattr("rancherctl.environments.reconcile.apply", apply)
+    monkeypatch.setattr("rancherctl.cli.sign_in.sign_in_where_needed", sign_in)
+    code, text = call(*CREATE)
+    assert code == 5
+    assert "/etc/rancherctl/x" in text
+    assert "demo is applied, but this machine is not signed in" in text
+    assert "error: the kubeconfig file is locked\n  next: run the same command again: it signs in" in text
 
 
 def test_what_was_fetched_is_reached_as_the_host_was(call: Call, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.cli.context import Run
-from rancherctl.cli.env_work import Login, asked, bundle_choice, from_file, from_hosts, target_address
+from rancherctl.cli.env_work import Login, asked, bundle_choice, from_file, from_hosts, lasting, target_address
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.settings import Dirs, Settings
 
@@ -118,3 +118,11 @@ def test_the_bundle_is_the_flag_then_the_setting_then_what_was_chosen_before(run
     with_setting = Run(Settings(run.settings.dirs, bundle="setting"))
     assert bundle_choice(with_setting, "demo", None) == "setting"
     assert bundle_choice(with_setting, "demo", "flag") == "flag"
+
+
+def test_a_bundle_is_remembered_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert [lasting(choice) for choice in ("official", "modules", "", "b", "/srv/b", "~/b")] == [
+        *("official", "modules", "", f"{tmp_path}/b", "/srv/b", "/home/me/b")
+    ]

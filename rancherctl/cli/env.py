@@ -114,8 +114,9 @@ def create(
 
     run = current(output=output)
     if file:
-        if host:
-            raise UsageError("--file and --host are given", why="the file names the hosts", hint="leave one of them out")
+        given = {"--host": host, "--kubernetes": kubernetes, "--identity": identity, "--ssh-config": ssh_config, "--jump": jump}
+        if also := [flag for flag, value in given.items() if value]:
+            raise UsageError(f"--file and {', '.join(also)} are given", why="the file says that itself", hint="leave one of them out")
         environment = asked(run, name, file)
     elif name:
         environment = from_hosts(run, name, host or (), kubernetes, Login(identity, ssh_config, jump))

@@ -80,6 +80,13 @@ def test_bad_input_leaves_nothing_known(call: Call, known: Known) -> None:
         assert known.names() == []
 
 
+@pytest.mark.parametrize("more", [("--host", "10.0.0.1"), ("--kubernetes", "1.35.4"), ("--identity", "k"), ("--ssh-config", "c"), ("--jump", "b")])
+def test_what_a_file_says_itself_is_not_given_beside_it(call: Call, more: tuple[str, str]) -> None:
+    code, text = call("env", "create", "-f", "prod.yaml", *more)
+    assert code == 2
+    assert f"--file and {more[0]} are given" in text
+
+
 def test_a_create_that_was_cut_goes_on_with_the_same_command(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
     assert call(*CREATE)[0] == 1

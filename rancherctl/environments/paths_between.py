@@ -43,12 +43,12 @@ def wanted(environment: Environment, host: Host, asked: Container[str]) -> list[
     return out
 
 
-def problems(environment: Environment, hosts: tuple[Host, ...], asked: Container[str], context: Context) -> list[str]:
-    """One line for each way that is closed, from each of ``hosts`` to each of the hosts called ``asked`` (those that could be reached from
+def problems(environment: Environment, new: Container[str], asked: Container[str], context: Context) -> list[str]:
+    """One line for each way that is closed, from and to the hosts called ``new``, among those called ``asked`` (they could be reached from
     here: why the way to others is closed is told already); a host that cannot be asked is no finding here."""
 
     def ask(host: Host) -> list[str]:
-        targets = wanted(environment, host, asked)
+        targets = wanted(environment, host, asked if host.name in new else new)
         if not targets:
             return []
         request = json.dumps([LIMIT, targets])
@@ -56,4 +56,5 @@ def problems(environment: Environment, hosts: tuple[Host, ...], asked: Container
         blocked = json_of(host.name, result)
         return [f"{host.name}: does not reach {address} port {port}: {why} (a firewall on the way?)" for address, port, why in blocked]
 
+    hosts = tuple(host for host in environment.hosts if host.name in asked)
     return [line for outcome in each(hosts, ask, context.parallel).values() if outcome.ok for line in outcome.get()]

@@ -46,7 +46,7 @@ def preflight(environment: Environment, context: Context) -> Checked:
     found += [line for name, fact in facts.items() for line in (*offline.unserved(name, fact, served), *offline.outdated(name, fact))]
     found += findings.together(facts)
     found += findings.tunnels(environment, facts)
-    new = tuple(h for h in environment.hosts if h.name in facts and findings.owner(facts[h.name]) != environment.name)
+    new = frozenset(name for name, fact in facts.items() if findings.owner(fact) != environment.name)
     found += paths_between.problems(environment, new, facts, context)
     _refuse(environment, found, {} if exists else outcomes)
     said = tuple(line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.warnings(h, fact))

@@ -190,6 +190,22 @@ class Bare:
         return Result(command, 0, json.dumps([line for line in self.blocked if line[:2] in asked]).encode(), b"")
 
 
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (set(), []),
+        ({"h2"}, ["h1: does not reach 10.0.0.12 port 10250", "h2: does not reach 10.0.0.11 port 6443"]),
+        ({"h1", "h2"}, ["h1: does not reach 10.0.0.12 port 10250", "h2: does not reach 10.0.0.11 port 6443"]),
+    ],
+)
+def test_ways_from_and_to_new_hosts_are_tried(new: set[str], told: list[str]) -> None:
+    """A host that joins has to be reached by those that are there; what runs already is not asked at each apply."""
+    blocked: list[list[object]] = [["10.0.0.11", 6443, "no answer within 3 s"], ["10.0.0.12", 10250, "no answer within 3 s"]]
+    context = Context(lambda host: cast("Transport", Bare(host.name, blocked)), Bundle(Path(), manifest("1.36.3", "amd64", "", ())))
+    found = paths_between.problems(ENV, new, {"h1", "h2"}, context)
+    assert [line.partition(": no answer")[0] for line in found] == told
+
+
 def test_closed_ways_are_told_with_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at the next try, when what was told first is mended."""
 

@@ -116,11 +116,25 @@ def _look(environment: Environment, context: Context, checked: Checked) -> Run:
         run = Run(environment, context, observe(environment, context, checked.machines))
     run.failures.update(checked.failures)
     run.warnings = checked.warnings
-    for host in environment.with_role("controlplane"):
-        if host.name in run.failures:  # what the environment is built on cannot be told: nothing may be decided
-            raise run.failures[host.name]
+    try:
+        _refuse_blind(run)
+    except BaseException:
+        run.close()
+        raise
     refuse(environment, (line for seen in run.world.seen.values() for line in seen.problems))
     return run
+
+
+def _refuse_blind(run: Run) -> None:
+    """The error of a host that the environment is built on: nothing may be decided. An etcd host that serves the API may be out of reach."""
+    for host in run.environment.hosts:
+        if host.name in run.failures and (host.is_a("controlplane") or (host.is_a("etcd") and not _answers(run))):
+            raise run.failures[host.name]
+
+
+def _answers(run: Run) -> bool:
+    """Whether the API does, as far as its hosts could be looked at."""
+    return run.known.keeper in run.world.seen and run.api_lives()
 
 
 def _planned(run: Run) -> EnvironmentPlan:

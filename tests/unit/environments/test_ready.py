@@ -13,8 +13,9 @@ from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests.base import record
 from rancherctl.environments.observe import World
 from rancherctl.environments.phases import phase
+from rancherctl.environments.preflight import Checked
 from rancherctl.environments.run import Run
-from rancherctl.errors import NotFoundError, RefusedError, TimeoutExceededError
+from rancherctl.errors import NotFoundError, RefusedError, TimeoutExceededError, UnreachableError
 from rancherctl.kube.objects import Meta, Node
 
 ENVIRONMENT = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
@@ -98,3 +99,18 @@ def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_ans
     else:
         reconcile._do(run, phase("objects"), "", 10.0, wait=True)
     assert applied == ([] if stored == "more" else [True])
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_an_etcd_host_out_of_reach_ends_an_apply_whose_api_is_silent(answers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would wait ten minutes for an API that cannot come."""
+    environment = from_flags("demo", ["10.0.0.11=controlplane", "10.0.0.12=etcd", "10.0.0.13=worker"]).environment
+    failed = {name: UnreachableError(f"{name}: no answer") for name in ("h2", "h3")}
+    monkeypatch.setattr(reconcile, "observe", lambda *_: World({}))
+    monkeypatch.setattr(reconcile, "_answers", lambda run: answers)
+    context = Context(lambda _: None, None)  # type: ignore[arg-type, return-value]
+    if answers:
+        assert set(reconcile._look(environment, context, Checked({}, {}, failed)).failures) == {"h2", "h3"}
+        return
+    with pytest.raises(UnreachableError, match="h2: no answer"):
+        reconcile._look(environment, context, Checked({}, {}, failed))

@@ -46,7 +46,8 @@ def fetch(transport: Transport) -> Fetched:
     result = transport.run(script(_READ, places.kubeconfig("admin"), SYSTEM, RECORD, boundary), check=False)
     if not result.ok:
         said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
-        raise RancherctlError(f"{transport.name}: the record of environment {marker.get('environment')} cannot be read", why=said[:300])
+        what = f"{transport.name}: the record of environment {marker.get('environment')} cannot be read"
+        raise RancherctlError(what, why=said[:300], hint=f"does its API run? journalctl -n 50 -u {places.unit('kube-apiserver')} on {transport.name}")
     # a login may print a greeting before it
     body = result.stdout.partition(f"\n{boundary}\n".encode())[2]
     try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command
+from rancherctl.hosts.helper import hint_for
 from rancherctl.hosts.transport import Transport
 
 
@@ -53,6 +54,7 @@ def call(transport: Transport, package: str, request: Mapping[str, Any], *, time
     said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
     answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": said}
     if "error" in answer:
-        raise RancherctlError(f"{transport.name}: {request['op']} ({package.rpartition('.')[2]}) failed", why=str(answer["error"])[:500])
+        why = str(answer["error"])[:500]
+        raise RancherctlError(f"{transport.name}: {request['op']} ({package.rpartition('.')[2]}) failed", why=why, hint=hint_for(why))
     value: dict[str, Any] = answer["ok"]
     return value

@@ -76,6 +76,12 @@ def call(transport: Transport, request: dict[str, Any], *, timeout: float = 60.0
     return answer_of(transport.name, result)
 
 
+def hint_for(why: str) -> str:
+    """What to do about a step that failed on a host for this reason; "" when that is not known."""
+    full = "do not fit" in why or "No space left" in why
+    return "free space on the host and run the same command again: it goes on from here" if full else ""
+
+
 def answer_of(host: str, result: Result) -> dict[str, Any]:
     """The answer in a finished call's output."""
     if result.status == 127 or b"python3: not found" in result.stderr:
@@ -87,7 +93,6 @@ def answer_of(host: str, result: Result) -> dict[str, Any]:
     value = json.loads(lines[-1])
     if "error" in value:
         why = str(value["error"])
-        hint = "free space on the host and run the same command again: it goes on from here" if "do not fit" in why or "No space left" in why else ""
-        raise HostStepError(f"{host}: a step on the host failed", why=why, hint=hint)
+        raise HostStepError(f"{host}: a step on the host failed", why=why, hint=hint_for(why))
     answer: dict[str, Any] = value["ok"]
     return answer

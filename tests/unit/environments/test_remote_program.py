@@ -9,12 +9,15 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from rancherctl.environments.remote_program import program_of
+from rancherctl.environments.remote_program import call, program_of
+from rancherctl.errors import RancherctlError
+from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.remote import disk
+from rancherctl.hosts.transport import Transport
 
 ME = disk.owner_of(os.geteuid(), os.getegid())
 
@@ -48,3 +51,18 @@ def test_an_error_is_an_answer(package: str, tmp_path: Path) -> None:
 
 def test_a_program_fits_into_one_word_of_a_command_line() -> None:
     assert max(len(program_of(f"rancherctl.environments.{package}")) for package in ("pki", "removal")) < 64 << 10
+
+
+@pytest.mark.parametrize(("why", "hint"), [("[Errno 28] No space left on device: '/etc/x'", "free space on the host"), ("something else", "")])
+def test_a_full_disk_says_what_to_do(why: str, hint: str) -> None:
+    class Full:
+        name = "h2"
+
+        def run(self, command: Command, *, check: bool = True) -> Result:
+            return Result(command, 0, json.dumps({"error": why}).encode(), b"")
+
+    with pytest.raises(RancherctlError, match="h2: install") as caught:
+        call(cast("Transport", Full()), "rancherctl.environments.pki", {"op": "install"})
+    assert caught.value.why == why
+    assert caught.value.hint.startswith(hint)
+    assert bool(caught.value.hint) == bool(hint)

@@ -227,7 +227,7 @@ def rm(
         _not_cleared(run, environment, error, force=force)
         raise
     if not any(removed.left.values()):
-        _forget(run, environment.name)
+        _forget(run, environment)
         run.show(removed_listing(removed))
         return
     try:
@@ -245,14 +245,18 @@ def _not_cleared(run: Run, environment: Environment, error: RancherctlError, *, 
         error.hint = f"{again}; {name} stays known here until its hosts are clear, --force forgets it now"
         return
     kept = run.known().put_aside(environment)
-    _forget(run, name)
+    _forget(run, environment)
     error.hint = f"when these hosts can be reached, clear them with: rancherctl env rm -f {kept} --confirm {name}"
 
 
-def _forget(run: Run, name: str) -> None:
+def _forget(run: Run, environment: Environment) -> None:
     from rancherctl.cli.sign_in import forget
 
+    name = environment.name
     if name not in run.known().names():
+        return
+    if (other := run.known().other(environment)) is not None:
+        run.say(f"the {name} that is known here is another one, with its API at {other.server()}: it stays known")
         return
     forget(run, name)
     run.known().forget(name)

@@ -189,15 +189,10 @@ def fetch_(
 
 def _refuse_another(run: Run, environment: Environment) -> None:
     """ConflictError when the name is that of an environment on other control-plane hosts; one that was set up anew on the same is taken."""
-    from rancherctl.errors import ConflictError, InvalidInputError
+    from rancherctl.errors import ConflictError
 
-    if environment.name not in run.known().names():
-        return
-    try:
-        known = run.known().read(environment.name)
-    except InvalidInputError:
-        return  # what cannot be read is written again
-    if not {h.address for h in known.with_role("controlplane")} & {h.address for h in environment.with_role("controlplane")}:
+    known = run.known().other(environment)
+    if known is not None:
         raise ConflictError(
             f"another environment {environment.name!r} is known here",
             why=f"its API is at {known.server()}",

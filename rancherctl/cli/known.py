@@ -52,6 +52,15 @@ class Known:
             raise InvalidInputError(f"the file of environment {name} cannot be read", [f"{path}: {why}"], hint=hint) from error
         return load(text, str(path)).environment
 
+    def other(self, environment: Environment) -> Environment | None:
+        """The known environment that has this name and is another one: no control-plane host in common. None where the file cannot be read."""
+        try:
+            known = self.read(environment.name)
+        except (InvalidInputError, NotFoundError):
+            return None
+        mine, theirs = ({host.address for host in e.with_role("controlplane")} for e in (environment, known))
+        return None if mine & theirs else known
+
     def save(self, environment: Environment, bundle: str = "") -> Path:
         """Remember an environment and the bundle chosen for it ("" = keep what was chosen); its file."""
         from rancherctl.environments.dump import dump

@@ -144,6 +144,16 @@ def test_force_forgets_it_and_says_how_to_clear_the_rest(
     assert call("env", "rm", "-f", str(file), "--confirm", "demo")[0] == 0
 
 
+def test_another_environment_of_that_name_stays_known(call: Call, known: Known, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text(there.replace("10.0.0.", "10.9.9."))
+    removing(monkeypatch, Removed("demo", {"h1": ("x",)}))
+    code, text = call("env", "rm", "-f", str(file), "--confirm", "demo")
+    assert code == 0
+    assert "is another one, with its API at https://10.0.0.1:6443: it stays known" in text
+    assert known.names() == ["demo"]
+
+
 def test_force_does_not_break_a_lock(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
     removing(monkeypatch, LockedError("held by ann"))
     assert call(*RM, "--force")[0] == 5

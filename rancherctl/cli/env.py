@@ -56,6 +56,9 @@ def _apply(run: Run, environment: Environment, bundle: str | None, timeout: floa
     from rancherctl.output.environments import applied_record, plan_text
 
     def begin() -> None:
+        if (other := run.known().other(environment)) is not None:
+            kept = run.known().put_aside(other)
+            run.say(f"warning: another environment {environment.name} was known here, with its API at {other.server()}; its file is now {kept}")
         run.known().save(environment, lasting(bundle_choice(run, environment.name, bundle)))
         remember_environments(run.settings)
 

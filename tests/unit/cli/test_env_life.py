@@ -98,6 +98,22 @@ def test_a_create_that_was_cut_goes_on_with_the_same_command(call: Call, known: 
     assert "further on" in text
 
 
+def test_an_apply_that_takes_the_name_of_another_environment_keeps_its_file(
+    call: Call, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applying(monkeypatch, RancherctlError("cut"), begun=True)
+    call(*CREATE)
+    before = known.file("demo").read_text(encoding="utf-8")
+    file = tmp_path / "demo.yaml"
+    file.write_text(before.replace("10.0.0.", "10.9.9."))
+    text = call("env", "apply", "-f", str(file))[1]
+    kept = known.dirs.state / "removed" / "demo.yaml"
+    assert f"another environment demo was known here, with its API at https://10.0.0.1:6443; its file is now {kept}" in text
+    assert kept.read_text(encoding="utf-8") == before
+    assert known.read("demo").hosts[0].address == "10.9.9.1"
+    assert "another environment" not in call("env", "apply", "-f", str(file))[1]
+
+
 def test_other_hosts_under_a_known_name_are_a_conflict(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
     call(*CREATE)

@@ -32,7 +32,10 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
         "defaults: env, output, color, progress, kubeconfig, bundle, cache_dir, sudo_password_file, debug, no_input, yes",
     ),
     ("~/.config/rancherctl/", "the environments that are known here, and the one chosen by `env use`"),
-    ("~/.local/state/rancherctl/removed/", "files of environments that `env rm --force` forgot although hosts were not clear"),
+    (
+        "~/.local/state/rancherctl/removed/",
+        "files of environments that `env rm --force` forgot although hosts were not clear, or whose name another one took",
+    ),
     (
         "~/.local/state/rancherctl/secrets.json",
         (

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from rancherctl.bundle.model import Bundle
 from rancherctl.environments.design import Extras
 from rancherctl.environments.model import Environment
-from rancherctl.events import Emit, ignore
+from rancherctl.events import Emit, Event, ignore
 from rancherctl.hosts.model import Host, Resource
 from rancherctl.hosts.transport import Transport
 
@@ -43,3 +43,8 @@ class Context:
     operator: str = field(default_factory=_operator)
     now: Callable[[], datetime] = _now
     parallel: int = 30
+
+    def looking_stopped(self) -> None:
+        """Say after Ctrl-C what is still waited for, when hosts are only looked at (for ``fanout.each``)."""
+        text = "interrupted: answers that are on their way are waited for; Ctrl-C again does not wait for them"
+        self.emit(Event("interrupt", text, "", "note", "warning"))

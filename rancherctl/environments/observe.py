@@ -68,7 +68,7 @@ def observe(environment: Environment, context: Context, machines: Mapping[str, M
             return Seen(host, machine, wanted, observed, pki.observe(transport, environment, host), problems)
 
     hosts = tuple(h for h in environment.hosts if h.name in machines)
-    outcomes = each(hosts, look, context.parallel)
+    outcomes = each(hosts, look, context.parallel, interrupted=context.looking_stopped)
     failures = {name: o.error for name, o in outcomes.items() if o.error is not None}
     return World({name: o.get() for name, o in outcomes.items() if o.ok}, failures)
 

@@ -35,7 +35,7 @@ def preflight(environment: Environment, context: Context) -> Checked:
         with busy(context.emit, "look", "being asked what it is", host.name):
             return gather(context.transport(host))
 
-    outcomes = each(environment.hosts, ask, context.parallel)
+    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.looking_stopped)
     facts = {name: outcome.get() for name, outcome in outcomes.items() if outcome.ok}
     errors = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
     exists = all(h.name in facts and findings.owner(facts[h.name]) == environment.name for h in environment.with_role("controlplane"))

@@ -104,7 +104,7 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
     somebody else's containers may run there: pods, chains and folders would be theirs.
     """
     context, interrupted = _interruptible(context)
-    outcomes = each(environment.hosts, lambda host: _asked(context, host), context.parallel)
+    outcomes = each(environment.hosts, lambda host: _asked(context, host), context.parallel, interrupted=context.looking_stopped)
     _refuse_unasked(outcomes)
     foreign = {n: findings.owner(o.get()) for n, o in outcomes.items() if o.ok and findings.owner(o.get()) not in ("", environment.name)}
     if foreign:

@@ -47,7 +47,7 @@ def status(environment: Environment, context: Context) -> Status:
         with busy(context.emit, "look", "being asked what it is", host.name):
             return gather(context.transport(host))
 
-    outcomes = each(environment.hosts, ask, context.parallel)
+    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.looking_stopped)
     facts = {name: o.get() for name, o in outcomes.items() if o.ok}
     failures = {name: str(o.error).removeprefix(f"{name}: ") for name, o in outcomes.items() if o.error is not None}
     world = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})

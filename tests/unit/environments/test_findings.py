@@ -15,6 +15,7 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.preflight import machine
 from rancherctl.errors import PreflightError, UnreachableError
+from rancherctl.events import Event
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.fact_parsers import Address, DiskFact, Listener, Route, Sysctl, UnitFact
 from rancherctl.hosts.facts import HostFacts
@@ -188,6 +189,18 @@ class Bare:
     def run(self, command: Command, *, check: bool = True) -> Result:
         asked = json.loads(command.stdin or b"")[1]
         return Result(command, 0, json.dumps([line for line in self.blocked if line[:2] in asked]).encode(), b"")
+
+
+def test_ctrl_c_while_hosts_are_asked_says_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gather(transport: Bare) -> HostFacts:
+        raise KeyboardInterrupt
+
+    told: list[Event] = []
+    nothing = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
+    monkeypatch.setattr(preflight, "gather", gather)
+    with pytest.raises(KeyboardInterrupt):
+        preflight.preflight(ENV, Context(lambda host: cast("Transport", Bare(host.name, [])), nothing, emit=told.append))
+    assert [event.phase for event in told if event.level == "warning"] == ["interrupt"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,18 @@ from rancherctl.environments.model import Environment
 from rancherctl.errors import RefusedError
 from rancherctl.hosts.model import Host
 
-FIXED = ("address", "roles", "kubernetes", "podCIDR", "serviceCIDR", "mode", "domain", "port")
+UPGRADES = "spec.kubernetes.version (upgrades are a command of their own, which is not there yet)"
+FIXED = {
+    "address": "the address",
+    "roles": "the list of roles",
+    "kubernetes": UPGRADES,
+    "podCIDR": "spec.network.podCIDR",
+    "serviceCIDR": "spec.network.serviceCIDR",
+    "mode": "spec.network.mode",
+    "domain": "spec.dns.domain",
+    "port": "spec.api.port",
+}
+"""What a host's marker says that cannot change, and what the file calls it."""
 
 
 def refuse(old: Environment, new: Environment, *, begun: bool = False) -> None:
@@ -28,19 +39,26 @@ def refuse_markers(environment: Environment, markers: Mapping[str, Mapping[str, 
 
     ``markers`` are the hosts' marker files by name; values that an older marker does not have are not compared.
     """
-    problems = []
+    found: dict[tuple[str, str, str], list[str]] = {}
     for name, marker in markers.items():
         host = environment.host(name)
         if host is None or marker.get("environment") != environment.name:
             continue
         now = marker_of(environment, host)
-        problems += [f"{key} is {marker[key]} on {name} and cannot become {now[key]}" for key in FIXED if key in marker and marker[key] != now[key]]
+        for key in FIXED:
+            if key in marker and marker[key] != now[key]:
+                found.setdefault((key, _shown(marker[key]), _shown(now[key])), []).append(name)
+    problems = [f"{', '.join(hosts)}: {FIXED[key]} is {was} and cannot become {new}" for (key, was, new), hosts in found.items()]
     if problems:
         raise RefusedError(
             f"environment {environment.name} cannot be changed like this",
             why="; ".join(problems),
             hint="put these values back as they were; nothing was changed anywhere",
         )
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def marker_of(environment: Environment, host: Host) -> dict[str, Any]:
@@ -67,7 +85,7 @@ def _fixed(old: Environment, new: Environment) -> list[str]:
         ("spec.network.mode", old.network.mode, new.network.mode),
         ("spec.dns.domain", old.dns.domain, new.dns.domain),
         ("spec.api.port", str(old.api.port), str(new.api.port)),
-        ("spec.kubernetes.version (upgrades are a command of their own, which is not there yet)", old.kubernetes, new.kubernetes),
+        (UPGRADES, old.kubernetes, new.kubernetes),
     )
     return [f"{name} is {was} and cannot become {now}" for name, was, now in values if was != now]
 

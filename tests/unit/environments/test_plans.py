@@ -235,7 +235,12 @@ def test_hosts_themselves_refuse_what_cannot_change_while_the_api_is_down() -> N
     changed = replace(ENV, network=replace(ENV.network, service_cidr="10.99.0.0/16"))
     with pytest.raises(RefusedError, match="cannot be changed") as caught:
         guards.refuse_markers(changed, markers)
-    assert "serviceCIDR is 10.43.0.0/16 on h2 and cannot become 10.99.0.0/16" in caught.value.why
+    assert caught.value.why == "h1, h2: spec.network.serviceCIDR is 10.43.0.0/16 and cannot become 10.99.0.0/16"
+    moved = replace(ENV, kubernetes="1.37.2", hosts=(BOSS, replace(WORKER, roles=frozenset({"etcd", "worker"}))))
+    with pytest.raises(RefusedError) as caught:
+        guards.refuse_markers(moved, markers)
+    assert "h1, h2: spec.kubernetes.version (upgrades are a command of their own" in caught.value.why
+    assert "h2: the list of roles is worker and cannot become etcd, worker" in caught.value.why
 
 
 def test_a_host_that_could_not_be_looked_at_is_unknown_in_the_plan() -> None:

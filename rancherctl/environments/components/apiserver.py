@@ -51,7 +51,8 @@ def flags(environment: Environment, host: Host) -> dict[str, str]:
         "service-account-signing-key-file": places.SA_KEY,
         "authorization-mode": "Node,RBAC",
         "authentication-config": AUTHENTICATION,
-        "enable-admission-plugins": "NodeRestriction",
+        # an external IP of a Service takes that address, whoever's it is, from every host and pod
+        "enable-admission-plugins": "NodeRestriction,DenyServiceExternalIPs",
         "encryption-provider-config": places.ENCRYPTION,
         "audit-policy-file": AUDIT_POLICY,
         "audit-log-path": f"{AUDIT_LOGS}/audit.log",

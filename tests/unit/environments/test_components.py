@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import tomllib
+from typing import Any, cast
 
 import pytest
 
-from rancherctl.environments.components import apiserver, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places, units
+from rancherctl.environments.components import apiserver, audit, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places, units
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.inventory import from_flags
 from rancherctl.hosts.model import Directory, File, Package, Unit, User
@@ -24,13 +25,55 @@ ALL = (
 def test_the_api_server_is_hardened() -> None:
     flags = apiserver.flags(ENV, BOSS)
     assert flags["authorization-mode"] == "Node,RBAC"
-    assert flags["enable-admission-plugins"] == "NodeRestriction"
+    # a Service with an external IP would take that address from every host: the API's own, a resolver's, another tenant's
+    assert flags["enable-admission-plugins"].split(",") == ["NodeRestriction", "DenyServiceExternalIPs"]
     assert flags["tls-min-version"] == "VersionTLS12"
     assert flags["encryption-provider-config"] == places.ENCRYPTION
     assert flags["profiling"] == "false"
     assert "anonymous-auth" not in flags  # the authentication configuration says where nobody may ask, and both are refused together
     paths = [c["path"] for c in apiserver.authentication()["anonymous"]["conditions"]]
     assert paths == ["/livez", "/readyz", "/healthz"]
+
+
+def level(user: str, groups: tuple[str, ...], verb: str, resource: str, group: str = "") -> str:
+    """What the audit policy says about a request, as the API server reads it: the first rule that matches counts."""
+    for rule in cast("list[dict[str, Any]]", audit.policy()["rules"]):
+        if "nonResourceURLs" in rule or ("verbs" in rule and verb not in rule["verbs"]):
+            continue
+        if ("users" in rule and user not in rule["users"]) or ("userGroups" in rule and not set(rule["userGroups"]) & set(groups)):
+            continue
+        if "resources" in rule and not any(r["group"] == group and resource in r["resources"] for r in rule["resources"]):
+            continue
+        return str(rule["level"])
+    return "None"
+
+
+@pytest.mark.parametrize(
+    ("user", "groups"),
+    [
+        ("system:node:h1", ("system:nodes",)),
+        ("rancherctl:agent:h1", ("rancherctl:agents",)),
+        ("rancherctl:controller", ()),
+        ("system:kube-controller-manager", ()),
+        ("system:serviceaccount:default:someone", ("system:serviceaccounts",)),
+    ],
+)
+def test_who_reads_secrets_is_in_the_audit_log(user: str, groups: tuple[str, ...]) -> None:
+    """A host's own credentials, too: stolen ones must leave a trace. Contents are never logged."""
+    for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
+        assert level(user, groups, verb, "secrets") == "Metadata"
+    assert level(user, groups, "create", "serviceaccounts/token") == "Metadata"
+    assert level(user, groups, "create", "tokenreviews", "authentication.k8s.io") == "Metadata"
+    assert level(user, groups, "create", "certificatesigningrequests", "certificates.k8s.io") == "Metadata"
+
+
+def test_what_daemons_read_all_day_is_not_in_the_audit_log() -> None:
+    assert level("system:node:h1", ("system:nodes",), "watch", "pods") == "None"
+    assert level("system:node:h1", ("system:nodes",), "watch", "configmaps") == "None"
+    assert level("rancherctl:controller", (), "list", "certificatesigningrequests", "certificates.k8s.io") == "None"
+    assert level("system:node:h1", ("system:nodes",), "update", "leases", "coordination.k8s.io") == "None"
+    assert level("rancherctl:agent:h1", ("rancherctl:agents",), "patch", "configmaps") == "Metadata"
+    assert level("someone", (), "create", "pods") == "Request"
 
 
 def test_etcd_wants_certificates_from_clients_and_peers() -> None:

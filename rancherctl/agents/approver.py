@@ -21,10 +21,10 @@ PART = 50
 
 
 class Approver:
-    """Decides through ``client``; ``services`` is the network of Services, in which no host has an address."""
+    """Decides through ``client``; ``services`` and ``owners`` as ``csr.judge`` takes them."""
 
-    def __init__(self, client: Fenced, services: str) -> None:
-        self._client, self._services = client, services
+    def __init__(self, client: Fenced, services: str, owners: Mapping[str, str] | None = None) -> None:
+        self._client, self._services, self._owners = client, services, owners
 
     def run(self, requests: Mapping[str, csr.Request], nodes: Mapping[str, Node]) -> int:
         """Judge pending requests, some at a time; returns how many were decided."""
@@ -46,7 +46,7 @@ class Approver:
 
     def _decide(self, request: csr.Request, nodes: Mapping[str, Node]) -> int:
         try:
-            verdict = csr.judge(request, pkcs10.parse(request.pem), nodes, self._services)
+            verdict = csr.judge(request, pkcs10.parse(request.pem), nodes, self._services, self._owners)
         except ValueError as error:
             verdict = csr.Verdict("deny", f"the request cannot be read: {error}")
         if verdict.answer == "ignore":

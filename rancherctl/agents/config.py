@@ -17,7 +17,10 @@ NAMESPACE = "rancherctl-system"
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One host's configuration. ``dns_upstreams`` () = the host's own resolvers; ``lease_seconds`` = how often the host says it lives."""
+    """One host's configuration. ``dns_upstreams`` () = the host's own resolvers; ``lease_seconds`` = how often the host says it lives.
+
+    ``owners`` (the controller's only): each address that the environment names with the host that has it, "" = none of them.
+    """
 
     node: str
     environment: str
@@ -37,6 +40,7 @@ class AgentConfig:
     http_port: int = 80
     https_port: int = 443
     lease_seconds: float = 2.0
+    owners: tuple[tuple[str, str], ...] = ()
 
     def network(self) -> NetworkConfig:
         """The network role's part."""
@@ -60,7 +64,7 @@ class AgentConfig:
             "ingress": {"http_port": self.http_port, "https_port": self.https_port},
             "lease_seconds": self.lease_seconds,
         }
-        return json.dumps(data, indent=2) + "\n"
+        return json.dumps({**data, "owners": dict(self.owners)} if self.owners else data, indent=2) + "\n"
 
 
 def lease_seconds(hosts: int) -> float:
@@ -89,6 +93,7 @@ def parse(data: Mapping[str, Any]) -> AgentConfig:
         http_port=int(data["ingress"]["http_port"]),
         https_port=int(data["ingress"]["https_port"]),
         lease_seconds=float(data["lease_seconds"]),
+        owners=tuple((data.get("owners") or {}).items()),
     )
 
 

@@ -100,7 +100,7 @@ class Controller:
             RosterKeeper(fenced, leader, boottime, liveness=Liveness(limit=3 * config.lease_seconds)),
             ObjectKeeper(fenced, leader),
             StatusKeeper(fenced, leader, boottime),
-            CsrKeeper(Approver(fenced, config.service_cidr), leader),
+            CsrKeeper(Approver(fenced, config.service_cidr, dict(config.owners)), leader),
             PolicyKeeper(fenced, leader, boottime),
         ]
         return cls(cache, leader, keepers, notify, wake)

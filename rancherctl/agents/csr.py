@@ -68,14 +68,21 @@ def ours(request: Request) -> bool:
     return (request.signer, True) in {(SERVING, request.username.startswith(NODE_PREFIX)), (CLIENT, request.username.startswith(AGENT_PREFIX))}
 
 
-def judge(request: Request, content: Content, nodes: Mapping[str, Node], services: str) -> Verdict:
+def judge(request: Request, content: Content, nodes: Mapping[str, Node], services: str, owners: Mapping[str, str] | None = None) -> Verdict:
     """Approve a kubelet's serving certificate or an agent's own client certificate or its host's kube-proxy; deny anything foreign.
 
-    ``services`` is the network of Services: no host has an address in it.
+    ``services`` is the network of Services: no host has an address in it. ``owners``: address → the host that the environment gave it to, "" =
+    none (that of a load balancer before the API).
     """
     if not ours(request):
         return Verdict("ignore", "not a request of a host of ours")
-    return _serving(request, content, nodes, services) if request.signer == SERVING else _agent(request, content, nodes)
+    if request.signer == CLIENT:
+        return _agent(request, content, nodes)
+    name = request.username.removeprefix(NODE_PREFIX)
+    node = nodes.get(name)
+    if node is None:
+        return Verdict("ignore", f"there is no Node {name} yet")
+    return _serving(request, content, name, _own_addresses(node, nodes, services, owners or {}))
 
 
 def _addresses(texts: Iterable[str]) -> frozenset[IPv4Address | IPv6Address]:
@@ -88,24 +95,22 @@ def _addresses(texts: Iterable[str]) -> frozenset[IPv4Address | IPv6Address]:
     return frozenset(found)
 
 
-def _own_addresses(node: Node, nodes: Mapping[str, Node], services: str) -> frozenset[str]:
-    """What a host may be certified as. It writes its Node's addresses itself, so it could claim those of the API server or of another host."""
+def _own_addresses(node: Node, nodes: Mapping[str, Node], services: str, owners: Mapping[str, str]) -> frozenset[str]:
+    """What a host may be certified as. It writes its Node's addresses itself, so it could claim those of the API server or of another host:
+    where the environment says whose an address is, no Node's word counts; else it must be no other's.
+    """
     foreign = [other for other in nodes.values() if other is not node]
     others = _addresses(a for other in foreign for a in (*(a for _, a in other.addresses), other.meta.annotations.get(PUBLIC_ADDRESS, "")))
-    network = ip_network(services)
+    network, name = ip_network(services), node.meta.name
     return frozenset(
         str(ip)
-        for ip in _addresses(a for _, a in node.addresses) - others
-        if not (ip.is_loopback or ip.is_unspecified or ip.is_link_local or ip.is_multicast or ip in network)
+        for ip in _addresses(a for _, a in node.addresses)
+        if (owners[str(ip)] == name if str(ip) in owners else ip not in others)
+        and not (ip.is_loopback or ip.is_unspecified or ip.is_link_local or ip.is_multicast or ip in network)
     )
 
 
-def _serving(request: Request, content: Content, nodes: Mapping[str, Node], services: str) -> Verdict:
-    name = request.username.removeprefix(NODE_PREFIX)
-    node = nodes.get(name)
-    if node is None:
-        return Verdict("ignore", f"there is no Node {name} yet")
-    allowed = _own_addresses(node, nodes, services)
+def _serving(request: Request, content: Content, name: str, allowed: frozenset[str]) -> Verdict:
     checks = (
         (content.common_name == request.username, f"common name {content.common_name!r} is not {request.username!r}"),
         (content.organizations == (NODE_GROUP,), f"organization {content.organizations!r} is not {NODE_GROUP}"),

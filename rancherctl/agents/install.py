@@ -12,7 +12,7 @@ from rancherctl.agents.config import PATH, AgentConfig, lease_seconds
 from rancherctl.dns.install import DnsHostConfig
 from rancherctl.dns.install import resources as dns_resources
 from rancherctl.environments.model import LOCAL_API, Environment
-from rancherctl.environments.pki.leaves import leaves
+from rancherctl.environments.pki.leaves import api_names, leaves
 from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit
 from rancherctl.ingress.install import IngressHostConfig
 from rancherctl.ingress.install import resources as ingress_resources
@@ -74,9 +74,17 @@ def _agent(config: AgentConfig) -> tuple[Resource, ...]:
     )
 
 
-def _controller(config: AgentConfig) -> tuple[Resource, ...]:
+def _owners(environment: Environment) -> tuple[tuple[str, str], ...]:
+    """Each address that the environment names with its host; "" where it is the API's alone."""
+    found = dict.fromkeys(api_names(environment)[1], "")
+    found |= {address: host.name for host in environment.hosts for address in (host.address, host.public_address) if address}
+    return tuple(sorted(found.items()))
+
+
+def _controller(environment: Environment, config: AgentConfig) -> tuple[Resource, ...]:
     unit = f"/etc/systemd/system/{units.CONTROLLER_UNIT}"
-    own = dataclasses.replace(config, cert=f"{PKI}/controller.crt", key=f"{PKI}/controller.key", roles=())
+    cert, key = f"{PKI}/controller.crt", f"{PKI}/controller.key"
+    own = dataclasses.replace(config, cert=cert, key=key, roles=(), owners=_owners(environment))
     # Its client reads a changed certificate by itself; a changed authority means another environment.
     return (
         Directory("/var/lib/rancherctl/controller", 0o700),
@@ -107,5 +115,5 @@ def host_resources(environment: Environment, host: Host) -> tuple[Resource, ...]
         parts += ingress_resources(IngressHostConfig())
     parts += _agent(config)
     if host.is_a("controlplane"):
-        parts += [*_controller(config), *_certificates(environment, host)]
+        parts += [*_controller(environment, config), *_certificates(environment, host)]
     return tuple(dict.fromkeys(parts))

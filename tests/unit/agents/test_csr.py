@@ -4,6 +4,7 @@ import base64
 import contextlib
 import copy
 import ipaddress
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from cryptography.x509.oid import AttributeOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.agents import csr, pkcs10
+from rancherctl.agents import config, csr, pkcs10
 from rancherctl.agents.approver import PART, Approver
+from rancherctl.agents.install import CONTROLLER_PATH, host_resources
+from rancherctl.environments.inventory import load
+from rancherctl.hosts.model import File
 from rancherctl.kube.client import InvalidObjectError
 from rancherctl.kube.objects import Meta, Node
 
@@ -168,6 +172,39 @@ def test_a_host_that_claims_the_addresses_of_others_gets_no_certificate_for_them
     for names in ([x509.IPAddress(ipaddress.ip_address(address))], [x509.DNSName("kubernetes.default.svc")], [x509.DNSName(address)]):
         assert csr.judge(KUBELET, pkcs10.parse(made(names)), nodes, SERVICES).answer == "deny"
     assert csr.judge(KUBELET, pkcs10.parse(made([x509.DNSName("h1")])), nodes, SERVICES).answer == "approve"
+
+
+def test_addresses_that_the_environment_gave_to_others_are_theirs_without_any_node() -> None:
+    """That of a load balancer before the API is no Node's, and that of a host may have no Node (yet): a worker must not play the API there."""
+    liar = Node(Meta("", "h1"), tuple(("InternalIP", a) for a in ("10.77.0.11", "192.0.2.10", "2001:DB8::10", "10.77.0.13")), (), True, False)
+    owners = {"10.77.0.11": "h1", "192.0.2.10": "", "2001:db8::10": "", "10.77.0.13": "h3"}
+
+    def verdict(address: str) -> str:
+        asked = pkcs10.parse(made([x509.DNSName("h1"), x509.IPAddress(ipaddress.ip_address(address))]))
+        return csr.judge(KUBELET, asked, {"h1": liar}, SERVICES, owners).answer
+
+    assert verdict("10.77.0.11") == "approve"
+    thief = Node(Meta("", "h2"), (("InternalIP", "10.77.0.11"),), (), True, False)
+    asked = pkcs10.parse(made([x509.IPAddress(ipaddress.ip_address("10.77.0.11"))]))
+    assert csr.judge(KUBELET, asked, {"h1": liar, "h2": thief}, SERVICES, owners).answer == "approve", "another's claim takes nothing from its owner"
+    assert [verdict(a) for a in ("192.0.2.10", "2001:db8::10", "10.77.0.13")] == ["deny"] * 3
+
+
+def test_the_controller_is_told_whose_addresses_are_whose() -> None:
+    text = """
+    metadata: {name: demo}
+    spec:
+      api: {address: 192.0.2.10, extraSANs: [api.example.org, '2001:DB8::10', 10.0.0.11]}
+      hosts:
+      - {name: h1, address: 10.0.0.11, publicAddress: 198.51.100.1, roles: [etcd, controlplane]}
+      - {name: h2, address: 10.0.0.12, roles: [worker]}
+    """
+    environment = load(text).environment
+    files = {r.path: r for r in host_resources(environment, environment.hosts[0]) if isinstance(r, File)}
+    told = dict(config.parse(json.loads(files[CONTROLLER_PATH].content)).owners)
+    hosts = {"10.0.0.11": "h1", "198.51.100.1": "h1", "10.0.0.12": "h2"}
+    assert told == {"192.0.2.10": "", "2001:db8::10": "", "127.0.0.1": "", "10.43.0.1": "", **hosts}
+    assert config.parse(json.loads(files[str(config.PATH)].content)).owners == ()
 
 
 FROM_GO = """\

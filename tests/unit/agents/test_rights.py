@@ -1,0 +1,68 @@
+"""What agents and controller may read is what they watch, no more and no less: their credentials lie on hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rancherctl.agents import controller, wiring
+from rancherctl.agents.install import agent_config
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.manifests import manifests
+from rancherctl.hosts.local import LocalTransport
+from rancherctl.kube.tables import TableSpec
+
+ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+CONFIG = agent_config(ENV, ENV.hosts[0])
+WATCH = {"list", "watch"}
+
+
+def rights(name: str) -> list[tuple[bool, dict[str, Any]]]:
+    """(in our namespace only, rule) for all roles of that name."""
+    return [("namespace" in b["metadata"], rule) for b in manifests(ENV) if b["metadata"]["name"] == name and "rules" in b for rule in b["rules"]]
+
+
+def readable(name: str) -> set[tuple[bool, str, str]]:
+    """(namespaced, group, resource) that may be watched."""
+    return {(own, rule["apiGroups"][0], r) for own, rule in rights(name) if WATCH & set(rule["verbs"]) for r in rule["resources"]}
+
+
+def watched(specs: list[TableSpec]) -> set[tuple[bool, str, str]]:
+    return {(bool(spec.namespace), spec.resource.group, spec.resource.plural) for spec in specs}
+
+
+def test_the_controller_reads_what_it_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[TableSpec] = []
+
+    class Spy:
+        def __init__(self, client: object, specs: list[TableSpec], on_change: object) -> None:
+            seen.extend(specs)
+
+    monkeypatch.setattr(controller, "Cache", Spy)
+    monkeypatch.setattr(controller, "RestClient", lambda *args, **options: None)
+    controller.Controller.connected(CONFIG, "h1", print)
+    assert readable("rancherctl:controller") == watched(seen)
+
+
+def test_the_controller_writes_what_it_keeps() -> None:
+    writing = {(own, r): set(rule["verbs"]) - WATCH - {"get"} for own, rule in rights("rancherctl:controller") for r in rule["resources"]}
+    assert {what: verbs for what, verbs in writing.items() if verbs} == {
+        (False, "ingresses/status"): {"patch"},
+        (False, "events"): {"create"},
+        (False, "certificatesigningrequests/approval"): {"update"},
+        (False, "signers"): {"approve"},
+        (True, "leases"): {"create", "update", "delete"},
+        (True, "configmaps"): {"create", "update", "delete"},
+    }
+
+
+def test_an_agent_reads_what_its_roles_watch() -> None:
+    roles = wiring.host_roles(CONFIG, LocalTransport(), lambda names: None)
+    assert readable("rancherctl:agent") == watched([spec for role in roles for spec in role.tables])
+
+
+def test_an_agent_sees_its_own_requests_only() -> None:
+    """By their names, which it is told when it makes them: those of others say who renews what and when."""
+    verbs = [set(rule["verbs"]) for _, rule in rights("rancherctl:agent") if rule["resources"] == ["certificatesigningrequests"]]
+    assert verbs == [{"create", "get"}]

@@ -11,9 +11,10 @@ from rancherctl.agents import certificates, package, units
 from rancherctl.agents.config import PATH, AgentConfig, lease_seconds
 from rancherctl.dns.install import DnsHostConfig
 from rancherctl.dns.install import resources as dns_resources
+from rancherctl.environments.components import places
 from rancherctl.environments.model import LOCAL_API, Environment
 from rancherctl.environments.pki.leaves import api_names, leaves
-from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit
+from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit, User
 from rancherctl.ingress.install import IngressHostConfig
 from rancherctl.ingress.install import resources as ingress_resources
 from rancherctl.network.install import resources as network_resources
@@ -21,6 +22,7 @@ from rancherctl.network.observe import CNI_PATH
 
 PKI = "/etc/rancherctl/pki"
 CONTROLLER_PATH = "/etc/rancherctl/controller.json"
+CONTROLLER_HOME = "/var/lib/rancherctl/controller"
 
 
 def agent_config(environment: Environment, host: Host) -> AgentConfig:
@@ -87,7 +89,8 @@ def _controller(environment: Environment, config: AgentConfig) -> tuple[Resource
     own = dataclasses.replace(config, cert=cert, key=key, roles=(), owners=_owners(environment))
     # Its client reads a changed certificate by itself; a changed authority means another environment.
     return (
-        Directory("/var/lib/rancherctl/controller", 0o700),
+        User(places.CONTROLLER_USER, CONTROLLER_HOME),
+        Directory(CONTROLLER_HOME, 0o700, f"{places.CONTROLLER_USER}:{places.CONTROLLER_USER}"),
         File(CONTROLLER_PATH, own.dump().encode()),
         File(unit, units.controller(CONTROLLER_PATH).encode()),
         Unit(units.CONTROLLER_UNIT, restart_on=(unit, CONTROLLER_PATH, "/opt/rancherctl/agent/current", own.ca)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rancherctl.environments.components import places
+
 PYZ = "/opt/rancherctl/agent/current/agent.pyz"
 AGENT_UNIT = "rancherctl-agent.service"
 CONTROLLER_UNIT = "rancherctl-controller.service"
@@ -21,7 +23,7 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart=/usr/bin/python3 -I {pyz} {command} --config {config}
-{after_start}Restart=always
+{after_start}{user}Restart=always
 RestartSec=500ms
 WatchdogSec=180
 TimeoutStopSec=15
@@ -119,12 +121,13 @@ def agent(config: str) -> str:
         writable=_paths(AGENT_WRITABLE),
         # outside of the sandbox, so that the agent itself cannot write where its program is
         after_start=f"ExecStartPost=-+/usr/bin/python3 -I {PYZ} tidy --config {config}\n",
+        user="",
         extra="RuntimeDirectory=rancherctl\nRuntimeDirectoryPreserve=yes\n",
     )
 
 
 def controller(config: str) -> str:
-    """rancherctl-controller.service: no root rights at all but reading its own key."""
+    """rancherctl-controller.service: a user of its own, who can read the controller's key and no other."""
     return _TEXT.format(
         description="Keeps the roster and the statuses of this environment true (rancherctl)",
         after="rancherctl-kube-apiserver.service rancherctl-api-balancer.service",
@@ -134,6 +137,7 @@ def controller(config: str) -> str:
         capabilities="",
         writable=_paths(("/var/lib/rancherctl/controller",)),
         after_start="",
+        user=f"User={places.CONTROLLER_USER}\nGroup={places.CONTROLLER_USER}\n",
         extra="ProtectKernelTunables=yes\nPrivateDevices=yes\nMemoryDenyWriteExecute=yes\n",
     )
 

@@ -26,6 +26,7 @@ CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
 UNITS: Final = "/etc/systemd/system"
 ETCD_USER: Final = "rancherctl-etcd"
 KUBE_USER: Final = "rancherctl-kube"
+CONTROLLER_USER: Final = "rancherctl-controller"
 
 
 def crt(name: str) -> str:

@@ -15,6 +15,7 @@ AUTHORITIES: tuple[Authority, ...] = ("ca", "etcd-ca", "front-proxy-ca")
 ROOT = "root:root"
 ETCD = f"{places.ETCD_USER}:{places.ETCD_USER}"
 KUBE = f"{places.KUBE_USER}:{places.KUBE_USER}"
+CONTROLLER = f"{places.CONTROLLER_USER}:{places.CONTROLLER_USER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _control_plane(environment: Environment) -> list[Leaf]:
         Leaf("front-proxy-client", "front-proxy-ca", "front-proxy-client", owner=KUBE),
         Leaf("kube-controller-manager", "ca", "system:kube-controller-manager", owner=KUBE),
         Leaf("kube-scheduler", "ca", "system:kube-scheduler", owner=KUBE),
-        Leaf("controller", "ca", "rancherctl:controller"),
+        Leaf("controller", "ca", "rancherctl:controller", owner=CONTROLLER),
         Leaf("admin", "ca", "rancherctl:admin", "rancherctl:admins"),
     ]
 

@@ -14,7 +14,7 @@ from typing import Any
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command
 from rancherctl.hosts.helper import hint_for
-from rancherctl.hosts.transport import Transport
+from rancherctl.hosts.transport import Transport, decoded
 
 
 @cache
@@ -52,7 +52,10 @@ def call(transport: Transport, package: str, request: Mapping[str, Any], *, time
     result = transport.run(Command(("python3", "-I", "-c", program_of(package)), json.dumps(request).encode(), True, timeout), check=False)
     lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
     said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
-    answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": said}
+    try:
+        answer: dict[str, Any] = decoded(lines[-1]) if lines else {"error": said}
+    except ValueError as error:
+        raise RancherctlError(f"{transport.name}: the answer to {request['op']} cannot be read", why=str(error)) from error
     if "error" in answer:
         why = str(answer["error"])[:500]
         raise RancherctlError(f"{transport.name}: {request['op']} ({package.rpartition('.')[2]}) failed", why=why, hint=hint_for(why))

@@ -9,7 +9,7 @@ from typing import Any
 
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.transport import Transport
+from rancherctl.hosts.transport import Transport, decoded
 
 _LOOK = ("disk", "run", "look")
 _OFFLINE = ("disk", "run", "aptget", "offline")
@@ -90,7 +90,10 @@ def answer_of(host: str, result: Result) -> dict[str, Any]:
     if not lines:
         said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
         raise HostStepError(f"{host}: a step on the host ended without an answer", why=said[:500])
-    value = json.loads(lines[-1])
+    try:
+        value = decoded(lines[-1])
+    except ValueError as error:
+        raise HostStepError(f"{host}: the answer of a step cannot be read", why=str(error)) from error
     if "error" in value:
         why = str(value["error"])
         raise HostStepError(f"{host}: a step on the host failed", why=why, hint=hint_for(why))

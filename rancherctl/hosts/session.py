@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from rancherctl.errors import AuthError, UnreachableError
+from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
 
 READ = 1 << 18
+MOST = 128 << 20
+"""Bytes of each output of a command, far more than any prints: a host must not fill the memory of who asks it."""
 CUT = (OSError, EOFError)
 """How the ssh library tells that a connection has ended; TimeoutError, which is one of them, is told apart before."""
 
@@ -121,6 +123,8 @@ class Session:
         try:
             while data := self._read():
                 stdout += data
+                if len(stdout) > MOST:
+                    raise self._too_much()
             self._finish(errors)
         finally:
             # wakes both threads, whatever they wait for; a command may well end without reading all its input
@@ -158,8 +162,16 @@ class Session:
                 self._channel.close()
 
     def _drain(self, failures: list[BaseException]) -> None:
+        size = 0
         try:
             while data := self._channel.recv_stderr(READ):
                 self._stderr.append(data)
+                size += len(data)
+                if size > MOST:
+                    failures.append(self._too_much())
+                    self._channel.close()
         except Exception as error:  # noqa: BLE001 - told by the reading thread
             failures.append(error)
+
+    def _too_much(self) -> RancherctlError:
+        return RancherctlError(f"{self._where}: {self._command.show()[:200]} printed more than {MOST >> 20} MiB", hint="is the host in order?")

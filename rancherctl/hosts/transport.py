@@ -27,11 +27,19 @@ class CommandFailedError(RancherctlError):
         self.result = result
 
 
+def decoded(text: bytes) -> Any:
+    """A host's JSON. ValueError for what is none, and for what is nested deeper than anybody of ours would."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def json_of(host: str, result: Result) -> Any:
     """What a program printed as its last line, as JSON: a login may print a greeting before it. RancherctlError when that is no JSON."""
     line = (result.stdout.rstrip().splitlines() or [b""])[-1]
     try:
-        return json.loads(line)
+        return decoded(line)
     except ValueError as error:
         said = line.decode("utf-8", "replace")[:200]
         raise RancherctlError(f"{host}: {result.command.show()[:120]} gave no answer", why=f"it printed {said!r}") from error

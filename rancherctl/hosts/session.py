@@ -18,6 +18,8 @@ from rancherctl.hosts.command import Command, Result, Secret
 READ = 1 << 18
 MOST = 128 << 20
 """Bytes of each output of a command, far more than any prints: a host must not fill the memory of who asks it."""
+PROMPT_LIMIT = 15.0
+"""Seconds of silence after which a sudo that did not ask in our words is given the password all the same: sudoers may keep its own prompt."""
 CUT = (OSError, EOFError)
 """How the ssh library tells that a connection has ended; TimeoutError, which is one of them, is told apart before."""
 
@@ -81,8 +83,8 @@ class Session:
         hint = "run the same command again: it goes on from here"
         return UnreachableError(f"{self._where}: the connection was cut during {self._command.show()[:200]}", hint=hint)
 
-    def _limit(self) -> None:
-        left = self._deadline - self._clock()
+    def _limit(self, until: float | None = None) -> None:
+        left = (self._deadline if until is None else until) - self._clock()
         if left <= 0:
             raise TimeoutError
         self._channel.settimeout(left)
@@ -92,18 +94,25 @@ class Session:
         self._channel.exec_command(line)
 
     def _give(self, password: Secret) -> None:
-        """Give sudo its password and wait until the command runs; AuthError when sudo says no."""
-        self._channel.sendall(memoryview(f"{password}\n".encode()))
-        seen = b""
+        """Give sudo its password when it asks, and wait until the command runs; AuthError when sudo says no."""
+        seen, given = b"", False
         while (answer := sudo.verdict(seen, self._marker)) != "running":
-            self._limit()
-            data = self._channel.recv_stderr(READ) if answer == "waiting" else b""
+            if answer == "asks" and not given:
+                given = self._send(password)
+            try:
+                self._limit(self._deadline if given else min(self._deadline, self._clock() + PROMPT_LIMIT))
+                data = self._channel.recv_stderr(READ) if answer in ("waiting", "asks") else b""
+            except TimeoutError:
+                if given or self._clock() >= self._deadline:
+                    raise
+                given = self._send(password)
+                continue
             if data:
                 seen += data
                 continue
             # an end of input stops sudo from asking again
             self._channel.shutdown_write()
-            said = (seen.decode("utf-8", "replace").strip().splitlines() or ["sudo ended"])[-1]
+            said = (seen.decode("utf-8", "replace").replace(sudo.prompt(self._marker), "").strip().splitlines() or ["sudo ended"])[-1]
             if not self._alive():
                 raise self._cut()
             if answer == "wrong":
@@ -112,6 +121,10 @@ class Session:
                 )
             raise AuthError(f"{self._where}: sudo refused", why=said, hint="allow the login user to use sudo, or log in as root")
         self._stderr.append(seen)
+
+    def _send(self, password: Secret) -> bool:
+        self._channel.sendall(memoryview(f"{password}\n".encode()))
+        return True
 
     def _exchange(self, blocks: Iterable[bytes]) -> Result:
         failures: list[BaseException] = []

@@ -162,6 +162,24 @@ def test_a_wrong_sudo_password_is_asked_for_again_and_the_command_runs_once(serv
     assert told == [("refused", "wrong"), ("accepted", "right")]
 
 
+def test_a_password_that_sudo_does_not_ask_for_is_told_to_nobody(server: SshServer, tmp_path: Path) -> None:
+    """sudoers may want a password for `true`, with which it was tried, and none for this command: the password would become its input."""
+    server.sudo("quiet")
+    client = connect(server, tmp_path, user="ops", sudo=lambda login: Secret("right"))
+    assert client.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok
+    client.close()
+    assert (tmp_path / "out").read_text() == "mine\n"
+
+
+def test_a_sudo_that_asks_in_words_of_its_own_is_answered_after_a_while(server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rancherctl.hosts.session.PROMPT_LIMIT", 0.2)
+    server.sudo("own-words")
+    client = connect(server, tmp_path, user="ops", sudo=lambda login: Secret("right"))
+    assert client.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok
+    client.close()
+    assert (tmp_path / "out").read_text() == "mine\n"
+
+
 def test_no_sudo_password_at_hand(server: SshServer, tmp_path: Path) -> None:
     server.sudo("asks")
     assert "sudo asks for a password" in refused(connect(server, tmp_path, user="ops")).what

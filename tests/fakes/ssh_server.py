@@ -21,11 +21,16 @@ test "$mode" = refused && {{ echo "$USER is not in the sudoers file." >&2; exit 
 case "$1" in
 -n) test "$mode" = free || {{ echo "sudo: a password is required" >&2; exit 1; }}; shift 2; exec "$@";;
 esac
+prompt=$4
 shift 5
+test "$mode" = quiet && exec "$@"
 echo "We trust you have received the usual lecture from the local System" >&2
+test "$mode" = own-words && prompt="Token: "
+printf %s "$prompt" >&2
 while read -r given; do
   if test "$given" = right; then exec "$@"; fi
   echo "Sorry, try again." >&2
+  printf %s "$prompt" >&2
 done
 echo "sudo: no password was provided" >&2
 exit 1

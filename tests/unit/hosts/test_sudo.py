@@ -19,6 +19,9 @@ LECTURE = b"\nWe trust you have received the usual lecture from the local System
         (b"Sorry, try again.\nMARK", "running"),
         (b"Sorry, try again.\n", "wrong"),
         (b"sudo: 1 incorrect password attempt\n", "wrong"),
+        (LECTURE + b"[sudo] password for ops: ", "waiting"),
+        (LECTURE + sudo.prompt("MARK").encode(), "asks"),
+        (b"Sorry, try again.\n" + sudo.prompt("MARK").encode(), "wrong"),
         (b"ops is not in the sudoers file.\n", "refused"),
         (b"sudo: sorry, you must have a tty to run sudo\n", "refused"),
     ],
@@ -33,8 +36,14 @@ def test_only_the_commands_own_words_are_left() -> None:
 
 
 def test_the_line_is_one_word_for_the_shell() -> None:
-    assert sudo.with_password("printf '%s' \"a b\"", "M").startswith("LC_ALL=C sudo -k -S -p '' -- sh -c ")
+    assert sudo.with_password("printf '%s' \"a b\"", "M").startswith(f"LC_ALL=C sudo -k -S -p {sudo.prompt('M')} -- sh -c ")
     assert sudo.without_password("true; rm x") == "sudo -n -- sh -c 'true; rm x'"
+
+
+def test_the_prompt_does_not_look_like_the_commands_own_sign() -> None:
+    marker = "rancherctl-0123456789abcdef"
+    assert sudo.verdict(sudo.prompt(marker).encode(), marker) == "asks"
+    assert "%" not in sudo.prompt(marker)
 
 
 def test_a_refusal_that_repeats_the_command_is_a_refusal() -> None:

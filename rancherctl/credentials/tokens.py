@@ -37,8 +37,10 @@ class Token:
 
 
 def operator_name(text: str) -> str:
-    """A person's name (``alice``, ``Bob@laptop``) as a ServiceAccount's name; different texts give different names."""
+    """A person's name (``alice``, ``Bob@laptop``) as a ServiceAccount's name; different texts give different names, and none that of a refresher."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if plain.startswith(refresher("")):
+        plain = f"operator-{plain}"
     if plain == text and len(plain) <= LONGEST:
         return plain
     return f"{plain[: LONGEST - 7].rstrip('-') or 'operator'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,10 @@ from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.store import Store
 from rancherctl.environments.inventory import from_flags
-from rancherctl.environments.manifests import manifests
+from rancherctl.environments.manifests import manifests, sessions
 from rancherctl.environments.manifests.base import INVENTORY
 from rancherctl.environments.operators import remote
-from rancherctl.errors import AuthError
+from rancherctl.errors import AuthError, RancherctlError
 from rancherctl.kube.apply import apply, plan
 from rancherctl.kube.client import NAMESPACES, SECRETS
 from rancherctl.kube.kinds import Kinds
@@ -101,6 +102,37 @@ def test_the_refresh_token_makes_tokens_and_nothing_else(alice: SignedIn) -> Non
     assert first != second
     with alice.client(second) as client:
         assert client.list(NAMESPACES).items
+
+
+def test_a_refresh_token_makes_no_token_that_outlives_its_session(alice: SignedIn) -> None:
+    """Whoever stole it could else make one for years, bound to nothing, and revoking would be in vain."""
+    refresh = str(alice.renewal.store.get("refresh/demo"))
+    secret, uid = tokens.session_secret(OPERATOR, SESSION), alice.renewal.registry.load("demo").session_uid
+    with alice.server.client() as admin:
+        for policy in sessions.policies():
+            admin.apply(Kinds(admin).find(policy), policy, manager="test")
+    path, good = tokens.token_request(OPERATOR, 3600, secret, uid)
+    _, long = tokens.token_request(OPERATOR, 3601, secret, uid)
+    other = {"spec": {**good["spec"], "boundObjectRef": {"apiVersion": "v1", "kind": "Secret", "name": "elsewhere"}}}
+    free = {"spec": {"expirationSeconds": 3600}}
+
+    def answer(body: dict[str, Any]) -> str:
+        with alice.client(refresh) as client:
+            try:
+                client.raw("POST", path, body=json.dumps({**good, **body}).encode())
+            except RancherctlError as error:
+                return str(error)
+        return ""
+
+    until = time.monotonic() + 60
+    while not answer(long) and time.monotonic() < until:  # a policy is in force within seconds
+        time.sleep(0.2)
+    assert "3600 seconds at most" in answer(long)
+    assert "bound to a session" in answer(other)
+    assert "bound to a session" in answer(free)
+    assert answer(good) == ""
+    with alice.server.client() as admin:  # others are not concerned
+        assert admin.raw("POST", path, body=json.dumps({**good, "spec": {"expirationSeconds": 7200}}).encode())
 
 
 def test_revoking_ends_every_token_of_the_session(alice: SignedIn) -> None:

@@ -37,6 +37,13 @@ def test_different_people_never_share_an_account() -> None:
     assert len({tokens.operator_name(n) for n in ("bob@a", "bob-a", "Bob@a", "bob.a", "bob a")}) == 5
 
 
+def test_nobody_is_called_as_the_refresher_of_another() -> None:
+    """It would get an operator's rights, and alice's long token with them."""
+    name = tokens.operator_name("refresh-alice")
+    assert not name.startswith("refresh-")
+    assert name != tokens.operator_name("operator-refresh-alice")
+
+
 def test_the_refresher_may_do_one_thing() -> None:
     roles = [o for o in tokens.operator_objects("alice") if o["kind"] == "Role"]
     only = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": ["alice"], "verbs": ["create"]}

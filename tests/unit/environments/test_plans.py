@@ -10,6 +10,7 @@ import pytest
 
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.change import Change, Unknown
+from rancherctl.credentials import tokens
 from rancherctl.environments import guards, nodes
 from rancherctl.environments import plan as plans
 from rancherctl.environments.context import Context
@@ -157,6 +158,18 @@ def test_nobody_of_ours_may_read_secrets() -> None:
         for rule in body.get("rules", ()):
             assert "secrets" not in rule["resources"]
             assert "*" not in rule["resources"]
+
+
+def test_the_api_itself_keeps_refresh_tokens_to_short_ones_that_end_with_a_session() -> None:
+    policy, binding = (b for b in manifests(ENV) if b["kind"].startswith("ValidatingAdmissionPolicy"))
+    assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
+    (condition,) = policy["spec"]["matchConditions"]
+    who = f"system:serviceaccount:rancherctl-operators:{tokens.refresher('alice')}"
+    assert who.startswith(condition["expression"].split("'")[1])
+    lifetime, bound = (v["expression"] for v in policy["spec"]["validations"])
+    assert lifetime == "object.spec.expirationSeconds <= 3600"
+    assert "startsWith('session-' + request.name + '-')" in bound
+    assert tokens.session_secret("alice", "laptop").startswith("session-alice-")
 
 
 def test_the_record_gives_the_environment_back() -> None:

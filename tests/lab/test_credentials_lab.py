@@ -20,7 +20,7 @@ from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.store import Store
 from rancherctl.environments.inventory import from_flags
-from rancherctl.environments.manifests import manifests, sessions
+from rancherctl.environments.manifests import manifests, policies
 from rancherctl.environments.manifests.base import INVENTORY
 from rancherctl.environments.operators import remote
 from rancherctl.errors import AuthError, RancherctlError
@@ -109,7 +109,7 @@ def test_a_refresh_token_makes_no_token_that_outlives_its_session(alice: SignedI
     refresh = str(alice.renewal.store.get("refresh/demo"))
     secret, uid = tokens.session_secret(OPERATOR, SESSION), alice.renewal.registry.load("demo").session_uid
     with alice.server.client() as admin:
-        for policy in sessions.policies():
+        for policy in policies.policies():
             admin.apply(Kinds(admin).find(policy), policy, manager="test")
     path, good = tokens.token_request(OPERATOR, 3600, secret, uid)
     _, long = tokens.token_request(OPERATOR, 3601, secret, uid)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.lab import workloads as w
-from tests.lab.support import Environment, until
+from tests.lab.support import CommandError, Environment, until
 
 SYSTEM = "rancherctl-system"
 OTHER = "rancherctl-test-controller.service"
@@ -112,3 +112,17 @@ def test_agent_writes_its_own_words_only(shared: Environment) -> None:
     for path in (leases, maps, "/api/v1/namespaces/default/pods"):
         assert answer("POST", path, '{"metadata":{"name":"x"}}') == 403, path
     assert answer("GET", "/api/v1/namespaces/kube-system/secrets", "") == 403
+
+
+def test_a_kubelet_does_not_choose_its_own_part(shared: Environment) -> None:
+    """Whoever has its credential can neither make that host a load balancer (or none) nor publish other addresses for it; the rest is its own."""
+    who = ("--as=system:node:h1", "--as-group=system:nodes", "--as-group=system:authenticated", "--overwrite")
+    for words in (
+        ("label", "node", "h1", "rancherctl.io/load-balancer=no"),
+        ("annotate", "node", "h1", "rancherctl.io/public-address=192.0.2.66"),
+        ("annotate", "node", "h1", "rancherctl.io/labels=x"),
+    ):
+        with pytest.raises(CommandError, match="is set by `rancherctl env apply`, not by hosts"):
+            shared.kubectl(*words, *who)
+    shared.kubectl("annotate", "node", "h1", "seen=by-test", *who)
+    shared.kubectl("annotate", "node", "h1", "seen-", *who[:3])

@@ -5,11 +5,11 @@ Pure. Not here: writing them (``kube.apply``), what the controller makes later (
 
 from __future__ import annotations
 
-from rancherctl.environments.manifests import base, rights, sessions
+from rancherctl.environments.manifests import base, policies, rights
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
 
 
 def manifests(environment: Environment) -> tuple[Json, ...]:
     """Everything, in the order in which it can be created."""
-    return (*base.namespaces(), *base.services(environment), *rights.cluster_wide(), *rights.per_host(environment), *sessions.policies())
+    return (*base.namespaces(), *base.services(environment), *rights.cluster_wide(), *rights.per_host(environment), *policies.policies())

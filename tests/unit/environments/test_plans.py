@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.agents import roster
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.change import Change, Unknown
 from rancherctl.credentials import tokens
@@ -161,7 +162,7 @@ def test_nobody_of_ours_may_read_secrets() -> None:
 
 
 def test_the_api_itself_keeps_refresh_tokens_to_short_ones_that_end_with_a_session() -> None:
-    policy, binding = (b for b in manifests(ENV) if b["kind"].startswith("ValidatingAdmissionPolicy"))
+    policy, binding = (b for b in manifests(ENV) if b["kind"].startswith("ValidatingAdmissionPolicy") and b["metadata"]["name"].endswith("tokens"))
     assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
     (condition,) = policy["spec"]["matchConditions"]
     who = f"system:serviceaccount:rancherctl-operators:{tokens.refresher('alice')}"
@@ -170,6 +171,15 @@ def test_the_api_itself_keeps_refresh_tokens_to_short_ones_that_end_with_a_sessi
     assert lifetime == "object.spec.expirationSeconds <= 3600"
     assert "startsWith('session-' + request.name + '-')" in bound
     assert tokens.session_secret("alice", "laptop").startswith("session-alice-")
+
+
+def test_what_apply_writes_on_nodes_for_the_roster_no_host_may_write_itself() -> None:
+    (policy,) = (b for b in manifests(ENV) if b["kind"] == "ValidatingAdmissionPolicy" and b["metadata"]["name"].endswith("nodes"))
+    text = " ".join(v["expression"] for v in policy["spec"]["validations"])
+    read = {roster.PUBLIC_ADDRESS, roster.LOAD_BALANCER}
+    assert [key for key in read if f"[?'{key}']" not in text] == []
+    assert policy["spec"]["matchConstraints"]["resourceRules"][0]["resources"] == ["nodes", "nodes/status"]
+    assert policy["spec"]["failurePolicy"] == "Ignore", "a Node that its kubelet cannot update is the worse harm"
 
 
 def test_the_record_gives_the_environment_back() -> None:

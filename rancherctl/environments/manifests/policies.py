@@ -1,0 +1,67 @@
+"""What RBAC cannot say, enforced by the API itself (ValidatingAdmissionPolicies): which tokens a refresh token may make, and what a kubelet may
+say of its own Node. Pure.
+
+Without the first, a stolen refresh token could make one that lives for years and is bound to nothing, and ending the session would not end
+it. Without the second, whoever has a kubelet's credential could make that host a load balancer, or publish other people's addresses for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rancherctl.credentials.tokens import NAMESPACE, TOKEN_SECONDS, refresher, session_secret
+from rancherctl.environments.manifests.base import meta
+from rancherctl.environments.nodes import BALANCER, OWNED, PUBLIC
+from rancherctl.kube.client import Json
+
+ADMISSION: Final = "admissionregistration.k8s.io"
+_BOUND: Final = "object.spec.boundObjectRef"
+
+
+def policies() -> list[Json]:
+    """Both policies with their bindings."""
+    return [*_refresh_tokens(), *_nodes()]
+
+
+def _policy(
+    name: str, resources: Sequence[str], operations: Sequence[str], who: str, validations: Mapping[str, str], *, failure: str = "Fail"
+) -> list[Json]:
+    """A policy about core objects for the callers that ``who`` (CEL) is true of, and its binding; ``validations``: expression → message."""
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": list(operations), "resources": list(resources)}]
+    spec = {
+        "failurePolicy": failure,
+        "matchConstraints": {"resourceRules": rules},
+        "matchConditions": [{"name": "who", "expression": who}],
+        "validations": [{"expression": expression, "message": message} for expression, message in validations.items()],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny"]}
+    return [
+        {"apiVersion": f"{ADMISSION}/v1", "kind": "ValidatingAdmissionPolicy", "metadata": meta(name), "spec": spec},
+        {"apiVersion": f"{ADMISSION}/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": meta(name), "spec": binding},
+    ]
+
+
+def _refresh_tokens() -> list[Json]:
+    who = f"request.userInfo.username.startsWith('system:serviceaccount:{NAMESPACE}:{refresher('')}')"
+    session = session_secret("", "").partition("--")[0]
+    kind, name = (f"{_BOUND}.?{field}.orValue('')" for field in ("kind", "name"))
+    bound = f"has({_BOUND}) && {_BOUND} != null && {kind} == 'Secret' && {name}.startsWith('{session}-' + request.name + '-')"
+    validations = {
+        f"object.spec.expirationSeconds <= {TOKEN_SECONDS}": f"tokens of operators live for {TOKEN_SECONDS} seconds at most",
+        bound: "tokens of operators are bound to a session of theirs",
+    }
+    return _policy("rancherctl-refresh-tokens", ["serviceaccounts/token"], ["CREATE"], who, validations)
+
+
+def _nodes() -> list[Json]:
+    """A failure of the policy itself lets the kubelet pass: a Node that nobody can update is the worse harm."""
+
+    def kept(part: str, key: str) -> str:
+        new, old = (f"{side}.metadata.?{part}[?'{key}'].orValue('')" for side in ("object", "oldObject"))
+        return f"{new} == (request.operation == 'UPDATE' ? {old} : '')"
+
+    ours = [("labels", BALANCER), ("annotations", PUBLIC), ("annotations", OWNED)]
+    validations = {kept(part, key): f"{key} is set by `rancherctl env apply`, not by hosts" for part, key in ours}
+    who = "'system:nodes' in request.userInfo.groups"
+    return _policy("rancherctl-nodes", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], who, validations, failure="Ignore")

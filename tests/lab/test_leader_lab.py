@@ -124,5 +124,8 @@ def test_a_kubelet_does_not_choose_its_own_part(shared: Environment) -> None:
     ):
         with pytest.raises(CommandError, match="is set by `rancherctl env apply`, not by hosts"):
             shared.kubectl(*words, *who)
+    elsewhere = '{"status":{"addresses":[{"type":"InternalIP","address":"192.0.2.66"}]}}'
+    with pytest.raises(CommandError, match="the addresses of a Node stay as they were when it joined"):
+        shared.kubectl("patch", "node", "h1", "--subresource=status", "--type=merge", "-p", elsewhere, *who[:3])
     shared.kubectl("annotate", "node", "h1", "seen=by-test", *who)
     shared.kubectl("annotate", "node", "h1", "seen-", *who[:3])

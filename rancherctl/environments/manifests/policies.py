@@ -61,7 +61,17 @@ def _nodes() -> list[Json]:
         new, old = (f"{side}.metadata.?{part}[?'{key}'].orValue('')" for side in ("object", "oldObject"))
         return f"{new} == (request.operation == 'UPDATE' ? {old} : '')"
 
+    # Kubelets are told their address, and an environment's hosts do not move: others route to it, publish it and believe it.
+    before, now = (f"{side}.?status.?addresses.orValue([])" for side in ("oldObject", "object"))
+
+    def all_in(some: str, others: str) -> str:
+        return f"{some}.filter(a, a.type in ['InternalIP', 'ExternalIP']).all(a, {others}.exists(b, b.type == a.type && b.address == a.address))"
+
+    joining = f"request.operation == 'CREATE' || !{before}.exists(b, b.type == 'InternalIP')"
     ours = [("labels", BALANCER), ("annotations", PUBLIC), ("annotations", OWNED)]
     validations = {kept(part, key): f"{key} is set by `rancherctl env apply`, not by hosts" for part, key in ours}
+    validations[f"{joining} || ({all_in(now, before)} && {all_in(before, now)})"] = (
+        "the addresses of a Node stay as they were when it joined (to change them, delete the Node and restart its kubelet)"
+    )
     who = "'system:nodes' in request.userInfo.groups"
     return _policy("rancherctl-nodes", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], who, validations, failure="Ignore")

@@ -66,9 +66,6 @@ def per_host(environment: Environment) -> list[Json]:
     return out
 
 
-# Agents and controller may read just what they watch: a table more in their code is a line more here, a test compares them.
-
-
 def _agent() -> list[Json]:
     return [
         rule("", ("services", "pods", "nodes"), READ),

@@ -49,7 +49,7 @@ def test_the_controller_writes_what_it_keeps() -> None:
     writing = {(own, r): set(rule["verbs"]) - WATCH - {"get"} for own, rule in rights("rancherctl:controller") for r in rule["resources"]}
     assert {what: verbs for what, verbs in writing.items() if verbs} == {
         (False, "ingresses/status"): {"patch"},
-        (False, "events"): {"create"},
+        (False, "events"): {"create", "patch"},
         (False, "certificatesigningrequests/approval"): {"update"},
         (False, "signers"): {"approve"},
         (True, "leases"): {"create", "update", "delete"},

@@ -34,12 +34,15 @@ class Wish:
 
 
 def published_status(annotations: Mapping[str, str]) -> dict[str, object]:
-    """The status annotation as the leader wrote it; {} where it is absent or damaged (the leader writes it anew)."""
+    """The status annotation as the leader wrote it: texts and numbers; {} where it is absent or damaged (the leader writes it anew).
+
+    Whoever may write the Ingress may write anything there: what is nested without end must not end the translation of all others.
+    """
     try:
         data = json.loads(annotations.get(STATUS_ANNOTATION, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return data if isinstance(data, dict) else {}
+    return {key: value for key, value in data.items() if not isinstance(value, (list, dict))} if isinstance(data, dict) else {}
 
 
 def _last_good(annotations: Mapping[str, str], published: int) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from rancherctl.errors import ConflictError, UnreachableError
 from rancherctl.ingress import apply, placement, status
 from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster
@@ -256,6 +258,11 @@ def test_damaged_reports_only_withhold() -> None:
     ):
         assert isinstance(status.report(section), status.HostReport)
     assert status.blocked_ports(status.report({"ports": {"80": "taken", "443": "", "x": "y"}})) == (80,)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"sections":' * 50_000, "{", "7", '{"sections": []}'])
+def test_a_report_that_cannot_be_read_is_that_hosts_loss(text: str) -> None:
+    assert status.section({"report": text}) == {}
 
 
 def test_problems_of_thousands_leave_room_in_the_report() -> None:

@@ -42,6 +42,8 @@ INJECTIONS = [
     "/\r\n\r\nx",
     "/$(INCLUDE)[0]",
 ]
+NESTED = ("[" * 100_000, '{"a":' * 50_000)
+"""What a parser of JSON does not come to the end of; annotations may have 256 KB."""
 HOSTS = [
     "a b.com",
     "a\nb.com",
@@ -95,7 +97,7 @@ def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
     assert t.problems[0].reason == "InvalidScale"
     assert t.problems[0].message.endswith("3 is kept")
     assert translate(fake.ingress("a", [GOOD], annotations={"scale": text})).wanted == 1
-    for forged in ('{"wanted": "9"}', '{"wanted": -4}', '{"wanted": true}', "[]", "{", '{"wanted": 1e9}'):
+    for forged in (*NESTED, '{"wanted": "9"}', '{"wanted": [5], "reason": {}}', '{"wanted": -4}', '{"wanted": true}', "[]", "{", '{"wanted": 1e9}'):
         assert translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: forged})).wanted == 1
 
 

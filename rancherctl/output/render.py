@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from rancherctl.output.results import API_VERSION, Listing, Record, Result, show
-from rancherctl.output.tables import pairs, table
+from rancherctl.output.tables import lines, pairs, table
+
+_UNSEEN = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON does not escape; some terminals take them for the start of a command."""
 
 
 def render(result: Result, form: str = "table") -> str:
-    """The whole text for standard output, newline included."""
+    """The whole text for standard output, newline included; nothing in it drives the terminal, whoever wrote it."""
+    text = _render(result, form)
+    if form == "json":
+        return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text if form == "yaml" else lines(text)
+
+
+def _render(result: Result, form: str) -> str:
     if form in ("json", "yaml"):
         return _dump(envelope(result), form)
     if form == "name":

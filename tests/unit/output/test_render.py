@@ -57,6 +57,19 @@ def test_text_of_hosts_cannot_drive_the_terminal() -> None:
     assert "\x1b" not in render(Listing("Host", [{"name": "a\x1b[31m\nb"}], (Column("NAME", "name"),)))
 
 
+def test_text_of_hosts_and_tenants_cannot_drive_the_terminal_in_any_form() -> None:
+    """A problem in a host's report, a message in an annotation, a name: `ingress show` prints them among its own lines."""
+    nasty = "a\x1b]0;x\x07b\rc\x9b2Jd\x7fe\u202ef"
+    record = Record("Ingress", {"message": nasty}, text=f"one\ttab\n{nasty}\n", name=nasty)
+    for form in ("table", "wide", "name", "json", "yaml"):
+        text = render(record, form)
+        assert [c for c in text if not c.isprintable() and c not in "\n\t\u202e"] == []
+    assert render(record).startswith("one\ttab\na\\x1b]0;x\\x07b")
+    assert "\u202e" not in render(record)
+    assert json.loads(render(record, "json"))["message"] == nasty
+    assert yaml.safe_load(render(record, "yaml"))["message"] == nasty
+
+
 def test_long_cells_are_neither_cut_nor_wrapped() -> None:
     text = render(Listing("Host", [{"name": "x" * 500}], (Column("NAME", "name"),)))
     assert "x" * 500 in text

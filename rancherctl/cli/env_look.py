@@ -166,6 +166,7 @@ def fetch_(
       rancherctl env fetch root@10.0.0.11
       rancherctl env fetch root@10.0.0.11 --identity ~/.ssh/ops
     """
+    from rancherctl.cli.env_fetched import make_room
     from rancherctl.cli.env_work import Login, target_address, with_login
     from rancherctl.cli.sign_in import merge_context, sign_in_to
     from rancherctl.environments.dump import document, dump
@@ -178,23 +179,9 @@ def fetch_(
     with run.connections() as connections:
         fetched = fetch(connections.address(address))
         environment = with_login(fetched.environment, login)
-        if not replace:
-            _refuse_another(run, environment)
+        make_room(run, fetched, address.host, replace=replace)
         merge_context(run, sign_in_to(run, environment, lambda _keeper: connections.address(address), fetched.ca_pem))
     run.known().save(environment)
     remember_environments(run.settings)
     run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))
     run.next(f"rancherctl env status {environment.name}")
-
-
-def _refuse_another(run: Run, environment: Environment) -> None:
-    """ConflictError when the name is that of an environment on other control-plane hosts; one that was set up anew on the same is taken."""
-    from rancherctl.errors import ConflictError
-
-    known = run.known().other(environment)
-    if known is not None:
-        raise ConflictError(
-            f"another environment {environment.name!r} is known here",
-            why=f"its API is at {known.server()}",
-            hint="--replace forgets that one here; on its hosts it stays",
-        )

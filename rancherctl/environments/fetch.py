@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from rancherctl.environments.components import places
 from rancherctl.environments.design import MARKER
+from rancherctl.environments.dump import portable
 from rancherctl.environments.inventory import load
 from rancherctl.environments.manifests.base import RECORD, SYSTEM
 from rancherctl.environments.model import Environment
@@ -37,7 +39,7 @@ def fetch(transport: Transport) -> Fetched:
     found = pki.fetch(transport, [MARKER, places.CA])
     if MARKER not in found:
         raise NotFoundError(f"{transport.name} belongs to no environment", hint="name a control-plane host of the environment")
-    marker = json.loads(found[MARKER])
+    marker = _marker(transport.name, found[MARKER])
     if "controlplane" not in marker.get("roles", ()):
         raise NotFoundError(
             f"{transport.name} is a {', '.join(marker.get('roles', ()))} host of {marker.get('environment')}", hint="name a control-plane host of it"
@@ -52,7 +54,16 @@ def fetch(transport: Transport) -> Fetched:
     body = result.stdout.partition(f"\n{boundary}\n".encode())[2]
     try:
         text = json.loads(body)["data"]["environment"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RancherctlError(f"{transport.name}: the record of environment {marker.get('environment')} is damaged", why=str(error)) from error
-    environment = load(text, f"the record on {transport.name}").environment
+    # whatever it says of files: they would be this machine's, and an ssh configuration can run programs
+    environment = portable(load(text, f"the record on {transport.name}").environment)
     return Fetched(environment, environment.server(), str(found[places.CA]))
+
+
+def _marker(host: str, text: str) -> dict[str, Any]:
+    try:
+        marker = json.loads(text)
+        return {"environment": str(marker["environment"]), "roles": [str(role) for role in marker["roles"]]}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RancherctlError(f"{host}: {MARKER} is damaged", why=str(error), hint="name another control-plane host of the environment") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -36,8 +38,6 @@ class Greeter:
             return f"\n{command.argv[-1]}\n{json.dumps(record, indent=2)}\n".encode()
         request = json.loads(command.stdin or b"")
         if isinstance(request, dict):
-            import base64
-
             marker = json.dumps(marker_of(ENVIRONMENT, ENVIRONMENT.hosts[0]))
             files = {path: base64.b64encode((marker if path.endswith(".json") else "CA").encode()).decode() for path in request["files"]}
             return json.dumps({"ok": {"files": files}}).encode() + b"\n"
@@ -47,6 +47,32 @@ class Greeter:
 def test_an_environment_is_fetched_all_the_same() -> None:
     fetched = fetch(cast(Transport, Greeter()))
     assert (fetched.environment, fetched.ca_pem) == (ENVIRONMENT, "CA")
+
+
+def test_no_files_of_this_machine_are_taken_from_a_host() -> None:
+    """It could name an ssh configuration, which may run programs."""
+
+    class Naming(Greeter):
+        def answer(self, command: Command) -> bytes:
+            if command.argv[0] != "sh":
+                return super().answer(command)
+            ssh = {"identity": "/home/me/key", "config": "/home/me/Downloads/x", "known_hosts": "/home/me/y"}
+            hosts = tuple(replace(h, ssh=replace(h.ssh, **ssh)) for h in ENVIRONMENT.hosts)
+            record = {"data": {"environment": dump(replace(ENVIRONMENT, hosts=hosts))}}
+            return f"\n{command.argv[-1]}\n{json.dumps(record)}\n".encode()
+
+    assert fetch(cast(Transport, Naming())).environment == ENVIRONMENT
+
+
+@pytest.mark.parametrize("marker", [b"", b"[]", b'{"roles": 5}', b'"controlplane"', b"[" * 100_000])
+def test_a_marker_of_odd_content_is_told(marker: bytes) -> None:
+    class Odd(Greeter):
+        def answer(self, command: Command) -> bytes:
+            files = {path: base64.b64encode(marker).decode() for path in json.loads(command.stdin or b"")["files"]}
+            return json.dumps({"ok": {"files": files}}).encode() + b"\n"
+
+    with pytest.raises(RancherctlError, match="is damaged"):
+        fetch(cast(Transport, Odd()))
 
 
 def test_ways_between_hosts_are_told_all_the_same() -> None:

@@ -1,0 +1,97 @@
+"""`env fetch`: a host may say any name and any addresses; that takes nobody's place, and no token of one environment goes to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rancherctl.cli import app
+from rancherctl.cli.known import Known
+from rancherctl.credentials.registry import Access
+from rancherctl.credentials.renewal import registry
+from rancherctl.environments.fetch import Fetched
+from rancherctl.environments.inventory import from_flags, load
+from rancherctl.environments.model import Environment
+from rancherctl.settings import dirs
+
+PROD = from_flags("prod", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+OTHER = from_flags("prod", ["root@192.0.2.66"]).environment
+Call = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
+    environ = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "STATE", "CACHE")} | {"HOME": str(tmp_path)}
+    for name, value in {**environ, "CI": "true", "KUBECONFIG": str(tmp_path / "kubeconfig")}.items():
+        monkeypatch.setenv(name, value)
+    return Known(dirs(environ))
+
+
+@pytest.fixture
+def call(known: Known, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
+    def sign_in_to(run: Any, environment: Environment, transport: Any, ca: str) -> Access:
+        access = Access(environment.name, environment.server(), ca, "ann", "laptop")
+        registry(run.settings.dirs).save(access)
+        return access
+
+    monkeypatch.setattr("rancherctl.cli.sign_in.sign_in_to", sign_in_to)
+
+    def fetch(*words: str, gives: Environment, ca: str) -> tuple[int, str]:
+        monkeypatch.setattr("rancherctl.environments.fetch.fetch", lambda transport: Fetched(gives, gives.server(), ca))
+        code = app.main(("env", "fetch", *words))
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    yield fetch
+    monkeypatch.setattr("rancherctl.cli.context.state.log", None)
+
+
+def everything(known: Known) -> dict[str, bytes]:
+    folder = known.dirs.config.parent.parent
+    return {str(p): p.read_bytes() for p in (*known.dirs.config.rglob("*"), folder / "kubeconfig") if p.is_file()}
+
+
+@pytest.mark.parametrize("says", [OTHER, PROD])
+def test_a_host_that_calls_its_environment_as_a_known_one_takes_nothing(call: Call, known: Known, says: Environment) -> None:
+    """Whatever addresses it names: those of the known one cost it nothing to say."""
+    assert call("root@10.0.0.11", gives=PROD, ca="CA of prod")[0] == 0
+    before = everything(known)
+    code, text = call("root@192.0.2.66", gives=says, ca="CA of somebody")
+    assert code == 5
+    assert "another environment 'prod' is known here" in text
+    assert "has another authority" in text
+    assert "--replace" in text
+    assert everything(known) == before
+
+
+def test_what_takes_its_place_leaves_no_way_from_one_to_the_other(call: Call, known: Known) -> None:
+    call("root@10.0.0.11", gives=PROD, ca="CA of prod")
+    code, text = call("root@192.0.2.66", "--replace", gives=OTHER, ca="CA of somebody")
+    assert code == 0
+    assert registry(known.dirs).load("prod").ca == "CA of somebody"
+    assert known.read("prod").hosts[0].address == "192.0.2.66"
+    kept = known.dirs.state / "removed" / "prod.yaml"
+    assert str(kept) in text
+    assert load(kept.read_text(encoding="utf-8")).environment == PROD
+    contexts = (known.dirs.config.parent.parent / "kubeconfig").read_text(encoding="utf-8")
+    assert "10.0.0.11" not in contexts, "its context would send tokens of the new one to the old one's server"
+
+
+def test_the_same_one_is_fetched_again(call: Call, known: Known) -> None:
+    for target in ("root@10.0.0.11", "root@any-alias"):
+        assert call(target, gives=PROD, ca="CA of prod\n")[0] == 0
+
+
+def test_one_that_was_set_up_anew_is_taken_from_the_host_that_was_connected_to(call: Call, known: Known) -> None:
+    call("root@10.0.0.11", gives=PROD, ca="CA of prod")
+    assert call("root@10.0.0.11", gives=PROD, ca="CA since yesterday")[0] == 0
+    assert registry(known.dirs).load("prod").ca == "CA since yesterday"
+
+
+def test_one_that_was_never_signed_in_to_is_known_by_its_hosts(call: Call, known: Known) -> None:
+    known.save(PROD)
+    assert call("root@192.0.2.66", gives=OTHER, ca="CA of somebody")[0] == 5
+    assert call("root@10.0.0.11", gives=PROD, ca="CA of prod")[0] == 0

@@ -307,7 +307,13 @@ def test_host_resources() -> None:
     for must in ("max-records-per-type 0;", "empty-zones-enable no;", "allow-transfer { none; };", "controls { };", 'zone "43.10.in-addr.arpa"'):
         assert must in named
     assert "secret" not in named
-    assert found[-1] == Unit("rancherctl-dns.service", restart_on=found[-1].restart_on, reload_on=("/etc/rancherctl/dns/named.conf",))  # type: ignore[union-attr]
+    daemon = found[-1]
+    assert isinstance(daemon, Unit)
+    assert (daemon.name, daemon.reload_on, daemon.makes) == (
+        "rancherctl-dns.service",
+        ("/etc/rancherctl/dns/named.conf",),
+        ("/etc/rancherctl/dns/tsig.key",),
+    )
     assert resources(CONFIG) == resources(DnsHostConfig("h1"))
 
 

@@ -12,9 +12,13 @@ CONFIG = f"{places.ETC}/api-balancer.cfg"
 def config(environment: Environment) -> str:
     """haproxy.cfg: TCP pass-through, an HTTPS check of /readyz each second, sessions of a dead server are cut at once.
 
-    Idle time-outs are long because watches are silent for minutes and end by themselves within 10.
+    Idle time-outs are long because watches are silent for minutes and end by themselves within 10. A check's answer has one second: a server
+    that has others beside it is out after two misses. The only one is given five, because nobody is there to take over, and cutting every
+    watch of a server that is merely busy gives it all of them to list anew.
     """
-    servers = "\n".join(f"  server {host.name} {host.address}:{environment.api.port}" for host in environment.with_role("controlplane"))
+    hosts = environment.with_role("controlplane")
+    servers = "\n".join(f"  server {host.name} {host.address}:{environment.api.port}" for host in hosts)
+    misses = 2 if len(hosts) > 1 else 5
     return f"""global
   maxconn 4096
   stats socket /run/rancherctl/api-balancer/stats.sock mode 600 level operator
@@ -31,7 +35,7 @@ listen api
   option srvtcpka
   option redispatch 1
   option httpchk GET /readyz
-  default-server check check-ssl ca-file {places.CA} verify required inter 1s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+  default-server check check-ssl ca-file {places.CA} verify required inter 1s fastinter 500ms fall {misses} rise 1 on-marked-down shutdown-sessions
 {servers}
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -121,6 +122,12 @@ def test_the_balancer_checks_every_api_server_and_cuts_dead_sessions() -> None:
     assert "server h1 10.0.0.11:6443" in text
     assert "on-marked-down shutdown-sessions" in text
     assert "verify required" in text
+
+
+def test_the_only_api_server_is_not_cut_off_for_being_busy() -> None:
+    several = replace(ENV, hosts=tuple(replace(BOSS, name=f"h{n}", address=f"10.0.0.{n}") for n in (11, 12, 13)))
+    assert " fall 5 " in balancer.config(ENV)
+    assert " fall 2 " in balancer.config(several)
 
 
 def test_no_file_holds_a_secret_and_kubeconfigs_are_closed() -> None:

@@ -102,10 +102,11 @@ def _own_addresses(node: Node, nodes: Mapping[str, Node], services: str, owners:
     foreign = [other for other in nodes.values() if other is not node]
     others = _addresses(a for other in foreign for a in (*(a for _, a in other.addresses), other.meta.annotations.get(PUBLIC_ADDRESS, "")))
     network, name = ip_network(services), node.meta.name
+    whose = {ip: host for text, host in owners.items() for ip in _addresses((text,))}
     return frozenset(
         str(ip)
         for ip in _addresses(a for _, a in node.addresses)
-        if (owners[str(ip)] == name if str(ip) in owners else ip not in others)
+        if (whose[ip] == name if ip in whose else ip not in others)
         and not (ip.is_loopback or ip.is_unspecified or ip.is_link_local or ip.is_multicast or ip in network)
     )
 

@@ -176,8 +176,9 @@ def test_a_host_that_claims_the_addresses_of_others_gets_no_certificate_for_them
 
 def test_addresses_that_the_environment_gave_to_others_are_theirs_without_any_node() -> None:
     """That of a load balancer before the API is no Node's, and that of a host may have no Node (yet): a worker must not play the API there."""
-    liar = Node(Meta("", "h1"), tuple(("InternalIP", a) for a in ("10.77.0.11", "192.0.2.10", "2001:DB8::10", "10.77.0.13")), (), True, False)
-    owners = {"10.77.0.11": "h1", "192.0.2.10": "", "2001:db8::10": "", "10.77.0.13": "h3"}
+    claimed = ("10.77.0.11", "192.0.2.10", "2001:DB8::10", "10.77.0.13", "10.77.0.14")
+    liar = Node(Meta("", "h1"), tuple(("InternalIP", a) for a in claimed), (), True, False)
+    owners = {"10.77.0.11": "h1", "192.0.2.10": "", "2001:db8::10": "", "10.77.0.13": "h3", "::ffff:10.77.0.14": ""}
 
     def verdict(address: str) -> str:
         asked = pkcs10.parse(made([x509.DNSName("h1"), x509.IPAddress(ipaddress.ip_address(address))]))
@@ -187,7 +188,7 @@ def test_addresses_that_the_environment_gave_to_others_are_theirs_without_any_no
     thief = Node(Meta("", "h2"), (("InternalIP", "10.77.0.11"),), (), True, False)
     asked = pkcs10.parse(made([x509.IPAddress(ipaddress.ip_address("10.77.0.11"))]))
     assert csr.judge(KUBELET, asked, {"h1": liar, "h2": thief}, SERVICES, owners).answer == "approve", "another's claim takes nothing from its owner"
-    assert [verdict(a) for a in ("192.0.2.10", "2001:db8::10", "10.77.0.13")] == ["deny"] * 3
+    assert [verdict(a) for a in ("192.0.2.10", "2001:db8::10", "10.77.0.13", "10.77.0.14")] == ["deny"] * 4
 
 
 def test_the_controller_is_told_whose_addresses_are_whose() -> None:

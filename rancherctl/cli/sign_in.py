@@ -27,6 +27,9 @@ def sign_in_where_needed(run: Run, environment: Environment, transport: Callable
         have = default(run.settings.dirs, run.say).registry.load(environment.name)
     except RancherctlError:
         have = None
+    if have is not None and have.ca != ca:
+        # another environment had this name: its context must not send tokens of this one to its own server
+        forget(run, environment.name)
     if have is None or (have.ca, have.server) != (ca, environment.server()):
         merge_context(run, sign_in_to(run, environment, transport, ca))
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from rancherctl.cli import app
+from rancherctl.cli import app, context
 from rancherctl.cli.known import Known
+from rancherctl.cli.sign_in import sign_in_where_needed
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.renewal import registry
 from rancherctl.environments.fetch import Fetched
@@ -95,3 +96,14 @@ def test_one_that_was_never_signed_in_to_is_known_by_its_hosts(call: Call, known
     known.save(PROD)
     assert call("root@192.0.2.66", gives=OTHER, ca="CA of somebody")[0] == 5
     assert call("root@10.0.0.11", gives=PROD, ca="CA of prod")[0] == 0
+
+
+def test_an_environment_that_is_made_anew_under_a_name_has_no_context_of_the_former_one(call: Call, known: Known) -> None:
+    """The plug-in knows environments by name: the former context would hand the new one's tokens to the former server."""
+    call("root@10.0.0.11", gives=PROD, ca="CA of prod")
+    contexts = known.dirs.config.parent.parent / "kubeconfig"
+    assert "10.0.0.11" in contexts.read_text(encoding="utf-8")
+    sign_in_where_needed(context.current(), OTHER, lambda host: pytest.fail("signing in is faked"), "CA of the new one")
+    assert "10.0.0.11" not in contexts.read_text(encoding="utf-8")
+    assert "192.0.2.66" in contexts.read_text(encoding="utf-8")
+    assert registry(known.dirs).load("prod").ca == "CA of the new one"

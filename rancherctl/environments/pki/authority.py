@@ -84,19 +84,24 @@ def new_encryption_config() -> Secret:
 def sign(leaf: Leaf, request: str, authority: KeyPair, now: datetime, *, valid: timedelta = timedelta(days=LEAF_DAYS)) -> str:
     """The certificate for a host's request: only its public key is taken from it, everything else comes from ``leaf``."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
-    csr = x509.load_pem_x509_csr(request.encode())
-    if not csr.is_signature_valid:
+    try:
+        csr = x509.load_pem_x509_csr(request.encode())
+        valid_signature, public_key = csr.is_signature_valid, csr.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise RancherctlError(f"the request for certificate {leaf.name!r} cannot be used", why=str(error), hint="is the host in order?") from error
+    if not valid_signature:
         raise RancherctlError(f"the request for certificate {leaf.name!r} is not signed by its own key", hint="run again")
     issuer = x509.load_pem_x509_certificate(authority.crt.encode())
     builder = (
         _leaf_builder(leaf, issuer)
-        .public_key(csr.public_key())
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATED)
         .not_valid_after(min(now + valid, issuer.not_valid_after_utc))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
     return _sign(builder, authority).public_bytes(serialization.Encoding.PEM).decode()
 

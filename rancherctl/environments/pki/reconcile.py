@@ -13,7 +13,7 @@ from rancherctl.environments.pki import hosts as remote
 from rancherctl.environments.pki.authority import KeyPair
 from rancherctl.environments.pki.leaves import AUTHORITIES, leaves
 from rancherctl.environments.pki.wanted import CertChange, Folder, Found, authority_key, authority_path, changes, sha256, shared
-from rancherctl.errors import ConflictError
+from rancherctl.errors import ConflictError, RancherctlError
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
@@ -113,6 +113,8 @@ def apply(
     if not chosen:
         return
     asked = remote.requests(transport, chosen)
+    if absent := sorted(leaf.name for leaf in chosen if not isinstance(asked.get(leaf.name), str)):
+        raise RancherctlError(f"{host.name}: it made no requests for {', '.join(absent)}", hint="is the host in order?")
     signed = [(leaf.crt, make.sign(leaf, asked[leaf.name], pair_of(shared_files, leaf.authority), now), 0o644, "root:root") for leaf in chosen]
     remote.install(transport, signed)
 

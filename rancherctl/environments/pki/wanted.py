@@ -186,11 +186,12 @@ def sha256(text: str) -> str:
 def parse(name: str, pem: str) -> Certificate | None:
     """A certificate from PEM text; None when it is none."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
         crt = x509.load_pem_x509_certificate(pem.encode())
         return _certificate(name, crt)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
 
 

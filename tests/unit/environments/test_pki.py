@@ -17,6 +17,7 @@ from rancherctl.environments.pki import authority, reconcile, wanted
 from rancherctl.environments.pki.leaves import Leaf, api_names, leaves
 from rancherctl.environments.pki.wanted import Folder, Found
 from rancherctl.errors import ConflictError, RancherctlError
+from rancherctl.hosts.command import Command, Result
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
@@ -59,6 +60,49 @@ def test_a_request_with_a_foreign_signature_is_refused() -> None:
     broken = x509.load_der_x509_csr(bytes(der)).public_bytes(serialization.Encoding.PEM).decode()
     with pytest.raises(RancherctlError, match="not signed by its own key"):
         authority.sign(LEAF, broken, CA, NOW)
+
+
+ODD_REQUEST = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MHowRwIBADAMMQowCAYDVQQDDAF4MDIwEAYHKoZIzj0CAQYFK4EEAAYDHgAEzsgC
++zyQIs9Rj4wZvsl/DZKZBiRvCEnta0+lrqAAMAoGCCqGSM49BAMCAyMAMCACDjJ+
+vtTc6HY4QGce7wGhAg4kE2SGnEvgfRBTS22InA==
+-----END CERTIFICATE REQUEST-----
+"""
+ODD_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBITCB7KADAgECAhRUH0R8N50K0T5TbMpyWbl/iZGFmTAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyNzA1NDgwMVoXDTI2MTIwNzA1NDgwMVowDDEK
+MAgGA1UEAwwBeDAyMBAGByqGSM49AgEGBSuBBAAGAx4ABM7IAvs8kCLPUY+MGb7J
+fw2SmQYkbwhJ7WtPpa6jUzBRMB0GA1UdDgQWBBRthgVpHTLJCnp0taAyYJC/5xjJ
+MTAfBgNVHSMEGDAWgBRthgVpHTLJCnp0taAyYJC/5xjJMTAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCAyQAMCECDm/DMxknQbfif6j2CInyAg8Av9h6tmCcGBxg
+ADI7rLM=
+-----END CERTIFICATE-----
+"""
+"""With a key on a curve that nobody uses any more, as a host that was taken over might show it."""
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "\ud800", CA.crt, ODD_REQUEST])
+def test_a_request_that_cannot_be_read_is_that_hosts_failure(text: str) -> None:
+    with pytest.raises(RancherctlError, match="the request for certificate 'apiserver' cannot be used"):
+        authority.sign(LEAF, text, CA, NOW)
+
+
+def test_a_host_that_leaves_requests_out_fails_alone() -> None:
+    class Host:
+        name = "h2"
+
+        def run(self, command: Command, *, check: bool = True) -> Result:
+            return Result(command, 0, b'{"ok": {"requests": {}}}\n', b"")
+
+    missing = tuple(wanted.CertChange("certificate", leaf.name, leaf.crt, "create", "missing") for leaf in leaves(ENV, ENV.hosts[1]))
+    with pytest.raises(RancherctlError, match=r"h2: .*agent, kube-proxy, kubelet"):
+        reconcile.apply(Host(), ENV, ENV.hosts[1], missing, shared_files={}, now=NOW)  # type: ignore[arg-type]
+
+
+def test_a_certificate_of_an_unknown_kind_cannot_be_read() -> None:
+    assert wanted.parse("apiserver", ODD_CERTIFICATE) is None
 
 
 def test_a_leaf_never_outlives_its_authority() -> None:

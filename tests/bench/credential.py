@@ -40,10 +40,12 @@ def main() -> None:
                 wall[name].append((time.perf_counter() - began) * 1000)
                 work[name].append(cpu() - used)
     machine = f"{os.cpu_count()} x {platform.machine()}, load {os.getloadavg()[0]:.1f}"
-    for name in CASES:
-        for what, values in (("", wall[name]), (", CPU", work[name])):
-            line = {"name": name + what, "value": round(statistics.median(values), 1), "worst": round(max(values), 1), "unit": "ms"}
-            print(json.dumps(line | {"machine": machine, "versions": {"python": platform.python_version()}}), flush=True)
+    bare, ours = CASES
+    ratios = [a / b for a, b in zip(wall[ours], wall[bare], strict=True)]
+    rows = [(name + what, values[name], "ms") for name in CASES for what, values in (("", wall), (", CPU", work))]
+    for name, values, unit in (*rows, (f"{ours}, over a bare Python", ratios, "x")):
+        line = {"name": name, "value": round(statistics.median(values), 1), "worst": round(max(values), 1), "unit": unit}
+        print(json.dumps(line | {"machine": machine, "versions": {"python": platform.python_version()}}), flush=True)
 
 
 main()

@@ -6,7 +6,7 @@ import json
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from rancherctl.errors import NotFoundError
+from rancherctl.errors import NotFoundError, UsageError
 from rancherctl.files import replace as replace_file
 from rancherctl.lab.command import LabError
 from rancherctl.lab.model import NAME, Lab, LabSpec
@@ -52,7 +52,7 @@ def load(roots: Roots, name: str) -> tuple[Lab, Path]:
         return decode(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no lab {name!r}", hint=f"rancherctl lab up --name {name}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, UsageError) as error:
         raise LabError(f"cannot read {path}", why=str(error), hint=f"rancherctl lab down --name {name} removes what is there") from error
 
 

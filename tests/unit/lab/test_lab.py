@@ -36,7 +36,17 @@ def test_no_lab_is_not_found(tmp_path: Path) -> None:
     assert state.names(Roots(tmp_path / "none")) == ()
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", '{"version": 2}', '{"version": 1, "name": "two", "spec": {"hosts": 1, "nonsense": 2}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "{}",
+        '{"version": 2}',
+        '{"version": 1, "name": "two", "spec": {"hosts": 1, "nonsense": 2}}',
+        '{"version": 1, "name": "two", "spec": {"hosts": 0}}',
+    ],
+)
 def test_a_torn_state_file_is_an_error_that_says_how_to_clean_up(tmp_path: Path, text: str) -> None:
     roots = Roots(tmp_path)
     roots.lab("two").root.mkdir()

@@ -79,15 +79,21 @@ def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolcha
         emit(Event(PHASE, "already built", recipe.component, "done"))
         return found
     folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{folder}.lock")
     try:
-        with FileLock(f"{folder}.lock", timeout=BUILD_LIMIT):
-            if _built(recipe, folder):
-                emit(Event(PHASE, "built meanwhile by another process", recipe.component, "done"))
-            else:
-                _Build(recipe, arch, emit, toolchain).into(folder)
-    except Timeout as error:
-        what = f"another process has been building {recipe.component} for {BUILD_LIMIT:.0f} s"
-        raise TimeoutExceededError(what, why=f"it holds {folder}.lock") from error
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        emit(Event(PHASE, "another process builds it: waiting for its end", recipe.component, "progress"))
+        try:
+            held = lock.acquire(timeout=BUILD_LIMIT)
+        except Timeout as error:
+            what = f"another process has been building {recipe.component} for {BUILD_LIMIT:.0f} s"
+            raise TimeoutExceededError(what, why=f"it holds {folder}.lock") from error
+    with held:
+        if _built(recipe, folder):
+            emit(Event(PHASE, "built meanwhile by another process", recipe.component, "done"))
+        else:
+            _Build(recipe, arch, emit, toolchain).into(folder)
     return _built(recipe, folder)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +133,28 @@ def test_programs_for_another_machine_are_not_kept(tmp_path: Path) -> None:
     go = FakeGo()
     build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
     assert go.calls == 1
+
+
+def test_who_builds_it_already_is_waited_for_and_that_is_said(tmp_path: Path) -> None:
+    go, begun, goes_on, told = FakeGo(), threading.Event(), threading.Event(), list[Event]()
+
+    def slow(argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:
+        begun.set()
+        assert goes_on.wait(60)
+        return go(argv, folder, limit, on_line)
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        if "waiting" in event.message:
+            goes_on.set()
+
+    first = threading.Thread(target=build, args=(ETCD, "amd64", tmp_path, ignore, Toolchain("go", "go1.26.8", slow)))
+    first.start()
+    assert begun.wait(60)
+    assert len(build(ETCD, "amd64", tmp_path, emit, go.toolchain())) == 3
+    first.join(60)
+    assert go.calls == 1
+    assert [event.state for event in told] == ["progress", "done"]
 
 
 def test_a_version_without_module_is_refused_before_go_is_called(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from rancherctl.lab.model import LabSpec
 from rancherctl.lab.paths import STATE_ROOT, Roots
 from rancherctl.lab.session import RunningLab, open_lab, running_lab
 from rancherctl.lab.steps import Steps
-from tests.lab.support import GIVE_UP, lab_name
+from tests.lab.support import BIN, GIVE_UP, lab_name
 
 pytestmark = pytest.mark.lab
 
@@ -235,6 +235,33 @@ def test_up_finishes_what_a_crash_left_and_down_removes_a_broken_lab() -> None:
         open_lab(name)
     assert not ops.down(name, roots, Steps())
     assert name not in state.names(roots)
+
+
+def killed_at(words: str, home: Path, *argv: str) -> None:
+    """Run the command line and kill it as soon as it says these words."""
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("RANCHERCTL_", "XDG_"))}
+    environment = keep | {"HOME": str(home), "RANCHERCTL_PROGRESS": "plain"}
+    with subprocess.Popen([str(BIN / "rancherctl"), "lab", *argv], stderr=subprocess.PIPE, text=True, env=environment) as command:
+        assert command.stderr is not None
+        said = next((line for line in command.stderr if words in line), "")
+        command.kill()
+    assert said, f"lab {' '.join(argv)} never said {words!r}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", ["network", "files of", "boot"])
+def test_what_is_killed_in_the_middle_is_finished_by_the_next(words: str, tmp_path: Path) -> None:
+    name, roots = lab_name("t"), Roots()
+    try:
+        killed_at(words, tmp_path, "up", "--name", name, "--hosts", "2")
+        found = RunningLab(ops.up(LabSpec(name, 2), roots, Steps()), roots, Steps())
+        assert [found.ssh(host.name, "hostname").strip() for host in found.hosts()] == ["h1", "h2"]
+        killed_at("remove lab", tmp_path, "down", "--name", name)
+        found = RunningLab(ops.up(LabSpec(name, 2), roots, Steps()), roots, Steps())
+        assert [found.ssh(host.name, "hostname").strip() for host in found.hosts()] == ["h1", "h2"]
+    finally:
+        ops.down(name, roots, Steps())
+    assert traces(name) == NOTHING
 
 
 def test_down_leaves_nothing_of_a_lab_with_a_stopped_and_a_busy_host() -> None:

@@ -83,7 +83,7 @@ def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolcha
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
-        emit(Event(PHASE, "another process builds it: waiting for its end", recipe.component, "progress"))
+        emit(Event(PHASE, "another process builds it: waiting for its end", recipe.component))
         try:
             held = lock.acquire(timeout=BUILD_LIMIT)
         except Timeout as error:

@@ -97,7 +97,7 @@ class _Job:
             except Timeout as error:
                 self.terms.go_on()
                 if left == patience:
-                    self.emit(Event(PHASE, "another process fetches it: waiting", release.name, "progress"))
+                    self.emit(Event(PHASE, "another process fetches it: waiting for its end", release.name))
                 if left == 0:
                     what = f"another process has been fetching {release.name} for {limit:.0f} s"
                     raise TimeoutExceededError(what, why=f"it holds {path}") from error

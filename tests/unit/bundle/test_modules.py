@@ -154,7 +154,7 @@ def test_who_builds_it_already_is_waited_for_and_that_is_said(tmp_path: Path) ->
     assert len(build(ETCD, "amd64", tmp_path, emit, go.toolchain())) == 3
     first.join(60)
     assert go.calls == 1
-    assert [event.state for event in told] == ["progress", "done"]
+    assert [event.state for event in told] == ["note", "done"]
 
 
 def test_a_version_without_module_is_refused_before_go_is_called(tmp_path: Path) -> None:

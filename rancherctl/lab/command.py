@@ -1,16 +1,20 @@
 """Run a program of the machine: time limit, captured output, failures as LabError with the program's own last line.
 
+A program does not outlive who runs it: a killed `lab up` must not go on copying files or making wires while the next one removes them.
+
 Here lives how the lab calls ip, mount, apt and friends. Not here: commands on hosts (they go over ssh like the product's).
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rancherctl.errors import RancherctlError, TimeoutExceededError
 
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 SHORT = 120.0  # seconds: the kernel makes ip wait while it clears namespaces away, for long on a busy machine
 
 
@@ -28,13 +32,17 @@ def run(
     LabError when it cannot be started or fails, TimeoutExceededError when it takes too long (it is killed then).
     """
     name = name or argv[0]
+    if shutil.which(argv[0]) is None:
+        raise LabError(f"cannot run {name}", why=f"there is no program {argv[0]}")
     try:
         if log is None:
-            done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=env, check=False)
+            done = subprocess.run([*WITH_PARENT, *argv], input=stdin, capture_output=True, text=True, timeout=timeout, env=env, check=False)
             output = done.stderr or done.stdout
         else:
             with log.open("a", encoding="utf-8") as sink:
-                done = subprocess.run(argv, input=stdin, stdout=sink, stderr=subprocess.STDOUT, text=True, timeout=timeout, env=env, check=False)
+                done = subprocess.run(
+                    [*WITH_PARENT, *argv], input=stdin, stdout=sink, stderr=subprocess.STDOUT, text=True, timeout=timeout, env=env, check=False
+                )
             output = log.read_text(encoding="utf-8", errors="replace")
     except subprocess.TimeoutExpired as error:
         raise TimeoutExceededError(f"{name} did not end within {timeout:.0f} s", why=" ".join(argv)) from error

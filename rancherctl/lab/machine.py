@@ -20,6 +20,7 @@ PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "nft": "nftables",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "ssh": "openssh-client",
     "systemd-nspawn": "systemd-container",
 }

@@ -20,7 +20,7 @@ BUILD_LIMIT = 1200.0  # seconds; a slow mirror, not a slow machine
 PARTIAL = ".building-"
 # mmdebstrap mounts the machine's /sys and /proc into the tree, and a killed one leaves them there, for whoever removes the half tree to walk into.
 # In namespaces of its own, all its mounts and processes end with it, however it or its parent ends.
-APART = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
+APART = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
 
 
 def tree(roots: Roots, os: Os, variant: Variant, steps: Steps, mirror: str = "") -> Path:

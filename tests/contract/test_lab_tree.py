@@ -1,31 +1,52 @@
-"""Building a root tree, as far as it shows without a mirror: what a killed build leaves on the machine."""
+"""Programs that the lab runs on the machine, and a root tree that is being built: what is left when their parent is killed."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from rancherctl.lab.tree import APART
 
-BUILDER = """
-import subprocess, sys
-from rancherctl.lab.tree import APART
-script = 'mount -t tmpfs x "$1" && touch "$1/mounted" && { sleep 1000 & } && echo mounted && wait'
-subprocess.run([*APART, "sh", "-c", script, "sh", sys.argv[1]])
-"""
+PARENT = "import sys; from rancherctl.lab.command import run; run(sys.argv[1:])"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def killed_parent(pipe: Path, argv: Sequence[str]) -> Iterator[None]:
+    """Run ``argv`` as the lab does, from a process that is killed after the block; its children have ended when this returns.
+
+    ``argv`` opens the pipe for writing, says a line there and hands it on to its children: the last of them closes it.
+    """
+    os.mkfifo(pipe)
+    with subprocess.Popen([sys.executable, "-c", PARENT, *argv], cwd=ROOT) as parent, pipe.open() as told:
+        assert told.readline() == "begun\n"
+        yield
+        parent.kill()
+        assert told.read() == ""
+
+
+def test_a_program_does_not_outlive_who_runs_it(tmp_path: Path) -> None:
+    with killed_parent(tmp_path / "pipe", ["sh", "-c", 'exec 3>"$1" && echo begun >&3 && exec sleep 1000', "sh", str(tmp_path / "pipe")]):
+        pass
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as building a tree does")
 def test_a_killed_build_leaves_neither_mounts_nor_processes(tmp_path: Path) -> None:
     """mmdebstrap mounts /sys into the tree: who removes the half tree must not walk into it."""
-    root = Path(__file__).parents[2]
-    with subprocess.Popen([sys.executable, "-c", BUILDER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=root) as builder:
-        assert builder.stdout is not None
-        assert builder.stdout.readline() == "mounted\n"
-        assert str(tmp_path) not in Path("/proc/mounts").read_text()
-        assert list(tmp_path.iterdir()) == []
-        builder.kill()
-        assert builder.stdout.read() == "", "the last one that has the pipe is gone"
-    assert APART[-1] == "--kill-child"
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    script = 'mount -t tmpfs x "$1" && touch "$1/mounted" && exec 3>"$2" && { sleep 1000 & } && echo begun >&3 && wait'
+    with killed_parent(tmp_path / "pipe", [*APART, "sh", "-c", script, "sh", str(tree), str(tmp_path / "pipe")]):
+        assert str(tree) not in Path("/proc/mounts").read_text()
+        assert list(tree.iterdir()) == []
+
+
+def test_a_program_that_ends_by_itself_hands_its_code_and_words_on() -> None:
+    done = subprocess.run([sys.executable, "-c", PARENT, "sh", "-c", "echo why >&2; exit 3"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != -signal.SIGKILL
+    assert "sh failed with status 3: why" in done.stderr

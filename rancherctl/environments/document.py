@@ -18,6 +18,8 @@ T = TypeVar("T")
 MAX_BYTES = 1 << 20
 MAX_NODES = 20_000
 """Bounds against documents that grow when they are read (aliases of aliases)."""
+MAX_COMPOSED = 3 * MAX_NODES
+"""So many keys, values and lists are read at all: half a million of them, which fit into the size, would take half a minute."""
 
 
 @dataclass(slots=True)
@@ -185,30 +187,59 @@ def scalar(problems: Problems, path: str, node: yaml.Node) -> str | None:
     return None
 
 
+class _BadError(Exception):
+    """The text is no document: where that shows, and why."""
+
+    def __init__(self, line: int, column: int, message: str) -> None:
+        super().__init__(message)
+        self.found = (line, column, message)
+
+
 def compose(text: str, problems: Problems) -> yaml.Node | None:
     """The document's root node; syntax errors become problems."""
-    import yaml
-
     if len(text) > MAX_BYTES:
         problems.add(None, f"the file is larger than {MAX_BYTES >> 20} MiB")
         return None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        problems.found.append((mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not valid YAML: {error.problem or error.context}"))
-        return None
-    except RecursionError:
-        problems.add(None, "not valid YAML: brackets or indentation are nested too deeply")
-        return None
-    except yaml.reader.ReaderError as error:
-        before = text[: int(error.position)]
-        odd = f"the character U+{ord(text[error.position]):04X} cannot be in it" if error.position < len(text) else str(error.reason)
-        problems.found.append((before.count("\n") + 1, len(before) - before.rfind("\n"), f"not valid YAML: {odd}"))
-        return None
-    except yaml.YAMLError as error:
-        problems.add(None, f"not valid YAML: {str(error).splitlines()[0]}")
+        root = _composed(text)
+    except _BadError as error:
+        problems.found.append(error.found)
         return None
     if root is None:
         problems.add(None, "the file is empty")
     return root
+
+
+def _composed(text: str) -> yaml.Node | None:
+    import yaml
+
+    try:
+        return yaml.compose(text, Loader=_loader())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise _BadError(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not valid YAML: {error.problem or error.context}") from error
+    except RecursionError as error:
+        raise _BadError(1, 1, "not valid YAML: brackets or indentation are nested too deeply") from error
+    except yaml.reader.ReaderError as error:
+        before = text[: int(error.position)]
+        odd = f"the character U+{ord(text[error.position]):04X} cannot be in it" if error.position < len(text) else str(error.reason)
+        raise _BadError(before.count("\n") + 1, len(before) - before.rfind("\n"), f"not valid YAML: {odd}") from error
+    except yaml.YAMLError as error:
+        raise _BadError(1, 1, f"not valid YAML: {str(error).splitlines()[0]}") from error
+
+
+def _loader() -> type[yaml.SafeLoader]:
+    """A loader that counts what it reads."""
+    import yaml
+
+    class Counting(yaml.SafeLoader):
+        nodes = 0
+
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            self.nodes += 1
+            if self.nodes > MAX_COMPOSED:
+                mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+                raise _BadError(mark.line + 1, mark.column + 1, f"the document has more than {MAX_COMPOSED} values")
+            return super().compose_node(parent, index)
+
+    return Counting

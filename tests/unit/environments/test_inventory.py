@@ -158,6 +158,11 @@ def test_what_is_no_mapping_has_one_problem(text: str) -> None:
     assert problems(text) == ["env.yaml:1:1: the document must be a mapping of keys to values"]
 
 
+@pytest.mark.parametrize("text", ["a: [" + "x," * 500_000 + "]", "a: &a [" + "[]," * 30_000 + "]\nb: [*a" + ", *a" * 40_000 + "]"])
+def test_values_without_end_are_refused_before_they_are_read(text: str) -> None:
+    assert [line.partition(": ")[2] for line in problems(text)] == ["the document has more than 60000 values"]
+
+
 def test_aliases_cannot_blow_up_the_reader() -> None:
     levels = "".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 9))
     assert any("unknown key" in line for line in problems("l0: &l0 [x]\n" + levels))

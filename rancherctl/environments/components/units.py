@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rancherctl.bundle.layout import ROOT
 from rancherctl.environments.components import places
 from rancherctl.hosts.model import File, Resource, Unit
 
@@ -85,9 +86,11 @@ def text(service: Service) -> str:
 
 
 def resources(service: Service) -> tuple[Resource, ...]:
-    """The unit's file and the running unit; a change of the unit or of what it watches restarts it."""
-    path = places.unit_file(service.name)
+    """The unit's file and the running unit; a change of the unit, of what it watches or of its program (a bundle made in another way may
+    have another one of the same version) restarts it."""
+    path, program = places.unit_file(service.name), service.command[0]
+    ours = (program,) if program.startswith(f"{ROOT}/") else ()  # those of packages change when the distribution's updates come
     return (
         File(path, text(service).encode()),
-        Unit(places.unit(service.name), restart_on=(path, *service.watches)),
+        Unit(places.unit(service.name), restart_on=(path, *ours, *service.watches)),
     )

@@ -149,6 +149,14 @@ def test_every_unit_has_its_text_and_restarts_when_it_changes() -> None:
         assert f"/etc/systemd/system/{unit.name}" in unit.restart_on
 
 
+def test_a_unit_restarts_when_its_program_is_another_one_of_the_same_version() -> None:
+    """Else a bundle made in another way would be on the host, and not run."""
+    programs = {r.name: [path for path in r.restart_on if path.startswith("/opt/rancherctl/")] for r in ALL if isinstance(r, Unit)}
+    assert programs.pop("rancherctl-api-balancer.service") == [], "updates of the distribution's packages are not ours to follow"
+    for name, paths in programs.items():
+        assert [path.rpartition("/")[2] for path in paths] == [name.removeprefix("rancherctl-").removesuffix(".service")]
+
+
 def test_control_plane_daemons_are_not_root() -> None:
     users = {r.name for r in ALL if isinstance(r, User)}
     assert users == {"rancherctl-etcd", "rancherctl-kube"}

@@ -35,8 +35,9 @@ class CertificateStatus:
 class HostStatus:
     """One host. ``reachable`` False: the rest of it is unknown. ``ready`` of its Node: True, False, None = the API could not be asked.
 
-    ``report`` is what its agent reported last, by role. ``drift`` counts steps that an apply would do there. ``unread``: what could not be
-    read there, and why, one line each; it is neither fine nor broken (``units`` is empty when they could not).
+    ``remedy``: what to do about a host that answers but lets nobody in, "" for one that does not answer. ``report`` is what its agent
+    reported last, by role. ``drift`` counts steps that an apply would do there. ``unread``: what could not be read there, and why, one
+    line each; it is neither fine nor broken (``units`` is empty when they could not).
     """
 
     name: str
@@ -54,6 +55,7 @@ class HostStatus:
     """Units of ours whose last run failed, without ``.service``."""
     certificates: tuple[CertificateStatus, ...] = ()
     drift: int = 0
+    remedy: str = ""
     load_balancer: bool = False
     alive: bool | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class HostStatus:
     def problems(self) -> tuple[str, ...]:
         """One line each, worst first."""
         if not self.reachable:
-            return (f"cannot be reached: {self.error}",)
+            return (f"{'lets nobody in' if self.remedy else 'cannot be reached'}: {self.error}",)
         stopped = [unit.name for unit in self.units if not unit.active]
         out = [f"{', '.join(stopped)} {'is' if len(stopped) == 1 else 'are'} not running"] if stopped else []
         out += [_failed(name) for name in self.failed if name not in stopped]
@@ -149,8 +151,9 @@ class Status:
         out = [
             f"see that {h.name} ({h.address}) has power, network and sshd, then: rancherctl env apply {self.environment}"
             for h in self.hosts
-            if not h.reachable
+            if not h.reachable and not h.remedy
         ]
+        out += [f"{h.name}: {h.remedy}" for h in self.hosts if not h.reachable and h.remedy]
         journals: dict[str, list[str]] = {}
         for host in self.hosts:
             stopped = [unit.name for unit in host.units if not unit.active]

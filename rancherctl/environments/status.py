@@ -17,7 +17,7 @@ from rancherctl.environments.pki.wanted import apply_in, parse
 from rancherctl.environments.plan import certificate_step, object_step, resource_step
 from rancherctl.environments.preflight import machine
 from rancherctl.environments.run import Run
-from rancherctl.errors import NotFoundError, RancherctlError, UnreachableError
+from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.events import busy
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import each
@@ -49,9 +49,9 @@ def status(environment: Environment, context: Context) -> Status:
 
     outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.looking_stopped)
     facts = {name: o.get() for name, o in outcomes.items() if o.ok}
-    failures = {name: str(o.error).removeprefix(f"{name}: ") for name, o in outcomes.items() if o.error is not None}
+    failures = {name: o.error for name, o in outcomes.items() if o.error is not None}
     world = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
-    failures |= {name: str(error).removeprefix(f"{name}: ") for name, error in world.failures.items()}
+    failures |= world.failures
     run = Run(environment, context, world)
     try:
         with busy(context.emit, "look", f"asking the API at {environment.server()}"):
@@ -142,7 +142,7 @@ class _Look:
     context: Context
     facts: Mapping[str, HostFacts]
     world: World
-    failures: Mapping[str, str]
+    failures: Mapping[str, RancherctlError]
     api: _Api
     drift: Mapping[str, list[str]]
 
@@ -152,9 +152,11 @@ def _host(look: _Look, host: Host) -> HostStatus:
     seen, node, member = look.world.seen.get(host.name), look.api.nodes.get(host.name), look.api.roster.get(host.name)
     ready = None if look.api.error else bool(node and node.ready)
     if seen is None:
-        return HostStatus(
-            host.name, host.address, roles, False, look.failures.get(host.name, ""), ready, load_balancer=look.environment.ingress.wants(host)
-        )
+        error = look.failures.get(host.name)
+        said = str(error).removeprefix(f"{host.name}: ") if error is not None else ""
+        remedy = error.hint if isinstance(error, AuthError) else ""
+        wanted = look.environment.ingress.wants(host)
+        return HostStatus(host.name, host.address, roles, False, said, ready, remedy=remedy, load_balancer=wanted)
     return HostStatus(
         host.name,
         host.address,

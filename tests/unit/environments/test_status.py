@@ -13,7 +13,7 @@ from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import Seen
 from rancherctl.environments.pki.wanted import Folder
 from rancherctl.environments.status import _units, alarms, status
-from rancherctl.errors import UnreachableError
+from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.model import Host, Unit
 from rancherctl.hosts.state import Observed
 from rancherctl.hosts.transport import Transport
@@ -63,3 +63,18 @@ def test_alarms_of_the_controller_are_read_beside_the_roster() -> None:
     )
     for nothing in (None, {}, {"data": None}, {"data": {"roster": "{}"}}):
         assert alarms(nothing) == ()
+
+
+def test_a_host_that_lets_nobody_in_needs_no_power() -> None:
+    """A changed host key is no matter of sshd."""
+
+    def stopped(host: Host) -> Transport:
+        raise AuthError(
+            f"{host.name}: its host key is not the known one: stopped", hint="only when the host was really set up anew: ssh-keygen -R h1"
+        )
+
+    environment = from_flags("demo", ["root@10.0.0.11"]).environment
+    found = status(environment, Context(stopped, Bundle(Path(), manifest("1.36.3", "", "", ()))))
+    assert "h1: lets nobody in: its host key is not the known one: stopped" in found.problems()
+    assert found.remedies()[0] == "h1: only when the host was really set up anew: ssh-keygen -R h1"
+    assert not any("has power" in line for line in found.remedies())

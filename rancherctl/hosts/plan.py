@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rancherctl.change import Change, Plan, diff
 from rancherctl.errors import InvalidInputError
-from rancherctl.hosts.model import Resource, Unit, key
+from rancherctl.hosts.model import Package, Resource, Unit, key
 from rancherctl.hosts.state import Observed, ResourceState, desired, fingerprint
 
 SHOWN = {"started_with": "the files it was started with", "loaded_with": "the files it has loaded"}
@@ -28,6 +28,8 @@ def plan(resources: Iterable[Resource], observed: Observed) -> Plan[ResourceStat
     blind = {k for k, there in want.items() if there.place in unread or _PART.get(there.kind) in unread}
     # whether a unit runs with such a file as it is now cannot be told either
     blind |= {name for name, unit in units.items() if not unread.isdisjoint((*unit.restart_on, *unit.reload_on))}
+    if "units" in unread:  # what is masked
+        blind |= {key(resource) for resource in wanted if isinstance(resource, Package) and resource.mask}
     found = diff(
         {k: v for k, v in observed.states.items() if k not in blind}, {k: v for k, v in want.items() if k not in blind}, unknown=observed.unknown
     )

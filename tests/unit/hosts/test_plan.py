@@ -71,6 +71,14 @@ def test_the_requests_carry_every_change_and_are_plain_json(old: tuple[Resource,
     assert all(describe(change) for change in changes)
 
 
+def test_a_package_is_not_masked_anew_where_units_could_not_be_read() -> None:
+    package = Package("haproxy", ("haproxy.service",))
+    there = desired(replace(package, mask=()), {})
+    assert there is not None
+    assert plan((package,), Observed({key(package): there})).changes
+    assert not plan((package,), Observed({key(package): there}, unknown=(Unknown("units", "no"),))).changes
+
+
 @given(hosts)
 def test_nothing_unread_is_changed(wanted: tuple[Resource, ...]) -> None:
     unknown = tuple(Unknown(where, "no") for where in {place(one) for one in wanted} | {"packages", "users", "units"})

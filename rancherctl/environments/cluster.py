@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from rancherctl.environments.model import Environment, bracketed
@@ -34,14 +36,18 @@ def reach(environment: Environment, ca: str, transport: Callable[[Host], Transpo
     Whoever answers must prove it by the authority: at a private address another network may have another host. The API's
     certificate names 127.0.0.1, so that the forwarded port is checked like the API itself. UnreachableError when nothing helps.
     """
-    why = []
     trust = ssl.create_default_context(cadata=ca)
-    for address, port in candidates(environment):
+
+    def proved(address: str, port: int) -> str:
         try:
             with socket.create_connection((address, port), timeout) as plain, trust.wrap_socket(plain, server_hostname=address):
-                return f"https://{bracketed(address)}:{port}", None
+                return ""
         except OSError as error:
-            why.append(f"{address}:{port}: {error.strerror or error}")
+            return f"{address}:{port}: {error.strerror or error}"
+
+    found, why = first(candidates(environment), proved)
+    if found is not None:
+        return f"https://{bracketed(found[0])}:{found[1]}", None
     for host in environment.with_role("controlplane"):
         way = transport(host)
         if isinstance(way, Forwards):
@@ -54,6 +60,31 @@ def reach(environment: Environment, ca: str, transport: Callable[[Host], Transpo
             return f"https://127.0.0.1:{forward.port}", forward
     what = f"the API of environment {environment.name} cannot be reached from here"
     raise UnreachableError(what, why="; ".join(why), hint="is the port open on the way?")
+
+
+def first(places: Sequence[tuple[str, int]], proved: Callable[[str, int], str]) -> tuple[tuple[str, int] | None, list[str]]:
+    """The first of ``places`` that answers, all asked at once; or why none does. ``proved`` is "" or why not.
+
+    A private address is often a black hole from where the operator is: nobody waits for its time limit when another address answers.
+    """
+    said: queue.SimpleQueue[tuple[tuple[str, int], str]] = queue.SimpleQueue()
+
+    def ask(place: tuple[str, int]) -> None:
+        try:
+            why = proved(*place)
+        except Exception as error:  # noqa: BLE001  whatever it is, an answer must come
+            why = f"{place[0]}:{place[1]}: {error}"
+        said.put((place, why))
+
+    for place in places:
+        threading.Thread(target=ask, args=(place,), name="reach", daemon=True).start()
+    whys: dict[tuple[str, int], str] = {}
+    while len(whys) < len(places):
+        place, why = said.get()
+        if not why:
+            return place, []
+        whys[place] = why
+    return None, [whys[place] for place in places]
 
 
 def run_credential(operator: str, ca: KeyPair, now: datetime) -> KeyPair:

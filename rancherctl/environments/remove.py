@@ -14,6 +14,7 @@ from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event, busy
 from rancherctl.hosts import lease
+from rancherctl.hosts.command import script
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import Outcome, each
 from rancherctl.hosts.model import Absent, Host
@@ -196,6 +197,8 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     if stuck:
         return lines, _told(context, host, lines, stuck)
     remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "whole": list(EMPTIED)})
+    # logs stay, but not in the name of a user whose number somebody else may get
+    transport.run(script('test ! -d "$1" || chown -R root:root "$1"', places.LOG))
     lines += remove_resources(transport, context.emit, packages=True, users=True, paths=paths(host))
     remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)})
     return lines, _told(context, host, lines, leftovers(environment, context, host, cleared["before"]))

@@ -10,16 +10,22 @@ from typing import Any, cast
 
 import pytest
 
-from rancherctl.bundle.model import Bundle, Manifest
+from rancherctl.agents.install import host_resources
+from rancherctl.bundle.model import Artefact, Bundle, Manifest, manifest
 from rancherctl.environments import remove
+from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
+from rancherctl.environments.design import design
 from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.observe import everything
 from rancherctl.environments.removal import remote
 from rancherctl.errors import AuthError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event
+from rancherctl.hosts.command import Command
 from rancherctl.hosts.fact_parsers import UnitFact
 from rancherctl.hosts.facts import HostFacts
-from rancherctl.hosts.model import Resource
+from rancherctl.hosts.model import Artefact as Upload
+from rancherctl.hosts.model import Directory, File, Link, Resource, Unit, User
 from rancherctl.hosts.remote import hold
 from rancherctl.hosts.state import Observed, state
 from rancherctl.hosts.transport import Transport
@@ -136,29 +142,32 @@ def test_nothing_more_is_removed_where_the_kernel_keeps_something(tmp_path: Path
     assert asked == ["units", "units", "units", "clear"]
 
 
-class Machine:
+class Stand:
     """A host that answers what ``env rm`` asks: its facts, and whether anything of ours is there. All else is noted in ``did``."""
 
     def __init__(self, name: str, facts: HostFacts | RancherctlError, *, ours: bool = True) -> None:
         self.name, self.facts, self.ours, self.fails = name, facts, ours, ""
         self.did: list[str] = []
 
+    def run(self, command: Command) -> None:
+        self.did.append(f"{command.argv[2].split()[-3]} {command.argv[-1]}")
 
-def machines(monkeypatch: pytest.MonkeyPatch, *found: Machine) -> Context:
+
+def machines(monkeypatch: pytest.MonkeyPatch, *found: Stand) -> Context:
     """A context in which ``env rm`` meets these hosts."""
 
-    def gather(machine: Machine) -> HostFacts:
+    def gather(machine: Stand) -> HostFacts:
         if isinstance(machine.facts, RancherctlError):
             raise machine.facts
         return machine.facts
 
-    def call(machine: Machine, _package: str, request: dict[str, Any], **_: object) -> dict[str, Any]:
+    def call(machine: Stand, _package: str, request: dict[str, Any], **_: object) -> dict[str, Any]:
         machine.did.append(str(request["op"]))
         if request["op"] == machine.fails:
             raise UnreachableError(f"{machine.name}: cut")
         return {"left": [], "before": {}}
 
-    def observed(machine: Machine, resources: list[Resource]) -> Observed:
+    def observed(machine: Stand, resources: list[Resource]) -> Observed:
         return Observed({"x": state("absent", "/opt/rancherctl")} if machine.ours else {})
 
     by_name = {machine.name: machine for machine in found}
@@ -179,7 +188,7 @@ BUSY = HostFacts(marker={}, units={"kubelet": UnitFact("active", "enabled"), "co
 
 def test_a_host_that_others_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A typing error in the file must not cost somebody's pods."""
-    ours, theirs = Machine("h1", OWNED), Machine("h2", BUSY, ours=False)
+    ours, theirs = Stand("h1", OWNED), Stand("h2", BUSY, ours=False)
     TOLD.clear()
     removed = remove.remove(DEMO, machines(monkeypatch, ours, theirs))
     assert theirs.did == []
@@ -189,26 +198,26 @@ def test_a_host_that_others_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_host_on_which_a_first_apply_was_cut_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
-    cut, clean = Machine("h1", BUSY), Machine("h2", HostFacts(marker={}), ours=False)
+    cut, clean = Stand("h1", BUSY), Stand("h2", HostFacts(marker={}), ours=False)
     removed = remove.remove(DEMO, machines(monkeypatch, cut, clean))
     assert set(removed.done) == {"h1", "h2"}
-    assert "clear" in cut.did
+    assert cut.did == ["clear", "folders", "-R /var/log/rancherctl", "folders", "left", "unlocked"]
 
 
 def test_what_all_hosts_answer_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    away = [Machine(name, UnreachableError(f"{name}: cannot connect")) for name in ("h1", "h2")]
+    away = [Stand(name, UnreachableError(f"{name}: cannot connect")) for name in ("h1", "h2")]
     with pytest.raises(UnreachableError, match="nothing was removed") as caught:
         remove.remove(DEMO, machines(monkeypatch, *away))
     assert "h1: cannot connect; h2: cannot connect" in caught.value.why
     with pytest.raises(PartialError):
-        remove.remove(DEMO, machines(monkeypatch, away[0], Machine("h2", AuthError("h2: login refused"))))
+        remove.remove(DEMO, machines(monkeypatch, away[0], Stand("h2", AuthError("h2: login refused"))))
 
 
 def test_a_control_plane_host_that_is_cut_at_the_end_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    boss = Machine("h1", OWNED)
+    boss = Stand("h1", OWNED)
     boss.fails = "unlocked"
     with pytest.raises(PartialError) as caught:
-        remove.remove(DEMO, machines(monkeypatch, boss, Machine("h2", OWNED)))
+        remove.remove(DEMO, machines(monkeypatch, boss, Stand("h2", OWNED)))
     assert caught.value.failures == {"h1": "h1: cut"}
 
 
@@ -232,3 +241,19 @@ def test_the_kernel_is_told_of_a_profile_that_was_put_back(tmp_path: Path, monke
         remote.restore({"path": str(before)})
     assert local.read_text() == "theirs"
     assert ran == [("apparmor_parser", "-r", str(tmp_path / "etc/apparmor.d/usr.sbin.named"))]
+
+
+def test_everything_that_an_apply_puts_on_a_host_is_taken_away_again() -> None:
+    """What the design of a host names is below a path that goes, or is a unit's file, or is put back as it was."""
+    binaries = [Artefact("cni", "1.9.1", name, "0" * 64, 1, 0o755, "binary", "amd64") for name in remove.CNI_PLUGINS]
+    image = Artefact("images", "1.0", "pause", "0" * 64, 1, 0o644, "image", "amd64", "rancherctl.io/pause:1.0")
+    bundle = Bundle(Path("/b"), manifest("1.36.3", "amd64", "official", [*binaries, image]))
+    folders = {*remove.FOLDERS, "/etc/cni/net.d"}
+    for environment in (DEMO, from_flags("demo", ["10.0.0.11=etcd", "10.0.0.12=controlplane", "10.0.0.13"]).environment):
+        for host in environment.hosts:
+            gone = (*remove.paths(host), *remove.EMPTIED)
+            wanted = everything(design(environment, host, Machine(), bundle, host_resources))
+            places = {r.path for r in wanted if isinstance(r, (File, Directory, Link, Upload))}
+            left = {place for place in places - folders if not any(place == path or place.startswith(f"{path}/") for path in gone)}
+            assert {place for place in left if not place.startswith(("/etc/systemd/system/rancherctl-", remove.places.LOG))} == {remove.APPARMOR}
+            assert all(r.name.startswith("rancherctl-") for r in wanted if isinstance(r, (Unit, User)))

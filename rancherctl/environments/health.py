@@ -9,6 +9,8 @@ from typing import Any, Literal
 NO_NETWORK = "network.mode is none, so they wait for a network add-on (Cilium, Calico, flannel …), which is installed with kubectl"
 JOURNALS = 3
 """Units whose journals are named; more have a common reason."""
+WORDS = 300
+"""Characters of what an agent says about one role."""
 CERTIFICATE_DAYS = 30.0
 """A certificate with less than this left, that should have been renewed, is a problem."""
 
@@ -100,14 +102,16 @@ _PARTS = {"lb": "load balancer", "dns": "DNS server", "network": "pod network"}
 
 
 def _told(report: Mapping[str, Any]) -> list[str]:
-    """What a host's agent says is wrong with its parts: a unit may run and still not serve."""
+    """What a host's agent says is wrong with its parts: a unit may run and still not serve. Its own words: no form is taken for granted."""
     out = []
-    for role, section in sorted(report.items()):
-        if isinstance(section, dict):
-            ports = section.get("ports")
-            taken = [error for _, error in sorted(ports.items()) if error] if isinstance(ports, dict) else []
-            said = section.get("error") or section.get("alarm") or ", ".join(map(str, taken))
-            out += [f"its {_PARTS.get(role, role)} says: {said}"] if said else []
+    for role, section in sorted(report.items()) if isinstance(report, Mapping) else ():
+        found = section if isinstance(section, Mapping) else {}
+        ports = found.get("ports")
+        taken = [error for _, error in sorted(ports.items()) if error] if isinstance(ports, Mapping) else []
+        said = [found.get("error") or found.get("alarm") or ", ".join(map(str, taken))]
+        if odd := found.get("unusable"):
+            said.append(f"no route can be made of what these nodes say of themselves: {odd}")
+        out += [f"its {_PARTS.get(role, role)} says: {str(text)[:WORDS]}" for text in said if text]
     return out
 
 

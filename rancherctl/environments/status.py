@@ -98,8 +98,8 @@ def _api(run: Run) -> _Api:
 
 def _json(body: Json | None, field_name: str) -> dict[str, Any]:
     try:
-        value = json.loads((body or {}).get("data", {}).get(field_name, "{}"))
-    except ValueError:
+        value = json.loads(((body or {}).get("data") or {}).get(field_name, "{}"))
+    except (ValueError, RecursionError):  # a host writes its report itself
         return {}
     return value if isinstance(value, dict) else {}
 

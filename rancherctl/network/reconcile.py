@@ -141,7 +141,7 @@ class NetworkRole:
             "vxlan": state.vxlan is not None,
             "changes": self._repairs,
             "alarm": self._alarm,
-            "unusable": list(desired.unusable(table.items, self._config)),
+            "unusable": list(desired.unusable(table.items, self._config)) if self._config.mode == "routed" else [],
         }
 
     def _looks_at_proxy(self) -> bool:

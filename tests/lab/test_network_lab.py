@@ -89,3 +89,15 @@ def test_what_others_break_heals(shared: Environment, space: str, pods: dict[str
     measure(f"{what}, pod to Service again", time.monotonic() - began, "s")
     dig = f"dig +short +time=10 +tries=2 @10.43.0.10 b.{space}.svc.cluster.local"
     until("the Service's name", lambda: shared.ssh("h3", dig).strip() == service)
+
+
+def test_a_network_policy_is_told_that_it_has_no_effect(shared: Environment, space: str) -> None:
+    """By an Event on the policy itself, and by `env status`."""
+    meta = {"name": "deny", "namespace": space}
+    shared.apply(
+        {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}
+    )
+    events = ("get", "events", "-n", space, "--field-selector", "involvedObject.kind=NetworkPolicy,involvedObject.name=deny")
+    until("the Event", lambda: "NotEnforced" in shared.kubectl(*events, "-o", "jsonpath={.items[*].reason}"))
+    assert "has no effect" in shared.kubectl("describe", "networkpolicy", "deny", "-n", space) + shared.kubectl(*events)
+    assert "NetworkPolicies are not enforced in routed mode" in shared.rancherctl("env", "status", shared.name).stdout

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.change import Unknown
@@ -12,7 +15,7 @@ from rancherctl.environments.health import HostStatus
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import Seen
 from rancherctl.environments.pki.wanted import Folder
-from rancherctl.environments.status import _units, alarms, status
+from rancherctl.environments.status import _json, _units, alarms, status
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.model import Host, Unit
 from rancherctl.hosts.state import Observed
@@ -78,3 +81,22 @@ def test_a_host_that_lets_nobody_in_needs_no_power() -> None:
     assert "h1: lets nobody in: its host key is not the known one: stopped" in found.problems()
     assert found.remedies()[0] == "h1: only when the host was really set up anew: ssh-keygen -R h1"
     assert not any("has power" in line for line in found.remedies())
+
+
+def told(report: Any) -> tuple[str, ...]:
+    return HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report).problems()
+
+
+def test_nodes_of_which_no_route_can_be_made_are_named() -> None:
+    assert told({"network": {"unusable": ["odd"]}}) == ("its pod network says: no route can be made of what these nodes say of themselves: ['odd']",)
+    assert told({"network": {"routes": 3, "alarm": "", "unusable": []}}) == ()
+
+
+@pytest.mark.parametrize("report", [[], ["x"], "x", {"lb": []}, {"lb": None}, {"lb": {"error": ["x"] * 1000}}])
+def test_a_report_of_any_form_is_told_in_few_words(report: Any) -> None:
+    assert all(len(line) < 400 for line in told(report))
+
+
+def test_a_report_that_cannot_be_read_is_an_empty_one() -> None:
+    for text in ("{", "[]", "[" * 100_000):
+        assert _json({"data": {"report": text}}, "report") == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -229,3 +230,11 @@ def test_kube_proxys_rules_are_looked_at_when_the_kernel_told_something_else_sel
     assert looks == [100.0, 130.0], "without the API a new kube-proxy would know no Service"
     role.reconcile(well)
     assert looks == [100.0, 130.0, 131.0]
+
+
+def test_without_a_network_of_ours_no_node_is_odd(tmp_path: Path) -> None:
+    """Another add-on has ranges of its own."""
+    foreign = {"h2": Node(Meta("", "h2"), (("InternalIP", "10.77.0.12"),), ("192.168.7.0/24",), True, False)}
+    for mode, odd in (("routed", ["h2"]), ("none", [])):
+        role = NetworkRole(replace(CONFIG, mode=mode), Tools(), state_path=tmp_path / f"{mode}.json")
+        assert role.reconcile(Snapshot({"nodes": Table(foreign, synced=True)}))["unusable"] == odd

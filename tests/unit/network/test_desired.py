@@ -1,5 +1,6 @@
 """The desired network state: routes on the shared subnet, VXLAN across subnets, rules, and what unknown facts leave alone."""
 
+import ipaddress
 import json
 
 import pytest
@@ -142,3 +143,25 @@ def test_whatever_nodes_say_a_state_comes_out(said: dict[str, tuple[str, str]]) 
     state = desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG))
     assert from_json(json.loads(json.dumps(to_json(state)))) == state
     assert Route(NEAR.pod_cidr, NEAR.address) in state.routes
+
+
+RANGES = st.builds(
+    lambda start, size: str(ipaddress.ip_network((start << 8 | 10 << 24 | 42 << 16, size), strict=False)), st.integers(0, 7), st.integers(12, 32)
+)
+ADDRESSES = st.builds(lambda net, host: f"10.{net}.0.{host}", st.sampled_from([42, 43, 77, 78]), st.integers(0, 255))
+SAID = st.tuples(ADDRESSES, RANGES, st.sampled_from(["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"]))
+
+
+@given(st.dictionaries(st.sampled_from([f"n{n}" for n in range(8)]), SAID))
+def test_whatever_plausible_nodes_say_no_two_have_the_same_pods_and_nft_takes_the_set(said: dict[str, tuple[str, str, str]]) -> None:
+    nodes = {name: node(name, address, cidr, created=created) for name, (address, cidr, created) in said.items()}
+    nodes["h1"] = node("h1", CONFIG.address, "10.42.0.0/24", created="2026-02-01T00:00:00Z")
+    found = peers(nodes, CONFIG)
+    assert {p.node for p in found} | set(unusable(nodes, CONFIG)) == said.keys()
+    ranges = [ipaddress.ip_network(p.pod_cidr) for p in found] + [ipaddress.ip_network("10.42.0.0/24")]
+    assert not any(a.overlaps(b) for i, a in enumerate(ranges) for b in ranges[:i])
+    state = desired(CONFIG, LINKS, "10.42.0.0/24", found)
+    elements = state.nft.partition("elements = { ")[2].partition(" }")[0].split(", ")
+    inside = [ipaddress.ip_network(element) for element in elements]
+    assert not any(a.overlaps(b) for i, a in enumerate(inside) for b in inside[:i])
+    assert {(p.address, p.pod_cidr) for p in remembered(state)} == {(p.address, p.pod_cidr) for p in found}

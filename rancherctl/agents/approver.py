@@ -11,7 +11,8 @@ from rancherctl.agents import csr, pkcs10
 from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
-from rancherctl.kube.client import CSRS
+from rancherctl.kube import objects
+from rancherctl.kube.client import CSRS, NODES
 from rancherctl.kube.failures import concerns_one
 from rancherctl.kube.objects import Node
 
@@ -46,12 +47,9 @@ class Approver:
 
     def _decide(self, request: csr.Request, nodes: Mapping[str, Node]) -> int:
         try:
-            verdict = csr.judge(request, pkcs10.parse(request.pem), nodes, self._services, self._owners)
-        except ValueError as error:
-            verdict = csr.Verdict("deny", f"the request cannot be read: {error}")
-        if verdict.answer == "ignore":
-            return 0
-        try:
+            verdict = self._judge(request, nodes)
+            if verdict.answer == "ignore":
+                return 0
             body = self._client.get(CSRS, request.meta.name)
             now = csr.parse(body)
             if not now.pending or now.meta.uid != request.meta.uid:
@@ -64,6 +62,19 @@ class Approver:
         level = logging.INFO if verdict.answer == "approve" else logging.WARNING
         log.log(level, "certificate request %s: %s: %s", request.meta.name, *_words(verdict))
         return 1
+
+    def _judge(self, request: csr.Request, nodes: Mapping[str, Node]) -> csr.Verdict:
+        """A denial is for ever: before it the Node is read as it is now, because a kubelet asks right after it has changed its addresses."""
+        try:
+            content = pkcs10.parse(request.pem)
+        except ValueError as error:
+            return csr.Verdict("deny", f"the request cannot be read: {error}")
+        verdict = csr.judge(request, content, nodes, self._services, self._owners)
+        if verdict.answer != "deny" or request.signer != csr.SERVING:
+            return verdict
+        name = request.username.removeprefix(csr.NODE_PREFIX)
+        fresh = {**nodes, name: objects.node(self._client.get(NODES, name))}
+        return csr.judge(request, content, fresh, self._services, self._owners)
 
 
 def _words(verdict: csr.Verdict) -> tuple[str, str]:

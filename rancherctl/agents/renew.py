@@ -116,6 +116,7 @@ def _signed(client: KubeClient, node: str, pem: bytes, wait: Callable[[float], N
         if any(c.get("type") == "Denied" for c in status.get("conditions") or ()):
             raise RancherctlError(f"certificate request {name} was denied", why=str(status["conditions"][-1].get("message", "")))
         if time.monotonic() > deadline:
-            raise TimeoutExceededError(f"certificate request {name} was not approved within 60 s", hint="is rancherctl-controller running?")
+            hint = "does rancherctl-controller run, and does the API have a Node of this host?"
+            raise TimeoutExceededError(f"certificate request {name} was not approved within 60 s", hint=hint)
         wait(pause)
         pause = min(pause * 2, 5.0)

@@ -22,6 +22,7 @@ from rancherctl.agents.approver import PART, Approver
 from rancherctl.agents.install import CONTROLLER_PATH, host_resources
 from rancherctl.environments.inventory import load
 from rancherctl.hosts.model import File
+from rancherctl.kube.client import NODES as NODES_RESOURCE
 from rancherctl.kube.client import InvalidObjectError
 from rancherctl.kube.objects import Meta, Node
 
@@ -266,9 +267,10 @@ class Api:
     def __init__(self, *bodies: dict[str, Any]) -> None:
         self.stored = {b["metadata"]["name"]: b for b in bodies}
         self.broken: set[str] = set()
+        self.node: dict[str, Any] = {"metadata": {"name": "h1"}, "status": {"addresses": [{"type": "InternalIP", "address": "10.77.0.11"}]}}
 
-    def get(self, _: object, name: str) -> dict[str, Any]:
-        return copy.deepcopy(self.stored[name])
+    def get(self, resource: object, name: str) -> dict[str, Any]:
+        return copy.deepcopy(self.node if resource is NODES_RESOURCE else self.stored[name])
 
     def replace(self, _: object, body: dict[str, Any], *, subresource: str) -> dict[str, Any]:
         assert subresource == "approval"
@@ -301,6 +303,17 @@ def test_requests_are_decided_once_and_those_of_others_never() -> None:
     assert decide(api, every) == 3
     assert [api.conditions(n) for n in ("good", "bad", "foreign", "torn")] == [["Approved"], ["Denied"], [], ["Denied"]]
     assert decide(api, every) == 0, "the watch is late: what is decided already is left alone"
+
+
+def test_a_kubelet_that_has_just_got_another_address_is_not_denied_because_the_watch_is_late() -> None:
+    asked = [x509.IPAddress(ipaddress.ip_address("10.77.0.99"))]
+    api = Api(stored("late", made(asked)))
+    api.node["status"]["addresses"][0]["address"] = "10.77.0.99"
+    assert decide(api, list(api.stored.values())) == 1
+    assert api.conditions("late") == ["Approved"]
+    api = Api(stored("foreign", made(asked)))
+    assert decide(api, list(api.stored.values())) == 1
+    assert api.conditions("foreign") == ["Denied"]
 
 
 def test_a_request_that_took_the_name_of_another_is_not_approved_in_its_place() -> None:

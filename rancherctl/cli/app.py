@@ -78,13 +78,8 @@ def _failed(found: Exception) -> int:
         runlog.logger().error("%s", error, exc_info=error)
         log = str(context.state.log)
     look = context.look()
-    try:
-        if look.debug:
-            traceback.print_exception(error, file=sys.stderr)
-        sys.stderr.write(error_text(error, color=look.color, log=log))
-        sys.stderr.flush()
-    except OSError:  # nobody reads it: the exit code still says what happened
-        streams.drop(2)
+    trace = "".join(traceback.format_exception(error)) if look.debug else ""
+    _tell(trace + error_text(error, color=look.color, log=log))
     return error.exit_code
 
 
@@ -121,13 +116,21 @@ def _usage(error: Exception) -> int:
 def _interrupted() -> int:
     from rancherctl.cli import context
 
-    sys.stderr.write("interrupted")
+    text = "interrupted"
     steps = list(context.state.open_steps.values())
     if steps:
-        sys.stderr.write(" during " + ", ".join(f"{s.phase}{' on ' + s.subject if s.subject else ''}" for s in steps[:6]))
-        sys.stderr.write("\n  next: run the same command again, it goes on from there")
-    sys.stderr.write("\n")
+        text += " during " + ", ".join(f"{s.phase}{' on ' + s.subject if s.subject else ''}" for s in steps[:6])
+        text += "\n  next: run the same command again, it goes on from there"
+    _tell(f"{text}\n")
     return INTERRUPTED
+
+
+def _tell(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # nobody reads it (the terminal was closed): the exit code still says what happened
+        streams.drop(2)
 
 
 def _watch_signals() -> None:

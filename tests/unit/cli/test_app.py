@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import os
+import pty
 import stat
 import subprocess
 import sys
@@ -347,3 +348,15 @@ def test_a_failure_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None
     done = subprocess.run(argv, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=writer, timeout=60, check=False)
     os.close(writer)
     assert done.returncode == 3
+
+
+def test_a_closed_terminal_is_an_interrupt(tmp_path: Path) -> None:
+    program = "import os, signal; os.write(2, b'?'); signal.pause()"
+    code = f"from rancherctl.cli import app, root; app._run = lambda words, prog: (app._watch_signals(), exec({program!r})); {PROGRAM}"
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, [sys.executable, "-c", code, "env", "ls"], {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    while b"?" not in os.read(terminal, 100):
+        pass
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130

@@ -96,6 +96,8 @@ def show(name: EnvArgument = None, context_name: ContextOption = "", output: Out
 def rm(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment's name.")]) -> None:
     """Take an environment's entries out of the kubeconfig files, and nothing else: they are known by their marks, whatever they are called.
 
+    This machine stays signed in; `rancherctl-credential --env demo --revoke` ends its session and all its tokens.
+
     \b
     Examples:
       rancherctl kubeconfig rm demo

@@ -105,11 +105,10 @@ def _usage(error: Exception) -> int:
     """Errors of the parser: the message, and where help is."""
     ctx = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stderr.write(f"{ctx.get_help()}\n" if ctx else "")
+        _tell(f"{ctx.get_help()}\n" if ctx else "")
         return 2
     text = getattr(error, "format_message", lambda: str(error))().replace("is not a valid int.", "is no whole number.")
-    sys.stderr.write(f"error: {text}\n")
-    sys.stderr.write(f"  next: {ctx.command_path if ctx is not None else 'rancherctl'} --help\n")
+    _tell(f"error: {text}\n  next: {ctx.command_path if ctx is not None else 'rancherctl'} --help\n")
     return 2
 
 

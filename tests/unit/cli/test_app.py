@@ -341,13 +341,14 @@ def test_closed_input_and_errors_change_no_exit_code(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_failure_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("words", "code"), [(["env", "show", "nope"], 3), (["nonsense"], 2), (["env"], 2)])
+def test_a_failure_that_nobody_reads_keeps_its_exit_code(tmp_path: Path, words: list[str], code: int) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    argv = [sys.executable, "-c", PROGRAM, "env", "show", "nope"]
+    argv = [sys.executable, "-c", PROGRAM, *words]
     done = subprocess.run(argv, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=writer, timeout=60, check=False)
     os.close(writer)
-    assert done.returncode == 3
+    assert done.returncode == code
 
 
 def test_a_closed_terminal_is_an_interrupt(tmp_path: Path) -> None:

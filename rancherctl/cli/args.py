@@ -74,6 +74,8 @@ def _own_first(words: list[str], through: PassThrough) -> list[str]:
         elif name in through.options:
             own += [name, value]
             del words[0]
+        elif words[0][:2] in through.options:
+            own += [words[0][:2], words.pop(0)[2:]]
         elif not words[0].startswith("-") and operands:
             operands -= 1
             own.append(words.pop(0))

@@ -19,6 +19,7 @@ TOPICS = frozenset({"files"})
         (["--debug", "kubectl", "get", "pods", "--debug", "-n=x"], ["--debug", "kubectl", "--", "get", "pods", "--debug", "-n=x"]),
         (["kubectl", "-ndefault", "get", "pods"], ["kubectl", "--", "-ndefault", "get", "pods"]),
         (["kubectl", "-n=default", "-e", "demo", "get"], ["kubectl", "--", "-n=default", "-e", "demo", "get"]),
+        (["kubectl", "-edemo", "get", "-edemo"], ["kubectl", "-e", "demo", "--", "get", "-edemo"]),
         (["kubectl", "-e=demo", "-h"], ["kubectl", "-e", "demo", "-h"]),
         (["kubectl", "--env=demo", "--", "get", "-h"], ["kubectl", "--env", "demo", "--", "get", "-h"]),
         (

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
@@ -31,18 +32,39 @@ def become(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> NoR
 
 
 def attend(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run ``argv`` and wait for it; its exit code. Ctrl-C is for it to decide; what ends this program ends it, too."""
-    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # ignored, it would stay so in the other program
+    """Run ``argv`` and wait for it; its exit code. Ctrl-C is for it to decide; what ends this program ends it, too (KeyboardInterrupt after it)."""
+    asked: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, _frame: object) -> None:
+        asked.append(number)
+        if child is not None:
+            _ask(child)
+
+    # handlers that do nothing instead of SIG_IGN, which would hold in the other program as well
+    handlers = {signal.SIGINT: lambda _number, _frame: None, signal.SIGTERM: pass_on}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handlers[signal.SIGHUP] = pass_on
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         with subprocess.Popen(argv, env=environ) as child:
-            try:
-                status = child.wait()
-            except KeyboardInterrupt:
-                end(child)  # not at once: it may have put the terminal into a mode of its own
-                raise
+            if asked:  # while it was being started
+                _ask(child)
+            status = child.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt
     return status if status >= 0 else 128 - status
+
+
+def _ask(child: subprocess.Popen[bytes]) -> None:
+    """Not killed at once: it may have put the terminal into a mode of its own."""
+    child.terminate()
+    patience = threading.Timer(GRACE, child.kill)
+    patience.daemon = True
+    patience.start()
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

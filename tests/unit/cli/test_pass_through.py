@@ -121,6 +121,7 @@ ATTENDING = """
 import os, sys
 from rancherctl.cli import app, handover
 app._watch_signals()
+handover.GRACE = 0.3
 try:
     print("status", handover.attend(["sh", "-c", sys.argv[1]], os.environ))
 except KeyboardInterrupt:
@@ -136,8 +137,9 @@ except KeyboardInterrupt:
         ("kill -KILL $$", "status 137\n"),
         ("kill -INT $$", "status 130\n"),
         ("trap 'echo left; exit' TERM; kill -TERM $PPID; while :; do sleep 0.1; done", "left\nended\n"),
+        ("trap '' TERM; kill -TERM $PPID; while :; do sleep 0.1; done", "ended\n"),
     ],
-    ids=["its-code", "ctrl-c", "killed", "interrupted", "ended-with-us"],
+    ids=["its-code", "ctrl-c", "killed", "interrupted", "ended-with-us", "deaf"],
 )
 def test_a_program_that_is_attended_decides_for_itself(script: str, said: str) -> None:
     done = subprocess.run([sys.executable, "-c", ATTENDING, script], capture_output=True, text=True, timeout=60, check=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rancherctl.cli.known import Known
-from rancherctl.errors import InvalidInputError
+from rancherctl.errors import InvalidInputError, NotFoundError
 
 PATIENCE: Final = 2.0
 """Seconds for one API."""
@@ -18,7 +18,7 @@ GRACE: Final = 0.2
 
 
 def rows(known: Known) -> Sequence[Mapping[str, Any]]:
-    """One row per known environment; a file that cannot be read is a row with its problem."""
+    """One row per known environment; a file that cannot be read is a row with its problem, one that another run just removed is none."""
     chosen, found, ends = known.chosen(), list[dict[str, Any]](), dict[str, tuple[str, int]]()
     for name in known.names():
         row: dict[str, Any] = {"name": name, "chosen": name == chosen, "kubernetes": "", "hosts": None, "server": "", "labels": {}}
@@ -27,6 +27,9 @@ def rows(known: Known) -> Sequence[Mapping[str, Any]]:
             environment = known.read(name)
         except InvalidInputError as error:
             found[-1]["problem"] = error.problems[0] if error.problems else str(error)
+            continue
+        except NotFoundError:
+            del found[-1]
             continue
         host, _, port = environment.api_endpoint().rpartition(":")
         ends[name] = (host.strip("[]"), int(port))

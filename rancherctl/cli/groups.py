@@ -44,8 +44,8 @@ def noun(help_text: str, *examples: str) -> typer.Typer:
     """The Typer for a noun's module, with this project's conventions; ``examples`` are for nouns that have verbs."""
     shown = "\n".join(("\n\n\b\nExamples:", *(f"  {example}" for example in examples))) if examples else ""
     return typer.Typer(
-        help=help_text + shown, cls=VerbGroup, no_args_is_help=True, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False,
-        pretty_exceptions_enable=False,
+        help=help_text.rstrip() + shown, cls=VerbGroup, no_args_is_help=True, rich_markup_mode=None, context_settings=HELP_NAMES,
+        add_completion=False, pretty_exceptions_enable=False,
     )  # fmt: skip
 
 

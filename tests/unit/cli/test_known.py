@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.cli import env_list
 from rancherctl.cli.known import Known, remember_environments, remember_names
 from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError, UsageError
@@ -128,3 +129,9 @@ def test_an_environment_that_another_run_removes_meanwhile_is_no_failure(dirs: D
     monkeypatch.setattr(Known, "names", lambda self: ["gone"])
     remember_environments(Settings(dirs))
     assert (dirs.cache / "names/hosts").read_text() == ""
+
+
+def test_an_environment_that_another_run_removes_meanwhile_is_not_listed(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Known, "names", lambda self: ["gone"])
+    remember_environments(Settings(dirs))
+    assert env_list.rows(Known(dirs)) == []

@@ -54,6 +54,12 @@ class Healer:
         self.healed += 1
         return True
 
+    def outdated(self, zone: str, marker: Marker | None) -> bool:
+        """Whether a loaded zone is older than the copy that is kept: its journal may have lost its end in a way that still loads."""
+        kept = self.store.kept(zone) if marker is not None else None
+        known = zonefile.marker_of(kept, zone) if kept is not None else None
+        return marker is not None and known is not None and known.newer(marker)
+
     def rewrite(self, mirror: Mirror) -> bool:
         """A loaded zone that cannot be updated, or whose content is not what its marker says: write it anew with the server stopped for a moment."""
         if self.clock() < self._next.get(mirror.zone, 0.0):

@@ -22,6 +22,8 @@ class Mirror:
     """Resource versions that ``have`` was made from."""
     marked: bool = True
     """Whether the zone's marker is that of ``have``, as far as is known: one that is not must be written even if nothing else changes."""
+    doubted: bool = False
+    """Whether the marker was found to be wrong, or an update was refused: until one succeeds, the content itself is read."""
     attempt: tuple[Plan[RecordSet], Marker] | None = None
     """An update whose outcome is not known, and the marker the zone has if it was done."""
     _want_total: int = 0
@@ -70,7 +72,7 @@ class Mirror:
     def accept(self, done: Plan[RecordSet]) -> None:
         """The server has acknowledged these changes, and the marker with them."""
         assert self.have is not None
-        self.marked = True
+        self.marked, self.doubted = True, False
         for change in done:
             if change.old is not None:
                 self._have_total -= fingerprint(change.old)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,6 +13,7 @@ TTL = 5
 MARKER = "_rancherctl"
 """First label of the TXT record that says which state a zone holds; never part of a plan."""
 HASH_BITS = 128
+_MARKER_TEXT = re.compile(r'"hash=([0-9a-f]{32})" "version=([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,19 @@ class Marker:
     def text(self) -> str:
         """The TXT record's data."""
         return f'"hash={self.hash}" "version={self.version}"'
+
+    @classmethod
+    def of(cls, text: str) -> Marker | None:
+        """The reverse of ``text``; None for what is no marker."""
+        found = _MARKER_TEXT.fullmatch(text)
+        return cls(found[1], found[2]) if found else None
+
+    def newer(self, than: Marker) -> bool:
+        """Whether it was made from a later state of the API; False when the two cannot be compared."""
+        pairs = list(zip(self.version.split("/"), than.version.split("/"), strict=False))
+        if self.version.count("/") != than.version.count("/") or not all(part.isdecimal() for pair in pairs for part in pair):
+            return False
+        return all(int(one) >= int(other) for one, other in pairs) and any(int(one) > int(other) for one, other in pairs)
 
 
 class AgentSettings(Protocol):

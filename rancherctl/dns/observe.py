@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from rancherctl.dns.model import MARKER, Marker, RecordSet, fingerprint, zone_ha
 
 if TYPE_CHECKING:
     import dns.message
-
-_MARKER = re.compile(r'^"hash=([0-9a-f]{32})" "version=([^"]*)"$')
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def whole(channel: Channel, zone: str, *, timeout: float = 60.0) -> bool:
 
 
 def _marker(rdatas: Iterable[str]) -> Marker | None:
-    return next((Marker(found[1], found[2]) for rdata in rdatas if (found := _MARKER.match(rdata))), None)
+    return next(filter(None, map(Marker.of, rdatas)), None)
 
 
 def _record_sets(channel: Channel, zone: str, timeout: float) -> Iterator[RecordSet]:
@@ -136,7 +133,8 @@ def _parts(channel: Channel, zone: str, timeout: float) -> Iterator[tuple[str, s
             kind, name = dns.rdatatype.to_text(rrset.rdtype), rrset.name.to_text().lower()
             if kind == "SOA":
                 ends += 1
-            elif kind != "NS" or name != zone:
+            # What damage to a journal put outside is not served, and no update may mention it.
+            elif (kind != "NS" or name != zone) and f".{name}".endswith(f".{zone}"):
                 yield name, kind, rrset.ttl, {_normal(kind, rdata.to_text()) for rdata in rrset}
 
 

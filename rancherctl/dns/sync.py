@@ -90,14 +90,18 @@ class Sync:
             mirror.forget()
             self._missing.setdefault(mirror.zone, self.clock())
             return False
+        first = mirror.zone not in self.loaded
         self.loaded.add(mirror.zone)
         self._missing.pop(mirror.zone, None)
         self.healer.well(mirror.zone)
-        said = reading.marker.hash if reading.marker else ""
+        said, mirror.version = (reading.marker.hash, reading.marker.version) if reading.marker else ("", "")
+        if first and not synced and self.healer.outdated(mirror.zone, reading.marker):
+            self.healer.rewrite(mirror)
+            return True
         if mirror.settle(said):
             return True
         # Of content that is known already the marker is no witness: files may have been damaged in a way that still loads.
-        if synced and mirror.have is None and said == mirror.want_hash():
+        if synced and mirror.have is None and not mirror.doubted and said == mirror.want_hash():
             mirror.learn_equal()
         elif synced:
             mirror.learn(*self._read(mirror))
@@ -127,6 +131,7 @@ class Sync:
             raise
         except apply.UpdateRefusedError:
             mirror.forget()
+            mirror.doubted = True
             self._refuse(mirror)
             raise
         self._refused.pop(mirror.zone, None)
@@ -151,6 +156,7 @@ class Sync:
                 if found == mirror.have:
                     continue  # the check met an update of several messages half-way
                 mirror.learn(found, said)
+            mirror.doubted = True
             self.repairs += 1
             log.warning("zone %s does not contain what its marker says: repairing", mirror.zone)
             if not synced and self.healer.rewrite(mirror):

@@ -27,6 +27,13 @@ def render(zone: str, domain: str, record_sets: Iterable[RecordSet], serial: int
     return "\n".join([*head, *body, ""])
 
 
+def marker_of(text: str, zone: str) -> Marker | None:
+    """The marker in a zone that ``render`` wrote."""
+    start = f"{MARKER}.{zone} 0 IN TXT "
+    head = text.split("\n", 3)[:3]
+    return next((Marker.of(line.removeprefix(start)) for line in head if line.startswith(start)), None)
+
+
 def seal(text: str) -> str:
     """The text with its own hash as the last line."""
     return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n"

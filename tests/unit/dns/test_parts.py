@@ -17,7 +17,7 @@ from rancherctl.dns import status as status_module
 from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.install import resources
 from rancherctl.dns.lookup import Answer, compare, question
-from rancherctl.dns.model import DnsHostConfig, RecordSet
+from rancherctl.dns.model import DnsHostConfig, Marker, RecordSet
 from rancherctl.dns.reconcile import some
 from rancherctl.dns.store import Store
 from rancherctl.dns.upstreams import Health, of_resolv_conf
@@ -162,6 +162,27 @@ def test_a_kept_copy_is_whole_or_none(text: str, where: int) -> None:
     assert zonefile.unseal(sealed[: min(where, len(sealed) - 66)]) is None
     changed = sealed[: where % len(text)] + "\x7f" + sealed[where % len(text) + 1 :] if text else "x"
     assert zonefile.unseal(changed) is None or changed == sealed
+
+
+@pytest.mark.parametrize(
+    ("one", "than", "newer"),
+    [
+        ("5/6/7", "5/6/6", True),
+        ("10/6/7", "9/6/7", True),
+        ("5/6/7", "5/6/7", False),
+        ("5/6/7", "4/7/7", False),
+        ("5/6/7", "5/6", False),
+        ("5/6/7", "", False),
+        ("", "", False),
+        ("5/x/7", "4/6/7", False),
+    ],
+)
+def test_markers_know_which_is_newer(one: str, than: str, newer: bool) -> None:
+    marker = Marker("0" * 32, one)
+    assert marker.newer(Marker("1" * 32, than)) is newer
+    text = zonefile.render("cluster.local.", "cluster.local", [], 7, marker)
+    assert zonefile.marker_of(text, "cluster.local.") == marker
+    assert zonefile.marker_of(text, "other.local.") is None
 
 
 def test_the_store_replaces_a_zone_and_its_journal(tmp_path: Path) -> None:

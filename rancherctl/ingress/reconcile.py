@@ -117,7 +117,10 @@ class LbRole:
         try:
             self._sure = self._state is not None and not self._engine.differences(self._state.layout)
         except EngineError as silent:
-            self._sure, self._error = False, str(silent)
+            # Nothing of ours listens any more: a port that cannot be had is why.
+            ports = self._state.layout.ports if self._state else ()
+            taken = next((error for port in ports if (error := self._engine.port_error(port))), "")
+            self._sure, self._error = False, taken or str(silent)
 
     def _load(self) -> files.State | None:
         path = Path(self._config.paths.data) / "state.json"

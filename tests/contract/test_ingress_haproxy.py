@@ -400,6 +400,24 @@ def test_a_server_added_at_run_time_keeps_no_idle_connection(world: World) -> No
     assert kept == set(range(1, MIN_SLOTS + 1))
 
 
+def test_a_port_that_is_taken_while_haproxy_is_down_is_told_as_the_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a boot on which another program was first."""
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    world.haproxy.stop()
+    ended = threading.Event()  # a killed worker holds its port for a moment longer than the master
+    assert any(not world.role._engine.port_error(world.haproxy.port) or ended.wait(0.02) for _ in range(3000))
+    blocker = fake.Pod("blocker", "0.0.0.0", world.haproxy.port)
+    monkeypatch.setattr(world.role._engine, "_limit", 0.2)
+    world.now += 10
+    section = world.role.reconcile(fake.Snapshot())
+    assert section["served"] == {}
+    assert section["error"] == f"port {world.haproxy.port}: Address already in use"
+    blocker.close()
+    monkeypatch.undo()
+    assert list(world.role.reconcile(fake.Snapshot())["served"]) == ["default/a"]
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+
+
 class Clients:
     """Threads that ask all the time, some over kept connections, and count what was not a 200."""
 

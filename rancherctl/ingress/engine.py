@@ -119,7 +119,10 @@ class Engine:
         return ""
 
     def apply(self, decision: Decision) -> Layout:
-        """Make it so; returns what the running HAProxy was seen to have. Raises EngineError, then that is not known."""
+        """Make it so; returns what the running HAProxy was seen to have. Raises EngineError, then that is not known.
+
+        What it takes while it runs is not on disk before ``save``; a new process is started from the files.
+        """
         match decision:
             case Reload():
                 layout = replace(decision.layout, generation=secrets.token_hex(4))
@@ -131,7 +134,6 @@ class Engine:
             case Runtime(commands=commands, layout=layout):
                 self.counters.commands += self.socket.run(commands)
                 self._prove(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
-                self.save(layout)
         return decision.layout
 
     def _prove(self, wrong: tuple[str, ...]) -> None:

@@ -78,7 +78,8 @@ class LbRole:
         self._error = ""
         self._pause = FIRST_PAUSE
         self._problems: Mapping[str, tuple[Problem, ...]] = {}
-        self._written: files.Identity | None = None
+        self._unkept = ""
+        self._stored: tuple[files.State, files.Identity | None] | None = None
         self._state = self._load()
         self._following = Following(Roster(self._state.epoch, 0) if self._state else Roster())
         if self._state:
@@ -132,23 +133,35 @@ class LbRole:
             log.warning("%s is damaged (%s); it is made anew as soon as the API answers", path, error)
             return None
 
-    def _save(self, state: files.State) -> None:
-        data = Path(self._config.paths.data)
-        try:
-            if state == self._state and files.identity(data / "state.json") == self._written:
-                return
-            files.write(data / "state.json", state.encode(), mode=0o600)
-            self._written = files.identity(data / "state.json")
-        except OSError as error:
-            raise EngineError(f"{data} cannot be written", why=str(error), hint="free disk space; what runs goes on serving") from error
+    def _keep_on_disk(self, state: files.State, *, same: bool = False) -> list[str]:
+        """Files for HAProxy's next start (unless they are the ``same``), and the state for ours; returns those of HAProxy that were not right.
+
+        Where the disk is full the host goes on: it serves, and what comes is taken at run time. The alarm tells it until there is room.
+        """
+        path = Path(self._config.paths.data) / "state.json"
         self._state = state
+        try:
+            wrong = self._engine.save(state.layout) if self._unkept or not same else []
+            if (state, files.identity(path)) != self._stored:
+                files.write(path, state.encode(), mode=0o600)
+                self._stored = state, files.identity(path)
+        except EngineError as error:
+            wrong, unkept = [], str(error)
+        except OSError as error:
+            wrong, unkept = [], f"{path} cannot be written: {error}; free disk space, what runs goes on serving"
+        else:
+            unkept = ""
+        if unkept and unkept != self._unkept:
+            log.warning("%s", unkept)
+        self._unkept = unkept
+        return wrong
 
     def _verify(self) -> None:
         """Repair drift: files, a restarted process, a lost or foreign change of what HAProxy has."""
         if self._state is None or (self._sure and self._clock() - self._verified < VERIFY_SECONDS):
             return
         layout = self._state.layout
-        if wrong := self._engine.save(layout):
+        if wrong := self._keep_on_disk(self._state):
             log.warning("files were not what they should be and are written anew: %s", ", ".join(wrong))
         try:
             found: tuple[str, ...] = self._engine.differences(layout)
@@ -157,12 +170,11 @@ class LbRole:
         if found:
             log.warning("HAProxy differs and is loaded anew: %s", "; ".join(found))
             self._state_with(self._engine.apply(plan.Reload("drift", layout)))
-        self._save(self._state)
         self._settled()
 
     def _state_with(self, layout: Layout) -> None:
         assert self._state is not None
-        self._save(replace(self._state, layout=layout))
+        self._keep_on_disk(replace(self._state, layout=layout))
 
     def _settled(self) -> None:
         if self._state is not None:
@@ -246,9 +258,10 @@ class LbRole:
             log.info("HAProxy is loaded anew: %s", decision.reason)
         layout = self._engine.apply(decision)
         serving = tuple(sorted(kept.serving)) if model.loaded else ()
-        self._save(files.State(layout, serving, roster.epoch, roster.sequence, address))
+        same = isinstance(decision, plan.Unchanged)
+        self._keep_on_disk(files.State(layout, serving, roster.epoch, roster.sequence, address), same=same)
         self._leaving, self._problems = kept.leaving, wanted.problems
-        if not isinstance(decision, plan.Unchanged):
+        if not same:
             self._settled()
         self._sure = True
         if kept.wake is not None:
@@ -272,7 +285,7 @@ class LbRole:
             "haproxy": {"pid": self._pid, "version": self._version},
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [followed.epoch, followed.sequence] if followed else [-1, -1],
-            "alarm": self._alarm,
+            "alarm": self._alarm or self._unkept,
             "problems": status.problem_words(self._problems),
         }
         return section | {"error": self._error} if self._error else section

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gc
 import http.client
 import socket
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.ingress import endpoints, merge, plan
+from rancherctl.ingress import endpoints, files, merge, plan
 from rancherctl.ingress.layout import MIN_SLOTS
 from rancherctl.ingress.reconcile import LbConfig, LbRole
 from rancherctl.ingress.runtime import EngineError, Socket
@@ -301,6 +302,36 @@ def test_a_configuration_that_haproxy_refuses_changes_nothing(world: World, monk
     monkeypatch.setattr(endpoints, "routable", lambda address: True)
     section = world.run([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {f"s{n}": ["w1"] for n in range(20)})
     assert (section["alarm"], len(section["served"])) == ("", 21)
+
+
+def test_a_full_disk_takes_no_address_away_and_holds_no_change_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What HAProxy takes while it runs needs no disk; only a host that starts anew would."""
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(files.disk, "put", full)
+        more = [fake.ingress("a", FOO), fake.ingress("b", [("b.com", "Prefix", "/", "web:80")])]
+        for turn, pods in enumerate((["w2"], ["w3"], ["w4"])):
+            world.now += 3
+            section = world.run(more if turn else more[:1], {"web": pods})
+            assert set(section["served"]) == ({"default/a", "default/b"} if turn else {"default/a"})
+            assert "No space left" in section["alarm"]
+            assert "error" not in section
+            assert world.haproxy.answer("foo.bar.com", "/foo") == pods[0]
+        assert world.haproxy.answer("b.com") == "w4"
+        world.now += 10
+        assert "No space left" in world.role.reconcile(fake.Snapshot())["alarm"], "also without any change"
+    reloads = world.role._engine.counters.reloads
+    world.now += 10
+    section = world.role.reconcile(fake.Snapshot())
+    assert (section["alarm"], world.role._engine.counters.reloads) == ("", reloads)
+    world.haproxy.restart()
+    section = world.new_role().reconcile(fake.Snapshot())
+    assert set(section["served"]) == {"default/a", "default/b"}
+    assert world.haproxy.answer("b.com") == "w4"
 
 
 def test_nothing_is_collected_while_a_change_is_planned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

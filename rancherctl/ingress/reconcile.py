@@ -79,6 +79,7 @@ class LbRole:
         self._pause = FIRST_PAUSE
         self._problems: Mapping[str, tuple[Problem, ...]] = {}
         self._unkept = ""
+        self._stuck = False
         self._stored: tuple[files.State, files.Identity | None] | None = None
         self._state = self._load()
         self._following = Following(Roster(self._state.epoch, 0) if self._state else Roster())
@@ -98,6 +99,8 @@ class LbRole:
         self.resync = VERIFY_SECONDS
         self._error = ""
         try:
+            if self._stuck:  # once nothing is placed here, nothing else would show that it cannot be
+                self._engine.check(self._state.layout if self._state else Layout())
             self._verify()
             if self._usable(snapshot) and (roster := self._following.roster):
                 self._follow(snapshot, roster)
@@ -108,7 +111,7 @@ class LbRole:
             log.exception("the load balancer cannot follow the API")
             self._failed(f"the load balancer cannot follow the API: {describe(error)}")
         else:
-            self._pause = FIRST_PAUSE
+            self._pause, self._stuck = FIRST_PAUSE, False
         return self._section()
 
     def _failed(self, why: str) -> None:
@@ -122,6 +125,10 @@ class LbRole:
             ports = self._state.layout.ports if self._state else ()
             taken = next((error for port in ports if (error := self._engine.port_error(port))), "")
             self._sure, self._error = False, taken or str(silent)
+        else:
+            if not (self._state and self._sure and self._state.layout.ports):
+                self._error = why  # nothing is served here, so what is placed here must go elsewhere
+        self._stuck = bool(self._error)
 
     def _load(self) -> files.State | None:
         path = Path(self._config.paths.data) / "state.json"

@@ -334,6 +334,26 @@ def test_a_full_disk_takes_no_address_away_and_holds_no_change_up(world: World, 
     assert world.haproxy.answer("b.com") == "w4"
 
 
+def test_a_host_that_cannot_begin_to_serve_says_so_until_it_can(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its Ingresses are placed elsewhere; then nothing is placed here, which is no proof that it could be."""
+    world.run([], {"web": ["w1"]})
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    elsewhere = fake.roster("h1", "h2", sequence=2, dead=["h1"])
+    with monkeypatch.context() as disk:
+        disk.setattr(files.disk, "put", full)
+        for ingresses, hosts in (([fake.ingress("a", FOO)], fake.roster("h1")), ([fake.ingress("a", FOO)], elsewhere), ([], elsewhere)):
+            section = world.run(ingresses, {"web": ["w1"]}, hosts=hosts)
+            assert section["served"] == {}
+            assert "No space left" in section["error"]
+            assert world.role.resync < 5
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]}, hosts=fake.roster("h1", sequence=3))
+    assert "error" not in section
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+
+
 def test_nothing_is_collected_while_a_change_is_planned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """With thousands of objects a collection takes longer than the whole change."""
     running: list[bool] = []

@@ -292,7 +292,7 @@ class LbRole:
             "haproxy": {"pid": self._pid, "version": self._version},
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [followed.epoch, followed.sequence] if followed else [-1, -1],
-            "alarm": self._alarm or self._unkept,
+            "alarm": self._alarm or self._unkept or ", ".join(error for error in self._ports.values() if error),
             "problems": status.problem_words(self._problems),
         }
         return section | {"error": self._error} if self._error else section

@@ -191,9 +191,11 @@ def test_a_taken_port_is_told_and_taken_back_when_free(world: World, occupied: C
     section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     assert section["served"] == {}
     assert "in use" in section["ports"][str(world.haproxy.port)]
+    assert section["alarm"] == section["ports"][str(world.haproxy.port)], "which is what people are shown"
     occupied()
     section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     assert list(section["served"]) == ["default/a"]
+    assert section["alarm"] == ""
     assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rancherctl.environments.components import places
+from rancherctl.hosts.sandbox import SANDBOX
 
 PYZ = "/opt/rancherctl/agent/current/agent.pyz"
 AGENT_UNIT = "rancherctl-agent.service"
@@ -29,21 +30,8 @@ WatchdogSec=180
 TimeoutStopSec=15
 KillMode=mixed
 CapabilityBoundingSet={capabilities}
-NoNewPrivileges=yes
-ProtectSystem=strict
 ReadWritePaths={writable}
-ProtectHome=yes
-PrivateTmp=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-RestrictSUIDSGID=yes
-RestrictRealtime=yes
-RestrictNamespaces=yes
-LockPersonality=yes
-SystemCallArchitectures=native
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+{sandbox}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 {extra}
 [Install]
 WantedBy=multi-user.target
@@ -59,24 +47,11 @@ Type=oneshot
 ExecStart=/usr/bin/python3 -I {PYZ} renew-certificates --config {{config}}
 TimeoutStartSec=600
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER
-NoNewPrivileges=yes
-ProtectSystem=strict
 ReadWritePaths={{writable}}
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
+{SANDBOX}PrivateDevices=yes
 PrivateNetwork=yes
 ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-RestrictSUIDSGID=yes
-RestrictRealtime=yes
-RestrictNamespaces=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
 RestrictAddressFamilies=AF_UNIX
 """
 _TIMER = """\
@@ -115,6 +90,7 @@ def agent(config: str) -> str:
         description="Keeps the network, DNS and load balancer of this host true (rancherctl)",
         after="rancherctl-network.service rancherctl-dns.service rancherctl-ingress.service rancherctl-api-balancer.service",
         pyz=PYZ,
+        sandbox=SANDBOX,
         command="agent",
         config=config,
         capabilities=" ".join(_AGENT_CAPABILITIES),
@@ -132,6 +108,7 @@ def controller(config: str) -> str:
         description="Keeps the roster and the statuses of this environment true (rancherctl)",
         after="rancherctl-kube-apiserver.service rancherctl-api-balancer.service",
         pyz=PYZ,
+        sandbox=SANDBOX,
         command="controller",
         config=config,
         capabilities="",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
+from rancherctl.hosts.sandbox import SANDBOX
 
 UNIT = "rancherctl-network.service"
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 SYSCTL_PATH = "/etc/sysctl.d/90-rancherctl.conf"
 
-_UNIT_TEXT = """\
+_UNIT_TEXT = f"""\
 [Unit]
 Description=Pod network and DNS addresses of this host, as last known (rancherctl)
 Documentation=man:rancherctl(1)
@@ -21,21 +22,8 @@ RemainAfterExit=yes
 ExecStart=/usr/bin/python3 -I /opt/rancherctl/agent/current/agent.pyz network-restore --config /etc/rancherctl/agent.json
 TimeoutStartSec=90
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_OVERRIDE CAP_FOWNER
-NoNewPrivileges=yes
-ProtectSystem=strict
 ReadWritePaths=-/etc/cni/net.d -/var/lib/rancherctl -/proc/sys/net
-ProtectHome=yes
-PrivateTmp=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-RestrictSUIDSGID=yes
-RestrictRealtime=yes
-RestrictNamespaces=yes
-LockPersonality=yes
-SystemCallArchitectures=native
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+{SANDBOX}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 
 [Install]
 WantedBy=multi-user.target

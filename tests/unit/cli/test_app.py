@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -282,6 +283,7 @@ def test_being_ended_twice_cleans_up_once(name: str) -> None:
     program = f"""
 import os, signal
 from rancherctl.cli import app
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
 app._watch_signals()
 try:
     os.kill(os.getpid(), signal.{name})
@@ -356,6 +358,7 @@ def test_a_closed_terminal_is_an_interrupt(tmp_path: Path) -> None:
     code = f"from rancherctl.cli import app, root; app._run = lambda words, prog: (app._watch_signals(), exec({program!r})); {PROGRAM}"
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
         os.execve(sys.executable, [sys.executable, "-c", code, "env", "ls"], {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
     while b"?" not in os.read(terminal, 100):
         pass

@@ -24,7 +24,7 @@ _rancherctl_words() {
     'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env apply') commands='' options='--file -f --bundle --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
-    'env rm') commands='' options='--file -f --confirm --break-lock --force --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'env rm') commands='' options='--file -f --confirm --break-lock --force --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env status') commands='' options='--wait --timeout --bundle --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
@@ -37,7 +37,7 @@ _rancherctl_words() {
     'ingress') commands='ls show scale status plan' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'ingress ls') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'ingress show') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
-    'ingress scale') commands='' options='--namespace -n --wait --timeout --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'ingress scale') commands='' options='--namespace -n --wait --timeout --dry-run --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'ingress status') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'ingress plan') commands='' options='--namespace -n --scale --without --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'dns') commands='lookup ls status' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;

@@ -11,7 +11,17 @@ from rancherctl.cli.context import Run, current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
 from rancherctl.cli.known import remember_environments
-from rancherctl.cli.options import ConfirmOption, EnvArgument, IdentityOption, JumpOption, NoWaitOption, OutputOption, SshConfigOption, TimeoutOption
+from rancherctl.cli.options import (
+    ConfirmOption,
+    DryRunOption,
+    EnvArgument,
+    IdentityOption,
+    JumpOption,
+    NoWaitOption,
+    OutputOption,
+    SshConfigOption,
+    TimeoutOption,
+)
 from rancherctl.environments.model import Environment
 from rancherctl.errors import LockedError, PartialError, RancherctlError
 
@@ -34,7 +44,6 @@ BundleOption = Annotated[
     typer.Option("--bundle", metavar="BUNDLE", help="Where the programs come from: official, modules or a directory; remembered."),
 ]
 BreakLockOption = Annotated[bool, typer.Option("--break-lock", help="Take the lock although somebody holds it.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 
 
 def _plan(run: Run, environment: Environment, bundle: str | None) -> EnvironmentPlan:
@@ -197,6 +206,7 @@ def rm(
     confirm: ConfirmOption = None,
     break_lock: BreakLockOption = False,
     force: Annotated[bool, typer.Option("--force", help="Forget the environment here also when hosts could not be cleared.")] = False,
+    dry_run: DryRunOption = False,
     output: OutputOption = None,
 ) -> None:
     """Remove an environment from its hosts: programs, configuration, data, and everything else that came with it.
@@ -207,15 +217,22 @@ def rm(
     \b
     Examples:
       rancherctl env rm demo
+      rancherctl env rm demo --dry-run -o wide
       rancherctl env rm demo --confirm demo
       rancherctl env rm -f demo.yaml --confirm demo
     """
     from rancherctl.cli.env_work import asked, without_bundle
     from rancherctl.environments.remove import remove
-    from rancherctl.output.environments import removed_listing
+    from rancherctl.environments.remove_look import look
+    from rancherctl.output.environments import removal_listing, removed_listing
 
     run = current(output=output)
     environment = asked(run, name, file)
+    if dry_run:
+        with run.progress() as emit, without_bundle(run, environment, emit) as work:
+            found = look(environment, work)
+        run.show(removal_listing(found))
+        return
     run.confirm_name(
         f"This removes {environment.name} with all its data from {len(environment.hosts)} host{'s' if len(environment.hosts) > 1 else ''}.",
         environment.name,

@@ -9,7 +9,7 @@ import typer
 from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
-from rancherctl.cli.options import AllowExecOption, ContextOption, EnvOption, OutputOption, TimeoutOption
+from rancherctl.cli.options import AllowExecOption, ContextOption, DryRunOption, EnvOption, OutputOption, TimeoutOption
 
 HELP = """\
 Ingresses and the load-balancer hosts that serve them.
@@ -94,6 +94,7 @@ def scale(
     namespace: NamespaceOption = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until N addresses are published and answer.")] = False,
     timeout: TimeoutOption = TWO_MINUTES,
+    dry_run: DryRunOption = False,
     env: EnvOption = None,
     context: ContextOption = "",
     allow_exec: AllowExecOption = False,
@@ -105,15 +106,20 @@ def scale(
     Examples:
       rancherctl ingress scale scalelb 3
       rancherctl ingress scale shop/front 2 --wait --timeout 30s
+      rancherctl ingress scale scalelb 3 --dry-run
     """
     from rancherctl.cli.api import api
-    from rancherctl.ingress import waiting, world
-    from rancherctl.output.ingress import probe_listing
+    from rancherctl.ingress import overview, waiting, world
+    from rancherctl.output.ingress import plan_listing, probe_listing
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         seen = world.look(client)
-        target = world.set_scale(client, seen.served(seen.find(name, namespace)), number)
+        found = seen.served(seen.find(name, namespace))
+        if dry_run:
+            run.show(plan_listing(overview.plan_rows(seen, found, scale=world.checked_scale(number))))
+            return
+        target = world.set_scale(client, found, number)
         if wait:
             run.show(probe_listing([p.as_json() for p in waiting.answering(client, target, number, timeout)]))
     run.say(f"{target.meta.key}: {number} asked for")

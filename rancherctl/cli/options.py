@@ -42,6 +42,7 @@ AllowExecOption = Annotated[
 EnvArgument = Annotated[
     str | None, typer.Argument(metavar="[ENV]", help="The environment's name; default: RANCHERCTL_ENV, `env use`, or the only one.")
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 OutputOption = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FORM", callback=_format, help="table, wide, json, yaml or name. (default: table)")
 ]

@@ -105,15 +105,7 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
     somebody else's containers may run there: pods, chains and folders would be theirs.
     """
     context, interrupted = _interruptible(context)
-    outcomes = each(environment.hosts, lambda host: _asked(context, host), context.parallel, interrupted=context.looking_stopped)
-    _refuse_unasked(outcomes)
-    foreign = {n: findings.owner(o.get()) for n, o in outcomes.items() if o.ok and findings.owner(o.get()) not in ("", environment.name)}
-    if foreign:
-        told = "; ".join(f"{name} belongs to {owner!r}" for name, owner in foreign.items())
-        raise ConflictError(f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment")
-    failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
-    strange = _strangers(environment, context, {name: o.get() for name, o in outcomes.items() if o.ok})
-    hosts = tuple(h for h in environment.hosts if h.name not in failures and h.name not in strange)
+    hosts, failures, strange = concerned(environment, context)
     keepers = [context.transport(h) for h in hosts if h.is_a("controlplane")]
     if break_lock:
         lease.break_lock(keepers, context.emit)
@@ -136,6 +128,19 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
         raise PartialError(f"{len(failures)} of {len(environment.hosts)} hosts are not clean", failures, hint="run the same command again")
     left = {name: o.get()[1] for name, o in done.items()}
     return Removed(environment.name, {name: o.get()[0] for name, o in done.items()}, left, strange)
+
+
+def concerned(environment: Environment, context: Context) -> tuple[tuple[Host, ...], dict[str, str], tuple[str, ...]]:
+    """Hosts that a removal is about; those that could not be asked, with the reason; those that are left alone. ConflictError as ``remove`` says."""
+    outcomes = each(environment.hosts, lambda host: _asked(context, host), context.parallel, interrupted=context.looking_stopped)
+    _refuse_unasked(outcomes)
+    foreign = {n: findings.owner(o.get()) for n, o in outcomes.items() if o.ok and findings.owner(o.get()) not in ("", environment.name)}
+    if foreign:
+        told = "; ".join(f"{name} belongs to {owner!r}" for name, owner in foreign.items())
+        raise ConflictError(f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment")
+    failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
+    strange = _strangers(environment, context, {name: o.get() for name, o in outcomes.items() if o.ok})
+    return tuple(h for h in environment.hosts if h.name not in failures and h.name not in strange), failures, strange
 
 
 def _strangers(environment: Environment, context: Context, facts: Mapping[str, HostFacts]) -> tuple[str, ...]:

@@ -77,10 +77,15 @@ def _alarm(section: Mapping[str, Any]) -> str:
     return str(section.get("error") or section.get("alarm") or ports)
 
 
-def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:
-    """Ask for ``number`` instances, under the annotation that the Ingress has already; returns what the API stored."""
+def checked_scale(number: int) -> int:
+    """The number of instances; UsageError for one that cannot be asked for."""
     if not 1 <= number <= MAX_SCALE:
         raise UsageError(f"{number} instances cannot be asked for", why=f"it must be a whole number from 1 to {MAX_SCALE}")
+    return number
+
+
+def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:
+    """Ask for ``number`` instances, under the annotation that the Ingress has already; returns what the API stored."""
     name = SCALE_LONG if SCALE_LONG in target.meta.annotations else SCALE
-    body = {"metadata": {"annotations": {name: str(number)}}}
+    body = {"metadata": {"annotations": {name: str(checked_scale(number))}}}
     return ingress(client.patch(INGRESSES, target.meta.name, body, namespace=target.meta.namespace))

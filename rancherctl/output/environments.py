@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan, Step
     from rancherctl.environments.reconcile import Applied
     from rancherctl.environments.remove import Removed
+    from rancherctl.environments.remove_look import Removal
 
 BRIEF: Final = 20
 """Up to this many steps are shown one by one after an apply; more are counted."""
@@ -134,6 +135,18 @@ def plan_item(plan: EnvironmentPlan) -> dict[str, Any]:
 
 def _step(step: Step) -> dict[str, Any]:
     return {"host": step.host, "kind": step.kind, "verb": step.verb, "name": step.name, "detail": list(step.detail)}
+
+
+def removal_listing(found: Removal) -> Listing:
+    """What a removal would take off each host."""
+    items = [{"host": host, "remove": list(lines)} for host, lines in sorted(found.present.items())]
+    columns = (
+        Column("HOST", "host"),
+        Column("TO REMOVE", lambda item: len(item["remove"])),
+        Column("WHAT", "remove", wide=True),
+    )
+    failures = tuple(Failure(host, why) for host, why in sorted(found.unknown.items()))
+    return Listing("HostToClear", items, columns, name="host", failures=failures, trouble="could not be asked")
 
 
 def removed_listing(removed: Removed) -> Listing:

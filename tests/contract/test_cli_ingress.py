@@ -103,6 +103,15 @@ def test_scale_changes_the_annotation(run: Callable[..., tuple[int, str, str]], 
     assert "0 instances cannot be asked for" in err
 
 
+def test_a_dry_run_shows_the_hosts_and_changes_nothing(run: Callable[..., tuple[int, str, str]]) -> None:
+    before = run("ls", "-o", "json")[1]
+    for number in (1, 2):
+        code, out, _ = run("scale", "shop/front", str(number), "--dry-run", "-o", "json")
+        assert (code, sum(row["chosen"] for row in json.loads(out)["items"])) == (0, number)
+    assert run("ls", "-o", "json")[1] == before
+    assert run("scale", "front", "0", "--dry-run")[0] == 2
+
+
 def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
     stored = _object("front")
     note = {"reason": "TooFewHosts", "message": "9 instances are wanted, 2 hosts can carry it", "wanted": 9}

@@ -12,14 +12,14 @@ import pytest
 
 from rancherctl.agents.install import host_resources
 from rancherctl.bundle.model import Artefact, Bundle, Manifest, manifest
-from rancherctl.environments import remove
+from rancherctl.environments import remove, remove_look
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.design import design
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import everything
 from rancherctl.environments.removal import remote
-from rancherctl.errors import AuthError, PartialError, RancherctlError, UnreachableError
+from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event
 from rancherctl.hosts.command import Command
 from rancherctl.hosts.fact_parsers import UnitFact
@@ -219,6 +219,28 @@ def test_a_control_plane_host_that_is_cut_at_the_end_hides_no_other(monkeypatch:
     with pytest.raises(PartialError) as caught:
         remove.remove(DEMO, machines(monkeypatch, boss, Stand("h2", OWNED)))
     assert caught.value.failures == {"h1": "h1: cut"}
+
+
+class Asked(Stand):
+    """A host that only tells what is there."""
+
+    def run(self, command: Command) -> Any:  # type: ignore[override]
+        self.did.append("read")
+        return SimpleNamespace(stdout=b"Welcome!\n\n" + (b'{"packages": ["haproxy"]}\n' if self.ours else b""))
+
+
+def test_a_dry_run_tells_what_is_there_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, away, theirs = Asked("h1", OWNED), Asked("h2", UnreachableError("h2: no answer")), Asked("h3", BUSY, ours=False)
+    environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
+    context = machines(monkeypatch, ours, away, theirs)
+    monkeypatch.setattr("rancherctl.environments.remote_program.call", lambda *_, **__: {"left": ["unit rancherctl-agent.service"]})
+    found = remove_look.look(environment, context)
+    assert found.present == {"h1": ("unit rancherctl-agent.service", "package haproxy")}
+    assert found.unknown == {"h2": "h2: no answer"}
+    assert found.skipped == ("h3",)
+    assert ours.did == ["read"]
+    with pytest.raises(ConflictError, match="belongs to 'prod'"):
+        remove_look.look(DEMO, machines(monkeypatch, Asked("h1", HostFacts(marker={"environment": "prod"})), Asked("h2", OWNED)))
 
 
 def test_ctrl_c_ends_the_work_of_hosts_at_their_next_event(monkeypatch: pytest.MonkeyPatch) -> None:

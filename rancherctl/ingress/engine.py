@@ -23,6 +23,9 @@ from rancherctl.ingress.runtime import EngineError, Socket
 
 UNIT = "rancherctl-ingress.service"
 USER = "haproxy"
+RELOAD_ANSWER = 5.0
+SIGN_OF_LIFE = 2.0
+"""Seconds."""
 log = logging.getLogger(__name__)
 
 
@@ -57,7 +60,7 @@ class Engine:
     def __init__(self, paths: render.Paths, *, restart: Callable[[], None] = restart_unit, user: str = USER, limit: float = 15.0) -> None:
         self.paths = paths
         self.socket = Socket(paths.socket(Layout().generation))
-        self.master = Socket(paths.master)
+        self.master = Socket(paths.master, RELOAD_ANSWER)
         self.counters = Counters()
         self._restart = restart
         self._limit = limit
@@ -116,6 +119,17 @@ class Engine:
                     probe.listen(1)
                 except OSError as error:
                     return f"port {port}: {error.strerror}"
+        return ""
+
+    def lifeless(self, ports: tuple[int, ...]) -> str:
+        """Why HAProxy counts as frozen: neither its socket nor a port that it listens on answers in time. "" for one that does either, and for
+        one that is gone: its unit starts it anew at once.
+        """
+        try:
+            observe.info(Socket(self.socket.path, SIGN_OF_LIFE))
+        except EngineError as error:
+            if isinstance(error.__cause__, TimeoutError) and not any(_answers(port) for port in ports[:1]):
+                return str(error)
         return ""
 
     def apply(self, decision: Decision) -> Layout:
@@ -217,6 +231,16 @@ class Engine:
                 raise EngineError("the agent is stopping")
             pause = min(pause * 1.5, 0.2)
         raise EngineError(f"HAProxy did not load its new configuration within {self._limit:.0f} s", why=seen, hint=f"see journalctl -u {UNIT}")
+
+
+def _answers(port: int) -> bool:
+    """Whether anything at all is answered on this port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), SIGN_OF_LIFE) as connection:
+            connection.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+            return bool(connection.recv(1))
+    except OSError:
+        return False
 
 
 def _ids(user: str) -> tuple[int, int] | None:

@@ -17,7 +17,8 @@ from rancherctl.ingress.desired import Memory, Wanted
 from rancherctl.ingress.engine import Engine, local_paths
 from rancherctl.ingress.following import Following
 from rancherctl.ingress.layout import Layout
-from rancherctl.ingress.model import HTTP_PORT, Model, Problem, Roster, Translated
+from rancherctl.ingress.model import HTTP_PORT, Problem, Roster, Translated
+from rancherctl.ingress.ports import Ports
 from rancherctl.ingress.resolve import Resolver, by
 from rancherctl.ingress.runtime import EngineError
 from rancherctl.kube import client, objects
@@ -32,6 +33,7 @@ VERIFY_SECONDS = 5.0
 HOLD_SECONDS = 30.0
 FIRST_PAUSE = 0.5
 MAX_PAUSE = 15.0
+SOON = 0.05
 log = logging.getLogger(__name__)
 
 
@@ -73,9 +75,9 @@ class LbRole:
         self._sure = False
         self._pid = 0
         self._version = ""
-        self._ports: dict[str, str] = {}
+        self._ports = Ports(self._engine.port_error)
         self._alarm = ""
-        self._error = ""
+        self._error, self._error_told = "", False
         self._pause = FIRST_PAUSE
         self._problems: Mapping[str, tuple[Problem, ...]] = {}
         self._unkept = ""
@@ -101,8 +103,7 @@ class LbRole:
         try:
             if self._stuck:  # once nothing is placed here, nothing else would show that it cannot be
                 self._engine.check(self._state.layout if self._state else Layout())
-            self._verify()
-            if self._usable(snapshot) and (roster := self._following.roster):
+            if self._verify() and self._usable(snapshot) and (roster := self._following.roster):
                 self._follow(snapshot, roster)
         except EngineError as error:
             log.warning("%s", error)
@@ -163,11 +164,17 @@ class LbRole:
         self._unkept = unkept
         return wrong
 
-    def _verify(self) -> None:
-        """Repair drift: files, a restarted process, a lost or foreign change of what HAProxy has."""
+    def _verify(self) -> bool:
+        """Repair drift: files, a restarted process, a lost or foreign change of what HAProxy has.
+
+        False: HAProxy gives no sign of life. To bring it back may take half a minute, so the leader is told first.
+        """
         if self._state is None or (self._sure and self._clock() - self._verified < VERIFY_SECONDS):
-            return
+            return True
         layout = self._state.layout
+        if not self._error_told and (why := self._engine.lifeless(layout.ports)):
+            self._error_told, self._sure, self._error, self.resync = True, False, why, SOON
+            return False
         if wrong := self._keep_on_disk(self._state):
             log.warning("files were not what they should be and are written anew: %s", ", ".join(wrong))
         try:
@@ -178,6 +185,7 @@ class LbRole:
             log.warning("HAProxy differs and is loaded anew: %s", "; ".join(found))
             self._state_with(self._engine.apply(plan.Reload("drift", layout)))
         self._settled()
+        return True
 
     def _state_with(self, layout: Layout) -> None:
         assert self._state is not None
@@ -188,7 +196,7 @@ class LbRole:
             self._engine.use(self._state.layout.generation)  # a restart of the unit empties the folder of sockets
         info = self._engine.info()
         self._pid, self._version = info.pid, info.version
-        self._verified, self._sure = self._clock(), True
+        self._verified, self._sure, self._error_told = self._clock(), True, False
 
     def _usable(self, snapshot: Snapshot) -> bool:
         """Unknown is not absent: all tables listed and watched, and the API's own service among the services."""
@@ -256,7 +264,7 @@ class LbRole:
 
     def _apply(self, wanted: Wanted, kept: keep.Kept, roster: Roster, address: str) -> None:
         now = self._state.layout if self._state else None
-        model = self._with_free_ports(wanted.model, now)
+        model = self._ports.free(wanted.model, now.ports if now else self._engine.written_ports())
         self._sure = False
         busy = self._engine.busy(names) if now and (names := plan.contended(now, model)) else frozenset()
         with acyclic():
@@ -272,15 +280,7 @@ class LbRole:
             self._settled()
         self._sure = True
         if kept.wake is not None:
-            self.resync = min(self.resync, max(kept.wake, 0.05))
-
-    def _with_free_ports(self, model: Model, now: Layout | None) -> Model:
-        """Without the ports that something else occupies; with none left, nothing is served and the report says why."""
-        open_now = now.ports if now else self._engine.written_ports()
-        probe = {p for p in model.ports if p not in open_now} | {int(p) for p, error in self._ports.items() if error and int(p) not in open_now}
-        self._ports = {str(p): self._engine.port_error(p) if p in probe else "" for p in sorted({*model.ports, *probe})}
-        free = tuple(p for p in model.ports if not self._ports[str(p)])
-        return model if free == model.ports else replace(Model(), ports=free)
+            self.resync = min(self.resync, max(kept.wake, SOON))
 
     def _section(self) -> Mapping[str, Any]:
         layout = self._state.layout if self._state and self._sure else Layout()
@@ -288,11 +288,11 @@ class LbRole:
         section = {
             "served": dict(layout.loaded),
             "placed": list(self._state.serving) if self._state else [],
-            "ports": dict(self._ports),
+            "ports": dict(self._ports.errors),
             "haproxy": {"pid": self._pid, "version": self._version},
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [followed.epoch, followed.sequence] if followed else [-1, -1],
-            "alarm": self._alarm or self._unkept or ", ".join(error for error in self._ports.values() if error),
+            "alarm": self._alarm or self._unkept or self._ports.told(),
             "problems": status.problem_words(self._problems),
         }
         return section | {"error": self._error} if self._error else section

@@ -18,9 +18,9 @@ class EngineError(RancherctlError):
 
 
 class Socket:
-    """A stats or master socket. ``timeout`` is seconds for one whole command."""
+    """A stats or master socket. ``timeout`` is seconds for each part of an answer: a host whose HAProxy is frozen has 10 to say so."""
 
-    def __init__(self, path: str, timeout: float = 5.0) -> None:
+    def __init__(self, path: str, timeout: float = 3.0) -> None:
         self.path = path
         self._timeout = timeout
 

@@ -6,6 +6,8 @@ import dataclasses
 import errno
 import gc
 import http.client
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -406,6 +408,36 @@ def test_haproxy_that_stays_dead_is_told_as_an_error(world: World, monkeypatch: 
     section = world.role.reconcile(fake.Snapshot())
     assert list(section["served"]) == ["default/a"]
     assert "error" not in section
+
+
+def test_a_frozen_haproxy_is_told_before_it_is_repaired(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address has to leave the statuses within seconds; to bring it back takes longer. A hung socket alone takes nothing away."""
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert world.haproxy.process is not None
+    asked: list[str] = []
+    monkeypatch.setattr(world.role._engine.master, "ask", lambda text, **_: asked.append(text))
+    world.now += 10
+    os.killpg(world.haproxy.process.pid, signal.SIGSTOP)
+    section = world.role.reconcile(fake.Snapshot())
+    assert (section["served"], asked) == ({}, [])
+    assert "does not answer" in section["error"]
+    assert world.role.resync < 1
+    os.killpg(world.haproxy.process.pid, signal.SIGCONT)
+    section = world.role.reconcile(fake.Snapshot())
+    assert list(section["served"]) == ["default/a"]
+    assert "error" not in section
+
+
+def test_a_socket_that_hangs_while_requests_are_answered_is_no_death(world: World) -> None:
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    engine = world.role._engine
+    hung = Path(world.haproxy.paths.run) / "hung.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(hung))
+        listener.listen()
+        engine.socket = Socket(str(hung))
+        assert engine.lifeless((world.haproxy.port,)) == ""
+        assert "does not answer" in engine.lifeless((fake.free_port(),))
 
 
 def vanish(pod: fake.Pod) -> list[socket.socket]:

@@ -17,10 +17,9 @@ def ask(sock: socket.socket, name: str, kind: int) -> tuple[int, list[str]]:
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
     sock.send(number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1))
     try:
-        data = sock.recv(4096)
+        while (data := sock.recv(4096))[:2] != number:
+            continue  # a late answer to a question that was given up: were it taken for this one's, all that follow would be one behind
     except (TimeoutError, ConnectionError):
-        return -1, []
-    if data[:2] != number:
         return -1, []
     count, at = struct.unpack("!H", data[6:8])[0], 12 + len(labels) + 1 + 4
     found = []

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from rancherctl.environments.components import places
 from rancherctl.environments.inventory import load
 from rancherctl.environments.pki import authority
@@ -14,6 +16,7 @@ from rancherctl.environments.pki.leaves import Leaf, leaves
 from rancherctl.hosts.command import Secret
 from tests.lab.support import Environment, until
 
+pytestmark = pytest.mark.slow
 JOB = "rancherctl-certificates.service"
 UNITS = [f"rancherctl-{name}.service" for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "controller", "kube-proxy")]
 

@@ -11,8 +11,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.lab.support import BIN, Environment
 
+pytestmark = pytest.mark.slow
 LOCK = "/run/rancherctl/environment.lock"
 EARLY = "/opt/cni/bin"
 """A folder that the phase in which the first operator is held looks after."""

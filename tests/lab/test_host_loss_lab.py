@@ -52,6 +52,10 @@ LOSSES: dict[str, Callable[[Environment, str], object]] = {
 }
 
 
+SLOW = ("HAProxy frozen", "agent stopped")
+"""In make test-all only: make test has a time to keep."""
+
+
 def checked_down(env: Environment, host: str, pod: str) -> bool:
     """Whether HAProxy on a host has found a pod's address down by itself: stopped, and by no administrative word."""
     talk = "s.connect('/run/rancherctl/ingress/admin.sock'); s.sendall(b'show servers state\\n'); print(s.makefile().read())"
@@ -61,7 +65,7 @@ def checked_down(env: Environment, host: str, pod: str) -> bool:
     return bool(rows) and all(int(row[5]) == 0 and not int(row[6]) & forced for row in rows)
 
 
-@pytest.mark.parametrize("loss", [pytest.param(loss, marks=[pytest.mark.slow] if loss == "HAProxy frozen" else []) for loss in LOSSES])
+@pytest.mark.parametrize("loss", [pytest.param(loss, marks=[pytest.mark.slow] if loss in SLOW else []) for loss in LOSSES])
 def test_loss_of_a_serving_host(shared: Environment, namespace: str, mended: None, measure: Measure, loss: str) -> None:
     """Its address leaves the status, a replacement answers and is published, and no request to the surviving address fails.
 

@@ -232,6 +232,8 @@ def rm(
         with run.progress() as emit, without_bundle(run, environment, emit) as work:
             found = look(environment, work)
         run.show(removal_listing(found))
+        if run.settings.output in ("", "table"):
+            run.next(f"rancherctl env rm {f'-f {file}' if file else environment.name} --dry-run -o wide")
         return
     run.confirm_name(
         f"This removes {environment.name} with all its data from {len(environment.hosts)} host{'s' if len(environment.hosts) > 1 else ''}.",

@@ -186,7 +186,7 @@ def _interruptible(context: Context) -> tuple[Context, Callable[[], None]]:
 
 
 def leftovers(environment: Environment, context: Context, host: Host, before: Mapping[str, Any]) -> tuple[str, ...]:
-    """What of ours can be found on a host now; ``before`` is its record of how it was, which is gone by now (empty: not known)."""
+    """What of ours can be found on a host now; ``before`` is its record of how it was, gone by now (empty: the host reads its own, if it has one)."""
     wanted = {**request(environment, host, "left"), "before": before}
     return tuple(remote_program.call(context.transport(host), PACKAGE, wanted)["left"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,19 +15,10 @@ from rancherctl.credentials.renewal import registry
 from rancherctl.environments.fetch import Fetched
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Environment
-from rancherctl.settings import dirs
 
 PROD = from_flags("prod", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 OTHER = from_flags("prod", ["root@192.0.2.66"]).environment
 Call = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
-    environ = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "STATE", "CACHE")} | {"HOME": str(tmp_path)}
-    for name, value in {**environ, "CI": "true", "KUBECONFIG": str(tmp_path / "kubeconfig")}.items():
-        monkeypatch.setenv(name, value)
-    return Known(dirs(environ))
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
 from rancherctl.environments.reconcile import Applied
 from rancherctl.environments.remove import Removed
 from rancherctl.errors import LockedError, PartialError, PreflightError, RancherctlError
-from rancherctl.settings import dirs
 
 CREATE = ("env", "create", "demo", "--host", "root@10.0.0.1", "--host", "root@10.0.0.2")
 RM = ("env", "rm", "demo", "--confirm", "demo")
@@ -27,13 +26,11 @@ Call = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
-    environ = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "STATE", "CACHE")} | {"HOME": str(tmp_path)}
-    for name, value in {**environ, "CI": "true", "KUBECONFIG": str(tmp_path / "kubeconfig")}.items():
-        monkeypatch.setenv(name, value)
+def known(known: Known, monkeypatch: pytest.MonkeyPatch) -> Known:
+    """No bundle is resolved."""
     empty = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
     monkeypatch.setattr("rancherctl.cli.env_work.resolve", lambda *args: empty)
-    return Known(dirs(environ))
+    return known
 
 
 @pytest.fixture

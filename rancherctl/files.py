@@ -11,13 +11,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def replace(target: Path, content: bytes, *, mode: int = 0o600, folders: int = 0o700, owner: tuple[int, int] | None = None) -> None:
+def replace(
+    target: Path, content: bytes, *, mode: int = 0o600, folders: int = 0o700, owner: tuple[int, int] | None = None
+) -> None:
     """Write a file whole. Folders that are missing are made with the mode ``folders``; ``owner`` (user id, group id) None = who runs this."""
     atomically(target, lambda temporary: temporary.write_bytes(content), mode=mode, folders=folders, owner=owner)
 
 
 def atomically(
-    target: Path, fill: Callable[[Path], object], *, mode: int = 0o600, folders: int = 0o700, owner: tuple[int, int] | None = None
+    target: Path,
+    fill: Callable[[Path], object],
+    *,
+    mode: int = 0o600,
+    folders: int = 0o700,
+    owner: tuple[int, int] | None = None,
 ) -> None:
     """Let ``fill`` write (or put) a file at a temporary path beside ``target``, then fsync and rename it. Nothing is left when it fails.
 

@@ -75,7 +75,12 @@ class Terminals:
     @classmethod
     def of_process(cls) -> Terminals:
         """The streams of this process; a closed stream is no terminal."""
-        return cls(*(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)))
+        return cls(
+            *(
+                stream is not None and not stream.closed and stream.isatty()
+                for stream in (sys.stdin, sys.stdout, sys.stderr)
+            )
+        )
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -90,17 +95,27 @@ def dirs(environ: Mapping[str, str]) -> Dirs:
         value = environ.get(variable, "")
         return (Path(value) if value.startswith("/") else home(environ) / default) / APP
 
-    return Dirs(folder("XDG_CONFIG_HOME", ".config"), folder("XDG_STATE_HOME", ".local/state"), folder("XDG_CACHE_HOME", ".cache"))
+    return Dirs(
+        folder("XDG_CONFIG_HOME", ".config"),
+        folder("XDG_STATE_HOME", ".local/state"),
+        folder("XDG_CACHE_HOME", ".cache"),
+    )
 
 
-def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, terminals: Terminals | None = None) -> Settings:
+def load(
+    flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, terminals: Terminals | None = None
+) -> Settings:
     """Merge the layers. ``flags`` holds only what the user gave (None = not given). All bad values are reported at once (InvalidInputError)."""
     env = os.environ if environ is None else environ
     term = terminals or Terminals.of_process()
     where = dirs(env)
     path = Path(env.get(PREFIX + "CONFIG", "") or where.config / "config.toml")
     problems: list[str] = []
-    layers = [_flags_layer(flags), _environ_layer(env, problems), _file_layer(path, problems, required=bool(env.get(PREFIX + "CONFIG")))]
+    layers = [
+        _flags_layer(flags),
+        _environ_layer(env, problems),
+        _file_layer(path, problems, required=bool(env.get(PREFIX + "CONFIG"))),
+    ]
 
     def get(name: str, default: Any) -> Any:
         return next((layer[name] for layer in layers if name in layer), default)

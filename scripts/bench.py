@@ -26,7 +26,9 @@ def measure(script: Path) -> tuple[list[dict[str, Any]], bool]:
     began = time.monotonic()
     print(f"== {script.name}", flush=True)
     try:
-        done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, timeout=LIMIT, check=False, cwd=ROOT)
+        done = subprocess.run(
+            [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, timeout=LIMIT, check=False, cwd=ROOT
+        )
         out, ended = done.stdout, done.returncode == 0
     except subprocess.TimeoutExpired as slow:
         out, ended = (slow.stdout or b"").decode() if isinstance(slow.stdout, bytes) else slow.stdout or "", False
@@ -56,7 +58,10 @@ def main(words: list[str]) -> int:
         found += lines
         if not ended:
             failed.append(script.name)
-    rows = [[str(line[key]) if key in line else "-" for key in ("name", "value", "worst", "unit", "machine")] for line in found]
+    rows = [
+        [str(line[key]) if key in line else "-" for key in ("name", "value", "worst", "unit", "machine")]
+        for line in found
+    ]
     print(table(("NAME", "VALUE", "WORST", "UNIT", "MACHINE"), rows), end="")
     print(f"written to {log}; load now {os.getloadavg()[0]:.1f}")
     if failed:

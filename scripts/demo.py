@@ -32,7 +32,11 @@ NAME = "demo"
 HOSTS = 4
 NAMES = ("mongodb.default.svc.cluster.local", "mdb-0.mongodb.default.svc.cluster.local")
 KEEP = os.environ.get("KEEP", "") not in ("", "0")
-CERTAIN = {"RANCHERCTL_ENV": NAME, "RANCHERCTL_PROGRESS": os.environ.get("RANCHERCTL_PROGRESS", "plain"), "HOME": str(Path.home())}
+CERTAIN = {
+    "RANCHERCTL_ENV": NAME,
+    "RANCHERCTL_PROGRESS": os.environ.get("RANCHERCTL_PROGRESS", "plain"),
+    "HOME": str(Path.home()),
+}
 REMOVAL = f".venv/bin/rancherctl env rm {NAME} --confirm {NAME} && .venv/bin/rancherctl lab down --name {NAME}"
 LOCK = Path("/run/rancherctl-demo.lock")
 GRACE = 60.0
@@ -58,7 +62,14 @@ def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 9
 
 def to_its_end(argv: list[str], timeout: float) -> tuple[int, str]:
     """Exit code and standard output. In a group of its own: Ctrl-C reaches the demo, which hands it on once and waits for the end."""
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, **CERTAIN}, process_group=0) as child:
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **CERTAIN},
+        process_group=0,
+    ) as child:
         try:
             out, _ = child.communicate(timeout=timeout)
         except BaseException as error:
@@ -116,7 +127,9 @@ def until(what: str, look: Callable[[], Any], limit: float = 120.0) -> Any:
 
 
 def lab_hosts() -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(run("rancherctl", "lab", "status", "--name", NAME, "-o", "json", quiet=True))["items"]
+    rows: list[dict[str, Any]] = json.loads(
+        run("rancherctl", "lab", "status", "--name", NAME, "-o", "json", quiet=True)
+    )["items"]
     return rows
 
 
@@ -127,7 +140,20 @@ def addresses() -> list[str]:
 
 
 def dig(host: str, **options: Any) -> str:
-    return run("rancherctl", "lab", "ssh", "--name", NAME, host, "dig", "@169.254.20.10", "+noall", "+answer", *NAMES, **options)
+    return run(
+        "rancherctl",
+        "lab",
+        "ssh",
+        "--name",
+        NAME,
+        host,
+        "dig",
+        "@169.254.20.10",
+        "+noall",
+        "+answer",
+        *NAMES,
+        **options,
+    )
 
 
 def create() -> None:
@@ -146,12 +172,17 @@ def application() -> None:
 def show() -> None:
     kubectl("get", "nodes", "-o", "wide")
     timed("application: applied, and its pods Ready", application)
-    found = timed("Ingress: two addresses in its status", lambda: until("two addresses in the status of scalelb", addresses))
+    found = timed(
+        "Ingress: two addresses in its status", lambda: until("two addresses in the status of scalelb", addresses)
+    )
     kubectl("get", "ingress")
     for address in found:
         run("curl", "-sS", "--fail", "--max-time", "10", "-H", "Host: foo.bar.com", f"http://{address}/foo")
     for host in lab_hosts():
-        until(f"{host['name']} answers for every name", lambda name=host["name"]: all(f"{n}." in dig(name, quiet=True, check=False) for n in NAMES))
+        until(
+            f"{host['name']} answers for every name",
+            lambda name=host["name"]: all(f"{n}." in dig(name, quiet=True, check=False) for n in NAMES),
+        )
         dig(host["name"])
     run("rancherctl", "ingress", "ls")
     run("rancherctl", "env", "status", NAME, check=False)
@@ -159,7 +190,12 @@ def show() -> None:
 
 def clear() -> None:
     """Remove the demo of this or an earlier run, also one that was killed in the middle of something."""
-    known = [item["name"] for item in json.loads(run("rancherctl", "env", "ls", "-o", "json", quiet=True, check=False) or '{"items": []}')["items"]]
+    known = [
+        item["name"]
+        for item in json.loads(
+            run("rancherctl", "env", "ls", "-o", "json", quiet=True, check=False) or '{"items": []}'
+        )["items"]
+    ]
     if NAME in known:
         run("rancherctl", "env", "rm", NAME, "--confirm", NAME, "--force", "--break-lock", check=False)
     if NAME in state.names(Roots()):
@@ -181,7 +217,9 @@ def demo() -> None:
             clear()
         raise
     if KEEP:
-        print("\nThe demo stays. Try:\n  .venv/bin/rancherctl kubeconfig show demo\n  .venv/bin/rancherctl kubectl --env demo get pods -A")
+        print(
+            "\nThe demo stays. Try:\n  .venv/bin/rancherctl kubeconfig show demo\n  .venv/bin/rancherctl kubectl --env demo get pods -A"
+        )
         print(f"It is removed by:\n  {REMOVAL}")
     else:
         timed("everything removed", clear)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rancherctl.cli.generated import drift, write
+from rancherctl.cli.docs.generated import drift, write
 
 ROOT = Path(__file__).resolve().parent.parent
 

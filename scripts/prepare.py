@@ -51,7 +51,10 @@ def bundle_root(emit: Emit = quiet) -> Path:
         return create(Request(DEFAULT, chosen, testweb=True, busybox=shell), cache, emit).root
     bundle = resolve(chosen, DEFAULT, cache, emit)
     if testweb_reference() not in {artefact.reference for artefact in bundle.manifest.artefacts}:
-        raise NotFoundError(f"the bundle {chosen} has no image {testweb_reference()}", hint="make it with rancherctl bundle create --testweb")
+        raise NotFoundError(
+            f"the bundle {chosen} has no image {testweb_reference()}",
+            hint="make it with rancherctl bundle create --testweb",
+        )
     return bundle.root
 
 
@@ -64,7 +67,9 @@ def main() -> None:
     if os.geteuid() != 0 or not sys.platform.startswith("linux"):
         sys.exit("setup: lab hosts need root on Linux")
     root = bundle_root(show)
-    print(f"setup: bundle of Kubernetes {DEFAULT} from {source()} at {root}: {time.monotonic() - began:.1f} s", flush=True)
+    print(
+        f"setup: bundle of Kubernetes {DEFAULT} from {source()} at {root}: {time.monotonic() - began:.1f} s", flush=True
+    )
     roots = Roots(cache=settings.cache.absolute()) if settings.cache else Roots()
     for name in args.trees.split(","):
         system, _, variant = name.partition(":")

@@ -52,7 +52,11 @@ def wanted_packages(lines: list[str] | None = None) -> list[str]:
 def missing_packages() -> list[str]:
     names = wanted_packages()
     shown = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names], capture_output=True, text=True, check=False, timeout=60
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     there = {line.split()[0] for line in shown.stdout.splitlines() if line.endswith(" installed")}
     return [name for name in names if name not in there]
@@ -112,7 +116,13 @@ def install(packages: list[str]) -> None:
     with no_daemons(packages):
         wait_for_lists()
         subprocess.run([*apt, "update"], check=True, env=env, timeout=900, stdout=subprocess.DEVNULL)
-        subprocess.run([*apt, "install", "-y", "--no-install-recommends", *packages], check=True, env=env, timeout=1800, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*apt, "install", "-y", "--no-install-recommends", *packages],
+            check=True,
+            env=env,
+            timeout=1800,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 def packages() -> None:
@@ -157,7 +167,10 @@ def environment() -> None:
 
 def has_pip(python: str) -> bool:
     try:
-        return subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60).returncode == 0
+        return (
+            subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -172,12 +185,16 @@ def inotify() -> None:
     except OSError as error:
         say(f"fs.inotify.max_user_instances stays {have} ({error.strerror}): run one lab at a time")
     else:
-        say(f"fs.inotify.max_user_instances is {INOTIFY} until the next boot (undo: sysctl -w fs.inotify.max_user_instances={have})")
+        say(
+            f"fs.inotify.max_user_instances is {INOTIFY} until the next boot (undo: sysctl -w fs.inotify.max_user_instances={have})"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lab", metavar="TREES", default="", help="also the bundle and these root trees of lab hosts: OS:VARIANT,…")
+    parser.add_argument(
+        "--lab", metavar="TREES", default="", help="also the bundle and these root trees of lab hosts: OS:VARIANT,…"
+    )
     args = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036  (the one script that an older system Python may meet)
         sys.exit("setup: Python 3.11 or newer is needed")
@@ -196,7 +213,9 @@ if __name__ == "__main__":
     try:
         main()
     except subprocess.CalledProcessError as failed:
-        sys.exit(f"setup: this ended with {failed.returncode}, its own words are above: {shlex.join(map(str, failed.cmd))}")
+        sys.exit(
+            f"setup: this ended with {failed.returncode}, its own words are above: {shlex.join(map(str, failed.cmd))}"
+        )
     except subprocess.TimeoutExpired as slow:
         sys.exit(f"setup: this took longer than {slow.timeout:.0f} s: {shlex.join(map(str, slow.cmd))}")
     except KeyboardInterrupt:

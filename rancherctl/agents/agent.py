@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from rancherctl.agents import renew
+from rancherctl.agents import renewal
 from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.host_report_writer import Heartbeat, Reporter
 from rancherctl.agents.loop import Runner
-from rancherctl.agents.report import Heartbeat, Reporter
 from rancherctl.agents.role import Role
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.local import LocalTransport
@@ -47,7 +47,7 @@ def stop_event() -> threading.Event:
 
 def connect(config: AgentConfig, transport: LocalTransport, agent: str) -> RestClient:
     """A client with the newest certificate of this process's identity."""
-    cert, key = renew.current(transport, Path(config.cert), Path(config.key))
+    cert, key = renewal.current(transport, Path(config.cert), Path(config.key))
     return RestClient(config.server, ca=Path(config.ca), cert=cert, key=key, agent=agent)
 
 
@@ -90,8 +90,8 @@ class Agent:
             runner.start()
         self._cache.start()
         self._notify("READY=1")
-        renewal = threading.Thread(target=self._renew, args=(stop,), name="renew", daemon=True)
-        renewal.start()
+        thread = threading.Thread(target=self._renew, args=(stop,), name="renew", daemon=True)
+        thread.start()
         while not stop.wait(10.0):
             if self.healthy():
                 self._notify("WATCHDOG=1")
@@ -109,19 +109,23 @@ class Agent:
         while not stop.wait(pause):
             pause = RENEW_CHECK
             try:
-                if renew.due(*renew.window(transport, renew.PROXY), time.time(), renew.PROXY_PART):
-                    renew.renew_proxy(self._client, transport, node)
+                if renewal.due(*renewal.window(transport, renewal.PROXY), time.time(), renewal.PROXY_PART):
+                    renewal.renew_proxy(self._client, transport, node)
             except Exception as error:  # a thread that ends silently would let both certificates end
                 log.warning(
-                    "cannot renew the certificate of kube-proxy, trying again in an hour: %s", describe(error), exc_info=not isinstance(error, KNOWN)
+                    "cannot renew the certificate of kube-proxy, trying again in an hour: %s",
+                    describe(error),
+                    exc_info=not isinstance(error, KNOWN),
                 )
             try:
-                cert, _ = renew.current(transport, Path(self._config.cert), Path(self._config.key))
-                if renew.due(*renew.window(transport, cert), time.time()):
-                    renew.renew(self._client, transport, node)
+                cert, _ = renewal.current(transport, Path(self._config.cert), Path(self._config.key))
+                if renewal.due(*renewal.window(transport, cert), time.time()):
+                    renewal.renew(self._client, transport, node)
                     # A new process reads the new pair; the hosts' servers do not notice.
                     stop.set()
             except Exception as error:  # as above
                 log.warning(
-                    "cannot renew the certificate of this agent, trying again in an hour: %s", describe(error), exc_info=not isinstance(error, KNOWN)
+                    "cannot renew the certificate of this agent, trying again in an hour: %s",
+                    describe(error),
+                    exc_info=not isinstance(error, KNOWN),
                 )

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rancherctl.agents.renew import due, replace, window
+from rancherctl.agents.renewal import due, replace, window
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UsageError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
@@ -67,9 +67,15 @@ def load(path: Path = PATH) -> tuple[Leaf, ...]:
     try:
         return tuple(Leaf(**item) for item in json.loads(path.read_text())["leaves"])
     except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist", hint="only control-plane hosts have it; `rancherctl env apply` writes it") from error
+        raise UsageError(
+            f"{path} does not exist", hint="only control-plane hosts have it; `rancherctl env apply` writes it"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} cannot be used", why=f"{type(error).__name__}: {error}", hint="`rancherctl env apply` writes it anew") from error
+        raise UsageError(
+            f"{path} cannot be used",
+            why=f"{type(error).__name__}: {error}",
+            hint="`rancherctl env apply` writes it anew",
+        ) from error
 
 
 def run(transport: Transport, leaves: Iterable[Leaf], now: float) -> tuple[str, ...]:
@@ -105,12 +111,15 @@ def _one(transport: Transport, leaf: Leaf, now: float) -> bool:
     begins, ends = max(first, now - BACKDATED), min(now + LIFE, last)
     if ends < end + DAY:
         raise ConflictError(
-            f"{leaf.crt} has {(end - now) / DAY:.0f} days left and cannot live longer", why=f"its authority {leaf.ca} ends {_day(last)}"
+            f"{leaf.crt} has {(end - now) / DAY:.0f} days left and cannot live longer",
+            why=f"its authority {leaf.ca} ends {_day(last)}",
         )
     with tempfile.TemporaryDirectory(prefix="rancherctl-") as folder:
         new = _signed(transport, leaf, Path(folder), begins, ends)
         if _content(transport, new) != kept or not _trusted(transport, leaf.ca, new):
-            raise ConflictError(f"{leaf.crt}: openssl made something else than the same certificate with a new end", why="not installed")
+            raise ConflictError(
+                f"{leaf.crt}: openssl made something else than the same certificate with a new end", why="not installed"
+            )
         if Path(leaf.crt).read_bytes() != before:
             raise ConflictError(f"{leaf.crt} was changed by somebody else meanwhile", why="theirs was kept")
         replace(Path(leaf.crt), new.read_bytes())
@@ -135,7 +144,9 @@ def _belongs(transport: Transport, leaf: Leaf) -> str:
 
 
 def _content(transport: Transport, path: Path) -> str:
-    return _run(transport, "x509", "-in", str(path), "-noout", "-subject", "-nameopt", "RFC2253", "-pubkey", "-ext", _KEPT)
+    return _run(
+        transport, "x509", "-in", str(path), "-noout", "-subject", "-nameopt", "RFC2253", "-pubkey", "-ext", _KEPT
+    )
 
 
 def _trusted(transport: Transport, ca: str, crt: Path) -> bool:
@@ -148,8 +159,32 @@ def _signed(transport: Transport, leaf: Leaf, folder: Path, begins: float, ends:
     request, new, config = folder / "request.pem", folder / "new.pem", folder / "ca.cnf"
     config.write_text(_CONFIG.format(folder=folder))
     (folder / "index.txt").touch()
-    _run(transport, "x509", "-x509toreq", "-in", leaf.crt, "-key", leaf.key, "-copy_extensions", "copyall", "-out", str(request))
-    words = ("ca", "-config", str(config), "-batch", "-notext", "-in", str(request), "-cert", leaf.ca, "-keyfile", leaf.ca_key)
+    _run(
+        transport,
+        "x509",
+        "-x509toreq",
+        "-in",
+        leaf.crt,
+        "-key",
+        leaf.key,
+        "-copy_extensions",
+        "copyall",
+        "-out",
+        str(request),
+    )
+    words = (
+        "ca",
+        "-config",
+        str(config),
+        "-batch",
+        "-notext",
+        "-in",
+        str(request),
+        "-cert",
+        leaf.ca,
+        "-keyfile",
+        leaf.ca_key,
+    )
     _run(transport, *words, "-startdate", _stamp(begins), "-enddate", _stamp(ends), "-out", str(new))
     return new
 

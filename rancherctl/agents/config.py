@@ -44,7 +44,9 @@ class AgentConfig:
 
     def network(self) -> NetworkConfig:
         """The network role's part."""
-        return NetworkConfig(self.node, self.internal, self.pod_cidr, self.service_cidr, self.network_mode, self.dns_addresses)
+        return NetworkConfig(
+            self.node, self.internal, self.pod_cidr, self.service_cidr, self.network_mode, self.dns_addresses
+        )
 
     def dump(self) -> str:
         """The file's text."""
@@ -60,7 +62,11 @@ class AgentConfig:
             "pod_cidr": self.pod_cidr,
             "service_cidr": self.service_cidr,
             "network_mode": self.network_mode,
-            "dns": {"domain": self.dns_domain, "addresses": list(self.dns_addresses), "upstreams": list(self.dns_upstreams)},
+            "dns": {
+                "domain": self.dns_domain,
+                "addresses": list(self.dns_addresses),
+                "upstreams": list(self.dns_upstreams),
+            },
             "ingress": {"http_port": self.http_port, "https_port": self.https_port},
             "lease_seconds": self.lease_seconds,
         }
@@ -102,6 +108,12 @@ def load(path: Path = PATH) -> AgentConfig:
     try:
         return parse(json.loads(path.read_text()))
     except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist", hint="this host is not set up: run `rancherctl env apply`") from error
+        raise UsageError(
+            f"{path} does not exist", hint="this host is not set up: run `rancherctl env apply`"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} cannot be used", why=f"{type(error).__name__}: {error}", hint="`rancherctl env apply` writes it anew") from error
+        raise UsageError(
+            f"{path} cannot be used",
+            why=f"{type(error).__name__}: {error}",
+            hint="`rancherctl env apply` writes it anew",
+        ) from error

@@ -12,17 +12,17 @@ from typing import Protocol
 
 from rancherctl import __version__
 from rancherctl.agents import csr
-from rancherctl.agents.approver import Approver
 from rancherctl.agents.clock import boottime, rest
 from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.controllers.certificate_requests import Approver
+from rancherctl.agents.controllers.ingress_statuses import StatusKeeper
+from rancherctl.agents.controllers.network_policies import TABLE as POLICIES_TABLE
+from rancherctl.agents.controllers.network_policies import PolicyKeeper
+from rancherctl.agents.controllers.roster import CONFIGMAPS_TABLE, LEASES_TABLE, ObjectKeeper, RosterKeeper
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.keepers import CONFIGMAPS_TABLE, LEASES_TABLE, ObjectKeeper, RosterKeeper
 from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.agents.liveness import Liveness
 from rancherctl.agents.loop import Wake
-from rancherctl.agents.policies import TABLE as POLICIES_TABLE
-from rancherctl.agents.policies import PolicyKeeper
-from rancherctl.agents.statuses import StatusKeeper
 from rancherctl.errors import ConflictError, RancherctlError
 from rancherctl.kube import tables
 from rancherctl.kube.backoff import Backoff, describe
@@ -73,7 +73,9 @@ class _Paced:
 class Controller:
     """Runs until ``stop``; several may run on several hosts, one writes."""
 
-    def __init__(self, cache: Cache, leader: Leader, keepers: Sequence[Keeper], notify: Callable[[str], None], wake: Wake) -> None:
+    def __init__(
+        self, cache: Cache, leader: Leader, keepers: Sequence[Keeper], notify: Callable[[str], None], wake: Wake
+    ) -> None:
         self._cache, self._leader, self._notify, self._wake = cache, leader, notify, wake
         choose = random.Random()  # noqa: S311  # spreads load, protects nothing
         self._keepers = [_Paced(k, Backoff(choose)) for k in keepers]
@@ -85,7 +87,9 @@ class Controller:
 
         def connect(gate: Callable[[], object] | None = None) -> RestClient:
             agent = f"rancherctl-controller/{__version__} ({identity})"
-            return RestClient(config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=agent, gate=gate)
+            return RestClient(
+                config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=agent, gate=gate
+            )
 
         client = connect()
         wake = Wake()
@@ -155,16 +159,24 @@ class Controller:
             began = boottime()
             try:
                 leading = self._leader.tick()
-            except Exception as error:  # a thread that ends silently would leave the environment without a leader for ever
+            except (
+                Exception
+            ) as error:  # a thread that ends silently would leave the environment without a leader for ever
                 leading = self._leader.leading
                 if not self._election_failing:
-                    log.warning("cannot stand for election: %s", describe(error), exc_info=not isinstance(error, RancherctlError))
+                    log.warning(
+                        "cannot stand for election: %s",
+                        describe(error),
+                        exc_info=not isinstance(error, RancherctlError),
+                    )
                 self._election_failing = True
             else:
                 self._election_failing = False
             # Compared with what was told last: a process that was frozen finds its time over before it asks.
             if leading != led:
-                log.info("leading, epoch %d", self._leader.epoch) if leading else log.info("not leading any more, standing by")
+                log.info("leading, epoch %d", self._leader.epoch) if leading else log.info(
+                    "not leading any more, standing by"
+                )
                 self._wake.set()
             led = leading
             stop.wait(rest(RENEW, boottime() - began))

@@ -65,10 +65,19 @@ def parse(obj: Mapping[str, Any]) -> Request:
 
 def ours(request: Request) -> bool:
     """Whether a host of ours asks, for what we decide on; all other requests are somebody else's."""
-    return (request.signer, True) in {(SERVING, request.username.startswith(NODE_PREFIX)), (CLIENT, request.username.startswith(AGENT_PREFIX))}
+    return (request.signer, True) in {
+        (SERVING, request.username.startswith(NODE_PREFIX)),
+        (CLIENT, request.username.startswith(AGENT_PREFIX)),
+    }
 
 
-def judge(request: Request, content: Content, nodes: Mapping[str, Node], services: str, owners: Mapping[str, str] | None = None) -> Verdict:
+def judge(
+    request: Request,
+    content: Content,
+    nodes: Mapping[str, Node],
+    services: str,
+    owners: Mapping[str, str] | None = None,
+) -> Verdict:
     """Approve a kubelet's serving certificate or an agent's own client certificate or its host's kube-proxy; deny anything foreign.
 
     ``services`` is the network of Services: no host has an address in it. ``owners``: address → the host that the environment gave it to, "" =
@@ -100,7 +109,11 @@ def _own_addresses(node: Node, nodes: Mapping[str, Node], services: str, owners:
     where the environment says whose an address is, no Node's word counts; else it must be no other's.
     """
     foreign = [other for other in nodes.values() if other is not node]
-    others = _addresses(a for other in foreign for a in (*(a for _, a in other.addresses), other.meta.annotations.get(PUBLIC_ADDRESS, "")))
+    others = _addresses(
+        a
+        for other in foreign
+        for a in (*(a for _, a in other.addresses), other.meta.annotations.get(PUBLIC_ADDRESS, ""))
+    )
     network, name = ip_network(services), node.meta.name
     whose = {ip: host for text, host in owners.items() for ip in _addresses((text,))}
     return frozenset(
@@ -120,9 +133,15 @@ def _serving(request: Request, content: Content, name: str, allowed: frozenset[s
         (not content.other_parts, "its subject has more than an organization and one common name"),
         (bool(content.dns or content.ips), "it names no address at all"),
         (content.dns <= {name}, f"it names {sorted(content.dns - {name})}, only {name} is its name"),
-        (content.ips <= allowed, f"it names {sorted(content.ips - allowed)}, which are not addresses of Node {name} alone"),
+        (
+            content.ips <= allowed,
+            f"it names {sorted(content.ips - allowed)}, which are not addresses of Node {name} alone",
+        ),
         ("server auth" in request.usages, "it is not for serving"),
-        (request.usages <= {"digital signature", "key encipherment", "server auth"}, f"usages {sorted(request.usages)}"),
+        (
+            request.usages <= {"digital signature", "key encipherment", "server auth"},
+            f"usages {sorted(request.usages)}",
+        ),
     )
     return _verdict(checks, f"serving certificate of node {name}")
 
@@ -134,12 +153,21 @@ def _agent(request: Request, content: Content, nodes: Mapping[str, Node]) -> Ver
     proxy = content.common_name == PROXY
     groups = () if proxy else (AGENT_GROUP,)
     checks = (
-        (proxy or content.common_name == request.username, f"common name {content.common_name!r} is not {request.username!r}"),
-        (content.organizations == groups, f"organization {content.organizations!r} is not {' '.join(groups) or 'empty'}"),
+        (
+            proxy or content.common_name == request.username,
+            f"common name {content.common_name!r} is not {request.username!r}",
+        ),
+        (
+            content.organizations == groups,
+            f"organization {content.organizations!r} is not {' '.join(groups) or 'empty'}",
+        ),
         (AGENT_GROUP in request.groups, f"{request.username} is not in {AGENT_GROUP}"),
         (not (content.dns or content.ips or content.other_names), "a client certificate names no addresses"),
         (not content.other_parts, "its subject has more than an organization and one common name"),
-        (request.usages <= {"digital signature", "key encipherment", "client auth"}, f"usages {sorted(request.usages)}"),
+        (
+            request.usages <= {"digital signature", "key encipherment", "client auth"},
+            f"usages {sorted(request.usages)}",
+        ),
     )
     return _verdict(checks, f"renewal {'of kube-proxy ' if proxy else ''}by {request.username}")
 

@@ -18,22 +18,50 @@ class Fenced:
         """Read one object; anybody may."""
         return self._client.get(resource, name, namespace=namespace, timeout=timeout)
 
-    def create(self, resource: Resource, body: Json, *, namespace: str = "", subresource: str = "", name: str = "", timeout: float = 10.0) -> Json:
+    def create(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        name: str = "",
+        timeout: float = 10.0,
+    ) -> Json:
         """Create, as leader."""
         self._check()
-        return self._client.create(resource, body, namespace=namespace, subresource=subresource, name=name, timeout=timeout)
+        return self._client.create(
+            resource, body, namespace=namespace, subresource=subresource, name=name, timeout=timeout
+        )
 
     def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json:
         """Replace, as leader."""
         self._check()
         return self._client.replace(resource, body, subresource=subresource, timeout=timeout)
 
-    def patch(self, resource: Resource, name: str, body: Json, *, namespace: str = "", subresource: str = "", timeout: float = 10.0) -> Json:
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Json,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        timeout: float = 10.0,
+    ) -> Json:
         """Patch, as leader."""
         self._check()
         return self._client.patch(resource, name, body, namespace=namespace, subresource=subresource, timeout=timeout)
 
-    def delete(self, resource: Resource, name: str, *, namespace: str = "", options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        options: Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+    ) -> None:
         """Delete, as leader."""
         self._check()
         self._client.delete(resource, name, namespace=namespace, options=options, timeout=timeout)

@@ -15,8 +15,8 @@ from rancherctl.environments.components import places
 from rancherctl.environments.model import LOCAL_API, Environment
 from rancherctl.environments.pki.leaves import api_names, leaves
 from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit, User
-from rancherctl.ingress.install import IngressHostConfig
-from rancherctl.ingress.install import resources as ingress_resources
+from rancherctl.ingress.haproxy.install import IngressHostConfig
+from rancherctl.ingress.haproxy.install import resources as ingress_resources
 from rancherctl.network.install import resources as network_resources
 from rancherctl.network.observe import CNI_PATH
 
@@ -79,7 +79,9 @@ def _agent(config: AgentConfig) -> tuple[Resource, ...]:
 def _owners(environment: Environment) -> tuple[tuple[str, str], ...]:
     """Each address that the environment names with its host; "" where it is the API's alone."""
     found = dict.fromkeys(api_names(environment)[1], "")
-    found |= {address: host.name for host in environment.hosts for address in (host.address, host.public_address) if address}
+    found |= {
+        address: host.name for host in environment.hosts for address in (host.address, host.public_address) if address
+    }
     return tuple(sorted(found.items()))
 
 
@@ -101,7 +103,9 @@ def _certificates(environment: Environment, host: Host) -> tuple[Resource, ...]:
     """The daily job of a host that keeps the authorities. Kubelets and agents renew theirs through the API."""
     service, timer = (f"/etc/systemd/system/{name}" for name in (units.CERTIFICATES_UNIT, units.CERTIFICATES_TIMER))
     own = (leaf for leaf in leaves(environment, host) if not leaf.self_renewed)
-    listed = [certificates.Leaf(f.name, f.crt, f.key, f"{PKI}/{f.authority}.crt", f"{PKI}/{f.authority}.key") for f in own]
+    listed = [
+        certificates.Leaf(f.name, f.crt, f.key, f"{PKI}/{f.authority}.crt", f"{PKI}/{f.authority}.key") for f in own
+    ]
     return (
         File(str(certificates.PATH), certificates.dump(listed).encode()),
         File(service, units.certificates(str(PATH)).encode()),
@@ -113,7 +117,11 @@ def _certificates(environment: Environment, host: Host) -> tuple[Resource, ...]:
 def host_resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
     """Everything of ours on ``host`` beside upstream Kubernetes."""
     config = agent_config(environment, host)
-    parts = [*_program(), *network_resources(routed=environment.network.mode == "routed"), *dns_resources(DnsHostConfig.of(config))]
+    parts = [
+        *_program(),
+        *network_resources(routed=environment.network.mode == "routed"),
+        *dns_resources(DnsHostConfig.of(config)),
+    ]
     if "lb" in config.roles:
         parts += ingress_resources(IngressHostConfig())
     parts += _agent(config)

@@ -24,7 +24,13 @@ class Leader:
     """
 
     def __init__(
-        self, client: KubeClient, identity: str, *, duration: float = 8.0, clock: Callable[[], float] = boottime, now: Callable[[], str] = micro_time
+        self,
+        client: KubeClient,
+        identity: str,
+        *,
+        duration: float = 8.0,
+        clock: Callable[[], float] = boottime,
+        now: Callable[[], str] = micro_time,
     ) -> None:
         self._client = client
         self._identity = identity
@@ -43,7 +49,9 @@ class Leader:
     def check(self) -> int:
         """The epoch to write with; NotLeaderError when leadership is over."""
         if not self.leading:
-            raise NotLeaderError("not the leader any more", why="its time was over before the write", hint="the new leader goes on")
+            raise NotLeaderError(
+                "not the leader any more", why="its time was over before the write", hint="the new leader goes on"
+            )
         return self.epoch
 
     def tick(self) -> bool:
@@ -62,7 +70,9 @@ class Leader:
             self._held_from = None
             return False
         try:
-            return self._hold(self._client.replace(LEASES, self._mine(lease, ours=ours), timeout=self._duration / 3), started)
+            return self._hold(
+                self._client.replace(LEASES, self._mine(lease, ours=ours), timeout=self._duration / 3), started
+            )
         except ConflictError:
             # Somebody was faster; the next tick reads who.
             self._held_from = None
@@ -121,5 +131,9 @@ class Leader:
         if not ours or self._held_from is None:
             spec["leaseTransitions"] = max(int(spec.get("leaseTransitions") or 0), self.epoch) + 1
             spec["acquireTime"] = self._now()
-        spec |= {"holderIdentity": self._identity, "leaseDurationSeconds": int(self._duration), "renewTime": self._now()}
+        spec |= {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(self._duration),
+            "renewTime": self._now(),
+        }
         return mine

@@ -50,7 +50,9 @@ class Wakeable(Protocol):
 class Runner:
     """Runs one role until stopped. ``busy_since`` (monotonic seconds, 0 = idle) lets a watchdog see a reconcile that hangs."""
 
-    def __init__(self, role: Role, snapshot: Callable[[], Snapshot], report: Report, *, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, role: Role, snapshot: Callable[[], Snapshot], report: Report, *, backoff: Backoff | None = None
+    ) -> None:
         self.role = role
         self.busy_since = 0.0
         self._snapshot = snapshot
@@ -82,7 +84,14 @@ class Runner:
         except Exception as error:  # the loop's border: a role's failure must not end the agent
             pause = self._backoff.after(error)
             known = isinstance(error, RancherctlError)
-            log.log(logging.ERROR, "%s: failed, trying again in %.1f s: %s", self.role.name, pause, describe(error), exc_info=not known)
+            log.log(
+                logging.ERROR,
+                "%s: failed, trying again in %.1f s: %s",
+                self.role.name,
+                pause,
+                describe(error),
+                exc_info=not known,
+            )
             self._report(self.role.name, {"error": describe(error)[:500]})
             deaf = min(pause, DEAF_SECONDS)
             self._stop.wait(deaf)

@@ -19,13 +19,15 @@ from rancherctl.errors import RancherctlError
 def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
     from rancherctl.agents.agent import Agent, connect, stop_event
     from rancherctl.agents.notify import notify
-    from rancherctl.agents.wiring import host_roles
+    from rancherctl.agents.role_registry import host_roles
     from rancherctl.hosts.local import LocalTransport
 
     transport = LocalTransport(config.node)
     address = os.environ.get("NOTIFY_SOCKET", "")
     client = connect(config, transport, f"rancherctl-agent/{__version__}")
-    Agent(config, lambda relist: host_roles(config, transport, relist), client, lambda m: notify(address, m)).run(stop_event())
+    Agent(config, lambda relist: host_roles(config, transport, relist), client, lambda m: notify(address, m)).run(
+        stop_event()
+    )
     return 0
 
 
@@ -60,7 +62,7 @@ def _renew_certificates(config: AgentConfig, options: argparse.Namespace) -> int
 
 
 def _tidy(_: AgentConfig, __: argparse.Namespace) -> int:
-    from rancherctl.agents.tidy import tidy
+    from rancherctl.agents.prune_versions import tidy
 
     if removed := tidy():
         sys.stderr.write(f"removed old programs of the agent: {', '.join(removed)}\n")
@@ -98,15 +100,28 @@ COMMANDS = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="agent.pyz", description="rancherctl on a host: started by units, not by people")
+    parser = argparse.ArgumentParser(
+        prog="agent.pyz", description="rancherctl on a host: started by units, not by people"
+    )
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("command", choices=sorted(COMMANDS))
-    parser.add_argument("words", nargs="*", help="dns-query: NAME [TYPE]; dns-records: [ZONE|SERVICE]; renew-certificates: [FILE]")
-    parser.add_argument("--server", action="append", default=[], help="dns-query: ask this address (may be repeated) and not the host's own server")
-    parser.add_argument("--pod-address", default="", help="dns-query: ask from the network of the pod that has this address")
+    parser.add_argument(
+        "words", nargs="*", help="dns-query: NAME [TYPE]; dns-records: [ZONE|SERVICE]; renew-certificates: [FILE]"
+    )
+    parser.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        help="dns-query: ask this address (may be repeated) and not the host's own server",
+    )
+    parser.add_argument(
+        "--pod-address", default="", help="dns-query: ask from the network of the pod that has this address"
+    )
     parser.add_argument("--namespace", default="", help="dns-query: that pod's, for names that it may shorten")
     parser.add_argument("--config", type=Path, default=config_module.PATH)
-    parser.add_argument("--identity", default="", help="controller: the name to stand for election with (default: the node's)")
+    parser.add_argument(
+        "--identity", default="", help="controller: the name to stand for election with (default: the node's)"
+    )
     parser.add_argument("--debug", action="store_true")
     return parser
 

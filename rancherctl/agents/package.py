@@ -10,8 +10,27 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-OURS = ("errors.py", "secret.py", "change.py", "events.py", "__init__.py", "hosts/", "kube/", "network/", "ingress/", "dns/", "agents/")
-NOT_ON_HOSTS = ("hosts/ssh", "kube/official", "kube/connect", "agents/package.py", "agents/install.py", "agents/units.py")
+OURS = (
+    "errors.py",
+    "secret.py",
+    "change.py",
+    "events.py",
+    "__init__.py",
+    "hosts/",
+    "kube/",
+    "network/",
+    "ingress/",
+    "dns/",
+    "agents/",
+)
+NOT_ON_HOSTS = (
+    "hosts/ssh",
+    "kube/official",
+    "kube/connect",
+    "agents/package.py",
+    "agents/install.py",
+    "agents/units.py",
+)
 MAIN = "import sys\nfrom rancherctl.agents.main import main\nsys.exit(main(sys.argv[1:]))\n"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 

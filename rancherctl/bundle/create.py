@@ -76,8 +76,17 @@ def _refuse_early(request: Request) -> None:
     """What would fail at the end, after minutes of fetching or building, fails at once."""
     choices(request.packages)
     target = request.output
-    if target is not None and target.exists() and not (target / MANIFEST).exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConflictError(f"{target} exists and is not this bundle", why="it is no bundle at all", hint=f"remove {target}, or give another --dir")
+    if (
+        target is not None
+        and target.exists()
+        and not (target / MANIFEST).exists()
+        and (not target.is_dir() or any(target.iterdir()))
+    ):
+        raise ConflictError(
+            f"{target} exists and is not this bundle",
+            why="it is no bundle at all",
+            hint=f"remove {target}, or give another --dir",
+        )
     if request.busybox is not None:
         _refuse_busybox(request.busybox, request.arch)
     if request.testweb:
@@ -90,7 +99,9 @@ def _refuse_busybox(file: Path, arch: str) -> None:
         raise NotFoundError(f"--busybox: no file {file}", hint=hint)
     data = file.read_bytes()
     if elf_machine(data[:20]) != arch or not elf_static(data):
-        raise UsageError(f"--busybox: {file} cannot run alone in an image", why=f"it is no static program for {arch}", hint=hint)
+        raise UsageError(
+            f"--busybox: {file} cannot run alone in an image", why=f"it is no static program for {arch}", hint=hint
+        )
 
 
 def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:
@@ -116,7 +127,9 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
         (root / template.path).chmod(template.mode)
         artefacts.append(_measured(root, template))
     for choice in choices(request.packages):
-        artefacts += [_measured(root, a) for a in distribution.packages(choice, request.arch, request.apt_mirror, root, emit)]
+        artefacts += [
+            _measured(root, a) for a in distribution.packages(choice, request.arch, request.apt_mirror, root, emit)
+        ]
     source = request.source if request.source in _CACHED else "directory"
     listed = manifest(versions_for(request.kubernetes).kubernetes, request.arch, source, artefacts)
     replace_file(root / MANIFEST, listed.to_json().encode(), mode=0o644, folders=0o755)
@@ -126,7 +139,11 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
 def _intact(artefact: Artefact, item: Found) -> Artefact:
     if item.sha256 and item.sha256 != artefact.sha256:
         why = f"sha256 is {artefact.sha256}, recorded was {item.sha256}"
-        raise RancherctlError(f"{item.file} was changed after it came into the cache", why=why, hint=f"remove {item.file.parent} and run it again")
+        raise RancherctlError(
+            f"{item.file} was changed after it came into the cache",
+            why=why,
+            hint=f"remove {item.file.parent} and run it again",
+        )
     return artefact
 
 
@@ -151,7 +168,9 @@ def _publish(bundle: Bundle, target: Path, emit: Emit) -> Bundle:
         there = _equal_at(target, bundle)
         if there is None:
             raise ConflictError(
-                f"{target} exists and is not this bundle, or damaged", why=str(error), hint=f"remove {target}, or give another --dir"
+                f"{target} exists and is not this bundle, or damaged",
+                why=str(error),
+                hint=f"remove {target}, or give another --dir",
             ) from error
         emit(Event(PHASE, f"{target} was there already", state="done"))
         return there

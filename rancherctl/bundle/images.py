@@ -58,7 +58,10 @@ def testweb_image(arch: str, testweb: Path, busybox: Path | None) -> Image:
     links = {f"/bin/{name}": "/testweb" for name in ("cat", "dial", "get", "hostname", "resolve", "sleep")}
     if busybox is not None:
         files["/bin/busybox"] = busybox.read_bytes()
-        links |= {f"/bin/{name}": "/bin/busybox" for name in ("cat", "hostname", "ls", "nslookup", "ping", "ps", "sh", "sleep", "wget")}
+        links |= {
+            f"/bin/{name}": "/bin/busybox"
+            for name in ("cat", "hostname", "ls", "nslookup", "ping", "ps", "sh", "sleep", "wget")
+        }
     return Image(testweb_reference(), arch, files, ("/testweb",), links, {"PATH": "/bin:/"})
 
 
@@ -70,7 +73,11 @@ def write_archive(image: Image, target: Path) -> None:
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
     entry = {"Config": config_name, "RepoTags": [image.reference], "Layers": [f"{diff_id}/layer.tar"]}
     with target.open("xb") as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in ((config_name, config), (f"{diff_id}/layer.tar", layer), ("manifest.json", json.dumps([entry]).encode())):
+        for name, data in (
+            (config_name, config),
+            (f"{diff_id}/layer.tar", layer),
+            ("manifest.json", json.dumps([entry]).encode()),
+        ):
             _add(tar, name, data, 0o644)
 
 
@@ -79,7 +86,13 @@ def _config(image: Image, diff_id: str) -> dict[str, object]:
     if image.env:
         run["Env"] = [f"{key}={value}" for key, value in sorted(image.env.items())]
     root = {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]}
-    return {"architecture": image.arch, "os": "linux", "config": run, "rootfs": root, "history": [{"created_by": "rancherctl"}]}
+    return {
+        "architecture": image.arch,
+        "os": "linux",
+        "config": run,
+        "rootfs": root,
+        "history": [{"created_by": "rancherctl"}],
+    }
 
 
 def _layer(image: Image) -> bytes:

@@ -48,7 +48,9 @@ class HostArtefact:
     reference: str = ""
 
 
-def host_artefacts(bundle: Bundle, roles: frozenset[str], *, images: Iterable[str] | None = None) -> tuple[HostArtefact, ...]:
+def host_artefacts(
+    bundle: Bundle, roles: frozenset[str], *, images: Iterable[str] | None = None
+) -> tuple[HostArtefact, ...]:
     """The files of ``bundle`` for a host with ``roles`` (``etcd``, ``controlplane``, ``worker``), largest first.
 
     ``images`` limits the image archives to these references (default: all of the bundle). Largest first keeps the last

@@ -74,12 +74,28 @@ class Manifest:
         images = [a.reference for a in self.artefacts if a.kind == "image"]
         packages = [a.version for a in self.artefacts if a.kind == "index"]
         head = {"kubernetes": self.kubernetes, "arch": self.arch, "source": self.source, "digest": self.digest()}
-        return {**head, "size": self.size(), "files": len(self.artefacts), "versions": versions, "images": images, "packages": packages}
+        return {
+            **head,
+            "size": self.size(),
+            "files": len(self.artefacts),
+            "versions": versions,
+            "images": images,
+            "packages": packages,
+        }
 
     def to_json(self) -> str:
         """The text of ``manifest.json``: equal manifests give equal bytes."""
-        body = {"apiVersion": API_VERSION, "kind": "Bundle", "kubernetes": self.kubernetes, "arch": self.arch, "source": self.source}
-        return json.dumps({**body, "digest": self.digest(), "artefacts": [asdict(a) for a in self.artefacts]}, indent=1) + "\n"
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "Bundle",
+            "kubernetes": self.kubernetes,
+            "arch": self.arch,
+            "source": self.source,
+        }
+        return (
+            json.dumps({**body, "digest": self.digest(), "artefacts": [asdict(a) for a in self.artefacts]}, indent=1)
+            + "\n"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +126,15 @@ def parse_manifest(text: str, *, where: str) -> Manifest:
         raise InvalidInputError(f"{where} is not a bundle manifest", [f"not JSON: {error}"]) from error
     problems = _problems(body)
     if problems:
-        raise InvalidInputError(f"{where} is not a bundle manifest", problems, hint="make it again with rancherctl bundle create")
+        raise InvalidInputError(
+            f"{where} is not a bundle manifest", problems, hint="make it again with rancherctl bundle create"
+        )
     artefacts = (Artefact(**entry) for entry in body["artefacts"])
     found = manifest(body["kubernetes"], body["arch"], body["source"], artefacts)
     if found.digest() != body["digest"]:
-        raise InvalidInputError(f"{where} was changed by hand", [f"its digest is {found.digest()}, it says {body['digest']}"])
+        raise InvalidInputError(
+            f"{where} was changed by hand", [f"its digest is {found.digest()}, it says {body['digest']}"]
+        )
     return found
 
 
@@ -123,7 +143,11 @@ def _problems(body: Any) -> list[str]:
         return ["no object of kind Bundle"]
     if body.get("apiVersion") != API_VERSION:
         return [f"apiVersion {body.get('apiVersion')!r} is not {API_VERSION}"]
-    out = [f"{key} is missing or not text" for key in ("kubernetes", "arch", "source", "digest") if not isinstance(body.get(key), str)]
+    out = [
+        f"{key} is missing or not text"
+        for key in ("kubernetes", "arch", "source", "digest")
+        if not isinstance(body.get(key), str)
+    ]
     entries = body.get("artefacts")
     if not isinstance(entries, list) or not entries:
         return [*out, "artefacts is missing or empty"]
@@ -145,12 +169,24 @@ def _entry_problem(entry: Any) -> str | None:
         return f"needs exactly the keys {', '.join(sorted(names))}"
     item = cast("dict[str, Any]", entry)
     name = _DEB if item["kind"] == "package" else _TOKEN
-    for key, pattern in (("component", _TOKEN), ("version", _TOKEN), ("name", name), ("arch", _TOKEN), ("sha256", _SHA256)):
+    for key, pattern in (
+        ("component", _TOKEN),
+        ("version", _TOKEN),
+        ("name", name),
+        ("arch", _TOKEN),
+        ("sha256", _SHA256),
+    ):
         if not isinstance(item[key], str) or not pattern.fullmatch(item[key]):
-            return f"{key} {item[key]!r} is not a plain name" if key != "sha256" else f"sha256 {item[key]!r} is not 64 hex digits"
+            return (
+                f"{key} {item[key]!r} is not a plain name"
+                if key != "sha256"
+                else f"sha256 {item[key]!r} is not 64 hex digits"
+            )
     if item["kind"] not in KINDS:
         return f"kind {item['kind']!r} is none of {', '.join(KINDS)}"
-    if not isinstance(item["reference"], str) or (item["kind"] == "image") != bool(_REFERENCE.fullmatch(item["reference"])):
+    if not isinstance(item["reference"], str) or (item["kind"] == "image") != bool(
+        _REFERENCE.fullmatch(item["reference"])
+    ):
         return f"reference {item['reference']!r}: an image has one, nothing else has"
     numbers = item["size"], item["mode"]
     if any(type(n) is not int or n < 0 for n in numbers) or item["mode"] > 0o777:

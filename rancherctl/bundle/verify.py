@@ -35,7 +35,9 @@ def check(folder: Path, *, contents: bool = True) -> Bundle:
     bundle = load(folder)
     problems = findings(bundle, contents=contents)
     if problems:
-        raise InvalidInputError(f"the bundle {folder} is damaged", problems, hint="make it again with rancherctl bundle create")
+        raise InvalidInputError(
+            f"the bundle {folder} is damaged", problems, hint="make it again with rancherctl bundle create"
+        )
     return bundle
 
 

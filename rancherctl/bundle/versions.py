@@ -28,7 +28,9 @@ class Versions:
 
     def of(self, component: str) -> str:
         """The version of ``kubernetes``, ``etcd``, ``containerd`` or ``cni``."""
-        return {"kubernetes": self.kubernetes, "etcd": self.etcd, "containerd": self.containerd, "cni": self.cni}[component]
+        return {"kubernetes": self.kubernetes, "etcd": self.etcd, "containerd": self.containerd, "cni": self.cni}[
+            component
+        ]
 
 
 TABLE: Final[dict[str, Versions]] = {v: Versions(v) for v in ("1.34.4", "1.35.4", "1.36.3", "1.37.2")}
@@ -59,7 +61,9 @@ def versions_for(kubernetes: str) -> Versions:
     raise UsageError(
         f"unknown Kubernetes version {kubernetes!r}",
         why=f"known are {', '.join(known())}",
-        hint=f"did you mean {close}?" if close else "choose one of them; rancherctl bundle versions lists them with what fits",
+        hint=f"did you mean {close}?"
+        if close
+        else "choose one of them; rancherctl bundle versions lists them with what fits",
     )
 
 

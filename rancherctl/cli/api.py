@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rancherctl.cli.context import Run
-from rancherctl.cli.known import remember_names
+from rancherctl.cli.env.known import remember_names
 from rancherctl.cli.tunnel import way
 from rancherctl.credentials.renewal import default
 from rancherctl.errors import UsageError
@@ -25,10 +25,14 @@ def api(run: Run, env: str | None, context: str = "", allow_exec: bool = False) 
     With ``context`` that of a kubeconfig context; ``allow_exec`` runs its credential plug-in even if the file is not the user's own.
     """
     if context and env:
-        raise UsageError("--env and --context were both given", why="each says which API is meant", hint="leave one of them out")
+        raise UsageError(
+            "--env and --context were both given", why="each says which API is meant", hint="leave one of them out"
+        )
     if allow_exec and not context:
         raise UsageError(
-            "--allow-exec was given without --context", why="environments need nothing that a file names", hint="say which --context, or leave it out"
+            "--allow-exec was given without --context",
+            why="environments need nothing that a file names",
+            hint="say which --context, or leave it out",
         )
     if context:
         with _by_context(run, context, allow_exec=allow_exec) as client:

@@ -47,10 +47,12 @@ def _run(words: list[str], prog: str) -> int:
 
     from rancherctl.cli import root
     from rancherctl.cli.args import normalise
-    from rancherctl.cli.topics import TOPICS
+    from rancherctl.cli.docs.topics import TOPICS
 
     _watch_signals()
-    words = normalise(words, TOPICS, {word: noun for noun, entry in root.Root.nouns.items() for word in (noun, *entry.aliases)})
+    words = normalise(
+        words, TOPICS, {word: noun for noun, entry in root.Root.nouns.items() for word in (noun, *entry.aliases)}
+    )
     try:
         command = root.command()
         with command.make_context(prog, words) as parsed:
@@ -93,7 +95,9 @@ def _unexpected(error: Exception) -> RancherctlError:
         wrapped = RancherctlError(f"cannot use {error.filename}", why=error.strerror or str(error), hint=hint)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         streams.drop(1)
-        wrapped = RancherctlError("cannot write", why=error.strerror or str(error), hint="is the disk behind standard output full?")
+        wrapped = RancherctlError(
+            "cannot write", why=error.strerror or str(error), hint="is the disk behind standard output full?"
+        )
     else:
         hint = "run it again with --debug and report the traceback"
         wrapped = RancherctlError("unexpected failure in rancherctl", why=f"{type(error).__name__}: {error}", hint=hint)
@@ -144,7 +148,11 @@ def _watch_signals() -> None:
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         cursor = b"\x1b[?25h" if os.isatty(2) else b""  # a live view hides it
-        os.write(2, cursor + b"\ninterrupted again: left at once; run the same command again, it goes on when the lock has expired\n")
+        os.write(
+            2,
+            cursor
+            + b"\ninterrupted again: left at once; run the same command again, it goes on when the lock has expired\n",
+        )
         os._exit(INTERRUPTED)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -153,7 +161,10 @@ def _watch_signals() -> None:
             signal.signal(number, lambda _number, _frame: None)
         raise KeyboardInterrupt
 
-    ends = [signal.SIGTERM, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else [])]  # nohup ignores it
+    ends = [
+        signal.SIGTERM,
+        *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []),
+    ]  # nohup ignores it
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, *ends):
             signal.signal(number, stop)

@@ -25,17 +25,35 @@ def _path(text: str | Path) -> Path:
 
 
 KubernetesOption = Annotated[
-    str, typer.Option("--kubernetes", metavar="VERSION", help="The Kubernetes version. (default: the newest that is recommended)")
+    str,
+    typer.Option(
+        "--kubernetes", metavar="VERSION", help="The Kubernetes version. (default: the newest that is recommended)"
+    ),
 ]
 SourceOption = Annotated[
-    str, typer.Option("--source", metavar="SOURCE", help="official (releases), modules (built with Go) or a directory with the programs.")
+    str,
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="official (releases), modules (built with Go) or a directory with the programs.",
+    ),
 ]
 ArchOption = Annotated[str, typer.Option("--arch", metavar="ARCH", help="amd64 or arm64.")]
-DirOption = Annotated[Path | None, typer.Option("--dir", metavar="DIR", parser=_path, help="Where to put the bundle. (default: the cache)")]
-MirrorOption = Annotated[
-    str, typer.Option("--mirror", metavar="URL", help="Official releases below this address: URL/kubernetes, /etcd, /containerd, /cni.")
+DirOption = Annotated[
+    Path | None,
+    typer.Option("--dir", metavar="DIR", parser=_path, help="Where to put the bundle. (default: the cache)"),
 ]
-TestwebOption = Annotated[bool, typer.Option("--testweb", help="Add the test web server's image that the samples use; takes Go.")]
+MirrorOption = Annotated[
+    str,
+    typer.Option(
+        "--mirror",
+        metavar="URL",
+        help="Official releases below this address: URL/kubernetes, /etcd, /containerd, /cni.",
+    ),
+]
+TestwebOption = Annotated[
+    bool, typer.Option("--testweb", help="Add the test web server's image that the samples use; takes Go.")
+]
 PackagesOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -46,9 +64,17 @@ PackagesOption = Annotated[
     ),
 ]
 AptMirrorOption = Annotated[
-    str, typer.Option("--apt-mirror", metavar="URL", help="Debian's archive for --packages (and URL-security), instead of this machine's mirrors.")
+    str,
+    typer.Option(
+        "--apt-mirror",
+        metavar="URL",
+        help="Debian's archive for --packages (and URL-security), instead of this machine's mirrors.",
+    ),
 ]
-BusyboxOption = Annotated[Path | None, typer.Option("--busybox", metavar="FILE", parser=_path, help="A static busybox to put into the test image.")]
+BusyboxOption = Annotated[
+    Path | None,
+    typer.Option("--busybox", metavar="FILE", parser=_path, help="A static busybox to put into the test image."),
+]
 
 
 @app.command("create")
@@ -78,7 +104,17 @@ def create(
     from rancherctl.bundle.versions import DEFAULT
 
     run = current(output=output)
-    request = Request(kubernetes or DEFAULT, str(_path(source)), arch, folder, testweb, busybox, mirror, tuple(packages or ()), apt_mirror)
+    request = Request(
+        kubernetes or DEFAULT,
+        str(_path(source)),
+        arch,
+        folder,
+        testweb,
+        busybox,
+        mirror,
+        tuple(packages or ()),
+        apt_mirror,
+    )
     with run.progress() as emit:
         bundle = make(request, run.settings.cache or run.settings.dirs.cache, emit)
     item = {"path": str(bundle.root), **bundle.manifest.summary()}

@@ -31,8 +31,8 @@ def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bas
       rancherctl completion zsh > ~/.zfunc/_rancherctl
       rancherctl completion fish > ~/.config/fish/completions/rancherctl.fish
     """
+    from rancherctl.cli.docs.shells import SCRIPTS
+    from rancherctl.cli.docs.tree import read
     from rancherctl.cli.root import command
-    from rancherctl.cli.shells import SCRIPTS
-    from rancherctl.cli.tree import read
 
     out(SCRIPTS[shell.value](read(command())))

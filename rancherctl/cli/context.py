@@ -15,7 +15,7 @@ from rancherctl.events import Emit, Event
 from rancherctl.settings import Settings, load
 
 if TYPE_CHECKING:
-    from rancherctl.cli.known import Known
+    from rancherctl.cli.env.known import Known
     from rancherctl.environments.model import Environment
     from rancherctl.hosts.connections import Connections
 
@@ -79,7 +79,7 @@ class Run:
 
     def known(self) -> Known:
         """The operator's environments."""
-        from rancherctl.cli.known import Known
+        from rancherctl.cli.env.known import Known
 
         return Known(self.settings.dirs)
 
@@ -87,7 +87,9 @@ class Run:
         """The kubeconfig files by precedence, as kubectl finds them."""
         from rancherctl.credentials.kubeconfig import paths
 
-        return paths(self.settings.kubeconfig, {"KUBECONFIG": self.settings.kubeconfig_list, "HOME": str(self.settings.home)})
+        return paths(
+            self.settings.kubeconfig, {"KUBECONFIG": self.settings.kubeconfig_list, "HOME": str(self.settings.home)}
+        )
 
     def environment(self, name: str | None = None) -> Environment:
         """The environment that is meant: ``name``, --env, RANCHERCTL_ENV, `env use`, or the only one."""
@@ -147,7 +149,9 @@ class Run:
             def emit(event: Event) -> None:
                 state.note(event)
                 log.info("%s %s %s %s", event.subject or "-", event.phase, event.state, event.message)
-                with suppress(OSError):  # nobody reads it any more, and locks are to be released all the same; the log has it
+                with suppress(
+                    OSError
+                ):  # nobody reads it any more, and locks are to be released all the same; the log has it
                     shown.emit(event)
 
             state.paused = shown.paused

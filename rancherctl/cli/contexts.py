@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rancherctl.cli.context import Run
-from rancherctl.cli.known import remember_names
+from rancherctl.cli.env.known import remember_names
 from rancherctl.credentials import kubeconfig_files, program, stanzas
 from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.credentials.registry import Access
@@ -20,14 +20,18 @@ def stanza_of(access: Access, server: str = "") -> Stanza:
     return Stanza(access.name, server or access.server, access.ca, access.uid, program.command())
 
 
-def merge(run: Run, access: Access, *, context: str = "", on_conflict: OnConflict = "rename", use: bool | None = None) -> tuple[str, Path, bool]:
+def merge(
+    run: Run, access: Access, *, context: str = "", on_conflict: OnConflict = "rename", use: bool | None = None
+) -> tuple[str, Path, bool]:
     """(context, file, whether anything changed). ``use`` None = become the current context only where there is none.
 
     The context's name is remembered. ConflictError with ``on_conflict="fail"`` and a name of another origin.
     """
     files = run.kubeconfig_files()
     there = readable(files)
-    path = file_for(files, there, access.name, (context or access.context or access.name) if on_conflict == "replace" else "")
+    path = file_for(
+        files, there, access.name, (context or access.context or access.name) if on_conflict == "replace" else ""
+    )
     becomes_current = not any(d.data.get("current-context") for d in there) if use is None else use
     first = there[0].path if there else path  # its current context is the one that counts
     name = ""
@@ -36,14 +40,21 @@ def merge(run: Run, access: Access, *, context: str = "", on_conflict: OnConflic
         nonlocal name
         others = [d.data for d in there if d.path != path]
         new, name = stanzas.merged(
-            data, stanza_of(access), context or access.context, on_conflict=on_conflict, use=becomes_current and first == path, others=others
+            data,
+            stanza_of(access),
+            context or access.context,
+            on_conflict=on_conflict,
+            use=becomes_current and first == path,
+            others=others,
         )
         return new
 
     changed = kubeconfig_files.update(path, change)
     if becomes_current and first != path:
         changed |= kubeconfig_files.update(first, lambda data: {**data, "current-context": name})
-    remember_names(run.settings, "contexts", {name, *(other for d in there for other in stanzas.names(d.data, "contexts"))})
+    remember_names(
+        run.settings, "contexts", {name, *(other for d in there for other in stanzas.names(d.data, "contexts"))}
+    )
     if name != access.context:
         registry(run.settings.dirs).save(replace(access, context=name))
     return name, path, changed

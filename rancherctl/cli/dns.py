@@ -19,17 +19,30 @@ app = noun(
 HostOption = Annotated[str | None, typer.Option("--from-host", metavar="HOST", help="Ask this host's server alone.")]
 PodOption = Annotated[
     str | None,
-    typer.Option("--from-pod", metavar="[NAMESPACE/]POD", help="Ask as this pod: through its network, with the names that it may shorten."),
+    typer.Option(
+        "--from-pod",
+        metavar="[NAMESPACE/]POD",
+        help="Ask as this pod: through its network, with the names that it may shorten.",
+    ),
 ]
 
 
 @app.command()
 def lookup(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name (SERVICE.NAMESPACE is enough), or an address for its reverse name.")],
-    kind: Annotated[str, typer.Argument(metavar="[TYPE]", help="A, AAAA, SRV, PTR, TXT … (default: A; PTR for an address)")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A name (SERVICE.NAMESPACE is enough), or an address for its reverse name."
+        ),
+    ],
+    kind: Annotated[
+        str, typer.Argument(metavar="[TYPE]", help="A, AAAA, SRV, PTR, TXT … (default: A; PTR for an address)")
+    ] = "",
     from_host: HostOption = None,
     from_pod: PodOption = None,
-    all_hosts: Annotated[bool, typer.Option("--all-hosts", help="Show what each server says, also when they agree.")] = False,
+    all_hosts: Annotated[
+        bool, typer.Option("--all-hosts", help="Show what each server says, also when they agree.")
+    ] = False,
     env: EnvOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -57,7 +70,9 @@ def lookup(
 
 @app.command("ls")
 def list_records(
-    what: Annotated[str, typer.Argument(metavar="[ZONE|SERVICE]", help="A zone, SERVICE, SERVICE.NAMESPACE or NAMESPACE/SERVICE.")] = "",
+    what: Annotated[
+        str, typer.Argument(metavar="[ZONE|SERVICE]", help="A zone, SERVICE, SERVICE.NAMESPACE or NAMESPACE/SERVICE.")
+    ] = "",
     env: EnvOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -100,6 +115,9 @@ def status(env: EnvOption = None, output: OutputOption = None) -> None:
     outcomes = ask(run, run.environment(env).hosts, "dns-status")
     rows = [summary(o.get()) for o in outcomes.values() if o.error is None]
     silence = nobody(outcomes)
-    run.show(status_listing(rows, {o.host: str(o.error) for o in outcomes.values() if o.error is not None}), fail=silence is None)
+    run.show(
+        status_listing(rows, {o.host: str(o.error) for o in outcomes.values() if o.error is not None}),
+        fail=silence is None,
+    )
     if silence is not None:
         raise silence

@@ -26,7 +26,10 @@ def chosen(environment: Environment, host: str | None) -> tuple[Host, ...]:
         return environment.hosts
     found = tuple(h for h in environment.hosts if h.name == host)
     if not found:
-        raise NotFoundError(f"environment {environment.name} has no host {host!r}", hint=f"hosts: {', '.join(h.name for h in environment.hosts)}")
+        raise NotFoundError(
+            f"environment {environment.name} has no host {host!r}",
+            hint=f"hosts: {', '.join(h.name for h in environment.hosts)}",
+        )
     return found
 
 
@@ -66,7 +69,9 @@ def ask(run: Run, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> 
 
         def one(host: Host) -> Any:
             with busy(emit, "dns", "being asked", host.name):
-                done = connections.transport(host).run(command("/usr/bin/python3", "-I", PYZ, *words, timeout=timeout), check=False)
+                done = connections.transport(host).run(
+                    command("/usr/bin/python3", "-I", PYZ, *words, timeout=timeout), check=False
+                )
             if not done.ok:
                 raise _error(host.name, done.status, done.stderr.decode("utf-8", "replace"))
             return _answer(host.name, done.stdout)
@@ -79,7 +84,11 @@ def nobody(outcomes: Mapping[str, Outcome[Any]]) -> UnreachableError | None:
     errors = [outcome.error for outcome in outcomes.values()]
     if not errors or not all(isinstance(error, UnreachableError) for error in errors):
         return None
-    return UnreachableError("no host could be reached", why="; ".join(map(str, errors)), hint="rancherctl env status shows which hosts are down")
+    return UnreachableError(
+        "no host could be reached",
+        why="; ".join(map(str, errors)),
+        hint="rancherctl env status shows which hosts are down",
+    )
 
 
 def first(run: Run, hosts: Sequence[Host], *words: str) -> Any:
@@ -99,11 +108,15 @@ def _answer(host: str, stdout: bytes) -> Any:
     try:
         return json.loads(stdout.splitlines()[-1])
     except (ValueError, IndexError) as error:
-        raise RancherctlError(f"{host}: the answer is not what was expected: {stdout[-80:]!r}", why=str(error)) from error
+        raise RancherctlError(
+            f"{host}: the answer is not what was expected: {stdout[-80:]!r}", why=str(error)
+        ) from error
 
 
 def _error(host: str, status: int, stderr: str) -> RancherctlError:
     line = next((text for text in reversed(stderr.splitlines()) if text.strip()), f"exit status {status}")
     # Only our own program's word counts for the kind: Python ends with 2, too, where there is no such program.
     kind = _ERRORS.get(status) if line.startswith(_OURS) else None
-    return (kind or RancherctlError)(f"{host}: {line.removeprefix(_OURS)}", hint="" if kind else "is the host set up? `rancherctl env apply` does it")
+    return (kind or RancherctlError)(
+        f"{host}: {line.removeprefix(_OURS)}", hint="" if kind else "is the host set up? `rancherctl env apply` does it"
+    )

@@ -44,7 +44,9 @@ def show(run: Run, said: Said, *, every: bool) -> None:
     elif found.common.rcode == "NOERROR" or run.settings.output in ("json", "yaml"):
         run.show(answer_record(said.name, said.kind, found.common, len(said.answers), said.failures), fail=False)
     if found.common is None:
-        raise UnreachableError(f"no server answered for {said.name} {said.kind}", why="; ".join(silent.values()), hint=STATUS)
+        raise UnreachableError(
+            f"no server answered for {said.name} {said.kind}", why="; ".join(silent.values()), hint=STATUS
+        )
     differing = [f"{server} on {host}" for host, server in found.differing if (host, server) not in found.silent]
     if differing:
         raise ConflictError(
@@ -54,7 +56,9 @@ def show(run: Run, said: Said, *, every: bool) -> None:
         )
     if silent or said.failures:
         missing = {**silent, **said.failures}
-        raise PartialError(f"no answer from {', '.join(sorted(missing))}; all others say the same", missing, hint=STATUS)
+        raise PartialError(
+            f"no answer from {', '.join(sorted(missing))}; all others say the same", missing, hint=STATUS
+        )
     _missing(said, found.common)
     if not found.common.records:
         run.say(f"{said.name} has no {said.kind} records")
@@ -81,4 +85,6 @@ def _missing(said: Said, common: Answer) -> None:
     if common.rcode == "NXDOMAIN":
         raise NotFoundError(f"{said.name} does not exist", hint=hint)
     if common.rcode != "NOERROR":
-        raise RancherctlError(f"{said.name} {said.kind}: the servers answer {common.rcode}", hint=hint if "." not in bare else STATUS)
+        raise RancherctlError(
+            f"{said.name} {said.kind}: the servers answer {common.rcode}", hint=hint if "." not in bare else STATUS
+        )

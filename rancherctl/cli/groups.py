@@ -77,7 +77,10 @@ class RootGroup(typer.core.TyperGroup):
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             words = [w for word, entry in self.nouns.items() if not entry.hidden for w in (word, *entry.aliases)]
             near = sorted({self.resolve_name(w) for w in difflib.get_close_matches(args[0], words, 3)})
-            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {' or '.join(repr(w) for w in near)}?" if near else ""))
+            ctx.fail(
+                f"No such command {args[0]!r}."
+                + (f" Did you mean {' or '.join(repr(w) for w in near)}?" if near else "")
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -27,7 +27,9 @@ What is wrong with an Ingress is told by its Events, by its annotation ingress.r
 """
 app = noun(HELP, "rancherctl ingress ls", "rancherctl ingress scale scalelb 3 --wait", "rancherctl ingress status")
 
-NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="This namespace alone; default: all.")]
+NamespaceOption = Annotated[
+    str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="This namespace alone; default: all.")
+]
 NameArgument = Annotated[str, typer.Argument(metavar="INGRESS", help="NAME or NAMESPACE/NAME.")]
 TWO_MINUTES = Duration(120)
 
@@ -49,13 +51,13 @@ def list_ingresses(
       rancherctl ingress ls --context team-a --kubeconfig ./given.yaml
     """
     from rancherctl.cli.api import api
-    from rancherctl.cli.known import remember_names
-    from rancherctl.ingress import overview, world
+    from rancherctl.cli.env.known import remember_names
+    from rancherctl.ingress.operator import api_view, overview
     from rancherctl.output.ingress import ingress_listing
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = world.look(client)
+        seen = api_view.look(client)
     remember_names(run.settings, "ingresses", (name for key in seen.ingresses for name in (key, key.partition("/")[2])))
     run.show(ingress_listing(overview.rows(seen, namespace)))
 
@@ -77,12 +79,12 @@ def show(
       rancherctl ingress show shop/front -o json
     """
     from rancherctl.cli.api import api
-    from rancherctl.ingress import overview, world
+    from rancherctl.ingress.operator import api_view, overview
     from rancherctl.output.ingress import ingress_record
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = world.look(client)
+        seen = api_view.look(client)
     item = overview.detail(seen, seen.find(name, namespace))
     run.show(ingress_record(item, overview.text(item)))
 
@@ -109,22 +111,24 @@ def scale(
       rancherctl ingress scale scalelb 3 --dry-run
     """
     from rancherctl.cli.api import api
-    from rancherctl.ingress import overview, waiting, world
+    from rancherctl.ingress.operator import api_view, overview, waiting
     from rancherctl.output.ingress import plan_listing, probe_listing
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = world.look(client)
+        seen = api_view.look(client)
         found = seen.served(seen.find(name, namespace))
         if dry_run:
-            run.show(plan_listing(overview.plan_rows(seen, found, scale=world.checked_scale(number))))
+            run.show(plan_listing(overview.plan_rows(seen, found, scale=api_view.checked_scale(number))))
             return
-        target = world.set_scale(client, found, number)
+        target = api_view.set_scale(client, found, number)
         if wait:
             run.show(probe_listing([p.as_json() for p in waiting.answering(client, target, number, timeout)]))
     run.say(f"{target.meta.key}: {number} asked for")
     where = f" --context {context}" if context else f" --env {env}" if env else ""
-    run.next(*(f"rancherctl ingress {verb} {target.meta.key}{where}" for verb in ("show", *(() if wait else ("status",)))))
+    run.next(
+        *(f"rancherctl ingress {verb} {target.meta.key}{where}" for verb in ("show", *(() if wait else ("status",))))
+    )
 
 
 @app.command()
@@ -144,14 +148,14 @@ def status(
       rancherctl ingress status scalelb -o json
     """
     from rancherctl.cli.api import api
-    from rancherctl.ingress import overview, probe, world
+    from rancherctl.ingress.operator import api_view, http_check, overview
     from rancherctl.output.ingress import probe_listing
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = world.look(client)
+        seen = api_view.look(client)
     chosen = overview.chosen(seen, name, namespace)
-    probes = probe.ask_all([q for t in chosen for q in probe.questions(t, seen.ingresses[t.key].status)])
+    probes = http_check.ask_all([q for t in chosen for q in http_check.questions(t, seen.ingresses[t.key].status)])
     run.show(probe_listing([p.as_json() for p in (*overview.unpublished(seen, chosen), *probes)]))
 
 
@@ -160,7 +164,9 @@ def plan(
     name: NameArgument,
     namespace: NamespaceOption = "",
     number: Annotated[int | None, typer.Option("--scale", metavar="N", min=1, help="As if it had this scale.")] = None,
-    without: Annotated[list[str] | None, typer.Option("--without", metavar="HOST", help="As if this host was lost; may be repeated.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="HOST", help="As if this host was lost; may be repeated.")
+    ] = None,
     env: EnvOption = None,
     context: ContextOption = "",
     allow_exec: AllowExecOption = False,
@@ -175,11 +181,11 @@ def plan(
       rancherctl ingress plan shop/front --without h2
     """
     from rancherctl.cli.api import api
-    from rancherctl.ingress import overview, world
+    from rancherctl.ingress.operator import api_view, overview
     from rancherctl.output.ingress import plan_listing
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = world.look(client)
+        seen = api_view.look(client)
     rows = overview.plan_rows(seen, seen.served(seen.find(name, namespace)), scale=number, without=tuple(without or ()))
     run.show(plan_listing(rows))

@@ -28,7 +28,10 @@ def _printable(name: str) -> str:
 
 
 ContextOption = Annotated[
-    str, typer.Option("--context-name", metavar="NAME", callback=_printable, help="The context's name. (default: the environment's)")
+    str,
+    typer.Option(
+        "--context-name", metavar="NAME", callback=_printable, help="The context's name. (default: the environment's)"
+    ),
 ]
 
 
@@ -43,7 +46,10 @@ def merge(
     name: EnvArgument = None,
     context_name: ContextOption = "",
     on_conflict: Annotated[
-        OnConflict, typer.Option("--on-conflict", metavar="HOW", help="fail, replace or rename when an entry of another origin has the name.")
+        OnConflict,
+        typer.Option(
+            "--on-conflict", metavar="HOW", help="fail, replace or rename when an entry of another origin has the name."
+        ),
     ] = "fail",
     use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current context.")] = True,
 ) -> None:
@@ -61,7 +67,9 @@ def merge(
     from rancherctl.cli import contexts
 
     run = current()
-    found, path, changed = contexts.merge(run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use)
+    found, path, changed = contexts.merge(
+        run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use
+    )
     run.say(f"context {found} {'is now' if changed else 'was already'} in {path}")
     run.next(f"kubectl --context {shlex.quote(found)} get nodes")
 
@@ -110,6 +118,10 @@ def rm(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment'
     changed = contexts.remove(run, name)
     if not changed:
         files = ", ".join(str(path) for path in run.kubeconfig_files())
-        raise NotFoundError(f"no entry of environment {name!r}", why=f"in {files}", hint="rancherctl kubeconfig rm takes the environment's name")
+        raise NotFoundError(
+            f"no entry of environment {name!r}",
+            why=f"in {files}",
+            hint="rancherctl kubeconfig rm takes the environment's name",
+        )
     for path in changed:
         run.say(f"environment {name} is no longer in {path}")

@@ -15,7 +15,9 @@ from rancherctl.credentials.registry import Access
 app = noun("Run kubectl with an environment's context.")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+)
 def kubectl(
     env: EnvOption = None,
     words: Annotated[list[str] | None, typer.Argument(metavar="[WORDS]", help="What kubectl gets, unchanged.")] = None,
@@ -30,7 +32,7 @@ def kubectl(
       rancherctl kubectl --env demo get pods -A -o wide
       rancherctl kubectl --env demo apply -f app.yaml
     """
-    from rancherctl.cli.handover import become
+    from rancherctl.cli.exec_replace import become
     from rancherctl.cli.kubectl_program import find
     from rancherctl.cli.tunnel import reachable
     from rancherctl.credentials.renewal import registry
@@ -46,7 +48,7 @@ def kubectl(
 def _through_ssh(run: Run, access: Access, program: str, words: list[str]) -> int:
     from pathlib import Path
 
-    from rancherctl.cli.handover import attend
+    from rancherctl.cli.exec_replace import attend
     from rancherctl.cli.tunnel import tunnel
 
     with tunnel(access) as (server, host):

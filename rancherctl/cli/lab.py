@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from rancherctl.cli.context import Run, current
+from rancherctl.cli.env.known import remember_names
 from rancherctl.cli.groups import noun
-from rancherctl.cli.known import remember_names
 from rancherctl.cli.options import OutputOption
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
 from rancherctl.lab import access, machine, ops, state, status
@@ -65,17 +65,26 @@ def _work() -> Iterator[tuple[Run, Roots, Steps]]:
 @app.command()
 def up(
     hosts: Annotated[
-        int | None, typer.Option("--hosts", metavar="N", help=f"How many hosts. (default: as the lab has, {DEFAULT_HOSTS} for a new one)")
+        int | None,
+        typer.Option(
+            "--hosts", metavar="N", help=f"How many hosts. (default: as the lab has, {DEFAULT_HOSTS} for a new one)"
+        ),
     ] = None,
     name: Name = DEFAULT_NAME,
     subnets: Annotated[
-        int | None, typer.Option("--subnets", metavar="N", help="1 or 2; hosts of the second are reached through h1. (default: 1)")
+        int | None,
+        typer.Option("--subnets", metavar="N", help="1 or 2; hosts of the second are reached through h1. (default: 1)"),
     ] = None,
     bare: Annotated[
-        bool | None, typer.Option("--bare", help="Hosts without haproxy, bind9, runc, conntrack, nftables; apt can install them.")
+        bool | None,
+        typer.Option("--bare", help="Hosts without haproxy, bind9, runc, conntrack, nftables; apt can install them."),
     ] = None,
-    system: Annotated[System | None, typer.Option("--os", help="Which Debian the hosts run. (default: debian13)")] = None,
-    mirror: Annotated[str, typer.Option("--mirror", metavar="URL", help="Debian mirror; default: the one of this machine's apt.")] = "",
+    system: Annotated[
+        System | None, typer.Option("--os", help="Which Debian the hosts run. (default: debian13)")
+    ] = None,
+    mirror: Annotated[
+        str, typer.Option("--mirror", metavar="URL", help="Debian mirror; default: the one of this machine's apt.")
+    ] = "",
 ) -> None:
     """Create a lab, or complete and start an existing one: without options as it was, with more --hosts it grows.
 
@@ -136,7 +145,9 @@ def show_status(
 
 
 @app.command()
-def down(name: Name = DEFAULT_NAME, every: Annotated[bool, typer.Option("--all", help="All labs of this machine.")] = False) -> None:
+def down(
+    name: Name = DEFAULT_NAME, every: Annotated[bool, typer.Option("--all", help="All labs of this machine.")] = False
+) -> None:
     """Remove a lab: hosts, networks and files. Root trees stay in the cache.
 
     \b
@@ -168,7 +179,9 @@ def _down_all(roots: Roots, steps: Steps) -> None:
 @app.command(context_settings={"ignore_unknown_options": True})
 def ssh(
     host: HostName,
-    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]", help="Command to run; default: a shell.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND]", help="Command to run; default: a shell.")
+    ] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Log in to a host as root.
@@ -178,7 +191,7 @@ def ssh(
       rancherctl lab ssh h1
       rancherctl lab ssh --name two h2 systemctl status
     """
-    from rancherctl.cli.handover import become
+    from rancherctl.cli.exec_replace import become
 
     machine.require_root()
     roots = _roots(current())

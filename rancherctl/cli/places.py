@@ -8,8 +8,8 @@ from typing import Final
 
 from rancherctl.bundle.distribution.systems import SYSTEMS
 from rancherctl.cli.args import PASS_THROUGH
-from rancherctl.cli.tree import Node
-from rancherctl.cli.tree import Option as TreeOption
+from rancherctl.cli.docs.tree import Node
+from rancherctl.cli.docs.tree import Option as TreeOption
 from rancherctl.settings import COLORS, FORMATS, PROGRESS
 
 KINDS: Final = {"ENV": "environments", "HOST": "hosts", "INGRESS": "ingresses", "LAB": "labs", "CONTEXT": "contexts"}
@@ -54,11 +54,18 @@ def places(root: Node) -> Iterator[Place]:
     """Every node; the global options belong to each of them."""
     for node in root.walk():
         own = {name for option in node.options for name in option.names}
-        inherited = tuple(o for o in root.options if node.path and not own & set(o.names) and o.names[0] not in ("--version", "-h", "--help"))
+        inherited = tuple(
+            o
+            for o in root.options
+            if node.path and not own & set(o.names) and o.names[0] not in ("--version", "-h", "--help")
+        )
         children = tuple((child.path[-1], child.summary) for child in node.children)
         through = node.path in PASS_THROUGH
         yield Place(
-            " ".join(node.path), children, node.options if through else (*node.options, *inherited), tuple(values(a.metavar) for a in node.arguments)
+            " ".join(node.path),
+            children,
+            node.options if through else (*node.options, *inherited),
+            tuple(values(a.metavar) for a in node.arguments),
         )
 
 

@@ -59,7 +59,9 @@ def _from_file(path: Path, say: Callable[[str], None]) -> Secret:
             say(f"warning: others can read the sudo password in {path}: chmod 600 {path}")
         return Secret(path.read_text(encoding="utf-8").rstrip("\n"))
     except OSError as error:
-        raise UsageError(f"cannot read the sudo password file {path}", why=error.strerror or str(error), hint=_NAMED) from error
+        raise UsageError(
+            f"cannot read the sudo password file {path}", why=error.strerror or str(error), hint=_NAMED
+        ) from error
 
 
 class _Asker:
@@ -74,7 +76,9 @@ class _Asker:
     def host_key(self, question: HostKeyQuestion) -> bool:
         """Trust this key?"""
         with self._lock:
-            return self._yes(f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Trust it and keep it?")
+            return self._yes(
+                f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Trust it and keep it?"
+            )
 
     def yes(self, question: str) -> bool:
         """Yes or no."""

@@ -20,7 +20,12 @@ class Root(RootGroup):
 
 
 root = typer.Typer(
-    cls=Root, no_args_is_help=True, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False, pretty_exceptions_enable=False
+    cls=Root,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings=HELP_NAMES,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 
@@ -33,14 +38,22 @@ def _print_version(value: bool) -> None:
 @root.callback()
 def globals_(
     color: Annotated[str | None, typer.Option(help="auto, always or never.", metavar="WHEN")] = None,
-    progress: Annotated[str | None, typer.Option(help="auto, plain, json or none; on standard error.", metavar="STYLE")] = None,
+    progress: Annotated[
+        str | None, typer.Option(help="auto, plain, json or none; on standard error.", metavar="STYLE")
+    ] = None,
     kubeconfig: Annotated[str | None, typer.Option(help="Use this kubeconfig file.", metavar="FILE")] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail where an answer is missing.")] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Answer yes: unknown host keys are trusted and kept. What is destroyed needs --confirm all the same.")
+        bool,
+        typer.Option(
+            "--yes",
+            help="Answer yes: unknown host keys are trusted and kept. What is destroyed needs --confirm all the same.",
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show debug messages and tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)] = False,  # noqa: ARG001
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Kubernetes environments, ingress and DNS on plain Linux hosts, without a management server.
 
@@ -52,7 +65,16 @@ def globals_(
 
     Global options may stand anywhere on the line; RANCHERCTL_COLOR, RANCHERCTL_DEBUG … set them in the environment.
     """
-    context.remember({"color": color, "progress": progress, "kubeconfig": kubeconfig, "no_input": no_input, "yes": yes, "debug": debug})
+    context.remember(
+        {
+            "color": color,
+            "progress": progress,
+            "kubeconfig": kubeconfig,
+            "no_input": no_input,
+            "yes": yes,
+            "debug": debug,
+        }
+    )
 
 
 def command() -> Any:

@@ -44,7 +44,9 @@ def out(text: str) -> None:
         from rancherctl.errors import RancherctlError
 
         drop(1)
-        raise RancherctlError("cannot write to standard output", why=error.strerror or str(error), hint="is there room where it goes?") from error
+        raise RancherctlError(
+            "cannot write to standard output", why=error.strerror or str(error), hint="is there room where it goes?"
+        ) from error
 
 
 def drop(number: int) -> None:

@@ -57,15 +57,23 @@ class SudoPasswords:
             if source == "keyring":
                 self._stale.add(login)
             if self._ask is not None and source != "file" and len(self._tried.get(login, ())) < TRIES:
-                what = "the remembered sudo password is wrong" if source == "keyring" else "wrong sudo password, try again"
+                what = (
+                    "the remembered sudo password is wrong" if source == "keyring" else "wrong sudo password, try again"
+                )
                 self._say(f"{login}: {what}")
                 return True
         if source == "keyring":
             why = "it comes from the keyring, and was changed on the host since"
-            raise AuthError(f"{login}: the remembered sudo password is wrong", why=why, hint="run it on a terminal, which asks for the new one")
+            raise AuthError(
+                f"{login}: the remembered sudo password is wrong",
+                why=why,
+                hint="run it on a terminal, which asks for the new one",
+            )
         if source == "file":
             raise AuthError(
-                f"{login}: the sudo password is wrong", why="it comes from the file in RANCHERCTL_SUDO_PASSWORD_FILE", hint="put the right one there"
+                f"{login}: the sudo password is wrong",
+                why="it comes from the file in RANCHERCTL_SUDO_PASSWORD_FILE",
+                hint="put the right one there",
             )
         return False
 
@@ -96,7 +104,9 @@ class SudoPasswords:
             return None
         tried = self._tried.setdefault(login, [])
         same = self._last if self._last is not None and self._last[0] != login and self._last[1] not in tried else None
-        typed = self._ask(f"sudo password of {login}{f' (Enter: as for {same[0]})' if same else ''}: ") or (same[1] if same else None)
+        typed = self._ask(f"sudo password of {login}{f' (Enter: as for {same[0]})' if same else ''}: ") or (
+            same[1] if same else None
+        )
         self._sources[login] = "typed"
         if typed is not None:
             tried.append(typed)

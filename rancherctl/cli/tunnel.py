@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from rancherctl.cli.handover import end
+from rancherctl.cli.exec_replace import end
 from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
 
@@ -61,7 +61,11 @@ def tunnel(access: Access) -> Iterator[tuple[str, str]]:
         port = _free_port()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                command(words, port, target), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+                command(words, port, target),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
             )
             try:
                 if not _ready(process):
@@ -78,12 +82,20 @@ def tunnel(access: Access) -> Iterator[tuple[str, str]]:
                 assert process.stdout
                 process.stdout.close()
     what = f"the API of {access.name} at {access.server} cannot be reached, nor through ssh"
-    raise UnreachableError(what, why="; ".join(problems), hint=f"rancherctl env status {access.name} shows which hosts and units are down")
+    raise UnreachableError(
+        what, why="; ".join(problems), hint=f"rancherctl env status {access.name} shows which hosts and units are down"
+    )
 
 
 def command(ssh: tuple[str, ...], port: int, target: str) -> list[str]:
     """The OpenSSH words: it says ``ready`` on standard output once the port is open."""
-    options = ("ExitOnForwardFailure=yes", "PermitLocalCommand=yes", "LocalCommand=echo ready", "ServerAliveInterval=15", "ControlPath=none")
+    options = (
+        "ExitOnForwardFailure=yes",
+        "PermitLocalCommand=yes",
+        "LocalCommand=echo ready",
+        "ServerAliveInterval=15",
+        "ControlPath=none",
+    )
     flags = [word for option in options for word in ("-o", option)]
     return [*ssh[:-1], *flags, "-N", "-L", f"127.0.0.1:{port}:{target}", ssh[-1]]
 

@@ -24,5 +24,10 @@ def version(output: OutputOption = None) -> None:
     """
     from rancherctl.bundle.versions import DEFAULT, TABLE
 
-    item = {"version": __version__, "python": platform.python_version(), "kubernetes": DEFAULT, "kubernetesVersions": sorted(TABLE)}
+    item = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "kubernetes": DEFAULT,
+        "kubernetesVersions": sorted(TABLE),
+    }
     current(output=output).show(Record("Version", item, name=__version__))

@@ -25,7 +25,11 @@ def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: d
     except (ssl.SSLError, ValueError) as e:
         raise AuthError(f"{server}: the kept certificate of its authority cannot be read", why=str(e)) from e
     connection = http.client.HTTPSConnection(url.hostname or "", url.port or 443, timeout=SECONDS, context=context)
-    headers = {"Authorization": f"Bearer {token!s}", "Accept": "application/json", "User-Agent": f"rancherctl-credential/{__version__}"}
+    headers = {
+        "Authorization": f"Bearer {token!s}",
+        "Accept": "application/json",
+        "User-Agent": f"rancherctl-credential/{__version__}",
+    }
     data = None if body is None else json.dumps(body).encode()
     if data is not None:
         headers["Content-Type"] = "application/json"

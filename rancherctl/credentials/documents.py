@@ -10,7 +10,9 @@ from rancherctl.errors import UsageError
 LARGEST = 8 << 20
 MOST_NODES = 500_000
 """Counted with aliases written out: a few lines of nested aliases stand for billions of nodes."""
-_NUMBER_ELSEWHERE = re.compile(r"^[-+]?(?:(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|0[oOxXbB][0-9a-fA-F_]+)$")
+_NUMBER_ELSEWHERE = re.compile(
+    r"^[-+]?(?:(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|0[oOxXbB][0-9a-fA-F_]+)$"
+)
 
 
 def load(data: bytes, where: str) -> Any:
@@ -49,7 +51,9 @@ def dump(value: Any) -> bytes:
     Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN"))
     # And these for numbers: an 1e3 or 08 without quotes makes the whole file unreadable for kubectl.
     Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_ELSEWHERE, list("-+.0123456789"))
-    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=False, allow_unicode=False, width=1000)
+    text: str = yaml.dump(
+        value, Dumper=Dumper, sort_keys=False, default_flow_style=False, allow_unicode=False, width=1000
+    )
     return text.encode()
 
 
@@ -66,7 +70,9 @@ def _loader() -> Any:
     }
     Loader.yaml_implicit_resolvers = kept
     Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?$"), list("-+0123456789"))
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?$"), list("-+0123456789")
+    )
     return Loader
 
 

@@ -43,7 +43,14 @@ class Credential:
 class Plugin:
     """Calls a plug-in when its credential is missing or about to expire. Thread-safe. RefusedError unless ``trusted(source)``."""
 
-    def __init__(self, target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        target: Target,
+        trusted: Callable[[Path], bool],
+        *,
+        interactive: bool = False,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         assert target.exec
         self._exec, self._target = target.exec, target
         self._trusted, self._interactive, self._wall = trusted, interactive, wall
@@ -66,7 +73,9 @@ class Plugin:
         plugin, what = self._exec, f"{self._exec.source}: the credential plug-in {self._exec.command}"
         if plugin.api_version not in VERSIONS:
             raise AuthError(
-                f"{what} cannot be used", why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}", hint=_OTHER
+                f"{what} cannot be used",
+                why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}",
+                hint=_OTHER,
             )
         if not self._trusted(plugin.source) and not ours(self._target):
             raise RefusedError(
@@ -75,13 +84,26 @@ class Plugin:
                 hint="read what the file would run, then allow it for this run with --allow-exec",
             )
         if plugin.interactive == "Always" and not self._interactive:
-            raise AuthError(f"{what} needs a terminal", why="its interactiveMode is Always", hint="run it on a terminal, without --no-input and CI")
+            raise AuthError(
+                f"{what} needs a terminal",
+                why="its interactiveMode is Always",
+                hint="run it on a terminal, without --no-input and CI",
+            )
         environ = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(self._info())}
         stdin = None if self._interactive and plugin.interactive != "Never" else subprocess.DEVNULL
         try:
-            done = subprocess.run([plugin.command, *plugin.args], env=environ, stdin=stdin, stdout=subprocess.PIPE, timeout=SECONDS, check=False)
+            done = subprocess.run(
+                [plugin.command, *plugin.args],
+                env=environ,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                timeout=SECONDS,
+                check=False,
+            )
         except FileNotFoundError as e:
-            raise AuthError(f"{what} is not installed", hint=plugin.install_hint.splitlines()[0] if plugin.install_hint else "") from e
+            raise AuthError(
+                f"{what} is not installed", hint=plugin.install_hint.splitlines()[0] if plugin.install_hint else ""
+            ) from e
         except (OSError, subprocess.TimeoutExpired) as e:
             raise AuthError(f"{what} failed", why=str(e)[:200], hint=_BY_HAND) from e
         if done.returncode:
@@ -95,7 +117,9 @@ class Plugin:
             cluster["insecure-skip-tls-verify"] = True
         if isinstance(target.ca, bytes):
             cluster["certificate-authority-data"] = base64.b64encode(target.ca).decode()
-        spec: dict[str, Any] = {"interactive": self._interactive} | ({"cluster": cluster} if self._exec.provide_cluster_info else {})
+        spec: dict[str, Any] = {"interactive": self._interactive} | (
+            {"cluster": cluster} if self._exec.provide_cluster_info else {}
+        )
         return {"apiVersion": self._exec.api_version, "kind": "ExecCredential", "spec": spec}
 
 

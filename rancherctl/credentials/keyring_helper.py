@@ -18,7 +18,10 @@ def unusable(backend: Any) -> str:
     name = f"{type(backend).__module__}.{type(backend).__name__}"
     if hasattr(backend, "backends"):
         return "" if any(not unusable(b) for b in backend.backends) else "no keyring is installed"
-    if name.startswith(("keyring.backends.fail", "keyring.backends.null", "keyrings.alt.file.Plaintext")) or backend.priority <= 0:
+    if (
+        name.startswith(("keyring.backends.fail", "keyring.backends.null", "keyrings.alt.file.Plaintext"))
+        or backend.priority <= 0
+    ):
         return f"{name} does not keep secrets"
     return ""
 

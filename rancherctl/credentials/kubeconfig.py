@@ -123,7 +123,11 @@ def resolve(config: Kubeconfig, context: str = "") -> Target:
     if chosen is None:
         near = difflib.get_close_matches(name, config.contexts, 1)
         hint = f"did you mean {near[0]!r}?" if near else "is $KUBECONFIG, or --kubeconfig, the one that has it?"
-        raise NotFoundError(f"context {name!r} does not exist", why="known are: " + (", ".join(sorted(config.contexts)) or "none"), hint=hint)
+        raise NotFoundError(
+            f"context {name!r} does not exist",
+            why="known are: " + (", ".join(sorted(config.contexts)) or "none"),
+            hint=hint,
+        )
     problems: list[str] = []
     where = f"{chosen.source}: context {name}"
     cluster = config.clusters.get(_text(chosen.value, "cluster", where, problems))
@@ -170,7 +174,12 @@ def _exec(value: Json, source: Path, where: str, problems: list[str]) -> Exec | 
     command = _text(value, "command", where, problems)
     args = value.get("args") or []
     env = value.get("env") or []
-    if not command or not isinstance(args, list) or not isinstance(env, list) or not all(isinstance(e, dict) for e in env):
+    if (
+        not command
+        or not isinstance(args, list)
+        or not isinstance(env, list)
+        or not all(isinstance(e, dict) for e in env)
+    ):
         problems.append(f"{where}: command, args or env is not what it must be")
         return None
     if os.sep in command:

@@ -23,7 +23,9 @@ def read(files: Sequence[Path], *, required: bool = False) -> tuple[Document, ..
     for path in files:
         data = _read(path)
         if data is None and required:
-            raise NotFoundError(f"there is no kubeconfig file {path}", hint="--kubeconfig, or RANCHERCTL_KUBECONFIG, names it")
+            raise NotFoundError(
+                f"there is no kubeconfig file {path}", hint="--kubeconfig, or RANCHERCTL_KUBECONFIG, names it"
+            )
         if data is not None:
             out.append(Document(path, parse(data, path)))
     return tuple(out)
@@ -37,7 +39,11 @@ def parse(data: bytes, path: Path) -> Json:
     if not isinstance(value, dict):
         raise UsageError(f"{path} is not a kubeconfig file", why="its top level is not a mapping", hint=_ANOTHER)
     if value.get("kind", "Config") not in ("Config", "") or value.get("apiVersion", "v1") not in ("v1", ""):
-        raise UsageError(f"{path} is not a kubeconfig file", why=f"it is {value.get('apiVersion')} {value.get('kind')}", hint=_ANOTHER)
+        raise UsageError(
+            f"{path} is not a kubeconfig file",
+            why=f"it is {value.get('apiVersion')} {value.get('kind')}",
+            hint=_ANOTHER,
+        )
     return value
 
 
@@ -89,10 +95,14 @@ def _kubectl_lock(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as e:
         why = f"{path}.lock is there for more than {LOCK_SECONDS:.0f} s"
-        raise LockedError(f"{path} is being changed by another program", why=why, hint="if none is running, remove the lock file") from e
+        raise LockedError(
+            f"{path} is being changed by another program", why=why, hint="if none is running, remove the lock file"
+        ) from e
     except OSError as e:
         raise RancherctlError(
-            f"{path} cannot be locked", why=e.strerror or str(e), hint="kubectl's lock file needs a folder that can be written"
+            f"{path} cannot be locked",
+            why=e.strerror or str(e),
+            hint="kubectl's lock file needs a folder that can be written",
         ) from e
     try:
         yield
@@ -119,5 +129,7 @@ def _read(path: Path) -> bytes | None:
     except OSError as e:
         raise UsageError(f"{path} cannot be read", why=e.strerror or str(e), hint=_ANOTHER) from e
     if len(data) > documents.LARGEST:
-        raise UsageError(f"{path} is too large for a kubeconfig file", why=f"more than {documents.LARGEST} bytes", hint=_ANOTHER)
+        raise UsageError(
+            f"{path} is too large for a kubeconfig file", why=f"more than {documents.LARGEST} bytes", hint=_ANOTHER
+        )
     return data

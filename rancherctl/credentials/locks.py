@@ -49,4 +49,8 @@ def _wait_for(path: Path, handle: int, seconds: float) -> int:
         if got.is_set():
             return handle
         given_up = True
-    raise TimeoutExceededError(f"{path} is locked by another process", why=f"for more than {seconds:.0f} s", hint="end that process, or try again")
+    raise TimeoutExceededError(
+        f"{path} is locked by another process",
+        why=f"for more than {seconds:.0f} s",
+        hint="end that process, or try again",
+    )

@@ -19,7 +19,9 @@ def places() -> Iterator[Path]:
     An installation outside of a virtual environment has its programs elsewhere than Python.
     """
     called = Path(sys.argv[0] or "-")
-    if called.name in _ENTRY_POINTS and os.sep in sys.argv[0]:  # a mere word is no place, and never the folder where somebody stands
+    if (
+        called.name in _ENTRY_POINTS and os.sep in sys.argv[0]
+    ):  # a mere word is no place, and never the folder where somebody stands
         yield called.absolute().with_name(NAME)
     yield Path(sys.executable).with_name(NAME)
     import sysconfig

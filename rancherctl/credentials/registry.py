@@ -51,7 +51,9 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
-        return tuple(sorted(n for p in self.folder.glob(f"*{SUFFIX}") if NAME.fullmatch(n := p.name.removesuffix(SUFFIX))))
+        return tuple(
+            sorted(n for p in self.folder.glob(f"*{SUFFIX}") if NAME.fullmatch(n := p.name.removesuffix(SUFFIX)))
+        )
 
     def load(self, name: str) -> Access:
         """One environment. NotFoundError if it is not known here; RancherctlError for a file that cannot be read."""
@@ -64,7 +66,9 @@ class Registry:
             hint = f"rancherctl env fetch USER@HOST signs in at one of its control-plane hosts{others}"
             raise NotFoundError(f"there are no credentials for environment {name!r} here", hint=hint) from None
         except (OSError, ValueError, TypeError, AttributeError) as e:
-            raise RancherctlError(f"{path} cannot be read", why=str(e), hint=f"rancherctl env fetch writes it again for {name}") from e
+            raise RancherctlError(
+                f"{path} cannot be read", why=str(e), hint=f"rancherctl env fetch writes it again for {name}"
+            ) from e
 
     def save(self, access: Access) -> None:
         """Write atomically; fields that a newer version put there are kept."""
@@ -85,7 +89,9 @@ def checked_name(name: str) -> str:
     """``name`` as it is; UsageError for what cannot name an environment (it becomes a part of paths)."""
     if not NAME.fullmatch(name):
         why = "a name has a-z, 0-9 and -, begins and ends with a letter or digit, and has up to 63 characters"
-        raise UsageError(f"{name!r} is no name of an environment", why=why, hint="rancherctl env ls lists those that are known here")
+        raise UsageError(
+            f"{name!r} is no name of an environment", why=why, hint="rancherctl env ls lists those that are known here"
+        )
     return name
 
 
@@ -95,4 +101,6 @@ def parse(name: str, data: Mapping[str, Any]) -> Access:
     if not text["server"]:
         raise ValueError("it names no server")
     issue, tunnels = (tuple(tuple(str(w) for w in argv) for argv in data.get(k) or ()) for k in ("issue", "tunnels"))
-    return Access(name=name, **text, issue=issue, tunnels=tunnels, targets=tuple(str(t) for t in data.get("targets") or ()))
+    return Access(
+        name=name, **text, issue=issue, tunnels=tunnels, targets=tuple(str(t) for t in data.get("targets") or ())
+    )

@@ -98,7 +98,9 @@ class Renewal:
         access = self.registry.load(name)
         token = Secret(json.loads(self.document(name))["status"]["token"])
         try:
-            api.call("DELETE", access.server, tokens.session_path(access.operator, access.session), ca=access.ca, token=token)
+            api.call(
+                "DELETE", access.server, tokens.session_path(access.operator, access.session), ca=access.ca, token=token
+            )
         except NotFoundError:
             pass  # the session has ended already: what is left is ours to forget
         except (AuthError, UnreachableError):
@@ -114,14 +116,20 @@ class Renewal:
             else:
                 secret = tokens.session_secret(access.operator, access.session)
                 path, body = tokens.token_request(access.operator, tokens.TOKEN_SECONDS, secret, access.session_uid)
-                return tokens.parse_token(api.call("POST", access.server, path, ca=access.ca, token=refresh, body=body), self.wall())
+                return tokens.parse_token(
+                    api.call("POST", access.server, path, ca=access.ca, token=refresh, body=body), self.wall()
+                )
         except (RancherctlError, ValueError) as e:
             problems.append(str(e))
         try:
             issued = parse_issued(self._over_ssh(access), self.wall())
         except (RancherctlError, ValueError) as e:
             problems.append(str(e))
-            raise AuthError(f"no token for environment {access.name}", why="; ".join(problems), hint="rancherctl env fetch signs in anew") from e
+            raise AuthError(
+                f"no token for environment {access.name}",
+                why="; ".join(problems),
+                hint="rancherctl env fetch signs in anew",
+            ) from e
         if issued.refresh:
             with self._not_vital("the refresh token is not kept"):
                 self.store.put(secret_key(access.name), issued.refresh)
@@ -135,13 +143,17 @@ class Renewal:
         why = "no control-plane host is recorded"
         for argv in access.issue:
             try:
-                done = subprocess.run([*argv, *more], stdin=subprocess.DEVNULL, capture_output=True, timeout=SSH_SECONDS, check=False)
+                done = subprocess.run(
+                    [*argv, *more], stdin=subprocess.DEVNULL, capture_output=True, timeout=SSH_SECONDS, check=False
+                )
             except (OSError, subprocess.TimeoutExpired) as e:
                 why = str(e)[:200]
                 continue
             if done.returncode == 0:
                 return done.stdout
-            why = (done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+            why = (done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"])[
+                -1
+            ]
         raise UnreachableError("ssh to a control-plane host did not help either", why=why)
 
 

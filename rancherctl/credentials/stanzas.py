@@ -43,7 +43,13 @@ def document(stanza: Stanza, context: str = "") -> Json:
 
 
 def merged(
-    data: Json, stanza: Stanza, context: str = "", *, on_conflict: OnConflict = "fail", use: bool = True, others: Sequence[Json] = ()
+    data: Json,
+    stanza: Stanza,
+    context: str = "",
+    *,
+    on_conflict: OnConflict = "fail",
+    use: bool = True,
+    others: Sequence[Json] = (),
 ) -> tuple[Json, str]:
     """(the file's new content, the context's name). Our entries of this environment are brought up to date where they are.
 
@@ -78,7 +84,10 @@ def without(data: Json, environment: str, uid: str = "", gone_elsewhere: Collect
     A current context that goes is unset, also one that goes from another file (``gone_elsewhere``).
     """
     new = copy.deepcopy(data)
-    gone = {kind: {r.get("name") for r in _rows(new, kind) if _marks(r, inner, environment, uid)} for kind, inner in LISTS.items()}
+    gone = {
+        kind: {r.get("name") for r in _rows(new, kind) if _marks(r, inner, environment, uid)}
+        for kind, inner in LISTS.items()
+    }
     for kind, names in gone.items():
         if names:
             new[kind] = [r for r in _rows(new, kind) if r.get("name") not in names]
@@ -102,7 +111,9 @@ def environments(data: Json) -> Iterator[tuple[str, str]]:
 
 
 def _parts(stanza: Stanza, entry: str, context: str) -> dict[str, list[Json]]:
-    mark = [{"name": MARK, "extension": {"environment": stanza.environment, **({"uid": stanza.uid} if stanza.uid else {})}}]
+    mark = [
+        {"name": MARK, "extension": {"environment": stanza.environment, **({"uid": stanza.uid} if stanza.uid else {})}}
+    ]
     cluster: Json = {"server": stanza.server}
     if stanza.ca:
         cluster["certificate-authority-data"] = base64.b64encode(stanza.ca.encode()).decode()
@@ -119,7 +130,9 @@ def _parts(stanza: Stanza, entry: str, context: str) -> dict[str, list[Json]]:
     return {
         "clusters": [{"name": entry, "cluster": {**cluster, "extensions": mark}}],
         "users": [{"name": entry, "user": {"exec": plugin, "extensions": copy.deepcopy(mark)}}],
-        "contexts": [{"name": context, "context": {"cluster": entry, "user": entry, "extensions": copy.deepcopy(mark)}}],
+        "contexts": [
+            {"name": context, "context": {"cluster": entry, "user": entry, "extensions": copy.deepcopy(mark)}}
+        ],
     }
 
 
@@ -136,7 +149,11 @@ def _free(files: Sequence[Json], kinds: Iterable[str], name: str, stanza: Stanza
 
     def foreign(candidate: str) -> str:
         for kind in kinds:
-            if any(r.get("name") == candidate and not _is_ours(r, LISTS[kind], stanza) for data in files for r in _rows(data, kind)):
+            if any(
+                r.get("name") == candidate and not _is_ours(r, LISTS[kind], stanza)
+                for data in files
+                for r in _rows(data, kind)
+            ):
                 return LISTS[kind]
         return ""
 

@@ -46,8 +46,14 @@ class Keyring:
         """``get``, ``set`` or ``delete``. KeyringUnusableError says why it cannot be used."""
         asked = json.dumps({"key": key, "value": value}).encode()
         try:
-            done = subprocess.run([*self.command, operation], input=asked, capture_output=True, timeout=self.seconds, check=False)
-            answer: Any = json.loads(done.stdout) if done.returncode == 0 else {"unusable": f"the helper ended with {done.returncode}"}
+            done = subprocess.run(
+                [*self.command, operation], input=asked, capture_output=True, timeout=self.seconds, check=False
+            )
+            answer: Any = (
+                json.loads(done.stdout)
+                if done.returncode == 0
+                else {"unusable": f"the helper ended with {done.returncode}"}
+            )
         except subprocess.TimeoutExpired as e:
             raise KeyringUnusableError("the keyring does not answer", why=f"within {self.seconds:.0f} s") from e
         except (OSError, ValueError) as e:
@@ -74,7 +80,9 @@ class Store:
         if "value" in entry:
             return Secret(entry["value"])
         if self.keyring is None:
-            raise KeyringUnusableError(f"the secret {key} is in the system's keyring, which cannot be asked here", why=NO_KEYRING)
+            raise KeyringUnusableError(
+                f"the secret {key} is in the system's keyring, which cannot be asked here", why=NO_KEYRING
+            )
         return self.keyring.call("get", key)
 
     def put(self, key: str, value: Secret, *, keyring_only: bool = False) -> None:
@@ -119,7 +127,9 @@ class Store:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as e:
-            raise RancherctlError(f"{self.file} cannot be read", why=str(e), hint="move it away; sign in again with rancherctl env fetch") from e
+            raise RancherctlError(
+                f"{self.file} cannot be read", why=str(e), hint="move it away; sign in again with rancherctl env fetch"
+            ) from e
         entries = data.get("entries") if isinstance(data, dict) else None
         return {k: v for k, v in (entries or {}).items() if isinstance(v, dict)}
 

@@ -60,7 +60,9 @@ def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tupl
     """Everything an operator needs but sessions, to be applied server-side; the namespace comes first."""
     name = f"rancherctl:operator:{operator}"
     refresh = refresher(operator)
-    rules = [{"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [operator], "verbs": ["create"]}]
+    rules = [
+        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [operator], "verbs": ["create"]}
+    ]
     return (
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": LABELS}},
         _object("v1", "ServiceAccount", operator, automountServiceAccountToken=False),
@@ -73,14 +75,24 @@ def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tupl
             "subjects": [_account(operator)],
         },
         _object(f"{RBAC}/v1", "Role", refresh, rules=rules),
-        _object(f"{RBAC}/v1", "RoleBinding", refresh, roleRef={"apiGroup": RBAC, "kind": "Role", "name": refresh}, subjects=[_account(refresh)]),
+        _object(
+            f"{RBAC}/v1",
+            "RoleBinding",
+            refresh,
+            roleRef={"apiGroup": RBAC, "kind": "Role", "name": refresh},
+            subjects=[_account(refresh)],
+        ),
     )
 
 
 def token_request(account: str, seconds: int, secret: str, uid: str) -> tuple[str, Json]:
     """(URL path, body) of a POST that makes a token for ``account``, bound to the session's Secret (``uid`` as the API gave it)."""
     bound = {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": seconds, "boundObjectRef": bound}}
+    body = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": seconds, "boundObjectRef": bound},
+    }
     return f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token", body
 
 
@@ -114,7 +126,12 @@ def _issued(token: str) -> float | None:
 
 
 def _object(version: str, kind: str, name: str, **rest: Any) -> Json:
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE, "labels": LABELS}, **rest}
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": LABELS},
+        **rest,
+    }
 
 
 def _account(name: str) -> Json:

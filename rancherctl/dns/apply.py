@@ -54,7 +54,14 @@ def edit(change: Change[RecordSet]) -> Edit:
     if old is None or old.ttl != new.ttl:
         return whole
     before, after = set(old.rdatas), set(new.rdatas)
-    single = Edit(new.name, new.type, new.ttl, clear=False, remove=tuple(sorted(before - after)), add=tuple(sorted(after - before)))
+    single = Edit(
+        new.name,
+        new.type,
+        new.ttl,
+        clear=False,
+        remove=tuple(sorted(before - after)),
+        add=tuple(sorted(after - before)),
+    )
     # by octets, not by number: a set fits a message whole, long records that go and long ones that come might not
     return min(single, whole, key=Edit.size)
 

@@ -116,7 +116,9 @@ class Channel:
             answer = dns.message.from_wire(wire, keyring=keyring, request_mac=mac, ignore_trailing=True)
         except (dns.exception.DNSException, struct.error) as error:
             self.close()
-            raise DnsProtocolError(f"DNS server on {self._name}: bad answer", why=str(error) or type(error).__name__) from error
+            raise DnsProtocolError(
+                f"DNS server on {self._name}: bad answer", why=str(error) or type(error).__name__
+            ) from error
         if answer.id != number or (mac and not answer.had_tsig):
             self.close()
             raise DnsProtocolError(f"DNS server on {self._name}: the answer belongs to another question")
@@ -131,7 +133,9 @@ class Channel:
             self._socket = socket.create_connection(self._address, timeout=self.timeout)
         except OSError as error:
             raise UnreachableError(
-                f"DNS server on {self._name} does not accept connections", why=error.strerror or str(error), hint="systemctl status rancherctl-dns"
+                f"DNS server on {self._name} does not accept connections",
+                why=error.strerror or str(error),
+                hint="systemctl status rancherctl-dns",
             ) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.generation += 1
@@ -164,5 +168,7 @@ class Channel:
                 parts += part
         except OSError as error:
             self.close()
-            raise OutcomeUnknownError(f"DNS server on {self._name}: no answer", why=str(error) or type(error).__name__) from error
+            raise OutcomeUnknownError(
+                f"DNS server on {self._name}: no answer", why=str(error) or type(error).__name__
+            ) from error
         return bytes(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rancherctl.dns import engine
+from rancherctl.dns import named_conf
 from rancherctl.dns.daemon import Daemon
 from rancherctl.dns.store import Store
 
@@ -19,7 +19,7 @@ class Forwarding:
 
     def use(self, upstreams: Sequence[str]) -> None:
         """Write them, best first, and have them read; nothing while they are what was read. Errors: store's, hosts' (then tried again)."""
-        if self._store.replace(self._path, engine.forwarders(upstreams)):
+        if self._store.replace(self._path, named_conf.forwarders(upstreams)):
             self._read = False
         if not self._read:
             self._daemon.reload()

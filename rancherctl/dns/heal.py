@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from rancherctl.dns import zonefile
 from rancherctl.dns.daemon import Daemon
-from rancherctl.dns.mirror import Mirror
 from rancherctl.dns.model import Marker, RecordSet
 from rancherctl.dns.store import Store
+from rancherctl.dns.zone_state import Mirror
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
@@ -64,7 +64,11 @@ class Healer:
         """A loaded zone that cannot be updated, or whose content is not what its marker says: write it anew with the server stopped for a moment."""
         if self.clock() < self._next.get(mirror.zone, 0.0):
             return False
-        text = self._render(mirror, mirror.have.values(), mirror.have_hash()) if mirror.have is not None else self.store.kept(mirror.zone)
+        text = (
+            self._render(mirror, mirror.have.values(), mirror.have_hash())
+            if mirror.have is not None
+            else self.store.kept(mirror.zone)
+        )
         if text is None:
             return False
         self._next[mirror.zone] = self.clock() + LONGEST_PAUSE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rancherctl.dns import inside, listing, lookup, status
+from rancherctl.dns import listing, lookup, pod_netns, status
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.kube.client import KubeClient
 
@@ -18,7 +18,9 @@ class Place:
     namespace: str = ""
 
 
-def query(config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, ...] = (), place: Place | None = None) -> dict[str, Any]:
+def query(
+    config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, ...] = (), place: Place | None = None
+) -> dict[str, Any]:
     """Ask this host's own server at each of its addresses (or other servers)."""
     place = place or Place()
     meant, type_ = lookup.question(name, kind, config.domain, place.namespace)
@@ -30,7 +32,7 @@ def query(config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, 
                 break
         return absolute, answers
 
-    absolute, answers = inside.within(place.address, ask) if place.address else ask()
+    absolute, answers = pod_netns.within(place.address, ask) if place.address else ask()
     return {"node": config.node, "name": absolute, "type": type_, "answers": [answer.as_json() for answer in answers]}
 
 
@@ -42,5 +44,8 @@ def state(config: DnsHostConfig) -> dict[str, Any]:
 def records(client: KubeClient, config: DnsHostConfig, what: str = "") -> dict[str, Any]:
     """The wanted records, with this host's credential."""
     found, problems = listing.wanted_records(client, config)
-    rows = [{"name": s.name, "type": s.type, "ttl": s.ttl, "data": list(s.rdatas)} for s in listing.select(found, what, config)]
+    rows = [
+        {"name": s.name, "type": s.type, "ttl": s.ttl, "data": list(s.rdatas)}
+        for s in listing.select(found, what, config)
+    ]
     return {"node": config.node, "records": rows, "problems": dict(problems)}

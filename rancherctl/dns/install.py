@@ -6,8 +6,8 @@ The zones, the key and the list of upstreams are made on the host (prepare.sh, t
 from __future__ import annotations
 
 from rancherctl.dns.daemon import UNIT
-from rancherctl.dns.engine import check, named_conf
 from rancherctl.dns.model import DnsHostConfig
+from rancherctl.dns.named_conf import check, named_conf
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
 
 __all__ = ["DnsHostConfig", "resources"]
@@ -121,7 +121,9 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
     """Everything DNS needs on one host. InvalidInputError when a setting may not be written into a configuration."""
     check(config)
     named, prepare = f"{config.etc}/named.conf", f"{config.etc}/prepare.sh"
-    unit = _UNIT.format(etc=config.etc, data=config.data, own=",".join(config.addresses), upstreams=" ".join(config.upstreams))
+    unit = _UNIT.format(
+        etc=config.etc, data=config.data, own=",".join(config.addresses), upstreams=" ".join(config.upstreams)
+    )
     return (
         Package("bind9", mask=("named.service", "named-resolvconf.service")),
         Directory(config.etc),
@@ -130,5 +132,7 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
         File(prepare, _PREPARE.encode(), 0o755),
         File(APPARMOR_PATH, _apparmor(config).encode()),
         File(UNIT_PATH, unit.encode()),
-        Unit(UNIT, restart_on=(UNIT_PATH, prepare, APPARMOR_PATH), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)),
+        Unit(
+            UNIT, restart_on=(UNIT_PATH, prepare, APPARMOR_PATH), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)
+        ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rancherctl.dns import engine, names
+from rancherctl.dns import named_conf, names
 from rancherctl.dns.model import DnsHostConfig, RecordSet
 from rancherctl.dns.records import Shape
 from rancherctl.dns.wanted import Wanted
@@ -20,11 +20,13 @@ def _items(client: KubeClient, spec: TableSpec) -> dict[str, Any]:
 
 def wanted_records(client: KubeClient, config: DnsHostConfig) -> tuple[list[RecordSet], Mapping[str, str]]:
     """Every wanted record set sorted by name and type, and what could not be published by ``namespace/service``."""
-    wanted = Wanted(Shape(config.domain, frozenset(engine.zones(config))))
+    wanted = Wanted(Shape(config.domain, frozenset(named_conf.zones(config))))
     found = wanted.fixed(config.addresses)
     pods = _items(client, tables.PODS) if config.pod_names else {}
     found.update(wanted.update(_items(client, tables.SERVICES), _items(client, tables.ENDPOINTSLICES), pods))
-    return sorted((s for s in found.values() if s is not None), key=lambda s: (s.name.split(".")[::-1], s.type)), wanted.problems
+    return sorted(
+        (s for s in found.values() if s is not None), key=lambda s: (s.name.split(".")[::-1], s.type)
+    ), wanted.problems
 
 
 def select(sets: Iterable[RecordSet], what: str, config: DnsHostConfig) -> list[RecordSet]:
@@ -34,7 +36,7 @@ def select(sets: Iterable[RecordSet], what: str, config: DnsHostConfig) -> list[
     """
     if not what:
         return list(sets)
-    zones = frozenset(engine.zones(config))
+    zones = frozenset(named_conf.zones(config))
     text = what.lower().rstrip(".")
     if f"{text}." in zones:
         return [s for s in sets if names.zone_of(s.name, zones) == f"{text}."]
@@ -46,4 +48,6 @@ def select(sets: Iterable[RecordSet], what: str, config: DnsHostConfig) -> list[
         owner = ".".join(name.removesuffix(end).split(".")[-2:]) if name.endswith(end) else ""
         return service in (owner, owner.partition(".")[0])
 
-    return [s for s in sets if s.name == f"{text}." or belongs(s.name) or (s.type == "PTR" and any(map(belongs, s.rdatas)))]
+    return [
+        s for s in sets if s.name == f"{text}." or belongs(s.name) or (s.type == "PTR" and any(map(belongs, s.rdatas)))
+    ]

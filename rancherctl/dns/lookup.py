@@ -29,13 +29,18 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {**asdict(self), "records": [dict(zip(("name", "ttl", "type", "data"), r, strict=True)) for r in self.records]}
+        return {
+            **asdict(self),
+            "records": [dict(zip(("name", "ttl", "type", "data"), r, strict=True)) for r in self.records],
+        }
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Answer:
         """The reverse of ``as_json``."""
         records = tuple((r["name"], int(r["ttl"]), r["type"], r["data"]) for r in data["records"])
-        return cls(data["server"], data["rcode"], records, bool(data["authoritative"]), float(data["ms"]), data["error"])
+        return cls(
+            data["server"], data["rcode"], records, bool(data["authoritative"]), float(data["ms"]), data["error"]
+        )
 
 
 NDOTS = 5
@@ -64,7 +69,9 @@ def question(name: str, kind: str, domain: str, namespace: str = "") -> tuple[tu
     return (*(f"{lower}.{end}." for end in searched), f"{lower}."), type_
 
 
-def query_local(name: str, kind: str, servers: Iterable[str], *, port: int = 53, timeout: float = 3.0) -> tuple[Answer, ...]:
+def query_local(
+    name: str, kind: str, servers: Iterable[str], *, port: int = 53, timeout: float = 3.0
+) -> tuple[Answer, ...]:
     """Ask each server by UDP, by TCP where the answer is cut. UsageError for a name or type that does not exist."""
     import dns.exception
     import dns.message
@@ -90,7 +97,11 @@ def _ask(query: Any, server: str, port: int, timeout: float) -> Answer:
         return Answer(server, "", error=f"no answer within {timeout:.0f} s", ms=_ms(began))
     except (dns.exception.DNSException, OSError, ValueError) as error:
         return Answer(server, "", error=str(error) or type(error).__name__, ms=_ms(began))
-    records = tuple((s.name.to_text(), s.ttl, dns.rdatatype.to_text(s.rdtype), rdata.to_text()) for s in message.answer for rdata in s)
+    records = tuple(
+        (s.name.to_text(), s.ttl, dns.rdatatype.to_text(s.rdtype), rdata.to_text())
+        for s in message.answer
+        for rdata in s
+    )
     return Answer(server, dns.rcode.to_text(message.rcode()), records, bool(message.flags & dns.flags.AA), _ms(began))
 
 
@@ -115,4 +126,8 @@ def compare(answers: Mapping[str, Sequence[Answer]]) -> Comparison:
     if not counts:
         return Comparison(None, silent, silent)
     best = counts.most_common(1)[0][0]
-    return Comparison(next(a for _, value, a in said if value == best), tuple(place for place, value, _ in said if value != best), silent)
+    return Comparison(
+        next(a for _, value, a in said if value == best),
+        tuple(place for place, value, _ in said if value != best),
+        silent,
+    )

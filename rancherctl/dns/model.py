@@ -58,9 +58,13 @@ class Marker:
     def newer(self, than: Marker) -> bool:
         """Whether it was made from a later state of the API; False when the two cannot be compared."""
         pairs = list(zip(self.version.split("/"), than.version.split("/"), strict=False))
-        if self.version.count("/") != than.version.count("/") or not all(part.isdecimal() for pair in pairs for part in pair):
+        if self.version.count("/") != than.version.count("/") or not all(
+            part.isdecimal() for pair in pairs for part in pair
+        ):
             return False
-        return all(int(one) >= int(other) for one, other in pairs) and any(int(one) > int(other) for one, other in pairs)
+        return all(int(one) >= int(other) for one, other in pairs) and any(
+            int(one) > int(other) for one, other in pairs
+        )
 
 
 class AgentSettings(Protocol):

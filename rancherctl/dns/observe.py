@@ -121,14 +121,18 @@ def _parts(channel: Channel, zone: str, timeout: float) -> Iterator[tuple[str, s
         wire = channel.receive(max(0.01, deadline - time.monotonic()))
         # BIND signs every message of a transfer, so none needs to be taken on trust.
         try:
-            message = dns.message.from_wire(wire, keyring=query.keyring, request_mac=query.mac, xfr=True, tsig_ctx=context, multi=True)
+            message = dns.message.from_wire(
+                wire, keyring=query.keyring, request_mac=query.mac, xfr=True, tsig_ctx=context, multi=True
+            )
         except dns.exception.DNSException as error:
             channel.close()
             raise DnsProtocolError(f"zone {zone} cannot be read", why=str(error) or type(error).__name__) from error
         context = message.tsig_ctx
         if message.rcode() != dns.rcode.NOERROR or not message.answer:
             channel.close()
-            raise DnsProtocolError(f"zone {zone} cannot be read", why=f"the server answers {dns.rcode.to_text(message.rcode())}")
+            raise DnsProtocolError(
+                f"zone {zone} cannot be read", why=f"the server answers {dns.rcode.to_text(message.rcode())}"
+            )
         for rrset in message.answer:
             kind, name = dns.rdatatype.to_text(rrset.rdtype), rrset.name.to_text().lower()
             if kind == "SOA":

@@ -17,7 +17,9 @@ Epochs = tuple[int, ...]
 """How many full lists each table has had."""
 
 
-def plan(have: Mapping[str, RecordSet], want: Mapping[str, RecordSet], keys: Iterable[str] | None = None) -> Plan[RecordSet]:
+def plan(
+    have: Mapping[str, RecordSet], want: Mapping[str, RecordSet], keys: Iterable[str] | None = None
+) -> Plan[RecordSet]:
     """The sorted changes; with ``keys`` only these are looked at (the caller knows that no other differs)."""
     look = have.keys() | want.keys() if keys is None else keys
     changes = []
@@ -50,7 +52,9 @@ class Verdict:
         return self.hold is not None and now - self.hold.since >= PATIENCE
 
 
-def guard(wanted: Plan[RecordSet], *, existing: int, epochs: Epochs, trusted: Epochs | None, hold: Hold | None, now: float) -> Verdict:
+def guard(
+    wanted: Plan[RecordSet], *, existing: int, epochs: Epochs, trusted: Epochs | None, hold: Hold | None, now: float
+) -> Verdict:
     """Let a plan pass, or keep its deletes back until a later list agrees.
 
     ``existing`` counts the record sets the server has. ``trusted`` are the epochs of the last lists that passed: with the same epochs the

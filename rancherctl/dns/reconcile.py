@@ -10,21 +10,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rancherctl.dns import engine, stats
+from rancherctl.dns import named_conf, stats
 from rancherctl.dns.client import Channel
 from rancherctl.dns.daemon import Daemon
 from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.heal import Healer
-from rancherctl.dns.mirror import Mirror
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.names import zone_of
-from rancherctl.dns.probe import Prober
 from rancherctl.dns.records import Shape
 from rancherctl.dns.status import write_section
 from rancherctl.dns.store import Store
 from rancherctl.dns.sync import CHECK, Sync
+from rancherctl.dns.upstream_health import Prober
 from rancherctl.dns.verify import Verifier
 from rancherctl.dns.wanted import Changes, Wanted
+from rancherctl.dns.zone_state import Mirror
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.kube import tables
 from rancherctl.kube.snapshot import Snapshot
@@ -60,7 +60,7 @@ class DnsRole:
         run_file: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        zones = engine.zones(config)
+        zones = named_conf.zones(config)
         pods = (tables.PODS,) if config.pod_names else ()
         self.tables: tuple[tables.TableSpec, ...] = (tables.SERVICES, tables.ENDPOINTSLICES, *pods)
         self.resync = CHECK
@@ -136,7 +136,9 @@ class DnsRole:
 
     def _say(self, section: Mapping[str, Any]) -> None:
         """Leave the section where `dns status` finds it without the API."""
-        if self._run_file is None or (self._clock() - self._said[0] < SAY_EVERY and {**section, "metrics": 0} == self._said[1]):
+        if self._run_file is None or (
+            self._clock() - self._said[0] < SAY_EVERY and {**section, "metrics": 0} == self._said[1]
+        ):
             return
         try:
             write_section(section, self._run_file)
@@ -173,7 +175,10 @@ class DnsRole:
         try:
             self._forwarding.use(order)
         except (RancherctlError, OSError) as error:
-            self._unforwarded, self._forward_again = f"the upstreams in use are not the newest: {error}", self._clock() + FORWARD_AGAIN
+            self._unforwarded, self._forward_again = (
+                f"the upstreams in use are not the newest: {error}",
+                self._clock() + FORWARD_AGAIN,
+            )
             log.warning("%s", self._unforwarded)
         else:
             self._unforwarded = ""
@@ -235,7 +240,11 @@ class DnsRole:
                 "pending": sum(len(m.pending) for m in self._mirrors.values()) if synced else 0,
                 "updates": self._sync.updates,
                 "unheard": round(self._clock() - self._heard, 1),
-                "lag_ms": {"p50": _percent(lags, 0.5), "p99": _percent(lags, 0.99), "last": round(self._lags[-1] * 1e3, 2) if lags else 0.0},
+                "lag_ms": {
+                    "p50": _percent(lags, 0.5),
+                    "p99": _percent(lags, 0.99),
+                    "last": round(self._lags[-1] * 1e3, 2) if lags else 0.0,
+                },
                 **(server.as_json() if server else {}),
             },
         }
@@ -244,7 +253,11 @@ class DnsRole:
 def some(problems: Mapping[str, str]) -> dict[str, str]:
     """The first ``PROBLEMS_SAID`` by name, and how many more there are under the name ``…``."""
     shown = {name: problems[name] for name in heapq.nsmallest(PROBLEMS_SAID, problems)}
-    return {**shown, "…": f"and {len(problems) - len(shown)} more: rancherctl dns ls names them all"} if len(problems) > len(shown) else shown
+    return (
+        {**shown, "…": f"and {len(problems) - len(shown)} more: rancherctl dns ls names them all"}
+        if len(problems) > len(shown)
+        else shown
+    )
 
 
 def _percent(ordered: list[float], share: float) -> float:

@@ -64,11 +64,15 @@ class _Draft:
         sets = []
         for (name, kind), rdatas in sorted(self.data.items()):
             if len(name) > names.LONGEST:
-                self.problems.append(f"{name[:60]}… has {len(name)} characters, the limit is {names.LONGEST}: not published")
+                self.problems.append(
+                    f"{name[:60]}… has {len(name)} characters, the limit is {names.LONGEST}: not published"
+                )
                 continue
             kept = fit(kind, sorted(rdatas))
             if len(kept) < len(rdatas):
-                self.problems.append(f"{name} {kind}: {len(kept)} of {len(rdatas)} records fit into one DNS answer, the rest is left out")
+                self.problems.append(
+                    f"{name} {kind}: {len(kept)} of {len(rdatas)} records fit into one DNS answer, the rest is left out"
+                )
             sets.append(RecordSet(name, kind, tuple(kept)))
         return Group(tuple(sets), tuple(self.problems))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rancherctl.dns import engine, observe, stats
+from rancherctl.dns import named_conf, observe, stats
 from rancherctl.dns.client import Channel
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.errors import RancherctlError
@@ -41,11 +41,16 @@ def host_status(config: DnsHostConfig, path: Path = RUN_FILE) -> dict[str, Any]:
     out: dict[str, Any] = {"node": config.node, "zones": {}, "error": "", "agent": read_section(path)}
     channel = Channel(config.control_port, config.key_file)
     try:
-        for zone in engine.zones(config):
+        for zone in named_conf.zones(config):
             reading = observe.read_marker(channel, zone)
             serial = observe.read_serial(channel, zone) if reading.loaded else 0
             marker = reading.marker
-            out["zones"][zone] = {"loaded": reading.loaded, "serial": serial, "hash": marker.hash if marker else "", "why": reading.why}
+            out["zones"][zone] = {
+                "loaded": reading.loaded,
+                "serial": serial,
+                "hash": marker.hash if marker else "",
+                "why": reading.why,
+            }
         out["server"] = stats.read(config.stats_port).as_json()
     except RancherctlError as error:
         out["error"] = str(error)
@@ -63,7 +68,13 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
     first: Mapping[str, Any] = next(iter(zones.values()), {})
     said = agent.get("age")
     age = None if said is None else round(said + metrics.get("unheard", 0.0), 1)
-    problems = [status.get("error", ""), agent.get("problem", ""), agent.get("alarm", ""), agent.get("error", ""), _silence(said, age)]
+    problems = [
+        status.get("error", ""),
+        agent.get("problem", ""),
+        agent.get("alarm", ""),
+        agent.get("error", ""),
+        _silence(said, age),
+    ]
     problems += [f"{name}: {text}" for name, text in (agent.get("problems") or {}).items()]
     return {
         "host": status["node"],

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rancherctl.dns import zonefile
-from rancherctl.dns.engine import ALL_LOADED, STARTS
+from rancherctl.dns.named_conf import ALL_LOADED, STARTS
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.remote import disk
 
@@ -99,7 +99,9 @@ class Store:
         try:
             return disk.staged(target, text.encode("ascii"), FILE_MODE)
         except OSError as error:
-            raise RancherctlError(f"cannot write into {self._data}", why=str(error), hint="is the disk full?") from error
+            raise RancherctlError(
+                f"cannot write into {self._data}", why=str(error), hint="is the disk full?"
+            ) from error
 
     def _put(self, target: Path, text: str) -> None:
         self._staged(target, text).replace(target)

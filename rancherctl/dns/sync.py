@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from rancherctl.dns import apply, observe
 from rancherctl.dns.client import Channel, OutcomeUnknownError
 from rancherctl.dns.heal import Healer
-from rancherctl.dns.mirror import Mirror
 from rancherctl.dns.model import RecordSet
 from rancherctl.dns.plan import PATIENCE, Epochs, Hold, guard
 from rancherctl.dns.verify import Verifier
+from rancherctl.dns.zone_state import Mirror
 
 log = logging.getLogger(__name__)
 CHECK = 2.0
@@ -114,7 +114,12 @@ class Sync:
     def _update(self, mirror: Mirror, epochs: Epochs, version: str) -> None:
         assert mirror.have is not None
         verdict = guard(
-            mirror.plan(), existing=len(mirror.have), epochs=epochs, trusted=self._trusted, hold=self._holds.get(mirror.zone), now=self.clock()
+            mirror.plan(),
+            existing=len(mirror.have),
+            epochs=epochs,
+            trusted=self._trusted,
+            hold=self._holds.get(mirror.zone),
+            now=self.clock(),
         )
         self._holds[mirror.zone] = verdict.hold
         if verdict.alarm and mirror.zone not in self.alarms:

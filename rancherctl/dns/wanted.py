@@ -50,7 +50,9 @@ class Wanted:
         """Set the records that belong to no object."""
         return self._put(FIXED, records.fixed_records(self.shape, addresses).sets)
 
-    def update(self, services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], pods: Mapping[str, Pod]) -> Changes:
+    def update(
+        self, services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], pods: Mapping[str, Pod]
+    ) -> Changes:
         """Take over new tables.
 
         ``pods`` may be empty: then pods have no names of their own and host names come from the slices alone.
@@ -75,7 +77,9 @@ class Wanted:
             out.update(self._service(name))
         for key in moved:
             found = pods.get(key)
-            out.update(self._put(f"pod:{key}", records.pod_records(found, self.shape).sets if found is not None else ()))
+            out.update(
+                self._put(f"pod:{key}", records.pod_records(found, self.shape).sets if found is not None else ())
+            )
         return out
 
     def _service(self, name: str) -> Changes:
@@ -115,9 +119,13 @@ class Wanted:
         for key in after.keys() - before.keys():
             self._owners[key] = tuple(sorted((*others, owner))) if (others := self._owners.get(key)) else alone
         # Two services of the same thousand pods share a thousand names: each group is looked through once, not once for each name.
-        shared = {key: owners for key in keys if (owners := self._owners.get(key)) and not (key in after and len(owners) == 1)}
+        shared = {
+            key: owners for key in keys if (owners := self._owners.get(key)) and not (key in after and len(owners) == 1)
+        }
         groups = {o: {s.key: s for s in self._groups[o]} for o in {o for owners in shared.values() for o in owners}}
-        return {key: _merged([groups[o][key] for o in shared[key]]) if key in shared else after.get(key) for key in keys}
+        return {
+            key: _merged([groups[o][key] for o in shared[key]]) if key in shared else after.get(key) for key in keys
+        }
 
 
 def _merged(parts: Sequence[RecordSet]) -> RecordSet:

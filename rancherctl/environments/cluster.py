@@ -24,13 +24,20 @@ RUN_CREDENTIAL = timedelta(hours=2)
 
 def candidates(environment: Environment) -> list[tuple[str, int]]:
     """Where the API may be reached from here: each control-plane host's addresses, then what kubeconfigs use."""
-    found = [(a, environment.api.port) for h in environment.with_role("controlplane") for a in (h.address, h.public_address) if a]
+    found = [
+        (a, environment.api.port)
+        for h in environment.with_role("controlplane")
+        for a in (h.address, h.public_address)
+        if a
+    ]
     if environment.api.address:
         found.append((environment.api.address, environment.api.port))
     return list(dict.fromkeys(found))
 
 
-def reach(environment: Environment, ca: str, transport: Callable[[Host], Transport], timeout: float = 3.0) -> tuple[str, Forward | None]:
+def reach(
+    environment: Environment, ca: str, transport: Callable[[Host], Transport], timeout: float = 3.0
+) -> tuple[str, Forward | None]:
     """A URL at which this API answers from here; where none does, a port that is forwarded over ssh (close it in the end).
 
     Whoever answers must prove it by the authority: at a private address another network may have another host. The API's
@@ -40,7 +47,10 @@ def reach(environment: Environment, ca: str, transport: Callable[[Host], Transpo
 
     def proved(address: str, port: int) -> str:
         try:
-            with socket.create_connection((address, port), timeout) as plain, trust.wrap_socket(plain, server_hostname=address):
+            with (
+                socket.create_connection((address, port), timeout) as plain,
+                trust.wrap_socket(plain, server_hostname=address),
+            ):
                 return ""
         except OSError as error:
             return f"{address}:{port}: {error.strerror or error}"
@@ -62,7 +72,9 @@ def reach(environment: Environment, ca: str, transport: Callable[[Host], Transpo
     raise UnreachableError(what, why="; ".join(why), hint="is the port open on the way?")
 
 
-def first(places: Sequence[tuple[str, int]], proved: Callable[[str, int], str]) -> tuple[tuple[str, int] | None, list[str]]:
+def first(
+    places: Sequence[tuple[str, int]], proved: Callable[[str, int], str]
+) -> tuple[tuple[str, int] | None, list[str]]:
     """The first of ``places`` that answers, all asked at once; or why none does. ``proved`` is "" or why not.
 
     A private address is often a black hole from where the operator is: nobody waits for its time limit when another address answers.
@@ -89,7 +101,9 @@ def first(places: Sequence[tuple[str, int]], proved: Callable[[str, int], str]) 
 
 def run_credential(operator: str, ca: KeyPair, now: datetime) -> KeyPair:
     """An administrator's certificate for this run: made and kept in memory, valid for two hours."""
-    return authority.issue(Leaf("operator", "ca", f"rancherctl:operator:{operator}"[:64], "system:masters"), ca, now, valid=RUN_CREDENTIAL)
+    return authority.issue(
+        Leaf("operator", "ca", f"rancherctl:operator:{operator}"[:64], "system:masters"), ca, now, valid=RUN_CREDENTIAL
+    )
 
 
 def connect(url: str, ca: str, credential: KeyPair) -> RestClient:

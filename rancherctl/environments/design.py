@@ -8,14 +8,24 @@ from collections.abc import Callable, Iterable
 from rancherctl.bundle.distribution.offer import systems
 from rancherctl.bundle.layout import host_artefacts
 from rancherctl.bundle.model import Bundle
-from rancherctl.environments.components import apiserver, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places
+from rancherctl.environments.components import (
+    apiserver,
+    balancer,
+    containerd,
+    etcd,
+    kube_proxy,
+    kubelet,
+    managers,
+    node_images,
+    places,
+)
 from rancherctl.environments.components.machine import Machine
-from rancherctl.environments.guards import marker_of
+from rancherctl.environments.immutable_fields import marker_of
 from rancherctl.environments.model import Environment
 from rancherctl.environments.phases import HOST_PHASES, PhaseName
 from rancherctl.errors import InvalidInputError
-from rancherctl.hosts.bring import FOLDER
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Host, Package, Resource, User, key
+from rancherctl.hosts.packages.upload import FOLDER
 
 Extras = Callable[[Environment, Host], tuple[Resource, ...]]
 Design = dict[PhaseName, tuple[Resource, ...]]
@@ -56,7 +66,10 @@ def bundle_files(bundle: Bundle, host: Host) -> tuple[list[Resource], list[str]]
     archives: list[str] = []
     for item in host_artefacts(bundle, frozenset(host.roles)):
         where = item.copies or (item.remote,)
-        out += [Artefact(path, item.local, item.sha256, item.size, item.mode, item.component, item.version) for path in where]
+        out += [
+            Artefact(path, item.local, item.sha256, item.size, item.mode, item.component, item.version)
+            for path in where
+        ]
         if item.reference:
             archives.append(item.remote)
     return out, archives
@@ -76,7 +89,9 @@ def _merged(host: Host, resources: Iterable[Resource]) -> list[Resource]:
         if isinstance(before, Package) and isinstance(resource, Package):
             out[name] = Package(resource.name, tuple(sorted({*before.mask, *resource.mask})))
         elif before is not None and before != resource:
-            raise InvalidInputError(f"{host.name}: two components describe {name} differently", [repr(before), repr(resource)])
+            raise InvalidInputError(
+                f"{host.name}: two components describe {name} differently", [repr(before), repr(resource)]
+            )
         else:
             out[name] = resource
     return list(out.values())

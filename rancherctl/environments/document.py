@@ -217,12 +217,20 @@ def _composed(text: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=_loader())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise _BadError(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not valid YAML: {error.problem or error.context}") from error
+        raise _BadError(
+            mark.line + 1 if mark else 1,
+            mark.column + 1 if mark else 1,
+            f"not valid YAML: {error.problem or error.context}",
+        ) from error
     except RecursionError as error:
         raise _BadError(1, 1, "not valid YAML: brackets or indentation are nested too deeply") from error
     except yaml.reader.ReaderError as error:
         before = text[: int(error.position)]
-        odd = f"the character U+{ord(text[error.position]):04X} cannot be in it" if error.position < len(text) else str(error.reason)
+        odd = (
+            f"the character U+{ord(text[error.position]):04X} cannot be in it"
+            if error.position < len(text)
+            else str(error.reason)
+        )
         raise _BadError(before.count("\n") + 1, len(before) - before.rfind("\n"), f"not valid YAML: {odd}") from error
     except yaml.YAMLError as error:
         raise _BadError(1, 1, f"not valid YAML: {str(error).splitlines()[0]}") from error

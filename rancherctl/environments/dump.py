@@ -51,7 +51,11 @@ def _dns(dns: Dns) -> dict[str, Any]:
 
 
 def _api(api: Api) -> dict[str, Any]:
-    values = {"address": api.address, "port": api.port if api.port != Api().port else "", "extraSANs": list(api.extra_sans)}
+    values = {
+        "address": api.address,
+        "port": api.port if api.port != Api().port else "",
+        "extraSANs": list(api.extra_sans),
+    }
     return {key: value for key, value in values.items() if value}
 
 
@@ -60,7 +64,9 @@ def _ingress(ingress: Ingress) -> dict[str, Any]:
     if not ingress.default_class:
         out["defaultClass"] = False
     if (ingress.role, ingress.labels) != (default.role, default.labels):
-        out["hosts"] = ({"role": ingress.role} if ingress.role else {}) | ({"labels": dict(ingress.labels)} if ingress.labels else {})
+        out["hosts"] = ({"role": ingress.role} if ingress.role else {}) | (
+            {"labels": dict(ingress.labels)} if ingress.labels else {}
+        )
     return out
 
 

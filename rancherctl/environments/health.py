@@ -91,7 +91,9 @@ class HostStatus:
             return ""
         names = ", ".join(c.name for c in waiting)
         soonest = min(c.apply_in or 0.0 for c in waiting)
-        when = f"in {soonest:.0f} days" if soonest > 0 else f"now, {min(c.days for c in waiting):.0f} days before they end"
+        when = (
+            f"in {soonest:.0f} days" if soonest > 0 else f"now, {min(c.days for c in waiting):.0f} days before they end"
+        )
         return f"certificates {names} are renewed by `rancherctl env apply` alone, next {when}"
 
 
@@ -117,7 +119,11 @@ def _told(report: Mapping[str, Any]) -> list[str]:
 
 def _failed(unit: str) -> str:
     """A unit that starts, works and ends, like those of timers: its failure would be seen nowhere else."""
-    so = ": certificates are not renewed here (rancherctl env apply renews what is due)" if unit == "rancherctl-certificates" else ""
+    so = (
+        ": certificates are not renewed here (rancherctl env apply renews what is due)"
+        if unit == "rancherctl-certificates"
+        else ""
+    )
     return f"{unit} failed{so}; journalctl -u {unit} on the host says why"
 
 
@@ -170,7 +176,10 @@ class Status:
         if len(journals) > JOURNALS:
             out.append("if they stop again: journalctl -n 50 -u UNIT on their hosts says why")
         else:
-            out += [f"if it stops again: journalctl -n 50 -u {unit} on {', '.join(hosts)}" for unit, hosts in journals.items()]
+            out += [
+                f"if it stops again: journalctl -n 50 -u {unit} on {', '.join(hosts)}"
+                for unit, hosts in journals.items()
+            ]
         odd = [h.name for h in self.hosts if h.reachable and h.ready is False and all(unit.active for unit in h.units)]
         if odd:
             out.append(f"rancherctl kubectl --env {self.environment} describe node {' '.join(odd)} says why not Ready")

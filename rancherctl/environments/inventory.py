@@ -10,9 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from rancherctl.environments import checks, words
+from rancherctl.environments import file_checks, syntax
 from rancherctl.environments.document import Problems, Section, compose, is_null, suggestion
-from rancherctl.environments.model import API_VERSION, DEFAULT_KUBERNETES, KIND, Api, Dns, Environment, Ingress, Mode, Network
+from rancherctl.environments.model import (
+    API_VERSION,
+    DEFAULT_KUBERNETES,
+    KIND,
+    Api,
+    Dns,
+    Environment,
+    Ingress,
+    Mode,
+    Network,
+)
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
 
@@ -37,12 +47,16 @@ def load(text: str, source: str = "environment") -> Loaded:
     problems = Problems(source)
     root = compose(text, problems)
     if root is None:
-        raise InvalidInputError(f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file")
+        raise InvalidInputError(
+            f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file"
+        )
     environment, places = _environment(Section(problems, "", root))
     if not isinstance(root, yaml.MappingNode):  # that nothing is in it would only repeat it
         problems.found = problems.found[:1]
-        raise InvalidInputError(f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file")
-    warnings = checks.check(environment, places, problems)
+        raise InvalidInputError(
+            f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file"
+        )
+    warnings = file_checks.check(environment, places, problems)
     if problems.found:
         count = len(problems.lines())
         raise InvalidInputError(
@@ -67,23 +81,32 @@ def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAd
         problems.add(None, "at least one --host is needed")
     bare = [index for index, host in enumerate(found) if not host.roles]
     lead = bare[0] if bare and not any(host.is_a("controlplane") or host.is_a("etcd") for host in found) else -1
-    found = [h if h.roles else replace(h, roles=frozenset(ROLES) if i == lead else frozenset[Role](("worker",))) for i, h in enumerate(found)]
-    wrong = words.name(name)
+    found = [
+        h if h.roles else replace(h, roles=frozenset(ROLES) if i == lead else frozenset[Role](("worker",)))
+        for i, h in enumerate(found)
+    ]
+    wrong = syntax.name(name)
     if wrong:
         problems.add(None, f"name: {wrong}")
-    environment = Environment(name, tuple(found), kubernetes=checks.canonical_version(version or DEFAULT_KUBERNETES))
-    warnings = checks.check(environment, {}, problems)
+    environment = Environment(
+        name, tuple(found), kubernetes=file_checks.canonical_version(version or DEFAULT_KUBERNETES)
+    )
+    warnings = file_checks.check(environment, {}, problems)
     if problems.found:
-        lines = tuple(re.sub(r"^--host:\d+:\d+: (name: )?", lambda m: m[1] or "--host: ", line) for line in problems.lines())
-        raise InvalidInputError("the hosts given make no environment", lines, hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]")
+        lines = tuple(
+            re.sub(r"^--host:\d+:\d+: (name: )?", lambda m: m[1] or "--host: ", line) for line in problems.lines()
+        )
+        raise InvalidInputError(
+            "the hosts given make no environment", lines, hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]"
+        )
     return Loaded(environment, warnings)
 
 
 def _flag(problems: Problems, index: int, flag: str, base: SshAddress) -> Host | None:
     target, _, roles = flag.partition("=")
     user, at, place = target.rpartition("@")
-    address, port = words.host_and_port(place)
-    wrong = [words.address(address), words.port(port), words.user(user) if at else ""]
+    address, port = syntax.host_and_port(place)
+    wrong = [syntax.address(address), syntax.port(port), syntax.user(user) if at else ""]
     names = [r for r in roles.split(",") if r]
     wrong += [f"unknown role {r!r}{suggestion(r, ROLES)}" for r in names if r not in ROLES]
     bad = [w for w in wrong if w]
@@ -99,14 +122,14 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
     root.text("apiVersion", API_VERSION, lambda t: "" if t == API_VERSION else f"must be {API_VERSION}, not {t!r}")
     root.text("kind", KIND, lambda t: "" if t == KIND else f"must be {KIND}, not {t!r}")
     meta, spec = root.section("metadata"), root.section("spec")
-    name = meta.text("name", "", words.name)
+    name = meta.text("name", "", syntax.name)
     if meta.get("name") is None:
         meta.bad("name", "is required")
-    labels = meta.mapping("labels", words.label)
+    labels = meta.mapping("labels", syntax.label)
     meta.finish()
     hosts, places = _hosts(spec)
     kubernetes = spec.section("kubernetes")
-    version = checks.canonical_version(kubernetes.text("version", DEFAULT_KUBERNETES, checks.version))
+    version = file_checks.canonical_version(kubernetes.text("version", DEFAULT_KUBERNETES, file_checks.version))
     kubernetes.finish()
     places |= {key: node for key in ("network", "hosts") if (node := spec.get(key)) is not None}
     if (node := spec.section("api").children.get("port")) is not None:
@@ -119,8 +142,13 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
 
 def _network(spec: Section) -> Network:
     section, default = spec.section("network"), Network()
-    mode = section.text("mode", default.mode, lambda t: "" if t in MODES else f"unknown mode {t!r}{suggestion(t, MODES)}")
-    pods, services = section.text("podCIDR", default.pod_cidr, words.cidr), section.text("serviceCIDR", default.service_cidr, words.cidr)
+    mode = section.text(
+        "mode", default.mode, lambda t: "" if t in MODES else f"unknown mode {t!r}{suggestion(t, MODES)}"
+    )
+    pods, services = (
+        section.text("podCIDR", default.pod_cidr, syntax.cidr),
+        section.text("serviceCIDR", default.service_cidr, syntax.cidr),
+    )
     out = Network(pods, services, cast("Mode", mode))
     section.finish()
     return out
@@ -128,17 +156,23 @@ def _network(spec: Section) -> Network:
 
 def _dns(spec: Section) -> Dns:
     section = spec.section("dns")
-    federations = section.mapping("federations", lambda key, value: words.name(key) or words.domain(value))
-    out = Dns(section.text("domain", "cluster.local", words.domain), section.texts("upstreams", words.resolver), federations)
+    federations = section.mapping("federations", lambda key, value: syntax.name(key) or syntax.domain(value))
+    out = Dns(
+        section.text("domain", "cluster.local", syntax.domain), section.texts("upstreams", syntax.resolver), federations
+    )
     section.finish()
     return out
 
 
 def _api(spec: Section) -> Api:
     section = spec.section("api")
-    address, names = section.text("address", "", words.san), section.texts("extraSANs", words.san)
+    address, names = section.text("address", "", syntax.san), section.texts("extraSANs", syntax.san)
     # certificates have addresses in one form: in another they would differ from the file for ever
-    out = Api(words.canonical(address), section.number("port", 6443, 1, 65535), tuple(words.canonical(name) for name in names))
+    out = Api(
+        syntax.canonical(address),
+        section.number("port", 6443, 1, 65535),
+        tuple(syntax.canonical(name) for name in names),
+    )
     section.finish()
     return out
 
@@ -149,7 +183,7 @@ def _ingress(spec: Section) -> Ingress:
     chosen = section.section("hosts")
     if section.get("hosts") is not None:
         role = chosen.text("role", "", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
-        out = replace(out, role=role, labels=chosen.mapping("labels", words.label))
+        out = replace(out, role=role, labels=chosen.mapping("labels", syntax.label))
         chosen.finish()
     section.finish()
     return out
@@ -180,29 +214,29 @@ def _host(section: Section, base: SshAddress) -> Host:
     for key in ("name", "address", "roles"):
         if section.get(key) is None:
             section.bad(key, "is required")
-    address = section.text("address", "", words.address)
+    address = section.text("address", "", syntax.address)
     roles = section.texts("roles", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
     if (given := section.get("roles")) is not None and not given.value:
         section.bad("roles", f"at least one is needed: {', '.join(ROLES)}")
     return Host(
-        name=section.text("name", "", words.host_name),
+        name=section.text("name", "", syntax.host_name),
         address=address,
         roles=cast("frozenset[Role]", frozenset(roles)),
         ssh=_ssh(section.section("ssh"), replace(base, host=base.host or address)),
-        public_address=section.text("publicAddress", "", words.address),
-        labels=section.mapping("labels", words.label),
+        public_address=section.text("publicAddress", "", syntax.address),
+        labels=section.mapping("labels", syntax.label),
     )
 
 
 def _ssh(section: Section, base: SshAddress) -> SshAddress:
     out = SshAddress(
-        host=section.text("host", base.host, words.ssh_host),
-        user=section.text("user", base.user, words.user),
+        host=section.text("host", base.host, syntax.ssh_host),
+        user=section.text("user", base.user, syntax.user),
         port=section.number("port", base.port, 0, 65535),
-        identity=section.text("identity", base.identity, words.path),
-        config=section.text("config", base.config, words.path),
-        known_hosts=section.text("knownHosts", base.known_hosts, words.path),
-        jump=section.text("jump", base.jump, words.jump),
+        identity=section.text("identity", base.identity, syntax.path),
+        config=section.text("config", base.config, syntax.path),
+        known_hosts=section.text("knownHosts", base.known_hosts, syntax.path),
+        jump=section.text("jump", base.jump, syntax.jump),
     )
     section.finish()
     return out

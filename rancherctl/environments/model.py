@@ -55,7 +55,9 @@ class Ingress:
 
     def wants(self, host: Host) -> bool:
         """Whether the host is chosen."""
-        return (not self.role or self.role in host.roles) and all(host.labels.get(k) == v for k, v in self.labels.items())
+        return (not self.role or self.role in host.roles) and all(
+            host.labels.get(k) == v for k, v in self.labels.items()
+        )
 
 
 def bracketed(address: str) -> str:

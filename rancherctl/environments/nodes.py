@@ -58,7 +58,14 @@ def plan(environment: Environment, nodes: Mapping[str, Node]) -> Plan[Json]:
         elif patch := change(environment, host, node):
             meta = {"name": host.name, **patch["metadata"]}
             keys = ", ".join(sorted({**meta.get("labels", {}), **meta.get("annotations", {})}))
-            out.append(Change(f"Node//{host.name}", {"kind": "Node", "metadata": {"name": host.name}}, {"kind": "Node", "metadata": meta}, keys))
+            out.append(
+                Change(
+                    f"Node//{host.name}",
+                    {"kind": "Node", "metadata": {"name": host.name}},
+                    {"kind": "Node", "metadata": meta},
+                    keys,
+                )
+            )
     return Plan(tuple(out))
 
 
@@ -87,7 +94,9 @@ def missing(nodes: Mapping[str, Node], names: frozenset[str]) -> dict[str, str]:
     return out
 
 
-def wait(client: RestClient, names: frozenset[str], good: Callable[[Mapping[str, Node]], bool], timeout: float) -> Mapping[str, Node]:
+def wait(
+    client: RestClient, names: frozenset[str], good: Callable[[Mapping[str, Node]], bool], timeout: float
+) -> Mapping[str, Node]:
     """Watch the nodes until ``good``; answers them. TimeoutExceededError says which are not Ready."""
     woken = threading.Event()
     cache = Cache(client, [tables.NODES], lambda _: woken.set())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from rancherctl.bundle.distribution.offer import offers
 from rancherctl.change import Plan
-from rancherctl.environments import offline
+from rancherctl.environments import bundled_packages
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.design import Design, design
@@ -62,7 +62,7 @@ def observe(environment: Environment, context: Context, machines: Mapping[str, M
             observed = observe_resources(transport, everything(wanted))
             problems: tuple[str, ...] = ()
             if machine.system in offered:
-                served = offline.serve(transport, offered[machine.system], wanted["packages"], observed)
+                served = bundled_packages.serve(transport, offered[machine.system], wanted["packages"], observed)
                 wanted, problems = {**wanted, "packages": served.resources}, served.problems
                 observed = replace(observed, states={**observed.states, **served.replaced})
             return Seen(host, machine, wanted, observed, pki.observe(transport, environment, host), problems)

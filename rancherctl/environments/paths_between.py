@@ -54,7 +54,10 @@ def problems(environment: Environment, new: Container[str], asked: Container[str
         request = json.dumps([LIMIT, targets])
         result = context.transport(host).run(command("python3", "-I", "-c", _PROGRAM, stdin=request, root=False))
         blocked = json_of(host.name, result)
-        return [f"{host.name}: does not reach {address} port {port}: {why} (a firewall on the way?)" for address, port, why in blocked]
+        return [
+            f"{host.name}: does not reach {address} port {port}: {why} (a firewall on the way?)"
+            for address, port, why in blocked
+        ]
 
     hosts = tuple(host for host in environment.hosts if host.name in asked)
     return [line for outcome in each(hosts, ask, context.parallel).values() if outcome.ok for line in outcome.get()]

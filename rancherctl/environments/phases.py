@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 PhaseName = Literal[
-    "preflight", "lock", "packages", "artefacts", "certificates", "etcd", "control-plane", "objects", "nodes", "agents", "ready", "record"
+    "preflight",
+    "lock",
+    "packages",
+    "artefacts",
+    "certificates",
+    "etcd",
+    "control-plane",
+    "objects",
+    "nodes",
+    "agents",
+    "ready",
+    "record",
 ]
 
 

@@ -69,7 +69,9 @@ class EnvironmentPlan:
 
     def digest(self) -> str:
         """Twelve hex digits, equal for equal plans."""
-        return hashlib.sha256(repr((self.environment, [s.identity for s in self.steps()], self.unknown)).encode()).hexdigest()[:12]
+        return hashlib.sha256(
+            repr((self.environment, [s.identity for s in self.steps()], self.unknown)).encode()
+        ).hexdigest()[:12]
 
 
 _VERBS = {"create": "create", "update": "change", "delete": "remove"}
@@ -88,13 +90,19 @@ def resource_step(host: str, change: Change[ResourceState]) -> Step:
         verb = action(change) or verb
     lines = describe(change)
     note = there.note if there.kind != "unit" or change.old is None else ""
-    return Step(host, there.kind, verb, there.label or there.place, tuple(lines[1:]) or tuple(filter(None, (note, change.why))))
+    return Step(
+        host, there.kind, verb, there.label or there.place, tuple(lines[1:]) or tuple(filter(None, (note, change.why)))
+    )
 
 
 def certificate_step(host: str, change: CertChange) -> Step:
     """A certificate or an authority's file; its content is made during the apply."""
     kind = "certificate" if change.kind == "certificate" else "authority file"
-    detail = (f"{change.why}; key {change.path.removesuffix('.crt')}.key stays on the host",) if change.kind == "certificate" else (change.why,)
+    detail = (
+        (f"{change.why}; key {change.path.removesuffix('.crt')}.key stays on the host",)
+        if change.kind == "certificate"
+        else (change.why,)
+    )
     return Step(host, kind, _VERBS[change.verb], change.path, detail)
 
 

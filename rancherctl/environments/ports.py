@@ -10,7 +10,12 @@ Port = tuple[str, int]
 
 def taken(environment: Environment, host: Host) -> dict[Port, str]:
     """(protocol, port) → what we need it for on this host, the API's own port left out."""
-    out: dict[Port, str] = {("tcp", 10250): "kubelet", ("tcp", 10248): "kubelet", ("tcp", 10249): "kube-proxy", ("tcp", 10256): "kube-proxy"}
+    out: dict[Port, str] = {
+        ("tcp", 10250): "kubelet",
+        ("tcp", 10248): "kubelet",
+        ("tcp", 10249): "kube-proxy",
+        ("tcp", 10256): "kube-proxy",
+    }
     out |= {("tcp", LOCAL_API_PORT): "the API balancer", ("udp", 53): "DNS", ("tcp", 53): "DNS"}
     if host.is_a("controlplane"):
         out |= {("tcp", 10257): "kube-controller-manager", ("tcp", 10259): "kube-scheduler"}

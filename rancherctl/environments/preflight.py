@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rancherctl.bundle.distribution.offer import systems
-from rancherctl.environments import findings, offline, paths_between
+from rancherctl.environments import bundled_packages, host_checks, paths_between
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import together
@@ -38,18 +38,32 @@ def preflight(environment: Environment, context: Context) -> Checked:
     outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.looking_stopped)
     facts = {name: outcome.get() for name, outcome in outcomes.items() if outcome.ok}
     errors = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
-    exists = all(h.name in facts and findings.owner(facts[h.name]) == environment.name for h in environment.with_role("controlplane"))
+    exists = all(
+        h.name in facts and host_checks.owner(facts[h.name]) == environment.name
+        for h in environment.with_role("controlplane")
+    )
     tolerated = errors if exists else {}
     arch = context.bundle.manifest.arch
-    found = [line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.problems(environment, h, fact, arch)]
+    found = [
+        line
+        for name, fact in facts.items()
+        if (h := environment.host(name))
+        for line in host_checks.problems(environment, h, fact, arch)
+    ]
     served = systems(context.bundle.manifest)
-    found += [line for name, fact in facts.items() for line in (*offline.unserved(name, fact, served), *offline.outdated(name, fact))]
-    found += findings.together(facts)
-    found += findings.tunnels(environment, facts)
-    new = frozenset(name for name, fact in facts.items() if findings.owner(fact) != environment.name)
+    found += [
+        line
+        for name, fact in facts.items()
+        for line in (*bundled_packages.unserved(name, fact, served), *bundled_packages.outdated(name, fact))
+    ]
+    found += host_checks.together(facts)
+    found += host_checks.tunnels(environment, facts)
+    new = frozenset(name for name, fact in facts.items() if host_checks.owner(fact) != environment.name)
     found += paths_between.problems(environment, new, facts, context)
     _refuse(environment, found, {} if exists else outcomes)
-    said = tuple(line for name, fact in facts.items() if (h := environment.host(name)) for line in findings.warnings(h, fact))
+    said = tuple(
+        line for name, fact in facts.items() if (h := environment.host(name)) for line in host_checks.warnings(h, fact)
+    )
     grouped = together(said)
     for line in grouped:
         context.emit(Event("preflight", line, "", "note", "warning"))
@@ -59,12 +73,16 @@ def preflight(environment: Environment, context: Context) -> Checked:
 
 def machine(facts: HostFacts) -> Machine:
     """What configuration texts need of the facts; what could not be told is taken as on a plain host."""
-    resolved = facts.units is not None and (unit := facts.units.get("systemd-resolved")) is not None and unit.active == "active"
+    resolved = (
+        facts.units is not None
+        and (unit := facts.units.get("systemd-resolved")) is not None
+        and unit.active == "active"
+    )
     return Machine(
         cgroup_v2=facts.cgroup != 1,
         may_lower_oom=facts.may_raise_limits is not False,
         resolv_conf="/run/systemd/resolve/resolv.conf" if resolved else "/etc/resolv.conf",
-        system=offline.system_of(facts),
+        system=bundled_packages.system_of(facts),
     )
 
 
@@ -79,7 +97,12 @@ def refuse(environment: Environment, lines: Iterable[str]) -> None:
 
 def _refuse(environment: Environment, found: list[str], outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
     errors = [o.error for o in outcomes.values() if o.error is not None]
-    if errors and not found and (len(errors) == 1 or len({type(e) for e in errors}) == 1) and isinstance(errors[0], (UnreachableError, AuthError)):
+    if (
+        errors
+        and not found
+        and (len(errors) == 1 or len({type(e) for e in errors}) == 1)
+        and isinstance(errors[0], (UnreachableError, AuthError))
+    ):
         what = "; ".join(e.what for e in errors)
         why = "; ".join(dict.fromkeys(e.why for e in errors if e.why))
         raise type(errors[0])(what, why=why, hint=errors[0].hint or "nothing was changed anywhere")

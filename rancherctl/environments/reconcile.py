@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from rancherctl.change import Unknown
-from rancherctl.environments import guards, nodes
+from rancherctl.environments import immutable_fields, nodes
 from rancherctl.environments import plan as plans
-from rancherctl.environments.api_lock import ApiLock
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import NO_NETWORK
+from rancherctl.environments.lease_lock import ApiLock
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import observe
 from rancherctl.environments.phases import HOST_PHASES, PHASES, Phase
@@ -22,7 +22,7 @@ from rancherctl.environments.preflight import Checked, preflight, refuse
 from rancherctl.environments.run import Run
 from rancherctl.errors import PartialError, TimeoutExceededError
 from rancherctl.events import Event, busy
-from rancherctl.hosts import lease
+from rancherctl.hosts import host_lock
 from rancherctl.kube.objects import Node
 
 
@@ -77,11 +77,13 @@ def apply(
     checked = _checked(environment, context)
     keepers = [context.transport(host) for host in environment.with_role("controlplane")]
     if break_lock:
-        lease.break_lock(keepers, context.emit)
-    owner = lease.this_process(context.operator)
+        host_lock.break_lock(keepers, context.emit)
+    owner = host_lock.this_process(context.operator)
     with ExitStack() as stack:
-        inner = stack.enter_context(ExitStack())  # closed after the lock, whose Lease is given back through the run's client
-        lock = stack.enter_context(lease.HostLock(keepers, owner, f"applying environment {environment.name}"))
+        inner = stack.enter_context(
+            ExitStack()
+        )  # closed after the lock, whose Lease is given back through the run's client
+        lock = stack.enter_context(host_lock.HostLock(keepers, owner, f"applying environment {environment.name}"))
         # looked at only now: what another operator did until a moment ago counts
         run = _look(environment, context, checked)
         inner.callback(run.close)
@@ -103,7 +105,7 @@ def apply(
 def _checked(environment: Environment, context: Context) -> Checked:
     with busy(context.emit, "preflight", f"looking at {_hosts(environment)} before anything is changed"):
         checked = preflight(environment, context)
-    guards.refuse_markers(environment, {name: facts.marker or {} for name, facts in checked.facts.items()})
+    immutable_fields.refuse_markers(environment, {name: facts.marker or {} for name, facts in checked.facts.items()})
     return checked
 
 
@@ -140,10 +142,14 @@ def _answers(run: Run) -> bool:
 def _planned(run: Run) -> EnvironmentPlan:
     stored = run.read_stored()
     if stored is not None:
-        guards.refuse(stored, run.environment)
+        immutable_fields.refuse(stored, run.environment)
     found = [p for p in (_phase_plan(run, phase) for phase in PHASES) if p.steps]
-    unreached = tuple(Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items()))
-    unread = (Unknown(f"{name}: {u.where}", u.why) for name, seen in run.world.seen.items() for u in seen.observed.unknown)
+    unreached = tuple(
+        Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items())
+    )
+    unread = (
+        Unknown(f"{name}: {u.where}", u.why) for name, seen in run.world.seen.items() for u in seen.observed.unknown
+    )
     unknown = (*unreached, *unread)
     return EnvironmentPlan(run.environment.name, tuple(found), unknown, run.warnings)
 
@@ -151,7 +157,11 @@ def _planned(run: Run) -> EnvironmentPlan:
 def _phase_plan(run: Run, phase: Phase) -> PhasePlan:
     in_api = {"objects": run.object_plan, "ready": run.node_plan, "record": run.record_plan}
     if phase.name == "certificates":
-        steps = [plans.certificate_step(host, change) for host, changes in run.certificate_plans().items() for change in changes]
+        steps = [
+            plans.certificate_step(host, change)
+            for host, changes in run.certificate_plans().items()
+            for change in changes
+        ]
     elif phase.name in in_api and run.api_silent():
         steps = [Step("", "objects", "check", phase.title, ("the API does not run now: what it holds is unknown",))]
     elif phase.name in in_api:
@@ -181,7 +191,7 @@ def _do(run: Run, phase: Phase, amount: str, timeout: float, *, wait: bool) -> N
             run.await_api(timeout)
             # an API that did not run when the plan was made could not say which hosts it has: they are in no file of the hosts themselves
             if (stored := run.read_stored()) is not None:
-                guards.refuse(stored, run.environment, begun=True)
+                immutable_fields.refuse(stored, run.environment, begun=True)
             run.apply_objects()
         case "ready":
             _ready(run, timeout, wait=wait)
@@ -207,7 +217,9 @@ def _ready(run: Run, timeout: float, *, wait: bool) -> None:
         there = nodes.wait(client, names, joined, timeout)
     except TimeoutExceededError as error:
         there = run.nodes()
-        names = _without(run, names, {name: why for name, why in nodes.missing(there, names).items() if name not in there}, error)
+        names = _without(
+            run, names, {name: why for name, why in nodes.missing(there, names).items() if name not in there}, error
+        )
     for name in nodes.apply(client, run.environment, there):
         run.context.emit(Event("ready", "labels set", name, "done"))
     if routed and wait:
@@ -217,7 +229,9 @@ def _ready(run: Run, timeout: float, *, wait: bool) -> None:
             _without(run, names, nodes.missing(run.nodes(), names), error)
     pending = {} if routed else nodes.missing(there, names)
     if pending:
-        run.context.emit(Event("ready", f"{len(pending)} of {len(names)} nodes are not Ready: {NO_NETWORK}", "", "note", "warning"))
+        run.context.emit(
+            Event("ready", f"{len(pending)} of {len(names)} nodes are not Ready: {NO_NETWORK}", "", "note", "warning")
+        )
 
 
 def _without(run: Run, names: frozenset[str], late: Mapping[str, str], error: TimeoutExceededError) -> frozenset[str]:
@@ -225,5 +239,7 @@ def _without(run: Run, names: frozenset[str], late: Mapping[str, str], error: Ti
     left = names - late.keys()
     if not left:
         raise error
-    run.failures.update({name: TimeoutExceededError(f"{name} is late: {why}", hint=error.hint) for name, why in late.items()})
+    run.failures.update(
+        {name: TimeoutExceededError(f"{name} is late: {why}", hint=error.hint) for name, why in late.items()}
+    )
     return left

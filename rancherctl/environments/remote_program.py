@@ -26,7 +26,9 @@ def text_of(package: str) -> str:
 def _source(package: str, file: str) -> str:
     data = pkgutil.get_data(package, file)
     if data is None:
-        raise RancherctlError(f"the program {package}/{file} is missing from this installation", hint="install rancherctl again")
+        raise RancherctlError(
+            f"the program {package}/{file} is missing from this installation", hint="install rancherctl again"
+        )
     return data.decode()
 
 
@@ -49,15 +51,21 @@ def program_of(package: str) -> str:
 
 def call(transport: Transport, package: str, request: Mapping[str, Any], *, timeout: float = 120.0) -> dict[str, Any]:
     """Run one operation of ``<package>.remote`` as root; secrets travel in the request only. RancherctlError with the host's own words."""
-    result = transport.run(Command(("python3", "-I", "-c", program_of(package)), json.dumps(request).encode(), True, timeout), check=False)
+    result = transport.run(
+        Command(("python3", "-I", "-c", program_of(package)), json.dumps(request).encode(), True, timeout), check=False
+    )
     lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
     said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
     try:
         answer: dict[str, Any] = decoded(lines[-1]) if lines else {"error": said}
     except ValueError as error:
-        raise RancherctlError(f"{transport.name}: the answer to {request['op']} cannot be read", why=str(error)) from error
+        raise RancherctlError(
+            f"{transport.name}: the answer to {request['op']} cannot be read", why=str(error)
+        ) from error
     if "error" in answer:
         why = str(answer["error"])[:500]
-        raise RancherctlError(f"{transport.name}: {request['op']} ({package.rpartition('.')[2]}) failed", why=why, hint=hint_for(why))
+        raise RancherctlError(
+            f"{transport.name}: {request['op']} ({package.rpartition('.')[2]}) failed", why=why, hint=hint_for(why)
+        )
     value: dict[str, Any] = answer["ok"]
     return value

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rancherctl.environments import findings, remote_program
+from rancherctl.environments import host_checks, remote_program
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event, busy
-from rancherctl.hosts import lease
+from rancherctl.hosts import host_lock
 from rancherctl.hosts.command import script
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import Outcome, each
@@ -47,13 +47,25 @@ EMPTIED = (places.KUBELET, places.CONTAINERD)
 STOP_ORDER = (
     (
         "rancherctl-certificates.timer",
-        *(places.unit(name) for name in ("agent", "controller", "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")),
+        *(
+            places.unit(name)
+            for name in ("agent", "controller", "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")
+        ),
     ),
     (places.unit("kube-apiserver"),),
     ("rancherctl-*",),
 )
 """systemctl stops what it is given one by one: an API server whose etcd has gone first does not end by itself."""
-MAYBE = ("/run/nri", "/run/named", "/run/haproxy", "/run/adduser", "/opt/containerd", "/var/lib/bind", "/var/cache/bind", "/var/lib/haproxy")
+MAYBE = (
+    "/run/nri",
+    "/run/named",
+    "/run/haproxy",
+    "/run/adduser",
+    "/opt/containerd",
+    "/var/lib/bind",
+    "/var/cache/bind",
+    "/var/lib/haproxy",
+)
 """What programs and packages that came by us make at run time, removed only where it was not there before."""
 KERNEL = ("mount ", "interface ", "address ", "route ", "nft table ", "iptables chain ", "ip6tables chain ")
 """How leftovers begin that have to be gone before packages go: without the packages' tools nobody could see or remove them."""
@@ -108,8 +120,10 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
     hosts, failures, strange = concerned(environment, context)
     keepers = [context.transport(h) for h in hosts if h.is_a("controlplane")]
     if break_lock:
-        lease.break_lock(keepers, context.emit)
-    with lease.HostLock(keepers, lease.this_process(context.operator), f"removing environment {environment.name}") as lock:
+        host_lock.break_lock(keepers, context.emit)
+    with host_lock.HostLock(
+        keepers, host_lock.this_process(context.operator), f"removing environment {environment.name}"
+    ) as lock:
         # workers first: what they lose last is the API
         workers = tuple(h for h in hosts if not h.is_a("controlplane"))
         done = {**each(workers, lambda h: _clear(environment, h, context), context.parallel, interrupted=interrupted)}
@@ -120,24 +134,40 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
         context.emit(Event("lock", lock.left_behind, "", "note", "warning"))
     # the folder of the lock, which is given back now
     cleared = tuple(h for h in bosses if done[h.name].ok)
-    unlocked = each(cleared, lambda h: remote_program.call(context.transport(h), PACKAGE, {"op": "unlocked", "folder": LOCKS}), context.parallel)
+    unlocked = each(
+        cleared,
+        lambda h: remote_program.call(context.transport(h), PACKAGE, {"op": "unlocked", "folder": LOCKS}),
+        context.parallel,
+    )
     failures |= {name: str(o.error) for name, o in unlocked.items() if o.error is not None}
     failures |= {name: str(o.error) for name, o in done.items() if o.error is not None}
     if failures:
         failures |= {name: f"still there: {'; '.join(o.get()[1])}" for name, o in done.items() if o.ok and o.get()[1]}
-        raise PartialError(f"{len(failures)} of {len(environment.hosts)} hosts are not clean", failures, hint="run the same command again")
+        raise PartialError(
+            f"{len(failures)} of {len(environment.hosts)} hosts are not clean",
+            failures,
+            hint="run the same command again",
+        )
     left = {name: o.get()[1] for name, o in done.items()}
     return Removed(environment.name, {name: o.get()[0] for name, o in done.items()}, left, strange)
 
 
 def concerned(environment: Environment, context: Context) -> tuple[tuple[Host, ...], dict[str, str], tuple[str, ...]]:
     """Hosts that a removal is about; those that could not be asked, with the reason; those that are left alone. ConflictError as ``remove`` says."""
-    outcomes = each(environment.hosts, lambda host: _asked(context, host), context.parallel, interrupted=context.looking_stopped)
+    outcomes = each(
+        environment.hosts, lambda host: _asked(context, host), context.parallel, interrupted=context.looking_stopped
+    )
     _refuse_unasked(outcomes)
-    foreign = {n: findings.owner(o.get()) for n, o in outcomes.items() if o.ok and findings.owner(o.get()) not in ("", environment.name)}
+    foreign = {
+        n: host_checks.owner(o.get())
+        for n, o in outcomes.items()
+        if o.ok and host_checks.owner(o.get()) not in ("", environment.name)
+    }
     if foreign:
         told = "; ".join(f"{name} belongs to {owner!r}" for name, owner in foreign.items())
-        raise ConflictError(f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment")
+        raise ConflictError(
+            f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment"
+        )
     failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
     strange = _strangers(environment, context, {name: o.get() for name, o in outcomes.items() if o.ok})
     return tuple(h for h in environment.hosts if h.name not in failures and h.name not in strange), failures, strange
@@ -145,9 +175,13 @@ def concerned(environment: Environment, context: Context) -> tuple[tuple[Host, .
 
 def _strangers(environment: Environment, context: Context, facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
     """Hosts without anything of ours on which units of others run, like a kubelet's; each is told of."""
-    running = {name: lines for name, fact in facts.items() if not fact.marker and (lines := [*findings.software(fact)])}
+    running = {
+        name: lines for name, fact in facts.items() if not fact.marker and (lines := [*host_checks.software(fact)])
+    }
     asked = [host for host in environment.hosts if host.name in running]
-    found = each(asked, lambda host: observe(context.transport(host), [Absent(path) for path in OURS]), context.parallel)
+    found = each(
+        asked, lambda host: observe(context.transport(host), [Absent(path) for path in OURS]), context.parallel
+    )
     strange = tuple(name for name, outcome in found.items() if outcome.ok and not outcome.get().states)
     for name in strange:
         text = f"nothing of this environment is there, and {running[name][0].partition(' (')[0]}: left alone"
@@ -163,7 +197,12 @@ def _asked(context: Context, host: Host) -> HostFacts:
 def _refuse_unasked(outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
     """UnreachableError or AuthError where that is the answer of all hosts: nothing was begun, so nothing is partial."""
     errors = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
-    if errors and len(errors) == len(outcomes) and len({type(e) for e in errors}) == 1 and isinstance(errors[0], (UnreachableError, AuthError)):
+    if (
+        errors
+        and len(errors) == len(outcomes)
+        and len({type(e) for e in errors}) == 1
+        and isinstance(errors[0], (UnreachableError, AuthError))
+    ):
         what = "nothing was removed: no host could be asked" if len(errors) > 1 else "nothing was removed"
         raise type(errors[0])(what, why="; ".join(str(e) for e in errors), hint=errors[0].hint)
 
@@ -205,7 +244,9 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     # logs stay, but not in the name of a user whose number somebody else may get
     transport.run(script('test ! -d "$1" || chown -R root:root "$1"', places.LOG))
     lines += remove_resources(transport, context.emit, packages=True, users=True, paths=paths(host))
-    remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)})
+    remote_program.call(
+        transport, PACKAGE, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)}
+    )
     return lines, _told(context, host, lines, leftovers(environment, context, host, cleared["before"]))
 
 

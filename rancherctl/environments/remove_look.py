@@ -33,9 +33,13 @@ class Removal:
 def look(environment: Environment, context: Context) -> Removal:
     """Ask every host. ConflictError for a host of another environment, as the removal itself would."""
     hosts, failures, strange = concerned(environment, context)
-    found = each(hosts, lambda host: _present(environment, host, context), context.parallel, interrupted=context.looking_stopped)
+    found = each(
+        hosts, lambda host: _present(environment, host, context), context.parallel, interrupted=context.looking_stopped
+    )
     unknown = failures | {name: str(outcome.error) for name, outcome in found.items() if outcome.error is not None}
-    return Removal(environment.name, {name: outcome.get() for name, outcome in found.items() if outcome.ok}, unknown, strange)
+    return Removal(
+        environment.name, {name: outcome.get() for name, outcome in found.items() if outcome.ok}, unknown, strange
+    )
 
 
 def _present(environment: Environment, host: Host, context: Context) -> tuple[str, ...]:

@@ -67,7 +67,9 @@ class Run:
 
         def tell(event: Event) -> None:
             if self._interrupted:
-                raise RancherctlError(f"{phase} was interrupted", hint="run the same command again, it goes on from there")
+                raise RancherctlError(
+                    f"{phase} was interrupted", hint="run the same command again, it goes on from there"
+                )
             self.context.emit(replace(event, phase=phase))
 
         return tell
@@ -120,7 +122,9 @@ class Run:
     def certificate_plans(self) -> dict[str, tuple[CertChange, ...]]:
         """What each host's certificate folder needs."""
         now = self.context.now()
-        found = {h.name: pki.plan(self.environment, h, self.world.seen[h.name].folder, self.known, now) for h in self.hosts()}
+        found = {
+            h.name: pki.plan(self.environment, h, self.world.seen[h.name].folder, self.known, now) for h in self.hosts()
+        }
         return {name: changes for name, changes in found.items() if changes}
 
     def apply_certificates(self, phase: Phase) -> None:
@@ -130,7 +134,14 @@ class Run:
         def work(host: Host) -> None:
             if host.name in wanted:
                 self.changed.add(host.name)
-                pki.apply(self.context.transport(host), self.environment, host, wanted[host.name], shared_files=self.material(), now=now)
+                pki.apply(
+                    self.context.transport(host),
+                    self.environment,
+                    host,
+                    wanted[host.name],
+                    shared_files=self.material(),
+                    now=now,
+                )
                 made = ", ".join(change.name for change in wanted[host.name])
                 self.context.emit(Event(phase.name, f"made {made}", host.name, "done"))
 
@@ -157,7 +168,9 @@ class Run:
             ca = pki.pair_of(self.material(), "ca")
             url, self._forward = reach(self.environment, ca.crt, self.context.transport)
             if self._forward is not None:
-                self.context.emit(Event("objects", "the API cannot be reached from here: going through ssh", "", "note"))
+                self.context.emit(
+                    Event("objects", "the API cannot be reached from here: going through ssh", "", "note")
+                )
             self._client = connect(url, ca.crt, run_credential(self.context.operator, ca, self.context.now()))
         return self._client
 
@@ -185,7 +198,9 @@ class Run:
         except RancherctlError as error:
             if not error.retryable:
                 raise
-            self.context.emit(Event("preflight", f"the API does not answer: {str(error).splitlines()[0]}", "", "note", "warning"))
+            self.context.emit(
+                Event("preflight", f"the API does not answer: {str(error).splitlines()[0]}", "", "note", "warning")
+            )
             return False
 
     def api_silent(self) -> bool:
@@ -213,7 +228,9 @@ class Run:
     def apply_objects(self) -> None:
         """Make them true, from a fresh look: the API lives now. Objects of an earlier version that nobody wants any more go."""
         client = self.client()
-        kube.apply(client, kube.plan(client, manifests(self.environment), INVENTORY), INVENTORY, emit=self.emit("objects"))
+        kube.apply(
+            client, kube.plan(client, manifests(self.environment), INVENTORY), INVENTORY, emit=self.emit("objects")
+        )
 
     def node_plan(self) -> Plan[Json]:
         """Labels and addresses of the Node objects."""

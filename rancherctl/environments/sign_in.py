@@ -31,7 +31,13 @@ def issue(host: Host, operator: str, session: str) -> tuple[str, ...]:
     """The OpenSSH command line that asks a control-plane host again, without a prompt (for ``credentials.registry.Access.issue``)."""
     ssh = host.ssh
     words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]
-    for option, value in (("-F", ssh.config), ("-i", ssh.identity), ("-p", str(ssh.port or "")), ("-l", ssh.user), ("-J", ssh.jump)):
+    for option, value in (
+        ("-F", ssh.config),
+        ("-i", ssh.identity),
+        ("-p", str(ssh.port or "")),
+        ("-l", ssh.user),
+        ("-J", ssh.jump),
+    ):
         if value:
             words += [option, value]
     if ssh.known_hosts:

@@ -65,12 +65,22 @@ def status(environment: Environment, context: Context) -> Status:
     if environment.network.mode == "none" and any(host.ready is False for host in hosts):
         notes.append(f"Nodes are not Ready: {NO_NETWORK}")
     if not context.bundle.manifest.artefacts:
-        notes.append(f"no bundle is chosen here, so programs and images are not compared: rancherctl env status {environment.name} --bundle BUNDLE")
+        notes.append(
+            f"no bundle is chosen here, so programs and images are not compared: rancherctl env status {environment.name} --bundle BUNDLE"
+        )
     notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
     notes += [f"the controller says: {line}" for line in api.alarms]
     told = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
     return Status(
-        environment.name, environment.kubernetes, environment.server(), api.error or "ok", hosts, api.leader, api.applied, told, tuple(notes)
+        environment.name,
+        environment.kubernetes,
+        environment.server(),
+        api.error or "ok",
+        hosts,
+        api.leader,
+        api.applied,
+        told,
+        tuple(notes),
     )
 
 
@@ -85,7 +95,11 @@ def _api(run: Run) -> _Api:
             "",
             run.nodes(),
             {h["name"]: h for h in _json(maps.get("roster"), "roster").get("hosts", ()) if "name" in h},
-            {name.removeprefix("report-"): _json(body, "report").get("sections", {}) for name, body in maps.items() if name.startswith("report-")},
+            {
+                name.removeprefix("report-"): _json(body, "report").get("sections", {})
+                for name, body in maps.items()
+                if name.startswith("report-")
+            },
             _leader(client),
             _time(maps.get(RECORD)),
             alarms(maps.get("roster")),
@@ -111,7 +125,9 @@ def alarms(roster: Json | None) -> tuple[str, ...]:
 
 def _leader(client: RestClient) -> str:
     try:
-        return str(client.get(LEASES, "rancherctl-controller", namespace=SYSTEM).get("spec", {}).get("holderIdentity", ""))
+        return str(
+            client.get(LEASES, "rancherctl-controller", namespace=SYSTEM).get("spec", {}).get("holderIdentity", "")
+        )
     except NotFoundError:
         return ""
 
@@ -128,9 +144,13 @@ def _drift(run: Run, blind: bool) -> dict[str, list[str]]:
     for name, phases in run.plans.items():
         out[name] = [resource_step(name, change).line() for changes in phases.values() for change in changes]
     for name, certificates in run.certificate_plans().items():
-        out.setdefault(name, []).extend(f"{certificate_step(name, change).line()}: {change.why}" for change in certificates)
+        out.setdefault(name, []).extend(
+            f"{certificate_step(name, change).line()}: {change.why}" for change in certificates
+        )
     if not blind:
-        out["API"] = [object_step(change).line() for change in (*run.object_plan(), *run.node_plan(), *run.record_plan())]
+        out["API"] = [
+            object_step(change).line() for change in (*run.object_plan(), *run.node_plan(), *run.record_plan())
+        ]
     return out
 
 
@@ -185,7 +205,9 @@ def _units(seen: Seen) -> tuple[UnitStatus, ...]:
         for unit in part:
             if isinstance(unit, Unit) and unit.active:
                 state = seen.observed.states.get(key(unit))
-                active, enabled = (state.get("active") == "yes", state.get("enabled") == "yes") if state else (False, False)
+                active, enabled = (
+                    (state.get("active") == "yes", state.get("enabled") == "yes") if state else (False, False)
+                )
                 out.append(UnitStatus(unit.name.removesuffix(".service"), active, enabled))
     return tuple(sorted(out, key=lambda unit: unit.name))
 
@@ -196,6 +218,12 @@ def _certificates(environment: Environment, seen: Seen, context: Context) -> tup
         found = seen.folder.files.get(leaf.crt)
         certificate = parse(leaf.name, found.text) if found else None
         if certificate is not None and not leaf.self_renewed:
-            by_apply = not seen.host.is_a("controlplane") and leaf.authority == "etcd-ca"  # its key is on control-plane hosts only
-            out.append(CertificateStatus(leaf.name, round(certificate.days(now), 1), apply_in(certificate, now) if by_apply else None))
+            by_apply = (
+                not seen.host.is_a("controlplane") and leaf.authority == "etcd-ca"
+            )  # its key is on control-plane hosts only
+            out.append(
+                CertificateStatus(
+                    leaf.name, round(certificate.days(now), 1), apply_in(certificate, now) if by_apply else None
+                )
+            )
     return tuple(out)

@@ -11,9 +11,9 @@ from typing import Any
 from rancherctl.change import Change, Plan
 from rancherctl.errors import RancherctlError
 from rancherctl.events import Emit, Event
-from rancherctl.hosts.bring import bring
 from rancherctl.hosts.helper import call
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
+from rancherctl.hosts.packages.upload import bring
 from rancherctl.hosts.plan import action, describe
 from rancherctl.hosts.state import ResourceState
 from rancherctl.hosts.transport import Transport
@@ -72,8 +72,14 @@ def apply(
     artefacts = [resource for change in plan if isinstance(resource := by_key[change.key], Artefact)]
     titles = {change.key: describe(change)[0] for change in plan}
     if artefacts or groups["packages"]:
-        debs = [r.deb for change in plan if isinstance(r := by_key[change.key], Package) and r.deb is not None and _comes(change)]
-        brought = {"brought": bring(transport, debs, lambda deb: _upload(transport, deb, emit, uploads))} if debs else {}
+        debs = [
+            r.deb
+            for change in plan
+            if isinstance(r := by_key[change.key], Package) and r.deb is not None and _comes(change)
+        ]
+        brought = (
+            {"brought": bring(transport, debs, lambda deb: _upload(transport, deb, emit, uploads))} if debs else {}
+        )
         _send(transport, first, titles, emit, PREPARE_LIMIT, **brought)
         for artefact in artefacts:
             _upload(transport, artefact, emit, uploads)
@@ -87,7 +93,9 @@ def _comes(change: Change[ResourceState]) -> bool:
     return change.old is None or change.new is None or change.old.get("version") != change.new.get("version")
 
 
-def _send(transport: Transport, parts: Mapping[str, Any], titles: Mapping[str, str], emit: Emit, limit: float, **more: Any) -> None:
+def _send(
+    transport: Transport, parts: Mapping[str, Any], titles: Mapping[str, str], emit: Emit, limit: float, **more: Any
+) -> None:
     if not parts:
         return
     emit(Event(PHASE, _summary(parts), transport.name, "started", "debug"))
@@ -96,7 +104,15 @@ def _send(transport: Transport, parts: Mapping[str, Any], titles: Mapping[str, s
         emit(Event(PHASE, titles.get(done, done), transport.name, "done", "debug"))
     failed: dict[str, str] = answer["failed"]
     for why, places in reasons(failed):
-        emit(Event(PHASE, f"{several([titles.get(where, where) for where in places])}: {why}", transport.name, "failed", "error"))
+        emit(
+            Event(
+                PHASE,
+                f"{several([titles.get(where, where) for where in places])}: {why}",
+                transport.name,
+                "failed",
+                "error",
+            )
+        )
     if failed:
         raise ApplyError(transport.name, failed)
 
@@ -107,10 +123,20 @@ def _summary(parts: Mapping[str, Any]) -> str:
 
 def _upload(transport: Transport, artefact: Artefact, emit: Emit, uploads: AbstractContextManager[Any]) -> None:
     def progress(done: int, total: int) -> None:
-        emit(Event(PHASE, f"upload {artefact.path}", transport.name, "progress", fraction=done / total if total else 1.0))
+        emit(
+            Event(PHASE, f"upload {artefact.path}", transport.name, "progress", fraction=done / total if total else 1.0)
+        )
 
     with uploads:
-        emit(Event(PHASE, f"upload {artefact.path} ({artefact.size / 1e6:.0f} MB)", transport.name, "progress", fraction=0.0))
+        emit(
+            Event(
+                PHASE,
+                f"upload {artefact.path} ({artefact.size / 1e6:.0f} MB)",
+                transport.name,
+                "progress",
+                fraction=0.0,
+            )
+        )
         transport.upload(artefact.source, artefact.path, mode=artefact.mode, progress=progress)
         emit(Event(PHASE, f"upload {artefact.path}", transport.name, "done", "debug", 1.0))
 
@@ -121,29 +147,51 @@ def _verify(transport: Transport, artefacts: Iterable[Artefact]) -> None:
     if not wanted:
         return
     seen = call(transport, {"op": "observe", "paths": {path: {} for path in wanted}}, timeout=FINISH_LIMIT)["paths"]
-    wrong = {path: str(seen[path].get("sha256", seen[path]["type"])) for path, a in wanted.items() if seen[path].get("sha256") != a.sha256}
+    wrong = {
+        path: str(seen[path].get("sha256", seen[path]["type"]))
+        for path, a in wanted.items()
+        if seen[path].get("sha256") != a.sha256
+    }
     if wrong:
         raise ApplyError(
-            transport.name, {path: f"{wanted[path].source} is not what the manifest says: its hash is {sha[:12]}…" for path, sha in wrong.items()}
+            transport.name,
+            {
+                path: f"{wanted[path].source} is not what the manifest says: its hash is {sha[:12]}…"
+                for path, sha in wrong.items()
+            },
         )
 
 
 def grouped(plan: Plan[ResourceState], by_key: Mapping[str, Resource]) -> dict[str, list[dict[str, Any]]]:
     """The plan's changes as the host's program takes them, by part; artefacts are not among them. Parents come before children."""
-    out: dict[str, list[dict[str, Any]]] = {part: [] for part in ("packages", "users", "directories", "files", "links", "absent", "units")}
+    out: dict[str, list[dict[str, Any]]] = {
+        part: [] for part in ("packages", "users", "directories", "files", "links", "absent", "units")
+    }
     for change in plan:
         resource = by_key[change.key]
         common = {"key": change.key}
         match resource:
             case Package():
-                out["packages"].append({**common, "name": resource.name, "mask": list(resource.mask), "pulled": resource.pulled})
+                out["packages"].append(
+                    {**common, "name": resource.name, "mask": list(resource.mask), "pulled": resource.pulled}
+                )
             case User():
                 out["users"].append({**common, "name": resource.name, "home": resource.home})
             case Directory():
-                out["directories"].append({**common, "path": resource.path, "mode": resource.mode, "owner": resource.owner})
+                out["directories"].append(
+                    {**common, "path": resource.path, "mode": resource.mode, "owner": resource.owner}
+                )
             case File():
                 content = None if _same_content(change) else base64.b64encode(resource.content).decode()
-                out["files"].append({**common, "path": resource.path, "content": content, "mode": resource.mode, "owner": resource.owner})
+                out["files"].append(
+                    {
+                        **common,
+                        "path": resource.path,
+                        "content": content,
+                        "mode": resource.mode,
+                        "owner": resource.owner,
+                    }
+                )
             case Link():
                 out["links"].append({**common, "path": resource.path, "target": resource.target})
             case Absent():
@@ -156,7 +204,11 @@ def grouped(plan: Plan[ResourceState], by_key: Mapping[str, Resource]) -> dict[s
 
 
 def _same_content(change: Change[ResourceState]) -> bool:
-    return change.old is not None and change.new is not None and all(change.old.get(f) == change.new.get(f) for f in ("type", "sha256"))
+    return (
+        change.old is not None
+        and change.new is not None
+        and all(change.old.get(f) == change.new.get(f) for f in ("type", "sha256"))
+    )
 
 
 def _unit(unit: Unit, change: Change[ResourceState]) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def command(*argv: str, stdin: bytes | str | None = None, root: bool = True, tim
     return Command(tuple(argv), data, root, timeout)
 
 
-def script(text: str, *args: str, stdin: bytes | str | None = None, root: bool = True, timeout: float = 60.0) -> Command:
+def script(
+    text: str, *args: str, stdin: bytes | str | None = None, root: bool = True, timeout: float = 60.0
+) -> Command:
     """A fixed POSIX shell script with positional arguments ``$1 …``; never put user input into ``text``."""
     return command("sh", "-euc", text, "sh", *args, stdin=stdin, root=root, timeout=timeout)

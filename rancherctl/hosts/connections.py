@@ -43,13 +43,18 @@ class Connections:
                 return self._open.setdefault(key, made)
         return self._open[key]
 
-    def _make(self, address: SshAddress, name: str, path: tuple[SshAddress, ...] = (), via: SshTransport | None = None) -> SshTransport:
+    def _make(
+        self, address: SshAddress, name: str, path: tuple[SshAddress, ...] = (), via: SshTransport | None = None
+    ) -> SshTransport:
         """A transport; ``path`` are the hosts that lead to it. A host that is given its way (``via``) uses no jump of its own."""
         from rancherctl.hosts.ssh.login import resolve_without_openssh
         from rancherctl.hosts.ssh.transport import SshTransport
 
         if len(path) > JUMP_LIMIT:
-            raise UsageError(f"{name or address.host}: its jump hosts lead in a circle", hint="check ProxyJump in your ssh configuration")
+            raise UsageError(
+                f"{name or address.host}: its jump hosts lead in a circle",
+                hint="check ProxyJump in your ssh configuration",
+            )
         settings = resolve(address) or resolve_without_openssh(address)
         if via is None:
             for jump in settings.jump:

@@ -111,7 +111,12 @@ def disk(text: str) -> dict[str, Any]:
     rows = [line.split(None, 5) for line in text.splitlines()[1:]]
     if len(rows) != len(paths):
         raise ValueError(f"{len(rows)} lines for {len(paths)} paths")
-    return {"disks": {path: DiskFact(int(row[1]) * 1024, int(row[3]) * 1024, row[0], row[5]) for path, row in zip(paths, rows, strict=True)}}
+    return {
+        "disks": {
+            path: DiskFact(int(row[1]) * 1024, int(row[3]) * 1024, row[0], row[5])
+            for path, row in zip(paths, rows, strict=True)
+        }
+    }
 
 
 def cgroup(text: str) -> dict[str, Any]:
@@ -136,12 +141,20 @@ def addresses(text: str) -> dict[str, Any]:
     """``ip -j addr``."""
     links = json.loads(text)
     found = tuple(
-        Address(link["ifname"], info["local"], info["prefixlen"], 6 if info["family"] == "inet6" else 4, info.get("scope", ""))
+        Address(
+            link["ifname"],
+            info["local"],
+            info["prefixlen"],
+            6 if info["family"] == "inet6" else 4,
+            info.get("scope", ""),
+        )
         for link in links
         for info in link.get("addr_info", ())
         if "local" in info
     )
-    macs = {link["ifname"]: link["address"] for link in links if link.get("link_type") == "ether" and link.get("address")}
+    macs = {
+        link["ifname"]: link["address"] for link in links if link.get("link_type") == "ether" and link.get("address")
+    }
     # bonds, VLANs and bridges share the MAC of their member: one of each is enough to tell machines apart
     unique = {mac: name for name, mac in sorted(macs.items(), reverse=True)}
     return {"addresses": found, "macs": {name: mac for mac, name in sorted(unique.items(), key=lambda item: item[1])}}
@@ -154,7 +167,9 @@ def routes(text: str) -> dict[str, Any]:
     rest = text.strip()
     while rest:
         rows, end = decoder.raw_decode(rest)
-        found += [Route(row["dst"], row.get("gateway", ""), row.get("dev", ""), row.get("protocol", "")) for row in rows]
+        found += [
+            Route(row["dst"], row.get("gateway", ""), row.get("dev", ""), row.get("protocol", "")) for row in rows
+        ]
         rest = rest[end:].strip()
     return {"routes": tuple(found)}
 
@@ -174,7 +189,9 @@ def systemd(text: str) -> dict[str, Any]:
 
 def units(text: str) -> dict[str, Any]:
     """``systemctl show`` blocks; an alias (bind9 → named) appears under the unit's own name."""
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.strip().split("\n\n")]
+    blocks = [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.strip().split("\n\n")
+    ]
     return {
         "units": {
             block["Id"].removesuffix(".service"): UnitFact(block["ActiveState"], block["UnitFileState"])
@@ -272,7 +289,11 @@ def chains(text: str) -> dict[str, Any]:
 
 def nft_tables(text: str) -> dict[str, Any]:
     """``table ip name`` lines."""
-    return {"nft_tables": tuple(sorted(line.removeprefix("table ") for line in text.splitlines() if line.startswith("table ")))}
+    return {
+        "nft_tables": tuple(
+            sorted(line.removeprefix("table ") for line in text.splitlines() if line.startswith("table "))
+        )
+    }
 
 
 def devices(text: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rancherctl.hosts.command import script
+from rancherctl.hosts.fact_commands import PROBES, script_text, sections
 from rancherctl.hosts.fact_parsers import Address, DiskFact, Listener, Route, Sysctl, UnitFact
-from rancherctl.hosts.probes import PROBES, script_text, sections
 from rancherctl.hosts.transport import Transport
 
 TIMEOUT = 60.0

@@ -76,7 +76,9 @@ def each(
     try:
         futures = [pool.submit(one, host) for host in wanted]
         concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
-        broken = [future for future in futures if future.done() and not future.cancelled() and future.exception() is not None]
+        broken = [
+            future for future in futures if future.done() and not future.cancelled() and future.exception() is not None
+        ]
         if broken:
             broken[0].result()
         return {outcome.host: outcome for outcome in (future.result() for future in futures)}
@@ -98,4 +100,6 @@ def values(outcomes: Mapping[str, Outcome[T]], what: str) -> dict[str, T]:
     errors = list(failed.values())
     if len(failed) == len(outcomes) and (len(failed) == 1 or len({(type(e), e.why) for e in errors}) == 1):
         raise errors[0]
-    raise PartialError(f"{what} failed on {len(failed)} of {len(outcomes)} hosts", {name: str(error) for name, error in failed.items()})
+    raise PartialError(
+        f"{what} failed on {len(failed)} of {len(outcomes)} hosts", {name: str(error) for name, error in failed.items()}
+    )

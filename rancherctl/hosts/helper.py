@@ -54,7 +54,9 @@ def _program(operation: str) -> bytes:
     for name in (*MODULES[operation], "main"):
         data = pkgutil.get_data("rancherctl.hosts.remote", f"{name}.py")
         if data is None:
-            raise HostStepError(f"the program {name} is missing from this installation", hint="install rancherctl again")
+            raise HostStepError(
+                f"the program {name} is missing from this installation", hint="install rancherctl again"
+            )
         texts.append([name, data.decode()])
     return json.dumps(texts).encode()
 
@@ -85,7 +87,9 @@ def hint_for(why: str) -> str:
 def answer_of(host: str, result: Result) -> dict[str, Any]:
     """The answer in a finished call's output."""
     if result.status == 127 or b"python3: not found" in result.stderr:
-        raise HostStepError(f"{host}: python3 is not installed", hint=f"install python3 on {host}: apt-get install python3")
+        raise HostStepError(
+            f"{host}: python3 is not installed", hint=f"install python3 on {host}: apt-get install python3"
+        )
     lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
     if not lines:
         said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]

@@ -28,7 +28,9 @@ def known(files: Iterable[str], names: Iterable[str]) -> tuple[Entry, ...]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise AuthError(f"cannot read {path}", why=error.strerror or str(error), hint="without it no host key can be checked") from error
+            raise AuthError(
+                f"cannot read {path}", why=error.strerror or str(error), hint="without it no host key can be checked"
+            ) from error
     return entries(texts, names)
 
 
@@ -60,9 +62,15 @@ def check(
     if verdict.answer == "changed" and verdict.entry is not None:
         remove = f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(verdict.entry.file)}"
         hint = f"only when the host was really set up anew: {remove}"
-        raise AuthError(f"{host}: its host key is not the known one: stopped", why=f"it showed {shown}; {place} has another key", hint=hint)
+        raise AuthError(
+            f"{host}: its host key is not the known one: stopped",
+            why=f"it showed {shown}; {place} has another key",
+            hint=hint,
+        )
     if verdict.answer == "revoked":
-        raise AuthError(f"{host}: its host key is revoked: stopped", why=f"{shown}, by {place}", hint="do not connect to this host")
+        raise AuthError(
+            f"{host}: its host key is revoked: stopped", why=f"{shown}, by {place}", hint="do not connect to this host"
+        )
     with _ASKING:
         if ask is not None and ask(HostKeyQuestion(host, name, key_type, fingerprint(key))):
             _keep(files, f"{name} {key_type} {key}\n")
@@ -71,7 +79,9 @@ def check(
     address, port = name[1:].split("]:") if name.startswith("[") else (name, "22")
     command = f"ssh-keyscan -p {port} {shlex.quote(address)} >> {first}"
     raise AuthError(
-        f"{host}: its host key is not known", why=f"it showed {shown}", hint=f"compare that with the host's own key, then say --yes, or: {command}"
+        f"{host}: its host key is not known",
+        why=f"it showed {shown}",
+        hint=f"compare that with the host's own key, then say --yes, or: {command}",
     )
 
 

@@ -30,7 +30,11 @@ class LocalTransport:
     def run(self, command: Command, *, check: bool = True) -> Result:
         """Run to the end or to the time limit; the whole process group is ended then."""
         if command.root and os.geteuid() != 0:
-            raise AuthError(f"{self._name}: {command.show()[:120]} needs root", why="this process is not root", hint="run it as root")
+            raise AuthError(
+                f"{self._name}: {command.show()[:120]} needs root",
+                why="this process is not root",
+                hint="run it as root",
+            )
         result = self._execute(command, command.stdin or b"")
         if check and not result.ok:
             raise CommandFailedError(self._name, result)
@@ -39,7 +43,11 @@ class LocalTransport:
     def _execute(self, command: Command, stdin: bytes) -> Result:
         try:
             process = subprocess.Popen(
-                [str(word) for word in command.argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+                [str(word) for word in command.argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
             )
         except FileNotFoundError as error:
             return Result(command, 127, b"", f"{error.filename}: not found\n".encode())
@@ -50,7 +58,9 @@ class LocalTransport:
                 stdout, stderr = process.communicate(stdin, timeout=command.timeout)
             except subprocess.TimeoutExpired as error:
                 _end(process)
-                raise UnreachableError(f"{self._name}: {command.show()[:200]} did not end within {command.timeout:.0f} s") from error
+                raise UnreachableError(
+                    f"{self._name}: {command.show()[:200]} did not end within {command.timeout:.0f} s"
+                ) from error
             except BaseException:
                 _end(process)
                 raise

@@ -31,7 +31,9 @@ def request(resources: Iterable[Resource]) -> dict[str, Any]:
         match resource:
             case File():
                 sha = desired(resource, {})
-                paths[resource.path] = {} if resource.secret or sha is None else {"text": True, "sha256": sha.get("sha256")}
+                paths[resource.path] = (
+                    {} if resource.secret or sha is None else {"text": True, "sha256": sha.get("sha256")}
+                )
             case Artefact():
                 paths[resource.path] = {"size": resource.size}
             case Directory() | Link() | Absent():
@@ -66,7 +68,9 @@ def _found(resource: Resource, answer: Mapping[str, Any]) -> ResourceState | Non
         case Package():
             if resource.name not in answer["packages"]:
                 return None
-            masked = sorted(unit for unit in resource.mask if answer["units"].get(unit, {}).get("UnitFileState") == "masked")
+            masked = sorted(
+                unit for unit in resource.mask if answer["units"].get(unit, {}).get("UnitFileState") == "masked"
+            )
             version = {"version": str(answer["packages"][resource.name])} if resource.pulled else {}
             return state("package", resource.name, installed="yes", masked=",".join(masked), **version)
         case User():
@@ -104,7 +108,9 @@ def _unit(unit: Unit, answer: Mapping[str, Any]) -> ResourceState | None:
     started = digest(ran["restart"]) if active and unit.active and "restart" in ran else ""
     loaded = digest(ran["reload"]) if active and unit.active and "reload" in ran else ""
     word = {True: "yes", False: "no"}
-    return state("unit", unit.name, enabled=word[enabled], active=word[active], started_with=started, loaded_with=loaded)
+    return state(
+        "unit", unit.name, enabled=word[enabled], active=word[active], started_with=started, loaded_with=loaded
+    )
 
 
 def _print(seen: Mapping[str, Any]) -> str:

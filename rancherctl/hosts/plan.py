@@ -31,9 +31,13 @@ def plan(resources: Iterable[Resource], observed: Observed) -> Plan[ResourceStat
     if "units" in unread:  # what is masked
         blind |= {key(resource) for resource in wanted if isinstance(resource, Package) and resource.mask}
     found = diff(
-        {k: v for k, v in observed.states.items() if k not in blind}, {k: v for k, v in want.items() if k not in blind}, unknown=observed.unknown
+        {k: v for k, v in observed.states.items() if k not in blind},
+        {k: v for k, v in want.items() if k not in blind},
+        unknown=observed.unknown,
     )
-    return Plan(tuple(Change(c.key, c.old, c.new, _why(c, units.get(c.key), prints, observed)) for c in found), found.unknown)
+    return Plan(
+        tuple(Change(c.key, c.old, c.new, _why(c, units.get(c.key), prints, observed)) for c in found), found.unknown
+    )
 
 
 _PART = {"package": "packages", "user": "users", "unit": "units"}
@@ -52,7 +56,9 @@ def _no_duplicates(resources: Iterable[Resource]) -> None:
         place = key(resource).split("/", 2)[2]
         before = seen.setdefault(place, resource)
         if before is not resource and before != resource:
-            problems.append(f"{place}: described twice, as {type(before).__name__} and as {type(resource).__name__}, and differently")
+            problems.append(
+                f"{place}: described twice, as {type(before).__name__} and as {type(resource).__name__}, and differently"
+            )
     if problems:
         raise InvalidInputError("the resources of a host contradict each other", problems)
 
@@ -65,7 +71,10 @@ def _why(change: Change[ResourceState], unit: Unit | None, prints: Mapping[str, 
     if unit is not None and new.get("active") == old.get("active") == "yes":
         ran = observed.ran_with.get(unit.name, {})
         reasons = []
-        for verb, fact, paths in (("restart", "started_with", unit.restart_on), ("reload", "loaded_with", unit.reload_on)):
+        for verb, fact, paths in (
+            ("restart", "started_with", unit.restart_on),
+            ("reload", "loaded_with", unit.reload_on),
+        ):
             if fact in differing:
                 changed = [path for path in paths if ran.get(verb, {}).get(path) != prints.get(path, "absent")]
                 reasons.append(f"{verb}: {', '.join(changed) or 'it no longer depends on a file'}")
@@ -126,4 +135,7 @@ def _facts(there: ResourceState) -> list[str]:
 
 def _unified(path: str, old: str, new: str, *, new_file: bool) -> Iterable[str]:
     before = "/dev/null" if new_file else path
-    return (line.rstrip("\n") for line in difflib.unified_diff(old.splitlines(), new.splitlines(), before, path, lineterm=""))
+    return (
+        line.rstrip("\n")
+        for line in difflib.unified_diff(old.splitlines(), new.splitlines(), before, path, lineterm="")
+    )

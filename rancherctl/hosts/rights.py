@@ -64,7 +64,11 @@ class Rights:
         with self._lock:
             if self._password != password:
                 return True  # another thread has got a new one meanwhile
-            if self._accepted or self._prompts.sudo_refused is None or not self._prompts.sudo_refused(self._login, password):
+            if (
+                self._accepted
+                or self._prompts.sudo_refused is None
+                or not self._prompts.sudo_refused(self._login, password)
+            ):
                 return False
             self._password = None
             return True

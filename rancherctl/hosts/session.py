@@ -48,7 +48,13 @@ class Session:
     """One command on one channel. ``alive`` tells whether the connection still stands; ``where`` is the host's name for messages."""
 
     def __init__(
-        self, channel: Channel, command: Command, *, where: str, alive: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+        self,
+        channel: Channel,
+        command: Command,
+        *,
+        where: str,
+        alive: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._channel = channel
         self._command = command
@@ -59,7 +65,9 @@ class Session:
         self._stderr: list[bytes] = []
         self._marker = ""
 
-    def run(self, blocks: Iterable[bytes], *, password: Secret | None = None, wrap: Callable[[str], str] = str) -> Result:
+    def run(
+        self, blocks: Iterable[bytes], *, password: Secret | None = None, wrap: Callable[[str], str] = str
+    ) -> Result:
         """Send ``blocks`` as standard input and read to the end. With a ``password`` sudo is given it first; ``wrap`` goes round the line."""
         try:
             if password is None:
@@ -112,14 +120,21 @@ class Session:
                 continue
             # an end of input stops sudo from asking again
             self._channel.shutdown_write()
-            said = (seen.decode("utf-8", "replace").replace(sudo.prompt(self._marker), "").strip().splitlines() or ["sudo ended"])[-1]
+            said = (
+                seen.decode("utf-8", "replace").replace(sudo.prompt(self._marker), "").strip().splitlines()
+                or ["sudo ended"]
+            )[-1]
             if not self._alive():
                 raise self._cut()
             if answer == "wrong":
                 raise SudoPasswordError(
-                    f"{self._where}: the sudo password is wrong", why=said, hint="give the password of the login user on that host"
+                    f"{self._where}: the sudo password is wrong",
+                    why=said,
+                    hint="give the password of the login user on that host",
                 )
-            raise AuthError(f"{self._where}: sudo refused", why=said, hint="allow the login user to use sudo, or log in as root")
+            raise AuthError(
+                f"{self._where}: sudo refused", why=said, hint="allow the login user to use sudo, or log in as root"
+            )
         self._stderr.append(seen)
 
     def _send(self, password: Secret) -> bool:
@@ -149,7 +164,12 @@ class Session:
                     # the source of the input broke, which is why the rest went wrong
                     raise failure
         stderr = b"".join(self._stderr)
-        return Result(self._command, self._channel.exit_status, bytes(stdout), sudo.clean(stderr, self._marker) if self._marker else stderr)
+        return Result(
+            self._command,
+            self._channel.exit_status,
+            bytes(stdout),
+            sudo.clean(stderr, self._marker) if self._marker else stderr,
+        )
 
     def _read(self) -> bytes:
         self._limit()
@@ -187,4 +207,7 @@ class Session:
             failures.append(error)
 
     def _too_much(self) -> RancherctlError:
-        return RancherctlError(f"{self._where}: {self._command.show()[:200]} printed more than {MOST >> 20} MiB", hint="is the host in order?")
+        return RancherctlError(
+            f"{self._where}: {self._command.show()[:200]} printed more than {MOST >> 20} MiB",
+            hint="is the host in order?",
+        )

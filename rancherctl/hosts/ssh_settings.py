@@ -15,7 +15,12 @@ from pathlib import Path
 from rancherctl.errors import UsageError
 from rancherctl.hosts.model import SshAddress
 
-DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+DEFAULT_KNOWN_HOSTS = (
+    "~/.ssh/known_hosts",
+    "~/.ssh/known_hosts2",
+    "/etc/ssh/ssh_known_hosts",
+    "/etc/ssh/ssh_known_hosts2",
+)
 JUMP_LIMIT = 5
 
 
@@ -50,15 +55,21 @@ def arguments(address: SshAddress) -> list[str]:
 def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None:
     """The settings of ``ssh -G``; None where OpenSSH is not installed. UsageError when the configuration is wrong."""
     try:
-        done = subprocess.run(arguments(address), capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            arguments(address), capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL
+        )
     except FileNotFoundError:
         return None
     except subprocess.TimeoutExpired as error:
         raise UsageError(
-            f"ssh -G {address.host} did not answer within {timeout:.0f} s", hint="check the Match exec lines of your ssh configuration"
+            f"ssh -G {address.host} did not answer within {timeout:.0f} s",
+            hint="check the Match exec lines of your ssh configuration",
         ) from error
     if done.returncode != 0:
-        raise UsageError(f"the ssh configuration for {address.host} is wrong", why=(done.stderr.strip().splitlines() or ["ssh -G failed"])[-1])
+        raise UsageError(
+            f"the ssh configuration for {address.host} is wrong",
+            why=(done.stderr.strip().splitlines() or ["ssh -G failed"])[-1],
+        )
     return settings_of(address, parse(done.stdout))
 
 
@@ -110,9 +121,13 @@ def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
         try:
             host, port = _host_port(place)
         except ValueError as error:
-            raise UsageError(f"{address.host}: {word.strip()!r} is not a jump host", hint="write user@host:port") from error
+            raise UsageError(
+                f"{address.host}: {word.strip()!r} is not a jump host", hint="write user@host:port"
+            ) from error
         known_hosts, identity = address.known_hosts, address.identity
-        out.append(SshAddress(host, user=user, port=port, identity=identity, config=address.config, known_hosts=known_hosts))
+        out.append(
+            SshAddress(host, user=user, port=port, identity=identity, config=address.config, known_hosts=known_hosts)
+        )
     if len(out) > JUMP_LIMIT:
         raise UsageError(f"{address.host}: more than {JUMP_LIMIT} jump hosts")
     return tuple(out)

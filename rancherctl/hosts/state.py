@@ -81,7 +81,9 @@ def desired(resource: Resource, prints: Mapping[str, str]) -> ResourceState | No
         case User():
             found = state("user", resource.name, exists="yes")
         case Directory():
-            found = state("directory", resource.path, type="directory", mode=f"{resource.mode:04o}", owner=resource.owner)
+            found = state(
+                "directory", resource.path, type="directory", mode=f"{resource.mode:04o}", owner=resource.owner
+            )
         case File():
             sha = hashlib.sha256(resource.content).hexdigest()
             owned["owner"] = resource.owner
@@ -109,7 +111,14 @@ def _package(package: Package) -> ResourceState:
 def _unit(unit: Unit, prints: Mapping[str, str]) -> ResourceState:
     started = digest({path: prints.get(path, "absent") for path in unit.restart_on}) if unit.active else ""
     loaded = digest({path: prints.get(path, "absent") for path in unit.reload_on}) if unit.active else ""
-    found = state("unit", unit.name, enabled=_word(unit.enabled), active=_word(unit.active), started_with=started, loaded_with=loaded)
+    found = state(
+        "unit",
+        unit.name,
+        enabled=_word(unit.enabled),
+        active=_word(unit.active),
+        started_with=started,
+        loaded_with=loaded,
+    )
     return replace(found, note=f"it makes {', '.join(unit.makes)}") if unit.makes else found
 
 

@@ -42,7 +42,9 @@ def feed(source: Source, offset: int, progress: Progress | None) -> Iterator[byt
         while done < source.size:
             block = file.read(min(BLOCK, (offset if done < offset else source.size) - done))
             if not block:
-                raise NotFoundError(f"{source.path} became shorter while it was sent", hint="run the same command again")
+                raise NotFoundError(
+                    f"{source.path} became shorter while it was sent", hint="run the same command again"
+                )
             digest.update(block)
             done += len(block)
             if done > offset:

@@ -42,7 +42,9 @@ def json_of(host: str, result: Result) -> Any:
         return decoded(line)
     except ValueError as error:
         said = line.decode("utf-8", "replace")[:200]
-        raise RancherctlError(f"{host}: {result.command.show()[:120]} gave no answer", why=f"it printed {said!r}") from error
+        raise RancherctlError(
+            f"{host}: {result.command.show()[:120]} gave no answer", why=f"it printed {said!r}"
+        ) from error
 
 
 class Transport(Protocol):

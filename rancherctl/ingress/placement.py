@@ -51,7 +51,10 @@ def exclusion(t: Translated, host: RosterHost, port: int = HTTP_PORT) -> str:
         ("not a load-balancer host", not host.lb),
         ("not alive", not host.alive),
         ("has no address to publish", not host.address),
-        (f"port {port} cannot be served there: its load balancer does not run, or another program has the port", port in host.blocked),
+        (
+            f"port {port} cannot be served there: its load balancer does not run, or another program has the port",
+            port in host.blocked,
+        ),
         (f"label {', '.join(missing)} is missing", bool(missing)),
     )
     return next((why for why, holds in reasons if holds), "")
@@ -83,7 +86,9 @@ def _problems(t: Translated, roster: Roster, able: int) -> tuple[Problem, ...]:
     if not able:
         return (Problem("NoHosts", f"none of the {len(roster.hosts)} hosts can carry it: {_why_none(t, roster)}"),)
     if t.wanted > able:
-        text = f"{t.wanted} instances are wanted, {able} host{'s' if able != 1 else ''} can carry it; it is on all of them"
+        text = (
+            f"{t.wanted} instances are wanted, {able} host{'s' if able != 1 else ''} can carry it; it is on all of them"
+        )
         return (Problem("TooFewHosts", text, serious=False),)
     return ()
 

@@ -11,7 +11,17 @@ from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError
 from rancherctl.events import Emit, Event, ignore
 from rancherctl.kube.client import CONFIGMAPS, Json, Resource
 from rancherctl.kube.kinds import Kinds
-from rancherctl.kube.manifests import Inventory, ObjectId, difference, identity, inventory_ids, inventory_object, owned, owner, settled
+from rancherctl.kube.manifests import (
+    Inventory,
+    ObjectId,
+    difference,
+    identity,
+    inventory_ids,
+    inventory_object,
+    owned,
+    owner,
+    settled,
+)
 
 MANAGER = "rancherctl"
 PHASE = "objects"
@@ -26,18 +36,36 @@ class Objects(Protocol):
         """One object."""
 
     def apply(
-        self, resource: Resource, body: Json, *, manager: str, force: bool = True, dry_run: bool = False, subresource: str = "", timeout: float = 10.0
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        manager: str,
+        force: bool = True,
+        dry_run: bool = False,
+        subresource: str = "",
+        timeout: float = 10.0,
     ) -> Json:
         """Server-side apply."""
 
-    def delete(self, resource: Resource, name: str, *, namespace: str = "", options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        options: Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+    ) -> None:
         """Delete one object."""
 
     def raw(self, method: str, path: str, *, body: bytes | None = None, timeout: float = 10.0) -> bytes:
         """A plain request, for discovery."""
 
 
-def plan(client: Objects, objects: Iterable[Json], inventory: Inventory | None, *, manager: str = MANAGER) -> Plan[Json]:
+def plan(
+    client: Objects, objects: Iterable[Json], inventory: Inventory | None, *, manager: str = MANAGER
+) -> Plan[Json]:
     """What ``apply`` would change. Keys are ObjectId.key. The server itself is asked (dry run), so its defaults are no difference.
 
     The inventory is an object of the plan like the others; without one nothing is ever pruned. InvalidInputError names objects that occur
@@ -57,10 +85,16 @@ def first_plan(objects: Iterable[Json], inventory: Inventory | None) -> Plan[Jso
     """The plan for an API that is not there yet: everything is new. Pure."""
     wanted = _by_id(owned(obj, inventory) if inventory else obj for obj in objects)
     listed = [inventory_object(inventory, wanted)] if inventory else []
-    return Plan(tuple(sorted((Change(identity(obj).key, None, obj) for obj in (*wanted.values(), *listed)), key=lambda c: c.key)))
+    return Plan(
+        tuple(
+            sorted((Change(identity(obj).key, None, obj) for obj in (*wanted.values(), *listed)), key=lambda c: c.key)
+        )
+    )
 
 
-def _inventory_changes(client: Objects, kinds: Kinds, wanted: Mapping[ObjectId, Json], inventory: Inventory) -> list[Change[Json]]:
+def _inventory_changes(
+    client: Objects, kinds: Kinds, wanted: Mapping[ObjectId, Json], inventory: Inventory
+) -> list[Change[Json]]:
     """What nobody wants any more, and the inventory itself."""
     stored = _get(client, kinds, inventory_object(inventory, ()))
     try:
@@ -79,7 +113,9 @@ def _inventory_changes(client: Objects, kinds: Kinds, wanted: Mapping[ObjectId, 
     return changes
 
 
-def apply(client: Objects, todo: Plan[Json], inventory: Inventory | None, *, manager: str = MANAGER, emit: Emit = ignore) -> None:
+def apply(
+    client: Objects, todo: Plan[Json], inventory: Inventory | None, *, manager: str = MANAGER, emit: Emit = ignore
+) -> None:
     """Carry out a plan: first the inventory with old and new objects, so that a break leaves nothing forgotten, then creates, deletes, inventory."""
     kinds = Kinds(client)
     place = identity(inventory_object(inventory, ())).key if inventory else ""
@@ -102,9 +138,15 @@ def apply(client: Objects, todo: Plan[Json], inventory: Inventory | None, *, man
         client.apply(CONFIGMAPS, final.new, manager=manager)
 
 
-def _ensure_namespace(client: Objects, todo: Plan[Json], inventory: Inventory, manager: str, emit: Emit) -> list[Change[Json]]:
+def _ensure_namespace(
+    client: Objects, todo: Plan[Json], inventory: Inventory, manager: str, emit: Emit
+) -> list[Change[Json]]:
     """The inventory's own namespace may be one of the objects: it goes before the inventory."""
-    own = [c for c in todo if c.new is not None and c.new.get("kind") == "Namespace" and c.new["metadata"]["name"] == inventory.namespace]
+    own = [
+        c
+        for c in todo
+        if c.new is not None and c.new.get("kind") == "Namespace" and c.new["metadata"]["name"] == inventory.namespace
+    ]
     for change in own:
         assert change.new is not None
         client.apply(Kinds(client).find(change.new), change.new, manager=manager)
@@ -162,4 +204,10 @@ def _delete(client: Objects, kinds: Kinds, old: Json) -> None:
 
 def _tell(emit: Emit, change: Change[Json]) -> None:
     done = {"create": "created", "update": "updated", "delete": "deleted"}[change.verb]
-    emit(Event(PHASE, f"{done} {change.key.partition(' ')[2]}" + (f" ({change.why})" if change.why else ""), state="progress"))
+    emit(
+        Event(
+            PHASE,
+            f"{done} {change.key.partition(' ')[2]}" + (f" ({change.why})" if change.why else ""),
+            state="progress",
+        )
+    )

@@ -38,12 +38,17 @@ class Cache:
         unique = {spec.name: spec for spec in specs}
         self._snapshot = Snapshot(dict.fromkeys(unique, Table()), 0)
         random_ = choose or random.Random()  # noqa: S311  # spreads load, protects nothing
-        self._reflectors = {name: Reflector(source, spec, self._publisher(name), clock=clock, choose=random_) for name, spec in unique.items()}
+        self._reflectors = {
+            name: Reflector(source, spec, self._publisher(name), clock=clock, choose=random_)
+            for name, spec in unique.items()
+        }
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to list and watch; returns at once."""
-        self._threads = [threading.Thread(target=r.run, name=f"watch-{name}", daemon=True) for name, r in self._reflectors.items()]
+        self._threads = [
+            threading.Thread(target=r.run, name=f"watch-{name}", daemon=True) for name, r in self._reflectors.items()
+        ]
         for thread in self._threads:
             thread.start()
 

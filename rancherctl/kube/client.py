@@ -63,7 +63,13 @@ class Resource:
         namespace, name = quote(namespace, safe=":"), quote(name, safe=":")
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         middle = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
-        return root + middle + f"/{self.plural}" + (f"/{name}" if name else "") + (f"/{subresource}" if subresource else "")
+        return (
+            root
+            + middle
+            + f"/{self.plural}"
+            + (f"/{name}" if name else "")
+            + (f"/{subresource}" if subresource else "")
+        )
 
 
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
@@ -78,7 +84,9 @@ INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 INGRESSCLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False)
 NETWORKPOLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-CSRS = Resource("certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", namespaced=False)
+CSRS = Resource(
+    "certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", namespaced=False
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,15 @@ class ListPage:
 class KubeClient(Protocol):
     """Access to one API server. Thread-safe. ``timeout`` everywhere in seconds for the whole call (watch: for silence)."""
 
-    def list(self, resource: Resource, *, namespace: str = "", label_selector: str = "", field_selector: str = "", timeout: float = 30.0) -> ListPage:
+    def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout: float = 30.0,
+    ) -> ListPage:
         """All objects, read in pages of 500 (a consistent snapshot: the pages' continue token fixes the version)."""
 
     def watch(
@@ -122,21 +138,55 @@ class KubeClient(Protocol):
     def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json:
         """One object."""
 
-    def create(self, resource: Resource, body: Json, *, namespace: str = "", subresource: str = "", name: str = "", timeout: float = 10.0) -> Json:
+    def create(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        name: str = "",
+        timeout: float = 10.0,
+    ) -> Json:
         """Create and return what the server stored."""
 
     def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json:
         """PUT: name, namespace and the resourceVersion precondition come from the body's metadata."""
 
-    def patch(self, resource: Resource, name: str, body: Json, *, namespace: str = "", subresource: str = "", timeout: float = 10.0) -> Json:
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Json,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        timeout: float = 10.0,
+    ) -> Json:
         """Merge patch (RFC 7386). A ``metadata.resourceVersion`` in the body is a precondition."""
 
     def apply(
-        self, resource: Resource, body: Json, *, manager: str, force: bool = True, dry_run: bool = False, subresource: str = "", timeout: float = 10.0
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        manager: str,
+        force: bool = True,
+        dry_run: bool = False,
+        subresource: str = "",
+        timeout: float = 10.0,
     ) -> Json:
         """Server-side apply as field manager ``manager``."""
 
-    def delete(self, resource: Resource, name: str, *, namespace: str = "", options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        options: Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+    ) -> None:
         """Delete; NotFoundError if it was not there."""
 
     def raw(self, method: str, path: str, *, body: bytes | None = None, timeout: float = 10.0) -> bytes:

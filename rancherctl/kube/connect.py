@@ -8,8 +8,8 @@ from pathlib import Path
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Target
 from rancherctl.errors import AuthError, RefusedError, UsageError
+from rancherctl.kube.http.tls import Server
 from rancherctl.kube.rest import RestClient
-from rancherctl.kube.tls import Server
 
 
 def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False) -> RestClient:
@@ -17,7 +17,10 @@ def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool
     if target.proxy:
         raise UsageError(f"context {target.context}: proxy-url is not supported", hint="kubectl can use it")
     if target.username:
-        raise UsageError(f"context {target.context}: a user name with a password is not supported", why="API servers since 1.19 refuse it")
+        raise UsageError(
+            f"context {target.context}: a user name with a password is not supported",
+            why="API servers since 1.19 refuse it",
+        )
     cert, key = target.cert, target.key
     token: str | Callable[[], str] = str(target.token)
     if target.token_file:

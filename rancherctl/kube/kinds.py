@@ -45,7 +45,9 @@ KNOWN: tuple[Resource, ...] = (
     Resource(RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False),
     Resource(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
     Resource(ADMISSION, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False),
-    Resource(ADMISSION, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", namespaced=False),
+    Resource(
+        ADMISSION, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", namespaced=False
+    ),
 )
 
 
@@ -68,7 +70,9 @@ class Kinds:
         """The Resource of an object. UsageError if it names no kind, NotFoundError if the API does not serve it."""
         wanted = (str(obj.get("apiVersion") or ""), str(obj.get("kind") or ""))
         if not all(wanted):
-            raise UsageError("an object without apiVersion or kind cannot be applied", why=f"metadata: {obj.get('metadata')}")
+            raise UsageError(
+                "an object without apiVersion or kind cannot be applied", why=f"metadata: {obj.get('metadata')}"
+            )
         with self._lock:
             known = self._found.get(wanted)
         if known:
@@ -77,7 +81,9 @@ class Kinds:
         with self._lock:
             self._found.update(found)
         if wanted not in found:
-            raise NotFoundError(f"the API does not serve {wanted[1]} ({wanted[0]})", hint="install the CustomResourceDefinition first")
+            raise NotFoundError(
+                f"the API does not serve {wanted[1]} ({wanted[0]})", hint="install the CustomResourceDefinition first"
+            )
         return found[wanted]
 
     def _discover(self, version: str) -> tuple[Resource, ...]:
@@ -88,7 +94,9 @@ class Kinds:
             return ()
         group, _, number = version.rpartition("/")
         return tuple(
-            Resource(group, number, r["name"], r["kind"], bool(r["namespaced"])) for r in answer.get("resources") or () if "/" not in r["name"]
+            Resource(group, number, r["name"], r["kind"], bool(r["namespaced"]))
+            for r in answer.get("resources") or ()
+            if "/" not in r["name"]
         )
 
 

@@ -76,7 +76,12 @@ class ObjectId:
 def identity(obj: Mapping[str, Any]) -> ObjectId:
     """The id of an object."""
     meta = obj.get("metadata") or {}
-    return ObjectId(str(obj.get("apiVersion", "")), str(obj.get("kind", "")), str(meta.get("namespace") or ""), str(meta.get("name") or ""))
+    return ObjectId(
+        str(obj.get("apiVersion", "")),
+        str(obj.get("kind", "")),
+        str(meta.get("namespace") or ""),
+        str(meta.get("name") or ""),
+    )
 
 
 def owned(obj: Json, inventory: Inventory) -> Json:
@@ -99,7 +104,11 @@ def settled(obj: Json) -> Json:
 def inventory_object(inventory: Inventory, ids: Iterable[ObjectId]) -> Json:
     """The ConfigMap, sorted, so that equal sets are equal objects."""
     rows = sorted([i.api_version, i.kind, i.namespace, i.name] for i in set(ids))
-    meta = {"name": inventory.name, "namespace": inventory.namespace, "labels": {"app.kubernetes.io/managed-by": "rancherctl"}}
+    meta = {
+        "name": inventory.name,
+        "namespace": inventory.namespace,
+        "labels": {"app.kubernetes.io/managed-by": "rancherctl"},
+    }
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"objects": json.dumps(rows)}}
 
 
@@ -119,5 +128,12 @@ def difference(old: Any, new: Any, path: str = "") -> str:
                 return found
         return ""
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return next((found for i, (a, b) in enumerate(zip(old, new, strict=True)) if (found := difference(a, b, f"{path}[{i}]"))), "")
+        return next(
+            (
+                found
+                for i, (a, b) in enumerate(zip(old, new, strict=True))
+                if (found := difference(a, b, f"{path}[{i}]"))
+            ),
+            "",
+        )
     return "" if old == new else path.lstrip(".") or "."

@@ -60,7 +60,11 @@ def meta(obj: Json) -> Meta:
         resource_version=m.get("resourceVersion", ""),
         created=m.get("creationTimestamp") or "",
         labels=m.get("labels") or {},
-        annotations={k: v for k, v in (m.get("annotations") or {}).items() if k != "kubectl.kubernetes.io/last-applied-configuration"},
+        annotations={
+            k: v
+            for k, v in (m.get("annotations") or {}).items()
+            if k != "kubectl.kubernetes.io/last-applied-configuration"
+        },
         deleting=bool(m.get("deletionTimestamp")),
     )
 
@@ -78,7 +82,13 @@ def service(obj: Json) -> Service:
         headless=headless,
         families=tuple(spec.get("ipFamilies") or ()),
         ports=tuple(
-            ServicePort(p.get("name") or "", p.get("protocol", "TCP"), int(p["port"]), p.get("targetPort", p["port"]), p.get("nodePort", 0))
+            ServicePort(
+                p.get("name") or "",
+                p.get("protocol", "TCP"),
+                int(p["port"]),
+                p.get("targetPort", p["port"]),
+                p.get("nodePort", 0),
+            )
             for p in spec.get("ports") or ()
         ),
         external_name=spec.get("externalName") or "",
@@ -112,7 +122,10 @@ def endpoint_slice(obj: Json) -> EndpointSlice:
         meta=m,
         service=m.labels.get("kubernetes.io/service-name", ""),
         address_type=obj.get("addressType", ""),
-        ports=tuple(EndpointPort(p.get("name") or "", p.get("protocol") or "TCP", p.get("port") or 0) for p in obj.get("ports") or ()),
+        ports=tuple(
+            EndpointPort(p.get("name") or "", p.get("protocol") or "TCP", p.get("port") or 0)
+            for p in obj.get("ports") or ()
+        ),
         endpoints=tuple(_endpoint(e) for e in obj.get("endpoints") or ()),
     )
 
@@ -120,7 +133,9 @@ def endpoint_slice(obj: Json) -> EndpointSlice:
 def pod(obj: Json) -> Pod:
     """v1 Pod."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    ips = tuple(p["ip"] for p in status.get("podIPs") or () if p.get("ip")) or ((status["podIP"],) if status.get("podIP") else ())
+    ips = tuple(p["ip"] for p in status.get("podIPs") or () if p.get("ip")) or (
+        (status["podIP"],) if status.get("podIP") else ()
+    )
     return Pod(
         meta=meta(obj),
         phase=status.get("phase", ""),
@@ -172,7 +187,9 @@ def ingress(obj: Json) -> Ingress:
             IngressRule(
                 r.get("host") or "",
                 tuple(
-                    IngressPath(p.get("path") or "", p.get("pathType", ""), _backend(p.get("backend")) or IngressBackend())
+                    IngressPath(
+                        p.get("path") or "", p.get("pathType", ""), _backend(p.get("backend")) or IngressBackend()
+                    )
                     for p in (r.get("http") or {}).get("paths") or ()
                 ),
             )
@@ -195,7 +212,11 @@ def lease(obj: Json) -> Lease:
     """coordination.k8s.io/v1 Lease."""
     s = obj.get("spec") or {}
     return Lease(
-        meta(obj), s.get("holderIdentity") or "", s.get("renewTime") or "", s.get("leaseTransitions") or 0, s.get("leaseDurationSeconds") or 0
+        meta(obj),
+        s.get("holderIdentity") or "",
+        s.get("renewTime") or "",
+        s.get("leaseTransitions") or 0,
+        s.get("leaseDurationSeconds") or 0,
     )
 
 

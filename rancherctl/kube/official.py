@@ -16,9 +16,9 @@ from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.events import Emit, ignore
 from rancherctl.kube import apply as objects
 from rancherctl.kube.client import Json, Resource
-from rancherctl.kube.failures import failure, status_object
+from rancherctl.kube.http.failures import failure, status_object
+from rancherctl.kube.http.tls import Server
 from rancherctl.kube.manifests import Inventory
-from rancherctl.kube.tls import Server
 
 
 class OfficialClient:
@@ -70,16 +70,42 @@ class OfficialClient:
         return self._json("get", resource.path(namespace, name), timeout=timeout)
 
     def apply(
-        self, resource: Resource, body: Json, *, manager: str, force: bool = True, dry_run: bool = False, subresource: str = "", timeout: float = 10.0
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        manager: str,
+        force: bool = True,
+        dry_run: bool = False,
+        subresource: str = "",
+        timeout: float = 10.0,
     ) -> Json:
         """Server-side apply."""
         meta = body["metadata"]
-        more: dict[str, Any] = {"field_manager": manager, "force_conflicts": str(force).lower(), "content_type": "application/apply-patch+yaml"}
+        more: dict[str, Any] = {
+            "field_manager": manager,
+            "force_conflicts": str(force).lower(),
+            "content_type": "application/apply-patch+yaml",
+        }
         if dry_run:
             more["dry_run"] = "All"
-        return self._json("patch", resource.path(meta.get("namespace", ""), meta["name"], subresource), body=body, timeout=timeout, **more)
+        return self._json(
+            "patch",
+            resource.path(meta.get("namespace", ""), meta["name"], subresource),
+            body=body,
+            timeout=timeout,
+            **more,
+        )
 
-    def delete(self, resource: Resource, name: str, *, namespace: str = "", options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        options: Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+    ) -> None:
         """Delete one object."""
         self._json("delete", resource.path(namespace, name), body=dict(options) if options else None, timeout=timeout)
 
@@ -93,7 +119,9 @@ class OfficialClient:
 
     def _bytes(self, method: str, path: str, *, timeout: float, **more: Any) -> bytes:
         with _translated(f"{method.upper()} {self._api.configuration.host}{path}"):
-            answer = self._dynamic.request(method, path, serialize=False, _request_timeout=timeout, query_params=[], header_params={}, **more)
+            answer = self._dynamic.request(
+                method, path, serialize=False, _request_timeout=timeout, query_params=[], header_params={}, **more
+            )
             return bytes(answer.data)
 
     def _file(self, name: str, value: Path | bytes | None) -> str | None:
@@ -105,7 +133,9 @@ class OfficialClient:
         return str(path)
 
 
-def apply_manifests(client: OfficialClient, manifests: Iterable[Json], inventory: Inventory, *, manager: str, emit: Emit = ignore) -> Plan[Json]:
+def apply_manifests(
+    client: OfficialClient, manifests: Iterable[Json], inventory: Inventory, *, manager: str, emit: Emit = ignore
+) -> Plan[Json]:
     """Plan and apply manifests of any kind and prune what the inventory remembers; what was done."""
     todo = objects.plan(client, manifests, inventory, manager=manager)
     objects.apply(client, todo, inventory, manager=manager, emit=emit)

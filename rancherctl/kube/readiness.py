@@ -70,8 +70,18 @@ def _waiting(status: Json) -> Readiness | None:
         waiting = (c.get("state") or {}).get("waiting") or {}
         reason = waiting.get("reason", "")
         if reason not in ("", "ContainerCreating", "PodInitializing"):
-            stuck = reason in ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError")
-            return Readiness(ready=False, why=f"container {c.get('name')}: {reason} {waiting.get('message', '')}".strip()[:300], failed=stuck)
+            stuck = reason in (
+                "CrashLoopBackOff",
+                "ImagePullBackOff",
+                "ErrImagePull",
+                "InvalidImageName",
+                "CreateContainerConfigError",
+            )
+            return Readiness(
+                ready=False,
+                why=f"container {c.get('name')}: {reason} {waiting.get('message', '')}".strip()[:300],
+                failed=stuck,
+            )
     return None
 
 
@@ -80,7 +90,12 @@ def _deployment(obj: Json) -> Readiness:
     ok, text = condition(obj, "Progressing")
     if ok is False and "ProgressDeadlineExceeded" in text:
         return Readiness(ready=False, why=text, failed=True)
-    return _counts(obj, updated=status.get("updatedReplicas", 0), available=status.get("availableReplicas", 0), total=status.get("replicas", 0))
+    return _counts(
+        obj,
+        updated=status.get("updatedReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        total=status.get("replicas", 0),
+    )
 
 
 def _stateful_set(obj: Json) -> Readiness:
@@ -95,7 +110,12 @@ def _stateful_set(obj: Json) -> Readiness:
 
 def _replica_set(obj: Json) -> Readiness:
     status = obj.get("status") or {}
-    return _counts(obj, updated=status.get("replicas", 0), available=status.get("availableReplicas", 0), total=status.get("replicas", 0))
+    return _counts(
+        obj,
+        updated=status.get("replicas", 0),
+        available=status.get("availableReplicas", 0),
+        total=status.get("replicas", 0),
+    )
 
 
 def _counts(obj: Json, *, updated: int, available: int, total: int) -> Readiness:
@@ -135,7 +155,9 @@ def _claim(obj: Json) -> Readiness:
 
 
 def _service(obj: Json) -> Readiness:
-    if (obj.get("spec") or {}).get("type") == "LoadBalancer" and not ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
+    if (obj.get("spec") or {}).get("type") == "LoadBalancer" and not (
+        (obj.get("status") or {}).get("loadBalancer") or {}
+    ).get("ingress"):
         return Readiness(ready=False, why="no address yet")
     return READY
 

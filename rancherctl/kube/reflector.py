@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from rancherctl.errors import RancherctlError
 from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.client import GoneError, ListPage, Resource, ServerError, WatchEvent
+from rancherctl.kube.http.stream import WatchStream
 from rancherctl.kube.snapshot import Table
-from rancherctl.kube.stream import WatchStream
 from rancherctl.kube.tables import TableSpec
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,13 @@ class Source(Protocol):
     """What a reflector needs of a client; RestClient has it."""
 
     def pages(
-        self, resource: Resource, *, namespace: str = "", label_selector: str = "", field_selector: str = "", timeout: float = 30.0
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout: float = 30.0,
     ) -> Iterator[ListPage]:
         """The list in pages."""
 
@@ -131,7 +137,11 @@ class Reflector:
         version = ""
         self.problems = {}
         for page in self._source.pages(
-            spec.resource, namespace=spec.namespace, label_selector=spec.label_selector, field_selector=spec.field_selector, timeout=LIST_SECONDS
+            spec.resource,
+            namespace=spec.namespace,
+            label_selector=spec.label_selector,
+            field_selector=spec.field_selector,
+            timeout=LIST_SECONDS,
         ):
             if page.restarted:
                 items.clear()
@@ -148,8 +158,16 @@ class Reflector:
         now = self._clock()
         self._older_since = now if self._older_since is None else self._older_since
         if now - self._older_since < OLDER_REFUSED_SECONDS:
-            raise OlderError(f"{self.spec.name}: the API server answered with an older state", why=f"{version} < {self._table.resource_version}")
-        log.error("%s: the API server's state stays older (%s < %s): taken as restored", self.spec.name, version, self._table.resource_version)
+            raise OlderError(
+                f"{self.spec.name}: the API server answered with an older state",
+                why=f"{version} < {self._table.resource_version}",
+            )
+        log.error(
+            "%s: the API server's state stays older (%s < %s): taken as restored",
+            self.spec.name,
+            version,
+            self._table.resource_version,
+        )
         self._older_since = None
 
     def _watch(self) -> None:
@@ -199,7 +217,9 @@ class Reflector:
         if changes:
             self._set(replace(table, items=items, resource_version=version))
         else:
-            self._table = replace(table, resource_version=version)  # not published: nothing that anybody reads has changed
+            self._table = replace(
+                table, resource_version=version
+            )  # not published: nothing that anybody reads has changed
 
     def _put(self, items: dict[str, Any], obj: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         """Parse into ``items``; an unchanged object keeps its identity; one that cannot be parsed stays out, with a problem."""

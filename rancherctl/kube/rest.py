@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 from rancherctl.errors import UnreachableError, UsageError
 from rancherctl.kube.client import GoneError, Json, ListPage, Resource, WatchEvent
 from rancherctl.kube.decode import loads
-from rancherctl.kube.exchange import JSON, Exchange, Request
-from rancherctl.kube.stream import WatchStream
-from rancherctl.kube.tls import Server
-from rancherctl.kube.wire import Pool
+from rancherctl.kube.http.exchange import JSON, Exchange, Request
+from rancherctl.kube.http.pool import Pool
+from rancherctl.kube.http.stream import WatchStream
+from rancherctl.kube.http.tls import Server
 
 PAGE = 500
 WATCH_SECONDS = (290, 350)
@@ -56,11 +56,21 @@ class RestClient:
         """The API server's URL."""
         return self._pool.server.url
 
-    def list(self, resource: Resource, *, namespace: str = "", label_selector: str = "", field_selector: str = "", timeout: float = 30.0) -> ListPage:
+    def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout: float = 30.0,
+    ) -> ListPage:
         """All objects as one page; see ``pages``."""
         items: list[Json] = []
         version = ""
-        for page in self.pages(resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector, timeout=timeout):
+        for page in self.pages(
+            resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector, timeout=timeout
+        ):
             if page.restarted:
                 items.clear()
             items.extend(page.items)
@@ -68,7 +78,13 @@ class RestClient:
         return ListPage(tuple(items), version)
 
     def pages(
-        self, resource: Resource, *, namespace: str = "", label_selector: str = "", field_selector: str = "", timeout: float = 30.0
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout: float = 30.0,
     ) -> Iterator[ListPage]:
         """The list in pages of 500, so that a caller can shrink the objects of one page before the next is read.
 
@@ -145,7 +161,16 @@ class RestClient:
         """One object."""
         return self._json("GET", resource.path(namespace, name), timeout=timeout)
 
-    def create(self, resource: Resource, body: Json, *, namespace: str = "", subresource: str = "", name: str = "", timeout: float = 10.0) -> Json:
+    def create(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        name: str = "",
+        timeout: float = 10.0,
+    ) -> Json:
         """Create and return what the server stored; ``name`` and ``subresource`` for creates below an object (token, eviction)."""
         namespace = namespace or (body.get("metadata") or {}).get("namespace", "")
         stored = body if subresource else _typed(resource, body)
@@ -154,23 +179,52 @@ class RestClient:
     def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json:
         """PUT the whole object."""
         namespace, name = _names(resource, body)
-        return self._json("PUT", resource.path(namespace, name, subresource), body=_typed(resource, body), timeout=timeout)
+        return self._json(
+            "PUT", resource.path(namespace, name, subresource), body=_typed(resource, body), timeout=timeout
+        )
 
-    def patch(self, resource: Resource, name: str, body: Json, *, namespace: str = "", subresource: str = "", timeout: float = 10.0) -> Json:
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Json,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        timeout: float = 10.0,
+    ) -> Json:
         """Merge patch."""
         path = resource.path(namespace, name, subresource)
         return self._json("PATCH", path, body=body, content="application/merge-patch+json", timeout=timeout)
 
     def apply(
-        self, resource: Resource, body: Json, *, manager: str, force: bool = True, dry_run: bool = False, subresource: str = "", timeout: float = 10.0
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        manager: str,
+        force: bool = True,
+        dry_run: bool = False,
+        subresource: str = "",
+        timeout: float = 10.0,
     ) -> Json:
         """Server-side apply; the body is JSON, which is YAML too."""
         namespace, name = _names(resource, body)
         query = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         path = resource.path(namespace, name, subresource)
-        return self._json("PATCH", path, query, body=_typed(resource, body), content="application/apply-patch+yaml", timeout=timeout)
+        return self._json(
+            "PATCH", path, query, body=_typed(resource, body), content="application/apply-patch+yaml", timeout=timeout
+        )
 
-    def delete(self, resource: Resource, name: str, *, namespace: str = "", options: Mapping[str, Any] | None = None, timeout: float = 10.0) -> None:
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        options: Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+    ) -> None:
         """Delete one object; ``options`` are DeleteOptions (propagationPolicy, preconditions)."""
         body = {"kind": "DeleteOptions", "apiVersion": "v1", **options} if options else None
         self._json("DELETE", resource.path(namespace, name), body=body, timeout=timeout)
@@ -199,7 +253,14 @@ class RestClient:
             self._streams.discard(stream)
 
     def _json(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, *, body: Json | None = None, content: str = JSON, timeout: float
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Json | None = None,
+        content: str = JSON,
+        timeout: float,
     ) -> Json:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         request = Request(method, path, urlencode(query or {}), data, content)
@@ -210,7 +271,9 @@ class RestClient:
             parsed = None
         if not isinstance(parsed, dict):
             what = f"{self._exchange.name(request)}: the answer is not a JSON object"
-            raise UnreachableError(what, why=answer[:200].decode("utf-8", "replace"), hint="is this address really that of an API server?")
+            raise UnreachableError(
+                what, why=answer[:200].decode("utf-8", "replace"), hint="is this address really that of an API server?"
+            )
         return parsed
 
 

@@ -64,4 +64,17 @@ def ssh_argv(paths: LabPaths, host: LabHost, *command: str) -> list[str]:
 
 def answers(paths: LabPaths, host: LabHost, timeout: float = SSH_LIMIT) -> None:
     """Log in once; LabError or TimeoutExceededError where that fails. A refused connection is tried again every second: sshd may be starting."""
-    run(["ssh", "-F", str(paths.ssh_config), "-o", "BatchMode=yes", "-o", f"ConnectionAttempts={ATTEMPTS}", host.name, "true"], timeout=timeout)
+    run(
+        [
+            "ssh",
+            "-F",
+            str(paths.ssh_config),
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            f"ConnectionAttempts={ATTEMPTS}",
+            host.name,
+            "true",
+        ],
+        timeout=timeout,
+    )

@@ -86,7 +86,9 @@ def remove_one(folder: Path) -> None:
             return
         except OSError as error:
             if error.errno != errno.EBUSY or time.monotonic() > until:
-                raise LabError(f"control group {folder} could not be removed", why=str(error), hint="something still runs in it") from error
+                raise LabError(
+                    f"control group {folder} could not be removed", why=str(error), hint="something still runs in it"
+                ) from error
             time.sleep(pause)
             pause = min(pause * 2, 0.2)
         else:

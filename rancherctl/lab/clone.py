@@ -50,7 +50,9 @@ class File:
     owner: int = 0
 
 
-def files(lab: Lab, host: LabHost, *, machine_id: str, host_key: str, host_key_pub: str, authorized: str) -> tuple[File, ...]:
+def files(
+    lab: Lab, host: LabHost, *, machine_id: str, host_key: str, host_key_pub: str, authorized: str
+) -> tuple[File, ...]:
     """Everything in which one host differs from the tree."""
     prefix = lab.networks[host.subnet].prefixlen
     gateway = lab.gateway(host.subnet)
@@ -59,7 +61,10 @@ def files(lab: Lab, host: LabHost, *, machine_id: str, host_key: str, host_key_p
         File("/etc/machine-id", f"{machine_id}\n", 0o444),
         File("/etc/hosts", HOSTS.format(name=host.name)),
         File("/etc/resolv.conf", RESOLV.format(gateway=gateway)),
-        File("/etc/systemd/network/10-host0.network", NETWORK.format(address=host.address, prefix=prefix, gateway=gateway)),
+        File(
+            "/etc/systemd/network/10-host0.network",
+            NETWORK.format(address=host.address, prefix=prefix, gateway=gateway),
+        ),
         File("/etc/ssh/ssh_host_ed25519_key", host_key, 0o600),
         File("/etc/ssh/ssh_host_ed25519_key.pub", host_key_pub),
         File("/root/.ssh/authorized_keys", authorized, 0o600),

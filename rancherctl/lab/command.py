@@ -23,7 +23,13 @@ class LabError(RancherctlError):
 
 
 def run(
-    argv: Sequence[str], *, timeout: float = SHORT, stdin: str = "", env: Mapping[str, str] | None = None, log: Path | None = None, name: str = ""
+    argv: Sequence[str],
+    *,
+    timeout: float = SHORT,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    name: str = "",
 ) -> str:
     """Run ``argv`` and return its stdout. ``timeout`` in seconds; with ``log`` stdout and stderr are appended there instead.
 
@@ -36,12 +42,27 @@ def run(
         raise LabError(f"cannot run {name}", why=f"there is no program {argv[0]}")
     try:
         if log is None:
-            done = subprocess.run([*WITH_PARENT, *argv], input=stdin, capture_output=True, text=True, timeout=timeout, env=env, check=False)
+            done = subprocess.run(
+                [*WITH_PARENT, *argv],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                env=env,
+                check=False,
+            )
             output = done.stderr or done.stdout
         else:
             with log.open("a", encoding="utf-8") as sink:
                 done = subprocess.run(
-                    [*WITH_PARENT, *argv], input=stdin, stdout=sink, stderr=subprocess.STDOUT, text=True, timeout=timeout, env=env, check=False
+                    [*WITH_PARENT, *argv],
+                    input=stdin,
+                    stdout=sink,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=timeout,
+                    env=env,
+                    check=False,
                 )
             output = log.read_text(encoding="utf-8", errors="replace")
     except subprocess.TimeoutExpired as error:
@@ -51,5 +72,7 @@ def run(
     if done.returncode != 0:
         lines = [line for line in output.splitlines() if line.strip()]
         hint = f"the whole output is in {log}" if log else f"the command was: {' '.join(argv)}"
-        raise LabError(f"{name} failed with status {done.returncode}", why=lines[-1] if lines else "it printed nothing", hint=hint)
+        raise LabError(
+            f"{name} failed with status {done.returncode}", why=lines[-1] if lines else "it printed nothing", hint=hint
+        )
     return done.stdout or ""

@@ -64,22 +64,36 @@ def parse_cgroups(mounts: str) -> Cgroups:
     for line in mounts.splitlines():
         _source, target, kind, options = line.split(" ")[:4]
         if kind == "cgroup":
-            one.append(CgroupMount(Path(target), tuple(option for option in options.split(",") if option not in PLAIN_OPTIONS)))
+            one.append(
+                CgroupMount(Path(target), tuple(option for option in options.split(",") if option not in PLAIN_OPTIONS))
+            )
         elif kind == "cgroup2":
             two.append(CgroupMount(Path(target), ()))
     if any("memory" in mount.controllers for mount in one):
         return Cgroups("v1", (*one, *two))
     if two:
         return Cgroups("v2", (two[0],))
-    raise PreflightError("this machine cannot carry a lab", ["no control groups are mounted"], hint="mount a cgroup2 file system on /sys/fs/cgroup")
+    raise PreflightError(
+        "this machine cannot carry a lab",
+        ["no control groups are mounted"],
+        hint="mount a cgroup2 file system on /sys/fs/cgroup",
+    )
 
 
 def require_root() -> None:
     """UsageError in one line where a lab is impossible: another system than Linux, or not root."""
     if sys.platform != "linux":
-        raise UsageError("a lab needs Linux", why=f"this is {sys.platform}", hint="run it on a Linux machine, or use hosts of your own")
+        raise UsageError(
+            "a lab needs Linux",
+            why=f"this is {sys.platform}",
+            hint="run it on a Linux machine, or use hosts of your own",
+        )
     if os.geteuid() != 0:
-        raise UsageError("a lab needs root", why="it makes network namespaces, mounts and containers", hint="run the same command with sudo")
+        raise UsageError(
+            "a lab needs root",
+            why="it makes network namespaces, mounts and containers",
+            hint="run the same command with sudo",
+        )
 
 
 def inspect() -> Machine:

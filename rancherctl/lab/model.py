@@ -84,7 +84,9 @@ class Lab:
         for host in self.hosts:
             if host.name == name:
                 return host
-        raise NotFoundError(f"lab {self.name} has no host {name}", hint=f"its hosts are {', '.join(h.name for h in self.hosts)}")
+        raise NotFoundError(
+            f"lab {self.name} has no host {name}", hint=f"its hosts are {', '.join(h.name for h in self.hosts)}"
+        )
 
     def gateway(self, subnet: int) -> IPv4Address:
         """The address of the lab's router in a subnet."""
@@ -113,7 +115,10 @@ class Lab:
 def check_name(name: str) -> str:
     """The name itself, or UsageError: it becomes part of file, interface and namespace names."""
     if not NAME.fullmatch(name):
-        raise UsageError(f"lab name {name!r} is not usable", why="a name has a-z, 0-9 and -, starts with a letter and has up to 20 characters")
+        raise UsageError(
+            f"lab name {name!r} is not usable",
+            why="a name has a-z, 0-9 and -, starts with a letter and has up to 20 characters",
+        )
     return name
 
 
@@ -145,11 +150,16 @@ def grown(have: Lab, spec: LabSpec) -> Lab:
             hint=f"rancherctl lab down --name {old.name}",
         )
     if spec.hosts < old.hosts:
-        raise ConflictError(f"lab {old.name} has {old.hosts} hosts, asked were {spec.hosts}", hint=f"rancherctl lab down --name {old.name}")
+        raise ConflictError(
+            f"lab {old.name} has {old.hosts} hosts, asked were {spec.hosts}",
+            hint=f"rancherctl lab down --name {old.name}",
+        )
     return Lab(spec, have.networks)
 
 
-def asked(name: str, have: LabSpec | None, *, hosts: int | None, subnets: int | None, bare: bool | None, os: Os | None) -> LabSpec:
+def asked(
+    name: str, have: LabSpec | None, *, hosts: int | None, subnets: int | None, bare: bool | None, os: Os | None
+) -> LabSpec:
     """What was asked for. None = not said: as the lab has it (``have``), or as a new one gets it."""
     base = have or LabSpec(name, DEFAULT_HOSTS)
     return LabSpec(
@@ -170,4 +180,8 @@ def free_networks(count: int, taken: frozenset[IPv4Network]) -> tuple[IPv4Networ
         free.append(network)
         if len(free) == count:
             return tuple(free)
-    raise ConflictError(f"no {count} free subnets in {POOL}", why="labs and routes of the machine take them", hint="rancherctl lab down --all")
+    raise ConflictError(
+        f"no {count} free subnets in {POOL}",
+        why="labs and routes of the machine take them",
+        hint="rancherctl lab down --all",
+    )

@@ -71,7 +71,9 @@ def sysctls() -> dict[str, str]:
 
     bridge-nf-call is off as on stock hosts (br_netfilter not loaded), else the router's rules see frames that stay on one bridge.
     """
-    return {"net/ipv4/ip_forward": "1"} | {f"net/bridge/bridge-nf-call-{family}": "0" for family in ("iptables", "ip6tables", "arptables")}
+    return {"net/ipv4/ip_forward": "1"} | {
+        f"net/bridge/bridge-nf-call-{family}": "0" for family in ("iptables", "ip6tables", "arptables")
+    }
 
 
 def exists(lab: Lab) -> bool:
@@ -93,7 +95,9 @@ def build(lab: Lab) -> None:
     run(("ip", "netns", "add", lab.netns))
     enter = inside(lab)
     run((*enter, "ip", "-batch", "-"), stdin="\n".join(bridge_commands(lab)) + "\n")
-    script = "\n".join(f"if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi" for knob, value in sysctls().items())
+    script = "\n".join(
+        f"if [ -e /proc/sys/{knob} ]; then echo {value} > /proc/sys/{knob}; fi" for knob, value in sysctls().items()
+    )
     run((*enter, "sh", "-ec", script))
     run((*enter, "nft", "-f", "-"), stdin=NFT.format(pods=POD_CIDR))
     run(pair_command(lab))
@@ -140,17 +144,25 @@ def peer(links: Sequence[dict[str, Any]], index: int) -> str:
     for link in links:
         if link["ifindex"] == index:
             return str(link["ifname"])
-    raise LabError("the bridge end of a host's link is not there", why=f"no interface has index {index}", hint="is the host running?")
+    raise LabError(
+        "the bridge end of a host's link is not there",
+        why=f"no interface has index {index}",
+        hint="is the host running?",
+    )
 
 
 def set_host_link(lab: Lab, leader: int, up: bool) -> None:
     """Take the bridge end of a host's link up or down; ``leader`` is the pid of the host's init."""
-    near = json.loads(run(("nsenter", f"--net=/proc/{leader}/ns/net", "--", "ip", "-j", "link", "show", "dev", HOST_LINK)))
+    near = json.loads(
+        run(("nsenter", f"--net=/proc/{leader}/ns/net", "--", "ip", "-j", "link", "show", "dev", HOST_LINK))
+    )
     far = peer(json.loads(run((*inside(lab), "ip", "-j", "link"))), int(near[0]["link_index"]))
     run((*inside(lab), "ip", "link", "set", far, "up" if up else "down"))
 
 
 def host_link_up(leader: int) -> bool:
     """Whether the host's end has a carrier, that is, whether nobody cut it."""
-    link = json.loads(run(("nsenter", f"--net=/proc/{leader}/ns/net", "--", "ip", "-j", "link", "show", "dev", HOST_LINK)))
+    link = json.loads(
+        run(("nsenter", f"--net=/proc/{leader}/ns/net", "--", "ip", "-j", "link", "show", "dev", HOST_LINK))
+    )
     return "LOWER_UP" in link[0]["flags"]

@@ -25,7 +25,12 @@ BOOT_LIMIT = 300.0  # seconds until a host's init says it is up
 
 def environment(mode: CgroupMode, notify: Path) -> dict[str, str]:
     """Environment of nspawn. Its seccomp filter forbids what runc and kubelet need; hosts own their network knobs."""
-    common = {"PATH": os.defpath, "SYSTEMD_SECCOMP": "0", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "NOTIFY_SOCKET": str(notify)}
+    common = {
+        "PATH": os.defpath,
+        "SYSTEMD_SECCOMP": "0",
+        "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+        "NOTIFY_SOCKET": str(notify),
+    }
     return common | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1" if mode == "v2" else "0"}
 
 
@@ -41,7 +46,9 @@ def arguments(lab: Lab, host: LabHost, own: HostPaths, machine: Machine) -> list
     ]  # fmt: skip
 
 
-def launcher(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, *, tree: Path, groups: Sequence[Path]) -> list[str]:
+def launcher(
+    lab: Lab, host: LabHost, own: HostPaths, machine: Machine, *, tree: Path, groups: Sequence[Path]
+) -> list[str]:
     """The whole command: background, control groups, namespaces, overlay, nspawn. It prints the pid of the loop around nspawn."""
     overlay = f"lowerdir={tree},upperdir={own.upper},workdir={own.work}"
     enter = ["sh", "-c", SUPERVISE, "sh", str(len(groups)), *map(str, groups), overlay, str(own.mount)]
@@ -58,7 +65,10 @@ def boot(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, tree: Path) 
         cgroups.create(machine.cgroups, lab.name, host.name, group)
     groups = cgroups.folders(machine.cgroups, lab.name, host.name)
     own.console.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="rancherctl-lab-") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+    with (
+        tempfile.TemporaryDirectory(prefix="rancherctl-lab-") as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready,
+    ):
         notify = Path(folder) / "notify"
         ready.bind(str(notify))
         command = launcher(lab, host, own, machine, tree=tree, groups=groups)
@@ -79,7 +89,12 @@ def wait_ready(host: LabHost, own: HostPaths, supervisor: process.Process, ready
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, handle)
         while True:
-            if process.wait_first((ready.fileno(), handle), BOOT_LIMIT, f"the boot of {host.name} (console: {own.console})") == handle:
+            if (
+                process.wait_first(
+                    (ready.fileno(), handle), BOOT_LIMIT, f"the boot of {host.name} (console: {own.console})"
+                )
+                == handle
+            ):
                 raise died(host, own)
             if b"READY=1" in ready.recv(4096).split(b"\n"):
                 return
@@ -89,7 +104,11 @@ def died(host: LabHost, own: HostPaths) -> LabError:
     """The error for a host whose supervisor ended, with the last lines of its console."""
     text = own.console.read_text(encoding="utf-8", errors="replace") if own.console.exists() else ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return LabError(f"host {host.name} did not boot", why=" / ".join(lines[-4:]) or "its console is empty", hint=f"see {own.console}")
+    return LabError(
+        f"host {host.name} did not boot",
+        why=" / ".join(lines[-4:]) or "its console is empty",
+        hint=f"see {own.console}",
+    )
 
 
 def supervisor_of(own: HostPaths) -> process.Process | None:

@@ -57,7 +57,11 @@ def _claim(spec: LabSpec, roots: Roots, steps: Steps, facts: Machine, mirror: st
             cgroups.create(facts.cgroups, lab.name)
     else:
         if not root.is_dir():
-            raise LabError(f"the root tree of lab {spec.name} is gone", why=str(root), hint=f"rancherctl lab down --name {spec.name}")
+            raise LabError(
+                f"the root tree of lab {spec.name} is gone",
+                why=str(root),
+                hint=f"rancherctl lab down --name {spec.name}",
+            )
         lab = grown(have, spec)
         with locked(roots.lock):
             state.save(roots, lab, root)
@@ -90,14 +94,20 @@ def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: s
         if isinstance(error, RancherctlError):
             failures[host.name] = error
         elif isinstance(error, OSError):
-            failures[host.name] = LabError(f"{what} of {host.name} failed", why=str(error), hint="is there room on the machine's disk?")
+            failures[host.name] = LabError(
+                f"{what} of {host.name} failed", why=str(error), hint="is there room on the machine's disk?"
+            )
         elif error is not None:
             raise error
     if failures and len(hosts) == 1:
         raise failures[hosts[0].name]
     if failures:
         first = next(iter(failures.values()))
-        raise PartialError(f"{what} of {len(failures)} of {len(hosts)} hosts failed", {k: str(v) for k, v in failures.items()}, hint=first.hint)
+        raise PartialError(
+            f"{what} of {len(failures)} of {len(hosts)} hosts failed",
+            {k: str(v) for k, v in failures.items()},
+            hint=first.hint,
+        )
 
 
 def start(name: str, host: str, roots: Roots, steps: Steps) -> None:
@@ -134,7 +144,9 @@ def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) ->
         lab = state.load(roots, name)[0]
         leader = nspawn.leader_of(paths.host(lab.host(host).name))
         if leader is None:
-            raise LabError(f"host {host} of lab {name} is not running", hint=f"rancherctl lab host start {host} --name {name}")
+            raise LabError(
+                f"host {host} of lab {name} is not running", hint=f"rancherctl lab host start {host} --name {name}"
+            )
         with steps.step("cable in" if plugged else "cable out", host):
             network.set_host_link(lab, leader.pid, plugged)
 

@@ -98,7 +98,10 @@ rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 def finish_script(variant: Variant) -> str:
     """The script that mmdebstrap runs last, with the tree as its first argument."""
     full = variant == "full"
-    knobs = (f'install -D -m 0644 /dev/stdin "$root{STAND_INS}/{name}" <<EOF\n{value}\nEOF' for name, value in SYSCTLS.items())
+    knobs = (
+        f'install -D -m 0644 /dev/stdin "$root{STAND_INS}/{name}" <<EOF\n{value}\nEOF'
+        for name, value in SYSCTLS.items()
+    )
     masked = (*MASKED, *(MASKED_FULL if full else ()))
     install = f'chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -q --yes --no-install-recommends install {" ".join(EXTRA)}'
     return SCRIPT.format(

@@ -64,7 +64,11 @@ def kill(pids: Iterable[int], timeout: float) -> None:
                 signal.pidfd_send_signal(fd, signal.SIGKILL)
         left = wait_closed(found, timeout)
     if left:
-        raise LabError(f"processes {', '.join(map(str, left))} do not end", why=f"killed {timeout:.0f} s ago", hint="look at their state with ps")
+        raise LabError(
+            f"processes {', '.join(map(str, left))} do not end",
+            why=f"killed {timeout:.0f} s ago",
+            hint="look at their state with ps",
+        )
 
 
 def await_end(pids: Iterable[int], timeout: float) -> list[int]:

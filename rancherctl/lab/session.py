@@ -51,7 +51,9 @@ class RunningLab:
         host = self.lab.host(name)
         bastion = self.lab.bastion(host)
         paths = self.paths
-        return Reach(name, str(host.address), paths.key, paths.known_hosts, paths.ssh_config, bastion.name if bastion else "")
+        return Reach(
+            name, str(host.address), paths.key, paths.known_hosts, paths.ssh_config, bastion.name if bastion else ""
+        )
 
     def hosts(self) -> tuple[Reach, ...]:
         """All hosts, h1 first."""

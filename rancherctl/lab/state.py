@@ -53,7 +53,9 @@ def load(roots: Roots, name: str) -> tuple[Lab, Path]:
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no lab {name!r}", hint=f"rancherctl lab up --name {name}") from error
     except (ValueError, KeyError, TypeError, UsageError) as error:
-        raise LabError(f"cannot read {path}", why=str(error), hint=f"rancherctl lab down --name {name} removes what is there") from error
+        raise LabError(
+            f"cannot read {path}", why=str(error), hint=f"rancherctl lab down --name {name} removes what is there"
+        ) from error
 
 
 def spec_of(roots: Roots, name: str) -> LabSpec | None:

@@ -39,7 +39,16 @@ def host_status(lab: Lab, host: LabHost, paths: LabPaths) -> HostStatus:
     if leader is not None:
         found = _link_state(leader.pid)
     pid = leader.pid if leader else None
-    return HostStatus(lab.name, host.name, str(host.address), found, lab.spec.os, lab.spec.variant, pid, bastion.name if bastion else None)
+    return HostStatus(
+        lab.name,
+        host.name,
+        str(host.address),
+        found,
+        lab.spec.os,
+        lab.spec.variant,
+        pid,
+        bastion.name if bastion else None,
+    )
 
 
 def _link_state(leader: int) -> HostState:

@@ -55,7 +55,13 @@ def _build(final: Path, os: Os, variant: Variant, mirror: str) -> None:
         *APART, "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(BASE)}",
         *(f"--aptopt={option}" for option in archives.options()), f"--customize-hook={script}", suite, str(root), "-",
     ]  # fmt: skip
-    run(argv, timeout=BUILD_LIMIT, stdin="\n".join(lines) + "\n", log=final.parent / f"{final.name}.log", name="mmdebstrap")
+    run(
+        argv,
+        timeout=BUILD_LIMIT,
+        stdin="\n".join(lines) + "\n",
+        log=final.parent / f"{final.name}.log",
+        name="mmdebstrap",
+    )
     root.rename(final)
     shutil.rmtree(folder)
 

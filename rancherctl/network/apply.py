@@ -109,7 +109,9 @@ def _tunnel(transport: Transport, each: Change[Item]) -> None:
     if isinstance(each.new, Tunnel):
         t = each.new
         transport.run(command("bridge", "fdb", "replace", t.mac, "dev", VXLAN_DEVICE, "dst", t.host))
-        transport.run(command("ip", "neigh", "replace", t.address, "lladdr", t.mac, "dev", VXLAN_DEVICE, "nud", "permanent"))
+        transport.run(
+            command("ip", "neigh", "replace", t.address, "lladdr", t.mac, "dev", VXLAN_DEVICE, "nud", "permanent")
+        )
 
 
 def _route(transport: Transport, each: Change[Item]) -> None:

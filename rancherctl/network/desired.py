@@ -10,7 +10,18 @@ import json
 from collections.abc import Iterable, Mapping
 
 from rancherctl.kube.objects import Node
-from rancherctl.network.model import NFT_TABLE, VXLAN_DEVICE, VXLAN_OVERHEAD, HostLinks, NetworkConfig, NetworkState, Peer, Route, Tunnel, Vxlan
+from rancherctl.network.model import (
+    NFT_TABLE,
+    VXLAN_DEVICE,
+    VXLAN_OVERHEAD,
+    HostLinks,
+    NetworkConfig,
+    NetworkState,
+    Peer,
+    Route,
+    Tunnel,
+    Vxlan,
+)
 
 SMALLEST_RANGE = 30
 """Prefix length: a smaller one has no room for pods, and the kernel writes a single address without its prefix."""
@@ -34,7 +45,11 @@ def unusable(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[str, ...]:
 
 def _sorted_out(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[tuple[Peer, ...], tuple[str, ...]]:
     """Usable and unusable ones. A kubelet may register its Node with any pod range: the pods of a node that was there before stay its own."""
-    found = ((name, node.address("InternalIP"), own_pod_cidr(nodes, name)) for name, node in nodes.items() if name != own.node)
+    found = (
+        (name, node.address("InternalIP"), own_pod_cidr(nodes, name))
+        for name, node in nodes.items()
+        if name != own.node
+    )
     others = [Peer(name, address, cidr) for name, address, cidr in found if address and cidr]
     mine = _pods(Peer(own.node, "", own_pod_cidr(nodes, own.node)))
     taken = [mine] if mine else []  # sorted, and no two overlap
@@ -69,15 +84,29 @@ def _plain(peer: Peer, own: NetworkConfig) -> bool:
     except ValueError:
         return False
     ours, services = ipaddress.IPv4Network(own.pod_cidr), ipaddress.IPv4Network(own.service_cidr)
-    special = address.is_multicast or address.is_loopback or address.is_unspecified or address.is_link_local or peer.address == "255.255.255.255"
+    special = (
+        address.is_multicast
+        or address.is_loopback
+        or address.is_unspecified
+        or address.is_link_local
+        or peer.address == "255.255.255.255"
+    )
     # A host that lies in the pods' network would make two overlapping elements of one set, and nft refuses the whole table.
-    return not special and address not in ours and address not in services and peer.address != own.address and pods.subnet_of(ours)
+    return (
+        not special
+        and address not in ours
+        and address not in services
+        and peer.address != own.address
+        and pods.subnet_of(ours)
+    )
 
 
 def remembered(state: NetworkState) -> tuple[Peer, ...]:
     """The nodes that a state has routes to; their names are not in it."""
     hosts = {tunnel.address: tunnel.host for tunnel in state.vxlan.tunnels} if state.vxlan else {}
-    return tuple(Peer("", hosts.get(route.via, "") if route.device else route.via, route.destination) for route in state.routes)
+    return tuple(
+        Peer("", hosts.get(route.via, "") if route.device else route.via, route.destination) for route in state.routes
+    )
 
 
 def vanished(before: Iterable[Peer], now: Iterable[Peer]) -> tuple[Peer, ...]:

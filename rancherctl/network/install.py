@@ -32,7 +32,11 @@ WantedBy=multi-user.target
 
 def resources(*, routed: bool) -> tuple[Resource, ...]:
     """Everything but the agent itself; ``routed`` False leaves the kernel's settings to the network add-on."""
-    settings = (File(SYSCTL_PATH, b"# Written by rancherctl: pods are routed through this host.\nnet.ipv4.ip_forward = 1\n"),) if routed else ()
+    settings = (
+        (File(SYSCTL_PATH, b"# Written by rancherctl: pods are routed through this host.\nnet.ipv4.ip_forward = 1\n"),)
+        if routed
+        else ()
+    )
     return (
         Package("iproute2"),
         Package("nftables"),

@@ -9,7 +9,17 @@ from pathlib import Path
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
-from rancherctl.network.model import DNS_DEVICE, NFT_TABLE, ROUTE_PROTOCOL, VXLAN_DEVICE, HostLinks, Observed, Route, Tunnel, Vxlan
+from rancherctl.network.model import (
+    DNS_DEVICE,
+    NFT_TABLE,
+    ROUTE_PROTOCOL,
+    VXLAN_DEVICE,
+    HostLinks,
+    Observed,
+    Route,
+    Tunnel,
+    Vxlan,
+)
 
 CNI_PATH = Path("/etc/cni/net.d/10-rancherctl.conflist")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
@@ -35,7 +45,14 @@ def parse_routes(text: bytes) -> frozenset[Route]:
     for entry in json.loads(text or b"[]"):
         tunnel = entry.get("dev") == VXLAN_DEVICE
         destination = entry["dst"] if "/" in entry["dst"] else f"{entry['dst']}/32"
-        found.add(Route(destination, entry.get("gateway", ""), VXLAN_DEVICE if tunnel else "", entry.get("prefsrc", "") if tunnel else ""))
+        found.add(
+            Route(
+                destination,
+                entry.get("gateway", ""),
+                VXLAN_DEVICE if tunnel else "",
+                entry.get("prefsrc", "") if tunnel else "",
+            )
+        )
     return frozenset(found)
 
 
@@ -46,9 +63,13 @@ def _vxlan(transport: Transport) -> Vxlan | None:
     device = json.loads(shown.stdout)[0]
     info = device.get("linkinfo", {}).get("info_data", {})
     fdb = json.loads(transport.run(command("bridge", "-j", "fdb", "show", "dev", VXLAN_DEVICE)).stdout or b"[]")
-    neighbours = json.loads(transport.run(command("ip", "-j", "neigh", "show", "dev", VXLAN_DEVICE, "nud", "permanent")).stdout or b"[]")
+    neighbours = json.loads(
+        transport.run(command("ip", "-j", "neigh", "show", "dev", VXLAN_DEVICE, "nud", "permanent")).stdout or b"[]"
+    )
     hosts = {e["mac"]: e["dst"] for e in fdb if "dst" in e and e.get("mac") != "00:00:00:00:00:00"}
-    tunnels = tuple(sorted(Tunnel(n["dst"], n["lladdr"], hosts.get(n["lladdr"], "")) for n in neighbours if "lladdr" in n))
+    tunnels = tuple(
+        sorted(Tunnel(n["dst"], n["lladdr"], hosts.get(n["lladdr"], "")) for n in neighbours if "lladdr" in n)
+    )
     address = next((a["local"] for a in device.get("addr_info", ()) if a.get("family") == "inet"), "")
     up = "UP" in device.get("flags", ())
     return Vxlan(address if up else "", device.get("address", ""), info.get("local", ""), int(device["mtu"]), tunnels)
@@ -64,6 +85,8 @@ def observe(transport: Transport) -> Observed:
         routes=parse_routes(routes),
         vxlan=_vxlan(transport),
         nft=table.text() if table.ok else "",
-        cni=CNI_PATH.read_bytes().decode("utf-8", "replace") if CNI_PATH.exists() else "",  # damaged, it is another text and written anew
+        cni=CNI_PATH.read_bytes().decode("utf-8", "replace")
+        if CNI_PATH.exists()
+        else "",  # damaged, it is another text and written anew
         forwarding=FORWARDING.read_text().strip() == "1",
     )

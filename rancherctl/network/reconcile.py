@@ -14,13 +14,13 @@ from rancherctl.errors import RancherctlError
 from rancherctl.hosts.remote.disk import StepError
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube import tables
+from rancherctl.kube.http.tls import stamp
 from rancherctl.kube.objects import Node
 from rancherctl.kube.snapshot import Snapshot
-from rancherctl.kube.tls import stamp
 from rancherctl.network import apply as apply_module
 from rancherctl.network import desired, observe, plan
+from rancherctl.network.kube_proxy import ProxyGuard
 from rancherctl.network.model import NetworkConfig, NetworkState, Peer
-from rancherctl.network.proxy import ProxyGuard
 from rancherctl.network.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,12 @@ class NetworkRole:
     resync = 5.0
 
     def __init__(
-        self, config: NetworkConfig, transport: Transport, *, state_path: Path = apply_module.STATE, clock: Callable[[], float] = time.monotonic
+        self,
+        config: NetworkConfig,
+        transport: Transport,
+        *,
+        state_path: Path = apply_module.STATE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._clock = config, clock
         self._doubt_since: float | None = None
@@ -176,6 +181,8 @@ class NetworkRole:
             apply_module.save(state, self._path)
         except (OSError, StepError) as error:
             what = f"the network of this host is up to date, but {self._path} is not"
-            return RancherctlError(what, why=str(error), hint="free space there: it is what a boot without the API restores")
+            return RancherctlError(
+                what, why=str(error), hint="free space there: it is what a boot without the API restores"
+            )
         self._saved, self._file = state, stamp(self._path)
         return None

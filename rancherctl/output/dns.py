@@ -55,28 +55,52 @@ RECORD_COLUMNS: Final = (Column("NAME", "name"), Column("TTL", "ttl"), Column("T
 
 def status_listing(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str]) -> Listing:
     """One row for each host's server."""
-    return Listing("DnsServer", rows, STATUS_COLUMNS, name="host", failures=_failures(failures), empty="no hosts", hint="rancherctl env status")
+    return Listing(
+        "DnsServer",
+        rows,
+        STATUS_COLUMNS,
+        name="host",
+        failures=_failures(failures),
+        empty="no hosts",
+        hint="rancherctl env status",
+    )
 
 
 def record_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     """One row for each record set."""
-    return Listing("DnsRecordSet", rows, RECORD_COLUMNS, name=lambda row: f"{row['name']}/{row['type']}", empty="no records")
+    return Listing(
+        "DnsRecordSet", rows, RECORD_COLUMNS, name=lambda row: f"{row['name']}/{row['type']}", empty="no records"
+    )
 
 
-def answer_listing(answers: Mapping[str, Sequence[Answer]], comparison: Comparison, failures: Mapping[str, str]) -> Listing:
+def answer_listing(
+    answers: Mapping[str, Sequence[Answer]], comparison: Comparison, failures: Mapping[str, str]
+) -> Listing:
     """One row for each server of each host."""
     rows = [
         {"host": host, **answer.as_json(), "agrees": (host, answer.server) not in comparison.differing}
         for host, part in answers.items()
         for answer in part
     ]
-    return Listing("DnsAnswer", rows, ANSWER_COLUMNS, name=lambda row: f"{row['host']}/{row['server']}", failures=_failures(failures))
+    return Listing(
+        "DnsAnswer",
+        rows,
+        ANSWER_COLUMNS,
+        name=lambda row: f"{row['host']}/{row['server']}",
+        failures=_failures(failures),
+    )
 
 
 def answer_record(name: str, kind: str, common: Answer, hosts: int, failures: Mapping[str, str]) -> Record:
     """What all servers agree on; the short form has the data alone, a line each, as ``dig +short`` prints it."""
     item = {"name": name, "type": kind, "hosts": hosts, **common.as_json()}
-    return Record("DnsLookup", item, text="".join(f"{r[3]}\n" for r in common.records), name=f"{name}/{kind}", failures=_failures(failures))
+    return Record(
+        "DnsLookup",
+        item,
+        text="".join(f"{r[3]}\n" for r in common.records),
+        name=f"{name}/{kind}",
+        failures=_failures(failures),
+    )
 
 
 def _failures(failures: Mapping[str, str]) -> tuple[Failure, ...]:

@@ -28,7 +28,9 @@ def _units(item: Item) -> str:
 def _balancer(item: Item) -> str:
     if not item["load_balancer"]:
         return "-"
-    return {True: "up", False: "down", None: "?"}[next((unit["active"] for unit in item["units"] if unit["name"] == BALANCER), None)]
+    return {True: "up", False: "down", None: "?"}[
+        next((unit["active"] for unit in item["units"] if unit["name"] == BALANCER), None)
+    ]
 
 
 def _certificates(item: Item) -> str:
@@ -54,14 +56,22 @@ COLUMNS: Final = (
 
 def status_record(status: Status, *, wide: bool = False) -> Record:
     """The whole status; ``wide`` shows all columns and all differences from the file."""
-    return Record("EnvironmentStatus", status_item(status), text=status_text(status, wide=wide), name=status.environment)
+    return Record(
+        "EnvironmentStatus", status_item(status), text=status_text(status, wide=wide), name=status.environment
+    )
 
 
 def status_text(status: Status, *, wide: bool = False) -> str:
     """For people."""
-    facts = (f"Kubernetes {status.version}", f"API {status.server} {'answers' if status.api == 'ok' else 'does not answer'}")
+    facts = (
+        f"Kubernetes {status.version}",
+        f"API {status.server} {'answers' if status.api == 'ok' else 'does not answer'}",
+    )
     led = f"led by {status.leader}" if status.leader else "no leader known"
-    head = [f"{status.environment} is {status.state}: {', '.join(facts)}, {led}", *([f"last applied {status.applied}"] if status.applied else [])]
+    head = [
+        f"{status.environment} is {status.state}: {', '.join(facts)}, {led}",
+        *([f"last applied {status.applied}"] if status.applied else []),
+    ]
     columns = [column for column in COLUMNS if wide or not column.wide]
     rows = table([c.title for c in columns], [[c.cell(_host(host)) for c in columns] for host in status.hosts])
     lines = [f"problem: {line}" for line in together(status.problems())]

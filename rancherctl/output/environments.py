@@ -49,7 +49,12 @@ LIST_COLUMNS: Final = (
 def plan_record(plan: EnvironmentPlan, *, wide: bool = False) -> Record:
     """An environment's plan; ``wide`` shows the details of what is new as well as those of what changes."""
     return Record(
-        "EnvironmentPlan", plan_item(plan), text=plan_text(plan, wide=wide), name=plan.environment, failures=_unknown(plan), hint=UNKNOWN_HINT
+        "EnvironmentPlan",
+        plan_item(plan),
+        text=plan_text(plan, wide=wide),
+        name=plan.environment,
+        failures=_unknown(plan),
+        hint=UNKNOWN_HINT,
     )
 
 
@@ -90,7 +95,9 @@ def summary_table(plan: EnvironmentPlan) -> str:
     """How many changes of each kind, one row for hosts with the same numbers; columns without a number are left out."""
     numbers: dict[str, Counter[str]] = {}
     for step in plan.steps():
-        numbers.setdefault(step.host or "API", Counter())[_KINDS.get(step.kind, "FILES") if step.host else "OBJECTS"] += 1
+        numbers.setdefault(step.host or "API", Counter())[
+            _KINDS.get(step.kind, "FILES") if step.host else "OBJECTS"
+        ] += 1
     columns = [title for title in _COLUMNS if any(count[title] for count in numbers.values())]
     rows: dict[tuple[str, ...], list[str]] = {}
     for host in sorted(numbers, key=lambda host: (host == "API", host)):
@@ -107,7 +114,9 @@ def summary(plan: EnvironmentPlan, *, done: bool = False) -> str:
     """One line: what there is to do (or, ``done``, was done), in numbers."""
     if not plan:
         return f"{plan.environment}: nothing to do{' where it could be told' if plan.unknown else ''}"
-    counts = ", ".join(f"{count} {past(verb)}" if done else f"{count} to {verb}" for verb, count in plan.counts().items())
+    counts = ", ".join(
+        f"{count} {past(verb)}" if done else f"{count} to {verb}" for verb, count in plan.counts().items()
+    )
     hosts = len({step.host for step in plan.steps() if step.host})
     where = f" on {hosts} host{'s' if hosts != 1 else ''}" if hosts else " in the API"
     return f"{plan.environment}: {counts}{where} (plan {plan.digest()})"
@@ -152,12 +161,17 @@ def removal_listing(found: Removal) -> Listing:
 def removed_listing(removed: Removed) -> Listing:
     """What was taken off each host, and what is still there."""
     hosts = sorted({*removed.done, *removed.left})
-    items = [{"host": host, "removed": list(removed.done.get(host, ())), "left": list(removed.left.get(host, ()))} for host in hosts]
+    items = [
+        {"host": host, "removed": list(removed.done.get(host, ())), "left": list(removed.left.get(host, ()))}
+        for host in hosts
+    ]
     columns = (
         Column("HOST", "host"),
         Column("REMOVED", lambda item: len(item["removed"])),
         Column("LEFT", lambda item: len(item["left"])),
         Column("STILL THERE", "left", wide=True),
     )
-    failures = tuple(Failure(host, f"still there: {'; '.join(left)}") for host, left in sorted(removed.left.items()) if left)
+    failures = tuple(
+        Failure(host, f"still there: {'; '.join(left)}") for host, left in sorted(removed.left.items()) if left
+    )
     return Listing("RemovedHost", items, columns, name="host", failures=failures, trouble="not clean")

@@ -14,7 +14,10 @@ def error_text(error: RancherctlError, *, color: bool = False, log: str = "") ->
     if isinstance(error, (InvalidInputError, PreflightError)):
         lines += [f"  - {_line(problem)}" for problem in error.problems]
     elif isinstance(error, PartialError):
-        lines += [f"  - {_line(where)}: {_line(why.removeprefix(f'{where}: '))}" for where, why in sorted(error.failures.items())]
+        lines += [
+            f"  - {_line(where)}: {_line(why.removeprefix(f'{where}: '))}"
+            for where, why in sorted(error.failures.items())
+        ]
     elif error.why:
         lines.append(f"  why:  {_line(error.why)}")
     if error.hint:

@@ -53,7 +53,15 @@ def plan_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
 def probe_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     """One row for each request, and for each Ingress that lacks addresses; failed ones make the result partial."""
     failures = tuple(_unanswered(row) for row in rows if row["ok"] is False)
-    return Listing("IngressProbe", rows, PROBE_COLUMNS, name="address", failures=failures, empty="nothing is published", trouble="did not answer")
+    return Listing(
+        "IngressProbe",
+        rows,
+        PROBE_COLUMNS,
+        name="address",
+        failures=failures,
+        empty="nothing is published",
+        trouble="did not answer",
+    )
 
 
 def _unanswered(row: Mapping[str, Any]) -> Failure:

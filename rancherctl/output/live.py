@@ -50,13 +50,21 @@ class Live:
                 begun = self._clock() if event.state == "started" else since
                 self._busy[event.subject] = (event, begun)
                 return
-        style = "yellow" if event.level == "warning" else "red" if event.level == "error" else _STYLE.get(event.state, "")
+        style = (
+            "yellow" if event.level == "warning" else "red" if event.level == "error" else _STYLE.get(event.state, "")
+        )
         self._console.print(Text(f"{_MARK[event.state]} {_text(event)}", style=style), soft_wrap=True)
 
     def _folded(self, event: Event) -> bool:
         """Whether the line of the phase that runs as a whole will say this."""
         whole = self._busy.get("")
-        return event.state == "done" and event.level == "info" and bool(event.subject) and whole is not None and whole[0].phase == event.phase
+        return (
+            event.state == "done"
+            and event.level == "info"
+            and bool(event.subject)
+            and whole is not None
+            and whole[0].phase == event.phase
+        )
 
     def lines(self, height: int) -> list[Text]:
         """What is at work now, each with its seconds: the whole first, then subjects; as many as there is room for, and how many more."""
@@ -64,7 +72,9 @@ class Live:
             found = sorted(self._busy.items())
         now, frame = self._clock(), str(self._spinner.render(time.monotonic()))
         room = max(height - 2, 1)
-        shown = [Text(f"{frame} {_text(event)} ({now - since:.0f}s)", no_wrap=True) for _, (event, since) in found[:room]]
+        shown = [
+            Text(f"{frame} {_text(event)} ({now - since:.0f}s)", no_wrap=True) for _, (event, since) in found[:room]
+        ]
         return [*shown, Text(f"  and {len(found) - room} more")] if len(found) > room else shown
 
     @contextmanager
@@ -80,7 +90,9 @@ class Live:
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with self._lock:
             self._busy.clear()
         self._live.stop()

@@ -32,10 +32,14 @@ class Progress(Protocol):
 
     def __enter__(self) -> Progress: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
-def progress(mode: str, stream: TextIO, *, live: bool, debug: bool = False, color: bool = True, clock: Clock = time.time) -> Progress:
+def progress(
+    mode: str, stream: TextIO, *, live: bool, debug: bool = False, color: bool = True, clock: Clock = time.time
+) -> Progress:
     """The progress for a mode: ``auto`` is the live view (with ``color``) where ``live`` holds and plain lines elsewhere."""
     if mode == "none":
         return Lines(stream, lambda _event, _now: "", clock, debug=debug)
@@ -58,7 +62,14 @@ def plain_line(event: Event, now: float) -> str:
 def json_line(event: Event, now: float) -> str:
     """One JSON object per line."""
     when = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    fields = {"time": when, "subject": event.subject, "phase": event.phase, "state": event.state, "level": event.level, "message": event.message}
+    fields = {
+        "time": when,
+        "subject": event.subject,
+        "phase": event.phase,
+        "state": event.state,
+        "level": event.level,
+        "message": event.message,
+    }
     if event.fraction is not None:
         fields["fraction"] = f"{event.fraction:.3f}"
     return json.dumps(fields, ensure_ascii=False)
@@ -67,7 +78,9 @@ def json_line(event: Event, now: float) -> str:
 class Lines:
     """One line per event, written at once. Mere counting (``progress``) and debug events show with ``debug`` only."""
 
-    def __init__(self, stream: TextIO, form: Callable[[Event, float], str], clock: Clock, *, debug: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, form: Callable[[Event, float], str], clock: Clock, *, debug: bool = False
+    ) -> None:
         self._stream, self._form, self._clock, self._debug = stream, form, clock, debug
         self._lock = threading.Lock()
 
@@ -88,5 +101,7 @@ class Lines:
     def __enter__(self) -> Lines:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stream.flush()

@@ -28,7 +28,11 @@ def _render(result: Result, form: str) -> str:
     if form == "name":
         return _names(result)
     if isinstance(result, Record):
-        return result.text if result.text is not None else pairs([(key, show(value)) for key, value in result.item.items()])
+        return (
+            result.text
+            if result.text is not None
+            else pairs([(key, show(value)) for key, value in result.item.items()])
+        )
     columns = [column for column in result.columns if form == "wide" or not column.wide]
     return table([c.title for c in columns], [[c.cell(item) for c in columns] for item in result.items])
 
@@ -37,7 +41,12 @@ def envelope(result: Result) -> dict[str, Any]:
     """The versioned envelope: apiVersion, kind, then ``items`` (lists) or the thing's own fields, then ``errors``."""
     errors = [{"where": f.where, "message": f.what} for f in result.failures]
     if isinstance(result, Listing):
-        return {"apiVersion": API_VERSION, "kind": f"{result.kind}List", "items": [dict(item) for item in result.items], "errors": errors}
+        return {
+            "apiVersion": API_VERSION,
+            "kind": f"{result.kind}List",
+            "items": [dict(item) for item in result.items],
+            "errors": errors,
+        }
     return {"apiVersion": API_VERSION, "kind": result.kind, **result.item, "errors": errors}
 
 
@@ -54,5 +63,7 @@ def _dump(value: Mapping[str, Any], form: str) -> str:
         return json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
     import yaml
 
-    text: str = yaml.safe_dump(json.loads(json.dumps(value, default=str)), sort_keys=False, allow_unicode=True, width=10**6)
+    text: str = yaml.safe_dump(
+        json.loads(json.dumps(value, default=str)), sort_keys=False, allow_unicode=True, width=10**6
+    )
     return text

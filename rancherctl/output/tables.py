@@ -14,7 +14,10 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return ""
     clean = [[visible(cell) for cell in row] for row in (titles, *rows)]
     widths = [max(width(row[i]) for row in clean) for i in range(len(titles))]
-    lines = (GAP.join(cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True)).rstrip() for row in clean)
+    lines = (
+        GAP.join(cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True)).rstrip()
+        for row in clean
+    )
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -38,13 +38,21 @@ def main() -> None:
     for name, values in found.items():
         say(name, values, "ms", machine)
         if name.startswith("rancherctl"):
-            say(f"{name}, over a bare Python", [a / b for a, b in zip(values, found["python -c pass"], strict=True)], "x", machine)
+            say(
+                f"{name}, over a bare Python",
+                [a / b for a, b in zip(values, found["python -c pass"], strict=True)],
+                "x",
+                machine,
+            )
 
 
 def say(name: str, values: list[float], unit: str, machine: str) -> None:
     """One JSON line: median and worst."""
     line = {"name": name, "value": round(statistics.median(values), 1), "worst": round(max(values), 1), "unit": unit}
-    print(json.dumps(line | {"machine": machine, "versions": {"python": platform.python_version()}}, ensure_ascii=False), flush=True)
+    print(
+        json.dumps(line | {"machine": machine, "versions": {"python": platform.python_version()}}, ensure_ascii=False),
+        flush=True,
+    )
 
 
 main()

@@ -36,7 +36,13 @@ def main() -> None:
         for _ in range(ROUNDS):
             for name, argv in CASES.items():
                 began, used = time.perf_counter(), cpu()
-                subprocess.run(argv, check=True, env={"PATH": os.environ["PATH"], "HOME": home}, stdout=subprocess.DEVNULL, timeout=30)
+                subprocess.run(
+                    argv,
+                    check=True,
+                    env={"PATH": os.environ["PATH"], "HOME": home},
+                    stdout=subprocess.DEVNULL,
+                    timeout=30,
+                )
                 wall[name].append((time.perf_counter() - began) * 1000)
                 work[name].append(cpu() - used)
     machine = f"{os.cpu_count()} x {platform.machine()}, load {os.getloadavg()[0]:.1f}"
@@ -44,7 +50,12 @@ def main() -> None:
     ratios = [a / b for a, b in zip(wall[ours], wall[bare], strict=True)]
     rows = [(name + what, values[name], "ms") for name in CASES for what, values in (("", wall), (", CPU", work))]
     for name, values, unit in (*rows, (f"{ours}, over a bare Python", ratios, "x")):
-        line = {"name": name, "value": round(statistics.median(values), 1), "worst": round(max(values), 1), "unit": unit}
+        line = {
+            "name": name,
+            "value": round(statistics.median(values), 1),
+            "worst": round(max(values), 1),
+            "unit": unit,
+        }
         print(json.dumps(line | {"machine": machine, "versions": {"python": platform.python_version()}}), flush=True)
 
 

@@ -49,10 +49,14 @@ def say(name: str, value: float, unit: str, worst: float | None = None) -> None:
 def ask(server: Named, name: str) -> list[str]:
     """The A records of a name, [] while it has none or the server does not answer."""
     try:
-        answer = dns.query.udp(dns.message.make_query(name, "A", use_edns=0), "127.0.0.1", port=server.config.port, timeout=0.5)
+        answer = dns.query.udp(
+            dns.message.make_query(name, "A", use_edns=0), "127.0.0.1", port=server.config.port, timeout=0.5
+        )
     except (dns.exception.Timeout, OSError):
         return []
-    return [rdata.to_text() for rrset in answer.answer for rdata in rrset] if answer.rcode() == dns.rcode.NOERROR else []
+    return (
+        [rdata.to_text() for rrset in answer.answer for rdata in rrset] if answer.rcode() == dns.rcode.NOERROR else []
+    )
 
 
 def wait(server: Named, name: str, address: str, limit: float = 60.0) -> float:
@@ -129,7 +133,11 @@ def main() -> None:
         role = DnsRole(server.config, server, probe=False)
         began = time.monotonic()
         settle(role, tables)
-        wait(server, f"s{SERVICES - 1}.ns{(SERVICES - 1) % 100}.svc.cluster.local", f"10.43.{(SERVICES - 1) // 250}.{(SERVICES - 1) % 250}")
+        wait(
+            server,
+            f"s{SERVICES - 1}.ns{(SERVICES - 1) % 100}.svc.cluster.local",
+            f"10.43.{(SERVICES - 1) // 250}.{(SERVICES - 1) % 250}",
+        )
         records = role.reconcile(tables.snapshot())["metrics"]["records"]
         say(f"first load of {SERVICES} services ({records} record sets)", time.monotonic() - began, "s")
         found = changes(role, tables, server, 300)
@@ -138,16 +146,31 @@ def main() -> None:
         found = rate(role, tables, 100, 20)
         say("100 changes a second for 20 s, p99", percentile(found, 0.99) * 1e3, "ms", max(found) * 1e3)
         tables.add(service("big", "None", ns="bench", ports=[("http", "TCP", 80)]))
-        tables.add(endpoint_slice("big", [endpoint(f"10.42.{n // 250}.{n % 250}") for n in range(1000)], ns="bench", ports=[("http", "TCP", 80)]))
+        tables.add(
+            endpoint_slice(
+                "big",
+                [endpoint(f"10.42.{n // 250}.{n % 250}") for n in range(1000)],
+                ns="bench",
+                ports=[("http", "TCP", 80)],
+            )
+        )
         snapshot, began = tables.snapshot(), time.monotonic()
         role.reconcile(snapshot)
-        say("1,000 endpoints at once, last answered", (wait(server, "10-42-3-249.big.bench.svc.cluster.local", "10.42.3.249") - began) * 1e3, "ms")
+        say(
+            "1,000 endpoints at once, last answered",
+            (wait(server, "10-42-3-249.big.bench.svc.cluster.local", "10.42.3.249") - began) * 1e3,
+            "ms",
+        )
         say("memory of the engine", memory(server.pid), "MB")
         say("memory of the role's process (with its test world)", memory("self"), "MB")
         server.kill()
         began = time.monotonic()
         server.start()
-        say("kill -9 → last-known name answers", wait(server, "new299.bench.svc.cluster.local", "10.43.201.49") - began, "s")
+        say(
+            "kill -9 → last-known name answers",
+            wait(server, "new299.bench.svc.cluster.local", "10.43.201.49") - began,
+            "s",
+        )
         began = time.monotonic()
         second = DnsRole(server.config, server, probe=False)
         settle(second, tables)

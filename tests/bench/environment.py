@@ -58,7 +58,13 @@ for line in sys.stdin:
 def say(name: str, value: float, unit: str, **extra: object) -> None:
     """One result."""
     machine = f"{os.cpu_count()} x {platform.machine()}, load {os.getloadavg()[0]:.1f}"
-    line = {"name": name, "value": round(value, 3), "unit": unit, "machine": machine, "versions": {"rancherctl": __version__, "kubernetes": DEFAULT}}
+    line = {
+        "name": name,
+        "value": round(value, 3),
+        "unit": unit,
+        "machine": machine,
+        "versions": {"rancherctl": __version__, "kubernetes": DEFAULT},
+    }
     print(json.dumps(line | extra), flush=True)
 
 
@@ -82,7 +88,9 @@ def client(env: Environment) -> RestClient:
     config = json.loads(env.kubectl("config", "view", "--minify", "--raw", "-o", "json"))
     cluster = config["clusters"][0]["cluster"]
     argv = ["rancherctl-credential", "--env", env.name]
-    token = json.loads(subprocess.run(argv, env=env.variables, capture_output=True, text=True, check=True, timeout=60).stdout)["status"]["token"]
+    token = json.loads(
+        subprocess.run(argv, env=env.variables, capture_output=True, text=True, check=True, timeout=60).stdout
+    )["status"]["token"]
     return RestClient(cluster["server"], ca=base64.b64decode(cluster["certificate-authority-data"]), token=token)
 
 
@@ -133,7 +141,9 @@ def names(env: Environment, api: RestClient) -> None:
     for reach in env.lab.hosts():
         env.lab.ssh(reach.name, "cat > /run/rancherctl-bench.py", stdin=FIRST_ANSWER)
         argv = access.ssh_argv(env.lab.paths, env.lab.lab.host(reach.name), "exec python3 -I /run/rancherctl-bench.py")
-        loops.append(subprocess.Popen(list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1))
+        loops.append(
+            subprocess.Popen(list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        )
     sent_to, taken_to = [], []
     for number in range(ROUNDS):
         for loop in loops:
@@ -157,7 +167,10 @@ def names(env: Environment, api: RestClient) -> None:
 def memory(env: Environment) -> None:
     """Resident memory of what runs on every host: the largest of all hosts."""
     units = ("rancherctl-agent", "rancherctl-dns", "rancherctl-ingress", "rancherctl-controller")
-    groups = ("/sys/fs/cgroup/*/system.slice/$u.service/cgroup.procs", "/sys/fs/cgroup/system.slice/$u.service/cgroup.procs")  # versions 1 and 2
+    groups = (
+        "/sys/fs/cgroup/*/system.slice/$u.service/cgroup.procs",
+        "/sys/fs/cgroup/system.slice/$u.service/cgroup.procs",
+    )  # versions 1 and 2
     pids = f"$(cat {' '.join(groups)} 2>/dev/null | sort -u)"
     script = f"for u in {' '.join(units)}; do for p in {pids}; do echo $u $(grep VmRSS /proc/$p/status | tr -dc 0-9); done; done"
     found: dict[str, list[int]] = {}
@@ -176,7 +189,10 @@ def everything(env: Environment) -> None:
     """All measures on an environment that is there."""
     say("env apply again, nothing to do", min(timed(lambda: env.ok("env", "apply", env.name)) for _ in range(3)), "s")
     argv = ["rancherctl-credential", "--env", env.name]
-    quick = [timed(lambda: subprocess.run(argv, env=env.variables, capture_output=True, check=True, timeout=60)) for _ in range(15)]
+    quick = [
+        timed(lambda: subprocess.run(argv, env=env.variables, capture_output=True, check=True, timeout=60))
+        for _ in range(15)
+    ]
     say("exec credential", statistics.median(quick) * 1000, "ms", worst=round(max(quick) * 1000, 1))
     env.kubectl("create", "namespace", SPACE)
     try:
@@ -197,7 +213,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_lab(name, HOSTS) as lab:
         env = make(name, lab, Path(folder))
         # Until the command returns all Nodes are Ready; the artefacts are in the cache.
-        say(f"env create, {HOSTS} lab hosts all Ready", timed(lambda: env.ok("env", "create", "-f", str(env.file))), "s")
+        say(
+            f"env create, {HOSTS} lab hosts all Ready", timed(lambda: env.ok("env", "create", "-f", str(env.file))), "s"
+        )
         everything(env)
 
 

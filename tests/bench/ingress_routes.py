@@ -18,8 +18,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rancherctl.ingress import endpoints
-from rancherctl.ingress.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.translate import endpoints
 from rancherctl.kube.snapshot import Snapshot, Table
 from tests.fakes import ingress as fake
 
@@ -32,8 +32,16 @@ def emit(name: str, values: list[float], unit: str) -> None:
     """One JSON line: median and worst."""
     version = subprocess.run(["haproxy", "-v"], capture_output=True, text=True, check=True).stdout.split()[2]
     machine = f"{os.cpu_count()} x {platform.machine()}, load {os.getloadavg()[0]:.1f}"
-    line = {"name": f"{name} ({COUNT} ingresses)", "value": round(statistics.median(values), 1), "worst": round(max(values), 1), "unit": unit}
-    print(json.dumps(line | {"machine": machine, "versions": {"haproxy": version, "python": platform.python_version()}}), flush=True)
+    line = {
+        "name": f"{name} ({COUNT} ingresses)",
+        "value": round(statistics.median(values), 1),
+        "worst": round(max(values), 1),
+        "unit": unit,
+    }
+    print(
+        json.dumps(line | {"machine": machine, "versions": {"haproxy": version, "python": platform.python_version()}}),
+        flush=True,
+    )
 
 
 class Apart:
@@ -44,7 +52,9 @@ class Apart:
         self._folder = tempfile.TemporaryDirectory()
         config = Path(self._folder.name) / "pod.cfg"
         head = "global\n  maxconn 4000\ndefaults\n  mode http\n  timeout client 9s\n"
-        config.write_text(f"{head}frontend pod\n  bind 127.0.0.1:{self.endpoint[1]}\n  http-request return status 200\n")
+        config.write_text(
+            f"{head}frontend pod\n  bind 127.0.0.1:{self.endpoint[1]}\n  http-request return status 200\n"
+        )
         self._process = subprocess.Popen(["haproxy", "-db", "-f", str(config)], stderr=subprocess.DEVNULL)
 
     def close(self) -> None:
@@ -55,7 +65,10 @@ class Apart:
 
 def one(number: int) -> Any:
     """Its own host, two paths, two services."""
-    rules = [(f"h{number}.example.com", "Prefix", "/", f"s{number}:80"), (f"h{number}.example.com", "Exact", "/api", f"s{number + 1}:80")]
+    rules = [
+        (f"h{number}.example.com", "Prefix", "/", f"s{number}:80"),
+        (f"h{number}.example.com", "Exact", "/api", f"s{number + 1}:80"),
+    ]
     return fake.ingress(f"i{number}", rules, version=str(number + 1))
 
 

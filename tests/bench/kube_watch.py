@@ -28,8 +28,17 @@ ROUNDS = 5
 
 def pod(i: int, phase: str = "Running") -> dict[str, Any]:
     """A pod of about 5 kB, as a Deployment's pod looks in the API."""
-    conditions = [{"type": t, "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"} for t in ("Initialized", "Ready", "ContainersReady")]
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"web-{i // 10}", "uid": "0" * 36, "controller": True}
+    conditions = [
+        {"type": t, "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        for t in ("Initialized", "Ready", "ContainersReady")
+    ]
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": f"web-{i // 10}",
+        "uid": "0" * 36,
+        "controller": True,
+    }
     fields = {f"f:part{n}": {"f:sub": {}, f'k:{{"type":"{n}"}}': {".": {}, "f:status": {}}} for n in range(40)}
     container = {
         "name": "web",
@@ -46,7 +55,11 @@ def pod(i: int, phase: str = "Running") -> dict[str, Any]:
             "managedFields": [{"manager": "kubelet", "operation": "Update", "fieldsV1": fields}],
             "creationTimestamp": "2026-01-01T00:00:00Z",
         },
-        "spec": {"nodeName": f"h{i % 50}", "containers": [container], "volumes": [{"name": "token", "projected": {"sources": [{}, {}, {}]}}]},
+        "spec": {
+            "nodeName": f"h{i % 50}",
+            "containers": [container],
+            "volumes": [{"name": "token", "projected": {"sources": [{}, {}, {}]}}],
+        },
         "status": {
             "phase": phase,
             "podIP": f"10.42.{i % 250}.{i // 250}",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.cli.docs.shells import SCRIPTS
+from rancherctl.cli.docs.tree import read
 from rancherctl.cli.root import command
-from rancherctl.cli.shells import SCRIPTS
-from rancherctl.cli.tree import read
 
 BASH = """
 source "$1"; shift
@@ -53,7 +53,9 @@ def offered(shell: str, scripts: Path, *words: str) -> list[str]:
     assert done.returncode == 0
     last = words[-1].partition("=")[2] if words[-1].startswith("--") and "=" in words[-1] else words[-1]
     lines = [line.split("\t")[0] for line in done.stdout.splitlines() if line]
-    lines = [line.partition("=")[2] if shell == "fish" and line.startswith("--") and "=" in line else line for line in lines]
+    lines = [
+        line.partition("=")[2] if shell == "fish" and line.startswith("--") and "=" in line else line for line in lines
+    ]
     return sorted(line for line in lines if line.startswith(last))
 
 
@@ -99,7 +101,10 @@ def test_choices_of_an_argument(shell: str, scripts: Path) -> None:
 
 def test_zsh_offers_at_the_first_key_when_it_loads_the_function_itself(scripts: Path) -> None:
     (scripts / "_rancherctl").write_text((scripts / "zsh").read_text(encoding="utf-8"), encoding="utf-8")
-    code = ZSH[: ZSH.index("source")] + 'fpath=("$1"); shift; autoload -U _rancherctl\nwords=(rancherctl "$@"); CURRENT=$#words\n_rancherctl\n'
+    code = (
+        ZSH[: ZSH.index("source")]
+        + 'fpath=("$1"); shift; autoload -U _rancherctl\nwords=(rancherctl "$@"); CURRENT=$#words\n_rancherctl\n'
+    )
     argv = ["zsh", "-f", "-c", code, "zsh", str(scripts), "lab", "host", "st"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert not done.stderr

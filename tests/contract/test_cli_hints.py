@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rancherctl.cli.args import PASS_THROUGH
+from rancherctl.cli.docs.topics import TOPICS
+from rancherctl.cli.docs.tree import Node, read
 from rancherctl.cli.groups import VERB_ALIASES
 from rancherctl.cli.root import command
-from rancherctl.cli.topics import TOPICS
-from rancherctl.cli.tree import Node, read
 
 ROOT = Path(__file__).resolve().parents[2] / "rancherctl"
 TREE = read(command())
@@ -24,7 +24,9 @@ FOREIGN = re.compile(r"\b(kubectl|journalctl|systemctl|ssh|ssh-keygen|apt-get|op
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and text of every string of a module that is no docstring; what is put in at run time is X."""
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
     parts = {id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -40,7 +42,9 @@ def hints(tree: ast.AST) -> Iterator[tuple[int, str]]:
             for keyword in node.keywords:
                 if keyword.arg in ("hint", "why"):
                     yield from texts(keyword.value)
-        elif isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id.lower().endswith("hint") for t in node.targets):
+        elif isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id.lower().endswith("hint") for t in node.targets
+        ):
             yield from texts(node.value)
 
 
@@ -90,7 +94,13 @@ def test_what_is_checked_is_found_and_judged() -> None:
     assert wrong("lab host start X --nope") == "lab host start has no option --nope"
     assert wrong("help nope") == "there is no topic nope"
     assert [
-        wrong(line) for line in ("env rm -f X, then try again", "kubectl --env X get --nope", "environment list -o json", "lab host start X --name X")
+        wrong(line)
+        for line in (
+            "env rm -f X, then try again",
+            "kubectl --env X get --nope",
+            "environment list -o json",
+            "lab host start X --name X",
+        )
     ] == [""] * 4
 
 

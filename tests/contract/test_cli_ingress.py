@@ -14,23 +14,32 @@ from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal
 from rancherctl.ingress import placement
 from rancherctl.ingress.model import Roster, RosterHost
-from rancherctl.ingress.translate import translate
+from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import ingress
 from tests.fakes.kube import FakeApi
 
 INGRESSES = "/apis/networking.k8s.io/v1/ingresses"
 CONFIGMAPS = "/api/v1/configmaps"
 SYSTEM = "rancherctl-system"
-ROSTER = Roster(1, 1, (RosterHost("h1", "127.0.0.1"), RosterHost("h2", "127.0.0.2"), RosterHost("h3", "127.0.0.3", alive=False)))
+ROSTER = Roster(
+    1, 1, (RosterHost("h1", "127.0.0.1"), RosterHost("h2", "127.0.0.2"), RosterHost("h3", "127.0.0.3", alive=False))
+)
 
 
 def _object(name: str, namespace: str = "shop", **status: Any) -> dict[str, Any]:
     backend = {"service": {"name": "web", "port": {"number": 80}}}
     return {
-        "metadata": {"name": name, "namespace": namespace, "annotations": {"scale": "2"}, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "annotations": {"scale": "2"},
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
         "spec": {
             "ingressClassName": "rancher",
-            "rules": [{"host": "foo.bar.com", "http": {"paths": [{"path": "/foo", "pathType": "Prefix", "backend": backend}]}}],
+            "rules": [
+                {"host": "foo.bar.com", "http": {"paths": [{"path": "/foo", "pathType": "Prefix", "backend": backend}]}}
+            ],
         },
         "status": status,
     }
@@ -46,12 +55,22 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     Registry(folder).save(Access("demo", api.url, "", "op", "s"))
     (folder / "demo.yaml").write_text("")
     monkeypatch.setattr(Renewal, "document", lambda self, name, force=False: json.dumps({"status": {"token": "t"}}))
-    api.store.put("/apis/networking.k8s.io/v1/ingressclasses", "", {"metadata": {"name": "rancher"}, "spec": {"controller": "rancherctl.io/ingress"}})
-    api.store.put(CONFIGMAPS, SYSTEM, {"metadata": {"name": "roster", "namespace": SYSTEM}, "data": {"roster": ROSTER.to_json()}})
+    api.store.put(
+        "/apis/networking.k8s.io/v1/ingressclasses",
+        "",
+        {"metadata": {"name": "rancher"}, "spec": {"controller": "rancherctl.io/ingress"}},
+    )
+    api.store.put(
+        CONFIGMAPS, SYSTEM, {"metadata": {"name": "roster", "namespace": SYSTEM}, "data": {"roster": ROSTER.to_json()}}
+    )
     stored = api.store.put(INGRESSES, "shop", _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}]}))
     view = ingress(stored if isinstance(stored, dict) else _object("front"))
     report = {"sections": {"lb": {"served": {"shop/front": translate(view).hash}}}}
-    api.store.put(CONFIGMAPS, SYSTEM, {"metadata": {"name": "report-h1", "namespace": SYSTEM}, "data": {"report": json.dumps(report)}})
+    api.store.put(
+        CONFIGMAPS,
+        SYSTEM,
+        {"metadata": {"name": "report-h1", "namespace": SYSTEM}, "data": {"report": json.dumps(report)}},
+    )
     yield api
     api.close()
 
@@ -70,7 +89,13 @@ def test_ls(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = run("ls", "-o", "json")
     (item,) = json.loads(out)["items"]
     assert code == 0
-    assert (item["namespace"], item["name"], item["addresses"], item["wanted"], item["placed"]) == ("shop", "front", ["127.0.0.1"], 2, ["h1", "h2"])
+    assert (item["namespace"], item["name"], item["addresses"], item["wanted"], item["placed"]) == (
+        "shop",
+        "front",
+        ["127.0.0.1"],
+        2,
+        ["h1", "h2"],
+    )
     assert "foo.bar.com" in run("ls")[1]
     assert json.loads(run("ls", "-n", "other", "-o", "json")[1])["items"] == []
 
@@ -85,8 +110,15 @@ def test_show_says_who_serves_what(run: Callable[..., tuple[int, str, str]]) -> 
 
 def test_show_says_which_port_another_program_has(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
     report = {"sections": {"lb": {"served": {}, "ports": {"80": "port 80: Address already in use"}, "alarm": ""}}}
-    api.store.put(CONFIGMAPS, SYSTEM, {"metadata": {"name": "report-h2", "namespace": SYSTEM}, "data": {"report": json.dumps(report)}})
-    assert "h2 127.0.0.2: placed, does not serve it yet, not published, port 80: Address already in use" in run("show", "front")[1]
+    api.store.put(
+        CONFIGMAPS,
+        SYSTEM,
+        {"metadata": {"name": "report-h2", "namespace": SYSTEM}, "data": {"report": json.dumps(report)}},
+    )
+    assert (
+        "h2 127.0.0.2: placed, does not serve it yet, not published, port 80: Address already in use"
+        in run("show", "front")[1]
+    )
 
 
 def test_a_wrong_name_is_not_found_with_what_is_near(run: Callable[..., tuple[int, str, str]]) -> None:
@@ -112,7 +144,9 @@ def test_a_dry_run_shows_the_hosts_and_changes_nothing(run: Callable[..., tuple[
     assert run("scale", "front", "0", "--dry-run")[0] == 2
 
 
-def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi
+) -> None:
     stored = _object("front")
     note = {"reason": "TooFewHosts", "message": "9 instances are wanted, 2 hosts can carry it", "wanted": 9}
     stored["metadata"]["annotations"]["ingress.rancherctl.io/status"] = json.dumps(note)
@@ -122,7 +156,9 @@ def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(run: Call
     assert "2 hosts can carry it" in err
 
 
-def test_waiting_goes_on_while_a_host_that_is_not_alive_could_carry_it(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+def test_waiting_goes_on_while_a_host_that_is_not_alive_could_carry_it(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi
+) -> None:
     stored = _object("front")
     note = {"reason": "TooFewHosts", "message": "3 instances are wanted, 2 hosts can carry it", "wanted": 3}
     stored["metadata"]["annotations"]["ingress.rancherctl.io/status"] = json.dumps(note)
@@ -147,11 +183,13 @@ def test_plan_explains_every_host(run: Callable[..., tuple[int, str, str]]) -> N
     assert next(r["why"] for r in rows if r["host"] == "h3") == "not alive"
 
 
-def test_status_is_partial_when_an_address_does_not_answer(run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    from rancherctl.ingress import probe
+def test_status_is_partial_when_an_address_does_not_answer(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rancherctl.ingress.operator import http_check
 
-    real = probe.ask
-    monkeypatch.setattr(probe, "ask", lambda q, port, timeout: real(q, 1, timeout))
+    real = http_check.ask
+    monkeypatch.setattr(http_check, "ask", lambda q, port, timeout: real(q, 1, timeout))
     code, out, err = run("status", "-o", "json")
     assert code == 6
     (lacking, silent) = json.loads(out)["items"]
@@ -163,10 +201,12 @@ def test_status_is_partial_when_an_address_does_not_answer(run: Callable[..., tu
 def test_status_asks_what_is_published_and_misses_nothing_else(
     run: Callable[..., tuple[int, str, str]], api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rancherctl.ingress import probe
+    from rancherctl.ingress.operator import http_check
 
-    monkeypatch.setattr(probe, "ask", lambda q, port, timeout: probe.Probe(q, True, 200, "answered with 200"))
-    api.store.put(INGRESSES, "shop", _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]}))
+    monkeypatch.setattr(http_check, "ask", lambda q, port, timeout: http_check.Probe(q, True, 200, "answered with 200"))
+    api.store.put(
+        INGRESSES, "shop", _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]})
+    )
     code, out, err = run("status", "-o", "json")
     assert (code, len(json.loads(out)["items"])) == (0, 2)
     many = _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]})
@@ -179,7 +219,9 @@ def test_status_asks_what_is_published_and_misses_nothing_else(
     assert "0 of 2 addresses are published: the controller has not said why" in err
 
 
-def test_what_is_not_ours_is_neither_scaled_nor_planned_nor_probed(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+def test_what_is_not_ours_is_neither_scaled_nor_planned_nor_probed(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi
+) -> None:
     foreign = _object("front")
     foreign["spec"]["ingressClassName"] = "nginx"
     api.store.put(INGRESSES, "shop", foreign)
@@ -198,7 +240,9 @@ def test_a_host_that_is_not_there_cannot_be_lost(run: Callable[..., tuple[int, s
     assert "h1, h2, h3" in err
 
 
-def test_waiting_for_a_number_that_does_not_count_ends_at_once(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+def test_waiting_for_a_number_that_does_not_count_ends_at_once(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi
+) -> None:
     everywhere = _object("front")
     everywhere["metadata"]["annotations"]["io.rancher.scheduler.global"] = "true"
     api.store.put(INGRESSES, "shop", everywhere)
@@ -254,7 +298,9 @@ def test_a_context_of_the_user_s_own_files_needs_no_leave(
         (("--context", "team", "--kubeconfig", "/nonexistent/file"), 3, "no kubeconfig file"),
     ],
 )
-def test_which_api_is_meant_must_be_clear(run: Callable[..., tuple[int, str, str]], words: tuple[str, ...], code: int, said: str) -> None:
+def test_which_api_is_meant_must_be_clear(
+    run: Callable[..., tuple[int, str, str]], words: tuple[str, ...], code: int, said: str
+) -> None:
     found, _, err = run("ls", *words)
     assert found == code
     assert said in err

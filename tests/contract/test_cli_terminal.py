@@ -58,7 +58,14 @@ def typed(keys: bytes, *, hidden: bool) -> str:
 
 @pytest.mark.parametrize(
     ("keys", "answer"),
-    [(b"pw\r", "'pw'"), (b"px\x7fw\n", "'pw'"), ("pö\x7fw\r".encode(), "'pw'"), (b"oops\x15pw\r", "'pw'"), (b"\r", "''"), (b"\x04", "None")],
+    [
+        (b"pw\r", "'pw'"),
+        (b"px\x7fw\n", "'pw'"),
+        ("pö\x7fw\r".encode(), "'pw'"),
+        (b"oops\x15pw\r", "'pw'"),
+        (b"\r", "''"),
+        (b"\x04", "None"),
+    ],
 )
 def test_what_was_typed(keys: bytes, answer: str) -> None:
     shown = typed(keys, hidden=True)

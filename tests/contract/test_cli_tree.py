@@ -12,10 +12,10 @@ import pytest
 
 from rancherctl import settings
 from rancherctl.cli.args import PASS_THROUGH
-from rancherctl.cli.generated import drift, files
+from rancherctl.cli.docs.generated import drift, files
+from rancherctl.cli.docs.tree import Node, read
 from rancherctl.cli.nouns import NOUNS
 from rancherctl.cli.root import command
-from rancherctl.cli.tree import Node, read
 
 ROOT = Path(__file__).resolve().parents[2]
 TREE = read(command())
@@ -69,7 +69,12 @@ def test_generated_files_are_what_the_tree_gives() -> None:
 
 @pytest.mark.parametrize("node", COMMANDS, ids=IDS)
 def test_every_command_is_in_man_completions_and_readme(node: Node) -> None:
-    page = (ROOT / "man" / f"rancherctl-{node.path[0]}.1").read_text(encoding="utf-8").replace("\\-", "-").replace("\\&", "")
+    page = (
+        (ROOT / "man" / f"rancherctl-{node.path[0]}.1")
+        .read_text(encoding="utf-8")
+        .replace("\\-", "-")
+        .replace("\\&", "")
+    )
     assert ".Nm rancherctl\n" + "\n".join(f".Cm {word}" for word in node.path) in page
     assert f"`rancherctl {' '.join(node.path)}`" in (ROOT / "README.md").read_text(encoding="utf-8")
     for name, text in files(ROOT).items():
@@ -86,7 +91,9 @@ def test_every_variable_that_is_read_is_in_the_man_page() -> None:
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed (`make setup` does)")
 def test_man_pages_are_clean() -> None:
     pages = sorted((ROOT / "man").iterdir())
-    shown = subprocess.run(["mandoc", "-Tlint", *map(str, pages)], capture_output=True, text=True, check=False, timeout=60)
+    shown = subprocess.run(
+        ["mandoc", "-Tlint", *map(str, pages)], capture_output=True, text=True, check=False, timeout=60
+    )
     names = {f"{path.stem} {path.suffix[1:]}" for path in pages}
     left = []
     for line in shown.stdout.splitlines():
@@ -100,12 +107,17 @@ HEAVY = ("kubernetes", "paramiko", "rich", "keyring", "yaml", "cryptography", "d
 
 
 @pytest.mark.parametrize(
-    ("args", "also"), [(["--version"], ("typer", "dataclasses", "rancherctl.settings")), (["--help"], ()), (["lab", "--help"], ())]
+    ("args", "also"),
+    [(["--version"], ("typer", "dataclasses", "rancherctl.settings")), (["--help"], ()), (["lab", "--help"], ())],
 )
 def test_start_up_imports_nothing_heavy(args: list[str], also: tuple[str, ...]) -> None:
     code = f"import sys; from rancherctl.cli.app import main; main({args!r}); print('\\n'.join(sys.modules), file=sys.stderr)"
     shown = subprocess.run(
-        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     loaded = set(shown.stderr.splitlines())
     assert not loaded & {*HEAVY, *also}
@@ -117,14 +129,18 @@ def test_the_kubectl_plugin_is_the_same_tree() -> None:
     assert "Usage: kubectl rancher [OPTIONS]" in shown.stdout
 
 
-@pytest.mark.parametrize("args", [["version", "-o", "json"], ["lab", "status", "-o", "json"], ["bundle", "versions", "-o", "json"]])
+@pytest.mark.parametrize(
+    "args", [["version", "-o", "json"], ["lab", "status", "-o", "json"], ["bundle", "versions", "-o", "json"]]
+)
 def test_json_goes_to_standard_output_alone(args: list[str], tmp_path: Path) -> None:
     import json
     import os
 
     env = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     code = f"import sys; from rancherctl.cli.app import main; sys.exit(main({args!r}))"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=env)
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=env
+    )
     value = json.loads(shown.stdout)
     assert value["apiVersion"].startswith("rancherctl.io/")
     assert value["kind"]
@@ -138,6 +154,14 @@ def test_a_closed_pipe_is_141_without_a_word(tmp_path: Path) -> None:
     code = "import sys; from rancherctl.cli.app import main; sys.exit(main(['completion', 'bash']))"
     read_end, write_end = os.pipe()
     os.close(read_end)
-    shown = subprocess.run([sys.executable, "-c", code], stdout=write_end, stderr=subprocess.PIPE, text=True, check=False, timeout=60, env=env)
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+        env=env,
+    )
     os.close(write_end)
     assert (shown.returncode, shown.stderr) == (141, "")

@@ -71,7 +71,9 @@ def certificate(folder: Path) -> tuple[Path, str]:
         .sign(key, hashes.SHA256())
     )
     pem = made.public_bytes(serialization.Encoding.PEM)
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     folder.mkdir()
     (folder / "pair.pem").write_bytes(secret + pem)
     return folder / "pair.pem", pem.decode()
@@ -145,14 +147,22 @@ def test_an_api_that_does_not_run_is_told_before_anything_is_sent_there() -> Non
 
 
 def test_when_ssh_does_not_help_either_both_are_said() -> None:
-    nobody = Access("demo", "https://127.0.0.1:1", "", "op", "s", tunnels=(("sh", "-c", "echo no route >&2; exit 255", "host1"),), targets=("x:1",))
+    nobody = Access(
+        "demo",
+        "https://127.0.0.1:1",
+        "",
+        "op",
+        "s",
+        tunnels=(("sh", "-c", "echo no route >&2; exit 255", "host1"),),
+        targets=("x:1",),
+    )
     with pytest.raises(UnreachableError, match="nor through ssh") as caught, way(nobody, pytest.fail):
         pass
     assert "host1: no route" in caught.value.why
 
 
 def test_an_ssh_that_does_not_end_is_made_to(served: Access, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rancherctl.cli.handover.GRACE", 0.2)
+    monkeypatch.setattr("rancherctl.cli.exec_replace.GRACE", 0.2)
     deaf = ((sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SSH, "host1"),)
     with tunnel(replace(served, tunnels=deaf)) as (server, _):
         assert reachable(server, served.ca)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.dns.inside import within
+from rancherctl.dns.pod_netns import within
 from rancherctl.errors import NotFoundError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a network namespace")

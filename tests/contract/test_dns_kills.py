@@ -47,7 +47,9 @@ class Stream:
         while not self._stop.is_set():
             name, generation = f"s{number % 40}", number // 40
             self.sent[name] = generation
-            self._world.add(service(name, "None"), endpoint_slice(name, [endpoint(a) for a in addresses(number % 40, generation)]))
+            self._world.add(
+                service(name, "None"), endpoint_slice(name, [endpoint(a) for a in addresses(number % 40, generation)])
+            )
             snapshot = self._world.snapshot()
             while not self._stop.is_set():
                 with contextlib.suppress(RancherctlError):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.dns import engine, probe
+from rancherctl.dns import named_conf, upstream_health
 from rancherctl.dns.install import resources
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.hosts.model import File
@@ -76,14 +76,16 @@ RESOLV_CONFS = {
 
 
 @pytest.mark.parametrize("case", sorted(RESOLV_CONFS))
-def test_the_host_s_own_resolvers_as_the_agent_finds_them(host: DnsHostConfig, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_s_own_resolvers_as_the_agent_finds_them(
+    host: DnsHostConfig, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second, wanted = RESOLV_CONFS[case]
     files = [tmp_path / "etc", tmp_path / "systemd"]
     for file, servers in zip(files, (first, second), strict=True):
         file.write_text("".join(f"nameserver {server}\n" for server in servers))
     assert prepare(host, resolv_conf=" ".join(map(str, files))) == f"forward only; forwarders {{ {wanted}; }};"
-    monkeypatch.setattr(probe, "RESOLV_CONF", files)
-    assert ("; ".join(probe.host_upstreams(host.addresses)) or engine.NOWHERE) == wanted
+    monkeypatch.setattr(upstream_health, "RESOLV_CONF", files)
+    assert ("; ".join(upstream_health.host_upstreams(host.addresses)) or named_conf.NOWHERE) == wanted
 
 
 @pytest.mark.parametrize("name", ["forwarders.conf", "forwarders.conf.new", "starts.log"])

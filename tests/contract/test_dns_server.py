@@ -53,7 +53,11 @@ def world() -> World:
         service(web, "None", ports=[("http", "TCP", 80)]),
         endpoint_slice(web, [endpoint("10.42.1.5"), endpoint("10.42.2.5")], ports=[("http", "TCP", 8080)]),
         service(db, "10.43.7.7", ports=[("mongo", "TCP", 27017)]),
-        endpoint_slice(db, [endpoint("10.42.1.9", hostname="mdb-0"), endpoint("10.42.2.9", hostname="mdb-1")], ports=[("mongo", "TCP", 27017)]),
+        endpoint_slice(
+            db,
+            [endpoint("10.42.1.9", hostname="mdb-0"), endpoint("10.42.2.9", hostname="mdb-1")],
+            ports=[("mongo", "TCP", 27017)],
+        ),
         service("ext", type="ExternalName", externalName="kubernetes.default.svc.cluster.local"),
         service("loop", type="ExternalName", externalName="loop.default.svc.cluster.local"),
         pod("p1", "10.42.1.5"),
@@ -86,7 +90,9 @@ def soon(server: Named, name: str, kind: str = "A", limit: float = 60.0) -> list
         time.sleep(0.01)
 
 
-def settle(role: DnsRole, snapshot: Snapshot, done: Callable[[], bool] | None = None, limit: float = 60.0) -> dict[str, object]:
+def settle(
+    role: DnsRole, snapshot: Snapshot, done: Callable[[], bool] | None = None, limit: float = 60.0
+) -> dict[str, object]:
     """Reconcile as the agent's loop does, until the section says synced (or ``done``)."""
     deadline = time.monotonic() + limit
     while True:
@@ -117,9 +123,14 @@ def test_answers(named: Named, role: DnsRole, world: World) -> None:
     assert addresses(named, "dns-version.cluster.local", "TXT") == ['"1.1.0"']
     assert addresses(named, "7.7.43.10.in-addr.arpa", "PTR") == ["mongodb.default.svc.cluster.local."]
     assert addresses(named, "9.1.42.10.in-addr.arpa", "PTR") == ["mdb-0.mongodb.default.svc.cluster.local."]
-    assert addresses(named, "_https._tcp.kubernetes.default.svc.cluster.local", "SRV") == ["0 100 443 kubernetes.default.svc.cluster.local."]
+    assert addresses(named, "_https._tcp.kubernetes.default.svc.cluster.local", "SRV") == [
+        "0 100 443 kubernetes.default.svc.cluster.local."
+    ]
     srv = ask(named, "_http._tcp.web.default.svc.cluster.local", "SRV")
-    assert values(srv) == ["0 100 8080 10-42-1-5.web.default.svc.cluster.local.", "0 100 8080 10-42-2-5.web.default.svc.cluster.local."]
+    assert values(srv) == [
+        "0 100 8080 10-42-1-5.web.default.svc.cluster.local.",
+        "0 100 8080 10-42-2-5.web.default.svc.cluster.local.",
+    ]
     assert sorted(r.to_text() for s in srv.additional for r in s) == ["10.42.1.5", "10.42.2.5"]
     assert values(ask(named, "ext.default.svc.cluster.local")) == ["10.43.0.1", "kubernetes.default.svc.cluster.local."]
     assert ask(named, "loop.default.svc.cluster.local").rcode() in (dns.rcode.NOERROR, dns.rcode.SERVFAIL)
@@ -134,7 +145,9 @@ def test_an_answer_has_its_name_as_the_question_wrote_it(named: Named, role: Dns
         assert ask(named, name, kind, tcp=True).answer[0].name.to_text() == name
 
 
-def test_a_lookup_finds_what_a_pod_would_find(named: Named, role: DnsRole, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lookup_finds_what_a_pod_would_find(
+    named: Named, role: DnsRole, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settle(role, world.snapshot())
 
     def look(name: str, kind: str = "") -> tuple[str, str, list[str]]:
@@ -147,9 +160,13 @@ def test_a_lookup_finds_what_a_pod_would_find(named: Named, role: DnsRole, world
     assert look("mongodb.default", "AAAA") == ("mongodb.default.svc.cluster.local.", "NOERROR", [])
     assert look("10.43.7.7")[2] == ["mongodb.default.svc.cluster.local."]
     asked: list[str] = []
-    monkeypatch.setattr("rancherctl.dns.inside.within", lambda address, ask: asked.append(address) or ask())
+    monkeypatch.setattr("rancherctl.dns.pod_netns.within", lambda address, ask: asked.append(address) or ask())
     pod = host.query(named.config, "mongodb", place=host.Place("10.42.1.5", "default"))
-    assert (pod["name"], pod["answers"][0]["rcode"], asked) == ("mongodb.default.svc.cluster.local.", "NOERROR", ["10.42.1.5"])
+    assert (pod["name"], pod["answers"][0]["rcode"], asked) == (
+        "mongodb.default.svc.cluster.local.",
+        "NOERROR",
+        ["10.42.1.5"],
+    )
     assert look("nope.default.svc")[:2] == ("nope.default.svc.cluster.local.", "NXDOMAIN")
     assert look("nope.default")[:2] == ("nope.default.", "SERVFAIL"), "no upstream knows it"
 
@@ -160,7 +177,11 @@ def test_nothing_there_and_nothing_of_this_type(named: Named, role: DnsRole, wor
     assert missing.rcode() == dns.rcode.NXDOMAIN
     (soa,) = missing.authority
     assert (soa.ttl, soa[0].minimum) == (5, 5)  # type: ignore[attr-defined]
-    for name, kind in [("mongodb.default.svc.cluster.local", "AAAA"), ("default.svc.cluster.local", "A"), ("svc.cluster.local", "A")]:
+    for name, kind in [
+        ("mongodb.default.svc.cluster.local", "AAAA"),
+        ("default.svc.cluster.local", "A"),
+        ("svc.cluster.local", "A"),
+    ]:
         answer = ask(named, name, kind)
         assert (answer.rcode(), values(answer), len(answer.authority)) == (dns.rcode.NOERROR, [], 1), name
     assert ask(named, "mdb-9.mongodb.default.svc.cluster.local").rcode() == dns.rcode.NXDOMAIN
@@ -239,10 +260,14 @@ def settle_patiently(role: DnsRole, snapshot: Snapshot) -> None:
 DAMAGE: dict[str, Callable[[Named], None]] = {
     "journal header": lambda n: _flip(n.data / "cluster.local.zone.jnl"),
     "journal empty": lambda n: (n.data / "cluster.local.zone.jnl").write_bytes(b""),
-    "zone cut": lambda n: (n.data / "cluster.local.zone").write_bytes((n.data / "cluster.local.zone").read_bytes()[:-37]),
+    "zone cut": lambda n: (n.data / "cluster.local.zone").write_bytes(
+        (n.data / "cluster.local.zone").read_bytes()[:-37]
+    ),
     "zone empty": lambda n: (n.data / "cluster.local.zone").write_bytes(b""),
     "zone gone": lambda n: (n.data / "cluster.local.zone").unlink(),
-    "zone text": lambda n: (n.data / "cluster.local.zone").write_text((n.data / "cluster.local.zone").read_text().replace("10.43.0.1", "10.43.0.9")),
+    "zone text": lambda n: (n.data / "cluster.local.zone").write_text(
+        (n.data / "cluster.local.zone").read_text().replace("10.43.0.1", "10.43.0.9")
+    ),
 }
 
 
@@ -312,7 +337,10 @@ def test_a_journal_that_names_another_zone_heals(named: Named, role: DnsRole, wo
     assert journal.read_bytes() != before
     named.start()
     pace = Pace(named)
-    pace.until(lambda: values(ask(named, "5.5.43.10.in-addr.arpa", "PTR")) == ["late.default.svc.cluster.local."], world.snapshot())
+    pace.until(
+        lambda: values(ask(named, "5.5.43.10.in-addr.arpa", "PTR")) == ["late.default.svc.cluster.local."],
+        world.snapshot(),
+    )
     pace.role.stop()
 
 
@@ -399,7 +427,12 @@ def test_an_empty_list_takes_nothing_away(named: Named, role: DnsRole, world: Wo
     world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))
     settle(role, world.snapshot())
     services, slices, pods = world.services, world.slices, world.pods
-    world.services, world.slices, world.pods, world.epoch = {"default/kubernetes": services["default/kubernetes"]}, {}, {}, 2
+    world.services, world.slices, world.pods, world.epoch = (
+        {"default/kubernetes": services["default/kubernetes"]},
+        {},
+        {},
+        2,
+    )
     world.add(service("new", "10.43.9.1"))
     section = role.reconcile(world.snapshot())
     assert "until a second list agrees" in str(section["alarm"])
@@ -444,7 +477,14 @@ def test_many_endpoints(named: Named, role: DnsRole, world: World) -> None:
     many = [f"10.42.{n // 250}.{n % 250}" for n in range(1000)]
     world.add(service("big", "None", ports=[("http", "TCP", 80)]))
     for part in range(10):
-        world.add(endpoint_slice("big", [endpoint(a) for a in many[part * 100 : part * 100 + 100]], name=f"big-{part}", ports=[("http", "TCP", 80)]))
+        world.add(
+            endpoint_slice(
+                "big",
+                [endpoint(a) for a in many[part * 100 : part * 100 + 100]],
+                name=f"big-{part}",
+                ports=[("http", "TCP", 80)],
+            )
+        )
     settle(role, world.snapshot())
     small = ask(named, "big.default.svc.cluster.local")
     assert small.flags & dns.flags.TC
@@ -550,7 +590,9 @@ def test_neither_counters_nor_copies_hold_up_names(named: Named, world: World, m
     role.stop()
 
 
-def test_a_failure_and_the_api_s_absence_are_left_for_dns_status(named: Named, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_and_the_api_s_absence_are_left_for_dns_status(
+    named: Named, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     later, file = [0.0], tmp_path / "dns.json"
     role = DnsRole(named.config, named, probe=False, run_file=file, clock=lambda: time.monotonic() + later[0])
     settle(role, world.snapshot())

@@ -16,10 +16,10 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from rancherctl.dns import engine
-from rancherctl.dns.probe import Prober
-from rancherctl.dns.probe import ask as probe
+from rancherctl.dns import named_conf
 from rancherctl.dns.reconcile import DnsRole
+from rancherctl.dns.upstream_health import Prober
+from rancherctl.dns.upstream_health import ask as probe
 from rancherctl.errors import RancherctlError
 from tests.fakes.dns_tables import World, service
 from tests.fakes.named import Named
@@ -78,7 +78,7 @@ def upstreams(port: int) -> Iterator[list[Upstream]]:
 @pytest.fixture
 def named(tmp_path: Path, port: int, upstreams: list[Upstream]) -> Iterator[Named]:
     server = Named(tmp_path, stub_domains={})
-    Path(server.config.forwarders_file).write_text(engine.forwarders((f"127.0.0.2 port {port}",)))
+    Path(server.config.forwarders_file).write_text(named_conf.forwarders((f"127.0.0.2 port {port}",)))
     server.start()
     yield server
     server.stop()
@@ -144,7 +144,7 @@ def test_changed_upstreams_need_no_restart(named: Named, upstreams: list[Upstrea
     assert values(ask(named, "a.example.com")) == ["192.0.2.80"]
     upstreams[0].mode = "lame"
     before = upstreams[1].asked
-    Path(named.config.forwarders_file).write_text(engine.forwarders((f"127.0.0.3 port {port}",)))
+    Path(named.config.forwarders_file).write_text(named_conf.forwarders((f"127.0.0.3 port {port}",)))
     named.reload()
     deadline = time.monotonic() + 120
     while values(ask(named, f"n{time.monotonic_ns()}.example.com")) != ["192.0.2.80"]:
@@ -154,17 +154,19 @@ def test_changed_upstreams_need_no_restart(named: Named, upstreams: list[Upstrea
 
 
 def test_without_upstreams_foreign_names_fail_at_once(named: Named) -> None:
-    Path(named.config.forwarders_file).write_text(engine.forwarders(()))
+    Path(named.config.forwarders_file).write_text(named_conf.forwarders(()))
     named.reload()
     deadline = time.monotonic() + 120
     while ask(named, f"n{time.monotonic_ns()}.example.com").rcode() != dns.rcode.SERVFAIL:
         assert time.monotonic() < deadline
 
 
-def test_a_host_whose_only_resolver_is_itself_says_so(named: Named, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_whose_only_resolver_is_itself_says_so(
+    named: Named, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver 127.0.0.53\n")
-    monkeypatch.setattr("rancherctl.dns.probe.RESOLV_CONF", (conf, tmp_path / "none"))
+    monkeypatch.setattr("rancherctl.dns.upstream_health.RESOLV_CONF", (conf, tmp_path / "none"))
     woken = threading.Event()
     role, world = DnsRole(named.config, named), World()
     world.add(service("web", "10.43.0.5"))
@@ -181,7 +183,10 @@ def test_a_host_whose_only_resolver_is_itself_says_so(named: Named, tmp_path: Pa
 
 def test_upstreams_that_cannot_be_told_hold_up_no_names(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
     later, woken = [0.0], threading.Event()
-    role, world = DnsRole(replace(named.config, upstreams=("127.0.0.9",)), named, clock=lambda: time.monotonic() + later[0]), World()
+    role, world = (
+        DnsRole(replace(named.config, upstreams=("127.0.0.9",)), named, clock=lambda: time.monotonic() + later[0]),
+        World(),
+    )
     world.add(service("web", "10.43.0.5"))
 
     def fail() -> None:
@@ -212,8 +217,8 @@ def test_probing_goes_on_after_a_surprise(monkeypatch: pytest.MonkeyPatch) -> No
             raise ValueError("filedescriptor out of range in select()")
         return frozenset(upstreams)
 
-    monkeypatch.setattr("rancherctl.dns.probe.ask", ask_once)
-    monkeypatch.setattr("rancherctl.dns.probe.INTERVAL", 0.01)
+    monkeypatch.setattr("rancherctl.dns.upstream_health.ask", ask_once)
+    monkeypatch.setattr("rancherctl.dns.upstream_health.INTERVAL", 0.01)
     prober = Prober(("192.0.2.53",), (), woken.set)
     prober.start()
     try:

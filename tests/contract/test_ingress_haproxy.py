@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from rancherctl.ingress import endpoints, files, merge, plan
-from rancherctl.ingress.layout import MIN_SLOTS
-from rancherctl.ingress.reconcile import LbConfig, LbRole
-from rancherctl.ingress.runtime import EngineError, Socket
+from rancherctl.ingress.haproxy import files, plan
+from rancherctl.ingress.haproxy.layout import MIN_SLOTS
+from rancherctl.ingress.haproxy.runtime import EngineError, Socket
+from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.translate import endpoints, merge
 from tests.fakes import ingress as fake
 
 
@@ -50,7 +51,9 @@ class World:
 
     def run(self, ingresses: list[Any], services: dict[str, list[str]], **kwargs: Any) -> Any:
         self.now += 1
-        return self.role.reconcile(fake.snapshot(ingresses, [fake.service(s) for s in services], self.slices(services), **kwargs))
+        return self.role.reconcile(
+            fake.snapshot(ingresses, [fake.service(s) for s in services], self.slices(services), **kwargs)
+        )
 
 
 @pytest.fixture
@@ -82,7 +85,10 @@ def test_first_ingress_listens_and_serves_and_the_last_one_stops_listening(world
 def test_new_routes_and_endpoint_changes_need_no_reload(world: World) -> None:
     first = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     pid = first["haproxy"]["pid"]
-    more = [fake.ingress("a", FOO), fake.ingress("b", [("b.com", "Exact", "/x", "b:http"), ("*.b.com", "Prefix", "/", "web:80")])]
+    more = [
+        fake.ingress("a", FOO),
+        fake.ingress("b", [("b.com", "Exact", "/x", "b:http"), ("*.b.com", "Prefix", "/", "web:80")]),
+    ]
     section = world.run(more, {"web": ["w1"], "b": ["b1", "b2"]})
     assert world.haproxy.answer("b.com", "/x") in {"b1", "b2"}
     assert world.haproxy.answer("q.b.com", "/zz") == "w1"
@@ -110,7 +116,9 @@ def test_an_endpoint_in_unusual_letters_harms_nobody(world: World) -> None:
 
 def test_forwarded_headers_are_ours(world: World) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
-    _, body = world.haproxy.request("foo.bar.com:80", "/foo", headers={"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"})
+    _, body = world.haproxy.request(
+        "foo.bar.com:80", "/foo", headers={"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"}
+    )
     seen = body["headers"]
     assert seen["x-forwarded-for"] == "127.0.0.1"
     assert seen["x-forwarded-proto"] == "http"
@@ -119,7 +127,9 @@ def test_forwarded_headers_are_ours(world: World) -> None:
 
 
 @pytest.mark.parametrize("lost", [TimeoutError("timed out"), ConnectionResetError("reset")])
-def test_a_reload_whose_answer_is_lost_restarts_nothing(world: World, monkeypatch: pytest.MonkeyPatch, lost: OSError) -> None:
+def test_a_reload_whose_answer_is_lost_restarts_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, lost: OSError
+) -> None:
     """The master re-executes itself, or is slow: its word is not needed, the new worker answers. A restart would cut all connections."""
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     real = Socket._exchange
@@ -264,7 +274,12 @@ def test_a_slot_with_connections_to_its_old_pod_is_not_given_to_another(world: W
     connection = http.client.HTTPConnection("127.0.0.1", world.haproxy.port, timeout=60)
     connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
     connection.getresponse().read()
-    slow = threading.Thread(target=lambda: (connection.request("GET", "/foo/slow", headers={"Host": "foo.bar.com"}), connection.getresponse().read()))
+    slow = threading.Thread(
+        target=lambda: (
+            connection.request("GET", "/foo/slow", headers={"Host": "foo.bar.com"}),
+            connection.getresponse().read(),
+        )
+    )
     slow.start()
     for name in names[1:]:  # more changes than there are slots, while the slow request runs
         world.run([fake.ingress("a", FOO)], {"web": [name]})
@@ -277,22 +292,26 @@ def test_a_slot_with_connections_to_its_old_pod_is_not_given_to_another(world: W
 
 
 def test_probes_tell_answering_from_unrouted_from_without_endpoints(world: World) -> None:
-    from rancherctl.ingress import probe
+    from rancherctl.ingress.operator import http_check
 
     rules = [*FOO, ("foo.bar.com", "Prefix", "/empty", "gone:80")]
     world.run([fake.ingress("a", rules)], {"web": ["w1"], "gone": []})
     asked = [
-        probe.Question("default/a", "127.0.0.1", host, path)
+        http_check.Question("default/a", "127.0.0.1", host, path)
         for host, path in (("foo.bar.com", "/foo"), ("foo.bar.com", "/x"), ("foo.bar.com", "/empty"))
     ]
-    assert [(p.ok, p.status) for p in probe.ask_all(asked, world.haproxy.port)] == [(True, 200), (False, 404), (None, 503)]
+    assert [(p.ok, p.status) for p in http_check.ask_all(asked, world.haproxy.port)] == [
+        (True, 200),
+        (False, 404),
+        (None, 503),
+    ]
     world.haproxy.stop()
-    assert probe.ask(asked[0], world.haproxy.port).ok is False
+    assert http_check.ask(asked[0], world.haproxy.port).ok is False
 
 
 def test_a_configuration_that_haproxy_refuses_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every token is validated, so this takes a fault of our own: HAProxy's words are told, what ran goes on and stays confirmed."""
-    from rancherctl.ingress import render
+    from rancherctl.ingress.haproxy import render
 
     first = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     monkeypatch.setattr(render, "_NO_ROUTE", "\nbackend no-route\n  nonsense\n")
@@ -308,7 +327,9 @@ def test_a_configuration_that_haproxy_refuses_changes_nothing(world: World, monk
     assert (section["alarm"], len(section["served"])) == ("", 21)
 
 
-def test_a_full_disk_takes_no_address_away_and_holds_no_change_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_takes_no_address_away_and_holds_no_change_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What HAProxy takes while it runs needs no disk; only a host that starts anew would."""
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
 
@@ -348,7 +369,11 @@ def test_a_host_that_cannot_begin_to_serve_says_so_until_it_can(world: World, mo
     elsewhere = fake.roster("h1", "h2", sequence=2, dead=["h1"])
     with monkeypatch.context() as disk:
         disk.setattr(files.disk, "put", full)
-        for ingresses, hosts in (([fake.ingress("a", FOO)], fake.roster("h1")), ([fake.ingress("a", FOO)], elsewhere), ([], elsewhere)):
+        for ingresses, hosts in (
+            ([fake.ingress("a", FOO)], fake.roster("h1")),
+            ([fake.ingress("a", FOO)], elsewhere),
+            ([], elsewhere),
+        ):
             section = world.run(ingresses, {"web": ["w1"]}, hosts=hosts)
             assert section["served"] == {}
             assert "No space left" in section["error"]
@@ -363,7 +388,9 @@ def test_nothing_is_collected_while_a_change_is_planned(world: World, monkeypatc
     running: list[bool] = []
     for module, name in ((merge, "merge"), (plan, "plan")):
         original = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *args, original=original: (running.append(gc.isenabled()), original(*args))[1])
+        monkeypatch.setattr(
+            module, name, lambda *args, original=original: (running.append(gc.isenabled()), original(*args))[1]
+        )
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     assert running == [False, False]
     assert gc.isenabled()
@@ -384,8 +411,12 @@ def test_a_fault_of_our_own_withdraws_nothing_that_is_served(world: World, monke
 
 def test_many_broken_backends_of_one_ingress_do_not_fill_the_report(world: World) -> None:
     """A report is one object of at most a megabyte, written whole: too long a one would silence the host for everybody."""
-    many = [(f"h{n}.com", "Prefix", "/", f"{'long-name-of-a-service-that-is-not-there-' + str(n)}:80") for n in range(300)]
-    ingresses = [fake.ingress(f"i{n}", many[: 300 if n == 0 else 3], created=f"2026-01-{n + 1:02}T00:00:00Z") for n in range(20)]
+    many = [
+        (f"h{n}.com", "Prefix", "/", f"{'long-name-of-a-service-that-is-not-there-' + str(n)}:80") for n in range(300)
+    ]
+    ingresses = [
+        fake.ingress(f"i{n}", many[: 300 if n == 0 else 3], created=f"2026-01-{n + 1:02}T00:00:00Z") for n in range(20)
+    ]
     section = world.run(ingresses, {})
     assert len(section["served"]) == 20
     assert all(section["problems"][f"default/i{n}"] for n in range(20))
@@ -466,7 +497,9 @@ def test_many_pods_of_a_lost_host_fail_no_request(world: World) -> None:
         for slot in pool.slots:
             world.role._engine.socket.ask(f"disable health {pool.name}/{slot.name}")
     lost = [vanish(world.pods.pop(name)) for name, node in nodes.items() if node == "h1"]
-    assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(5)} <= {name for name, node in nodes.items() if node == "h2"}
+    assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(5)} <= {
+        name for name, node in nodes.items() if node == "h2"
+    }
     for each in lost:
         for one in each:
             one.close()
@@ -485,7 +518,9 @@ def test_a_server_added_at_run_time_keeps_no_idle_connection(world: World) -> No
     assert kept == set(range(1, MIN_SLOTS + 1))
 
 
-def test_a_port_that_is_taken_while_haproxy_is_down_is_told_as_the_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_while_haproxy_is_down_is_told_as_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As after a boot on which another program was first."""
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     world.haproxy.stop()
@@ -548,7 +583,8 @@ def test_no_request_fails_over_edits_and_reloads(world: World) -> None:
             seen = clients.good
             extra = [fake.ingress(f"e{turn}", [(f"e{turn}.com", "Prefix", "/", "web:80")])]
             world.run(
-                [fake.ingress("a", [*FOO, ("foo.bar.com", "Exact", f"/x{turn}", "web:80")]), *extra], {"web": [f"w{turn % 3}", f"w{(turn + 1) % 3}"]}
+                [fake.ingress("a", [*FOO, ("foo.bar.com", "Exact", f"/x{turn}", "web:80")]), *extra],
+                {"web": [f"w{turn % 3}", f"w{(turn + 1) % 3}"]},
             )
             if turn % 2:
                 world.reload()
@@ -581,7 +617,10 @@ def test_workers_of_many_reloads_do_not_pile_up(world: World) -> None:
 def test_a_loss_too_big_to_be_believed_is_held_back_and_what_comes_is_served(world: World) -> None:
     """A namespace is deleted, or the API lost its data: nobody knows yet. A new Ingress of somebody else does not wait for that."""
     hosts = {f"m{n}": f"m{n}.com" for n in range(12)}
-    many = [fake.ingress(name, [(host, "Prefix", "/", f"{name}:80")], default="m3:80" if name == "m3" else "") for name, host in hosts.items()]
+    many = [
+        fake.ingress(name, [(host, "Prefix", "/", f"{name}:80")], default="m3:80" if name == "m3" else "")
+        for name, host in hosts.items()
+    ]
     world.run([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {name: [f"p{name}"] for name in hosts})
     section = world.run([fake.ingress("new", [("new.com", "Exact", "/x", "web:80")])], {"web": ["w2"]})
     assert section["alarm"].startswith("12 of 13 backends would lose")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rancherctl.ingress import endpoints, merge
 from rancherctl.ingress.model import Route
-from rancherctl.ingress.reconcile import LbConfig, LbRole
-from rancherctl.ingress.translate import translate
+from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.translate import endpoints, merge
+from rancherctl.ingress.translate.rules import translate
 from tests.fakes import ingress as fake
 
 HOSTS = ["", "a.com", "b.a.com", "*.a.com", "c.b.a.com", "*.b.a.com"]
@@ -20,7 +20,10 @@ PARTS = st.lists(st.sampled_from(["a", "ab", "b", "B"]), max_size=3)
 PATHS = st.builds(lambda parts, slash: "/" + "/".join(parts) + ("/" if slash and parts else ""), PARTS, st.booleans())
 PODS = ["p1", "p2", "p3"]
 RULE = st.tuples(
-    st.sampled_from(HOSTS), st.sampled_from(["Exact", "Prefix", "ImplementationSpecific"]), PATHS, st.sampled_from([f"{p}:80" for p in PODS])
+    st.sampled_from(HOSTS),
+    st.sampled_from(["Exact", "Prefix", "ImplementationSpecific"]),
+    PATHS,
+    st.sampled_from([f"{p}:80" for p in PODS]),
 )
 INGRESS = st.tuples(st.lists(RULE, max_size=5), st.sampled_from(["", "p1:80", "p2:80"]))
 
@@ -59,7 +62,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[fake.Hapro
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(INGRESS, min_size=1, max_size=4), st.lists(st.tuples(st.sampled_from(ASKED), PATHS), min_size=4, max_size=8))
+@given(
+    st.lists(INGRESS, min_size=1, max_size=4),
+    st.lists(st.tuples(st.sampled_from(ASKED), PATHS), min_size=4, max_size=8),
+)
 def test_like_the_specification(
     world: tuple[fake.Haproxy, LbRole, dict[str, fake.Pod]],
     monkeypatch: pytest.MonkeyPatch,
@@ -76,7 +82,11 @@ def test_like_the_specification(
             for n, (rules, default) in enumerate(drawn)
         ),
     ]
-    section = role.reconcile(fake.snapshot(made, [fake.service(p) for p in PODS], [fake.endpoint_slice(n, [p.endpoint]) for n, p in pods.items()]))
+    section = role.reconcile(
+        fake.snapshot(
+            made, [fake.service(p) for p in PODS], [fake.endpoint_slice(n, [p.endpoint]) for n, p in pods.items()]
+        )
+    )
     assert section["alarm"] == ""
     merged = merge.merge({i.meta.key: translate(i) for i in made})
     routes = [route for _, route in merged.owners.values()]

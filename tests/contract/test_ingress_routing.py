@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from rancherctl.ingress import desired, endpoints, merge
-from rancherctl.ingress.reconcile import LbConfig, LbRole
+from rancherctl.ingress.role import desired
+from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.translate import endpoints, merge
 from tests.fakes import ingress as fake
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "ingress").glob("*/case.yaml"))
@@ -50,9 +51,15 @@ def test_routing(path: Path, haproxy: fake.Haproxy, role: LbRole, monkeypatch: p
             for p in listed
         ]
         role.reconcile(fake.snapshot(ingresses, [fake.service(s) for s in case["services"]], slices))
-        wrong = [(host, url, want, got) for host, url, want in case["requests"] if (got := haproxy.answer(host, url)) != str(want)]
+        wrong = [
+            (host, url, want, got)
+            for host, url, want in case["requests"]
+            if (got := haproxy.answer(host, url)) != str(want)
+        ]
         assert wrong == []
-        translated = desired.translate_ours({i.meta.key: i for i in ingresses}, {"rancher": fake.RANCHER}, desired.Memory())
+        translated = desired.translate_ours(
+            {i.meta.key: i for i in ingresses}, {"rancher": fake.RANCHER}, desired.Memory()
+        )
         merged = merge.merge(translated)
         told = {k: sorted(p.reason for p in (*t.problems, *merged.problems.get(k, ()))) for k, t in translated.items()}
         assert {k: v for k, v in told.items() if v} == case.get("problems", {})

@@ -30,7 +30,12 @@ def inventory() -> Inventory:
 def objects(inventory: Inventory, *names: str, value: str = "1") -> list[dict[str, Any]]:
     ns = inventory.namespace
     fixed: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": ns}, "spec": {"ports": [{"port": 80}]}},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "s", "namespace": ns},
+            "spec": {"ports": [{"port": 80}]},
+        },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "Role",
@@ -39,13 +44,20 @@ def objects(inventory: Inventory, *names: str, value: str = "1") -> list[dict[st
         },
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}},
     ]
-    configs = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n, "namespace": ns}, "data": {"k": value}} for n in names]
+    configs = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n, "namespace": ns}, "data": {"k": value}}
+        for n in names
+    ]
     return [*configs, *fixed]
 
 
-def test_before_there_is_an_api_everything_is_new_as_it_will_be_planned_then(client: RestClient, inventory: Inventory) -> None:
+def test_before_there_is_an_api_everything_is_new_as_it_will_be_planned_then(
+    client: RestClient, inventory: Inventory
+) -> None:
     wanted = objects(inventory, "a", "b")
-    assert [(c.key, c.new) for c in first_plan(wanted, inventory)] == [(c.key, c.new) for c in plan(client, wanted, inventory)]
+    assert [(c.key, c.new) for c in first_plan(wanted, inventory)] == [
+        (c.key, c.new) for c in plan(client, wanted, inventory)
+    ]
     assert len(first_plan(wanted, None)) == 5
 
 
@@ -54,7 +66,9 @@ def test_without_an_inventory_objects_are_plain_and_stay(client: RestClient, inv
     apply(client, plan(client, wanted, None), None)
     assert not plan(client, objects(inventory, "a"), None)
     assert client.get(CONFIGMAPS, "b", namespace=inventory.namespace)["metadata"].get("annotations") is None
-    assert {o["metadata"]["name"] for o in client.list(CONFIGMAPS, namespace=inventory.namespace).items} - {"kube-root-ca.crt"} == {"a", "b"}
+    assert {o["metadata"]["name"] for o in client.list(CONFIGMAPS, namespace=inventory.namespace).items} - {
+        "kube-root-ca.crt"
+    } == {"a", "b"}
 
 
 def test_a_second_plan_is_empty_and_the_order_serves_the_objects(client: RestClient, inventory: Inventory) -> None:
@@ -78,7 +92,9 @@ def test_what_is_no_longer_wanted_goes_and_foreign_things_stay(client: RestClien
     ns = inventory.namespace
     apply(client, plan(client, objects(inventory, "a", "b", "c"), inventory), inventory)
     client.create(CONFIGMAPS, {"metadata": {"name": "foreign", "namespace": ns}})
-    client.patch(CONFIGMAPS, "c", {"metadata": {"annotations": {"rancherctl.io/inventory": "somebody/else"}}}, namespace=ns)
+    client.patch(
+        CONFIGMAPS, "c", {"metadata": {"annotations": {"rancherctl.io/inventory": "somebody/else"}}}, namespace=ns
+    )
     less = plan(client, objects(inventory, "a"), inventory)
     assert [c.key.rpartition("/")[2] for c in less if c.verb == "delete"] == ["b"]
     apply(client, less, inventory)
@@ -91,7 +107,10 @@ def test_what_is_no_longer_wanted_goes_and_foreign_things_stay(client: RestClien
 
 def test_a_break_in_the_middle_forgets_nothing(client: RestClient, inventory: Inventory) -> None:
     """The objects of a broken run are in the inventory: the next run, with other wishes, removes them."""
-    broken = [*objects(inventory, "a"), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": "missing"}, "spec": 1}]
+    broken = [
+        *objects(inventory, "a"),
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": "missing"}, "spec": 1},
+    ]
     todo = plan(client, broken, inventory)
 
     class Breaks:
@@ -130,8 +149,8 @@ def test_bad_sets_are_refused_whole(client: RestClient, inventory: Inventory) ->
 @pytest.mark.lab
 def test_the_official_client_does_the_same() -> None:
     from rancherctl.kube.client import Resource
+    from rancherctl.kube.http.tls import Server
     from rancherctl.kube.official import OfficialClient, apply_manifests
-    from rancherctl.kube.tls import Server
     from tests.lab.apiserver import running
 
     inventory = Inventory("t-official", "objects")

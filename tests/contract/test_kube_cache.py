@@ -115,7 +115,9 @@ def test_readers_never_see_a_half_list(api: FakeApi, start: Callable[..., Cache]
     assert sizes == {1200}
 
 
-def test_a_silent_watch_turns_unhealthy_and_then_catches_up(api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_watch_turns_unhealthy_and_then_catches_up(
+    api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reflector, "SILENCE_SECONDS", 0.5)
     cache = start()
     until(cache, lambda s: s.healthy)
@@ -127,7 +129,9 @@ def test_a_silent_watch_turns_unhealthy_and_then_catches_up(api: FakeApi, start:
     until(cache, lambda s: s.healthy and names(s) == {"ns/during"})
 
 
-def test_an_older_list_is_refused_until_it_lasts(api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_list_is_refused_until_it_lasts(
+    api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = threading.Semaphore(0)
 
     def at_once(self: reflector.Backoff, error: Exception) -> float:

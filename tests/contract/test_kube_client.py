@@ -50,14 +50,21 @@ def test_a_stale_version_conflicts(client: RestClient, namespace: str) -> None:
     with pytest.raises(ConflictError):
         client.replace(CONFIGMAPS, made | {"data": {"k": "3"}})
     with pytest.raises(ConflictError):
-        client.patch(CONFIGMAPS, "a", {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}, "data": {"k": "3"}}, namespace=namespace)
+        client.patch(
+            CONFIGMAPS,
+            "a",
+            {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}, "data": {"k": "3"}},
+            namespace=namespace,
+        )
     assert client.patch(CONFIGMAPS, "a", {"data": {"k": None, "l": "4"}}, namespace=namespace)["data"] == {"l": "4"}
 
 
 def test_apply_owns_fields(client: RestClient, namespace: str) -> None:
     first = client.apply(CONFIGMAPS, config(namespace, "a", k="1", l="1"), manager="one")
     again = client.apply(CONFIGMAPS, config(namespace, "a", k="1", l="1"), manager="one")
-    assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"], "applying the same changes nothing"
+    assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"], (
+        "applying the same changes nothing"
+    )
     client.apply(CONFIGMAPS, config(namespace, "a", m="2"), manager="two")
     assert client.apply(CONFIGMAPS, config(namespace, "a", k="1"), manager="one")["data"] == {"k": "1", "m": "2"}
     with pytest.raises(ConflictError):
@@ -81,12 +88,17 @@ def test_selectors_and_paging(client: RestClient, namespace: str) -> None:
     assert len(mine) == 520
     assert len([*client.pages(CONFIGMAPS, namespace=namespace)]) >= 2
     assert len(client.list(CONFIGMAPS, namespace=namespace, label_selector="half=1").items) == 260
-    assert [o["metadata"]["name"] for o in client.list(CONFIGMAPS, namespace=namespace, field_selector="metadata.name=o007").items] == ["o007"]
+    assert [
+        o["metadata"]["name"]
+        for o in client.list(CONFIGMAPS, namespace=namespace, field_selector="metadata.name=o007").items
+    ] == ["o007"]
 
 
 def test_a_watch_tells_everything_in_order(client: RestClient, namespace: str) -> None:
     start = client.list(CONFIGMAPS, namespace=namespace, field_selector="metadata.name=a").resource_version
-    events = client.watch(CONFIGMAPS, namespace=namespace, resource_version=start, field_selector="metadata.name=a", timeout=60)
+    events = client.watch(
+        CONFIGMAPS, namespace=namespace, resource_version=start, field_selector="metadata.name=a", timeout=60
+    )
     client.create(CONFIGMAPS, config(namespace, "a", k="1"))
     client.create(CONFIGMAPS, config(namespace, "other", k="1"))
     client.patch(CONFIGMAPS, "a", {"data": {"k": "2"}}, namespace=namespace)

@@ -84,7 +84,9 @@ def test_an_answer_cut_in_the_middle_is_an_error(api: FakeApi, client: RestClien
 
 
 @pytest.mark.parametrize("trickle", [b"", b"HTTP/1.1 200 OK\r\n", b"X-Filler: 1\r\n"])
-def test_the_limit_holds_for_the_whole_call_even_if_bytes_keep_coming(api: FakeApi, client: RestClient, trickle: bytes) -> None:
+def test_the_limit_holds_for_the_whole_call_even_if_bytes_keep_coming(
+    api: FakeApi, client: RestClient, trickle: bytes
+) -> None:
     api.stall(path="/pods", trickle=trickle)
     ended: list[BaseException] = []
 
@@ -157,7 +159,9 @@ def test_preconditions_and_missing_things(client: RestClient) -> None:
         client.replace(CONFIGMAPS, {"data": {}})
 
 
-def test_a_write_that_is_no_longer_wanted_when_it_could_be_sent_is_not_sent(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_is_no_longer_wanted_when_it_could_be_sent_is_not_sent(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A leader may be frozen, or wait for a connection, between its decision and its write."""
     leads = [True]
 

@@ -31,7 +31,10 @@ def killed_parent(pipe: Path, argv: Sequence[str]) -> Iterator[None]:
 
 
 def test_a_program_does_not_outlive_who_runs_it(tmp_path: Path) -> None:
-    with killed_parent(tmp_path / "pipe", ["sh", "-c", 'exec 3>"$1" && echo begun >&3 && exec sleep 1000', "sh", str(tmp_path / "pipe")]):
+    with killed_parent(
+        tmp_path / "pipe",
+        ["sh", "-c", 'exec 3>"$1" && echo begun >&3 && exec sleep 1000', "sh", str(tmp_path / "pipe")],
+    ):
         pass
 
 
@@ -47,6 +50,12 @@ def test_a_killed_build_leaves_neither_mounts_nor_processes(tmp_path: Path) -> N
 
 
 def test_a_program_that_ends_by_itself_hands_its_code_and_words_on() -> None:
-    done = subprocess.run([sys.executable, "-c", PARENT, "sh", "-c", "echo why >&2; exit 3"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PARENT, "sh", "-c", "echo why >&2; exit 3"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode != -signal.SIGKILL
     assert "sh failed with status 3: why" in done.stderr

@@ -163,7 +163,9 @@ class Ticking:
 
 
 def collect(site: Site, cache: Path, ticking: Ticking | None = None) -> tuple[Found, ...]:
-    return official.collect(ROW, "amd64", cache, ignore, bases=Bases.below(site.url), terms=(ticking or Ticking()).terms())
+    return official.collect(
+        ROW, "amd64", cache, ignore, bases=Bases.below(site.url), terms=(ticking or Ticking()).terms()
+    )
 
 
 def cut_after(count: int) -> Fault:
@@ -268,7 +270,13 @@ def test_a_file_that_changed_between_two_runs_is_fetched_anew(site: Site, tmp_pa
 def test_what_is_at_hand_may_be_whole_or_too_long(extra: bytes, site: Site, tmp_path: Path) -> None:
     (tmp_path / "kubelet.part").write_bytes(program("kubelet") + extra)
     path = next(p for p in site.files if p.endswith("/kubelet"))
-    fetch(site.url + path, tmp_path / "kubelet", sha(program("kubelet")), progress=lambda _have, _size: None, terms=Ticking().terms())
+    fetch(
+        site.url + path,
+        tmp_path / "kubelet",
+        sha(program("kubelet")),
+        progress=lambda _have, _size: None,
+        terms=Ticking().terms(),
+    )
     assert (tmp_path / "kubelet").read_bytes() == program("kubelet")
 
 
@@ -317,7 +325,9 @@ def test_redirects_in_a_circle_end_with_a_message(site: Site, tmp_path: Path) ->
 def test_no_redirect_leads_from_https_to_http() -> None:
     request = urllib.request.Request("https://releases.example/kubelet.sha256")
     with pytest.raises(RancherctlError, match="not https"):
-        _NoDowngrade().redirect_request(request, io.BytesIO(), 302, "Found", Message(), "http://mirror.example/kubelet.sha256")
+        _NoDowngrade().redirect_request(
+            request, io.BytesIO(), 302, "Found", Message(), "http://mirror.example/kubelet.sha256"
+        )
 
 
 def test_a_busy_server_is_asked_again_later_as_it_says(site: Site, tmp_path: Path) -> None:
@@ -339,7 +349,13 @@ def test_a_server_that_drips_is_given_up_when_the_time_is_over(site: Site, tmp_p
     path = site.fault("/kubelet", *[cut_after(1)] * 10_000)
     ticking = Ticking()
     with pytest.raises(TimeoutExceededError, match="was not complete in time"):
-        fetch(site.url + path, tmp_path / "k", "0" * 64, progress=lambda _have, _size: None, terms=ticking.terms(total=60.0))
+        fetch(
+            site.url + path,
+            tmp_path / "k",
+            "0" * 64,
+            progress=lambda _have, _size: None,
+            terms=ticking.terms(total=60.0),
+        )
     assert ticking.time <= 60
 
 
@@ -382,7 +398,9 @@ def drips(site: Site, monkeypatch: pytest.MonkeyPatch, *ends: str) -> None:
         site.fault(end, fault)
 
 
-def test_the_first_error_calls_off_what_is_being_fetched(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_error_calls_off_what_is_being_fetched(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody waits for 300 MB to hear that a fourth file is missing; what has come is kept."""
     half, told = threading.Event(), list[Event]()
     drips(site, monkeypatch, "/etcd-v3.6.8-linux-amd64.tar.gz")
@@ -404,7 +422,14 @@ def test_the_first_error_calls_off_what_is_being_fetched(site: Site, tmp_path: P
 
 
 def test_an_interrupt_ends_the_downloads(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drips(site, monkeypatch, "/etcd-v3.6.8-linux-amd64.tar.gz", "/containerd-static-2.2.0-linux-amd64.tar.gz", ".tgz", "/kube-apiserver")
+    drips(
+        site,
+        monkeypatch,
+        "/etcd-v3.6.8-linux-amd64.tar.gz",
+        "/containerd-static-2.2.0-linux-amd64.tar.gz",
+        ".tgz",
+        "/kube-apiserver",
+    )
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -431,7 +456,9 @@ def test_two_runs_at_once_fetch_each_file_once(site: Site, tmp_path: Path) -> No
     found: list[tuple[Found, ...]] = []
 
     def run(emit: Callable[[Event], None]) -> None:
-        found.append(official.collect(ROW, "amd64", tmp_path, emit, bases=Bases.below(site.url), terms=Ticking().terms()))
+        found.append(
+            official.collect(ROW, "amd64", tmp_path, emit, bases=Bases.below(site.url), terms=Ticking().terms())
+        )
 
     threads = [threading.Thread(target=run, args=(emit,)) for emit in (ignore, lambda _: begun.set())]
     for thread in threads:
@@ -449,7 +476,13 @@ def test_a_full_disk_is_told_as_that_and_not_asked_of_the_server_again(site: Sit
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
         with pytest.raises(RancherctlError, match=r"kubelet\.part cannot be written") as caught:
-            fetch(site.url + path, tmp_path / "kubelet", "0" * 64, progress=lambda _have, _size: None, terms=Ticking().terms())
+            fetch(
+                site.url + path,
+                tmp_path / "kubelet",
+                "0" * 64,
+                progress=lambda _have, _size: None,
+                terms=Ticking().terms(),
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "too large" in caught.value.why

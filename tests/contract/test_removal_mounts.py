@@ -12,7 +12,10 @@ from rancherctl.hosts.remote import change, disk
 
 def mountinfo(folder: Path, *places: str) -> Path:
     """A /proc/self/mountinfo that lists these mount points."""
-    rows = [f"{number} 1 8:{number} / {place} rw,relatime - ext4 /dev/sda{number} rw" for number, place in enumerate(places, 30)]
+    rows = [
+        f"{number} 1 8:{number} / {place} rw,relatime - ext4 /dev/sda{number} rw"
+        for number, place in enumerate(places, 30)
+    ]
     table = folder / "mountinfo"
     table.write_text("\n".join(["21 1 8:1 / / rw - ext4 /dev/sda1 rw", *rows]) + "\n", encoding="utf-8")
     return table
@@ -27,7 +30,9 @@ def volume(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_folder_with_a_mount_in_it_is_refused_as_a_whole(tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_a_mount_in_it_is_refused_as_a_whole(
+    tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     beside = tmp_path / "data/kubelet/config"
     beside.write_text("ours")
     monkeypatch.setattr(disk, "MOUNTS", mountinfo(tmp_path, str(volume.parent)))
@@ -37,7 +42,9 @@ def test_a_folder_with_a_mount_in_it_is_refused_as_a_whole(tmp_path: Path, volum
     assert beside.exists()
 
 
-def test_a_mount_is_found_where_a_parent_is_a_link(tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mount_is_found_where_a_parent_is_a_link(
+    tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kernel lists mount points by their real path; /var/lib may be a link to a bigger disk."""
     (tmp_path / "var").symlink_to(tmp_path / "data")
     table = mountinfo(tmp_path, str(volume.parent))
@@ -58,11 +65,15 @@ def test_odd_names_of_mount_points_are_read(tmp_path: Path, monkeypatch: pytest.
     assert disk.mounts_in(tmp_path) == [f"{tmp_path}/{name}"]
 
 
-def test_what_could_not_be_unmounted_is_not_emptied(tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_unmounted_is_not_emptied(
+    tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kubelet = tmp_path / "data/kubelet"
     monkeypatch.setattr(remote, "MOUNTS", str(mountinfo(tmp_path, str(volume.parent))))
     request = {"path": str(tmp_path / "before.json"), "whole": [str(kubelet)], "maybe": [], "folders": []}
-    with pytest.raises(RuntimeError, match=r"volumes/shared is still mounted below .*kubelet: nothing was deleted there"):
+    with pytest.raises(
+        RuntimeError, match=r"volumes/shared is still mounted below .*kubelet: nothing was deleted there"
+    ):
         remote.folders(request)
     assert volume.exists()
     monkeypatch.setattr(remote, "MOUNTS", str(mountinfo(tmp_path)))

@@ -45,7 +45,9 @@ def test_a_shell_that_was_given_the_programs_text_is_not_ours() -> None:
         assert pid not in remote.processes([])
 
 
-def test_a_group_that_the_kernel_holds_a_moment_longer_is_removed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_that_the_kernel_holds_a_moment_longer_is_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that has ended counts in its control group until the kernel has cleared it away."""
     inner = tmp_path / "kubepods" / "pod"
     inner.mkdir(parents=True)

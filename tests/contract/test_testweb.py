@@ -32,7 +32,18 @@ class Server:
     """A running server; ``port`` is the one it chose."""
 
     def __init__(self, program: Path) -> None:
-        argv = ["env", "POD_NAME=mdb-0", str(program), "serve", "-listen", "127.0.0.1:0", "-linger", "400ms", "-drain", "10s"]
+        argv = [
+            "env",
+            "POD_NAME=mdb-0",
+            str(program),
+            "serve",
+            "-listen",
+            "127.0.0.1:0",
+            "-linger",
+            "400ms",
+            "-drain",
+            "10s",
+        ]
         self.process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         found = re.search(r":(\d+)$", self.process.stderr.readline().strip())
@@ -69,7 +80,13 @@ def server(program: Path) -> Iterator[Server]:
 
 def test_it_says_who_was_asked_for_what(server: Server) -> None:
     answer = server.json("/foo?a=1", Host="foo.bar.com", X_Forwarded_For="9.9.9.9")
-    assert (answer["pod"], answer["path"], answer["query"], answer["host"], answer["proto"]) == ("mdb-0", "/foo", "a=1", "foo.bar.com", "HTTP/1.1")
+    assert (answer["pod"], answer["path"], answer["query"], answer["host"], answer["proto"]) == (
+        "mdb-0",
+        "/foo",
+        "a=1",
+        "foo.bar.com",
+        "HTTP/1.1",
+    )
     assert answer["remote"].startswith("127.0.0.1:")
 
 
@@ -82,7 +99,14 @@ def test_bodies_go_both_ways_whole(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "code"), [("/status?code=503", 503), ("/status?code=9", 400), ("/body?size=-1", 400), ("/delay?ms=x", 400), ("/healthz", 200)]
+    ("path", "code"),
+    [
+        ("/status?code=503", 503),
+        ("/status?code=9", 400),
+        ("/body?size=-1", 400),
+        ("/delay?ms=x", 400),
+        ("/healthz", 200),
+    ],
 )
 def test_statuses(path: str, code: int, server: Server) -> None:
     assert server.ask(path)[0] == code
@@ -108,7 +132,9 @@ def test_the_helpers_fetch_connect_and_resolve(program: Path, server: Server) ->
     url = f"http://127.0.0.1:{server.port}"
     assert run("get", "-count", f"{url}/body?size=12345").stdout == "12345\n"
     assert run("get", f"{url}/status?code=404").returncode == 1
-    assert json.loads(run("get", "-host", "a.b", "-method", "POST", "-send", "70000", f"{url}/x").stdout)["size"] == 70000
+    assert (
+        json.loads(run("get", "-host", "a.b", "-method", "POST", "-send", "70000", f"{url}/x").stdout)["size"] == 70000
+    )
     assert run("dial", f"127.0.0.1:{server.port}").returncode == 0
     assert run("dial", "127.0.0.1:9").returncode == 1
     assert "127.0.0.1" in run("resolve", "localhost").stdout.split()

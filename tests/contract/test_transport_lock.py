@@ -12,7 +12,7 @@ from rancherctl.errors import LockedError, UnreachableError
 from rancherctl.events import Event, ignore
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.helper import HostStepError
-from rancherctl.hosts.lease import HostLock, Owner, break_lock, show, this_process
+from rancherctl.hosts.host_lock import HostLock, Owner, break_lock, show, this_process
 from tests.fakes.transport import FakeTransport
 
 ALICE = Owner("alice@laptop", "m1", 11, "1 boot")
@@ -31,7 +31,9 @@ def lock(hosts: list[FakeTransport], owner: Owner, reason: str = "env apply prod
 def test_second_operator_is_told_who_since_when_and_for_what(hosts: list[FakeTransport]) -> None:
     with lock(hosts, ALICE) as first:
         first.verify()
-        with pytest.raises(LockedError, match=r"h1: the environment is held by alice@laptop \(process 11\) since .* for env apply prod") as caught:
+        with pytest.raises(
+            LockedError, match=r"h1: the environment is held by alice@laptop \(process 11\) since .* for env apply prod"
+        ) as caught:
             lock(hosts, BOB).acquire()
         assert "--break-lock" in caught.value.hint
         assert caught.value.why.startswith("it runs out in 1")
@@ -172,25 +174,27 @@ def test_a_yes_that_was_lost_on_the_way_is_given_back(hosts: list[FakeTransport]
 
 
 def test_this_process_lives_and_an_ended_one_does_not() -> None:
-    from rancherctl.hosts.lease import lives
+    from rancherctl.hosts.host_lock import lives
 
     me = this_process("me@here")
     assert lives(me)
     assert not lives(Owner("x", me.machine, 2**22 + 1, "1 boot"))
     assert lives(Owner("x", "another machine", 2**22 + 1, "1 boot"))
-    assert lives(Owner("x", me.machine.partition(" ")[0] + " pid:[1]", 2**22 + 1, "1 boot")), "another container of this image"
+    assert lives(Owner("x", me.machine.partition(" ")[0] + " pid:[1]", 2**22 + 1, "1 boot")), (
+        "another container of this image"
+    )
 
 
 def test_a_process_that_proc_hides_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """hidepid: what another user of this machine runs is not seen, but it is there."""
-    from rancherctl.hosts import lease
+    from rancherctl.hosts import host_lock
 
     me = this_process("me@here")
-    monkeypatch.setattr(lease, "_start_of", lambda pid: "")
+    monkeypatch.setattr(host_lock, "_start_of", lambda pid: "")
     monkeypatch.setattr("os.kill", _refused)
-    assert lease.lives(me)
+    assert host_lock.lives(me)
     monkeypatch.setattr("os.kill", _nobody)
-    assert not lease.lives(me)
+    assert not host_lock.lives(me)
 
 
 def _refused(pid: int, number: int) -> None:

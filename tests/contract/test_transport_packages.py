@@ -13,12 +13,12 @@ import pytest
 from rancherctl.errors import UnreachableError
 from rancherctl.events import ignore
 from rancherctl.hosts.apply import ApplyError, apply
-from rancherctl.hosts.bring import FOLDER
 from rancherctl.hosts.model import Deb, Package, Resource, User
 from rancherctl.hosts.observe import observe
+from rancherctl.hosts.packages.resolve import Install, resolve
+from rancherctl.hosts.packages.upload import FOLDER
 from rancherctl.hosts.plan import describe, plan
 from rancherctl.hosts.remove import remove
-from rancherctl.hosts.resolve import Install, resolve
 from tests.fakes.transport import FakeTransport
 
 INDEX = "Package: haproxy\nVersion: 1.0\n\nPackage: liblua\nVersion: 1.0\n"
@@ -60,7 +60,9 @@ def test_apt_is_asked_first_and_nothing_is_changed(host: FakeTransport) -> None:
 def test_apt_s_own_words_tell_what_the_bundle_lacks(host: FakeTransport) -> None:
     found = resolve(host, "Package: haproxy\nVersion: 1.0\n", ["haproxy"])
     assert found.installs == ()
-    assert found.refused.startswith("haproxy : Depends: liblua but it is not installable / E: Unable to correct problems")
+    assert found.refused.startswith(
+        "haproxy : Depends: liblua but it is not installable / E: Unable to correct problems"
+    )
 
 
 def test_packages_come_out_of_the_bundle_without_any_list_and_are_ours(host: FakeTransport, tmp_path: Path) -> None:
@@ -93,7 +95,10 @@ def test_a_damaged_file_is_told_removed_and_brought_again(host: FakeTransport, t
     wanted = packages(tmp_path)
     good = wanted[0].deb.source.read_bytes()  # type: ignore[union-attr]
     wanted[0].deb.source.write_bytes(b"X" + good[1:])  # type: ignore[union-attr]
-    with pytest.raises(ApplyError, match=r"haproxy_1.0_amd64.deb has the hash \w{12}, the bundle's manifest says .*: damaged on the way"):
+    with pytest.raises(
+        ApplyError,
+        match=r"haproxy_1.0_amd64.deb has the hash \w{12}, the bundle's manifest says .*: damaged on the way",
+    ):
         run(host, wanted)
     assert host.state["installed"] == []
     assert [place.name for place in (host.root / FOLDER[1:]).iterdir()] == ["liblua_1.0_amd64.deb"]
@@ -122,7 +127,9 @@ def test_what_was_brought_before_the_cut_is_not_sent_again(host: FakeTransport, 
 
 
 def test_what_apt_refuses_at_last_is_told_in_its_words(host: FakeTransport, tmp_path: Path) -> None:
-    with pytest.raises(ApplyError, match=r"from the bundle's packages: haproxy : Depends: liblua but it is not installable"):
+    with pytest.raises(
+        ApplyError, match=r"from the bundle's packages: haproxy : Depends: liblua but it is not installable"
+    ):
         run(host, packages(tmp_path)[:1])
     assert host.state["installed"] == []
 

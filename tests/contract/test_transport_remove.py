@@ -23,7 +23,10 @@ def host(tmp_path: Path) -> FakeTransport:
     host = FakeTransport(tmp_path)
     available = {"haproxy": ["liblua"], "liblua": [], "runc": [], "mine": ["liblua"], "curl": []}
     host.change(
-        available=available, installed=["curl"], users=["somebody"], units={"ssh.service": {"active": True, "enabled": True, "masked": False}}
+        available=available,
+        installed=["curl"],
+        users=["somebody"],
+        units={"ssh.service": {"active": True, "enabled": True, "masked": False}},
     )
     return host
 
@@ -84,7 +87,11 @@ def test_install_that_was_cut_off_is_still_ours(host: FakeTransport) -> None:
 def test_folders_of_the_system_are_refused_and_the_rest_is_done(host: FakeTransport) -> None:
     environment(host)
     with pytest.raises(ApplyError) as caught:
-        remove(host, ignore, paths=["/", "/etc", "/etc/systemd/system/", "/var/lib", "/etc/rancherctl", "/etc/rancherctl/../ssh"])
+        remove(
+            host,
+            ignore,
+            paths=["/", "/etc", "/etc/systemd/system/", "/var/lib", "/etc/rancherctl", "/etc/rancherctl/../ssh"],
+        )
     assert set(caught.value.failed) == {"/", "/etc", "/etc/systemd/system/", "/var/lib", "/etc/rancherctl/../ssh"}
     assert not (host.root / "etc/rancherctl").exists()
 

@@ -118,7 +118,9 @@ def test_run_cut_off_between_file_and_restart_restarts_next_time(host: FakeTrans
     bring(host, *unit_pair(host, "one"))
     files = unit_pair(host, "two")[:2]
     bring(host, *files)
-    assert bring(host, *unit_pair(host, "two")) == ["restart unit rancherctl-a.service (restart: /etc/rancherctl/a.conf)"]
+    assert bring(host, *unit_pair(host, "two")) == [
+        "restart unit rancherctl-a.service (restart: /etc/rancherctl/a.conf)"
+    ]
 
 
 def test_reload_when_only_a_reload_file_changes(host: FakeTransport) -> None:
@@ -143,7 +145,9 @@ def test_a_unit_that_the_agent_restarts_at_that_moment_has_not_failed(host: Fake
 def test_unit_that_does_not_start_is_named_and_tried_again(host: FakeTransport) -> None:
     host.change(failing=["rancherctl-a.service"])
     resources = unit_pair(host, "one")
-    with pytest.raises(ApplyError, match=r"rancherctl-a.service: start ended in inactive; its last words: it has no reason"):
+    with pytest.raises(
+        ApplyError, match=r"rancherctl-a.service: start ended in inactive; its last words: it has no reason"
+    ):
         apply(host, plan_of(host, resources), resources, ignore)
     host.change(failing=[])
     assert bring(host, *resources) == ["start unit rancherctl-a.service (active no → yes)"]
@@ -162,14 +166,19 @@ def test_mode_alone_is_mended_without_the_content(host: FakeTransport) -> None:
     place = host.root / "etc/rancherctl/a"
     inode = place.stat().st_ino
     place.chmod(0o600)
-    assert bring(host, text_file(host, "/etc/rancherctl/a", "x")) == ["change file /etc/rancherctl/a (mode 0600 → 0644)"]
+    assert bring(host, text_file(host, "/etc/rancherctl/a", "x")) == [
+        "change file /etc/rancherctl/a (mode 0600 → 0644)"
+    ]
     assert place.stat().st_ino == inode
 
 
 def test_difference_is_shown_and_secrets_are_not(host: FakeTransport) -> None:
     secret = File("/etc/rancherctl/key", b"TOPSECRET", 0o600, host.owner, secret=True)
     bring(host, text_file(host, "/etc/rancherctl/a", "one\ntwo\n"), secret)
-    resources = (text_file(host, "/etc/rancherctl/a", "one\nthree\n"), File("/etc/rancherctl/key", b"NEWSECRET", 0o600, host.owner, secret=True))
+    resources = (
+        text_file(host, "/etc/rancherctl/a", "one\nthree\n"),
+        File("/etc/rancherctl/key", b"NEWSECRET", 0o600, host.owner, secret=True),
+    )
     changes = plan_of(host, resources)
     lines = [line for change in changes for line in describe(change)]
     assert "-two" in lines

@@ -38,7 +38,9 @@ def test_changed_host_key_stops_and_names_file_and_line(server: SshServer, tmp_p
     other = paramiko.ECDSAKey.generate()
     host, port = server.address
     known = tmp_path / "known_hosts"
-    known.write_text(f"# a comment\nelsewhere {other.get_name()} {other.get_base64()}\n[{host}]:{port} {other.get_name()} {other.get_base64()}\n")
+    known.write_text(
+        f"# a comment\nelsewhere {other.get_name()} {other.get_base64()}\n[{host}]:{port} {other.get_name()} {other.get_base64()}\n"
+    )
     asked: list[HostKeyQuestion] = []
     error = refused(connect(server, tmp_path, host_key=lambda question: asked.append(question) or True))
     assert "is not the known one" in error.what
@@ -74,7 +76,12 @@ def test_unknown_host_key_is_kept_when_the_user_trusts_it(server: SshServer, tmp
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [(None, "is not there"), ("no key at all", "is no private key that can be used"), ("", "is no private key that can be used")]
+    ("text", "said"),
+    [
+        (None, "is not there"),
+        ("no key at all", "is no private key that can be used"),
+        ("", "is no private key that can be used"),
+    ],
 )
 def test_a_key_that_could_not_be_tried_is_told(server: SshServer, tmp_path: Path, text: str | None, said: str) -> None:
     """Not only that nothing was tried: the path in the file may be wrong."""
@@ -171,7 +178,9 @@ def test_a_password_that_sudo_does_not_ask_for_is_told_to_nobody(server: SshServ
     assert (tmp_path / "out").read_text() == "mine\n"
 
 
-def test_a_sudo_that_asks_in_words_of_its_own_is_answered_after_a_while(server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sudo_that_asks_in_words_of_its_own_is_answered_after_a_while(
+    server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rancherctl.hosts.session.PROMPT_LIMIT", 0.2)
     server.sudo("own-words")
     client = connect(server, tmp_path, user="ops", sudo=lambda login: Secret("right"))

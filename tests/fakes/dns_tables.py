@@ -9,7 +9,9 @@ from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
 
 
-def service(name: str, *ips: str, ns: str = "default", ports: Sequence[tuple[str, str, int]] = (), **spec: Any) -> objects.Service:
+def service(
+    name: str, *ips: str, ns: str = "default", ports: Sequence[tuple[str, str, int]] = (), **spec: Any
+) -> objects.Service:
     """A Service with these cluster addresses ("None" = headless)."""
     body = {"clusterIPs": list(ips), "ports": [{"name": n, "protocol": p, "port": v} for n, p, v in ports], **spec}
     return objects.service({"metadata": {"namespace": ns, "name": name, "resourceVersion": "1"}, "spec": body})
@@ -37,7 +39,11 @@ def endpoint_slice(
     """A slice of the service ``owner``."""
     return objects.endpoint_slice(
         {
-            "metadata": {"namespace": ns, "name": name or f"{owner}-1", "labels": {"kubernetes.io/service-name": owner}},
+            "metadata": {
+                "namespace": ns,
+                "name": name or f"{owner}-1",
+                "labels": {"kubernetes.io/service-name": owner},
+            },
             "addressType": kind,
             "ports": [{"name": n, "protocol": p, "port": v} for n, p, v in ports],
             "endpoints": list(endpoints),
@@ -45,7 +51,9 @@ def endpoint_slice(
     )
 
 
-def pod(name: str, ip: str, *, ns: str = "default", phase: str = "Running", hostname: str = "", subdomain: str = "") -> objects.Pod:
+def pod(
+    name: str, ip: str, *, ns: str = "default", phase: str = "Running", hostname: str = "", subdomain: str = ""
+) -> objects.Pod:
     """A Pod."""
     return objects.pod(
         {
@@ -70,7 +78,11 @@ class World:
         """Put objects by their keys."""
         for thing in things:
             table: dict[str, Any] = (
-                self.services if isinstance(thing, objects.Service) else self.slices if isinstance(thing, objects.EndpointSlice) else self.pods
+                self.services
+                if isinstance(thing, objects.Service)
+                else self.slices
+                if isinstance(thing, objects.EndpointSlice)
+                else self.pods
             )
             table[thing.meta.key] = thing
 
@@ -78,4 +90,10 @@ class World:
         """The tables now."""
         self.number += 1
         parts = {"services": self.services, "endpointslices": self.slices, "pods": self.pods}
-        return Snapshot({n: Table(dict(t) if synced else {}, synced, synced, str(self.number), self.epoch) for n, t in parts.items()}, self.number)
+        return Snapshot(
+            {
+                n: Table(dict(t) if synced else {}, synced, synced, str(self.number), self.epoch)
+                for n, t in parts.items()
+            },
+            self.number,
+        )

@@ -49,7 +49,9 @@ def systemctl():
             print(f"ActiveState={now}\nUnitFileState={file_state if known else ''}\n")
     elif verb == "list-units":
         for name, one in units.items():
-            if any(fnmatch.fnmatch(name, pattern) for pattern in given) and (one["active"] or ("--all" in options and exists(name))):
+            if any(fnmatch.fnmatch(name, pattern) for pattern in given) and (
+                one["active"] or ("--all" in options and exists(name))
+            ):
                 print(f"{name} loaded {'active' if one['active'] else 'inactive'}")
     elif verb in ("start", "restart", "reload", "stop"):
         status = 0
@@ -72,7 +74,11 @@ def offline_install(given, sources):
     """What apt does with --with-source: it knows these packages and nothing else. A source is a .deb or an index."""
     there = set()
     for place in map(Path, sources):
-        texts = [line.split()[1] for line in place.read_text().splitlines() if line.startswith("Package: ")] if place.suffix != ".deb" else []
+        texts = (
+            [line.split()[1] for line in place.read_text().splitlines() if line.startswith("Package: ")]
+            if place.suffix != ".deb"
+            else []
+        )
         there |= set(texts) if texts else {place.name.split("_")[0]}
     todo, come = list(given), []
     while todo:

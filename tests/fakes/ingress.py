@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from rancherctl.ingress import render
-from rancherctl.ingress.engine import Engine
+from rancherctl.ingress.haproxy import render
+from rancherctl.ingress.haproxy.driver import Engine
 from rancherctl.ingress.model import Roster, RosterHost
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
@@ -42,7 +42,13 @@ def ingress(
         spec["ingressClassName"] = class_name
     if default:
         spec["defaultBackend"] = _backend(default)
-    meta = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "resourceVersion": version, "creationTimestamp": created}
+    meta = {
+        "name": name,
+        "namespace": namespace,
+        "uid": f"uid-{name}",
+        "resourceVersion": version,
+        "creationTimestamp": created,
+    }
     return objects.ingress(
         {
             "metadata": meta | {"annotations": dict(annotations or {})},
@@ -63,20 +69,34 @@ def _backend(text: str) -> dict[str, Any]:
     return {"service": {"name": service, "port": {"number": int(port)} if port.isdigit() else {"name": port}}}
 
 
-def service(name: str, ports: Mapping[str, int] | None = None, *, namespace: str = NAMESPACE, **spec: Any) -> objects.Service:
+def service(
+    name: str, ports: Mapping[str, int] | None = None, *, namespace: str = NAMESPACE, **spec: Any
+) -> objects.Service:
     """Ports by name; target ports are the endpoints' business."""
     listed = [{"name": k, "port": v, "protocol": "TCP"} for k, v in (ports or {"http": 80}).items()]
-    return objects.service({"metadata": {"name": name, "namespace": namespace}, "spec": {"clusterIP": "10.43.0.9", "ports": listed} | spec})
+    return objects.service(
+        {"metadata": {"name": name, "namespace": namespace}, "spec": {"clusterIP": "10.43.0.9", "ports": listed} | spec}
+    )
 
 
 def endpoint_slice(
-    name: str, addresses: Iterable[tuple[str, int]], *, port_name: str = "http", namespace: str = NAMESPACE, node: str = "", **conditions: bool
+    name: str,
+    addresses: Iterable[tuple[str, int]],
+    *,
+    port_name: str = "http",
+    namespace: str = NAMESPACE,
+    node: str = "",
+    **conditions: bool,
 ) -> objects.EndpointSlice:
     """One slice of the service ``name`` per port number would be usual; here all endpoints of one slice share the first one's port and node."""
     listed = list(addresses)
     return objects.endpoint_slice(
         {
-            "metadata": {"name": f"{name}-{listed[0][1] if listed else 0}", "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
+            "metadata": {
+                "name": f"{name}-{listed[0][1] if listed else 0}",
+                "namespace": namespace,
+                "labels": {"kubernetes.io/service-name": name},
+            },
             "addressType": "IPv4",
             "ports": [{"name": port_name, "port": listed[0][1], "protocol": "TCP"}] if listed else [],
             "endpoints": [{"addresses": [a], "conditions": conditions, "nodeName": node} for a, _ in listed],
@@ -90,7 +110,9 @@ RANCHER = objects.ingress_class({"metadata": {"name": "rancher"}, "spec": {"cont
 def roster(*names: str, epoch: int = 1, sequence: int = 1, dead: Iterable[str] = ()) -> Roster:
     """Hosts h1 … with addresses 192.0.2.1 …; names are h<number>."""
     gone = set(dead)
-    return Roster(epoch, sequence, tuple(RosterHost(n, f"192.0.2.{n[1:]}", f"10.0.0.{n[1:]}", alive=n not in gone) for n in names))
+    return Roster(
+        epoch, sequence, tuple(RosterHost(n, f"192.0.2.{n[1:]}", f"10.0.0.{n[1:]}", alive=n not in gone) for n in names)
+    )
 
 
 def snapshot(
@@ -105,7 +127,10 @@ def snapshot(
     """A synced snapshot with the API's own service."""
     kubernetes = service("kubernetes")
     config = objects.config_map(
-        {"metadata": {"name": "roster", "namespace": "rancherctl-system"}, "data": {"roster": (hosts or roster("h1")).to_json()}}
+        {
+            "metadata": {"name": "roster", "namespace": "rancherctl-system"},
+            "data": {"roster": (hosts or roster("h1")).to_json()},
+        }
     )
     content: dict[str, list[Any]] = {
         "ingresses": list(ingresses),
@@ -114,7 +139,9 @@ def snapshot(
         "endpointslices": list(slices),
         "roster": [config],
     }
-    return Snapshot({name: Table({o.meta.key: o for o in items}, synced=True, healthy=healthy) for name, items in content.items()})
+    return Snapshot(
+        {name: Table({o.meta.key: o for o in items}, synced=True, healthy=healthy) for name, items in content.items()}
+    )
 
 
 class Pod:
@@ -133,7 +160,9 @@ class Pod:
                 pod.requests += 1
                 if self.path.endswith("/slow"):
                     time.sleep(1)
-                body = json.dumps({"pod": pod.name, "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
+                body = json.dumps(
+                    {"pod": pod.name, "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}
+                ).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -168,7 +197,9 @@ class Haproxy:
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o755)
-        self.paths = render.Paths(data=str(folder / "data"), run=str(folder / "run"), bind=("127.0.0.1",), descriptors=4000)
+        self.paths = render.Paths(
+            data=str(folder / "data"), run=str(folder / "run"), bind=("127.0.0.1",), descriptors=4000
+        )
         for path in (self.paths.data, self.paths.run):
             Path(path).mkdir()
         self.port = free_port()
@@ -190,7 +221,9 @@ class Haproxy:
             self.process.wait()
             self.process = None
 
-    def request(self, host: str, path: str = "/", method: str = "GET", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    def request(
+        self, host: str, path: str = "/", method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Status and, from a pod, its JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:

@@ -68,7 +68,16 @@ class FakeApi:
         self._server.shutdown()
         self._server.server_close()
 
-    def fail(self, code: int, *, times: int = 1, path: str = "", method: str = "", watch: bool | None = None, retry_after: str = "") -> None:
+    def fail(
+        self,
+        code: int,
+        *,
+        times: int = 1,
+        path: str = "",
+        method: str = "",
+        watch: bool | None = None,
+        retry_after: str = "",
+    ) -> None:
         """Answer the next ``times`` requests that match with an error."""
 
         def wanted(m: str, p: str, q: dict[str, str]) -> bool:
@@ -76,7 +85,9 @@ class FakeApi:
 
         def act(handler: Handler) -> bool:
             reason = {410: "Expired", 429: "TooManyRequests"}.get(code, "InternalError")
-            handler.refuse(RefusedError(code, reason, f"scripted {code}", {"Retry-After": retry_after} if retry_after else {}))
+            handler.refuse(
+                RefusedError(code, reason, f"scripted {code}", {"Retry-After": retry_after} if retry_after else {})
+            )
             return True
 
         self.faults.append(Fault(wanted, act, times))
@@ -125,7 +136,9 @@ class FakeApi:
     def wait_watching(self, count: int = 1, timeout: float = 60.0) -> None:
         """Until ``count`` watches are open."""
         with self.store.changed:
-            assert self.store.changed.wait_for(lambda: self.watching >= count, timeout), f"{self.watching} of {count} watches are open"
+            assert self.store.changed.wait_for(lambda: self.watching >= count, timeout), (
+                f"{self.watching} of {count} watches are open"
+            )
 
     watching: int = 0
 
@@ -200,10 +213,21 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, store.update(collection, namespace, name, body, dry=dry))
             case "PATCH" if self.headers["Content-Type"] == "application/apply-patch+yaml":
                 force = query.get("force") == "true"
-                self.answer(200, store.apply(collection, namespace, name, body, query["fieldManager"], force=force, dry=dry))
+                self.answer(
+                    200, store.apply(collection, namespace, name, body, query["fieldManager"], force=force, dry=dry)
+                )
             case "PATCH":
                 with store.changed:
-                    self.answer(200, store.update(collection, namespace, name, merge_patch(store.get(collection, namespace, name), body), dry=dry))
+                    self.answer(
+                        200,
+                        store.update(
+                            collection,
+                            namespace,
+                            name,
+                            merge_patch(store.get(collection, namespace, name), body),
+                            dry=dry,
+                        ),
+                    )
             case "DELETE":
                 store.delete(collection, namespace, name)
                 self.answer(200, {"kind": "Status", "status": "Success"})
@@ -217,7 +241,9 @@ class Handler(BaseHTTPRequestHandler):
                     raise RefusedError(410, "Expired", "The provided continue parameter is too old")
                 rest, version = fake._tokens.pop(token), token.split(":")[0]
             else:
-                found = [o for (c, n, _), o in sorted(store.objects.items()) if c == collection and namespace in ("", n)]
+                found = [
+                    o for (c, n, _), o in sorted(store.objects.items()) if c == collection and namespace in ("", n)
+                ]
                 rest = [o for o in found if matches(o, query.get("labelSelector", ""), query.get("fieldSelector", ""))]
                 version = str(store.version)
             limit = int(query.get("limit") or 0) or len(rest)
@@ -240,7 +266,9 @@ class Handler(BaseHTTPRequestHandler):
         with self.watching():
             while not fake._stopping.is_set() and time.monotonic() < ends:
                 with store.changed:
-                    store.changed.wait_for(lambda seen=at: store.version > seen or fake._stopping.is_set(), fake.bookmark_seconds)
+                    store.changed.wait_for(
+                        lambda seen=at: store.version > seen or fake._stopping.is_set(), fake.bookmark_seconds
+                    )
                     events = [p for p in store.history if p.version > at]
                     now = store.version
                     if at < store.compacted:  # what this watch has not sent yet is forgotten: it cannot go on
@@ -249,11 +277,17 @@ class Handler(BaseHTTPRequestHandler):
                     continue
                 lines = []
                 for e in events:
-                    mine = e.collection == collection and (not namespace or e.object["metadata"].get("namespace") == namespace)
-                    if e.collection == "*" or (mine and matches(e.object, query.get("labelSelector", ""), query.get("fieldSelector", ""))):
+                    mine = e.collection == collection and (
+                        not namespace or e.object["metadata"].get("namespace") == namespace
+                    )
+                    if e.collection == "*" or (
+                        mine and matches(e.object, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+                    ):
                         lines.append({"type": e.type, "object": e.object})
                 if not lines and query.get("allowWatchBookmarks") == "true":
-                    lines = [{"type": "BOOKMARK", "object": {"kind": "Bookmark", "metadata": {"resourceVersion": str(now)}}}]
+                    lines = [
+                        {"type": "BOOKMARK", "object": {"kind": "Bookmark", "metadata": {"resourceVersion": str(now)}}}
+                    ]
                 at = now
                 for line in lines:
                     data = json.dumps(line).encode() + b"\n"

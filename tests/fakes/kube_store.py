@@ -19,7 +19,14 @@ class RefusedError(Exception):
         self.code, self.reason, self.message, self.headers = code, reason, message, headers or {}
 
     def status(self) -> Json:
-        return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": self.message, "reason": self.reason, "code": self.code}
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "code": self.code,
+        }
 
 
 @dataclass
@@ -76,9 +83,17 @@ class Store:
             old = self.get(collection, namespace, name)
             wanted = (obj.get("metadata") or {}).get("resourceVersion")
             if wanted and wanted != old["metadata"]["resourceVersion"]:
-                raise RefusedError(409, "Conflict", "the object has been modified; please apply your changes to the latest version and try again")
+                raise RefusedError(
+                    409,
+                    "Conflict",
+                    "the object has been modified; please apply your changes to the latest version and try again",
+                )
             obj = copy.deepcopy(obj)
-            obj["metadata"] = {**obj["metadata"], "resourceVersion": old["metadata"]["resourceVersion"], "uid": old["metadata"]["uid"]}
+            obj["metadata"] = {
+                **obj["metadata"],
+                "resourceVersion": old["metadata"]["resourceVersion"],
+                "uid": old["metadata"]["uid"],
+            }
             if namespace:
                 obj["metadata"]["namespace"] = namespace
             if obj == old or dry:
@@ -98,7 +113,9 @@ class Store:
             self.changed.notify_all()
             return gone
 
-    def apply(self, collection: str, namespace: str, name: str, body: Json, manager: str, *, force: bool, dry: bool) -> Json:
+    def apply(
+        self, collection: str, namespace: str, name: str, body: Json, manager: str, *, force: bool, dry: bool
+    ) -> Json:
         """Server-side apply: fields this manager no longer names go, lists are atomic, a field of another manager conflicts unless forced."""
         with self.changed:
             key = (collection, namespace, name)
@@ -106,7 +123,9 @@ class Store:
             if not force:
                 for (other, who), theirs in self.applied.items():
                     if other == key and who != manager and (clash := _clash(theirs, body)):
-                        raise RefusedError(409, "Conflict", f"Apply failed with 1 conflict: conflict with {who!r}: .{clash}")
+                        raise RefusedError(
+                            409, "Conflict", f"Apply failed with 1 conflict: conflict with {who!r}: .{clash}"
+                        )
             old = self.objects.get(key)
             new = _merge(_remove(copy.deepcopy(old or {}), before, body), body)
             if not dry:

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from rancherctl.dns import engine
+from rancherctl.dns import named_conf
 from rancherctl.dns.model import DnsHostConfig
 from tests.fakes.ports import free_port
 
@@ -23,12 +23,12 @@ class Named:
         base = {"node": "h1", "addresses": ("127.0.0.1",), "etc": str(folder / "etc"), "data": str(folder / "data")}
         self.config = DnsHostConfig(**{**base, **ports, **settings})  # type: ignore[arg-type]
         self.data = folder / "data"
-        (folder / "etc/named.conf").write_text(engine.named_conf(self.config))
+        (folder / "etc/named.conf").write_text(named_conf.named_conf(self.config))
         Path(self.config.key_file).write_bytes(
             subprocess.run(["tsig-keygen", "-a", "hmac-sha256", "rancherctl"], check=True, capture_output=True).stdout
         )
         if not Path(self.config.forwarders_file).exists():
-            Path(self.config.forwarders_file).write_text(engine.forwarders(self.config.upstreams))
+            Path(self.config.forwarders_file).write_text(named_conf.forwarders(self.config.upstreams))
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
@@ -36,10 +36,13 @@ class Named:
 
     def start(self) -> None:
         """Start and wait until the control port accepts (bounded)."""
-        (self.data / engine.STARTS).unlink(missing_ok=True)
+        (self.data / named_conf.STARTS).unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["named", "-f", "-n", "2", "-c", str(self._folder / "etc/named.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                ["named", "-f", "-n", "2", "-c", str(self._folder / "etc/named.conf")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self.starts += 1
         deadline = time.monotonic() + 120
@@ -64,7 +67,7 @@ class Named:
         """SIGHUP."""
         assert self._process is not None
         self.reloads += 1
-        words, deadline = self.data / engine.STARTS, time.monotonic() + 120
+        words, deadline = self.data / named_conf.STARTS, time.monotonic() + 120
         # A process that has no handler yet would die of the signal (systemd would start it again).
         while self._process.poll() is None and time.monotonic() < deadline:
             # What is said of damaged files has their octets in it.

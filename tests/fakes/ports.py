@@ -12,7 +12,9 @@ from pathlib import Path
 # Below the range that the kernel takes ports for connections from, and below Kubernetes' node ports: while a server is down, no
 # connection of anybody gets its port by chance, and nobody who tries to reach it connects to itself.
 PORTS = range(20000, 30000)
-_LOCKS = os.open(Path(tempfile.gettempdir()) / f"rancherctl-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+_LOCKS = os.open(
+    Path(tempfile.gettempdir()) / f"rancherctl-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+)
 _taken: set[int] = set()
 
 

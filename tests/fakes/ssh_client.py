@@ -30,10 +30,17 @@ def settings(server: SshServer, folder: Path, *, user: str = "root", **more: Any
     if not known.exists():
         trust(server, known)
     host, port = server.address
-    base: dict[str, Any] = {"identities": (str(key_file),), "identities_only": True, "known_hosts": (str(known),), "agent": False}
+    base: dict[str, Any] = {
+        "identities": (str(key_file),),
+        "identities_only": True,
+        "known_hosts": (str(known),),
+        "agent": False,
+    }
     return SshSettings(host, port, user, **(base | more))
 
 
 def connect(server: SshServer, folder: Path, *, user: str = "root", **prompts: Any) -> SshTransport:
     """A transport that retries without waiting."""
-    return SshTransport(settings(server, folder, user=user), name="h1", prompts=Prompts(**prompts), backoff=lambda attempt: 0.0)
+    return SshTransport(
+        settings(server, folder, user=user), name="h1", prompts=Prompts(**prompts), backoff=lambda attempt: 0.0
+    )

@@ -43,7 +43,9 @@ class FakeTransport:
         for place in ("etc/systemd/system", "run", "var/lib", "opt"):
             (self.root / place).mkdir(parents=True, exist_ok=True)
         self._state = folder / "state.json"
-        lists: dict[str, list[str]] = {name: [] for name in ("failing", "disturbed", "distribution_units", "installed", "users", "log")}
+        lists: dict[str, list[str]] = {
+            name: [] for name in ("failing", "disturbed", "distribution_units", "installed", "users", "log")
+        }
         empty = {"units": {}, "available": {}, "lists": True, **lists}
         self._state.write_text(json.dumps(empty))
         self._tools = folder / "bin"
@@ -51,7 +53,9 @@ class FakeTransport:
         program = Path(__file__).with_name("host_tools.py")
         for tool in TOOLS:
             place = self._tools / tool
-            place.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{program}" "{self._state}" "{self.root}" {tool} "$@"\n')
+            place.write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" -I "{program}" "{self._state}" "{self.root}" {tool} "$@"\n'
+            )
             place.chmod(0o755)
 
     @property
@@ -94,7 +98,12 @@ class FakeTransport:
         head = f"{len(program)} {len(body)}\n".encode()
         path = f"{self._tools}:{Path(shutil.which('sh') or '/bin/sh').parent}"
         done = subprocess.run(
-            [sys.executable, *ARGV[1:]], input=head + program + body + rest, capture_output=True, timeout=60, env={"PATH": path}, check=False
+            [sys.executable, *ARGV[1:]],
+            input=head + program + body + rest,
+            capture_output=True,
+            timeout=60,
+            env={"PATH": path},
+            check=False,
         )
         return Result(command, done.returncode, done.stdout, done.stderr)
 

@@ -74,7 +74,9 @@ class ApiServer:
         with self.client() as client:
             while time.monotonic() < deadline:
                 for name, process in self.processes.items():
-                    assert process.poll() is None, f"{name} ended:\n" + (self.folder / f"{name}.log").read_text()[-3000:]
+                    assert process.poll() is None, (
+                        f"{name} ended:\n" + (self.folder / f"{name}.log").read_text()[-3000:]
+                    )
                 try:
                     client.raw("GET", "/readyz", timeout=10)
                 except RancherctlError as e:
@@ -82,7 +84,9 @@ class ApiServer:
                     time.sleep(0.1)  # an endpoint that is not there yet offers nothing to wait for
                 else:
                     return
-        raise AssertionError(f"no API server after {START_SECONDS} s: {last}\n" + (self.folder / "apiserver.log").read_text()[-3000:])
+        raise AssertionError(
+            f"no API server after {START_SECONDS} s: {last}\n" + (self.folder / "apiserver.log").read_text()[-3000:]
+        )
 
 
 @cache
@@ -151,7 +155,9 @@ def certificates(folder: Path) -> None:
     _write(folder / "sa.key", _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
 
 
-def issue(folder: Path, file: str, name: str, organization: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey) -> None:
+def issue(
+    folder: Path, file: str, name: str, organization: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey
+) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     crt = _certificate(name, organization, key, ca, ca_key)
     _write(folder / f"{file}.key", _pem(key))
@@ -159,7 +165,11 @@ def issue(folder: Path, file: str, name: str, organization: str, ca: x509.Certif
 
 
 def _certificate(
-    name: str, organization: str, key: ec.EllipticCurvePrivateKey, ca: x509.Certificate | None, ca_key: ec.EllipticCurvePrivateKey
+    name: str,
+    organization: str,
+    key: ec.EllipticCurvePrivateKey,
+    ca: x509.Certificate | None,
+    ca_key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
     names = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     if organization:
@@ -181,7 +191,9 @@ def _certificate(
 
 
 def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _write(path: Path, data: bytes) -> None:

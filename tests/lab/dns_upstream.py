@@ -14,7 +14,9 @@ def main() -> None:
             end = data.index(b"\0", 12) + 5
             kind = struct.unpack("!H", data[end - 4 : end - 2])[0]
             records = struct.pack("!HHHIH", 0xC00C, 1, 1, 60, 4) + socket.inet_aton(answer) if kind == 1 else b""
-            sock.sendto(data[:2] + struct.pack("!HHHHH", 0x8180, 1, 1 if records else 0, 0, 0) + data[12:end] + records, peer)
+            sock.sendto(
+                data[:2] + struct.pack("!HHHHH", 0x8180, 1, 1 if records else 0, 0, 0) + data[12:end] + records, peer
+            )
 
 
 main()

@@ -32,7 +32,9 @@ def state(lab: RunningLab, host: str) -> set[str]:
     """Everything that ``env rm`` has to give back, one line each."""
     prune = " -o ".join(f"-path {path}" for path in SKIPPED)
     lines = lab.ssh(host, _SCRIPT.format(prune=prune), timeout=600).splitlines()
-    return {line for line in lines if line and not any(f" {path} " in f"{line} " or line.endswith(path) for path in BACKUPS)}
+    return {
+        line for line in lines if line and not any(f" {path} " in f"{line} " or line.endswith(path) for path in BACKUPS)
+    }
 
 
 def files(lines: set[str]) -> set[str]:

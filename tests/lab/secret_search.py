@@ -15,7 +15,14 @@ OURS = ("/etc/rancherctl", "/var/lib/rancherctl", "/var/lib/kubelet/pki", "/run/
 READABLE = ("/etc", "/var", "/run", "/tmp", "/opt", "/root", "/home")
 BIG = 8 << 20
 # Pod volumes are the pods' own; overlay layers are the images' files.
-APART = ("/var/lib/kubelet/pods", "/var/lib/containerd", "/run/containerd", "/var/lib/apt", "/var/cache", "/run/systemd/inaccessible")
+APART = (
+    "/var/lib/kubelet/pods",
+    "/var/lib/containerd",
+    "/run/containerd",
+    "/var/lib/apt",
+    "/var/cache",
+    "/run/systemd/inaccessible",
+)
 PEM = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+(.+?)\s+-----END", re.S)
 WORDS = re.compile(r"\bsecret:?\s+\"?([A-Za-z0-9+/=]{24,})\"?")
 
@@ -71,7 +78,9 @@ def search(needles):
     for path, _ in files(("/var/log",)):
         if holds(text(path)):
             print(f"log {path}")
-    journal = subprocess.run(["journalctl", "--no-pager", "-q", "-o", "cat"], capture_output=True, check=True, timeout=300)
+    journal = subprocess.run(
+        ["journalctl", "--no-pager", "-q", "-o", "cat"], capture_output=True, check=True, timeout=300
+    )
     if holds(journal.stdout.decode(errors="replace")):
         print("journal")
     for folder in Path("/proc").iterdir():

@@ -76,22 +76,36 @@ class Environment:
         }
         return keep | xdg | ours | self.extra
 
-    def rancherctl(self, *words: str, stdin: str = "", timeout: float = 600.0, **variables: str) -> subprocess.CompletedProcess[str]:
+    def rancherctl(
+        self, *words: str, stdin: str = "", timeout: float = 600.0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command line; never raises for an exit code."""
         argv = [str(BIN / "rancherctl"), *words]
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.variables | variables, check=False)
+        return subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self.variables | variables,
+            check=False,
+        )
 
     def ok(self, *words: str, stdin: str = "", timeout: float = 600.0) -> str:
         """Run the command line and give its standard output; CommandError unless it exits with 0."""
         done = self.rancherctl(*words, stdin=stdin, timeout=timeout)
         if done.returncode:
-            raise CommandError(f"rancherctl {' '.join(words)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
+            raise CommandError(
+                f"rancherctl {' '.join(words)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done.stdout
 
     def kubectl(self, *words: str, stdin: str = "", timeout: float = GIVE_UP) -> str:
         """The real kubectl with the kubeconfig that rancherctl wrote."""
         argv = ["kubectl", "--context", self.name, *words]
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.variables, check=False)
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.variables, check=False
+        )
         if done.returncode:
             raise CommandError(f"{' '.join(argv)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
@@ -122,7 +136,19 @@ class Environment:
 
 def curl(address: str, host: str, path: str = "/", *, timeout: float = 20.0, port: int = 80) -> tuple[int, str]:
     """(status, body) of one HTTP request to ``address`` with a Host header; status 0 = no answer."""
-    argv = ["curl", "-s", "-m", str(timeout), "-o", "-", "-w", "\n%{http_code}", "-H", f"Host: {host}", f"http://{address}:{port}{path}"]
+    argv = [
+        "curl",
+        "-s",
+        "-m",
+        str(timeout),
+        "-o",
+        "-",
+        "-w",
+        "\n%{http_code}",
+        "-H",
+        f"Host: {host}",
+        f"http://{address}:{port}{path}",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout + 60, check=False)
     body, _, code = done.stdout.rpartition("\n")
     return int(code or 0), body
@@ -149,9 +175,26 @@ def environment_file(name: str, lab: RunningLab, *, roles: Sequence[Sequence[str
     hosts = []
     for index, reach in enumerate(lab.hosts()):
         default = ["etcd", "controlplane", "worker"] if index == 0 else ["worker"]
-        ssh = {"user": "root", "identity": str(reach.key), "knownHosts": str(reach.known_hosts), "config": str(reach.ssh_config)}
-        hosts.append({"name": reach.name, "address": reach.address, "roles": list(roles[index]) if roles else default, "ssh": ssh})
-    body = {"apiVersion": "rancherctl.io/v1alpha1", "kind": "Environment", "metadata": {"name": name}, "spec": {"hosts": hosts} | spec}
+        ssh = {
+            "user": "root",
+            "identity": str(reach.key),
+            "knownHosts": str(reach.known_hosts),
+            "config": str(reach.ssh_config),
+        }
+        hosts.append(
+            {
+                "name": reach.name,
+                "address": reach.address,
+                "roles": list(roles[index]) if roles else default,
+                "ssh": ssh,
+            }
+        )
+    body = {
+        "apiVersion": "rancherctl.io/v1alpha1",
+        "kind": "Environment",
+        "metadata": {"name": name},
+        "spec": {"hosts": hosts} | spec,
+    }
     return yaml.safe_dump(body, sort_keys=False)
 
 

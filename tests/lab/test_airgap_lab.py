@@ -99,7 +99,9 @@ def test_a_run_that_is_killed_while_packages_are_installed_is_taken_up_again(air
     assert process.stderr is not None
     for line in process.stderr:
         if " packages " in line:
-            air.lab.ssh("h1", "while ! pgrep -x dpkg >/dev/null; do :; done; pkill -9 -x apt-get; pkill -9 -x dpkg; true")
+            air.lab.ssh(
+                "h1", "while ! pgrep -x dpkg >/dev/null; do :; done; pkill -9 -x apt-get; pkill -9 -x dpkg; true"
+            )
             process.send_signal(signal.SIGKILL)
             break
     process.stderr.close()
@@ -115,7 +117,10 @@ def test_only_what_was_missing_came_and_apt_is_as_it_was(air: Air) -> None:
         assert {"haproxy", "bind9", "runc", "conntrack", "nftables", "bind9-libs"} <= came
         assert came <= {path.name.split("_")[0] for path in air.bundle.glob("packages/*/*.deb")}
         assert air.lab.ssh(host, APT) == air.apt[host]
-        assert air.lab.ssh(host, "find /var/lib/rancherctl /run /tmp /opt -name '*.deb' -o -name '.*.rancherctl-part'") == ""
+        assert (
+            air.lab.ssh(host, "find /var/lib/rancherctl /run /tmp /opt -name '*.deb' -o -name '.*.rancherctl-part'")
+            == ""
+        )
         assert "bind9-libs" in air.lab.ssh(host, "apt-mark showauto").split(), "it goes with what it came for"
 
 

@@ -33,7 +33,9 @@ def everywhere(env: Environment, host: str) -> list[int]:
 
 
 @pytest.mark.parametrize("scale", ["abc", "0", "-1", "1.5"])
-def test_bad_scale_is_told_and_the_last_good_one_kept(shared: Environment, space: str, good: str, name: str, scale: str) -> None:
+def test_bad_scale_is_told_and_the_last_good_one_kept(
+    shared: Environment, space: str, good: str, name: str, scale: str
+) -> None:
     """A number that is none: the message names it, the Ingress keeps the instances it had, and a new one with it gets one instance."""
     shared.apply(w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="2"))
     before = w.published(shared, space, name, 2)
@@ -46,13 +48,17 @@ def test_bad_scale_is_told_and_the_last_good_one_kept(shared: Environment, space
     until("the message", lambda: told in w.said(shared, space, f"{name}-new").get("message", ""))
     events = until(
         "an event on the Ingress",
-        lambda: shared.get("events", "-n", space, "--field-selector", f"involvedObject.name={name},type=Warning")["items"],
+        lambda: shared.get("events", "-n", space, "--field-selector", f"involvedObject.name={name},type=Warning")[
+            "items"
+        ],
     )
     assert any(told in e["message"] for e in events)
     assert everywhere(shared, good) == [200] * 4
 
 
-def test_scale_beyond_the_hosts_gives_all_of_them_and_says_so(shared: Environment, space: str, good: str, name: str) -> None:
+def test_scale_beyond_the_hosts_gives_all_of_them_and_says_so(
+    shared: Environment, space: str, good: str, name: str
+) -> None:
     """scale 99 of 4 hosts: four addresses and a message with both numbers."""
     shared.apply(w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="99"))
     w.published(shared, space, name, 4)
@@ -76,7 +82,9 @@ PATHS = {
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_paths_are_data_and_never_commands(shared: Environment, space: str, good: str, name: str, path: str) -> None:
     """A path with `;`, a newline or the like: refused by the API or told on the object, or served as what it says; others are not touched."""
-    odd = w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="4", path=path, path_type="ImplementationSpecific")
+    odd = w.ingress(
+        space, name, f"{name}.{w.host(space)}", "web", scale="4", path=path, path_type="ImplementationSpecific"
+    )
     refusal = ""
     try:
         shared.apply(odd)

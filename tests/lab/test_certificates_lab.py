@@ -18,7 +18,10 @@ from tests.lab.support import Environment, until
 
 pytestmark = pytest.mark.slow
 JOB = "rancherctl-certificates.service"
-UNITS = [f"rancherctl-{name}.service" for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "controller", "kube-proxy")]
+UNITS = [
+    f"rancherctl-{name}.service"
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "controller", "kube-proxy")
+]
 
 
 def age(env: Environment, host: str, wanted: Iterable[Leaf], left: timedelta) -> None:
@@ -40,12 +43,19 @@ def days(env: Environment, host: str, crt: str) -> float:
 def served(env: Environment, port: int) -> float:
     """Days that what a port of h1 shows has left."""
     mine = f"-cert {places.crt('apiserver-etcd-client')} -key {places.key('apiserver-etcd-client')}"
-    return remaining(env.ssh("h1", f"openssl s_client -connect 127.0.0.1:{port} {mine} </dev/null 2>/dev/null | openssl x509 -noout -enddate"))
+    return remaining(
+        env.ssh(
+            "h1",
+            f"openssl s_client -connect 127.0.0.1:{port} {mine} </dev/null 2>/dev/null | openssl x509 -noout -enddate",
+        )
+    )
 
 
 def remaining(enddate: str) -> float:
     text = enddate.strip().removeprefix("notAfter=")
-    return (datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC) - datetime.now(UTC)) / timedelta(days=1)
+    return (datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC) - datetime.now(UTC)) / timedelta(
+        days=1
+    )
 
 
 def own(env: Environment, host: str) -> list[Leaf]:
@@ -60,7 +70,9 @@ def starts(env: Environment) -> str:
 
 
 def test_the_timer_is_armed_on_control_plane_hosts_only(shared: Environment) -> None:
-    assert shared.ssh("h1", "systemctl is-enabled rancherctl-certificates.timer; systemctl is-active rancherctl-certificates.timer").split() == [
+    assert shared.ssh(
+        "h1", "systemctl is-enabled rancherctl-certificates.timer; systemctl is-active rancherctl-certificates.timer"
+    ).split() == [
         "enabled",
         "active",
     ]
@@ -93,14 +105,21 @@ def test_a_certificate_that_is_not_ours_stays_and_the_job_fails_loudly(shared: E
     path = places.crt("front-proxy-client")
     good = shared.ssh("h1", f"cat {path}; cp -p {path} /root/good.crt")
     try:
-        shared.ssh("h1", f"openssl req -x509 -new -key {places.key('front-proxy-client')} -subj /CN=front-proxy-client -days 3 -out {path}")
+        shared.ssh(
+            "h1",
+            f"openssl req -x509 -new -key {places.key('front-proxy-client')} -subj /CN=front-proxy-client -days 3 -out {path}",
+        )
         foreign = shared.ssh("h1", f"cat {path}")
         assert shared.ssh("h1", f"systemctl start {JOB} 2>/dev/null; echo $?").strip() == "1"
         assert shared.ssh("h1", f"cat {path}") == foreign
         assert "front-proxy-client.crt was not signed by" in shared.ssh("h1", f"journalctl -u {JOB} -n 30 -o cat")
         status = json.loads(shared.rancherctl("env", "status", shared.name, "-o", "json").stdout)
         assert status["state"] == "degraded"
-        assert [line for line in status["problems"] if "rancherctl-certificates failed: certificates are not renewed here" in line]
+        assert [
+            line
+            for line in status["problems"]
+            if "rancherctl-certificates failed: certificates are not renewed here" in line
+        ]
     finally:
         shared.ssh("h1", f"mv /root/good.crt {path}")
     assert shared.ssh("h1", f"cat {path}") == good
@@ -120,7 +139,10 @@ def test_a_workers_kube_proxy_is_renewed_through_the_api(shared: Environment) ->
         shared.ssh("h2", "systemctl start rancherctl-agent")
     until("kube-proxy has a new certificate", lambda: days(shared, "h2", proxy.crt) > 80, pause=1.0)
     assert shared.ssh("h2", f"sha256sum {proxy.key}") == key
-    assert shared.ssh("h2", f"openssl x509 -noout -subject -nameopt RFC2253 -in {proxy.crt}").strip() == "subject=CN=system:kube-proxy"
+    assert (
+        shared.ssh("h2", f"openssl x509 -noout -subject -nameopt RFC2253 -in {proxy.crt}").strip()
+        == "subject=CN=system:kube-proxy"
+    )
     shared.ssh("h2", "systemctl restart rancherctl-kube-proxy")
     until("kube-proxy works with it", lambda: shared.ssh("h2", "curl -sf http://127.0.0.1:10256/healthz || true"))
     assert "certificate" not in shared.ok("env", "plan", "-f", str(shared.file))

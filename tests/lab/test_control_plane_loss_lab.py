@@ -32,7 +32,9 @@ def answers(env: Environment, host: str, name: str) -> list[str]:
     return [env.ssh(host, f"dig +short +time=5 +tries=1 @{a} {name} || true").strip() for a in DNS]
 
 
-def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(shared: Environment, namespace: str, mended: None, measure: Measure) -> None:
+def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(
+    shared: Environment, namespace: str, mended: None, measure: Measure
+) -> None:
     """Routes and names keep working without the API; a worker rebooted meanwhile restores network, names and routes from what it kept.
 
     When the control plane is back, no status and no roster is emptied, and everything converges without a hand.
@@ -47,7 +49,10 @@ def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(shared: Environm
     other = [shared.lab.host(h).address for h in ("h2", "h3")]
     rebooted = shared.lab.host("h4").address
 
-    with Traffic(lambda: other, w.host(namespace), slots=2, pause=0.05) as traffic, Queries(shared, "h2", name) as queries:
+    with (
+        Traffic(lambda: other, w.host(namespace), slots=2, pause=0.05) as traffic,
+        Queries(shared, "h2", name) as queries,
+    ):
         shared.lab.stop("h1")
         off = time.monotonic()
         traffic.wait_for(100)
@@ -105,12 +110,16 @@ ExecStart=/bin/sh -c 'sleep 900 | exec python3 -I {NOTES}.py {name} 0.01 1 {" ".
 [Install]
 WantedBy=multi-user.target
 """
-    env.lab.ssh(host, f"cat > /etc/systemd/system/{PROBE} && systemctl daemon-reload && systemctl enable -q {PROBE}", stdin=unit)
+    env.lab.ssh(
+        host, f"cat > /etc/systemd/system/{PROBE} && systemctl daemon-reload && systemctl enable -q {PROBE}", stdin=unit
+    )
 
 
 def _first_answers(env: Environment, host: str) -> float:
     """Seconds from named's start on this boot until it had answered at both addresses; 0 while it had not. Takes the unit away when it had."""
-    started = int(env.ssh(host, "systemctl show -p ExecMainStartTimestampMonotonic --value rancherctl-dns.service")) / 1e6
+    started = (
+        int(env.ssh(host, "systemctl show -p ExecMainStartTimestampMonotonic --value rancherctl-dns.service")) / 1e6
+    )
     first: dict[str, float] = {}
     for line in env.ssh(host, f"cat {NOTES}").splitlines():
         at, seconds, server, error, _ = line.split("\t")
@@ -118,7 +127,10 @@ def _first_answers(env: Environment, host: str) -> float:
             first.setdefault(server, float(at) + float(seconds))
     if len(first) < len(DNS):
         return 0.0
-    env.ssh(host, f"systemctl disable -q --now {PROBE}; rm -f /etc/systemd/system/{PROBE} {NOTES} {NOTES}.py; systemctl daemon-reload")
+    env.ssh(
+        host,
+        f"systemctl disable -q --now {PROBE}; rm -f /etc/systemd/system/{PROBE} {NOTES} {NOTES}.py; systemctl daemon-reload",
+    )
     return max(first.values()) - started
 
 

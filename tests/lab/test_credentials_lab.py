@@ -72,7 +72,10 @@ def alice(tmp_path: Path) -> Iterator[SignedIn]:
             uid = admin.get(SECRETS, secret, namespace=tokens.NAMESPACE)["metadata"]["uid"]
             cluster = admin.get(NAMESPACES, "kube-system")["metadata"]["uid"]
             answer: dict[str, object] = {"session_uid": uid}
-            for name, account, seconds in (("token", OPERATOR, 3600), ("refresh", tokens.refresher(OPERATOR), tokens.REFRESH_SECONDS)):
+            for name, account, seconds in (
+                ("token", OPERATOR, 3600),
+                ("refresh", tokens.refresher(OPERATOR), tokens.REFRESH_SECONDS),
+            ):
                 path, body = tokens.token_request(account, seconds, secret, uid)
                 answer[name] = json.loads(admin.raw("POST", path, body=json.dumps(body).encode()))
         ca = server.ca.read_text()
@@ -94,7 +97,9 @@ def test_the_refresh_token_makes_tokens_and_nothing_else(alice: SignedIn) -> Non
         for path in ("/api/v1/namespaces", "/api/v1/namespaces/rancherctl-operators/secrets"):
             with pytest.raises(AuthError, match="not allowed"):
                 client.raw("GET", path)
-        path, body = tokens.token_request(tokens.refresher(OPERATOR), 3600, tokens.session_secret(OPERATOR, SESSION), "")
+        path, body = tokens.token_request(
+            tokens.refresher(OPERATOR), 3600, tokens.session_secret(OPERATOR, SESSION), ""
+        )
         with pytest.raises(AuthError, match="not allowed"):
             client.raw("POST", path, body=json.dumps(body).encode())
     first = alice.token()
@@ -144,7 +149,10 @@ def test_revoking_ends_every_token_of_the_session(alice: SignedIn) -> None:
     refused = 0
     while refused < 2 and time.monotonic() < deadline:  # the API server remembers a good answer for ten seconds
         refused = 0
-        for value, call in ((token, ("GET", "/api/v1/namespaces", None)), (refresh, ("POST", path, json.dumps(body).encode()))):
+        for value, call in (
+            (token, ("GET", "/api/v1/namespaces", None)),
+            (refresh, ("POST", path, json.dumps(body).encode())),
+        ):
             with alice.client(value) as client:
                 try:
                     client.raw(call[0], call[1], body=call[2])
@@ -189,7 +197,10 @@ def test_kubectl_is_passed_through_with_its_exit_code(alice: SignedIn) -> None:
 def test_no_way_to_the_api_is_told(alice: SignedIn) -> None:
     access = alice.renewal.registry.load("demo")
     lost = replace(
-        access, server="https://127.0.0.1:1", tunnels=(("sh", "-c", "echo no route to h1 >&2; exit 255", "h1"),), targets=("10.0.0.1:6443",)
+        access,
+        server="https://127.0.0.1:1",
+        tunnels=(("sh", "-c", "echo no route to h1 >&2; exit 255", "h1"),),
+        targets=("10.0.0.1:6443",),
     )
     alice.renewal.registry.save(lost)
     done = alice.run(str(BIN / "rancherctl"), "kubectl", "get", "nodes")

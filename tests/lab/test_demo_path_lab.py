@@ -49,7 +49,10 @@ def test_scale_two_answers_on_two_hosts(shared: Environment, sample: str) -> Non
         if reach.name not in hosts:
             at = reach.address
             # An earlier test's namespace may still be ending there.
-            until(f"{reach.name} has nothing placed and does not listen", lambda a=at: curl(a, "foo.bar.com", "/foo")[0] == 0)
+            until(
+                f"{reach.name} has nothing placed and does not listen",
+                lambda a=at: curl(a, "foo.bar.com", "/foo")[0] == 0,
+            )
     table = shared.kubectl("get", "ingress", "scalelb", "-n", sample)
     assert all(a in table for a in addresses)
 
@@ -84,5 +87,7 @@ def test_names_answer_from_a_pod(shared: Environment, sample: str) -> None:
     wanted = dict.fromkeys(("mongodb", f"mongodb.{sample}", f"mongodb.{sample}.svc.cluster.local"), service)
     for name, address in {**wanted, f"mdb-1.mongodb.{sample}.svc.cluster.local": member}.items():
         until(f"{name} in a pod", lambda n=name, a=address: shared.kubectl(*inside, "resolve", n).split() == [a])
-    seen = json.loads(until("the Service answers", lambda: shared.kubectl(*inside, "get", "http://mongodb:27017/hello")))
+    seen = json.loads(
+        until("the Service answers", lambda: shared.kubectl(*inside, "get", "http://mongodb:27017/hello"))
+    )
     assert seen["pod"] in {"mdb-0", "mdb-1"}

@@ -24,7 +24,9 @@ UNIT = "rancherctl-dns.service"
 WATCH = Path(__file__).with_name("dns_watch.py").read_text()
 
 
-def dig(env: Environment, host: str, name: str, kind: str = "A", *, server: str = ADDRESSES[1], options: str = "+short") -> list[str]:
+def dig(
+    env: Environment, host: str, name: str, kind: str = "A", *, server: str = ADDRESSES[1], options: str = "+short"
+) -> list[str]:
     return sorted(env.ssh(host, f"dig {options} +time=10 +tries=2 @{server} {name} {kind}").splitlines())
 
 
@@ -50,7 +52,9 @@ def service(name: str, address: str = "", **spec: object) -> dict[str, object]:
 
 
 _ADDRESSES = itertools.cycle(f"10.43.0.{n}" for n in range(20, 256))
-for _ in range(random.randrange(236)):  # a second run in a kept environment must not meet the first one's: namespaces end slowly
+for _ in range(
+    random.randrange(236)
+):  # a second run in a kept environment must not meet the first one's: namespaces end slowly
     next(_ADDRESSES)
 
 
@@ -63,7 +67,14 @@ class Watch:
     """Waits on hosts, from before the change on, until a name is answered as wanted; ``times`` are wall clocks (one machine: one clock)."""
 
     def __init__(
-        self, env: Environment, names: Sequence[str], name: str, wanted: str, *, server: str = ADDRESSES[0], seconds: float = GIVE_UP
+        self,
+        env: Environment,
+        names: Sequence[str],
+        name: str,
+        wanted: str,
+        *,
+        server: str = ADDRESSES[0],
+        seconds: float = GIVE_UP,
     ) -> None:
         config = str(env.lab.hosts()[0].ssh_config)
         words = ["python3", "-", server, name, "A", f"'{wanted}'", str(seconds)]
@@ -72,7 +83,11 @@ class Watch:
         for host in names:
             # Unbuffered: what the first readline left over would be lost to communicate.
             process = subprocess.Popen(
-                ["ssh", "-F", config, host, *words], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                ["ssh", "-F", config, host, *words],
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
             assert process.stdin
             process.stdin.write(WATCH.encode())
@@ -97,7 +112,11 @@ class Watch:
     def _end(self) -> list[str]:
         for process in self._all:
             process.kill()
-        return [process.communicate()[1].decode() for process in self._all if not process.stdout or not process.stdout.closed]
+        return [
+            process.communicate()[1].decode()
+            for process in self._all
+            if not process.stdout or not process.stdout.closed
+        ]
 
 
 def create(env: Environment, namespace: str, *objects: dict[str, object]) -> float:
@@ -148,7 +167,9 @@ def stateful(shared: Environment, namespace: str) -> dict[str, str]:
     return {p["metadata"]["name"]: p["status"]["podIP"] for p in shared.get("pods", "-n", namespace)["items"]}
 
 
-def test_seed_example_on_every_host_at_both_addresses(shared: Environment, namespace: str, stateful: dict[str, str]) -> None:
+def test_seed_example_on_every_host_at_both_addresses(
+    shared: Environment, namespace: str, stateful: dict[str, str]
+) -> None:
     cluster = shared.get("service", "mongodb", "-n", namespace)["spec"]["clusterIP"]
     zone = f"{namespace}.svc.cluster.local"
     wanted = {
@@ -176,8 +197,12 @@ def test_pods_ask_their_own_host(shared: Environment, namespace: str, stateful: 
 
 def admin(env: Environment) -> RestClient:
     """The API with the administrator's key, in this process: kubectl alone takes longer than what is measured."""
-    pem = {word: env.ssh("h1", f"cat /etc/rancherctl/pki/{word}").encode() for word in ("ca.crt", "admin.crt", "admin.key")}
-    return RestClient(f"https://{env.lab.host('h1').address}:6443", ca=pem["ca.crt"], cert=pem["admin.crt"], key=pem["admin.key"])
+    pem = {
+        word: env.ssh("h1", f"cat /etc/rancherctl/pki/{word}").encode() for word in ("ca.crt", "admin.crt", "admin.key")
+    }
+    return RestClient(
+        f"https://{env.lab.host('h1').address}:6443", ca=pem["ca.crt"], cert=pem["admin.crt"], key=pem["admin.key"]
+    )
 
 
 def test_a_new_service_is_everywhere_at_once(shared: Environment, namespace: str, measure: Measure) -> None:
@@ -189,7 +214,11 @@ def test_a_new_service_is_everywhere_at_once(shared: Environment, namespace: str
             client.create(SERVICES, service(f"new-{number}", address), namespace=namespace)
             created = time.time()
             lags.append(max(watch.times()) - created)
-    measure(f"dns: the API has answered a create → all {len(hosts(shared))} hosts answer the name, median", statistics.median(lags), "s")
+    measure(
+        f"dns: the API has answered a create → all {len(hosts(shared))} hosts answer the name, median",
+        statistics.median(lags),
+        "s",
+    )
     measure("dns: the same, worst", max(lags), "s")
 
 
@@ -262,13 +291,18 @@ def test_reboot_with_the_api_away(shared: Environment, namespace: str, measure: 
     name = f"lasting.{namespace}.svc.cluster.local"
     Watch(shared, hosts(shared), name, address).times()
     # Killed first: told to stop, it waits half a minute for its clients.
-    shared.ssh("h1", "systemctl kill -s KILL rancherctl-kube-apiserver.service; systemctl stop rancherctl-kube-apiserver.service")
+    shared.ssh(
+        "h1",
+        "systemctl kill -s KILL rancherctl-kube-apiserver.service; systemctl stop rancherctl-kube-apiserver.service",
+    )
     try:
         assert dig(shared, "h3", name) == [address]
         shared.lab.reboot("h3")
         for server in ADDRESSES:
             Watch(shared, ["h3"], name, address, server=server).times()
-        until("both run", lambda: shared.ssh("h3", "systemctl is-active rancherctl-agent.service rancherctl-dns.service"))
+        until(
+            "both run", lambda: shared.ssh("h3", "systemctl is-active rancherctl-agent.service rancherctl-dns.service")
+        )
     finally:
         shared.ssh("h1", "systemctl start rancherctl-kube-apiserver.service", timeout=300)
     until("the API", lambda: shared.kubectl("get", "--raw", "/readyz") == "ok")
@@ -339,10 +373,15 @@ def test_strangers_get_nothing(shared: Environment) -> None:
 
 def test_the_tools(shared: Environment, namespace: str, stateful: dict[str, str]) -> None:
     zone = f"{namespace}.svc.cluster.local"
-    until("the name everywhere", lambda: shared.ok("dns", "lookup", f"mdb-0.mongodb.{namespace}.svc") == f"{stateful['mdb-0']}\n")
+    until(
+        "the name everywhere",
+        lambda: shared.ok("dns", "lookup", f"mdb-0.mongodb.{namespace}.svc") == f"{stateful['mdb-0']}\n",
+    )
     until("the other everywhere", lambda: len(shared.ok("dns", "lookup", f"every.{zone}").split()) == 2)
     rows = json.loads(shared.ok("dns", "lookup", f"every.{zone}", "--all-hosts", "-o", "json"))["items"]
-    assert {(row["host"], row["server"], row["agrees"]) for row in rows} == {(h, a, True) for h in hosts(shared) for a in ADDRESSES}
+    assert {(row["host"], row["server"], row["agrees"]) for row in rows} == {
+        (h, a, True) for h in hosts(shared) for a in ADDRESSES
+    }
     cluster = shared.get("service", "mongodb", "-n", namespace)["spec"]["clusterIP"]
     assert shared.ok("dns", "lookup", f"mongodb.{namespace}") == f"{cluster}\n"
     assert shared.ok("dns", "lookup", "mongodb", "--from-pod", f"{namespace}/mdb-0") == f"{cluster}\n"
@@ -350,7 +389,11 @@ def test_the_tools(shared: Environment, namespace: str, stateful: dict[str, str]
     assert shared.rancherctl("dns", "lookup", "a..b").returncode == 2
     assert shared.rancherctl("dns", "lookup", zone, "--from-host", "nobody").returncode == 3
     found = json.loads(shared.ok("dns", "ls", f"mongodb.{namespace}", "-o", "json"))["items"]
-    assert {(r["name"], r["type"]) for r in found} >= {(f"mongodb.{zone}.", "A"), (f"mdb-0.mongodb.{zone}.", "A"), (f"mdb-1.mongodb.{zone}.", "A")}
+    assert {(r["name"], r["type"]) for r in found} >= {
+        (f"mongodb.{zone}.", "A"),
+        (f"mdb-0.mongodb.{zone}.", "A"),
+        (f"mdb-1.mongodb.{zone}.", "A"),
+    }
     # Namespaces of earlier tests still end: hosts agree when they have seen the same.
     until("all hosts have the same, and all of it", lambda: _agreed(shared))
 

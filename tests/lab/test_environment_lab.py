@@ -24,7 +24,7 @@ from rancherctl.environments.reconcile import apply, plan
 from rancherctl.environments.status import status
 from rancherctl.errors import LockedError, PartialError
 from rancherctl.events import Event
-from rancherctl.hosts import lease
+from rancherctl.hosts import host_lock
 from rancherctl.hosts.connections import Connections
 from rancherctl.lab.session import running_lab
 from tests.lab.host_state import files, state
@@ -66,11 +66,15 @@ def run(environment: Environment, function: Any, emit: Any = lambda _: None, **m
         return function(wanted, context(connections, emit), **more)
 
 
-def test_the_plan_before_the_first_apply_names_hosts_packages_files_and_units(environment: Environment, before: dict[str, set[str]]) -> None:
+def test_the_plan_before_the_first_apply_names_hosts_packages_files_and_units(
+    environment: Environment, before: dict[str, set[str]]
+) -> None:
     found = run(environment, plan)
     said = {(s.host, s.kind, s.verb, s.name) for s in found.steps()}
     for host in ("h1", "h2"):
-        assert {(host, "package", "install", name) for name in ("haproxy", "bind9", "runc", "conntrack", "nftables")} <= said
+        assert {
+            (host, "package", "install", name) for name in ("haproxy", "bind9", "runc", "conntrack", "nftables")
+        } <= said
         assert (host, "unit", "start", "rancherctl-kubelet.service") in said
         assert (host, "certificate", "create", "/etc/rancherctl/pki/agent.crt") in said
     assert ("h1", "unit", "start", "rancherctl-etcd.service") in said
@@ -80,9 +84,17 @@ def test_the_plan_before_the_first_apply_names_hosts_packages_files_and_units(en
     assert {host: state(environment.lab, host) for host in before} == before, "a plan changes nothing"
 
 
-def test_a_run_that_is_cut_at_any_phase_is_taken_up_by_the_next(environment: Environment, before: dict[str, set[str]]) -> None:
+def test_a_run_that_is_cut_at_any_phase_is_taken_up_by_the_next(
+    environment: Environment, before: dict[str, set[str]]
+) -> None:
     planned = run(environment, plan)
-    made = {path for s in planned.steps() if s.kind == "unit" for line in s.detail for path in line.removeprefix("it makes ").split(", ")}
+    made = {
+        path
+        for s in planned.steps()
+        if s.kind == "unit"
+        for line in s.detail
+        for path in line.removeprefix("it makes ").split(", ")
+    }
     environment.home.joinpath("planned.json").write_text(json.dumps(sorted({s.name for s in planned.steps()} | made)))
     reached = []
     for phase in [p.name for p in PHASES if p.name not in ("preflight", "lock")]:
@@ -133,7 +145,9 @@ def test_the_apply_made_what_the_plan_named(environment: Environment, before: di
     for host, lines in before.items():
         new = {f for f in files(state(environment.lab, host)) - files(lines) if f.startswith(("/etc/", "/opt/"))}
         ours = {f for f in new if not f.startswith(MADE_ON_HOSTS) and f not in planned}
-        text = environment.lab.ssh(host, "dpkg -S -- $(cat) 2>/dev/null | sed 's/^[^/]*: //' || true", stdin=" ".join(sorted(ours)) or "/")
+        text = environment.lab.ssh(
+            host, "dpkg -S -- $(cat) 2>/dev/null | sed 's/^[^/]*: //' || true", stdin=" ".join(sorted(ours)) or "/"
+        )
         foreign = {f for f in ours - set(text.split()) if "rancherctl" in f or f.startswith("/opt/")}
         assert foreign == set()
 
@@ -144,7 +158,9 @@ def test_status_is_healthy_and_true(environment: Environment) -> None:
     assert {h.name: h.ready for h in found.hosts} == {"h1": True, "h2": True}
     assert found.drift == ()
     assert all(c.days > 300 for c in found.hosts[0].certificates)
-    environment.lab.ssh("h2", "systemctl stop rancherctl-kube-proxy; echo '# by hand' >> /etc/rancherctl/kube-proxy.yaml")
+    environment.lab.ssh(
+        "h2", "systemctl stop rancherctl-kube-proxy; echo '# by hand' >> /etc/rancherctl/kube-proxy.yaml"
+    )
     found = run(environment, status)
     assert found.state == "degraded"
     assert "h2: rancherctl-kube-proxy is not running" in found.problems()
@@ -159,9 +175,9 @@ def test_status_is_healthy_and_true(environment: Environment) -> None:
 def test_a_second_operator_is_told_who_holds_the_lock(environment: Environment) -> None:
     wanted = load(environment.file.read_text()).environment
     with Connections() as connections:
-        owner = lease.Owner("alice@laptop", "another machine", 1, "")
+        owner = host_lock.Owner("alice@laptop", "another machine", 1, "")
         with (
-            lease.HostLock([connections.transport(wanted.hosts[0])], owner, "applying environment x"),
+            host_lock.HostLock([connections.transport(wanted.hosts[0])], owner, "applying environment x"),
             pytest.raises(LockedError, match="held by alice@laptop"),
         ):
             run(environment, apply)
@@ -182,7 +198,10 @@ def test_a_worker_that_is_away_does_not_stop_the_others(environment: Environment
 
 def test_changes_that_an_environment_cannot_make_are_refused(environment: Environment) -> None:
     text = environment.file.read_text()
-    for old, new in (("spec:\n", "spec:\n  network: {podCIDR: 10.99.0.0/16}\n"), ("spec:\n", "spec:\n  dns: {domain: other.local}\n")):
+    for old, new in (
+        ("spec:\n", "spec:\n  network: {podCIDR: 10.99.0.0/16}\n"),
+        ("spec:\n", "spec:\n  dns: {domain: other.local}\n"),
+    ):
         done = environment.rancherctl("env", "apply", "-f", "-", stdin=text.replace(old, new, 1))
         assert done.returncode == 5
         assert "cannot become" in done.stderr

@@ -88,9 +88,19 @@ def test_a_running_distribution_daemon(lab: Environment, daemon: str) -> None:
 
 def test_a_full_disk_and_a_foreign_host_are_told_together(lab: Environment) -> None:
     lab.ssh("h1", "mount -t tmpfs -o size=50M none /opt")
-    lab.ssh("h2", 'mkdir /etc/rancherctl && echo \'{"environment": "other", "host": "h2"}\' > /etc/rancherctl/environment.json')
+    lab.ssh(
+        "h2",
+        'mkdir /etc/rancherctl && echo \'{"environment": "other", "host": "h2"}\' > /etc/rancherctl/environment.json',
+    )
     try:
-        refused(lab, lab.file.read_text(), 1, "2 problems", "h1: /opt has 0.0 GiB free", "h2: belongs to environment 'other'")
+        refused(
+            lab,
+            lab.file.read_text(),
+            1,
+            "2 problems",
+            "h1: /opt has 0.0 GiB free",
+            "h2: belongs to environment 'other'",
+        )
     finally:
         lab.ssh("h1", "umount /opt")
         lab.ssh("h2", "rm -r /etc/rancherctl")

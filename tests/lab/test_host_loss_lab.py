@@ -16,7 +16,12 @@ from tests.lab.traffic import IngressWatch, Traffic, failed
 def healthy(env: Environment) -> bool:
     """Whether every Node is Ready and every host is alive in the roster."""
     nodes = env.get("nodes")["items"]
-    ready = {n["metadata"]["name"] for n in nodes for c in n["status"]["conditions"] if c["type"] == "Ready" and c["status"] == "True"}
+    ready = {
+        n["metadata"]["name"]
+        for n in nodes
+        for c in n["status"]["conditions"]
+        if c["type"] == "Ready" and c["status"] == "True"
+    }
     roster = json.loads(env.get("configmap", "roster", "-n", "rancherctl-system")["data"]["roster"])
     alive = {h["name"] for h in roster["hosts"] if h["alive"]}
     hosts = {h.name for h in env.lab.hosts()}
@@ -35,7 +40,9 @@ def mended(shared: Environment) -> Iterator[None]:
     for reach in shared.lab.hosts():
         until(
             "ssh",
-            lambda h=reach.name: shared.ssh(h, f"chmod 755 /usr/sbin/haproxy; systemctl start {' '.join(UNITS)}; echo done"),
+            lambda h=reach.name: shared.ssh(
+                h, f"chmod 755 /usr/sbin/haproxy; systemctl start {' '.join(UNITS)}; echo done"
+            ),
             pause=0.5,
         )
     until("all hosts take part again", lambda: healthy(shared), timeout=240, pause=0.5)
@@ -46,8 +53,12 @@ LOSSES: dict[str, Callable[[Environment, str], object]] = {
     "power off": lambda env, host: env.lab.stop(host),
     "cable cut": lambda env, host: env.lab.cut(host),
     # Only stopped, the agent would start it again.
-    "HAProxy broken": lambda env, host: env.ssh(host, "chmod 0 /usr/sbin/haproxy; systemctl kill -s KILL --kill-whom=all rancherctl-ingress.service"),
-    "HAProxy frozen": lambda env, host: env.ssh(host, "systemctl kill -s STOP --kill-whom=all rancherctl-ingress.service"),
+    "HAProxy broken": lambda env, host: env.ssh(
+        host, "chmod 0 /usr/sbin/haproxy; systemctl kill -s KILL --kill-whom=all rancherctl-ingress.service"
+    ),
+    "HAProxy frozen": lambda env, host: env.ssh(
+        host, "systemctl kill -s STOP --kill-whom=all rancherctl-ingress.service"
+    ),
     "agent stopped": lambda env, host: env.ssh(host, "systemctl stop rancherctl-agent.service"),
 }
 
@@ -65,7 +76,9 @@ def checked_down(env: Environment, host: str, pod: str) -> bool:
     return bool(rows) and all(int(row[5]) == 0 and not int(row[6]) & forced for row in rows)
 
 
-@pytest.mark.parametrize("loss", [pytest.param(loss, marks=[pytest.mark.slow] if loss in SLOW else []) for loss in LOSSES])
+@pytest.mark.parametrize(
+    "loss", [pytest.param(loss, marks=[pytest.mark.slow] if loss in SLOW else []) for loss in LOSSES]
+)
 def test_loss_of_a_serving_host(shared: Environment, namespace: str, mended: None, measure: Measure, loss: str) -> None:
     """Its address leaves the status, a replacement answers and is published, and no request to the surviving address fails.
 
@@ -77,9 +90,14 @@ def test_loss_of_a_serving_host(shared: Environment, namespace: str, mended: Non
     # The control plane has a test of its own.
     victim = next(a for a in before if shared.host_of(a) != "h1")
     survivor = next(a for a in before if a != victim)
-    on_victim = [p for p in w.pods(shared, namespace, "web").values() if p["spec"]["nodeName"] == shared.host_of(victim)]
+    on_victim = [
+        p for p in w.pods(shared, namespace, "web").values() if p["spec"]["nodeName"] == shared.host_of(victim)
+    ]
     (lost,) = (p["status"]["podIP"] for p in on_victim)
-    with IngressWatch(shared, namespace, "web") as watch, Traffic(lambda: [survivor], w.host(namespace), slots=1, pause=0.02) as traffic:
+    with (
+        IngressWatch(shared, namespace, "web") as watch,
+        Traffic(lambda: [survivor], w.host(namespace), slots=1, pause=0.02) as traffic,
+    ):
         traffic.wait_for(100)
         assert len({s.answer for s in traffic.samples()}) == 4, "all backends are in use before"
         usual = statistics.median(s.seconds for s in traffic.samples())

@@ -19,11 +19,20 @@ def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
     host = w.host(namespace)
     w.web(shared, namespace, 1)
     w.web(shared, namespace, 1, name="other")
-    external = {"type": "ExternalName", "externalName": f"other.{namespace}.svc.cluster.local", "ports": [{"name": "http", "port": 80}]}
+    external = {
+        "type": "ExternalName",
+        "externalName": f"other.{namespace}.svc.cluster.local",
+        "ports": [{"name": "http", "port": 80}],
+    }
     shared.apply(
         w.service(namespace, "headless", "other", headless=True),
         w.service(namespace, "empty", "nobody"),
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "external", "namespace": namespace}, "spec": external},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "external", "namespace": namespace},
+            "spec": external,
+        },
     )
     wanted = w.ingress(namespace, "kinds", host, "web", scale="2", path="/web")
     paths = wanted["spec"]["rules"][0]["http"]["paths"]
@@ -33,7 +42,9 @@ def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
         ("/external", "Prefix", "external"),
         ("/empty", "Prefix", "empty"),
     ):
-        paths.append({"path": path, "pathType": kind, "backend": {"service": {"name": backend, "port": {"name": "http"}}}})
+        paths.append(
+            {"path": path, "pathType": kind, "backend": {"service": {"name": backend, "port": {"name": "http"}}}}
+        )
     wanted["spec"]["defaultBackend"] = {"service": {"name": "other", "port": {"number": 80}}}
     shared.apply(wanted)
     for address in w.published(shared, namespace, "kinds", 2):
@@ -48,7 +59,10 @@ def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
         }
         for path, name in expected.items():
             # Names behind ExternalName are resolved beside the first load, not before it.
-            until(f"{path} at {address}", lambda p=path, a=address, n=name: (r := curl(a, host, p))[0] == 200 and _pod(r[1]) == n)
+            until(
+                f"{path} at {address}",
+                lambda p=path, a=address, n=name: (r := curl(a, host, p))[0] == 200 and _pod(r[1]) == n,
+            )
         assert curl(address, host, "/empty")[0] == 503
 
 
@@ -57,12 +71,16 @@ def test_a_class_change_takes_everything_away_and_brings_it_back(shared: Environ
     w.web(shared, namespace, 1)
     shared.apply(w.ingress(namespace, "web", host, "web", scale="2"))
     addresses = w.published(shared, namespace, "web", 2)
-    shared.kubectl("patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"nginx"}}')
+    shared.kubectl(
+        "patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"nginx"}}'
+    )
     until("no addresses", lambda: not shared.addresses("web", namespace))
     until("no annotation", lambda: w.said(shared, namespace, "web") == {})
     for address in addresses:
         until(f"{address} knows it no more", lambda a=address: curl(a, host)[0] in {0, 404})
-    shared.kubectl("patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"rancher"}}')
+    shared.kubectl(
+        "patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"rancher"}}'
+    )
     assert w.published(shared, namespace, "web", 2) == addresses
 
 
@@ -96,16 +114,26 @@ def test_damage_on_a_host_heals(shared: Environment, namespace: str) -> None:
     shared.ssh(victim, f'python3 -c "import socket; s = socket.socket(socket.AF_UNIX); {talk}"')
     # The agent may have seen it before anybody could ask: what it found is in its log.
     said = f"journalctl -q -u rancherctl-agent -o cat --since=@{began}"
-    until("the agent finds the running maps damaged", lambda: "HAProxy differs and is loaded anew" in shared.ssh(victim, said))
+    until(
+        "the agent finds the running maps damaged",
+        lambda: "HAProxy differs and is loaded anew" in shared.ssh(victim, said),
+    )
     until("the running maps heal", lambda: curl(address, host)[0] == 200)
     shared.ssh(
-        victim, "cd /var/lib/rancherctl/ingress && truncate -s 0 prefix.map && head -c 100 /dev/urandom > haproxy.cfg && echo broken > state.json"
+        victim,
+        "cd /var/lib/rancherctl/ingress && truncate -s 0 prefix.map && head -c 100 /dev/urandom > haproxy.cfg && echo broken > state.json",
     )
     until("files heal", lambda: host in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/prefix.map"))
     until("the state heals", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"))
-    shared.ssh(victim, "echo broken > /var/lib/rancherctl/ingress/state.json; systemctl restart rancherctl-agent rancherctl-ingress")
+    shared.ssh(
+        victim,
+        "echo broken > /var/lib/rancherctl/ingress/state.json; systemctl restart rancherctl-agent rancherctl-ingress",
+    )
     until("served after a restart of both", lambda: curl(address, host)[0] == 200)
-    until("the state is written anew", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"))
+    until(
+        "the state is written anew",
+        lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"),
+    )
 
 
 def test_commands(shared: Environment, namespace: str) -> None:

@@ -85,7 +85,9 @@ def compact(server: ApiServer) -> None:
     etcdctl = Path(server.commands["etcd"][0]).with_name("etcdctl")
 
     def call(*words: str) -> str:
-        return subprocess.run([etcdctl, f"--endpoints={endpoint}", *words], check=True, capture_output=True, text=True, timeout=120).stdout
+        return subprocess.run(
+            [etcdctl, f"--endpoints={endpoint}", *words], check=True, capture_output=True, text=True, timeout=120
+        ).stdout
 
     for i in range(20):
         call("put", "/unrelated", str(i))
@@ -113,7 +115,11 @@ def test_credentials_follow_their_files(server: ApiServer, tmp_path: Path) -> No
         assert rest.list(NAMESPACES).items
         (tmp_path / "me.key").write_text("half written")
         assert rest.list(NAMESPACES).items, "in the middle of a rotation the old pair goes on"
-        pem = enter(RestClient(server.url, ca=server.ca.read_bytes(), cert=server.cert.read_bytes(), key=server.key.read_bytes()))
+        pem = enter(
+            RestClient(
+                server.url, ca=server.ca.read_bytes(), cert=server.cert.read_bytes(), key=server.key.read_bytes()
+            )
+        )
         assert pem.list(NAMESPACES).items
         certificates(tmp_path)
         with pytest.raises(AuthError, match="not trusted"):

@@ -29,7 +29,9 @@ def test_kubectl_goes_through_ssh_and_says_so(shared: Environment, far: dict[str
     assert "through ssh" in done.stderr
     missing = shared.rancherctl("kubectl", "get", "node", "nope", **far)
     assert missing.returncode == 1
-    assert not list((Path(far["XDG_CACHE_HOME"]) / "rancherctl/kubeconfigs").glob("*")), "the tunnel's kubeconfig goes with it"
+    assert not list((Path(far["XDG_CACHE_HOME"]) / "rancherctl/kubeconfigs").glob("*")), (
+        "the tunnel's kubeconfig goes with it"
+    )
 
 
 def test_where_the_api_is_reachable_there_is_no_tunnel(shared: Environment) -> None:

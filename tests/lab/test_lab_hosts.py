@@ -41,7 +41,9 @@ def traces(name: str) -> Traces:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                text = (folder / "cmdline").read_text(errors="replace") + (folder / "cgroup").read_text(errors="replace")
+                text = (folder / "cmdline").read_text(errors="replace") + (folder / "cgroup").read_text(
+                    errors="replace"
+                )
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
             fields = process.stat(int(folder.name))
@@ -58,7 +60,8 @@ def traces(name: str) -> Traces:
         frozenset(line for line in mounts if name in line),
         frozenset(groups),
         frozenset(processes),
-        frozenset(map(str, runtime.glob(f"*/{name}-*"))) | frozenset(str(p) for p in STATE_ROOT.iterdir() if p.name == name),
+        frozenset(map(str, runtime.glob(f"*/{name}-*")))
+        | frozenset(str(p) for p in STATE_ROOT.iterdir() if p.name == name),
     )
 
 
@@ -89,7 +92,9 @@ def test_ops_needs_a_password_for_sudo(lab: RunningLab) -> None:
     refused = subprocess.run([*ssh, "sudo -n true"], capture_output=True, text=True, timeout=GIVE_UP, check=False)
     assert refused.returncode != 0
     assert "password is required" in refused.stderr
-    given = subprocess.run([*ssh, "sudo -S -p '' id -u"], input="ops\n", capture_output=True, text=True, timeout=GIVE_UP, check=False)
+    given = subprocess.run(
+        [*ssh, "sudo -S -p '' id -u"], input="ops\n", capture_output=True, text=True, timeout=GIVE_UP, check=False
+    )
     assert given.stdout == "0\n"
 
 
@@ -152,10 +157,16 @@ def test_another_shape_under_the_same_name_is_refused(lab: RunningLab) -> None:
 
 
 def test_power_off_is_hard_and_the_disk_is_kept(lab: RunningLab) -> None:
-    lab.ssh("h2", "echo kept > /root/kept; sync; systemd-run -q --unit farewell -p ExecStop='touch /root/farewell' sleep 1000")
+    lab.ssh(
+        "h2",
+        "echo kept > /root/kept; sync; systemd-run -q --unit farewell -p ExecStop='touch /root/farewell' sleep 1000",
+    )
     lab.stop("h2")
     assert [row.state for row in lab.status()] == ["running", "stopped"]
-    with pytest.raises(OSError), socket.create_connection((lab.host("h2").address, 22), 2):  # a host without power never answers
+    with (
+        pytest.raises(OSError),
+        socket.create_connection((lab.host("h2").address, 22), 2),
+    ):  # a host without power never answers
         pass
     lab.stop("h2")
     lab.start("h2")
@@ -241,7 +252,9 @@ def killed_at(words: str, home: Path, *argv: str) -> None:
     """Run the command line and kill it as soon as it says these words."""
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("RANCHERCTL_", "XDG_"))}
     environment = keep | {"HOME": str(home), "RANCHERCTL_PROGRESS": "plain"}
-    with subprocess.Popen([str(BIN / "rancherctl"), "lab", *argv], stderr=subprocess.PIPE, text=True, env=environment) as command:
+    with subprocess.Popen(
+        [str(BIN / "rancherctl"), "lab", *argv], stderr=subprocess.PIPE, text=True, env=environment
+    ) as command:
         assert command.stderr is not None
         said = next((line for line in command.stderr if words in line), "")
         command.kill()
@@ -270,7 +283,10 @@ def test_down_leaves_nothing_of_a_lab_with_a_stopped_and_a_busy_host() -> None:
         link = Path("/sys/class/net") / found.lab.machine_link
         assert link.exists()
         found.stop("h2")
-        found.ssh("h1", "mkdir -p /run/x; mount -t tmpfs x /run/x; ip netns add busy; systemd-run -q --unit busy ip netns exec busy sleep 1000")
+        found.ssh(
+            "h1",
+            "mkdir -p /run/x; mount -t tmpfs x /run/x; ip netns add busy; systemd-run -q --unit busy ip netns exec busy sleep 1000",
+        )
         seen = traces(name)
         assert seen.namespaces
         assert seen.groups

@@ -28,10 +28,14 @@ def standby(shared: Environment) -> Iterator[str]:
     """A second controller process on h1 under the identity `other`, with the same credential; thaws the first one afterwards."""
     pyz = "/opt/rancherctl/agent/current/agent.pyz"
     shared.ssh(
-        "h1", f"systemd-run --quiet --collect --unit={OTHER} python3 -I {pyz} controller --config /etc/rancherctl/controller.json --identity other"
+        "h1",
+        f"systemd-run --quiet --collect --unit={OTHER} python3 -I {pyz} controller --config /etc/rancherctl/controller.json --identity other",
     )
     yield "other"
-    shared.ssh("h1", f"systemctl kill -s CONT {CONTROLLER}; systemctl stop {OTHER}; systemctl reset-failed {OTHER} 2>/dev/null || true")
+    shared.ssh(
+        "h1",
+        f"systemctl kill -s CONT {CONTROLLER}; systemctl stop {OTHER}; systemctl reset-failed {OTHER} 2>/dev/null || true",
+    )
     until("the first controller leads again", lambda: holder(shared)[0] == "h1")
 
 
@@ -42,7 +46,10 @@ def writes(env: Environment) -> list[dict[str, Any]]:
     for line in lines:
         with contextlib.suppress(ValueError):  # the last line may be half written
             event = json.loads(line)
-            if event["verb"] in {"create", "update", "patch", "delete"} and event.get("responseStatus", {}).get("code", 0) < 300:
+            if (
+                event["verb"] in {"create", "update", "patch", "delete"}
+                and event.get("responseStatus", {}).get("code", 0) < 300
+            ):
                 found.append(event)
     return found
 
@@ -69,7 +76,10 @@ def test_frozen_leader_writes_nothing_after_thawing(shared: Environment, namespa
     thawed = shared.ssh("h1", "date +%s").strip()
     shared.ssh("h1", f"systemctl kill -s CONT {CONTROLLER}")
     w.published(shared, namespace, name, 2)
-    until("the old one knows", lambda: "not leading any more" in shared.ssh("h1", f"journalctl -q -u {CONTROLLER} -o cat --since=@{thawed}"))
+    until(
+        "the old one knows",
+        lambda: "not leading any more" in shared.ssh("h1", f"journalctl -q -u {CONTROLLER} -o cat --since=@{thawed}"),
+    )
     late = writes(shared)[before:]
     assert late, "the new leader's own write is in the audit log"
     assert [e for e in late if "(h1)" in e["userAgent"]] == []
@@ -82,7 +92,9 @@ def asked(env: Environment, credential: str, method: str, path: str, body: str) 
     pki = "/etc/rancherctl/pki"
     head = f"curl -s -m 30 -w '\\n%{{http_code}}' --cacert {pki}/ca.crt --cert {pki}/{credential}.crt --key {pki}/{credential}.key"
     kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-    said, _, status = env.ssh("h1", f"{head} -X {method} -H 'Content-Type: {kind}' -d '{body}' https://127.0.0.1:7443{path}").rpartition("\n")
+    said, _, status = env.ssh(
+        "h1", f"{head} -X {method} -H 'Content-Type: {kind}' -d '{body}' https://127.0.0.1:7443{path}"
+    ).rpartition("\n")
     return int(status), said
 
 
@@ -96,7 +108,12 @@ def test_agent_writes_its_own_words_only(shared: Environment) -> None:
     writing = {(resource, names) for resource, names, verbs in rights if verbs - {"get", "list", "watch", "create"}}
     assert writing == {("configmaps", "report-h1"), ("leases.coordination.k8s.io", "host-h1")}
     creating = {resource.partition(".")[0] for resource, _, verbs in rights if "create" in verbs}
-    assert creating == {"certificatesigningrequests", "selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"}
+    assert creating == {
+        "certificatesigningrequests",
+        "selfsubjectreviews",
+        "selfsubjectaccessreviews",
+        "selfsubjectrulesreviews",
+    }
 
     def answer(method: str, path: str, body: str) -> int:
         return asked(shared, "agent", method, path, body)[0]

@@ -41,7 +41,9 @@ def test_pods_reach_pods_and_services(shared: Environment, space: str, pods: dic
         until("the Service has its rules", lambda s=service: get(shared, space, "a", f"http://{s}/"))
     for name in ("b", "c"):
         assert f'"remote":"{pods["a"]}:' in get(shared, space, "a", f"http://{pods[name]}:8080/").replace(" ", "")
-    calls = "; ".join(f'for i in $(seq 20); do curl -s -m 20 -o /dev/null -w "%{{http_code}} " http://{s}/; done' for s in services)
+    calls = "; ".join(
+        f'for i in $(seq 20); do curl -s -m 20 -o /dev/null -w "%{{http_code}} " http://{s}/; done' for s in services
+    )
     assert in_pod(shared, "h2", pods["a"], calls).split() == ["200"] * 40
     for host in ("h1", "h2", "h3", "h4"):
         calls = "; ".join(f"curl -s -m 20 http://{a}:8080/body?size=1048576 | wc -c" for a in pods.values())
@@ -67,7 +69,9 @@ def repairs(env: Environment, host: str) -> int:
 
 
 @pytest.mark.parametrize("what", BREAKS)
-def test_what_others_break_heals(shared: Environment, space: str, pods: dict[str, str], what: str, measure: Measure) -> None:
+def test_what_others_break_heals(
+    shared: Environment, space: str, pods: dict[str, str], what: str, measure: Measure
+) -> None:
     """Routes, addresses, our nft table (measured on the host) and kube-proxy's come back by themselves; pods that were there reach Services again."""
     until("h3 is whole", lambda: shared.ssh("h3", f"{WHOLE} && echo yes"))
     before = repairs(shared, "h3")
@@ -79,7 +83,9 @@ def test_what_others_break_heals(shared: Environment, space: str, pods: dict[str
     echo $(( ($(date +%s%N) - begin) / 1000000 ))
     """
     took = shared.ssh("h3", script, timeout=600.0).split()[-1]
-    assert took != "never", shared.ssh("h3", "ip -4 route; nft list tables; ip -4 addr show dev lo; journalctl -q -u rancherctl-agent -n 20 -o cat")
+    assert took != "never", shared.ssh(
+        "h3", "ip -4 route; nft list tables; ip -4 addr show dev lo; journalctl -q -u rancherctl-agent -n 20 -o cat"
+    )
     measure(f"{what}, healed", int(took) / 1000, "s")
     until("the agent says that it was the one", lambda: repairs(shared, "h3") > before)
     service = w.cluster_ip(shared, space, "b")
@@ -95,9 +101,21 @@ def test_a_network_policy_is_told_that_it_has_no_effect(shared: Environment, spa
     """By an Event on the policy itself, and by `env status`."""
     meta = {"name": "deny", "namespace": space}
     shared.apply(
-        {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": meta,
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+        }
     )
-    events = ("get", "events", "-n", space, "--field-selector", "involvedObject.kind=NetworkPolicy,involvedObject.name=deny")
+    events = (
+        "get",
+        "events",
+        "-n",
+        space,
+        "--field-selector",
+        "involvedObject.kind=NetworkPolicy,involvedObject.name=deny",
+    )
     until("the Event", lambda: "NotEnforced" in shared.kubectl(*events, "-o", "jsonpath={.items[*].reason}"))
     assert "has no effect" in shared.kubectl("describe", "networkpolicy", "deny", "-n", space) + shared.kubectl(*events)
     assert "NetworkPolicies are not enforced in routed mode" in shared.rancherctl("env", "status", shared.name).stdout

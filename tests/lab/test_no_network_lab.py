@@ -14,7 +14,12 @@ from tests.lab.support import Environment, lab_name, make, until
 CNI = {
     "cniVersion": "1.0.0",
     "name": "other",
-    "plugins": [{"type": "ptp", "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.42.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}],
+    "plugins": [
+        {
+            "type": "ptp",
+            "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.42.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]},
+        }
+    ],
 }
 
 
@@ -54,7 +59,9 @@ def test_another_products_pod_network(tmp_path: Path) -> None:
         assert "masquerade" not in env.ssh("h1", "nft list table inet rancherctl_network")
         dig = "dig +short +time=10 @10.43.0.10 kubernetes.default.svc.cluster.local"
         until("the API's name", lambda: env.ssh("h1", dig).strip() == "10.43.0.1")
-        lb = until("the load balancer role reports", lambda: env.get("configmap", "report-h1", "-n", "rancherctl-system"))
+        lb = until(
+            "the load balancer role reports", lambda: env.get("configmap", "report-h1", "-n", "rancherctl-system")
+        )
         assert "lb" in json.loads(lb["data"]["report"])["sections"]
 
         env.ssh("h1", f"sysctl -qw net.ipv4.ip_forward=1; echo '{json.dumps(CNI)}' > /etc/cni/net.d/20-other.conflist")

@@ -46,7 +46,9 @@ def served(shared: Environment, space: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("unit", ["rancherctl-agent.service", "rancherctl-controller.service"])
-def test_agent_or_controller_killed_is_not_noticed(shared: Environment, space: str, served: tuple[str, str], unit: str) -> None:
+def test_agent_or_controller_killed_is_not_noticed(
+    shared: Environment, space: str, served: tuple[str, str], unit: str
+) -> None:
     """No request and no query fails while the agent, or the controller, is dead and while it starts again; and it works again afterwards."""
     name = f"web.{space}.svc.cluster.local"
     host = "h1" if "controller" in unit else shared.host_of(served[0])
@@ -65,7 +67,9 @@ def test_agent_or_controller_killed_is_not_noticed(shared: Environment, space: s
     shared.kubectl("delete", "ingress", later, "-n", space)
 
 
-def test_haproxy_killed_harms_its_host_only(shared: Environment, space: str, served: tuple[str, str], measure: Measure) -> None:
+def test_haproxy_killed_harms_its_host_only(
+    shared: Environment, space: str, served: tuple[str, str], measure: Measure
+) -> None:
     """HAProxy of one host dead, master and worker: the other address does not notice, this one is back as soon as systemd has started it again."""
     victim, other = served
     host = shared.host_of(victim)
@@ -84,7 +88,9 @@ def test_haproxy_killed_harms_its_host_only(shared: Environment, space: str, ser
     assert not failed(later), failed(later)[:5]
 
 
-def test_named_killed_comes_back_with_all_names(shared: Environment, space: str, served: tuple[str, str], measure: Measure) -> None:
+def test_named_killed_comes_back_with_all_names(
+    shared: Environment, space: str, served: tuple[str, str], measure: Measure
+) -> None:
     """named of one host dead: back with the names it had as soon as systemd has started it again; other hosts do not notice."""
     name = f"web.{space}.svc.cluster.local"
     for host in ("h2", "h3"):

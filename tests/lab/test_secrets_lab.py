@@ -33,7 +33,9 @@ class CommandLines:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join(10.0)
 
@@ -79,13 +81,21 @@ def as_ops(environment: Environment, password: Path) -> Environment:
     """The same, by the user `ops` and with the password in a file."""
     text = environment.file.read_text(encoding="utf-8").replace("user: root", "user: ops")
     environment.file.write_text(text, encoding="utf-8")
-    return Environment(environment.name, environment.lab, environment.home, environment.file, {"RANCHERCTL_SUDO_PASSWORD_FILE": str(password)})
+    return Environment(
+        environment.name,
+        environment.lab,
+        environment.home,
+        environment.file,
+        {"RANCHERCTL_SUDO_PASSWORD_FILE": str(password)},
+    )
 
 
 def search(lab: RunningLab, host: str, mode: str, needles: list[str]) -> list[str]:
     """Run the search on a host; its lines."""
     lab.ssh(host, "cat > /run/rancherctl-test-search.py", stdin=SEARCH.read_text(encoding="utf-8"))
-    return lab.ssh(host, f"python3 -I /run/rancherctl-test-search.py {mode}", stdin=json.dumps(needles), timeout=600.0).splitlines()
+    return lab.ssh(
+        host, f"python3 -I /run/rancherctl-test-search.py {mode}", stdin=json.dumps(needles), timeout=600.0
+    ).splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +105,12 @@ def needles(own: Environment) -> list[str]:
     kinds = {line.partition(" ")[0] for line in found}
     assert {"key", "secret"} <= kinds, kinds
     pieces = {line.partition(" ")[2] for line in found} | {PASSWORD}
-    pieces |= set(re.findall(r"eyJ[\w-]+\.[\w-]+\.([\w-]{40,})", "".join(p.read_text(errors="replace") for p in own.home.rglob("*") if p.is_file())))
+    pieces |= set(
+        re.findall(
+            r"eyJ[\w-]+\.[\w-]+\.([\w-]{40,})",
+            "".join(p.read_text(errors="replace") for p in own.home.rglob("*") if p.is_file()),
+        )
+    )
     pieces |= {base64.b64encode(PASSWORD.encode()).decode()}
     return sorted(pieces)
 

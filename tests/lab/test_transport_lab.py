@@ -20,8 +20,20 @@ from rancherctl.hosts.connections import Connections
 from rancherctl.hosts.facts import gather
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.helper import HostStepError
-from rancherctl.hosts.lease import HostLock, show, this_process
-from rancherctl.hosts.model import Absent, Artefact, Directory, File, Host, Link, Package, Resource, SshAddress, Unit, User
+from rancherctl.hosts.host_lock import HostLock, show, this_process
+from rancherctl.hosts.model import (
+    Absent,
+    Artefact,
+    Directory,
+    File,
+    Host,
+    Link,
+    Package,
+    Resource,
+    SshAddress,
+    Unit,
+    User,
+)
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.plan import describe, plan
 from rancherctl.hosts.prompts import Prompts
@@ -42,7 +54,9 @@ class Stage:
     connections: Connections
 
     def host(self, name: str, user: str = "root") -> Host:
-        return Host(f"{name}-{user}", "", frozenset(), SshAddress(name, user=user, config=str(self.lab.host(name).ssh_config)))
+        return Host(
+            f"{name}-{user}", "", frozenset(), SshAddress(name, user=user, config=str(self.lab.host(name).ssh_config))
+        )
 
     def transport(self, name: str, user: str = "root") -> Transport:
         return self.connections.transport(self.host(name, user))
@@ -101,10 +115,14 @@ def test_apply_twice_and_remove_leaves_the_host_as_it_was(stage: Stage, tmp_path
         *unit_pair("one"),
     )
     bring(transport, *resources)
-    assert transport.run(script("systemctl is-active rancherctl-a; systemctl is-enabled rancherctl-a")).text() == "active\nenabled"
+    assert (
+        transport.run(script("systemctl is-active rancherctl-a; systemctl is-enabled rancherctl-a")).text()
+        == "active\nenabled"
+    )
     assert transport.run(script("systemctl is-active haproxy || true")).text() == "inactive"
     assert (
-        transport.run(command("stat", "-c", "%a %U", "/opt/rancherctl/x/1.0/bin/x", "/var/lib/rancherctl/x")).text() == "755 root\n750 rancherctl-x"
+        transport.run(command("stat", "-c", "%a %U", "/opt/rancherctl/x/1.0/bin/x", "/var/lib/rancherctl/x")).text()
+        == "755 root\n750 rancherctl-x"
     )
     assert bring(transport, *resources) == []
     changed = (*resources[:-3], *unit_pair("two"))
@@ -116,7 +134,10 @@ def test_apply_twice_and_remove_leaves_the_host_as_it_was(stage: Stage, tmp_path
 
 def test_apt_killed_in_mid_install_is_repaired_and_still_ours(stage: Stage) -> None:
     transport = stage.transport("h1")
-    packages = (Package("bind9", mask=("named.service", "bind9.service")), Package("nftables", mask=("nftables.service",)))
+    packages = (
+        Package("bind9", mask=("named.service", "bind9.service")),
+        Package("nftables", mask=("nftables.service",)),
+    )
     before = everything_of(transport)
     changes = plan(packages, observe(transport, packages))
     kill = "while ! pgrep -x dpkg >/dev/null; do :; done; pkill -9 -x python3 || true; pkill -9 -x apt-get || true; pkill -9 -x dpkg || true"
@@ -197,14 +218,19 @@ def test_upload_cut_in_the_middle_goes_on(lab: RunningLab, stage: Stage, tmp_pat
     seen: list[int] = []
     transport.upload(source, "/opt/rancherctl/big", progress=lambda done, total: seen.append(done))
     assert seen[0] > 30_000_000
-    assert transport.run(command("sha256sum", "/opt/rancherctl/big")).text().split()[0] == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert (
+        transport.run(command("sha256sum", "/opt/rancherctl/big")).text().split()[0]
+        == hashlib.sha256(source.read_bytes()).hexdigest()
+    )
     transport.run(command("rm", "-r", "/opt/rancherctl"))
 
 
 def test_full_disk_stops_before_the_units_and_says_so(stage: Stage, tmp_path: Path) -> None:
     transport = stage.transport("h1")
     transport.run(
-        script("mkdir -p /etc/rancherctl; mount -t tmpfs -o size=64k full /etc/rancherctl; head -c 64k /dev/zero >/etc/rancherctl/fill || true")
+        script(
+            "mkdir -p /etc/rancherctl; mount -t tmpfs -o size=64k full /etc/rancherctl; head -c 64k /dev/zero >/etc/rancherctl/fill || true"
+        )
     )
     try:
         resources = unit_pair("x" * 5000)
@@ -214,7 +240,9 @@ def test_full_disk_stops_before_the_units_and_says_so(stage: Stage, tmp_path: Pa
         assert transport.run(script("systemctl is-active rancherctl-a || true")).text() == "inactive"
         source = tmp_path / "x"
         source.write_bytes(bytes(200_000))
-        with pytest.raises(HostStepError, match=r"200000 bytes do not fit on the file system of /etc/rancherctl/x: \d+ are free"):
+        with pytest.raises(
+            HostStepError, match=r"200000 bytes do not fit on the file system of /etc/rancherctl/x: \d+ are free"
+        ):
             transport.upload(source, "/etc/rancherctl/x")
     finally:
         transport.run(command("umount", "/etc/rancherctl"))
@@ -232,7 +260,10 @@ def test_unit_that_fails_is_told_with_its_own_words(stage: Stage) -> None:
 
 
 def test_wrong_sudo_password_and_wrong_host_key(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
-    with Connections(Prompts(sudo=lambda login: Secret("wrong"))) as connections, pytest.raises(AuthError, match="sudo password is wrong"):
+    with (
+        Connections(Prompts(sudo=lambda login: Secret("wrong"))) as connections,
+        pytest.raises(AuthError, match="sudo password is wrong"),
+    ):
         connections.transport(stage.host("h1", "ops")).run(command("id"))
     reach = lab.host("h1")
     known = tmp_path / "known_hosts"
@@ -253,7 +284,9 @@ def test_more_commands_than_the_server_has_sessions(stage: Stage) -> None:
     transport = stage.transport("h2")
     many = [Host(f"c{number}", "", frozenset(), stage.host("h2").ssh) for number in range(30)]
     outcomes = each(many, lambda host: transport.run(script("sleep 0.1; echo $1", host.name)).text())
-    assert {name: outcome.error or outcome.value for name, outcome in outcomes.items()} == {name: name for name in outcomes}
+    assert {name: outcome.error or outcome.value for name, outcome in outcomes.items()} == {
+        name: name for name in outcomes
+    }
 
 
 def test_facts_of_a_bare_host(stage: Stage) -> None:

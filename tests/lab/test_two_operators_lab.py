@@ -31,7 +31,9 @@ class Held:
     def __init__(self, environment: Environment) -> None:
         environment.ssh("h2", f"chmod 700 {EARLY}; rm {BETWEEN} {LATE}")
         argv = [str(BIN / "rancherctl"), "env", "apply", "-f", str(environment.file), "--progress", "plain"]
-        self.process = subprocess.Popen(argv, env=environment.variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            argv, env=environment.variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         assert self.process.stderr is not None
         for line in self.process.stderr:
             if " - packages " in line:
@@ -61,7 +63,9 @@ def refused(environment: Environment) -> None:
     """Another operator's apply ends with a conflict, and has touched nothing."""
     second = environment.rancherctl("env", "apply", "-f", str(environment.file))
     assert second.returncode == 5, second.stderr
-    assert re.search(rf"held by \S+@\S+ .*since \d{{4}}-\d\d-\d\d.* for applying environment {environment.name}", second.stderr), second.stderr
+    assert re.search(
+        rf"held by \S+@\S+ .*since \d{{4}}-\d\d-\d\d.* for applying environment {environment.name}", second.stderr
+    ), second.stderr
     assert "--break-lock" in second.stderr
     environment.ssh("h2", f"test ! -e {LATE}")
 
@@ -89,5 +93,7 @@ def test_the_lease_holds_where_a_reboot_took_the_lock_file(shared: Environment) 
         refused(shared)
         shared.ok("env", "apply", "-f", str(shared.file), "--break-lock")
         # The file alone would let the first one go on: it is back, and did not run out.
-        shared.ssh("h1", f"""sed -E 's/"expires": [0-9.]+/"expires": 1e9/' /run/kept.lock > {LOCK}; rm /run/kept.lock""")
+        shared.ssh(
+            "h1", f"""sed -E 's/"expires": [0-9.]+/"expires": 1e9/' /run/kept.lock > {LOCK}; rm /run/kept.lock"""
+        )
         lost(shared, first, "the lock in the API is no longer ours")

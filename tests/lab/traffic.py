@@ -79,7 +79,9 @@ def request(address: str, host: str, path: str, *, timeout: float = 15.0) -> Sam
 class Traffic:
     """Requests to every address that ``addresses`` gives at that moment, each ``pause`` seconds after the one before, one thread an address slot."""
 
-    def __init__(self, addresses: Callable[[], Sequence[str]], host: str, path: str = "/", *, slots: int = 3, pause: float = 0.03) -> None:
+    def __init__(
+        self, addresses: Callable[[], Sequence[str]], host: str, path: str = "/", *, slots: int = 3, pause: float = 0.03
+    ) -> None:
         self._addresses, self._host, self._path, self._pause = addresses, host, path, pause
         self._stop = threading.Event()
         self._samples: list[Sample] = []
@@ -90,7 +92,9 @@ class Traffic:
             thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join(60.0)
@@ -128,11 +132,15 @@ class IngressWatch:
     """A watch of one Ingress: ``history`` of scale and published addresses with the moment each was seen."""
 
     def __init__(self, env: Environment, namespace: str, name: str) -> None:
-        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses?watch=1&fieldSelector=metadata.name%3D{name}"
+        path = (
+            f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses?watch=1&fieldSelector=metadata.name%3D{name}"
+        )
         argv = ["kubectl", "--context", env.name, "get", "--raw", path]
         self.history: list[Seen] = []
         self._changed = threading.Condition()
-        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env.variables)
+        self._process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env.variables
+        )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -140,7 +148,9 @@ class IngressWatch:
         self.wait(lambda s: True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._process.terminate()
         self._process.wait(60.0)
         self._thread.join(60.0)
@@ -183,8 +193,12 @@ class Queries:
         paths, lab = env.lab.paths, env.lab.lab
         script = f"/run/rancherctl-test-query-{host}.py"
         env.lab.ssh(host, f"cat > {script}", stdin=QUERY_SCRIPT.read_text(encoding="utf-8"))
-        argv = access.ssh_argv(paths, lab.host(host), f"exec python3 -I {script} {name} {pause} {limit} {' '.join(DNS)}")
-        self._process = subprocess.Popen(list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        argv = access.ssh_argv(
+            paths, lab.host(host), f"exec python3 -I {script} {name} {pause} {limit} {' '.join(DNS)}"
+        )
+        self._process = subprocess.Popen(
+            list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         self._samples: list[Sample] = []
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -192,7 +206,9 @@ class Queries:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

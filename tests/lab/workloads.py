@@ -50,7 +50,9 @@ def spread(name: str) -> Json:
 def away_from(*hosts: str) -> Json:
     """Pod spec part: not on these hosts."""
     term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": list(hosts)}]}
-    return {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}}
+    return {
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+    }
 
 
 def deployment(namespace: str, name: str, replicas: int, **spec: Any) -> Json:
@@ -121,9 +123,25 @@ def ready(env: Environment, namespace: str, kind: str, *names: str, timeout: flo
     """Wait until everything named has rolled out (Deployments, StatefulSets) or is Ready (pods)."""
     for name in names:
         if kind == "pod":
-            env.kubectl("wait", "-n", namespace, f"pod/{name}", "--for=condition=Ready", f"--timeout={timeout:.0f}s", timeout=timeout + 10)
+            env.kubectl(
+                "wait",
+                "-n",
+                namespace,
+                f"pod/{name}",
+                "--for=condition=Ready",
+                f"--timeout={timeout:.0f}s",
+                timeout=timeout + 10,
+            )
         else:
-            env.kubectl("rollout", "status", "-n", namespace, f"{kind}/{name}", f"--timeout={timeout:.0f}s", timeout=timeout + 10)
+            env.kubectl(
+                "rollout",
+                "status",
+                "-n",
+                namespace,
+                f"{kind}/{name}",
+                f"--timeout={timeout:.0f}s",
+                timeout=timeout + 10,
+            )
 
 
 def pods(env: Environment, namespace: str, app: str) -> dict[str, Json]:

@@ -13,9 +13,21 @@ from rancherctl.bundle.distribution.programs import run
 from rancherctl.errors import UsageError
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-TARGETS = ("apt-get", "indextargets", "--format", "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(REPO_URI)|$(COMPONENT)", "Created-By: Packages")
+TARGETS = (
+    "apt-get",
+    "indextargets",
+    "--format",
+    "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(REPO_URI)|$(COMPONENT)",
+    "Created-By: Packages",
+)
 # Options of the machine's apt that decide how a mirror is reached and believed.
-CARRIED = ("Acquire::http::", "Acquire::https::", "Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::Retries")
+CARRIED = (
+    "Acquire::http::",
+    "Acquire::https::",
+    "Acquire::Check-Valid-Until",
+    "Acquire::Check-Date",
+    "Acquire::Retries",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,9 @@ def packages(choice: Choice, arch: str, mirror: str, root: Path, emit: Emit) -> 
             (work / "apt").mkdir()
             isolated.collect(choice.system, arch, mirror, work / "apt", debs)
         elif not debs.is_dir():
-            raise NotFoundError(f"no directory {debs}", hint=f"--packages {choice.system}=DIR names a directory of .debs")
+            raise NotFoundError(
+                f"no directory {debs}", hint=f"--packages {choice.system}=DIR names a directory of .debs"
+            )
         entries = read(debs, choice.system, arch)
         for file, one in entries.items():
             place(file, root / PACKAGES / choice.system / one.file, MODE, link=choice.folder is None)
@@ -45,7 +47,14 @@ def packages(choice: Choice, arch: str, mirror: str, root: Path, emit: Emit) -> 
     text = render(entries.values()).encode()
     replace_file(root / PACKAGES / choice.system / INDEX, text, mode=MODE, folders=0o755)
     yield Artefact(PACKAGES, choice.system, INDEX, "", 0, MODE, "index", arch)
-    emit(Event(PHASE, f"{len(entries)} packages, {sum(e.size for e in entries.values()) / 1e6:.1f} MB", choice.system, "done"))
+    emit(
+        Event(
+            PHASE,
+            f"{len(entries)} packages, {sum(e.size for e in entries.values()) / 1e6:.1f} MB",
+            choice.system,
+            "done",
+        )
+    )
 
 
 def read(folder: Path, system: str, arch: str) -> dict[Path, Entry]:
@@ -68,5 +77,9 @@ def read(folder: Path, system: str, arch: str) -> dict[Path, Entry]:
     there = {one.name for one in found.values()}
     problems += [f"{name} is missing" for name in NOWHERE_YET if name not in there]
     if problems:
-        raise InvalidInputError(f"{folder} does not have the packages for {system}", problems, hint=f"on a host of that system: {collecting()}")
+        raise InvalidInputError(
+            f"{folder} does not have the packages for {system}",
+            problems,
+            hint=f"on a host of that system: {collecting()}",
+        )
     return found

@@ -30,7 +30,9 @@ def collect(system: str, arch: str, mirror: str, work: Path, folder: Path) -> No
         )
     if not archives.KEYRING.is_file():
         why = f"{archives.KEYRING} is missing: signatures could not be checked"
-        raise NotFoundError("Debian's keys are not on this machine", why=why, hint="apt-get install debian-archive-keyring")
+        raise NotFoundError(
+            "Debian's keys are not on this machine", why=why, hint="apt-get install debian-archive-keyring"
+        )
     found = archives.below(mirror) if mirror else archives.archives(option=OPTION)
     config = _root(work, arch, [archive.line(SUITES[system]) for archive in found], archives.options())
     try:
@@ -56,7 +58,13 @@ def parse_installs(text: str) -> dict[str, str]:
 
 def _root(work: Path, arch: str, lines: Sequence[str], carried: Sequence[str]) -> Path:
     """A root for apt: nothing installed, sources of ours, no hooks of the machine. The configuration file is what APT_CONFIG names."""
-    for name in ("etc/apt.conf.d", "etc/preferences.d", "etc/sources.list.d", "state/lists/partial", "cache/archives/partial"):
+    for name in (
+        "etc/apt.conf.d",
+        "etc/preferences.d",
+        "etc/sources.list.d",
+        "state/lists/partial",
+        "cache/archives/partial",
+    ):
         (work / name).mkdir(parents=True)
     (work / "status").touch()
     (work / "etc/sources.list").write_text("".join(f"{line}\n" for line in lines))
@@ -84,4 +92,9 @@ Acquire::http::Timeout "30";
 
 
 def _apt(config: Path, *words: str, timeout: float = 60.0, cwd: Path | None = None) -> str:
-    return run(("apt-get", "-q", *words), timeout=timeout, cwd=cwd, extra={"APT_CONFIG": str(config), "DEBIAN_FRONTEND": "noninteractive"})
+    return run(
+        ("apt-get", "-q", *words),
+        timeout=timeout,
+        cwd=cwd,
+        extra={"APT_CONFIG": str(config), "DEBIAN_FRONTEND": "noninteractive"},
+    )

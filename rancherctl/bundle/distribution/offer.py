@@ -40,7 +40,11 @@ def systems(manifest: Manifest) -> frozenset[str]:
 
 def offers(bundle: Bundle) -> dict[str, Offer]:
     """Everything that the bundle offers, by system. Raises InvalidInputError where an index is not what the manifest says."""
-    return {a.version: _offer(bundle, a.version, bundle.file(a), a.sha256) for a in bundle.manifest.artefacts if a.kind == "index"}
+    return {
+        a.version: _offer(bundle, a.version, bundle.file(a), a.sha256)
+        for a in bundle.manifest.artefacts
+        if a.kind == "index"
+    }
 
 
 def _offer(bundle: Bundle, system: str, index: Path, sha256: str) -> Offer:
@@ -48,12 +52,16 @@ def _offer(bundle: Bundle, system: str, index: Path, sha256: str) -> Offer:
         text = _checked(index, sha256)
         entries = {entry.file: entry for entry in parse(text)}
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"the bundle {bundle.root} is damaged", [f"{PACKAGES}/{system}/{INDEX}: {error}"], hint="make it again") from error
+        raise InvalidInputError(
+            f"the bundle {bundle.root} is damaged", [f"{PACKAGES}/{system}/{INDEX}: {error}"], hint="make it again"
+        ) from error
     debs = {}
     for artefact in bundle.manifest.artefacts:
         if artefact.kind == "package" and artefact.version == system and artefact.name in entries:
             entry = entries[artefact.name]
-            debs[entry.name] = OfferedDeb(entry.name, entry.version, artefact.name, bundle.file(artefact), artefact.sha256, artefact.size)
+            debs[entry.name] = OfferedDeb(
+                entry.name, entry.version, artefact.name, bundle.file(artefact), artefact.sha256, artefact.size
+            )
     return Offer(system, text, debs)
 
 

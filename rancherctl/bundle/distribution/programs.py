@@ -13,19 +13,31 @@ SHORT = 30.0
 WORDS = 600
 
 
-def run(argv: Sequence[str], *, timeout: float = SHORT, cwd: Path | None = None, extra: Mapping[str, str] | None = None) -> str:
+def run(
+    argv: Sequence[str], *, timeout: float = SHORT, cwd: Path | None = None, extra: Mapping[str, str] | None = None
+) -> str:
     """Standard output of ``argv``. ``timeout`` in seconds; ``extra`` are more environment variables.
 
     RancherctlError when it cannot be started or fails (with what it said), TimeoutExceededError when it takes too long (it is killed then).
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, cwd=cwd, env=environment, check=False)
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, cwd=cwd, env=environment, check=False
+        )
     except subprocess.TimeoutExpired as error:
-        raise TimeoutExceededError(f"{argv[0]} did not end within {timeout:.0f} s", why=" ".join(argv)[:WORDS]) from error
+        raise TimeoutExceededError(
+            f"{argv[0]} did not end within {timeout:.0f} s", why=" ".join(argv)[:WORDS]
+        ) from error
     except OSError as error:
         raise RancherctlError(f"cannot run {argv[0]}", why=str(error)) from error
     if done.returncode != 0:
-        said = [line.strip() for line in (done.stderr or done.stdout).decode("utf-8", "replace").splitlines() if line.strip()]
-        raise RancherctlError(f"{argv[0]} failed", why=(" / ".join(said[-6:]) or f"exit status {done.returncode}")[:WORDS])
+        said = [
+            line.strip()
+            for line in (done.stderr or done.stdout).decode("utf-8", "replace").splitlines()
+            if line.strip()
+        ]
+        raise RancherctlError(
+            f"{argv[0]} failed", why=(" / ".join(said[-6:]) or f"exit status {done.returncode}")[:WORDS]
+        )
     return done.stdout.decode("utf-8", "replace")

@@ -35,7 +35,11 @@ def choice(text: str) -> Choice:
     """``SYSTEM`` or ``SYSTEM=DIR`` as a value. Raises UsageError with the known systems."""
     system, equals, folder = text.partition("=")
     if system not in SYSTEMS:
-        raise UsageError(f"unknown system {system!r} for packages", why=f"known are {', '.join(SYSTEMS)}", hint="--packages SYSTEM or SYSTEM=DIR")
+        raise UsageError(
+            f"unknown system {system!r} for packages",
+            why=f"known are {', '.join(SYSTEMS)}",
+            hint="--packages SYSTEM or SYSTEM=DIR",
+        )
     if equals and not folder:
         raise UsageError(f"--packages {text}: the directory is missing", hint=f"--packages {system}=DIR")
     if not equals and system not in SUITES:
@@ -58,7 +62,9 @@ def choices(texts: tuple[str, ...]) -> tuple[Choice, ...]:
 
 def collecting() -> str:
     """The command that collects .debs on a host of the system."""
-    return f"apt-get install --download-only --no-install-recommends -o Dir::Cache::archives=DIR {' '.join(NOWHERE_YET)}"
+    return (
+        f"apt-get install --download-only --no-install-recommends -o Dir::Cache::archives=DIR {' '.join(NOWHERE_YET)}"
+    )
 
 
 def too_old(name: str, version: str) -> str:

@@ -42,7 +42,9 @@ def pause_binary(arch: str) -> bytes:
     size = headers + len(code)
     ident = b"\x7fELF" + bytes([2, 1, 1, 0]) + bytes(8)
     # type EXEC, machine, version, entry, program headers, section headers, flags, and the sizes and counts of both
-    ehdr = ident + struct.pack("<HHIQQQIHHHHHH", 2, MACHINES[arch], 1, _BASE + headers, _EHDR, 0, 0, _EHDR, _PHDR, 2, 64, 0, 0)
+    ehdr = ident + struct.pack(
+        "<HHIQQQIHHHHHH", 2, MACHINES[arch], 1, _BASE + headers, _EHDR, 0, 0, _EHDR, _PHDR, 2, 64, 0, 0
+    )
     load = struct.pack("<IIQQQQQQ", _PT_LOAD, _RX, 0, _BASE, _BASE, size, size, 0x10000)
     stack = struct.pack("<IIQQQQQQ", _PT_GNU_STACK, _RW, 0, 0, 0, 0, 0, 16)
     return ehdr + load + stack + code
@@ -63,4 +65,8 @@ def elf_static(data: bytes) -> bool:
     (start,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     ends = start + size * count
-    return size >= _PHDR and ends <= len(data) and _PT_INTERP not in {struct.unpack_from("<I", data, at)[0] for at in range(start, ends, size)}
+    return (
+        size >= _PHDR
+        and ends <= len(data)
+        and _PT_INTERP not in {struct.unpack_from("<I", data, at)[0] for at in range(start, ends, size)}
+    )

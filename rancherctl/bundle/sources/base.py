@@ -40,7 +40,12 @@ SUMS: Final = "SHA256SUMS"
 
 def record(folder: Path, names: Iterable[str]) -> None:
     """Write down the checksums of files that have just come into the cache, so that later damage is noticed."""
-    replace_file(folder / SUMS, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names).encode(), mode=0o644, folders=0o755)
+    replace_file(
+        folder / SUMS,
+        "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names).encode(),
+        mode=0o644,
+        folders=0o755,
+    )
 
 
 def recorded(component: str, version: str, folder: Path, names: Iterable[str]) -> list[Found]:
@@ -60,11 +65,17 @@ def arch_problem(file: Path, arch: str) -> str | None:
         machine = elf_machine(handle.read(20))
     if machine == arch:
         return None
-    return f"{file.name} is built for {machine}, not {arch}" if machine else f"{file.name} is no program for {arch} Linux"
+    return (
+        f"{file.name} is built for {machine}, not {arch}" if machine else f"{file.name} is no program for {arch} Linux"
+    )
 
 
 def check_arch_of(files: list[Path], arch: str, *, where: str) -> None:
     """Raise one RancherctlError that names every file of ``files`` that is not for ``arch``."""
     problems = [p for p in (arch_problem(file, arch) for file in files) if p]
     if problems:
-        raise RancherctlError(f"{where} has the wrong programs", why="; ".join(problems), hint=f"give files for linux/{arch}, or choose --arch")
+        raise RancherctlError(
+            f"{where} has the wrong programs",
+            why="; ".join(problems),
+            hint=f"give files for linux/{arch}, or choose --arch",
+        )

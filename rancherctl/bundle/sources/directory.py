@@ -17,7 +17,9 @@ def collect(versions: Versions, arch: str, folder: Path) -> tuple[Found, ...]:
     Raises InvalidInputError with every missing file and every wrong checksum at once.
     """
     if not folder.is_dir():
-        raise NotFoundError(f"no directory {folder}", hint="--source is official, modules or a directory with the binaries")
+        raise NotFoundError(
+            f"no directory {folder}", hint="--source is official, modules or a directory with the binaries"
+        )
     found, problems = [], []
     for component, version, name in wanted(versions):
         file = next((f for f in (folder / component / version / name, folder / name) if f.is_file()), None)
@@ -29,7 +31,9 @@ def collect(versions: Versions, arch: str, folder: Path) -> tuple[Found, ...]:
     if problems:
         other = f"{folder} is a bundle: is it one of Kubernetes {versions.kubernetes}?"
         hint = other if (folder / MANIFEST).exists() else "add the files and run it again"
-        raise InvalidInputError(f"{folder} does not have what Kubernetes {versions.kubernetes} needs", problems, hint=hint)
+        raise InvalidInputError(
+            f"{folder} does not have what Kubernetes {versions.kubernetes} needs", problems, hint=hint
+        )
     check_arch_of([f.file for f in found], arch, where=str(folder))
     return tuple(found)
 

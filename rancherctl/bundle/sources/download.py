@@ -92,7 +92,9 @@ def fetch_text(url: str, folder: Path, *, terms: Terms) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{url.rpartition('/')[2]}.text"
     part.unlink(missing_ok=True)
-    _until_complete(_Attempt(url, part, lambda _have, _size: None, terms, terms.clock.now() + terms.limits.total, 1 << 20))
+    _until_complete(
+        _Attempt(url, part, lambda _have, _size: None, terms, terms.clock.now() + terms.limits.total, 1 << 20)
+    )
     text = part.read_text("utf-8", "replace")
     part.unlink()
     return text
@@ -146,9 +148,13 @@ class _Attempt:
             self.progress(out.tell(), size)
             self.terms.go_on()
             if out.tell() > self.largest:
-                raise RancherctlError(f"{self.url} is larger than {self.largest} bytes", why="this cannot be the file that was asked for")
+                raise RancherctlError(
+                    f"{self.url} is larger than {self.largest} bytes", why="this cannot be the file that was asked for"
+                )
             if self.terms.clock.now() > self.deadline:
-                raise TimeoutExceededError(f"{self.url} was not complete in time", why=f"{out.tell()} bytes had come", hint=_RESUME)
+                raise TimeoutExceededError(
+                    f"{self.url} was not complete in time", why=f"{out.tell()} bytes had come", hint=_RESUME
+                )
 
     def _keep(self, out: IO[bytes], chunk: bytes) -> None:
         """Apart from the network's errors: asking again makes no room."""
@@ -157,7 +163,9 @@ class _Attempt:
             while view:
                 view = view[out.write(view) :]
         except OSError as error:
-            raise RancherctlError(f"{self.part} cannot be written", why=error.strerror or str(error), hint=f"make room there; {_RESUME}") from error
+            raise RancherctlError(
+                f"{self.part} cannot be written", why=error.strerror or str(error), hint=f"make room there; {_RESUME}"
+            ) from error
 
 
 def _until_complete(attempt: _Attempt) -> None:
@@ -180,4 +188,6 @@ def _until_complete(attempt: _Attempt) -> None:
         if clock.now() + pause > attempt.deadline:
             raise TimeoutExceededError(f"{url} was not complete in time", why=why, hint=_RESUME)
         clock.sleep(pause)
-    raise UnreachableError(f"{url} cannot be fetched", why=f"{failures} attempts in a row failed, the last one: {why}", hint=_RESUME)
+    raise UnreachableError(
+        f"{url} cannot be fetched", why=f"{failures} attempts in a row failed, the last one: {why}", hint=_RESUME
+    )

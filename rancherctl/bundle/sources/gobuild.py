@@ -40,7 +40,16 @@ class Recipe:
     def command(self, go: str, arch: str, out: Path) -> list[str]:
         """The argv that builds everything into the directory ``out``; it is run with the module as working directory."""
         ldflags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in self.variables)])
-        flags = ["-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags", ",".join(self.tags), "-ldflags", ldflags]
+        flags = [
+            "-v",
+            "-trimpath",
+            "-buildvcs=false",
+            "-mod=readonly",
+            "-tags",
+            ",".join(self.tags),
+            "-ldflags",
+            ldflags,
+        ]
         return ["env", *self.environment(arch), go, "build", *flags, "-o", f"{out}/", *self.packages]
 
     def key(self, arch: str, go_version: str) -> str:

@@ -40,7 +40,9 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         if req.full_url.startswith("https://") and not newurl.startswith("https://"):
-            raise RancherctlError(f"{req.full_url} cannot be fetched", why=f"it redirects to {newurl}, which is not https")
+            raise RancherctlError(
+                f"{req.full_url} cannot be fetched", why=f"it redirects to {newurl}, which is not https"
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # the stub wants its own class
 
 

@@ -49,14 +49,17 @@ def build_testweb(arch: str, cache: Path, emit: Emit) -> Path:
 
 
 def find_go(
-    why: str = "--source modules compiles the programs", hint: str = "install Go 1.26 or newer, or use --source official or a directory"
+    why: str = "--source modules compiles the programs",
+    hint: str = "install Go 1.26 or newer, or use --source official or a directory",
 ) -> Toolchain:
     """The installed toolchain. Raises NotFoundError with ``why`` it is needed, and ``hint``."""
     go = shutil.which("go")
     if go is None:
         raise NotFoundError("no Go here", why=why, hint=hint)
     # Not where the user is: a go.mod there may ask for a toolchain of its own, which Go would fetch.
-    return Toolchain(go, run_program([go, "env", "GOVERSION"], timeout=60, cwd=MODULES, extra={"HOME": str(Path.home())}).strip())
+    return Toolchain(
+        go, run_program([go, "env", "GOVERSION"], timeout=60, cwd=MODULES, extra={"HOME": str(Path.home())}).strip()
+    )
 
 
 def able(versions: Versions) -> bool:
@@ -73,7 +76,9 @@ def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolcha
 
     if not (recipe.module / "go.mod").is_file():
         hint = "use --source official or a directory"
-        raise NotFoundError(f"{recipe.component} {recipe.version} cannot be built", why=f"no pinned module {recipe.module}", hint=hint)
+        raise NotFoundError(
+            f"{recipe.component} {recipe.version} cannot be built", why=f"no pinned module {recipe.module}", hint=hint
+        )
     folder = cache / "builds" / f"{recipe.component}-{recipe.version}-{arch}-{recipe.key(arch, toolchain.version)}"
     if found := _built(recipe, folder):
         emit(Event(PHASE, "already built", recipe.component, "done"))
@@ -162,7 +167,9 @@ def _messages(lines: list[str], most: int = 12) -> list[str]:
 
 
 def _hint(text: str) -> str:
-    if any(sign in text for sign in ("requires go >=", "must match format", "unknown directive: tool")):  # the last two are what Go before 1.21 says
+    if any(
+        sign in text for sign in ("requires go >=", "must match format", "unknown directive: tool")
+    ):  # the last two are what Go before 1.21 says
         return "install a newer Go, or use --source official"
     if any(sign in text for sign in ("dial tcp", "no such host", "i/o timeout", "connection refused", "proxyconnect")):
         return "the Go module proxy was not reached: look at GOPROXY, or use a directory"

@@ -115,7 +115,13 @@ class _Job:
             left.unlink()
         self.emit(Event(PHASE, release.url, release.name, "started"))
         try:
-            fetch(release.url, folder / release.name, self._published(release, folder), progress=_teller(release, self.emit), terms=self.terms)
+            fetch(
+                release.url,
+                folder / release.name,
+                self._published(release, folder),
+                progress=_teller(release, self.emit),
+                terms=self.terms,
+            )
             _unpack(release, folder / release.name, bin_folder)
         except RancherctlError as error:
             self.emit(Event(PHASE, str(error), release.name, "failed", "error"))
@@ -130,7 +136,11 @@ class _Job:
         sha256 = parse_checksum(text, release.name)
         if sha256 is None:
             why = f"it begins with {text[:60]!r}"
-            raise RancherctlError(f"{release.checksum_url} has no sha256 of {release.name}", why=why, hint="is a proxy answering in its place?")
+            raise RancherctlError(
+                f"{release.checksum_url} has no sha256 of {release.name}",
+                why=why,
+                hint="is a proxy answering in its place?",
+            )
         return sha256
 
 
@@ -157,7 +167,9 @@ def _unpack(release: Release, file: Path, folder: Path) -> None:
     except (tarfile.TarError, EOFError, OSError) as error:
         raise RancherctlError(f"{release.name} cannot be unpacked", why=str(error)) from error
     if wanted:
-        raise RancherctlError(f"{release.name} has no {', '.join(sorted(wanted))}", why="the layout of the release is another one")
+        raise RancherctlError(
+            f"{release.name} has no {', '.join(sorted(wanted))}", why="the layout of the release is another one"
+        )
     file.unlink()
 
 

@@ -46,8 +46,22 @@ def releases(versions: Versions, arch: str, bases: Bases) -> tuple[Release, ...]
     cni = f"cni-plugins-linux-{arch}-v{versions.cni}.tgz"
     cni_at = f"{bases.cni}/v{versions.cni}/{cni}"
     return (
-        Release("etcd", versions.etcd, f"{etcd}.tar.gz", f"{etcd_at}/{etcd}.tar.gz", f"{etcd_at}/SHA256SUMS", _members("etcd", f"{etcd}/")),
-        Release("containerd", versions.containerd, containerd, containerd_at, f"{containerd_at}.sha256sum", _members("containerd", "bin/")),
+        Release(
+            "etcd",
+            versions.etcd,
+            f"{etcd}.tar.gz",
+            f"{etcd_at}/{etcd}.tar.gz",
+            f"{etcd_at}/SHA256SUMS",
+            _members("etcd", f"{etcd}/"),
+        ),
+        Release(
+            "containerd",
+            versions.containerd,
+            containerd,
+            containerd_at,
+            f"{containerd_at}.sha256sum",
+            _members("containerd", "bin/"),
+        ),
         Release("cni", versions.cni, cni, cni_at, f"{cni_at}.sha256", _members("cni", "")),
         *(_kubernetes(versions.kubernetes, arch, name, bases.kubernetes) for name in BINARIES["kubernetes"]),
     )

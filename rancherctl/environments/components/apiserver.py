@@ -84,7 +84,11 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
         after=("network-online.target", places.unit("etcd")),
         capabilities=("CAP_NET_BIND_SERVICE",) if low_port else (),
         writable=(AUDIT_LOGS,),
-        lines=(*(("AmbientCapabilities=CAP_NET_BIND_SERVICE",) if low_port else ()), "TimeoutStartSec=120", "TimeoutStopSec=30"),
+        lines=(
+            *(("AmbientCapabilities=CAP_NET_BIND_SERVICE",) if low_port else ()),
+            "TimeoutStartSec=120",
+            "TimeoutStopSec=30",
+        ),
         watches=(AUTHENTICATION, AUDIT_POLICY, places.ENCRYPTION, places.SA_KEY, places.CA, places.FRONT_CA),
     )
     return (

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-_NOISE = ("system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy", "system:apiserver", "rancherctl:controller")
+_NOISE = (
+    "system:kube-controller-manager",
+    "system:kube-scheduler",
+    "system:kube-proxy",
+    "system:apiserver",
+    "rancherctl:controller",
+)
 
 
 def policy() -> dict[str, object]:
@@ -15,7 +21,13 @@ def policy() -> dict[str, object]:
         "omitStages": ["RequestReceived"],
         "rules": [
             {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi*"]},
-            {"level": "None", "resources": [{"group": "", "resources": ["events"]}, {"group": "coordination.k8s.io", "resources": ["leases"]}]},
+            {
+                "level": "None",
+                "resources": [
+                    {"group": "", "resources": ["events"]},
+                    {"group": "coordination.k8s.io", "resources": ["leases"]},
+                ],
+            },
             {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
             {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:nodes", "rancherctl:agents"]},
             {"level": "None", "verbs": ["get", "list", "watch"], "users": list(_NOISE)},

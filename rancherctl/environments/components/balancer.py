@@ -50,7 +50,16 @@ def resources(environment: Environment, _host: Host) -> tuple[Resource, ...]:
         type="notify",
         after=("network.target",),
         wants=("network.target",),
-        lines=("RuntimeDirectory=rancherctl/api-balancer", "RuntimeDirectoryMode=0755", "ExecReload=/bin/kill -USR2 $MAINPID", "TimeoutStartSec=30"),
+        lines=(
+            "RuntimeDirectory=rancherctl/api-balancer",
+            "RuntimeDirectoryMode=0755",
+            "ExecReload=/bin/kill -USR2 $MAINPID",
+            "TimeoutStartSec=30",
+        ),
         watches=(CONFIG, places.CA),
     )
-    return (Package("haproxy", mask=("haproxy.service",)), File(CONFIG, config(environment).encode()), *units.resources(service))
+    return (
+        Package("haproxy", mask=("haproxy.service",)),
+        File(CONFIG, config(environment).encode()),
+        *units.resources(service),
+    )

@@ -47,7 +47,12 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
 
 
 def _tls(leaf: str) -> dict[str, object]:
-    return {"cert-file": places.crt(leaf), "key-file": places.key(leaf), "client-cert-auth": True, "trusted-ca-file": places.ETCD_CA}
+    return {
+        "cert-file": places.crt(leaf),
+        "key-file": places.key(leaf),
+        "client-cert-auth": True,
+        "trusted-ca-file": places.ETCD_CA,
+    }
 
 
 def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:

@@ -24,7 +24,11 @@ def config(environment: Environment, host: Host, machine: Machine) -> dict[str, 
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}, "x509": {"clientCAFile": places.CA}},
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": places.CA},
+        },
         "authorization": {"mode": "Webhook"},
         "cgroupDriver": "systemd" if machine.cgroup_v2 else "cgroupfs",
         "clusterDNS": [LINK_LOCAL_DNS],
@@ -61,7 +65,10 @@ def resources(environment: Environment, host: Host, machine: Machine) -> tuple[R
     service = units.Service(
         "kubelet",
         "Kubernetes node agent of a rancherctl environment",
-        (places.program("kubernetes", environment.kubernetes, "kubelet"), *(f"--{key}={value}" for key, value in flags.items())),
+        (
+            places.program("kubernetes", environment.kubernetes, "kubelet"),
+            *(f"--{key}={value}" for key, value in flags.items()),
+        ),
         sandbox="node",
         type="notify",
         after=("network-online.target", places.unit("containerd"), places.unit("api-balancer")),

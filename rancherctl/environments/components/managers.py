@@ -58,11 +58,16 @@ def scheduler_config() -> dict[str, object]:
     }
 
 
-def _service(environment: Environment, name: str, title: str, flags: dict[str, str], watches: tuple[str, ...]) -> units.Service:
+def _service(
+    environment: Environment, name: str, title: str, flags: dict[str, str], watches: tuple[str, ...]
+) -> units.Service:
     return units.Service(
         name,
         f"Kubernetes {title} of a rancherctl environment",
-        (places.program("kubernetes", environment.kubernetes, name), *(f"--{key}={value}" for key, value in flags.items())),
+        (
+            places.program("kubernetes", environment.kubernetes, name),
+            *(f"--{key}={value}" for key, value in flags.items()),
+        ),
         user=places.KUBE_USER,
         after=("network-online.target", places.unit("kube-apiserver")),
         watches=(places.kubeconfig(name), places.CA, *watches),
@@ -75,7 +80,9 @@ def resources(environment: Environment, _host: Host) -> tuple[Resource, ...]:
     scheduler_flags = {"config": SCHEDULER_CONFIG, **_common("kube-scheduler")}
     del scheduler_flags["profiling"]  # the configuration file says it; both together are refused
     manager_flags = controller_manager_flags(environment)
-    manager = _service(environment, "kube-controller-manager", "controller manager", manager_flags, (places.SA_KEY, places.CA_KEY))
+    manager = _service(
+        environment, "kube-controller-manager", "controller manager", manager_flags, (places.SA_KEY, places.CA_KEY)
+    )
     scheduler = _service(environment, "kube-scheduler", "scheduler", scheduler_flags, (SCHEDULER_CONFIG,))
     return (
         Directory(HOME, 0o700, OWNER),

@@ -15,7 +15,10 @@ def resources(environment: Environment, archives: Sequence[str]) -> tuple[Resour
     if not archives:
         return ()
     ctr = places.program("containerd", versions_for(environment.kubernetes).containerd, "ctr")
-    imports = [f"{ctr} --address={places.CONTAINERD_SOCKET} --namespace=k8s.io images import {path}" for path in sorted(archives)]
+    imports = [
+        f"{ctr} --address={places.CONTAINERD_SOCKET} --namespace=k8s.io images import {path}"
+        for path in sorted(archives)
+    ]
     service = units.Service(
         "images",
         "Container images of a rancherctl environment",

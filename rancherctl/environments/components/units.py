@@ -89,7 +89,9 @@ def resources(service: Service) -> tuple[Resource, ...]:
     """The unit's file and the running unit; a change of the unit, of what it watches or of its program (a bundle made in another way may
     have another one of the same version) restarts it."""
     path, program = places.unit_file(service.name), service.command[0]
-    ours = (program,) if program.startswith(f"{ROOT}/") else ()  # those of packages change when the distribution's updates come
+    ours = (
+        (program,) if program.startswith(f"{ROOT}/") else ()
+    )  # those of packages change when the distribution's updates come
     return (
         File(path, text(service).encode()),
         Unit(places.unit(service.name), restart_on=(path, *ours, *service.watches)),

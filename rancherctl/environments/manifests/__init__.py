@@ -12,4 +12,10 @@ from rancherctl.kube.client import Json
 
 def manifests(environment: Environment) -> tuple[Json, ...]:
     """Everything, in the order in which it can be created."""
-    return (*base.namespaces(), *base.services(environment), *rights.cluster_wide(), *rights.per_host(environment), *policies.policies())
+    return (
+        *base.namespaces(),
+        *base.services(environment),
+        *rights.cluster_wide(),
+        *rights.per_host(environment),
+        *policies.policies(),
+    )

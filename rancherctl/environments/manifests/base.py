@@ -35,7 +35,10 @@ def services(environment: Environment) -> list[Json]:
     dns = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {**meta("kube-dns", "kube-system"), "labels": {**LABELS, "k8s-app": "kube-dns", "kubernetes.io/name": "rancherctl"}},
+        "metadata": {
+            **meta("kube-dns", "kube-system"),
+            "labels": {**LABELS, "k8s-app": "kube-dns", "kubernetes.io/name": "rancherctl"},
+        },
         "spec": {
             "clusterIP": environment.service_ip(10),
             "ports": [
@@ -49,7 +52,9 @@ def services(environment: Environment) -> list[Json]:
         "kind": "IngressClass",
         "metadata": {
             **meta("rancher"),
-            "annotations": {"ingressclass.kubernetes.io/is-default-class": str(environment.ingress.default_class).lower()},
+            "annotations": {
+                "ingressclass.kubernetes.io/is-default-class": str(environment.ingress.default_class).lower()
+            },
         },
         "spec": {"controller": "rancherctl.io/ingress"},
     }
@@ -58,4 +63,9 @@ def services(environment: Environment) -> list[Json]:
 
 def record(environment: Environment) -> Json:
     """The environment's file as last applied: any operator can fetch it back, and the same file of any operator makes the same record."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(RECORD, SYSTEM), "data": {"environment": dump(portable(environment))}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta(RECORD, SYSTEM),
+        "data": {"environment": dump(portable(environment))},
+    }

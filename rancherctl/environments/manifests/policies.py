@@ -25,7 +25,13 @@ def policies() -> list[Json]:
 
 
 def _policy(
-    name: str, resources: Sequence[str], operations: Sequence[str], who: str, validations: Mapping[str, str], *, failure: str = "Fail"
+    name: str,
+    resources: Sequence[str],
+    operations: Sequence[str],
+    who: str,
+    validations: Mapping[str, str],
+    *,
+    failure: str = "Fail",
 ) -> list[Json]:
     """A policy about core objects for the callers that ``who`` (CEL) is true of, and its binding; ``validations``: expression → message."""
     rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": list(operations), "resources": list(resources)}]
@@ -38,7 +44,12 @@ def _policy(
     binding = {"policyName": name, "validationActions": ["Deny"]}
     return [
         {"apiVersion": f"{ADMISSION}/v1", "kind": "ValidatingAdmissionPolicy", "metadata": meta(name), "spec": spec},
-        {"apiVersion": f"{ADMISSION}/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": meta(name), "spec": binding},
+        {
+            "apiVersion": f"{ADMISSION}/v1",
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": meta(name),
+            "spec": binding,
+        },
     ]
 
 
@@ -74,4 +85,6 @@ def _nodes() -> list[Json]:
         "the addresses of a Node stay as they were when it joined (to change them, delete the Node and restart its kubelet)"
     )
     who = "'system:nodes' in request.userInfo.groups"
-    return _policy("rancherctl-nodes", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], who, validations, failure="Ignore")
+    return _policy(
+        "rancherctl-nodes", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], who, validations, failure="Ignore"
+    )

@@ -21,7 +21,12 @@ def rule(group: str, resources: tuple[str, ...], verbs: tuple[str, ...], names: 
 
 def role(name: str, rules: list[Json], namespace: str = "") -> Json:
     """A Role, or a ClusterRole without a namespace."""
-    return {"apiVersion": f"{RBAC}/v1", "kind": "Role" if namespace else "ClusterRole", "metadata": meta(name, namespace), "rules": rules}
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "Role" if namespace else "ClusterRole",
+        "metadata": meta(name, namespace),
+        "rules": rules,
+    }
 
 
 def binding(name: str, to: str, kind: str, subject: str, namespace: str = "", *, cluster_role: bool = True) -> Json:
@@ -45,9 +50,21 @@ def cluster_wide() -> list[Json]:
         role("rancherctl:controller", _controller()),
         binding("rancherctl:controller", "rancherctl:controller", "User", "rancherctl:controller"),
         role("rancherctl:controller", _controller_own(), SYSTEM),
-        binding("rancherctl:controller", "rancherctl:controller", "User", "rancherctl:controller", SYSTEM, cluster_role=False),
+        binding(
+            "rancherctl:controller",
+            "rancherctl:controller",
+            "User",
+            "rancherctl:controller",
+            SYSTEM,
+            cluster_role=False,
+        ),
         binding("rancherctl:apiserver-kubelet", "system:kubelet-api-admin", "User", "rancherctl:apiserver"),
-        binding("rancherctl:node-renewal", "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", "Group", "system:nodes"),
+        binding(
+            "rancherctl:node-renewal",
+            "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+            "Group",
+            "system:nodes",
+        ),
         binding("rancherctl:admins", "cluster-admin", "Group", "rancherctl:admins"),
     ]
 
@@ -88,7 +105,12 @@ def _controller() -> list[Json]:
         rule("", ("events",), ("create", "patch")),
         rule("certificates.k8s.io", ("certificatesigningrequests",), READ),
         rule("certificates.k8s.io", ("certificatesigningrequests/approval",), ("update",)),
-        rule("certificates.k8s.io", ("signers",), ("approve",), ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client")),
+        rule(
+            "certificates.k8s.io",
+            ("signers",),
+            ("approve",),
+            ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client"),
+        ),
     ]
 
 

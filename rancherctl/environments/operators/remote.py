@@ -26,20 +26,28 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 def kubectl(*words: str, text: str = "") -> str:
     """Standard output of kubectl with this host's own administrator's credential."""
-    programs = sorted(glob.glob("/opt/rancherctl/kubernetes/*/bin/kubectl"), key=lambda p: [int(n) for n in re.findall(r"\d+", p)])
+    programs = sorted(
+        glob.glob("/opt/rancherctl/kubernetes/*/bin/kubectl"), key=lambda p: [int(n) for n in re.findall(r"\d+", p)]
+    )
     if not programs:
         sys.exit("operator-token: there is no kubectl here: is this a control-plane host?")
     base = (programs[-1], "--kubeconfig=/etc/rancherctl/admin.kubeconfig", "--request-timeout=20s")
     done = subprocess.run([*base, *words], input=text.encode(), capture_output=True, timeout=60, check=False)
     if done.returncode:
-        sys.exit("operator-token: " + (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["kubectl failed"])[-1])
+        sys.exit(
+            "operator-token: " + (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["kubectl failed"])[-1]
+        )
     return done.stdout.decode()
 
 
 def token(account: str, seconds: int, secret: str, uid: str) -> Any:
     """A TokenRequest's answer for ``account``, bound to the session's Secret."""
     bound = {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": seconds, "boundObjectRef": bound}}
+    body = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": seconds, "boundObjectRef": bound},
+    }
     path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token"
     return json.loads(kubectl("create", "--raw", path, "-f", "-", text=json.dumps(body)))
 
@@ -47,10 +55,25 @@ def token(account: str, seconds: int, secret: str, uid: str) -> Any:
 def session(operator: str, name: str, machine: str) -> str:
     """The uid of the session's Secret, which is made where it is missing."""
     labels = {"app.kubernetes.io/managed-by": "rancherctl", "rancherctl.io/operator": operator}
-    meta = {"name": f"session-{operator}-{name}", "namespace": NAMESPACE, "labels": labels, "annotations": {"rancherctl.io/machine": machine}}
+    meta = {
+        "name": f"session-{operator}-{name}",
+        "namespace": NAMESPACE,
+        "labels": labels,
+        "annotations": {"rancherctl.io/machine": machine},
+    }
     body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta}
     stored = json.loads(
-        kubectl("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-o", "json", "-f", "-", text=json.dumps(body))
+        kubectl(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            f"--field-manager={MANAGER}",
+            "-o",
+            "json",
+            "-f",
+            "-",
+            text=json.dumps(body),
+        )
     )
     return str(stored["metadata"]["uid"])
 
@@ -59,7 +82,9 @@ def main() -> None:
     """Print the tokens, or delete the session's Secret."""
     if os.geteuid() != 0:
         os.execvp("sudo", ["sudo", "-n", *sys.argv])  # noqa: S606  argv values, no shell on purpose
-    parser = argparse.ArgumentParser(prog="operator-token", description="tokens of an operator; root on a control-plane host only")
+    parser = argparse.ArgumentParser(
+        prog="operator-token", description="tokens of an operator; root on a control-plane host only"
+    )
     parser.add_argument("--operator", required=True)
     parser.add_argument("--session", required=True)
     parser.add_argument("--machine", default="")
@@ -75,7 +100,15 @@ def main() -> None:
         return
     if options.objects:
         items = {"apiVersion": "v1", "kind": "List", "items": json.load(sys.stdin)}
-        kubectl("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-f", "-", text=json.dumps(items))
+        kubectl(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            f"--field-manager={MANAGER}",
+            "-f",
+            "-",
+            text=json.dumps(items),
+        )
     uid = session(options.operator, options.session, options.machine)
     answer = {
         "session_uid": uid,

@@ -64,7 +64,11 @@ def new_service_account_keys() -> KeyPair:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    public = (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
     return KeyPair(public, _key_pem(key))
 
 
@@ -76,12 +80,19 @@ def new_encryption_config() -> Secret:
     body = {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "EncryptionConfiguration",
-        "resources": [{"resources": ["secrets"], "providers": [{"secretbox": {"keys": [{"name": "key1", "secret": key}]}}, {"identity": {}}]}],
+        "resources": [
+            {
+                "resources": ["secrets"],
+                "providers": [{"secretbox": {"keys": [{"name": "key1", "secret": key}]}}, {"identity": {}}],
+            }
+        ],
     }
     return Secret(json.dumps(body, indent=1) + "\n")
 
 
-def sign(leaf: Leaf, request: str, authority: KeyPair, now: datetime, *, valid: timedelta = timedelta(days=LEAF_DAYS)) -> str:
+def sign(
+    leaf: Leaf, request: str, authority: KeyPair, now: datetime, *, valid: timedelta = timedelta(days=LEAF_DAYS)
+) -> str:
     """The certificate for a host's request: only its public key is taken from it, everything else comes from ``leaf``."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -91,9 +102,13 @@ def sign(leaf: Leaf, request: str, authority: KeyPair, now: datetime, *, valid: 
         csr = x509.load_pem_x509_csr(request.encode())
         valid_signature, public_key = csr.is_signature_valid, csr.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise RancherctlError(f"the request for certificate {leaf.name!r} cannot be used", why=str(error), hint="is the host in order?") from error
+        raise RancherctlError(
+            f"the request for certificate {leaf.name!r} cannot be used", why=str(error), hint="is the host in order?"
+        ) from error
     if not valid_signature:
-        raise RancherctlError(f"the request for certificate {leaf.name!r} is not signed by its own key", hint="run again")
+        raise RancherctlError(
+            f"the request for certificate {leaf.name!r} is not signed by its own key", hint="run again"
+        )
     issuer = x509.load_pem_x509_certificate(authority.crt.encode())
     builder = (
         _leaf_builder(leaf, issuer)
@@ -114,7 +129,10 @@ def issue(leaf: Leaf, authority: KeyPair, now: datetime, *, valid: timedelta) ->
 
     key = ec.generate_private_key(ec.SECP256R1())
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
-    return KeyPair(sign(leaf, request.public_bytes(serialization.Encoding.PEM).decode(), authority, now, valid=valid), _key_pem(key))
+    return KeyPair(
+        sign(leaf, request.public_bytes(serialization.Encoding.PEM).decode(), authority, now, valid=valid),
+        _key_pem(key),
+    )
 
 
 def _leaf_builder(leaf: Leaf, issuer: x509.Certificate) -> x509.CertificateBuilder:
@@ -123,7 +141,9 @@ def _leaf_builder(leaf: Leaf, issuer: x509.Certificate) -> x509.CertificateBuild
 
     subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, leaf.organization)] if leaf.organization else []
     subject.append(x509.NameAttribute(NameOID.COMMON_NAME, leaf.common_name))
-    uses = ([ExtendedKeyUsageOID.SERVER_AUTH] if leaf.server else []) + ([ExtendedKeyUsageOID.CLIENT_AUTH] if leaf.client else [])
+    uses = ([ExtendedKeyUsageOID.SERVER_AUTH] if leaf.server else []) + (
+        [ExtendedKeyUsageOID.CLIENT_AUTH] if leaf.client else []
+    )
     usage = x509.KeyUsage(True, False, True, False, False, False, False, False, False)
     builder = (
         x509.CertificateBuilder()

@@ -29,7 +29,10 @@ def observe(transport: Transport, environment: Environment, host: Host) -> Folde
 def look(transport: Transport, files: Iterable[str], keys: Iterable[str] = ()) -> Folder:
     """What a host has at these paths."""
     answer = call(transport, {"op": "observe", "files": list(files), "keys": list(keys)})
-    found = {path: Found(f["sha256"], f["mode"], f["owner"], f.get("text", "")) if f else None for path, f in answer["files"].items()}
+    found = {
+        path: Found(f["sha256"], f["mode"], f["owner"], f.get("text", "")) if f else None
+        for path, f in answer["files"].items()
+    }
     return Folder(found, answer["keys"])
 
 
@@ -42,7 +45,10 @@ def requests(transport: Transport, leaves: Iterable[Leaf]) -> dict[str, str]:
 
 def install(transport: Transport, files: Iterable[tuple[str, str, int, str]]) -> None:
     """Write (path, text, mode, owner) on the host; the content travels on standard input only."""
-    items = [{"path": p, "content": base64.b64encode(text.encode()).decode(), "mode": mode, "owner": owner} for p, text, mode, owner in files]
+    items = [
+        {"path": p, "content": base64.b64encode(text.encode()).decode(), "mode": mode, "owner": owner}
+        for p, text, mode, owner in files
+    ]
     if items:
         call(transport, {"op": "install", "files": items})
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
-from rancherctl.environments.words import canonical
+from rancherctl.environments.syntax import canonical
 from rancherctl.hosts.model import Host
 
 Authority = Literal["ca", "etcd-ca", "front-proxy-ca"]
@@ -72,7 +72,9 @@ def _etcd(host: Host) -> list[Leaf]:
 def _control_plane(environment: Environment) -> list[Leaf]:
     names, addresses = api_names(environment)
     return [
-        Leaf("apiserver", "ca", "kube-apiserver", server=True, client=False, names=names, addresses=addresses, owner=KUBE),
+        Leaf(
+            "apiserver", "ca", "kube-apiserver", server=True, client=False, names=names, addresses=addresses, owner=KUBE
+        ),
         Leaf("apiserver-etcd-client", "etcd-ca", "kube-apiserver", owner=KUBE),
         Leaf("apiserver-kubelet-client", "ca", "rancherctl:apiserver", owner=KUBE),
         Leaf("front-proxy-client", "front-proxy-ca", "front-proxy-client", owner=KUBE),
@@ -86,7 +88,13 @@ def _control_plane(environment: Environment) -> list[Leaf]:
 def api_names(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names and addresses by which anybody may reach the API: the same on every control-plane host (decision 15)."""
     domain = environment.dns.domain
-    names = {"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}"}
+    names = {
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        f"kubernetes.default.svc.{domain}",
+    }
     addresses = {"127.0.0.1", environment.service_ip(1)}
     for host in environment.with_role("controlplane"):
         names.add(host.name)

@@ -12,7 +12,16 @@ from rancherctl.environments.pki import authority as make
 from rancherctl.environments.pki import hosts as remote
 from rancherctl.environments.pki.authority import KeyPair
 from rancherctl.environments.pki.leaves import AUTHORITIES, leaves
-from rancherctl.environments.pki.wanted import CertChange, Folder, Found, authority_key, authority_path, changes, sha256, shared
+from rancherctl.environments.pki.wanted import (
+    CertChange,
+    Folder,
+    Found,
+    authority_key,
+    authority_path,
+    changes,
+    sha256,
+    shared,
+)
 from rancherctl.errors import ConflictError, RancherctlError
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.model import Host
@@ -48,7 +57,9 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
                 why="making new ones would make its Secrets and tokens unreadable",
                 hint="put these files back from a backup or from another control-plane host",
             )
-    begun = {h.name for h in environment.with_role("controlplane")}  # a first run that was cut before anything was signed
+    begun = {
+        h.name for h in environment.with_role("controlplane")
+    }  # a first run that was cut before anything was signed
     others = [n for n, f in folders.items() if n != keeper and f.files.get(places.CA) and (keeper or n not in begun)]
     if not keeper and not begun <= folders.keys():
         return Authorities({}, {}, "", unknown=True)
@@ -72,7 +83,9 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
     return Authorities(truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, keeper, public)
 
 
-def plan(environment: Environment, host: Host, folder: Folder, known: Authorities, now: datetime) -> tuple[CertChange, ...]:
+def plan(
+    environment: Environment, host: Host, folder: Folder, known: Authorities, now: datetime
+) -> tuple[CertChange, ...]:
     """What has to be made on one host."""
     anew = not known.keeper and not known.unknown
     return changes(environment, host, folder, truth=known.truth, signers=known.signers, now=now, anew=anew)
@@ -102,11 +115,21 @@ def pair_of(shared_files: Mapping[str, Secret], authority: str) -> KeyPair:
 
 
 def apply(
-    transport: Transport, environment: Environment, host: Host, wanted: tuple[CertChange, ...], *, shared_files: Mapping[str, Secret], now: datetime
+    transport: Transport,
+    environment: Environment,
+    host: Host,
+    wanted: tuple[CertChange, ...],
+    *,
+    shared_files: Mapping[str, Secret],
+    now: datetime,
 ) -> None:
     """Make one host's missing shared files and certificates: three round trips at most, keys stay there."""
     items = {s.path: s for s in shared(host)}
-    files = [(c.path, str(shared_files[c.path]), items[c.path].mode, items[c.path].owner) for c in wanted if c.kind == "authority"]
+    files = [
+        (c.path, str(shared_files[c.path]), items[c.path].mode, items[c.path].owner)
+        for c in wanted
+        if c.kind == "authority"
+    ]
     remote.install(transport, files)
     names = {c.name for c in wanted if c.kind == "certificate"}
     chosen = [leaf for leaf in leaves(environment, host) if leaf.name in names]
@@ -115,7 +138,10 @@ def apply(
     asked = remote.requests(transport, chosen)
     if absent := sorted(leaf.name for leaf in chosen if not isinstance(asked.get(leaf.name), str)):
         raise RancherctlError(f"{host.name}: it made no requests for {', '.join(absent)}", hint="is the host in order?")
-    signed = [(leaf.crt, make.sign(leaf, asked[leaf.name], pair_of(shared_files, leaf.authority), now), 0o644, "root:root") for leaf in chosen]
+    signed = [
+        (leaf.crt, make.sign(leaf, asked[leaf.name], pair_of(shared_files, leaf.authority), now), 0o644, "root:root")
+        for leaf in chosen
+    ]
     remote.install(transport, signed)
 
 

@@ -22,7 +22,12 @@ def openssl(*words: str) -> bytes:
     """Standard output of one openssl command."""
     done = subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     if done.returncode:
-        raise RuntimeError("openssl " + words[0] + ": " + (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["failed"])[-1])
+        raise RuntimeError(
+            "openssl "
+            + words[0]
+            + ": "
+            + (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["failed"])[-1]
+        )
     return done.stdout
 
 
@@ -97,7 +102,9 @@ def main() -> None:
     """Answer one request; an error is an answer, too."""
     request = json.load(sys.stdin)
     try:
-        answer: dict[str, Any] = {"ok": {"observe": observe, "requests": requests, "install": install, "fetch": fetch}[request["op"]](request)}
+        answer: dict[str, Any] = {
+            "ok": {"observe": observe, "requests": requests, "install": install, "fetch": fetch}[request["op"]](request)
+        }
     except Exception as error:  # noqa: BLE001  the border of this program: whatever it is, the other side is told
         answer = {"error": str(error) or type(error).__name__}
     print(json.dumps(answer))

@@ -110,7 +110,9 @@ def authority_path(authority: Authority) -> str:
 def paths(environment: Environment, host: Host) -> tuple[list[str], list[str]]:
     """(files, keys) to look at on a host."""
     wanted = leaves(environment, host)
-    return [s.path for s in shared(host)] + [leaf.crt for leaf in wanted] + [leaf.key for leaf in wanted], [leaf.key for leaf in wanted]
+    return [s.path for s in shared(host)] + [leaf.crt for leaf in wanted] + [leaf.key for leaf in wanted], [
+        leaf.key for leaf in wanted
+    ]
 
 
 def changes(
@@ -133,11 +135,17 @@ def changes(
         have, right = folder.files.get(item.path), truth.get(item.path)
         why = "left by a first run that was cut off" if anew and have else _shared_problem(item, have, right)
         if why:
-            out.append(CertChange("authority", item.path.rpartition("/")[2], item.path, "update" if have else "create", why))
+            out.append(
+                CertChange("authority", item.path.rpartition("/")[2], item.path, "update" if have else "create", why)
+            )
     for leaf in leaves(environment, host):
         why = leaf_problem(leaf, folder, signers.get(leaf.authority, ""), now)
         if why:
-            out.append(CertChange("certificate", leaf.name, leaf.crt, "update" if folder.files.get(leaf.crt) else "create", why))
+            out.append(
+                CertChange(
+                    "certificate", leaf.name, leaf.crt, "update" if folder.files.get(leaf.crt) else "create", why
+                )
+            )
     return tuple(out)
 
 
@@ -146,7 +154,11 @@ def _shared_problem(item: Shared, have: Found | None, right: str | None) -> str:
         return "missing"
     if right is not None and have.sha256 != right:
         return "differs from the other hosts"
-    return "" if (have.mode, have.owner) == (item.mode, item.owner) else f"mode {have.mode:04o} {have.owner}, not {item.mode:04o} {item.owner}"
+    return (
+        ""
+        if (have.mode, have.owner) == (item.mode, item.owner)
+        else f"mode {have.mode:04o} {have.owner}, not {item.mode:04o} {item.owner}"
+    )
 
 
 def leaf_problem(leaf: Leaf, folder: Folder, authority_key: str, now: datetime) -> str:
@@ -160,7 +172,10 @@ def leaf_problem(leaf: Leaf, folder: Folder, authority_key: str, now: datetime) 
     checks = (
         (certificate.public == key, "does not belong to its key"),
         (not authority_key or certificate.issuer_key == authority_key, "signed by another authority"),
-        (certificate.left(now) >= (0.0 if leaf.self_renewed else RENEW_BELOW), f"{certificate.days(now):.0f} days left"),
+        (
+            certificate.left(now) >= (0.0 if leaf.self_renewed else RENEW_BELOW),
+            f"{certificate.days(now):.0f} days left",
+        ),
         (certificate.subject == subject(leaf), f"is for {certificate.subject}, not {subject(leaf)}"),
         (certificate.names == frozenset((*leaf.names, *leaf.addresses)), "names differ"),
         (_mode(folder, leaf), "its key can be read by others"),
@@ -201,10 +216,17 @@ def _certificate(name: str, crt: x509.Certificate) -> Certificate:
     from cryptography.x509.oid import NameOID
 
     der = crt.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    parts = [str(a.value) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME) for a in crt.subject.get_attributes_for_oid(oid)]
+    parts = [
+        str(a.value)
+        for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+        for a in crt.subject.get_attributes_for_oid(oid)
+    ]
     try:
         names = crt.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        alternatives = {*names.get_values_for_type(x509.DNSName), *(str(a) for a in names.get_values_for_type(x509.IPAddress))}
+        alternatives = {
+            *names.get_values_for_type(x509.DNSName),
+            *(str(a) for a in names.get_values_for_type(x509.IPAddress)),
+        }
     except x509.ExtensionNotFound:
         alternatives = set()
     return Certificate(
@@ -218,7 +240,9 @@ def _certificate(name: str, crt: x509.Certificate) -> Certificate:
     )
 
 
-def _identifier(crt: x509.Certificate, kind: type[x509.AuthorityKeyIdentifier] | type[x509.SubjectKeyIdentifier]) -> str:
+def _identifier(
+    crt: x509.Certificate, kind: type[x509.AuthorityKeyIdentifier] | type[x509.SubjectKeyIdentifier]
+) -> str:
     from cryptography import x509
 
     try:

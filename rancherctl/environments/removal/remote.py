@@ -69,7 +69,9 @@ def remember(request: dict[str, Any]) -> dict[str, Any]:
 
 def tables() -> list[str]:
     """``family name`` of all nft tables."""
-    return [line.split(None, 1)[1] for line in run("nft", "list", "tables")[1].splitlines() if line.startswith("table ")]
+    return [
+        line.split(None, 1)[1] for line in run("nft", "list", "tables")[1].splitlines() if line.startswith("table ")
+    ]
 
 
 def pods() -> list[str]:
@@ -100,7 +102,9 @@ def mounts(below: tuple[str, ...]) -> list[str]:
         rows = [line.split(b" ", 5)[4] for line in file]
     # the kernel writes white space and backslashes as three octal digits
     found = [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), row)) for row in rows]
-    return sorted((place for place in found if place.startswith(tuple(os.path.realpath(b) + "/" for b in below))), reverse=True)
+    return sorted(
+        (place for place in found if place.startswith(tuple(os.path.realpath(b) + "/" for b in below))), reverse=True
+    )
 
 
 def addresses(wanted: list[str]) -> list[tuple[str, str]]:
@@ -172,7 +176,9 @@ def ours(request: dict[str, Any], name: str) -> bool:
     """Whether an nft table is ours, kube-proxy's, or was not there before and is portmap's or an empty one."""
     before, base = stored(request), name.rsplit(maxsplit=1)[-1]
     new = bool(before) and name not in before.get("nft", ())
-    return base in request["tables"] or (new and (base == "cni_hostport" or (base in ("filter", "nat", "mangle") and empty_table(name))))
+    return base in request["tables"] or (
+        new and (base == "cni_hostport" or (base in ("filter", "nat", "mangle") and empty_table(name)))
+    )
 
 
 def stored(request: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +245,10 @@ def left(request: dict[str, Any]) -> dict[str, Any]:
     out = [f"path {path}" for path in request["paths"] if os.path.lexists(path)]
     units = run("systemctl", "list-units", "--all", "--plain", "--no-legend", "rancherctl-*")[1] + "\n"
     out += [f"unit {line.split()[0]}" for line in units.splitlines() if line.strip()]
-    out += [f"unit file {path}" for path in glob.glob("/etc/systemd/system/rancherctl-*") + glob.glob("/etc/systemd/system/*/rancherctl-*")]
+    out += [
+        f"unit file {path}"
+        for path in glob.glob("/etc/systemd/system/rancherctl-*") + glob.glob("/etc/systemd/system/*/rancherctl-*")
+    ]
     out += [f"user {entry.pw_name}" for entry in pwd.getpwall() if entry.pw_name.startswith("rancherctl-")]
     out += [f"mount {place}" for place in mounts(tuple(request["mounts"]))]
     out += [f"interface {name}" for name in devices(request["devices"])]

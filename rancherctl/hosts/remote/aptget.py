@@ -6,7 +6,12 @@ import subprocess
 
 from rancherctl.hosts.remote.run import tail, tool
 
-APT = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_SUSPEND": "1", "NEEDRESTART_MODE": "l"}
+APT = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    "NEEDRESTART_SUSPEND": "1",
+    "NEEDRESTART_MODE": "l",
+}
 OPTIONS = (
     "-y", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-confdef",
     "-o", "Dpkg::Options::=--force-confold",
@@ -18,7 +23,9 @@ _UNMET = "The following packages have unmet dependencies:"
 
 def apt_get(verb: str, *words: str, scratch: str = "") -> subprocess.CompletedProcess[str]:
     """``apt-get VERB WORDS``; it may fail. ``scratch`` is a folder for its temporary files, which it leaves where it is killed."""
-    return tool("apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra={**APT, "TMPDIR": scratch} if scratch else APT)
+    return tool(
+        "apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra={**APT, "TMPDIR": scratch} if scratch else APT
+    )
 
 
 def configure() -> subprocess.CompletedProcess[str]:

@@ -31,7 +31,13 @@ def _apply(request: dict[str, Any]) -> dict[str, Any]:
         except (OSError, disk.StepError) as error:
             failed.update(dict.fromkeys(keys, str(error)))
             return {"done": done, "failed": failed}
-    for part, function in (("users", user), ("directories", directory), ("files", file), ("links", link), ("absent", absent)):
+    for part, function in (
+        ("users", user),
+        ("directories", directory),
+        ("files", file),
+        ("links", link),
+        ("absent", absent),
+    ):
         for item in request.get(part, []):
             try:
                 function(item)
@@ -42,7 +48,9 @@ def _apply(request: dict[str, Any]) -> dict[str, Any]:
             # what comes later may need what failed: a unit is never started on half its files
             return {"done": done, "failed": failed}
     wanted = request.get("units", [])
-    if wanted or any(item["path"].startswith("/etc/systemd/") for item in request.get("files", []) + request.get("absent", [])):
+    if wanted or any(
+        item["path"].startswith("/etc/systemd/") for item in request.get("files", []) + request.get("absent", [])
+    ):
         by_name: dict[str, str] = {}
         try:
             services.settle(wanted, by_name)
@@ -67,7 +75,17 @@ def user(item: dict[str, Any]) -> None:
     owned = apt.settle()
     owned["users"] = sorted({*owned.get("users", []), item["name"]})
     disk.write_state("owned.json", owned)
-    must("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", item["home"], "--shell", "/usr/sbin/nologin", item["name"])
+    must(
+        "useradd",
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--home-dir",
+        item["home"],
+        "--shell",
+        "/usr/sbin/nologin",
+        item["name"],
+    )
 
 
 def directory(item: dict[str, Any]) -> None:

@@ -13,7 +13,18 @@ from rancherctl.hosts.remote.look import users as known_users
 from rancherctl.hosts.remote.run import must, tool
 
 FORBIDDEN = frozenset(
-    {"/usr/bin", "/usr/lib", "/usr/sbin", "/usr/share", "/var/lib", "/var/log", "/etc/apt", "/etc/ssh", "/etc/systemd", "/etc/systemd/system"}
+    {
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/sbin",
+        "/usr/share",
+        "/var/lib",
+        "/var/log",
+        "/etc/apt",
+        "/etc/ssh",
+        "/etc/systemd",
+        "/etc/systemd/system",
+    }
 )
 """Together with everything directly under the root: never removed, whoever asks."""
 STOP_LIMIT = 180.0
@@ -66,7 +77,15 @@ def units(patterns: list[str]) -> list[str]:
     must("systemctl", "daemon-reload")
     if ordered:
         tool("systemctl", "reset-failed", *ordered)
-        left = must("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating", "--", *patterns).split("\n")
+        left = must(
+            "systemctl",
+            "list-units",
+            "--plain",
+            "--no-legend",
+            "--state=active,activating,deactivating",
+            "--",
+            *patterns,
+        ).split("\n")
         if any(line.strip() for line in left):
             raise disk.StepError(f"still running: {', '.join(line.split()[0] for line in left if line.strip())}")
     return [f"unit {name}" for name in ordered]
@@ -76,7 +95,9 @@ def packages() -> list[str]:
     """Purge what came by us, unmask what we masked."""
     result = apt.purge()
     kept = [f"kept package {name}: others need it now" for name in result["kept"]]
-    return [f"package {name}" for name in result["packages"]] + [f"unmasked {name}" for name in result["unmasked"]] + kept
+    return (
+        [f"package {name}" for name in result["packages"]] + [f"unmasked {name}" for name in result["unmasked"]] + kept
+    )
 
 
 def users() -> list[str]:

@@ -38,7 +38,9 @@ def mounts_in(place: Path) -> list[str]:
     below = os.path.realpath(place) + "/"
     rows = (line.split(b" ", 5) for line in MOUNTS.read_bytes().splitlines())
     # the kernel writes white space and backslashes as three octal digits
-    points = {os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), row[4])) for row in rows if len(row) > 4}
+    points = {
+        os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), row[4])) for row in rows if len(row) > 4
+    }
     return sorted(point for point in points if point.startswith(below))
 
 

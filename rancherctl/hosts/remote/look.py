@@ -43,7 +43,11 @@ def look(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
         info = place.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return {"type": "absent"}
-    out: dict[str, Any] = {"mode": stat.S_IMODE(info.st_mode), "owner": disk.owner_of(info.st_uid, info.st_gid), "size": info.st_size}
+    out: dict[str, Any] = {
+        "mode": stat.S_IMODE(info.st_mode),
+        "owner": disk.owner_of(info.st_uid, info.st_gid),
+        "size": info.st_size,
+    }
     if stat.S_ISLNK(info.st_mode):
         return {**out, "type": "link", "target": str(place.readlink())}
     if stat.S_ISDIR(info.st_mode):
@@ -94,7 +98,10 @@ def units(names: list[str]) -> dict[str, Any]:
     done = tool("systemctl", "show", "--no-pager", f"--property={UNIT_FIELDS}", "--", *names)
     if done.returncode != 0:
         raise disk.StepError(f"systemctl show: {done.stderr.strip() or done.returncode}")
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in done.stdout.strip().split("\n\n")]
+    blocks = [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in done.stdout.strip().split("\n\n")
+    ]
     # the answer is in the order of the question; Id may differ from an alias that was asked for
     if len(blocks) != len(names):
         raise disk.StepError(f"systemctl show answered {len(blocks)} units for {len(names)}")

@@ -39,7 +39,11 @@ def install(names: list[str], brought: dict[str, Any]) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="apt-", dir=disk.at(brought["folder"])))
     scratch.chmod(0o1777)  # scripts of packages may use it as somebody else
     try:
-        words = [*_options(scratch), *(word for deb in debs for word in ("--with-source", str(disk.at(deb["path"])))), *names]
+        words = [
+            *_options(scratch),
+            *(word for deb in debs for word in ("--with-source", str(disk.at(deb["path"])))),
+            *names,
+        ]
         done = apt_get("install", *words, scratch=str(scratch))
         if done.returncode != 0:
             repaired = configure()
@@ -68,7 +72,9 @@ def check(debs: list[dict[str, str]]) -> None:
             wrong.append(f"{place.name} has the hash {found[:12]}, the bundle's manifest says {deb['sha256'][:12]}")
             place.unlink(missing_ok=True)
     if wrong:
-        raise disk.StepError(f"{'; '.join(wrong)}: damaged on the way or in the bundle (rancherctl bundle verify tells which)")
+        raise disk.StepError(
+            f"{'; '.join(wrong)}: damaged on the way or in the bundle (rancherctl bundle verify tells which)"
+        )
 
 
 def _options(scratch: Path) -> tuple[str, ...]:
@@ -86,4 +92,9 @@ def _options(scratch: Path) -> tuple[str, ...]:
         "Dir::Cache::pkgcache": "",
         "Dir::Cache::srcpkgcache": "",
     }
-    return ("--no-install-recommends", "--no-remove", "--fix-broken", *(word for name, value in values.items() for word in ("-o", f"{name}={value}")))
+    return (
+        "--no-install-recommends",
+        "--no-remove",
+        "--fix-broken",
+        *(word for name, value in values.items() for word in ("-o", f"{name}={value}")),
+    )

@@ -24,7 +24,9 @@ LISTS_LIMIT = 120
 
 def installed() -> set[str]:
     """Names of all installed packages."""
-    rows = [line.split("\t") for line in must("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\n").splitlines()]
+    rows = [
+        line.split("\t") for line in must("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\n").splitlines()
+    ]
     return {name for name, status in rows if status not in {"not-installed", "config-files"}}
 
 
@@ -118,7 +120,11 @@ def purge() -> dict[str, list[str]]:
             rehearsal = apt_get("-s", "purge", *todo)
         if rehearsal.returncode != 0:
             raise StepError(f"apt-get -s purge: {tail(rehearsal)}")
-        removed = {line.split()[1].split(":")[0] for line in rehearsal.stdout.splitlines() if line.startswith(("Purg ", "Remv "))}
+        removed = {
+            line.split()[1].split(":")[0]
+            for line in rehearsal.stdout.splitlines()
+            if line.startswith(("Purg ", "Remv "))
+        }
         foreign = removed - ours
         if not foreign:
             done = apt_get("purge", *todo)
@@ -128,7 +134,9 @@ def purge() -> dict[str, list[str]]:
             break
         needed = _needed_by(sorted(foreign)) & set(todo)
         if not needed:
-            raise StepError(f"apt-get would also remove {', '.join(sorted(foreign)[:5])}, which came from somebody else")
+            raise StepError(
+                f"apt-get would also remove {', '.join(sorted(foreign)[:5])}, which came from somebody else"
+            )
         kept = sorted(set(kept) | needed)
         todo = [name for name in todo if name not in needed]
     masked = sorted(owned.get("masked", []))

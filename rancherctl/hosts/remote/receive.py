@@ -35,7 +35,9 @@ def offset(request: dict[str, Any]) -> dict[str, Any]:
         have = 0
     space = os.statvfs(folder)
     if space.f_bavail * space.f_frsize < request["size"] - have:
-        raise disk.StepError(f"{request['size'] - have} bytes do not fit on the file system of {path}: {space.f_bavail * space.f_frsize} are free")
+        raise disk.StepError(
+            f"{request['size'] - have} bytes do not fit on the file system of {path}: {space.f_bavail * space.f_frsize} are free"
+        )
     return {"offset": have}
 
 
@@ -60,7 +62,9 @@ def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
             block = stream.read(min(BLOCK, request["size"] - position))
             if not block:
                 os.fsync(fd)
-                raise disk.StepError(f"{path}: cut off after {position} of {request['size']} bytes; the next run goes on from there")
+                raise disk.StepError(
+                    f"{path}: cut off after {position} of {request['size']} bytes; the next run goes on from there"
+                )
             digest.update(block)
             view = memoryview(block)
             while view:
@@ -70,7 +74,9 @@ def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
         expected = stream.read(64).decode("ascii", "replace")
         if expected != digest.hexdigest():
             place.unlink()
-            raise disk.StepError(f"{path}: content came with hash {digest.hexdigest()[:12]}, sent was {expected[:12] or 'none'}")
+            raise disk.StepError(
+                f"{path}: content came with hash {digest.hexdigest()[:12]}, sent was {expected[:12] or 'none'}"
+            )
         disk.own(fd, request["owner"])
         os.fchmod(fd, request["mode"])
         os.fsync(fd)

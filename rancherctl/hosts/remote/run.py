@@ -14,7 +14,14 @@ def tool(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
     try:
         return subprocess.run(
-            argv, capture_output=True, text=True, errors="replace", timeout=timeout, env=environment, stdin=subprocess.DEVNULL, check=False
+            argv,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except FileNotFoundError as error:
         raise StepError(f"{argv[0]} is not installed") from error

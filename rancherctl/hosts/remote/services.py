@@ -22,7 +22,10 @@ def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
         if names:
             must("systemctl", verb, *names)
     stamps = disk.Stamps()
-    prints = {unit["name"]: {kind: {path: fingerprint(path, stamps) for path in unit[kind]} for kind in ("restart", "reload")} for unit in wanted}
+    prints = {
+        unit["name"]: {kind: {path: fingerprint(path, stamps) for path in unit[kind]} for kind in ("restart", "reload")}
+        for unit in wanted
+    }
     stamps.save()
     for action in ("stop", "restart", "reload", "start"):
         names = [unit["name"] for unit in wanted if unit["action"] == action]
@@ -34,7 +37,9 @@ def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
         # one call, so that systemd orders the units among themselves
         done = tool("systemctl", action, *names, timeout=START_LIMIT)
         states = units(names)
-        if action in ("restart", "start") and (moving := [name for name in names if _moving(states[name], done.returncode == 0)]):
+        if action in ("restart", "start") and (
+            moving := [name for name in names if _moving(states[name], done.returncode == 0)]
+        ):
             done = tool("systemctl", "start", *moving, timeout=START_LIMIT)
             states |= units(moving)
         for name in names:
@@ -51,7 +56,11 @@ def _moving(fields: dict[str, str], started: bool) -> bool:
     next try is none of these.
     """
     state, sub = fields.get("ActiveState"), fields.get("SubState")
-    return state == "deactivating" or (state == "activating" and sub != "auto-restart") or (state == "inactive" and started)
+    return (
+        state == "deactivating"
+        or (state == "activating" and sub != "auto-restart")
+        or (state == "inactive" and started)
+    )
 
 
 def _named(wanted: list[dict[str, Any]], field: str, value: bool) -> list[str]:
@@ -77,6 +86,12 @@ def _reason(name: str, action: str, fields: dict[str, str]) -> str:
     journal = tool("journalctl", "-u", name, "-n", "40", "-o", "cat", "--no-pager")
     # what the service said itself tells more than what systemd says about it
     lines = [line.strip() for line in journal.stdout.splitlines() if line.strip()]
-    own = [line for line in lines if not line.startswith((f"{name}: ", "Started ", "Starting ", "Stopped ", "Stopping ", "Failed to start "))]
+    own = [
+        line
+        for line in lines
+        if not line.startswith((f"{name}: ", "Started ", "Starting ", "Stopped ", "Stopping ", "Failed to start "))
+    ]
     state = "/".join(filter(None, (fields.get("ActiveState"), fields.get("SubState"), fields.get("Result"))))
-    return f"{action} ended in {state}" + (f"; its last words: {' | '.join((own or lines)[-3:])[:600]}" if lines else "")
+    return f"{action} ended in {state}" + (
+        f"; its last words: {' | '.join((own or lines)[-3:])[:600]}" if lines else ""
+    )

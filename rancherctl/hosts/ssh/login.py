@@ -50,7 +50,13 @@ class Login:
     """How one host is logged in to. ``closed`` ends all waiting."""
 
     def __init__(
-        self, settings: SshSettings, name: str, prompts: Prompts, via: Jump | None, closed: threading.Event, backoff: Callable[[int], float]
+        self,
+        settings: SshSettings,
+        name: str,
+        prompts: Prompts,
+        via: Jump | None,
+        closed: threading.Event,
+        backoff: Callable[[int], float],
     ) -> None:
         self._settings, self._name, self._prompts, self._via = settings, name, prompts, via
         self._closed, self._backoff = closed, backoff
@@ -66,7 +72,9 @@ class Login:
             except _DroppedError as error:
                 if attempt == DROPS or self._closed.wait(self._backoff(attempt)):
                     what = f"{self._name}: the server dropped {attempt} connections before the login"
-                    raise UnreachableError(what, why=str(error), hint="too many connections at once, or no ssh server there") from error
+                    raise UnreachableError(
+                        what, why=str(error), hint="too many connections at once, or no ssh server there"
+                    ) from error
         raise AssertionError
 
     def _login_once(self) -> paramiko.Transport:
@@ -93,13 +101,19 @@ class Login:
             transport.start_client(timeout=CONNECT_LIMIT)
             key = transport.get_remote_server_key()
             shown = (key.get_name(), key.get_base64())
-            host_keys.check(self._name, shown, about, name=names[0], files=settings.known_hosts, ask=self._prompts.host_key)
+            host_keys.check(
+                self._name, shown, about, name=names[0], files=settings.known_hosts, ask=self._prompts.host_key
+            )
         except BaseException as error:
             transport.close()
-            if isinstance(error, (EOFError, ConnectionResetError)) or (isinstance(error, paramiko.SSHException) and "banner" in str(error)):
+            if isinstance(error, (EOFError, ConnectionResetError)) or (
+                isinstance(error, paramiko.SSHException) and "banner" in str(error)
+            ):
                 raise _DroppedError(line_of(error)) from error
             if isinstance(error, (paramiko.SSHException, OSError)):
-                raise UnreachableError(f"{self._name}: no ssh session with {settings.host}:{settings.port}", why=line_of(error)) from error
+                raise UnreachableError(
+                    f"{self._name}: no ssh session with {settings.host}:{settings.port}", why=line_of(error)
+                ) from error
             raise
         return transport
 
@@ -116,7 +130,9 @@ class Login:
             through = f" through {self._via.name}" if self._via is not None else ""
             hint = "check the address, the port, and that sshd runs there"
             raise UnreachableError(
-                f"{self._name}: cannot connect to {settings.host}:{settings.port}{through}", why=line_of(error), hint=hint
+                f"{self._name}: cannot connect to {settings.host}:{settings.port}{through}",
+                why=line_of(error),
+                hint=hint,
             ) from error
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -149,12 +165,18 @@ class Login:
             if transport.is_active() or not tried:
                 raise UnreachableError(f"{self._name}: the login did not end", why=line_of(error)) from error
             raise self._denied(tried, f"the server hung up after {len(tried)} tries") from error
-        raise self._denied(tried, "the server accepts none of them" if tried else "no key, no agent and no password is at hand")
+        raise self._denied(
+            tried, "the server accepts none of them" if tried else "no key, no agent and no password is at hand"
+        )
 
     def _denied(self, tried: list[str], why: str) -> AuthError:
         hint = "name the right key (ssh.identity), or add your public key to authorized_keys on the host"
         why = "; ".join([why, *(f"{path} {what}" for path, what in self._useless.items())])
-        return AuthError(f"{self._name}: login as {self._settings.user} refused (tried {', '.join(tried) or 'nothing'})", why=why, hint=hint)
+        return AuthError(
+            f"{self._name}: login as {self._settings.user} refused (tried {', '.join(tried) or 'nothing'})",
+            why=why,
+            hint=hint,
+        )
 
     def _keys(self) -> Iterator[tuple[str, paramiko.PKey]]:
         """Keys to try: those of the configuration first, then the agent's."""
@@ -162,7 +184,9 @@ class Login:
             path = Path(text).expanduser()
             if path.is_file() and (key := self._load(path)) is not None:
                 yield str(path), key
-            elif not path.is_file() and len(self._settings.identities) == 1:  # more are the usual places, most of them empty
+            elif (
+                not path.is_file() and len(self._settings.identities) == 1
+            ):  # more are the usual places, most of them empty
                 self._useless[path] = "is not there"
         if self._settings.agent and not self._settings.identities_only:
             agent = paramiko.Agent()
@@ -176,14 +200,20 @@ class Login:
         """The key of a file; None when it is of no kind that can be used, or locked and nobody knows the passphrase."""
         for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
             try:
-                key: paramiko.PKey = kind.from_private_key_file(str(path), str(passphrase) if passphrase is not None else None)
+                key: paramiko.PKey = kind.from_private_key_file(
+                    str(path), str(passphrase) if passphrase is not None else None
+                )
             except paramiko.PasswordRequiredException:
                 given = self._prompts.passphrase(str(path)) if self._prompts.passphrase is not None else None
                 if given is None:
                     self._useless[path] = "is locked with a passphrase"
                 return self._load(path, given) if given is not None else None
             except (paramiko.SSHException, ValueError, OSError) as error:
-                self._useless[path] = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else "is no private key that can be used"
+                self._useless[path] = (
+                    f"cannot be read: {error.strerror}"
+                    if isinstance(error, OSError)
+                    else "is no private key that can be used"
+                )
                 continue
             self._useless.pop(path, None)
             certificate = path.with_name(f"{path.name}-cert.pub")
@@ -192,7 +222,9 @@ class Login:
             return key
         if passphrase is not None:
             raise AuthError(
-                f"cannot unlock the key {path}", why="the passphrase is wrong", hint="give the right passphrase, or add the key to an agent"
+                f"cannot unlock the key {path}",
+                why="the passphrase is wrong",
+                hint="give the right passphrase, or add the key to an agent",
             )
         return None
 
@@ -219,5 +251,7 @@ class _DroppedError(Exception):
 
 def line_of(error: BaseException) -> str:
     """What an exception says, in one line."""
-    text = getattr(error, "text", "") if isinstance(error, paramiko.ChannelException) else ""  # its str() is that of a tuple
+    text = (
+        getattr(error, "text", "") if isinstance(error, paramiko.ChannelException) else ""
+    )  # its str() is that of a tuple
     return (getattr(error, "strerror", "") or text or str(error) or type(error).__name__).splitlines()[0][:300]

@@ -77,7 +77,9 @@ class SshTransport:
         try:
             return self.forward(address, port)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise UnreachableError(f"{self._name}: no connection from there to {address}:{port}", why=line_of(error)) from error
+            raise UnreachableError(
+                f"{self._name}: no connection from there to {address}:{port}", why=line_of(error)
+            ) from error
 
     def forward(self, address: str, port: int) -> paramiko.Channel:
         """The same with the errors of socket and library: for a login through this host."""
@@ -100,7 +102,9 @@ class SshTransport:
             return self._rights.with_password(lambda password: self._session(command, blocks, password, str))
         return self._session(command, blocks, None, sudo.without_password if way == "sudo" else str)
 
-    def _session(self, command: Command, blocks: Iterable[bytes], password: Secret | None, wrap: Callable[[str], str]) -> Result:
+    def _session(
+        self, command: Command, blocks: Iterable[bytes], password: Secret | None, wrap: Callable[[str], str]
+    ) -> Result:
         with self._slots:
             transport = self._connected()
 
@@ -113,7 +117,9 @@ class SshTransport:
             try:
                 return session.run(blocks, password=password, wrap=wrap)
             except paramiko.SSHException as error:
-                raise UnreachableError(f"{self._name}: the connection was cut during {command.show()[:200]}", why=line_of(error)) from error
+                raise UnreachableError(
+                    f"{self._name}: the connection was cut during {command.show()[:200]}", why=line_of(error)
+                ) from error
 
     def _channel(self, transport: paramiko.Transport) -> paramiko.Channel:
         for attempt in range(DROPS):
@@ -121,11 +127,15 @@ class SshTransport:
                 return transport.open_session(timeout=CONNECT_LIMIT)
             except (paramiko.SSHException, OSError, EOFError) as error:
                 if not (isinstance(error, paramiko.SSHException) and transport.is_active()):
-                    raise UnreachableError(f"{self._name}: the connection was cut", why=line_of(error), hint="run the same command again") from error
+                    raise UnreachableError(
+                        f"{self._name}: the connection was cut", why=line_of(error), hint="run the same command again"
+                    ) from error
                 # another client of the same login, or a lower MaxSessions, has taken the places; of several refusals at once the library
                 # tells only one thread why (ChannelException), and the others no more than that there is no channel
                 if self._closed.wait(self._backoff(attempt)) or attempt == DROPS - 1:
-                    raise UnreachableError(f"{self._name}: the server opens no more sessions", why=line_of(error)) from error
+                    raise UnreachableError(
+                        f"{self._name}: the server opens no more sessions", why=line_of(error)
+                    ) from error
         raise AssertionError
 
     def _connected(self) -> paramiko.Transport:

@@ -24,7 +24,13 @@ from rancherctl.hosts.remote import disk
 NOW = datetime.now(UTC)
 HOST = LocalTransport("h1")
 NAMES = Wanted(
-    "apiserver", "ca", "rancherctl:apiserver", "rancherctl:x", server=True, names=("h1", "localhost"), addresses=("10.0.0.11", "127.0.0.1")
+    "apiserver",
+    "ca",
+    "rancherctl:apiserver",
+    "rancherctl:x",
+    server=True,
+    names=("h1", "localhost"),
+    addresses=("10.0.0.11", "127.0.0.1"),
 )
 CA = authority.new_authority("ca", "demo", NOW - timedelta(days=400))
 
@@ -42,7 +48,9 @@ def leaf(tmp_path: Path) -> Leaf:
 
 
 def at(folder: Path, name: str) -> Leaf:
-    return Leaf(name, str(folder / f"{name}.crt"), str(folder / f"{name}.key"), str(folder / "ca.crt"), str(folder / "ca.key"))
+    return Leaf(
+        name, str(folder / f"{name}.crt"), str(folder / f"{name}.key"), str(folder / "ca.crt"), str(folder / "ca.key")
+    )
 
 
 def run(*leaves: Leaf) -> tuple[str, ...]:
@@ -54,14 +62,21 @@ def read(leaf: Leaf) -> x509.Certificate:
 
 
 @pytest.mark.parametrize("left", [121, 30, 0.1, -40])
-def test_a_leaf_that_ends_soon_or_has_ended_is_signed_again_and_is_otherwise_the_same(tmp_path: Path, leaf: Leaf, left: float) -> None:
+def test_a_leaf_that_ends_soon_or_has_ended_is_signed_again_and_is_otherwise_the_same(
+    tmp_path: Path, leaf: Leaf, left: float
+) -> None:
     put(tmp_path, leaf, left)
     Path(leaf.crt).chmod(0o640)
     old = read(leaf)
     assert run(leaf) == ("apiserver",)
     new = read(leaf)
     new.verify_directly_issued_by(x509.load_pem_x509_certificate(CA.crt.encode()))
-    assert (new.subject, new.issuer, new.public_key(), new.version) == (old.subject, old.issuer, old.public_key(), x509.Version.v3)
+    assert (new.subject, new.issuer, new.public_key(), new.version) == (
+        old.subject,
+        old.issuer,
+        old.public_key(),
+        x509.Version.v3,
+    )
     assert {e.oid.dotted_string: (e.critical, e.value) for e in new.extensions} == {
         e.oid.dotted_string: (e.critical, e.value) for e in old.extensions
     }
@@ -232,10 +247,14 @@ def test_only_hosts_that_keep_the_authorities_get_the_job() -> None:
     listed = {item["name"]: item["ca_key"] for item in json.loads(text)["leaves"]}
     assert listed.keys() == {x.name for x in leaves(environment, environment.hosts[0])} - {"kubelet", "agent"}
     assert listed["etcd-peer"] == "/etc/rancherctl/pki/etcd-ca.key"
-    assert [r.name for r in boss if isinstance(r, Unit) and "certificates" in r.name] == ["rancherctl-certificates.timer"]
+    assert [r.name for r in boss if isinstance(r, Unit) and "certificates" in r.name] == [
+        "rancherctl-certificates.timer"
+    ]
     assert not any("certificates" in str(getattr(r, "path", getattr(r, "name", ""))) for r in worker)
     controller = next(r for r in boss if isinstance(r, Unit) and r.name == "rancherctl-controller.service")
-    assert not any(path.endswith("controller.crt") for path in controller.restart_on), "a renewal alone would show as a restart to be done"
+    assert not any(path.endswith("controller.crt") for path in controller.restart_on), (
+        "a renewal alone would show as a restart to be done"
+    )
 
 
 def test_the_command_says_what_failed_and_exits_with_a_code(

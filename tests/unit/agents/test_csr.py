@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.agents import config, csr, pkcs10
-from rancherctl.agents.approver import PART, Approver
+from rancherctl.agents.controllers.certificate_requests import PART, Approver
 from rancherctl.agents.install import CONTROLLER_PATH, host_resources
 from rancherctl.environments.inventory import load
 from rancherctl.hosts.model import File
@@ -85,7 +85,10 @@ def test_anything_foreign_is_denied(tmp_path: Path, subject: str, names: str) ->
 
 
 def test_a_kubelet_without_a_node_waits(tmp_path: Path) -> None:
-    assert csr.judge(KUBELET, content(tmp_path, "/O=system:nodes/CN=system:node:h1", "DNS:h1"), {}, SERVICES).answer == "ignore"
+    assert (
+        csr.judge(KUBELET, content(tmp_path, "/O=system:nodes/CN=system:node:h1", "DNS:h1"), {}, SERVICES).answer
+        == "ignore"
+    )
 
 
 def test_client_usage_on_the_serving_signer_is_denied(tmp_path: Path) -> None:
@@ -95,15 +98,26 @@ def test_client_usage_on_the_serving_signer_is_denied(tmp_path: Path) -> None:
 
 
 def test_an_agent_renews_itself_only(tmp_path: Path) -> None:
-    assert csr.judge(AGENT, content(tmp_path, "/O=rancherctl:agents/CN=rancherctl:agent:h1"), NODES, SERVICES).answer == "approve"
-    for subject in ("/O=rancherctl:agents/CN=rancherctl:agent:h2", "/O=system:masters/CN=rancherctl:agent:h1", "/CN=rancherctl:controller"):
+    assert (
+        csr.judge(AGENT, content(tmp_path, "/O=rancherctl:agents/CN=rancherctl:agent:h1"), NODES, SERVICES).answer
+        == "approve"
+    )
+    for subject in (
+        "/O=rancherctl:agents/CN=rancherctl:agent:h2",
+        "/O=system:masters/CN=rancherctl:agent:h1",
+        "/CN=rancherctl:controller",
+    ):
         assert csr.judge(AGENT, content(tmp_path, subject), NODES, SERVICES).answer == "deny"
 
 
 def test_an_agent_renews_its_hosts_kube_proxy(tmp_path: Path) -> None:
     verdict = csr.judge(AGENT, content(tmp_path, "/CN=system:kube-proxy"), NODES, SERVICES)
     assert verdict == csr.Verdict("approve", "renewal of kube-proxy by rancherctl:agent:h1")
-    for subject, names in (("/O=system:masters/CN=system:kube-proxy", ""), ("/CN=system:kube-proxy", "DNS:h1"), ("/CN=system:kube-scheduler", "")):
+    for subject, names in (
+        ("/O=system:masters/CN=system:kube-proxy", ""),
+        ("/CN=system:kube-proxy", "DNS:h1"),
+        ("/CN=system:kube-scheduler", ""),
+    ):
         assert csr.judge(AGENT, content(tmp_path, subject, names), NODES, SERVICES).answer == "deny"
     stranger = request(csr.CLIENT, "rancherctl:agent:h1", "somebody", AGENT.usages)
     assert csr.judge(stranger, content(tmp_path, "/CN=system:kube-proxy"), NODES, SERVICES).answer == "deny"
@@ -124,9 +138,18 @@ def test_requests_of_others_are_left_alone(tmp_path: Path) -> None:
     assert csr.judge(foreign, asked, NODES, SERVICES).answer == "ignore"
 
 
-def made(names: list[x509.GeneralName], *, password: bytes = b"", subject: tuple[str, ...] = ("system:node:h1",), group: str = csr.NODE_GROUP) -> str:
+def made(
+    names: list[x509.GeneralName],
+    *,
+    password: bytes = b"",
+    subject: tuple[str, ...] = ("system:node:h1",),
+    group: str = csr.NODE_GROUP,
+) -> str:
     """A request of a maker who writes what he likes."""
-    parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group), *(x509.NameAttribute(NameOID.COMMON_NAME, name) for name in subject)]
+    parts = [
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, group),
+        *(x509.NameAttribute(NameOID.COMMON_NAME, name) for name in subject),
+    ]
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -151,7 +174,9 @@ def test_words_that_look_like_names_do_not_hide_the_real_names() -> None:
 
 def test_of_two_common_names_none_is_taken() -> None:
     """Who reads the certificate takes the last one, and would take an agent for the controller manager."""
-    asked = pkcs10.parse(made([], subject=("rancherctl:agent:h1", "system:kube-controller-manager"), group=csr.AGENT_GROUP))
+    asked = pkcs10.parse(
+        made([], subject=("rancherctl:agent:h1", "system:kube-controller-manager"), group=csr.AGENT_GROUP)
+    )
     assert csr.judge(AGENT, asked, NODES, SERVICES).answer == "deny"
     asked = pkcs10.parse(made([x509.DNSName("h1")], subject=("system:node:h1", "system:node:h2")))
     assert csr.judge(KUBELET, asked, NODES, SERVICES).answer == "deny"
@@ -166,11 +191,21 @@ def test_of_two_common_names_none_is_taken() -> None:
 )
 def test_a_host_that_claims_the_addresses_of_others_gets_no_certificate_for_them(address: str) -> None:
     """A kubelet writes its Node's addresses itself; with such a certificate it could play the API server."""
-    other = Node(Meta("", "h2", annotations={"rancherctl.io/public-address": "104.154.107.202"}), (("InternalIP", "10.77.0.12"),), (), True, False)
+    other = Node(
+        Meta("", "h2", annotations={"rancherctl.io/public-address": "104.154.107.202"}),
+        (("InternalIP", "10.77.0.12"),),
+        (),
+        True,
+        False,
+    )
     six = Node(Meta("", "h3"), (("InternalIP", "FD00::0012"),), (), True, False)
     liar = Node(Meta("", "h1"), (("InternalIP", address), ("Hostname", "kubernetes.default.svc")), (), True, False)
     nodes = {"h1": liar, "h2": other, "h3": six}
-    for names in ([x509.IPAddress(ipaddress.ip_address(address))], [x509.DNSName("kubernetes.default.svc")], [x509.DNSName(address)]):
+    for names in (
+        [x509.IPAddress(ipaddress.ip_address(address))],
+        [x509.DNSName("kubernetes.default.svc")],
+        [x509.DNSName(address)],
+    ):
         assert csr.judge(KUBELET, pkcs10.parse(made(names)), nodes, SERVICES).answer == "deny"
     assert csr.judge(KUBELET, pkcs10.parse(made([x509.DNSName("h1")])), nodes, SERVICES).answer == "approve"
 
@@ -188,7 +223,9 @@ def test_addresses_that_the_environment_gave_to_others_are_theirs_without_any_no
     assert verdict("10.77.0.11") == "approve"
     thief = Node(Meta("", "h2"), (("InternalIP", "10.77.0.11"),), (), True, False)
     asked = pkcs10.parse(made([x509.IPAddress(ipaddress.ip_address("10.77.0.11"))]))
-    assert csr.judge(KUBELET, asked, {"h1": liar, "h2": thief}, SERVICES, owners).answer == "approve", "another's claim takes nothing from its owner"
+    assert csr.judge(KUBELET, asked, {"h1": liar, "h2": thief}, SERVICES, owners).answer == "approve", (
+        "another's claim takes nothing from its owner"
+    )
     assert [verdict(a) for a in ("192.0.2.10", "2001:db8::10", "10.77.0.13", "10.77.0.14")] == ["deny"] * 4
 
 
@@ -225,13 +262,23 @@ YSNvUapbIA==
 def test_a_request_as_kubelets_make_it_is_approved() -> None:
     """By Go's crypto/x509, as client-go's certificate manager calls it."""
     asked = pkcs10.parse(FROM_GO)
-    assert asked == pkcs10.Content("system:node:h1", ("system:nodes",), frozenset({"h1"}), frozenset({"10.77.0.11", "fd00::11"}))
-    node = Node(Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("InternalIP", "fd00::11"), ("Hostname", "h1")), (), True, False)
+    assert asked == pkcs10.Content(
+        "system:node:h1", ("system:nodes",), frozenset({"h1"}), frozenset({"10.77.0.11", "fd00::11"})
+    )
+    node = Node(
+        Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("InternalIP", "fd00::11"), ("Hostname", "h1")), (), True, False
+    )
     assert csr.judge(KUBELET, asked, {"h1": node}, SERVICES).answer == "approve"
 
 
 def test_a_host_with_two_families_gets_both_addresses() -> None:
-    node = Node(Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("InternalIP", "FD00:0::0011"), ("Hostname", "h1")), (), True, False)
+    node = Node(
+        Meta("", "h1"),
+        (("InternalIP", "10.77.0.11"), ("InternalIP", "FD00:0::0011"), ("Hostname", "h1")),
+        (),
+        True,
+        False,
+    )
     names = [x509.DNSName("h1"), *(x509.IPAddress(ipaddress.ip_address(a)) for a in ("10.77.0.11", "fd00::11"))]
     assert csr.judge(KUBELET, pkcs10.parse(made(names)), {"h1": node}, SERVICES).answer == "approve"
 
@@ -267,7 +314,10 @@ class Api:
     def __init__(self, *bodies: dict[str, Any]) -> None:
         self.stored = {b["metadata"]["name"]: b for b in bodies}
         self.broken: set[str] = set()
-        self.node: dict[str, Any] = {"metadata": {"name": "h1"}, "status": {"addresses": [{"type": "InternalIP", "address": "10.77.0.11"}]}}
+        self.node: dict[str, Any] = {
+            "metadata": {"name": "h1"},
+            "status": {"addresses": [{"type": "InternalIP", "address": "10.77.0.11"}]},
+        }
 
     def get(self, resource: object, name: str) -> dict[str, Any]:
         return copy.deepcopy(self.node if resource is NODES_RESOURCE else self.stored[name])
@@ -286,7 +336,12 @@ class Api:
 
 
 def stored(name: str, pem: str, *, uid: str = "1", username: str = "system:node:h1") -> dict[str, Any]:
-    spec = {"signerName": csr.SERVING, "username": username, "groups": [csr.NODE_GROUP], "usages": sorted(SERVING_USAGES)}
+    spec = {
+        "signerName": csr.SERVING,
+        "username": username,
+        "groups": [csr.NODE_GROUP],
+        "usages": sorted(SERVING_USAGES),
+    }
     return {"metadata": {"name": name, "uid": uid}, "spec": spec | {"request": base64.b64encode(pem.encode()).decode()}}
 
 
@@ -296,7 +351,11 @@ def decide(api: Api, seen: list[dict[str, Any]]) -> int:
 
 
 def test_requests_are_decided_once_and_those_of_others_never() -> None:
-    good, bad, foreign = stored("good", made([x509.DNSName("h1")])), stored("bad", made(API)), stored("foreign", "torn", username="someone")
+    good, bad, foreign = (
+        stored("good", made([x509.DNSName("h1")])),
+        stored("bad", made(API)),
+        stored("foreign", "torn", username="someone"),
+    )
     torn = stored("torn", "torn")
     api = Api(good, bad, foreign, torn)
     every = [copy.deepcopy(b) for b in api.stored.values()]
@@ -339,7 +398,11 @@ def test_thousands_are_decided_in_parts() -> None:
 
 
 def test_a_decided_request_is_not_pending() -> None:
-    body = {"metadata": {"name": "x"}, "spec": {"request": "", "signerName": csr.SERVING}, "status": {"conditions": [{"type": "Denied"}]}}
+    body = {
+        "metadata": {"name": "x"},
+        "spec": {"request": "", "signerName": csr.SERVING},
+        "status": {"conditions": [{"type": "Denied"}]},
+    }
     assert not csr.parse(body).pending
     del body["status"]
     assert csr.parse(body).pending

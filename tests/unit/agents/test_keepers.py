@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rancherctl.agents.config import NAMESPACE
+from rancherctl.agents.controllers.roster import ObjectKeeper, RosterKeeper, RosterReader
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.keepers import ObjectKeeper, RosterKeeper, RosterReader
 from rancherctl.agents.leader import LEASE, NotLeaderError
 from rancherctl.ingress.model import Roster
 from rancherctl.kube import objects
@@ -94,7 +94,14 @@ class World:
             if kind == "configmaps"
         }
         found = {
-            n: Node(Meta("", n, labels={"rancherctl.io/load-balancer": "true"}), (("InternalIP", f"10.77.0.{n[1]}"),), (), True, False) for n in nodes
+            n: Node(
+                Meta("", n, labels={"rancherctl.io/load-balancer": "true"}),
+                (("InternalIP", f"10.77.0.{n[1]}"),),
+                (),
+                True,
+                False,
+            )
+            for n in nodes
         }
         tables = {"leases": leases, "configmaps": maps, "nodes": found}
         return Snapshot({k: Table(v, synced=True, healthy=healthy) for k, v in tables.items()})
@@ -194,7 +201,13 @@ def test_what_a_hostile_host_reports_freezes_no_roster() -> None:
     """Reports are written by agents, whose hosts run other people's pods."""
     world = World()
     ports = dict.fromkeys(("²", "9" * 5000, "0", "70000000", "x", *map(str, range(1000, 60000))), "taken")
-    hostile = (json.dumps({"sections": {"lb": {"ports": ports}}}), "[" * 100_000, '{"sections":{"lb":' + "[" * 100_000, "\ud800", "1e999")
+    hostile = (
+        json.dumps({"sections": {"lb": {"ports": ports}}}),
+        "[" * 100_000,
+        '{"sections":{"lb":' + "[" * 100_000,
+        "\ud800",
+        "1e999",
+    )
     for text in hostile:
         world.api.objects[("configmaps", "report-h3")] = {"data": {"report": text}}
         world.look(seconds=7)
@@ -247,7 +260,9 @@ def test_a_deleted_roster_is_made_anew_with_a_number_that_agents_accept() -> Non
 def test_a_broken_load_balancer_stays_out_over_an_election() -> None:
     """Else everything would be placed there again for as long as a new leader waits to be sure, and then away again."""
     world = World()
-    world.api.objects[("configmaps", "report-h3")] = {"data": {"report": json.dumps({"sections": {"lb": {"error": "it does not start"}}})}}
+    world.api.objects[("configmaps", "report-h3")] = {
+        "data": {"report": json.dumps({"sections": {"lb": {"error": "it does not start"}}})}
+    }
     world.look(seconds=3)
     assert world.blocked() == {}
     world.look(seconds=6)
@@ -263,7 +278,8 @@ def test_a_broken_load_balancer_stays_out_over_an_election() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unsynced", "kept"), [("ingresses", True), ("networkpolicies", True), ("nodes", False), ("leases", False), ("configmaps", False)]
+    ("unsynced", "kept"),
+    [("ingresses", True), ("networkpolicies", True), ("nodes", False), ("leases", False), ("configmaps", False)],
 )
 def test_the_roster_waits_for_its_own_tables_only(unsynced: str, kept: bool) -> None:
     world = World()
@@ -285,7 +301,9 @@ def test_leases_and_reports_are_made_for_every_node_and_removed_with_it() -> Non
     world = World()
     world.renewed.clear()
     world.objects.run(world.snapshot())
-    assert {f"create configmaps/report-{n}" for n in NAMES} | {f"create leases/host-{n}" for n in NAMES} == set(world.api.writes)
+    assert {f"create configmaps/report-{n}" for n in NAMES} | {f"create leases/host-{n}" for n in NAMES} == set(
+        world.api.writes
+    )
     world.renewed = dict.fromkeys(NAMES, 0)
     world.api.writes.clear()
     world.objects.run(world.snapshot(NAMES[:3]))

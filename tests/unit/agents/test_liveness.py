@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from rancherctl.agents.liveness import Liveness, suspicious
 
 
-def feed(live: Liveness, start: float, end: float, hosts: dict[str, float], *, own_until: float = 1e9, healthy: bool = True) -> None:
+def feed(
+    live: Liveness, start: float, end: float, hosts: dict[str, float], *, own_until: float = 1e9, healthy: bool = True
+) -> None:
     """Every second from start to end: host renews while the time is below its value; our own Lease likewise."""
     t = start
     while t <= end:
@@ -111,7 +113,10 @@ def test_second_opinion_is_for_more_than_one_and_more_than_a_third() -> None:
     assert suspicious(4, 10)
 
 
-@given(st.integers(1, 30), st.lists(st.sampled_from(["well", "well", "well", "unhealthy", "frozen", "election"]), min_size=1, max_size=60))
+@given(
+    st.integers(1, 30),
+    st.lists(st.sampled_from(["well", "well", "well", "unhealthy", "frozen", "election"]), min_size=1, max_size=60),
+)
 def test_whatever_happens_to_us_the_living_stay_and_the_dead_do_not_rise(died: int, events: list[str]) -> None:
     """One host lives all the time, one dies; our watch breaks, our own Lease stands still, leaders change."""
     live = Liveness(limit=6.0, canary=4.0)

@@ -11,8 +11,8 @@ import pytest
 from rancherctl.agents.clock import rest
 from rancherctl.agents.config import lease_seconds
 from rancherctl.agents.controller import Controller
+from rancherctl.agents.host_report_writer import Heartbeat, Reporter, without_metrics
 from rancherctl.agents.loop import Runner, Wake
-from rancherctl.agents.report import Heartbeat, Reporter, without_metrics
 from rancherctl.errors import NotFoundError, UnreachableError
 from rancherctl.kube import tables
 from rancherctl.kube.backoff import Backoff
@@ -70,7 +70,11 @@ def test_a_failure_is_reported_and_tried_again() -> None:
     assert run.once() == 0.0
     assert run.once() == 0.0
     assert run.once() == 3600.0
-    assert [s for _, s in reports] == [{"error": "ValueError: failure 1"}, {"error": "ValueError: failure 2"}, {"calls": 3}]
+    assert [s for _, s in reports] == [
+        {"error": "ValueError: failure 1"},
+        {"error": "ValueError: failure 2"},
+        {"calls": 3},
+    ]
 
 
 class LongBackoff(Backoff):

@@ -17,7 +17,10 @@ def test_messages_arrive(tmp_path: Path) -> None:
 def test_nobody_listens_or_listens_slowly(tmp_path: Path) -> None:
     notify("", "READY=1")
     notify(str(tmp_path / "missing"), "WATCHDOG=1")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as busy, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as busy,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other,
+    ):
         busy.bind(str(tmp_path / "notify"))
         other.setblocking(False)
         try:

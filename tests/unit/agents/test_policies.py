@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.agents.policies import PART, RETOLD, PolicyKeeper, event
+from rancherctl.agents.controllers.network_policies import PART, RETOLD, PolicyKeeper, event
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.objects import Meta
@@ -51,10 +51,18 @@ def keeper(client: Client, times: list[float]) -> PolicyKeeper:
 
 
 def snapshot(*namespaces: str) -> Snapshot:
-    return Snapshot({"networkpolicies": Table({f"{n}/p": Meta(n, "p", uid=f"uid-{n}") for n in namespaces}, synced=True, healthy=True)})
+    return Snapshot(
+        {
+            "networkpolicies": Table(
+                {f"{n}/p": Meta(n, "p", uid=f"uid-{n}") for n in namespaces}, synced=True, healthy=True
+            )
+        }
+    )
 
 
-def test_one_that_cannot_be_told_holds_up_no_other_and_is_tried_again(client: Client, keeper: PolicyKeeper, times: list[float]) -> None:
+def test_one_that_cannot_be_told_holds_up_no_other_and_is_tried_again(
+    client: Client, keeper: PolicyKeeper, times: list[float]
+) -> None:
     client.broken["ending"] = AuthError("not allowed: the namespace is being terminated")
     same = snapshot("ending", "good")
     keeper.run(same)

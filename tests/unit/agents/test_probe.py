@@ -5,27 +5,30 @@ import socket
 
 import pytest
 
-from rancherctl.agents import probe
+from rancherctl.agents import reachability
 
 
 def test_an_answer_and_a_refusal_are_signs_of_life_and_nonsense_is_none() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         asked = {"up": "127.0.0.1", "name": "localhost", "empty": "", "odd": "x y", "scoped": "fe80::1%nope"}
-        assert probe.answering(asked, port=port, timeout=10.0) == {"up"}
-    assert probe.answering({"closed": "127.0.0.1"}, port=port, timeout=10.0) == {"closed"}
+        assert reachability.answering(asked, port=port, timeout=10.0) == {"up"}
+    assert reachability.answering({"closed": "127.0.0.1"}, port=port, timeout=10.0) == {"closed"}
 
 
 @pytest.mark.parametrize(
-    ("code", "spared"), [(errno.ENETUNREACH, True), (errno.ENETDOWN, True), (errno.EHOSTUNREACH, False), (errno.ETIMEDOUT, False)]
+    ("code", "spared"),
+    [(errno.ENETUNREACH, True), (errno.ENETDOWN, True), (errno.EHOSTUNREACH, False), (errno.ETIMEDOUT, False)],
 )
-def test_a_network_of_ours_that_is_down_says_nothing_about_others(monkeypatch: pytest.MonkeyPatch, code: int, spared: bool) -> None:
+def test_a_network_of_ours_that_is_down_says_nothing_about_others(
+    monkeypatch: pytest.MonkeyPatch, code: int, spared: bool
+) -> None:
     class Failing(socket.socket):
         def connect_ex(self, _: object) -> int:
             return code
 
     monkeypatch.setattr(socket, "socket", Failing)
-    assert probe.answering({"h2": "192.0.2.1"}) == ({"h2"} if spared else frozenset())
+    assert reachability.answering({"h2": "192.0.2.1"}) == ({"h2"} if spared else frozenset())
 
 
 def test_a_process_without_free_sockets_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,4 +36,4 @@ def test_a_process_without_free_sockets_loses_nobody(monkeypatch: pytest.MonkeyP
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(socket, "socket", none_left)
-    assert probe.answering({"h2": "192.0.2.1"}) == {"h2"}
+    assert reachability.answering({"h2": "192.0.2.1"}) == {"h2"}

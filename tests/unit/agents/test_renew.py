@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from rancherctl.agents import renew
+from rancherctl.agents import renewal
 from rancherctl.agents.agent import Agent
 from rancherctl.agents.install import agent_config
 from rancherctl.environments.inventory import from_flags
@@ -59,7 +59,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def ask(api: Api, crt: Path, key: Path) -> None:
-    renew.renew_proxy(api, LocalTransport("h1"), "h1", crt=crt, key=key, wait=lambda _: None)  # type: ignore[arg-type]
+    renewal.renew_proxy(api, LocalTransport("h1"), "h1", crt=crt, key=key, wait=lambda _: None)  # type: ignore[arg-type]
 
 
 def test_kube_proxy_keeps_its_key_and_gets_a_new_end(pair: tuple[Path, Path]) -> None:
@@ -83,27 +83,37 @@ def test_a_denied_request_leaves_the_old_certificate(pair: tuple[Path, Path]) ->
 
 
 @pytest.mark.parametrize(
-    ("part", "left", "expected"), [(renew.PART, 31, False), (renew.PART, 29, True), (renew.PROXY_PART, 37, False), (renew.PROXY_PART, 35, True)]
+    ("part", "left", "expected"),
+    [
+        (renewal.PART, 31, False),
+        (renewal.PART, 29, True),
+        (renewal.PROXY_PART, 37, False),
+        (renewal.PROXY_PART, 35, True),
+    ],
 )
 def test_when_a_certificate_of_90_days_is_due(part: float, left: int, expected: bool) -> None:
-    assert renew.due(0.0, 90.0, 90.0 - left, part) is expected
+    assert renewal.due(0.0, 90.0, 90.0 - left, part) is expected
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage\n"])
-def test_a_damaged_renewed_pair_does_not_keep_the_agent_from_starting(pair: tuple[Path, Path], tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_renewed_pair_does_not_keep_the_agent_from_starting(
+    pair: tuple[Path, Path], tmp_path: Path, damage: bytes
+) -> None:
     renewed = tmp_path / "agent-renewed.pem"
-    assert renew.current(LocalTransport("h1"), *pair, renewed) == pair
+    assert renewal.current(LocalTransport("h1"), *pair, renewed) == pair
     renewed.write_bytes(damage)
-    assert renew.current(LocalTransport("h1"), *pair, renewed) == pair
+    assert renewal.current(LocalTransport("h1"), *pair, renewed) == pair
     longer = authority.issue(PROXY, CA, NOW, valid=timedelta(days=90))
     renewed.write_text(longer.crt)
-    assert renew.current(LocalTransport("h1"), *pair, renewed) == pair, "without its key it cannot be used"
+    assert renewal.current(LocalTransport("h1"), *pair, renewed) == pair, "without its key it cannot be used"
     renewed.write_text(longer.crt + str.__str__(longer.key))
-    assert renew.current(LocalTransport("h1"), *pair, renewed) == (renewed, renewed)
+    assert renewal.current(LocalTransport("h1"), *pair, renewed) == (renewed, renewed)
 
 
 @pytest.mark.parametrize("error", [disk.StepError("No space left on device"), KeyError("notAfter"), ValueError("odd")])
-def test_a_full_disk_does_not_end_the_renewals(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_a_full_disk_does_not_end_the_renewals(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     """The thread that renews must live on: a certificate that ends takes the host away."""
     tried: list[str] = []
 
@@ -111,10 +121,10 @@ def test_a_full_disk_does_not_end_the_renewals(pair: tuple[Path, Path], monkeypa
         tried.append("write")
         raise error
 
-    monkeypatch.setattr(renew, "renew", full)
-    monkeypatch.setattr(renew, "current", lambda *_: pair)
-    monkeypatch.setattr(renew, "window", lambda *_: (0.0, 1.0))
-    monkeypatch.setattr(renew, "renew_proxy", full)
+    monkeypatch.setattr(renewal, "renew", full)
+    monkeypatch.setattr(renewal, "current", lambda *_: pair)
+    monkeypatch.setattr(renewal, "window", lambda *_: (0.0, 1.0))
+    monkeypatch.setattr(renewal, "renew_proxy", full)
 
     class Stop(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from rancherctl.agents.reports import Patience, PerHost, blocked_ports, lb_report
-from rancherctl.ingress.status import HostReport
+from rancherctl.agents.host_report_reader import Patience, PerHost, blocked_ports, lb_report
+from rancherctl.ingress.status.plan import HostReport
 from rancherctl.kube.objects import ConfigMap, Meta
 
 
@@ -21,7 +21,12 @@ def test_reports_by_host_and_nothing_for_what_is_not_json() -> None:
         "rancherctl-system/report-h4": ConfigMap(Meta("rancherctl-system", "report-h4"), {}),
         "rancherctl-system/roster": stored("{}"),
     }
-    assert PerHost(lb_report).of(maps) == {"h1": HostReport({"a/b": "x"}), "h2": HostReport(), "h3": HostReport(), "h4": HostReport()}
+    assert PerHost(lb_report).of(maps) == {
+        "h1": HostReport({"a/b": "x"}),
+        "h2": HostReport(),
+        "h3": HostReport(),
+        "h4": HostReport(),
+    }
 
 
 def test_a_report_is_read_once_for_each_version() -> None:

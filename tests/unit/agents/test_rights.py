@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.agents import controller, wiring
+from rancherctl.agents import controller, role_registry
 from rancherctl.agents.install import agent_config
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests import manifests
@@ -20,12 +20,22 @@ WATCH = {"list", "watch"}
 
 def rights(name: str) -> list[tuple[bool, dict[str, Any]]]:
     """(in our namespace only, rule) for all roles of that name."""
-    return [("namespace" in b["metadata"], rule) for b in manifests(ENV) if b["metadata"]["name"] == name and "rules" in b for rule in b["rules"]]
+    return [
+        ("namespace" in b["metadata"], rule)
+        for b in manifests(ENV)
+        if b["metadata"]["name"] == name and "rules" in b
+        for rule in b["rules"]
+    ]
 
 
 def readable(name: str) -> set[tuple[bool, str, str]]:
     """(namespaced, group, resource) that may be watched."""
-    return {(own, rule["apiGroups"][0], r) for own, rule in rights(name) if WATCH & set(rule["verbs"]) for r in rule["resources"]}
+    return {
+        (own, rule["apiGroups"][0], r)
+        for own, rule in rights(name)
+        if WATCH & set(rule["verbs"])
+        for r in rule["resources"]
+    }
 
 
 def watched(specs: list[TableSpec]) -> set[tuple[bool, str, str]]:
@@ -46,7 +56,11 @@ def test_the_controller_reads_what_it_watches(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_controller_writes_what_it_keeps() -> None:
-    writing = {(own, r): set(rule["verbs"]) - WATCH - {"get"} for own, rule in rights("rancherctl:controller") for r in rule["resources"]}
+    writing = {
+        (own, r): set(rule["verbs"]) - WATCH - {"get"}
+        for own, rule in rights("rancherctl:controller")
+        for r in rule["resources"]
+    }
     assert {what: verbs for what, verbs in writing.items() if verbs} == {
         (False, "ingresses/status"): {"patch"},
         (False, "events"): {"create", "patch"},
@@ -58,11 +72,15 @@ def test_the_controller_writes_what_it_keeps() -> None:
 
 
 def test_an_agent_reads_what_its_roles_watch() -> None:
-    roles = wiring.host_roles(CONFIG, LocalTransport(), lambda names: None)
+    roles = role_registry.host_roles(CONFIG, LocalTransport(), lambda names: None)
     assert readable("rancherctl:agent") == watched([spec for role in roles for spec in role.tables])
 
 
 def test_an_agent_sees_its_own_requests_only() -> None:
     """By their names, which it is told when it makes them: those of others say who renews what and when."""
-    verbs = [set(rule["verbs"]) for _, rule in rights("rancherctl:agent") if rule["resources"] == ["certificatesigningrequests"]]
+    verbs = [
+        set(rule["verbs"])
+        for _, rule in rights("rancherctl:agent")
+        if rule["resources"] == ["certificatesigningrequests"]
+    ]
     assert verbs == [{"create", "get"}]

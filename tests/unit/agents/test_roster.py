@@ -77,7 +77,10 @@ def test_one_removed_node_goes_and_all_of_them_do_not() -> None:
 
 def test_the_public_address_is_what_statuses_get() -> None:
     nodes = {"h1": node("h1", 11)}
-    assert following(Roster(), nodes, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0].address == "10.77.0.11"
+    assert (
+        following(Roster(), nodes, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0].address
+        == "10.77.0.11"
+    )
     meta = Meta("", "h1", annotations={"rancherctl.io/public-address": "104.154.107.202"})
     public = Node(meta, (("InternalIP", "10.77.0.11"), ("ExternalIP", "1.2.3.4")), (), True, False)
     host = following(Roster(), {"h1": public}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0]
@@ -90,12 +93,26 @@ def test_a_node_without_an_address_cannot_be_placed() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["not an address", "10.0.0.1\n", "fe80::1%eth0", "::ffff:10.0.0.1", "010.0.0.1 ", "Upper.example.org", "a" * 254, "-x"]
+    "said",
+    [
+        "not an address",
+        "10.0.0.1\n",
+        "fe80::1%eth0",
+        "::ffff:10.0.0.1",
+        "010.0.0.1 ",
+        "Upper.example.org",
+        "a" * 254,
+        "-x",
+    ],
 )
 def test_an_address_that_no_status_takes_is_passed_over_and_told(said: str) -> None:
     """One status holds the addresses of several hosts: the API refuses it as a whole."""
     odd = Node(
-        Meta("", "h1", annotations={"rancherctl.io/public-address": said}), (("ExternalIP", said), ("InternalIP", "10.77.0.11")), (), True, False
+        Meta("", "h1", annotations={"rancherctl.io/public-address": said}),
+        (("ExternalIP", said), ("InternalIP", "10.77.0.11")),
+        (),
+        True,
+        False,
     )
     out = following(Roster(), {"h1": odd}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
     assert out.roster.hosts[0].address == "10.77.0.11"
@@ -104,13 +121,21 @@ def test_an_address_that_no_status_takes_is_passed_over_and_told(said: str) -> N
 
 @pytest.mark.parametrize("said", ["104.154.107.202", "2001:db8::1", "lb1.example.org"])
 def test_what_a_status_takes_is_published(said: str) -> None:
-    node_ = Node(Meta("", "h1", annotations={"rancherctl.io/public-address": said}), (("InternalIP", "10.77.0.11"),), (), True, False)
+    node_ = Node(
+        Meta("", "h1", annotations={"rancherctl.io/public-address": said}),
+        (("InternalIP", "10.77.0.11"),),
+        (),
+        True,
+        False,
+    )
     out = following(Roster(), {"h1": node_}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
     assert (out.roster.hosts[0].address, out.alarms) == (said, ())
 
 
 def test_a_node_with_a_million_labels_fits() -> None:
     many = {f"label-{n:06}": "x" * 60 for n in range(20_000)} | {"rancherctl.io/load-balancer": "true"}
-    host = following(Roster(), {"h1": Node(Meta("", "h1", labels=many), (("InternalIP", "10.77.0.11"),), (), True, False)}, **FIRST).roster.hosts[0]
+    host = following(
+        Roster(), {"h1": Node(Meta("", "h1", labels=many), (("InternalIP", "10.77.0.11"),), (), True, False)}, **FIRST
+    ).roster.hosts[0]
     assert sum(len(k) + len(v) for k, v in host.labels.items()) <= 32_768
     assert host.lb

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from rancherctl.agents.controllers.ingress_statuses import StatusKeeper
 from rancherctl.agents.leader import NotLeaderError
-from rancherctl.agents.statuses import StatusKeeper
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.ingress.model import Roster, RosterHost
 from rancherctl.kube import objects
@@ -52,10 +52,21 @@ def snapshot(number: int, *namespaces: str, paths: int = 0, published: str = "")
     items = {
         f"{n}/web": objects.ingress(
             {
-                "metadata": {"name": "web", "namespace": n, "uid": n, "resourceVersion": str(number), "annotations": {"scale": "abc"}},
+                "metadata": {
+                    "name": "web",
+                    "namespace": n,
+                    "uid": n,
+                    "resourceVersion": str(number),
+                    "annotations": {"scale": "abc"},
+                },
                 "spec": {
                     "ingressClassName": "rancher",
-                    "rules": [{"host": f"{n}.example.org", "http": {"paths": [{"path": f"wrong{i}", "pathType": "Exact"} for i in range(paths)]}}],
+                    "rules": [
+                        {
+                            "host": f"{n}.example.org",
+                            "http": {"paths": [{"path": f"wrong{i}", "pathType": "Exact"} for i in range(paths)]},
+                        }
+                    ],
                 },
                 "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}] if n == published else []}},
             }
@@ -63,8 +74,14 @@ def snapshot(number: int, *namespaces: str, paths: int = 0, published: str = "")
         for n in namespaces
     }
     host = RosterHost(name="h1", address="192.0.2.1", internal="192.0.2.1", labels={}, lb=True, alive=True)
-    roster = objects.config_map({"metadata": {"name": "roster", "namespace": SYSTEM}, "data": {"roster": Roster(1, 1, (host,)).to_json()}})
-    classes = {"rancher": objects.ingress_class({"metadata": {"name": "rancher"}, "spec": {"controller": "rancherctl.io/ingress"}})}
+    roster = objects.config_map(
+        {"metadata": {"name": "roster", "namespace": SYSTEM}, "data": {"roster": Roster(1, 1, (host,)).to_json()}}
+    )
+    classes = {
+        "rancher": objects.ingress_class(
+            {"metadata": {"name": "rancher"}, "spec": {"controller": "rancherctl.io/ingress"}}
+        )
+    }
     tables = {"ingresses": items, "ingressclasses": classes, "configmaps": {f"{SYSTEM}/roster": roster}}
     return Snapshot({name: Table(found, synced=True, healthy=True) for name, found in tables.items()}, number)
 
@@ -84,7 +101,9 @@ def keeper(client: Client, times: list[float]) -> StatusKeeper:
     return StatusKeeper(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
 
 
-def test_an_event_that_cannot_be_written_stops_nothing_and_is_tried_again(client: Client, keeper: StatusKeeper, times: list[float]) -> None:
+def test_an_event_that_cannot_be_written_stops_nothing_and_is_tried_again(
+    client: Client, keeper: StatusKeeper, times: list[float]
+) -> None:
     client.broken["ending"] = RancherctlError("not allowed")
     keeper.run(snapshot(1, "ending", "good"))
     assert set(client.patched) == {"ending", "good"}
@@ -92,7 +111,9 @@ def test_an_event_that_cannot_be_written_stops_nothing_and_is_tried_again(client
     told, asked = len(client.told), client.asked
     keeper.run(snapshot(2, "ending", "good"))
     assert client.told[told:] == [], "the others are not told twice"
-    assert client.asked - asked == 2, "the two statuses of the newer objects: a namespace that ends slowly is not asked with every change"
+    assert client.asked - asked == 2, (
+        "the two statuses of the newer objects: a namespace that ends slowly is not asked with every change"
+    )
     del client.broken["ending"]
     times[0] += 2.0
     keeper.run(snapshot(2, "ending", "good"))
@@ -131,7 +152,9 @@ def test_leases_are_no_reason_to_look(client: Client, keeper: StatusKeeper, time
     assert client.asked == asked
 
 
-def test_one_that_fails_is_not_tried_with_every_change_of_another(client: Client, keeper: StatusKeeper, times: list[float]) -> None:
+def test_one_that_fails_is_not_tried_with_every_change_of_another(
+    client: Client, keeper: StatusKeeper, times: list[float]
+) -> None:
     client.broken["patch bad"] = RancherctlError("refused")
     keeper.run(snapshot(1, "bad", "good"))
     asked = client.asked
@@ -141,7 +164,9 @@ def test_one_that_fails_is_not_tried_with_every_change_of_another(client: Client
     assert client.patched == ["good"] * 11
 
 
-def test_a_written_status_is_not_written_again_before_the_watch_brought_it(client: Client, keeper: StatusKeeper, times: list[float]) -> None:
+def test_a_written_status_is_not_written_again_before_the_watch_brought_it(
+    client: Client, keeper: StatusKeeper, times: list[float]
+) -> None:
     keeper.run(snapshot(1, "a"))
     keeper.run(snapshot(1, "a"))
     assert client.patched == ["a"]
@@ -150,7 +175,9 @@ def test_a_written_status_is_not_written_again_before_the_watch_brought_it(clien
     assert client.patched == ["a", "a"], "but it is if nothing comes at all"
 
 
-@pytest.mark.parametrize("error", [ThrottledError("busy", retry_after=60.0), UnreachableError("gone"), NotLeaderError("no")])
+@pytest.mark.parametrize(
+    "error", [ThrottledError("busy", retry_after=60.0), UnreachableError("gone"), NotLeaderError("no")]
+)
 def test_an_api_that_asks_for_patience_gets_it(client: Client, keeper: StatusKeeper, error: Exception) -> None:
     client.broken["patch"] = error
     with pytest.raises(type(error)) as raised:
@@ -159,7 +186,9 @@ def test_an_api_that_asks_for_patience_gets_it(client: Client, keeper: StatusKee
     assert client.asked <= 16
 
 
-def test_a_thousand_statuses_are_written_part_by_part_and_what_must_go_first(client: Client, keeper: StatusKeeper) -> None:
+def test_a_thousand_statuses_are_written_part_by_part_and_what_must_go_first(
+    client: Client, keeper: StatusKeeper
+) -> None:
     """Between the parts the other keepers look: a host that dies meanwhile is noticed."""
     every = [f"n{n:04}" for n in range(1000)]
     all_of_them = snapshot(1, *every, published="n0999")
@@ -171,7 +200,9 @@ def test_a_thousand_statuses_are_written_part_by_part_and_what_must_go_first(cli
     assert sorted(client.patched) == every
 
 
-def test_one_ingress_with_thousands_of_problems_does_not_hold_up_the_others(client: Client, keeper: StatusKeeper) -> None:
+def test_one_ingress_with_thousands_of_problems_does_not_hold_up_the_others(
+    client: Client, keeper: StatusKeeper
+) -> None:
     keeper.run(snapshot(1, "flood", "z", paths=3000))
     keeper.run(snapshot(1, "flood", "z", paths=3000))
     assert len([n for n in client.told if n == "flood"]) <= 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.agents import units
-from rancherctl.agents.tidy import tidy
+from rancherctl.agents.prune_versions import tidy
 
 
 def program(folder: Path, number: int) -> str:

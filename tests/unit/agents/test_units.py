@@ -36,11 +36,20 @@ def test_the_controller_is_nobody_and_can_read_its_own_key_alone() -> None:
 
 
 def test_hosts_without_the_control_plane_have_neither_controller_nor_its_user() -> None:
-    assert not [r for r in host_resources(ENV, WORKER) if isinstance(r, User) or "controller" in str(getattr(r, "path", ""))]
+    assert not [
+        r for r in host_resources(ENV, WORKER) if isinstance(r, User) or "controller" in str(getattr(r, "path", ""))
+    ]
 
 
 @pytest.mark.parametrize("text", [units.agent("/x"), units.controller("/x"), units.certificates("/x")])
 def test_every_unit_of_ours_is_in_a_sandbox(text: str) -> None:
-    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "RestrictNamespaces=yes", "LockPersonality=yes"):
+    for line in (
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "RestrictNamespaces=yes",
+        "LockPersonality=yes",
+    ):
         assert line in text.splitlines()
     assert len(lines(text, "CapabilityBoundingSet")) == 1

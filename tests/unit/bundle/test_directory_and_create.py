@@ -36,7 +36,10 @@ def made(binaries: Path, output: Path | None = None) -> Bundle:
 
 def test_a_bundle_has_every_program_and_the_pause_image(binaries: Path) -> None:
     bundle = made(binaries)
-    assert {a.name for a in bundle.manifest.artefacts} == {"pause", *(name for _, _, name in wanted(versions_for(DEFAULT)))}
+    assert {a.name for a in bundle.manifest.artefacts} == {
+        "pause",
+        *(name for _, _, name in wanted(versions_for(DEFAULT))),
+    }
     assert {a.mode for a in bundle.manifest.artefacts if a.kind == "binary"} == {0o755}
     assert bundle.manifest.source == "directory"
     assert check(bundle.root) == bundle == load(bundle.root)
@@ -80,7 +83,10 @@ def test_published_checksums_are_checked(binaries: Path) -> None:
     (binaries / "SHA256SUMS").write_text(f"{right}  etcd\n{right}  kubelet\nnonsense\n")
     with pytest.raises(InvalidInputError) as caught:
         made(binaries)
-    assert [p.partition(":")[0] for p in caught.value.problems] == ["kubelet does not have the checksum of SHA256SUMS", "SHA256SUMS"]
+    assert [p.partition(":")[0] for p in caught.value.problems] == [
+        "kubelet does not have the checksum of SHA256SUMS",
+        "SHA256SUMS",
+    ]
 
 
 def test_a_directory_in_the_way_is_left_alone(binaries: Path, tmp_path: Path) -> None:
@@ -97,7 +103,9 @@ def fetching_is_too_late(*_: object) -> None:
     raise AssertionError("fetched or built before it was refused")
 
 
-def test_what_fails_at_the_end_is_refused_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_at_the_end_is_refused_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module.official, "collect", fetching_is_too_late)
     monkeypatch.setattr("shutil.which", lambda _program: None)
     (tmp_path / "file").touch()
@@ -121,7 +129,9 @@ def test_an_empty_directory_is_filled(binaries: Path, tmp_path: Path) -> None:
     assert check(made(binaries, tmp_path / "mine").root).root == tmp_path / "mine"
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_and_leaves_nothing(
+    binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -67,13 +67,21 @@ def bundle(debs: Path, tmp_path: Path) -> Bundle:
     programs.mkdir()
     for _, _, name in wanted(versions_for(DEFAULT)):
         (programs / name).write_bytes(pause_binary("amd64"))
-    return create(Request(DEFAULT, str(programs), output=tmp_path / "b", packages=(f"debian13={debs}",)), tmp_path / "cache", ignore)
+    return create(
+        Request(DEFAULT, str(programs), output=tmp_path / "b", packages=(f"debian13={debs}",)),
+        tmp_path / "cache",
+        ignore,
+    )
 
 
 def test_systems_are_named_once_and_known() -> None:
     assert choice("debian13").folder is None
     assert choice("ubuntu24.04=/x").folder == Path("/x")
-    for text, told in (("debian11", "known are"), ("debian13=", "directory is missing"), ("ubuntu24.04", "--packages ubuntu24.04=DIR")):
+    for text, told in (
+        ("debian11", "known are"),
+        ("debian13=", "directory is missing"),
+        ("ubuntu24.04", "--packages ubuntu24.04=DIR"),
+    ):
         with pytest.raises(UsageError) as caught:
             choice(text)
         assert told in f"{caught.value} {caught.value.hint}"
@@ -125,7 +133,9 @@ def test_what_is_no_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_index_is_what_apt_reads_and_comes_back() -> None:
-    text = stanza("haproxy", more="Depends: liblua (>= 5),\n libc6\nDescription: fast\n and reliable\nInstalled-Size: 7\n")
+    text = stanza(
+        "haproxy", more="Depends: liblua (>= 5),\n libc6\nDescription: fast\n and reliable\nInstalled-Size: 7\n"
+    )
     one, other = entry(text, "0" * 64, 12), entry(stanza("bind9"), "1" * 64, 13)
     written = render([one, other])
     assert written.split("\n\n")[1] == (
@@ -148,7 +158,14 @@ def test_an_index_is_understood_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [stanza("../../etc/passwd"), stanza("haproxy", "1/../2"), stanza("haproxy", "1.0-1", "a b"), "Package: x\nPackage: y\n", " goes on\n", ""],
+    [
+        stanza("../../etc/passwd"),
+        stanza("haproxy", "1/../2"),
+        stanza("haproxy", "1.0-1", "a b"),
+        "Package: x\nPackage: y\n",
+        " goes on\n",
+        "",
+    ],
 )
 def test_names_that_could_harm_are_refused(text: str) -> None:
     with pytest.raises(ValueError):
@@ -219,7 +236,10 @@ def apt(tmp_path: Path, debs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An apt-get that writes down what it is asked, and a keyring."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name, text in (("apt-get", APT_GET.format(log=tmp_path)), ("apt-config", "#!/bin/sh\necho 'Acquire::http::Proxy \"http://p:3128\";'\n")):
+    for name, text in (
+        ("apt-get", APT_GET.format(log=tmp_path)),
+        ("apt-config", "#!/bin/sh\necho 'Acquire::http::Proxy \"http://p:3128\";'\n"),
+    ):
         (tools / name).write_text(text)
         (tools / name).chmod(stat.S_IRWXU)
     (tmp_path / "whole").write_text(
@@ -259,7 +279,9 @@ def test_apt_s_own_words_tell_why_packages_cannot_be_collected(tmp_path: Path, a
     assert "--apt-mirror" in caught.value.hint
 
 
-def test_a_machine_without_apt_or_keys_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apt: Path) -> None:
+def test_a_machine_without_apt_or_keys_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apt: Path
+) -> None:
     archives.KEYRING.unlink()
     with pytest.raises(NotFoundError) as missing:
         isolated.collect("debian13", "amd64", "", tmp_path, tmp_path)

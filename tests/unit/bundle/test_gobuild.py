@@ -40,7 +40,15 @@ def test_kubernetes_is_told_its_version_for_servers_and_clients() -> None:
 
 def test_builds_do_not_depend_on_the_users_settings() -> None:
     command = recipes(versions_for("1.36.3"))[0].command("/usr/bin/go", "arm64", Path("/out"))
-    assert command[:7] == ["env", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64", "GOFLAGS=", "GOWORK=off", "/usr/bin/go"]
+    assert command[:7] == [
+        "env",
+        "CGO_ENABLED=0",
+        "GOOS=linux",
+        "GOARCH=arm64",
+        "GOFLAGS=",
+        "GOWORK=off",
+        "/usr/bin/go",
+    ]
     assert {"-trimpath", "-mod=readonly"} <= set(command)
 
 
@@ -57,7 +65,15 @@ def test_the_key_changes_with_what_the_result_depends_on(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("version", "fits"),
-    [("go1.26.0", True), ("go1.26rc1", True), ("go1.27", True), ("go2.0", True), ("go1.24.4", False), ("go1.9", False), ("devel +abc", True)],
+    [
+        ("go1.26.0", True),
+        ("go1.26rc1", True),
+        ("go1.27", True),
+        ("go2.0", True),
+        ("go1.24.4", False),
+        ("go1.9", False),
+        ("devel +abc", True),
+    ],
 )
 def test_an_older_go_does_not_fit(version: str, fits: bool, tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module x\n\ngo 1.26.0\n\ntool (\n)\n")

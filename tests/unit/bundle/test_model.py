@@ -35,7 +35,10 @@ def test_a_manifest_survives_its_text(artefacts: list[Artefact]) -> None:
 def test_the_digest_is_of_the_files_not_of_their_order_or_source(artefacts: list[Artefact], random: Any) -> None:
     shuffled = list(artefacts)
     random.shuffle(shuffled)
-    assert manifest("1.36.3", "amd64", "official", artefacts).digest() == manifest("1.36.3", "amd64", "directory", shuffled).digest()
+    assert (
+        manifest("1.36.3", "amd64", "official", artefacts).digest()
+        == manifest("1.36.3", "amd64", "directory", shuffled).digest()
+    )
 
 
 def entry(**changes: Any) -> str:
@@ -92,6 +95,8 @@ def test_a_path_that_is_listed_twice_is_refused() -> None:
     assert "listed twice" in problems(json.dumps(body))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "Bundle"}', '{"kind": "Bundle", "apiVersion": "rancherctl.io/v9"}', "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"kind": "Bundle"}', '{"kind": "Bundle", "apiVersion": "rancherctl.io/v9"}', "\x00"]
+)
 def test_what_is_no_manifest_is_said_so(text: str) -> None:
     assert problems(text)

@@ -63,7 +63,9 @@ def test_go_finds_its_caches_also_where_nobody_set_home(tmp_path: Path, monkeypa
     assert seen[0][:2] == ["env", f"HOME={pwd.getpwuid(os.getuid()).pw_dir}"]
 
 
-def test_the_version_of_go_does_not_depend_on_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_go_does_not_depend_on_where_the_user_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = tmp_path / "go"
     program.write_text("#!/bin/sh\ntest ! -e go.mod && echo go1.26.8\n")
     program.chmod(0o755)

@@ -14,7 +14,9 @@ def test_versions_are_ordered_by_number_not_by_text() -> None:
     assert list(known()) == sorted(TABLE, key=lambda v: [int(part) for part in v.split(".")])
 
 
-@pytest.mark.parametrize(("given", "near"), [("1.36.9", "1.36.3"), ("1.36", "1.36.3"), ("1.37.20", "1.37.2"), ("v1.34.0", "1.34.4")])
+@pytest.mark.parametrize(
+    ("given", "near"), [("1.36.9", "1.36.3"), ("1.36", "1.36.3"), ("1.37.20", "1.37.2"), ("v1.34.0", "1.34.4")]
+)
 def test_an_unknown_version_names_the_known_ones_and_the_nearest(given: str, near: str) -> None:
     with pytest.raises(UsageError) as caught:
         versions_for(given)

@@ -13,7 +13,11 @@ THINGS = st.dictionaries(st.text(max_size=2), st.integers(0, 3))
 
 def test_a_plan_is_sorted_and_counted() -> None:
     plan = diff({"b": "1", "x": "1"}, {"b": "2", "a": "1"}, why=lambda old, new: f"{old} → {new}")
-    assert [(c.verb, c.key, c.why) for c in plan] == [("create", "a", ""), ("update", "b", "1 → 2"), ("delete", "x", "")]
+    assert [(c.verb, c.key, c.why) for c in plan] == [
+        ("create", "a", ""),
+        ("update", "b", "1 → 2"),
+        ("delete", "x", ""),
+    ]
     assert plan.counts() == {"create": 1, "update": 1, "delete": 1}
 
 
@@ -35,7 +39,8 @@ def test_what_could_not_be_read_deletes_nothing(have: dict[str, int], want: dict
 
 
 @pytest.mark.parametrize(
-    ("lost", "existing", "floor", "expected"), [(1, 1, 1, False), (2, 3, 1, True), (3, 10, 1, False), (4, 10, 1, True), (4, 10, 4, False)]
+    ("lost", "existing", "floor", "expected"),
+    [(1, 1, 1, False), (2, 3, 1, True), (3, 10, 1, False), (4, 10, 1, True), (4, 10, 4, False)],
 )
 def test_a_loss_is_too_big_past_the_floor_and_the_share(lost: int, existing: int, floor: int, expected: bool) -> None:
     assert too_many(lost, existing, floor=floor) is expected

@@ -146,7 +146,9 @@ def test_an_interrupt_says_what_is_half_done(act: Any, capsys: pytest.CaptureFix
     assert "run the same command again" in err
 
 
-def test_work_goes_on_when_nobody_reads_its_progress(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_work_goes_on_when_nobody_reads_its_progress(
+    act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
     class Gone(io.StringIO):
         def write(self, _text: str) -> int:
             raise BrokenPipeError
@@ -204,7 +206,9 @@ def test_looks_do_not_push_out_the_logs_of_changes(act: Any, tmp_path: Path) -> 
     assert len(names) == 70
 
 
-def test_a_folder_that_takes_no_log_stops_no_command(act: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_folder_that_takes_no_log_stops_no_command(
+    act: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(context, "state", context.RunState())
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
@@ -216,7 +220,9 @@ def test_a_folder_that_takes_no_log_stops_no_command(act: Any, capsys: pytest.Ca
     assert "Not a directory" in err
 
 
-def test_a_log_file_that_can_grow_no_more_is_no_failure(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_a_log_file_that_can_grow_no_more_is_no_failure(
+    act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
     class Full(io.StringIO):
         def write(self, _text: str) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -232,7 +238,9 @@ def test_a_log_file_that_can_grow_no_more_is_no_failure(act: Any, capsys: pytest
     assert capsys.readouterr().err == ""
 
 
-def test_a_full_disk_behind_standard_output_is_told_as_that(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_a_full_disk_behind_standard_output_is_told_as_that(
+    act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
     class Full(io.StringIO):
         def flush(self) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -305,7 +313,9 @@ def test_a_home_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     environ = {"HOME": str(tmp_path / "file"), "PATH": "/usr/bin:/bin"}
     program = "import sys; from rancherctl.cli.app import main; sys.exit(main(['env', 'ls']))"
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0
     lines = done.stderr.splitlines()
     assert [line.startswith("warning: this run has no log file") for line in lines] == [True, False], lines
@@ -322,7 +332,9 @@ def with_streams(redirected: str, *words: str, home: Path) -> subprocess.Complet
     return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("words", [["--version"], ["version"], ["help", "files"], ["completion", "bash"], ["--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["--version"], ["version"], ["help", "files"], ["completion", "bash"], ["--help"]], ids=" ".join
+)
 def test_a_full_disk_behind_any_output_is_a_failure_without_traceback(words: list[str], tmp_path: Path) -> None:
     done = with_streams(">/dev/full", *words, home=tmp_path)
     assert done.returncode == 1
@@ -348,7 +360,14 @@ def test_a_failure_that_nobody_reads_keeps_its_exit_code(tmp_path: Path, words: 
     reader, writer = os.pipe()
     os.close(reader)
     argv = [sys.executable, "-c", PROGRAM, *words]
-    done = subprocess.run(argv, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=writer, timeout=60, check=False)
+    done = subprocess.run(
+        argv,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        timeout=60,
+        check=False,
+    )
     os.close(writer)
     assert done.returncode == code
 
@@ -359,7 +378,9 @@ def test_a_closed_terminal_is_an_interrupt(tmp_path: Path) -> None:
     child, terminal = pty.fork()
     if child == 0:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
-        os.execve(sys.executable, [sys.executable, "-c", code, "env", "ls"], {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+        os.execve(
+            sys.executable, [sys.executable, "-c", code, "env", "ls"], {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        )
     while b"?" not in os.read(terminal, 100):
         pass
     os.close(terminal)

@@ -16,7 +16,10 @@ TOPICS = frozenset({"files"})
         (["lab", "status", "-o=json"], ["lab", "status", "-o", "json"]),
         (["env", "ls", "-e=a=b"], ["env", "ls", "-e", "a=b"]),
         (["lab", "ls", "--color"], ["lab", "ls", "--color"]),
-        (["--debug", "kubectl", "get", "pods", "--debug", "-n=x"], ["--debug", "kubectl", "--", "get", "pods", "--debug", "-n=x"]),
+        (
+            ["--debug", "kubectl", "get", "pods", "--debug", "-n=x"],
+            ["--debug", "kubectl", "--", "get", "pods", "--debug", "-n=x"],
+        ),
         (["kubectl", "-ndefault", "get", "pods"], ["kubectl", "--", "-ndefault", "get", "pods"]),
         (["kubectl", "-n=default", "-e", "demo", "get"], ["kubectl", "--", "-n=default", "-e", "demo", "get"]),
         (["kubectl", "-edemo", "get", "-edemo"], ["kubectl", "-e", "demo", "--", "get", "-edemo"]),
@@ -29,7 +32,10 @@ TOPICS = frozenset({"files"})
         (["kubectl", "--env"], ["kubectl", "--env"]),
         (["kubectl"], ["kubectl"]),
         (["lab", "ssh", "h1", "ls", "--color", "auto"], ["lab", "ssh", "h1", "--", "ls", "--color", "auto"]),
-        (["labs", "ssh", "h1", "--name", "two", "df", "-h", "--name"], ["labs", "ssh", "h1", "--name", "two", "--", "df", "-h", "--name"]),
+        (
+            ["labs", "ssh", "h1", "--name", "two", "df", "-h", "--name"],
+            ["labs", "ssh", "h1", "--name", "two", "--", "df", "-h", "--name"],
+        ),
         (["lab", "ssh", "--name=two", "h1", "--", "-v"], ["lab", "ssh", "--name", "two", "h1", "--", "-v"]),
         (["lab", "ssh", "-h"], ["lab", "ssh", "-h"]),
         (["version", "--", "--debug"], ["version", "--", "--debug"]),

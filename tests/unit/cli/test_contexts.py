@@ -39,7 +39,13 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.a, self.b = folder / "a", folder / "b"
-        self.run = Run(Settings(Dirs(folder / "c", folder / "s", folder / "k"), kubeconfig_list=f"{self.a}{os.pathsep}{self.b}", home=folder))
+        self.run = Run(
+            Settings(
+                Dirs(folder / "c", folder / "s", folder / "k"),
+                kubeconfig_list=f"{self.a}{os.pathsep}{self.b}",
+                home=folder,
+            )
+        )
 
     def write(self, path: Path, data: dict[str, Any]) -> None:
         path.write_bytes(documents.dump(data))
@@ -50,10 +56,17 @@ class Files:
         if kubectl := shutil.which("kubectl"):
             env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": self.run.settings.kubeconfig_list}
             done = subprocess.run(
-                [kubectl, "config", "view", "--raw", "--minify", "-o", "json"], env=env, capture_output=True, timeout=60, check=True
+                [kubectl, "config", "view", "--raw", "--minify", "-o", "json"],
+                env=env,
+                capture_output=True,
+                timeout=60,
+                check=True,
             )
             view = json.loads(done.stdout)
-            assert (view["current-context"], view["clusters"][0]["cluster"]["server"]) == (target.context, target.server)
+            assert (view["current-context"], view["clusters"][0]["cluster"]["server"]) == (
+                target.context,
+                target.server,
+            )
         return target.context, target.server
 
 

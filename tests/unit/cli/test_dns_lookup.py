@@ -25,8 +25,16 @@ def good(data: str = "10.43.0.7", rcode: str = "NOERROR") -> Answer:
     return Answer("10.43.0.10", rcode, ((NAME, 5, "A", data),) if rcode == "NOERROR" else ())
 
 
-def look(answers: Mapping[str, Answer], failures: Mapping[str, str] | None = None, name: str = NAME, output: str = "") -> None:
-    run = Run(load({"output": output} if output else {}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
+def look(
+    answers: Mapping[str, Answer], failures: Mapping[str, str] | None = None, name: str = NAME, output: str = ""
+) -> None:
+    run = Run(
+        load(
+            {"output": output} if output else {},
+            {"HOME": "/nonexistent"},
+            Terminals(stdin=False, stdout=False, stderr=False),
+        )
+    )
     show(run, Said(name, "A", {host: (answer,) for host, answer in answers.items()}, failures or {}), every=False)
 
 
@@ -74,12 +82,19 @@ def test_what_does_not_exist_is_said_to_programs_too(capsys: pytest.CaptureFixtu
     ("status", "stderr", "kind", "what"),
     [
         (2, "<3>cannot ask for a..b. A: empty label\n", UsageError, "h2: cannot ask for a..b. A: empty label"),
-        (2, "/usr/bin/python3: can't open file 'agent.pyz'\n", RancherctlError, "h2: /usr/bin/python3: can't open file 'agent.pyz'"),
+        (
+            2,
+            "/usr/bin/python3: can't open file 'agent.pyz'\n",
+            RancherctlError,
+            "h2: /usr/bin/python3: can't open file 'agent.pyz'",
+        ),
         (7, "noise\n<3>the API does not answer\n", UnreachableError, "h2: the API does not answer"),
         (127, "", RancherctlError, "h2: exit status 127"),
     ],
 )
-def test_only_the_hosts_own_program_says_what_kind_of_failure_it_is(status: int, stderr: str, kind: type[RancherctlError], what: str) -> None:
+def test_only_the_hosts_own_program_says_what_kind_of_failure_it_is(
+    status: int, stderr: str, kind: type[RancherctlError], what: str
+) -> None:
     found = _error("h2", status, stderr)
     assert (type(found), found.what) == (kind, what)
     assert bool(found.hint) == (kind is RancherctlError)
@@ -99,7 +114,9 @@ POD = {
 }
 
 
-def place(monkeypatch: pytest.MonkeyPatch, pod: str, found: Mapping[str, Any]) -> tuple[tuple[str, list[str]], list[tuple[str, str]]]:
+def place(
+    monkeypatch: pytest.MonkeyPatch, pod: str, found: Mapping[str, Any]
+) -> tuple[tuple[str, list[str]], list[tuple[str, str]]]:
     asked = []
 
     class Client:
@@ -134,8 +151,12 @@ def test_only_one_may_say_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         place(monkeypatch, "shop/", POD)
 
 
-@pytest.mark.parametrize("said_there", ["/usr/bin/python3: can't open file", "<3>agent.json does not exist (this host is not set up)"])
-def test_a_host_without_our_program_is_one_that_was_not_asked(said_there: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "said_there", ["/usr/bin/python3: can't open file", "<3>agent.json does not exist (this host is not set up)"]
+)
+def test_a_host_without_our_program_is_one_that_was_not_asked(
+    said_there: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     value = {"name": NAME, "type": "A", "answers": [good().as_json()]}
     failure = _error("h2", 2, said_there)
     said = Said.of({"h1": Outcome("h1", value, None, 0.1), "h2": Outcome("h2", None, failure, 0.1)})

@@ -28,7 +28,24 @@ def test_as_go_reads_them(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "+", "++5s", "5", "5 m", "m", "-5s", "5d", "1h 30m", "\u0665s", "1e3s", "5ss", "2562048h", f"{'9' * 400}h", f"{'9' * 5000}s"]
+    "text",
+    [
+        "",
+        "+",
+        "++5s",
+        "5",
+        "5 m",
+        "m",
+        "-5s",
+        "5d",
+        "1h 30m",
+        "\u0665s",
+        "1e3s",
+        "5ss",
+        "2562048h",
+        f"{'9' * 400}h",
+        f"{'9' * 5000}s",
+    ],
 )
 def test_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rancherctl.cli import app, context
-from rancherctl.cli.known import Known
+from rancherctl.cli.env.known import Known
 from rancherctl.cli.sign_in import sign_in_where_needed
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.renewal import registry
@@ -46,7 +46,9 @@ def everything(known: Known) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("says", [OTHER, PROD])
-def test_a_host_that_calls_its_environment_as_a_known_one_takes_nothing(call: Call, known: Known, says: Environment) -> None:
+def test_a_host_that_calls_its_environment_as_a_known_one_takes_nothing(
+    call: Call, known: Known, says: Environment
+) -> None:
     """Whatever addresses it names: those of the known one cost it nothing to say."""
     assert call("root@10.0.0.11", gives=PROD, ca="CA of prod")[0] == 0
     before = everything(known)
@@ -88,7 +90,9 @@ def test_one_that_was_never_signed_in_to_is_known_by_its_hosts(call: Call, known
     assert call("root@10.0.0.11", gives=PROD, ca="CA of prod")[0] == 0
 
 
-def test_an_environment_that_is_made_anew_under_a_name_has_no_context_of_the_former_one(call: Call, known: Known) -> None:
+def test_an_environment_that_is_made_anew_under_a_name_has_no_context_of_the_former_one(
+    call: Call, known: Known
+) -> None:
     """The plug-in knows environments by name: the former context would hand the new one's tokens to the former server."""
     call("root@10.0.0.11", gives=PROD, ca="CA of prod")
     contexts = known.dirs.config.parent.parent / "kubeconfig"

@@ -10,7 +10,7 @@ import pytest
 
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.cli import app
-from rancherctl.cli.known import Known
+from rancherctl.cli.env.known import Known
 from rancherctl.environments.fetch import Fetched
 from rancherctl.environments.health import HostStatus, Status
 from rancherctl.environments.inventory import from_flags, load
@@ -29,7 +29,7 @@ Call = Callable[..., tuple[int, str]]
 def known(known: Known, monkeypatch: pytest.MonkeyPatch) -> Known:
     """No bundle is resolved."""
     empty = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
-    monkeypatch.setattr("rancherctl.cli.env_work.resolve", lambda *args: empty)
+    monkeypatch.setattr("rancherctl.cli.env.lifecycle.resolve", lambda *args: empty)
     return known
 
 
@@ -62,7 +62,9 @@ def removing(monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception) -> N
     monkeypatch.setattr("rancherctl.environments.remove.remove", remove)
 
 
-def test_what_preflight_refused_is_not_known_and_refused_again(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_preflight_refused_is_not_known_and_refused_again(
+    call: Call, known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
     applying(monkeypatch, PreflightError("the hosts are not ready", ["h1: port 80 is taken"]), begun=False)
     for _ in range(2):
         code, text = call(*CREATE)
@@ -77,14 +79,19 @@ def test_bad_input_leaves_nothing_known(call: Call, known: Known) -> None:
         assert known.names() == []
 
 
-@pytest.mark.parametrize("more", [("--host", "10.0.0.1"), ("--kubernetes", "1.35.4"), ("--identity", "k"), ("--ssh-config", "c"), ("--jump", "b")])
+@pytest.mark.parametrize(
+    "more",
+    [("--host", "10.0.0.1"), ("--kubernetes", "1.35.4"), ("--identity", "k"), ("--ssh-config", "c"), ("--jump", "b")],
+)
 def test_what_a_file_says_itself_is_not_given_beside_it(call: Call, more: tuple[str, str]) -> None:
     code, text = call("env", "create", "-f", "prod.yaml", *more)
     assert code == 2
     assert f"--file and {more[0]} are given" in text
 
 
-def test_a_create_that_was_cut_goes_on_with_the_same_command(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_create_that_was_cut_goes_on_with_the_same_command(
+    call: Call, known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
     assert call(*CREATE)[0] == 1
     assert known.names() == ["demo"]
@@ -105,7 +112,10 @@ def test_an_apply_that_takes_the_name_of_another_environment_keeps_its_file(
     file.write_text(before.replace("10.0.0.", "10.9.9."))
     text = call("env", "apply", "-f", str(file))[1]
     kept = known.dirs.state / "removed" / "demo.yaml"
-    assert f"another environment demo was known here, with its API at https://10.0.0.1:6443; its file is now {kept}" in text
+    assert (
+        f"another environment demo was known here, with its API at https://10.0.0.1:6443; its file is now {kept}"
+        in text
+    )
     assert kept.read_text(encoding="utf-8") == before
     assert known.read("demo").hosts[0].address == "10.9.9.1"
     assert "another environment" not in call("env", "apply", "-f", str(file))[1]
@@ -157,7 +167,9 @@ def test_force_forgets_it_and_says_how_to_clear_the_rest(
     assert call("env", "rm", "-f", str(file), "--confirm", "demo")[0] == 0
 
 
-def test_another_environment_of_that_name_stays_known(call: Call, known: Known, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_environment_of_that_name_stays_known(
+    call: Call, known: Known, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "other.yaml"
     file.write_text(there.replace("10.0.0.", "10.9.9."))
     removing(monkeypatch, Removed("demo", {"h1": ("x",)}))
@@ -201,7 +213,7 @@ def test_a_known_file_that_cannot_be_read_is_told_of(call: Call, known: Known, t
 def test_a_known_file_that_is_no_text_hides_nothing(
     call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch, broken: bytes | None
 ) -> None:
-    monkeypatch.setattr("rancherctl.cli.env_list.reach", lambda host, port: "")
+    monkeypatch.setattr("rancherctl.cli.env.listing.reach", lambda host, port: "")
     known.file("other").mkdir() if broken is None else known.file("other").write_bytes(broken)
     code, text = call("env", "ls", "-o", "name")
     assert code == 0
@@ -215,7 +227,7 @@ def test_a_known_file_that_is_no_text_hides_nothing(
 
 def test_status_needs_no_bundle(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has just fetched an environment has none."""
-    monkeypatch.setattr("rancherctl.cli.env_work.resolve", lambda *args: pytest.fail("no bundle was chosen"))
+    monkeypatch.setattr("rancherctl.cli.env.lifecycle.resolve", lambda *args: pytest.fail("no bundle was chosen"))
     found = Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
     monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context: found)
     assert call("env", "status", "demo")[0] == 0
@@ -226,16 +238,22 @@ def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
     found = from_flags("demo", hosts).environment
     seen: list[Environment] = []
     monkeypatch.setattr("rancherctl.environments.fetch.fetch", lambda transport: Fetched(found, found.server(), "CA"))
-    monkeypatch.setattr("rancherctl.cli.sign_in.sign_in_to", lambda run, environment, transport, ca: seen.append(environment))
+    monkeypatch.setattr(
+        "rancherctl.cli.sign_in.sign_in_to", lambda run, environment, transport, ca: seen.append(environment)
+    )
     monkeypatch.setattr("rancherctl.cli.sign_in.merge_context", lambda run, access: "demo")
     return seen
 
 
-def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(
+    call: Call, known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def apply(environment: Environment, context: Any, *, begin: Callable[[], object], **options: Any) -> Applied:
         begin()
         steps = (Step("h1", "file", "create", "/etc/rancherctl/x"),)
-        return Applied(environment, EnvironmentPlan("demo", (PhasePlan("nodes", "nodes", steps),)), environment.server(), "CA")
+        return Applied(
+            environment, EnvironmentPlan("demo", (PhasePlan("nodes", "nodes", steps),)), environment.server(), "CA"
+        )
 
     def sign_in(*args: Any) -> None:
         raise LockedError("the kubeconfig file is locked")
@@ -249,7 +267,9 @@ def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(call: Call, known:
     assert "error: the kubeconfig file is locked\n  next: run the same command again: it signs in" in text
 
 
-def test_what_was_fetched_is_reached_as_the_host_was(call: Call, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_fetched_is_reached_as_the_host_was(
+    call: Call, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = fetching(monkeypatch, "root@10.0.0.1", "ops@10.0.0.2:2222")
     assert call("env", "fetch", "root@10.0.0.1", "--identity", "~/key", "--jump", "bastion")[0] == 0
     assert seen == [known.read("demo")]
@@ -259,7 +279,9 @@ def test_what_was_fetched_is_reached_as_the_host_was(call: Call, known: Known, t
     ]
 
 
-def test_fetch_does_not_take_the_place_of_another_environment(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_does_not_take_the_place_of_another_environment(
+    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = fetching(monkeypatch, "root@10.9.9.9")
     code, text = call("env", "fetch", "root@10.9.9.9")
     assert (code, seen) == (5, [])
@@ -270,7 +292,9 @@ def test_fetch_does_not_take_the_place_of_another_environment(call: Call, known:
     assert known.read("demo").hosts[0].address == "10.9.9.9"
 
 
-def test_fetch_refreshes_what_was_set_up_anew_on_the_same_hosts(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_refreshes_what_was_set_up_anew_on_the_same_hosts(
+    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fetching(monkeypatch, "root@10.0.0.1")
     assert call("env", "fetch", "root@10.0.0.1")[0] == 0
     assert len(known.read("demo").hosts) == 1

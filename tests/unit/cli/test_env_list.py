@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from rancherctl.cli import env_list
+from rancherctl.cli.env import listing
 
 
 def test_a_name_server_that_is_silent_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,8 +17,8 @@ def test_a_name_server_that_is_silent_holds_nobody_up(monkeypatch: pytest.Monkey
             never.wait(60)
         return "" if port == 6443 else "Connection refused"
 
-    monkeypatch.setattr(env_list, "reach", reach)
-    monkeypatch.setattr(env_list, "GRACE", 0.0)
-    found = env_list.answers({"a": ("slow.example", 6443), "b": ("10.0.0.1", 6443), "c": ("10.0.0.2", 1)}, patience=0.2)
+    monkeypatch.setattr(listing, "reach", reach)
+    monkeypatch.setattr(listing, "GRACE", 0.0)
+    found = listing.answers({"a": ("slow.example", 6443), "b": ("10.0.0.1", 6443), "c": ("10.0.0.2", 1)}, patience=0.2)
     never.set()
     assert found == {"a": "no answer within 0 s", "b": "", "c": "Connection refused"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.cli.context import Run
-from rancherctl.cli.env_work import Login, asked, bundle_choice, from_file, from_hosts, lasting, target_address
+from rancherctl.cli.env.lifecycle import Login, asked, bundle_choice, from_file, from_hosts, lasting, target_address
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.settings import Dirs, Settings
 
@@ -41,10 +41,14 @@ def test_a_tilde_in_the_file_is_the_operators_home(run: Run, tmp_path: Path) -> 
     assert from_file(run, str(path)).hosts[0].ssh.identity == f"{tmp_path}/.ssh/key"
 
 
-def test_other_ssh_paths_begin_at_the_file_and_hold_from_anywhere(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_ssh_paths_begin_at_the_file_and_hold_from_anywhere(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "prod"
     folder.mkdir()
-    (folder / "e.yaml").write_text(FILE.replace("~/.ssh/key", "keys/id").replace("user: root", "user: root, config: /etc/ssh_config"))
+    (folder / "e.yaml").write_text(
+        FILE.replace("~/.ssh/key", "keys/id").replace("user: root", "user: root, config: /etc/ssh_config")
+    )
     monkeypatch.chdir(tmp_path)
     ssh = from_file(run, "prod/e.yaml").hosts[0].ssh
     assert (ssh.identity, ssh.config, ssh.known_hosts) == (f"{folder}/keys/id", "/etc/ssh_config", "")
@@ -77,7 +81,9 @@ def test_what_fetch_takes_for_a_host(target: str, found: tuple[str, str, int]) -
     assert (ssh.user, ssh.host, ssh.port) == found
 
 
-@pytest.mark.parametrize("target", ["", "root@", "root@h1:", "h1:99999", "h1:x", "-oProxyCommand=x", "-l@h1", "[fd00::1]x", "a b"])
+@pytest.mark.parametrize(
+    "target", ["", "root@", "root@h1:", "h1:99999", "h1:x", "-oProxyCommand=x", "-l@h1", "[fd00::1]x", "a b"]
+)
 def test_what_is_no_host(target: str) -> None:
     with pytest.raises(UsageError, match="is no host"):
         target_address(target, Login())

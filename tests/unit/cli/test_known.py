@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.cli import env_list
-from rancherctl.cli.known import Known, remember_environments, remember_names
+from rancherctl.cli.env import listing
+from rancherctl.cli.env.known import Known, remember_environments, remember_names
 from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError, UsageError
 from rancherctl.files import replace
@@ -52,7 +52,9 @@ def test_which_environment_is_meant(dirs: Dirs, there: list[str], chosen: str, a
         (["prod"], "other", NotFoundError, "env ls"),
     ],
 )
-def test_what_is_said_when_none_is_meant(dirs: Dirs, there: list[str], asked: str, error: type[RancherctlError], says: str) -> None:
+def test_what_is_said_when_none_is_meant(
+    dirs: Dirs, there: list[str], asked: str, error: type[RancherctlError], says: str
+) -> None:
     known = Known(dirs)
     save(known, *there)
     with pytest.raises(error) as caught:
@@ -125,13 +127,17 @@ def test_a_damaged_file_stops_no_other_environment(dirs: Dirs) -> None:
             known.read(name)
 
 
-def test_an_environment_that_another_run_removes_meanwhile_is_no_failure(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_another_run_removes_meanwhile_is_no_failure(
+    dirs: Dirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Known, "names", lambda self: ["gone"])
     remember_environments(Settings(dirs))
     assert (dirs.cache / "names/hosts").read_text() == ""
 
 
-def test_an_environment_that_another_run_removes_meanwhile_is_not_listed(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_another_run_removes_meanwhile_is_not_listed(
+    dirs: Dirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Known, "names", lambda self: ["gone"])
     remember_environments(Settings(dirs))
-    assert env_list.rows(Known(dirs)) == []
+    assert listing.rows(Known(dirs)) == []

@@ -33,7 +33,9 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
     Registry(known).save(Access("demo", "https://10.0.0.1:6443", "PEM\n", "op", "s", uid="uid-1"))
     (known / "demo.yaml").touch()
     other = {"name": "work", "context": {"cluster": "c", "user": "u"}}
-    (tmp_path / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": [other], "current-context": "work"}))
+    (tmp_path / "config").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": [other], "current-context": "work"})
+    )
 
     def run(*words: str) -> tuple[int, str, str]:
         code = app.main(["kubeconfig", *words])
@@ -85,8 +87,20 @@ def test_show_prints_a_file_that_stands_alone(call: Call, tmp_path: Path) -> Non
     assert call("show", "demo", "-o", "name")[1] == "demo\n"
     if kubectl := shutil.which("kubectl"):
         (tmp_path / "alone").write_text(out)
-        argv = [kubectl, "--kubeconfig", str(tmp_path / "alone"), "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"]
-        assert subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout == "https://10.0.0.1:6443"
+        argv = [
+            kubectl,
+            "--kubeconfig",
+            str(tmp_path / "alone"),
+            "config",
+            "view",
+            "--minify",
+            "-o",
+            "jsonpath={.clusters[0].cluster.server}",
+        ]
+        assert (
+            subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
+            == "https://10.0.0.1:6443"
+        )
 
 
 def test_rm_takes_out_what_merge_put_there(call: Call, tmp_path: Path) -> None:

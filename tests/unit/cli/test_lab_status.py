@@ -49,8 +49,12 @@ def test_logging_in_without_root_says_so(run: Any, monkeypatch: pytest.MonkeyPat
     assert (code, "a lab needs root" in err) == (2, True)
 
 
-@pytest.mark.parametrize("words", [("status",), ("down",), ("ssh", "h1"), ("host", "stop", "h1"), ("host", "cut", "h1"), ("up",)])
-def test_a_name_that_leads_elsewhere_is_refused_everywhere(run: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [("status",), ("down",), ("ssh", "h1"), ("host", "stop", "h1"), ("host", "cut", "h1"), ("up",)]
+)
+def test_a_name_that_leads_elsewhere_is_refused_everywhere(
+    run: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda program: f"/bin/{program}")
     code, _, err = run(*words, "--name", "../two")

@@ -40,7 +40,9 @@ def home(tmp_path: Path) -> Path:
     known = tmp_path / ".config/rancherctl/environments"
     known.mkdir(parents=True)
     (known / "demo.yaml").write_text(ENVIRONMENT)
-    (known / "demo.access.json").write_text(json.dumps({"server": "https://127.0.0.1:1", "operator": "o", "session": "s"}))
+    (known / "demo.access.json").write_text(
+        json.dumps({"server": "https://127.0.0.1:1", "operator": "o", "session": "s"})
+    )
     program(tmp_path / "bin/kubectl")
     return tmp_path
 
@@ -119,11 +121,11 @@ def test_a_folder_that_is_called_like_a_source_offers_nothing(home: Path, monkey
 
 ATTENDING = """
 import os, sys
-from rancherctl.cli import app, handover
+from rancherctl.cli import app, exec_replace
 app._watch_signals()
-handover.GRACE = 0.3
+exec_replace.GRACE = 0.3
 try:
-    print("status", handover.attend(["sh", "-c", sys.argv[1]], os.environ))
+    print("status", exec_replace.attend(["sh", "-c", sys.argv[1]], os.environ))
 except KeyboardInterrupt:
     print("ended")
 """
@@ -142,5 +144,7 @@ except KeyboardInterrupt:
     ids=["its-code", "ctrl-c", "killed", "interrupted", "ended-with-us", "deaf"],
 )
 def test_a_program_that_is_attended_decides_for_itself(script: str, said: str) -> None:
-    done = subprocess.run([sys.executable, "-c", ATTENDING, script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ATTENDING, script], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout == said

@@ -64,7 +64,9 @@ def test_yes_trusts_unknown_host_keys_unasked_and_says_so(interactive: bool) -> 
 
 
 @pytest.mark.parametrize(("answer", "trusted"), [("y", True), ("YES", True), ("", False), ("n", False)])
-def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(monkeypatch: pytest.MonkeyPatch, answer: str, trusted: bool) -> None:
+def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(
+    monkeypatch: pytest.MonkeyPatch, answer: str, trusted: bool
+) -> None:
     seen: list[str] = []
 
     def line(prompt: str, *, hidden: bool) -> str:

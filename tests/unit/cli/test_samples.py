@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rancherctl.cli.topics import ENVIRONMENT
+from rancherctl.cli.docs.topics import ENVIRONMENT
 from rancherctl.environments.inventory import load
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -25,7 +25,10 @@ def test_the_environment_of_the_help_topic_loads() -> None:
 
 
 def test_the_sample_application_is_what_the_demo_promises() -> None:
-    objects = {(o["kind"], o["metadata"]["name"]): o for o in yaml.safe_load_all((EXAMPLES / "sample.yaml").read_text(encoding="utf-8"))}
+    objects = {
+        (o["kind"], o["metadata"]["name"]): o
+        for o in yaml.safe_load_all((EXAMPLES / "sample.yaml").read_text(encoding="utf-8"))
+    }
     assert objects["StatefulSet", "mdb"]["spec"]["serviceName"] == "mongodb"
     assert "clusterIP" not in objects["Service", "mongodb"]["spec"]
     ingress = objects["Ingress", "scalelb"]

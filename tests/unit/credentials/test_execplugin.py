@@ -40,7 +40,11 @@ def target(tmp_path: Path, script: str, **changes: Any) -> Target:
 
 def answer(token: str = "tok", until: str = "", **status: str) -> str:
     body = {"token": token, **({"expirationTimestamp": until} if until else {}), **status}
-    return "echo run >> $0.runs; cat <<'END'\n" + json.dumps({"apiVersion": V1, "kind": "ExecCredential", "status": body}) + "\nEND"
+    return (
+        "echo run >> $0.runs; cat <<'END'\n"
+        + json.dumps({"apiVersion": V1, "kind": "ExecCredential", "status": body})
+        + "\nEND"
+    )
 
 
 def runs(tmp_path: Path) -> int:
@@ -80,7 +84,10 @@ def test_what_it_is_told(tmp_path: Path) -> None:
     argument, given, info = (tmp_path / "plug.told").read_text().split("|")
     assert (argument, given) == ("a b", "x")
     spec = json.loads(info)["spec"]
-    assert spec == {"interactive": False, "cluster": {"server": "https://10.0.0.1:6443", "certificate-authority-data": "UEVN"}}
+    assert spec == {
+        "interactive": False,
+        "cluster": {"server": "https://10.0.0.1:6443", "certificate-authority-data": "UEVN"},
+    }
     Plugin(target(tmp_path, script), always).token()
     assert "cluster" not in json.loads((tmp_path / "plug.told").read_text().split("|")[2])["spec"]
 
@@ -100,7 +107,9 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     return target(tmp_path, answer(), name="rancherctl-credential", env=(), args=("--env", "prod"))
 
 
-def test_our_own_plugin_is_harmless_wherever_it_is_named(tmp_path: Path, mine: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_plugin_is_harmless_wherever_it_is_named(
+    tmp_path: Path, mine: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert Plugin(mine, never).token() == "tok"
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert mine.exec
@@ -122,7 +131,9 @@ def test_our_own_plugin_is_harmless_wherever_it_is_named(tmp_path: Path, mine: T
         {"args": ("--env", "../prod")},
     ],
 )
-def test_a_foreign_file_gets_no_token_sent_elsewhere_and_ends_no_session(tmp_path: Path, mine: Target, changes: dict[str, Any]) -> None:
+def test_a_foreign_file_gets_no_token_sent_elsewhere_and_ends_no_session(
+    tmp_path: Path, mine: Target, changes: dict[str, Any]
+) -> None:
     assert mine.exec
     changed = replace(mine, exec=replace(mine.exec, **changes)) if "args" in changes else replace(mine, **changes)
     with pytest.raises(RefusedError, match="not run"):
@@ -136,10 +147,14 @@ def test_a_program_that_only_has_our_plugin_s_name_is_not_run(tmp_path: Path) ->
         Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=()), never).token()
 
 
-def test_our_plugin_with_variables_of_a_foreign_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_plugin_with_variables_of_a_foreign_file_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
     with pytest.raises(RefusedError, match="not run"):
-        Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=(("PYTHONPATH", "/tmp/theirs"),)), never).token()
+        Plugin(
+            target(tmp_path, answer(), name="rancherctl-credential", env=(("PYTHONPATH", "/tmp/theirs"),)), never
+        ).token()
 
 
 def test_certificates_are_credentials_too(tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ current-context: x2
 
 
 @needs_kubectl
-@pytest.mark.parametrize("order", [("a", "b"), ("b", "a"), ("a", "missing", "", "b"), ("b", "b"), ("empty", "a"), ("missing",)])
+@pytest.mark.parametrize(
+    "order", [("a", "b"), ("b", "a"), ("a", "missing", "", "b"), ("b", "b"), ("empty", "a"), ("missing",)]
+)
 def test_several_files_add_up_as_in_kubectl(tmp_path: Path, order: tuple[str, ...]) -> None:
     for name, text in (("a", A), ("b", B), ("empty", "")):
         (tmp_path / name).write_text(text)
@@ -165,7 +167,12 @@ current-context: x
 def test_data_comes_before_paths_and_secrets_do_not_print(tmp_path: Path) -> None:
     data = base64.b64encode(b"PEM").decode()
     text = {
-        "clusters": [{"name": "c", "cluster": {"server": "https://a", "certificate-authority": "x", "certificate-authority-data": data}}],
+        "clusters": [
+            {
+                "name": "c",
+                "cluster": {"server": "https://a", "certificate-authority": "x", "certificate-authority-data": data},
+            }
+        ],
         "users": [{"name": "u", "user": {"token": "s3cret", "client-key-data": data}}],
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
     }
@@ -180,7 +187,13 @@ def test_data_comes_before_paths_and_secrets_do_not_print(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("context", "error"),
-    [("none", NotFoundError), ("nocluster", NotFoundError), ("nouser", NotFoundError), ("badtoken", InvalidInputError), ("badca", InvalidInputError)],
+    [
+        ("none", NotFoundError),
+        ("nocluster", NotFoundError),
+        ("nouser", NotFoundError),
+        ("badtoken", InvalidInputError),
+        ("badca", InvalidInputError),
+    ],
 )
 def test_contexts_that_mean_nothing(tmp_path: Path, context: str, error: type[Exception]) -> None:
     text = """
@@ -202,7 +215,9 @@ def test_no_context_at_all() -> None:
         resolve(merge(()))
 
 
-BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)
+)
 
 
 @pytest.mark.parametrize(
@@ -233,19 +248,62 @@ def test_aliases_as_people_use_them(tmp_path: Path) -> None:
     assert merge(read([tmp_path / "f"])).clusters["r"].value == {"server": "https://x", "tls-server-name": "t"}
 
 
-odd = ["y", "n", "no", "on", "1e3", "0x1f", "12:34", "2020-01-01", "null", "~", "", " x", "a: b", "#x", "é", "0755", "1_000", "=", "<<"]
+odd = [
+    "y",
+    "n",
+    "no",
+    "on",
+    "1e3",
+    "0x1f",
+    "12:34",
+    "2020-01-01",
+    "null",
+    "~",
+    "",
+    " x",
+    "a: b",
+    "#x",
+    "é",
+    "0755",
+    "1_000",
+    "=",
+    "<<",
+]
 tricky = st.sampled_from(odd)
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.text(max_size=5) | tricky, tricky | st.text(max_size=8) | st.integers() | st.booleans() | st.none(), max_size=5))
+@given(
+    st.dictionaries(
+        st.text(max_size=5) | tricky,
+        tricky | st.text(max_size=8) | st.integers() | st.booleans() | st.none(),
+        max_size=5,
+    )
+)
 def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
     assert documents.load(documents.dump(value), "x") == value
 
 
 @needs_kubectl
 def test_texts_that_look_like_something_else_stay_texts_for_kubectl(tmp_path: Path) -> None:
-    looks = [*odd, "1e3", "-1E+3", "+.5", "08", "0o17", "0b1", "1.5e300", "1.", "+1", ".inf", ".NaN", "1e", "0x", "0.1.2", "10.0.0.1"]
+    looks = [
+        *odd,
+        "1e3",
+        "-1E+3",
+        "+.5",
+        "08",
+        "0o17",
+        "0b1",
+        "1.5e300",
+        "1.",
+        "+1",
+        ".inf",
+        ".NaN",
+        "1e",
+        "0x",
+        "0.1.2",
+        "10.0.0.1",
+    ]
     users = [{"name": f"user {number}", "user": {"token": text}} for number, text in enumerate(looks)]
     (tmp_path / "f").write_bytes(documents.dump({"apiVersion": "v1", "kind": "Config", "users": users}))
     done = kubectl(str(tmp_path / "f"), "view", "--raw", "-o", "json")

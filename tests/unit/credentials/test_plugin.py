@@ -43,7 +43,13 @@ def plug(tmp_path: Path, *words: str, options: tuple[str, ...] = ()) -> subproce
 
 @pytest.mark.parametrize(
     ("passed", "good", "fresh"),
-    [(0, True, True), (HOUR * 0.74, True, True), (HOUR * 0.76, True, False), (HOUR - 1, True, False), (HOUR + 1, False, False)],
+    [
+        (0, True, True),
+        (HOUR * 0.74, True, True),
+        (HOUR * 0.76, True, False),
+        (HOUR - 1, True, False),
+        (HOUR + 1, False, False),
+    ],
 )
 def test_a_token_is_used_to_its_end_and_renewed_before(tmp_path: Path, passed: float, good: bool, fresh: bool) -> None:
     path = entry(tmp_path)
@@ -91,7 +97,9 @@ def test_the_folder_is_the_one_of_settings(monkeypatch: pytest.MonkeyPatch, base
 def test_a_cached_token_costs_no_imports(tmp_path: Path) -> None:
     path = tmp_path / ".cache/rancherctl/credentials/env"
     cache.write(path, Token(Secret("tok"), 0, HOUR), time.time())
-    bare = subprocess.run([sys.executable, "-X", "importtime", "-c", "pass"], capture_output=True, text=True, timeout=60, check=True)
+    bare = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "pass"], capture_output=True, text=True, timeout=60, check=True
+    )
     code = "import sys; from rancherctl.credentials.plugin import main; sys.exit(main(['--env', 'env']))"
     argv = [sys.executable, "-X", "importtime", "-c", code]
     done = subprocess.run(argv, env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=True)
@@ -100,7 +108,12 @@ def test_a_cached_token_costs_no_imports(tmp_path: Path) -> None:
     def modules(text: str) -> set[str]:
         return {line.rpartition("|")[2].strip() for line in text.splitlines()}
 
-    assert modules(done.stderr) - modules(bare.stderr) <= {"__future__", "rancherctl", "rancherctl.credentials", "rancherctl.credentials.plugin"}
+    assert modules(done.stderr) - modules(bare.stderr) <= {
+        "__future__",
+        "rancherctl",
+        "rancherctl.credentials",
+        "rancherctl.credentials.plugin",
+    }
 
 
 def issued(counter: Path, seconds: int = 3600, **more: str) -> str:
@@ -191,10 +204,18 @@ def test_a_damaged_file_of_secrets_keeps_nobody_from_a_token(tmp_path: Path) -> 
 
 def test_a_damaged_certificate_of_the_authority_is_said(tmp_path: Path) -> None:
     with pytest.raises(AuthError, match="cannot be read"):
-        api.call("GET", "https://127.0.0.1:1", "/", ca="-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n", token=Secret("t"))
+        api.call(
+            "GET",
+            "https://127.0.0.1:1",
+            "/",
+            ca="-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n",
+            token=Secret("t"),
+        )
 
 
-@pytest.mark.parametrize("words", [(), ("--env",), ("x",), ("--env", "env", "--refresh", "--revoke"), ("--env", "a", "b")])
+@pytest.mark.parametrize(
+    "words", [(), ("--env",), ("x",), ("--env", "env", "--refresh", "--revoke"), ("--env", "a", "b")]
+)
 def test_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = plug(tmp_path, *words)
     assert done.returncode == 2
@@ -217,7 +238,9 @@ def test_who_renewed_prints_what_everybody_else_reads(tmp_path: Path) -> None:
     register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
     ticks = iter(range(int(time.time()), 1 << 40, 7))
     store = Store(tmp_path / "secrets.json", None, lambda line: None)
-    mine = renewal.Renewal(Registry(tmp_path / ".config/rancherctl/environments"), store, tmp_path / "tokens", lambda: float(next(ticks)))
+    mine = renewal.Renewal(
+        Registry(tmp_path / ".config/rancherctl/environments"), store, tmp_path / "tokens", lambda: float(next(ticks))
+    )
     assert mine.document("env") == cache.document((tmp_path / "tokens/env").read_text())
 
 
@@ -233,7 +256,9 @@ def test_ctrl_c_for_kubectl_ends_the_plugin_without_traceback(tmp_path: Path) ->
     assert (running.returncode, said) == (130, "")
 
 
-def test_what_nobody_foresaw_is_no_traceback_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_nobody_foresaw_is_no_traceback_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(*_: object, force: bool) -> None:
         raise ValueError("odd")
 

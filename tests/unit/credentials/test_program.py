@@ -20,7 +20,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of this test's own installation counts."""
     monkeypatch.setattr("sys.argv", ["pytest"])
     monkeypatch.setattr("sys.executable", str(tmp_path / "python/python3"))
-    monkeypatch.setattr("sysconfig.get_path", lambda name, scheme: str(tmp_path / ("user" if scheme.endswith("user") else "system")))
+    monkeypatch.setattr(
+        "sysconfig.get_path", lambda name, scheme: str(tmp_path / ("user" if scheme.endswith("user") else "system"))
+    )
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
 
 

@@ -12,7 +12,9 @@ from rancherctl.credentials.registry import Access, Registry
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
 
 WAYS = (("ssh", "a"), ("ssh", "b"))
-ACCESS = Access("demo", "https://10.0.0.1:6443", "PEM", "alice", "s1", "uid", "cluster-uid", "demo", WAYS, WAYS, ("10.0.0.1:6443",))
+ACCESS = Access(
+    "demo", "https://10.0.0.1:6443", "PEM", "alice", "s1", "uid", "cluster-uid", "demo", WAYS, WAYS, ("10.0.0.1:6443",)
+)
 
 
 def test_round_trip_and_mode(tmp_path: Path) -> None:

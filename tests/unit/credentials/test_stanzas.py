@@ -175,7 +175,10 @@ def test_a_lock_of_ours_that_was_killed_is_no_lock(tmp_path: Path) -> None:
 
 def test_eight_writers_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "config"
-    threads = [threading.Thread(target=update, args=(path, lambda d, n=n: merged(d, Stanza(f"e{n}", "https://x", ""))[0])) for n in range(8)]
+    threads = [
+        threading.Thread(target=update, args=(path, lambda d, n=n: merged(d, Stanza(f"e{n}", "https://x", ""))[0]))
+        for n in range(8)
+    ]
     for t in threads:
         t.start()
     for t in threads:
@@ -191,7 +194,13 @@ def test_kubectl_reads_and_writes_what_we_wrote(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": str(path)}
     kubectl = str(shutil.which("kubectl"))
     subprocess.run([kubectl, "config", "use-context", "no"], env=env, check=True, capture_output=True, timeout=60)
-    done = subprocess.run([kubectl, "config", "view", "--raw", "--minify", "-o", "json"], env=env, check=True, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [kubectl, "config", "view", "--raw", "--minify", "-o", "json"],
+        env=env,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
     data = json.loads(done.stdout)
     assert data["clusters"][0]["cluster"]["server"] == DEMO.server
     assert data["users"][0]["user"]["exec"]["command"] == "rancherctl-credential"

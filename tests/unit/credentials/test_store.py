@@ -55,7 +55,9 @@ def test_a_real_keyring_is_used_and_the_file_has_no_secret(tmp_path: Path, warni
         ("echo", '{"unusable": "locked"}'),
     ],
 )
-def test_otherwise_a_private_file_and_one_warning(tmp_path: Path, warnings: list[str], command: tuple[str, ...]) -> None:
+def test_otherwise_a_private_file_and_one_warning(
+    tmp_path: Path, warnings: list[str], command: tuple[str, ...]
+) -> None:
     store = Store(tmp_path / "state/secrets.json", Keyring(0.2, command), warnings.append)
     store.put("a", Secret("1"))
     store.put("b", Secret("2"))
@@ -65,7 +67,9 @@ def test_otherwise_a_private_file_and_one_warning(tmp_path: Path, warnings: list
     assert "0600" in warnings[0]
 
 
-def test_the_helper_runs_nothing_of_the_folder_where_somebody_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_helper_runs_nothing_of_the_folder_where_somebody_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in ("json.py", "keyring.py", "rancherctl/credentials/keyring_helper.py"):
         (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / module).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")

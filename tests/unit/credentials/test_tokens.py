@@ -69,7 +69,9 @@ def test_without_a_readable_issue_time_our_clock_counts() -> None:
     assert tokens.parse_token(answer, now=1_003_000).seconds == 600
 
 
-@pytest.mark.parametrize("bad", [{}, {"status": {}}, {"status": {"token": "x"}}, {"status": {"token": "x", "expirationTimestamp": "soon"}}])
+@pytest.mark.parametrize(
+    "bad", [{}, {"status": {}}, {"status": {"token": "x"}}, {"status": {"token": "x", "expirationTimestamp": "soon"}}]
+)
 def test_answers_without_a_token(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"no token|Invalid"):
         tokens.parse_token(bad, 0)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rancherctl.dns.heal import Healer
-from rancherctl.dns.mirror import Mirror
 from rancherctl.dns.model import RecordSet
 from rancherctl.dns.store import Store
+from rancherctl.dns.zone_state import Mirror
 from rancherctl.errors import RancherctlError
 
 ONE = RecordSet("a.cluster.local.", "A", ("10.43.0.1",))

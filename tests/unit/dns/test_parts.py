@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rancherctl.dns import engine, listing, lookup, names, probe, stats, zonefile
+from rancherctl.dns import listing, lookup, named_conf, names, stats, upstream_health, zonefile
 from rancherctl.dns import status as status_module
 from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.install import resources
@@ -81,7 +81,7 @@ def test_resolv_conf_as_the_resolver_reads_it() -> None:
 def test_what_a_resolv_conf_says_is_safe_in_a_configuration(text: str) -> None:
     own = DnsHostConfig("h1").addresses
     for one in of_resolv_conf(text, own):
-        engine.named_conf(DnsHostConfig("h1", upstreams=(one,)))
+        named_conf.named_conf(DnsHostConfig("h1", upstreams=(one,)))
 
 
 def test_an_upstream_that_cannot_even_be_asked_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +93,8 @@ def test_an_upstream_that_cannot_even_be_asked_stops_nobody(monkeypatch: pytest.
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return real(family, *rest)
 
-    monkeypatch.setattr("rancherctl.dns.probe.socket.socket", refused)
-    assert probe.ask(("2001:db8::53", "192.0.2.53"), port=9, wait=0.05) == frozenset()
+    monkeypatch.setattr("rancherctl.dns.upstream_health.socket.socket", refused)
+    assert upstream_health.ask(("2001:db8::53", "192.0.2.53"), port=9, wait=0.05) == frozenset()
 
 
 class Stubborn:
@@ -120,7 +120,7 @@ def test_upstreams_that_the_server_did_not_read_are_told_again(tmp_path: Path) -
     forwarding = Forwarding(str(path), Store(str(tmp_path)), daemon)
     with pytest.raises(RancherctlError):
         forwarding.use(("192.0.2.53",))
-    assert path.read_text() == engine.forwarders(("192.0.2.53",))
+    assert path.read_text() == named_conf.forwarders(("192.0.2.53",))
     forwarding.use(("192.0.2.53",))
     forwarding.use(("192.0.2.53",))
     assert daemon.reloads == 2
@@ -231,7 +231,9 @@ def answer(*data: str, rcode: str = "NOERROR", server: str = "s") -> Answer:
 
 
 def test_the_odd_one_out_is_named() -> None:
-    found = compare({"h1": (answer("1", "2"),), "h2": (answer("2", "1"),), "h3": (answer("1"),), "h4": (answer(rcode=""),)})
+    found = compare(
+        {"h1": (answer("1", "2"),), "h2": (answer("2", "1"),), "h3": (answer("1"),), "h4": (answer(rcode=""),)}
+    )
     assert found.common is not None
     assert found.common.data() == ("1", "2")
     assert found.differing == (("h3", "s"), ("h4", "s"))
@@ -259,7 +261,13 @@ def test_records_of_a_zone_a_service_a_name() -> None:
     assert chosen("cluster.local") == [0, 1, 2, 3]
     assert chosen("43.10.in-addr.arpa.") == [4]
     assert chosen("mongodb") == [0, 1, 2, 4]
-    assert chosen("mongodb.prod") == chosen("prod/mongodb") == chosen("mongodb.prod.svc") == chosen("mongodb.prod.svc.cluster.local") == [0, 1, 4]
+    assert (
+        chosen("mongodb.prod")
+        == chosen("prod/mongodb")
+        == chosen("mongodb.prod.svc")
+        == chosen("mongodb.prod.svc.cluster.local")
+        == [0, 1, 4]
+    )
     assert chosen("mdb-0.mongodb.prod.svc.cluster.local") == [1]
     assert chosen("nope") == []
 
@@ -292,9 +300,19 @@ def test_status_says_how_old_it_is(tmp_path: Path) -> None:
     status_module.write_section({"synced": True, "metrics": {"records": 3}}, path)
     found = status_module.read_section(path, now=path.stat().st_mtime + 9)
     assert found == {"synced": True, "metrics": {"records": 3}, "age": 9.0}
-    zones = {"cluster.local.": {"loaded": True, "serial": 5, "hash": "ab"}, "x.": {"loaded": False, "serial": 0, "hash": ""}}
+    zones = {
+        "cluster.local.": {"loaded": True, "serial": 5, "hash": "ab"},
+        "x.": {"loaded": False, "serial": 0, "hash": ""},
+    }
     row = status_module.summary({"node": "h1", "zones": zones, "error": "", "agent": {**found, "alarm": "!"}})
-    assert (row["host"], row["serial"], row["loaded"], row["synced"], row["records"], row["problems"]) == ("h1", 5, False, True, 3, ["!"])
+    assert (row["host"], row["serial"], row["loaded"], row["synced"], row["records"], row["problems"]) == (
+        "h1",
+        5,
+        False,
+        True,
+        3,
+        ["!"],
+    )
     gone = status_module.summary({"node": "h1", "zones": {}, "error": "gone", "agent": None})
     assert (gone["synced"], gone["age"], gone["problems"][0]) == (False, None, "gone")
     assert "has not said anything" in gone["problems"][1]
@@ -309,7 +327,9 @@ def test_status_says_how_old_it_is(tmp_path: Path) -> None:
         (90.0, 0.0, False, 90.0, ["the agent has said nothing for 90 s: systemctl status rancherctl-agent"]),
     ],
 )
-def test_status_does_not_call_old_news_synced(said: float, unheard: float, synced: bool, age: float, problem: list[str]) -> None:
+def test_status_does_not_call_old_news_synced(
+    said: float, unheard: float, synced: bool, age: float, problem: list[str]
+) -> None:
     agent = {"synced": True, "age": said, "metrics": {"unheard": unheard}}
     row = status_module.summary({"node": "h1", "zones": {}, "error": "", "agent": agent})
     assert (row["synced"], row["age"], row["problems"]) == (synced, age, problem)
@@ -325,7 +345,13 @@ def test_host_resources() -> None:
     assert "User=bind" in unit
     named = files["/etc/rancherctl/dns/named.conf"]
     assert "listen-on port 53 { 169.254.20.10; 10.43.0.10; };" in named
-    for must in ("max-records-per-type 0;", "empty-zones-enable no;", "allow-transfer { none; };", "controls { };", 'zone "43.10.in-addr.arpa"'):
+    for must in (
+        "max-records-per-type 0;",
+        "empty-zones-enable no;",
+        "allow-transfer { none; };",
+        "controls { };",
+        'zone "43.10.in-addr.arpa"',
+    ):
         assert must in named
     assert "secret" not in named
     daemon = found[-1]
@@ -358,13 +384,13 @@ def test_host_resources() -> None:
 )
 def test_settings_that_would_end_up_in_the_configuration_are_checked(bad: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
-        engine.named_conf(DnsHostConfig("h1", **bad))  # type: ignore[arg-type]
+        named_conf.named_conf(DnsHostConfig("h1", **bad))  # type: ignore[arg-type]
 
 
 def test_stub_domains_and_no_upstream() -> None:
-    text = engine.named_conf(DnsHostConfig("h1", stub_domains={"corp.example": ("10.0.0.1", "10.0.0.2")}))
+    text = named_conf.named_conf(DnsHostConfig("h1", stub_domains={"corp.example": ("10.0.0.1", "10.0.0.2")}))
     assert 'zone "corp.example" { type forward; forward only; forwarders { 10.0.0.1; 10.0.0.2; }; };' in text
-    assert engine.forwarders(()) == "forward only;\nforwarders { 127.0.0.1 port 9; };\n"
+    assert named_conf.forwarders(()) == "forward only;\nforwarders { 127.0.0.1 port 9; };\n"
 
 
 def test_asking_a_server_that_is_not_there() -> None:

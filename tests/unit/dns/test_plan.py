@@ -8,23 +8,31 @@ from hypothesis import strategies as st
 
 from rancherctl.change import Change, Plan, too_many
 from rancherctl.dns.apply import CHUNK, build, chunks, edit
-from rancherctl.dns.mirror import Mirror
 from rancherctl.dns.model import RecordSet, fingerprint, zone_hash
 from rancherctl.dns.plan import FLOOR, PATIENCE, Hold, guard, plan
+from rancherctl.dns.zone_state import Mirror
 
 names = st.integers(0, 6).map(lambda n: f"n{n}.cluster.local.")
 sets = st.builds(
     RecordSet,
     names,
     st.sampled_from(["A", "TXT"]),
-    st.lists(st.integers(0, 9).map(lambda n: f"10.0.0.{n}"), min_size=1, max_size=6, unique=True).map(lambda r: tuple(sorted(r))),
+    st.lists(st.integers(0, 9).map(lambda n: f"10.0.0.{n}"), min_size=1, max_size=6, unique=True).map(
+        lambda r: tuple(sorted(r))
+    ),
     st.sampled_from([5, 30]),
 )
 zones = st.lists(sets, max_size=10).map(lambda found: {s.key: s for s in found})
 
 
 def many(count: int, start: int = 0) -> dict[str, RecordSet]:
-    return {s.key: s for s in (RecordSet(f"n{n}.cluster.local.", "A", (f"10.43.{n // 250}.{n % 250}",)) for n in range(start, start + count))}
+    return {
+        s.key: s
+        for s in (
+            RecordSet(f"n{n}.cluster.local.", "A", (f"10.43.{n // 250}.{n % 250}",))
+            for n in range(start, start + count)
+        )
+    }
 
 
 @given(zones)
@@ -56,7 +64,9 @@ def test_edits_do_what_the_plan_says(have: dict[str, RecordSet], want: dict[str,
             for rdata in one.remove:
                 del records[rdata]
             records.update(dict.fromkeys(one.add, one.ttl))
-    assert {k: v for k, v in state.items() if v} == {(s.name, s.type): dict.fromkeys(s.rdatas, s.ttl) for s in want.values()}
+    assert {k: v for k, v in state.items() if v} == {
+        (s.name, s.type): dict.fromkeys(s.rdatas, s.ttl) for s in want.values()
+    }
 
 
 @settings(deadline=None)
@@ -75,7 +85,9 @@ def test_a_mirror_knows_its_hash(wishes: list[dict[str, RecordSet]], forget: int
         marker = mirror.after(todo, "1")
         mirror.accept(todo)
         assert mirror.have == want
-        assert marker.hash == mirror.have_hash() == mirror.want_hash() == zone_hash(sum(map(fingerprint, want.values())))
+        assert (
+            marker.hash == mirror.have_hash() == mirror.want_hash() == zone_hash(sum(map(fingerprint, want.values())))
+        )
         assert not mirror.plan()
 
 
@@ -121,10 +133,12 @@ def test_an_edit_is_never_larger_than_the_whole_set(kept: int, gone: int, come: 
 def test_half_of_a_set_as_large_as_a_message_may_change_at_once() -> None:
     """Long host names that give way to other long ones: both kinds together would not fit one message, and nothing after it would be sent."""
     short, long = (
-        tuple(f"0 100 80 {'h' * size}{mark}{n}.web.default.svc.cluster.local." for n in range(340)) for size, mark in ((1, "a"), (58, "b"))
+        tuple(f"0 100 80 {'h' * size}{mark}{n}.web.default.svc.cluster.local." for n in range(340))
+        for size, mark in ((1, "a"), (58, "b"))
     )
     old, new = (
-        RecordSet("web.default.svc.cluster.local.", "SRV", tuple(sorted((*short, *part)))) for part in (long, [t.replace("b", "c", 1) for t in long])
+        RecordSet("web.default.svc.cluster.local.", "SRV", tuple(sorted((*short, *part))))
+        for part in (long, [t.replace("b", "c", 1) for t in long])
     )
     batches = list(chunks(plan({old.key: old}, {new.key: new})))
     for batch in batches:
@@ -210,7 +224,12 @@ def test_a_name_of_another_type_is_no_loss() -> None:
     assert [(c.key, c.verb) for c in verdict.plan] == [("n7.cluster.local. A", "delete"), (alias.key, "create")]
 
 
-@given(st.lists(st.tuples(st.sampled_from([0, 30]), st.sampled_from([0, 30, 60]), st.sampled_from([0.0, 30.0, 60.0])), max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 30]), st.sampled_from([0, 30, 60]), st.sampled_from([0.0, 30.0, 60.0])),
+        max_size=6,
+    )
+)
 def test_nothing_much_goes_on_the_word_of_one_list(steps: list[tuple[int, int, float]]) -> None:
     """Each step is a list of the API: the names n``start`` to n``end``, seconds after the one before. The guard sees each of them twice."""
     have: dict[str, RecordSet] = many(60)
@@ -225,7 +244,9 @@ def test_nothing_much_goes_on_the_word_of_one_list(steps: list[tuple[int, int, f
             gone = {c.key for c in verdict.plan if c.new is None}
             sure = {key for key in gone if any(key not in known and now - when >= PATIENCE for when, known in lists)}
             assert not too_many(len(gone - sure), len(have), floor=FLOOR)
-            have = {key: one for key, one in have.items() if key not in gone} | {c.key: c.new for c in verdict.plan if c.new is not None}
+            have = {key: one for key, one in have.items() if key not in gone} | {
+                c.key: c.new for c in verdict.plan if c.new is not None
+            }
             hold = verdict.hold
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rancherctl.dns import engine
+from rancherctl.dns import named_conf
 from rancherctl.dns.model import DnsHostConfig, RecordSet
 from rancherctl.dns.records import LARGEST, Shape, fit, pod_records, service_records
 from rancherctl.dns.wanted import Wanted
@@ -21,12 +21,36 @@ from rancherctl.kube import objects
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
 
 DATA = Path(__file__).resolve().parents[2] / "data/dns"
-CONFIG = DnsHostConfig("h1", service_cidrs=("10.43.0.0/16", "fd00:43::/112"), pod_cidrs=("10.42.0.0/16", "fd00:42::/64"))
-SHAPE = Shape("cluster.local", frozenset(engine.zones(CONFIG)))
+CONFIG = DnsHostConfig(
+    "h1", service_cidrs=("10.43.0.0/16", "fd00:43::/112"), pod_cidrs=("10.42.0.0/16", "fd00:42::/64")
+)
+SHAPE = Shape("cluster.local", frozenset(named_conf.zones(CONFIG)))
 PARSERS = {"Service": objects.service, "EndpointSlice": objects.endpoint_slice, "Pod": objects.pod}
 SAFE = re.compile(r'[a-z0-9_.-]+ 5 IN (A|AAAA|SRV|PTR|CNAME|TXT) [A-Za-z0-9_.: "-]+')
 NASTY = st.sampled_from(
-    ["a\nb", "a;b", "a\0b", "../x", '"', "}", "ü", "x" * 64, "$INCLUDE", "%41", "a b", "", ".", "-a", "a-", "A", "*", "a.b", "@", "\\000", "x" * 5000]
+    [
+        "a\nb",
+        "a;b",
+        "a\0b",
+        "../x",
+        '"',
+        "}",
+        "ü",
+        "x" * 64,
+        "$INCLUDE",
+        "%41",
+        "a b",
+        "",
+        ".",
+        "-a",
+        "a-",
+        "A",
+        "*",
+        "a.b",
+        "@",
+        "\\000",
+        "x" * 5000,
+    ]
 )
 
 
@@ -55,11 +79,19 @@ def test_golden(case: str) -> None:
 
 
 @given(NASTY, NASTY, NASTY, NASTY, NASTY)
-def test_no_text_of_a_tenant_reaches_a_zone_file_unchecked(name: str, namespace: str, port: str, host: str, external: str) -> None:
+def test_no_text_of_a_tenant_reaches_a_zone_file_unchecked(
+    name: str, namespace: str, port: str, host: str, external: str
+) -> None:
     world = World()
     for ns in (namespace, "good"):
-        world.add(service(name, "10.43.1.1", ns=ns, ports=[(port, "TCP", 80)]), service("e", type="ExternalName", externalName=external, ns=ns))
-        world.add(service("hl", "None", ns=ns), endpoint_slice("hl", [endpoint("10.42.0.1", hostname=host), endpoint(external)], ns=ns, name=name))
+        world.add(
+            service(name, "10.43.1.1", ns=ns, ports=[(port, "TCP", 80)]),
+            service("e", type="ExternalName", externalName=external, ns=ns),
+        )
+        world.add(
+            service("hl", "None", ns=ns),
+            endpoint_slice("hl", [endpoint("10.42.0.1", hostname=host), endpoint(external)], ns=ns, name=name),
+        )
         world.add(pod(name, external, ns=ns))
     world.add(service("fine", "10.43.2.2", ns="good"))
     found = lines(world)
@@ -71,7 +103,10 @@ def test_no_text_of_a_tenant_reaches_a_zone_file_unchecked(name: str, namespace:
 
 def test_a_set_that_no_message_could_carry_is_cut_and_said() -> None:
     many = [endpoint(f"10.42.{n // 250}.{n % 250}") for n in range(5000)]
-    parts = [endpoint_slice("big", many[i : i + 1000], name=f"big-{i}", ports=[("http", "TCP", 80)]) for i in range(0, 5000, 1000)]
+    parts = [
+        endpoint_slice("big", many[i : i + 1000], name=f"big-{i}", ports=[("http", "TCP", 80)])
+        for i in range(0, 5000, 1000)
+    ]
     group = service_records(service("big", "None"), parts, SHAPE, lambda pod_key, name: "")
     own = next(s for s in group.sets if s.name.startswith("big.") and s.type == "A")
     assert 4000 < len(own.rdatas) < 5000
@@ -90,7 +125,10 @@ def test_fit_keeps_a_start_that_fits(rdatas: list[str]) -> None:
 
 def test_a_leaving_pod_has_no_name() -> None:
     leaving = objects.pod(
-        {"metadata": {"namespace": "n", "name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"podIPs": [{"ip": "10.42.0.1"}]}}
+        {
+            "metadata": {"namespace": "n", "name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z"},
+            "status": {"podIPs": [{"ip": "10.42.0.1"}]},
+        }
     )
     assert pod_records(leaving, SHAPE).sets == ()
 
@@ -135,12 +173,18 @@ def test_difference_by_difference_gives_what_a_fresh_start_gives(steps: list[tup
             _do(world, step)
             continue
         snapshot = world.snapshot()
-        for key, new in wanted.update(*(snapshot.table(name).items for name in ("services", "endpointslices", "pods"))).items():
+        for key, new in wanted.update(
+            *(snapshot.table(name).items for name in ("services", "endpointslices", "pods"))
+        ).items():
             if new is None:
                 state.pop(key, None)
             else:
                 state[key] = new
-    fresh = {key: one for key, one in Wanted(SHAPE).update(world.services, world.slices, world.pods).items() if one is not None}
+    fresh = {
+        key: one
+        for key, one in Wanted(SHAPE).update(world.services, world.slices, world.pods).items()
+        if one is not None
+    }
     assert state == fresh
 
 
@@ -161,17 +205,27 @@ def test_services_that_share_their_pods_cost_what_each_costs(monkeypatch: pytest
     monkeypatch.setattr(RecordSet, "key", property(key))
     first = wanted.update(world.services, world.slices, {})
     assert first["7.0.42.10.in-addr.arpa. PTR"] == RecordSet(
-        "7.0.42.10.in-addr.arpa.", "PTR", ("10-42-0-7.a.default.svc.cluster.local.", "10-42-0-7.b.default.svc.cluster.local.")
+        "7.0.42.10.in-addr.arpa.",
+        "PTR",
+        ("10-42-0-7.a.default.svc.cluster.local.", "10-42-0-7.b.default.svc.cluster.local."),
     )
     second = wanted.update({"default/a": world.services["default/a"]}, world.slices, {})
-    assert second["7.0.42.10.in-addr.arpa. PTR"] == RecordSet("7.0.42.10.in-addr.arpa.", "PTR", ("10-42-0-7.a.default.svc.cluster.local.",))
+    assert second["7.0.42.10.in-addr.arpa. PTR"] == RecordSet(
+        "7.0.42.10.in-addr.arpa.", "PTR", ("10-42-0-7.a.default.svc.cluster.local.",)
+    )
     assert looks < 20 * count
 
 
 def test_a_zone_file_has_the_negative_ttl() -> None:
     from rancherctl.dns.model import Marker
 
-    text = render("cluster.local.", "cluster.local", [RecordSet("a.cluster.local.", "A", ("10.0.0.1", "10.0.0.2"))], 7, Marker("0" * 32, "1/2/3"))
+    text = render(
+        "cluster.local.",
+        "cluster.local",
+        [RecordSet("a.cluster.local.", "A", ("10.0.0.1", "10.0.0.2"))],
+        7,
+        Marker("0" * 32, "1/2/3"),
+    )
     assert text.splitlines() == [
         "cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 5",
         "cluster.local. 5 IN NS ns.dns.cluster.local.",

@@ -62,14 +62,20 @@ def test_dnspython_reads_what_was_written(actions: list[tuple[str, str, tuple[st
     for rrset in message.update:
         class_ = dns.rdataclass.to_text(rrset.deleting or rrset.rdclass)
         kind = dns.rdatatype.to_text(rrset.rdtype)
-        found += [(rrset.name.to_text(), kind, class_, rrset.ttl, r.to_text()) for r in rrset] or [(rrset.name.to_text(), kind, class_, 0, "")]
+        found += [(rrset.name.to_text(), kind, class_, rrset.ttl, r.to_text()) for r in rrset] or [
+            (rrset.name.to_text(), kind, class_, 0, "")
+        ]
     normal = [(*row[:4], address(row[4])[0] if row[1] == "AAAA" and row[4] else row[4]) for row in found]
     assert normal == expected
 
 
 def test_a_big_set_fits_because_names_are_compressed() -> None:
-    edit = Edit("big.ns.svc.cluster.local.", "A", 5, True, (), tuple(f"10.42.{n // 250}.{n % 250}" for n in range(4000)))
-    signed = build("cluster.local.", [edit], first=True, marker=Marker("0" * 32, "1")).sign("rancherctl", SECRET, number=7, now=int(time.time()))
+    edit = Edit(
+        "big.ns.svc.cluster.local.", "A", 5, True, (), tuple(f"10.42.{n // 250}.{n % 250}" for n in range(4000))
+    )
+    signed = build("cluster.local.", [edit], first=True, marker=Marker("0" * 32, "1")).sign(
+        "rancherctl", SECRET, number=7, now=int(time.time())
+    )
     assert len(signed.wire) < 65_000
     assert sum(len(rrset) for rrset in read(signed.wire).update) == 4001
 

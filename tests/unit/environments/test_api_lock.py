@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rancherctl.environments.api_lock import NAME, SECONDS, ApiLock
+from rancherctl.environments.lease_lock import NAME, SECONDS, ApiLock
 from rancherctl.errors import LockedError
-from rancherctl.hosts.lease import Owner
+from rancherctl.hosts.host_lock import Owner
 from rancherctl.kube.client import LEASES
 from rancherctl.kube.rest import RestClient
 from tests.fakes.kube import FakeApi

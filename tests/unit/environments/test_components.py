@@ -9,7 +9,19 @@ from typing import Any, cast
 
 import pytest
 
-from rancherctl.environments.components import apiserver, audit, balancer, containerd, etcd, kube_proxy, kubelet, managers, node_images, places, units
+from rancherctl.environments.components import (
+    apiserver,
+    audit,
+    balancer,
+    containerd,
+    etcd,
+    kube_proxy,
+    kubelet,
+    managers,
+    node_images,
+    places,
+    units,
+)
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.inventory import from_flags
 from rancherctl.hosts.model import Directory, File, Package, Unit, User
@@ -31,7 +43,9 @@ def test_the_api_server_is_hardened() -> None:
     assert flags["tls-min-version"] == "VersionTLS12"
     assert flags["encryption-provider-config"] == places.ENCRYPTION
     assert flags["profiling"] == "false"
-    assert "anonymous-auth" not in flags  # the authentication configuration says where nobody may ask, and both are refused together
+    assert (
+        "anonymous-auth" not in flags
+    )  # the authentication configuration says where nobody may ask, and both are refused together
     paths = [c["path"] for c in apiserver.authentication()["anonymous"]["conditions"]]
     assert paths == ["/livez", "/readyz", "/healthz"]
 
@@ -41,9 +55,13 @@ def level(user: str, groups: tuple[str, ...], verb: str, resource: str, group: s
     for rule in cast("list[dict[str, Any]]", audit.policy()["rules"]):
         if "nonResourceURLs" in rule or ("verbs" in rule and verb not in rule["verbs"]):
             continue
-        if ("users" in rule and user not in rule["users"]) or ("userGroups" in rule and not set(rule["userGroups"]) & set(groups)):
+        if ("users" in rule and user not in rule["users"]) or (
+            "userGroups" in rule and not set(rule["userGroups"]) & set(groups)
+        ):
             continue
-        if "resources" in rule and not any(r["group"] == group and resource in r["resources"] for r in rule["resources"]):
+        if "resources" in rule and not any(
+            r["group"] == group and resource in r["resources"] for r in rule["resources"]
+        ):
             continue
         return str(rule["level"])
     return "None"
@@ -86,8 +104,12 @@ def test_etcd_wants_certificates_from_clients_and_peers() -> None:
     assert etcd.endpoints(ENV, WORKER) == ["https://10.0.0.11:2379"]
 
 
-@pytest.mark.parametrize(("machine", "driver", "systemd", "restrict"), [(V1, "cgroupfs", False, True), (Machine(), "systemd", True, False)])
-def test_the_machine_decides_about_cgroups_and_oom_scores(machine: Machine, driver: str, systemd: bool, restrict: bool) -> None:
+@pytest.mark.parametrize(
+    ("machine", "driver", "systemd", "restrict"), [(V1, "cgroupfs", False, True), (Machine(), "systemd", True, False)]
+)
+def test_the_machine_decides_about_cgroups_and_oom_scores(
+    machine: Machine, driver: str, systemd: bool, restrict: bool
+) -> None:
     config = kubelet.config(ENV, WORKER, machine)
     assert config["cgroupDriver"] == driver
     assert config["failCgroupV1"] is False
@@ -132,7 +154,11 @@ def test_the_only_api_server_is_not_cut_off_for_being_busy() -> None:
 
 def test_no_file_holds_a_secret_and_kubeconfigs_are_closed() -> None:
     files = [r for r in ALL if isinstance(r, File)]
-    assert not [f.path for f in files if b"PRIVATE KEY" in f.content or (b"-data" in f.content and f.path.endswith("kubeconfig"))]
+    assert not [
+        f.path
+        for f in files
+        if b"PRIVATE KEY" in f.content or (b"-data" in f.content and f.path.endswith("kubeconfig"))
+    ]
     for file in files:
         if file.path.endswith(".kubeconfig"):
             assert file.mode == 0o600
@@ -151,10 +177,18 @@ def test_every_unit_has_its_text_and_restarts_when_it_changes() -> None:
 
 def test_a_unit_restarts_when_its_program_is_another_one_of_the_same_version() -> None:
     """Else a bundle made in another way would be on the host, and not run."""
-    programs = {r.name: [path for path in r.restart_on if path.startswith("/opt/rancherctl/")] for r in ALL if isinstance(r, Unit)}
-    assert programs.pop("rancherctl-api-balancer.service") == [], "updates of the distribution's packages are not ours to follow"
+    programs = {
+        r.name: [path for path in r.restart_on if path.startswith("/opt/rancherctl/")]
+        for r in ALL
+        if isinstance(r, Unit)
+    }
+    assert programs.pop("rancherctl-api-balancer.service") == [], (
+        "updates of the distribution's packages are not ours to follow"
+    )
     for name, paths in programs.items():
-        assert [path.rpartition("/")[2] for path in paths] == [name.removeprefix("rancherctl-").removesuffix(".service")]
+        assert [path.rpartition("/")[2] for path in paths] == [
+            name.removeprefix("rancherctl-").removesuffix(".service")
+        ]
 
 
 def test_control_plane_daemons_are_not_root() -> None:

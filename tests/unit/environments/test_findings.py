@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from rancherctl.bundle.model import Bundle, manifest
-from rancherctl.environments import findings, paths_between, ports, preflight
+from rancherctl.environments import host_checks, paths_between, ports, preflight
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.preflight import machine
@@ -55,12 +55,12 @@ GOOD = HostFacts(
 
 
 def found(facts: HostFacts) -> list[str]:
-    return findings.problems(ENV, BOSS, facts, "amd64")
+    return host_checks.problems(ENV, BOSS, facts, "amd64")
 
 
 def test_a_good_host_has_nothing_to_mend() -> None:
     assert found(GOOD) == []
-    assert findings.warnings(BOSS, GOOD) == []
+    assert host_checks.warnings(BOSS, GOOD) == []
 
 
 @pytest.mark.parametrize(
@@ -77,16 +77,25 @@ def test_a_good_host_has_nothing_to_mend() -> None:
         ({"features": {"overlay": False}}, "no overlay"),
         ({"devices": frozenset()}, "/dev/kmsg"),
         ({"sysctls": {"vm/overcommit_memory": Sysctl("0", False)}}, "overcommit_memory is 0, kubelet needs 1"),
-        ({"units": {"named": UnitFact("active", "enabled")}}, "named.service is running (systemctl disable --now named)"),
+        (
+            {"units": {"named": UnitFact("active", "enabled")}},
+            "named.service is running (systemctl disable --now named)",
+        ),
         ({"units": {"docker": UnitFact("active", "enabled")}}, "docker.service is running"),
-        ({"listeners": (Listener("tcp", "*", 80, ("nginx",)),)}, "port 80/tcp is taken by nginx; it is needed for load balancers"),
+        (
+            {"listeners": (Listener("tcp", "*", 80, ("nginx",)),)},
+            "port 80/tcp is taken by nginx; it is needed for load balancers",
+        ),
         ({"listeners": (Listener("udp", "0.0.0.0", 53, ("dnsmasq",)),)}, "port 53/udp is taken by dnsmasq"),
         ({"listeners": (Listener("udp", "::", 53, ("unbound",)),)}, "port 53/udp is taken by unbound"),
         ({"listeners": (Listener("tcp", "*", 53, ("coredns",)),)}, "port 53/tcp is taken by coredns"),
         ({"listeners": (Listener("udp", "169.254.20.10", 53, ("node-cache",)),)}, "port 53/udp is taken by node-cache"),
         ({"listeners": (Listener("tcp", "*", 6443, ()),)}, "port 6443/tcp is taken by an unknown process"),
         ({"routes": (Route("10.42.7.0/24", "", "wg0", "static"),)}, "route 10.42.7.0/24 overlaps spec.network.podCIDR"),
-        ({"addresses": (Address("eth0", "192.0.2.1", 24, 4, "global"),)}, "10.0.0.11 is not on this machine (it has 192.0.2.1)"),
+        (
+            {"addresses": (Address("eth0", "192.0.2.1", 24, 4, "global"),)},
+            "10.0.0.11 is not on this machine (it has 192.0.2.1)",
+        ),
         ({"marker": {"environment": "other", "host": "h1"}}, "belongs to environment 'other'"),
         ({"marker": {"environment": "demo", "host": "h7"}}, "is already host 'h7'"),
     ],
@@ -100,8 +109,10 @@ def test_everything_that_has_to_be_mended_first(change: dict[str, object], said:
 @pytest.mark.parametrize("address", ["127.0.0.53", "::1", "192.168.122.1"])
 def test_a_resolver_that_listens_elsewhere_is_not_in_the_way(address: str) -> None:
     """unbound listens on 127.0.0.1 and ::1 by default, libvirt's dnsmasq on its bridge."""
-    facts = replace(GOOD, listeners=(Listener("udp", address, 53, ("unbound",)), Listener("tcp", address, 53, ("unbound",))))
-    assert findings.problems(ENV, ENV.hosts[0], facts, "amd64") == []
+    facts = replace(
+        GOOD, listeners=(Listener("udp", address, 53, ("unbound",)), Listener("tcp", address, 53, ("unbound",)))
+    )
+    assert host_checks.problems(ENV, ENV.hosts[0], facts, "amd64") == []
 
 
 def test_all_problems_of_a_host_come_at_once() -> None:
@@ -109,8 +120,10 @@ def test_all_problems_of_a_host_come_at_once() -> None:
 
 
 def test_what_could_not_be_told_warns_and_stops_nothing() -> None:
-    assert findings.problems(ENV, BOSS, HostFacts(unread={"disk": "no answer"}), "amd64") == []
-    assert findings.warnings(BOSS, HostFacts(unread={"disk": "no answer"})) == ["h1: disk could not be told: no answer"]
+    assert host_checks.problems(ENV, BOSS, HostFacts(unread={"disk": "no answer"}), "amd64") == []
+    assert host_checks.warnings(BOSS, HostFacts(unread={"disk": "no answer"})) == [
+        "h1: disk could not be told: no answer"
+    ]
 
 
 def test_a_host_of_ours_may_use_its_own_ports_and_routes() -> None:
@@ -130,16 +143,21 @@ def test_a_worker_needs_no_ports_of_the_control_plane() -> None:
 
 
 def test_two_names_for_one_machine_are_found() -> None:
-    lines = findings.together({"h1": GOOD, "h2": replace(GOOD, hostname="h2", macs={"eth0": "aa:aa", "veth1": "bb:bb"})})
+    lines = host_checks.together(
+        {"h1": GOOD, "h2": replace(GOOD, hostname="h2", macs={"eth0": "aa:aa", "veth1": "bb:bb"})}
+    )
     assert lines == [
         "h2: has the same machine id m1 as h1 (are they one machine?)",
         "h2: has the same MAC address aa:aa as h1 (are they one machine?)",
     ]
-    assert findings.together({"h1": GOOD, "h2": replace(GOOD, hostname="h2", machine_id="m2", macs={"eth0": "cc:cc"})}) == []
+    assert (
+        host_checks.together({"h1": GOOD, "h2": replace(GOOD, hostname="h2", machine_id="m2", macs={"eth0": "cc:cc"})})
+        == []
+    )
 
 
 def test_swap_cgroup_v1_and_a_small_skew_are_warnings() -> None:
-    lines = findings.warnings(BOSS, replace(GOOD, swap_bytes=GIB, cgroup=1, skew=20.0))
+    lines = host_checks.warnings(BOSS, replace(GOOD, swap_bytes=GIB, cgroup=1, skew=20.0))
     assert ["swap" in lines[0], "cgroup v1" in lines[1], "+20 s off" in lines[2]] == [True] * 3
 
 
@@ -160,24 +178,31 @@ def test_hosts_must_reach_the_api_and_the_kubelets() -> None:
 def test_a_host_without_python_is_told_before_anything_is_changed() -> None:
     facts = replace(GOOD, python=None, unread={"python": "sh: 1: python3: not found"})
     assert found(facts) == ["h1: has no Python 3, by which it is set up (apt-get install python3)"]
-    assert findings.warnings(BOSS, facts) == []
+    assert host_checks.warnings(BOSS, facts) == []
     assert found(replace(GOOD, python=None, unread={"python": "no answer"})) == []
 
 
 def test_hosts_on_two_subnets_need_vxlan() -> None:
     near = replace(GOOD, features={"vxlan": False})
     far = replace(GOOD, features={"vxlan": True}, addresses=(Address("eth0", "10.0.0.12", 28, 4, "global"),))
-    assert findings.tunnels(ENV, {"h1": near, "h2": replace(near, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),))}) == []
-    assert findings.tunnels(ENV, {"h1": near, "h2": far}) == [
+    assert (
+        host_checks.tunnels(
+            ENV, {"h1": near, "h2": replace(near, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),))}
+        )
+        == []
+    )
+    assert host_checks.tunnels(ENV, {"h1": near, "h2": far}) == [
         "h1: its kernel has no vxlan, which the hosts need between 10.0.0.0/24 and 10.0.0.0/28 (modprobe vxlan, or another kernel)"
     ]
-    assert findings.tunnels(replace(ENV, network=replace(ENV.network, mode="none")), {"h1": near, "h2": far}) == []
-    assert findings.tunnels(ENV, {"h1": replace(near, features=None), "h2": far}) == []
+    assert host_checks.tunnels(replace(ENV, network=replace(ENV.network, mode="none")), {"h1": near, "h2": far}) == []
+    assert host_checks.tunnels(ENV, {"h1": replace(near, features=None), "h2": far}) == []
 
 
 def test_a_control_plane_with_one_cpu_is_a_warning() -> None:
-    assert any("1 CPU" in line for line in findings.warnings(BOSS, replace(GOOD, cpus=1)))
-    assert findings.warnings(WORKER, replace(GOOD, cpus=1)) == findings.warnings(BOSS, replace(GOOD, cpus=2)) == []
+    assert any("1 CPU" in line for line in host_checks.warnings(BOSS, replace(GOOD, cpus=1)))
+    assert (
+        host_checks.warnings(WORKER, replace(GOOD, cpus=1)) == host_checks.warnings(BOSS, replace(GOOD, cpus=2)) == []
+    )
 
 
 class Bare:
@@ -199,7 +224,9 @@ def test_ctrl_c_while_hosts_are_asked_says_what_is_waited_for(monkeypatch: pytes
     nothing = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
     monkeypatch.setattr(preflight, "gather", gather)
     with pytest.raises(KeyboardInterrupt):
-        preflight.preflight(ENV, Context(lambda host: cast("Transport", Bare(host.name, [])), nothing, emit=told.append))
+        preflight.preflight(
+            ENV, Context(lambda host: cast("Transport", Bare(host.name, [])), nothing, emit=told.append)
+        )
     assert [event.phase for event in told if event.level == "warning"] == ["interrupt"]
 
 
@@ -213,8 +240,13 @@ def test_ctrl_c_while_hosts_are_asked_says_what_is_waited_for(monkeypatch: pytes
 )
 def test_ways_from_and_to_new_hosts_are_tried(new: set[str], told: list[str]) -> None:
     """A host that joins has to be reached by those that are there; what runs already is not asked at each apply."""
-    blocked: list[list[object]] = [["10.0.0.11", 6443, "no answer within 3 s"], ["10.0.0.12", 10250, "no answer within 3 s"]]
-    context = Context(lambda host: cast("Transport", Bare(host.name, blocked)), Bundle(Path(), manifest("1.36.3", "amd64", "", ())))
+    blocked: list[list[object]] = [
+        ["10.0.0.11", 6443, "no answer within 3 s"],
+        ["10.0.0.12", 10250, "no answer within 3 s"],
+    ]
+    context = Context(
+        lambda host: cast("Transport", Bare(host.name, blocked)), Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
+    )
     found = paths_between.problems(ENV, new, {"h1", "h2"}, context)
     assert [line.partition(": no answer")[0] for line in found] == told
 
@@ -227,10 +259,14 @@ def test_closed_ways_are_told_with_everything_else(monkeypatch: pytest.MonkeyPat
             raise UnreachableError("h3: no answer")
         return {"h1": replace(GOOD, swap_bytes=0), "h2": replace(other, selinux="enforcing")}[transport.name]
 
-    other = replace(GOOD, hostname="h2", machine_id="m2", macs={}, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),))
+    other = replace(
+        GOOD, hostname="h2", machine_id="m2", macs={}, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),)
+    )
     blocked: list[list[object]] = [["10.0.0.11", 6443, "no answer within 3 s"], ["10.0.0.13", 10250, "no route"]]
     environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
-    context = Context(lambda host: cast("Transport", Bare(host.name, blocked)), Bundle(Path(), manifest("1.36.3", "amd64", "", ())))
+    context = Context(
+        lambda host: cast("Transport", Bare(host.name, blocked)), Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
+    )
     monkeypatch.setattr(preflight, "gather", gather)
     with pytest.raises(PreflightError) as caught:
         preflight.preflight(environment, context)

@@ -14,7 +14,7 @@ from rancherctl.environments import paths_between
 from rancherctl.environments.context import Context
 from rancherctl.environments.dump import dump
 from rancherctl.environments.fetch import fetch
-from rancherctl.environments.guards import marker_of
+from rancherctl.environments.immutable_fields import marker_of
 from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
@@ -39,7 +39,10 @@ class Greeter:
         request = json.loads(command.stdin or b"")
         if isinstance(request, dict):
             marker = json.dumps(marker_of(ENVIRONMENT, ENVIRONMENT.hosts[0]))
-            files = {path: base64.b64encode((marker if path.endswith(".json") else "CA").encode()).decode() for path in request["files"]}
+            files = {
+                path: base64.b64encode((marker if path.endswith(".json") else "CA").encode()).decode()
+                for path in request["files"]
+            }
             return json.dumps({"ok": {"files": files}}).encode() + b"\n"
         return json.dumps([[*request[1][0], "no answer within 3 s"]]).encode() + b"\n"
 

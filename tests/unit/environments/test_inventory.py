@@ -49,7 +49,10 @@ def test_a_file_is_read_with_defaults_filled_in() -> None:
 def test_a_flag_is_true_or_false() -> None:
     text = GOOD.replace("spec:\n", "spec:\n  ingress: {defaultClass: false}\n")
     assert load(text).environment.ingress == Ingress(default_class=False)
-    assert any("spec.ingress.defaultClass: must be true or false, not 'sometimes'" in line for line in problems(text.replace("false", "sometimes")))
+    assert any(
+        "spec.ingress.defaultClass: must be true or false, not 'sometimes'" in line
+        for line in problems(text.replace("false", "sometimes"))
+    )
 
 
 def test_all_problems_come_at_once_each_with_its_place_and_a_suggestion() -> None:
@@ -125,7 +128,9 @@ def test_a_host_that_is_no_mapping_has_one_problem() -> None:
 
 def test_known_keys_are_named_once_each() -> None:
     found = problems(GOOD.replace("  hosts:\n", "  xyzzy: 1\n  hosts:\n"))
-    assert found == ["env.yaml:9:3: spec.xyzzy: unknown key (known: api, dns, hosts, ingress, kubernetes, network, ssh)"]
+    assert found == [
+        "env.yaml:9:3: spec.xyzzy: unknown key (known: api, dns, hosts, ingress, kubernetes, network, ssh)"
+    ]
 
 
 def test_broken_yaml_names_line_and_column() -> None:
@@ -135,12 +140,18 @@ def test_broken_yaml_names_line_and_column() -> None:
 
 @pytest.mark.parametrize("text", ["[" * 20_000, "a: " + "{a: " * 5_000, "- " * 20_000])
 def test_nesting_without_end_is_refused(text: str) -> None:
-    assert [line.partition(": ")[2] for line in problems(text)] == ["not valid YAML: brackets or indentation are nested too deeply"]
+    assert [line.partition(": ")[2] for line in problems(text)] == [
+        "not valid YAML: brackets or indentation are nested too deeply"
+    ]
 
 
 def test_addresses_of_the_api_are_read_in_their_one_form() -> None:
     """Else certificates, which have them in that form, would be made again at every apply."""
-    api = load(GOOD.replace("address: null", "address: 'FD00:0::1'").replace("[api.example.com]", "['FD00:0:0::2', api.example.com]")).environment
+    api = load(
+        GOOD.replace("address: null", "address: 'FD00:0::1'").replace(
+            "[api.example.com]", "['FD00:0:0::2', api.example.com]"
+        )
+    ).environment
     assert api.api == Api("fd00::1", 6443, ("fd00::2", "api.example.com"))
     assert api.server() == "https://[fd00::1]:6443"
     assert "fd00::9" in api_names(replace(api, api=Api(extra_sans=("FD00:0::9",))))[1]
@@ -158,7 +169,9 @@ def test_what_is_no_mapping_has_one_problem(text: str) -> None:
     assert problems(text) == ["env.yaml:1:1: the document must be a mapping of keys to values"]
 
 
-@pytest.mark.parametrize("text", ["a: [" + "x," * 500_000 + "]", "a: &a [" + "[]," * 30_000 + "]\nb: [*a" + ", *a" * 40_000 + "]"])
+@pytest.mark.parametrize(
+    "text", ["a: [" + "x," * 500_000 + "]", "a: &a [" + "[]," * 30_000 + "]\nb: [*a" + ", *a" * 40_000 + "]"]
+)
 def test_values_without_end_are_refused_before_they_are_read(text: str) -> None:
     assert [line.partition(": ")[2] for line in problems(text)] == ["the document has more than 60000 values"]
 
@@ -216,12 +229,29 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
     st.builds(
         Environment,
         name=NAMES,
-        hosts=st.just((Host("h1", "10.77.0.11", frozenset({"etcd", "controlplane", "worker"}), SshAddress("10.77.0.11", user="root")),)),
+        hosts=st.just(
+            (
+                Host(
+                    "h1",
+                    "10.77.0.11",
+                    frozenset({"etcd", "controlplane", "worker"}),
+                    SshAddress("10.77.0.11", user="root"),
+                ),
+            )
+        ),
         labels=st.dictionaries(NAMES, NAMES, max_size=3),
         network=st.sampled_from([Network(), Network(mode="none"), Network("10.1.0.0/16", "10.2.0.0/20")]),
-        dns=st.builds(Dns, upstreams=st.sampled_from([(), ("9.9.9.9", "2001:db8::53")]), federations=st.just({"acme": "acme.example"})),
-        api=st.builds(Api, address=st.sampled_from(["", "api.example.com"]), port=st.sampled_from([1, 6443, 8443, 65535])),
-        ingress=st.sampled_from([Ingress(), Ingress("", {"lb": "yes"}), Ingress("controlplane"), Ingress(default_class=False)]),
+        dns=st.builds(
+            Dns,
+            upstreams=st.sampled_from([(), ("9.9.9.9", "2001:db8::53")]),
+            federations=st.just({"acme": "acme.example"}),
+        ),
+        api=st.builds(
+            Api, address=st.sampled_from(["", "api.example.com"]), port=st.sampled_from([1, 6443, 8443, 65535])
+        ),
+        ingress=st.sampled_from(
+            [Ingress(), Ingress("", {"lb": "yes"}), Ingress("controlplane"), Ingress(default_class=False)]
+        ),
     )
 )
 def test_what_is_written_is_read_back_the_same(environment: Environment) -> None:
@@ -229,9 +259,11 @@ def test_what_is_written_is_read_back_the_same(environment: Environment) -> None
 
 
 def test_an_even_number_of_etcd_hosts_would_be_told() -> None:
-    from rancherctl.environments import checks
+    from rancherctl.environments import file_checks
     from rancherctl.environments.document import Problems
 
     environment = load(GOOD, "env.yaml").environment
-    two = replace(environment, hosts=tuple(replace(h, roles=frozenset({"etcd", "controlplane"})) for h in environment.hosts))
-    assert any("odd number" in line for line in checks.check(two, {}, Problems("x")))
+    two = replace(
+        environment, hosts=tuple(replace(h, roles=frozenset({"etcd", "controlplane"})) for h in environment.hosts)
+    )
+    assert any("odd number" in line for line in file_checks.check(two, {}, Problems("x")))

@@ -12,7 +12,7 @@ from rancherctl.bundle.distribution.offer import Offer, OfferedDeb
 from rancherctl.bundle.distribution.systems import WANTED
 from rancherctl.bundle.model import Artefact, Bundle, manifest
 from rancherctl.change import Unknown
-from rancherctl.environments import offline
+from rancherctl.environments import bundled_packages
 from rancherctl.environments import plan as plans
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.design import design
@@ -21,8 +21,8 @@ from rancherctl.environments.preflight import machine, refuse
 from rancherctl.errors import PreflightError
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Absent, Package, Resource, key
+from rancherctl.hosts.packages.resolve import Install, parse
 from rancherctl.hosts.plan import describe, plan
-from rancherctl.hosts.resolve import Install, parse
 from rancherctl.hosts.state import Observed, state
 
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
@@ -33,7 +33,11 @@ def offered(name: str, version: str) -> OfferedDeb:
     return OfferedDeb(name, version, f"{name}.deb", Path(f"/b/{name}.deb"), "0" * 64, 10)
 
 
-OFFER = Offer("debian13", "index", {d.name: d for d in (offered("haproxy", "3.0.11-1"), offered("bind9", "1:9.20.30-1"), offered("liblua", "5.4-1"))})
+OFFER = Offer(
+    "debian13",
+    "index",
+    {d.name: d for d in (offered("haproxy", "3.0.11-1"), offered("bind9", "1:9.20.30-1"), offered("liblua", "5.4-1"))},
+)
 INDEX = Artefact("packages", "debian13", "index", "0" * 64, 1, 0o644, "index", "amd64")
 KUBELET = Artefact("kubernetes", "1.36.3", "kubelet", "0" * 64, 1, 0o755, "binary", "amd64")
 
@@ -54,7 +58,7 @@ def test_bundles_have_every_package_that_environments_ask_for() -> None:
 
 
 def test_a_bundle_without_packages_leaves_every_host_to_apt() -> None:
-    assert offline.unserved("h1", HostFacts(), frozenset()) == []
+    assert bundled_packages.unserved("h1", HostFacts(), frozenset()) == []
     packages = design(ENV, ENV.hosts[0], Machine(system="debian13"), bundle(), host_resources)["packages"]
     assert not any(isinstance(r, Absent) for r in packages)
 
@@ -62,15 +66,18 @@ def test_a_bundle_without_packages_leaves_every_host_to_apt() -> None:
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
-        (replace(DEBIAN, os_version="12"), "h1: is debian12, the bundle has packages for debian13 only (make it with --packages debian12 as well"),
+        (
+            replace(DEBIAN, os_version="12"),
+            "h1: is debian12, the bundle has packages for debian13 only (make it with --packages debian12 as well",
+        ),
         (HostFacts(os_id="ubuntu", os_version="24.04"), "h1: is ubuntu24.04"),
         (HostFacts(), "h1: its system could not be told"),
         (replace(DEBIAN, os_version=""), "h1: its system could not be told"),
     ],
 )
 def test_a_host_whose_system_the_bundle_has_not_is_refused(facts: HostFacts, told: str) -> None:
-    assert offline.unserved("h1", facts, {"debian13"})[0].startswith(told)
-    assert offline.unserved("h1", DEBIAN, {"debian13"}) == []
+    assert bundled_packages.unserved("h1", facts, {"debian13"})[0].startswith(told)
+    assert bundled_packages.unserved("h1", DEBIAN, {"debian13"}) == []
 
 
 def test_the_system_is_a_fact_and_what_a_cut_run_left_is_taken_away() -> None:
@@ -81,23 +88,29 @@ def test_the_system_is_a_fact_and_what_a_cut_run_left_is_taken_away() -> None:
 
 def test_packages_that_are_there_and_too_old_are_told() -> None:
     facts = HostFacts(packages={"haproxy": "2.4.22-1", "bind9": "1:9.20.1-1", "nftables": "1.0"})
-    assert offline.outdated("h1", facts) == [
+    assert bundled_packages.outdated("h1", facts) == [
         "h1: its haproxy is 2.4.22-1, 2.6 or newer is needed (upgrade it, or remove it and a newer one is installed)"
     ]
-    assert offline.outdated("h1", HostFacts()) == []
+    assert bundled_packages.outdated("h1", HostFacts()) == []
 
 
-WISHES: tuple[Resource, ...] = (Package("haproxy", ("haproxy.service",)), Package("bind9"), Absent("/var/lib/rancherctl/packages"))
+WISHES: tuple[Resource, ...] = (
+    Package("haproxy", ("haproxy.service",)),
+    Package("bind9"),
+    Absent("/var/lib/rancherctl/packages"),
+)
 THERE = Observed({key(Package("bind9")): state("package", "bind9", installed="yes", masked="")})
 
 
-def lines(served: offline.Served, observed: Observed) -> list[str]:
+def lines(served: bundled_packages.Served, observed: Observed) -> list[str]:
     changes = plan(served.resources, replace(observed, states={**observed.states, **served.replaced}))
     return [describe(change)[0] for change in changes]
 
 
 def test_the_plan_names_versions_and_what_is_pulled_in() -> None:
-    served = offline.complete(OFFER, WISHES, frozenset({"haproxy"}), [Install("liblua", "5.4-1"), Install("haproxy", "3.0.11-1")])
+    served = bundled_packages.complete(
+        OFFER, WISHES, frozenset({"haproxy"}), [Install("liblua", "5.4-1"), Install("haproxy", "3.0.11-1")]
+    )
     assert lines(served, THERE) == [
         "install package haproxy 3.0.11-1 (from the bundle; masked first: haproxy.service)",
         "install package liblua 5.4-1 (from the bundle, as others need it)",
@@ -108,8 +121,11 @@ def test_the_plan_names_versions_and_what_is_pulled_in() -> None:
 
 
 def test_a_package_in_another_version_is_a_change_that_is_named() -> None:
-    served = offline.complete(
-        OFFER, WISHES, frozenset({"haproxy"}), [Install("bind9", "1:9.20.30-1", "1:9.20.23-1"), Install("liblua", "5.4-1", "5.3-1")]
+    served = bundled_packages.complete(
+        OFFER,
+        WISHES,
+        frozenset({"haproxy"}),
+        [Install("bind9", "1:9.20.30-1", "1:9.20.23-1"), Install("liblua", "5.4-1", "5.3-1")],
     )
     assert lines(served, THERE) == [
         "change package bind9 1:9.20.30-1 (from the bundle, as others need it; version 1:9.20.23-1 → 1:9.20.30-1)",
@@ -130,17 +146,19 @@ class Apt:
             self.asked.append(request)
             return {"lines": [], "refused": "", **answer}
 
-        monkeypatch.setattr("rancherctl.hosts.resolve.call", call)
+        monkeypatch.setattr("rancherctl.hosts.packages.resolve.call", call)
 
-    def serve(self, observed: Observed, wanted: tuple[Resource, ...] = WISHES) -> offline.Served:
-        return offline.serve(self, OFFER, wanted, observed)  # type: ignore[arg-type]
+    def serve(self, observed: Observed, wanted: tuple[Resource, ...] = WISHES) -> bundled_packages.Served:
+        return bundled_packages.serve(self, OFFER, wanted, observed)  # type: ignore[arg-type]
 
 
 def test_nothing_is_asked_where_nothing_is_missing_or_could_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     apt = Apt(monkeypatch)
     whole = {**THERE.states, key(WISHES[0]): state("package", "haproxy", installed="yes", masked="")}
-    assert apt.serve(Observed(whole)) == offline.Served(WISHES, {})
-    assert apt.serve(Observed(unknown=(Unknown("packages", "dpkg-query is not installed"),))) == offline.Served(WISHES, {})
+    assert apt.serve(Observed(whole)) == bundled_packages.Served(WISHES, {})
+    assert apt.serve(
+        Observed(unknown=(Unknown("packages", "dpkg-query is not installed"),))
+    ) == bundled_packages.Served(WISHES, {})
     assert apt.asked == []
 
 
@@ -155,12 +173,16 @@ def test_missing_packages_are_asked_for_by_name_and_get_their_files(monkeypatch:
 def test_a_package_that_the_bundle_lacks_stands_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     apt = Apt(monkeypatch)
     served = apt.serve(THERE, (*WISHES, Package("openssl")))
-    assert served.problems[0].startswith("h1: openssl is not installed, and not among the bundle's packages for debian13 (make the bundle again")
+    assert served.problems[0].startswith(
+        "h1: openssl is not installed, and not among the bundle's packages for debian13 (make the bundle again"
+    )
     assert apt.asked == []
 
 
 def test_a_dependency_that_the_bundle_lacks_is_told_in_apt_s_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    served = Apt(monkeypatch, refused="haproxy : Depends: libx but it is not installable / E: Unable to correct problems").serve(THERE)
+    served = Apt(
+        monkeypatch, refused="haproxy : Depends: libx but it is not installable / E: Unable to correct problems"
+    ).serve(THERE)
     with pytest.raises(PreflightError, match="Depends: libx but it is not installable") as caught:
         refuse(ENV, served.problems)
     assert "--packages debian13" in caught.value.problems[0]

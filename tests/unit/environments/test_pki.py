@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rancherctl.environments import words
+from rancherctl.environments import syntax
 from rancherctl.environments.components import places
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.pki import authority, reconcile, wanted
@@ -23,23 +23,33 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 BOSS, WORKER = ENV.hosts
 CA = authority.new_authority("ca", "demo", NOW)
-LEAF = Leaf("apiserver", "ca", "kube-apiserver", server=True, names=("h1",), addresses=("10.0.0.11",), owner="root:root")
+LEAF = Leaf(
+    "apiserver", "ca", "kube-apiserver", server=True, names=("h1",), addresses=("10.0.0.11",), owner="root:root"
+)
 
 
 def request() -> tuple[ec.EllipticCurvePrivateKey, str]:
     key = ec.generate_private_key(ec.SECP256R1())
-    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name.from_rfc4514_string("CN=evil,O=system:masters")).sign(key, hashes.SHA256())
+    csr = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name.from_rfc4514_string("CN=evil,O=system:masters"))
+        .sign(key, hashes.SHA256())
+    )
     return key, csr.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def public_hash(key: ec.EllipticCurvePrivateKey) -> str:
     import hashlib
 
-    return hashlib.sha256(key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return hashlib.sha256(
+        key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    ).hexdigest()
 
 
 def folder(leaf: Leaf, pem: str, public: str, *, mode: int = 0o600, owner: str = "root:root") -> Folder:
-    return Folder({leaf.crt: Found("x", 0o644, "root:root", pem), leaf.key: Found("y", mode, owner)}, {leaf.key: public})
+    return Folder(
+        {leaf.crt: Found("x", 0o644, "root:root", pem), leaf.key: Found("y", mode, owner)}, {leaf.key: public}
+    )
 
 
 def test_only_the_key_is_taken_from_a_request() -> None:
@@ -96,7 +106,9 @@ def test_a_host_that_leaves_requests_out_fails_alone() -> None:
         def run(self, command: Command, *, check: bool = True) -> Result:
             return Result(command, 0, b'{"ok": {"requests": {}}}\n', b"")
 
-    missing = tuple(wanted.CertChange("certificate", leaf.name, leaf.crt, "create", "missing") for leaf in leaves(ENV, ENV.hosts[1]))
+    missing = tuple(
+        wanted.CertChange("certificate", leaf.name, leaf.crt, "create", "missing") for leaf in leaves(ENV, ENV.hosts[1])
+    )
     with pytest.raises(RancherctlError, match=r"h2: .*agent, kube-proxy, kubelet"):
         reconcile.apply(Host(), ENV, ENV.hosts[1], missing, shared_files={}, now=NOW)  # type: ignore[arg-type]
 
@@ -137,7 +149,9 @@ def test_a_leaf_of_another_key_or_authority_is_signed_again() -> None:
     other = authority.new_authority("ca", "demo", NOW)
     right = wanted.authority_key(CA.crt)
     assert "does not belong" in wanted.leaf_problem(LEAF, folder(LEAF, pem, "00"), right, NOW)
-    assert "another authority" in wanted.leaf_problem(LEAF, folder(LEAF, pem, public_hash(key)), wanted.authority_key(other.crt), NOW)
+    assert "another authority" in wanted.leaf_problem(
+        LEAF, folder(LEAF, pem, public_hash(key)), wanted.authority_key(other.crt), NOW
+    )
     assert "key is missing" in wanted.leaf_problem(LEAF, folder(LEAF, pem, ""), right, NOW)
     assert "cannot be read" in wanted.leaf_problem(LEAF, folder(LEAF, "no pem", "00"), right, NOW)
     assert "read by others" in wanted.leaf_problem(LEAF, folder(LEAF, pem, public_hash(key), mode=0o640), right, NOW)
@@ -158,9 +172,13 @@ def test_secrets_of_the_control_plane_are_for_their_owner_only() -> None:
 
 
 def test_api_certificates_name_every_way_to_the_api() -> None:
-    environment = replace(ENV, api=replace(ENV.api, address="api.example.com", extra_sans=("203.0.113.5", "k8s.example.com")))
+    environment = replace(
+        ENV, api=replace(ENV.api, address="api.example.com", extra_sans=("203.0.113.5", "k8s.example.com"))
+    )
     names, addresses = api_names(environment)
-    assert {"kubernetes.default.svc.cluster.local", "h1", "api.example.com", "k8s.example.com", "localhost"} <= set(names)
+    assert {"kubernetes.default.svc.cluster.local", "h1", "api.example.com", "k8s.example.com", "localhost"} <= set(
+        names
+    )
     assert {"127.0.0.1", "10.43.0.1", "10.0.0.11", "203.0.113.5"} <= set(addresses)
 
 
@@ -206,7 +224,9 @@ def test_the_plan_is_empty_once_everything_is_there() -> None:
     files: dict[str, Found | None] = {}
     keys = {}
     for item in wanted.shared(BOSS):
-        files[item.path] = Found(wanted.sha256(str(shared[item.path])), item.mode, item.owner, "" if item.secret else str(shared[item.path]))
+        files[item.path] = Found(
+            wanted.sha256(str(shared[item.path])), item.mode, item.owner, "" if item.secret else str(shared[item.path])
+        )
     for leaf in leaves(ENV, BOSS):
         key, csr = request()
         pem = authority.sign(leaf, csr, reconcile.pair_of(shared, leaf.authority), NOW)
@@ -243,13 +263,17 @@ def test_what_a_first_run_that_was_cut_left_is_made_anew_with_the_rest() -> None
 def test_what_cannot_be_told_is_not_made_anew() -> None:
     folders = {"h2": have(places.CA)}
     known = reconcile.authorities(ENV, folders)
-    assert [c for c in reconcile.plan(ENV, WORKER, folders["h2"], known, NOW) if c.kind == "authority" and c.why.startswith("left")] == []
+    assert [
+        c
+        for c in reconcile.plan(ENV, WORKER, folders["h2"], known, NOW)
+        if c.kind == "authority" and c.why.startswith("left")
+    ] == []
 
 
 def test_the_longest_name_of_a_host_fits_into_its_certificates() -> None:
     """An X.509 common name ends at 64 characters; a longer name is refused in the file, not in the middle of an apply."""
-    longest = "h" * words.LONGEST_HOST
-    assert words.host_name(longest) == ""
-    assert words.host_name(longest + "h") != ""
+    longest = "h" * syntax.LONGEST_HOST
+    assert syntax.host_name(longest) == ""
+    assert syntax.host_name(longest + "h") != ""
     for leaf in leaves(ENV, replace(BOSS, name=longest)):
         authority.sign(leaf, request()[1], CA, NOW)

@@ -12,7 +12,7 @@ from rancherctl.agents import roster
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.change import Change, Unknown
 from rancherctl.credentials import tokens
-from rancherctl.environments import guards, nodes
+from rancherctl.environments import immutable_fields, nodes
 from rancherctl.environments import plan as plans
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags, load
@@ -31,7 +31,7 @@ from rancherctl.events import Event
 from rancherctl.hosts.model import Host, Unit
 from rancherctl.hosts.state import desired, state
 from rancherctl.hosts.transport import Transport
-from rancherctl.ingress.classes import ours
+from rancherctl.ingress.translate.classes import ours
 from rancherctl.kube import objects
 from rancherctl.kube.kinds import Kinds
 from rancherctl.kube.objects import Meta, Node
@@ -55,7 +55,9 @@ def test_a_plan_is_falsy_when_empty_and_its_digest_tells_plans_apart() -> None:
     one = EnvironmentPlan("demo", (plans.phase_plan("nodes", [step]),))
     assert not EnvironmentPlan("demo")
     assert one.counts() == {"create": 1}
-    assert one.digest() == EnvironmentPlan("demo", (plans.phase_plan("nodes", [replace(step, detail=("+b",))]),)).digest()
+    assert (
+        one.digest() == EnvironmentPlan("demo", (plans.phase_plan("nodes", [replace(step, detail=("+b",))]),)).digest()
+    )
     assert one.digest() != EnvironmentPlan("demo", (plans.phase_plan("nodes", [replace(step, host="h2")]),)).digest()
 
 
@@ -78,7 +80,10 @@ def test_steps_say_what_happens_in_words() -> None:
 @pytest.mark.parametrize(
     ("new", "said"),
     [
-        (replace(ENV, network=replace(ENV.network, pod_cidr="10.50.0.0/16")), "podCIDR is 10.42.0.0/16 and cannot become 10.50.0.0/16"),
+        (
+            replace(ENV, network=replace(ENV.network, pod_cidr="10.50.0.0/16")),
+            "podCIDR is 10.42.0.0/16 and cannot become 10.50.0.0/16",
+        ),
         (replace(ENV, dns=replace(ENV.dns, domain="other.local")), "spec.dns.domain"),
         (replace(ENV, kubernetes="1.37.2"), "upgrades"),
         (replace(ENV, hosts=(BOSS,)), "host h2 left the file"),
@@ -88,14 +93,16 @@ def test_steps_say_what_happens_in_words() -> None:
 )
 def test_what_an_environment_cannot_become(new: object, said: str) -> None:
     with pytest.raises(RefusedError) as caught:
-        guards.refuse(ENV, new)  # type: ignore[arg-type]
+        immutable_fields.refuse(ENV, new)  # type: ignore[arg-type]
     assert said in caught.value.why
 
 
 def test_new_hosts_labels_and_upstreams_are_welcome() -> None:
     third = replace(WORKER, name="h3", address="10.0.0.13")
-    new = replace(ENV, hosts=(replace(BOSS, labels={"a": "b"}), WORKER, third), dns=replace(ENV.dns, upstreams=("9.9.9.9",)))
-    guards.refuse(ENV, new)
+    new = replace(
+        ENV, hosts=(replace(BOSS, labels={"a": "b"}), WORKER, third), dns=replace(ENV.dns, upstreams=("9.9.9.9",))
+    )
+    immutable_fields.refuse(ENV, new)
 
 
 class Nobody:
@@ -105,7 +112,10 @@ class Nobody:
 
 def test_every_manifest_has_a_path_in_the_api() -> None:
     kinds = Kinds(Nobody())  # every kind is known without asking
-    paths = {kinds.find(body).path(body["metadata"].get("namespace", ""), body["metadata"]["name"]) for body in manifests(ENV)}
+    paths = {
+        kinds.find(body).path(body["metadata"].get("namespace", ""), body["metadata"]["name"])
+        for body in manifests(ENV)
+    }
     assert "/apis/networking.k8s.io/v1/ingressclasses/rancher" in paths
     assert "/api/v1/namespaces/kube-system/services/kube-dns" in paths
     assert "/apis/rbac.authorization.k8s.io/v1/namespaces/rancherctl-system/roles/rancherctl:agent:h2" in paths
@@ -121,7 +131,11 @@ def test_an_ingress_without_a_class_is_ours_unless_the_file_says_otherwise(defau
 
 def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:
     writing = {"create", "update", "patch", "delete", "deletecollection", "*"}
-    roles = [b for b in manifests(ENV) if b["kind"] in ("Role", "ClusterRole") and b["metadata"]["name"].startswith("rancherctl:agent")]
+    roles = [
+        b
+        for b in manifests(ENV)
+        if b["kind"] in ("Role", "ClusterRole") and b["metadata"]["name"].startswith("rancherctl:agent")
+    ]
     assert len(roles) == 4
     for role in roles:
         for rule in role["rules"]:
@@ -133,7 +147,9 @@ def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:
                 assert verbs == {"update", "patch"}
                 assert rule["resourceNames"] in ([f"host-{host}"], [f"report-{host}"])
     subjects = {b["metadata"]["name"]: b["subjects"] for b in manifests(ENV) if b["kind"] == "RoleBinding"}
-    assert subjects["rancherctl:agent:h2"] == [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "rancherctl:agent:h2"}]
+    assert subjects["rancherctl:agent:h2"] == [
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "rancherctl:agent:h2"}
+    ]
 
 
 def test_the_controller_writes_statuses_events_and_approvals_and_its_own_namespace() -> None:
@@ -144,7 +160,13 @@ def test_the_controller_writes_statuses_events_and_approvals_and_its_own_namespa
     }
     assert roles.keys() == {("ClusterRole", ""), ("Role", "rancherctl-system")}
     reading = {"get", "list", "watch"}
-    written = {(r, v) for rule in roles["ClusterRole", ""]["rules"] for r in rule["resources"] for v in rule["verbs"] if v not in reading}
+    written = {
+        (r, v)
+        for rule in roles["ClusterRole", ""]["rules"]
+        for r in rule["resources"]
+        for v in rule["verbs"]
+        if v not in reading
+    }
     assert written == {
         ("ingresses/status", "patch"),
         ("events", "create"),
@@ -162,7 +184,11 @@ def test_nobody_of_ours_may_read_secrets() -> None:
 
 
 def test_the_api_itself_keeps_refresh_tokens_to_short_ones_that_end_with_a_session() -> None:
-    policy, binding = (b for b in manifests(ENV) if b["kind"].startswith("ValidatingAdmissionPolicy") and b["metadata"]["name"].endswith("tokens"))
+    policy, binding = (
+        b
+        for b in manifests(ENV)
+        if b["kind"].startswith("ValidatingAdmissionPolicy") and b["metadata"]["name"].endswith("tokens")
+    )
     assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
     (condition,) = policy["spec"]["matchConditions"]
     who = f"system:serviceaccount:rancherctl-operators:{tokens.refresher('alice')}"
@@ -174,7 +200,11 @@ def test_the_api_itself_keeps_refresh_tokens_to_short_ones_that_end_with_a_sessi
 
 
 def test_what_apply_writes_on_nodes_for_the_roster_no_host_may_write_itself() -> None:
-    (policy,) = (b for b in manifests(ENV) if b["kind"] == "ValidatingAdmissionPolicy" and b["metadata"]["name"].endswith("nodes"))
+    (policy,) = (
+        b
+        for b in manifests(ENV)
+        if b["kind"] == "ValidatingAdmissionPolicy" and b["metadata"]["name"].endswith("nodes")
+    )
     text = " ".join(v["expression"] for v in policy["spec"]["validations"])
     read = {roster.PUBLIC_ADDRESS, roster.LOAD_BALANCER}
     assert [key for key in read if f"[?'{key}']" not in text] == []
@@ -190,7 +220,10 @@ def test_the_record_is_the_same_for_all_operators() -> None:
     """Paths of one operator's machine help nobody else, and would make each apply of two operators undo the other's."""
 
     def of(home: str) -> Environment:
-        own = [replace(h, ssh=replace(h.ssh, identity=f"{home}/key", config=f"{home}/conf", known_hosts=f"{home}/known")) for h in ENV.hosts]
+        own = [
+            replace(h, ssh=replace(h.ssh, identity=f"{home}/key", config=f"{home}/conf", known_hosts=f"{home}/known"))
+            for h in ENV.hosts
+        ]
         return replace(ENV, hosts=tuple(own))
 
     assert record(of("/home/ann")) == record(of("/home/bob")) == record(ENV)
@@ -216,7 +249,11 @@ def test_nodes_get_roles_labels_and_the_public_address() -> None:
 
 def test_a_label_that_left_the_file_leaves_the_node_and_foreign_labels_stay() -> None:
     before = {**nodes.labels(ENV, WORKER), "disk": "fast", "theirs": "x"}
-    patch = nodes.change(ENV, WORKER, node("h2", before, {"rancherctl.io/labels": ",".join(sorted({*nodes.labels(ENV, WORKER), "disk"}))}))
+    patch = nodes.change(
+        ENV,
+        WORKER,
+        node("h2", before, {"rancherctl.io/labels": ",".join(sorted({*nodes.labels(ENV, WORKER), "disk"}))}),
+    )
     assert patch is not None
     assert patch["metadata"]["labels"] == {"disk": None}
 
@@ -252,23 +289,27 @@ def test_until_asks_again_only_where_a_retry_may_help() -> None:
 
 
 def test_hosts_themselves_refuse_what_cannot_change_while_the_api_is_down() -> None:
-    markers = {h.name: guards.marker_of(ENV, h) for h in ENV.hosts}
-    guards.refuse_markers(ENV, markers)
-    guards.refuse_markers(ENV, {"h1": {}, "h2": {"environment": "demo", "host": "h2"}})  # nobody's host, and an older marker
+    markers = {h.name: immutable_fields.marker_of(ENV, h) for h in ENV.hosts}
+    immutable_fields.refuse_markers(ENV, markers)
+    immutable_fields.refuse_markers(
+        ENV, {"h1": {}, "h2": {"environment": "demo", "host": "h2"}}
+    )  # nobody's host, and an older marker
     changed = replace(ENV, network=replace(ENV.network, service_cidr="10.99.0.0/16"))
     with pytest.raises(RefusedError, match="cannot be changed") as caught:
-        guards.refuse_markers(changed, markers)
+        immutable_fields.refuse_markers(changed, markers)
     assert caught.value.why == "h1, h2: spec.network.serviceCIDR is 10.43.0.0/16 and cannot become 10.99.0.0/16"
     moved = replace(ENV, kubernetes="1.37.2", hosts=(BOSS, replace(WORKER, roles=frozenset({"etcd", "worker"}))))
     with pytest.raises(RefusedError) as caught:
-        guards.refuse_markers(moved, markers)
+        immutable_fields.refuse_markers(moved, markers)
     assert "h1, h2: spec.kubernetes.version (upgrades are a command of their own" in caught.value.why
     assert "h2: the list of roles is worker and cannot become etcd, worker" in caught.value.why
 
 
 def test_a_host_that_could_not_be_looked_at_is_unknown_in_the_plan() -> None:
     lost = World({}, {WORKER.name: UnreachableError(f"{WORKER.name}: cannot connect to 10.0.0.12:22", why="timed out")})
-    planned = _planned(Run(ENV, Context(transport=_nobody, bundle=Bundle(Path(), manifest(ENV.kubernetes, "", "", ()))), lost))
+    planned = _planned(
+        Run(ENV, Context(transport=_nobody, bundle=Bundle(Path(), manifest(ENV.kubernetes, "", "", ()))), lost)
+    )
     assert planned.unknown == (Unknown("h2", "cannot connect to 10.0.0.12:22: timed out"),)
 
 
@@ -278,7 +319,11 @@ def _nobody(host: Host) -> Transport:
 
 def test_ctrl_c_ends_the_work_of_hosts_at_their_next_event() -> None:
     told: list[str] = []
-    context = Context(transport=_nobody, bundle=Bundle(Path(), manifest(ENV.kubernetes, "", "", ())), emit=lambda event: told.append(event.message))
+    context = Context(
+        transport=_nobody,
+        bundle=Bundle(Path(), manifest(ENV.kubernetes, "", "", ())),
+        emit=lambda event: told.append(event.message),
+    )
     run = Run(ENV, context, World({}, {}))
     begun, stopping = threading.Event(), threading.Event()
     ended: list[str] = []

@@ -26,7 +26,9 @@ class Api:
     """A client whose Nodes are these: name → whether Ready. What is patched is remembered."""
 
     def __init__(self, **ready: bool | None) -> None:
-        self.nodes = {name: Node(Meta("", name), (("InternalIP", "10.0.0.9"),), (), value, False) for name, value in ready.items()}
+        self.nodes = {
+            name: Node(Meta("", name), (("InternalIP", "10.0.0.9"),), (), value, False) for name, value in ready.items()
+        }
         self.patched: dict[str, Any] = {}
 
     def patch(self, _resource: object, name: str, body: Any) -> None:
@@ -55,7 +57,9 @@ def test_a_node_that_never_joins_keeps_no_labels_from_the_others(monkeypatch: py
     run = finish(api, monkeypatch)
     assert set(api.patched) == {"h1", "h2"}
     assert nodes.BALANCER in api.patched["h2"]["metadata"]["labels"]
-    assert {name: str(error).splitlines()[0] for name, error in run.failures.items()} == {"h3": "h3 is late: its kubelet has not registered it"}
+    assert {name: str(error).splitlines()[0] for name, error in run.failures.items()} == {
+        "h3": "h3 is late: its kubelet has not registered it"
+    }
 
 
 def test_one_that_joins_and_is_never_ready_drops_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +76,9 @@ def test_when_none_is_left_the_wait_itself_has_failed(api: Api, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("stored", [None, "same", "more"])
-def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_answers(stored: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_answers(
+    stored: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its own marker is not looked at any more, and the record of this apply would forget it."""
     more = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13", "root@10.0.0.14"]).environment
     was = {"same": ENVIRONMENT, "more": more}.get(stored or "")
@@ -102,7 +108,9 @@ def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_ans
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_an_etcd_host_out_of_reach_ends_an_apply_whose_api_is_silent(answers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_etcd_host_out_of_reach_ends_an_apply_whose_api_is_silent(
+    answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else it would wait ten minutes for an API that cannot come."""
     environment = from_flags("demo", ["10.0.0.11=controlplane", "10.0.0.12=etcd", "10.0.0.13=worker"]).environment
     failed = {name: UnreachableError(f"{name}: no answer") for name in ("h2", "h3")}

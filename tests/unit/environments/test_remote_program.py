@@ -24,7 +24,9 @@ ME = disk.owner_of(os.geteuid(), os.getegid())
 
 def run(package: str, request: dict[str, Any], folder: Path) -> dict[str, Any]:
     argv = [sys.executable, "-ISc", program_of(f"rancherctl.environments.{package}")]
-    done = subprocess.run(argv, input=json.dumps(request).encode(), capture_output=True, cwd=folder, umask=0o077, timeout=60, check=True)
+    done = subprocess.run(
+        argv, input=json.dumps(request).encode(), capture_output=True, cwd=folder, umask=0o077, timeout=60, check=True
+    )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
@@ -33,8 +35,15 @@ def test_files_are_installed_whole_in_folders_that_daemons_can_read(tmp_path: Pa
     path = tmp_path / "pki" / "x.key"
     item = {"path": str(path), "content": base64.b64encode(b"key").decode(), "mode": 0o600, "owner": ME}
     assert run("pki", {"op": "install", "files": [item]}, tmp_path) == {"ok": {"written": [str(path)]}}
-    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (b"key", 0o600, 0o755)
-    assert run("pki", {"op": "observe", "files": [str(path)], "keys": []}, tmp_path)["ok"]["files"][str(path)]["owner"] == ME
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (
+        b"key",
+        0o600,
+        0o755,
+    )
+    assert (
+        run("pki", {"op": "observe", "files": [str(path)], "keys": []}, tmp_path)["ok"]["files"][str(path)]["owner"]
+        == ME
+    )
     assert [p.name for p in path.parent.iterdir()] == ["x.key"]
 
 
@@ -53,7 +62,10 @@ def test_a_program_fits_into_one_word_of_a_command_line() -> None:
     assert max(len(program_of(f"rancherctl.environments.{package}")) for package in ("pki", "removal")) < 64 << 10
 
 
-@pytest.mark.parametrize(("why", "hint"), [("[Errno 28] No space left on device: '/etc/x'", "free space on the host"), ("something else", "")])
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [("[Errno 28] No space left on device: '/etc/x'", "free space on the host"), ("something else", "")],
+)
 def test_a_full_disk_says_what_to_do(why: str, hint: str) -> None:
     class Full:
         name = "h2"

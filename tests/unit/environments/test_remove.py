@@ -87,7 +87,9 @@ COMMIT
         ({}, {"KUBE-MARK-MASQ"}),
     ],
 )
-def test_host_ports_of_pods_go_and_those_of_others_stay(monkeypatch: pytest.MonkeyPatch, before: dict[str, Any], gone: set[str]) -> None:
+def test_host_ports_of_pods_go_and_those_of_others_stay(
+    monkeypatch: pytest.MonkeyPatch, before: dict[str, Any], gone: set[str]
+) -> None:
     """Their rules would go on taking the host's ports for pods that are no more."""
     monkeypatch.setattr(remote, "run", lambda *words: (0, PORTS if words[0] == "iptables-save" else ""))
     assert {chain for _, _, chain in remote.chains(before)} == gone
@@ -107,7 +109,11 @@ def test_tables_are_ours_by_name_or_by_what_was_there_before(
     empty = json.dumps({"nftables": [{"metainfo": {}}, {"table": {}}, {"chain": {}}]})
     monkeypatch.setattr(remote, "run", lambda *words: (0, empty))
     request = {"path": str(tmp_path / "gone"), "tables": ["rancherctl_network"], "before": before}
-    assert {name for name in ("ip cni_hostport", "ip nat", "ip docker", "inet rancherctl_network") if remote.ours(request, name)} == ours
+    assert {
+        name
+        for name in ("ip cni_hostport", "ip nat", "ip docker", "inet rancherctl_network")
+        if remote.ours(request, name)
+    } == ours
 
 
 def test_the_lock_stays_on_a_control_plane_host_until_it_is_given_back() -> None:
@@ -121,7 +127,9 @@ def test_the_lock_stays_on_a_control_plane_host_until_it_is_given_back() -> None
     assert remove.paths(boss)[-1] == "/var/lib/rancherctl"
 
 
-def test_nothing_more_is_removed_where_the_kernel_keeps_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_more_is_removed_where_the_kernel_keeps_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The tools that show it, and could remove it at the next try, are in packages that would go next."""
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     asked: list[str] = []
@@ -174,16 +182,24 @@ def machines(monkeypatch: pytest.MonkeyPatch, *found: Stand) -> Context:
     monkeypatch.setattr(remove, "gather", gather)
     monkeypatch.setattr(remove, "observe", observed)
     monkeypatch.setattr("rancherctl.environments.remote_program.call", call)
-    monkeypatch.setattr(remove, "remove_resources", lambda machine, emit, **what: emit(Event("remove", "x", machine.name)) or ("thing",))
-    monkeypatch.setattr(remove.lease, "HostLock", lambda *args: nullcontext(SimpleNamespace(verify=lambda: None, left_behind="")))
+    monkeypatch.setattr(
+        remove, "remove_resources", lambda machine, emit, **what: emit(Event("remove", "x", machine.name)) or ("thing",)
+    )
+    monkeypatch.setattr(
+        remove.host_lock, "HostLock", lambda *args: nullcontext(SimpleNamespace(verify=lambda: None, left_behind=""))
+    )
     nothing = Bundle(Path(), Manifest("1.36.3", "amd64", "directory", ()))
-    return Context(lambda host: cast("Transport", by_name[host.name]), nothing, emit=lambda event: TOLD.append(event.message))
+    return Context(
+        lambda host: cast("Transport", by_name[host.name]), nothing, emit=lambda event: TOLD.append(event.message)
+    )
 
 
 TOLD: list[str] = []
 DEMO = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 OWNED = HostFacts(marker={"environment": "demo"})
-BUSY = HostFacts(marker={}, units={"kubelet": UnitFact("active", "enabled"), "containerd": UnitFact("active", "enabled")})
+BUSY = HostFacts(
+    marker={}, units={"kubelet": UnitFact("active", "enabled"), "containerd": UnitFact("active", "enabled")}
+)
 
 
 def test_a_host_that_others_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,17 +246,25 @@ class Asked(Stand):
 
 
 def test_a_dry_run_tells_what_is_there_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, away, theirs = Asked("h1", OWNED), Asked("h2", UnreachableError("h2: no answer")), Asked("h3", BUSY, ours=False)
+    ours, away, theirs = (
+        Asked("h1", OWNED),
+        Asked("h2", UnreachableError("h2: no answer")),
+        Asked("h3", BUSY, ours=False),
+    )
     environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
     context = machines(monkeypatch, ours, away, theirs)
-    monkeypatch.setattr("rancherctl.environments.remote_program.call", lambda *_, **__: {"left": ["unit rancherctl-agent.service"]})
+    monkeypatch.setattr(
+        "rancherctl.environments.remote_program.call", lambda *_, **__: {"left": ["unit rancherctl-agent.service"]}
+    )
     found = remove_look.look(environment, context)
     assert found.present == {"h1": ("unit rancherctl-agent.service", "package haproxy")}
     assert found.unknown == {"h2": "h2: no answer"}
     assert found.skipped == ("h3",)
     assert ours.did == ["read"]
     with pytest.raises(ConflictError, match="belongs to 'prod'"):
-        remove_look.look(DEMO, machines(monkeypatch, Asked("h1", HostFacts(marker={"environment": "prod"})), Asked("h2", OWNED)))
+        remove_look.look(
+            DEMO, machines(monkeypatch, Asked("h1", HostFacts(marker={"environment": "prod"})), Asked("h2", OWNED))
+        )
 
 
 def test_ctrl_c_ends_the_work_of_hosts_at_their_next_event(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,11 +295,20 @@ def test_everything_that_an_apply_puts_on_a_host_is_taken_away_again() -> None:
     image = Artefact("images", "1.0", "pause", "0" * 64, 1, 0o644, "image", "amd64", "rancherctl.io/pause:1.0")
     bundle = Bundle(Path("/b"), manifest("1.36.3", "amd64", "official", [*binaries, image]))
     folders = {*remove.FOLDERS, "/etc/cni/net.d"}
-    for environment in (DEMO, from_flags("demo", ["10.0.0.11=etcd", "10.0.0.12=controlplane", "10.0.0.13"]).environment):
+    for environment in (
+        DEMO,
+        from_flags("demo", ["10.0.0.11=etcd", "10.0.0.12=controlplane", "10.0.0.13"]).environment,
+    ):
         for host in environment.hosts:
             gone = (*remove.paths(host), *remove.EMPTIED)
             wanted = everything(design(environment, host, Machine(), bundle, host_resources))
             places = {r.path for r in wanted if isinstance(r, (File, Directory, Link, Upload))}
-            left = {place for place in places - folders if not any(place == path or place.startswith(f"{path}/") for path in gone)}
-            assert {place for place in left if not place.startswith(("/etc/systemd/system/rancherctl-", remove.places.LOG))} == {remove.APPARMOR}
+            left = {
+                place
+                for place in places - folders
+                if not any(place == path or place.startswith(f"{path}/") for path in gone)
+            }
+            assert {
+                place for place in left if not place.startswith(("/etc/systemd/system/rancherctl-", remove.places.LOG))
+            } == {remove.APPARMOR}
             assert all(r.name.startswith("rancherctl-") for r in wanted if isinstance(r, (Unit, User)))

@@ -64,9 +64,9 @@ def test_the_schema_names_the_real_defaults() -> None:
 
 
 def test_patterns_of_the_schema_are_the_readers() -> None:
-    from rancherctl.environments import words
+    from rancherctl.environments import syntax
 
-    for kind, check in (("name", words.name), ("hostName", words.host_name)):
+    for kind, check in (("name", syntax.name), ("hostName", syntax.host_name)):
         pattern = re.compile(SCHEMA["$defs"][kind]["pattern"])
         for text in ("h1", "a" * 47, "a" * 48, "a" * 63, "a" * 64, "-a", "A", "a.b", ""):
             assert bool(pattern.search(text)) == (check(text) == ""), (kind, text)

@@ -3,7 +3,14 @@
 from rancherctl.environments.sign_in import PROGRAM, issue
 from rancherctl.hosts.model import Host, SshAddress
 
-SSH = SshAddress("boss.example.org", user="ops", port=2222, identity="/home/me/.ssh/ops", known_hosts="/home/me/.ssh/known", jump="gate")
+SSH = SshAddress(
+    "boss.example.org",
+    user="ops",
+    port=2222,
+    identity="/home/me/.ssh/ops",
+    known_hosts="/home/me/.ssh/known",
+    jump="gate",
+)
 
 
 def options(argv: tuple[str, ...]) -> dict[str, str]:

@@ -25,7 +25,9 @@ HOST = from_flags("demo", ["root@10.0.0.11"]).environment.hosts[0]
 
 
 def seen(*unknown: Unknown) -> Seen:
-    return Seen(HOST, Machine(), {"nodes": (Unit("rancherctl-kubelet.service"),)}, Observed(unknown=unknown), Folder({}, {}))
+    return Seen(
+        HOST, Machine(), {"nodes": (Unit("rancherctl-kubelet.service"),)}, Observed(unknown=unknown), Folder({}, {})
+    )
 
 
 def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
@@ -37,7 +39,10 @@ def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
         "odd": "text",
     }
     told = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report)
-    assert told.problems() == ("its DNS server says: named does not answer", "its load balancer says: port 80: Address already in use")
+    assert told.problems() == (
+        "its DNS server says: named does not answer",
+        "its load balancer says: port 80: Address already in use",
+    )
     silent = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=False, report=report)
     assert silent.problems() == ("its agent gives no sign of life",), "what it said is old"
 
@@ -55,7 +60,15 @@ def test_what_no_bundle_could_be_compared_with_is_said() -> None:
 def test_units_that_could_not_be_read_are_not_told_as_stopped() -> None:
     assert [unit.active for unit in _units(seen())] == [False]
     assert _units(seen(Unknown("units", "systemctl show did not end within 60 s"))) == ()
-    status = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, unread=("units: systemctl show did not end within 60 s",))
+    status = HostStatus(
+        "h1",
+        "10.0.0.11",
+        ("worker",),
+        True,
+        ready=True,
+        alive=True,
+        unread=("units: systemctl show did not end within 60 s",),
+    )
     assert status.problems() == ("could not be read: units: systemctl show did not end within 60 s",)
 
 
@@ -73,7 +86,8 @@ def test_a_host_that_lets_nobody_in_needs_no_power() -> None:
 
     def stopped(host: Host) -> Transport:
         raise AuthError(
-            f"{host.name}: its host key is not the known one: stopped", hint="only when the host was really set up anew: ssh-keygen -R h1"
+            f"{host.name}: its host key is not the known one: stopped",
+            hint="only when the host was really set up anew: ssh-keygen -R h1",
         )
 
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
@@ -88,7 +102,9 @@ def told(report: Any) -> tuple[str, ...]:
 
 
 def test_nodes_of_which_no_route_can_be_made_are_named() -> None:
-    assert told({"network": {"unusable": ["odd"]}}) == ("its pod network says: no route can be made of what these nodes say of themselves: ['odd']",)
+    assert told({"network": {"unusable": ["odd"]}}) == (
+        "its pod network says: no route can be made of what these nodes say of themselves: ['odd']",
+    )
     assert told({"network": {"routes": 3, "alarm": "", "unusable": []}}) == ()
 
 

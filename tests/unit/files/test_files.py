@@ -16,7 +16,11 @@ def mode(path: Path) -> int:
 
 def test_content_mode_and_folders(tmp_path: Path) -> None:
     replace(tmp_path / "a" / "x", b"old")
-    assert ((tmp_path / "a" / "x").read_bytes(), mode(tmp_path / "a" / "x"), mode(tmp_path / "a")) == (b"old", 0o600, 0o700)
+    assert ((tmp_path / "a" / "x").read_bytes(), mode(tmp_path / "a" / "x"), mode(tmp_path / "a")) == (
+        b"old",
+        0o600,
+        0o700,
+    )
     replace(tmp_path / "a" / "x", b"new", mode=0o644)
     assert ((tmp_path / "a" / "x").read_bytes(), mode(tmp_path / "a" / "x")) == (b"new", 0o644)
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["x"]
@@ -49,4 +53,8 @@ def test_it_is_private_until_it_is_whole(tmp_path: Path) -> None:
 def test_a_file_that_is_moved_in_counts_as_written(tmp_path: Path) -> None:
     (tmp_path / "made").write_bytes(b"program")
     atomically(tmp_path / "x", (tmp_path / "made").rename, mode=0o755)
-    assert ((tmp_path / "x").read_bytes(), mode(tmp_path / "x"), (tmp_path / "made").exists()) == (b"program", 0o755, False)
+    assert ((tmp_path / "x").read_bytes(), mode(tmp_path / "x"), (tmp_path / "made").exists()) == (
+        b"program",
+        0o755,
+        False,
+    )

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.fact_commands import PROBES, script_text, sections
 from rancherctl.hosts.facts import HostFacts, gather, parse
-from rancherctl.hosts.probes import PROBES, script_text, sections
 
 DATA = Path("tests/data/hosts/facts")
 CASES = sorted(path.name for path in DATA.iterdir())
@@ -117,6 +117,8 @@ def test_a_broken_package_database_is_not_read_as_nothing_installed(tmp_path: Pa
     tool.write_text(f"#!/bin/sh\nprintf 'runc\\tinstalled\\t1.1\\n'\nexit {status}\n")
     tool.chmod(0o755)
     probe = next(probe for probe in PROBES if probe.name == "packages")
-    done = subprocess.run(["sh", "-c", probe.text], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-c", probe.text], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False
+    )
     assert (done.returncode == 0) is told
     assert probe.parser(done.stdout) == {"packages": {"runc": "1.1"}}

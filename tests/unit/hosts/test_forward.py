@@ -48,7 +48,10 @@ def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
         loop = Loop(server)
         assert isinstance(loop, Forwards)
         sent = bytes(range(256)) * 4000
-        with Forward(loop, "127.0.0.1", 6443) as forward, socket.create_connection(("127.0.0.1", forward.port), 5) as near:
+        with (
+            Forward(loop, "127.0.0.1", 6443) as forward,
+            socket.create_connection(("127.0.0.1", forward.port), 5) as near,
+        ):
             near.settimeout(60)
             near.sendall(sent)
             near.shutdown(socket.SHUT_WR)
@@ -63,7 +66,10 @@ def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
 @pytest.mark.parametrize("error", [UnreachableError, AuthError])
 def test_a_far_end_that_cannot_be_opened_closes_the_near_one_and_says_why(error: type[RancherctlError]) -> None:
     """Whatever the reason: a changed host key after a cut must not leave kubectl waiting for ever."""
-    with Forward(Dead(error), "127.0.0.1", 6443) as forward, socket.create_connection(("127.0.0.1", forward.port), 5) as near:
+    with (
+        Forward(Dead(error), "127.0.0.1", 6443) as forward,
+        socket.create_connection(("127.0.0.1", forward.port), 5) as near,
+    ):
         near.settimeout(60)
         assert near.recv(1) == b""
         assert "nothing at 127.0.0.1:6443" in forward.problem

@@ -85,7 +85,12 @@ def test_names_and_fingerprint() -> None:
 
 def test_known_kinds_come_first_and_rsa_means_its_newer_signatures() -> None:
     offered = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
-    assert preferred(offered, [Entry("f", 1, "ssh-rsa", KEY)]) == ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256")
+    assert preferred(offered, [Entry("f", 1, "ssh-rsa", KEY)]) == (
+        "rsa-sha2-512",
+        "rsa-sha2-256",
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+    )
     assert preferred(offered, []) == offered
 
 

@@ -44,21 +44,30 @@ def test_unmet_dependencies_are_told_without_the_solver_s_diary() -> None:
 
 def test_what_dpkg_could_not_do_is_told_and_not_that_it_could_not() -> None:
     text = said("Unpacking haproxy ...\n", FULL)
-    assert text.startswith("dpkg: error processing archive /var/lib/rancherctl/packages/haproxy_3.0.11-1+deb13u5_amd64.deb (--unpack): cannot copy")
+    assert text.startswith(
+        "dpkg: error processing archive /var/lib/rancherctl/packages/haproxy_3.0.11-1+deb13u5_amd64.deb (--unpack): cannot copy"
+    )
     assert "No space left on device" in text
     assert "Sub-process" not in text
     assert "conntrack" not in text, "the first of many says it all"
 
 
 def test_whatever_else_it_says_is_not_lost() -> None:
-    assert said("", "E: Sub-process /usr/bin/dpkg returned an error code (1)\n") == "E: Sub-process /usr/bin/dpkg returned an error code (1)"
+    assert (
+        said("", "E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
+        == "E: Sub-process /usr/bin/dpkg returned an error code (1)"
+    )
     assert said("", "sh: apt-get: killed\n") == "sh: apt-get: killed"
     assert said("", "") == "exit status 100"
 
 
 def test_one_reason_for_many_packages_is_told_once() -> None:
     why = "dpkg: No space left on device"
-    error = ApplyError("h1", {f"0/package/{name}": why for name in ("runc", "bind9", "haproxy", "conntrack", "nftables")} | {"4/file//etc/a": "odd"})
+    error = ApplyError(
+        "h1",
+        {f"0/package/{name}": why for name in ("runc", "bind9", "haproxy", "conntrack", "nftables")}
+        | {"4/file//etc/a": "odd"},
+    )
     assert error.why == f"bind9, conntrack, haproxy and 2 more: {why}; /etc/a: odd"
     assert "6 of the planned changes" in error.what
     assert error.hint.startswith("free space on the host")

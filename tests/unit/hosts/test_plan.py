@@ -27,8 +27,17 @@ resources = st.one_of(
     st.builds(Directory, paths, modes),
     st.builds(File, paths, st.binary(max_size=9), modes, st.just("root:root"), st.booleans()),
     st.builds(Link, paths, paths),
-    st.builds(Artefact, paths, st.just(Path("/x")), st.text("0123456789abcdef", min_size=64, max_size=64), st.integers(0, 9)),
-    st.builds(Unit, words, st.booleans(), st.booleans(), st.lists(paths, max_size=2).map(tuple), st.lists(paths, max_size=2).map(tuple)),
+    st.builds(
+        Artefact, paths, st.just(Path("/x")), st.text("0123456789abcdef", min_size=64, max_size=64), st.integers(0, 9)
+    ),
+    st.builds(
+        Unit,
+        words,
+        st.booleans(),
+        st.booleans(),
+        st.lists(paths, max_size=2).map(tuple),
+        st.lists(paths, max_size=2).map(tuple),
+    ),
     st.builds(Absent, paths),
 )
 
@@ -61,8 +70,15 @@ def test_an_empty_host_gets_each_thing_once_in_the_order_of_kinds(wanted: tuple[
 
 
 @given(hosts, hosts)
-def test_the_requests_carry_every_change_and_are_plain_json(old: tuple[Resource, ...], new: tuple[Resource, ...]) -> None:
-    changes = plan(new, replace(as_applied(old), states={k: v for k, v in as_applied(old).states.items() if k in {key(one) for one in new}}))
+def test_the_requests_carry_every_change_and_are_plain_json(
+    old: tuple[Resource, ...], new: tuple[Resource, ...]
+) -> None:
+    changes = plan(
+        new,
+        replace(
+            as_applied(old), states={k: v for k, v in as_applied(old).states.items() if k in {key(one) for one in new}}
+        ),
+    )
     by_key = {key(one): one for one in new}
     groups = grouped(changes, by_key)
     carried = sorted(item["key"] for items in groups.values() for item in items)
@@ -137,7 +153,9 @@ def test_a_unit_is_not_restarted_over_a_file_that_could_not_be_read(kind: str) -
     prints = {path: "0" * 64}
     running = desired(unit, prints)
     assert running is not None
-    ran = {"u": {"restart": dict.fromkeys(unit.restart_on, "0" * 64), "reload": dict.fromkeys(unit.reload_on, "0" * 64)}}
+    ran = {
+        "u": {"restart": dict.fromkeys(unit.restart_on, "0" * 64), "reload": dict.fromkeys(unit.reload_on, "0" * 64)}
+    }
     assert not plan((unit,), Observed({key(unit): running}, prints, ran))
     assert not plan((unit,), Observed({key(unit): running}, {}, ran, (Unknown(path, "Input/output error"),)))
 
@@ -159,7 +177,7 @@ STDLIB_ONLY = [
     "command",
     "transport",
     "fanout",
-    "lease",
+    "host_lock",
     "remove",
     "facts",
     "connections",

@@ -36,7 +36,9 @@ def test_resolved_configuration() -> None:
 
 
 def test_the_address_comes_before_the_configuration() -> None:
-    found = settings_of(SshAddress("h2", user="root", identity="/mine", known_hosts="/only", jump="ops@b:2200"), parse(RESOLVED))
+    found = settings_of(
+        SshAddress("h2", user="root", identity="/mine", known_hosts="/only", jump="ops@b:2200"), parse(RESOLVED)
+    )
     assert (found.user, found.identities, found.known_hosts) == ("root", ("/mine",), ("/only",))
     assert found.jump == (SshAddress("b", user="ops", port=2200, identity="/mine", known_hosts="/only"),)
 
@@ -75,7 +77,18 @@ def test_too_many_jump_hosts() -> None:
 
 def test_words_of_the_call() -> None:
     home = str(Path.home())
-    assert arguments(SshAddress("h", user="u", port=7, config="~/c")) == ["ssh", "-G", "-F", f"{home}/c", "-p", "7", "-l", "u", "--", "h"]
+    assert arguments(SshAddress("h", user="u", port=7, config="~/c")) == [
+        "ssh",
+        "-G",
+        "-F",
+        f"{home}/c",
+        "-p",
+        "7",
+        "-l",
+        "u",
+        "--",
+        "h",
+    ]
 
 
 @pytest.mark.parametrize("address", [SshAddress("-oProxyCommand=x"), SshAddress(""), SshAddress("h", user="-x")])

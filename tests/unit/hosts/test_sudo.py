@@ -36,7 +36,9 @@ def test_only_the_commands_own_words_are_left() -> None:
 
 
 def test_the_line_is_one_word_for_the_shell() -> None:
-    assert sudo.with_password("printf '%s' \"a b\"", "M").startswith(f"LC_ALL=C sudo -k -S -p {sudo.prompt('M')} -- sh -c ")
+    assert sudo.with_password("printf '%s' \"a b\"", "M").startswith(
+        f"LC_ALL=C sudo -k -S -p {sudo.prompt('M')} -- sh -c "
+    )
     assert sudo.without_password("true; rm x") == "sudo -n -- sh -c 'true; rm x'"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.ingress import endpoints
-from rancherctl.ingress.desired import Memory
+from rancherctl.ingress.role.desired import Memory
+from rancherctl.ingress.translate import endpoints
 from rancherctl.kube.objects import EndpointSlice, Meta
 
 
@@ -25,13 +25,21 @@ def test_slices_of_services_are_followed_change_by_change(steps: list[tuple[dict
     for wanted, renewed in steps:
         old = dict(memory.index(table))
         table = {
-            f"ns/{name}": known if (known := table.get(f"ns/{name}")) and known.service == service and name not in renewed else _slice(name, service)
+            f"ns/{name}": known
+            if (known := table.get(f"ns/{name}")) and known.service == service and name not in renewed
+            else _slice(name, service)
             for name, service in wanted.items()
         }
         found = memory.index(table)
         fresh = endpoints.index(table.values())
-        assert {key: {id(s) for s in listed} for key, listed in found.items()} == {key: {id(s) for s in listed} for key, listed in fresh.items()}
+        assert {key: {id(s) for s in listed} for key, listed in found.items()} == {
+            key: {id(s) for s in listed} for key, listed in fresh.items()
+        }
         assert all(len(listed) == len(fresh[key]) for key, listed in found.items())
         for key, listed in found.items():
-            same = key in old and len(old[key]) == len(listed) and all(a is b for a, b in zip(old[key], listed, strict=True))
+            same = (
+                key in old
+                and len(old[key]) == len(listed)
+                and all(a is b for a, b in zip(old[key], listed, strict=True))
+            )
             assert not same or old[key] is listed

@@ -17,30 +17,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.hosts.model import File, Package, Unit
-from rancherctl.ingress import dnsquery, endpoints, files, install, keep
-from rancherctl.ingress.layout import build
+from rancherctl.ingress.haproxy import files, install
+from rancherctl.ingress.haproxy.layout import build
 from rancherctl.ingress.model import BackendRef, Model, Route, Server
-from rancherctl.ingress.resolve import Resolver
+from rancherctl.ingress.role import dns_query, draining
+from rancherctl.ingress.role.resolver import Resolver
+from rancherctl.ingress.translate import endpoints
 from tests.fakes import ingress as fake
 
 ME = "192.0.2.1"
 
 
-def _keep(placed: list[str], served: list[str], known: dict[str, tuple[bool, list[str]]], leaving: dict[str, float], now: float) -> keep.Kept:
-    return keep.keep(placed, served, known, own_address=ME, leaving=leaving, now=now, drain=2.0)
+def _keep(
+    placed: list[str],
+    served: list[str],
+    known: dict[str, tuple[bool, list[str]]],
+    leaving: dict[str, float],
+    now: float,
+) -> draining.Kept:
+    return draining.keep(placed, served, known, own_address=ME, leaving=leaving, now=now, drain=2.0)
 
 
 def test_kept_while_published_then_drained_then_gone() -> None:
-    assert _keep([], ["a"], {"a": (True, [ME])}, {}, 10.0) == keep.Kept(frozenset({"a"}))
+    assert _keep([], ["a"], {"a": (True, [ME])}, {}, 10.0) == draining.Kept(frozenset({"a"}))
     first = _keep([], ["a"], {"a": (True, [])}, {}, 10.0)
-    assert first == keep.Kept(frozenset({"a"}), {"a": 10.0}, 2.0)
+    assert first == draining.Kept(frozenset({"a"}), {"a": 10.0}, 2.0)
     assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 11.5).wake == pytest.approx(0.5)
-    assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == keep.Kept(frozenset())
-    assert _keep(["a"], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == keep.Kept(frozenset({"a"}))
+    assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == draining.Kept(frozenset())
+    assert _keep(["a"], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == draining.Kept(frozenset({"a"}))
 
 
 def test_deleted_goes_at_once_and_a_foreign_class_after_its_limit_whatever_the_status_says() -> None:
-    assert _keep([], ["a"], {}, {}, 10.0) == keep.Kept(frozenset())
+    assert _keep([], ["a"], {}, {}, 10.0) == draining.Kept(frozenset())
     assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 14.9).serving == {"a"}
     assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 15.0).serving == frozenset()
 
@@ -53,16 +61,20 @@ def _model(count: int, *, with_servers: int) -> Model:
 
 def test_a_mass_loss_is_suspicious_and_a_small_one_is_not() -> None:
     now = build(_model(100, with_servers=100), None)
-    assert keep.suspicious(now, _model(100, with_servers=70)) == ""
-    assert keep.suspicious(now, _model(100, with_servers=69)).startswith("31 of 100")
-    assert keep.suspicious(now, Model()).startswith("100 of 100")
-    assert keep.suspicious(build(_model(10, with_servers=10), None), Model()) == ""
+    assert draining.suspicious(now, _model(100, with_servers=70)) == ""
+    assert draining.suspicious(now, _model(100, with_servers=69)).startswith("31 of 100")
+    assert draining.suspicious(now, Model()).startswith("100 of 100")
+    assert draining.suspicious(build(_model(10, with_servers=10), None), Model()) == ""
 
 
 CLAIM = st.tuples(
-    st.sampled_from(["a.com", "*.a.com", "*"]), st.sampled_from(["exact", "prefix", "default"]), st.sampled_from(["/", "/x/", "/a:b/c"])
+    st.sampled_from(["a.com", "*.a.com", "*"]),
+    st.sampled_from(["exact", "prefix", "default"]),
+    st.sampled_from(["/", "/x/", "/a:b/c"]),
 )
-REF = st.builds(BackendRef, st.just("ns"), st.sampled_from(["a", "b"]), st.just(80)) | st.just(BackendRef("ns", "a", 0, "http"))
+REF = st.builds(BackendRef, st.just("ns"), st.sampled_from(["a", "b"]), st.just(80)) | st.just(
+    BackendRef("ns", "a", 0, "http")
+)
 
 
 def _made(claims: dict[tuple[str, str, str], BackendRef]) -> Model:
@@ -70,18 +82,24 @@ def _made(claims: dict[tuple[str, str, str], BackendRef]) -> Model:
     for (host, kind, path), ref in claims.items():
         route = Route(host, kind, "" if kind == "default" else path, ref)  # type: ignore[arg-type]
         routes[route.claim] = route
-    return Model((80,), tuple(routes.values()), {r.backend.key: (Server("10.0.0.1", 1),) for r in routes.values()}, {"ns/i": "h"})
+    return Model(
+        (80,), tuple(routes.values()), {r.backend.key: (Server("10.0.0.1", 1),) for r in routes.values()}, {"ns/i": "h"}
+    )
 
 
 @given(st.dictionaries(CLAIM, REF, max_size=8), st.dictionaries(CLAIM, REF, max_size=8))
-def test_what_is_held_back_keeps_all_entries_and_takes_the_new_ones(before: dict[Any, BackendRef], after: dict[Any, BackendRef]) -> None:
+def test_what_is_held_back_keeps_all_entries_and_takes_the_new_ones(
+    before: dict[Any, BackendRef], after: dict[Any, BackendRef]
+) -> None:
     now, new = build(_made(before), None), _made(after)
     backends = lambda layout: {p.name: p.backend for p in layout.pools}
-    entries = lambda layout: {(m, k): backends(layout).get(v, v) for m, found in layout.maps.items() for k, v in found.items()}
-    kept = build(keep.held(now, new), now)
+    entries = lambda layout: {
+        (m, k): backends(layout).get(v, v) for m, found in layout.maps.items() for k, v in found.items()
+    }
+    kept = build(draining.held(now, new), now)
     assert entries(kept) == entries(now) | entries(build(new, None))
     assert all(p.servers for p in kept.pools if p.backend)
-    assert entries(build(keep.held(now, Model()), now)) == entries(now)
+    assert entries(build(draining.held(now, Model()), now)) == entries(now)
 
 
 WEB = BackendRef("default", "web", 80)
@@ -101,12 +119,18 @@ def test_ready_endpoints_come_before_terminating_ones() -> None:
 def test_pods_of_one_host_do_not_follow_each_other_while_other_hosts_have_some() -> None:
     """A request that fails on a lost host is tried on the next server: were that on the same host, all tries could be spent there."""
     services = {"default/web": fake.service("web")}
-    slices = [fake.endpoint_slice("web", [(f"10.42.{h}.{n}", 80)], node=f"h{h}") for h, pods in ((1, 4), (2, 4), (3, 2)) for n in range(pods)]
+    slices = [
+        fake.endpoint_slice("web", [(f"10.42.{h}.{n}", 80)], node=f"h{h}")
+        for h, pods in ((1, 4), (2, 4), (3, 2))
+        for n in range(pods)
+    ]
     for order in (slices, slices[::-1]):
         found = endpoints.find(WEB, services, endpoints.index(order), {}).servers
         assert len(found) == 10
         assert [s.address.split(".")[2] for s in found] == [*"123123", *"1212"]
-    assert endpoints.find(WEB, services, endpoints.index([fake.endpoint_slice("web", [("10.0.0.2", 80), ("10.0.0.1", 80)])]), {}).servers == (
+    assert endpoints.find(
+        WEB, services, endpoints.index([fake.endpoint_slice("web", [("10.0.0.2", 80), ("10.0.0.1", 80)])]), {}
+    ).servers == (
         Server("10.0.0.1", 80),
         Server("10.0.0.2", 80),
     )
@@ -129,7 +153,9 @@ def test_pods_of_one_host_do_not_follow_each_other_while_other_hosts_have_some()
         ("", None),
     ],
 )
-def test_addresses_are_written_as_haproxy_writes_them_and_none_leads_to_the_host_itself(written: str, used: str | None) -> None:
+def test_addresses_are_written_as_haproxy_writes_them_and_none_leads_to_the_host_itself(
+    written: str, used: str | None
+) -> None:
     """What HAProxy has is compared with what it was given: the same address in other letters would look like a fault on every host."""
     found = [Server(used, 8080)] if used else []
     services = {"default/web": fake.service("web")}
@@ -137,7 +163,10 @@ def test_addresses_are_written_as_haproxy_writes_them_and_none_leads_to_the_host
         entry = dataclasses.replace(fake.endpoint_slice("web", [(written, 8080)]), address_type=kind)
         assert list(endpoints.find(WEB, services, endpoints.index([entry]), {}).servers) == found
     services = {"default/web": fake.service("web", type="ExternalName", externalName="x.example.com", ports=[])}
-    assert list(endpoints.find(BackendRef("default", "web", 8080), services, {}, {"x.example.com": (written,)}).servers) == found
+    assert (
+        list(endpoints.find(BackendRef("default", "web", 8080), services, {}, {"x.example.com": (written,)}).servers)
+        == found
+    )
 
 
 @given(st.ip_addresses())
@@ -151,15 +180,29 @@ def test_a_server_is_written_like_the_system_writes_it(address: IPv4Address | IP
 
 
 def test_one_endpoint_written_in_two_ways_is_one_server() -> None:
-    slices = [dataclasses.replace(fake.endpoint_slice("web", [(a, 80)]), address_type="IPv6") for a in ("fd00::1", "FD00:0::1")]
-    assert endpoints.find(WEB, {"default/web": fake.service("web")}, endpoints.index(slices), {}).servers == (Server("fd00::1", 80),)
+    slices = [
+        dataclasses.replace(fake.endpoint_slice("web", [(a, 80)]), address_type="IPv6")
+        for a in ("fd00::1", "FD00:0::1")
+    ]
+    assert endpoints.find(WEB, {"default/web": fake.service("web")}, endpoints.index(slices), {}).servers == (
+        Server("fd00::1", 80),
+    )
 
 
 def test_headless_and_named_ports_go_by_the_slices_port() -> None:
     services = {"default/web": fake.service("web", {"http": 80, "admin": 9000}, clusterIP="None")}
-    slices = endpoints.index([fake.endpoint_slice("web", [("10.0.0.1", 8080)]), fake.endpoint_slice("web", [("10.0.0.1", 8081)], port_name="admin")])
-    assert endpoints.find(BackendRef("default", "web", 0, "admin"), services, slices, {}).servers == (Server("10.0.0.1", 8081),)
-    assert endpoints.find(BackendRef("default", "web", 9000), services, slices, {}).servers == (Server("10.0.0.1", 8081),)
+    slices = endpoints.index(
+        [
+            fake.endpoint_slice("web", [("10.0.0.1", 8080)]),
+            fake.endpoint_slice("web", [("10.0.0.1", 8081)], port_name="admin"),
+        ]
+    )
+    assert endpoints.find(BackendRef("default", "web", 0, "admin"), services, slices, {}).servers == (
+        Server("10.0.0.1", 8081),
+    )
+    assert endpoints.find(BackendRef("default", "web", 9000), services, slices, {}).servers == (
+        Server("10.0.0.1", 8081),
+    )
     missing = endpoints.find(BackendRef("default", "web", 1), services, slices, {})
     assert missing.problem is not None
     assert missing.problem.reason == "PortNotFound"
@@ -249,7 +292,7 @@ def test_host_resources() -> None:
 
 def test_the_role_ships_with_the_standard_library_only() -> None:
     code = (
-        "import sys; before = set(sys.modules); import rancherctl.ingress.reconcile, rancherctl.ingress.apply, rancherctl.ingress.install; "
+        "import sys; before = set(sys.modules); import rancherctl.ingress.role.reconcile, rancherctl.ingress.status.publish, rancherctl.ingress.haproxy.install; "
         "new = {m.split('.')[0] for m in set(sys.modules) - before}; print(sorted(new - set(sys.stdlib_module_names)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
@@ -257,38 +300,54 @@ def test_the_role_ships_with_the_standard_library_only() -> None:
 
 
 def _answer(query: bytes, *records: tuple[int, bytes], code: int = 0) -> bytes:
-    body = b"".join(b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\5" + len(data).to_bytes(2, "big") + data for kind, data in records)
-    return query[:2] + (0x8180 | code).to_bytes(2, "big") + b"\0\1" + len(records).to_bytes(2, "big") + b"\0\0\0\0" + query[12:] + body
+    body = b"".join(
+        b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\5" + len(data).to_bytes(2, "big") + data
+        for kind, data in records
+    )
+    return (
+        query[:2]
+        + (0x8180 | code).to_bytes(2, "big")
+        + b"\0\1"
+        + len(records).to_bytes(2, "big")
+        + b"\0\0\0\0"
+        + query[12:]
+        + body
+    )
 
 
 def test_dns_answers_are_read_and_damage_is_an_error() -> None:
-    query = dnsquery.question("a.example.com", dnsquery.A, 7)
+    query = dns_query.question("a.example.com", dns_query.A, 7)
     good = _answer(query, (5, b"\1b\xc0\x0c"), (1, bytes([10, 0, 0, 2])), (1, bytes([10, 0, 0, 1])))
-    assert dnsquery.addresses(good, 7, dnsquery.A) == ("10.0.0.1", "10.0.0.2")
-    six = dnsquery.question("a.example.com", dnsquery.AAAA, 7)
-    assert dnsquery.addresses(_answer(six, (28, bytes(15) + b"\1")), 7, dnsquery.AAAA) == ("::1",)
-    assert dnsquery.addresses(_answer(query), 7, dnsquery.A) == ()
-    assert dnsquery.addresses(_answer(query, code=3), 7, dnsquery.A) == (), "there is no such name: the last address may be somebody else's now"
+    assert dns_query.addresses(good, 7, dns_query.A) == ("10.0.0.1", "10.0.0.2")
+    six = dns_query.question("a.example.com", dns_query.AAAA, 7)
+    assert dns_query.addresses(_answer(six, (28, bytes(15) + b"\1")), 7, dns_query.AAAA) == ("::1",)
+    assert dns_query.addresses(_answer(query), 7, dns_query.A) == ()
+    assert dns_query.addresses(_answer(query, code=3), 7, dns_query.A) == (), (
+        "there is no such name: the last address may be somebody else's now"
+    )
     for wrong in (_answer(query, code=5), _answer(query, code=2), query, good[:-3], b"", b"\0\7"):
-        with pytest.raises(dnsquery.AnswerError):
-            dnsquery.addresses(wrong, 7, dnsquery.A)
-    with pytest.raises(dnsquery.AnswerError):
-        dnsquery.addresses(good, 8, dnsquery.A)
+        with pytest.raises(dns_query.AnswerError):
+            dns_query.addresses(wrong, 7, dns_query.A)
+    with pytest.raises(dns_query.AnswerError):
+        dns_query.addresses(good, 8, dns_query.A)
     for name in ("a..b", "", "x" * 64 + ".com", ".".join(["abcdefgh"] * 40), "\u00fc.com"):
         with pytest.raises(ValueError):
-            dnsquery.question(name, dnsquery.A, 1)
+            dns_query.question(name, dns_query.A, 1)
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_are_an_answer_or_an_error(data: bytes) -> None:
-    with contextlib.suppress(dnsquery.AnswerError):
-        assert isinstance(dnsquery.addresses(data, 7, dnsquery.A), tuple)
+    with contextlib.suppress(dns_query.AnswerError):
+        assert isinstance(dns_query.addresses(data, 7, dns_query.A), tuple)
 
 
 def test_an_answer_that_does_not_fit_is_asked_for_again_over_tcp() -> None:
     """A headless service of dozens of pods: over UDP comes nothing but a flag, which does not mean that nobody is there."""
     pods = [bytes([10, 0, 0, n]) for n in range(100)]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+    ):
         udp.bind(("127.0.0.1", 0))
         tcp.bind(udp.getsockname())
         tcp.listen(1)
@@ -302,12 +361,16 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_over_tcp() -> None:
             with connection:
                 query = connection.recv(512)[2:]
                 whole = _answer(query, *((1, pod) for pod in pods))
-                for piece in (len(whole).to_bytes(2, "big")[:1], len(whole).to_bytes(2, "big")[1:] + whole[:700], whole[700:]):
+                for piece in (
+                    len(whole).to_bytes(2, "big")[:1],
+                    len(whole).to_bytes(2, "big")[1:] + whole[:700],
+                    whole[700:],
+                ):
                     connection.sendall(piece)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert len(dnsquery.ask("pods.example.com", "127.0.0.1", port=udp.getsockname()[1])) == 100
+        assert len(dns_query.ask("pods.example.com", "127.0.0.1", port=udp.getsockname()[1])) == 100
         thread.join()
 
 
@@ -322,5 +385,5 @@ def test_names_are_asked_over_udp() -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert dnsquery.ask("ext.example.com", "127.0.0.1", port=server.getsockname()[1]) == ("198.51.100.7",)
+        assert dns_query.ask("ext.example.com", "127.0.0.1", port=server.getsockname()[1]) == ("198.51.100.7",)
         thread.join()

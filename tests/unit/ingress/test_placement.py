@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rancherctl.ingress import placement
 from rancherctl.ingress.model import Roster, RosterHost
-from rancherctl.ingress.translate import translate
+from rancherctl.ingress.translate.rules import translate
 from tests.fakes import ingress as fake
 
 RULES = [("foo.com", "Prefix", "/", "web:80")]
@@ -46,7 +46,10 @@ def test_placements_spread_evenly_enough() -> None:
 def test_another_scale_only_adds_or_removes(hosts: int, small: int, large: int, name: str) -> None:
     small, large = sorted((small, large))
     roster = fake.roster(*FIFTY[:hosts])
-    few, many = (placement.place(translate(fake.ingress(name, RULES, annotations={"scale": str(n)})), roster) for n in (small, large))
+    few, many = (
+        placement.place(translate(fake.ingress(name, RULES, annotations={"scale": str(n)})), roster)
+        for n in (small, large)
+    )
     assert set(few.hosts) <= set(many.hosts)
     assert len(few.hosts) == min(small, hosts) == few.target
     assert list(few.hosts) == sorted(set(few.hosts))
@@ -58,10 +61,15 @@ def test_order_of_the_roster_does_not_matter() -> None:
 
 
 def test_affinity_global_and_blocked_ports_decide_who_is_able() -> None:
-    hosts = tuple(replace(h, labels={"zone": "a"} if i % 2 else {}) for i, h in enumerate(fake.roster("h1", "h2", "h3", "h4").hosts))
+    hosts = tuple(
+        replace(h, labels={"zone": "a"} if i % 2 else {})
+        for i, h in enumerate(fake.roster("h1", "h2", "h3", "h4").hosts)
+    )
     roster = Roster(1, 1, hosts)
     labelled = {"io.rancher.scheduler.affinity.host_label": "zone=a"}
-    everywhere = placement.place(translate(fake.ingress("a", RULES, annotations=labelled | {"io.rancher.scheduler.global": "true"})), roster)
+    everywhere = placement.place(
+        translate(fake.ingress("a", RULES, annotations=labelled | {"io.rancher.scheduler.global": "true"})), roster
+    )
     assert everywhere.hosts == ("h2", "h4")
     blocked = Roster(1, 1, (hosts[0], replace(hosts[1], blocked=(80,)), hosts[2], hosts[3]))
     assert placement.place(translate(fake.ingress("a", RULES, annotations=labelled)), blocked).hosts == ("h4",)
@@ -92,7 +100,12 @@ def test_explain_agrees_with_place() -> None:
 
 def test_roster_round_trip() -> None:
     roster = Roster(
-        3, 9, (RosterHost("h1", "192.0.2.1", "10.0.0.1", {"b": "1", "a": "2"}, blocked=(80,)), RosterHost("h2", "x", alive=False, lb=False))
+        3,
+        9,
+        (
+            RosterHost("h1", "192.0.2.1", "10.0.0.1", {"b": "1", "a": "2"}, blocked=(80,)),
+            RosterHost("h2", "x", alive=False, lb=False),
+        ),
     )
     assert Roster.from_json(roster.to_json()) == roster
     assert Roster(2, 100).newer_than(roster) is False
@@ -100,7 +113,15 @@ def test_roster_round_trip() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"hosts": [{}]}', '{"hosts": [1]}', '{"hosts": [{"name": "a", "address": "b", "blocked": ["x"]}]}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"hosts": [{}]}',
+        '{"hosts": [1]}',
+        '{"hosts": [{"name": "a", "address": "b", "blocked": ["x"]}]}',
+    ],
 )
 def test_what_is_no_roster_is_refused(text: str) -> None:
     with pytest.raises(ValueError):

@@ -7,8 +7,8 @@ import gc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.ingress import commands, plan, render
-from rancherctl.ingress.layout import MAPS, Layout, Pool, build
+from rancherctl.ingress.haproxy import commands, plan, render
+from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, build
 from rancherctl.ingress.model import BackendRef, Model, Route, Server
 
 PATHS = render.Paths(data="/d", run="/r")
@@ -69,7 +69,11 @@ def test_a_removed_route_is_forgotten_before_its_servers_are_switched_off() -> N
 def test_endpoints_come_before_others_go_and_unused_slots_come_first() -> None:
     now = build(_model({"a": [1, 2]}), None)
     decision = plan.plan(now, _model({"a": [2, 3]}), PATHS)
-    assert _texts(decision) == ["set server b1/s3 addr 10.0.0.1 port 3", "set server b1/s3 state ready", "set server b1/s1 state maint"]
+    assert _texts(decision) == [
+        "set server b1/s3 addr 10.0.0.1 port 3",
+        "set server b1/s3 state ready",
+        "set server b1/s1 state maint",
+    ]
     assert plan.contended(decision.layout, _model({"a": [2, 3, 4]})) == ()
     third = plan.plan(decision.layout, _model({"a": [2, 3, 4]}), PATHS)
     assert plan.contended(third.layout, _model({"a": [2, 3, 4, 5]})) == ("b1",)
@@ -82,7 +86,11 @@ def test_busy_slots_are_left_alone_and_more_are_added() -> None:
     free = plan.plan(now, _model({"a": [3, 4, 5]}), PATHS)
     assert _texts(free)[0] == "set server b1/s1 addr 10.0.0.1 port 5"
     busy = plan.plan(now, _model({"a": [3, 4, 5]}), PATHS, frozenset({("b1", "s1"), ("b1", "s2")}))
-    assert _texts(busy) == [f"add server b1/s5 10.0.0.1:5 {CHECK} pool-max-conn 0", "enable health b1/s5", "set server b1/s5 state ready"]
+    assert _texts(busy) == [
+        f"add server b1/s5 10.0.0.1:5 {CHECK} pool-max-conn 0",
+        "enable health b1/s5",
+        "set server b1/s5 state ready",
+    ]
 
 
 def test_no_spare_backends_left_is_a_reload_that_makes_more() -> None:
@@ -170,11 +178,18 @@ class Replay:
             self.servers[pool, slot] = self.address[pool, slot] if words[4] == "ready" else None
 
 
-SERVICES = st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.integers(1, 9), unique=True, max_size=9), max_size=6)
+SERVICES = st.dictionaries(
+    st.sampled_from("abcdefgh"), st.lists(st.integers(1, 9), unique=True, max_size=9), max_size=6
+)
 
 
-@given(st.lists(SERVICES, min_size=2, max_size=6), st.sets(st.tuples(st.sampled_from(["b1", "b2", "b3"]), st.sampled_from(["s1", "s2", "s3"]))))
-def test_any_sequence_of_changes_ends_where_it_should(turns: list[dict[str, list[int]]], busy: set[tuple[str, str]]) -> None:
+@given(
+    st.lists(SERVICES, min_size=2, max_size=6),
+    st.sets(st.tuples(st.sampled_from(["b1", "b2", "b3"]), st.sampled_from(["s1", "s2", "s3"]))),
+)
+def test_any_sequence_of_changes_ends_where_it_should(
+    turns: list[dict[str, list[int]]], busy: set[tuple[str, str]]
+) -> None:
     now = build(_model(turns[0]), None)
     replay = Replay(now)
     for services in turns[1:]:
@@ -227,7 +242,11 @@ class Counted(str):
 
 def _large(first: int, count: int) -> Model:
     route = _route("a.com", "/", "a")
-    return Model((80,), (route,), {"ns/a:80": tuple(Server(Counted(f"10.0.{n >> 8}.{n & 255}"), 80) for n in range(first, first + count))})
+    return Model(
+        (80,),
+        (route,),
+        {"ns/a:80": tuple(Server(Counted(f"10.0.{n >> 8}.{n & 255}"), 80) for n in range(first, first + count))},
+    )
 
 
 def test_one_endpoint_among_thousands_costs_no_comparison_of_all_with_all() -> None:
@@ -248,6 +267,8 @@ def test_texts_of_former_versions_of_a_pool_are_not_kept() -> None:
     name = next(p.name for p in now.pools if p.backend == "ns/a:80")
     gc.collect()
     alive = [
-        o for o in gc.get_objects() if isinstance(o, Pool) and o.backend == "ns/a:80" and any(s.server == Server("10.0.0.1", 30) for s in o.slots)
+        o
+        for o in gc.get_objects()
+        if isinstance(o, Pool) and o.backend == "ns/a:80" and any(s.server == Server("10.0.0.1", 30) for s in o.slots)
     ]
     assert (name, alive) == ("b1", [])

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from rancherctl.ingress import probe, waiting
-from rancherctl.ingress.engine import Engine
-from rancherctl.ingress.events import event
+from rancherctl.ingress.haproxy.driver import Engine
+from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.model import Problem
-from rancherctl.ingress.render import Paths
-from rancherctl.ingress.translate import MAX_ROUTES, translate
+from rancherctl.ingress.operator import http_check, waiting
+from rancherctl.ingress.status.events import event
+from rancherctl.ingress.translate.rules import MAX_ROUTES, translate
 from rancherctl.kube.client import GoneError, Resource
 from tests.fakes import ingress as fake
 
 
 def test_an_address_that_stands_for_any_name_is_a_valid_host() -> None:
-    asked = probe.questions(translate(fake.ingress("a", default="web:80")), ["192.0.2.1", "fd00::1"])
+    asked = http_check.questions(translate(fake.ingress("a", default="web:80")), ["192.0.2.1", "fd00::1"])
     assert [(q.address, q.host) for q in asked] == [("192.0.2.1", "192.0.2.1"), ("fd00::1", "[fd00::1]")]
 
 

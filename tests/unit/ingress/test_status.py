@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from rancherctl.errors import ConflictError, UnreachableError
-from rancherctl.ingress import apply, placement, status
+from rancherctl.ingress import placement
 from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster
-from rancherctl.ingress.translate import translate
+from rancherctl.ingress.status import plan as status_plan
+from rancherctl.ingress.status import publish
+from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube import objects
 from rancherctl.kube.client import InvalidObjectError, ServerError, ThrottledError
 from rancherctl.kube.objects import Ingress
@@ -40,18 +42,24 @@ class World:
 
     def turn(self, seconds: float = 0.0) -> dict[str, tuple[str, ...]]:
         self.now += seconds
-        reports = {h: status.report({"served": s}) for h, s in self.served.items()}
-        found = status.statuses(self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now, ours=self.ours)
+        reports = {h: status_plan.report({"served": s}) for h, s in self.served.items()}
+        found = status_plan.statuses(
+            self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now, ours=self.ours
+        )
         self.since, self.ours = found.since, found.ours
-        for change in status.plan(self.ingresses, found):
+        for change in status_plan.plan(self.ingresses, found):
             assert change.new is not None
             i = self.ingresses[change.key]
             notes = {k: v for k, v in i.meta.annotations.items() if k != STATUS_ANNOTATION}
             if change.new.annotation:
                 notes[STATUS_ANNOTATION] = change.new.annotation
-            self.ingresses[change.key] = replace(i, meta=replace(i.meta, annotations=notes), status=change.new.addresses)
-        again = status.statuses(self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now, ours=self.ours)
-        assert not status.plan(self.ingresses, again), "a second plan after an apply is empty"
+            self.ingresses[change.key] = replace(
+                i, meta=replace(i.meta, annotations=notes), status=change.new.addresses
+            )
+        again = status_plan.statuses(
+            self.ingresses, CLASSES, self.roster, reports, since=self.since, now=self.now, ours=self.ours
+        )
+        assert not status_plan.plan(self.ingresses, again), "a second plan after an apply is empty"
         return {k: i.status for k, i in self.ingresses.items()}
 
     def note(self, key: str = "default/a") -> dict[str, Any]:
@@ -78,7 +86,13 @@ def test_only_confirmed_hosts_are_published_sorted() -> None:
     assert world.turn() == {"default/a": (_address(second),)}
     world.confirm(first, *(h for h in H4 if h not in {first, second}))
     assert world.turn() == {"default/a": tuple(sorted((_address(first), _address(second))))}
-    assert world.note() == {"reason": "Served", "message": "", "wanted": 2, "published": 2, "hash": translate(world.ingresses["default/a"]).hash}
+    assert world.note() == {
+        "reason": "Served",
+        "message": "",
+        "wanted": 2,
+        "published": 2,
+        "hash": translate(world.ingresses["default/a"]).hash,
+    }
 
 
 def test_a_lost_host_leaves_at_once_and_its_replacement_comes_when_it_confirmed() -> None:
@@ -136,7 +150,9 @@ def test_bad_scale_keeps_what_was_and_says_so() -> None:
     before = world.turn()
     for text in ("abc", "0", "-1", "1.5"):
         i = world.ingresses["default/a"]
-        world.ingresses["default/a"] = replace(i, meta=replace(i.meta, annotations={**i.meta.annotations, "scale": text}))
+        world.ingresses["default/a"] = replace(
+            i, meta=replace(i.meta, annotations={**i.meta.annotations, "scale": text})
+        )
         assert world.turn() == before
         assert world.note()["reason"] == "InvalidScale"
         assert world.note()["wanted"] == 2
@@ -164,23 +180,29 @@ def test_a_name_beside_an_address_is_taken_out() -> None:
     world.confirm(*H4)
     (first, *_) = world.turn()["default/a"]
     entries = [{"ip": first, "hostname": "evil.example.com"}]
-    stored = objects.ingress({"metadata": {"name": "a", "namespace": "default"}, "status": {"loadBalancer": {"ingress": entries}}})
+    stored = objects.ingress(
+        {"metadata": {"name": "a", "namespace": "default"}, "status": {"loadBalancer": {"ingress": entries}}}
+    )
     right = world.ingresses["default/a"]
     assert (stored.status, stored.status_says_more, right.status_says_more) == ((first,), True, False)
     forged = {"default/a": replace(right, status_says_more=True)}
-    reports = {h: status.report({"served": s}) for h, s in world.served.items()}
-    found = status.statuses(forged, CLASSES, world.roster, reports, since={}, now=0.0)
-    (change,) = status.plan(forged, found)
-    assert change.new == status.Published(right.status, right.meta.annotations[STATUS_ANNOTATION])
+    reports = {h: status_plan.report({"served": s}) for h, s in world.served.items()}
+    found = status_plan.statuses(forged, CLASSES, world.roster, reports, since={}, now=0.0)
+    (change,) = status_plan.plan(forged, found)
+    assert change.new == status_plan.Published(right.status, right.meta.annotations[STATUS_ANNOTATION])
     foreign = {"default/a": replace(forged["default/a"], class_name="nginx", meta=replace(right.meta, annotations={}))}
-    assert not status.plan(foreign, status.statuses(foreign, CLASSES, world.roster, reports, since={}, now=0.0))
+    assert not status_plan.plan(
+        foreign, status_plan.statuses(foreign, CLASSES, world.roster, reports, since={}, now=0.0)
+    )
 
 
 def test_a_foreign_class_loses_ours_and_keeps_its_own() -> None:
     world = World(_two())
     world.confirm(*H4)
     addresses = world.turn()["default/a"]
-    world.ingresses["default/a"] = replace(world.ingresses["default/a"], class_name="nginx", status=(*addresses, "203.0.113.9"))
+    world.ingresses["default/a"] = replace(
+        world.ingresses["default/a"], class_name="nginx", status=(*addresses, "203.0.113.9")
+    )
     assert world.turn() == {"default/a": ("203.0.113.9",)}
     assert STATUS_ANNOTATION not in world.ingresses["default/a"].meta.annotations
     world.turn()
@@ -194,12 +216,16 @@ def test_a_class_change_that_takes_the_annotation_with_it_leaves_no_address_behi
     world.confirm(*H4)
     addresses = world.turn()["default/a"]
     ours = world.ingresses["default/a"]
-    foreign = replace(ours, class_name="nginx", status=(*addresses, "203.0.113.9"), meta=replace(ours.meta, annotations={}))
+    foreign = replace(
+        ours, class_name="nginx", status=(*addresses, "203.0.113.9"), meta=replace(ours.meta, annotations={})
+    )
     world.ingresses["default/a"] = foreign
     assert world.turn() == {"default/a": ("203.0.113.9",)}
     world.turn()
     world.ingresses["default/a"] = foreign
-    assert world.turn() == {"default/a": foreign.status}, "what another controller writes afterwards is its own business"
+    assert world.turn() == {"default/a": foreign.status}, (
+        "what another controller writes afterwards is its own business"
+    )
 
 
 def test_one_that_is_being_deleted_gives_its_addresses_up() -> None:
@@ -256,22 +282,22 @@ def test_damaged_reports_only_withhold() -> None:
         {"served": {"default/a": 3}, "problems": {"x": 1}, "ports": []},
         {"problems": {"default/a": [["R", "m", True], 4]}},
     ):
-        assert isinstance(status.report(section), status.HostReport)
-    assert status.blocked_ports(status.report({"ports": {"80": "taken", "443": "", "x": "y"}})) == (80,)
+        assert isinstance(status_plan.report(section), status_plan.HostReport)
+    assert status_plan.blocked_ports(status_plan.report({"ports": {"80": "taken", "443": "", "x": "y"}})) == (80,)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"sections":' * 50_000, "{", "7", '{"sections": []}'])
 def test_a_report_that_cannot_be_read_is_that_hosts_loss(text: str) -> None:
-    assert status.section({"report": text}) == {}
+    assert status_plan.section({"report": text}) == {}
 
 
 def test_problems_of_thousands_leave_room_in_the_report() -> None:
     many = {f"ns/i{n:05}": (Problem("ServiceNotFound", "service is not there " * 10),) for n in range(5000)}
-    words = status.problem_words(many)
+    words = status_plan.problem_words(many)
     assert len(json.dumps(words)) < 300_000
-    assert status.report({"problems": words}).problems == dict(list(many.items())[: len(words)])
+    assert status_plan.report({"problems": words}).problems == dict(list(many.items())[: len(words)])
     few = dict(list(many.items())[:3])
-    assert status.report({"problems": status.problem_words(few)}).problems == few
+    assert status_plan.report({"problems": status_plan.problem_words(few)}).problems == few
 
 
 class Client:
@@ -282,7 +308,14 @@ class Client:
         self.error = error
 
     def patch(
-        self, resource: Any, name: str, body: dict[str, Any], *, namespace: str = "", subresource: str = "", timeout: float = 10.0
+        self,
+        resource: Any,
+        name: str,
+        body: dict[str, Any],
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        timeout: float = 10.0,
     ) -> dict[str, Any]:
         if self.error:
             raise self.error
@@ -292,17 +325,22 @@ class Client:
 
 def test_publishing_is_one_guarded_write_and_conflicts_are_left_to_the_next_look() -> None:
     world = World(_two(version="42"))
-    reports = {h: status.report({"served": {"default/a": translate(_two()).hash}}) for h in H4}
-    found = status.statuses(world.ingresses, CLASSES, world.roster, reports, since={}, now=0.0)
-    plan = status.plan(world.ingresses, found)
+    reports = {h: status_plan.report({"served": {"default/a": translate(_two()).hash}}) for h in H4}
+    found = status_plan.statuses(world.ingresses, CLASSES, world.roster, reports, since={}, now=0.0)
+    plan = status_plan.plan(world.ingresses, found)
     client = Client()
-    assert apply.publish(client, world.ingresses, plan) == apply.Sent(frozenset({"default/a"}))  # type: ignore[arg-type]
+    assert publish.publish(client, world.ingresses, plan) == publish.Sent(frozenset({"default/a"}))  # type: ignore[arg-type]
     ((key, body, subresource),) = client.patches
     assert (key, subresource, body["metadata"]["resourceVersion"]) == ("default/a", "status", "42")
     assert [e["ip"] for e in body["status"]["loadBalancer"]["ingress"]] == list(found.desired["default/a"].addresses)
-    assert apply.publish(Client(ConflictError("x")), world.ingresses, plan) == apply.Sent(frozenset({"default/a"}))  # type: ignore[arg-type]
-    for error, ends in ((UnreachableError("x"), True), (ThrottledError("x"), True), (ServerError("x"), False), (InvalidObjectError("x"), False)):
-        sent = apply.publish(Client(error), world.ingresses, plan)  # type: ignore[arg-type]
+    assert publish.publish(Client(ConflictError("x")), world.ingresses, plan) == publish.Sent(frozenset({"default/a"}))  # type: ignore[arg-type]
+    for error, ends in (
+        (UnreachableError("x"), True),
+        (ThrottledError("x"), True),
+        (ServerError("x"), False),
+        (InvalidObjectError("x"), False),
+    ):
+        sent = publish.publish(Client(error), world.ingresses, plan)  # type: ignore[arg-type]
         assert (sent.done, sent.failed) == (frozenset(), {"default/a": error})
         assert sent.stopped is (error if ends else None)
-    assert apply.publish(client, world.ingresses, ()) == apply.Sent()  # type: ignore[arg-type]
+    assert publish.publish(client, world.ingresses, ()) == publish.Sent()  # type: ignore[arg-type]

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.ingress import merge, render, validate
-from rancherctl.ingress.layout import build
+from rancherctl.ingress.haproxy import render
+from rancherctl.ingress.haproxy.layout import build
 from rancherctl.ingress.model import STATUS_ANNOTATION, Model
-from rancherctl.ingress.translate import translate
+from rancherctl.ingress.translate import merge, validate
+from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube import objects
 from tests.fakes import ingress as fake
 
@@ -97,12 +98,25 @@ def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
     assert t.problems[0].reason == "InvalidScale"
     assert t.problems[0].message.endswith("3 is kept")
     assert translate(fake.ingress("a", [GOOD], annotations={"scale": text})).wanted == 1
-    for forged in (*NESTED, '{"wanted": "9"}', '{"wanted": [5], "reason": {}}', '{"wanted": -4}', '{"wanted": true}', "[]", "{", '{"wanted": 1e9}'):
+    for forged in (
+        *NESTED,
+        '{"wanted": "9"}',
+        '{"wanted": [5], "reason": {}}',
+        '{"wanted": -4}',
+        '{"wanted": true}',
+        "[]",
+        "{",
+        '{"wanted": 1e9}',
+    ):
         assert translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: forged})).wanted == 1
 
 
 def test_a_character_that_must_be_coded_is_told_with_its_code() -> None:
-    for path, code in (("/é", "requests bring it as %C3%A9"), ("/a b", "requests bring it as %20"), ("/a;b", "not allowed in a path")):
+    for path, code in (
+        ("/é", "requests bring it as %C3%A9"),
+        ("/a b", "requests bring it as %20"),
+        ("/a;b", "not allowed in a path"),
+    ):
         (problem,) = translate(fake.ingress("a", [("foo.com", "Prefix", path, "web:80"), GOOD])).problems
         assert problem.message.endswith(code)
 
@@ -140,7 +154,9 @@ def test_annotations_that_cannot_be_taken_are_told(annotations: dict[str, str], 
 
 def test_the_hash_follows_what_is_served_only() -> None:
     base = translate(fake.ingress("a", [GOOD]))
-    same = translate(fake.ingress("a", [GOOD], annotations={"scale": "5", "note": "x"}, version="9", status=["192.0.2.1"]))
+    same = translate(
+        fake.ingress("a", [GOOD], annotations={"scale": "5", "note": "x"}, version="9", status=["192.0.2.1"])
+    )
     other = translate(fake.ingress("a", [("good.com", "Prefix", "/good", "web:81")]))
     assert base.hash == same.hash != other.hash
     again = fake.ingress("a", [GOOD])
@@ -157,7 +173,15 @@ def test_resource_backends_tls_and_nothing_at_all_are_told() -> None:
                     "rules": [
                         {
                             "host": "a.com",
-                            "http": {"paths": [{"pathType": "Prefix", "path": "/", "backend": {"resource": {"kind": "B", "name": "x"}}}]},
+                            "http": {
+                                "paths": [
+                                    {
+                                        "pathType": "Prefix",
+                                        "path": "/",
+                                        "backend": {"resource": {"kind": "B", "name": "x"}},
+                                    }
+                                ]
+                            },
                         }
                     ],
                 },
@@ -186,9 +210,9 @@ def test_who_owns_a_path_does_not_depend_on_order(order: list[str]) -> None:
     all_of_them = {f"default/{n}": translate(fake.ingress(n, [GOOD], created=made[n])) for n in order}
     merged = merge.merge(all_of_them)
     assert {owner for owner, _ in merged.owners.values()} == {"default/b"}
-    assert {k: v[0].reason for k, v in merged.problems.items()} == dict.fromkeys(("default/a", "default/c", "default/d"), "PathTaken") | {
-        "default/b": "PathShared"
-    }
+    assert {k: v[0].reason for k, v in merged.problems.items()} == dict.fromkeys(
+        ("default/a", "default/c", "default/d"), "PathTaken"
+    ) | {"default/b": "PathShared"}
 
 
 @given(st.from_regex(r"/[a-z]{1,5}(/[a-z]{1,5}){0,3}", fullmatch=True))

@@ -9,7 +9,7 @@ import pytest
 from rancherctl.errors import AuthError, ConflictError, NotFoundError, RancherctlError, UnreachableError, UsageError
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.client import PODS, AlreadyExistsError, GoneError, InvalidObjectError, ServerError, ThrottledError
-from rancherctl.kube.failures import failure, seconds, status_object
+from rancherctl.kube.http.failures import failure, seconds, status_object
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,14 @@ def test_a_taken_name_is_its_own_kind_of_conflict() -> None:
 
 @pytest.mark.parametrize(
     ("header", "status", "wanted"),
-    [("7", {}, 7.0), (None, {"details": {"retryAfterSeconds": 3}}, 3.0), ("soon", {}, 0.0), ("-1", {}, 0.0), ("1e9", {}, 3600.0), (None, {}, 0.0)],
+    [
+        ("7", {}, 7.0),
+        (None, {"details": {"retryAfterSeconds": 3}}, 3.0),
+        ("soon", {}, 0.0),
+        ("-1", {}, 0.0),
+        ("1e9", {}, 3600.0),
+        (None, {}, 0.0),
+    ],
 )
 def test_retry_after(header: str | None, status: dict[str, object], wanted: float) -> None:
     assert seconds(header, status) == wanted

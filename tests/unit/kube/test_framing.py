@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rancherctl.kube.framing import Dechunker, FramingError, Lines
+from rancherctl.kube.http.framing import Dechunker, FramingError, Lines
 
 
 def cut(data: bytes, sizes: list[int]) -> list[bytes]:

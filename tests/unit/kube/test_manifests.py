@@ -6,13 +6,30 @@ from typing import Any
 
 import pytest
 
-from rancherctl.kube.manifests import Inventory, ObjectId, difference, identity, inventory_ids, inventory_object, owned, owner, settled
+from rancherctl.kube.manifests import (
+    Inventory,
+    ObjectId,
+    difference,
+    identity,
+    inventory_ids,
+    inventory_object,
+    owned,
+    owner,
+    settled,
+)
 
 
 def test_what_others_need_comes_first() -> None:
     kinds = ["Deployment", "RoleBinding", "Namespace", "Secret", "ServiceAccount", "CustomResourceDefinition"]
     ids = sorted((ObjectId("v1", k, "ns", "x") for k in kinds), key=lambda i: i.key)
-    assert [i.kind for i in ids] == ["Namespace", "CustomResourceDefinition", "ServiceAccount", "RoleBinding", "Secret", "Deployment"]
+    assert [i.kind for i in ids] == [
+        "Namespace",
+        "CustomResourceDefinition",
+        "ServiceAccount",
+        "RoleBinding",
+        "Secret",
+        "Deployment",
+    ]
 
 
 def test_a_moved_version_is_the_same_object() -> None:
@@ -45,7 +62,11 @@ def test_differences_name_the_field() -> None:
 
 
 def test_status_and_server_fields_do_not_count() -> None:
-    a = {"metadata": {"name": "x", "resourceVersion": "1", "uid": "u", "managedFields": [], "labels": {"k": "v"}}, "status": {"x": 1}, "spec": 1}
+    a = {
+        "metadata": {"name": "x", "resourceVersion": "1", "uid": "u", "managedFields": [], "labels": {"k": "v"}},
+        "status": {"x": 1},
+        "spec": 1,
+    }
     assert settled(a) == {"metadata": {"name": "x", "labels": {"k": "v"}}, "spec": 1}
 
 

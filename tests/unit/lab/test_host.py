@@ -18,11 +18,15 @@ from rancherctl.lab.supervisor import START, SUPERVISE
 
 LAB = Lab(LabSpec("two", 2, 2), (IPv4Network("10.77.3.0/24"), IPv4Network("10.77.4.0/24")))
 OWN = Roots(Path("/state")).lab("two").host("h2")
-MACHINE = Machine(Cgroups("v1", (CgroupMount(Path("/cg/memory"), ("memory",)),)), (Path("/dev/kmsg"),), (Path("/lib/modules"),))
+MACHINE = Machine(
+    Cgroups("v1", (CgroupMount(Path("/cg/memory"), ("memory",)),)), (Path("/dev/kmsg"),), (Path("/lib/modules"),)
+)
 
 
 def texts() -> dict[str, File]:
-    files = clone.files(LAB, LAB.host("h2"), machine_id="m" * 32, host_key="PRIVATE", host_key_pub="PUBLIC", authorized="KEY\n")
+    files = clone.files(
+        LAB, LAB.host("h2"), machine_id="m" * 32, host_key="PRIVATE", host_key_pub="PUBLIC", authorized="KEY\n"
+    )
     return {file.path: file for file in files}
 
 
@@ -143,7 +147,9 @@ def test_processes_are_those_of_the_host_and_below_in_all_hierarchies(tmp_path: 
     assert cgroups.processes(mounts, "two", "h2") == {7, 8, 9, 10}
 
 
-def test_groups_that_vanish_while_they_are_listed_are_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_that_vanish_while_they_are_listed_are_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """nspawn, or the host's own init in its last moment, removes groups of a host that is being powered off."""
     host = tmp_path / "rancherctl-lab/two/h2"
     listed = os.scandir

@@ -90,7 +90,9 @@ def test_no_path_leads_out_of_the_labs_folder(name: str, tmp_path: Path) -> None
         state.load(Roots(tmp_path), name)
 
 
-def test_a_removal_that_is_killed_leaves_nothing_that_looks_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removal_that_is_killed_leaves_nothing_that_looks_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     roots = Roots(tmp_path)
     paths = roots.lab("two")
     state.save(roots, LAB, Path("/tree"))

@@ -76,7 +76,11 @@ def test_inotify_is_only_mentioned_when_an_environment_would_not_fit() -> None:
 
 
 def test_inotify_instances_are_counted_over_open_files(tmp_path: Path) -> None:
-    for pid, targets in {"10": ["anon_inode:inotify", "/dev/null"], "11": ["anon_inode:inotify"], "self": ["anon_inode:inotify"]}.items():
+    for pid, targets in {
+        "10": ["anon_inode:inotify", "/dev/null"],
+        "11": ["anon_inode:inotify"],
+        "self": ["anon_inode:inotify"],
+    }.items():
         folder = tmp_path / pid / "fd"
         folder.mkdir(parents=True)
         for number, target in enumerate(targets):

@@ -18,7 +18,11 @@ def lab(hosts: int = 4, subnets: int = 1) -> Lab:
 
 
 def test_hosts_of_one_subnet_are_numbered_from_eleven() -> None:
-    assert [(host.name, str(host.address)) for host in lab(3).hosts] == [("h1", "10.77.3.11"), ("h2", "10.77.3.12"), ("h3", "10.77.3.13")]
+    assert [(host.name, str(host.address)) for host in lab(3).hosts] == [
+        ("h1", "10.77.3.11"),
+        ("h2", "10.77.3.12"),
+        ("h3", "10.77.3.13"),
+    ]
 
 
 def test_hosts_are_dealt_over_two_subnets_and_the_second_goes_through_the_first_host() -> None:
@@ -84,11 +88,15 @@ def test_growing_moves_nobody() -> None:
 def test_what_is_not_said_is_as_the_lab_has_it_or_as_new_ones_get_it() -> None:
     have = LabSpec("two", 6, 2, bare=True, os="debian12")
     assert asked("two", have, hosts=None, subnets=None, bare=None, os=None) == have
-    assert asked("two", have, hosts=7, subnets=None, bare=None, os=None) == LabSpec("two", 7, 2, bare=True, os="debian12")
+    assert asked("two", have, hosts=7, subnets=None, bare=None, os=None) == LabSpec(
+        "two", 7, 2, bare=True, os="debian12"
+    )
     assert asked("two", None, hosts=None, subnets=None, bare=True, os=None) == LabSpec("two", 4, bare=True)
 
 
-@pytest.mark.parametrize("spec", [LabSpec("lab", 3), LabSpec("lab", 4, 2), LabSpec("lab", 4, bare=True), LabSpec("lab", 4, os="debian12")])
+@pytest.mark.parametrize(
+    "spec", [LabSpec("lab", 3), LabSpec("lab", 4, 2), LabSpec("lab", 4, bare=True), LabSpec("lab", 4, os="debian12")]
+)
 def test_a_lab_is_never_shrunk_or_changed(spec: LabSpec) -> None:
     with pytest.raises(ConflictError) as caught:
         grown(lab(4), spec)

@@ -29,7 +29,9 @@ def test_the_machine_has_an_address_in_the_first_subnet_only() -> None:
     assert network.pair_command(LAB)[-2:] == ("netns", "rancherctl-lab-two")
 
 
-def test_wires_are_whole_only_when_the_last_step_of_making_them_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wires_are_whole_only_when_the_last_step_of_making_them_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever is killed between two steps of ``build`` leaves wires that are made anew."""
     done: list[str] = []
 
@@ -66,9 +68,21 @@ def test_the_router_drops_pod_addresses_both_ways() -> None:
 def test_networks_of_the_machine_are_its_routes_and_addresses() -> None:
     routes = json.dumps([{"dst": "default", "gateway": "192.0.2.1"}, {"dst": "10.77.1.0/24"}, {"dst": "10.77.2.9"}])
     addresses = json.dumps(
-        [{"addr_info": [{"family": "inet", "local": "10.77.8.254", "prefixlen": 24}, {"family": "inet6", "local": "fe80::1", "prefixlen": 64}]}, {}]
+        [
+            {
+                "addr_info": [
+                    {"family": "inet", "local": "10.77.8.254", "prefixlen": 24},
+                    {"family": "inet6", "local": "fe80::1", "prefixlen": 64},
+                ]
+            },
+            {},
+        ]
     )
-    assert network.parse_networks(routes, addresses) == {IPv4Network("10.77.1.0/24"), IPv4Network("10.77.2.9/32"), IPv4Network("10.77.8.0/24")}
+    assert network.parse_networks(routes, addresses) == {
+        IPv4Network("10.77.1.0/24"),
+        IPv4Network("10.77.2.9/32"),
+        IPv4Network("10.77.8.0/24"),
+    }
 
 
 def test_no_output_is_no_network() -> None:
@@ -83,7 +97,9 @@ def test_the_other_end_of_a_link_is_found_by_index() -> None:
 
 
 @pytest.mark.parametrize("stays", [False, True])
-def test_a_link_that_goes_away_while_it_is_removed_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool) -> None:
+def test_a_link_that_goes_away_while_it_is_removed_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool
+) -> None:
     link = tmp_path / "rctl-lab3"
     link.touch()
 

@@ -79,7 +79,9 @@ def test_every_kernel_knob_has_its_stand_in() -> None:
     assert all(f'"$root/srv/lab-sysctl/{name}" <<EOF\n{value}\nEOF\n' in script for name, value in SYSCTLS.items())
 
 
-def test_a_tree_is_built_apart_from_the_machine_and_a_failure_is_the_builders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_is_built_apart_from_the_machine_and_a_failure_is_the_builders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran: list[Sequence[str]] = []
 
     def run(argv: Sequence[str], *, name: str, **_: object) -> str:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.kube.objects import Meta, Node
-from rancherctl.network.desired import cni_config, desired, first_address, own_pod_cidr, peers, remembered, tunnel_mac, unusable, vanished
+from rancherctl.network.desired import (
+    cni_config,
+    desired,
+    first_address,
+    own_pod_cidr,
+    peers,
+    remembered,
+    tunnel_mac,
+    unusable,
+    vanished,
+)
 from rancherctl.network.model import HostLinks, NetworkConfig, Peer, Route, from_json, to_json
 
 CONFIG = NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16")
@@ -38,7 +48,12 @@ def test_other_subnet_goes_through_vxlan_with_source_address_and_smaller_pods() 
 
 
 def test_both_ends_derive_the_same_tunnel_mac() -> None:
-    other_end = desired(NetworkConfig("h3", FAR.address, "10.42.0.0/16", "10.43.0.0/16"), HostLinks("host0", "10.78.0.0/24", 1500), FAR.pod_cidr, [])
+    other_end = desired(
+        NetworkConfig("h3", FAR.address, "10.42.0.0/16", "10.43.0.0/16"),
+        HostLinks("host0", "10.78.0.0/24", 1500),
+        FAR.pod_cidr,
+        [],
+    )
     assert other_end.vxlan is None
     assert tunnel_mac(FAR.address) == tunnel_mac("10.78.0.13") != tunnel_mac(NEAR.address)
     assert int(tunnel_mac(FAR.address)[:2], 16) & 0b11 == 0b10  # local, unicast
@@ -53,7 +68,9 @@ def test_without_a_pod_range_only_dns_is_set() -> None:
 
 
 def test_mode_none_leaves_pods_to_the_add_on() -> None:
-    state = desired(NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16", "none"), LINKS, "10.42.0.0/24", [NEAR])
+    state = desired(
+        NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16", "none"), LINKS, "10.42.0.0/24", [NEAR]
+    )
     assert (state.cni, state.routes, state.forwarding) == ("", (), False)
 
 
@@ -119,11 +136,16 @@ def test_first_address_is_never_handed_to_a_pod() -> None:
     ],
 )
 def test_a_node_that_says_something_odd_of_itself_harms_no_other(address: str, cidr: str) -> None:
-    nodes = {"odd": node("odd", address, cidr, created="2026-02-01T00:00:00Z"), "h2": node("h2", NEAR.address, NEAR.pod_cidr)}
+    nodes = {
+        "odd": node("odd", address, cidr, created="2026-02-01T00:00:00Z"),
+        "h2": node("h2", NEAR.address, NEAR.pod_cidr),
+    }
     nodes["h1"] = node("h1", CONFIG.address, "10.42.0.0/24")
     assert peers(nodes, CONFIG) == (NEAR,)
     assert unusable(nodes, CONFIG) == ("odd",)
-    assert desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG)) == desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR])
+    assert desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG)) == desired(
+        CONFIG, LINKS, "10.42.0.0/24", [NEAR]
+    )
 
 
 def test_a_wide_range_that_was_refused_keeps_no_later_node_out() -> None:
@@ -137,23 +159,35 @@ def test_a_wide_range_that_was_refused_keeps_no_later_node_out() -> None:
     assert unusable(nodes, CONFIG) == ("greedy",)
 
 
-@given(st.dictionaries(st.text(max_size=5), st.tuples(st.text(max_size=12) | st.ip_addresses().map(str), st.text(max_size=12)), max_size=4))
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.tuples(st.text(max_size=12) | st.ip_addresses().map(str), st.text(max_size=12)),
+        max_size=4,
+    )
+)
 def test_whatever_nodes_say_a_state_comes_out(said: dict[str, tuple[str, str]]) -> None:
-    nodes = {name: node(name, address, cidr) for name, (address, cidr) in said.items()} | {"h2": node("h2", NEAR.address, NEAR.pod_cidr)}
+    nodes = {name: node(name, address, cidr) for name, (address, cidr) in said.items()} | {
+        "h2": node("h2", NEAR.address, NEAR.pod_cidr)
+    }
     state = desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG))
     assert from_json(json.loads(json.dumps(to_json(state)))) == state
     assert Route(NEAR.pod_cidr, NEAR.address) in state.routes
 
 
 RANGES = st.builds(
-    lambda start, size: str(ipaddress.ip_network((start << 8 | 10 << 24 | 42 << 16, size), strict=False)), st.integers(0, 7), st.integers(12, 32)
+    lambda start, size: str(ipaddress.ip_network((start << 8 | 10 << 24 | 42 << 16, size), strict=False)),
+    st.integers(0, 7),
+    st.integers(12, 32),
 )
 ADDRESSES = st.builds(lambda net, host: f"10.{net}.0.{host}", st.sampled_from([42, 43, 77, 78]), st.integers(0, 255))
 SAID = st.tuples(ADDRESSES, RANGES, st.sampled_from(["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"]))
 
 
 @given(st.dictionaries(st.sampled_from([f"n{n}" for n in range(8)]), SAID))
-def test_whatever_plausible_nodes_say_no_two_have_the_same_pods_and_nft_takes_the_set(said: dict[str, tuple[str, str, str]]) -> None:
+def test_whatever_plausible_nodes_say_no_two_have_the_same_pods_and_nft_takes_the_set(
+    said: dict[str, tuple[str, str, str]],
+) -> None:
     nodes = {name: node(name, address, cidr, created=created) for name, (address, cidr, created) in said.items()}
     nodes["h1"] = node("h1", CONFIG.address, "10.42.0.0/24", created="2026-02-01T00:00:00Z")
     found = peers(nodes, CONFIG)

@@ -33,7 +33,15 @@ def test_nothing_to_do_when_all_is_there() -> None:
 def test_a_fresh_host_gets_everything() -> None:
     empty = Observed(frozenset(), frozenset(), None, "", "", False)
     keys = {c.key for c in plan(empty, STATE, LoadedTable())}
-    assert {"forwarding", "address/169.254.20.10", "address/10.43.0.10", "nft", "cni", "vxlan", "tunnel/10.42.2.0"} <= keys
+    assert {
+        "forwarding",
+        "address/169.254.20.10",
+        "address/10.43.0.10",
+        "nft",
+        "cni",
+        "vxlan",
+        "tunnel/10.42.2.0",
+    } <= keys
     assert {"route/10.42.1.0/24", "route/10.42.2.0/24"} <= keys
 
 

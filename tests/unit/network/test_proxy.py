@@ -3,7 +3,7 @@
 import struct
 
 from rancherctl.hosts.command import Command, Result
-from rancherctl.network.proxy import SETTLE, ProxyGuard
+from rancherctl.network.kube_proxy import SETTLE, ProxyGuard
 from rancherctl.network.watch import concerns_us
 
 WHOLE = "table ip kube-proxy {\n\tchain services {\n\t\tip daddr . meta l4proto . th dport vmap @service-ips\n\t}\n}\n"
@@ -26,7 +26,12 @@ class Host:
                 else Result(wanted, 1, b"", b"No such file or directory")
             )
         if words[:2] == ["systemctl", "show"]:
-            return Result(wanted, 0, f"ActiveState={self.state}\nActiveEnterTimestampMonotonic={int(self.since * 1e6)}\n".encode(), b"")
+            return Result(
+                wanted,
+                0,
+                f"ActiveState={self.state}\nActiveEnterTimestampMonotonic={int(self.since * 1e6)}\n".encode(),
+                b"",
+            )
         assert words == ["systemctl", "try-restart", "--no-block", "rancherctl-kube-proxy.service"]
         self.restarts += 1
         return Result(wanted, 0, b"", b"")

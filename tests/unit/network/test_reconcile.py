@@ -61,7 +61,10 @@ class Tools:
 
 
 def nodes(*names: str) -> Snapshot:
-    found = {f"h{n}": Node(Meta("", f"h{n}"), (("InternalIP", f"10.77.0.1{n}"),), (f"10.42.{n}.0/24",), True, False) for n in map(int, names)}
+    found = {
+        f"h{n}": Node(Meta("", f"h{n}"), (("InternalIP", f"10.77.0.1{n}"),), (f"10.42.{n}.0/24",), True, False)
+        for n in map(int, names)
+    }
     return Snapshot({"nodes": Table(found, synced=True)})
 
 
@@ -100,7 +103,9 @@ def test_a_full_disk_keeps_no_route_from_the_kernel(tmp_path: Path) -> None:
     assert [route.destination for route in state.routes] == ["10.42.2.0/24"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "1", "null", '{"dns_addresses": 3}', '{"dns_addresses": [], "routes": [1]}', "\x00\x01"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "1", "null", '{"dns_addresses": 3}', '{"dns_addresses": [], "routes": [1]}', "\x00\x01"]
+)
 def test_a_torn_state_is_set_aside(tmp_path: Path, text: str) -> None:
     path = tmp_path / "state.json"
     path.write_text(text)
@@ -113,8 +118,12 @@ OTHERS = {"dst": "10.42.2.0/24", "gateway": "10.77.0.12", "dev": "host0"}
 UNKNOWN = Snapshot({"nodes": Table({}, synced=False)})
 
 
-@pytest.mark.parametrize("snapshot", [UNKNOWN, Snapshot({"nodes": Table({}, synced=True)})], ids=["API away", "node unknown"])
-def test_a_lost_state_takes_nothing_away_while_nobody_knows_better(tmp_path: Path, cni: Path, snapshot: Snapshot) -> None:
+@pytest.mark.parametrize(
+    "snapshot", [UNKNOWN, Snapshot({"nodes": Table({}, synced=True)})], ids=["API away", "node unknown"]
+)
+def test_a_lost_state_takes_nothing_away_while_nobody_knows_better(
+    tmp_path: Path, cni: Path, snapshot: Snapshot
+) -> None:
     """The routes, rules and CNI configuration that are there are all that is left of what was known."""
     path = tmp_path / "state.json"
     path.write_text("{")
@@ -172,7 +181,9 @@ def test_files_that_are_damaged_while_the_agent_runs_heal(tmp_path: Path, cni: P
 
 
 def test_a_route_to_one_address_is_seen_as_it_was_made() -> None:
-    assert parse_routes(b'[{"dst": "10.42.9.5", "gateway": "10.77.0.12", "dev": "host0"}]') == {Route("10.42.9.5/32", "10.77.0.12")}
+    assert parse_routes(b'[{"dst": "10.42.9.5", "gateway": "10.77.0.12", "dev": "host0"}]') == {
+        Route("10.42.9.5/32", "10.77.0.12")
+    }
 
 
 def test_a_boot_before_the_link_has_its_address_is_no_failure(tmp_path: Path) -> None:
@@ -212,7 +223,9 @@ def test_an_api_that_lost_most_of_its_nodes_takes_no_route_away_before_it_stays_
     assert routes(nodes("1", "2")) == 1
 
 
-def test_kube_proxys_rules_are_looked_at_when_the_kernel_told_something_else_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kube_proxys_rules_are_looked_at_when_the_kernel_told_something_else_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[Callable[[], None]] = []
     monkeypatch.setattr("rancherctl.network.reconcile.Watch", told.append)
     looks, times = list[float](), [100.0]

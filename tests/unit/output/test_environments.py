@@ -15,7 +15,11 @@ from rancherctl.output.render import render
 PLAN = EnvironmentPlan(
     "demo",
     (
-        PhasePlan("packages", "packages and folders", (Step("h1", "package", "install", "haproxy"), Step("h2", "package", "install", "haproxy"))),
+        PhasePlan(
+            "packages",
+            "packages and folders",
+            (Step("h1", "package", "install", "haproxy"), Step("h2", "package", "install", "haproxy")),
+        ),
         PhasePlan(
             "nodes",
             "kubelet",
@@ -32,8 +36,14 @@ PLAN = EnvironmentPlan(
 LONG = EnvironmentPlan(
     "demo",
     (
-        PhasePlan("nodes", "kubelet", tuple(Step(f"h{h}", "file", "create", f"/etc/f{n}") for h in (1, 2, 3, 4) for n in range(9))),
-        PhasePlan("agents", "agent", tuple(Step(f"h{h}", "unit", "start", "rancherctl-dns.service") for h in (2, 3, 4))),
+        PhasePlan(
+            "nodes",
+            "kubelet",
+            tuple(Step(f"h{h}", "file", "create", f"/etc/f{n}") for h in (1, 2, 3, 4) for n in range(9)),
+        ),
+        PhasePlan(
+            "agents", "agent", tuple(Step(f"h{h}", "unit", "start", "rancherctl-dns.service") for h in (2, 3, 4))
+        ),
         PhasePlan("objects", "rights", (Step("", "Namespace", "create", "rancherctl-system"),)),
     ),
 )
@@ -93,11 +103,15 @@ def test_an_apply_reports_numbers_and_on_request_every_step() -> None:
     value = json.loads(render(short, "json"))
     assert value["seconds"] == 3.2
     assert value["server"] == "https://s"
-    assert {k: v for k, v in value.items() if k not in ("seconds", "server")} == json.loads(render(plan_record(LONG), "json"))
+    assert {k: v for k, v in value.items() if k not in ("seconds", "server")} == json.loads(
+        render(plan_record(LONG), "json")
+    )
 
 
 def test_an_apply_of_few_steps_names_them() -> None:
-    plan = EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", (Step("h1", "unit", "start", "rancherctl-kubelet.service"),)),))
+    plan = EnvironmentPlan(
+        "demo", (PhasePlan("nodes", "kubelet", (Step("h1", "unit", "start", "rancherctl-kubelet.service"),)),)
+    )
     assert "    * start unit rancherctl-kubelet.service\n" in applied_record(Applied(None, plan, "s", "")).text  # type: ignore[arg-type]
 
 
@@ -116,7 +130,11 @@ def test_a_plan_in_json_has_every_step_and_what_is_unknown() -> None:
     value = json.loads(render(plan_record(PLAN), "json"))
     assert value["kind"] == "EnvironmentPlan"
     assert value["digest"] == PLAN.digest()
-    assert [step["name"] for phase in value["phases"] for step in phase["steps"]][:3] == ["haproxy", "haproxy", "/etc/new"]
+    assert [step["name"] for phase in value["phases"] for step in phase["steps"]][:3] == [
+        "haproxy",
+        "haproxy",
+        "/etc/new",
+    ]
     assert value["errors"] == [{"where": "h3", "message": "no answer"}]
 
 
@@ -131,7 +149,12 @@ def test_status_tells_the_problems_of_every_host() -> None:
 
 def test_a_job_that_failed_is_a_problem_with_its_remedy() -> None:
     job = "rancherctl-certificates"
-    host = replace(GOOD, certificates=(), failed=(job, "rancherctl-kubelet"), units=(UnitStatus("rancherctl-kubelet", False, True),))
+    host = replace(
+        GOOD,
+        certificates=(),
+        failed=(job, "rancherctl-kubelet"),
+        units=(UnitStatus("rancherctl-kubelet", False, True),),
+    )
     assert host.problems() == (
         "rancherctl-kubelet is not running",
         f"{job} failed: certificates are not renewed here (rancherctl env apply renews what is due); journalctl -u {job} on the host says why",
@@ -147,7 +170,10 @@ def test_a_node_that_is_not_ready_says_why() -> None:
 def test_certificates_that_only_an_apply_renews_are_told_in_time() -> None:
     peer, server = CertificateStatus("etcd-peer", 200.0, 90.5), CertificateStatus("etcd-server", 150.0, 40.5)
     etcd = replace(GOOD, roles=("etcd",), certificates=(CertificateStatus("kube-proxy", 5000.0), peer, server))
-    assert etcd.apply_due() == "certificates etcd-peer, etcd-server are renewed by `rancherctl env apply` alone, next in 40 days"
+    assert (
+        etcd.apply_due()
+        == "certificates etcd-peer, etcd-server are renewed by `rancherctl env apply` alone, next in 40 days"
+    )
     assert etcd.problems() == ()
     late = replace(etcd, certificates=(replace(server, days=60.0, apply_in=0.0),))
     assert late.apply_due().endswith("alone, next now, 60 days before they end")
@@ -164,8 +190,12 @@ def test_drift_is_cut_for_people_and_whole_for_scripts() -> None:
 
 
 def test_the_same_drift_of_many_hosts_is_one_line() -> None:
-    status = Status("demo", "1", "s", "ok", (GOOD,), drift=("h1: create file /a", "h2: start unit b", "h3: create file /a"))
-    assert "drift: h1, h3: apply would create file /a\ndrift: h2: apply would start unit b\n" in status_record(status).text
+    status = Status(
+        "demo", "1", "s", "ok", (GOOD,), drift=("h1: create file /a", "h2: start unit b", "h3: create file /a")
+    )
+    assert (
+        "drift: h1, h3: apply would create file /a\ndrift: h2: apply would start unit b\n" in status_record(status).text
+    )
 
 
 def test_an_api_that_is_down_is_the_first_problem() -> None:
@@ -183,10 +213,15 @@ def test_what_is_left_after_a_removal_is_a_failure_of_its_host() -> None:
 
 def test_status_says_what_to_do_next() -> None:
     stopped = replace(
-        GOOD, name="h3", ready=False, units=(UnitStatus("rancherctl-kubelet", False, True), UnitStatus("rancherctl-ingress", False, True))
+        GOOD,
+        name="h3",
+        ready=False,
+        units=(UnitStatus("rancherctl-kubelet", False, True), UnitStatus("rancherctl-ingress", False, True)),
     )
     silent = replace(GOOD, name="h4", alive=False, ready=False)
-    status = Status("demo", "1", "s", "ok", (GOOD, LOST, stopped, silent), drift=("h3: start unit rancherctl-kubelet.service",))
+    status = Status(
+        "demo", "1", "s", "ok", (GOOD, LOST, stopped, silent), drift=("h3: start unit rancherctl-kubelet.service",)
+    )
     assert status.remedies() == (
         "see that h2 (10.0.0.2) has power, network and sshd, then: rancherctl env apply demo",
         "rancherctl env apply demo starts what is stopped and puts back what differs",
@@ -202,8 +237,13 @@ def test_status_says_what_to_do_next() -> None:
     bare = replace(GOOD, units=tuple(UnitStatus(f"rancherctl-{n}", False, False) for n in "abcd"))
     half = Status("demo", "1", "s", "ok", (bare, replace(bare, name="h2")))
     assert half.remedies()[1:] == ("if they stop again: journalctl -n 50 -u UNIT on their hosts says why",)
-    assert "problem: h1, h2: rancherctl-a, rancherctl-b, rancherctl-c, rancherctl-d are not running\n" in status_record(half).text
-    assert Status("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == ("see that the way to https://s is open, from here or through ssh",)
+    assert (
+        "problem: h1, h2: rancherctl-a, rancherctl-b, rancherctl-c, rancherctl-d are not running\n"
+        in status_record(half).text
+    )
+    assert Status("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == (
+        "see that the way to https://s is open, from here or through ssh",
+    )
 
 
 def test_a_load_balancer_that_does_not_run_is_not_shown_as_one_that_does() -> None:
@@ -221,7 +261,15 @@ def test_a_load_balancer_that_does_not_run_is_not_shown_as_one_that_does() -> No
 
 def test_the_table_of_a_status_fits_a_terminal_of_80_columns() -> None:
     units = tuple(UnitStatus(f"rancherctl-{n}", n > 0, True) for n in range(15))
-    host = replace(GOOD, address="192.168.100.111", ready=None, alive=None, units=units, drift=12, certificates=(CertificateStatus("a", 3650.0),))
+    host = replace(
+        GOOD,
+        address="192.168.100.111",
+        ready=None,
+        alive=None,
+        units=units,
+        drift=12,
+        certificates=(CertificateStatus("a", 3650.0),),
+    )
     lines = status_record(Status("demo", "1", "s", "ok", (host,))).text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("HOST"))
     assert max(len(line) for line in lines[start : start + 2]) <= 80

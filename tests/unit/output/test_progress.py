@@ -52,7 +52,10 @@ def test_a_message_cannot_forge_a_line() -> None:
 def test_lines_of_many_threads_stay_whole() -> None:
     stream = io.StringIO()
     with progress("plain", stream, live=False, clock=lambda: NOON) as view:
-        threads = [threading.Thread(target=lambda n=n: [view.emit(Event("p", f"{n}-" * 50, "h")) for _ in range(50)]) for n in range(8)]
+        threads = [
+            threading.Thread(target=lambda n=n: [view.emit(Event("p", f"{n}-" * 50, "h")) for _ in range(50)])
+            for n in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -64,7 +67,12 @@ def test_lines_of_many_threads_stay_whole() -> None:
 
 @pytest.mark.parametrize("state", ["done", "failed", "note"])
 def test_the_live_view_keeps_results_and_never_reads_markup(state: str) -> None:
-    text = shown("auto", Event("pki", "[red]x[/red]", "h1", "started"), Event("pki", "host[eth0] :smile:", "h1", state), live=True)
+    text = shown(
+        "auto",
+        Event("pki", "[red]x[/red]", "h1", "started"),
+        Event("pki", "host[eth0] :smile:", "h1", state),
+        live=True,
+    )
     assert "host[eth0] :smile:" in text
 
 
@@ -81,7 +89,12 @@ def test_the_live_view_has_colours_where_the_settings_say_so(monkeypatch: pytest
 
 def test_what_hosts_finish_inside_a_phase_is_folded_into_its_line() -> None:
     whole, host = Event("nodes", "kubelet", "", "started"), Event("nodes", "16 changes made", "h1", "done")
-    events = (whole, host, Event("nodes", "disk full", "h2", "failed", "error"), Event("nodes", "kubelet: 2.0 s", "", "done"))
+    events = (
+        whole,
+        host,
+        Event("nodes", "disk full", "h2", "failed", "error"),
+        Event("nodes", "kubelet: 2.0 s", "", "done"),
+    )
     text = shown("auto", *events, live=True)
     assert "16 changes made" not in text
     assert "✗ h2 nodes: disk full" in text

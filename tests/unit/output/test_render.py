@@ -7,7 +7,12 @@ import yaml
 from rancherctl.output.render import render
 from rancherctl.output.results import Column, Failure, Listing, Record
 
-COLUMNS = (Column("NAME", "name"), Column("UP", "up"), Column("ROLES", "spec.roles"), Column("LABELS", "labels", wide=True))
+COLUMNS = (
+    Column("NAME", "name"),
+    Column("UP", "up"),
+    Column("ROLES", "spec.roles"),
+    Column("LABELS", "labels", wide=True),
+)
 ITEMS = [
     {"name": "h1", "up": True, "spec": {"roles": ["etcd", "worker"]}, "labels": {"b": "2", "a": "1"}},
     {"name": "host[eth0]", "up": None, "spec": {"roles": []}, "labels": {}},
@@ -29,7 +34,12 @@ def test_an_empty_list_prints_no_titles() -> None:
 
 def test_json_is_a_versioned_envelope_with_errors() -> None:
     value = json.loads(render(LISTING, "json"))
-    assert value == {"apiVersion": "rancherctl.io/v1alpha1", "kind": "HostList", "items": ITEMS, "errors": [{"where": "h3", "message": "no answer"}]}
+    assert value == {
+        "apiVersion": "rancherctl.io/v1alpha1",
+        "kind": "HostList",
+        "items": ITEMS,
+        "errors": [{"where": "h3", "message": "no answer"}],
+    }
 
 
 def test_yaml_says_the_same_as_json() -> None:

@@ -30,7 +30,9 @@ def lines(file: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def test_every_value_has_its_time_and_load_and_runs_are_appended(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_value_has_its_time_and_load_and_runs_are_appended(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert bench.main([]) == 0
     assert bench.main(["a"]) == 0
     assert [line["name"] for line in lines(kept)] == ["one", "one"]

@@ -50,7 +50,9 @@ def test_a_half_made_virtual_environment_is_made_anew(pip: bool, tree: Path, mon
     assert len(commands.ran) == before
 
 
-def test_a_second_setup_takes_the_first_ones_result(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_setup_takes_the_first_ones_result(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     commands, waits = Commands(tree, pip=False), threading.Event()
     monkeypatch.setattr(subprocess, "run", commands.run)
     say = setup.say
@@ -84,7 +86,9 @@ def test_a_package_may_be_wanted_only_where_a_program_is_missing() -> None:
     assert setup.wanted_packages(lines) == ["haproxy", "golang-go"]
 
 
-def test_services_are_kept_off_while_packages_come_and_never_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_are_kept_off_while_packages_come_and_never_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     policy = tmp_path / "policy-rc.d"
     monkeypatch.setattr(setup, "POLICY", policy)
     monkeypatch.setattr(setup, "DAEMONS", {"haproxy": ()})

@@ -25,12 +25,18 @@ def config(home: Path, text: str) -> Path:
 
 def test_folders_follow_xdg_and_ignore_relative_values() -> None:
     found = dirs({"HOME": "/h", "XDG_STATE_HOME": "/s", "XDG_CACHE_HOME": "relative"})
-    assert (found.config, found.state, found.cache) == (Path("/h/.config/rancherctl"), Path("/s/rancherctl"), Path("/h/.cache/rancherctl"))
+    assert (found.config, found.state, found.cache) == (
+        Path("/h/.config/rancherctl"),
+        Path("/s/rancherctl"),
+        Path("/h/.cache/rancherctl"),
+    )
 
 
 def test_a_flag_beats_the_variable_beats_the_file(tmp_path: Path) -> None:
     config(tmp_path, 'env = "from-file"\ncolor = "never"\noutput = "yaml"\n')
-    found = settings(tmp_path, {"env": "from-flag", "color": None}, RANCHERCTL_ENV="from-variable", RANCHERCTL_OUTPUT="json")
+    found = settings(
+        tmp_path, {"env": "from-flag", "color": None}, RANCHERCTL_ENV="from-variable", RANCHERCTL_OUTPUT="json"
+    )
     assert (found.env, found.output, found.color) == ("from-flag", "json", "never")
 
 

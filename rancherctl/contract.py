@@ -1,0 +1,44 @@
+"""What command line, agents and controller agree on: names of objects, labels, annotations, keys, paths and devices.
+
+These values are stored in clusters and on hosts: another release reads them, so none may change without a migration.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+API_GROUP: Final = "rancherctl.io"
+API_VERSION: Final = "rancherctl.io/v1alpha1"
+
+NAMESPACE: Final = "rancherctl-system"
+ROSTER_NAME: Final = "roster"
+ROSTER_KEY: Final = f"{NAMESPACE}/{ROSTER_NAME}"
+"""Key of the roster's ConfigMap in a watch table."""
+
+# Nodes
+PUBLIC_ADDRESS_ANNOTATION: Final = "rancherctl.io/public-address"
+LOAD_BALANCER_LABEL: Final = "rancherctl.io/load-balancer"
+OWNED_LABELS_ANNOTATION: Final = "rancherctl.io/labels"
+INVENTORY_ANNOTATION: Final = "rancherctl.io/inventory"
+
+# Ingresses
+INGRESS_CONTROLLER: Final = "rancherctl.io/ingress"
+INGRESS_PREFIX: Final = "ingress.rancherctl.io/"
+STATUS_ANNOTATION: Final = "ingress.rancherctl.io/status"
+SCALE_ANNOTATION: Final = "ingress.rancherctl.io/scale"
+
+# Paths on a host
+ETC: Final = "/etc/rancherctl"
+PKI: Final = "/etc/rancherctl/pki"
+DATA: Final = "/var/lib/rancherctl"
+RUN: Final = "/run/rancherctl"
+LOGS: Final = "/var/log/rancherctl"
+PROGRAMS: Final = "/opt/rancherctl"
+AGENT_CONFIG: Final = "/etc/rancherctl/agent.json"
+CONTROLLER_CONFIG: Final = "/etc/rancherctl/controller.json"
+AGENT_PYZ: Final = "/opt/rancherctl/agent/current/agent.pyz"
+
+# Network of a host
+LINK_LOCAL_DNS: Final = "169.254.20.10"
+DNS_DEVICE: Final = "lo"
+VXLAN_DEVICE: Final = "rctl-vxlan"

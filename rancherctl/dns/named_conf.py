@@ -1,0 +1,160 @@
+"""The text of named.conf for one host, from validated words. Pure. Source: BIND 9.18 and 9.20 reference manuals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
+
+from rancherctl.dns import names
+from rancherctl.dns.client import KEY_NAME
+from rancherctl.dns.model import DnsHostConfig
+from rancherctl.dns.zonefile import file_name
+from rancherctl.errors import InvalidInputError
+
+NOWHERE = "127.0.0.1 port 9"
+"""A forwarder that refuses at once: without any upstream, foreign names fail quickly instead of being asked at the root servers."""
+
+STARTS = "starts.log"
+"""What the running process has said since it started, in the data folder; removed before every start."""
+ALL_LOADED = "all zones loaded"
+"""The server's own words for: what is not loaded now will not be."""
+
+# servfail-ttl: a name asked for while zones are still loading would go on failing for a second after they are there.
+# no-case-compress: an answer has its name as the question wrote it; resolvers that mix cases against forged answers compare both.
+_OPTIONS = """\
+    dnssec-validation no;
+    empty-zones-enable no;
+    version none;
+    hostname none;
+    server-id none;
+    notify no;
+    recursion yes;
+    minimal-responses no-auth;
+    rrset-order { order random; };
+    prefetch 2 9;
+    stale-answer-enable yes;
+    stale-cache-enable yes;
+    max-stale-ttl 86400;
+    stale-answer-ttl 5;
+    stale-answer-client-timeout 0;
+    servfail-ttl 0;
+    no-case-compress { any; };
+    max-cache-size 128m;
+    edns-udp-size 1232;
+    max-udp-size 1232;
+    recursive-clients 2000;
+    tcp-clients 1000;
+    tcp-initial-timeout 50;
+    tcp-idle-timeout 100;
+    interface-interval 1m;
+    automatic-interface-scan yes;
+    pid-file none;
+    session-keyfile none;
+    max-records-per-type 0;
+    max-types-per-name 0;
+"""
+
+
+def check(config: DnsHostConfig) -> None:
+    """Raise InvalidInputError with every value that may not be written into the configuration."""
+    domains = (config.domain, *config.stub_domains)
+    servers = (
+        *config.addresses,
+        *config.upstreams,
+        *(address for part in config.stub_domains.values() for address in part),
+    )
+    networks = (*config.pod_cidrs, *config.service_cidrs)
+    problems = [
+        f"dns: {name!r} is not a domain name" for name in domains if not all(map(names.is_label, name.split(".")))
+    ]
+    problems += [f"dns: {text!r} is not an address" for text in servers if not names.address(text)[0]]
+    here = set(config.addresses)
+    problems += [
+        f"dns: upstream {text} is this server itself: names would go round in a circle"
+        for text in servers[len(config.addresses) :]
+        if text in here
+    ]
+    problems += [f"dns: {text!r} is not a network" for text in networks if not _is_network(text)]
+    if problems:
+        raise InvalidInputError("DNS settings", problems)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return "%" not in text  # a zone may be any text
+
+
+def zones(config: DnsHostConfig) -> tuple[str, ...]:
+    """Every zone of this host: the cluster's domain, then the reverse zones of services and pods."""
+    return names.zones_of(config.domain, (*config.service_cidrs, *config.pod_cidrs))
+
+
+def _block(values: Iterable[str]) -> str:
+    return "{ " + "".join(f"{value}; " for value in values) + "}"
+
+
+def forwarders(upstreams: Sequence[str]) -> str:
+    """The text of the included file that names the upstreams, best first."""
+    return f"forward only;\nforwarders {_block(upstreams or (NOWHERE,))};\n"
+
+
+def _zone(zone: str) -> str:
+    return f"""\
+zone "{zone.removesuffix(".")}" {{
+    type primary;
+    file "{file_name(zone)}";
+    update-policy {{ grant {KEY_NAME} zonesub ANY; }};
+    allow-transfer {{ key {KEY_NAME}; }};
+    check-names ignore;
+    check-integrity no;
+    max-journal-size 16m;
+    max-records-per-type 0;
+    max-types-per-name 0;
+}};
+"""
+
+
+def named_conf(config: DnsHostConfig) -> str:
+    """The whole configuration. Only what the agent changes at run time (the upstreams) is in an included file."""
+    check(config)
+    here = [a for a in config.addresses if ":" not in a]
+    here6 = [a for a in config.addresses if ":" in a]
+    clients = _block(("127.0.0.0/8", "::1", "localhost", *config.pod_cidrs))
+    stubs = "".join(
+        f'zone "{name}" {{ type forward; forward only; forwarders {_block(servers)}; }};\n'
+        for name, servers in sorted(config.stub_domains.items())
+    )
+    return f"""\
+# Written by rancherctl; changes are overwritten.
+include "{config.key_file}";
+options {{
+    directory "{config.data}";
+    listen-on port {config.port} {_block(here)};
+    listen-on-v6 port {config.port} {_block(here6 or ("none",))};
+    listen-on port {config.control_port} {{ 127.0.0.1; }};
+    allow-query {clients};
+    allow-query-cache {clients};
+    allow-recursion {clients};
+    allow-transfer {{ none; }};
+    include "{config.forwarders_file}";
+{_OPTIONS}}};
+controls {{ }};
+statistics-channels {{ inet 127.0.0.1 port {config.stats_port} allow {{ 127.0.0.1; }}; }};
+logging {{
+    channel journal {{ stderr; severity info; print-category yes; print-severity yes; }};
+    channel starts {{ file "{STARTS}" size 1m; severity notice; }};
+    category default {{ journal; }};
+    category general {{ journal; starts; }};
+    category lame-servers {{ null; }};
+    category resolver {{ null; }};
+    category query-errors {{ null; }};
+    category client {{ null; }};
+    category update-security {{ null; }};
+    category update {{ null; }};
+    category xfer-out {{ null; }};
+    category serve-stale {{ null; }};
+}};
+{"".join(_zone(zone) for zone in zones(config))}{stubs}"""

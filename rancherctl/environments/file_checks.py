@@ -1,0 +1,149 @@
+"""How the parts of an environment fit together: duplicates, counts, overlaps, versions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING
+
+from rancherctl.environments import ports, syntax
+from rancherctl.environments.document import Problems
+from rancherctl.environments.model import LINK_LOCAL_DNS, Environment
+from rancherctl.errors import UsageError
+from rancherctl.hosts.model import Host
+
+if TYPE_CHECKING:
+    import yaml
+
+
+def version(text: str) -> str:
+    """ "" for a Kubernetes version that a bundle can be made of, else what is wrong."""
+    from rancherctl.bundle.versions import versions_for
+
+    try:
+        versions_for(text)
+    except UsageError as error:
+        return f"{error.what}: {error.why} ({error.hint})"
+    return ""
+
+
+def canonical_version(text: str) -> str:
+    """A known version as everything else writes it, without the ``v`` that may stand before it; any other text as it is."""
+    from rancherctl.bundle.versions import versions_for
+
+    try:
+        return versions_for(text).kubernetes
+    except UsageError:
+        return text
+
+
+def check(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> tuple[str, ...]:
+    """Add everything that does not fit to ``problems``; returns warnings. ``places`` maps a host's index, ``network``, ``hosts`` and
+    ``port`` (the API's) to their nodes."""
+    _duplicates(environment, places, problems)
+    _ranges(environment, places, problems)
+    _roles(environment, places, problems)
+    _ports(environment, places, problems)
+    if not places:
+        wrong = version(environment.kubernetes)
+        if wrong:
+            problems.add(None, wrong)
+    return _warnings(environment)
+
+
+def _duplicates(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for index, host in enumerate(environment.hosts):
+        node = places.get(str(index))
+        keys = [("name", host.name), ("address", host.address)]
+        if host.public_address and host.public_address != host.address:
+            keys.append(("address", host.public_address))
+        login = (host.ssh.host, host.ssh.port or 22, host.ssh.jump)
+        keys.append(("ssh target", f"{login[0]}:{login[1]}{' by ' + login[2] if login[2] else ''}"))
+        for kind, value in keys:
+            if not value or value.startswith(":"):
+                continue
+            first = seen.setdefault((kind, value), index)
+            if first != index:
+                problems.add(node, _twice(kind, value, environment.hosts[first].name, host))
+
+
+def _twice(kind: str, value: str, first: str, host: Host) -> str:
+    if kind == "name":
+        return f"host name {value!r} is used twice; every host needs its own"
+    return f"hosts {first!r} and {host.name!r} have the same {kind} {value}: one machine cannot be two hosts"
+
+
+def _network(text: str) -> IPv4Network | None:
+    return None if syntax.cidr(text) else IPv4Network(text)
+
+
+def _ranges(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
+    pods, services = _network(environment.network.pod_cidr), _network(environment.network.service_cidr)
+    if pods is None or services is None:
+        return
+    if pods.overlaps(services):
+        problems.add(places.get("network"), f"spec.network: podCIDR {pods} and serviceCIDR {services} overlap")
+    if pods.prefixlen > 24 - max(1, (len(environment.hosts) - 1).bit_length()):
+        count = len(environment.hosts)
+        problems.add(
+            places.get("network"),
+            f"spec.network.podCIDR: {pods} has no room for a /24 on each of {count} hosts; use a larger range such as 10.42.0.0/16",
+        )
+    if not 12 <= services.prefixlen <= 24:
+        problems.add(places.get("network"), f"spec.network.serviceCIDR: {services} must be between a /12 and a /24")
+    for name, network in (("podCIDR", pods), ("serviceCIDR", services)):
+        if IPv4Address(LINK_LOCAL_DNS) in network:
+            problems.add(
+                places.get("network"),
+                f"spec.network.{name}: {network} contains {LINK_LOCAL_DNS}, which every host's DNS server uses",
+            )
+        for index, host in enumerate(environment.hosts):
+            for kind, text in (("address", host.address), ("publicAddress", host.public_address)):
+                if text and not syntax.address(text) and IPv4Address(text) in network:
+                    problems.add(
+                        places.get(str(index)),
+                        f"host {host.name!r}: {kind} {text} lies inside spec.network.{name} {network}",
+                    )
+
+
+def _roles(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
+    if not environment.hosts:
+        return
+    for role, title in (("etcd", "etcd"), ("controlplane", "control-plane")):
+        chosen = [i for i, h in enumerate(environment.hosts) if role in h.roles]
+        if not chosen:
+            problems.add(places.get("hosts"), f"no host has the role {role}; give it to one")
+        elif len(chosen) > 1:
+            names = ", ".join(environment.hosts[i].name for i in chosen)
+            even = (
+                f", and {_EVEN.format(len(chosen), len(chosen) - 1)}" if role == "etcd" and len(chosen) % 2 == 0 else ""
+            )
+            problems.add(
+                places.get(str(chosen[1])),
+                f"{len(chosen)} {title} hosts ({names}): more than one comes in a later release{even}; give the role {role} to one host",
+            )
+
+
+def _ports(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
+    """The API's port must not be one that something else of ours takes on a control-plane host."""
+    port = environment.api.port
+    for host in environment.with_role("controlplane")[:1]:
+        if user := ports.taken(environment, host).get(("tcp", port)):
+            problems.add(
+                places.get("port"),
+                f"spec.api.port: {port} is taken on {host.name} by {user}; choose another, such as 6443",
+            )
+
+
+_EVEN = "{} etcd hosts tolerate no more failures than {}"
+
+
+def _warnings(environment: Environment) -> tuple[str, ...]:
+    out = []
+    members = len(environment.with_role("etcd"))
+    if members and members % 2 == 0:
+        out.append(f"{_EVEN.format(members, members - 1)}; use an odd number")
+    if environment.hosts and not environment.lb_hosts():
+        out.append("no host carries load balancers: spec.ingress.hosts chooses none")
+    return tuple(out)

@@ -1,0 +1,190 @@
+"""What makes a host unfit, from its facts: every finding is ``host: what (remedy)``. Pure.
+
+A fact that could not be told is no finding but a warning: three answers, not two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, ip_network
+
+from rancherctl.environments import ports
+from rancherctl.environments.model import Environment
+from rancherctl.hosts.facts import HostFacts
+from rancherctl.hosts.model import Host
+
+SYSTEMS = {("debian", "12"), ("debian", "13"), ("ubuntu", "24.04")}
+FOREIGN = (
+    "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent", "k0scontroller", "k0sworker", "snap.microk8s.daemon-kubelite", "kube-apiserver",
+    "etcd", "docker", "containerd", "crio", "named", "haproxy",
+)  # fmt: skip
+"""Units that would fight with ours for ports, pods or sockets."""
+KUBELET_NEEDS = {"vm/overcommit_memory": "1", "kernel/panic": "10", "kernel/panic_on_oops": "1"}
+GIB = 1 << 30
+ALL = ("0.0.0.0", "*", "::")  # noqa: S104  what ss prints, not what we bind
+SKEW_LIMIT, SKEW_WARNING = 60.0, 5.0
+
+
+def owner(facts: HostFacts) -> str:
+    """The environment that the host belongs to, "" when none."""
+    return str((facts.marker or {}).get("environment", ""))
+
+
+def problems(environment: Environment, host: Host, facts: HostFacts, arch: str) -> list[str]:
+    """What has to be mended on one host before anything is changed on it."""
+    ours = owner(facts) == environment.name
+    out = [
+        *_belongs(environment, host, facts),
+        *_system(facts, arch),
+        *_kernel(environment, facts),
+        *_size(host, facts),
+    ]
+    if not ours:
+        out += [*software(facts), *_ports(environment, host, facts), *_ranges(environment, facts)]
+    return [f"{host.name}: {line}" for line in out]
+
+
+def warnings(host: Host, facts: HostFacts) -> list[str]:
+    """What should be known but stops nothing."""
+    out = [
+        f"{name} could not be told: {why}"
+        for name, why in facts.unread.items()
+        if not (name == "python" and _no_python(facts))
+    ]
+    if host.is_a("controlplane") and facts.cpus == 1:
+        out.append("has 1 CPU: a control plane works on it, but slowly")
+    if facts.swap_bytes:
+        out.append(f"{facts.swap_bytes / GIB:.1f} GiB of swap: pods do not use it, the host's own programs may")
+    if facts.cgroup == 1:
+        out.append("cgroup v1: works, but Kubernetes is about to drop it")
+    if facts.skew is not None and SKEW_WARNING < abs(facts.skew) - (facts.skew_error or 0.0) <= SKEW_LIMIT:
+        out.append(f"its clock is {facts.skew:+.0f} s off")
+    return [f"{host.name}: {line}" for line in out]
+
+
+def together(facts: Mapping[str, HostFacts]) -> list[str]:
+    """What several hosts must not share: machine id, host name, MAC addresses."""
+    seen: dict[tuple[str, str], str] = {}
+    out = []
+    for name, fact in facts.items():
+        keys = [("machine id", fact.machine_id or ""), ("host name", fact.hostname or "")]
+        keys += [
+            ("MAC address", mac)
+            for interface, mac in (fact.macs or {}).items()
+            if not interface.startswith(("veth", "cali", "cni"))
+        ]
+        for kind, value in keys:
+            first = seen.setdefault((kind, value), name) if value else name
+            if first != name:
+                remedy = "are they one machine?" if kind != "host name" else "hostnamectl set-hostname gives it another"
+                out.append(f"{name}: has the same {kind} {value} as {first} ({remedy})")
+    return out
+
+
+def _no_python(facts: HostFacts) -> bool:
+    """Whether the shell said that there is none: an answer, not a question that failed."""
+    return "not found" in facts.unread.get("python", "")
+
+
+def tunnels(environment: Environment, facts: Mapping[str, HostFacts]) -> list[str]:
+    """Hosts that cannot make the tunnels which hosts on several subnets need."""
+    networks = subnets(environment, facts)
+    if environment.network.mode != "routed" or len(networks) < 2:
+        return []
+    why = f"which the hosts need between {' and '.join(sorted(networks))} (modprobe vxlan, or another kernel)"
+    return [
+        f"{name}: its kernel has no vxlan, {why}"
+        for name, fact in facts.items()
+        if (fact.features or {}).get("vxlan") is False
+    ]
+
+
+def subnets(environment: Environment, facts: Mapping[str, HostFacts]) -> frozenset[str]:
+    """The networks on which the hosts have their addresses."""
+    out = set()
+    for host in environment.hosts:
+        for address in (facts[host.name].addresses or ()) if host.name in facts else ():
+            if address.address == host.address:
+                out.add(str(ip_network(f"{address.address}/{address.prefix}", strict=False)))
+    return frozenset(out)
+
+
+def _belongs(environment: Environment, host: Host, facts: HostFacts) -> Iterable[str]:
+    marker = facts.marker or {}
+    if owner(facts) not in ("", environment.name):
+        yield f"belongs to environment {owner(facts)!r} (remove it there first: rancherctl env rm {owner(facts)})"
+    elif marker.get("host", host.name) != host.name:
+        yield f"is already host {marker.get('host')!r} of this environment: one machine cannot have two names"
+    if facts.addresses is not None and host.address not in {a.address for a in facts.addresses}:
+        have = ", ".join(a.address for a in facts.addresses if a.family == 4 and a.scope == "global")
+        remedy = "behind NAT, give its own address here and the other as publicAddress"
+        yield f"address {host.address} is not on this machine (it has {have or 'none'}); {remedy}"
+
+
+def _system(facts: HostFacts, arch: str) -> Iterable[str]:
+    if facts.os_id is not None and (facts.os_id, facts.os_version) not in SYSTEMS:
+        yield f"runs {facts.os_name}, which is not supported (Debian 12 or 13, Ubuntu 24.04)"
+    if facts.arch is not None and facts.arch != arch:
+        yield f"is {facts.arch}, the bundle is for {arch} (make a bundle for it)"
+    if facts.selinux == "enforcing":
+        yield "SELinux is enforcing, which is not supported"
+    if facts.systemd_state in ("offline", "stopping", "maintenance"):
+        yield f"systemd is {facts.systemd_state}"
+    if _no_python(facts):
+        yield "has no Python 3, by which it is set up (apt-get install python3)"
+    if facts.python is not None and tuple(map(int, facts.python.split(".")[:2])) < (3, 11):
+        yield f"has Python {facts.python}, 3.11 is needed"
+    if facts.skew is not None and abs(facts.skew) - (facts.skew_error or 0.0) > SKEW_LIMIT:
+        yield f"its clock is {facts.skew:+.0f} s off (set up time synchronisation: apt-get install systemd-timesyncd)"
+
+
+def _kernel(environment: Environment, facts: HostFacts) -> Iterable[str]:
+    for name in ("overlay", "nf_tables", *(("veth",) if environment.network.mode == "routed" else ())):
+        if facts.features is not None and facts.features.get(name) is False:
+            yield f"its kernel has no {name} (modprobe {name}, or another kernel)"
+    if facts.devices is not None and "/dev/kmsg" not in facts.devices:
+        yield "has no /dev/kmsg, which kubelet reads (a container must be given it)"
+    for name, value in KUBELET_NEEDS.items():
+        found = (facts.sysctls or {}).get(name)
+        if found is not None and found.value != value and not found.writable:
+            yield f"/proc/sys/{name} is {found.value}, kubelet needs {value} and cannot write it (set it from outside)"
+
+
+def _size(host: Host, facts: HostFacts) -> Iterable[str]:
+    least = 1.5 * GIB if host.is_a("controlplane") else 0.7 * GIB
+    if facts.memory_bytes is not None and facts.memory_bytes < least:
+        yield f"has {facts.memory_bytes / GIB:.1f} GiB of memory, {least / GIB:.1f} are needed"
+    for path, need in (("/opt", 1.0 * GIB), ("/var/lib", 2.0 * GIB)):
+        disk = (facts.disks or {}).get(path)
+        if disk is not None and disk.free < need and not facts.marker:
+            yield f"{path} has {disk.free / GIB:.1f} GiB free, {need / GIB:.0f} are needed (on {disk.mount})"
+
+
+def software(facts: HostFacts) -> Iterable[str]:
+    """Running units of others that would fight with ours."""
+    for name in FOREIGN:
+        unit = (facts.units or {}).get(name)
+        if unit is not None and unit.active in ("active", "activating", "reloading"):
+            yield f"{name}.service is running (systemctl disable --now {name})"
+
+
+def _ports(environment: Environment, host: Host, facts: HostFacts) -> Iterable[str]:
+    wanted = ports.needed(environment, host)
+    taken: dict[tuple[str, int], str] = {}
+    for listener in facts.listeners or ():
+        place = (listener.protocol, listener.port)
+        # DNS is served on two addresses of its own: who listens on others (a local resolver, a bridge for virtual machines) is not in the way
+        if place in wanted and not (
+            listener.port == 53 and listener.address not in (*ALL, *environment.dns_addresses())
+        ):
+            taken.setdefault(place, ", ".join(listener.processes) or "an unknown process")
+    for (protocol, port), process in sorted(taken.items()):
+        yield f"port {port}/{protocol} is taken by {process}; it is needed for {wanted[protocol, port]}"
+
+
+def _ranges(environment: Environment, facts: HostFacts) -> Iterable[str]:
+    routes = {r.destination for r in facts.routes or () if r.destination != "default" and ":" not in r.destination}
+    for name, text in (("podCIDR", environment.network.pod_cidr), ("serviceCIDR", environment.network.service_cidr)):
+        for route in sorted(routes):
+            if ip_network(route, strict=False).overlaps(IPv4Network(text)):
+                yield f"its route {route} overlaps spec.network.{name} {text} (choose another range)"

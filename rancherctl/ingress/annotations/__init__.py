@@ -1,0 +1,1 @@
+"""The annotations of an Ingress, parsed into options. Pure."""

@@ -1,0 +1,195 @@
+"""What HAProxy has been given: pools (its backends) with server slots, and the routing maps. Pure values and their JSON.
+
+Pools and slots are made ahead and reused: HAProxy can fill, empty and re-point them while it runs, but cannot rename them. So a
+pool's name says nothing; which backend occupies it is kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rancherctl.ingress.model import BackendRef, Model, Route, Server
+
+MAPS = ("hosts", "wildcards", "exact", "prefix")
+MIN_SLOTS = 4
+MIN_SPARES = 16
+CHECKS_PER_SECOND = 250
+NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a slot that is switched off; never bound, never contacted
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One server line; without a server it is switched off.
+
+    ``used`` tells that it pointed somewhere since the process started: connections to that place may still be open.
+    """
+
+    name: str
+    server: Server | None = None
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One HAProxy backend; ``backend`` is the key of the Service port in it, "" for a spare one."""
+
+    name: str
+    backend: str
+    slots: tuple[Slot, ...]
+    servers: frozenset[Server] = field(init=False, compare=False)
+    """What its slots point to."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "servers", frozenset(s.server for s in self.slots if s.server))
+
+    def __hash__(self) -> int:
+        return hash(
+            (self.name, self.backend)
+        )  # cheap: thousands are looked up with every change, most are the same object
+
+    @property
+    def used(self) -> bool:
+        """Whether any slot was."""
+        return any(slot.used for slot in self.slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything that decides the files and HAProxy's state. ``check_seconds`` is the pause between two active checks of a server.
+
+    ``generation`` names the process that was started with it, and that process's socket: whoever asks there asks no older process.
+    """
+
+    ports: tuple[int, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    maps: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {name: {} for name in MAPS})
+    loaded: Mapping[str, str] = field(default_factory=dict)
+    check_seconds: int = 2
+    generation: str = "idle"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the agent's state file."""
+        return {
+            "ports": list(self.ports),
+            "pools": [
+                [p.name, p.backend, len(p.slots), [_plain(i, s) for i, s in enumerate(p.slots, 1) if s.used]]
+                for p in self.pools
+            ],
+            "maps": {name: dict(entries) for name, entries in self.maps.items()},
+            "loaded": dict(self.loaded),
+            "check_seconds": self.check_seconds,
+            "generation": self.generation,
+        }
+
+    @staticmethod
+    def from_json(data: Any) -> Layout:
+        """Read ``to_json``. Raises ValueError when it is not one."""
+        try:
+            return Layout(
+                ports=tuple(int(p) for p in data["ports"]),
+                pools=tuple(_pool(*pool) for pool in data["pools"]),
+                maps={name: {str(k): str(v) for k, v in data["maps"][name].items()} for name in MAPS},
+                loaded={str(k): str(v) for k, v in data["loaded"].items()},
+                check_seconds=int(data["check_seconds"]),
+                generation=_token(data["generation"]),
+            )
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"not a layout: {error!r}") from error
+
+
+def _token(text: Any) -> str:
+    if not isinstance(text, str) or not text.isalnum() or not text.isascii():
+        raise ValueError(f"not a generation: {text!a}")
+    return text
+
+
+def _plain(number: int, slot: Slot) -> list[Any]:
+    """Slots are called s1, s2 …; those never used are not written down."""
+    return [number, slot.server.address, slot.server.port] if slot.server else [number]
+
+
+def _pool(name: Any, backend: Any, count: Any, used: Any) -> Pool:
+    slots = [Slot(f"s{i}") for i in range(1, int(count) + 1)]
+    for number, *server in used:
+        slots[int(number) - 1] = Slot(
+            f"s{number}", Server(str(server[0]), int(server[1])) if server else None, used=True
+        )
+    return Pool(str(name), str(backend), tuple(slots))
+
+
+def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The routing maps of a model; ``pool_of`` gives the pool of a backend key.
+
+    ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A tier is the matching
+    host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
+    """
+    maps: dict[str, dict[str, str]] = {name: {} for name in MAPS}
+    for host in {*model.bare, *(route.host for route in model.routes)} - {"*"}:
+        if host.startswith("*."):
+            maps["wildcards"][host[2:]] = host
+        else:
+            maps["hosts"][host] = host
+    for route in sorted(
+        model.routes, key=lambda r: r.kind == "default"
+    ):  # a prefix / stands before the default of the same host
+        name, key = entry(route)
+        maps[name].setdefault(key, pool_of[route.backend.key])
+    return maps
+
+
+def entry(route: Route) -> tuple[str, str]:
+    """The map and the key where a route is found."""
+    if route.kind != "default":
+        return route.kind, route.host + route.path
+    return ("exact", "*") if route.host == "*" else ("prefix", f"{route.host}/")
+
+
+def routes(layout: Layout) -> list[Route]:
+    """The routes that lead to this layout; a default of a host comes back as its prefix ``/``, which does the same."""
+    backend = {p.name: BackendRef.of(p.backend) for p in layout.pools if p.backend}
+    out = [Route("*", "default", "", backend[pool]) for key, pool in layout.maps["exact"].items() if key == "*"]
+    kinds: tuple[Literal["exact", "prefix"], ...] = ("exact", "prefix")
+    for kind in kinds:
+        for key, pool in layout.maps[kind].items():
+            if key != "*":
+                host, slash, path = key.partition("/")
+                out.append(Route(host, kind, slash + path, backend[pool]))
+    return out
+
+
+def _size(servers: int) -> int:
+    """Slots for that many servers, with room to grow: a power of two, at least twice as many."""
+    size = MIN_SLOTS
+    while size < 2 * servers:
+        size *= 2
+    return size
+
+
+def build(model: Model, previous: Layout | None) -> Layout:
+    """A fresh layout for a new process. Backends keep the pool names they had; slots are filled from the first one on."""
+    backends = sorted({r.backend.key for r in model.routes})
+    kept = {p.backend: p.name for p in previous.pools if p.backend} if previous else {}
+    used = {kept[b] for b in backends if b in kept}
+    numbers = iter(n for n in range(1, 10 * (len(backends) + MIN_SPARES) + 100_000) if f"b{n}" not in used)
+    names = {b: kept.get(b) or f"b{next(numbers)}" for b in backends}
+    pools: list[Pool] = []
+    total = 0
+    for backend in backends:
+        servers = model.servers.get(backend, ())
+        total += len(servers)
+        filled = [Slot(f"s{i}", s, used=True) for i, s in enumerate(servers, 1)]
+        empty = [Slot(f"s{i}") for i in range(len(filled) + 1, _size(len(servers)) + 1)]
+        pools.append(Pool(names[backend], backend, (*filled, *empty)))
+    spares = max(MIN_SPARES, len(backends) // 4) if model.ports else 0
+    pools.extend(
+        Pool(f"b{next(numbers)}", "", tuple(Slot(f"s{i}") for i in range(1, MIN_SLOTS + 1))) for _ in range(spares)
+    )
+    return Layout(
+        ports=model.ports,
+        pools=tuple(sorted(pools, key=lambda p: int(p.name[1:]))),
+        maps=maps_of(model, names),
+        loaded=dict(model.loaded),
+        check_seconds=max(2, -(-total // CHECKS_PER_SECOND)),
+    )

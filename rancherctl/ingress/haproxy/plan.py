@@ -1,0 +1,175 @@
+"""From what HAProxy has to what it must have: nothing to do, commands while it runs, or a reload with its reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from rancherctl.ingress.haproxy import commands, layout
+from rancherctl.ingress.haproxy.commands import RuntimeCommand
+from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, Slot
+from rancherctl.ingress.haproxy.render import Paths
+from rancherctl.ingress.model import Model, Server
+
+MAX_COMMANDS = 4000
+MAX_SLOTS = 4000
+Busy = frozenset[tuple[str, str]]
+"""(pool, slot) pairs that still hold connections to their last address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """HAProxy serves the model as it is; ``layout`` may differ in the names of what is loaded only."""
+
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Commands in this order, and the layout that they lead to; ``pools`` and ``keys`` (map, key) are what they touch."""
+
+    commands: tuple[RuntimeCommand, ...]
+    layout: Layout
+    pools: frozenset[str] = frozenset()
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """A new process with this layout; ``reason`` is one line."""
+
+    reason: str
+    layout: Layout
+
+
+Decision = Unchanged | Runtime | Reload
+
+
+class _NoRoomError(Exception):
+    """The running process cannot take the change."""
+
+
+@dataclass(slots=True)
+class _Commands:
+    """Commands by step: what is served grows first and shrinks last."""
+
+    fill: list[RuntimeCommand] = field(default_factory=list)
+    route: list[RuntimeCommand] = field(default_factory=list)
+    unroute: list[RuntimeCommand] = field(default_factory=list)
+    empty: list[RuntimeCommand] = field(default_factory=list)
+
+    def all(self) -> tuple[RuntimeCommand, ...]:
+        return (*self.fill, *self.route, *self.unroute, *self.empty)
+
+
+def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
+    """Pools in which used slots would be filled again: whether those still hold old connections must be read before ``plan`` is called."""
+    if now is None or now.ports != model.ports:
+        return ()
+    have = {p.backend: p for p in now.pools if p.backend}
+    wanted = {r.backend.key for r in model.routes}
+    names: list[str] = []
+    for backend in wanted & have.keys():
+        pool, servers = have[backend], model.servers.get(backend, ())
+        if pool.servers.issuperset(servers):
+            continue
+        new = set(servers) - pool.servers
+        if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
+            names.append(pool.name)
+    spares = [p for p in now.pools if not p.backend]
+    if len(wanted - have.keys()) > sum(not p.used for p in spares):
+        names += [p.name for p in spares if p.used]
+    return tuple(sorted(names))
+
+
+def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset()) -> Decision:
+    """What takes HAProxy from ``now`` (None: not known) to ``model``. ``plan`` of the layout it returns is Unchanged."""
+    if now is None:
+        return Reload("nothing is known about the running configuration", layout.build(model, None))
+    if now.ports != model.ports:
+        return Reload(f"ports to listen on: {_ports(now.ports)} → {_ports(model.ports)}", layout.build(model, now))
+    steps = _Commands()
+    try:
+        pools = _pools(now, model, busy, steps)
+    except _NoRoomError as full:
+        return Reload(str(full), layout.build(model, now))
+    maps = layout.maps_of(model, {p.backend: p.name for p in pools if p.backend})
+    _maps(now.maps, maps, paths, steps)
+    wanted = replace(now, pools=pools, maps=maps, loaded=dict(model.loaded))
+    orders = steps.all()
+    if not orders:
+        return Unchanged(wanted)
+    if len(orders) > MAX_COMMANDS:
+        return Reload(f"{len(orders)} changes at once", layout.build(model, now))
+    pools_touched = frozenset(
+        new.name for old, new in zip(now.pools, pools, strict=True) if new is not old and new.slots != old.slots
+    )
+    return Runtime(orders, wanted, pools_touched, _changed_keys(now.maps, maps))
+
+
+def _ports(ports: Iterable[int]) -> str:
+    return ", ".join(str(p) for p in ports) or "none"
+
+
+def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:
+    wanted = {r.backend.key for r in model.routes}
+    have = {p.backend for p in now.pools if p.backend}
+    missing = sorted(wanted - have)
+    # A pool that is given up here is not taken again in the same step: its slots may hold connections of the old service.
+    spares = [p for p in now.pools if not p.backend and not any((p.name, s.name) in busy for s in p.slots)]
+    if len(missing) > len(spares):
+        raise _NoRoomError(f"{len(spares)} spare backends for {len(missing)} new ones")
+    taken = {p.name: backend for p, backend in zip(sorted(spares, key=lambda p: p.used), missing, strict=False)}
+    out: list[Pool] = []
+    for pool in now.pools:
+        backend = taken.get(pool.name, pool.backend if pool.backend in wanted else "")
+        servers = model.servers.get(backend, ()) if backend else ()
+        same = backend == pool.backend and len(servers) == len(pool.servers) and pool.servers.issuperset(servers)
+        out.append(pool if same else Pool(pool.name, backend, _slots(pool, servers, busy, now.check_seconds, steps)))
+    return tuple(out)
+
+
+def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, steps: _Commands) -> tuple[Slot, ...]:
+    wanted = frozenset(servers)  # thousands in one pool are usual for a headless service
+    new = [s for s in servers if s not in pool.servers]
+    free = sorted((s for s in pool.slots if not s.server and (pool.name, s.name) not in busy), key=lambda s: s.used)
+    filled = {slot.name: server for slot, server in zip(free, new, strict=False)}
+    out: list[Slot] = []
+    for slot in pool.slots:
+        if slot.server is not None and slot.server not in wanted:
+            steps.empty.append(commands.switch(pool.name, slot.name, on=False))
+            out.append(Slot(slot.name, used=True))
+        elif slot.name in filled:
+            server = filled[slot.name]
+            steps.fill += [commands.point(pool.name, slot.name, server), commands.switch(pool.name, slot.name, on=True)]
+            out.append(Slot(slot.name, server, used=True))
+        else:
+            out.append(slot)
+    for server in new[len(filled) :]:
+        if len(out) >= MAX_SLOTS:
+            raise _NoRoomError(f"more than {MAX_SLOTS} servers in {pool.backend}")
+        name = f"s{len(out) + 1}"
+        steps.fill += commands.add_server(pool.name, name, server, seconds)
+        out.append(Slot(name, server, used=True))
+    return tuple(out)
+
+
+def _changed_keys(
+    old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    changed = ((name, key) for name in MAPS for key, _ in old[name].items() ^ new[name].items())
+    return tuple(sorted(set(changed)))
+
+
+def _maps(
+    old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]], paths: Paths, steps: _Commands
+) -> None:
+    """A host becomes known after its paths and is forgotten before them; so no request sees half of a host."""
+    for name in reversed(MAPS):
+        path, before, after = paths.map(name), old[name], new[name]
+        steps.route += commands.add_entries(path, {k: v for k, v in after.items() if k not in before})
+        steps.route += [
+            commands.set_entry(path, k, v) for k, v in sorted(after.items()) if k in before and before[k] != v
+        ]
+    for name in MAPS:
+        steps.unroute += commands.delete_entries(paths.map(name), old[name].keys() - new[name].keys())

@@ -1,0 +1,187 @@
+"""The text of HAProxy's configuration and maps, made from a layout by plain functions; every token in it was validated. Pure.
+
+HAProxy 2.6 (Debian 12) and later. Routing: the host decides the tier (precise name, else one-label wildcard, else any), then within
+the tier an exact path, else the longest prefix, else the default backend, else 404. Request paths get a slash at their end before they
+are compared with prefixes, which end with one too: so prefixes match whole path elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rancherctl.ingress.haproxy.layout import MAPS, NOTHING, Layout, Pool, Slot
+from rancherctl.ingress.model import Server
+
+ORIGIN = "X-Rancherctl-Ingress"
+"""Header of answers that the load balancer gives itself: ``no-route`` or ``no-endpoint``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where HAProxy's files and sockets are. ``bind`` are the addresses it listens on, in HAProxy's notation.
+
+    ``descriptors`` bounds open files, and with them connections, where the system allows more."""
+
+    data: str = "/var/lib/rancherctl/ingress"
+    run: str = "/run/rancherctl/ingress"
+    bind: tuple[str, ...] = ("*",)
+    descriptors: int = 100_000
+
+    @property
+    def config(self) -> str:
+        """The configuration file."""
+        return f"{self.data}/haproxy.cfg"
+
+    def socket(self, generation: str) -> str:
+        """The stats socket of the worker that was started as this generation."""
+        return f"{self.run}/admin-{generation}.sock"
+
+    @property
+    def master(self) -> str:
+        """The master's socket."""
+        return f"{self.run}/master.sock"
+
+    def map(self, name: str) -> str:
+        """The file of one map, which is also its name on the socket."""
+        return f"{self.data}/{name}.map"
+
+
+def endpoint(server: Server) -> str:
+    """``address:port`` with brackets around IPv6."""
+    return f"[{server.address}]:{server.port}" if ":" in server.address else f"{server.address}:{server.port}"
+
+
+def checks(seconds: int) -> str:
+    """Options that a server has however it was added: active checks, and passive ones that act on the second failed connect."""
+    fast = "fastinter 500ms downinter 1s rise 1 fall 2"
+    return f"check inter {seconds}s {fast} observe layer4 error-limit 2 on-error mark-down"
+
+
+def files(layout: Layout, paths: Paths) -> dict[str, str]:
+    """All files by absolute path."""
+    out = {paths.map(name): map_text(layout.maps[name]) for name in MAPS}
+    out[paths.config] = config(layout, paths)
+    return out
+
+
+def map_text(entries: Mapping[str, str]) -> str:
+    """One ``key value`` a line, sorted."""
+    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+
+
+def config(layout: Layout, paths: Paths) -> str:
+    """haproxy.cfg."""
+    return _global(paths, layout.generation) + _body(layout, paths)
+
+
+def _global(paths: Paths, generation: str) -> str:
+    # Old workers end after ten minutes or eight reloads, whichever is first: connections live on, memory stays bounded.
+    return f"""# Written by rancherctl, changes are overwritten.
+global
+  description {generation}
+  stats socket unix@{paths.socket(generation)} mode 600 level admin
+  stats timeout 10s
+  hard-stop-after 10m
+  mworker-max-reloads 8
+  fd-hard-limit {paths.descriptors}
+  spread-checks 5
+"""
+
+
+def _body(layout: Layout, paths: Paths) -> str:
+    parts = [_defaults(), _monitor(paths)]
+    parts += [_frontend(port, paths) for port in layout.ports]
+    if layout.ports:
+        parts.append(_NO_ROUTE)
+    parts += [_pool(p, layout.check_seconds) for p in layout.pools]
+    return "".join(parts)
+
+
+def _defaults() -> str:
+    # idle-close-on-response: a kept connection that is idle during a reload gets one more answer instead of a reset.
+    # tcp-ut ends a request that a vanished host never acknowledged; it is then sent to another server like a failed connect.
+    # A lost host may have several pods of a service: each of them that a request meets before one that lives costs a connect timeout.
+    return f"""
+defaults
+  mode http
+  balance roundrobin
+  timeout connect 500ms
+  timeout check 1s
+  timeout client 5m
+  timeout server 5m
+  timeout tunnel 1h
+  timeout queue 5s
+  timeout http-request 10s
+  timeout http-keep-alive 60s
+  timeout client-fin 30s
+  timeout server-fin 30s
+  retries 5
+  option redispatch 1
+  retry-on conn-failure empty-response
+  option idle-close-on-response
+  option srvtcpka
+  srvtcpka-idle 5s
+  srvtcpka-intvl 2s
+  srvtcpka-cnt 3
+  default-server tcp-ut 1s
+  http-error status 503 content-type text/plain string "503: no endpoint of this service answers\\n" hdr {ORIGIN} no-endpoint
+"""
+
+
+def _monitor(paths: Paths) -> str:
+    return f"""
+frontend monitor
+  bind unix@{paths.run}/monitor.sock mode 600
+  http-request return status 200 content-type text/plain string "ok"
+"""
+
+
+def _frontend(port: int, paths: Paths) -> str:
+    binds = "".join(f"  bind {address}:{port}{' v6only' if ':' in address else ''}\n" for address in paths.bind)
+    return f"""
+frontend http{port}
+{binds}  http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
+  http-request set-var(txn.tier) var(txn.host),map_str({paths.map("hosts")})
+  acl known var(txn.tier) -m found
+  acl routed var(txn.pool) -m found
+  http-request set-var(txn.tier) var(txn.host),field(2,.,0),map_str({paths.map("wildcards")}) if !known !{{ var(txn.host) -m beg . }}
+  http-request set-var(txn.tier) str(*) if !known
+  http-request set-var(txn.path) path
+  http-request set-var(txn.pool) var(txn.tier),concat(,txn.path),map_str({paths.map("exact")})
+  http-request set-var(txn.pool) var(txn.tier),concat(,txn.path,/),map_beg({paths.map("prefix")}) if !routed
+  http-request set-var(txn.pool) str(*),map_str({paths.map("exact")}) if !routed
+  http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
+  http-request set-header X-Forwarded-For %[src]
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Port %[dst_port]
+  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  use_backend %[var(txn.pool)] if routed
+  default_backend no-route
+"""
+
+
+_NO_ROUTE = f"""
+backend no-route
+  http-request return status 404 content-type text/plain string "404: no ingress rule matches this request\\n" hdr {ORIGIN} no-route
+"""
+
+
+_texts: dict[str, tuple[Pool, int, str]] = {}
+"""The last text of each pool by its name: most pools are the same object from one change to the next. Former versions are not kept."""
+
+
+def _pool(pool: Pool, seconds: int) -> str:
+    known = _texts.get(pool.name)
+    if known is not None and known[0] is pool and known[1] == seconds:
+        return known[2]
+    lines = [f"\nbackend {pool.name}  # {pool.backend or 'spare'}\n"]
+    lines += [_server(slot, seconds) for slot in pool.slots]
+    text = "".join(lines)
+    _texts[pool.name] = (pool, seconds, text)
+    return text
+
+
+def _server(slot: Slot, seconds: int) -> str:
+    server = slot.server
+    return f"  server {slot.name} {endpoint(server or NOTHING)} {checks(seconds)}{'' if server else ' disabled'}\n"

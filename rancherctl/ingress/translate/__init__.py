@@ -1,0 +1,1 @@
+"""From Kubernetes objects to validated routes and endpoints. Pure."""

@@ -29,14 +29,14 @@ lint: tools
 type: tools
 	@$(TIMED) mypy $(BIN)/mypy
 
-unit: tools
-	$(PYTEST) -q tests/unit
+unit: tools  ## ONLY=dns: one domain (a folder of tests/unit)
+	$(PYTEST) -q tests/unit$(if $(ONLY),/$(ONLY))
 
 contract: tools
 	$(PYTEST) -q tests/contract
 
-lab-test: setup
-	$(PYTEST) -q -m "lab and not slow" tests/lab
+lab-test: setup  ## ONLY=dns: one domain (a folder of tests/lab); SLOW=1: with the slowest tests
+	$(PYTEST) -q -m "$(if $(SLOW),lab,lab and not slow)" tests/lab$(if $(ONLY),/$(ONLY))
 
 test: lint type setup  ## everything but the slowest; ends with pytest's closing line
 	$(PYTEST) -q -m "not slow" --durations=10 tests/unit tests/contract tests/lab

@@ -204,3 +204,18 @@ def make(name: str, lab: RunningLab, home: Path, **kwargs: Any) -> Environment:
     file = home / f"{name}.yaml"
     file.write_text(environment_file(name, lab, **kwargs), encoding="utf-8")
     return Environment(name, lab, home, file)
+
+
+def all_hosts_take_part(env: Environment) -> bool:
+    """Whether every Node is Ready and every host is alive in the roster."""
+    nodes = env.get("nodes")["items"]
+    ready = {
+        n["metadata"]["name"]
+        for n in nodes
+        for c in n["status"]["conditions"]
+        if c["type"] == "Ready" and c["status"] == "True"
+    }
+    roster = json.loads(env.get("configmap", "roster", "-n", "rancherctl-system")["data"]["roster"])
+    alive = {h["name"] for h in roster["hosts"] if h["alive"]}
+    hosts = {h.name for h in env.lab.hosts()}
+    return ready == hosts and alive == hosts

@@ -9,23 +9,8 @@ import pytest
 
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
-from tests.lab.support import Environment, curl, until
+from tests.lab.support import Environment, all_hosts_take_part, curl, until
 from tests.lab.traffic import IngressWatch, Traffic, failed
-
-
-def healthy(env: Environment) -> bool:
-    """Whether every Node is Ready and every host is alive in the roster."""
-    nodes = env.get("nodes")["items"]
-    ready = {
-        n["metadata"]["name"]
-        for n in nodes
-        for c in n["status"]["conditions"]
-        if c["type"] == "Ready" and c["status"] == "True"
-    }
-    roster = json.loads(env.get("configmap", "roster", "-n", "rancherctl-system")["data"]["roster"])
-    alive = {h["name"] for h in roster["hosts"] if h["alive"]}
-    hosts = {h.name for h in env.lab.hosts()}
-    return ready == hosts and alive == hosts
 
 
 @pytest.fixture
@@ -45,7 +30,7 @@ def mended(shared: Environment) -> Iterator[None]:
             ),
             pause=0.5,
         )
-    until("all hosts take part again", lambda: healthy(shared), timeout=240, pause=0.5)
+    until("all hosts take part again", lambda: all_hosts_take_part(shared), timeout=240, pause=0.5)
 
 
 UNITS = ("rancherctl-ingress.service", "rancherctl-agent.service")

@@ -8,8 +8,7 @@ import pytest
 
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
-from tests.lab.support import CommandError, Environment, curl, until
-from tests.lab.test_host_loss_lab import healthy
+from tests.lab.support import CommandError, Environment, all_hosts_take_part, curl, until
 from tests.lab.traffic import DNS, QUERY_SCRIPT, Queries, Traffic, failed
 
 PROBE = "rancherctl-test-boot.service"
@@ -24,7 +23,7 @@ def mended(shared: Environment) -> Iterator[None]:
     for row in shared.lab.status():
         if row.state == "stopped":
             shared.lab.start(row.name)
-    until("all hosts take part again", lambda: healthy(shared), timeout=240, pause=0.5)
+    until("all hosts take part again", lambda: all_hosts_take_part(shared), timeout=240, pause=0.5)
 
 
 def answers(env: Environment, host: str, name: str) -> list[str]:
@@ -85,7 +84,7 @@ def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(
         except CommandError:
             return False
         seen.append((addresses, sum(h["alive"] for h in roster["hosts"])))
-        return healthy(shared) and list(addresses) == before
+        return all_hosts_take_part(shared) and list(addresses) == before
 
     back = time.monotonic()
     until("everything is as before", look, timeout=240, pause=0.2)

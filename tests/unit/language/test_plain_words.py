@@ -1,4 +1,4 @@
-"""Texts and names are in the field's own words (CONTRIBUTING, glossary): a ban list for strings, docstrings, comments and documents."""
+"""Texts and names use the words of the field: a ban list for strings, docstrings, comments and documents."""
 
 from __future__ import annotations
 

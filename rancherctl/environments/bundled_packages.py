@@ -78,7 +78,7 @@ def complete(
     for install in installs:
         if install.name in missing:
             continue
-        package = Package(install.name, deb=_deb(offer.debs[install.name]), pulled=True)
+        package = Package(install.name, deb=_deb(offer.debs[install.name]), dependency_only=True)
         if install.name in named:
             # one that we want and that is there, in a version that another one cannot be installed beside
             package = replace(

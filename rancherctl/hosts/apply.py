@@ -13,7 +13,7 @@ from rancherctl.errors import RancherctlError
 from rancherctl.events import Emit, Event
 from rancherctl.hosts.helper import call
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
-from rancherctl.hosts.packages.upload import bring
+from rancherctl.hosts.packages.upload import upload_debs
 from rancherctl.hosts.plan import action, describe
 from rancherctl.hosts.state import ResourceState
 from rancherctl.hosts.transport import Transport
@@ -77,10 +77,12 @@ def apply(
             for change in plan
             if isinstance(r := by_key[change.key], Package) and r.deb is not None and _comes(change)
         ]
-        brought = (
-            {"brought": bring(transport, debs, lambda deb: _upload(transport, deb, emit, uploads))} if debs else {}
+        bundled = (
+            {"bundled": upload_debs(transport, debs, lambda deb: _upload(transport, deb, emit, uploads))}
+            if debs
+            else {}
         )
-        _send(transport, first, titles, emit, PREPARE_LIMIT, **brought)
+        _send(transport, first, titles, emit, PREPARE_LIMIT, **bundled)
         for artefact in artefacts:
             _upload(transport, artefact, emit, uploads)
         _verify(transport, artefacts)
@@ -173,7 +175,12 @@ def grouped(plan: Plan[ResourceState], by_key: Mapping[str, Resource]) -> dict[s
         match resource:
             case Package():
                 out["packages"].append(
-                    {**common, "name": resource.name, "mask": list(resource.mask), "pulled": resource.pulled}
+                    {
+                        **common,
+                        "name": resource.name,
+                        "mask": list(resource.mask),
+                        "dependency_only": resource.dependency_only,
+                    }
                 )
             case User():
                 out["users"].append({**common, "name": resource.name, "home": resource.home})

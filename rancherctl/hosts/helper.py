@@ -11,17 +11,17 @@ from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.transport import Transport, decoded
 
-_LOOK = ("disk", "run", "look")
-_OFFLINE = ("disk", "run", "aptget", "offline")
-_APPLY = (*_LOOK, "alone", "aptget", "offline", "packages", "services", "change")
+_OBSERVE = ("disk", "run", "observe")
+_RESOLVE = ("disk", "run", "aptget", "bundled")
+_APPLY = (*_OBSERVE, "exclusive", "aptget", "bundled", "packages", "services", "apply")
 MODULES: dict[str, tuple[str, ...]] = {
-    "observe": _LOOK,
-    "resolve": _OFFLINE,
+    "observe": _OBSERVE,
+    "resolve": _RESOLVE,
     "apply": _APPLY,
-    "remove": (*_APPLY, "clear"),
+    "remove": (*_APPLY, "remove"),
     "offset": ("disk", "receive"),
     "receive": ("disk", "receive"),
-    "lock": ("disk", "hold"),
+    "lock": ("disk", "lock"),
 }
 """What each operation needs of ``hosts.remote`` beside ``main``, in the order of the imports."""
 

@@ -56,14 +56,14 @@ class Deb:
 class Package:
     """A distribution package that must be installed; ``mask`` names its units that are masked before it is installed.
 
-    ``deb`` is where it comes from if it is missing; None = apt's own mirrors. ``pulled``: it is there only because others need it, in
+    ``deb`` is where it comes from if it is missing; None = apt's own mirrors. ``dependency_only``: it is there only because others need it, in
     just that version.
     """
 
     name: str
     mask: tuple[str, ...] = ()
     deb: Deb | None = None
-    pulled: bool = False
+    dependency_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _found(resource: Resource, answer: Mapping[str, Any]) -> ResourceState | Non
             masked = sorted(
                 unit for unit in resource.mask if answer["units"].get(unit, {}).get("UnitFileState") == "masked"
             )
-            version = {"version": str(answer["packages"][resource.name])} if resource.pulled else {}
+            version = {"version": str(answer["packages"][resource.name])} if resource.dependency_only else {}
             return state("package", resource.name, installed="yes", masked=",".join(masked), **version)
         case User():
             return state("user", resource.name, exists="yes") if resource.name in answer["users"] else None

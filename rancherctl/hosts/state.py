@@ -100,11 +100,11 @@ def desired(resource: Resource, prints: Mapping[str, str]) -> ResourceState | No
 
 
 def _package(package: Package) -> ResourceState:
-    version = {"version": package.deb.version} if package.deb is not None and package.pulled else {}
+    version = {"version": package.deb.version} if package.deb is not None and package.dependency_only else {}
     found = state("package", package.name, installed="yes", masked=",".join(sorted(package.mask)), **version)
     if package.deb is None:
         return found
-    note = "from the bundle, as others need it" if package.pulled else "from the bundle"
+    note = "from the bundle, as others need it" if package.dependency_only else "from the bundle"
     return replace(found, label=f"{package.name} {package.deb.version}", note=note)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.environments.removal import remote
-from rancherctl.hosts.remote import change, disk
+from rancherctl.hosts.remote import apply, disk
 
 
 def mountinfo(folder: Path, *places: str) -> Path:
@@ -37,7 +37,7 @@ def test_a_folder_with_a_mount_in_it_is_refused_as_a_whole(
     beside.write_text("ours")
     monkeypatch.setattr(disk, "MOUNTS", mountinfo(tmp_path, str(volume.parent)))
     with pytest.raises(disk.StepError, match=r"volumes/shared is mounted in it"):
-        change.absent({"path": str(tmp_path / "data/kubelet")})
+        apply.absent({"path": str(tmp_path / "data/kubelet")})
     assert volume.read_text() == "years of work"
     assert beside.exists()
 
@@ -51,7 +51,7 @@ def test_a_mount_is_found_where_a_parent_is_a_link(
     monkeypatch.setattr(disk, "MOUNTS", table)
     monkeypatch.setattr(remote, "MOUNTS", str(table))
     with pytest.raises(disk.StepError, match="is mounted in it"):
-        change.absent({"path": str(tmp_path / "var/kubelet")})
+        apply.absent({"path": str(tmp_path / "var/kubelet")})
     assert remote.mounts((str(tmp_path / "var/kubelet"),)) == [str(volume.parent)]
 
 

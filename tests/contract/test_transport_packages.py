@@ -41,7 +41,7 @@ def deb(tmp_path: Path, name: str) -> Deb:
 
 def packages(tmp_path: Path) -> tuple[Package, ...]:
     haproxy = Package("haproxy", ("haproxy.service",), deb(tmp_path, "haproxy"))
-    return haproxy, Package("liblua", deb=deb(tmp_path, "liblua"), pulled=True)
+    return haproxy, Package("liblua", deb=deb(tmp_path, "liblua"), dependency_only=True)
 
 
 def run(host: FakeTransport, wanted: tuple[Package, ...]) -> list[str]:

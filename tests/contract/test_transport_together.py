@@ -17,7 +17,8 @@ from rancherctl.hosts.helper import HostStepError, call
 from rancherctl.hosts.model import Package, Resource
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.plan import plan
-from rancherctl.hosts.remote import disk, look
+from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote import observe as remote_observe
 from rancherctl.hosts.remove import remove
 from tests.fakes.transport import FakeTransport
 
@@ -108,7 +109,7 @@ def test_a_look_does_not_need_room_on_the_disk(tmp_path: Path, monkeypatch: pyte
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(disk, "write", full)
-    answer = look.observe({"paths": {"/big": {}}})
+    answer = remote_observe.observe({"paths": {"/big": {}}})
     assert answer["paths"]["/big"]["type"] == "file"
     assert answer["errors"] == {}
 

@@ -14,7 +14,7 @@ FOLDER = "/var/lib/rancherctl/packages"
 LOOK_LIMIT = 120.0
 
 
-def bring(transport: Transport, debs: Iterable[Deb], upload: Callable[[Artefact], None]) -> dict[str, Any]:
+def upload_debs(transport: Transport, debs: Iterable[Deb], upload: Callable[[Artefact], None]) -> dict[str, Any]:
     """Have ``upload`` send what is not there; the answer is for the host's program: ``{"folder", "debs": [{"path", "sha256"}]}``.
 
     The host checks every hash itself before it installs anything.

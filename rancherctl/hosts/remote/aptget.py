@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from rancherctl.hosts.remote.run import tail, tool
+from rancherctl.hosts.remote.run import last_lines, run
 
 APT = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -23,14 +23,12 @@ _UNMET = "The following packages have unmet dependencies:"
 
 def apt_get(verb: str, *words: str, scratch: str = "") -> subprocess.CompletedProcess[str]:
     """``apt-get VERB WORDS``; it may fail. ``scratch`` is a folder for its temporary files, which it leaves where it is killed."""
-    return tool(
-        "apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra={**APT, "TMPDIR": scratch} if scratch else APT
-    )
+    return run("apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra={**APT, "TMPDIR": scratch} if scratch else APT)
 
 
 def configure() -> subprocess.CompletedProcess[str]:
     """Bring to an end what dpkg was cut off in."""
-    return tool("dpkg", "--configure", "-a", timeout=TIMEOUT, extra=APT)
+    return run("dpkg", "--configure", "-a", timeout=TIMEOUT, extra=APT)
 
 
 def reasons(done: subprocess.CompletedProcess[str]) -> str:
@@ -44,4 +42,4 @@ def reasons(done: subprocess.CompletedProcess[str]) -> str:
         lines.append(" ".join(" ".join(said[failed : failed + 2]).split()))
     errors = [line for line in said if line.startswith("E: ") and not line.endswith(":")]
     lines += [line for line in errors if not lines or "Sub-process" not in line][:3]
-    return " / ".join(lines) or tail(done)
+    return " / ".join(lines) or last_lines(done)

@@ -11,13 +11,13 @@ from typing import Any, BinaryIO
 from rancherctl.hosts.remote import disk
 
 OPERATIONS = {
-    "observe": ("look", "observe"),
-    "resolve": ("offline", "resolve"),
-    "apply": ("change", "apply"),
-    "remove": ("clear", "remove"),
+    "observe": ("observe", "observe"),
+    "resolve": ("bundled", "resolve"),
+    "apply": ("apply", "apply"),
+    "remove": ("remove", "remove"),
     "offset": ("receive", "offset"),
     "receive": ("receive", "receive"),
-    "lock": ("hold", "lock"),
+    "lock": ("lock", "lock"),
 }
 """Operation → module of this package and function; only what the operation needs is sent along."""
 

@@ -1,4 +1,4 @@
-"""Distribution packages by apt, from its mirrors or from .debs of the bundle: masked first, installed, and remembered with all they pulled in,
+"""Distribution packages by apt, from its mirrors or from .debs of the bundle: masked first, installed, and remembered with all their dependencies,
 so that removal is exact.
 
 ``owned.json`` under STATE: ``packages`` (names that came by us), ``masked`` (units masked by us), ``users`` (created by us), ``before``
@@ -11,13 +11,13 @@ import fcntl
 import os
 from typing import Any
 
-from rancherctl.hosts.remote import offline
-from rancherctl.hosts.remote.alone import limit
+from rancherctl.hosts.remote import bundled as bundled_packages
 from rancherctl.hosts.remote.aptget import apt_get, configure
 from rancherctl.hosts.remote.disk import StepError, at, read_state, write_state
-from rancherctl.hosts.remote.look import packages as installed_of
-from rancherctl.hosts.remote.look import units
-from rancherctl.hosts.remote.run import has, must, tail, tool
+from rancherctl.hosts.remote.exclusive import limit
+from rancherctl.hosts.remote.observe import packages as installed_of
+from rancherctl.hosts.remote.observe import units
+from rancherctl.hosts.remote.run import has_program, last_lines, run, run_checked
 
 LISTS_LIMIT = 120
 
@@ -25,7 +25,8 @@ LISTS_LIMIT = 120
 def installed() -> set[str]:
     """Names of all installed packages."""
     rows = [
-        line.split("\t") for line in must("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\n").splitlines()
+        line.split("\t")
+        for line in run_checked("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\n").splitlines()
     ]
     return {name for name, status in rows if status not in {"not-installed", "config-files"}}
 
@@ -49,29 +50,29 @@ def mask(names: list[str]) -> list[str]:
         owned = settle()
         owned["masked"] = sorted(set(owned.get("masked", [])) | set(todo))
         write_state("owned.json", owned)
-        must("systemctl", "mask", *todo)
+        run_checked("systemctl", "mask", *todo)
     return todo
 
 
-def install(wanted: list[dict[str, Any]], brought: dict[str, Any] | None = None) -> None:
+def install(wanted: list[dict[str, Any]], bundled: dict[str, Any] | None = None) -> None:
     """Mask, install what is missing, remember what came.
 
-    With ``brought`` (``folder``, ``debs``) from these files and nothing else; a package whose ``pulled`` is true comes only as others need it.
+    With ``bundled`` (``folder``, ``debs``) from these files and nothing else; a package whose ``dependency_only`` is true comes only as others need it.
     """
-    if not has("apt-get"):
+    if not has_program("apt-get"):
         raise StepError("apt-get is not installed: packages of this system cannot be installed")
     mask(sorted({unit for package in wanted for unit in package["mask"]}))
-    names = sorted(package["name"] for package in wanted if not package.get("pulled"))
+    names = sorted(package["name"] for package in wanted if not package.get("dependency_only"))
     have = installed_of(names)
     missing = [name for name in names if name not in have]
     if not missing:
-        offline.clear(brought)  # the run before this one was cut off, but its installing was not
+        bundled_packages.remove_uploaded(bundled)  # the run before this one was cut off, but its installing was not
         return
     owned = settle()
     write_state("owned.json", {**owned, "before": sorted(installed())})
     try:
-        if brought is not None:
-            offline.install(missing, brought)
+        if bundled is not None:
+            bundled_packages.install(missing, bundled)
         else:
             _from_mirrors(missing)
     finally:
@@ -89,7 +90,7 @@ def _from_mirrors(missing: list[str]) -> None:
     done = apt_get("install", "--no-install-recommends", *missing)
     if done.returncode != 0:
         parts = [("apt-get install", done), ("apt-get update", lists), ("dpkg --configure -a", repaired)]
-        raise StepError("; ".join(f"{what}: {tail(one, 2)}" for what, one in parts if one.returncode != 0))
+        raise StepError("; ".join(f"{what}: {last_lines(one, 2)}" for what, one in parts if one.returncode != 0))
 
 
 def _wait_for_lists() -> None:
@@ -115,11 +116,11 @@ def purge() -> dict[str, list[str]]:
     while todo:
         rehearsal = apt_get("-s", "purge", *todo)
         if rehearsal.returncode != 0:
-            # an install that was cut off is brought to an end first
+            # an install that was cut off is bundled to an end first
             configure()
             rehearsal = apt_get("-s", "purge", *todo)
         if rehearsal.returncode != 0:
-            raise StepError(f"apt-get -s purge: {tail(rehearsal)}")
+            raise StepError(f"apt-get -s purge: {last_lines(rehearsal)}")
         removed = {
             line.split()[1].split(":")[0]
             for line in rehearsal.stdout.splitlines()
@@ -129,7 +130,7 @@ def purge() -> dict[str, list[str]]:
         if not foreign:
             done = apt_get("purge", *todo)
             if done.returncode != 0:
-                raise StepError(f"apt-get purge: {tail(done)}")
+                raise StepError(f"apt-get purge: {last_lines(done)}")
             gone = sorted(todo)
             break
         needed = _needed_by(sorted(foreign)) & set(todo)
@@ -141,7 +142,7 @@ def purge() -> dict[str, list[str]]:
         todo = [name for name in todo if name not in needed]
     masked = sorted(owned.get("masked", []))
     if masked:
-        must("systemctl", "unmask", *masked)
+        run_checked("systemctl", "unmask", *masked)
     if ours or masked:
         write_state("owned.json", {name: value for name, value in owned.items() if name not in {"packages", "masked"}})
     return {"packages": gone, "kept": kept, "unmasked": masked}
@@ -149,6 +150,6 @@ def purge() -> dict[str, list[str]]:
 
 def _needed_by(names: list[str]) -> set[str]:
     """All installed packages that the named ones depend on, themselves left out."""
-    done = tool("apt-cache", "depends", "--recurse", "--installed", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks",
+    done = run("apt-cache", "depends", "--recurse", "--installed", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks",
                 "--no-replaces", "--no-enhances", *names)  # fmt: skip
     return {line.strip() for line in done.stdout.splitlines() if line and not line.startswith((" ", "<"))} - set(names)

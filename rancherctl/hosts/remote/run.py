@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from rancherctl.hosts.remote.disk import StepError
 
 
-def tool(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The finished process, output as text; StepError when the tool is missing or too slow."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
     try:
@@ -29,20 +29,20 @@ def tool(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None
         raise StepError(f"{' '.join(argv)[:200]} did not end within {timeout:.0f} s") from error
 
 
-def must(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None) -> str:
+def run_checked(*argv: str, timeout: float = 60, extra: Mapping[str, str] | None = None) -> str:
     """Standard output; StepError with the last lines of the tool's message when it fails."""
-    done = tool(*argv, timeout=timeout, extra=extra)
+    done = run(*argv, timeout=timeout, extra=extra)
     if done.returncode != 0:
-        raise StepError(f"{' '.join(argv)[:200]}: {tail(done)}")
+        raise StepError(f"{' '.join(argv)[:200]}: {last_lines(done)}")
     return done.stdout
 
 
-def tail(done: subprocess.CompletedProcess[str], lines: int = 3) -> str:
+def last_lines(done: subprocess.CompletedProcess[str], lines: int = 3) -> str:
     """The last lines of what a failed tool said, as one line."""
     text = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return " / ".join(line.strip() for line in text[-lines:]) or f"exit status {done.returncode}"
 
 
-def has(name: str) -> bool:
+def has_program(name: str) -> bool:
     """Whether the tool is on the path."""
     return any(os.access(os.path.join(folder, name), os.X_OK) for folder in os.environ.get("PATH", "").split(":"))  # noqa: PTH118

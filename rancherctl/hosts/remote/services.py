@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from rancherctl.hosts.remote import disk
-from rancherctl.hosts.remote.look import fingerprint, units
-from rancherctl.hosts.remote.run import must, tool
+from rancherctl.hosts.remote.observe import fingerprint, units
+from rancherctl.hosts.remote.run import run, run_checked
 
 START_LIMIT = 240.0
 
 
 def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
     """Bring the units to their wanted state; each that does not get there is put into ``failed`` (name → one line)."""
-    must("systemctl", "daemon-reload")
+    run_checked("systemctl", "daemon-reload")
     for verb, names in (("enable", _named(wanted, "enable", True)), ("disable", _named(wanted, "enable", False))):
         if names:
-            must("systemctl", verb, *names)
+            run_checked("systemctl", verb, *names)
     stamps = disk.Stamps()
     prints = {
         unit["name"]: {kind: {path: fingerprint(path, stamps) for path in unit[kind]} for kind in ("restart", "reload")}
@@ -33,14 +33,14 @@ def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
             continue
         if action in ("restart", "start"):
             # a unit that failed too often refuses to start until its counter is cleared
-            tool("systemctl", "reset-failed", *names)
+            run("systemctl", "reset-failed", *names)
         # one call, so that systemd orders the units among themselves
-        done = tool("systemctl", action, *names, timeout=START_LIMIT)
+        done = run("systemctl", action, *names, timeout=START_LIMIT)
         states = units(names)
         if action in ("restart", "start") and (
             moving := [name for name in names if _moving(states[name], done.returncode == 0)]
         ):
-            done = tool("systemctl", "start", *moving, timeout=START_LIMIT)
+            done = run("systemctl", "start", *moving, timeout=START_LIMIT)
             states |= units(moving)
         for name in names:
             running = states[name].get("ActiveState") in ("active", "reloading")
@@ -83,7 +83,7 @@ def _remember(wanted: list[dict[str, Any]], prints: dict[str, Any], failed: dict
 
 
 def _reason(name: str, action: str, fields: dict[str, str]) -> str:
-    journal = tool("journalctl", "-u", name, "-n", "40", "-o", "cat", "--no-pager")
+    journal = run("journalctl", "-u", name, "-n", "40", "-o", "cat", "--no-pager")
     # what the service said itself tells more than what systemd says about it
     lines = [line.strip() for line in journal.stdout.splitlines() if line.strip()]
     own = [

@@ -26,7 +26,7 @@ from rancherctl.hosts.fact_parsers import UnitFact
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Artefact as Upload
 from rancherctl.hosts.model import Directory, File, Link, Resource, Unit, User
-from rancherctl.hosts.remote import hold
+from rancherctl.hosts.remote import lock
 from rancherctl.hosts.state import Observed, state
 from rancherctl.hosts.transport import Transport
 from tests.fakes.transport import FakeTransport
@@ -120,7 +120,7 @@ def test_the_lock_stays_on_a_control_plane_host_until_it_is_given_back() -> None
     """It is renewed while hosts are cleared: a folder that was removed would be there again, and would count as left over."""
     environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
     boss, worker = environment.hosts
-    assert hold.FOLDER == remove.LOCKS
+    assert lock.FOLDER == remove.LOCKS
     assert remove.LOCKS in remove.paths(worker)
     assert remove.LOCKS not in remove.paths(boss)
     assert remove.LOCKS not in remove.request(environment, boss, "left")["paths"]

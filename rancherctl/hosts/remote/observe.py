@@ -6,7 +6,7 @@ import stat
 from typing import Any
 
 from rancherctl.hosts.remote import disk
-from rancherctl.hosts.remote.run import has, tail, tool
+from rancherctl.hosts.remote.run import has_program, last_lines, run
 
 TEXT_LIMIT = 256 * 1024
 UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,NRestarts"
@@ -78,24 +78,24 @@ def fingerprint(path: str, stamps: disk.Stamps) -> str:
 
 def packages(names: list[str]) -> dict[str, Any]:
     """Name → installed version, for those of the names that are installed."""
-    if not has("dpkg-query"):
+    if not has_program("dpkg-query"):
         raise disk.StepError("dpkg-query is not installed: packages of this system cannot be read")
-    done = tool("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\t${Version}\n", *names)
+    done = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\t${Version}\n", *names)
     if done.returncode not in (0, 1):  # 1: some of the names are unknown
-        raise disk.StepError(f"dpkg-query: {tail(done)}")
+        raise disk.StepError(f"dpkg-query: {last_lines(done)}")
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
 
 
 def users(names: list[str]) -> dict[str, Any]:
     """Name → home, for those of the names that exist."""
-    rows = [line.split(":") for line in tool("getent", "passwd", *names).stdout.splitlines()]
+    rows = [line.split(":") for line in run("getent", "passwd", *names).stdout.splitlines()]
     return {row[0]: row[5] for row in rows if len(row) > 5}
 
 
 def units(names: list[str]) -> dict[str, Any]:
     """Name → the fields of ``systemctl show`` that matter; a unit that does not exist has LoadState ``not-found``."""
-    done = tool("systemctl", "show", "--no-pager", f"--property={UNIT_FIELDS}", "--", *names)
+    done = run("systemctl", "show", "--no-pager", f"--property={UNIT_FIELDS}", "--", *names)
     if done.returncode != 0:
         raise disk.StepError(f"systemctl show: {done.stderr.strip() or done.returncode}")
     blocks = [

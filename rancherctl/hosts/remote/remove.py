@@ -7,10 +7,10 @@ from typing import Any
 
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.remote import packages as apt
-from rancherctl.hosts.remote.alone import PATIENCE, alone
-from rancherctl.hosts.remote.change import absent
-from rancherctl.hosts.remote.look import users as known_users
-from rancherctl.hosts.remote.run import must, tool
+from rancherctl.hosts.remote.apply import absent
+from rancherctl.hosts.remote.exclusive import PATIENCE, exclusive
+from rancherctl.hosts.remote.observe import users as known_users
+from rancherctl.hosts.remote.run import run, run_checked
 
 FORBIDDEN = frozenset(
     {
@@ -32,7 +32,7 @@ STOP_LIMIT = 180.0
 
 def remove(request: dict[str, Any]) -> dict[str, Any]:
     """Answer ``{"done": [lines], "failed": {what: message}}`` for ``units`` (names or globs), ``paths``, ``packages`` and ``users`` (booleans)."""
-    with alone(request.get("patience", PATIENCE)):
+    with exclusive(request.get("patience", PATIENCE)):
         return _remove(request)
 
 
@@ -60,24 +60,24 @@ def _remove(request: dict[str, Any]) -> dict[str, Any]:
 
 def units(patterns: list[str]) -> list[str]:
     """Stop, disable and forget the units that match; their files in /etc/systemd/system are removed."""
-    listed = must("systemctl", "list-units", "--all", "--plain", "--no-legend", "--", *patterns)
+    listed = run_checked("systemctl", "list-units", "--all", "--plain", "--no-legend", "--", *patterns)
     names = {line.split()[0] for line in listed.splitlines() if line.strip()}
     folder = disk.at("/etc/systemd/system")
     files = sorted({place for pattern in patterns for place in folder.glob(pattern)})
     names |= {place.name for place in files}
     ordered = sorted(names)
     if ordered:
-        tool("systemctl", "stop", *ordered, timeout=STOP_LIMIT)
+        run("systemctl", "stop", *ordered, timeout=STOP_LIMIT)
         for name in sorted(place.name for place in files):
-            tool("systemctl", "disable", name)
+            run("systemctl", "disable", name)
     for place in files:
         absent({"path": f"/etc/systemd/system/{place.name}"})
         if disk.at(f"/etc/systemd/system/{place.name}.d").is_dir():
             absent({"path": f"/etc/systemd/system/{place.name}.d"})
-    must("systemctl", "daemon-reload")
+    run_checked("systemctl", "daemon-reload")
     if ordered:
-        tool("systemctl", "reset-failed", *ordered)
-        left = must(
+        run("systemctl", "reset-failed", *ordered)
+        left = run_checked(
             "systemctl",
             "list-units",
             "--plain",
@@ -106,7 +106,7 @@ def users() -> list[str]:
     names = owned.get("users", [])
     gone = []
     for name in sorted(known_users(names)) if names else ():
-        must("userdel", name)
+        run_checked("userdel", name)
         gone.append(f"user {name}")
     if owned.pop("users", None) is not None:
         disk.write_state("owned.json", owned)

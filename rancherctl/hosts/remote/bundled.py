@@ -1,4 +1,4 @@
-"""Packages from .debs that were brought here, by apt, without network and without its lists, sources or caches being touched."""
+"""Packages from .debs that were bundled here, by apt, without network and without its lists, sources or caches being touched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.remote.aptget import apt_get, configure, reasons
-from rancherctl.hosts.remote.run import has, tail
+from rancherctl.hosts.remote.run import has_program, last_lines
 
 NOTHING = "/dev/null"
 
@@ -19,7 +19,7 @@ def resolve(request: dict[str, Any]) -> dict[str, Any]:
 
     Nothing is changed: the index lies in a folder of its own while apt is asked.
     """
-    if not has("apt-get"):
+    if not has_program("apt-get"):
         raise disk.StepError("apt-get is not installed: packages of this system cannot be installed")
     folder = Path(tempfile.mkdtemp(prefix="rancherctl-", dir=disk.at("/run")))
     try:
@@ -32,11 +32,11 @@ def resolve(request: dict[str, Any]) -> dict[str, Any]:
     return {"lines": [line for line in done.stdout.splitlines() if line.startswith("Inst ")], "refused": ""}
 
 
-def install(names: list[str], brought: dict[str, Any]) -> None:
-    """Install ``names`` from ``debs`` (``path``, ``sha256``) of ``brought``, all in its ``folder``, which goes once they are installed."""
-    debs = brought["debs"]
+def install(names: list[str], bundled: dict[str, Any]) -> None:
+    """Install ``names`` from ``debs`` (``path``, ``sha256``) of ``bundled``, all in its ``folder``, which goes once they are installed."""
+    debs = bundled["debs"]
     check(debs)
-    scratch = Path(tempfile.mkdtemp(prefix="apt-", dir=disk.at(brought["folder"])))
+    scratch = Path(tempfile.mkdtemp(prefix="apt-", dir=disk.at(bundled["folder"])))
     scratch.chmod(0o1777)  # scripts of packages may use it as somebody else
     try:
         words = [
@@ -49,17 +49,17 @@ def install(names: list[str], brought: dict[str, Any]) -> None:
             repaired = configure()
             done = apt_get("install", *words, scratch=str(scratch))
             if done.returncode != 0:
-                also = f"; dpkg --configure -a: {tail(repaired, 2)}" if repaired.returncode != 0 else ""
+                also = f"; dpkg --configure -a: {last_lines(repaired, 2)}" if repaired.returncode != 0 else ""
                 raise disk.StepError(f"apt-get install from the bundle's packages: {reasons(done)}{also}")
     finally:
         shutil.rmtree(scratch)
-    clear(brought)
+    remove_uploaded(bundled)
 
 
-def clear(brought: dict[str, Any] | None) -> None:
-    """Remove the files that were brought: nobody needs them any more."""
-    if brought is not None and disk.at(brought["folder"]).is_dir():
-        shutil.rmtree(disk.at(brought["folder"]))
+def remove_uploaded(bundled: dict[str, Any] | None) -> None:
+    """Remove the files that were bundled: nobody needs them any more."""
+    if bundled is not None and disk.at(bundled["folder"]).is_dir():
+        shutil.rmtree(disk.at(bundled["folder"]))
 
 
 def check(debs: list[dict[str, str]]) -> None:

@@ -16,7 +16,7 @@ PATIENCE = 300.0
 
 
 @contextmanager
-def alone(patience: float = PATIENCE) -> Iterator[None]:
+def exclusive(patience: float = PATIENCE) -> Iterator[None]:
     """No other program of ours changes this host meanwhile: that of a run that was killed goes on until its step is done.
 
     The lock is on a file that only root can open: one that others can read, they could lock for ever. It goes with the host's uptime.

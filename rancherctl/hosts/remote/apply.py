@@ -9,14 +9,14 @@ from typing import Any
 
 from rancherctl.hosts.remote import disk, services
 from rancherctl.hosts.remote import packages as apt
-from rancherctl.hosts.remote.alone import PATIENCE, alone
-from rancherctl.hosts.remote.look import users as known_users
-from rancherctl.hosts.remote.run import must
+from rancherctl.hosts.remote.exclusive import PATIENCE, exclusive
+from rancherctl.hosts.remote.observe import users as known_users
+from rancherctl.hosts.remote.run import run_checked
 
 
 def apply(request: dict[str, Any]) -> dict[str, Any]:
     """Answer ``{"done": [keys], "failed": {key: message}}``; the parts of the request come in the order that matters."""
-    with alone(request.get("patience", PATIENCE)):
+    with exclusive(request.get("patience", PATIENCE)):
         return _apply(request)
 
 
@@ -26,7 +26,7 @@ def _apply(request: dict[str, Any]) -> dict[str, Any]:
     if request.get("packages"):
         keys = [package["key"] for package in request["packages"]]
         try:
-            apt.install(request["packages"], request.get("brought"))
+            apt.install(request["packages"], request.get("bundled"))
             done += keys
         except (OSError, disk.StepError) as error:
             failed.update(dict.fromkeys(keys, str(error)))
@@ -75,7 +75,7 @@ def user(item: dict[str, Any]) -> None:
     owned = apt.settle()
     owned["users"] = sorted({*owned.get("users", []), item["name"]})
     disk.write_state("owned.json", owned)
-    must(
+    run_checked(
         "useradd",
         "--system",
         "--user-group",

@@ -1,37 +1,54 @@
-"""One background thread that repeats an action: woken or after a pause, backing off when it fails, logging a failure once. Used on hosts too."""
+"""Worker: one background thread that repeats an action, backs off when it fails and logs a failure once.
+
+Standard library and ``errors`` only: it runs on hosts, too.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from rancherctl.errors import RancherctlError
 
 log = logging.getLogger(__name__)
+REMIND_SECONDS = 3600.0
+"""An unchanged failure is logged again after this time, so that last night's journal still names it."""
 
 
 class Worker:
     """Calls ``action`` until stopped. ``action`` returns the seconds until the next call (None: only when woken).
 
-    A failure never ends the thread: ``retry(error)`` gives the seconds to wait; it is logged when it begins and when its text
-    changes, and the recovery is logged once. Wake-ups during a failure pause are remembered, not acted on, so that one broken
-    dependency does not spin.
+    A failure never ends the thread: ``retry(error)`` returns the seconds to wait. It is logged when it begins, when its
+    text changes and once an hour; the recovery is logged once. ``min_retry`` is the part of a failure pause, in
+    seconds, during which wake-ups are remembered instead of acted on (None: the whole pause), so that one broken
+    dependency does not spin. ``first`` delays the first call; a wake-up ends that delay.
     """
 
-    def __init__(self, name: str, action: Callable[[], float | None], *, retry: Callable[[Exception], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        action: Callable[[], float | None],
+        *,
+        retry: Callable[[Exception], float],
+        first: float = 0.0,
+        min_retry: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
         self._action, self._retry = action, retry
+        self._first, self._min_retry, self._clock = first, min_retry, clock
         self._wake, self._stop = threading.Event(), threading.Event()
-        self._failure = ""
+        self._failure, self._logged_at = "", 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread; the first call comes at once."""
+        """Start the thread; the first call comes after ``first`` seconds."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Ask for a call as soon as possible."""
+        """Ask for a call as soon as possible; any number of requests before the call count as one."""
         self._wake.set()
 
     @property
@@ -40,27 +57,24 @@ class Worker:
         return self._stop
 
     def stop(self, timeout: float | None = 10.0) -> None:
-        """End the thread after the call under way; returns after ``timeout`` seconds at the latest (None: without waiting)."""
+        """End the thread after the call in progress; waits at most ``timeout`` seconds (None: does not wait)."""
         self._stop.set()
         self._wake.set()
-        if timeout is not None and self._thread.is_alive():
+        if timeout is not None and self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
     def once(self) -> tuple[float | None, bool]:
-        """One call of the action: (seconds until the next, whether it failed)."""
+        """Call the action once. Returns the seconds until the next call, and whether this one failed."""
         try:
             pause = self._action()
-        except Exception as error:  # the border of a thread: whatever fails must not end it silently
-            wait = self._retry(error)
-            text = str(error) if isinstance(error, RancherctlError) else f"{type(error).__name__}: {error}"
-            if text != self._failure:
-                log.error(  # noqa: TRY400 - a traceback only where the error is not ours
-                    "%s failed, retrying in %.1f s: %s",
-                    self.name,
-                    wait,
-                    text,
-                    exc_info=not isinstance(error, RancherctlError),
+        except Exception as error:  # the border of a thread: no failure may end it silently
+            wait, known = self._retry(error), isinstance(error, RancherctlError)
+            text, now = str(error) if known else f"{type(error).__name__}: {error}", self._clock()
+            if text != self._failure or now - self._logged_at >= REMIND_SECONDS:
+                log.error(  # noqa: TRY400 - a traceback only for unexpected errors
+                    "%s failed, retrying in %.1f s: %s", self.name, wait, text, exc_info=not known
                 )
+                self._logged_at = now
             self._failure = text
             return wait, True
         if self._failure:
@@ -69,7 +83,17 @@ class Worker:
         return pause, False
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        pause: float | None = self._first
+        failed = False
+        while True:
+            if failed and pause is not None:
+                ignored = pause if self._min_retry is None else min(pause, self._min_retry)
+                self._stop.wait(ignored)
+                pause -= ignored
+            if pause is None or pause > 0:
+                self._wake.wait(pause)
+            # Cleared after the wait, not before the call: a request that arrives during a call is never lost.
             self._wake.clear()
+            if self._stop.is_set():
+                return
             pause, failed = self.once()
-            (self._stop if failed else self._wake).wait(pause)

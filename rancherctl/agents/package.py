@@ -1,8 +1,7 @@
-"""The agent as one file: a zipapp of this package's host side and dnspython, the same bytes for the same sources."""
+"""Build the agent as one file: a reproducible zipapp of this package's host side and dnspython."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import io
 import zipfile
@@ -10,20 +9,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-OURS = (
-    "errors.py",
-    "secret.py",
-    "change.py",
-    "events.py",
-    "__init__.py",
-    "hosts/",
-    "kube/",
-    "network/",
-    "ingress/",
-    "dns/",
-    "agents/",
-)
+from rancherctl.text import short_digest
+
 NOT_ON_HOSTS = (
+    "bundle/",
+    "cli/",
+    "credentials/",
+    "environments/",
+    "lab/",
+    "output/",
+    "settings.py",
+    "hosts/connections.py",
     "hosts/ssh",
     "kube/official",
     "kube/connect",
@@ -31,6 +27,7 @@ NOT_ON_HOSTS = (
     "agents/install.py",
     "agents/units.py",
 )
+"""What only the operator's machine runs. Everything else is shipped, so that a new module cannot be forgotten."""
 MAIN = "import sys\nfrom rancherctl.agents.main import main\nsys.exit(main(sys.argv[1:]))\n"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -43,12 +40,12 @@ def _root(package: str) -> Path:
 
 
 def members() -> Iterator[tuple[str, bytes]]:
-    """Path in the archive and content of every module that hosts need, sorted."""
+    """Yield the path in the archive and the content of every module that hosts need, sorted."""
     ours = _root("rancherctl")
     for path in sorted(ours.rglob("*.py")):
-        inside = path.relative_to(ours).as_posix()
-        if inside.startswith(OURS) and not inside.startswith(NOT_ON_HOSTS):
-            yield f"rancherctl/{inside}", path.read_bytes()
+        member = path.relative_to(ours).as_posix()
+        if not member.startswith(NOT_ON_HOSTS):
+            yield f"rancherctl/{member}", path.read_bytes()
     theirs = _root("dns")
     for path in sorted(theirs.rglob("*.py")):
         yield f"dns/{path.relative_to(theirs).as_posix()}", path.read_bytes()
@@ -56,7 +53,7 @@ def members() -> Iterator[tuple[str, bytes]]:
 
 @cache
 def build() -> bytes:
-    """The archive's bytes. Deflated; entries carry a fixed date, so that equal sources give an equal hash."""
+    """Return the archive's bytes. Entries carry a fixed date, so that equal sources give equal bytes."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in (*members(), ("__main__.py", MAIN.encode())):
@@ -68,5 +65,5 @@ def build() -> bytes:
 
 
 def digest() -> str:
-    """Twelve hex digits that name this build on hosts."""
-    return hashlib.sha256(build()).hexdigest()[:12]
+    """Return twelve hex digits that name this build on hosts."""
+    return short_digest(build())

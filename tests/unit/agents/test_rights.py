@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from rancherctl.kube.tables import TableSpec
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 CONFIG = agent_config(ENV, ENV.hosts[0])
 WATCH = {"list", "watch"}
+RELEASED = Path(__file__).parents[2] / "data" / "environments" / "manifests" / "demo.json"
+"""The objects that release 0.1 (commit bd1e011) applies to this environment."""
 
 
 def rights(name: str) -> list[tuple[bool, dict[str, Any]]]:
@@ -84,3 +88,8 @@ def test_an_agent_sees_its_own_requests_only() -> None:
         if rule["resources"] == ["certificatesigningrequests"]
     ]
     assert verbs == [{"create", "get"}]
+
+
+def test_the_objects_are_those_of_the_previous_release() -> None:
+    """Agents of the previous release run on while an upgrade is in progress: an apply must not change their rights."""
+    assert json.dumps(list(manifests(ENV)), indent=1) + "\n" == RELEASED.read_text()

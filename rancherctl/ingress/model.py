@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 HTTP_PORT = 80
-CONTROLLER = "rancherctl.io/ingress"
+HASH_SCHEME = 1
+"""Number of the rule that makes ``Translated.hash``; hashes of different schemes cannot be compared. 1 in reports without the number."""
 CLASS_NAME = "rancher"
 STATUS_ANNOTATION = "ingress.rancherctl.io/status"
 

@@ -84,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         haproxy = fake.Haproxy(Path(folder))
         haproxy.paths = replace(haproxy.paths, descriptors=SYSTEM_PORTS)
-        role = LbRole(LbConfig("h1", http_port=haproxy.port, paths=haproxy.paths), engine=haproxy.engine())
+        role = LbRole(LbConfig("h1", http_port=haproxy.port, paths=haproxy.paths), driver=haproxy.driver())
         pods = [Apart() for _ in range(2)]
         numbers = range(COUNT + ROUNDS + 1)
         slices = [fake.endpoint_slice(f"s{n}", [pods[n % 2].endpoint]) for n in numbers]
@@ -107,16 +107,16 @@ def measure(role: LbRole, haproxy: fake.Haproxy, snapshot: Snapshot, pods: list[
         snapshot = changed(snapshot, "ingresses", {item.meta.key: item})
         began = time.perf_counter()
         told: list[float] = []
-        run = role._engine.socket.run
+        run = role.driver.socket.run
 
         def timed(commands: Any, run: Any = run, told: list[float] = told, began: float = began) -> int:
             done = run(commands)
             told.append((time.perf_counter() - began) * 1000)
             return int(done)
 
-        role._engine.socket.run = timed
+        role.driver.socket.run = timed
         role.reconcile(snapshot)
-        role._engine.socket.run = run
+        role.driver.socket.run = run
         whole.append((time.perf_counter() - began) * 1000)
         first += told
         connection = http.client.HTTPConnection("127.0.0.1", haproxy.port, timeout=10)
@@ -137,9 +137,9 @@ def measure(role: LbRole, haproxy: fake.Haproxy, snapshot: Snapshot, pods: list[
     emit("new route proven and written", whole, "ms")
     emit("endpoint change proven and written", flaps, "ms")
     emit("nothing changed", idle, "ms")
-    emit("reloads after the first", [float(role._engine.counters.reloads - 1)], "")
+    emit("reloads after the first", [float(role.driver.counters.reloads - 1)], "")
     emit("memory of the role with its test data", [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024], "MB")
-    pid = role._engine.info().pid
+    pid = role.driver.info().pid
     status = Path(f"/proc/{pid}/status").read_text()
     emit("memory of HAProxy", [int(status.split("VmRSS:")[1].split()[0]) / 1024], "MB")
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from rancherctl.ingress.haproxy import files, plan
-from rancherctl.ingress.haproxy.layout import MIN_SLOTS
-from rancherctl.ingress.haproxy.runtime import EngineError, Socket
+from rancherctl.ingress.haproxy.layout import MIN_SLOTS, Layout
+from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 from rancherctl.ingress.translate import endpoints, merge
 from tests.fakes import ingress as fake
@@ -35,7 +35,7 @@ class World:
 
     def new_role(self) -> LbRole:
         config = LbConfig("h1", http_port=self.haproxy.port, paths=self.haproxy.paths)
-        self.role = LbRole(config, engine=self.haproxy.engine(), clock=lambda: self.now)
+        self.role = LbRole(config, driver=self.haproxy.driver(), clock=lambda: self.now)
         return self.role
 
     def pod(self, name: str) -> fake.Pod:
@@ -46,8 +46,7 @@ class World:
 
     def reload(self) -> None:
         """A reload for no reason."""
-        assert self.role._state is not None
-        self.role._state_with(self.role._engine.apply(plan.Reload("test", self.role._state.layout)))
+        self.role.health.reload("test")
 
     def run(self, ingresses: list[Any], services: dict[str, list[str]], **kwargs: Any) -> Any:
         self.now += 1
@@ -141,30 +140,30 @@ def test_a_reload_whose_answer_is_lost_restarts_nothing(
         return answer
 
     monkeypatch.setattr(Socket, "_exchange", lossy)
-    monkeypatch.setattr(world.role._engine, "_restart", lambda: pytest.fail("it was restarted"))
+    monkeypatch.setattr(world.role.driver, "restart", lambda: pytest.fail("it was restarted"))
     world.reload()
     assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
 
 
 def test_a_master_that_is_asked_in_vain_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
-    engine = world.role._engine
-    monkeypatch.setattr(engine, "_limit", 0.3)
+    driver = world.role.driver
+    monkeypatch.setattr(driver, "start_limit", 0.3)
     restarted: list[int] = []
 
     def restart() -> None:
         restarted.append(1)
         world.haproxy.restart()
-        monkeypatch.setattr(engine, "_limit", 60.0)
+        monkeypatch.setattr(driver, "start_limit", 60.0)
 
     def hung(self: Socket, text: str, *, silent: bool = False) -> str:
         if text == "reload":
-            raise EngineError("no answer") from TimeoutError()
+            raise HaproxyError("no answer") from TimeoutError()
         return real(self, text, silent=silent)
 
     real = Socket.ask
     monkeypatch.setattr(Socket, "ask", hung)
-    monkeypatch.setattr(engine, "_restart", restart)
+    monkeypatch.setattr(driver, "restart", restart)
     world.reload()
     assert restarted == [1]
     assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
@@ -183,7 +182,7 @@ def test_agent_restarts_with_the_api_away_and_repairs_what_was_damaged(world: Wo
 
 def test_foreign_changes_on_the_socket_are_repaired(world: World) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
-    world.role._engine.socket.ask(f"clear map {world.haproxy.paths.map('prefix')}")
+    world.role.driver.socket.ask(f"clear map {world.haproxy.paths.map('prefix')}")
     state = Path(world.haproxy.paths.data, "state.json")
     state.write_text("broken")
     assert world.haproxy.answer("foo.bar.com", "/foo") == "404"
@@ -349,10 +348,10 @@ def test_a_full_disk_takes_no_address_away_and_holds_no_change_up(
         assert world.haproxy.answer("b.com") == "w4"
         world.now += 10
         assert "No space left" in world.role.reconcile(fake.Snapshot())["alarm"], "also without any change"
-    reloads = world.role._engine.counters.reloads
+    reloads = world.role.driver.counters.reloads
     world.now += 10
     section = world.role.reconcile(fake.Snapshot())
-    assert (section["alarm"], world.role._engine.counters.reloads) == ("", reloads)
+    assert (section["alarm"], world.role.driver.counters.reloads) == ("", reloads)
     world.haproxy.restart()
     section = world.new_role().reconcile(fake.Snapshot())
     assert set(section["served"]) == {"default/a", "default/b"}
@@ -428,8 +427,8 @@ def test_many_broken_backends_of_one_ingress_do_not_fill_the_report(world: World
 def test_haproxy_that_stays_dead_is_told_as_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     world.haproxy.stop()
-    monkeypatch.setattr(world.role._engine, "_restart", lambda: None)
-    monkeypatch.setattr(world.role._engine, "_limit", 0.2)
+    monkeypatch.setattr(world.role.driver, "restart", lambda: None)
+    monkeypatch.setattr(world.role.driver, "start_limit", 0.2)
     world.now += 10
     section = world.role.reconcile(fake.Snapshot())
     assert section["served"] == {}
@@ -446,7 +445,7 @@ def test_a_frozen_haproxy_is_told_before_it_is_repaired(world: World, monkeypatc
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     assert world.haproxy.process is not None
     asked: list[str] = []
-    monkeypatch.setattr(world.role._engine.master, "ask", lambda text, **_: asked.append(text))
+    monkeypatch.setattr(world.role.driver.master, "ask", lambda text, **_: asked.append(text))
     world.now += 10
     os.killpg(world.haproxy.process.pid, signal.SIGSTOP)
     section = world.role.reconcile(fake.Snapshot())
@@ -461,14 +460,14 @@ def test_a_frozen_haproxy_is_told_before_it_is_repaired(world: World, monkeypatc
 
 def test_a_socket_that_hangs_while_requests_are_answered_is_no_death(world: World) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
-    engine = world.role._engine
+    driver = world.role.driver
     hung = Path(world.haproxy.paths.run) / "hung.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(hung))
         listener.listen()
-        engine.socket = Socket(str(hung))
-        assert engine.lifeless((world.haproxy.port,)) == ""
-        assert "does not answer" in engine.lifeless((fake.free_port(),))
+        driver.socket = Socket(str(hung))
+        assert driver.frozen(Layout(ports=(world.haproxy.port,))) == ""
+        assert "does not answer" in driver.frozen(Layout(ports=(fake.free_port(),)))
 
 
 def vanish(pod: fake.Pod) -> list[socket.socket]:
@@ -492,10 +491,10 @@ def test_many_pods_of_a_lost_host_fail_no_request(world: World) -> None:
         world.pods[name] = fake.Pod(name, f"127.0.0.{n + 2}")
     slices = [fake.endpoint_slice("web", [world.pods[name].endpoint], node=node) for name, node in nodes.items()]
     world.role.reconcile(fake.snapshot([fake.ingress("a", FOO)], [fake.service("web")], slices))
-    assert world.role._state is not None
-    for pool in world.role._state.layout.pools:
+    assert world.role.store.current is not None
+    for pool in world.role.store.current.layout.pools:
         for slot in pool.slots:
-            world.role._engine.socket.ask(f"disable health {pool.name}/{slot.name}")
+            world.role.driver.socket.ask(f"disable health {pool.name}/{slot.name}")
     lost = [vanish(world.pods.pop(name)) for name, node in nodes.items() if node == "h1"]
     assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(5)} <= {
         name for name, node in nodes.items() if node == "h2"
@@ -510,11 +509,11 @@ def test_a_server_added_at_run_time_keeps_no_idle_connection(world: World) -> No
     world.run([fake.ingress("a", FOO)], {"web": ["w0"]})
     names = [f"w{n}" for n in range(9)]
     world.run([fake.ingress("a", FOO)], {"web": names})
-    assert world.role._state is not None
-    (pool,) = (p for p in world.role._state.layout.pools if p.backend)
+    assert world.role.store.current is not None
+    (pool,) = (p for p in world.role.store.current.layout.pools if p.backend)
     assert len(pool.slots) > MIN_SLOTS
     assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(40)} == set(names)
-    kept = {int(slot[1:]) for _, slot in world.role._engine.busy((pool.name,))}
+    kept = {int(slot[1:]) for _, slot in world.role.driver.busy((pool.name,))}
     assert kept == set(range(1, MIN_SLOTS + 1))
 
 
@@ -525,9 +524,9 @@ def test_a_port_that_is_taken_while_haproxy_is_down_is_told_as_the_reason(
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     world.haproxy.stop()
     ended = threading.Event()  # a killed worker holds its port for a moment longer than the master
-    assert any(not world.role._engine.port_error(world.haproxy.port) or ended.wait(0.02) for _ in range(3000))
+    assert any(not world.role.driver.port_error(world.haproxy.port) or ended.wait(0.02) for _ in range(3000))
     blocker = fake.Pod("blocker", "0.0.0.0", world.haproxy.port)
-    monkeypatch.setattr(world.role._engine, "_limit", 0.2)
+    monkeypatch.setattr(world.role.driver, "start_limit", 0.2)
     world.now += 10
     section = world.role.reconcile(fake.Snapshot())
     assert section["served"] == {}
@@ -577,7 +576,7 @@ class Clients:
 def test_no_request_fails_over_edits_and_reloads(world: World) -> None:
     services = {"web": ["w1", "w2"]}
     world.run([fake.ingress("a", FOO)], services)
-    reloads = world.role._engine.counters.reloads
+    reloads = world.role.driver.counters.reloads
     with Clients(world.haproxy) as clients:
         for turn in range(12):
             seen = clients.good
@@ -593,7 +592,7 @@ def test_no_request_fails_over_edits_and_reloads(world: World) -> None:
     assert clients.bad == []
     assert clients.good >= 480
     # On a busy machine old connections hold their slots longer, and an edit that finds none free is one more reload.
-    assert world.role._engine.counters.reloads >= reloads + 6
+    assert world.role.driver.counters.reloads >= reloads + 6
 
 
 def test_workers_of_many_reloads_do_not_pile_up(world: World) -> None:
@@ -630,14 +629,14 @@ def test_a_loss_too_big_to_be_believed_is_held_back_and_what_comes_is_served(wor
     for name, host in hosts.items():
         assert world.haproxy.answer(host) == f"p{name}"
     assert world.haproxy.answer("nobody.org") == "pm3"
-    reloads = world.role._engine.counters.reloads
+    reloads = world.role.driver.counters.reloads
     assert world.run([fake.ingress("new", [("new.com", "Exact", "/x", "web:80")])], {"web": ["w2"]})["alarm"]
     world.now += 30
     section = world.run([fake.ingress("new", [("new.com", "Exact", "/x", "web:80")])], {"web": ["w2"]})
     assert list(section["served"]) == ["default/new"]
     assert world.haproxy.answer("m1.com") == world.haproxy.answer("nobody.org") == "404"
     assert world.haproxy.answer("new.com", "/x") == "w2"
-    assert world.role._engine.counters.reloads == reloads
+    assert world.role.driver.counters.reloads == reloads
 
 
 def test_without_its_state_an_agent_goes_on_serving_what_is_published_here(world: World) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from rancherctl.ingress.role import desired
 from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 from rancherctl.ingress.translate import endpoints, merge
+from rancherctl.ingress.translate.cache import TranslationCache
 from tests.fakes import ingress as fake
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "ingress").glob("*/case.yaml"))
@@ -33,7 +33,7 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake.Haproxy]:
 @pytest.fixture(scope="module")
 def role(haproxy: fake.Haproxy) -> LbRole:
     """One role for all cases: each case is one more change of a running HAProxy."""
-    return LbRole(LbConfig("h1", http_port=haproxy.port, paths=haproxy.paths), engine=haproxy.engine())
+    return LbRole(LbConfig("h1", http_port=haproxy.port, paths=haproxy.paths), driver=haproxy.driver())
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.parent.name)
@@ -57,9 +57,7 @@ def test_routing(path: Path, haproxy: fake.Haproxy, role: LbRole, monkeypatch: p
             if (got := haproxy.answer(host, url)) != str(want)
         ]
         assert wrong == []
-        translated = desired.translate_ours(
-            {i.meta.key: i for i in ingresses}, {"rancher": fake.RANCHER}, desired.Memory()
-        )
+        translated = TranslationCache().translate_all({i.meta.key: i for i in ingresses}, {"rancher": fake.RANCHER})
         merged = merge.merge(translated)
         told = {k: sorted(p.reason for p in (*t.problems, *merged.problems.get(k, ()))) for k, t in translated.items()}
         assert {k: v for k, v in told.items() if v} == case.get("problems", {})

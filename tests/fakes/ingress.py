@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rancherctl.ingress.haproxy import render
-from rancherctl.ingress.haproxy.driver import Engine
+from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.model import Roster, RosterHost
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
@@ -206,8 +206,8 @@ class Haproxy:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "haproxy.log"
 
-    def engine(self) -> Engine:
-        return Engine(self.paths, restart=self.restart, user="nobody-at-all")
+    def driver(self) -> Driver:
+        return Driver(self.paths, restart=self.restart, user="nobody-at-all")
 
     def restart(self) -> None:
         self.stop()

@@ -16,10 +16,10 @@ from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.change import Change
 from rancherctl.errors import RancherctlError
 from rancherctl.ingress.model import Problem
-from rancherctl.ingress.role.desired import Memory
 from rancherctl.ingress.status import plan as status_plan
 from rancherctl.ingress.status import publish
 from rancherctl.ingress.status.plan import Published
+from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Ingress
@@ -40,7 +40,7 @@ class StatusKeeper:
 
     def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float]) -> None:
         self._client, self._leader, self._clock = client, leader, clock
-        self._memory, self._reports, self._roster = Memory(), PerHost(lb_report), RosterReader()
+        self._cache, self._reports, self._roster = TranslationCache(), PerHost(lb_report), RosterReader()
         self._since: dict[str, float] = {}
         self._ours: frozenset[str] = frozenset()
         self._told: set[tuple[str, str]] = set()
@@ -65,7 +65,7 @@ class StatusKeeper:
         with acyclic():
             roster, reports = self._roster.read(maps), self._reports.of(maps)
             wanted = status_plan.statuses(
-                ingresses, classes, roster, reports, since=self._since, now=now, ours=self._ours, memory=self._memory
+                ingresses, classes, roster, reports, since=self._since, now=now, ours=self._ours, cache=self._cache
             )
             plan = status_plan.plan(ingresses, wanted)
         self._since, self._ours = dict(wanted.since), wanted.ours

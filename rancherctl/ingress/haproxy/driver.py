@@ -19,7 +19,7 @@ from pathlib import Path
 from rancherctl.ingress.haproxy import files, observe, render
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
-from rancherctl.ingress.haproxy.runtime import EngineError, Socket
+from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 
 UNIT = "rancherctl-ingress.service"
 USER = "haproxy"
@@ -29,7 +29,7 @@ SIGN_OF_LIFE = 2.0
 log = logging.getLogger(__name__)
 
 
-class ConfigRefusedError(EngineError):
+class ConfigRefusedError(HaproxyError):
     """HAProxy does not accept a configuration; what runs goes on unchanged."""
 
 
@@ -51,21 +51,28 @@ def restart_unit() -> None:
     try:
         subprocess.run(["systemctl", "restart", UNIT], check=True, capture_output=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        raise EngineError(f"{UNIT} could not be restarted", why=str(error), hint=f"see journalctl -u {UNIT}") from error
+        raise HaproxyError(
+            f"{UNIT} could not be restarted", why=str(error), hint=f"see journalctl -u {UNIT}"
+        ) from error
 
 
-class Engine:
+class Driver:
     """``restart`` starts HAProxy when its master is gone; ``user`` is who it runs as (files are given to that group, tests run under it)."""
 
     def __init__(
-        self, paths: render.Paths, *, restart: Callable[[], None] = restart_unit, user: str = USER, limit: float = 15.0
+        self,
+        paths: render.Paths,
+        *,
+        restart: Callable[[], None] = restart_unit,
+        user: str = USER,
+        start_limit: float = 15.0,
     ) -> None:
         self.paths = paths
         self.socket = Socket(paths.socket(Layout().generation))
         self.master = Socket(paths.master, RELOAD_ANSWER)
         self.counters = Counters()
-        self._restart = restart
-        self._limit = limit
+        self.restart = restart
+        self.start_limit = start_limit
         self._pause = threading.Event()
         self._ids = _ids(user)
 
@@ -123,19 +130,19 @@ class Engine:
                     return f"port {port}: {error.strerror}"
         return ""
 
-    def lifeless(self, ports: tuple[int, ...]) -> str:
+    def frozen(self, layout: Layout) -> str:
         """Why HAProxy counts as frozen: neither its socket nor a port that it listens on answers in time. "" for one that does either, and for
         one that is gone: its unit starts it anew at once.
         """
         try:
             observe.info(Socket(self.socket.path, SIGN_OF_LIFE))
-        except EngineError as error:
-            if isinstance(error.__cause__, TimeoutError) and not any(_answers(port) for port in ports[:1]):
+        except HaproxyError as error:
+            if isinstance(error.__cause__, TimeoutError) and not any(_answers(port) for port in layout.ports[:1]):
                 return str(error)
         return ""
 
     def apply(self, decision: Decision) -> Layout:
-        """Make it so; returns what the running HAProxy was seen to have. Raises EngineError, then that is not known.
+        """Make it so; returns what the running HAProxy was seen to have. Raises HaproxyError, then that is not known.
 
         What it takes while it runs is not on disk before ``save``; a new process is started from the files.
         """
@@ -154,7 +161,7 @@ class Engine:
 
     def _prove(self, wrong: tuple[str, ...]) -> None:
         if wrong:
-            raise EngineError("HAProxy does not have what it was given", why="; ".join(wrong))
+            raise HaproxyError("HAProxy does not have what it was given", why="; ".join(wrong))
 
     def save(self, layout: Layout) -> list[str]:
         """Write the files that differ; returns their paths. HAProxy reads them at its next start."""
@@ -164,7 +171,7 @@ class Engine:
             for path in wrong:
                 files.write(Path(path), texts[path].encode(), group=self._ids[1] if self._ids else -1)
         except OSError as error:
-            raise EngineError(
+            raise HaproxyError(
                 f"{self.paths.data} cannot be written",
                 why=str(error),
                 hint="free disk space; what runs goes on serving",
@@ -189,7 +196,7 @@ class Engine:
                 test, capture_output=True, timeout=60, check=False, user=uid, group=gid, extra_groups=groups
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise EngineError("the new configuration could not be tested", why=str(error)) from error
+            raise HaproxyError("the new configuration could not be tested", why=str(error)) from error
         if result.returncode:
             lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
             raise ConfigRefusedError(
@@ -200,14 +207,14 @@ class Engine:
         """Have the files loaded by a new worker, wait until it answers, and talk to it from then on."""
         try:
             answer = self.master.ask("reload", silent=True)
-        except EngineError as error:
+        except HaproxyError as error:
             self._without_answer(
                 generation, gone=isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
             )
         else:
             # HAProxy 2.6 answers nothing; from 2.7 on it waits for the new worker and tells.
             if answer.startswith("Success=0"):
-                raise EngineError("HAProxy could not load its files", why=answer[-500:])
+                raise HaproxyError("HAProxy could not load its files", why=answer[-500:])
         self.counters.reloads += 1
         self._await(generation)
         self.use(generation)
@@ -219,31 +226,31 @@ class Engine:
         if not gone:
             try:
                 self._await(generation)
-            except EngineError as error:
+            except HaproxyError as error:
                 if self._pause.is_set():
                     raise
                 log.warning("HAProxy's master does not reload and is restarted: %s", error)
             else:
                 return
-        self._restart()
+        self.restart()
 
     def _await(self, generation: str) -> None:
         fresh = Socket(self.paths.socket(generation))
-        deadline = time.monotonic() + self._limit
+        deadline = time.monotonic() + self.start_limit
         pause = 0.005
         seen = "no worker answered"
         while time.monotonic() < deadline:
             try:
                 observe.info(fresh)
-            except EngineError as error:
+            except HaproxyError as error:
                 seen = str(error)
             else:
                 return
             if self._pause.wait(pause):
-                raise EngineError("the agent is stopping")
+                raise HaproxyError("the agent is stopping")
             pause = min(pause * 1.5, 0.2)
-        raise EngineError(
-            f"HAProxy did not load its new configuration within {self._limit:.0f} s",
+        raise HaproxyError(
+            f"HAProxy did not load its new configuration within {self.start_limit:.0f} s",
             why=seen,
             hint=f"see journalctl -u {UNIT}",
         )

@@ -11,7 +11,7 @@ from rancherctl.ingress.haproxy.commands import MAX_COMMAND, RuntimeCommand
 MAX_ANSWER = 64 << 20
 
 
-class EngineError(RancherctlError):
+class HaproxyError(RancherctlError):
     """HAProxy did not do what it was told, or could not be asked."""
 
     retryable = True
@@ -28,15 +28,15 @@ class Socket:
         """Send one command and return the answer, stripped. With ``silent`` an empty answer is all right (a master that re-executes itself)."""
         data = text.encode("ascii") + b"\n"
         if len(data) > MAX_COMMAND:
-            raise EngineError(
+            raise HaproxyError(
                 f"command of {len(data)} bytes is too long for HAProxy's socket", why=f"the limit is {MAX_COMMAND}"
             )
         try:
             answer = self._exchange(data)
         except OSError as error:
-            raise EngineError(f"HAProxy's socket {self.path} does not answer", why=str(error)) from error
+            raise HaproxyError(f"HAProxy's socket {self.path} does not answer", why=str(error)) from error
         if not answer and not silent:
-            raise EngineError(f"HAProxy's socket {self.path} closed without an answer to: {text[:80]!a}")
+            raise HaproxyError(f"HAProxy's socket {self.path} closed without an answer to: {text[:80]!a}")
         return answer.decode("utf-8", "replace").strip()
 
     def _exchange(self, data: bytes) -> bytes:
@@ -55,11 +55,11 @@ class Socket:
             return b"".join(parts)
 
     def run(self, commands: Iterable[RuntimeCommand]) -> int:
-        """Run commands in order and return how many; the first bad answer raises EngineError, the rest is not sent."""
+        """Run commands in order and return how many; the first bad answer raises HaproxyError, the rest is not sent."""
         count = 0
         for command in commands:
             answer = self.ask(command.text)
             if not command.good(answer):
-                raise EngineError(f"HAProxy refused: {command.text.splitlines()[0][:120]!a}", why=answer[:300])
+                raise HaproxyError(f"HAProxy refused: {command.text.splitlines()[0][:120]!a}", why=answer[:300])
             count += 1
         return count

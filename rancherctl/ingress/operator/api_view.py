@@ -31,7 +31,7 @@ class World:
 
     def served(self, target: Ingress) -> Ingress:
         """The same, if its class is ours; UsageError if it is not."""
-        if classes.ours(target, self.classes):
+        if classes.is_rancher(target, self.classes):
             return target
         what = f"is of the class {target.class_name}" if target.class_name else "has no class of ours"
         raise UsageError(

@@ -12,9 +12,9 @@ from rancherctl.ingress.annotations.parse import published_status
 from rancherctl.ingress.model import Roster, Route, Translated
 from rancherctl.ingress.operator import http_check
 from rancherctl.ingress.operator.api_view import World
-from rancherctl.ingress.role.desired import Memory, translate_ours
 from rancherctl.ingress.status.plan import HostReport
 from rancherctl.ingress.translate import classes, merge
+from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import Ingress
 
@@ -23,7 +23,7 @@ Item = dict[str, Any]
 
 def rows(world: World, namespace: str = "") -> list[Item]:
     """One row for each Ingress of our class, sorted by key."""
-    ours = translate_ours(world.ingresses, world.classes, Memory())
+    ours = TranslationCache().translate_all(world.ingresses, world.classes)
     chosen = sorted(k for k in ours if not namespace or k.startswith(f"{namespace}/"))
     return [_row(world, world.ingresses[key], ours[key]) for key in chosen]
 
@@ -46,9 +46,9 @@ def _row(world: World, ingress: Ingress, t: Translated) -> Item:
 
 def detail(world: World, ingress: Ingress) -> Item:
     """All about one: rules, each host's part in it, problems."""
-    every = translate_ours(world.ingresses, world.classes, Memory())
+    every = TranslationCache().translate_all(world.ingresses, world.classes)
     t = translate(ingress)
-    mine = classes.ours(ingress, world.classes)
+    mine = classes.is_rancher(ingress, world.classes)
     placed = placement.place(t, world.roster)
     problems = [*t.problems, *placed.problems, *merge.merge(every).problems.get(t.key, ())]
     for host in placed.hosts:
@@ -160,7 +160,7 @@ def plan_rows(world: World, ingress: Ingress, *, scale: int | None = None, witho
 
 def chosen(world: World, name: str = "", namespace: str = "") -> list[Translated]:
     """One Ingress, or all of ours (in a namespace). UsageError for one that is not ours."""
-    ours = translate_ours(world.ingresses, world.classes, Memory())
+    ours = TranslationCache().translate_all(world.ingresses, world.classes)
     keys = (
         [world.served(world.find(name, namespace)).meta.key]
         if name

@@ -1,161 +1,146 @@
-"""From a snapshot of the API to the model for one host: placement, what is kept, merging, endpoints. Pure but for its memory.
+"""What should be served, derived from API objects and the roster: for the whole cluster, and for one host's HAProxy. Pure.
 
-The memory is only speed: results per object version, so that one change among thousands does not translate the others again.
+``build`` is the one function for this: the agent's role calls it for its host, the controller and the command line for the cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
 
-from rancherctl.ingress.model import BackendRef, Model, Problem, Roster, Server, Translated
-from rancherctl.ingress.placement import Placement, place
-from rancherctl.ingress.translate import classes, endpoints, merge
-from rancherctl.ingress.translate.endpoints import Found
+from rancherctl.ingress.model import HTTP_PORT, BackendRef, Model, Problem, Roster, Translated
+from rancherctl.ingress.placement import Placement
+from rancherctl.ingress.role import draining
+from rancherctl.ingress.role.draining import Serving
+from rancherctl.ingress.translate import endpoints, merge
+from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.merge import Merged
-from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 
-MAX_TOLD = 5
-"""Problems of backends for one Ingress: a host's report is one object of bounded size, and one user's Ingress must not fill it."""
-Slices = Mapping[str, list[EndpointSlice]]
-
-
-@dataclass(slots=True)
-class Memory:
-    """Translations by (key, uid, resource version), placements by key for one roster."""
-
-    translated: dict[str, tuple[tuple[str, str], Translated]] = field(default_factory=dict)
-    placed: dict[str, tuple[Translated, Placement]] = field(default_factory=dict)
-    roster: Roster | None = None
-    slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
-    by_service: dict[str, list[EndpointSlice]] = field(default_factory=dict)
-    found: dict[str, tuple[Service | None, list[EndpointSlice] | None, Found]] = field(default_factory=dict)
-
-    def translate(self, ingress: Ingress) -> Translated:
-        """``translate``, remembered by object version."""
-        version = (ingress.meta.uid, ingress.meta.resource_version)
-        known = self.translated.get(ingress.meta.key)
-        if known is not None and known[0] == version and version[1]:
-            return known[1]
-        fresh = translate(ingress)
-        self.translated[ingress.meta.key] = (version, fresh)
-        return fresh
-
-    def place(self, t: Translated, roster: Roster) -> Placement:
-        """``place``, remembered for one roster; callers pass the same object while it stays, so that thousands of calls compare none."""
-        if self.roster is not roster:
-            if self.roster is None or self.roster.hosts != roster.hosts:
-                self.placed.clear()
-            self.roster = roster
-        known = self.placed.get(t.key)
-        if known is not None and known[0] is t:
-            return known[1]
-        fresh = place(t, roster)
-        self.placed[t.key] = (t, fresh)
-        return fresh
-
-    def index(self, slices: Mapping[str, EndpointSlice]) -> Mapping[str, list[EndpointSlice]]:
-        """``endpoints.index``, remembered for one table. Lists that stayed the same keep their identity: what was found by them is still right."""
-        if self.slices is not slices:
-            before = self.slices
-            new = [s for key, s in slices.items() if before.get(key) is not s]
-            gone = [s for key, s in before.items() if slices.get(key) is not s]
-            left = {id(s) for s in gone}
-            for key in {s.service_key for s in (*new, *gone) if s.service}:
-                self.by_service[key] = [s for s in self.by_service.get(key, ()) if id(s) not in left]
-            for entry in new:
-                if entry.service:
-                    self.by_service[entry.service_key].append(entry)
-            for key in {s.service_key for s in gone if s.service and not self.by_service[s.service_key]}:
-                del self.by_service[key]
-            self.slices = slices
-        return self.by_service
-
-    def find(
-        self, ref: BackendRef, services: Mapping[str, Service], slices: Slices, resolved: Mapping[str, Sequence[str]]
-    ) -> Found:
-        """``endpoints.find``, remembered as long as the Service and its slices are the same objects."""
-        key = f"{ref.namespace}/{ref.service}"
-        service, own = services.get(key), slices.get(key)
-        known = self.found.get(ref.key)
-        if (
-            known is not None
-            and known[0] is service
-            and known[1] is own
-            and (service is None or service.type != "ExternalName")
-        ):
-            return known[2]
-        fresh = endpoints.find(ref, services, slices, resolved)
-        self.found[ref.key] = (service, own, fresh)
-        return fresh
-
-    def forget(self, ingresses: Mapping[str, Any]) -> None:
-        """Drop what no longer exists."""
-        for table in (self.translated, self.placed):
-            for key in [k for k in table if k not in ingresses]:
-                del table[key]
+MAX_BACKEND_PROBLEMS = 5
+"""Backend problems reported for one Ingress: a host's report is one object of bounded size, which one user must not fill."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The model of one host, and problems of its backends by Ingress key."""
+class Tables:
+    """API objects by key. ``resolved`` are the addresses of external names; the cluster-wide part needs Ingresses and classes only."""
 
-    model: Model
-    problems: Mapping[str, tuple[Problem, ...]]
-
-
-def translate_ours(
-    ingresses: Mapping[str, Ingress], table: Mapping[str, IngressClass], memory: Memory
-) -> dict[str, Translated]:
-    """All Ingresses of our class, translated."""
-    memory.forget(ingresses)
-    return {key: memory.translate(i) for key, i in ingresses.items() if not i.meta.deleting and classes.ours(i, table)}
+    ingresses: Mapping[str, Ingress]
+    classes: Mapping[str, IngressClass]
+    services: Mapping[str, Service] = field(default_factory=dict)
+    slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
+    resolved: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def model(
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What a host did until now: Ingress keys it ``serves`` (None = not known), its published address, and since when each leaves."""
+
+    serves: Collection[str] | None = None
+    address: str = ""
+    leaving: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One host: its name in the roster, the port its load balancer uses, and the seconds between leaving a status and removal."""
+
+    name: str
+    port: int = HTTP_PORT
+    drain: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Results of ``build``.
+
+    For the cluster: translations, placements and path owners of all Ingresses of the rancherctl class. For one host: the ``model`` of its
+    HAProxy, the Ingresses that it serves on purpose, its published ``address``, and problems of backends by Ingress key.
+    """
+
+    translated: Mapping[str, Translated]
+    placements: Mapping[str, Placement]
+    merged: Merged
+    model: Model = field(default_factory=Model)
+    serving: Serving = field(default_factory=Serving)
+    address: str = ""
+    problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+
+
+def build(
+    tables: Tables, roster: Roster, previous: Previous, cache: TranslationCache, node: Node | None, now: float
+) -> Desired:
+    """Derive what should be served. Without a ``node``, only the cluster-wide part is filled in.
+
+    ``cache`` is kept by the caller between calls. ``now`` is monotonic, in seconds.
+    """
+    translated = cache.translate_all(tables.ingresses, tables.classes)
+    placements = {key: cache.place(t, roster) for key, t in translated.items()}
+    if node is None:
+        return Desired(translated, placements, merge.merge(translated))
+    host = roster.host(node.name)
+    address = host.address if host else previous.address
+    statuses = {key: (key in translated, i.status) for key, i in tables.ingresses.items()}
+    serves = previous.serves
+    if serves is None:  # the state file is lost: what statuses publish for this host counts as served
+        serves = [key for key, (_, addresses) in statuses.items() if address in addresses]
+    serving = draining.serving(
+        [key for key, placement in placements.items() if node.name in placement.hosts],
+        serves,
+        statuses,
+        own_address=address,
+        leaving=previous.leaving,
+        now=now,
+        drain=node.drain,
+    )
+    for key in serving.keys - translated.keys():
+        translated[key] = cache.translate(tables.ingresses[key])
+    merged = merge.merge(translated, serving.keys)
+    model, problems = _host_model(translated, serving.keys, merged, cache, tables, node)
+    return Desired(translated, placements, merged, model, serving, address, problems)
+
+
+def _host_model(
     translated: Mapping[str, Translated],
     serving: frozenset[str],
     merged: Merged,
-    memory: Memory,
-    *,
-    services: Mapping[str, Service],
-    slices: Slices,
-    resolved: Mapping[str, tuple[str, ...]],
-    port: int,
-) -> Wanted:
-    """What HAProxy must do on a host that serves ``serving``."""
-    keys = merge.loaded(translated, serving)
-    routes = merged.routes_of(keys)
-    servers: dict[str, tuple[Server, ...]] = {}
-    troubles: dict[str, Problem] = {}
-    used = {r.backend.key: r.backend for r in routes}
-    for key in memory.found.keys() - used.keys():
-        del memory.found[key]
-    for ref in used.values():
-        found = memory.find(ref, services, slices, resolved)
-        servers[ref.key] = found.servers
-        if found.problem:
-            troubles[ref.key] = found.problem
-    problems = (
-        {key: told for key in sorted(serving & keys) if (told := _troubles(translated[key], troubles))}
-        if troubles
-        else {}
-    )
-    loaded = {key: translated[key].hash for key in sorted(keys) if translated[key].placeable or key in serving}
-    bare = frozenset[str]().union(*(translated[key].bare if key in loaded else translated[key].hosts for key in keys))
-    return Wanted(Model((port,) if keys else (), routes, servers, loaded, bare), problems)
+    cache: TranslationCache,
+    tables: Tables,
+    node: Node,
+) -> tuple[Model, Mapping[str, tuple[Problem, ...]]]:
+    """The model of a host that serves ``serving``, and problems of the backends of these Ingresses."""
+    loaded = merge.loaded(translated, serving)
+    routes = merged.routes_of(loaded)
+    refs = {r.backend.key: r.backend for r in routes}
+    cache.keep_lookups(refs)
+    slices = cache.slices_by_service(tables.slices)
+    lookups = {key: cache.servers_of(ref, tables.services, slices, tables.resolved) for key, ref in refs.items()}
+    failing = {key: lookup.problem for key, lookup in lookups.items() if lookup.problem}
+    problems = {
+        key: found for key in sorted(serving & loaded) if failing and (found := _problems_of(translated[key], failing))
+    }
+    # An Ingress that cannot be placed is loaded for its host names only, unless this host still serves it.
+    hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
+    bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
+    servers = {key: lookup.servers for key, lookup in lookups.items()}
+    return Model((node.port,) if loaded else (), routes, servers, hashes, bare), problems
 
 
-def _troubles(t: Translated, troubles: Mapping[str, Problem]) -> tuple[Problem, ...]:
-    found = [troubles[b] for b in sorted({r.backend.key for r in t.routes}) if b in troubles]
-    if len(found) <= MAX_TOLD:
+def _problems_of(t: Translated, failing: Mapping[str, Problem]) -> tuple[Problem, ...]:
+    found = [failing[b] for b in sorted({r.backend.key for r in t.routes}) if b in failing]
+    if len(found) <= MAX_BACKEND_PROBLEMS:
         return tuple(found)
-    rest = Problem("MoreBackends", f"{len(found) - MAX_TOLD} more backends of this ingress have problems")
-    return (*found[:MAX_TOLD], rest)
+    hidden = len(found) - MAX_BACKEND_PROBLEMS
+    rest = Problem("MoreBackends", f"{hidden} more backends of this ingress have problems")
+    return (*found[:MAX_BACKEND_PROBLEMS], rest)
 
 
-def refs(translated: Mapping[str, Translated]) -> set[BackendRef]:
-    """All backends that any Ingress names."""
-    return set({route.backend.key: route.backend for t in translated.values() for route in t.routes}.values())
+def external_names(tables: Tables, serves: Collection[str], cache: TranslationCache) -> frozenset[str]:
+    """Names behind ExternalName Services that some Ingress uses: one of the rancherctl class, or one that this host ``serves`` still."""
+    if not any(s.type == "ExternalName" for s in tables.services.values()):
+        return frozenset()
+    translated = cache.translate_all(tables.ingresses, tables.classes)
+    leaving = (cache.translate(tables.ingresses[k]) for k in serves if k in tables.ingresses and k not in translated)
+    refs: set[BackendRef] = {route.backend for t in chain(translated.values(), leaving) for route in t.routes}
+    return endpoints.external_names(refs, tables.services)

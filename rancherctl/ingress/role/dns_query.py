@@ -67,12 +67,12 @@ def addresses(data: bytes, number: int, kind: int) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def ask(name: str, server: str, *, port: int = 53, timeout: float = 2.0) -> tuple[str, ...]:
+def lookup(name: str, server: str, *, port: int = 53, timeout: float = 2.0) -> tuple[str, ...]:
     """IPv4 addresses of ``name``, else IPv6 ones. Raises OSError (AnswerError, TimeoutError …); two tries within ``timeout`` each."""
-    return _ask(name, A, server, port, timeout) or _ask(name, AAAA, server, port, timeout)
+    return _lookup(name, A, server, port, timeout) or _lookup(name, AAAA, server, port, timeout)
 
 
-def _ask(name: str, kind: int, server: str, port: int, timeout: float) -> tuple[str, ...]:
+def _lookup(name: str, kind: int, server: str, port: int, timeout: float) -> tuple[str, ...]:
     number = secrets.randbelow(65536)
     query = question(name, kind, number)
     family = socket.AF_INET6 if ":" in server else socket.AF_INET

@@ -24,6 +24,6 @@ class Ports:
         free = tuple(p for p in model.ports if not self.errors[str(p)])
         return model if free == model.ports else replace(Model(), ports=free)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """All errors in one line."""
         return ", ".join(error for error in self.errors.values() if error)

@@ -13,9 +13,9 @@ REFRESH = 10.0
 MAX_NAMES = 500
 
 
-def by(server: str) -> Callable[[str], tuple[str, ...]]:
+def by_server(server: str) -> Callable[[str], tuple[str, ...]]:
     """Resolves names by one DNS server: the host's own, which knows the cluster's names too."""
-    return lambda name: dns_query.ask(name, server)
+    return lambda name: dns_query.lookup(name, server)
 
 
 @dataclass(slots=True)

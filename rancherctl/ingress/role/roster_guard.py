@@ -1,21 +1,22 @@
-"""Which roster a host goes by: the newest leader's, and an older one only when it stays, as after a restore of the environment."""
+"""Which roster a host uses: that of the latest leader; an older one only if it stays, as after a restore of the environment."""
 
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from rancherctl.ingress.model import Roster
 from rancherctl.kube.objects import ConfigMap
 
-RESTORED_SECONDS = 60.0
-"""A late write of an older leader is corrected within seconds by the one that leads; what stays this long is what the environment has."""
+RESTORED_SECONDS: Final = 60.0
+"""The current leader corrects a late write of an older leader within seconds; what stays this long is what the environment has."""
 log = logging.getLogger(__name__)
 
 
-class Following:
-    """Feed ``take`` with what the API shows; ``roster`` is the one to go by (None until there is one, the same object while it stays).
+class RosterGuard:
+    """``roster`` is the roster to use: None until one was accepted, the same object as long as it does not change.
 
-    ``floor`` is what was followed before a restart.
+    ``floor`` is the roster that was used before a restart: an older one is suspicious.
     """
 
     def __init__(self, floor: Roster) -> None:
@@ -25,8 +26,11 @@ class Following:
         self._stored: Roster | None = None
         self._older_since: float | None = None
 
-    def take(self, stored: ConfigMap | None, now: float) -> str:
-        """Take the roster as stored (None: there is none, the last one counts); ``now`` in monotonic seconds. Returns an alarm, "" = none."""
+    def accept(self, stored: ConfigMap | None, now: float) -> str:
+        """Accept the roster in the API, unless it is suspicious; returns the alarm to raise ("" = none).
+
+        Without a stored roster the last one stays in use. ``now`` is monotonic, in seconds.
+        """
         if stored is not self._read:
             self._read, self._stored = stored, _parse(stored)
         if self._stored is None:
@@ -35,10 +39,10 @@ class Following:
             self._older_since = None
         else:
             self._older_since = now if self._older_since is None else self._older_since
-            text = f"roster {_number(self._stored)} is older than {_number(self._floor)}, which was followed before"
+            text = f"roster {_number(self._stored)} is older than {_number(self._floor)}, which was used before"
             if now - self._older_since < RESTORED_SECONDS:
                 return f"{text}: ignored for {RESTORED_SECONDS:.0f} s"
-            log.warning("%s: taken, the environment was restored", text)
+            log.warning("%s: accepted, the environment was restored", text)
         self.roster = self._floor = self._stored
         return ""
 
@@ -51,5 +55,5 @@ def _parse(stored: ConfigMap | None) -> Roster | None:
     try:
         return Roster.from_json(stored.data.get("roster", "")) if stored else None
     except ValueError as error:
-        log.warning("the roster cannot be read and is ignored: %s", error)
+        log.warning("ignoring the roster, it cannot be read: %s", error)
         return None

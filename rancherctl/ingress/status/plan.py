@@ -19,9 +19,10 @@ from rancherctl.change import Plan, diff
 from rancherctl.ingress.annotations.parse import published_status
 from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster, RosterHost, Translated
 from rancherctl.ingress.placement import Placement, exclusion
-from rancherctl.ingress.role import desired as translations
-from rancherctl.ingress.role.desired import Memory
+from rancherctl.ingress.role import desired
+from rancherctl.ingress.role.desired import Previous, Tables
 from rancherctl.ingress.translate import merge
+from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube.objects import Ingress, IngressClass
 
 LAG = 5.0
@@ -195,7 +196,7 @@ def statuses(
     since: Mapping[str, float],
     now: float,
     ours: Collection[str] = (),
-    memory: Memory | None = None,
+    cache: TranslationCache | None = None,
 ) -> Statuses:
     """Desired statuses of all Ingresses. ``since`` and ``ours`` are the last call's (empty at first), ``now`` a monotonic clock in seconds.
 
@@ -203,10 +204,9 @@ def statuses(
     """
     if not roster.hosts:
         return Statuses({}, {}, {}, frozenset(ours))
-    memory = memory or Memory()
-    translated = translations.translate_ours(ingresses, classes, memory)
-    merged = merge.merge(translated)
-    placements = {key: memory.place(t, roster) for key, t in translated.items()}
+    cache = cache or TranslationCache()
+    cluster = desired.build(Tables(ingresses, classes), roster, Previous(), cache, None, now)
+    translated, merged, placements = cluster.translated, cluster.merged, cluster.placements
     hosts_of: dict[str, set[str]] = {}
     for key, t in translated.items():
         for pattern in t.hosts - {merge.ANY}:

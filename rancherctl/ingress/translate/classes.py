@@ -1,26 +1,27 @@
-"""Whose Ingress is it: spec.ingressClassName, the legacy annotation, the default class. Pure.
+"""Which Ingresses belong to rancherctl: spec.ingressClassName, the legacy annotation, the default class. Pure.
 
-Order as in the Kubernetes documentation: the class name counts when it is set; the legacy annotation when there is no class name;
-with neither, the default class (the API server normally fills it in on creation).
+The order follows the Kubernetes documentation: the class name counts if it is set, then the legacy annotation, then the default class
+(normally the API server fills in the default class on creation).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rancherctl.contract import INGRESS_CONTROLLER
 from rancherctl.ingress.annotations.parse import LEGACY_CLASS
-from rancherctl.ingress.model import CLASS_NAME, CONTROLLER
+from rancherctl.ingress.model import CLASS_NAME
 from rancherctl.kube.objects import Ingress, IngressClass
 
 
-def ours(ingress: Ingress, classes: Mapping[str, IngressClass]) -> bool:
-    """Whether we serve it. A class name whose IngressClass is unknown is not ours: somebody else may bring it."""
+def is_rancher(ingress: Ingress, classes: Mapping[str, IngressClass]) -> bool:
+    """Whether rancherctl serves this Ingress. It does not serve a class name without an IngressClass: another controller may add one."""
     if ingress.class_name is not None:
         found = classes.get(ingress.class_name)
-        return found is not None and found.controller == CONTROLLER
+        return found is not None and found.controller == INGRESS_CONTROLLER
     legacy = ingress.meta.annotations.get(LEGACY_CLASS)
     if legacy is not None:
         named = classes.get(legacy)
-        return named.controller == CONTROLLER if named is not None else legacy == CLASS_NAME
+        return named.controller == INGRESS_CONTROLLER if named is not None else legacy == CLASS_NAME
     defaults = [c for c in classes.values() if c.default]
-    return bool(defaults) and all(c.controller == CONTROLLER for c in defaults)
+    return bool(defaults) and all(c.controller == INGRESS_CONTROLLER for c in defaults)

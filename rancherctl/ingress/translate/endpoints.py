@@ -1,28 +1,29 @@
-"""From a Service port to the addresses behind it: by EndpointSlices, or by names resolved elsewhere for ExternalName. Pure."""
+"""From a Service port to the addresses behind it: from EndpointSlices, or from resolved names for ExternalName Services. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 from rancherctl.ingress.model import BackendRef, Problem, Server
 from rancherctl.kube.objects import EndpointSlice, Service, ServicePort
+from rancherctl.net import canonical_ip
 
 SliceIndex = Mapping[str, Sequence[EndpointSlice]]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Servers in the order in which they take turns; ``problem`` says why there are none where that is not just "no pod is ready"."""
+class EndpointLookup:
+    """``servers`` in the order in which they take turns; ``problem`` says why there are none if the reason is not "no pod is ready"."""
 
     servers: tuple[Server, ...] = ()
     problem: Problem | None = None
 
 
-def index(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]]:
-    """Slices by the key of the Service that owns them."""
+def by_service(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]]:
+    """Group slices by the key of the Service that owns them."""
     out: dict[str, list[EndpointSlice]] = {}
     for entry in slices:
         if entry.service:
@@ -31,30 +32,19 @@ def index(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]]:
 
 
 @lru_cache(maxsize=16_384)
-def canonical(address: str) -> str:
-    """The address as HAProxy writes it, an IPv4 one inside IPv6 as IPv4; "" for what is none.
-
-    The API and DNS give addresses in other letters and lengths too: as they come they would never equal what HAProxy tells.
-    """
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(ip, IPv6Address):
-        return "" if ip.scope_id else str(ip.ipv4_mapped or ip)
-    return str(ip)
-
-
-@lru_cache(maxsize=16_384)
 def routable(address: str) -> bool:
-    """Whether a canonical address may be a server: never the host itself or link-local, where the host's own daemons listen."""
+    """Whether a canonical address may be a server: not the host itself and not link-local, where the host's own daemons listen.
+
+    Cached: it is called for every endpoint of a changed Service, and one Service may have thousands.
+    """
     ip = ip_address(address)
     embedded = ip.version == 6 and int(ip) < 1 << 32  # ::127.0.0.1, ::1, ::
     return not (embedded or ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
 
 
 def _servers(addresses: Iterable[str], port: int) -> set[Server]:
-    return {Server(a, port) for a in map(canonical, addresses) if a and routable(a)}
+    """Servers with the spelling that HAProxy reports; with another one, what HAProxy has would never equal what it was given."""
+    return {Server(a, port) for a in map(canonical_ip, addresses) if a and routable(a)}
 
 
 def _port(service: Service, ref: BackendRef) -> ServicePort | None:
@@ -69,34 +59,31 @@ def _port(service: Service, ref: BackendRef) -> ServicePort | None:
 
 
 def _family(service: Service, slices: Sequence[EndpointSlice]) -> str:
-    """One family only, or every dual-stack pod would count twice: the Service's first one that has slices."""
+    """The Service's first address family that has slices. Only one: otherwise a dual-stack pod would get two shares of the load."""
     have = {s.address_type for s in slices if s.endpoints}
     return next((f for f in (*service.families, "IPv4", "IPv6") if f in have), "IPv4")
 
 
-def find(
+def servers_of(
     ref: BackendRef, services: Mapping[str, Service], slices: SliceIndex, resolved: Mapping[str, Sequence[str]]
-) -> Found:
-    """The servers of one backend: ready endpoints, or those serving while they terminate where no other is left."""
+) -> EndpointLookup:
+    """Return the servers of one backend: its ready endpoints, or if there are none, those that still serve while they terminate."""
     key = f"{ref.namespace}/{ref.service}"
     service = services.get(key)
     if service is None:
-        return Found(
-            problem=Problem("ServiceNotFound", f"service {key} does not exist; requests for it are answered with 503")
-        )
+        return _without("ServiceNotFound", f"service {key} not found; its requests are answered with 503")
     port = _port(service, ref)
     if service.type == "ExternalName":
         return _external(service, ref, port, resolved)
     if port is None:
-        return Found(
-            problem=Problem(
-                "PortNotFound", f"service {key} has no TCP port {ref.name or ref.number}; answered with 503"
-            )
+        return _without(
+            "PortNotFound",
+            f"service {key} has no TCP port {ref.name or ref.number}; its requests are answered with 503",
         )
     own = slices.get(key, ())
     family = _family(service, own)
     ready: dict[Server, str] = {}
-    leaving: dict[Server, str] = {}
+    terminating: dict[Server, str] = {}
     for entry in own:
         if entry.address_type != family:
             continue
@@ -108,13 +95,19 @@ def find(
             if endpoint.ready or service.publish_not_ready:
                 ready |= servers
             elif endpoint.serving and endpoint.terminating:
-                leaving |= servers
-    return Found(_in_turns(ready or leaving))
+                terminating |= servers
+    return EndpointLookup(_in_turns(ready or terminating))
+
+
+def _without(reason: str, message: str, *, serious: bool = True) -> EndpointLookup:
+    return EndpointLookup(problem=Problem(reason, message, serious))
 
 
 def _in_turns(servers: Mapping[Server, str]) -> tuple[Server, ...]:
-    """One of each node, then the next one of each: a request that finds a lost host is tried on another one next. By address, they would be
-    neighbours, and all tries could be spent on the same dead host. Server → node.
+    """Order servers so that each node comes once before any node comes twice. ``servers`` maps each server to its node.
+
+    A request whose server is on a lost host is retried on the next server. Sorted by address, the pods of that host would be
+    neighbours, and all retries could be spent on it.
     """
     seen: dict[str, int] = {}
     turns: list[tuple[int, Server]] = []
@@ -127,20 +120,23 @@ def _in_turns(servers: Mapping[Server, str]) -> tuple[Server, ...]:
 
 def _external(
     service: Service, ref: BackendRef, port: ServicePort | None, resolved: Mapping[str, Sequence[str]]
-) -> Found:
-    """ExternalName needs no ports in the Service: a number in the Ingress is enough."""
+) -> EndpointLookup:
+    """An ExternalName Service needs no port list: the number in the Ingress is enough."""
     number = port.port if port else ref.number
     if not number:
-        return Found(
-            problem=Problem(
-                "PortNotFound", f"service {service.meta.key} has no port named {ref.name}; answered with 503"
-            )
+        return _without(
+            "PortNotFound",
+            f"service {service.meta.key} has no port named {ref.name}; its requests are answered with 503",
         )
     servers = _servers(resolved.get(service.external_name, ()), number)
     if not servers:
-        text = f"external name {service.external_name} of service {service.meta.key} has no usable address now; requests are answered with 503"
-        return Found(problem=Problem("NameNotResolved", text, serious=False))
-    return Found(tuple(sorted(servers)))
+        return _without(
+            "NameNotResolved",
+            f"external name {service.external_name} of service {service.meta.key} has no usable address now; "
+            "its requests are answered with 503",
+            serious=False,
+        )
+    return EndpointLookup(tuple(sorted(servers)))
 
 
 def external_names(refs: Iterable[BackendRef], services: Mapping[str, Service]) -> frozenset[str]:

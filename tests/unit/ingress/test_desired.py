@@ -1,12 +1,12 @@
-"""The memory of a host's model is only speed: what it remembers is what would be found anew."""
+"""The cache of a host's model is only speed: what it remembers is what would be found anew."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.ingress.role.desired import Memory
 from rancherctl.ingress.translate import endpoints
+from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube.objects import EndpointSlice, Meta
 
 
@@ -20,18 +20,18 @@ TABLE = st.dictionaries(st.sampled_from("abcdefg"), st.sampled_from(["", "x", "y
 @given(st.lists(st.tuples(TABLE, st.sets(st.sampled_from("abcdefg"))), min_size=1, max_size=8))
 def test_slices_of_services_are_followed_change_by_change(steps: list[tuple[dict[str, str], set[str]]]) -> None:
     """Slices come, go, change (a new object) and move to another service; lists of services that none touched stay the same objects."""
-    memory = Memory()
+    cache = TranslationCache()
     table: dict[str, EndpointSlice] = {}
     for wanted, renewed in steps:
-        old = dict(memory.index(table))
+        old = dict(cache.slices_by_service(table))
         table = {
             f"ns/{name}": known
             if (known := table.get(f"ns/{name}")) and known.service == service and name not in renewed
             else _slice(name, service)
             for name, service in wanted.items()
         }
-        found = memory.index(table)
-        fresh = endpoints.index(table.values())
+        found = cache.slices_by_service(table)
+        fresh = endpoints.by_service(table.values())
         assert {key: {id(s) for s in listed} for key, listed in found.items()} == {
             key: {id(s) for s in listed} for key, listed in fresh.items()
         }

@@ -20,9 +20,11 @@ from rancherctl.hosts.model import File, Package, Unit
 from rancherctl.ingress.haproxy import files, install
 from rancherctl.ingress.haproxy.layout import build
 from rancherctl.ingress.model import BackendRef, Model, Route, Server
-from rancherctl.ingress.role import dns_query, draining
+from rancherctl.ingress.role import dns_query, draining, loss_guard
 from rancherctl.ingress.role.resolver import Resolver
+from rancherctl.ingress.role.state import State
 from rancherctl.ingress.translate import endpoints
+from rancherctl.net import canonical_ip
 from tests.fakes import ingress as fake
 
 ME = "192.0.2.1"
@@ -34,23 +36,23 @@ def _keep(
     known: dict[str, tuple[bool, list[str]]],
     leaving: dict[str, float],
     now: float,
-) -> draining.Kept:
-    return draining.keep(placed, served, known, own_address=ME, leaving=leaving, now=now, drain=2.0)
+) -> draining.Serving:
+    return draining.serving(placed, served, known, own_address=ME, leaving=leaving, now=now, drain=2.0)
 
 
 def test_kept_while_published_then_drained_then_gone() -> None:
-    assert _keep([], ["a"], {"a": (True, [ME])}, {}, 10.0) == draining.Kept(frozenset({"a"}))
+    assert _keep([], ["a"], {"a": (True, [ME])}, {}, 10.0) == draining.Serving(frozenset({"a"}))
     first = _keep([], ["a"], {"a": (True, [])}, {}, 10.0)
-    assert first == draining.Kept(frozenset({"a"}), {"a": 10.0}, 2.0)
+    assert first == draining.Serving(frozenset({"a"}), {"a": 10.0}, 2.0)
     assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 11.5).wake == pytest.approx(0.5)
-    assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == draining.Kept(frozenset())
-    assert _keep(["a"], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == draining.Kept(frozenset({"a"}))
+    assert _keep([], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == draining.Serving(frozenset())
+    assert _keep(["a"], ["a"], {"a": (True, [])}, {"a": 10.0}, 12.0) == draining.Serving(frozenset({"a"}))
 
 
 def test_deleted_goes_at_once_and_a_foreign_class_after_its_limit_whatever_the_status_says() -> None:
-    assert _keep([], ["a"], {}, {}, 10.0) == draining.Kept(frozenset())
-    assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 14.9).serving == {"a"}
-    assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 15.0).serving == frozenset()
+    assert _keep([], ["a"], {}, {}, 10.0) == draining.Serving(frozenset())
+    assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 14.9).keys == {"a"}
+    assert _keep([], ["a"], {"a": (False, [ME])}, {"a": 10.0}, 15.0).keys == frozenset()
 
 
 def _model(count: int, *, with_servers: int) -> Model:
@@ -61,10 +63,10 @@ def _model(count: int, *, with_servers: int) -> Model:
 
 def test_a_mass_loss_is_suspicious_and_a_small_one_is_not() -> None:
     now = build(_model(100, with_servers=100), None)
-    assert draining.suspicious(now, _model(100, with_servers=70)) == ""
-    assert draining.suspicious(now, _model(100, with_servers=69)).startswith("31 of 100")
-    assert draining.suspicious(now, Model()).startswith("100 of 100")
-    assert draining.suspicious(build(_model(10, with_servers=10), None), Model()) == ""
+    assert loss_guard.mass_loss(now, _model(100, with_servers=70)) == ""
+    assert loss_guard.mass_loss(now, _model(100, with_servers=69)).startswith("31 of 100")
+    assert loss_guard.mass_loss(now, Model()).startswith("100 of 100")
+    assert loss_guard.mass_loss(build(_model(10, with_servers=10), None), Model()) == ""
 
 
 CLAIM = st.tuples(
@@ -96,10 +98,10 @@ def test_what_is_held_back_keeps_all_entries_and_takes_the_new_ones(
     entries = lambda layout: {
         (m, k): backends(layout).get(v, v) for m, found in layout.maps.items() for k, v in found.items()
     }
-    kept = build(draining.held(now, new), now)
+    kept = build(loss_guard.without_removals(now, new), now)
     assert entries(kept) == entries(now) | entries(build(new, None))
     assert all(p.servers for p in kept.pools if p.backend)
-    assert entries(build(draining.held(now, Model()), now)) == entries(now)
+    assert entries(build(loss_guard.without_removals(now, Model()), now)) == entries(now)
 
 
 WEB = BackendRef("default", "web", 80)
@@ -110,7 +112,7 @@ def test_ready_endpoints_come_before_terminating_ones() -> None:
     leaving = fake.endpoint_slice("web", [("10.0.0.2", 8080)], ready=False, serving=True, terminating=True)
     gone = fake.endpoint_slice("web", [("10.0.0.3", 8080)], ready=False, serving=False, terminating=True)
     ready = fake.endpoint_slice("web", [("10.0.0.1", 8080), ("127.0.0.1", 8080), ("169.254.20.10", 53)])
-    find = lambda *slices: endpoints.find(WEB, services, endpoints.index(slices), {}).servers
+    find = lambda *slices: endpoints.servers_of(WEB, services, endpoints.by_service(slices), {}).servers
     assert find(leaving, gone, ready) == (Server("10.0.0.1", 8080),)
     assert find(leaving, gone) == (Server("10.0.0.2", 8080),)
     assert find(gone) == ()
@@ -125,11 +127,11 @@ def test_pods_of_one_host_do_not_follow_each_other_while_other_hosts_have_some()
         for n in range(pods)
     ]
     for order in (slices, slices[::-1]):
-        found = endpoints.find(WEB, services, endpoints.index(order), {}).servers
+        found = endpoints.servers_of(WEB, services, endpoints.by_service(order), {}).servers
         assert len(found) == 10
         assert [s.address.split(".")[2] for s in found] == [*"123123", *"1212"]
-    assert endpoints.find(
-        WEB, services, endpoints.index([fake.endpoint_slice("web", [("10.0.0.2", 80), ("10.0.0.1", 80)])]), {}
+    assert endpoints.servers_of(
+        WEB, services, endpoints.by_service([fake.endpoint_slice("web", [("10.0.0.2", 80), ("10.0.0.1", 80)])]), {}
     ).servers == (
         Server("10.0.0.1", 80),
         Server("10.0.0.2", 80),
@@ -161,10 +163,14 @@ def test_addresses_are_written_as_haproxy_writes_them_and_none_leads_to_the_host
     services = {"default/web": fake.service("web")}
     for kind in ("IPv4", "IPv6"):
         entry = dataclasses.replace(fake.endpoint_slice("web", [(written, 8080)]), address_type=kind)
-        assert list(endpoints.find(WEB, services, endpoints.index([entry]), {}).servers) == found
+        assert list(endpoints.servers_of(WEB, services, endpoints.by_service([entry]), {}).servers) == found
     services = {"default/web": fake.service("web", type="ExternalName", externalName="x.example.com", ports=[])}
     assert (
-        list(endpoints.find(BackendRef("default", "web", 8080), services, {}, {"x.example.com": (written,)}).servers)
+        list(
+            endpoints.servers_of(
+                BackendRef("default", "web", 8080), services, {}, {"x.example.com": (written,)}
+            ).servers
+        )
         == found
     )
 
@@ -172,8 +178,8 @@ def test_addresses_are_written_as_haproxy_writes_them_and_none_leads_to_the_host
 @given(st.ip_addresses())
 def test_a_server_is_written_like_the_system_writes_it(address: IPv4Address | IPv6Address) -> None:
     """HAProxy uses inet_ntop."""
-    text = endpoints.canonical(address.exploded)
-    assert endpoints.canonical(text) == text
+    text = canonical_ip(address.exploded)
+    assert canonical_ip(text) == text
     if endpoints.routable(text):
         family = socket.AF_INET6 if ":" in text else socket.AF_INET
         assert text == socket.inet_ntop(family, socket.inet_pton(family, text))
@@ -184,36 +190,36 @@ def test_one_endpoint_written_in_two_ways_is_one_server() -> None:
         dataclasses.replace(fake.endpoint_slice("web", [(a, 80)]), address_type="IPv6")
         for a in ("fd00::1", "FD00:0::1")
     ]
-    assert endpoints.find(WEB, {"default/web": fake.service("web")}, endpoints.index(slices), {}).servers == (
-        Server("fd00::1", 80),
-    )
+    assert endpoints.servers_of(
+        WEB, {"default/web": fake.service("web")}, endpoints.by_service(slices), {}
+    ).servers == (Server("fd00::1", 80),)
 
 
 def test_headless_and_named_ports_go_by_the_slices_port() -> None:
     services = {"default/web": fake.service("web", {"http": 80, "admin": 9000}, clusterIP="None")}
-    slices = endpoints.index(
+    slices = endpoints.by_service(
         [
             fake.endpoint_slice("web", [("10.0.0.1", 8080)]),
             fake.endpoint_slice("web", [("10.0.0.1", 8081)], port_name="admin"),
         ]
     )
-    assert endpoints.find(BackendRef("default", "web", 0, "admin"), services, slices, {}).servers == (
+    assert endpoints.servers_of(BackendRef("default", "web", 0, "admin"), services, slices, {}).servers == (
         Server("10.0.0.1", 8081),
     )
-    assert endpoints.find(BackendRef("default", "web", 9000), services, slices, {}).servers == (
+    assert endpoints.servers_of(BackendRef("default", "web", 9000), services, slices, {}).servers == (
         Server("10.0.0.1", 8081),
     )
-    missing = endpoints.find(BackendRef("default", "web", 1), services, slices, {})
+    missing = endpoints.servers_of(BackendRef("default", "web", 1), services, slices, {})
     assert missing.problem is not None
     assert missing.problem.reason == "PortNotFound"
 
 
 def test_external_names_use_resolved_addresses_but_never_the_host_itself() -> None:
     services = {"default/web": fake.service("web", type="ExternalName", externalName="ext.example.com", ports=[])}
-    found = endpoints.find(WEB, services, {}, {"ext.example.com": ("198.51.100.7", "127.0.0.1")})
+    found = endpoints.servers_of(WEB, services, {}, {"ext.example.com": ("198.51.100.7", "127.0.0.1")})
     assert found.servers == (Server("198.51.100.7", 80),)
     assert endpoints.external_names([WEB], services) == {"ext.example.com"}
-    none = endpoints.find(WEB, services, {}, {}).problem
+    none = endpoints.servers_of(WEB, services, {}, {}).problem
     assert none is not None
     assert none.reason == "NameNotResolved"
 
@@ -259,15 +265,15 @@ def test_a_first_answer_that_comes_late_is_told_of() -> None:
 
 
 def test_state_survives_a_round_trip_and_damage_is_noticed() -> None:
-    state = files.State(build(_model(3, with_servers=2), None), ("ns/a",), 4, 5, ME)
-    assert files.State.decode(state.encode()) == state
+    state = State(build(_model(3, with_servers=2), None), ("ns/a",), 4, 5, ME)
+    assert State.decode(state.encode()) == state
     data = bytearray(state.encode())
     for place in (0, 70, len(data) - 1):
         broken = bytes(data[:place]) + bytes([data[place] ^ 1]) + bytes(data[place + 1 :])
         with pytest.raises(ValueError):
-            files.State.decode(broken)
+            State.decode(broken)
     with pytest.raises(ValueError):
-        files.State.decode(b"")
+        State.decode(b"")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -370,7 +376,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_over_tcp() -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert len(dns_query.ask("pods.example.com", "127.0.0.1", port=udp.getsockname()[1])) == 100
+        assert len(dns_query.lookup("pods.example.com", "127.0.0.1", port=udp.getsockname()[1])) == 100
         thread.join()
 
 
@@ -385,5 +391,5 @@ def test_names_are_asked_over_udp() -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert dns_query.ask("ext.example.com", "127.0.0.1", port=server.getsockname()[1]) == ("198.51.100.7",)
+        assert dns_query.lookup("ext.example.com", "127.0.0.1", port=server.getsockname()[1]) == ("198.51.100.7",)
         thread.join()

@@ -1,0 +1,96 @@
+"""Whether the running HAProxy is known to have what it was given: checks, repairs, and the error to report if it has not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from rancherctl.ingress.haproxy import plan
+from rancherctl.ingress.haproxy.driver import Driver
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.runtime import HaproxyError
+from rancherctl.ingress.role.state import StateStore
+
+CHECK_SECONDS: Final = 5.0
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """``confirmed``: HAProxy was seen to have the stored layout. ``error``: why this host cannot serve ("" = it can)."""
+
+    def __init__(self, driver: Driver, store: StateStore, clock: Callable[[], float]) -> None:
+        self._driver, self._store, self._clock = driver, store, clock
+        self.confirmed = False
+        self.error = ""
+        self.pid, self.version = 0, ""
+        self._checked_at = float("-inf")
+        self._frozen_reported = False
+        self._broken = False
+
+    def begin(self) -> None:
+        """Start a reconcile. After a failed one, raise HaproxyError as long as HAProxy would still refuse its configuration.
+
+        While no Ingress is placed here, this test is the only sign that one could be served again.
+        """
+        self.error = ""
+        if self._broken:
+            self._driver.check(self._layout())
+
+    def check(self) -> bool:
+        """Repair drift: changed files, a restarted process, a lost or foreign change of what HAProxy has. Raises HaproxyError.
+
+        False means that HAProxy is frozen. Its repair may take half a minute, so the error is reported before the next call repairs it.
+        """
+        if self._store.current is None or (self.confirmed and self._clock() - self._checked_at < CHECK_SECONDS):
+            return True
+        layout = self._store.current.layout
+        if not self._frozen_reported and (why := self._driver.frozen(layout)):
+            self._frozen_reported, self.confirmed, self.error = True, False, why
+            return False
+        if differing := self._store.save(self._store.current):
+            log.warning("rewrote files with unexpected content: %s", ", ".join(differing))
+        try:
+            differences: tuple[str, ...] = self._driver.differences(layout)
+        except HaproxyError as error:
+            differences = (str(error),)
+        if differences:
+            log.warning("reloading HAProxy, its state differs: %s", "; ".join(differences))
+            self.reload("drift")
+        else:
+            self.settle()
+        return True
+
+    def reload(self, reason: str) -> None:
+        """Start a new HAProxy process with the stored layout, and check that it has it. Raises HaproxyError."""
+        self._store.save_layout(self._driver.apply(plan.Reload(reason, self._layout())))
+        self.settle()
+
+    def settle(self) -> None:
+        """Note that HAProxy has just been seen to have the stored layout, and which process it is."""
+        if self._store.current is not None:  # a restart of the unit empties the folder of sockets
+            self._driver.use(self._store.current.layout.generation)
+        info = self._driver.info()
+        self.pid, self.version = info.pid, info.version
+        self._checked_at, self.confirmed, self._frozen_reported = self._clock(), True, False
+
+    def fail(self, why: str) -> None:
+        """After a failure, find out what is still true: HAProxy may serve its last layout although it did not take the new one."""
+        layout = self._layout()
+        try:
+            self.confirmed = self._store.current is not None and not self._driver.differences(layout)
+        except HaproxyError as silent:
+            # HAProxy does not run. If another program has its port, that is the reason.
+            taken = next((e for listener in layout.ports if (e := self._driver.port_error(listener))), "")
+            self.confirmed, self.error = False, taken or str(silent)
+        else:
+            if not (self.confirmed and layout.ports):
+                self.error = why  # nothing is served here, so the Ingresses placed here must go to other hosts
+        self._broken = bool(self.error)
+
+    def succeed(self) -> None:
+        """Note that a reconcile ended without a failure."""
+        self._broken = False
+
+    def _layout(self) -> Layout:
+        return self._store.current.layout if self._store.current else Layout()

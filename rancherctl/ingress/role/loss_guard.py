@@ -1,0 +1,44 @@
+"""Protect a host from a change that removes too much at once: the API may have lost its data, or answer with an old copy. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from rancherctl.hold import is_mass_loss
+from rancherctl.ingress.haproxy import layout
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.model import Model
+
+HOLD_SECONDS: Final = 30.0
+"""How long a mass loss must last before the host believes it."""
+FLOOR: Final = 10
+"""Backends that may lose all their servers at once in any environment, however small."""
+
+
+def mass_loss(now: Layout, model: Model) -> str:
+    """Describe a loss of servers that needs a second opinion; "" if ``model`` takes away little."""
+    had = {p.backend for p in now.pools if p.backend and p.servers}
+    have = {r.backend.key for r in model.routes if model.servers.get(r.backend.key)}
+    lost = had - have
+    if is_mass_loss(len(lost), len(had), floor=FLOOR):
+        return f"{len(lost)} of {len(had)} backends would lose all their servers at once"
+    return ""
+
+
+def without_removals(now: Layout, model: Model) -> Model:
+    """``model`` plus everything that it would remove: routes, and the servers of backends that would have none left."""
+    new = {layout.entry(route) for route in model.routes}
+    old = [route for route in layout.routes(now) if layout.entry(route) not in new]
+    servers = {
+        p.backend: tuple(s.server for s in p.slots if s.server)
+        for p in now.pools
+        if p.backend and not model.servers.get(p.backend)
+    }
+    return replace(
+        model,
+        ports=model.ports or now.ports,
+        routes=(*model.routes, *old),
+        servers={**model.servers, **servers},
+        loaded={**now.loaded, **model.loaded},
+    )

@@ -1,0 +1,107 @@
+"""The agent's memory on disk: what HAProxy has been given and which Ingresses this host serves, for a start without the API.
+
+The JSON layout is read by later releases too; tests/data/ingress holds recorded files of earlier ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rancherctl.ingress.haproxy import files
+from rancherctl.ingress.haproxy.driver import Driver
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.runtime import HaproxyError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """HAProxy's layout, the Ingresses that this host serves on purpose, the last roster used, and this host's published address."""
+
+    layout: Layout
+    serving: tuple[str, ...] = ()
+    epoch: int = 0
+    sequence: int = 0
+    address: str = ""
+
+    def encode(self) -> bytes:
+        """JSON after a line with its SHA-256."""
+        data = {
+            "layout": self.layout.to_json(),
+            "serving": list(self.serving),
+            "epoch": self.epoch,
+            "sequence": self.sequence,
+            "address": self.address,
+        }
+        body = json.dumps(data, separators=(",", ":")).encode()
+        return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+    @staticmethod
+    def decode(data: bytes) -> State:
+        """Parse the output of ``encode``. Raises ValueError, KeyError or TypeError if it is damaged."""
+        checksum, _, body = data.partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != checksum:
+            raise ValueError("its checksum does not match")
+        value: Any = json.loads(body)
+        layout = Layout.from_json(value["layout"])
+        return State(
+            layout, tuple(value["serving"]), int(value["epoch"]), int(value["sequence"]), str(value["address"])
+        )
+
+
+class StateStore:
+    """Keeps state.json and HAProxy's files equal to what is served. ``current`` is None until a state is known.
+
+    On a full disk the host keeps serving, and changes still reach the running HAProxy; ``error`` says so until the files are written.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self.path = Path(driver.paths.data) / "state.json"
+        self.error = ""
+        self._driver = driver
+        self._written: tuple[State, files.Identity | None] | None = None
+        self.current = self._load()
+
+    def _load(self) -> State | None:
+        try:
+            return State.decode(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s is damaged (%s); it is written again as soon as the API answers", self.path, error)
+            return None
+
+    def save(self, state: State, *, same_layout: bool = False) -> list[str]:
+        """Make ``state`` the current one and write all files; returns the HAProxy files that differed.
+
+        With ``same_layout`` HAProxy's files are skipped, because they hold this layout already.
+        """
+        self.current = state
+        differing: list[str] = []
+        try:
+            if self.error or not same_layout:
+                differing = self._driver.save(state.layout)
+            if (state, files.identity(self.path)) != self._written:
+                files.write(self.path, state.encode(), mode=0o600)
+                self._written = state, files.identity(self.path)
+        except HaproxyError as failure:
+            differing, error = [], str(failure)
+        except OSError as failure:
+            differing, error = [], f"cannot write {self.path}: {failure}; free disk space, traffic is still served"
+        else:
+            error = ""
+        if error and error != self.error:
+            log.warning("%s", error)
+        self.error = error
+        return differing
+
+    def save_layout(self, layout: Layout) -> list[str]:
+        """``save`` with another layout and everything else unchanged."""
+        assert self.current is not None
+        return self.save(replace(self.current, layout=layout))

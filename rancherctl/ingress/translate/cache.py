@@ -1,0 +1,115 @@
+"""Results of translation, placement and endpoint lookup, kept as long as their inputs are the same objects. Pure.
+
+The cache is only speed: every method returns what the uncached function would return, so that one change among thousands of objects
+does not translate the others again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rancherctl.ingress.model import BackendRef, Roster, Translated
+from rancherctl.ingress.placement import Placement, place
+from rancherctl.ingress.translate import classes, endpoints
+from rancherctl.ingress.translate.endpoints import EndpointLookup
+from rancherctl.ingress.translate.rules import translate
+from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
+
+SliceLists = Mapping[str, list[EndpointSlice]]
+"""EndpointSlices by the key of their Service."""
+
+
+@dataclass(slots=True)
+class TranslationCache:
+    """Translations by object version, placements for one roster, EndpointSlices by Service, and servers by backend key."""
+
+    translated: dict[str, tuple[tuple[str, str], Translated]] = field(default_factory=dict)
+    placed: dict[str, tuple[Translated, Placement]] = field(default_factory=dict)
+    roster: Roster | None = None
+    slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
+    by_service: dict[str, list[EndpointSlice]] = field(default_factory=dict)
+    lookups: dict[str, tuple[Service | None, list[EndpointSlice] | None, EndpointLookup]] = field(default_factory=dict)
+
+    def translate(self, ingress: Ingress) -> Translated:
+        """Translate one Ingress; cached by uid and resource version."""
+        version = (ingress.meta.uid, ingress.meta.resource_version)
+        known = self.translated.get(ingress.meta.key)
+        if known is not None and known[0] == version and version[1]:
+            return known[1]
+        fresh = translate(ingress)
+        self.translated[ingress.meta.key] = (version, fresh)
+        return fresh
+
+    def translate_all(
+        self, ingresses: Mapping[str, Ingress], table: Mapping[str, IngressClass]
+    ) -> dict[str, Translated]:
+        """Translate every Ingress of the rancherctl class that is not being deleted; drop cached results of deleted objects."""
+        for results in (self.translated, self.placed):
+            for key in [k for k in results if k not in ingresses]:
+                del results[key]
+        return {
+            key: self.translate(i)
+            for key, i in ingresses.items()
+            if not i.meta.deleting and classes.is_rancher(i, table)
+        }
+
+    def place(self, t: Translated, roster: Roster) -> Placement:
+        """Place one Ingress; cached for one roster object. Callers pass the same object while it does not change."""
+        if self.roster is not roster:
+            if self.roster is None or self.roster.hosts != roster.hosts:
+                self.placed.clear()
+            self.roster = roster
+        known = self.placed.get(t.key)
+        if known is not None and known[0] is t:
+            return known[1]
+        fresh = place(t, roster)
+        self.placed[t.key] = (t, fresh)
+        return fresh
+
+    def slices_by_service(self, slices: Mapping[str, EndpointSlice]) -> SliceLists:
+        """Group EndpointSlices by Service. A list without changes stays the same object, which keeps lookups valid."""
+        if self.slices is not slices:
+            before = self.slices
+            new = [s for key, s in slices.items() if before.get(key) is not s]
+            gone = [s for key, s in before.items() if slices.get(key) is not s]
+            removed = {id(s) for s in gone}
+            for key in {s.service_key for s in (*new, *gone) if s.service}:
+                self.by_service[key] = [s for s in self.by_service.get(key, ()) if id(s) not in removed]
+            for entry in new:
+                if entry.service:
+                    self.by_service[entry.service_key].append(entry)
+            for key in {s.service_key for s in gone if s.service and not self.by_service[s.service_key]}:
+                del self.by_service[key]
+            self.slices = slices
+        return self.by_service
+
+    def servers_of(
+        self,
+        ref: BackendRef,
+        services: Mapping[str, Service],
+        slices: SliceLists,
+        resolved: Mapping[str, Sequence[str]],
+    ) -> EndpointLookup:
+        """Look up the servers of one backend; cached while the Service and its slices are the same objects.
+
+        ExternalName Services are never cached: their addresses change without a change of any object.
+        """
+        key = f"{ref.namespace}/{ref.service}"
+        service, own = services.get(key), slices.get(key)
+        known = self.lookups.get(ref.key)
+        if (
+            known is not None
+            and known[0] is service
+            and known[1] is own
+            and (service is None or service.type != "ExternalName")
+        ):
+            return known[2]
+        fresh = endpoints.servers_of(ref, services, slices, resolved)
+        self.lookups[ref.key] = (service, own, fresh)
+        return fresh
+
+    def keep_lookups(self, backends: Collection[str]) -> None:
+        """Drop lookups of all backends but these."""
+        for key in self.lookups.keys() - set(backends):
+            del self.lookups[key]

@@ -116,7 +116,7 @@ def test_damage_on_a_host_heals(shared: Environment, namespace: str) -> None:
     said = f"journalctl -q -u rancherctl-agent -o cat --since=@{began}"
     until(
         "the agent finds the running maps damaged",
-        lambda: "HAProxy differs and is loaded anew" in shared.ssh(victim, said),
+        lambda: "reloading HAProxy, its state differs" in shared.ssh(victim, said),
     )
     until("the running maps heal", lambda: curl(address, host)[0] == 200)
     shared.ssh(
@@ -131,7 +131,7 @@ def test_damage_on_a_host_heals(shared: Environment, namespace: str) -> None:
     )
     until("served after a restart of both", lambda: curl(address, host)[0] == 200)
     until(
-        "the state is written anew",
+        "the state file is written again",
         lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"),
     )
 

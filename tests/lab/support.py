@@ -51,13 +51,14 @@ class CommandError(AssertionError):
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment on lab hosts; ``home`` holds its XDG folders and kubeconfig, apart from the user's own."""
+    """An environment on lab hosts; ``home`` holds its XDG folders and kubeconfig, ``programs`` the release that operates it."""
 
     name: str
     lab: RunningLab
     home: Path
     file: Path
     extra: dict[str, str] = field(default_factory=dict)
+    programs: Path = BIN
 
     @property
     def variables(self) -> dict[str, str]:
@@ -71,7 +72,7 @@ class Environment:
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "RANCHERCTL_CACHE_DIR": folder,
             "RANCHERCTL_BUNDLE": str(bundle()),
-            "PATH": f"{BIN}:{kubectl_folder()}:{keep.get('PATH', '')}",
+            "PATH": f"{self.programs}:{kubectl_folder()}:{keep.get('PATH', '')}",
             "CI": "true",
         }
         return keep | xdg | ours | self.extra
@@ -80,7 +81,7 @@ class Environment:
         self, *words: str, stdin: str = "", timeout: float = 600.0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line; never raises for an exit code."""
-        argv = [str(BIN / "rancherctl"), *words]
+        argv = [str(self.programs / "rancherctl"), *words]
         return subprocess.run(
             argv,
             input=stdin,

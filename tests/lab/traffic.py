@@ -194,7 +194,7 @@ class Queries:
         script = f"/run/rancherctl-test-query-{host}.py"
         env.lab.ssh(host, f"cat > {script}", stdin=QUERY_SCRIPT.read_text(encoding="utf-8"))
         argv = access.ssh_argv(
-            paths, lab.host(host), f"exec python3 -I {script} {name} {pause} {limit} {' '.join(DNS)}"
+            paths, lab.host(host), f"python3 -I {script} {name} {pause} {limit} {' '.join(DNS)}; rm -f {script}"
         )
         self._process = subprocess.Popen(
             list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

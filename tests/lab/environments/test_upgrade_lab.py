@@ -1,0 +1,171 @@
+"""An environment of the last release keeps serving while `env apply` upgrades it, and ends up as if made by this one.
+
+The tests of this file build on each other, in their order.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from rancherctl import __version__
+from rancherctl.lab.session import running_lab
+from tests.lab import workloads
+from tests.lab.host_state import state
+from tests.lab.releases import RELEASE_0_1, by_release, checked_out
+from tests.lab.support import Environment, all_hosts_take_part, lab_name, make, until
+from tests.lab.traffic import IngressWatch, Queries, Traffic, failed
+
+pytestmark = pytest.mark.slow
+NAME = lab_name("up")
+SPACE = "default"
+HOST = "upgrade.example.org"
+
+
+@dataclass
+class Upgrade:
+    """The environment as this release operates it (``new``) and as the last one did (``old``)."""
+
+    old: Environment
+    new: Environment
+    bare: dict[str, set[str]]
+
+
+@pytest.fixture(scope="module")
+def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
+    """Four hosts with an environment of release 0.1 that serves two pods through an Ingress with two addresses."""
+    with (
+        checked_out(RELEASE_0_1, tmp_path_factory.mktemp("release")) as programs,
+        running_lab(NAME, 4, bare=True) as lab,
+    ):
+        new = make(NAME, lab, tmp_path_factory.mktemp("home"))
+        old = by_release(new, programs)
+        bare = {host.name: state(lab, host.name) for host in lab.hosts()}
+        old.ok("env", "create", "-f", str(old.file))
+        workloads.web(old, SPACE, 2, **workloads.spread("web"))
+        old.apply(workloads.ingress(SPACE, "web", HOST, "web", scale="2"))
+        workloads.published(old, SPACE, "web", 2)
+        yield Upgrade(old, new, bare)
+
+
+class Load:
+    """Requests to both addresses, DNS queries on every host but ``without``; ``check`` proves that none failed."""
+
+    def __init__(self, env: Environment, *, without: str = "") -> None:
+        self._stack = ExitStack()
+        self._env, self._without = env, without
+        self.addresses = workloads.published(env, SPACE, "web", 2)
+
+    def __enter__(self) -> Load:
+        self.watch = self._stack.enter_context(IngressWatch(self._env, SPACE, "web"))
+        self.traffic = self._stack.enter_context(Traffic(lambda: self.addresses, HOST, slots=2))
+        name = f"web.{SPACE}.svc.cluster.local"
+        hosts = [h.name for h in self._env.lab.hosts() if h.name != self._without]
+        self.queries = [self._stack.enter_context(Queries(self._env, host, name)) for host in hosts]
+        self.traffic.wait_for(20)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def check(self) -> None:
+        """Nothing failed since the beginning, everything was asked all the time, and both addresses stayed published."""
+        self.traffic.wait_for(20)
+        samples = self.traffic.samples()
+        assert len(samples) > 100
+        assert failed(samples) == []
+        for queries in self.queries:
+            assert len(queries.samples()) > 20
+            assert failed(queries.samples()) == [], queries.host
+        lost = [seen for seen in self.watch.history if not set(self.addresses) <= set(seen.addresses)]
+        assert lost == []
+
+
+def agent_release(env: Environment, host: str) -> str:
+    """The folder of the agent that runs on a host."""
+    return env.ssh(host, "readlink /opt/rancherctl/agent/current").strip()
+
+
+def test_a_plan_by_the_new_release_changes_nothing(upgrade: Upgrade) -> None:
+    before = {h: agent_release(upgrade.new, h) for h in upgrade.bare}
+    planned = upgrade.new.ok("env", "plan", NAME)
+    assert "agent" in planned
+    assert {h: agent_release(upgrade.new, h) for h in upgrade.bare} == before
+
+
+def test_an_apply_with_one_host_away_updates_the_others_and_harms_nothing(upgrade: Upgrade) -> None:
+    new = upgrade.new
+    published = new.addresses("web", SPACE)
+    away = next(h.name for h in new.lab.hosts() if h.address not in published and h.name != "h1")
+    until("all hosts take part again", lambda: all_hosts_take_part(new), timeout=240, pause=0.5)
+    with Load(new, without=away) as load:
+        new.lab.cut(away)
+        try:
+            done = new.rancherctl("env", "apply", "-f", str(new.file))
+        finally:
+            new.lab.heal(away)
+        assert done.returncode == 6, done.stderr
+        load.check()
+    assert agent_release(new, "h1") != agent_release(new, away), "the host that was away still has the last release"
+
+
+def test_an_apply_that_loses_the_api_and_is_killed_while_agents_are_replaced_harms_nothing(upgrade: Upgrade) -> None:
+    new = upgrade.new
+    with Load(new) as load:
+        process = subprocess.Popen(
+            [str(new.programs / "rancherctl"), "env", "apply", "-f", str(new.file), "--progress", "plain"],
+            env=new.variables,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if " agents " in line:
+                break
+        new.ssh("h1", "systemctl stop rancherctl-kube-apiserver")
+        load.traffic.wait_for(20)
+        process.send_signal(signal.SIGKILL)
+        process.stderr.close()
+        assert process.wait(60) == -signal.SIGKILL, "".join(lines)
+        new.ssh("h1", "systemctl start rancherctl-kube-apiserver")
+        load.traffic.wait_for(100)
+        load.check()
+
+
+def test_apply_brings_the_new_release_without_a_failed_request_or_query(upgrade: Upgrade) -> None:
+    new = upgrade.new
+    until("all hosts take part again", lambda: all_hosts_take_part(new), timeout=240, pause=0.5)
+    with Load(new) as load:
+        new.ok("env", "apply", "-f", str(new.file))
+        load.traffic.wait_for(100)
+        load.check()
+    assert len({agent_release(new, h) for h in upgrade.bare}) == 1
+
+
+def test_afterwards_nothing_is_left_to_do_and_the_environment_is_healthy(upgrade: Upgrade) -> None:
+    new = upgrade.new
+    assert "nothing to do" in (planned := new.ok("env", "plan", NAME)) or "up to date" in planned
+    new.ok("env", "status", NAME)
+    new.apply(workloads.ingress(SPACE, "second", "second.example.org", "web", scale="3"))
+    workloads.published(new, SPACE, "second", 3)
+
+
+def test_the_record_names_the_release_that_applied_last(upgrade: Upgrade) -> None:
+    maps = upgrade.new.get("configmaps", "-n", "rancherctl-system")
+    assert any(__version__ in str(item.get("data", "")) for item in maps["items"])
+
+
+def test_rm_leaves_nothing_of_either_release(upgrade: Upgrade) -> None:
+    upgrade.new.ok("env", "rm", NAME, "--confirm", NAME)
+    for host, lines in upgrade.bare.items():
+        after = state(upgrade.new.lab, host)
+        assert after - lines == set(), f"left on {host}"
+        assert lines - after == set(), f"gone from {host}"

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container
 
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
-from rancherctl.hosts.command import command
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Host
-from rancherctl.hosts.transport import json_of
+from rancherctl.hosts.remote_call import call
 
 LIMIT = 3.0
-_PROGRAM = """
-import concurrent.futures, errno, json, socket, sys
-limit, targets = json.load(sys.stdin)
-def blocked(target):
-    try:
-        socket.create_connection(tuple(target), limit).close()
-    except ConnectionRefusedError:
-        return None
-    except OSError as error:
-        return target + [error.strerror or "no answer within %g s" % limit]
-    return None
-with concurrent.futures.ThreadPoolExecutor(32) as pool:
-    print(json.dumps([found for found in pool.map(blocked, targets) if found]))
-"""
+"""Seconds for one connection."""
 
 
 def wanted(environment: Environment, host: Host, asked: Container[str]) -> list[tuple[str, int]]:
@@ -51,9 +36,8 @@ def problems(environment: Environment, new: Container[str], asked: Container[str
         targets = wanted(environment, host, asked if host.name in new else new)
         if not targets:
             return []
-        request = json.dumps([LIMIT, targets])
-        result = context.transport(host).run(command("python3", "-I", "-c", _PROGRAM, stdin=request, root=False))
-        blocked = json_of(host.name, result)
+        request = {"op": "connect", "timeout": LIMIT, "targets": targets}
+        blocked = call(context.transport(host), request, root=False)["blocked"]
         return [
             f"{host.name}: does not reach {address} port {port}: {why} (a firewall on the way?)"
             for address, port, why in blocked

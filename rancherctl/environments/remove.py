@@ -7,21 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rancherctl.environments import host_checks, remote_program
+from rancherctl.environments import host_checks
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event, busy
-from rancherctl.hosts import host_lock
+from rancherctl.hosts import host_lock, remote_call
 from rancherctl.hosts.command import script
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import Outcome, each
 from rancherctl.hosts.model import Absent, Host
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.remove import remove as remove_resources
+from rancherctl.hosts.transport import Transport
 
-PACKAGE = "rancherctl.environments.removal"
+PROGRAM = "rancherctl.environments.removal.remote"
+PROGRAM_LIMIT = 180.0
+"""Seconds for one operation of the program: stopping pods takes the longest."""
 BEFORE = f"{places.DATA}/before.json"
 APPARMOR = "/etc/apparmor.d/local/usr.sbin.named"
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
@@ -105,9 +108,14 @@ def request(environment: Environment, host: Host, op: str) -> dict[str, Any]:
     }
 
 
+def _call(transport: Transport, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one operation of ``removal.remote`` on a host."""
+    return remote_call.call(transport, request, module=PROGRAM, timeout=PROGRAM_LIMIT)
+
+
 def remember(context: Context, environment: Environment, host: Host) -> None:
     """Have the host write down how it was before our first change; a second time does nothing."""
-    remote_program.call(context.transport(host), PACKAGE, request(environment, host, "remember"))
+    _call(context.transport(host), request(environment, host, "remember"))
 
 
 def remove(environment: Environment, context: Context, *, break_lock: bool = False) -> Removed:
@@ -136,7 +144,7 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
     cleared = tuple(h for h in bosses if done[h.name].ok)
     unlocked = each(
         cleared,
-        lambda h: remote_program.call(context.transport(h), PACKAGE, {"op": "unlocked", "folder": LOCKS}),
+        lambda h: _call(context.transport(h), {"op": "unlocked", "folder": LOCKS}),
         context.parallel,
     )
     failures |= {name: str(o.error) for name, o in unlocked.items() if o.error is not None}
@@ -227,7 +235,7 @@ def _interruptible(context: Context) -> tuple[Context, Callable[[], None]]:
 def leftovers(environment: Environment, context: Context, host: Host, before: Mapping[str, Any]) -> tuple[str, ...]:
     """What of ours can be found on a host now; ``before`` is its record of how it was, gone by now (empty: the host reads its own, if it has one)."""
     wanted = {**request(environment, host, "left"), "before": before}
-    return tuple(remote_program.call(context.transport(host), PACKAGE, wanted)["left"])
+    return tuple(_call(context.transport(host), wanted)["left"])
 
 
 def _clear(environment: Environment, host: Host, context: Context) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -236,17 +244,15 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     lines: tuple[str, ...] = ()
     for group in STOP_ORDER:
         lines += remove_resources(transport, context.emit, units=group)
-    cleared = remote_program.call(transport, PACKAGE, request(environment, host, "clear"), timeout=180.0)
+    cleared = _call(transport, request(environment, host, "clear"))
     stuck = tuple(line for line in cleared["left"] if line.startswith(KERNEL))
     if stuck:
         return lines, _told(context, host, lines, stuck)
-    remote_program.call(transport, PACKAGE, {**request(environment, host, "folders"), "whole": list(EMPTIED)})
+    _call(transport, {**request(environment, host, "folders"), "whole": list(EMPTIED)})
     # logs stay, but not in the name of a user whose number somebody else may get
     transport.run(script('test ! -d "$1" || chown -R root:root "$1"', places.LOG))
     lines += remove_resources(transport, context.emit, packages=True, users=True, paths=paths(host))
-    remote_program.call(
-        transport, PACKAGE, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)}
-    )
+    _call(transport, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)})
     return lines, _told(context, host, lines, leftovers(environment, context, host, cleared["before"]))
 
 

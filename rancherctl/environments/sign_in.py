@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from rancherctl.credentials.tokens import operator_objects
-from rancherctl.environments import remote_program
 from rancherctl.hosts.command import command
 from rancherctl.hosts.model import File, Host
+from rancherctl.hosts.remote_call import source_of
 from rancherctl.hosts.transport import Transport
 
 PROGRAM = "/opt/rancherctl/bin/operator-token"
@@ -15,7 +15,7 @@ PROGRAM = "/opt/rancherctl/bin/operator-token"
 
 def program() -> File:
     """The program on control-plane hosts."""
-    return File(PROGRAM, remote_program.text_of("rancherctl.environments.operators").encode(), 0o755)
+    return File(PROGRAM, source_of("rancherctl.environments.operators.remote").encode(), 0o755)
 
 
 def sign_in(transport: Transport, operator: str, session: str, machine: str) -> bytes:

@@ -11,10 +11,10 @@ from typing import Any
 from rancherctl.change import Change, Plan
 from rancherctl.errors import RancherctlError
 from rancherctl.events import Emit, Event
-from rancherctl.hosts.helper import call
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
 from rancherctl.hosts.packages.upload import upload_debs
 from rancherctl.hosts.plan import action, describe
+from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.state import ResourceState
 from rancherctl.hosts.transport import Transport
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from rancherctl.errors import LockedError, RancherctlError
 from rancherctl.events import Emit, Event
-from rancherctl.hosts.helper import call
+from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.transport import Transport
 
 TTL = 120.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.helper import HostStepError
 from rancherctl.hosts.remote import disk, receive
+from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.transfer import Blocks, feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress
 

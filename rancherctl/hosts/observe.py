@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rancherctl.change import Unknown
-from rancherctl.hosts.helper import call
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
+from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.state import Observed, ResourceState, desired, digest, state
 from rancherctl.hosts.transport import Transport
 

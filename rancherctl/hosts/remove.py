@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rancherctl.events import Emit, Event
 from rancherctl.hosts.apply import ApplyError
-from rancherctl.hosts.helper import call
+from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.transport import Transport
 
 LIMIT = 1200.0

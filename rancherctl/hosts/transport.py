@@ -6,10 +6,9 @@ AuthError (key, password, host key or sudo refused). A command's own non-zero ex
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
@@ -25,26 +24,6 @@ class CommandFailedError(RancherctlError):
         tail = result.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message on standard error"]
         super().__init__(f"{host}: {result.command.show()[:200]} exited with {result.status}", why=tail[0][:500])
         self.result = result
-
-
-def decoded(text: bytes) -> Any:
-    """A host's JSON. ValueError for what is none, and for what is nested deeper than anybody of ours would."""
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def json_of(host: str, result: Result) -> Any:
-    """What a program printed as its last line, as JSON: a login may print a greeting before it. RancherctlError when that is no JSON."""
-    line = (result.stdout.rstrip().splitlines() or [b""])[-1]
-    try:
-        return decoded(line)
-    except ValueError as error:
-        said = line.decode("utf-8", "replace")[:200]
-        raise RancherctlError(
-            f"{host}: {result.command.show()[:120]} gave no answer", why=f"it printed {said!r}"
-        ) from error
 
 
 class Transport(Protocol):

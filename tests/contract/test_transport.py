@@ -14,7 +14,7 @@ import pytest
 
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import Secret, command, script
-from rancherctl.hosts.helper import HostStepError
+from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import CommandFailedError, Transport

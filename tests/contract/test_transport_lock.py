@@ -11,7 +11,7 @@ import pytest
 from rancherctl.errors import LockedError, UnreachableError
 from rancherctl.events import Event, ignore
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.helper import HostStepError
+from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.host_lock import HostLock, Owner, break_lock, show, this_process
 from tests.fakes.transport import FakeTransport
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.events import ignore
-from rancherctl.hosts.helper import HostStepError, call
+from rancherctl.hosts.remote_call import HostStepError, call
 from rancherctl.hosts.model import Package, Resource
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.plan import plan

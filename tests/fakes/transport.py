@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.helper import ARGV, answer_of, request_bytes
 from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote_call import ARGV, answer_of, request_bytes
 from rancherctl.hosts.transfer import feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress
 
@@ -81,7 +81,7 @@ class FakeTransport:
     def run(self, command: Command, *, check: bool = True) -> Result:
         self.ran.append(command)
         if command.argv == ARGV:
-            result = self._helper(command, command.stdin or b"")
+            result = self._program(command, command.stdin or b"")
         elif command.argv in self._expected:
             result = self._expected[command.argv](command)
         else:
@@ -90,7 +90,7 @@ class FakeTransport:
             raise CommandFailedError(self._name, result)
         return result
 
-    def _helper(self, command: Command, stdin: bytes) -> Result:
+    def _program(self, command: Command, stdin: bytes) -> Result:
         program, request, rest = split_request(stdin)
         if self.before is not None:
             self.before(request)
@@ -113,10 +113,12 @@ class FakeTransport:
         offset = self._call({"op": "offset", **base})["offset"]
         head = request_bytes({"op": "receive", **base, "offset": offset, "mode": mode, "owner": self.owner})
         command = Command(ARGV)
-        answer_of(self._name, self._helper(command, head + b"".join(feed(what, offset, progress))))
+        answer_of(
+            self._name, self._program(command, head + b"".join(feed(what, offset, progress))), f"upload to {target}"
+        )
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        return answer_of(self._name, self._helper(Command(ARGV), request_bytes(request)))
+        return answer_of(self._name, self._program(Command(ARGV), request_bytes(request)), str(request["op"]))
 
     def close(self) -> None:
         """Nothing is open."""

@@ -6,18 +6,21 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rancherctl.environments import remote_program
 from rancherctl.environments.model import Environment
 from rancherctl.environments.pki.leaves import Leaf
 from rancherctl.environments.pki.wanted import Folder, Found, paths
+from rancherctl.hosts import remote_call
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
 
+TIMEOUT = 120.0
+"""Seconds for one operation."""
+
 
 def call(transport: Transport, request: Mapping[str, Any]) -> dict[str, Any]:
     """Run one operation of ``pki.remote`` on a host."""
-    return remote_program.call(transport, "rancherctl.environments.pki", request)
+    return remote_call.call(transport, request, module="rancherctl.environments.pki.remote", timeout=TIMEOUT)
 
 
 def observe(transport: Transport, environment: Environment, host: Host) -> Folder:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import subprocess
-import sys
 from typing import Any
 
 from rancherctl.hosts.remote import disk
@@ -22,7 +20,7 @@ def openssl(*words: str) -> bytes:
     """Standard output of one openssl command."""
     done = subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     if done.returncode:
-        raise RuntimeError(
+        raise disk.StepError(
             "openssl "
             + words[0]
             + ": "
@@ -56,7 +54,7 @@ def public_of(key: str) -> str:
         return ""
     try:
         return hashlib.sha256(openssl("pkey", "-in", key, "-pubout", "-outform", "DER")).hexdigest()
-    except RuntimeError:
+    except disk.StepError:
         return ""
 
 
@@ -98,17 +96,4 @@ def fetch(request: dict[str, Any]) -> dict[str, Any]:
     return {"files": out}
 
 
-def main() -> None:
-    """Answer one request; an error is an answer, too."""
-    request = json.load(sys.stdin)
-    try:
-        answer: dict[str, Any] = {
-            "ok": {"observe": observe, "requests": requests, "install": install, "fetch": fetch}[request["op"]](request)
-        }
-    except Exception as error:  # noqa: BLE001  the border of this program: whatever it is, the other side is told
-        answer = {"error": str(error) or type(error).__name__}
-    print(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main()
+OPERATIONS = {"observe": observe, "requests": requests, "install": install, "fetch": fetch}

@@ -15,7 +15,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
@@ -269,7 +268,7 @@ def folders(request: dict[str, Any]) -> dict[str, Any]:
     new = [path for path in request["maybe"] if before and path not in before.get("there", ())]
     for path in (*request["whole"], *new):
         if inside := mounts((path,)):
-            raise RuntimeError(inside[0] + " is still mounted below " + path + ": nothing was deleted there")
+            raise disk.StepError(inside[0] + " is still mounted below " + path + ": nothing was deleted there")
         if os.path.ismount(path):
             for name in os.listdir(path):
                 inner = os.path.join(path, name)
@@ -292,16 +291,4 @@ def unlocked(request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def main() -> None:
-    """Answer one request; an error is an answer, too."""
-    request = json.load(sys.stdin)
-    try:
-        operations = {"remember": remember, "clear": clear, "left": left, "folders": folders, "unlocked": unlocked}
-        answer: dict[str, Any] = {"ok": operations[request["op"]](request)}
-    except Exception as error:  # noqa: BLE001  the border of this program: whatever it is, the other side is told
-        answer = {"error": str(error) or type(error).__name__}
-    print(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main()
+OPERATIONS = {"remember": remember, "clear": clear, "left": left, "folders": folders, "unlocked": unlocked}

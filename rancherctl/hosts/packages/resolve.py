@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rancherctl.hosts.helper import call
+from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.transport import Transport
 
 TIMEOUT = 180.0

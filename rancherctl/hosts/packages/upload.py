@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rancherctl.hosts.helper import call
 from rancherctl.hosts.model import Artefact, Deb
+from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.transport import Transport
 
 FOLDER = "/var/lib/rancherctl/packages"

@@ -43,7 +43,7 @@ def _apply(request: dict[str, Any]) -> dict[str, Any]:
                 function(item)
                 done.append(item["key"])
             except (OSError, disk.StepError) as error:
-                failed[item["key"]] = _said(error)
+                failed[item["key"]] = disk.reason(error)
         if failed:
             # what comes later may need what failed: a unit is never started on half its files
             return {"done": done, "failed": failed}
@@ -55,17 +55,11 @@ def _apply(request: dict[str, Any]) -> dict[str, Any]:
         try:
             services.settle(wanted, by_name)
         except (OSError, disk.StepError) as error:
-            by_name = {unit["name"]: _said(error) for unit in wanted} or {"systemd": _said(error)}
+            by_name = {unit["name"]: disk.reason(error) for unit in wanted} or {"systemd": disk.reason(error)}
         failed.update({unit["key"]: by_name[unit["name"]] for unit in wanted if unit["name"] in by_name})
         failed.update({name: text for name, text in by_name.items() if name == "systemd"})
         done += [unit["key"] for unit in wanted if unit["name"] not in by_name]
     return {"done": done, "failed": failed}
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}" + (f" ({error.filename})" if error.filename else "")
-    return str(error)
 
 
 def user(item: dict[str, Any]) -> None:
@@ -138,3 +132,6 @@ def absent(item: dict[str, Any]) -> None:
     else:
         place.unlink()
     disk.sync_directory(place.parent)
+
+
+OPERATIONS = {"apply": apply}

@@ -98,3 +98,6 @@ def _options(scratch: Path) -> tuple[str, ...]:
         "--fix-broken",
         *(word for name, value in values.items() for word in ("-o", f"{name}={value}")),
     )
+
+
+OPERATIONS = {"resolve": resolve}

@@ -26,6 +26,13 @@ class StepError(Exception):
     """One step on the host failed; the text is one line for a person."""
 
 
+def reason(error: Exception) -> str:
+    """An error as one line for a person."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    return str(error) if isinstance(error, (StepError, OSError)) else f"{type(error).__name__}: {error}"
+
+
 def at(path: str) -> Path:
     """The place of an absolute path under ROOT."""
     if not path.startswith("/") or "/../" in path + "/" or "\0" in path:

@@ -80,3 +80,6 @@ def _shown(entry: dict[str, Any] | None, now: float) -> dict[str, Any] | None:
     if entry is None:
         return None
     return {key: entry[key] for key in ("owner", "reason", "since", "token")} | {"left": entry["expires"] - now}
+
+
+OPERATIONS = {"lock": lock}

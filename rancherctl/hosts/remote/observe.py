@@ -106,3 +106,6 @@ def units(names: list[str]) -> dict[str, Any]:
     if len(blocks) != len(names):
         raise disk.StepError(f"systemctl show answered {len(blocks)} units for {len(names)}")
     return dict(zip(names, blocks, strict=True))
+
+
+OPERATIONS = {"observe": observe}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from typing import Any, BinaryIO
 
 from rancherctl.hosts.remote import disk
@@ -90,3 +91,6 @@ def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
     stamps.put(path, target.stat(), digest.hexdigest())
     stamps.save(create=True)
     return {"sha256": digest.hexdigest()}
+
+
+OPERATIONS = {"offset": offset, "receive": lambda request: receive(request, sys.stdin.buffer)}

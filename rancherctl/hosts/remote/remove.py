@@ -121,3 +121,6 @@ def one_path(path: str) -> list[str]:
         return []
     absent({"path": path})
     return [f"path {path}"]
+
+
+OPERATIONS = {"remove": remove}

@@ -11,8 +11,8 @@ import paramiko
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
-from rancherctl.hosts.helper import ARGV, answer_of, call, request_bytes
 from rancherctl.hosts.prompts import Prompts
+from rancherctl.hosts.remote_call import ARGV, answer_of, call, request_bytes
 from rancherctl.hosts.rights import Rights
 from rancherctl.hosts.session import Session
 from rancherctl.hosts.shared import Shared
@@ -70,7 +70,7 @@ class SshTransport:
             yield head
             yield from feed(what, offset, progress)
 
-        answer_of(self._name, self._execute(Command(ARGV, None, True, UPLOAD_LIMIT), blocks()))
+        answer_of(self._name, self._execute(Command(ARGV, None, True, UPLOAD_LIMIT), blocks()), f"upload to {target}")
 
     def channel(self, address: str, port: int) -> paramiko.Channel:
         """A TCP connection made by the host to ``address:port`` (hosts.forward). UnreachableError when the host cannot."""

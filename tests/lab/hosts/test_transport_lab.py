@@ -19,7 +19,7 @@ from rancherctl.hosts.command import Secret, command, script
 from rancherctl.hosts.connections import Connections
 from rancherctl.hosts.facts import gather
 from rancherctl.hosts.fanout import each
-from rancherctl.hosts.helper import HostStepError
+from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.host_lock import HostLock, show, this_process
 from rancherctl.hosts.model import (
     Absent,

@@ -20,6 +20,7 @@ from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.fact_parsers import Address, DiskFact, Listener, Route, Sysctl, UnitFact
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.transport import Transport
+from tests.fakes.transport import split_request
 
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 BOSS, WORKER = ENV.hosts
@@ -212,8 +213,9 @@ class Bare:
         self.name, self.blocked = name, blocked
 
     def run(self, command: Command, *, check: bool = True) -> Result:
-        asked = json.loads(command.stdin or b"")[1]
-        return Result(command, 0, json.dumps([line for line in self.blocked if line[:2] in asked]).encode(), b"")
+        targets = split_request(command.stdin or b"")[1]["targets"]
+        answer = {"ok": {"blocked": [line for line in self.blocked if line[:2] in targets]}}
+        return Result(command, 0, json.dumps(answer).encode(), b"")
 
 
 def test_ctrl_c_while_hosts_are_asked_says_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.transport import Transport
+from tests.fakes.transport import split_request
 
 ENVIRONMENT = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 GREETING = b'Welcome to h1 {"ok": false}\nLast login: today\n'
@@ -36,15 +37,15 @@ class Greeter:
         if command.argv[0] == "sh":
             record = {"data": {"environment": dump(ENVIRONMENT)}}
             return f"\n{command.argv[-1]}\n{json.dumps(record, indent=2)}\n".encode()
-        request = json.loads(command.stdin or b"")
-        if isinstance(request, dict):
+        request = split_request(command.stdin or b"")[1]
+        if "files" in request:
             marker = json.dumps(marker_of(ENVIRONMENT, ENVIRONMENT.hosts[0]))
             files = {
                 path: base64.b64encode((marker if path.endswith(".json") else "CA").encode()).decode()
                 for path in request["files"]
             }
             return json.dumps({"ok": {"files": files}}).encode() + b"\n"
-        return json.dumps([[*request[1][0], "no answer within 3 s"]]).encode() + b"\n"
+        return json.dumps({"ok": {"blocked": [[*request["targets"][0], "no answer within 3 s"]]}}).encode() + b"\n"
 
 
 def test_an_environment_is_fetched_all_the_same() -> None:
@@ -71,7 +72,9 @@ def test_no_files_of_this_machine_are_taken_from_a_host() -> None:
 def test_a_marker_of_odd_content_is_told(marker: bytes) -> None:
     class Odd(Greeter):
         def answer(self, command: Command) -> bytes:
-            files = {path: base64.b64encode(marker).decode() for path in json.loads(command.stdin or b"")["files"]}
+            files = {
+                path: base64.b64encode(marker).decode() for path in split_request(command.stdin or b"")[1]["files"]
+            }
             return json.dumps({"ok": {"files": files}}).encode() + b"\n"
 
     with pytest.raises(RancherctlError, match="is damaged"):

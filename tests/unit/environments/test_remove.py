@@ -134,7 +134,7 @@ def test_nothing_more_is_removed_where_the_kernel_keeps_something(
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     asked: list[str] = []
 
-    def call(_transport: object, _package: str, request: dict[str, object], **_: object) -> dict[str, object]:
+    def call(_transport: object, request: dict[str, object], **_: object) -> dict[str, object]:
         asked.append(str(request["op"]))
         return {"left": ["nft table ip kube-proxy", "path /etc/rancherctl", "cgroup /sys/fs/cgroup/kubepods"]}
 
@@ -142,7 +142,7 @@ def test_nothing_more_is_removed_where_the_kernel_keeps_something(
         asked.append(" ".join(what))
         return ()
 
-    monkeypatch.setattr("rancherctl.environments.remote_program.call", call)
+    monkeypatch.setattr("rancherctl.hosts.remote_call.call", call)
     monkeypatch.setattr(remove, "remove_resources", taken)
     context = Context(lambda _: FakeTransport(tmp_path), Bundle(tmp_path, Manifest("1.36.3", "amd64", "directory", ())))
     _, left = remove._clear(environment, environment.hosts[0], context)
@@ -169,7 +169,7 @@ def machines(monkeypatch: pytest.MonkeyPatch, *found: Stand) -> Context:
             raise machine.facts
         return machine.facts
 
-    def call(machine: Stand, _package: str, request: dict[str, Any], **_: object) -> dict[str, Any]:
+    def call(machine: Stand, request: dict[str, Any], **_: object) -> dict[str, Any]:
         machine.did.append(str(request["op"]))
         if request["op"] == machine.fails:
             raise UnreachableError(f"{machine.name}: cut")
@@ -181,7 +181,7 @@ def machines(monkeypatch: pytest.MonkeyPatch, *found: Stand) -> Context:
     by_name = {machine.name: machine for machine in found}
     monkeypatch.setattr(remove, "gather", gather)
     monkeypatch.setattr(remove, "observe", observed)
-    monkeypatch.setattr("rancherctl.environments.remote_program.call", call)
+    monkeypatch.setattr("rancherctl.hosts.remote_call.call", call)
     monkeypatch.setattr(
         remove, "remove_resources", lambda machine, emit, **what: emit(Event("remove", "x", machine.name)) or ("thing",)
     )
@@ -254,7 +254,7 @@ def test_a_dry_run_tells_what_is_there_and_changes_nothing(monkeypatch: pytest.M
     environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
     context = machines(monkeypatch, ours, away, theirs)
     monkeypatch.setattr(
-        "rancherctl.environments.remote_program.call", lambda *_, **__: {"left": ["unit rancherctl-agent.service"]}
+        "rancherctl.hosts.remote_call.call", lambda *_, **__: {"left": ["unit rancherctl-agent.service"]}
     )
     found = remove_look.look(environment, context)
     assert found.present == {"h1": ("unit rancherctl-agent.service", "package haproxy")}

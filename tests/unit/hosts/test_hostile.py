@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from rancherctl.environments import remote_program
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts import session
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.helper import HostStepError, answer_of
+from rancherctl.hosts.remote_call import HostStepError, answer_of, call
 from rancherctl.hosts.session import Session
-from rancherctl.hosts.transport import json_of
 
 COMMAND = Command(("look",))
 DEEP = b"[" * 100_000
@@ -27,24 +25,19 @@ def result(stdout: bytes) -> Result:
 @pytest.mark.parametrize("text", ANSWERS)
 def test_an_answer_that_cannot_be_read_is_that_hosts_failure(text: bytes) -> None:
     with pytest.raises(HostStepError, match=r"h1: .* cannot be read"):
-        answer_of("h1", result(text))
+        answer_of("h1", result(text), "observe")
 
 
 @pytest.mark.parametrize("text", ANSWERS)
-def test_so_it_is_with_the_programs_of_environments(text: bytes) -> None:
+def test_an_unreadable_answer_of_a_program_outside_hosts_is_the_same_failure(text: bytes) -> None:
     class Host:
         name = "h1"
 
         def run(self, command: Command, *, check: bool = True) -> Result:
             return result(text)
 
-    with pytest.raises(RancherctlError, match=r"h1: .* cannot be read"):
-        remote_program.call(Host(), "rancherctl.environments.pki", {"op": "observe"})  # type: ignore[arg-type]
-
-
-def test_and_with_what_programs_print() -> None:
-    with pytest.raises(RancherctlError, match="gave no answer"):
-        json_of("h1", result(DEEP))
+    with pytest.raises(HostStepError, match=r"h1: the answer of pki observe cannot be read"):
+        call(Host(), {"op": "observe"}, module="rancherctl.environments.pki.remote")  # type: ignore[arg-type]
 
 
 class Endless:

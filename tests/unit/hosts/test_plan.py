@@ -172,7 +172,7 @@ STDLIB_ONLY = [
     "plan",
     "apply",
     "state",
-    "helper",
+    "remote_call",
     "model",
     "command",
     "transport",

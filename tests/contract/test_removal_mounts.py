@@ -72,7 +72,7 @@ def test_what_could_not_be_unmounted_is_not_emptied(
     monkeypatch.setattr(remote, "MOUNTS", str(mountinfo(tmp_path, str(volume.parent))))
     request = {"path": str(tmp_path / "before.json"), "whole": [str(kubelet)], "maybe": [], "folders": []}
     with pytest.raises(
-        RuntimeError, match=r"volumes/shared is still mounted below .*kubelet: nothing was deleted there"
+        disk.StepError, match=r"volumes/shared is still mounted below .*kubelet: nothing was deleted there"
     ):
         remote.folders(request)
     assert volume.exists()

@@ -31,7 +31,7 @@ from rancherctl.events import Event
 from rancherctl.hosts.model import Host, Unit
 from rancherctl.hosts.state import desired, state
 from rancherctl.hosts.transport import Transport
-from rancherctl.ingress.translate.classes import ours
+from rancherctl.ingress.translate.classes import is_rancher
 from rancherctl.kube import objects
 from rancherctl.kube.kinds import Kinds
 from rancherctl.kube.objects import Meta, Node
@@ -126,7 +126,7 @@ def test_an_ingress_without_a_class_is_ours_unless_the_file_says_otherwise(defau
     environment = replace(ENV, ingress=Ingress(default_class=default))
     (body,) = [b for b in manifests(environment) if b["kind"] == "IngressClass"]
     bare = objects.ingress({"metadata": {"name": "bare", "namespace": "default"}, "spec": {}})
-    assert ours(bare, {"rancher": objects.ingress_class(body)}) is default
+    assert is_rancher(bare, {"rancher": objects.ingress_class(body)}) is default
 
 
 def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:

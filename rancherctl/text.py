@@ -46,6 +46,11 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def quoted(text: str, limit: int = 60) -> str:
+    """``text`` in quotes, fit for a one-line message: ASCII with escapes, shortened."""
+    return ascii(shorten(text, limit))
+
+
 def short_digest(content: str | bytes, digits: int = 12) -> str:
     """The first hex digits of the SHA-256 of ``content``: names a build or a content, does not protect one."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()[:digits]

@@ -15,7 +15,7 @@ from rancherctl.agents import csr
 from rancherctl.agents.clock import boottime, rest
 from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.controllers.certificate_requests import Approver
-from rancherctl.agents.controllers.ingress_statuses import StatusKeeper
+from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.controllers.network_policies import TABLE as POLICIES_TABLE
 from rancherctl.agents.controllers.network_policies import PolicyKeeper
 from rancherctl.agents.controllers.roster import CONFIGMAPS_TABLE, LEASES_TABLE, ObjectKeeper, RosterKeeper
@@ -103,7 +103,7 @@ class Controller:
         keepers: list[Keeper] = [
             RosterKeeper(fenced, leader, boottime, liveness=Liveness(limit=3 * config.lease_seconds)),
             ObjectKeeper(fenced, leader),
-            StatusKeeper(fenced, leader, boottime),
+            IngressStatusController(fenced, leader, boottime),
             CsrKeeper(Approver(fenced, config.service_cidr, dict(config.owners)), leader),
             PolicyKeeper(fenced, leader, boottime),
         ]

@@ -1,55 +1,52 @@
-"""What hosts report about their load balancers, read from the API: what they serve, and which ports they cannot serve on. Pure."""
+"""What hosts report about their load balancers: what they serve, and the ports on which they cannot. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from rancherctl.agents.config import NAMESPACE
+from rancherctl.contract import NAMESPACE
 from rancherctl.ingress.model import HTTP_PORT
-from rancherctl.ingress.status import plan
-from rancherctl.ingress.status.plan import HostReport
+from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
 from rancherctl.kube.objects import ConfigMap
 
 T = TypeVar("T")
-_PREFIX = f"{NAMESPACE}/report-"
+_PREFIX: Final = f"{NAMESPACE}/report-"
 
 
-def lb_report(stored: ConfigMap) -> HostReport:
-    """What one host's load balancer says that it serves."""
-    return plan.report(plan.section(stored.data))
+def load_balancer_report(stored: ConfigMap) -> HostReport:
+    """The load-balancer part of one host's report."""
+    return parse_section(load_balancer_section(stored.data))
 
 
 def blocked_ports(stored: ConfigMap) -> tuple[int, ...]:
-    """Ports that one host's load balancer cannot serve on: taken by another program, or the load balancer itself is broken."""
-    section = plan.section(stored.data)
-    taken = set(plan.blocked_ports(plan.report(section)))
-    return tuple(sorted(taken | {HTTP_PORT} if section.get("error") else taken))
+    """Ports on which one host's load balancer cannot serve: another program uses them, or the load balancer itself fails."""
+    report = load_balancer_report(stored)
+    used = set(report.blocked_ports())
+    return tuple(sorted(used | {HTTP_PORT} if report.error else used))
 
 
-class PerHost(Generic[T]):
-    """What ``read`` makes of each host's report, read once for each version: reports are long, and looked at many times a second."""
+class ReportCache(Generic[T]):
+    """What ``parse`` makes of each host's report, parsed once per version: reports are long, and read many times a second."""
 
-    def __init__(self, read: Callable[[ConfigMap], T]) -> None:
-        self._read = read
-        self._known: dict[str, tuple[ConfigMap, T]] = {}
+    def __init__(self, parse: Callable[[ConfigMap], T]) -> None:
+        self._parse = parse
+        self._parsed: dict[str, tuple[ConfigMap, T]] = {}
 
-    def of(self, maps: Mapping[str, ConfigMap]) -> dict[str, T]:
-        """By host; ``maps`` are all ConfigMaps of the namespace, by key."""
-        known = self._known
-        self._known = {}
+    def by_host(self, maps: Mapping[str, ConfigMap]) -> dict[str, T]:
+        """Results by host name; ``maps`` are all ConfigMaps of the namespace, by key."""
+        before, self._parsed = self._parsed, {}
         for key, stored in maps.items():
             if key.startswith(_PREFIX):
-                before = known.get(key)
-                self._known[key] = (
-                    before if before is not None and before[0] is stored else (stored, self._read(stored))
-                )
-        return {key.removeprefix(_PREFIX): result for key, (_, result) in self._known.items()}
+                known = before.get(key)
+                current = known is not None and known[0] is stored
+                self._parsed[key] = known if known is not None and current else (stored, self._parse(stored))
+        return {key.removeprefix(_PREFIX): result for key, (_, result) in self._parsed.items()}
 
 
-class Patience:
-    """Lets a finding through once it has lasted: a load balancer that is restarted is not worth moving for."""
+class Debounce:
+    """Reports blocked ports only once they have lasted: a load balancer that restarts is not worth moving Ingresses for."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -58,7 +55,7 @@ class Patience:
     def lasting(
         self, found: Mapping[str, tuple[int, ...]], known: Mapping[str, tuple[int, ...]], now: float
     ) -> dict[str, tuple[int, ...]]:
-        """The part of ``found`` that has been there for ``seconds`` without a break, or is ``known``: an earlier leader was patient already."""
+        """The part of ``found`` (ports by host) that has lasted ``seconds`` without a break, or that is ``known`` from an earlier leader."""
         pairs = {(host, port) for host, ports in found.items() for port in ports}
         self._since = {
             (host, port): self._since.get((host, port), -inf if port in known.get(host, ()) else now)

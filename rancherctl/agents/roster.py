@@ -9,8 +9,8 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from rancherctl.agents.liveness import suspicious
-from rancherctl.ingress.model import Roster, RosterHost
 from rancherctl.kube.objects import Node
+from rancherctl.placement.model import Roster, RosterHost
 
 PUBLIC_ADDRESS = "rancherctl.io/public-address"
 LOAD_BALANCER = "rancherctl.io/load-balancer"

@@ -57,9 +57,9 @@ def list_ingresses(
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = api_view.look(client)
-    remember_names(run.settings, "ingresses", (name for key in seen.ingresses for name in (key, key.partition("/")[2])))
-    run.show(ingress_listing(overview.rows(seen, namespace)))
+        view = api_view.read_api(client)
+    remember_names(run.settings, "ingresses", (name for key in view.ingresses for name in (key, key.partition("/")[2])))
+    run.show(ingress_listing(overview.rows(view, namespace)))
 
 
 @app.command()
@@ -84,8 +84,8 @@ def show(
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = api_view.look(client)
-    item = overview.detail(seen, seen.find(name, namespace))
+        view = api_view.read_api(client)
+    item = overview.detail(view, view.find(name, namespace))
     run.show(ingress_record(item, overview.text(item)))
 
 
@@ -116,14 +116,16 @@ def scale(
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = api_view.look(client)
-        found = seen.served(seen.find(name, namespace))
+        view = api_view.read_api(client)
+        found = view.require_managed(view.find(name, namespace))
         if dry_run:
-            run.show(plan_listing(overview.plan_rows(seen, found, scale=api_view.checked_scale(number))))
+            run.show(plan_listing(overview.plan_rows(view, found, scale=api_view.checked_scale(number))))
             return
         target = api_view.set_scale(client, found, number)
         if wait:
-            run.show(probe_listing([p.as_json() for p in waiting.answering(client, target, number, timeout)]))
+            run.show(
+                probe_listing([r.as_json() for r in waiting.wait_until_answering(client, target, number, timeout)])
+            )
     run.say(f"{target.meta.key}: {number} asked for")
     where = f" --context {context}" if context else f" --env {env}" if env else ""
     run.next(
@@ -153,10 +155,10 @@ def status(
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = api_view.look(client)
-    chosen = overview.chosen(seen, name, namespace)
-    probes = http_check.ask_all([q for t in chosen for q in http_check.questions(t, seen.ingresses[t.key].status)])
-    run.show(probe_listing([p.as_json() for p in (*overview.unpublished(seen, chosen), *probes)]))
+        view = api_view.read_api(client)
+    chosen = overview.select(view, name, namespace)
+    results = http_check.run_checks([c for t in chosen for c in http_check.checks_for(t, view.ingresses[t.key].status)])
+    run.show(probe_listing([r.as_json() for r in (*overview.unpublished(view, chosen), *results)]))
 
 
 @app.command()
@@ -186,6 +188,8 @@ def plan(
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
-        seen = api_view.look(client)
-    rows = overview.plan_rows(seen, seen.served(seen.find(name, namespace)), scale=number, without=tuple(without or ()))
+        view = api_view.read_api(client)
+    rows = overview.plan_rows(
+        view, view.require_managed(view.find(name, namespace)), scale=number, without=tuple(without or ())
+    )
     run.show(plan_listing(rows))

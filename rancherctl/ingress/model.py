@@ -1,4 +1,4 @@
-"""The load-balancer model as frozen values: routes to backends to servers, and the roster of hosts. Pure.
+"""The load-balancer model as frozen values: routes to backends to servers. Pure.
 
 A *backend* here is one Service port (``namespace/service:port``); a *pool* (layout.py) is the place it occupies inside HAProxy.
 """
@@ -6,30 +6,23 @@ A *backend* here is one Service port (``namespace/service:port``); a *pool* (lay
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from rancherctl.placement.model import Placeable, PlacementOptions, Problem
 
 HTTP_PORT = 80
-HASH_SCHEME = 1
-"""Number of the rule that makes ``Translated.hash``; hashes of different schemes cannot be compared. 1 in reports without the number."""
+HASH_SCHEME = 0
+"""Number of the rule that makes ``Translated.hash``; hashes of different schemes cannot be compared. 0 in reports without the number.
+
+Raise it when an unchanged Ingress gets another hash.
+"""
 CLASS_NAME = "rancher"
-STATUS_ANNOTATION = "ingress.rancherctl.io/status"
+ANY_HOST = "*"
+"""The host pattern of a rule without a host."""
 
 PathKind = Literal["exact", "prefix", "default"]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something to tell about one Ingress: ``reason`` is a CamelCase token for machines, ``message`` one line for people.
-
-    ``serious`` problems mean that part of what was asked for is not served; the others are notes.
-    """
-
-    reason: str
-    message: str
-    serious: bool = True
 
 
 class Server(NamedTuple):
@@ -81,10 +74,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """One Ingress, understood. ``hash`` covers all that decides what is served, except endpoints and placement.
+    """One Ingress after validation. ``hash`` covers everything that decides what is served, except endpoints and placement.
 
-    ``wanted`` is the number of instances asked for, 0 = on all eligible hosts; ``affinity`` are labels a host must carry. ``bare`` are host
-    patterns of rules that have no path which can be served: nothing answers for them, and no other Ingress's wildcard does.
+    ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any valid path:
+    nothing answers for them, and no other Ingress's wildcard does.
     """
 
     key: str
@@ -93,18 +86,29 @@ class Translated:
     hash: str
     routes: tuple[Route, ...]
     problems: tuple[Problem, ...] = ()
-    wanted: int = 1
-    affinity: tuple[tuple[str, str], ...] = ()
-    placeable: bool = True
+    options: PlacementOptions = PlacementOptions()
+    obstacle: str = ""
     bare: frozenset[str] = frozenset()
     age: tuple[str, str] = field(init=False, compare=False)
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
     """The host patterns of its rules."""
+    for_placement: Placeable = field(init=False, compare=False)
+    """What placement and the status need to know about it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "age", (self.created or "9999", self.key))
-        object.__setattr__(self, "hosts", self.bare.union(route.host for route in self.routes))
+        hosts = self.bare.union(route.host for route in self.routes)
+        object.__setattr__(self, "hosts", hosts)
+        # Public DNS made from statuses mixes the addresses of all Ingresses with one name; a rule for any host names nothing in DNS.
+        shared = hosts - {ANY_HOST}
+        placeable = Placeable(self.key, self.options, self.hash, (HTTP_PORT,), self.obstacle, shared)
+        object.__setattr__(self, "for_placement", placeable)
+
+    @property
+    def placeable(self) -> bool:
+        """Whether hosts may carry it."""
+        return not self.obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,79 +123,6 @@ class Model:
     servers: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
     loaded: Mapping[str, str] = field(default_factory=dict)
     bare: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class RosterHost:
-    """One host as the leader sees it.
-
-    ``address`` is what a status publishes, ``internal`` its InternalIP, ``lb`` whether it may carry load balancers, ``alive`` the leader's
-    judgement, ``blocked`` ports that something else on the host occupies.
-    """
-
-    name: str
-    address: str
-    internal: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    lb: bool = True
-    alive: bool = True
-    blocked: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """Who may carry load balancers; ``epoch`` counts leaders, ``sequence`` its changes. Kept in one ConfigMap by the leader."""
-
-    epoch: int = 0
-    sequence: int = 0
-    hosts: tuple[RosterHost, ...] = ()
-
-    def host(self, name: str) -> RosterHost | None:
-        """The host called ``name``."""
-        return next((h for h in self.hosts if h.name == name), None)
-
-    def newer_than(self, other: Roster) -> bool:
-        """Whether this one may replace ``other``: never an older leader's, never an older write."""
-        return (self.epoch, self.sequence) >= (other.epoch, other.sequence)
-
-    def to_json(self) -> str:
-        """Compact JSON, hosts sorted by name: equal rosters give equal text."""
-        hosts = [
-            {
-                "name": h.name,
-                "address": h.address,
-                "internal": h.internal,
-                "labels": dict(sorted(h.labels.items())),
-                "lb": h.lb,
-                "alive": h.alive,
-                "blocked": list(h.blocked),
-            }
-            for h in sorted(self.hosts, key=lambda h: h.name)
-        ]
-        return json.dumps({"epoch": self.epoch, "sequence": self.sequence, "hosts": hosts}, separators=(",", ":"))
-
-    @staticmethod
-    def from_json(text: str) -> Roster:
-        """Parse ``to_json``; unknown fields are ignored. Raises ValueError for anything that is not a roster."""
-        data: Any = json.loads(text)
-        if not isinstance(data, dict) or not isinstance(data.get("hosts"), list):
-            raise ValueError("not a roster: an object with a list of hosts was expected")  # noqa: TRY004 - one error for all bad text
-        try:
-            hosts = tuple(
-                RosterHost(
-                    name=str(h["name"]),
-                    address=str(h["address"]),
-                    internal=str(h.get("internal", "")),
-                    labels={str(k): str(v) for k, v in (h.get("labels") or {}).items()},
-                    lb=bool(h.get("lb", True)),
-                    alive=bool(h.get("alive", True)),
-                    blocked=tuple(int(p) for p in h.get("blocked") or ()),
-                )
-                for h in data["hosts"]
-            )
-            return Roster(int(data.get("epoch", 0)), int(data.get("sequence", 0)), hosts)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a roster: {error!r}") from error
 
 
 def digest(*parts: object) -> str:

@@ -296,16 +296,16 @@ def test_probes_tell_answering_from_unrouted_from_without_endpoints(world: World
     rules = [*FOO, ("foo.bar.com", "Prefix", "/empty", "gone:80")]
     world.run([fake.ingress("a", rules)], {"web": ["w1"], "gone": []})
     asked = [
-        http_check.Question("default/a", "127.0.0.1", host, path)
+        http_check.HttpCheck("default/a", "127.0.0.1", host, path)
         for host, path in (("foo.bar.com", "/foo"), ("foo.bar.com", "/x"), ("foo.bar.com", "/empty"))
     ]
-    assert [(p.ok, p.status) for p in http_check.ask_all(asked, world.haproxy.port)] == [
+    assert [(p.ok, p.status) for p in http_check.run_checks(asked, world.haproxy.port)] == [
         (True, 200),
         (False, 404),
         (None, 503),
     ]
     world.haproxy.stop()
-    assert http_check.ask(asked[0], world.haproxy.port).ok is False
+    assert http_check.run_check(asked[0], world.haproxy.port).ok is False
 
 
 def test_a_configuration_that_haproxy_refuses_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

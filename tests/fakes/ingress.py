@@ -16,9 +16,9 @@ from typing import Any
 
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import Driver
-from rancherctl.ingress.model import Roster, RosterHost
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
+from rancherctl.placement.model import Roster, RosterHost
 from tests.fakes.ports import free_port
 
 NAMESPACE = "default"

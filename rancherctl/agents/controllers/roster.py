@@ -9,17 +9,17 @@ from dataclasses import replace
 from rancherctl.agents import reachability
 from rancherctl.agents.config import NAMESPACE
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.host_report_reader import Patience, PerHost, blocked_ports
+from rancherctl.agents.host_report_reader import Debounce, ReportCache, blocked_ports
 from rancherctl.agents.host_report_writer import lease_name, report_name
 from rancherctl.agents.leader import LEASE, Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.roster import following, newly_silent
 from rancherctl.errors import ConflictError, NotFoundError
-from rancherctl.ingress.model import Roster
 from rancherctl.kube import objects, tables
 from rancherctl.kube.client import CONFIGMAPS, LEASES, Resource
 from rancherctl.kube.objects import ConfigMap, Lease, Meta
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.placement.model import Roster
 
 log = logging.getLogger(__name__)
 ROSTER, ALARMS = "roster", "alarms"
@@ -72,11 +72,11 @@ class RosterKeeper:
         self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
         self._liveness = liveness or Liveness()
         self._epoch = -1
-        self._last, self._stored, self._blocked = Roster(), RosterReader(), PerHost(blocked_ports)
+        self._last, self._stored, self._blocked = Roster(), RosterReader(), ReportCache(blocked_ports)
         self._alarms: tuple[str, ...] = ()
         self._alarmed_at = float("-inf")
         self._fallen: frozenset[str] = frozenset()
-        self._patience = Patience(BROKEN)
+        self._debounce = Debounce(BROKEN)
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ class RosterKeeper:
             proven=self._liveness.proven(now),
             spared=self._spared(before, silent, self._liveness.late(names, now)),
             epoch=self._leader.epoch,
-            blocked=self._patience.lasting(self._blocked.of(maps), {h.name: h.blocked for h in before.hosts}, now),
+            blocked=self._debounce.lasting(self._blocked.by_host(maps), {h.name: h.blocked for h in before.hosts}, now),
         )
         alarms = (*out.alarms, *self._many_fallen(before, out.roster))
         for alarm in set(alarms) - set(self._alarms):

@@ -1,139 +1,159 @@
-"""What annotations ask for: the number of instances, on which hosts, and which ones of ours nobody understands. Pure."""
+"""Annotations of one Ingress → placement options, and a problem for each one that is invalid or unknown. Pure.
+
+``KNOWN`` is the whole list. To support another annotation, add one row and a golden case in tests/data/ingress/annotations.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
-from rancherctl.ingress.model import STATUS_ANNOTATION, Problem
-from rancherctl.ingress.translate import validate
+from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTATION
+from rancherctl.ingress.annotations.status_annotation import read_status
+from rancherctl.names import is_label_key, is_label_value
+from rancherctl.placement.model import PlacementOptions, Problem
+from rancherctl.text import and_more, quoted
 
-SCALE = "scale"
-SCALE_LONG = "ingress.rancherctl.io/scale"
-AFFINITY = "io.rancher.scheduler.affinity.host_label"
-GLOBAL = "io.rancher.scheduler.global"
-LEGACY_CLASS = "kubernetes.io/ingress.class"
+SCALE: Final = "scale"
+"""The short spelling of SCALE_ANNOTATION."""
+AFFINITY: Final = "io.rancher.scheduler.affinity.host_label"
+GLOBAL: Final = "io.rancher.scheduler.global"
+LEGACY_CLASS: Final = "kubernetes.io/ingress.class"
 
-OURS = ("ingress.rancherctl.io/", "io.rancher.")
-KNOWN = frozenset({SCALE_LONG, AFFINITY, GLOBAL, STATUS_ANNOTATION})
-RAW_CONFIG = frozenset({"config", "io.rancher.config", "ingress.rancherctl.io/config"})
-MAX_SCALE = 10_000
+PREFIXES: Final = (INGRESS_PREFIX, "io.rancher.")
+"""Annotations with these prefixes are meant for this product: an unknown one is reported."""
+RAW_CONFIG: Final = frozenset({"config", "io.rancher.config", f"{INGRESS_PREFIX}config"})
+MAX_SCALE: Final = 10_000
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """``wanted`` instances (0 = every eligible host) on hosts that carry all labels of ``affinity``; ``placeable`` False: on none."""
+class Source:
+    """What the value used instead of an invalid one may depend on: all annotations, and how many addresses the status has."""
 
-    wanted: int
-    affinity: tuple[tuple[str, str], ...]
-    placeable: bool
+    annotations: Mapping[str, str]
+    published: int
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One known annotation.
+
+    ``parse`` turns the text into the value of ``field`` or raises ValueError with the reason. ``default`` applies without the
+    annotation. For an invalid text, ``fallback`` gives the value to use and says so in words. ``title`` makes the reasons of problems.
+    """
+
+    field: str
+    title: str
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    fallback: Callable[[Source], tuple[Any, str]]
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All spellings, the preferred one first."""
+        return (self.name, *self.aliases)
+
+    def read(self, source: Source, problems: list[Problem]) -> Any:
+        """The value for one Ingress; adds to ``problems``."""
+        given = [name for name in self.names if name in source.annotations]
+        if not given:
+            return self.default
+        text = source.annotations[given[0]]
+        for other in given[1:]:
+            if source.annotations[other].strip() != text.strip():
+                message = f"annotations {given[0]} and {other} differ; using {given[0]}"
+                problems.append(Problem(f"{self.title}Conflict", message, serious=False))
+        try:
+            return self.parse(text.strip())
+        except ValueError as error:
+            value, consequence = self.fallback(source)
+            problems.append(Problem(f"Invalid{self.title}", f"annotation {given[0]}: {error}; {consequence}"))
+            return value
+
+
+def _parse_scale(text: str) -> int:
+    if _NUMBER.fullmatch(text) and int(text) <= MAX_SCALE:
+        return int(text)
+    raise ValueError(f"{quoted(text, 30)} is not an integer from 1 to {MAX_SCALE}")
+
+
+def _last_scale(source: Source) -> tuple[int, str]:
+    """The last valid scale, from the status annotation; if that is lost (`kubectl replace` drops it), the published addresses."""
+    wanted = read_status(source.annotations).get("wanted")
+    if not (isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MAX_SCALE):
+        wanted = max(1, source.published)
+    return wanted, f"still using {wanted}"
+
+
+def _parse_labels(text: str) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for part in text.split(",") if text else ():
+        key, separator, value = part.strip().partition("=")
+        if not separator or not is_label_key(key) or not is_label_value(value):
+            raise ValueError(f"{quoted(part.strip())} is not a label in the form KEY=VALUE")
+        found.append((key, value))
+    return tuple(sorted(found))
+
+
+def _parse_bool(text: str) -> bool:
+    value = {"": False, "false": False, "true": True}.get(text.lower())
+    if value is None:
+        raise ValueError(f"{quoted(text, 30)} is neither true nor false")
+    return value
+
+
+KNOWN: Final = (
+    Annotation("wanted", "Scale", SCALE_ANNOTATION, _parse_scale, 1, _last_scale, aliases=(SCALE,)),
+    Annotation(
+        "affinity",
+        "Affinity",
+        AFFINITY,
+        _parse_labels,
+        (),
+        # Placing it on any host would show it where it must not be.
+        lambda _: (None, "not placed on any host until this is fixed"),
+    ),
+    Annotation("everywhere", "Global", GLOBAL, _parse_bool, False, lambda _: (False, "using false")),
+)
+_KNOWN_NAMES = frozenset({STATUS_ANNOTATION, *(name for row in KNOWN for name in row.names)})
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """All annotations of one Ingress. ``obstacle`` says why it cannot be placed on any host ("" = it can)."""
+
+    placement: PlacementOptions
+    obstacle: str
     problems: tuple[Problem, ...]
 
 
-def published_status(annotations: Mapping[str, str]) -> dict[str, object]:
-    """The status annotation as the leader wrote it: texts and numbers; {} where it is absent or damaged (the leader writes it anew).
-
-    Whoever may write the Ingress may write anything there: what is nested without end must not end the translation of all others.
-    """
-    try:
-        data = json.loads(annotations.get(STATUS_ANNOTATION, "{}"))
-    except (ValueError, RecursionError):
-        return {}
-    return (
-        {key: value for key, value in data.items() if not isinstance(value, (list, dict))}
-        if isinstance(data, dict)
-        else {}
-    )
-
-
-def _last_good(annotations: Mapping[str, str], published: int) -> int:
-    """As the leader noted it; where that is lost (`kubectl replace` takes foreign annotations away), as many as are ``published``."""
-    wanted = published_status(annotations).get("wanted")
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MAX_SCALE:
-        return wanted
-    return max(1, published)
-
-
-def _scale(annotations: Mapping[str, str], published: int, problems: list[Problem]) -> int:
-    short, long = annotations.get(SCALE), annotations.get(SCALE_LONG)
-    text = long if long is not None else short
-    if text is None:
-        return 1
-    if short is not None and long is not None and short.strip() != long.strip():
-        problems.append(
-            Problem("ScaleConflict", f"annotations {SCALE} and {SCALE_LONG} differ; {SCALE_LONG} counts", serious=False)
-        )
-    if _NUMBER.fullmatch(text.strip()) and int(text) <= MAX_SCALE:
-        return int(text)
-    kept = _last_good(annotations, published)
-    problems.append(
-        Problem(
-            "InvalidScale",
-            f"scale {validate.shown(text, 30)} is not a whole number from 1 to {MAX_SCALE}; {kept} is kept",
-        )
-    )
-    return kept
-
-
-def _affinity(annotations: Mapping[str, str], problems: list[Problem]) -> tuple[tuple[tuple[str, str], ...], bool]:
-    text = annotations.get(AFFINITY, "").strip()
-    if not text:
-        return (), True
-    try:
-        return tuple(sorted(validate.label(part) for part in text.split(","))), True
-    except ValueError as error:
-        problems.append(
-            Problem(
-                "InvalidAffinity",
-                f"annotation {AFFINITY}: {error}; the ingress is placed on no host until this is put right",
-            )
-        )
-        return (), False
-
-
-def _unknown(annotations: Mapping[str, str], problems: list[Problem]) -> None:
-    raw = sorted(set(annotations) & RAW_CONFIG)
-    if raw:
-        problems.append(
-            Problem(
-                "RawConfigRefused",
-                f"annotation {raw[0]}: raw HAProxy text is not taken; use ingress.rancherctl.io/… annotations",
-            )
-        )
-    others = sorted(k for k in annotations if k.startswith(OURS) and k not in KNOWN and k not in RAW_CONFIG)
-    if others:
-        names = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-        problems.append(Problem("UnknownAnnotation", f"not understood and ignored: {names}", serious=False))
-
-
-def wish(annotations: Mapping[str, str], published: int = 0) -> Wish:
-    """Read all annotations of one Ingress that bear on placement, with a problem for each that cannot be taken as it is.
-
-    ``published`` is how many addresses its status has.
-    """
+def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Parsed:
+    """Read all annotations of one Ingress; ``published`` is the number of addresses in its status. Never raises."""
     problems: list[Problem] = []
-    everywhere = annotations.get(GLOBAL, "").strip().lower()
-    if everywhere not in {"", "true", "false"}:
-        problems.append(
-            Problem(
-                "InvalidGlobal",
-                f"annotation {GLOBAL}: {validate.shown(everywhere, 30)} is neither true nor false; false counts",
-            )
-        )
-    wanted = _scale(annotations, published, problems)
-    if everywhere == "true":
-        if SCALE in annotations or SCALE_LONG in annotations:
-            problems.append(
-                Problem(
-                    "ScaleIgnored",
-                    f"scale does not count while {GLOBAL} is true: it is on every eligible host",
-                    serious=False,
-                )
-            )
-        wanted = 0
-    affinity, placeable = _affinity(annotations, problems)
-    _unknown(annotations, problems)
-    return Wish(wanted, affinity, placeable, tuple(problems))
+    source = Source(annotations, published)
+    values = {row.field: row.read(source, problems) for row in KNOWN}
+    if values["everywhere"] and (SCALE in annotations or SCALE_ANNOTATION in annotations):
+        message = f"scale is ignored because {GLOBAL} is true: placed on every eligible host"
+        problems.append(Problem("ScaleIgnored", message, serious=False))
+    _report_unknown(annotations, problems)
+    affinity = values["affinity"]
+    return Parsed(
+        PlacementOptions(0 if values["everywhere"] else values["wanted"], affinity or ()),
+        f"its annotation {AFFINITY} is invalid" if affinity is None else "",
+        tuple(problems),
+    )
+
+
+def _report_unknown(annotations: Mapping[str, str], problems: list[Problem]) -> None:
+    if raw := sorted(set(annotations) & RAW_CONFIG):
+        message = f"annotation {raw[0]}: raw HAProxy snippets are not supported; use {INGRESS_PREFIX}… annotations"
+        problems.append(Problem("RawConfigRefused", message))
+    unknown = sorted(k for k in annotations if k.startswith(PREFIXES) and k not in _KNOWN_NAMES | RAW_CONFIG)
+    if unknown:
+        message = f"unknown annotation{'s' if len(unknown) > 1 else ''}, ignored: {and_more(unknown)}"
+        problems.append(Problem("UnknownAnnotation", message, serious=False))

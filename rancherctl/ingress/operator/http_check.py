@@ -1,4 +1,4 @@
-"""Asking published addresses themselves: does this address answer for this name and path, and who answered?"""
+"""Check published addresses with HTTP requests: does this address answer for this host name and path, and who answers?"""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import http.client
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rancherctl.ingress.haproxy.render import ORIGIN
 from rancherctl.ingress.model import HTTP_PORT, Translated
+from rancherctl.net import bracketed
 
-TIMEOUT = 5.0
-MAX_ROUTES = 20
-PARALLEL = 16
+TIMEOUT: Final = 5.0
+MAX_PATHS: Final = 20
+"""Paths of one Ingress that are checked on each address."""
+PARALLEL: Final = 16
+USER_AGENT: Final = "rancherctl-probe"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HttpCheck:
     """One request: to ``address``, for ``host`` and ``path``."""
 
     ingress: str
@@ -27,68 +30,65 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """What came of it. ``ok``: a backend answered (True), the load balancer has no such route or nobody answered (False), or the route is
-    there but its service has no ready endpoint (None: nothing is known about the backend)."""
+class HttpResult:
+    """The result of one check. ``status`` is the HTTP status, 0 without an answer.
 
-    question: Question
+    ``ok`` is True if a backend answered, False if there is no answer or the load balancer has no such route, and None if the route
+    exists but its service has no ready endpoint, so that nothing is known about the backend.
+    """
+
+    check: HttpCheck
     ok: bool | None
     status: int
     result: str
 
     def as_json(self) -> Mapping[str, Any]:
         """Plain values."""
-        q = self.question
+        c = self.check
         return {
-            "ingress": q.ingress,
-            "address": q.address,
-            "host": q.host,
-            "path": q.path,
+            "ingress": c.ingress,
+            "address": c.address,
+            "host": c.host,
+            "path": c.path,
             "ok": self.ok,
             "status": self.status,
             "result": self.result,
         }
 
 
-def questions(t: Translated, addresses: Iterable[str]) -> list[Question]:
-    """One for each rule (at most 20) and address. A wildcard is asked for by a name that it matches."""
+def checks_for(t: Translated, addresses: Iterable[str]) -> list[HttpCheck]:
+    """A check for every path (at most MAX_PATHS) on every address. For a wildcard host, a name that it matches is used."""
     pairs: dict[tuple[str, str], None] = {}
     for route in t.routes:
         if route.kind != "default":
             path = route.path if route.kind == "exact" else route.path.rstrip("/") or "/"
             pairs[route.host.replace("*.", "rancherctl-probe.", 1) if route.host != "*" else "", path] = None
-    found = list(pairs)[:MAX_ROUTES] or [("", "/")]
-    return [Question(t.key, address, host or _literal(address), path) for address in addresses for host, path in found]
+    found = list(pairs)[:MAX_PATHS] or [("", "/")]
+    return [
+        HttpCheck(t.key, address, host or bracketed(address), path) for address in addresses for host, path in found
+    ]
 
 
-def _literal(address: str) -> str:
-    """An address as a Host header names it."""
-    return f"[{address}]" if ":" in address else address
-
-
-def ask(question: Question, port: int = HTTP_PORT, timeout: float = TIMEOUT) -> Probe:
-    """One GET; the body is not read."""
-    connection = http.client.HTTPConnection(question.address, port, timeout=timeout)
+def run_check(check: HttpCheck, port: int = HTTP_PORT, timeout: float = TIMEOUT) -> HttpResult:
+    """Send one GET request; the body of the response is not read."""
+    connection = http.client.HTTPConnection(check.address, port, timeout=timeout)
     try:
-        connection.request(
-            "GET",
-            question.path,
-            headers={"Host": question.host, "User-Agent": "rancherctl-probe", "Connection": "close"},
-        )
+        headers = {"Host": check.host, "User-Agent": USER_AGENT, "Connection": "close"}
+        connection.request("GET", check.path, headers=headers)
         response = connection.getresponse()
         origin = response.getheader(ORIGIN, "")
     except (OSError, http.client.HTTPException) as error:
-        return Probe(question, False, 0, f"no answer: {error}")
+        return HttpResult(check, False, 0, f"no answer: {error}")
     finally:
         connection.close()
     if origin == "no-route":
-        return Probe(question, False, response.status, "the host does not know this name and path")
+        return HttpResult(check, False, response.status, "the load balancer has no route for this host and path")
     if origin:
-        return Probe(question, None, response.status, "routed, but its service has no endpoint that answers")
-    return Probe(question, True, response.status, f"answered with {response.status}")
+        return HttpResult(check, None, response.status, "routed, but the service has no ready endpoint")
+    return HttpResult(check, True, response.status, f"answered with status {response.status}")
 
 
-def ask_all(asked: list[Question], port: int = HTTP_PORT, timeout: float = TIMEOUT) -> list[Probe]:
-    """All of them, some at a time, in order."""
+def run_checks(checks: list[HttpCheck], port: int = HTTP_PORT, timeout: float = TIMEOUT) -> list[HttpResult]:
+    """Run all checks, PARALLEL at a time; results in the same order."""
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        return list(pool.map(lambda q: ask(q, port, timeout), asked))
+        return list(pool.map(lambda check: run_check(check, port, timeout), checks))

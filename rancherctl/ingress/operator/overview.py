@@ -1,4 +1,4 @@
-"""Ingresses as an operator reads them: rows for lists, one in full, placement and why. Pure; values are plain and ready for JSON."""
+"""Ingresses as an operator reads them: rows for lists, one in full, placement with reasons. Pure; values are plain and ready for JSON."""
 
 from __future__ import annotations
 
@@ -7,175 +7,186 @@ from dataclasses import replace
 from typing import Any
 
 from rancherctl.errors import UsageError
-from rancherctl.ingress import placement
-from rancherctl.ingress.annotations.parse import published_status
-from rancherctl.ingress.model import Roster, Route, Translated
+from rancherctl.ingress.annotations.status_annotation import read_status
+from rancherctl.ingress.model import HASH_SCHEME, Route, Translated
 from rancherctl.ingress.operator import http_check
-from rancherctl.ingress.operator.api_view import World
-from rancherctl.ingress.status.plan import HostReport
-from rancherctl.ingress.translate import classes, merge
+from rancherctl.ingress.operator.api_view import ApiView
+from rancherctl.ingress.role import desired
+from rancherctl.ingress.status.report import HostReport
+from rancherctl.ingress.translate import classes
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import Ingress
+from rancherctl.placement.model import Roster
+from rancherctl.placement.place import Candidate, explain, place
 
 Item = dict[str, Any]
 
 
-def rows(world: World, namespace: str = "") -> list[Item]:
-    """One row for each Ingress of our class, sorted by key."""
-    ours = TranslationCache().translate_all(world.ingresses, world.classes)
-    chosen = sorted(k for k in ours if not namespace or k.startswith(f"{namespace}/"))
-    return [_row(world, world.ingresses[key], ours[key]) for key in chosen]
+def _cluster(view: ApiView) -> desired.Desired:
+    tables = desired.Tables(view.ingresses, view.classes)
+    return desired.build(tables, view.roster, desired.Previous(), TranslationCache(), None, 0.0)
 
 
-def _row(world: World, ingress: Ingress, t: Translated) -> Item:
-    placed = placement.place(t, world.roster)
-    note = published_status(ingress.meta.annotations)
+def rows(view: ApiView, namespace: str = "") -> list[Item]:
+    """One row for each Ingress that rancherctl manages (in ``namespace``), sorted by key."""
+    return [_row(view, view.ingresses[t.key], t) for t in select(view, namespace=namespace)]
+
+
+def _row(view: ApiView, ingress: Ingress, t: Translated) -> Item:
+    placed = place(t.for_placement, view.roster)
+    status = read_status(ingress.meta.annotations)
     return {
         "namespace": ingress.meta.namespace,
         "name": ingress.meta.name,
         "hosts": sorted(t.hosts),
         "addresses": list(ingress.status),
-        "wanted": t.wanted or "all",
+        "wanted": t.options.wanted or "all",
         "published": len(ingress.status),
         "placed": list(placed.hosts),
-        "reason": str(note.get("reason", "")),
-        "message": str(note.get("message", "")),
+        "reason": str(status.get("reason", "")),
+        "message": str(status.get("message", "")),
     }
 
 
-def detail(world: World, ingress: Ingress) -> Item:
-    """All about one: rules, each host's part in it, problems."""
-    every = TranslationCache().translate_all(world.ingresses, world.classes)
+def detail(view: ApiView, ingress: Ingress) -> Item:
+    """One Ingress in full: rules, the state of each host involved, problems."""
     t = translate(ingress)
-    mine = classes.is_rancher(ingress, world.classes)
-    placed = placement.place(t, world.roster)
-    problems = [*t.problems, *placed.problems, *merge.merge(every).problems.get(t.key, ())]
-    for host in placed.hosts:
-        problems += world.reports.get(host, HostReport()).problems.get(t.key, ())
-    instances = (
-        [_instance(world, t, ingress, name) for name in sorted({*placed.hosts, *_others(world, ingress, t)})]
-        if mine
-        else []
-    )
-    return _row(world, ingress, t) | {
-        "ours": mine,
+    item = _row(view, ingress, t)
+    managed = classes.is_rancher(ingress, view.classes)
+    problems = [*t.problems, *place(t.for_placement, view.roster).problems]
+    problems += _cluster(view).merged.problems.get(t.key, ())
+    for host in item["placed"]:
+        problems += view.reports.get(host, HostReport()).problems.get(t.key, ())
+    involved = sorted({*item["placed"], *_other_hosts(view, ingress, t)})
+    return item | {
+        "ours": managed,
         "hash": t.hash,
         "rules": [{"host": r.host, "match": r.kind, "path": _path(r), "backend": r.backend.key} for r in t.routes],
-        "instances": instances,
+        "instances": [_instance(view, t, ingress, name, item["placed"]) for name in involved] if managed else [],
         "problems": [{"reason": p.reason, "message": p.message, "serious": p.serious} for p in dict.fromkeys(problems)]
-        if mine
+        if managed
         else [],
     }
 
 
 def _path(route: Route) -> str:
-    """As it was written: prefixes carry a slash at their end inside."""
+    """The path as in the Ingress; the model ends prefixes with a slash."""
     return (route.path.rstrip("/") or "/") if route.kind == "prefix" else route.path
 
 
-def _others(world: World, ingress: Ingress, t: Translated) -> list[str]:
-    """Hosts that serve it or are published without being placed: those that leave, and those that share a name."""
-    serving = {host for host, report in world.reports.items() if t.key in report.served}
-    return sorted(serving | {h.name for h in world.roster.hosts if h.address in ingress.status})
+def _other_hosts(view: ApiView, ingress: Ingress, t: Translated) -> list[str]:
+    """Hosts that serve it, or whose address is published: among them hosts that are leaving, and hosts that share a name with it."""
+    serving = {host for host, report in view.reports.items() if t.key in report.served}
+    return sorted(serving | {h.name for h in view.roster.hosts if h.address in ingress.status})
 
 
-def _instance(world: World, t: Translated, ingress: Ingress, name: str) -> Item:
-    host = world.roster.host(name)
-    have = world.reports.get(name, HostReport()).served.get(t.key, "")
+def _instance(view: ApiView, t: Translated, ingress: Ingress, name: str, placed: list[str]) -> Item:
+    host = view.roster.host(name)
+    report = view.reports.get(name, HostReport())
+    confirmed = report.served.get(t.key, "")
+    comparable = not confirmed or report.hash_scheme == HASH_SCHEME
     return {
         "host": name,
         "address": host.address if host else "",
         "alive": bool(host and host.alive),
-        "placed": name in placement.place(t, world.roster).hosts,
+        "placed": name in placed,
         "published": bool(host and host.address in ingress.status),
-        "serves": have,
-        "current": have == t.hash,
-        "alarm": world.alarms.get(name, ""),
+        "serves": confirmed,
+        "current": confirmed == t.hash if comparable else None,
+        "alarm": report.trouble,
     }
 
 
 def text(item: Mapping[str, Any]) -> str:
     """``detail`` for people."""
-    lines = [
-        f"{item['namespace']}/{item['name']}: {len(item['addresses'])} of {item['wanted']} published, content {item['hash']}"
-    ]
+    count = f"{len(item['addresses'])} of {item['wanted']} addresses published"
+    lines = [f"{item['namespace']}/{item['name']}: {count}, content {item['hash']}"]
     if not item["ours"]:
-        lines.append("  its class is not ours: it gets no traffic and no status from here")
+        lines.append("  managed by another ingress controller: rancherctl neither serves it nor writes its status")
     lines += ["rules:"] + [
         f"  {r['host']}{r['path'] or ' (default)'} ({r['match']}) → {r['backend']}" for r in item["rules"]
     ]
-    lines += ["hosts:"] + [f"  {i['host']} {i['address'] or '-'}: {_words(i)}" for i in item["instances"]]
+    lines += ["hosts:"] + [f"  {i['host']} {i['address'] or '-'}: {_state(i)}" for i in item["instances"]]
     if item["problems"]:
         lines += ["problems:"] + [f"  {p['reason']}: {p['message']}" for p in item["problems"]]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _words(instance: Mapping[str, Any]) -> str:
-    serving = (
-        "serves it"
-        if instance["current"]
-        else f"serves an older content {instance['serves']}"
-        if instance["serves"]
-        else "does not serve it yet"
-    )
+def _state(instance: Mapping[str, Any]) -> str:
+    if instance["current"]:
+        serving = "serving"
+    elif not instance["serves"]:
+        serving = "not serving yet"
+    elif instance["current"] is None:
+        serving = "serving (its agent runs another release, so the content cannot be compared)"
+    else:
+        serving = f"serving older content {instance['serves']}"
     parts = [
         "placed" if instance["placed"] else "not placed",
         serving,
         "published" if instance["published"] else "not published",
-        *(() if instance["alive"] else ("not alive",)),
-        *((instance["alarm"],) if instance["alarm"] else ()),
+        "" if instance["alive"] else "not alive",
+        instance["alarm"],
     ]
-    return ", ".join(parts)
+    return ", ".join(part for part in parts if part)
 
 
-def plan_rows(world: World, ingress: Ingress, *, scale: int | None = None, without: tuple[str, ...] = ()) -> list[Item]:
-    """Every host in the order in which this Ingress would take it, and why it does or does not; with another scale or without some hosts."""
-    if unknown := sorted({*without} - {h.name for h in world.roster.hosts}):
-        known = ", ".join(h.name for h in world.roster.hosts)
-        raise UsageError(f"there is no host {', '.join(unknown)}", why=f"the hosts are {known or 'none'}")
-    t = translate(ingress)
+def plan_rows(
+    view: ApiView, ingress: Ingress, *, scale: int | None = None, without: tuple[str, ...] = ()
+) -> list[Item]:
+    """All hosts in the order in which this Ingress takes them, each with the reason for or against it.
+
+    ``scale`` and ``without`` show the placement with another number of instances, or after the loss of some hosts.
+    """
+    if unknown := sorted({*without} - {h.name for h in view.roster.hosts}):
+        known = ", ".join(h.name for h in view.roster.hosts)
+        raise UsageError(f"unknown host: {', '.join(unknown)}", why=f"the load-balancer hosts are {known or 'none'}")
+    p = translate(ingress).for_placement
+    before = set(place(p, view.roster).hosts)
     if scale is not None:
-        t = replace(t, wanted=scale)
-    hosts = tuple(replace(h, alive=h.alive and h.name not in without) for h in world.roster.hosts)
-    wanted = t.wanted or len(hosts)
-    before = set(placement.place(translate(ingress), world.roster).hosts)
-    out: list[Item] = []
-    for rank, c in enumerate(placement.explain(t, Roster(world.roster.epoch, world.roster.sequence, hosts)), 1):
-        why = c.excluded or (f"among the best {wanted}" if c.chosen else f"{wanted} better ones are enough")
-        host = world.roster.host(c.host)
-        change = "" if c.chosen == (c.host in before) else "add" if c.chosen else "remove"
-        out.append(
-            {
-                "rank": rank,
-                "host": c.host,
-                "address": host.address if host else "",
-                "chosen": c.chosen,
-                "change": change,
-                "why": why,
-            }
-        )
-    return out
+        p = replace(p, options=replace(p.options, wanted=scale))
+    hosts = tuple(replace(h, alive=h.alive and h.name not in without) for h in view.roster.hosts)
+    candidates = explain(p, Roster(view.roster.epoch, view.roster.sequence, hosts))
+    addresses = {h.name: h.address for h in hosts}
+    return [
+        {
+            "rank": rank,
+            "host": c.host,
+            "address": addresses[c.host],
+            "chosen": c.chosen,
+            "change": "" if c.chosen == (c.host in before) else "add" if c.chosen else "remove",
+            "why": _reason(c, p.options.wanted),
+        }
+        for rank, c in enumerate(candidates, 1)
+    ]
 
 
-def chosen(world: World, name: str = "", namespace: str = "") -> list[Translated]:
-    """One Ingress, or all of ours (in a namespace). UsageError for one that is not ours."""
-    ours = TranslationCache().translate_all(world.ingresses, world.classes)
-    keys = (
-        [world.served(world.find(name, namespace)).meta.key]
-        if name
-        else sorted(k for k in ours if not namespace or k.startswith(f"{namespace}/"))
-    )
-    return [ours[key] for key in keys if key in ours]
+def _reason(candidate: Candidate, wanted: int) -> str:
+    if candidate.excluded:
+        return candidate.excluded
+    if not wanted:
+        return "placed on every eligible host"
+    return f"among the best {wanted}" if candidate.chosen else f"not among the best {wanted}"
 
 
-def unpublished(world: World, ingresses: Iterable[Translated]) -> list[http_check.Probe]:
-    """What cannot even be asked: Ingresses that have fewer addresses than hosts are there for them, or none at all."""
+def select(view: ApiView, name: str = "", namespace: str = "") -> list[Translated]:
+    """The Ingress with this name (UsageError if rancherctl does not manage it), or all managed ones (in ``namespace``), by key."""
+    managed = _cluster(view).translated
+    if name:
+        keys = [view.require_managed(view.find(name, namespace)).meta.key]
+    else:
+        keys = sorted(k for k in managed if not namespace or k.startswith(f"{namespace}/"))
+    return [managed[key] for key in keys if key in managed]
+
+
+def unpublished(view: ApiView, ingresses: Iterable[Translated]) -> list[http_check.HttpResult]:
+    """A failed result for each Ingress that has no address, or fewer addresses than there are hosts for it."""
     out = []
     for t in ingresses:
-        stored, target = world.ingresses[t.key], placement.place(t, world.roster).target
+        stored, target = view.ingresses[t.key], place(t.for_placement, view.roster).target
         if len(stored.status) < max(1, target):
-            note = published_status(stored.meta.annotations).get("message") or "the controller has not said why"
-            text = f"{len(stored.status)} of {target or t.wanted or 'all'} addresses are published: {note}"
-            out.append(http_check.Probe(http_check.Question(t.key, "", "", ""), False, 0, text))
+            message = read_status(stored.meta.annotations).get("message") or "the controller has not said why"
+            text = f"{len(stored.status)} of {target or t.options.wanted or 'all'} addresses published: {message}"
+            out.append(http_check.HttpResult(http_check.HttpCheck(t.key, "", "", ""), False, 0, text))
     return out

@@ -1,4 +1,4 @@
-"""Waiting until an Ingress answers on as many addresses as were asked for."""
+"""Wait until an Ingress answers on the requested number of addresses."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.errors import RancherctlError, TimeoutExceededError, UnreachableError
-from rancherctl.ingress import placement
-from rancherctl.ingress.annotations.parse import GLOBAL, published_status
-from rancherctl.ingress.model import STATUS_ANNOTATION
+from rancherctl.ingress.annotations.parse import GLOBAL
+from rancherctl.ingress.annotations.status_annotation import read_status
 from rancherctl.ingress.operator import api_view, http_check
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.client import INGRESSES, GoneError, KubeClient, ServerError, ThrottledError
 from rancherctl.kube.objects import Ingress, ingress
+from rancherctl.placement.place import exclusion
+from rancherctl.polling import poll_until
+from rancherctl.text import plural
 
-Asker = Callable[[list[http_check.Question]], list[http_check.Probe]]
+Checker = Callable[[list[http_check.HttpCheck]], list[http_check.HttpResult]]
 
 
 def _wait(seconds: float) -> None:
@@ -33,18 +36,17 @@ def versions(
     wait: Callable[[float], None] = _wait,
     choose: random.Random | None = None,
 ) -> Iterator[Ingress]:
-    """The Ingress now, and each time it changes, until the deadline (monotonic seconds)."""
+    """The Ingress now, and again after each change, until the deadline (monotonic seconds)."""
     backoff = Backoff(choose or random.Random())  # noqa: S311  # spreads load, protects nothing
     while time.monotonic() < deadline:
         stored = ingress(client.get(INGRESSES, target.meta.name, namespace=target.meta.namespace))
         yield stored
-        selector = f"metadata.name={target.meta.name}"
         try:
             for event in client.watch(
                 INGRESSES,
                 namespace=target.meta.namespace,
                 resource_version=stored.meta.resource_version,
-                field_selector=selector,
+                field_selector=f"metadata.name={target.meta.name}",
                 timeout=max(0.1, deadline - time.monotonic()),
             ):
                 if event.type in {"ADDED", "MODIFIED"}:
@@ -52,66 +54,67 @@ def versions(
                 if time.monotonic() >= deadline:
                     return
         except (GoneError, ServerError, ThrottledError, UnreachableError) as error:
-            # Silence up to the deadline, or a watch that must begin anew.
+            # Nothing arrived until the deadline, or the watch must be started again.
             if (left := deadline - time.monotonic()) > 0:
                 wait(min(backoff.after(error), left))
 
 
-def answering(
-    client: KubeClient, target: Ingress, number: int, timeout: float, ask: Asker = http_check.ask_all
-) -> list[http_check.Probe]:
-    """Wait until ``number`` addresses are published and each answers.
+def wait_until_answering(
+    client: KubeClient, target: Ingress, number: int, timeout: float, run: Checker = http_check.run_checks
+) -> list[http_check.HttpResult]:
+    """Wait until ``number`` addresses are published and all answer; returns the results of the last checks.
 
-    RancherctlError when the environment has too few hosts for it, also if all of them were alive: one that starts or comes back is worth the
-    wait. TimeoutExceededError with what was seen last.
+    RancherctlError if the environment has too few hosts even with all of them alive: waiting for one that starts or returns makes
+    sense. TimeoutExceededError with what was seen last.
     """
     deadline = time.monotonic() + timeout
-    seen = "its status was not seen"
+    seen = "its status could not be read"
     for current in versions(client, target, deadline):
-        if (wanted := translate(current).wanted) != number:
-            asked = str(wanted) if wanted else f"all hosts, by the annotation {GLOBAL}"
+        if (wanted := translate(current).options.wanted) != number:
+            asked = plural(wanted, "instance") if wanted else f"all hosts, by the annotation {GLOBAL}"
             raise RancherctlError(
-                f"{target.meta.key} is not to have {number} addresses", why=f"it asks for {asked} now"
+                f"{target.meta.key} will not get {plural(number, 'address', 'addresses')}",
+                why=f"it now requests {asked}",
             )
-        note = published_status(current.meta.annotations)
-        few = note.get("reason") in {"TooFewHosts", "NoHosts"} and note.get("wanted") == number
-        if few and _could_carry(client, current) < number:
+        status = read_status(current.meta.annotations)
+        too_few = status.get("reason") in {"TooFewHosts", "NoHosts"} and status.get("wanted") == number
+        if too_few and _possible_hosts(client, current) < number:
             raise RancherctlError(
-                f"{target.meta.key} cannot have {number} addresses",
-                why=str(note.get("message", "")),
-                hint=f"rancherctl ingress plan {target.meta.key} shows why",
+                f"{target.meta.key} cannot get {plural(number, 'address', 'addresses')}",
+                why=str(status.get("message", "")),
+                hint=f"see why with: rancherctl ingress plan {target.meta.key}",
             )
         if len(current.status) != number:
-            seen = f"{len(current.status)} of {number} addresses are published; {note.get('message') or f'{STATUS_ANNOTATION} says nothing'}"
+            message = status.get("message") or f"the annotation {STATUS_ANNOTATION} is not set"
+            seen = f"{len(current.status)} of {number} addresses published; {message}"
             continue
-        probes = _patient(current, ask, deadline)
-        bad = [p for p in probes if p.ok is False]
-        if not bad:
-            return probes
-        seen = f"{bad[0].question.address}: {bad[0].result}"
+        results = _check_until(current, run, deadline)
+        failed = next((r for r in results if r.ok is False), None)
+        if failed is None:
+            return results
+        seen = f"{failed.check.address}: {failed.result}"
     raise TimeoutExceededError(
-        f"{target.meta.key} does not answer on {number} addresses within {timeout:.0f} s",
+        f"timed out after {timeout:.0f} s: {target.meta.key} does not answer on {number} addresses",
         why=seen,
         hint=f"rancherctl ingress show {target.meta.key}",
     )
 
 
-def _could_carry(client: KubeClient, current: Ingress) -> int:
-    """How many hosts of the roster fit the Ingress, whether they live now or not."""
-    wanted = translate(current)
-    return sum(
-        not placement.exclusion(wanted, replace(host, alive=True, blocked=()))
-        for host in api_view.look(client).roster.hosts
-    )
+def _possible_hosts(client: KubeClient, current: Ingress) -> int:
+    """How many hosts of the roster could carry the Ingress if all were alive and had their ports free."""
+    p = translate(current).for_placement
+    roster = api_view.read_api(client).roster
+    return sum(not exclusion(p, replace(host, alive=True, blocked=())) for host in roster.hosts)
 
 
-def _patient(current: Ingress, ask: Asker, deadline: float) -> list[http_check.Probe]:
-    """Probe again with growing pauses: an address may be published a moment before the network carries packets there."""
-    questions = http_check.questions(translate(current), current.status)
-    pause = 0.05
-    while True:
-        probes = ask(questions)
-        if all(p.ok is not False for p in probes) or time.monotonic() + pause >= deadline:
-            return probes
-        _wait(pause)
-        pause = min(pause * 2, 2.0)
+def _check_until(current: Ingress, run: Checker, deadline: float) -> list[http_check.HttpResult]:
+    """Repeat the checks until all succeed: an address may be published a moment before the network delivers packets to it."""
+    checks = http_check.checks_for(translate(current), current.status)
+    results: list[http_check.HttpResult] = []
+
+    def succeeded() -> bool:
+        results[:] = run(checks)
+        return all(r.ok is not False for r in results)
+
+    poll_until(succeeded, deadline - time.monotonic(), first=0.05)
+    return results

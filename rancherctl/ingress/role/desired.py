@@ -9,14 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from rancherctl.ingress.model import HTTP_PORT, BackendRef, Model, Problem, Roster, Translated
-from rancherctl.ingress.placement import Placement
+from rancherctl.ingress.model import HTTP_PORT, BackendRef, Model, Translated
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.merge import Merged
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
+from rancherctl.placement.model import Problem, Roster
+from rancherctl.placement.place import Placement
 
 MAX_BACKEND_PROBLEMS = 5
 """Backend problems reported for one Ingress: a host's report is one object of bounded size, which one user must not fill."""

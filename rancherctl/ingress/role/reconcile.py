@@ -18,7 +18,7 @@ from rancherctl.ingress.haproxy import plan, render
 from rancherctl.ingress.haproxy.driver import Driver, local_paths
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
-from rancherctl.ingress.model import HASH_SCHEME, HTTP_PORT, Model, Problem, Roster
+from rancherctl.ingress.model import HASH_SCHEME, HTTP_PORT, Model
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.desired import Desired, Node, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, Health
@@ -26,13 +26,14 @@ from rancherctl.ingress.role.ports import Ports
 from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
 from rancherctl.ingress.role.state import State, StateStore
-from rancherctl.ingress.status import plan as status_plan
+from rancherctl.ingress.status.report import HostReport
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube import client, objects
 from rancherctl.kube.backoff import describe
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
+from rancherctl.placement.model import Problem, Roster
 
 ROSTER: Final = TableSpec(
     "roster",
@@ -201,14 +202,17 @@ class LbRole:
         layout = state.layout if state and health.confirmed else Layout()
         counters, roster = self.driver.counters, self._roster_guard.roster
         section = {
-            "served": dict(layout.loaded),
-            "hash_scheme": HASH_SCHEME,
             "placed": list(state.serving) if state else [],
-            "ports": dict(self._ports.errors),
             "haproxy": {"pid": health.pid, "version": health.version},
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [roster.epoch, roster.sequence] if roster else [-1, -1],
-            "alarm": self._alarm or self.store.error or self._ports.summary(),
-            "problems": status_plan.problem_words(self._problems),
         }
-        return section | {"error": health.error} if health.error else section
+        report = HostReport(
+            served=layout.loaded,
+            problems=self._problems,
+            ports=self._ports.errors,
+            hash_scheme=HASH_SCHEME,
+            error=health.error,
+            alarm=self._alarm or self.store.error or self._ports.summary(),
+        )
+        return section | report.to_section()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from rancherctl.ingress.model import Roster
 from rancherctl.kube.objects import ConfigMap
+from rancherctl.placement.model import Roster
 
 RESTORED_SECONDS: Final = 60.0
 """The current leader corrects a late write of an older leader within seconds; what stays this long is what the environment has."""

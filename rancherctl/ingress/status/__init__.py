@@ -1,1 +1,5 @@
-"""What the leader writes: Ingress statuses and Events, from placements and host reports. Does not know HAProxy."""
+"""Statuses: which addresses and problems the API shows for each load-balanced object, from what hosts report. Nothing about HAProxy.
+
+``report`` is the section that each host's agent writes, ``plan`` decides (for any ``Placeable``), ``ingresses`` feeds it with
+Ingresses, ``publish`` and ``events`` write.
+"""

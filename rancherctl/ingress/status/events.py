@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from rancherctl.ingress.model import Problem, digest
-from rancherctl.kube.objects import Ingress
+from rancherctl.ingress.model import digest
+from rancherctl.kube.client import Resource
+from rancherctl.kube.objects import Meta
+from rancherctl.placement.model import Problem
 
-COMPONENT = "rancherctl-controller"
+COMPONENT: Final = "rancherctl-controller"
+MAX_MESSAGE: Final = 1000
+"""Characters; the API takes 1,024."""
 
 
-def event(ingress: Ingress, problem: Problem, timestamp: str) -> dict[str, Any]:
-    """A v1 Event; its name is made from the object and the problem, so the same one is written once. ``timestamp`` is RFC 3339."""
+def event(resource: Resource, meta: Meta, problem: Problem, timestamp: str) -> dict[str, Any]:
+    """A v1 Event about the object; ``timestamp`` is RFC 3339.
+
+    Its name is made from the object and the problem: a second Event about the same problem conflicts with the first.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{ingress.meta.name[:200].rstrip('.-')}.{digest(ingress.meta.uid, problem.reason, problem.message)}",
-            "namespace": ingress.meta.namespace,
+            "name": f"{meta.name[:200].rstrip('.-')}.{digest(meta.uid, problem.reason, problem.message)}",
+            "namespace": meta.namespace,
         },
         "type": "Warning" if problem.serious else "Normal",
         "reason": problem.reason,
-        "message": problem.message[:1000],
+        "message": problem.message[:MAX_MESSAGE],
         "involvedObject": {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "Ingress",
-            "name": ingress.meta.name,
-            "namespace": ingress.meta.namespace,
-            "uid": ingress.meta.uid,
-            "resourceVersion": ingress.meta.resource_version,
+            "apiVersion": f"{resource.group}/{resource.version}" if resource.group else resource.version,
+            "kind": resource.kind,
+            "name": meta.name,
+            "namespace": meta.namespace,
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
         },
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,

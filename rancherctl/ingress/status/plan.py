@@ -1,301 +1,229 @@
-"""What every Ingress's status should say, from placements, the roster and what hosts confirmed. Pure: memory and clock are passed in.
+"""What the status of each load-balanced object should say, from placements, the roster and reports. Pure: memory and clock are passed in.
 
-An address is added when its host confirmed the content as it is now; it stays while its host is alive, placed and still serves some
-version of it (for ``LAG`` seconds at most); it leaves at once when the host is not alive or not placed any more, except while a
-replacement has not confirmed yet. ``wanted`` in the annotation is also where the last good scale is remembered.
+An address is added when its host has confirmed the present content. It stays while the host is alive, chosen by placement and still
+serves the object: an older content for at most OUTDATED_SECONDS. It leaves at once when the host is not alive or no longer chosen,
+unless the replacement has not confirmed yet. A host whose agent computes hashes in another way (another release, in the middle of
+an upgrade) says nothing about the content: its published addresses stay, new ones are not added.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import ip_address
-from typing import Any
+from typing import Final
 
 from rancherctl.change import Plan, diff
-from rancherctl.ingress.annotations.parse import published_status
-from rancherctl.ingress.model import STATUS_ANNOTATION, Problem, Roster, RosterHost, Translated
-from rancherctl.ingress.placement import Placement, exclusion
-from rancherctl.ingress.role import desired
-from rancherctl.ingress.role.desired import Previous, Tables
-from rancherctl.ingress.translate import merge
-from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.kube.objects import Ingress, IngressClass
+from rancherctl.ingress.annotations.status_annotation import decode_status, encode_status
+from rancherctl.ingress.status.report import HostReport
+from rancherctl.net import address_key
+from rancherctl.placement.model import Placeable, Problem, Roster, RosterHost
+from rancherctl.placement.place import Placement, exclusion
+from rancherctl.text import and_more
 
-LAG = 5.0
-QUIET = 2.0
-MAX_MESSAGE = 1000
-MAX_WORDS = 200_000
-"""Characters of problems in one host's report: a ConfigMap takes a megabyte, and what is served must find room in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostReport:
-    """The ``lb`` section of one host's report: content hash by Ingress key, and problems of backends."""
-
-    served: Mapping[str, str] = field(default_factory=dict)
-    problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
-    ports: Mapping[str, str] = field(default_factory=dict)
-
-
-_SILENT = HostReport()
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
-MAX_PORTS = 16
-"""Blocked ports of one host that count: its report must not make the roster, which everybody reads, too big for the API."""
+OUTDATED_SECONDS: Final = 5.0
+"""How long a published host may go on with an older content, and how long a new address waits for hosts with the same DNS name."""
+QUIET_SECONDS: Final = 2.0
+"""How long an object may wait for hosts before its annotation says so: most waits are shorter, and each note is a write."""
+MAX_MESSAGE: Final = 1000
+NO_REPORT: Final = HostReport()
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One Ingress's status: sorted addresses, and the annotation's JSON ("" = none)."""
+    """One object's status: sorted addresses, and the text of the status annotation ("" = none)."""
 
     addresses: tuple[str, ...]
     annotation: str
 
 
 @dataclass(frozen=True, slots=True)
-class Statuses:
-    """Desired by Ingress key (only those that are or were ours), problems to tell by key, and the memory for the next call.
+class Stored:
+    """The status of one object as it is in the API. ``says_more``: its entries have more than the addresses (a name beside an address)."""
 
-    ``ours`` are the uids of Ingresses whose status we answer for: also those that are ours no longer, as long as it holds something of ours.
+    uid: str
+    published: Published
+    says_more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """One object that has a status from us, with its placement and the problems that are known without asking hosts."""
+
+    placeable: Placeable
+    placement: Placement
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """Desired statuses and problems by key, for objects that are or were managed, and what the next call needs.
+
+    ``since`` are start times of waits. ``managed`` are the uids of objects whose status is ours to keep right, or to clear.
     """
 
     desired: Mapping[str, Published]
     problems: Mapping[str, tuple[Problem, ...]]
     since: Mapping[str, float]
-    ours: frozenset[str] = frozenset()
+    managed: frozenset[str] = frozenset()
 
-    def wake(self, now: float) -> float | None:
-        """Seconds until time alone changes something; None if nothing waits."""
-        return min(
-            (
-                max(0.05, start + limit - now)
-                for start in self.since.values()
-                for limit in (QUIET, LAG)
-                if start + limit > now
-            ),
-            default=None,
-        )
-
-
-def section(data: Mapping[str, str]) -> Mapping[str, Any]:
-    """The ``lb`` section in a report ConfigMap's data; {} for a host without the role, one that has not reported yet, and what is damaged."""
-    try:
-        found = json.loads(data.get("report", "{}"))["sections"]["lb"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def problem_words(problems: Mapping[str, tuple[Problem, ...]], room: int = MAX_WORDS) -> dict[str, list[list[Any]]]:
-    """Problems by Ingress key as a section holds them, in the order of the keys, as many as ``room`` (characters) takes."""
-    out: dict[str, list[list[Any]]] = {}
-    for key, found in sorted(problems.items()):
-        room -= sum(len(p.reason) + len(p.message) for p in found) + len(key)
-        if room < 0:
-            break
-        out[key] = [[p.reason, p.message, p.serious] for p in found]
-    return out
-
-
-def report(section: Mapping[str, Any]) -> HostReport:
-    """Read an ``lb`` section leniently: a damaged part is an empty part, which only withholds addresses."""
-    served, told, ports = section.get("served"), section.get("problems"), section.get("ports")
-    problems: dict[str, tuple[Problem, ...]] = {}
-    for key, entries in told.items() if isinstance(told, dict) else ():
-        if isinstance(entries, list):
-            problems[str(key)] = tuple(
-                Problem(str(e[0]), str(e[1]), bool(e[2])) for e in entries if isinstance(e, list) and len(e) == 3
-            )
-    return HostReport(
-        served={str(k): str(v) for k, v in served.items()} if isinstance(served, dict) else {},
-        problems=problems,
-        ports={str(k): str(v) for k, v in ports.items()} if isinstance(ports, dict) else {},
-    )
-
-
-def blocked_ports(found: HostReport) -> tuple[int, ...]:
-    """Ports of a host that something else occupies: for ``RosterHost.blocked``."""
-    return tuple(sorted(int(p) for p, error in found.ports.items() if error and _PORT.fullmatch(p))[:MAX_PORTS])
-
-
-@lru_cache(maxsize=4096)
-def address_key(address: str) -> tuple[int, int, str]:
-    """Sorts IPv4 by number, then IPv6, then names."""
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return (9, 0, address)
-    return (ip.version, int(ip), "")
+    def next_change(self, now: float) -> float | None:
+        """Seconds until time alone changes a decision; None if nothing waits."""
+        ends = (start + limit for start in self.since.values() for limit in (QUIET_SECONDS, OUTDATED_SECONDS))
+        return min((max(0.05, end - now) for end in ends if end > now), default=None)
 
 
 @dataclass(slots=True)
-class _Judge:
-    """One run over all Ingresses."""
+class _Planner:
+    """One pass over all objects."""
 
     roster: Roster
     reports: Mapping[str, HostReport]
+    hash_scheme: int
     before: Mapping[str, float]
     now: float
     since: dict[str, float] = field(default_factory=dict)
-    live: dict[str, RosterHost] = field(init=False)
+    usable: dict[str, RosterHost] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.live = {h.name: h for h in self.roster.hosts if h.alive and h.lb and h.address}
+        self.usable = {h.name: h for h in self.roster.hosts if h.alive and h.lb and h.address}
 
-    def waited(self, what: str) -> float:
-        """Seconds since ``what`` began to hold without a break; 0 the first time."""
-        self.since[what] = self.before.get(what, self.now)
-        return self.now - self.since[what]
+    def waited(self, condition: str) -> float:
+        """Seconds for which ``condition`` has lasted without a break; 0 the first time."""
+        self.since[condition] = self.before.get(condition, self.now)
+        return self.now - self.since[condition]
 
-    def serves(self, host: str, t: Translated, *, published: bool) -> bool:
-        """Whether ``host`` counts as serving ``t``: its present content, or for a short while an older one that was published."""
-        have = self.reports.get(host, _SILENT).served.get(t.key)
-        if have == t.hash:
-            return True
-        return have is not None and published and self.waited(f"lag {t.key} {host}") < LAG
+    def serves(self, host: str, p: Placeable, *, published: bool) -> bool:
+        """Whether ``host`` counts as serving ``p``, given that its address is ``published`` now."""
+        report = self.reports.get(host, NO_REPORT)
+        confirmed = report.served.get(p.key)
+        if confirmed is None:
+            return False
+        if report.hash_scheme != self.hash_scheme:
+            return published
+        return confirmed == p.hash or (published and self.waited(f"outdated {p.key} {host}") < OUTDATED_SECONDS)
 
-    def addresses(
-        self, t: Translated, placement: Placement, current: tuple[str, ...], peers: Iterable[str]
-    ) -> tuple[str, ...]:
-        """What to publish; see the module's text."""
-        live = self.live
-        late = [p for p in peers if p in live and t.key not in self.reports.get(p, _SILENT).served]
-        hold = bool(late) and self.waited(f"peers {t.key}") < LAG
+    def addresses(self, wanted: StatusRequest, current: tuple[str, ...], peers: Iterable[str]) -> tuple[str, ...]:
+        """The addresses to publish; ``peers`` are hosts of other objects that share a DNS name with this one."""
+        p, placement = wanted.placeable, wanted.placement
+        late = any(h in self.usable and p.key not in self.reports.get(h, NO_REPORT).served for h in peers)
+        hold = late and self.waited(f"peers {p.key}") < OUTDATED_SECONDS
         out: list[str] = []
         for name in placement.hosts:
-            published = live[name].address in current
-            if self.serves(name, t, published=published) and (published or not hold):
-                out.append(live[name].address)
+            published = self.usable[name].address in current
+            if self.serves(name, p, published=published) and (published or not hold):
+                out.append(self.usable[name].address)
         missing = placement.target - len(out)
         if missing > 0:
-            out += self.stand_ins(t, placement, current)[:missing]
+            out += self.stand_ins(p, placement, current)[:missing]
         return tuple(sorted(set(out), key=address_key))
 
-    def stand_ins(self, t: Translated, placement: Placement, current: tuple[str, ...]) -> list[str]:
-        """Published addresses of hosts that are no longer placed but able and still serving."""
-        able = [
+    def stand_ins(self, p: Placeable, placement: Placement, current: tuple[str, ...]) -> list[str]:
+        """Published addresses of hosts that placement no longer chooses, but that are eligible and still serve."""
+        found = [
             h.address
-            for h in self.live.values()
+            for h in self.usable.values()
             if h.address in current
             and h.name not in placement.hosts
-            and not exclusion(t, h)
-            and self.serves(h.name, t, published=True)
+            and not exclusion(p, h)
+            and self.serves(h.name, p, published=True)
         ]
-        return sorted(able, key=address_key)
+        return sorted(found, key=address_key)
+
+    def problems(self, wanted: StatusRequest) -> tuple[Problem, ...]:
+        """All problems of an object, serious ones first, each once."""
+        reports = (self.reports.get(name, NO_REPORT) for name in wanted.placement.hosts)
+        from_hosts = [p for report in reports for p in report.problems.get(wanted.placeable.key, ())]
+        every = dict.fromkeys([*wanted.problems, *wanted.placement.problems, *from_hosts])
+        return tuple(sorted(every, key=lambda p: not p.serious))
+
+    def annotation(
+        self, wanted: StatusRequest, stored: Published, addresses: tuple[str, ...], known: Iterable[Problem]
+    ) -> str:
+        """The text of the status annotation. A wait that has just begun leaves the stored text as it is."""
+        p, placement, problems = wanted.placeable, wanted.placement, list(known)
+        if len(addresses) < placement.target:
+            just_begun = self.waited(f"waiting {p.key}") < QUIET_SECONDS
+            old = stored.annotation
+            if just_begun and old and addresses == stored.addresses and decode_status(old).get("hash") == p.hash:
+                return old
+            missing = self.missing(wanted, addresses)
+            text = f"{len(addresses)} of {placement.target} hosts serve it; waiting for {missing}"
+            problems.insert(0, Problem("Waiting", text))
+        message = "; ".join(problem.message for problem in problems)
+        return encode_status(
+            problems[0].reason if problems else "Served",
+            message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + "…",
+            wanted=p.options.wanted or placement.eligible,
+            published=len(addresses),
+            content=p.hash,
+        )
+
+    def missing(self, wanted: StatusRequest, addresses: tuple[str, ...]) -> str:
+        """The chosen hosts that have not confirmed the content yet."""
+        late: list[str] = []
+        for name in wanted.placement.hosts:
+            report = self.reports.get(name, NO_REPORT)
+            if self.usable[name].address in addresses:
+                continue
+            if report.served and report.hash_scheme != self.hash_scheme:
+                late.append(f"{name} (its agent runs another release)")
+            elif report.served.get(wanted.placeable.key) != wanted.placeable.hash:
+                late.append(name)
+        return and_more(late) or "the hosts that serve the same DNS name"
 
 
-def statuses(
-    ingresses: Mapping[str, Ingress],
-    classes: Mapping[str, IngressClass],
+def plan_statuses(
+    stored: Mapping[str, Stored],
+    requests: Mapping[str, StatusRequest],
     roster: Roster,
     reports: Mapping[str, HostReport],
     *,
+    hash_scheme: int,
     since: Mapping[str, float],
     now: float,
-    ours: Collection[str] = (),
-    cache: TranslationCache | None = None,
+    managed: Collection[str] = (),
 ) -> Statuses:
-    """Desired statuses of all Ingresses. ``since`` and ``ours`` are the last call's (empty at first), ``now`` a monotonic clock in seconds.
+    """Desired statuses of all objects in ``stored``; ``requests`` are those that hosts are to serve.
 
-    An empty roster gives no statuses at all: nobody known is not the same as nobody there.
+    ``hash_scheme`` is how the hashes in ``requests`` were computed. ``since`` and ``managed`` come from the last call (empty at first),
+    ``now`` is a monotonic clock in seconds. An empty roster gives no statuses at all: it is not known who could serve.
     """
     if not roster.hosts:
-        return Statuses({}, {}, {}, frozenset(ours))
-    cache = cache or TranslationCache()
-    cluster = desired.build(Tables(ingresses, classes), roster, Previous(), cache, None, now)
-    translated, merged, placements = cluster.translated, cluster.merged, cluster.placements
-    hosts_of: dict[str, set[str]] = {}
-    for key, t in translated.items():
-        for pattern in t.hosts - {merge.ANY}:
-            hosts_of.setdefault(pattern, set()).update(placements[key].hosts)
-    judge = _Judge(roster, reports, since, now)
-    wanted: dict[str, Published] = {}
-    problems: dict[str, tuple[Problem, ...]] = {}
-    for key, ingress in ingresses.items():
-        if key not in translated:
-            # The annotation may have gone in the same write as the class: `kubectl replace` leaves of an object what is in the file.
-            if STATUS_ANNOTATION in ingress.meta.annotations or ingress.meta.uid in ours:
-                wanted[key] = _given_up(ingress, roster)
-            continue
-        t, placement = translated[key], placements[key]
-        peers = sorted(set().union(*(hosts_of[p] for p in t.hosts - {merge.ANY})) - set(placement.hosts))
-        addresses = judge.addresses(t, placement, ingress.status, peers)
-        problems[key] = _problems(t, placement, merged, reports)
-        wanted[key] = Published(addresses, _annotation(ingress, t, placement, addresses, list(problems[key]), judge))
-    answered = frozenset(
-        ingresses[key].meta.uid for key, new in wanted.items() if new.annotation or new != _have(ingresses[key])
-    )
-    return Statuses(wanted, problems, judge.since, answered)
-
-
-def _given_up(ingress: Ingress, roster: Roster) -> Published:
-    """No longer ours, or being deleted: our addresses and the annotation go, what another controller wrote stays."""
+        return Statuses({}, {}, {}, frozenset(managed))
+    hosts_by_name: dict[str, set[str]] = {}
+    for wanted in requests.values():
+        for name in wanted.placeable.shared_names:
+            hosts_by_name.setdefault(name, set()).update(wanted.placement.hosts)
+    planner = _Planner(roster, reports, hash_scheme, since, now)
     ours = {h.address for h in roster.hosts}
-    return Published(tuple(a for a in ingress.status if a not in ours), "")
+    out: dict[str, Published] = {}
+    problems: dict[str, tuple[Problem, ...]] = {}
+    for key, old in stored.items():
+        each = requests.get(key)
+        if each is None:
+            # Not served any more, or being deleted: addresses of our hosts and the annotation go, foreign addresses stay. The annotation
+            # may have vanished in the same write as the class: `kubectl replace` keeps only what is in the file.
+            if old.published.annotation or old.uid in managed:
+                out[key] = Published(tuple(a for a in old.published.addresses if a not in ours), "")
+            continue
+        shared = (hosts_by_name[name] for name in each.placeable.shared_names)
+        peers = sorted(set[str]().union(*shared) - set(each.placement.hosts))
+        addresses = planner.addresses(each, old.published.addresses, peers)
+        problems[key] = planner.problems(each)
+        out[key] = Published(addresses, planner.annotation(each, old.published, addresses, problems[key]))
+    still = (stored[key].uid for key, new in out.items() if new.annotation or new != stored[key].published)
+    return Statuses(out, problems, planner.since, frozenset(still))
 
 
-def _problems(
-    t: Translated, placement: Placement, merged: merge.Merged, reports: Mapping[str, HostReport]
-) -> tuple[Problem, ...]:
-    from_hosts = [p for name in placement.hosts for p in reports.get(name, _SILENT).problems.get(t.key, ())]
-    every = [*t.problems, *placement.problems, *merged.problems.get(t.key, ()), *from_hosts]
-    return tuple(sorted(dict.fromkeys(every), key=lambda p: not p.serious))
+def plan_writes(stored: Mapping[str, Stored], statuses: Statuses) -> Plan[Published]:
+    """What to write: objects whose addresses or annotation differ, so that a second plan after an apply is empty."""
+    known = {key: (stored[key], new) for key, new in statuses.desired.items() if key in stored}
+    have = {key: _comparable(old, new) for key, (old, new) in known.items()}
+    return diff(have, {key: new for key, (_, new) in known.items()})
 
 
-def _annotation(
-    ingress: Ingress,
-    t: Translated,
-    placement: Placement,
-    addresses: tuple[str, ...],
-    told: list[Problem],
-    judge: _Judge,
-) -> str:
-    if len(addresses) < placement.target:
-        text = f"{len(addresses)} of {placement.target} hosts serve it; waiting for {_missing(t, placement, judge)}"
-        young = judge.waited(f"waiting {t.key}") < QUIET
-        old = ingress.meta.annotations.get(STATUS_ANNOTATION, "")
-        if (
-            young
-            and old
-            and addresses == ingress.status
-            and published_status(ingress.meta.annotations).get("hash") == t.hash
-        ):
-            return old
-        told.insert(0, Problem("Waiting", text))
-    message = "; ".join(p.message for p in told)
-    value = {
-        "reason": told[0].reason if told else "Served",
-        "message": message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + "…",
-        "wanted": t.wanted or placement.eligible,
-        "published": len(addresses),
-        "hash": t.hash,
-    }
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-
-
-def _missing(t: Translated, placement: Placement, judge: _Judge) -> str:
-    late = [name for name in placement.hosts if judge.reports.get(name, _SILENT).served.get(t.key) != t.hash]
-    return (
-        ", ".join(late[:5]) + (f" and {len(late) - 5} more" if len(late) > 5 else "")
-        if late
-        else "hosts of the same name"
-    )
-
-
-def _have(ingress: Ingress) -> Published:
-    return Published(ingress.status, ingress.meta.annotations.get(STATUS_ANNOTATION, ""))
-
-
-def _plain(ingress: Ingress, wanted: Published) -> bool:
-    """Whether the addresses are all that its status says: a name beside an address would be used as well. Foreign ones may say more."""
-    return not (ingress.status_says_more and wanted.annotation)
-
-
-def plan(ingresses: Mapping[str, Ingress], wanted: Statuses) -> Plan[Published]:
-    """What must be written: only Ingresses whose addresses or annotation differ, so a second plan after an apply is empty."""
-    there = {key: (ingresses[key], new) for key, new in wanted.desired.items() if key in ingresses}
-    have = {key: _have(i) if _plain(i, new) else Published(("", *i.status), "") for key, (i, new) in there.items()}
-    return diff(have, {key: new for key, (_, new) in there.items()})
+def _comparable(old: Stored, new: Published) -> Published:
+    """What is stored; different from any status if it has names beside addresses (DNS would use them), unless it is a foreign one."""
+    if old.says_more and new.annotation:
+        return Published(("", *old.published.addresses), "")
+    return old.published

@@ -1,28 +1,30 @@
-"""Writing statuses and Events to the API. Every write carries the resource version that the decision was made on."""
+"""Write statuses and Events to the API. Every status carries the resource version on which it was decided."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from rancherctl.change import Change
+from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
-from rancherctl.ingress.model import STATUS_ANNOTATION, Problem
 from rancherctl.ingress.status.events import event
 from rancherctl.ingress.status.plan import Published
-from rancherctl.kube.client import EVENTS, INGRESSES, Json, Resource
+from rancherctl.kube.client import EVENTS, Json, Resource
 from rancherctl.kube.http.failures import concerns_one
-from rancherctl.kube.objects import Ingress
+from rancherctl.kube.objects import Meta
+from rancherctl.net import is_ip
+from rancherctl.placement.model import Problem
 
-WRITERS = 8
-"""Writes under way at once: an API answers each in milliseconds, a thousand one after the other would take longer than a host may be missed."""
+PARALLEL_WRITES: Final = 8
+"""The API answers one write in milliseconds, but a thousand in a row would take longer than the loss of a host may go unnoticed."""
+WRITE_TIMEOUT: Final = 5.0
 
 
 class Writer(Protocol):
-    """What is needed of an API client; the controller's refuses when it does not lead any more."""
+    """The part of an API client that is needed here. The controller's client refuses writes when it is no longer the leader."""
 
     def create(
         self,
@@ -49,74 +51,70 @@ class Writer(Protocol):
         """See kube.client.KubeClient."""
 
 
-def status_body(ingress: Ingress, wanted: Published) -> dict[str, Any]:
-    """The merge patch for the status subresource, which takes annotations too: both change in one write."""
+def status_patch(meta: Meta, status: Published) -> dict[str, Any]:
+    """The merge patch for the status subresource, which accepts annotations too: both change in one write."""
     return {
         "metadata": {
-            "resourceVersion": ingress.meta.resource_version,
-            "annotations": {STATUS_ANNOTATION: wanted.annotation or None},
+            "resourceVersion": meta.resource_version,
+            "annotations": {STATUS_ANNOTATION: status.annotation or None},
         },
-        "status": {"loadBalancer": {"ingress": [_entry(a) for a in wanted.addresses]}},
+        "status": {"loadBalancer": {"ingress": [{"ip" if is_ip(a) else "hostname": a} for a in status.addresses]}},
     }
 
 
-def _entry(address: str) -> dict[str, str]:
-    try:
-        ip_address(address)
-    except ValueError:
-        return {"hostname": address}
-    return {"ip": address}
-
-
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Ingress keys that were written (or left to the next look), what failed by key; ``stopped`` is the failure that ended it early."""
+class WriteResult:
+    """Keys that are ``done`` (written, or left to the next plan) and failures by key; ``stopped`` is the error that ended it early."""
 
     done: frozenset[str] = frozenset()
     failed: Mapping[str, RancherctlError] = field(default_factory=dict)
     stopped: RancherctlError | None = None
 
 
-def publish(client: Writer, ingresses: Mapping[str, Ingress], changes: Iterable[Change[Published]]) -> Sent:
-    """Write these changes in their order, some at a time, until an error concerns all of them.
+def write_statuses(
+    client: Writer, resource: Resource, metas: Mapping[str, Meta], changes: Iterable[Change[Published]]
+) -> WriteResult:
+    """Write these changes in their order, PARALLEL_WRITES at a time, until an error concerns all of them.
 
-    Conflicts and deleted objects are not failures: the watch brings the newer object and the next plan decides anew.
+    Conflicts and deleted objects are not failures: the watch delivers the newer object, and the next plan decides on it.
     """
-    todo = [(ingresses[c.key], c.new) for c in changes if c.key in ingresses and c.new is not None]
+    todo = [(c.key, metas[c.key], c.new) for c in changes if c.key in metas and c.new is not None]
     done: set[str] = set()
     failed: dict[str, RancherctlError] = {}
     stopped: list[RancherctlError] = []
 
-    def write(one: tuple[Ingress, Published]) -> None:
-        ingress, wanted = one
+    def write(each: tuple[str, Meta, Published]) -> None:
+        key, meta, status = each
         if stopped:
             return
         try:
             client.patch(
-                INGRESSES,
-                ingress.meta.name,
-                status_body(ingress, wanted),
-                namespace=ingress.meta.namespace,
+                resource,
+                meta.name,
+                status_patch(meta, status),
+                namespace=meta.namespace,
                 subresource="status",
-                timeout=5.0,
+                timeout=WRITE_TIMEOUT,
             )
         except (ConflictError, NotFoundError):
-            done.add(ingress.meta.key)
+            done.add(key)
         except RancherctlError as error:
-            failed[ingress.meta.key] = error
+            failed[key] = error
             if not concerns_one(error):
                 stopped.append(error)
         else:
-            done.add(ingress.meta.key)
+            done.add(key)
 
-    with ThreadPoolExecutor(max_workers=min(WRITERS, len(todo)) or 1, thread_name_prefix="status") as pool:
+    with ThreadPoolExecutor(max_workers=min(PARALLEL_WRITES, len(todo)) or 1, thread_name_prefix="status") as pool:
         list(pool.map(write, todo))
-    return Sent(frozenset(done), failed, stopped[0] if stopped else None)
+    return WriteResult(frozenset(done), failed, stopped[0] if stopped else None)
 
 
-def tell(client: Writer, ingress: Ingress, problem: Problem, timestamp: str) -> None:
-    """Record a problem as an Event of the Ingress; one that was told before is not told again."""
+def write_event(client: Writer, resource: Resource, meta: Meta, problem: Problem, timestamp: str) -> None:
+    """Record a problem as an Event of the object; an Event that exists already is left as it is."""
     try:
-        client.create(EVENTS, event(ingress, problem, timestamp), namespace=ingress.meta.namespace, timeout=5.0)
+        client.create(
+            EVENTS, event(resource, meta, problem, timestamp), namespace=meta.namespace, timeout=WRITE_TIMEOUT
+        )
     except ConflictError:
-        return  # the name is made from the content: it is there already
+        return

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rancherctl.ingress.model import BackendRef, Roster, Translated
-from rancherctl.ingress.placement import Placement, place
+from rancherctl.ingress.model import BackendRef, Translated
 from rancherctl.ingress.translate import classes, endpoints
 from rancherctl.ingress.translate.endpoints import EndpointLookup
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
+from rancherctl.placement.model import Roster
+from rancherctl.placement.place import Placement, place
 
 SliceLists = Mapping[str, list[EndpointSlice]]
 """EndpointSlices by the key of their Service."""
@@ -63,7 +64,7 @@ class TranslationCache:
         known = self.placed.get(t.key)
         if known is not None and known[0] is t:
             return known[1]
-        fresh = place(t, roster)
+        fresh = place(t.for_placement, roster)
         self.placed[t.key] = (t, fresh)
         return fresh
 

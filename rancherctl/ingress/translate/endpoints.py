@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
-from rancherctl.ingress.model import BackendRef, Problem, Server
+from rancherctl.ingress.model import BackendRef, Server
 from rancherctl.kube.objects import EndpointSlice, Service, ServicePort
 from rancherctl.net import canonical_ip
+from rancherctl.placement.model import Problem
 
 SliceIndex = Mapping[str, Sequence[EndpointSlice]]
 

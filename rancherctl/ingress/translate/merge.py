@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from rancherctl.ingress.model import Problem, Route, Translated
+from rancherctl.ingress.model import ANY_HOST, Route, Translated
+from rancherctl.placement.model import Problem
 
-ANY = "*"
+ANY = ANY_HOST
 
 
 def wildcard_of(host: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rancherctl.ingress.annotations import parse
-from rancherctl.ingress.model import BackendRef, Problem, Route, Translated, digest
+from rancherctl.ingress.annotations.parse import parse_annotations
+from rancherctl.ingress.model import BackendRef, Route, Translated, digest
 from rancherctl.ingress.translate import validate
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
+from rancherctl.placement.model import Problem
 
 MAX_ROUTES = 2000
 
@@ -100,7 +101,7 @@ def translate(ingress: Ingress) -> Translated:
         reader.problems.append(
             Problem("TlsNotServed", "tls is not served yet; the rules answer over plain HTTP on port 80", serious=False)
         )
-    wish = parse.wish(ingress.meta.annotations, len(ingress.status))
+    annotations = parse_annotations(ingress.meta.annotations, len(ingress.status))
     routes = tuple(sorted(reader.routes.values(), key=lambda r: r.claim))
     bare = frozenset(reader.hosts - {r.host for r in routes} - {"*"})
     if not routes:
@@ -111,10 +112,9 @@ def translate(ingress: Ingress) -> Translated:
         uid=ingress.meta.uid,
         hash=digest(ingress.meta.uid, [(r.host, r.kind, r.path, r.backend.key) for r in routes], *sorted(bare)),
         routes=routes,
-        problems=(*reader.problems, *wish.problems),
-        wanted=wish.wanted,
-        affinity=wish.affinity,
-        placeable=wish.placeable and bool(routes),
+        problems=(*reader.problems, *annotations.problems),
+        options=annotations.placement,
+        obstacle="no rule of this ingress can be served" if not routes else annotations.obstacle,
         bare=bare,
     )
 

@@ -14,11 +14,11 @@ from rancherctl.agents.config import NAMESPACE
 from rancherctl.agents.controllers.roster import ObjectKeeper, RosterKeeper, RosterReader
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import LEASE, NotLeaderError
-from rancherctl.ingress.model import Roster
 from rancherctl.kube import objects
 from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.objects import Meta, Node
 from rancherctl.kube.snapshot import Snapshot, Table
+from rancherctl.placement.model import Roster
 
 NAMES = ("h1", "h2", "h3", "h4")
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from rancherctl.agents.host_report_reader import Patience, PerHost, blocked_ports, lb_report
-from rancherctl.ingress.status.plan import HostReport
+from rancherctl.agents.host_report_reader import Debounce, ReportCache, blocked_ports, load_balancer_report
+from rancherctl.ingress.status.report import HostReport
 from rancherctl.kube.objects import ConfigMap, Meta
 
 
@@ -21,7 +21,7 @@ def test_reports_by_host_and_nothing_for_what_is_not_json() -> None:
         "rancherctl-system/report-h4": ConfigMap(Meta("rancherctl-system", "report-h4"), {}),
         "rancherctl-system/roster": stored("{}"),
     }
-    assert PerHost(lb_report).of(maps) == {
+    assert ReportCache(load_balancer_report).by_host(maps) == {
         "h1": HostReport({"a/b": "x"}),
         "h2": HostReport(),
         "h3": HostReport(),
@@ -31,12 +31,15 @@ def test_reports_by_host_and_nothing_for_what_is_not_json() -> None:
 
 def test_a_report_is_read_once_for_each_version() -> None:
     read: list[ConfigMap] = []
-    hosts = PerHost(lambda found: read.append(found) or len(read))
+    hosts = ReportCache(lambda found: read.append(found) or len(read))
     one, two, newer = stored("1"), stored("2"), stored("3")
-    assert hosts.of({"rancherctl-system/report-h1": one, "rancherctl-system/report-h2": two}) == {"h1": 1, "h2": 2}
-    assert hosts.of({"rancherctl-system/report-h1": one, "rancherctl-system/report-h2": newer}) == {"h1": 1, "h2": 3}
-    assert hosts.of({}) == {}
-    assert hosts.of({"rancherctl-system/report-h1": one}) == {"h1": 4}
+    assert hosts.by_host({"rancherctl-system/report-h1": one, "rancherctl-system/report-h2": two}) == {"h1": 1, "h2": 2}
+    assert hosts.by_host({"rancherctl-system/report-h1": one, "rancherctl-system/report-h2": newer}) == {
+        "h1": 1,
+        "h2": 3,
+    }
+    assert hosts.by_host({}) == {}
+    assert hosts.by_host({"rancherctl-system/report-h1": one}) == {"h1": 4}
 
 
 @pytest.mark.parametrize(
@@ -54,9 +57,9 @@ def test_a_taken_port_and_a_broken_load_balancer_block(section: object, blocked:
 
 
 def test_only_what_lasts_counts() -> None:
-    patience = Patience(5.0)
-    assert patience.lasting({"h1": (80,)}, {}, 0.0) == {}
-    assert patience.lasting({"h1": (80,)}, {}, 5.0) == {"h1": (80,)}
-    assert patience.lasting({}, {}, 6.0) == {}
-    assert patience.lasting({"h1": (80,)}, {}, 7.0) == {}
-    assert patience.lasting({"h2": (80, 443)}, {"h2": (80,)}, 8.0) == {"h2": (80,)}
+    debounce = Debounce(5.0)
+    assert debounce.lasting({"h1": (80,)}, {}, 0.0) == {}
+    assert debounce.lasting({"h1": (80,)}, {}, 5.0) == {"h1": (80,)}
+    assert debounce.lasting({}, {}, 6.0) == {}
+    assert debounce.lasting({"h1": (80,)}, {}, 7.0) == {}
+    assert debounce.lasting({"h2": (80, 443)}, {"h2": (80,)}, 8.0) == {"h2": (80,)}

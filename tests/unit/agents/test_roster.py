@@ -6,8 +6,8 @@ import pytest
 
 from rancherctl.agents.liveness import suspicious
 from rancherctl.agents.roster import following, newly_silent
-from rancherctl.ingress.model import Roster
 from rancherctl.kube.objects import Meta, Node
+from rancherctl.placement.model import Roster
 
 
 def node(name: str, number: int) -> Node:

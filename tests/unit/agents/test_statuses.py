@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from rancherctl.agents.controllers.ingress_statuses import StatusKeeper
+from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.leader import NotLeaderError
 from rancherctl.errors import RancherctlError, UnreachableError
-from rancherctl.ingress.model import Roster, RosterHost
 from rancherctl.kube import objects
 from rancherctl.kube.client import EVENTS, Json, Resource, ThrottledError
 from rancherctl.kube.snapshot import Snapshot, Table
+from rancherctl.placement.model import Roster, RosterHost
 
 SYSTEM = "rancherctl-system"
 
@@ -97,113 +97,115 @@ def times() -> list[float]:
 
 
 @pytest.fixture
-def keeper(client: Client, times: list[float]) -> StatusKeeper:
-    return StatusKeeper(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
+def controller(client: Client, times: list[float]) -> IngressStatusController:
+    return IngressStatusController(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
 
 
 def test_an_event_that_cannot_be_written_stops_nothing_and_is_tried_again(
-    client: Client, keeper: StatusKeeper, times: list[float]
+    client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["ending"] = RancherctlError("not allowed")
-    keeper.run(snapshot(1, "ending", "good"))
+    controller.run(snapshot(1, "ending", "good"))
     assert set(client.patched) == {"ending", "good"}
     assert set(client.told) == {"good"}
     told, asked = len(client.told), client.asked
-    keeper.run(snapshot(2, "ending", "good"))
+    controller.run(snapshot(2, "ending", "good"))
     assert client.told[told:] == [], "the others are not told twice"
     assert client.asked - asked == 2, (
         "the two statuses of the newer objects: a namespace that ends slowly is not asked with every change"
     )
     del client.broken["ending"]
     times[0] += 2.0
-    keeper.run(snapshot(2, "ending", "good"))
+    controller.run(snapshot(2, "ending", "good"))
     assert set(client.told[told:]) == {"ending"}
 
 
 def test_a_status_that_cannot_be_written_is_tried_again_by_time_alone(client: Client) -> None:
     now = 100.0
-    keeper = StatusKeeper(client, Leading(), lambda: now)  # type: ignore[arg-type]
+    controller = IngressStatusController(client, Leading(), lambda: now)  # type: ignore[arg-type]
     client.broken["patch bad"] = RancherctlError("refused")
     same = snapshot(1, "bad", "good")
-    keeper.run(same)
+    controller.run(same)
     assert client.patched == ["good"]
-    keeper.run(same)
+    controller.run(same)
     assert client.patched == ["good"], "not at once"
     client.broken.clear()
     now += 1.0
-    keeper.run(same)
+    controller.run(same)
     assert "bad" in client.patched
 
 
-def test_losing_the_lead_ends_the_run(client: Client, keeper: StatusKeeper) -> None:
+def test_losing_the_lead_ends_the_run(client: Client, controller: IngressStatusController) -> None:
     client.broken["late"] = NotLeaderError("not the leader any more")
     with pytest.raises(NotLeaderError):
-        keeper.run(snapshot(1, "late"))
+        controller.run(snapshot(1, "late"))
 
 
-def test_leases_are_no_reason_to_look(client: Client, keeper: StatusKeeper, times: list[float]) -> None:
+def test_leases_are_no_reason_to_look(client: Client, controller: IngressStatusController, times: list[float]) -> None:
     """Hosts renew theirs many times a second."""
     client.broken["patch bad"] = RancherctlError("refused")
     first = snapshot(1, "bad")
-    keeper.run(first)
+    controller.run(first)
     asked = client.asked
     for number in range(2, 50):
-        keeper.run(Snapshot({**first.tables, "leases": Table({}, synced=True, healthy=True)}, number))
+        controller.run(Snapshot({**first.tables, "leases": Table({}, synced=True, healthy=True)}, number))
     assert client.asked == asked
 
 
 def test_one_that_fails_is_not_tried_with_every_change_of_another(
-    client: Client, keeper: StatusKeeper, times: list[float]
+    client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["patch bad"] = RancherctlError("refused")
-    keeper.run(snapshot(1, "bad", "good"))
+    controller.run(snapshot(1, "bad", "good"))
     asked = client.asked
     for number in range(2, 12):
-        keeper.run(snapshot(number, "bad", "good"))
+        controller.run(snapshot(number, "bad", "good"))
     assert client.asked - asked == 10
     assert client.patched == ["good"] * 11
 
 
 def test_a_written_status_is_not_written_again_before_the_watch_brought_it(
-    client: Client, keeper: StatusKeeper, times: list[float]
+    client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
-    keeper.run(snapshot(1, "a"))
-    keeper.run(snapshot(1, "a"))
+    controller.run(snapshot(1, "a"))
+    controller.run(snapshot(1, "a"))
     assert client.patched == ["a"]
     times[0] += 10.0
-    keeper.run(snapshot(1, "a"))
+    controller.run(snapshot(1, "a"))
     assert client.patched == ["a", "a"], "but it is if nothing comes at all"
 
 
 @pytest.mark.parametrize(
     "error", [ThrottledError("busy", retry_after=60.0), UnreachableError("gone"), NotLeaderError("no")]
 )
-def test_an_api_that_asks_for_patience_gets_it(client: Client, keeper: StatusKeeper, error: Exception) -> None:
+def test_an_api_that_asks_for_patience_gets_it(
+    client: Client, controller: IngressStatusController, error: Exception
+) -> None:
     client.broken["patch"] = error
     with pytest.raises(type(error)) as raised:
-        keeper.run(snapshot(1, *(f"n{n}" for n in range(500))))
+        controller.run(snapshot(1, *(f"n{n}" for n in range(500))))
     assert raised.value is error, "so the controller waits as long as it was told"
     assert client.asked <= 16
 
 
 def test_a_thousand_statuses_are_written_part_by_part_and_what_must_go_first(
-    client: Client, keeper: StatusKeeper
+    client: Client, controller: IngressStatusController
 ) -> None:
     """Between the parts the other keepers look: a host that dies meanwhile is noticed."""
     every = [f"n{n:04}" for n in range(1000)]
     all_of_them = snapshot(1, *every, published="n0999")
-    keeper.run(all_of_them)
+    controller.run(all_of_them)
     assert "n0999" in client.patched
     assert len(client.patched) <= 200
     for _ in range(9):
-        keeper.run(all_of_them)
+        controller.run(all_of_them)
     assert sorted(client.patched) == every
 
 
 def test_one_ingress_with_thousands_of_problems_does_not_hold_up_the_others(
-    client: Client, keeper: StatusKeeper
+    client: Client, controller: IngressStatusController
 ) -> None:
-    keeper.run(snapshot(1, "flood", "z", paths=3000))
-    keeper.run(snapshot(1, "flood", "z", paths=3000))
+    controller.run(snapshot(1, "flood", "z", paths=3000))
+    controller.run(snapshot(1, "flood", "z", paths=3000))
     assert len([n for n in client.told if n == "flood"]) <= 10
     assert "z" in client.told

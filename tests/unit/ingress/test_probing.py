@@ -11,16 +11,16 @@ import pytest
 
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.render import Paths
-from rancherctl.ingress.model import Problem
 from rancherctl.ingress.operator import http_check, waiting
 from rancherctl.ingress.status.events import event
 from rancherctl.ingress.translate.rules import MAX_ROUTES, translate
-from rancherctl.kube.client import GoneError, Resource
+from rancherctl.kube.client import INGRESSES, GoneError, Resource
+from rancherctl.placement.model import Problem
 from tests.fakes import ingress as fake
 
 
 def test_an_address_that_stands_for_any_name_is_a_valid_host() -> None:
-    asked = http_check.questions(translate(fake.ingress("a", default="web:80")), ["192.0.2.1", "fd00::1"])
+    asked = http_check.checks_for(translate(fake.ingress("a", default="web:80")), ["192.0.2.1", "fd00::1"])
     assert [(q.address, q.host) for q in asked] == [("192.0.2.1", "192.0.2.1"), ("fd00::1", "[fd00::1]")]
 
 
@@ -66,7 +66,7 @@ def test_as_many_paths_as_are_allowed_are_all_served_and_one_more_is_told() -> N
 
 @pytest.mark.parametrize("odd", ["a" * 199 + ".b" * 20, "a" * 199 + "-b" * 20])
 def test_events_of_long_names_have_valid_names(odd: str) -> None:
-    name = event(fake.ingress(odd), Problem("R", "m"), "2026-01-01T00:00:00Z")["metadata"]["name"]
+    name = event(INGRESSES, fake.ingress(odd).meta, Problem("R", "m"), "2026-01-01T00:00:00Z")["metadata"]["name"]
     assert ".." not in name
     assert "-." not in name
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.layout import build
-from rancherctl.ingress.model import STATUS_ANNOTATION, Model
+from rancherctl.ingress.model import Model
 from rancherctl.ingress.translate import merge, validate
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube import objects
@@ -94,10 +95,10 @@ def test_whatever_is_taken_is_one_safe_token(host: str, path: str, service: str)
 def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
     remembered = json.dumps({"wanted": 3})
     t = translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: remembered}))
-    assert t.wanted == 3
+    assert t.options.wanted == 3
     assert t.problems[0].reason == "InvalidScale"
-    assert t.problems[0].message.endswith("3 is kept")
-    assert translate(fake.ingress("a", [GOOD], annotations={"scale": text})).wanted == 1
+    assert t.problems[0].message.endswith("still using 3")
+    assert translate(fake.ingress("a", [GOOD], annotations={"scale": text})).options.wanted == 1
     for forged in (
         *NESTED,
         '{"wanted": "9"}',
@@ -108,7 +109,10 @@ def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
         "{",
         '{"wanted": 1e9}',
     ):
-        assert translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: forged})).wanted == 1
+        assert (
+            translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: forged})).options.wanted
+            == 1
+        )
 
 
 def test_a_character_that_must_be_coded_is_told_with_its_code() -> None:
@@ -126,13 +130,13 @@ def test_bad_scale_without_a_note_of_the_last_good_one_keeps_what_is_published()
     addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
     for notes in ({}, {STATUS_ANNOTATION: "damaged"}):
         t = translate(fake.ingress("a", [GOOD], annotations={"scale": "abc", **notes}, status=addresses))
-        assert (t.wanted, t.problems[0].message[-9:]) == (3, "3 is kept")
+        assert (t.options.wanted, t.problems[0].message[-13:]) == (3, "still using 3")
 
 
 @pytest.mark.parametrize("text", ["1", "2", " 7 ", "10000"])
 def test_good_scale(text: str) -> None:
     t = translate(fake.ingress("a", [GOOD], annotations={"ingress.rancherctl.io/scale": text}))
-    assert (t.wanted, t.problems) == (int(text), ())
+    assert (t.options.wanted, t.problems) == (int(text), ())
 
 
 @pytest.mark.parametrize(

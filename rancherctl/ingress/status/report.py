@@ -1,0 +1,105 @@
+"""The ``lb`` section of a host's report: written by its agent, read by the controller and the command line. Pure.
+
+Its keys are read by other releases. A damaged part reads as an empty one, which only withholds addresses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rancherctl.net import parse_port
+from rancherctl.placement.model import Problem
+
+MAX_PROBLEM_CHARS: Final = 200_000
+"""Characters of problems in one report: a ConfigMap holds a megabyte, and what is served must have room in it."""
+MAX_PORTS: Final = 16
+"""Blocked ports of one host that count: its report must not make the roster too big for the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """What one host's load balancer says.
+
+    ``served`` maps keys of Ingresses to the hash of the content it serves, computed by ``hash_scheme`` (0: releases without that key).
+    ``problems`` are those of its backends by Ingress key, ``ports`` errors by port number (as text). ``error``: it serves nothing.
+    ``alarm``: it serves, but something needs attention.
+    """
+
+    served: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
+    hash_scheme: int = 0
+    error: str = ""
+    alarm: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the load balancer, the worst first; "" if nothing is."""
+        return self.error or self.alarm or ", ".join(error for _, error in sorted(self.ports.items()) if error)
+
+    def blocked_ports(self) -> tuple[int, ...]:
+        """Ports that another program on the host uses."""
+        numbers = (parse_port(port) for port, error in self.ports.items() if error)
+        return tuple(sorted(number for number in numbers if number is not None)[:MAX_PORTS])
+
+    def to_section(self) -> dict[str, Any]:
+        """Plain values for the report."""
+        section = {
+            "served": dict(self.served),
+            "ports": dict(self.ports),
+            "hash_scheme": self.hash_scheme,
+            "alarm": self.alarm,
+            "problems": _plain_problems(self.problems),
+        }
+        return section | {"error": self.error} if self.error else section
+
+
+def load_balancer_section(data: Mapping[str, str]) -> Mapping[str, Any]:
+    """The ``lb`` section in a report ConfigMap's data; {} if the host has no such role, has not reported yet, or it is damaged."""
+    try:
+        section = json.loads(data.get("report", "{}"))["sections"]["lb"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return section if isinstance(section, dict) else {}
+
+
+def parse_section(section: Mapping[str, Any]) -> HostReport:
+    """Read a section leniently: what has another form than expected is left out."""
+    scheme = section.get("hash_scheme")
+    return HostReport(
+        served=_texts(section.get("served")),
+        problems=_problems(section.get("problems")),
+        ports=_texts(section.get("ports")),
+        hash_scheme=scheme if isinstance(scheme, int) else 0,
+        error=str(section.get("error") or ""),
+        alarm=str(section.get("alarm") or ""),
+    )
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _problems(value: object) -> dict[str, tuple[Problem, ...]]:
+    return {
+        str(key): tuple(
+            Problem(str(e[0]), str(e[1]), bool(e[2])) for e in entries if isinstance(e, list) and len(e) == 3
+        )
+        for key, entries in (value.items() if isinstance(value, dict) else ())
+        if isinstance(entries, list)
+    }
+
+
+def _plain_problems(problems: Mapping[str, tuple[Problem, ...]]) -> dict[str, list[list[Any]]]:
+    """Lists instead of Problems, in the order of the keys, as many as MAX_PROBLEM_CHARS allows."""
+    out: dict[str, list[list[Any]]] = {}
+    room = MAX_PROBLEM_CHARS
+    for key, found in sorted(problems.items()):
+        room -= sum(len(p.reason) + len(p.message) for p in found) + len(key)
+        if room < 0:
+            break
+        out[key] = [[p.reason, p.message, p.serious] for p in found]
+    return out

@@ -1,0 +1,101 @@
+"""Which hosts carry an object: rendezvous hashing over the roster. Pure.
+
+Every pair of object and host has a fixed score; an object takes its N eligible hosts with the highest scores. So losing a host moves
+only what it carried, a new host takes only what it wins, and changing N adds or removes hosts only at the end of the order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rancherctl.placement.model import Placeable, Problem, Roster, RosterHost
+from rancherctl.text import plural
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The hosts of one object, sorted by name. ``wanted`` as requested (0 = all eligible), ``eligible``: hosts able to carry it."""
+
+    hosts: tuple[str, ...]
+    wanted: int
+    eligible: int
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def target(self) -> int:
+        """How many instances can run now."""
+        return min(self.wanted or self.eligible, self.eligible)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One host in the order of preference of an object. ``excluded`` says why it cannot carry the object ("" = it can)."""
+
+    host: str
+    score: int
+    excluded: str
+    chosen: bool
+
+
+@lru_cache(maxsize=200_000)
+def score(key: str, host: str) -> int:
+    """The fixed rank of ``host`` for the object ``key``: 64 bits, higher is better."""
+    return int.from_bytes(hashlib.blake2b(f"{key}\0{host}".encode(), digest_size=8).digest(), "big")
+
+
+def exclusion(p: Placeable, host: RosterHost) -> str:
+    """Why ``host`` cannot carry ``p``; "" if it can."""
+    if not host.lb:
+        return "not a load-balancer host"
+    if not host.alive:
+        return "not alive"
+    if not host.address:
+        return "has no address to publish"
+    blocked = [port for port in p.ports if port in host.blocked]
+    if blocked:
+        return f"port {blocked[0]} is not available: its load balancer is not running, or another program uses the port"
+    missing = [f"{k}={v}" for k, v in p.options.affinity if host.labels.get(k) != v]
+    return f"label {', '.join(missing)} is missing" if missing else ""
+
+
+def explain(p: Placeable, roster: Roster) -> tuple[Candidate, ...]:
+    """All hosts of the roster, highest score first."""
+    ranked = sorted(roster.hosts, key=lambda h: (-score(p.key, h.name), h.name))
+    out: list[Candidate] = []
+    free = p.options.wanted or len(ranked)
+    for host in ranked:
+        why = p.obstacle or exclusion(p, host)
+        chosen = not why and free > 0
+        free -= chosen
+        out.append(Candidate(host.name, score(p.key, host.name), why, chosen))
+    return tuple(out)
+
+
+def place(p: Placeable, roster: Roster) -> Placement:
+    """The hosts that carry ``p``."""
+    wanted = p.options.wanted
+    if p.obstacle:
+        return Placement((), wanted, 0)
+    eligible = [h.name for h in roster.hosts if not exclusion(p, h)]
+    best = sorted(eligible, key=lambda name: (-score(p.key, name), name))[: wanted or None]
+    return Placement(tuple(sorted(best)), wanted, len(eligible), _problems(p, roster, len(eligible)))
+
+
+def _problems(p: Placeable, roster: Roster, eligible: int) -> tuple[Problem, ...]:
+    if not eligible:
+        total = plural(len(roster.hosts), "host")
+        return (Problem("NoHosts", f"no eligible host among {total}: {_exclusions(p, roster)}"),)
+    if p.options.wanted > eligible:
+        text = f"{plural(p.options.wanted, 'instance')} requested, {plural(eligible, 'eligible host')}; placed on all of them"
+        return (Problem("TooFewHosts", text, serious=False),)
+    return ()
+
+
+def _exclusions(p: Placeable, roster: Roster) -> str:
+    counts: dict[str, int] = {}
+    for host in roster.hosts:
+        why = exclusion(p, host)
+        counts[why] = counts.get(why, 0) + 1
+    return ", ".join(f"{n} {why}" for why, n in sorted(counts.items())) or "the roster is empty"

@@ -1,0 +1,110 @@
+"""Placement: deterministic, on distinct eligible hosts, and moving only what must move."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.placement.model import Placeable, PlacementOptions, Roster, RosterHost
+from rancherctl.placement.place import explain, place
+from tests.fakes import ingress as fake
+
+FIFTY = [f"h{i}" for i in range(1, 51)]
+
+
+def _object(name: str = "a", wanted: int = 1, **affinity: str) -> Placeable:
+    return Placeable(f"default/{name}", PlacementOptions(wanted, tuple(affinity.items())), ports=(80,))
+
+
+def _placed(hosts: Roster, count: int = 300) -> dict[str, tuple[str, ...]]:
+    objects = [_object(f"i{n}", 2) for n in range(count)]
+    return {p.key: place(p, hosts).hosts for p in objects}
+
+
+def test_losing_one_host_of_fifty_moves_only_what_it_carried() -> None:
+    before, after = _placed(fake.roster(*FIFTY)), _placed(fake.roster(*FIFTY, dead=["h7"]))
+    assert any("h7" in hosts for hosts in before.values())
+    for key, hosts in before.items():
+        if "h7" in hosts:
+            assert len(after[key]) == 2
+            assert set(hosts) - {"h7"} < set(after[key])
+        else:
+            assert after[key] == hosts
+
+
+def test_placements_spread_over_all_hosts() -> None:
+    counts = dict.fromkeys(FIFTY, 0)
+    for hosts in _placed(fake.roster(*FIFTY), 1000).values():
+        for host in hosts:
+            counts[host] += 1
+    assert min(counts.values()) >= 15
+    assert max(counts.values()) <= 75
+
+
+def test_placements_are_those_of_earlier_releases() -> None:
+    """Hosts of two releases must agree during an upgrade: the scores are part of the contract."""
+    assert place(Placeable("shop/front", PlacementOptions(2)), fake.roster("h1", "h2", "h3", "h4")).hosts == (
+        "h1",
+        "h3",
+    )
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 12), st.text("abc", min_size=1, max_size=8))
+def test_another_scale_only_adds_or_removes_hosts(hosts: int, small: int, large: int, name: str) -> None:
+    small, large = sorted((small, large))
+    roster = fake.roster(*FIFTY[:hosts])
+    few, many = (place(_object(name, n), roster) for n in (small, large))
+    assert set(few.hosts) <= set(many.hosts)
+    assert len(few.hosts) == min(small, hosts) == few.target
+    assert list(few.hosts) == sorted(set(few.hosts))
+
+
+def test_the_order_of_the_roster_does_not_matter() -> None:
+    roster = fake.roster(*FIFTY)
+    assert _placed(roster, 50) == _placed(replace(roster, hosts=roster.hosts[::-1]), 50)
+
+
+def test_labels_and_blocked_ports_decide_which_hosts_are_eligible() -> None:
+    hosts = tuple(
+        replace(h, labels={"zone": "a"} if i % 2 else {})
+        for i, h in enumerate(fake.roster("h1", "h2", "h3", "h4").hosts)
+    )
+    everywhere = place(_object(wanted=0, zone="a"), Roster(1, 1, hosts))
+    assert everywhere.hosts == ("h2", "h4")
+    blocked = Roster(1, 1, (hosts[0], replace(hosts[1], blocked=(80,)), hosts[2], hosts[3]))
+    assert place(_object(zone="a"), blocked).hosts == ("h4",)
+    other_port = replace(_object(wanted=0, zone="a"), ports=(443,))
+    assert place(other_port, blocked).hosts == ("h2", "h4"), "a blocked port concerns only what needs that port"
+
+
+def test_more_instances_than_hosts_are_placed_on_all_of_them_with_a_note() -> None:
+    found = place(_object(wanted=99), fake.roster("h1", "h2"))
+    assert found.hosts == ("h1", "h2")
+    (problem,) = found.problems
+    assert problem.message == "99 instances requested, 2 eligible hosts; placed on all of them"
+    assert not problem.serious
+
+
+def test_without_eligible_hosts_the_problem_lists_the_reasons() -> None:
+    hosts = (RosterHost("h1", "192.0.2.1", lb=False), RosterHost("h2", "192.0.2.2", alive=False), RosterHost("h3", ""))
+    found = place(_object(), Roster(1, 1, hosts))
+    assert found.hosts == ()
+    assert found.problems[0].reason == "NoHosts"
+    for why in ("1 not a load-balancer host", "1 not alive", "1 has no address to publish"):
+        assert why in found.problems[0].message
+
+
+def test_an_obstacle_keeps_an_object_from_every_host() -> None:
+    p = replace(_object(), obstacle="its annotation is invalid")
+    assert place(p, fake.roster("h1", "h2")).hosts == ()
+    assert {c.excluded for c in explain(p, fake.roster("h1", "h2"))} == {"its annotation is invalid"}
+
+
+def test_explain_agrees_with_place() -> None:
+    p = _object(wanted=2)
+    roster = fake.roster("h1", "h2", "h3", "h4", dead=["h2"])
+    candidates = explain(p, roster)
+    assert tuple(sorted(c.host for c in candidates if c.chosen)) == place(p, roster).hosts
+    assert next(c for c in candidates if c.host == "h2").excluded == "not alive"

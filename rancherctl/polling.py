@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from rancherctl.errors import RancherctlError
 
 T = TypeVar("T")
 FIRST: Final = 0.1
@@ -35,3 +38,21 @@ def poll_until(
         if left <= 0 or waiter.wait(min(pause, left)):
             return found
         pause = min(pause * 1.5, largest)
+
+
+@dataclass(slots=True)
+class Tolerant(Generic[T]):
+    """A check for ``poll_until`` whose retryable errors mean "not yet"; other errors pass through."""
+
+    check: Callable[[], T]
+    problem: str = field(default="", init=False)
+    """The last retryable error, for the message of a time-out."""
+
+    def __call__(self) -> T | None:
+        try:
+            return self.check()
+        except RancherctlError as error:
+            if not error.retryable:
+                raise
+            self.problem = str(error)
+            return None

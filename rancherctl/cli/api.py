@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rancherctl.cli.api_route import api_route
 from rancherctl.cli.context import Run
 from rancherctl.cli.env.known import remember_names
-from rancherctl.cli.tunnel import way
 from rancherctl.credentials.renewal import default
 from rancherctl.errors import UsageError
 from rancherctl.kube.rest import RestClient
@@ -46,7 +46,7 @@ def api(run: Run, env: str | None, context: str = "", allow_exec: bool = False) 
     def token() -> str:
         return str(json.loads(renewal.document(name))["status"]["token"])
 
-    with way(access, run.say) as server, RestClient(server, ca=access.ca.encode(), token=token) as client:
+    with api_route(access, run.say) as url, RestClient(url, ca=access.ca.encode(), token=token) as client:
         yield client
 
 

@@ -69,13 +69,3 @@ def _ask(child: subprocess.Popen[bytes]) -> None:
     patience = threading.Timer(GRACE, child.kill)
     patience.daemon = True
     patience.start()
-
-
-def end(child: subprocess.Popen[bytes]) -> None:
-    """Ask a program to end, and make it end when it does not."""
-    child.terminate()
-    try:
-        child.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

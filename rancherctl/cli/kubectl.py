@@ -32,32 +32,33 @@ def kubectl(
       rancherctl kubectl --env demo get pods -A -o wide
       rancherctl kubectl --env demo apply -f app.yaml
     """
+    from rancherctl.cli.api_route import environment_route
     from rancherctl.cli.exec_replace import become
     from rancherctl.cli.kubectl_program import find
-    from rancherctl.cli.tunnel import reachable
     from rancherctl.credentials.renewal import registry
 
     run = current(env=env)
     access = registry(run.settings.dirs).load(run.known().select(run.settings.env))
     program = find(run, access.name)
-    if not access.tunnels or reachable(access.server, access.ca):
-        become([program, *(words or ())], {**os.environ, "KUBECONFIG": _file(run, access, "")})
-    raise typer.Exit(_through_ssh(run, access, program, words or []))
+    command = [program, *(words or ())]
+    if not access.tunnels:
+        become(command, {**os.environ, "KUBECONFIG": _file(run, access, "")})
+    with environment_route(access) as found:
+        if not found.through:
+            become(command, {**os.environ, "KUBECONFIG": _file(run, access, "")})
+        run.say(f"the API at {access.server} cannot be reached from here: going through ssh to {found.through}")
+        raise typer.Exit(_with_kubeconfig(command, _file(run, access, found.url)))
 
 
-def _through_ssh(run: Run, access: Access, program: str, words: list[str]) -> int:
+def _with_kubeconfig(command: list[str], path: str) -> int:
     from pathlib import Path
 
     from rancherctl.cli.exec_replace import attend
-    from rancherctl.cli.tunnel import tunnel
 
-    with tunnel(access) as (server, host):
-        run.say(f"the API at {access.server} cannot be reached from here: going through ssh to {host}")
-        path = _file(run, access, server)
-        try:
-            return attend([program, *words], {**os.environ, "KUBECONFIG": path})
-        finally:
-            Path(path).unlink(missing_ok=True)
+    try:
+        return attend(command, {**os.environ, "KUBECONFIG": path})
+    finally:
+        Path(path).unlink(missing_ok=True)
 
 
 def _file(run: Run, access: Access, server: str) -> str:

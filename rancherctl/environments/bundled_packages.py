@@ -1,4 +1,4 @@
-"""Packages out of the bundle: whether a host is served, and with which .debs. Chosen by the bundle alone, never by what can be reached."""
+"""Packages from the bundle: whether it has any for a host, and which .debs. Decided by the bundle alone, never by what is reachable."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from rancherctl.hosts.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """The packages phase of a host: what it wants now, ``replaced`` (key → state) of packages whose version changes, and what stands in the way."""
+class Chosen:
+    """The packages phase of a host: its resources with their files, and ``problems`` that prevent it, one line each.
+
+    ``replaced`` maps keys of packages whose version changes to their present state.
+    """
 
     resources: tuple[Resource, ...]
     replaced: dict[str, ResourceState]
@@ -24,51 +27,52 @@ class Served:
 
 
 def system_of(facts: HostFacts) -> str:
-    """``debian13``; "" when it could not be told."""
+    """``debian13``; "" if it is unknown."""
     return f"{facts.os_id}{facts.os_version}" if facts.os_id and facts.os_version else ""
 
 
-def unserved(host: str, facts: HostFacts, systems: Collection[str]) -> list[str]:
-    """What stands in the way when a bundle has packages for these systems (none at all: apt serves every host). Pure."""
+def unavailable(host: str, facts: HostFacts, systems: Collection[str]) -> list[str]:
+    """Why a bundle with packages for these ``systems`` cannot be used on a host. Without any, apt's mirrors are used. Pure."""
     system = system_of(facts)
     if not systems or system in systems:
         return []
     if not system:
         return [
-            f"{host}: its system could not be told, so that no packages of the bundle can be chosen (mend /etc/os-release)"
+            f"{host}: its operating system is unknown, so no packages can be chosen from the bundle (fix /etc/os-release)"
         ]
-    have = ", ".join(sorted(systems))
-    remedy = f"make it with --packages {system} as well, or without --packages: then apt takes them from mirrors"
-    return [f"{host}: is {system}, the bundle has packages for {have} only ({remedy})"]
+    listed = ", ".join(sorted(systems))
+    remedy = f"create it with --packages {system} too, or without --packages to install from apt's mirrors"
+    return [f"{host}: is {system}, but the bundle has packages for {listed} only ({remedy})"]
 
 
 def outdated(host: str, facts: HostFacts) -> list[str]:
-    """Packages that are there and would be left alone, but are too old for us. Pure."""
+    """Packages that are installed, would not be changed, and are too old. Pure."""
     found = (too_old(name, version) for name, version in sorted((facts.packages or {}).items()))
-    return [f"{host}: its {line} (upgrade it, or remove it and a newer one is installed)" for line in found if line]
+    return [f"{host}: its {line} (upgrade it, or remove it so that a newer one is installed)" for line in found if line]
 
 
-def serve(transport: Transport, offer: Offer, wanted: Iterable[Resource], observed: Observed) -> Served:
-    """Ask the host's apt what installing the missing packages out of the bundle takes; nothing is asked where nothing is missing."""
+def choose(transport: Transport, offer: Offer, wanted: Iterable[Resource], observed: Observed) -> Chosen:
+    """Ask the host's apt what installing the missing packages from the bundle takes; without missing packages nothing is asked."""
     resources = tuple(wanted)
     missing = [r.name for r in resources if isinstance(r, Package) and key(r) not in observed.states]
     if not missing or any(unknown.where == "packages" for unknown in observed.unknown):
-        return Served(resources, {})
+        return Chosen(resources, {})
     lacking = sorted(set(missing) - offer.debs.keys())
     if lacking:
-        why = f"{', '.join(lacking)} is not installed, and not among the bundle's packages for {offer.system}"
-        return Served(resources, {}, (f"{transport.name}: {why} ({_remedy(offer)})",))
+        why = f"{', '.join(lacking)} is not installed, and the bundle has no such package for {offer.system}"
+        return Chosen(resources, {}, (f"{transport.name}: {why} ({_remedy(offer)})",))
     found = resolve(transport, offer.index, missing)
     if found.refused:
-        why = f"apt cannot install {', '.join(sorted(missing))} out of the bundle's packages for {offer.system}: {found.refused}"
-        return Served(resources, {}, (f"{transport.name}: {why} ({_remedy(offer)})",))
+        names = ", ".join(sorted(missing))
+        why = f"apt cannot install {names} from the bundle's packages for {offer.system}: {found.refused}"
+        return Chosen(resources, {}, (f"{transport.name}: {why} ({_remedy(offer)})",))
     return complete(offer, resources, frozenset(missing), found.installs)
 
 
 def complete(
     offer: Offer, resources: Iterable[Resource], missing: frozenset[str], installs: Iterable[Install]
-) -> Served:
-    """The resources with the files they come from, and with what they pull in. Pure."""
+) -> Chosen:
+    """The resources with the files they come from, and with the dependencies that they need. Pure."""
     out = [
         replace(r, deb=_deb(offer.debs[r.name])) if isinstance(r, Package) and r.name in missing else r
         for r in resources
@@ -80,7 +84,7 @@ def complete(
             continue
         package = Package(install.name, deb=_deb(offer.debs[install.name]), dependency_only=True)
         if install.name in named:
-            # one that we want and that is there, in a version that another one cannot be installed beside
+            # wanted and installed, but in a version that conflicts with another package
             package = replace(
                 package, mask=next(r.mask for r in out if isinstance(r, Package) and r.name == install.name)
             )
@@ -90,7 +94,7 @@ def complete(
             replaced[key(package)] = state(
                 "package", install.name, installed="yes", masked=",".join(sorted(package.mask)), version=install.old
             )
-    return Served(tuple(out), replaced)
+    return Chosen(tuple(out), replaced)
 
 
 def _deb(offered: OfferedDeb) -> Deb:
@@ -98,4 +102,4 @@ def _deb(offered: OfferedDeb) -> Deb:
 
 
 def _remedy(offer: Offer) -> str:
-    return f"make the bundle again with --packages {offer.system}, or install it there by hand"
+    return f"create the bundle again with --packages {offer.system}, or install it there by hand"

@@ -1,4 +1,4 @@
-"""What planning and applying need from outside, in one value that the caller composes."""
+"""What planning and applying need from their caller, in one value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rancherctl.hosts.transport import Transport
 
 
 def no_extras(_environment: Environment, _host: Host) -> tuple[Resource, ...]:
-    """An ``Extras`` for environments without agents."""
+    """``Extras`` of an environment without agents."""
     return ()
 
 
@@ -31,9 +31,10 @@ def _operator() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``transport`` gives a host's connection (it owns and closes them), ``extras`` the resources of agents and their roles.
+    """``transport`` gives a host's connection (its owner closes it), ``extras`` the resources of agents and their roles.
 
-    ``operator`` is shown to others while the lock is held. ``now`` is an aware UTC clock. ``parallel`` bounds the hosts worked on at once.
+    ``operator`` is shown to other operators while the lock is held. ``now`` is an aware UTC clock. ``parallel`` limits how many hosts
+    are worked on at once.
     """
 
     transport: Callable[[Host], Transport]
@@ -44,7 +45,7 @@ class Context:
     now: Callable[[], datetime] = _now
     parallel: int = 30
 
-    def looking_stopped(self) -> None:
-        """Say after Ctrl-C what is still waited for, when hosts are only looked at (for ``fanout.each``)."""
-        text = "interrupted: answers that are on their way are waited for; Ctrl-C again does not wait for them"
+    def observing_interrupted(self) -> None:
+        """After Ctrl-C while hosts are only observed: say what the command is still waiting for (for ``fanout.each``)."""
+        text = "interrupted: waiting for answers that are under way; press Ctrl-C again to stop at once"
         self.emit(Event("interrupt", text, "", "note", "warning"))

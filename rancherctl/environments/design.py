@@ -22,7 +22,7 @@ from rancherctl.environments.components import (
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.immutable_fields import marker_of
 from rancherctl.environments.model import Environment
-from rancherctl.environments.phases import HOST_PHASES, PhaseName
+from rancherctl.environments.phase_names import HOST_PHASES, PhaseName
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Host, Package, Resource, User, key
 from rancherctl.hosts.packages.upload import FOLDER
@@ -34,7 +34,7 @@ MARKER = f"{places.ETC}/environment.json"
 
 
 def design(environment: Environment, host: Host, machine: Machine, bundle: Bundle, extras: Extras) -> Design:
-    """The resources of a host by phase. Packages, users and folders of all components come first, then the artefacts, then each component."""
+    """The resources of a host by phase: packages, users and folders of all components first, then artefacts, then the components."""
     parts: dict[PhaseName, list[Resource]] = {name: [] for name in HOST_PHASES}
     artefacts, archives = bundle_files(bundle, host)
     if host.is_a("etcd"):
@@ -51,7 +51,7 @@ def design(environment: Environment, host: Host, machine: Machine, bundle: Bundl
     parts["agents"] += extras(environment, host)
     early: list[Resource] = [marker(environment, host), Package("openssl")]
     if machine.system in systems(bundle.manifest):
-        early.append(Absent(FOLDER))  # a run that was cut off may have left it
+        early.append(Absent(FOLDER))  # an interrupted run may have left it
     for name in COMPONENT_PHASES:
         early += [r for r in parts[name] if isinstance(r, (Package, User, Directory))]
         artefacts += [r for r in parts[name] if isinstance(r, Artefact)]
@@ -61,14 +61,13 @@ def design(environment: Environment, host: Host, machine: Machine, bundle: Bundl
 
 
 def bundle_files(bundle: Bundle, host: Host) -> tuple[list[Resource], list[str]]:
-    """(artefacts, paths of image archives) of a host. CNI plug-ins go to where container runtimes look for them, and nowhere else."""
+    """(artefacts, paths of image archives) of a host. CNI plug-ins go to the standard folder only (ADR 16)."""
     out: list[Resource] = []
     archives: list[str] = []
     for item in host_artefacts(bundle, frozenset(host.roles)):
-        where = item.copies or (item.remote,)
         out += [
             Artefact(path, item.local, item.sha256, item.size, item.mode, item.component, item.version)
-            for path in where
+            for path in item.copies or (item.remote,)
         ]
         if item.reference:
             archives.append(item.remote)
@@ -76,12 +75,12 @@ def bundle_files(bundle: Bundle, host: Host) -> tuple[list[Resource], list[str]]
 
 
 def marker(environment: Environment, host: Host) -> File:
-    """Whose host this is: read by preflight before anything is changed, by ``env fetch`` and by ``env rm``."""
+    """The file that says which environment the host belongs to; read by preflight, ``env fetch`` and ``env rm``."""
     return File(MARKER, (json.dumps(marker_of(environment, host), indent=1) + "\n").encode())
 
 
 def _merged(host: Host, resources: Iterable[Resource]) -> list[Resource]:
-    """Each package, user and folder once; masks of a package that several components ask for are joined."""
+    """Each package, user and folder once; the masks that several components want for a package are united."""
     out: dict[str, Resource] = {}
     for resource in resources:
         name = key(resource)

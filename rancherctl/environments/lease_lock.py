@@ -1,6 +1,6 @@
-"""The second lock of decision 18: a Lease in the environment's API, taken once the API can be asked, beside the lock files on hosts.
+"""The second lock of ADR 18: a Lease in the environment's API, acquired once the API answers, beside the lock files on hosts.
 
-It keeps out an operator who reached other control-plane hosts than we did, and shows everybody with kubectl who is at work.
+It keeps out an operator who reaches other control-plane hosts than this one does, and kubectl shows who holds it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ NAME = "rancherctl-operator"
 OWNER = "rancherctl.io/owner"
 REASON = "rancherctl.io/reason"
 SECONDS = 900
-"""How long it holds without a sign of life: longer than any phase. A dead process of the same machine is followed at once."""
+"""How long it is valid without a renewal: longer than any phase. A dead process of the same machine is succeeded at once."""
 
 
-class ApiLock:
-    """``hosts.lease.Further`` over a Lease. ``force`` takes it from whoever has it (``--break-lock``)."""
+class LeaseLock:
+    """``host_lock.SecondLock`` as a Lease. ``force`` takes it from any holder (``--break-lock``)."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class ApiLock:
         self._reason = ""
 
     def acquire(self, owner: str, reason: str) -> None:
-        """Take it, or LockedError with who has it, since when and for what."""
+        """Acquire it, or LockedError with its holder, since when and for what."""
         self._reason = reason
         try:
             found = self._client.get(LEASES, NAME, namespace=SYSTEM)
@@ -49,14 +49,14 @@ class ApiLock:
             try:
                 self._stored = self._client.create(LEASES, self._body(owner, {}), namespace=SYSTEM)
             except AlreadyExistsError as error:
-                raise LockedError(f"another operator took the environment a moment ago ({NAME})", hint=HINT) from error
+                raise LockedError(f"another operator has just locked the environment ({NAME})", hint=HINT) from error
             return
         if not self._free(found):
             raise LockedError(f"the environment is {_line(found)}", hint=HINT)
         self._write(owner, found)
 
     def verify(self) -> None:
-        """Renew; LockedError when somebody else wrote it since. While the API is away nobody can tell: the files on hosts still hold."""
+        """Renew; LockedError if another process has written it since. While the API is down, the lock files on hosts must do."""
         if self._stored is None:
             return
         try:
@@ -68,7 +68,7 @@ class ApiLock:
                 raise
 
     def release(self) -> None:
-        """Give it back. An API that does not answer now lets it run out."""
+        """Release it. If the API does not answer, it expires."""
         if self._stored is None:
             return
         body = {**self._stored, "spec": {**self._stored["spec"], "holderIdentity": ""}}
@@ -76,7 +76,7 @@ class ApiLock:
         try:
             self._client.replace(LEASES, body)
         except RancherctlError:
-            return  # the API went away, or the lock was broken: in both cases it is not ours to give back any more
+            return  # the API went away, or the lock was broken: in both cases there is nothing left to release
 
     def _free(self, found: Json) -> bool:
         if self._force or not found.get("spec", {}).get("holderIdentity"):
@@ -96,7 +96,7 @@ class ApiLock:
             self._stored = self._client.replace(LEASES, self._body(owner, found))
         except (ConflictError, NotFoundError) as error:
             raise LockedError(
-                "the lock in the API is no longer ours: somebody else wrote it", hint="run the same command again"
+                "the lock in the API was taken over by another process", hint="run the same command again"
             ) from error
 
     def _body(self, owner: str, found: Json) -> Json:
@@ -129,4 +129,5 @@ def _time(found: Json) -> datetime | None:
 
 def _line(found: Json) -> str:
     spec, notes = found.get("spec", {}), found.get("metadata", {}).get("annotations", {})
-    return f"held by {spec.get('holderIdentity')} since {spec.get('acquireTime', 'an unknown time')} for {notes.get(REASON, 'an unknown reason')}"
+    since, reason = spec.get("acquireTime", "an unknown time"), notes.get(REASON, "an unknown reason")
+    return f"held by {spec.get('holderIdentity')} since {since} for {reason}"

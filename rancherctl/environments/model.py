@@ -1,4 +1,4 @@
-"""An environment as frozen values, exactly what its file says with defaults filled in. Pure: no I/O, no clock."""
+"""An environment as frozen values: what its file says, with defaults filled in. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final, Literal
 
+from rancherctl.contract import API_VERSION as API_VERSION
+from rancherctl.contract import LINK_LOCAL_DNS as LINK_LOCAL_DNS
 from rancherctl.hosts.model import Host, Role
+from rancherctl.net import join_host_port
 
-API_VERSION: Final = "rancherctl.io/v1alpha1"
 KIND: Final = "Environment"
 DEFAULT_KUBERNETES: Final = "1.36.3"
-LINK_LOCAL_DNS: Final = "169.254.20.10"
 LOCAL_API_PORT: Final = 7443
 LOCAL_API: Final = f"https://127.0.0.1:{LOCAL_API_PORT}"
 Mode = Literal["routed", "none"]
@@ -20,7 +21,7 @@ Mode = Literal["routed", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Pod and Service ranges (CIDR text, IPv4) and who makes the pod network: ``routed`` = we do, ``none`` = another product."""
+    """Pod and Service ranges (CIDR text, IPv4) and who makes the pod network: ``routed`` = rancherctl, ``none`` = an add-on."""
 
     pod_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
@@ -47,7 +48,10 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """Which hosts carry load balancers: those with ``role`` ("" = any) and all ``labels``; ``default_class`` = our class is the API's default."""
+    """Which hosts carry load balancers: those with ``role`` ("" = any) and all ``labels``.
+
+    ``default_class``: whether IngressClass ``rancher`` is the API's default.
+    """
 
     role: str = "worker"
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -58,11 +62,6 @@ class Ingress:
         return (not self.role or self.role in host.roles) and all(
             host.labels.get(k) == v for k, v in self.labels.items()
         )
-
-
-def bracketed(address: str) -> str:
-    """An address as it stands before a port: ``[fd00::1]``."""
-    return f"[{address}]" if ":" in address else address
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +87,30 @@ class Environment:
 
     def lb_hosts(self) -> tuple[Host, ...]:
         """Hosts that carry load balancers."""
-        return tuple(h for h in self.hosts if self.ingress.wants(h))
+        return tuple(h for h in self.hosts if self.carries_load_balancers(h))
+
+    def carries_load_balancers(self, host: Host) -> bool:
+        """Whether the host is one of those that ``spec.ingress.hosts`` selects."""
+        return self.ingress.wants(host)
+
+    @property
+    def routes_pods(self) -> bool:
+        """Whether rancherctl makes the pod network; otherwise a network add-on does."""
+        return self.network.mode == "routed"
 
     def api_endpoint(self) -> str:
-        """``address:port`` that kubeconfigs use; an IPv6 address stands in brackets."""
-        first = self.with_role("controlplane")[0]
-        return f"{bracketed(self.api.address or first.public_address or first.address)}:{self.api.port}"
+        """``address:port`` that kubeconfigs use: spec.api.address, or an address of the control-plane host that the file names first."""
+        default = next(a for h in self.with_role("controlplane") for a in (h.public_address, h.address) if a)
+        return join_host_port(self.api.address or default, self.api.port)
 
     def server(self) -> str:
         """The URL that kubeconfigs use."""
         return f"https://{self.api_endpoint()}"
 
     def service_ip(self, index: int) -> str:
-        """The ``index``-th address of the Service range: 1 is the API's own Service, 10 is DNS."""
+        """The ``index``-th address of the Service range: 1 is the API's Service, 10 is DNS."""
         return str(IPv4Address(int(IPv4Network(self.network.service_cidr).network_address) + index))
 
     def dns_addresses(self) -> tuple[str, str]:
-        """Where every host's DNS server listens: the link-local address and the one that pods of other products expect."""
+        """Where every host's DNS server listens: the link-local address, and the kube-dns address that workloads expect."""
         return (LINK_LOCAL_DNS, self.service_ip(10))

@@ -1,12 +1,12 @@
-"""Node objects: the labels and the public address that apply sets, and waiting until all nodes are there and Ready."""
+"""Node objects: the labels and the public address that apply sets, and the wait until all nodes have joined and are Ready."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from rancherctl.change import Change, Plan
+from rancherctl.contract import LOAD_BALANCER_LABEL, OWNED_LABELS_ANNOTATION, PUBLIC_ADDRESS_ANNOTATION
 from rancherctl.environments.model import Environment
 from rancherctl.errors import TimeoutExceededError
 from rancherctl.hosts.model import Host
@@ -17,29 +17,31 @@ from rancherctl.kube.objects import Node
 from rancherctl.kube.rest import RestClient
 from rancherctl.kube.snapshot import Snapshot
 
-PUBLIC = "rancherctl.io/public-address"
-BALANCER = "rancherctl.io/load-balancer"
-OWNED = "rancherctl.io/labels"
-"""Annotation: names of the labels that apply set, so that it can take them away again."""
 ROLE_LABELS = {"controlplane": "control-plane", "etcd": "etcd", "worker": "worker"}
 
 
 def labels(environment: Environment, host: Host) -> dict[str, str]:
-    """The labels of a host's Node that are ours."""
+    """The labels that apply sets on a host's Node."""
     out = {f"node-role.kubernetes.io/{ROLE_LABELS[role]}": "" for role in host.roles}
-    if environment.ingress.wants(host):
-        out[BALANCER] = "true"
+    if environment.carries_load_balancers(host):
+        out[LOAD_BALANCER_LABEL] = "true"
     return {**out, **host.labels}
 
 
 def change(environment: Environment, host: Host, node: Node) -> Json | None:
-    """The merge patch that a Node needs, None when it is right. Pure."""
+    """The merge patch that a Node needs, None if it is up to date. Pure.
+
+    The annotation of owned labels names what an earlier apply set, so that labels that left the file can be removed.
+    """
     want = labels(environment, host)
-    owned = [name for name in node.meta.annotations.get(OWNED, "").split(",") if name]
+    owned = [name for name in node.meta.annotations.get(OWNED_LABELS_ANNOTATION, "").split(",") if name]
     patch: dict[str, Any] = {name: value for name, value in want.items() if node.meta.labels.get(name) != value}
     patch |= {name: None for name in owned if name not in want and name in node.meta.labels}
     notes: dict[str, Any] = {}
-    for key, value in ((OWNED, ",".join(sorted(want))), (PUBLIC, host.public_address)):
+    for key, value in (
+        (OWNED_LABELS_ANNOTATION, ",".join(sorted(want))),
+        (PUBLIC_ADDRESS_ANNOTATION, host.public_address),
+    ):
         if node.meta.annotations.get(key, "") != value:
             notes[key] = value or None
     if not patch and not notes:
@@ -48,7 +50,7 @@ def change(environment: Environment, host: Host, node: Node) -> Json | None:
 
 
 def plan(environment: Environment, nodes: Mapping[str, Node]) -> Plan[Json]:
-    """Patches of the nodes; a node that is not there yet is planned with all it will get."""
+    """Patches of the nodes; a node that has not joined yet is planned with everything that it will get."""
     out = []
     for host in environment.hosts:
         node = nodes.get(host.name)
@@ -70,7 +72,7 @@ def plan(environment: Environment, nodes: Mapping[str, Node]) -> Plan[Json]:
 
 
 def apply(client: RestClient, environment: Environment, nodes: Mapping[str, Node]) -> list[str]:
-    """Patch the nodes that are there; answers their names."""
+    """Patch the nodes that have joined; returns the names of those that changed."""
     done = []
     for host in environment.hosts:
         node = nodes.get(host.name)
@@ -81,38 +83,37 @@ def apply(client: RestClient, environment: Environment, nodes: Mapping[str, Node
     return done
 
 
-def missing(nodes: Mapping[str, Node], names: frozenset[str]) -> dict[str, str]:
-    """Why a host is not Ready yet, one line each. Pure."""
+def not_ready(nodes: Mapping[str, Node], names: frozenset[str]) -> dict[str, str]:
+    """Why each of these nodes is not Ready yet, one line each. Pure."""
     out = {}
     for name in sorted(names):
         node = nodes.get(name)
         if node is None:
             out[name] = "its kubelet has not registered it"
         elif node.ready is not True:
-            said = "not Ready" if node.ready is False else "its kubelet says nothing about Ready"
-            out[name] = f"{said} ({node.trouble})" if node.trouble else said
+            why = "not Ready" if node.ready is False else "its kubelet has not reported whether it is Ready"
+            out[name] = f"{why} ({node.trouble})" if node.trouble else why
     return out
 
 
 def wait(
-    client: RestClient, names: frozenset[str], good: Callable[[Mapping[str, Node]], bool], timeout: float
+    client: RestClient, names: frozenset[str], condition: Callable[[Mapping[str, Node]], bool], timeout: float
 ) -> Mapping[str, Node]:
-    """Watch the nodes until ``good``; answers them. TimeoutExceededError says which are not Ready."""
-    woken = threading.Event()
-    cache = Cache(client, [tables.NODES], lambda _: woken.set())
+    """Watch the nodes until ``condition`` holds; returns them. TimeoutExceededError says which are not Ready."""
+    cache = Cache(client, [tables.NODES], lambda _: None)
     cache.start()
     try:
 
-        def ready(snapshot: Snapshot) -> bool:
+        def holds(snapshot: Snapshot) -> bool:
             table = snapshot.table("nodes")
-            return table.synced and good(table.items)
+            return table.synced and condition(table.items)
 
-        fine = cache.wait(ready, timeout)
+        in_time = cache.wait(holds, timeout)
         found: Mapping[str, Node] = cache.snapshot().table("nodes").items
     finally:
         cache.stop()
-    if not fine:
-        late = missing(found, names)
+    if not in_time:
+        late = not_ready(found, names)
         raise TimeoutExceededError(
             f"{len(late)} of {len(names)} nodes are not Ready after {timeout:.0f} s",
             why="; ".join(f"{name}: {why}" for name, why in late.items()),

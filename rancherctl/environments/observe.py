@@ -1,4 +1,4 @@
-"""Look at all hosts of an environment at once: facts, resources, certificates; what could not be read is a failure of that host."""
+"""Observe all hosts of an environment at once: resources and certificates. What could not be read is a failure of that host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.design import Design, design
 from rancherctl.environments.model import Environment
-from rancherctl.environments.phases import PhaseName
+from rancherctl.environments.phase_names import PhaseName
 from rancherctl.environments.pki import hosts as pki
 from rancherctl.environments.pki.wanted import Folder
 from rancherctl.errors import RancherctlError
@@ -25,8 +25,11 @@ from rancherctl.hosts.state import Observed, ResourceState
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One host as it is: what it should look like (from its facts), what it has, its certificates; ``problems`` stand in the way."""
+class ObservedHost:
+    """One host: what it should look like (``design``), what it has (``observed``), its certificates (``folder``).
+
+    ``problems`` are reasons why the design cannot be applied, one line each.
+    """
 
     host: Host
     machine: Machine
@@ -36,41 +39,41 @@ class Seen:
     problems: tuple[str, ...] = ()
 
     def plans(self) -> dict[PhaseName, Plan[ResourceState]]:
-        """What each phase changes here. Planned as a whole, so that a unit knows of files that an earlier phase changes."""
+        """What each phase changes here. Planned as one, so that a unit is restarted for files that an earlier phase changes."""
         whole = plan(everything(self.design), self.observed)
         keys = {key(resource): name for name, part in self.design.items() for resource in part}
         return {name: Plan(tuple(c for c in whole if keys[c.key] == name), whole.unknown) for name in self.design}
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """All hosts that answered, and one error for each that did not."""
+class ObservedHosts:
+    """All hosts that answered, by name, and one error for each that did not."""
 
-    seen: Mapping[str, Seen]
+    hosts: Mapping[str, ObservedHost]
     failures: Mapping[str, RancherctlError] = field(default_factory=dict)
 
 
-def observe(environment: Environment, context: Context, machines: Mapping[str, Machine]) -> World:
-    """Two round trips per host: resources of all phases at once, then certificates. One more where packages come out of the bundle."""
+def observe(environment: Environment, context: Context, machines: Mapping[str, Machine]) -> ObservedHosts:
+    """Observe the hosts called in ``machines``: two round trips each, one more if packages come from the bundle."""
     offered = offers(context.bundle)
 
-    def look(host: Host) -> Seen:
+    def observe_host(host: Host) -> ObservedHost:
         machine = machines[host.name]
         wanted = design(environment, host, machine, context.bundle, context.extras)
-        with busy(context.emit, "look", "being compared with the file", host.name):
+        with busy(context.emit, "look", "comparing with the file", host.name):
             transport = context.transport(host)
             observed = observe_resources(transport, everything(wanted))
             problems: tuple[str, ...] = ()
             if machine.system in offered:
-                served = bundled_packages.serve(transport, offered[machine.system], wanted["packages"], observed)
-                wanted, problems = {**wanted, "packages": served.resources}, served.problems
-                observed = replace(observed, states={**observed.states, **served.replaced})
-            return Seen(host, machine, wanted, observed, pki.observe(transport, environment, host), problems)
+                chosen = bundled_packages.choose(transport, offered[machine.system], wanted["packages"], observed)
+                wanted, problems = {**wanted, "packages": chosen.resources}, chosen.problems
+                observed = replace(observed, states={**observed.states, **chosen.replaced})
+            return ObservedHost(host, machine, wanted, observed, pki.observe(transport, environment, host), problems)
 
     hosts = tuple(h for h in environment.hosts if h.name in machines)
-    outcomes = each(hosts, look, context.parallel, interrupted=context.looking_stopped)
+    outcomes = each(hosts, observe_host, context.parallel, interrupted=context.observing_interrupted)
     failures = {name: o.error for name, o in outcomes.items() if o.error is not None}
-    return World({name: o.get() for name, o in outcomes.items() if o.ok}, failures)
+    return ObservedHosts({name: o.get() for name, o in outcomes.items() if o.ok}, failures)
 
 
 def everything(wanted: Design) -> tuple[Resource, ...]:

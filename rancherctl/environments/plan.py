@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rancherctl.change import Change, Unknown
 from rancherctl.change import Plan as Changes
-from rancherctl.environments.phases import PhaseName, phase
+from rancherctl.environments.phase_names import PhaseName
 from rancherctl.environments.pki.wanted import CertChange
 from rancherctl.hosts.plan import action, describe
 from rancherctl.hosts.state import ResourceState
 from rancherctl.kube.client import Json
+from rancherctl.text import short_digest
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that will be done: on ``host`` ("" = in the API), a ``verb`` on a ``kind`` called ``name``; ``detail`` lines for the reader."""
+    """One action: ``verb`` a ``kind`` called ``name`` on ``host`` ("" = in the API). ``detail``: more lines for the reader."""
 
     host: str
     kind: str
@@ -31,13 +31,13 @@ class Step:
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """What two steps are compared by."""
+        """What plans are compared by: a digest ignores details."""
         return (self.host, self.kind, self.verb, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class PhasePlan:
-    """The steps of one phase, sorted by host."""
+    """The steps of one phase, in the order in which they are shown."""
 
     name: PhaseName
     title: str
@@ -46,7 +46,7 @@ class PhasePlan:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
-    """Phases that have something to do, in order; falsy when there are none. ``unknown`` could not be read and is left alone."""
+    """Phases that have something to do, in order; falsy if there are none. ``unknown`` could not be read and stays unchanged."""
 
     environment: str
     phases: tuple[PhasePlan, ...] = ()
@@ -55,6 +55,10 @@ class EnvironmentPlan:
 
     def __bool__(self) -> bool:
         return bool(self.phases)
+
+    def phase(self, name: PhaseName) -> PhasePlan | None:
+        """The part of one phase, None if it has nothing to do."""
+        return next((part for part in self.phases if part.name == name), None)
 
     def steps(self) -> tuple[Step, ...]:
         """All steps in order."""
@@ -69,9 +73,7 @@ class EnvironmentPlan:
 
     def digest(self) -> str:
         """Twelve hex digits, equal for equal plans."""
-        return hashlib.sha256(
-            repr((self.environment, [s.identity for s in self.steps()], self.unknown)).encode()
-        ).hexdigest()[:12]
+        return short_digest(repr((self.environment, [s.identity for s in self.steps()], self.unknown)))
 
 
 _VERBS = {"create": "create", "update": "change", "delete": "remove"}
@@ -79,19 +81,19 @@ _VERBS = {"create": "create", "update": "change", "delete": "remove"}
 
 def resource_step(host: str, change: Change[ResourceState]) -> Step:
     """A change of a host's resource."""
-    there = change.new or change.old
-    assert there is not None
+    state = change.new or change.old
+    assert state is not None
     verb = _VERBS[change.verb]
-    if there.kind == "package" and change.old is None:
+    if state.kind == "package" and change.old is None:
         verb = "install"
-    if there.kind == "artefact":
+    if state.kind == "artefact":
         verb = "upload"
-    if there.kind == "unit":
+    if state.kind == "unit":
         verb = action(change) or verb
     lines = describe(change)
-    note = there.note if there.kind != "unit" or change.old is None else ""
+    note = state.note if state.kind != "unit" or change.old is None else ""
     return Step(
-        host, there.kind, verb, there.label or there.place, tuple(lines[1:]) or tuple(filter(None, (note, change.why)))
+        host, state.kind, verb, state.label or state.place, tuple(lines[1:]) or tuple(filter(None, (note, change.why)))
     )
 
 
@@ -114,11 +116,6 @@ def object_step(change: Change[Json]) -> Step:
     return Step("", str(body.get("kind", "object")), _VERBS[change.verb], place, (change.why,) if change.why else ())
 
 
-def phase_plan(name: PhaseName, steps: Iterable[Step]) -> PhasePlan:
-    """A phase with its steps, by host in the order given."""
-    return PhasePlan(name, phase(name).title, tuple(steps))
-
-
 def resource_steps(plans: Mapping[str, Changes[ResourceState]]) -> list[Step]:
-    """Steps of all hosts' plans."""
+    """Steps of all hosts' plans, sorted by host."""
     return [resource_step(host, change) for host in sorted(plans) for change in plans[host]]

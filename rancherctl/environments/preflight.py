@@ -1,4 +1,4 @@
-"""Look before anything is changed: all hosts in parallel, all problems at once."""
+"""Check all hosts before anything is changed: in parallel, reporting all problems at once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from rancherctl.events import Event, busy
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import Outcome, each
 from rancherctl.hosts.model import Host
+from rancherctl.text import plural
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Hosts that are fit, by name; those of an existing environment that did not answer (the others go on); warnings."""
+    """Facts of the hosts that answered, and warnings. ``failures``: hosts of an existing environment that did not; the others continue."""
 
     facts: Mapping[str, HostFacts]
     machines: Mapping[str, Machine]
@@ -29,13 +30,13 @@ class Checked:
 
 
 def preflight(environment: Environment, context: Context) -> Checked:
-    """Facts of all hosts, judged. PreflightError with everything that stands in the way (UnreachableError, AuthError when that is all)."""
+    """Gather and check the facts of all hosts. PreflightError lists every problem (UnreachableError, AuthError if that is the only one)."""
 
     def ask(host: Host) -> HostFacts:
-        with busy(context.emit, "look", "being asked what it is", host.name):
+        with busy(context.emit, "look", "gathering facts", host.name):
             return gather(context.transport(host))
 
-    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.looking_stopped)
+    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.observing_interrupted)
     facts = {name: outcome.get() for name, outcome in outcomes.items() if outcome.ok}
     errors = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
     exists = all(
@@ -50,21 +51,21 @@ def preflight(environment: Environment, context: Context) -> Checked:
         if (h := environment.host(name))
         for line in host_checks.problems(environment, h, fact, arch)
     ]
-    served = systems(context.bundle.manifest)
+    bundled = systems(context.bundle.manifest)
     found += [
         line
         for name, fact in facts.items()
-        for line in (*bundled_packages.unserved(name, fact, served), *bundled_packages.outdated(name, fact))
+        for line in (*bundled_packages.unavailable(name, fact, bundled), *bundled_packages.outdated(name, fact))
     ]
     found += host_checks.together(facts)
     found += host_checks.tunnels(environment, facts)
     new = frozenset(name for name, fact in facts.items() if host_checks.owner(fact) != environment.name)
     found += paths_between.problems(environment, new, facts, context)
     _refuse(environment, found, {} if exists else outcomes)
-    said = tuple(
+    warnings = tuple(
         line for name, fact in facts.items() if (h := environment.host(name)) for line in host_checks.warnings(h, fact)
     )
-    grouped = together(said)
+    grouped = together(warnings)
     for line in grouped:
         context.emit(Event("preflight", line, "", "note", "warning"))
     machines = {name: machine(fact) for name, fact in facts.items()}
@@ -72,7 +73,7 @@ def preflight(environment: Environment, context: Context) -> Checked:
 
 
 def machine(facts: HostFacts) -> Machine:
-    """What configuration texts need of the facts; what could not be told is taken as on a plain host."""
+    """What configuration texts need of the facts; an unknown fact counts as on a plain host."""
     resolved = (
         facts.units is not None
         and (unit := facts.units.get("systemd-resolved")) is not None
@@ -87,12 +88,11 @@ def machine(facts: HostFacts) -> Machine:
 
 
 def refuse(environment: Environment, lines: Iterable[str]) -> None:
-    """PreflightError when there are any: ``host: what (remedy)``."""
+    """PreflightError if there are any problems; each line is ``host: what (remedy)``."""
     problems = list(lines)
     if problems:
-        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-        what = f"the hosts of environment {environment.name} are not ready: {count}"
-        raise PreflightError(what, problems, hint="mend them; nothing was changed anywhere")
+        what = f"the hosts of environment {environment.name} are not ready: {plural(len(problems), 'problem')}"
+        raise PreflightError(what, problems, hint="fix these and retry; nothing was changed")
 
 
 def _refuse(environment: Environment, found: list[str], outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
@@ -105,5 +105,5 @@ def _refuse(environment: Environment, found: list[str], outcomes: Mapping[str, O
     ):
         what = "; ".join(e.what for e in errors)
         why = "; ".join(dict.fromkeys(e.why for e in errors if e.why))
-        raise type(errors[0])(what, why=why, hint=errors[0].hint or "nothing was changed anywhere")
+        raise type(errors[0])(what, why=why, hint=errors[0].hint or "nothing was changed")
     refuse(environment, [*(str(e) for e in errors), *found])

@@ -1,4 +1,4 @@
-"""Where the steps meet: look at all hosts, plan phase by phase, apply in the order of ``phases``."""
+"""Plan and apply an environment: check and observe all hosts, then walk through the phases in their order."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from rancherctl.change import Unknown
-from rancherctl.environments import immutable_fields, nodes
-from rancherctl.environments import plan as plans
+from rancherctl.environments import immutable_fields
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
-from rancherctl.environments.health import NO_NETWORK
-from rancherctl.environments.lease_lock import ApiLock
+from rancherctl.environments.lease_lock import LeaseLock
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import observe
-from rancherctl.environments.phases import HOST_PHASES, PHASES, Phase
-from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
+from rancherctl.environments.phases import PHASES
+from rancherctl.environments.phases.base import Phase
+from rancherctl.environments.plan import EnvironmentPlan, PhasePlan
 from rancherctl.environments.preflight import Checked, preflight, refuse
-from rancherctl.environments.run import Run
-from rancherctl.errors import PartialError, TimeoutExceededError
+from rancherctl.environments.run import EnvironmentRun
+from rancherctl.errors import PartialError
 from rancherctl.events import Event, busy
 from rancherctl.hosts import host_lock
-from rancherctl.kube.objects import Node
+from rancherctl.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +38,21 @@ class Applied:
     seconds: float = 0.0
 
     def raise_failures(self) -> None:
-        """PartialError (exit code 6) when hosts failed."""
+        """PartialError (exit code 6) if hosts failed."""
         if self.failures:
-            done = len(self.environment.hosts) - len(self.failures)
+            total = len(self.environment.hosts)
             raise PartialError(
-                f"environment {self.environment.name}: {len(self.failures)} of {done + len(self.failures)} hosts failed",
+                f"environment {self.environment.name}: {len(self.failures)} of {total} hosts failed",
                 dict(self.failures),
-                hint="mend them and run the same command again",
+                hint="fix these hosts and run the same command again",
             )
 
 
 def plan(environment: Environment, context: Context) -> EnvironmentPlan:
-    """What an apply would do now; nothing is changed. PreflightError when it would not begin."""
-    run = _look(environment, context, _checked(environment, context))
+    """What an apply would do now; nothing is changed. PreflightError if it would not start."""
+    run = _observed(environment, context, _checked(environment, context))
     try:
-        return _planned(run)
+        return planned(run)
     finally:
         run.close()
 
@@ -67,179 +66,108 @@ def apply(
     wait: bool = True,
     begin: Callable[[], object] = lambda: None,
 ) -> Applied:
-    """Make the environment what it says. ``timeout`` bounds the waits for the API and for the nodes.
+    """Make the environment match its file.
 
-    Without ``wait`` it ends when the nodes have joined, Ready or not. ``begin`` is called when nothing was refused, before the first change.
-
-    Hosts without a part in the control plane may fail: they are in ``Applied.failures`` and the others go on.
+    ``timeout`` (seconds) bounds the waits for the API and for the nodes; without ``wait`` it returns once the nodes have joined, Ready
+    or not. ``begin`` is called before the first change, once nothing was refused. Hosts without a role in the control plane may fail:
+    they are in ``Applied.failures``, and the others continue.
     """
     began = time.monotonic()
     checked = _checked(environment, context)
-    keepers = [context.transport(host) for host in environment.with_role("controlplane")]
+    lock_hosts = [context.transport(host) for host in environment.with_role("controlplane")]
     if break_lock:
-        host_lock.break_lock(keepers, context.emit)
+        host_lock.break_lock(lock_hosts, context.emit)
     owner = host_lock.this_process(context.operator)
     with ExitStack() as stack:
-        inner = stack.enter_context(
-            ExitStack()
-        )  # closed after the lock, whose Lease is given back through the run's client
-        lock = stack.enter_context(host_lock.HostLock(keepers, owner, f"applying environment {environment.name}"))
-        # looked at only now: what another operator did until a moment ago counts
-        run = _look(environment, context, checked)
+        # closed after the lock: its Lease is released through the run's client
+        inner = stack.enter_context(ExitStack())
+        lock = stack.enter_context(host_lock.HostLock(lock_hosts, owner, f"applying environment {environment.name}"))
+        # only now: another operator may have made changes until the lock was free
+        run = _observed(environment, context, checked, timeout=timeout, wait=wait)
         inner.callback(run.close)
         if run.read_stored() is not None:
-            lock.also(ApiLock(run.client(), owner, context.now, force=break_lock))
-        planned = _planned(run)
+            lock.also(LeaseLock(run.client(), owner, context.now, force=break_lock))
+        whole = planned(run)
         begin()
         for phase in PHASES:
             lock.verify()
-            if any(p.name == phase.name for p in planned.phases) or phase.name == "ready":
-                _do(run, phase, _amount(planned, phase), timeout, wait=wait)
+            part = whole.phase(phase.name)
+            if part is not None or phase.always:
+                _apply_phase(run, phase, part or PhasePlan(phase.name, phase.title, ()))
         ca = str(run.material().get(places.CA, ""))
     if lock.left_behind:
         context.emit(Event("lock", lock.left_behind, "", "note", "warning"))
     failures = {name: str(error) for name, error in run.failures.items()}
-    return Applied(environment, planned, environment.server(), ca, failures, planned.warnings, time.monotonic() - began)
+    return Applied(environment, whole, environment.server(), ca, failures, run.warnings, time.monotonic() - began)
+
+
+def planned(run: EnvironmentRun) -> EnvironmentPlan:
+    """The plan of all phases. RefusedError if the environment cannot become what the file says."""
+    stored = run.read_stored()
+    if stored is not None:
+        immutable_fields.refuse(stored, run.environment)
+    parts = tuple(part for phase in PHASES if (part := phase.plan(run)).steps)
+    unreachable = (Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items()))
+    unreadable = (
+        Unknown(f"{name}: {u.where}", u.why) for name, host in run.observed.hosts.items() for u in host.observed.unknown
+    )
+    return EnvironmentPlan(run.environment.name, parts, (*unreachable, *unreadable), run.warnings)
 
 
 def _checked(environment: Environment, context: Context) -> Checked:
-    with busy(context.emit, "preflight", f"looking at {_hosts(environment)} before anything is changed"):
+    with busy(context.emit, "preflight", f"checking {_hosts(environment)} before anything is changed"):
         checked = preflight(environment, context)
     immutable_fields.refuse_markers(environment, {name: facts.marker or {} for name, facts in checked.facts.items()})
     return checked
 
 
 def _hosts(environment: Environment) -> str:
-    return f"{len(environment.hosts)} host{'s' if len(environment.hosts) != 1 else ''}"
+    return plural(len(environment.hosts), "host")
 
 
-def _look(environment: Environment, context: Context, checked: Checked) -> Run:
+def _observed(
+    environment: Environment, context: Context, checked: Checked, *, timeout: float = 600.0, wait: bool = True
+) -> EnvironmentRun:
     with busy(context.emit, "preflight", f"comparing {_hosts(environment)} with the file"):
-        run = Run(environment, context, observe(environment, context, checked.machines))
+        observed = observe(environment, context, checked.machines)
+    run = EnvironmentRun(environment, context, observed, timeout=timeout, wait=wait)
     run.failures.update(checked.failures)
     run.warnings = checked.warnings
     try:
-        _refuse_blind(run)
+        _refuse_without_majority(run)
     except BaseException:
         run.close()
         raise
-    refuse(environment, (line for seen in run.world.seen.values() for line in seen.problems))
+    refuse(environment, (line for host in observed.hosts.values() for line in host.problems))
     return run
 
 
-def _refuse_blind(run: Run) -> None:
-    """The error of a host that the environment is built on: nothing may be decided. An etcd host that serves the API may be out of reach."""
+def _refuse_without_majority(run: EnvironmentRun) -> None:
+    """Raise the error of a host that the environment depends on: nothing may be decided.
+
+    An etcd host may be unreachable from here as long as the API answers.
+    """
     for host in run.environment.hosts:
-        if host.name in run.failures and (host.is_a("controlplane") or (host.is_a("etcd") and not _answers(run))):
+        if host.name in run.failures and (host.is_a("controlplane") or (host.is_a("etcd") and not _api_answers(run))):
             raise run.failures[host.name]
 
 
-def _answers(run: Run) -> bool:
-    """Whether the API does, as far as its hosts could be looked at."""
-    return run.known.keeper in run.world.seen and run.api_lives()
+def _api_answers(run: EnvironmentRun) -> bool:
+    """Whether the API answers, as far as its hosts could be observed."""
+    return run.authorities.ca_host in run.observed.hosts and run.api_answers()
 
 
-def _planned(run: Run) -> EnvironmentPlan:
-    stored = run.read_stored()
-    if stored is not None:
-        immutable_fields.refuse(stored, run.environment)
-    found = [p for p in (_phase_plan(run, phase) for phase in PHASES) if p.steps]
-    unreached = tuple(
-        Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items())
-    )
-    unread = (
-        Unknown(f"{name}: {u.where}", u.why) for name, seen in run.world.seen.items() for u in seen.observed.unknown
-    )
-    unknown = (*unreached, *unread)
-    return EnvironmentPlan(run.environment.name, tuple(found), unknown, run.warnings)
-
-
-def _phase_plan(run: Run, phase: Phase) -> PhasePlan:
-    in_api = {"objects": run.object_plan, "ready": run.node_plan, "record": run.record_plan}
-    if phase.name == "certificates":
-        steps = [
-            plans.certificate_step(host, change)
-            for host, changes in run.certificate_plans().items()
-            for change in changes
-        ]
-    elif phase.name in in_api and run.api_silent():
-        steps = [Step("", "objects", "check", phase.title, ("the API does not run now: what it holds is unknown",))]
-    elif phase.name in in_api:
-        steps = [plans.object_step(change) for change in in_api[phase.name]()]
-    else:
-        steps = plans.resource_steps(run.resource_plans(phase.name)) if phase.name in HOST_PHASES else []
-    return plans.phase_plan(phase.name, steps)
-
-
-def _amount(planned: EnvironmentPlan, phase: Phase) -> str:
-    """``: 16 changes on 2 hosts``; "" where nothing was planned."""
-    steps = [step for found in planned.phases if found.name == phase.name for step in found.steps]
-    hosts = len({step.host for step in steps if step.host})
-    if not steps:
+def _amount(part: PhasePlan) -> str:
+    """``: 16 changes on 2 hosts``; "" if nothing was planned."""
+    hosts = len({step.host for step in part.steps if step.host})
+    if not part.steps:
         return ""
-    where = f" on {hosts} host{'s' if hosts != 1 else ''}" if hosts else ""
-    return f": {len(steps)} change{'s' if len(steps) != 1 else ''}{where}"
+    where = f" on {plural(hosts, 'host')}" if hosts else ""
+    return f": {plural(len(part.steps), 'change')}{where}"
 
 
-def _do(run: Run, phase: Phase, amount: str, timeout: float, *, wait: bool) -> None:
+def _apply_phase(run: EnvironmentRun, phase: Phase, part: PhasePlan) -> None:
     run.context.emit(Event(phase.name, phase.title, "", "started"))
     began = time.monotonic()
-    match phase.name:
-        case "certificates":
-            run.apply_certificates(phase)
-        case "objects":
-            run.await_api(timeout)
-            # an API that did not run when the plan was made could not say which hosts it has: they are in no file of the hosts themselves
-            if (stored := run.read_stored()) is not None:
-                immutable_fields.refuse(stored, run.environment, begun=True)
-            run.apply_objects()
-        case "ready":
-            _ready(run, timeout, wait=wait)
-        case "record":
-            run.apply_record()
-        case _:
-            run.apply_resources(phase)
-    run.context.emit(Event(phase.name, f"{phase.title}{amount}, {time.monotonic() - began:.1f} s", "", "done"))
-
-
-def _ready(run: Run, timeout: float, *, wait: bool) -> None:
-    names = frozenset(h.name for h in run.hosts())
-    routed = run.environment.network.mode == "routed"
-
-    def joined(found: Mapping[str, Node]) -> bool:
-        return names <= found.keys()
-
-    def ready(found: Mapping[str, Node]) -> bool:
-        return not nodes.missing(found, names)
-
-    client = run.client()
-    try:
-        there = nodes.wait(client, names, joined, timeout)
-    except TimeoutExceededError as error:
-        there = run.nodes()
-        names = _without(
-            run, names, {name: why for name, why in nodes.missing(there, names).items() if name not in there}, error
-        )
-    for name in nodes.apply(client, run.environment, there):
-        run.context.emit(Event("ready", "labels set", name, "done"))
-    if routed and wait:
-        try:
-            nodes.wait(client, names, ready, timeout)
-        except TimeoutExceededError as error:
-            _without(run, names, nodes.missing(run.nodes(), names), error)
-    pending = {} if routed else nodes.missing(there, names)
-    if pending:
-        run.context.emit(
-            Event("ready", f"{len(pending)} of {len(names)} nodes are not Ready: {NO_NETWORK}", "", "note", "warning")
-        )
-
-
-def _without(run: Run, names: frozenset[str], late: Mapping[str, str], error: TimeoutExceededError) -> frozenset[str]:
-    """The hosts that are left when the late ones (name → why) drop out; ``error`` itself when none is left."""
-    left = names - late.keys()
-    if not left:
-        raise error
-    run.failures.update(
-        {name: TimeoutExceededError(f"{name} is late: {why}", hint=error.hint) for name, why in late.items()}
-    )
-    return left
+    phase.apply(run, part)
+    run.context.emit(Event(phase.name, f"{phase.title}{_amount(part)}, {time.monotonic() - began:.1f} s", "", "done"))

@@ -163,7 +163,10 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
 def concerned(environment: Environment, context: Context) -> tuple[tuple[Host, ...], dict[str, str], tuple[str, ...]]:
     """Hosts that a removal is about; those that could not be asked, with the reason; those that are left alone. ConflictError as ``remove`` says."""
     outcomes = each(
-        environment.hosts, lambda host: _asked(context, host), context.parallel, interrupted=context.looking_stopped
+        environment.hosts,
+        lambda host: _asked(context, host),
+        context.parallel,
+        interrupted=context.observing_interrupted,
     )
     _refuse_unasked(outcomes)
     foreign = {

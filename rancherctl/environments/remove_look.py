@@ -34,7 +34,10 @@ def look(environment: Environment, context: Context) -> Removal:
     """Ask every host. ConflictError for a host of another environment, as the removal itself would."""
     hosts, failures, strange = concerned(environment, context)
     found = each(
-        hosts, lambda host: _present(environment, host, context), context.parallel, interrupted=context.looking_stopped
+        hosts,
+        lambda host: _present(environment, host, context),
+        context.parallel,
+        interrupted=context.observing_interrupted,
     )
     unknown = failures | {name: str(outcome.error) for name, outcome in found.items() if outcome.error is not None}
     return Removal(

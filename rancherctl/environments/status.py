@@ -11,12 +11,12 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.health import NO_NETWORK, CertificateStatus, HostStatus, Status, UnitStatus
 from rancherctl.environments.manifests.base import RECORD, SYSTEM
 from rancherctl.environments.model import Environment
-from rancherctl.environments.observe import Seen, World, observe
+from rancherctl.environments.observe import ObservedHost, ObservedHosts, observe
+from rancherctl.environments.phases import PHASES
 from rancherctl.environments.pki.leaves import leaves
 from rancherctl.environments.pki.wanted import apply_in, parse
-from rancherctl.environments.plan import certificate_step, object_step, resource_step
 from rancherctl.environments.preflight import machine
-from rancherctl.environments.run import Run
+from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.events import busy
 from rancherctl.hosts.facts import HostFacts, gather
@@ -47,19 +47,19 @@ def status(environment: Environment, context: Context) -> Status:
         with busy(context.emit, "look", "being asked what it is", host.name):
             return gather(context.transport(host))
 
-    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.looking_stopped)
+    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.observing_interrupted)
     facts = {name: o.get() for name, o in outcomes.items() if o.ok}
     failures = {name: o.error for name, o in outcomes.items() if o.error is not None}
-    world = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
-    failures |= world.failures
-    run = Run(environment, context, world)
+    observed = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
+    failures |= observed.failures
+    run = EnvironmentRun(environment, context, observed)
     try:
         with busy(context.emit, "look", f"asking the API at {environment.server()}"):
             api = _api(run)
         drift = _drift(run, bool(api.error))
     finally:
         run.close()
-    look = _Look(environment, context, facts, world, failures, api, drift)
+    look = _Look(environment, context, facts, observed, failures, api, drift)
     hosts = tuple(_host(look, host) for host in environment.hosts)
     notes = ["NetworkPolicies are not enforced in routed mode"] if environment.network.mode == "routed" else []
     if environment.network.mode == "none" and any(host.ready is False for host in hosts):
@@ -84,8 +84,8 @@ def status(environment: Environment, context: Context) -> Status:
     )
 
 
-def _api(run: Run) -> _Api:
-    if not run.known.keeper:
+def _api(run: EnvironmentRun) -> _Api:
+    if not run.authorities.ca_host:
         return _Api("no control-plane host could be asked for the authority")
     try:
         client = run.client()
@@ -138,19 +138,15 @@ def _time(body: Json | None) -> str:
     return max((str(f.get("time", "")) for f in fields), default="")
 
 
-def _drift(run: Run, blind: bool) -> dict[str, list[str]]:
-    """Host ("API" = in it) → what an apply would do there, in the words of the plan."""
-    out: dict[str, list[str]] = {}
-    for name, phases in run.plans.items():
-        out[name] = [resource_step(name, change).line() for changes in phases.values() for change in changes]
-    for name, certificates in run.certificate_plans().items():
-        out.setdefault(name, []).extend(
-            f"{certificate_step(name, change).line()}: {change.why}" for change in certificates
-        )
-    if not blind:
-        out["API"] = [
-            object_step(change).line() for change in (*run.object_plan(), *run.node_plan(), *run.record_plan())
-        ]
+def _drift(run: EnvironmentRun, blind: bool) -> dict[str, list[str]]:
+    """Host ("API" = in it) → what an apply would do there, in the words of the plan. ``blind``: the API could not be asked."""
+    out: dict[str, list[str]] = {name: [] for name in run.plans}
+    for phase in PHASES:
+        if blind and phase.in_api:
+            continue
+        for step in phase.steps(run):
+            why = f": {step.detail[0].partition(';')[0]}" if phase.name == "certificates" and step.detail else ""
+            out.setdefault(step.host or "API", []).append(step.line() + why)
     return out
 
 
@@ -161,7 +157,7 @@ class _Look:
     environment: Environment
     context: Context
     facts: Mapping[str, HostFacts]
-    world: World
+    observed: ObservedHosts
     failures: Mapping[str, RancherctlError]
     api: _Api
     drift: Mapping[str, list[str]]
@@ -169,7 +165,11 @@ class _Look:
 
 def _host(look: _Look, host: Host) -> HostStatus:
     roles = tuple(sorted(host.roles))
-    seen, node, member = look.world.seen.get(host.name), look.api.nodes.get(host.name), look.api.roster.get(host.name)
+    seen, node, member = (
+        look.observed.hosts.get(host.name),
+        look.api.nodes.get(host.name),
+        look.api.roster.get(host.name),
+    )
     ready = None if look.api.error else bool(node and node.ready)
     if seen is None:
         error = look.failures.get(host.name)
@@ -197,7 +197,7 @@ def _host(look: _Look, host: Host) -> HostStatus:
     )
 
 
-def _units(seen: Seen) -> tuple[UnitStatus, ...]:
+def _units(seen: ObservedHost) -> tuple[UnitStatus, ...]:
     if any(unknown.where == "units" for unknown in seen.observed.unknown):
         return ()
     out = []
@@ -212,7 +212,7 @@ def _units(seen: Seen) -> tuple[UnitStatus, ...]:
     return tuple(sorted(out, key=lambda unit: unit.name))
 
 
-def _certificates(environment: Environment, seen: Seen, context: Context) -> tuple[CertificateStatus, ...]:
+def _certificates(environment: Environment, seen: ObservedHost, context: Context) -> tuple[CertificateStatus, ...]:
     now, out = context.now(), []
     for leaf in leaves(environment, seen.host):
         found = seen.folder.files.get(leaf.crt)

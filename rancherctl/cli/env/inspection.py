@@ -78,12 +78,12 @@ def _status(
     """The last look (none where even the first one did not end), and the error when ``patience`` seconds of waiting were not enough."""
     from rancherctl.cli.env.lifecycle import bundle_choice, context, without_bundle
     from rancherctl.environments.status import status
-    from rancherctl.environments.waiting import until
     from rancherctl.errors import TimeoutExceededError
     from rancherctl.events import Event
+    from rancherctl.polling import Tolerant, poll_until
 
     found: list[Status] = []
-    late: TimeoutExceededError | None = None
+    in_time, problem = True, ""
     chosen = bundle_choice(run, environment.name, bundle)
     with (
         run.progress() as emit,
@@ -98,13 +98,14 @@ def _status(
                 work.emit(Event("wait", f"not healthy yet: {_some(found[0])}"))
             return found[0].healthy
 
-        try:
-            until(healthy, patience, f"environment {environment.name}") if patience else healthy()
-        except TimeoutExceededError as error:
-            late = error
-    if late is not None:
+        if patience:
+            attempts = Tolerant(healthy)
+            in_time, problem = bool(poll_until(attempts, patience)), attempts.problem
+        else:
+            healthy()
+    if not in_time:
         hint = f"mend what is named, or wait longer: rancherctl env status {environment.name} --wait --timeout 10m"
-        why = _some(found[0]) if found else late.why
+        why = _some(found[0]) if found else problem
         return found, TimeoutExceededError(
             f"environment {environment.name} is not healthy after {patience:.0f} s", why=why, hint=hint
         )

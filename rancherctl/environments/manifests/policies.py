@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rancherctl.contract import LOAD_BALANCER_LABEL, OWNED_LABELS_ANNOTATION, PUBLIC_ADDRESS_ANNOTATION
 from rancherctl.credentials.tokens import NAMESPACE, TOKEN_SECONDS, refresher, session_secret
 from rancherctl.environments.manifests.base import meta
-from rancherctl.environments.nodes import BALANCER, OWNED, PUBLIC
 from rancherctl.kube.client import Json
 
 ADMISSION: Final = "admissionregistration.k8s.io"
@@ -79,8 +79,14 @@ def _nodes() -> list[Json]:
         return f"{some}.filter(a, a.type in ['InternalIP', 'ExternalIP']).all(a, {others}.exists(b, b.type == a.type && b.address == a.address))"
 
     joining = f"request.operation == 'CREATE' || !{before}.exists(b, b.type == 'InternalIP')"
-    ours = [("labels", BALANCER), ("annotations", PUBLIC), ("annotations", OWNED)]
-    validations = {kept(part, key): f"{key} is set by `rancherctl env apply`, not by hosts" for part, key in ours}
+    set_by_apply = [
+        ("labels", LOAD_BALANCER_LABEL),
+        ("annotations", PUBLIC_ADDRESS_ANNOTATION),
+        ("annotations", OWNED_LABELS_ANNOTATION),
+    ]
+    validations = {
+        kept(part, key): f"{key} is set by `rancherctl env apply`, not by hosts" for part, key in set_by_apply
+    }
     validations[f"{joining} || ({all_in(now, before)} && {all_in(before, now)})"] = (
         "the addresses of a Node stay as they were when it joined (to change them, delete the Node and restart its kubelet)"
     )

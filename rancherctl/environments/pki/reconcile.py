@@ -13,6 +13,7 @@ from rancherctl.environments.pki import hosts as remote
 from rancherctl.environments.pki.authority import KeyPair
 from rancherctl.environments.pki.leaves import AUTHORITIES, leaves
 from rancherctl.environments.pki.wanted import (
+    CONTROL_PLANE_FILES,
     CertChange,
     Folder,
     Found,
@@ -32,24 +33,33 @@ PUBLIC = frozenset({places.CA, places.ETCD_CA, places.FRONT_CA, places.SA_PUB})
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """What the control plane shares: right sha256 by path, key identifier by authority, and who has all of it ("" = nobody: a new environment)."""
+    """What the control plane shares: right sha256 by path, key identifier by authority, and which hosts hold all of it.
+
+    Without such a host the environment is new.
+    """
 
     truth: Mapping[str, str]
     signers: Mapping[str, str]
-    keeper: str
+    ca_hosts: tuple[str, ...] = ()
+    """Control-plane hosts that answered and hold the authorities, in the file's order."""
     public: Mapping[str, str] = field(default_factory=dict)
     unknown: bool = False
-    """A control-plane host could not be asked: nothing may be made anew."""
+    """Whether a control-plane host did not answer: nothing may be made, for it may hold the authorities."""
+
+    @property
+    def ca_host(self) -> str:
+        """The host to fetch the authorities from, "" if there is none."""
+        return next(iter(self.ca_hosts), "")
 
 
 def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Authorities:
-    """Pure: which control-plane host keeps the authorities. ConflictError when they exist but are incomplete or contradict each other."""
-    wanted = {s.path for s in shared(environment.with_role("controlplane")[0])}
-    keeper = ""
+    """Which control-plane hosts hold the authorities. ConflictError if they exist but are incomplete or contradict each other. Pure."""
+    wanted = {s.path for s in CONTROL_PLANE_FILES}
+    ca_hosts: list[str] = []
     for host in environment.with_role("controlplane"):
         have: Mapping[str, Found | None] = folders[host.name].files if host.name in folders else {}
         if all(have.get(path) for path in wanted):
-            keeper = keeper or host.name
+            ca_hosts.append(host.name)
         elif have.get(places.CA_KEY) and have.get(places.crt("apiserver")):
             missing = ", ".join(sorted(path for path in wanted if not have.get(path)))
             raise ConflictError(
@@ -57,48 +67,52 @@ def authorities(environment: Environment, folders: Mapping[str, Folder]) -> Auth
                 why="making new ones would make its Secrets and tokens unreadable",
                 hint="put these files back from a backup or from another control-plane host",
             )
-    begun = {
-        h.name for h in environment.with_role("controlplane")
-    }  # a first run that was cut before anything was signed
-    others = [n for n, f in folders.items() if n != keeper and f.files.get(places.CA) and (keeper or n not in begun)]
-    if not keeper and not begun <= folders.keys():
-        return Authorities({}, {}, "", unknown=True)
-    if not keeper and others:
+    # without a CA host, a CA on a control-plane host was left by a first run that was interrupted before it signed anything
+    control_plane = {h.name for h in environment.with_role("controlplane")}
+    others = [
+        name
+        for name, folder in folders.items()
+        if folder.files.get(places.CA) and name not in (ca_hosts[:1] or control_plane)
+    ]
+    if not ca_hosts and not control_plane <= folders.keys():
+        return Authorities({}, {}, unknown=True)
+    if not ca_hosts and others:
         raise ConflictError(
             f"hosts {', '.join(sorted(others))} trust an authority whose key no control-plane host has",
             why="they belong to another environment, or its control-plane host was lost",
             hint="remove that environment from these hosts first (rancherctl env rm NAME), or restore its control-plane host",
         )
-    if not keeper:
-        return Authorities({}, {}, "")
-    files = folders[keeper].files
+    if not ca_hosts:
+        return Authorities({}, {})
+    files = folders[ca_hosts[0]].files
     truth = {path: found.sha256 for path in wanted if (found := files.get(path))}
     public = {path: found.text for path in PUBLIC if (found := files.get(path))}
     foreign = [n for n in others if (seen := folders[n].files.get(places.CA)) and seen.sha256 != truth[places.CA]]
     if foreign:
         raise ConflictError(
-            f"hosts {', '.join(sorted(foreign))} belong to another environment: they trust another authority than {keeper}",
+            f"hosts {', '.join(sorted(foreign))} belong to another environment: they trust another authority than {ca_hosts[0]}",
             hint="remove that environment from these hosts first (rancherctl env rm NAME)",
         )
-    return Authorities(truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, keeper, public)
+    return Authorities(
+        truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, tuple(ca_hosts), public
+    )
 
 
 def plan(
     environment: Environment, host: Host, folder: Folder, known: Authorities, now: datetime
 ) -> tuple[CertChange, ...]:
     """What has to be made on one host."""
-    anew = not known.keeper and not known.unknown
+    anew = not known.ca_hosts and not known.unknown
     return changes(environment, host, folder, truth=known.truth, signers=known.signers, now=now, anew=anew)
 
 
-def material(environment: Environment, keeper: Transport | None, now: datetime) -> dict[str, Secret]:
-    """All shared files by path, in memory: fetched from the keeper, or made anew for a new environment (``keeper`` None).
+def material(environment: Environment, ca_host: Transport | None, now: datetime) -> dict[str, Secret]:
+    """All shared files by path, in memory: fetched from a host that holds them, or newly made (``ca_host`` None).
 
-    Ask only when a control-plane host that could keep them has been looked at (``Authorities.unknown`` is False).
+    Call it only if ``Authorities.unknown`` is False: otherwise a host that was not observed may hold them.
     """
-    if keeper is not None:
-        wanted = [s.path for s in shared(environment.with_role("controlplane")[0])]
-        return remote.fetch(keeper, wanted)
+    if ca_host is not None:
+        return remote.fetch(ca_host, [s.path for s in CONTROL_PLANE_FILES])
     out: dict[str, Secret] = {}
     for name in AUTHORITIES:
         pair = make.new_authority(name, environment.name, now)
@@ -145,8 +159,8 @@ def apply(
     remote.install(transport, signed)
 
 
-def known_after(shared_files: Mapping[str, Secret], keeper: str) -> Authorities:
-    """The authorities as they are once made."""
+def known_after(shared_files: Mapping[str, Secret], ca_hosts: tuple[str, ...]) -> Authorities:
+    """The authorities once they are made and stored on these hosts."""
     truth = {path: sha256(str(text)) for path, text in shared_files.items()}
     public = {path: str(shared_files[path]) for path in PUBLIC}
-    return Authorities(truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, keeper, public)
+    return Authorities(truth, {a: authority_key(public[authority_path(a)]) for a in AUTHORITIES}, ca_hosts, public)

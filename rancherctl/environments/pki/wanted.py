@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
@@ -84,22 +84,26 @@ class Certificate:
         return (self.not_after - now.timestamp()) / 86400
 
 
+CONTROL_PLANE_FILES: Final = (
+    Shared(places.CA, False),
+    Shared(places.ETCD_CA, False),
+    Shared(places.CA_KEY, True, KUBE),
+    Shared(places.ETCD_CA_KEY, True),
+    Shared(places.FRONT_CA, False),
+    Shared(places.FRONT_CA_KEY, True),
+    Shared(places.SA_PUB, False),
+    Shared(places.SA_KEY, True, KUBE),
+    Shared(places.ENCRYPTION, True, KUBE),
+)
+"""Every control-plane host holds all of them."""
+
+
 def shared(host: Host) -> tuple[Shared, ...]:
-    """The shared files of a host: trust everywhere it is needed, keys on control-plane hosts only."""
-    out = [Shared(places.CA, False)]
-    if host.is_a("etcd") or host.is_a("controlplane"):
-        out.append(Shared(places.ETCD_CA, False))
+    """The shared files of a host: certificates where they are needed, keys on control-plane hosts only."""
     if host.is_a("controlplane"):
-        out += [
-            Shared(places.CA_KEY, True, KUBE),
-            Shared(places.ETCD_CA_KEY, True),
-            Shared(places.FRONT_CA, False),
-            Shared(places.FRONT_CA_KEY, True),
-            Shared(places.SA_PUB, False),
-            Shared(places.SA_KEY, True, KUBE),
-            Shared(places.ENCRYPTION, True, KUBE),
-        ]
-    return tuple(out)
+        return CONTROL_PLANE_FILES
+    trusted = {places.CA, places.ETCD_CA} if host.is_a("etcd") else {places.CA}
+    return tuple(s for s in CONTROL_PLANE_FILES if s.path in trusted)
 
 
 def authority_path(authority: Authority) -> str:

@@ -191,17 +191,17 @@ ALL = [s.path for s in wanted.shared(BOSS)]
 
 def test_new_hosts_have_no_authority_yet() -> None:
     known = reconcile.authorities(ENV, {"h1": have(), "h2": have()})
-    assert known.keeper == ""
+    assert known.ca_host == ""
     assert known.truth == {}
 
 
 def test_a_first_run_that_was_cut_may_begin_again() -> None:
-    assert reconcile.authorities(ENV, {"h1": have(places.CA, places.CA_KEY), "h2": have()}).keeper == ""
+    assert reconcile.authorities(ENV, {"h1": have(places.CA, places.CA_KEY), "h2": have()}).ca_host == ""
 
 
 def test_a_complete_control_plane_keeps_the_authorities() -> None:
     known = reconcile.authorities(ENV, {"h1": have(*ALL), "h2": have(places.CA)})
-    assert known.keeper == "h1"
+    assert known.ca_host == "h1"
     assert known.signers["ca"] == wanted.authority_key(CA.crt)
 
 
@@ -247,7 +247,7 @@ def test_secrets_do_not_print_themselves() -> None:
 def test_a_control_plane_host_that_cannot_be_asked_leaves_everything_unknown() -> None:
     known = reconcile.authorities(ENV, {"h2": have(places.CA)})
     assert known.unknown
-    assert known.keeper == ""
+    assert known.ca_host == ""
 
 
 def test_what_a_first_run_that_was_cut_left_is_made_anew_with_the_rest() -> None:

@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 
+from rancherctl.contract import LOAD_BALANCER_LABEL
 from rancherctl.environments import nodes, reconcile
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests.base import record
-from rancherctl.environments.observe import World
-from rancherctl.environments.phases import phase
+from rancherctl.environments.observe import ObservedHosts
+from rancherctl.environments.phases.objects import OBJECTS, Objects
+from rancherctl.environments.phases.ready import READY
+from rancherctl.environments.plan import PhasePlan
 from rancherctl.environments.preflight import Checked
-from rancherctl.environments.run import Run
+from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import NotFoundError, RefusedError, TimeoutExceededError, UnreachableError
 from rancherctl.kube.objects import Meta, Node
 
 ENVIRONMENT = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
-Good = Callable[[Mapping[str, Node]], bool]
+Condition = Callable[[Mapping[str, Node]], bool]
 
 
 class Api:
@@ -35,20 +38,20 @@ class Api:
         self.patched[name] = body
 
 
-def finish(api: Api, monkeypatch: pytest.MonkeyPatch) -> Run:
+def finish(api: Api, monkeypatch: pytest.MonkeyPatch) -> EnvironmentRun:
     """Run the last phase; no wait takes any time."""
 
-    def wait(client: Api, _names: frozenset[str], good: Good, timeout: float) -> Mapping[str, Node]:
-        if not good(client.nodes):
+    def wait(client: Api, _names: frozenset[str], condition: Condition, timeout: float) -> Mapping[str, Node]:
+        if not condition(client.nodes):
             raise TimeoutExceededError(f"nodes are not Ready after {timeout:.0f} s", hint="look there")
         return client.nodes
 
     monkeypatch.setattr(nodes, "wait", wait)
-    run = Run(ENVIRONMENT, Context(lambda _: None, None), World({}))  # type: ignore[arg-type, return-value]
+    run = EnvironmentRun(ENVIRONMENT, Context(lambda _: None, None), ObservedHosts({}))  # type: ignore[arg-type, return-value]
     monkeypatch.setattr(run, "client", lambda: api)
     monkeypatch.setattr(run, "nodes", lambda: api.nodes)
     monkeypatch.setattr(run, "hosts", lambda: ENVIRONMENT.hosts)
-    reconcile._ready(run, 600.0, wait=True)
+    READY.apply(run, PhasePlan("ready", "", ()))
     return run
 
 
@@ -56,7 +59,7 @@ def test_a_node_that_never_joins_keeps_no_labels_from_the_others(monkeypatch: py
     api = Api(h1=True, h2=True)
     run = finish(api, monkeypatch)
     assert set(api.patched) == {"h1", "h2"}
-    assert nodes.BALANCER in api.patched["h2"]["metadata"]["labels"]
+    assert LOAD_BALANCER_LABEL in api.patched["h2"]["metadata"]["labels"]
     assert {name: str(error).splitlines()[0] for name, error in run.failures.items()} == {
         "h3": "h3 is late: its kubelet has not registered it"
     }
@@ -92,18 +95,18 @@ def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_ans
                 raise NotFoundError(name)
             return record(was)
 
-    run = Run(ENVIRONMENT, Context(lambda _: None, None), World({}))  # type: ignore[arg-type, return-value]
+    run = EnvironmentRun(ENVIRONMENT, Context(lambda _: None, None), ObservedHosts({}))  # type: ignore[arg-type, return-value]
     assert run.read_stored() is None
     applied: list[bool] = []
     monkeypatch.setattr(run, "client", Answering)
-    monkeypatch.setattr(run, "apply_objects", lambda: applied.append(True))
+    monkeypatch.setattr(Objects, "apply_objects", lambda _self, _run: applied.append(True))
     if stored == "more":
         with pytest.raises(RefusedError, match="cannot be changed like this") as caught:
-            reconcile._do(run, phase("objects"), "", 10.0, wait=True)
+            OBJECTS.apply(run, PhasePlan("objects", "", ()))
         assert "host h4 left the file" in caught.value.why
         assert "nothing was changed" not in caught.value.hint
     else:
-        reconcile._do(run, phase("objects"), "", 10.0, wait=True)
+        OBJECTS.apply(run, PhasePlan("objects", "", ()))
     assert applied == ([] if stored == "more" else [True])
 
 
@@ -114,11 +117,11 @@ def test_an_etcd_host_out_of_reach_ends_an_apply_whose_api_is_silent(
     """Else it would wait ten minutes for an API that cannot come."""
     environment = from_flags("demo", ["10.0.0.11=controlplane", "10.0.0.12=etcd", "10.0.0.13=worker"]).environment
     failed = {name: UnreachableError(f"{name}: no answer") for name in ("h2", "h3")}
-    monkeypatch.setattr(reconcile, "observe", lambda *_: World({}))
-    monkeypatch.setattr(reconcile, "_answers", lambda run: answers)
+    monkeypatch.setattr(reconcile, "observe", lambda *_: ObservedHosts({}))
+    monkeypatch.setattr(reconcile, "_api_answers", lambda run: answers)
     context = Context(lambda _: None, None)  # type: ignore[arg-type, return-value]
     if answers:
-        assert set(reconcile._look(environment, context, Checked({}, {}, failed)).failures) == {"h2", "h3"}
+        assert set(reconcile._observed(environment, context, Checked({}, {}, failed)).failures) == {"h2", "h3"}
         return
     with pytest.raises(UnreachableError, match="h2: no answer"):
-        reconcile._look(environment, context, Checked({}, {}, failed))
+        reconcile._observed(environment, context, Checked({}, {}, failed))

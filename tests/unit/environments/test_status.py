@@ -13,7 +13,7 @@ from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import HostStatus
 from rancherctl.environments.inventory import from_flags
-from rancherctl.environments.observe import Seen
+from rancherctl.environments.observe import ObservedHost
 from rancherctl.environments.pki.wanted import Folder
 from rancherctl.environments.status import _json, _units, alarms, status
 from rancherctl.errors import AuthError, UnreachableError
@@ -24,8 +24,8 @@ from rancherctl.hosts.transport import Transport
 HOST = from_flags("demo", ["root@10.0.0.11"]).environment.hosts[0]
 
 
-def seen(*unknown: Unknown) -> Seen:
-    return Seen(
+def seen(*unknown: Unknown) -> ObservedHost:
+    return ObservedHost(
         HOST, Machine(), {"nodes": (Unit("rancherctl-kubelet.service"),)}, Observed(unknown=unknown), Folder({}, {})
     )
 

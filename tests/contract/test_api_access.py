@@ -1,4 +1,4 @@
-"""Which way leads to an API: its own address only when it is really there, else ssh through a control-plane host."""
+"""The route to an API: its own address only if it really answers there, else ssh through a control-plane host."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rancherctl.cli.tunnel import reachable, tunnel, way
+from rancherctl.cli.api_route import api_route, environment_route
 from rancherctl.credentials.registry import Access
+from rancherctl.environments.api_access import problem_at
 from rancherctl.errors import UnreachableError
 
 SSH = """
@@ -53,6 +54,10 @@ with socket.create_server(("127.0.0.1", int(port))) as near:
 TUNNELS = ((sys.executable, "-c", SSH, "host1"),)
 
 
+def reachable(server: str, ca: str, seconds: float = 3.0) -> bool:
+    return not problem_at(server, ca, seconds)
+
+
 def certificate(folder: Path) -> tuple[Path, str]:
     """A key and self-signed certificate for 127.0.0.1 in one file, and the certificate as text."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -80,8 +85,8 @@ def certificate(folder: Path) -> tuple[Path, str]:
 
 
 @contextmanager
-def door(folder: Path, greeting: float = 0.0) -> Iterator[Access]:
-    """An API's door with TLS: handshakes, each ``greeting`` seconds after its connection, and nothing more."""
+def tls_port(folder: Path, greeting: float = 0.0) -> Iterator[Access]:
+    """An API's TLS port: handshakes, each ``greeting`` seconds after its connection, and nothing else."""
     pair, ca = certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pair)
@@ -111,43 +116,43 @@ def door(folder: Path, greeting: float = 0.0) -> Iterator[Access]:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Access]:
-    """One such door."""
-    with door(tmp_path / "ours") as access:
+    """One such API."""
+    with tls_port(tmp_path / "ours") as access:
         yield access
 
 
-def test_an_api_of_ours_is_used_directly(served: Access) -> None:
-    with way(served, pytest.fail) as server:
+def test_an_api_that_answers_is_used_directly(served: Access) -> None:
+    with api_route(served, pytest.fail) as server:
         assert server == served.server
 
 
-def test_an_api_that_is_slow_to_greet_is_there_all_the_same(tmp_path: Path) -> None:
-    """The host accepts connections at once, its API is busy: no reason for a tunnel."""
-    with door(tmp_path / "busy", greeting=0.5) as busy:
+def test_an_api_that_is_slow_with_its_handshake_counts_as_reachable(tmp_path: Path) -> None:
+    """The host accepts connections at once, and its API is busy: no reason for a tunnel."""
+    with tls_port(tmp_path / "busy", greeting=0.5) as busy:
         assert reachable(busy.server, busy.ca, 0.2)
 
 
-def test_another_environments_api_at_the_address_is_not_ours(served: Access, tmp_path: Path) -> None:
-    with door(tmp_path / "other") as other:
+def test_another_environments_api_at_the_address_is_not_used(served: Access, tmp_path: Path) -> None:
+    with tls_port(tmp_path / "other") as other:
         assert reachable(served.server, served.ca)
         assert not reachable(served.server, other.ca)
         said: list[str] = []
-        with way(replace(served, ca=other.ca, targets=other.targets), said.append) as server:
+        with api_route(replace(served, ca=other.ca, targets=other.targets), said.append) as server:
             assert server != served.server
-            assert reachable(server, other.ca), "the near end leads to the right one"
+            assert reachable(server, other.ca), "the local end of the tunnel must lead to the right API"
         assert said == [f"the API at {served.server} cannot be reached from here: going through ssh to host1"]
 
 
-def test_an_api_that_does_not_run_is_told_before_anything_is_sent_there() -> None:
+def test_an_api_that_does_not_run_is_an_error_before_anything_is_sent_to_it() -> None:
     gone = Access("demo", "https://127.0.0.1:1", "", "op", "s", tunnels=TUNNELS, targets=("127.0.0.1:1",))
-    with pytest.raises(UnreachableError) as caught, way(gone, pytest.fail):
+    with pytest.raises(UnreachableError) as caught, api_route(gone, pytest.fail):
         pass
-    assert caught.value.why == "host1: nothing answers as this API at 127.0.0.1:1 there"
+    assert caught.value.why.partition("; ")[2] == "host1: nothing answers as this API at 127.0.0.1:1 there"
     assert caught.value.hint.startswith("rancherctl env status demo ")
 
 
-def test_when_ssh_does_not_help_either_both_are_said() -> None:
-    nobody = Access(
+def test_without_a_direct_route_and_without_ssh_both_problems_are_reported() -> None:
+    unreachable = Access(
         "demo",
         "https://127.0.0.1:1",
         "",
@@ -156,19 +161,21 @@ def test_when_ssh_does_not_help_either_both_are_said() -> None:
         tunnels=(("sh", "-c", "echo no route >&2; exit 255", "host1"),),
         targets=("x:1",),
     )
-    with pytest.raises(UnreachableError, match="nor through ssh") as caught, way(nobody, pytest.fail):
+    with pytest.raises(UnreachableError, match="nor through ssh") as caught, api_route(unreachable, pytest.fail):
         pass
     assert "host1: no route" in caught.value.why
 
 
-def test_an_ssh_that_does_not_end_is_made_to(served: Access, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rancherctl.cli.exec_replace.GRACE", 0.2)
-    deaf = ((sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SSH, "host1"),)
-    with tunnel(replace(served, tunnels=deaf)) as (server, _):
-        assert reachable(server, served.ca)
-    assert not reachable(server, served.ca, 1.0)
+def test_an_ssh_that_ignores_sigterm_is_killed(served: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rancherctl.environments.openssh_tunnel.END_SECONDS", 0.2)
+    stubborn = (
+        (sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SSH, "host1"),
+    )
+    with environment_route(replace(served, server="https://127.0.0.1:1", tunnels=stubborn)) as found:
+        assert reachable(found.url, served.ca)
+    assert not reachable(found.url, served.ca, 1.0)
 
 
-def test_without_tunnels_nothing_is_asked_before() -> None:
-    with way(Access("demo", "https://127.0.0.1:1", "", "op", "s"), pytest.fail) as server:
+def test_without_tunnels_the_api_is_not_checked_before_use() -> None:
+    with api_route(Access("demo", "https://127.0.0.1:1", "", "op", "s"), pytest.fail) as server:
         assert server == "https://127.0.0.1:1"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rancherctl.environments.lease_lock import NAME, SECONDS, ApiLock
+from rancherctl.environments.lease_lock import NAME, SECONDS, LeaseLock
 from rancherctl.errors import LockedError
 from rancherctl.hosts.host_lock import Owner
 from rancherctl.kube.client import LEASES
@@ -27,8 +27,8 @@ def client() -> Iterator[RestClient]:
     api.close()
 
 
-def lock(client: RestClient, owner: Owner, *, later: float = 0.0, alive: bool = True, force: bool = False) -> ApiLock:
-    return ApiLock(client, owner, lambda: NOW + timedelta(seconds=later), alive=lambda _: alive, force=force)
+def lock(client: RestClient, owner: Owner, *, later: float = 0.0, alive: bool = True, force: bool = False) -> LeaseLock:
+    return LeaseLock(client, owner, lambda: NOW + timedelta(seconds=later), alive=lambda _: alive, force=force)
 
 
 def test_one_operator_at_a_time(client: RestClient) -> None:
@@ -55,7 +55,7 @@ def test_whose_lock_was_broken_is_told_before_the_next_phase(client: RestClient)
     first = lock(client, ALICE)
     first.acquire("alice@a", "x")
     lock(client, BOB, force=True).acquire("bob@b", "y")
-    with pytest.raises(LockedError, match="no longer ours"):
+    with pytest.raises(LockedError, match="taken over by another process"):
         first.verify()
     first.release()
     assert client.get(LEASES, NAME, namespace=NS)["spec"]["holderIdentity"] == "bob@b"

@@ -1,4 +1,4 @@
-"""Packages out of a bundle: which hosts are served, what is planned, and what refuses before anything is changed."""
+"""Packages from a bundle: for which hosts, what is planned, and what is refused before anything is changed."""
 
 from __future__ import annotations
 
@@ -54,80 +54,80 @@ def test_bundles_have_every_package_that_environments_ask_for() -> None:
         for resource in part
         if isinstance(resource, Package)
     }
-    assert asked - {"python3"} == set(WANTED), "nothing can be asked of a host without python3"
+    assert asked - {"python3"} == set(WANTED), "python3 must be there before anything can run on the host"
 
 
 def test_a_bundle_without_packages_leaves_every_host_to_apt() -> None:
-    assert bundled_packages.unserved("h1", HostFacts(), frozenset()) == []
+    assert bundled_packages.unavailable("h1", HostFacts(), frozenset()) == []
     packages = design(ENV, ENV.hosts[0], Machine(system="debian13"), bundle(), host_resources)["packages"]
     assert not any(isinstance(r, Absent) for r in packages)
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "problem"),
     [
         (
             replace(DEBIAN, os_version="12"),
-            "h1: is debian12, the bundle has packages for debian13 only (make it with --packages debian12 as well",
+            "h1: is debian12, but the bundle has packages for debian13 only (create it with --packages debian12 too",
         ),
         (HostFacts(os_id="ubuntu", os_version="24.04"), "h1: is ubuntu24.04"),
-        (HostFacts(), "h1: its system could not be told"),
-        (replace(DEBIAN, os_version=""), "h1: its system could not be told"),
+        (HostFacts(), "h1: its operating system is unknown"),
+        (replace(DEBIAN, os_version=""), "h1: its operating system is unknown"),
     ],
 )
-def test_a_host_whose_system_the_bundle_has_not_is_refused(facts: HostFacts, told: str) -> None:
-    assert bundled_packages.unserved("h1", facts, {"debian13"})[0].startswith(told)
-    assert bundled_packages.unserved("h1", DEBIAN, {"debian13"}) == []
+def test_a_host_is_refused_if_the_bundle_has_no_packages_for_its_system(facts: HostFacts, problem: str) -> None:
+    assert bundled_packages.unavailable("h1", facts, {"debian13"})[0].startswith(problem)
+    assert bundled_packages.unavailable("h1", DEBIAN, {"debian13"}) == []
 
 
-def test_the_system_is_a_fact_and_what_a_cut_run_left_is_taken_away() -> None:
+def test_the_system_is_a_fact_and_files_of_an_interrupted_run_are_removed() -> None:
     assert machine(DEBIAN).system == "debian13"
     packages = design(ENV, ENV.hosts[0], machine(DEBIAN), bundle(INDEX), host_resources)["packages"]
     assert Absent("/var/lib/rancherctl/packages") in packages
 
 
-def test_packages_that_are_there_and_too_old_are_told() -> None:
+def test_installed_packages_that_are_too_old_are_problems() -> None:
     facts = HostFacts(packages={"haproxy": "2.4.22-1", "bind9": "1:9.20.1-1", "nftables": "1.0"})
     assert bundled_packages.outdated("h1", facts) == [
-        "h1: its haproxy is 2.4.22-1, 2.6 or newer is needed (upgrade it, or remove it and a newer one is installed)"
+        "h1: its haproxy is 2.4.22-1, 2.6 or newer is needed (upgrade it, or remove it so that a newer one is installed)"
     ]
     assert bundled_packages.outdated("h1", HostFacts()) == []
 
 
-WISHES: tuple[Resource, ...] = (
+WANTED_RESOURCES: tuple[Resource, ...] = (
     Package("haproxy", ("haproxy.service",)),
     Package("bind9"),
     Absent("/var/lib/rancherctl/packages"),
 )
-THERE = Observed({key(Package("bind9")): state("package", "bind9", installed="yes", masked="")})
+WITH_BIND = Observed({key(Package("bind9")): state("package", "bind9", installed="yes", masked="")})
 
 
-def lines(served: bundled_packages.Served, observed: Observed) -> list[str]:
-    changes = plan(served.resources, replace(observed, states={**observed.states, **served.replaced}))
+def lines(chosen: bundled_packages.Chosen, observed: Observed) -> list[str]:
+    changes = plan(chosen.resources, replace(observed, states={**observed.states, **chosen.replaced}))
     return [describe(change)[0] for change in changes]
 
 
-def test_the_plan_names_versions_and_what_is_pulled_in() -> None:
-    served = bundled_packages.complete(
-        OFFER, WISHES, frozenset({"haproxy"}), [Install("liblua", "5.4-1"), Install("haproxy", "3.0.11-1")]
+def test_the_plan_names_versions_and_dependencies() -> None:
+    chosen = bundled_packages.complete(
+        OFFER, WANTED_RESOURCES, frozenset({"haproxy"}), [Install("liblua", "5.4-1"), Install("haproxy", "3.0.11-1")]
     )
-    assert lines(served, THERE) == [
+    assert lines(chosen, WITH_BIND) == [
         "install package haproxy 3.0.11-1 (from the bundle; masked first: haproxy.service)",
         "install package liblua 5.4-1 (from the bundle, as others need it)",
     ]
-    change = plan(served.resources, THERE).changes[0]
+    change = plan(chosen.resources, WITH_BIND).changes[0]
     step = plans.resource_step("h1", change)
     assert (step.line(), step.detail) == ("install package haproxy 3.0.11-1", ("from the bundle",))
 
 
 def test_a_package_in_another_version_is_a_change_that_is_named() -> None:
-    served = bundled_packages.complete(
+    chosen = bundled_packages.complete(
         OFFER,
-        WISHES,
+        WANTED_RESOURCES,
         frozenset({"haproxy"}),
         [Install("bind9", "1:9.20.30-1", "1:9.20.23-1"), Install("liblua", "5.4-1", "5.3-1")],
     )
-    assert lines(served, THERE) == [
+    assert lines(chosen, WITH_BIND) == [
         "change package bind9 1:9.20.30-1 (from the bundle, as others need it; version 1:9.20.23-1 → 1:9.20.30-1)",
         "install package haproxy 3.0.11-1 (from the bundle; masked first: haproxy.service)",
         "change package liblua 5.4-1 (from the bundle, as others need it; version 5.3-1 → 5.4-1)",
@@ -135,60 +135,60 @@ def test_a_package_in_another_version_is_a_change_that_is_named() -> None:
 
 
 class Apt:
-    """A host whose apt answers the one question it may be asked."""
+    """A host whose apt answers one request."""
 
     name = "h1"
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **answer: object) -> None:
-        self.asked: list[dict[str, object]] = []
+        self.requests: list[dict[str, object]] = []
 
         def call(_transport: object, request: dict[str, object], **_: object) -> object:
-            self.asked.append(request)
+            self.requests.append(request)
             return {"lines": [], "refused": "", **answer}
 
         monkeypatch.setattr("rancherctl.hosts.packages.resolve.call", call)
 
-    def serve(self, observed: Observed, wanted: tuple[Resource, ...] = WISHES) -> bundled_packages.Served:
-        return bundled_packages.serve(self, OFFER, wanted, observed)  # type: ignore[arg-type]
+    def choose(self, observed: Observed, wanted: tuple[Resource, ...] = WANTED_RESOURCES) -> bundled_packages.Chosen:
+        return bundled_packages.choose(self, OFFER, wanted, observed)  # type: ignore[arg-type]
 
 
-def test_nothing_is_asked_where_nothing_is_missing_or_could_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apt_is_not_asked_if_nothing_is_missing_or_packages_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     apt = Apt(monkeypatch)
-    whole = {**THERE.states, key(WISHES[0]): state("package", "haproxy", installed="yes", masked="")}
-    assert apt.serve(Observed(whole)) == bundled_packages.Served(WISHES, {})
-    assert apt.serve(
+    whole = {**WITH_BIND.states, key(WANTED_RESOURCES[0]): state("package", "haproxy", installed="yes", masked="")}
+    assert apt.choose(Observed(whole)) == bundled_packages.Chosen(WANTED_RESOURCES, {})
+    assert apt.choose(
         Observed(unknown=(Unknown("packages", "dpkg-query is not installed"),))
-    ) == bundled_packages.Served(WISHES, {})
-    assert apt.asked == []
+    ) == bundled_packages.Chosen(WANTED_RESOURCES, {})
+    assert apt.requests == []
 
 
-def test_missing_packages_are_asked_for_by_name_and_get_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_resolved_by_name_and_get_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
     apt = Apt(monkeypatch, lines=["Inst liblua (5.4-1 volatile-packages-file [amd64])"])
-    served = apt.serve(THERE)
-    assert [(request["index"], request["names"]) for request in apt.asked] == [("index", ["haproxy"])]
-    debs = {r.name: r.deb.file for r in served.resources if isinstance(r, Package) and r.deb is not None}
+    chosen = apt.choose(WITH_BIND)
+    assert [(request["index"], request["names"]) for request in apt.requests] == [("index", ["haproxy"])]
+    debs = {r.name: r.deb.file for r in chosen.resources if isinstance(r, Package) and r.deb is not None}
     assert debs == {"haproxy": "haproxy.deb", "liblua": "liblua.deb"}
 
 
-def test_a_package_that_the_bundle_lacks_stands_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_missing_from_the_bundle_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     apt = Apt(monkeypatch)
-    served = apt.serve(THERE, (*WISHES, Package("openssl")))
-    assert served.problems[0].startswith(
-        "h1: openssl is not installed, and not among the bundle's packages for debian13 (make the bundle again"
+    chosen = apt.choose(WITH_BIND, (*WANTED_RESOURCES, Package("openssl")))
+    assert chosen.problems[0].startswith(
+        "h1: openssl is not installed, and the bundle has no such package for debian13 (create the bundle again"
     )
-    assert apt.asked == []
+    assert apt.requests == []
 
 
-def test_a_dependency_that_the_bundle_lacks_is_told_in_apt_s_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    served = Apt(
+def test_a_dependency_missing_from_the_bundle_is_reported_in_apts_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = Apt(
         monkeypatch, refused="haproxy : Depends: libx but it is not installable / E: Unable to correct problems"
-    ).serve(THERE)
+    ).choose(WITH_BIND)
     with pytest.raises(PreflightError, match="Depends: libx but it is not installable") as caught:
-        refuse(ENV, served.problems)
+        refuse(ENV, chosen.problems)
     assert "--packages debian13" in caught.value.problems[0]
 
 
-def test_apt_s_lines_are_understood_or_refused() -> None:
+def test_apts_lines_are_parsed_or_refused() -> None:
     said = (
         "Inst libfstrm0 (0.6.1-1+b3 volatile-packages-file [amd64])",
         "Inst bind9-libs [1:9.20.23-1] (1:9.20.30-1~deb13u1 volatile-packages-file [amd64]) []",

@@ -1,0 +1,174 @@
+"""The route to an environment's API: one of its addresses if it answers from here, else a tunnel through a control-plane host.
+
+Whatever answers must prove itself with the environment's CA: private addresses overlap, and another environment's API may answer
+at one of them. The API's certificate names 127.0.0.1, so the local end of a tunnel is checked like the API itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from rancherctl.errors import UnreachableError
+from rancherctl.hosts.forward import Forward, Forwards
+from rancherctl.net import join_host_port
+
+if TYPE_CHECKING:
+    from rancherctl.environments.model import Environment
+    from rancherctl.hosts.model import Host
+    from rancherctl.hosts.transport import Transport
+
+CONNECT_SECONDS: Final = 3.0
+HANDSHAKE_SECONDS: Final = 10.0
+"""The host is up once it accepted the connection: a busy API is no reason for a tunnel."""
+TUNNEL_SECONDS: Final = 10.0
+"""For the API's first answer through a tunnel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The URL to use, and the host that it leads through ("" = directly)."""
+
+    url: str
+    through: str = ""
+
+
+class Tunnel(Protocol):
+    """A way to the API through a host that can be reached."""
+
+    @property
+    def name(self) -> str:
+        """The host it leads through."""
+
+    @property
+    def target(self) -> str:
+        """The API's address as seen from there."""
+
+    def open(self) -> AbstractContextManager[int]:
+        """A local port on 127.0.0.1 that leads to the API, as long as the block runs. UnreachableError if the host does not help."""
+
+
+def urls(environment: Environment) -> list[str]:
+    """Where the API may be reached: the addresses of each control-plane host, then the one that kubeconfigs use."""
+    port = environment.api.port
+    hosts = environment.with_role("controlplane")
+    found = [address for host in hosts for address in (host.address, host.public_address) if address]
+    if environment.api.address:
+        found.append(environment.api.address)
+    return [f"https://{join_host_port(address, port)}" for address in dict.fromkeys(found)]
+
+
+def problem_at(url: str, ca: str, seconds: float = CONNECT_SECONDS) -> str:
+    """Why the API cannot be used at ``url`` from here, "" if it can: it accepts connections and proves itself with ``ca`` (PEM text)."""
+    where = urlsplit(url)
+    host, port = where.hostname or "", where.port or 443
+    try:
+        with socket.create_connection((host, port), seconds) as plain:
+            if where.scheme == "https":
+                plain.settimeout(max(seconds, HANDSHAKE_SECONDS))
+                ssl.create_default_context(cadata=ca or None).wrap_socket(plain, server_hostname=host).close()
+    except OSError as error:
+        return f"{join_host_port(host, port)}: {error.strerror or error}"
+    return ""
+
+
+def first_usable(candidates: Sequence[str], problem: Callable[[str], str]) -> tuple[str, list[str]]:
+    """The first candidate without a ``problem``, all checked at once; or "" and every problem in the candidates' order.
+
+    A private address is often a black hole from an operator's network: its time limit must not delay an address that answers.
+    """
+    results: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+
+    def check(url: str) -> None:
+        try:
+            why = problem(url)
+        except Exception as error:  # noqa: BLE001  the caller waits for a result, whatever happened
+            why = f"{url}: {error}"
+        results.put((url, why))
+
+    for url in candidates:
+        threading.Thread(target=check, args=(url,), name="reach", daemon=True).start()
+    found: dict[str, str] = {}
+    while len(found) < len(candidates):
+        url, why = results.get()
+        if not why:
+            return url, []
+        found[url] = why
+    return "", [found[url] for url in candidates]
+
+
+@contextmanager
+def route(
+    name: str,
+    candidates: Sequence[str],
+    ca: str,
+    tunnels: Iterable[Tunnel],
+    *,
+    seconds: float = CONNECT_SECONDS,
+    hint: str = "check whether a firewall blocks the API's port",
+) -> Iterator[Route]:
+    """The route to the API of environment ``name`` while the block runs; UnreachableError with every attempt if there is none."""
+    url, problems = first_usable(candidates, lambda candidate: problem_at(candidate, ca, seconds))
+    if url:
+        yield Route(url)
+        return
+    with ExitStack() as opened:
+        found = _through(tunnels, ca, opened, problems)
+        if found is None:
+            what = f"the API of environment {name} cannot be reached from here, nor through ssh"
+            raise UnreachableError(what, why="; ".join(problems), hint=hint)
+        yield found
+
+
+def _through(tunnels: Iterable[Tunnel], ca: str, opened: ExitStack, problems: list[str]) -> Route | None:
+    """The first tunnel that leads to the API, which ``opened`` will close; None if there is none. Adds to ``problems``."""
+    for tunnel in tunnels:
+        with ExitStack() as attempt:
+            try:
+                port = attempt.enter_context(tunnel.open())
+            except UnreachableError as error:
+                problems.append(str(error))
+                continue
+            url = f"https://127.0.0.1:{port}"
+            if problem_at(url, ca, TUNNEL_SECONDS):
+                problems.append(f"{tunnel.name}: nothing answers as this API at {tunnel.target} there")
+                continue
+            opened.enter_context(attempt.pop_all())
+            return Route(url, tunnel.name)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class HostTunnel:
+    """A tunnel through an ssh connection of this process to a control-plane host."""
+
+    transport: Forwards
+    name: str
+    port: int
+
+    @property
+    def target(self) -> str:
+        """The API's address as seen from the host."""
+        return f"127.0.0.1:{self.port}"
+
+    @contextmanager
+    def open(self) -> Iterator[int]:
+        """The local port. The far end is tried first, so that a host without a running API is known at once."""
+        self.transport.channel("127.0.0.1", self.port).close()
+        with Forward(self.transport, "127.0.0.1", self.port) as forward:
+            yield forward.port
+
+
+def host_tunnels(environment: Environment, transport: Callable[[Host], Transport]) -> Iterator[HostTunnel]:
+    """Tunnels through the control-plane hosts whose transports can open connections."""
+    for host in environment.with_role("controlplane"):
+        connection = transport(host)
+        if isinstance(connection, Forwards):
+            yield HostTunnel(connection, host.name, environment.api.port)

@@ -1,0 +1,144 @@
+"""Objects of every environment: their paths, rights as small as they should be, and the record of the last apply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rancherctl.contract import LOAD_BALANCER_LABEL, PUBLIC_ADDRESS_ANNOTATION
+from rancherctl.credentials import tokens
+from rancherctl.environments.inventory import from_flags, load
+from rancherctl.environments.manifests import manifests
+from rancherctl.environments.manifests.base import record
+from rancherctl.environments.model import Environment, Ingress
+from rancherctl.ingress.translate.classes import is_rancher
+from rancherctl.kube import objects
+from rancherctl.kube.kinds import Kinds
+
+ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
+CONTROL, WORKER = ENV.hosts
+
+
+class NoDiscovery:
+    def raw(self, method: str, path: str, *, body: bytes | None = None, timeout: float = 10.0) -> bytes:
+        raise AssertionError(f"{method} {path} was not expected")
+
+
+def test_every_manifest_has_a_path_in_the_api() -> None:
+    kinds = Kinds(NoDiscovery())  # every kind is known without asking
+    paths = {
+        kinds.find(body).path(body["metadata"].get("namespace", ""), body["metadata"]["name"])
+        for body in manifests(ENV)
+    }
+    assert "/apis/networking.k8s.io/v1/ingressclasses/rancher" in paths
+    assert "/api/v1/namespaces/kube-system/services/kube-dns" in paths
+    assert "/apis/rbac.authorization.k8s.io/v1/namespaces/rancherctl-system/roles/rancherctl:agent:h2" in paths
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_an_ingress_without_a_class_gets_the_class_rancher_unless_the_file_disables_that(default: bool) -> None:
+    environment = replace(ENV, ingress=Ingress(default_class=default))
+    (body,) = [b for b in manifests(environment) if b["kind"] == "IngressClass"]
+    bare = objects.ingress({"metadata": {"name": "bare", "namespace": "default"}, "spec": {}})
+    assert is_rancher(bare, {"rancher": objects.ingress_class(body)}) is default
+
+
+def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:
+    writing = {"create", "update", "patch", "delete", "deletecollection", "*"}
+    roles = [
+        b
+        for b in manifests(ENV)
+        if b["kind"] in ("Role", "ClusterRole") and b["metadata"]["name"].startswith("rancherctl:agent")
+    ]
+    assert len(roles) == 4
+    for role in roles:
+        for rule in role["rules"]:
+            verbs = writing & set(rule["verbs"])
+            if rule["resources"] == ["certificatesigningrequests"]:
+                assert verbs == {"create"}
+            elif verbs:
+                host = role["metadata"]["name"].rpartition(":")[2]
+                assert verbs == {"update", "patch"}
+                assert rule["resourceNames"] in ([f"host-{host}"], [f"report-{host}"])
+    subjects = {b["metadata"]["name"]: b["subjects"] for b in manifests(ENV) if b["kind"] == "RoleBinding"}
+    assert subjects["rancherctl:agent:h2"] == [
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "rancherctl:agent:h2"}
+    ]
+
+
+def test_the_controller_writes_statuses_events_and_approvals_and_its_own_namespace() -> None:
+    roles = {
+        (b["kind"], b["metadata"].get("namespace", "")): b
+        for b in manifests(ENV)
+        if b["metadata"]["name"] == "rancherctl:controller" and "rules" in b
+    }
+    assert roles.keys() == {("ClusterRole", ""), ("Role", "rancherctl-system")}
+    reading = {"get", "list", "watch"}
+    written = {
+        (r, v)
+        for rule in roles["ClusterRole", ""]["rules"]
+        for r in rule["resources"]
+        for v in rule["verbs"]
+        if v not in reading
+    }
+    assert written == {
+        ("ingresses/status", "patch"),
+        ("events", "create"),
+        ("events", "patch"),
+        ("certificatesigningrequests/approval", "update"),
+        ("signers", "approve"),
+    }
+
+
+def test_no_role_of_rancherctl_may_read_secrets() -> None:
+    for body in manifests(ENV):
+        for rule in body.get("rules", ()):
+            assert "secrets" not in rule["resources"]
+            assert "*" not in rule["resources"]
+
+
+def test_the_api_itself_keeps_refresh_tokens_to_short_ones_that_end_with_a_session() -> None:
+    policy, binding = (
+        b
+        for b in manifests(ENV)
+        if b["kind"].startswith("ValidatingAdmissionPolicy") and b["metadata"]["name"].endswith("tokens")
+    )
+    assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
+    (condition,) = policy["spec"]["matchConditions"]
+    who = f"system:serviceaccount:rancherctl-operators:{tokens.refresher('alice')}"
+    assert who.startswith(condition["expression"].split("'")[1])
+    lifetime, bound = (v["expression"] for v in policy["spec"]["validations"])
+    assert lifetime == "object.spec.expirationSeconds <= 3600"
+    assert "startsWith('session-' + request.name + '-')" in bound
+    assert tokens.session_secret("alice", "laptop").startswith("session-alice-")
+
+
+def test_no_host_may_write_what_apply_sets_on_nodes_for_the_roster() -> None:
+    (policy,) = (
+        b
+        for b in manifests(ENV)
+        if b["kind"] == "ValidatingAdmissionPolicy" and b["metadata"]["name"].endswith("nodes")
+    )
+    text = " ".join(v["expression"] for v in policy["spec"]["validations"])
+    read = {PUBLIC_ADDRESS_ANNOTATION, LOAD_BALANCER_LABEL}
+    assert [key for key in read if f"[?'{key}']" not in text] == []
+    assert policy["spec"]["matchConstraints"]["resourceRules"][0]["resources"] == ["nodes", "nodes/status"]
+    assert policy["spec"]["failurePolicy"] == "Ignore", "a Node that its kubelet cannot update is the worse harm"
+
+
+def test_the_record_gives_the_environment_back() -> None:
+    assert load(record(ENV)["data"]["environment"]).environment == ENV
+
+
+def test_the_record_is_the_same_for_all_operators() -> None:
+    """Paths of one operator's machine help nobody else, and would make each apply of two operators undo the other's."""
+
+    def of(home: str) -> Environment:
+        own = [
+            replace(h, ssh=replace(h.ssh, identity=f"{home}/key", config=f"{home}/conf", known_hosts=f"{home}/known"))
+            for h in ENV.hosts
+        ]
+        return replace(ENV, hosts=tuple(own))
+
+    assert record(of("/home/ann")) == record(of("/home/bob")) == record(ENV)

@@ -1,4 +1,4 @@
-"""The agent of one host: watch cache, one runner a role, the host's Lease and report, its certificate's renewal."""
+"""Agent: run a host's roles on one watch cache, renew its Lease and certificates, and write its report."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from types import FrameType
 
 from rancherctl.agents import renewal
 from rancherctl.agents.config import AgentConfig
-from rancherctl.agents.host_report_writer import Heartbeat, Reporter
-from rancherctl.agents.loop import Runner
-from rancherctl.agents.role import Role
-from rancherctl.errors import RancherctlError
+from rancherctl.agents.heartbeat import Heartbeat
+from rancherctl.agents.host_report_writer import HostReportWriter
+from rancherctl.agents.role import HostRole
+from rancherctl.agents.role_runner import RoleRunner
 from rancherctl.hosts.local import LocalTransport
-from rancherctl.hosts.remote import disk
-from rancherctl.kube.backoff import describe
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.rest import RestClient
+from rancherctl.worker import Worker
 
 log = logging.getLogger(__name__)
-HANG = 120.0
-"""Seconds that one reconcile may take before the watchdog is no longer fed and the host no longer claims to live."""
-KNOWN = (RancherctlError, OSError, disk.StepError)
-"""Failures that are told in one line."""
-RENEW_CHECK = 3600.0
-RENEW_FIRST = 10.0
-"""A host that was off for long looks soon; by then the API balancer knows who answers."""
+HANG_SECONDS = 120.0
+"""Seconds that one reconcile may take; after that the watchdog is not fed and the heartbeat stops."""
+FEED_SECONDS = 10.0
+"""Seconds between two messages to systemd's watchdog."""
+RENEWAL_SECONDS = 3600.0
+"""Seconds between two checks of a certificate, also after a failed renewal."""
+FIRST_RENEWAL_SECONDS = 10.0
+"""Delay of the first check: a host that was off for long renews soon, but first the API balancer finds its servers."""
 
 
 def stop_event() -> threading.Event:
-    """An Event that SIGTERM and SIGINT set. Call from the main thread."""
+    """Return an Event that SIGTERM and SIGINT set. Call from the main thread."""
     event = threading.Event()
 
     def handle(signum: int, _: FrameType | None) -> None:
-        log.info("stopping on %s; what is applied keeps serving", signal.Signals(signum).name)
+        log.info("stopping on %s; HAProxy, DNS and routes stay up", signal.Signals(signum).name)
         event.set()
 
     signal.signal(signal.SIGTERM, handle)
@@ -46,26 +46,25 @@ def stop_event() -> threading.Event:
 
 
 def connect(config: AgentConfig, transport: LocalTransport, agent: str) -> RestClient:
-    """A client with the newest certificate of this process's identity."""
+    """Return a client with the newest certificate of this process's identity."""
     cert, key = renewal.current(transport, Path(config.cert), Path(config.key))
     return RestClient(config.server, ca=Path(config.ca), cert=cert, key=key, agent=agent)
 
 
-Roles = Callable[[Callable[[tuple[str, ...]], None]], Sequence[Role]]
-"""Makes the roles; given a way to have tables listed again."""
+Roles = Callable[[Callable[[tuple[str, ...]], None]], Sequence[HostRole]]
+"""Builds the roles; its argument lists the named tables again."""
 
 
 class Agent:
-    """Runs until ``stop`` is set. ``notify`` speaks to systemd (ready, watchdog)."""
+    """Runs until ``stop`` is set. ``notify`` sends messages to systemd (ready, watchdog)."""
 
     def __init__(self, config: AgentConfig, roles: Roles, client: RestClient, notify: Callable[[str], None]) -> None:
         self._config, self._client, self._notify = config, client, notify
-        made = roles(self._relist)
-        self._reporter = Reporter(client, config.node, config.roles)
-        specs = [spec for role in made for spec in role.tables]
-        self._cache = Cache(client, specs, self._changed)
-        self._runners = [Runner(role, self._cache.snapshot, self._reporter.put) for role in made]
-        self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self._speaks_for_itself)
+        built = roles(self._relist)
+        self._report = HostReportWriter(client, config.node, config.roles)
+        self._cache = Cache(client, [spec for role in built for spec in role.tables], self._changed)
+        self._runners = [RoleRunner(role, self._cache.snapshot, self._report.put) for role in built]
+        self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self._may_claim_to_live)
 
     def _changed(self, names: frozenset[str]) -> None:
         for runner in self._runners:
@@ -75,57 +74,58 @@ class Agent:
         self._cache.relist(names)
 
     def healthy(self) -> bool:
-        """Whether every role's reconcile ends in time."""
+        """Whether no role's reconcile hangs."""
         now = time.monotonic()
-        return not any(r.busy_since and now - r.busy_since > HANG for r in self._runners)
+        return not any(r.busy_since and now - r.busy_since > HANG_SECONDS for r in self._runners)
 
-    def _speaks_for_itself(self) -> bool:
-        return self._reporter.reported and self.healthy()
+    def _may_claim_to_live(self) -> bool:
+        return self._report.reported and self.healthy()
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop``."""
-        self._reporter.start()
+        self._report.start()
         self._heartbeat.start()
         for runner in self._runners:
             runner.start()
         self._cache.start()
         self._notify("READY=1")
-        thread = threading.Thread(target=self._renew, args=(stop,), name="renew", daemon=True)
-        thread.start()
-        while not stop.wait(10.0):
+        renewals = self.renewals(stop)
+        for worker in renewals:
+            worker.start()
+        while not stop.wait(FEED_SECONDS):
             if self.healthy():
                 self._notify("WATCHDOG=1")
             else:
-                log.error("a role hangs: no longer telling systemd that all is well")
+                log.error("a role hangs: systemd's watchdog will restart this agent")
         self._notify("STOPPING=1")
         self._heartbeat.stop()
+        for worker in renewals:
+            worker.stop(None)
         for runner in self._runners:
             runner.stop()
-        self._reporter.stop()
+        self._report.stop()
         self._cache.stop(1.0)
 
-    def _renew(self, stop: threading.Event) -> None:
-        transport, node, pause = LocalTransport(self._config.node), self._config.node, RENEW_FIRST
-        while not stop.wait(pause):
-            pause = RENEW_CHECK
-            try:
-                if renewal.due(*renewal.window(transport, renewal.PROXY), time.time(), renewal.PROXY_PART):
-                    renewal.renew_proxy(self._client, transport, node)
-            except Exception as error:  # a thread that ends silently would let both certificates end
-                log.warning(
-                    "cannot renew the certificate of kube-proxy, trying again in an hour: %s",
-                    describe(error),
-                    exc_info=not isinstance(error, KNOWN),
-                )
-            try:
-                cert, _ = renewal.current(transport, Path(self._config.cert), Path(self._config.key))
-                if renewal.due(*renewal.window(transport, cert), time.time()):
-                    renewal.renew(self._client, transport, node)
-                    # A new process reads the new pair; the hosts' servers do not notice.
-                    stop.set()
-            except Exception as error:  # as above
-                log.warning(
-                    "cannot renew the certificate of this agent, trying again in an hour: %s",
-                    describe(error),
-                    exc_info=not isinstance(error, KNOWN),
-                )
+    def renewals(self, stop: threading.Event) -> tuple[Worker, ...]:
+        """Return one worker for each certificate; ``stop`` is set after the agent's own was renewed."""
+        transport, node = LocalTransport(self._config.node), self._config.node
+
+        def renew_proxy() -> float:
+            start, end = renewal.window(transport, renewal.PROXY)
+            if renewal.due(start, end, time.time(), renewal.PROXY_PART):
+                renewal.renew_proxy(self._client, transport, node)
+            return RENEWAL_SECONDS
+
+        def renew_own() -> float:
+            cert, _ = renewal.current(transport, Path(self._config.cert), Path(self._config.key))
+            if renewal.due(*renewal.window(transport, cert), time.time()):
+                renewal.renew(self._client, transport, node)
+                stop.set()  # systemd starts a new process, which reads the new pair; HAProxy and DNS keep serving
+            return RENEWAL_SECONDS
+
+        return tuple(
+            Worker(
+                f"renewal of {name} certificate", action, retry=lambda _: RENEWAL_SECONDS, first=FIRST_RENEWAL_SECONDS
+            )
+            for name, action in (("the kube-proxy", renew_proxy), ("this agent's", renew_own))
+        )

@@ -1,4 +1,7 @@
-"""What must not be tried again yet, one thing at a time: what failed waits alone and longer each time, what was done waits for the watch. Pure."""
+"""Backoffs: per key, when the next attempt is allowed. Pure.
+
+A key that failed backs off alone, longer each time; a key that was written waits for the watch to deliver the write.
+"""
 
 from __future__ import annotations
 
@@ -8,47 +11,47 @@ from dataclasses import dataclass
 
 from rancherctl.kube.backoff import Backoff
 
-NEWS_SECONDS = 5.0
-"""How long the watch may take to bring what was written; then it is taken as lost."""
+WATCH_SECONDS = 5.0
+"""Seconds that the watch may take to deliver a write; after that the write counts as lost."""
 
 
 @dataclass(slots=True)
-class _Pause:
-    """Until when (seconds), unless the object has another version than this one ("" = whatever version)."""
+class _Closed:
+    """Closed until this time (seconds), or until the object has another version than this one ("" = any version)."""
 
     until: float
     version: str
     backoff: Backoff
 
 
-class Pauses:
-    """By any key; ``now`` is always the caller's clock in seconds. Keys that are not in ``keep`` begin afresh."""
+class Backoffs:
+    """``now`` is always the caller's clock in seconds; keys that ``keep`` drops start again without a delay."""
 
     def __init__(self, choose: random.Random) -> None:
         self._random = choose
-        self._held: dict[Hashable, _Pause] = {}
+        self._closed: dict[Hashable, _Closed] = {}
 
     def open(self, key: Hashable, now: float, version: str = "") -> bool:
-        """Whether it may be tried now."""
-        held = self._held.get(key)
-        return held is None or now >= held.until or (held.version not in ("", version))
+        """Whether an attempt is allowed now."""
+        closed = self._closed.get(key)
+        return closed is None or now >= closed.until or (closed.version not in ("", version))
 
     def done(self, key: Hashable, now: float, version: str) -> None:
-        """It was done for the object of this version: nothing to do before a newer one comes, or does not come."""
-        self._held[key] = _Pause(now + NEWS_SECONDS, version, Backoff(self._random))
+        """Note a successful write for this version of the object: wait for a newer one, at most WATCH_SECONDS."""
+        self._closed[key] = _Closed(now + WATCH_SECONDS, version, Backoff(self._random))
 
     def failed(self, key: Hashable, now: float, error: Exception) -> float:
-        """Seconds that it waits now."""
-        held = self._held.get(key)
-        backoff = held.backoff if held is not None else Backoff(self._random)
+        """Note a failure and return the seconds until the next attempt."""
+        closed = self._closed.get(key)
+        backoff = closed.backoff if closed is not None else Backoff(self._random)
         wait = backoff.after(error)
-        self._held[key] = _Pause(now + wait, "", backoff)
+        self._closed[key] = _Closed(now + wait, "", backoff)
         return wait
 
     def keep(self, keys: Collection[Hashable]) -> None:
-        """Forget all others."""
-        self._held = {key: held for key, held in self._held.items() if key in keys}
+        """Drop all other keys."""
+        self._closed = {key: closed for key, closed in self._closed.items() if key in keys}
 
     def wake(self, now: float) -> float | None:
-        """Seconds until the next one may be tried; None if nothing waits."""
-        return min((held.until - now for held in self._held.values() if held.until > now), default=None)
+        """Seconds until the next closed key opens; None if none is closed."""
+        return min((closed.until - now for closed in self._closed.values() if closed.until > now), default=None)

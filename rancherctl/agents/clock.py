@@ -1,4 +1,4 @@
-"""Clocks of the agents: one for durations that goes on while the machine sleeps or the process is stopped, one for API texts."""
+"""Clocks of the agents: one for durations, which counts suspended time, and one for time stamps in the API."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def boottime() -> float:
 
 
 def micro_time() -> str:
-    """Now as the API's MicroTime text; others compare it for change only."""
+    """Now, as the API's MicroTime text. Readers only check whether it changed."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def rest(period: float, spent: float) -> float:
-    """How long to wait for the next turn when this one took ``spent`` seconds: one answer that is late must not cost two turns."""
+def remaining(period: float, spent: float) -> float:
+    """Seconds until the next turn if this one took ``spent``, at least an eighth: one late answer must not cost two turns."""
     return max(period - spent, period / 8)

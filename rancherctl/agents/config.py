@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rancherctl.contract import AGENT_CONFIG
 from rancherctl.errors import UsageError
 from rancherctl.network.model import Mode, NetworkConfig
 
-PATH = Path("/etc/rancherctl/agent.json")
-NAMESPACE = "rancherctl-system"
+PATH = Path(AGENT_CONFIG)
 
 
 @dataclass(frozen=True, slots=True)

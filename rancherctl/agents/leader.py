@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 
 from rancherctl.agents.clock import boottime, micro_time
-from rancherctl.agents.config import NAMESPACE
+from rancherctl.contract import NAMESPACE
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.kube.client import LEASES, Json, KubeClient
 

@@ -33,11 +33,11 @@ def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
 
 def _controller(config: AgentConfig, options: argparse.Namespace) -> int:
     from rancherctl.agents.agent import stop_event
-    from rancherctl.agents.controller import Controller
+    from rancherctl.agents.controller_process import ControllerProcess
     from rancherctl.agents.notify import notify
 
     address = os.environ.get("NOTIFY_SOCKET", "")
-    Controller.connected(config, options.identity or config.node, lambda m: notify(address, m)).run(stop_event())
+    ControllerProcess.connected(config, options.identity or config.node, lambda m: notify(address, m)).run(stop_event())
     return 0
 
 

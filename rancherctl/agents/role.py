@@ -1,4 +1,4 @@
-"""What the loop asks of a role: which tables it reads and one reconcile call. network, dns and ingress each provide one."""
+"""HostRole: what the agent expects of a role. network, dns and ingress each provide one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import TableSpec
 
 
-class Role(Protocol):
-    """One concern of an agent, run in a thread of its own; ``reconcile`` is never called twice at once."""
+class HostRole(Protocol):
+    """One concern of a host's agent, run in a thread of its own; ``reconcile`` is never called twice at once."""
 
     name: str
     tables: tuple[TableSpec, ...]
     resync: float
-    """Seconds after which reconcile is called even when nothing changed (drift repair)."""
+    """Seconds after which reconcile is called even if nothing changed, to repair drift."""
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """Make the host agree with the snapshot; return this role's section of the host's report (JSON values, content hashes, problems).
+        """Make the host agree with the snapshot and return the role's section of the host's report.
 
-        Must tolerate unsynced tables (first start with the API down: serve what is kept on disk). An exception is reported and retried with back-off.
+        The section holds JSON values: content hashes, problems. Tables may not be synced yet (first start while the API
+        is down): then serve what is on disk. An exception is reported and retried with back-off.
         """
 
     def stop(self) -> None:
-        """Release what the role holds; serving goes on (HAProxy and named stay up)."""
+        """Release what the role holds; HAProxy and named keep serving."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rancherctl.agents.config import AgentConfig
-from rancherctl.agents.role import Role
+from rancherctl.agents.role import HostRole
 from rancherctl.hosts.transport import Transport
 
 Relist = Callable[[tuple[str, ...]], None]
 """Has tables of the watch cache listed again."""
 
 
-def _network(config: AgentConfig, transport: Transport, _: Relist) -> Role:
+def _network(config: AgentConfig, transport: Transport, _: Relist) -> HostRole:
     from rancherctl.network.reconcile import NetworkRole
 
     return NetworkRole(config.network(), transport)
 
 
-def _dns(config: AgentConfig, transport: Transport, relist: Relist) -> Role:
+def _dns(config: AgentConfig, transport: Transport, relist: Relist) -> HostRole:
     from rancherctl.dns.daemon import SystemdDaemon
     from rancherctl.dns.model import DnsHostConfig
     from rancherctl.dns.reconcile import DnsRole
@@ -27,15 +27,15 @@ def _dns(config: AgentConfig, transport: Transport, relist: Relist) -> Role:
     return DnsRole(DnsHostConfig.of(config), SystemdDaemon(transport), relist=relist, run_file=RUN_FILE)
 
 
-def _lb(config: AgentConfig, _: Transport, __: Relist) -> Role:
+def _lb(config: AgentConfig, _: Transport, __: Relist) -> HostRole:
     from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 
     return LbRole(LbConfig(config.node, config.http_port, dns=config.dns_addresses[0]))
 
 
-ROLES: dict[str, Callable[[AgentConfig, Transport, Relist], Role]] = {"network": _network, "dns": _dns, "lb": _lb}
+ROLES: dict[str, Callable[[AgentConfig, Transport, Relist], HostRole]] = {"network": _network, "dns": _dns, "lb": _lb}
 
 
-def host_roles(config: AgentConfig, transport: Transport, relist: Relist) -> list[Role]:
+def host_roles(config: AgentConfig, transport: Transport, relist: Relist) -> list[HostRole]:
     """The roles that the configuration names, in its order."""
     return [ROLES[name](config, transport, relist) for name in config.roles]

@@ -43,7 +43,7 @@ NO_UPSTREAM = "names outside the environment fail: resolv.conf of this host name
 
 
 class DnsRole:
-    """Satisfies agents.role.Role. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it.
+    """Satisfies agents.role.HostRole. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it.
 
     ``run_file`` is where the section is left for `dns status` (status.RUN_FILE on hosts).
     """

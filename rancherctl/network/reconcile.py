@@ -46,7 +46,7 @@ def restore(transport: Transport, config: NetworkConfig, state_path: Path = appl
 
 
 class NetworkRole:
-    """Satisfies agents.role.Role; ``start`` makes netlink wake it."""
+    """Satisfies agents.role.HostRole; ``start`` makes netlink wake it."""
 
     name = "network"
     tables: tuple[tables.TableSpec, ...] = (tables.NODES,)

@@ -1,1 +1,4 @@
-"""Controllers: what the elected leader keeps true in the API. One module per controller; the process that runs them is ``agents.controller``."""
+"""Controllers: what the elected leader keeps up to date in the API, one module for each.
+
+The process that runs them is ``agents.controller_process``. Not here: election, liveness, the watch cache.
+"""

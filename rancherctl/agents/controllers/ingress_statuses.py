@@ -7,12 +7,12 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from rancherctl.agents.backoffs import Pauses
+from rancherctl.agents.backoffs import Backoffs
 from rancherctl.agents.clock import micro_time
-from rancherctl.agents.controllers.roster import RosterReader
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.host_report_reader import ReportCache, load_balancer_report
 from rancherctl.agents.leader import Leader, NotLeaderError
+from rancherctl.agents.roster_reader import RosterReader
 from rancherctl.change import Change
 from rancherctl.errors import RancherctlError
 from rancherctl.ingress.status import publish
@@ -48,9 +48,9 @@ class IngressStatusController:
         self._seen: tuple[Mapping[str, Any], ...] = ()
         self._next_at: float | None = None
         choose = random.Random()  # noqa: S311  # spreads load, protects nothing
-        self._writes, self._events = Pauses(choose), Pauses(choose)
+        self._writes, self._events = Backoffs(choose), Backoffs(choose)
 
-    def run(self, snapshot: Snapshot) -> None:
+    def reconcile(self, snapshot: Snapshot) -> None:
         """Write the statuses that differ; computes nothing while neither the tables nor time ask for it."""
         now = self._clock()
         tables = tuple(snapshot.table(t).items for t in TABLES)

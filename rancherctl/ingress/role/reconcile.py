@@ -63,7 +63,7 @@ class LbConfig:
 
 
 class LbRole:
-    """Satisfies agents.role.Role. Every reconcile sets ``resync`` again; the agent's loop reads it each time.
+    """Satisfies agents.role.HostRole. Every reconcile sets ``resync`` again; the agent's loop reads it each time.
 
     ``driver``, ``store`` and ``health`` are public: they are the parts to replace or to inspect.
     """
@@ -107,7 +107,7 @@ class LbRole:
         self.driver.stop()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """See agents.role.Role. Never raises: after a failure the section still lists what is served, and the pause grows."""
+        """See agents.role.HostRole. Never raises: after a failure the section still lists what is served, and the pause grows."""
         self.resync = CHECK_SECONDS
         try:
             self.health.begin()

@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.agents import config, csr, pkcs10
-from rancherctl.agents.controllers.certificate_requests import PART, Approver
+from rancherctl.agents.controllers.certificate_requests import MAX_DECISIONS, CertificateRequestController
 from rancherctl.agents.install import CONTROLLER_PATH, host_resources
 from rancherctl.environments.inventory import load
 from rancherctl.hosts.model import File
+from rancherctl.kube.certificate_requests import CertificateRequest, certificate_request
 from rancherctl.kube.client import NODES as NODES_RESOURCE
 from rancherctl.kube.client import InvalidObjectError
 from rancherctl.kube.objects import Meta, Node
@@ -51,8 +52,10 @@ def content(tmp_path: Path, subject: str, names: str = "") -> pkcs10.Content:
     return pkcs10.parse(pem.decode())
 
 
-def request(signer: str, username: str, group: str, usages: frozenset[str]) -> csr.Request:
-    return csr.Request(Meta("", "csr-1"), signer, username, (group, "system:authenticated"), usages, "", pending=True)
+def request(signer: str, username: str, group: str, usages: frozenset[str]) -> CertificateRequest:
+    return CertificateRequest(
+        Meta("", "csr-1"), signer, username, (group, "system:authenticated"), usages, "", pending=True
+    )
 
 
 KUBELET = request(csr.SERVING, "system:node:h1", csr.NODE_GROUP, SERVING_USAGES)
@@ -111,8 +114,8 @@ def test_an_agent_renews_itself_only(tmp_path: Path) -> None:
 
 
 def test_an_agent_renews_its_hosts_kube_proxy(tmp_path: Path) -> None:
-    verdict = csr.judge(AGENT, content(tmp_path, "/CN=system:kube-proxy"), NODES, SERVICES)
-    assert verdict == csr.Verdict("approve", "renewal of kube-proxy by rancherctl:agent:h1")
+    ruling = csr.judge(AGENT, content(tmp_path, "/CN=system:kube-proxy"), NODES, SERVICES)
+    assert ruling == csr.Ruling("approve", "renewal of kube-proxy by rancherctl:agent:h1")
     for subject, names in (
         ("/O=system:masters/CN=system:kube-proxy", ""),
         ("/CN=system:kube-proxy", "DNS:h1"),
@@ -308,6 +311,10 @@ def test_any_bytes_are_read_or_refused(data: st.DataObject) -> None:
         assert asked.dns <= {n.value for e in seen.extensions for n in e.value if isinstance(n, x509.DNSName)}
 
 
+class Leading:
+    leading = True
+
+
 class Api:
     """Certificate requests as they are stored; ``broken`` names cannot be written."""
 
@@ -346,8 +353,8 @@ def stored(name: str, pem: str, *, uid: str = "1", username: str = "system:node:
 
 
 def decide(api: Api, seen: list[dict[str, Any]]) -> int:
-    requests = {b["metadata"]["name"]: csr.parse(b) for b in seen}
-    return Approver(api, SERVICES).run(requests, NODES)  # type: ignore[arg-type]
+    requests = {b["metadata"]["name"]: certificate_request(b) for b in seen}
+    return CertificateRequestController(api, Leading(), SERVICES).decide(requests, NODES)  # type: ignore[arg-type]
 
 
 def test_requests_are_decided_once_and_those_of_others_never() -> None:
@@ -392,9 +399,9 @@ def test_one_that_cannot_be_written_does_not_hold_up_the_others() -> None:
 
 def test_thousands_are_decided_in_parts() -> None:
     """Each costs two round trips, and the same thread sees whether a host died."""
-    every = [stored(f"r{n}", "torn") for n in range(2 * PART + 1)]
+    every = [stored(f"r{n}", "torn") for n in range(2 * MAX_DECISIONS + 1)]
     api = Api(*copy.deepcopy(every))
-    assert [decide(api, list(api.stored.values())) for _ in range(4)] == [PART, PART, 1, 0]
+    assert [decide(api, list(api.stored.values())) for _ in range(4)] == [MAX_DECISIONS, MAX_DECISIONS, 1, 0]
 
 
 def test_a_decided_request_is_not_pending() -> None:
@@ -403,6 +410,6 @@ def test_a_decided_request_is_not_pending() -> None:
         "spec": {"request": "", "signerName": csr.SERVING},
         "status": {"conditions": [{"type": "Denied"}]},
     }
-    assert not csr.parse(body).pending
+    assert not certificate_request(body).pending
     del body["status"]
-    assert csr.parse(body).pending
+    assert certificate_request(body).pending

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.agents import controller, role_registry
+from rancherctl.agents import controller_process, role_registry
 from rancherctl.agents.install import agent_config
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests import manifests
@@ -53,9 +53,9 @@ def test_the_controller_reads_what_it_watches(monkeypatch: pytest.MonkeyPatch) -
         def __init__(self, client: object, specs: list[TableSpec], on_change: object) -> None:
             seen.extend(specs)
 
-    monkeypatch.setattr(controller, "Cache", Spy)
-    monkeypatch.setattr(controller, "RestClient", lambda *args, **options: None)
-    controller.Controller.connected(CONFIG, "h1", print)
+    monkeypatch.setattr(controller_process, "Cache", Spy)
+    monkeypatch.setattr(controller_process, "RestClient", lambda *args, **options: None)
+    controller_process.ControllerProcess.connected(CONFIG, "h1", print)
     assert readable("rancherctl:controller") == watched(seen)
 
 

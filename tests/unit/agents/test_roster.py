@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rancherctl.agents.liveness import suspicious
-from rancherctl.agents.roster import following, newly_silent
+from rancherctl.agents.roster import newly_silent, next_roster
 from rancherctl.kube.objects import Meta, Node
 from rancherctl.placement.model import Roster
 
@@ -21,7 +21,7 @@ FIRST: Any = {"silent": NONE, "proven": {"h1"}, "spared": NONE, "epoch": 1}
 
 
 def roster(alive: set[str]) -> Roster:
-    return following(Roster(), NODES, silent=NONE, proven=alive, spared=NONE, epoch=3).roster
+    return next_roster(Roster(), NODES, silent=NONE, proven=alive, spared=NONE, epoch=3).roster
 
 
 def names(r: Roster) -> set[str]:
@@ -31,19 +31,19 @@ def names(r: Roster) -> set[str]:
 def test_hosts_enter_when_seen_to_renew() -> None:
     first = roster({"h1", "h2"})
     assert (names(first), first.epoch, first.sequence) == ({"h1", "h2"}, 3, 1)
-    second = following(first, NODES, silent=NONE, proven={"h3"}, spared=NONE, epoch=3).roster
+    second = next_roster(first, NODES, silent=NONE, proven={"h3"}, spared=NONE, epoch=3).roster
     assert names(second) == {"h1", "h2", "h3"}
     assert second.newer_than(first)
 
 
 def test_nothing_changes_without_a_reason() -> None:
     first = roster(set(NODES))
-    assert following(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=3).roster is first
+    assert next_roster(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=3).roster is first
 
 
 def test_a_new_leader_keeps_everybody_and_raises_the_epoch() -> None:
     first = roster(set(NODES))
-    taken = following(first, NODES, silent=NONE, proven=NONE, spared=NONE, epoch=4).roster
+    taken = next_roster(first, NODES, silent=NONE, proven=NONE, spared=NONE, epoch=4).roster
     assert names(taken) == set(NODES)
     assert (taken.epoch, taken.sequence) == (4, first.sequence + 1)
 
@@ -51,16 +51,20 @@ def test_a_new_leader_keeps_everybody_and_raises_the_epoch() -> None:
 def test_a_leader_whose_lease_was_made_anew_does_not_write_for_ever() -> None:
     """The Lease counts the leaders: deleted by hand or restored, it begins below the epoch that the roster has."""
     first = roster(set(NODES))
-    assert following(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=1).roster is first
-    lost = following(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=1).roster
+    assert next_roster(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=1).roster is first
+    lost = next_roster(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=1).roster
     assert (lost.epoch, lost.sequence) == (first.epoch, first.sequence + 1)
 
 
 def test_a_silent_host_is_out_and_one_that_answers_stays() -> None:
     first = roster(set(NODES))
     assert newly_silent(first, {"h2", "x"}) == {"h2"}
-    assert names(following(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=3).roster) == {"h1", "h3", "h4"}
-    out = following(first, NODES, silent={"h2", "h3"}, proven=NONE, spared={"h3"}, epoch=3)
+    assert names(next_roster(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=3).roster) == {
+        "h1",
+        "h3",
+        "h4",
+    }
+    out = next_roster(first, NODES, silent={"h2", "h3"}, proven=NONE, spared={"h3"}, epoch=3)
     assert names(out.roster) == {"h1", "h3", "h4"}
     assert "h3" in out.alarms[0]
 
@@ -68,8 +72,8 @@ def test_a_silent_host_is_out_and_one_that_answers_stays() -> None:
 def test_one_removed_node_goes_and_all_of_them_do_not() -> None:
     first = roster(set(NODES))
     three = {k: v for k, v in NODES.items() if k != "h4"}
-    assert names(following(first, three, silent=NONE, proven=NONE, spared=NONE, epoch=3).roster) == {"h1", "h2", "h3"}
-    out = following(first, {}, silent=NONE, proven=NONE, spared=NONE, epoch=3)
+    assert names(next_roster(first, three, silent=NONE, proven=NONE, spared=NONE, epoch=3).roster) == {"h1", "h2", "h3"}
+    out = next_roster(first, {}, silent=NONE, proven=NONE, spared=NONE, epoch=3)
     assert names(out.roster) == set(NODES)
     assert "4 of 4 nodes vanished" in out.alarms[0]
     assert suspicious(4, 4)
@@ -78,18 +82,18 @@ def test_one_removed_node_goes_and_all_of_them_do_not() -> None:
 def test_the_public_address_is_what_statuses_get() -> None:
     nodes = {"h1": node("h1", 11)}
     assert (
-        following(Roster(), nodes, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0].address
+        next_roster(Roster(), nodes, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0].address
         == "10.77.0.11"
     )
     meta = Meta("", "h1", annotations={"rancherctl.io/public-address": "104.154.107.202"})
     public = Node(meta, (("InternalIP", "10.77.0.11"), ("ExternalIP", "1.2.3.4")), (), True, False)
-    host = following(Roster(), {"h1": public}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0]
+    host = next_roster(Roster(), {"h1": public}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0]
     assert (host.address, host.internal, host.lb) == ("104.154.107.202", "10.77.0.11", False)
 
 
 def test_a_node_without_an_address_cannot_be_placed() -> None:
     bare = Node(Meta("", "h9"), (), (), None, False)
-    assert following(Roster(), {"h9": bare}, silent=NONE, proven={"h9"}, spared=NONE, epoch=1).roster.hosts == ()
+    assert next_roster(Roster(), {"h9": bare}, silent=NONE, proven={"h9"}, spared=NONE, epoch=1).roster.hosts == ()
 
 
 @pytest.mark.parametrize(
@@ -114,9 +118,9 @@ def test_an_address_that_no_status_takes_is_passed_over_and_told(said: str) -> N
         True,
         False,
     )
-    out = following(Roster(), {"h1": odd}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
+    out = next_roster(Roster(), {"h1": odd}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
     assert out.roster.hosts[0].address == "10.77.0.11"
-    assert out.alarms[0].startswith("h1 says that its public address is ")
+    assert out.alarms[0].startswith("node h1: public address ")
 
 
 @pytest.mark.parametrize("said", ["104.154.107.202", "2001:db8::1", "lb1.example.org"])
@@ -128,13 +132,13 @@ def test_what_a_status_takes_is_published(said: str) -> None:
         True,
         False,
     )
-    out = following(Roster(), {"h1": node_}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
+    out = next_roster(Roster(), {"h1": node_}, silent=NONE, proven={"h1"}, spared=NONE, epoch=1)
     assert (out.roster.hosts[0].address, out.alarms) == (said, ())
 
 
 def test_a_node_with_a_million_labels_fits() -> None:
     many = {f"label-{n:06}": "x" * 60 for n in range(20_000)} | {"rancherctl.io/load-balancer": "true"}
-    host = following(
+    host = next_roster(
         Roster(), {"h1": Node(Meta("", "h1", labels=many), (("InternalIP", "10.77.0.11"),), (), True, False)}, **FIRST
     ).roster.hosts[0]
     assert sum(len(k) + len(v) for k, v in host.labels.items()) <= 32_768

@@ -105,18 +105,18 @@ def test_an_event_that_cannot_be_written_stops_nothing_and_is_tried_again(
     client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["ending"] = RancherctlError("not allowed")
-    controller.run(snapshot(1, "ending", "good"))
+    controller.reconcile(snapshot(1, "ending", "good"))
     assert set(client.patched) == {"ending", "good"}
     assert set(client.told) == {"good"}
     told, asked = len(client.told), client.asked
-    controller.run(snapshot(2, "ending", "good"))
+    controller.reconcile(snapshot(2, "ending", "good"))
     assert client.told[told:] == [], "the others are not told twice"
     assert client.asked - asked == 2, (
         "the two statuses of the newer objects: a namespace that ends slowly is not asked with every change"
     )
     del client.broken["ending"]
     times[0] += 2.0
-    controller.run(snapshot(2, "ending", "good"))
+    controller.reconcile(snapshot(2, "ending", "good"))
     assert set(client.told[told:]) == {"ending"}
 
 
@@ -125,20 +125,20 @@ def test_a_status_that_cannot_be_written_is_tried_again_by_time_alone(client: Cl
     controller = IngressStatusController(client, Leading(), lambda: now)  # type: ignore[arg-type]
     client.broken["patch bad"] = RancherctlError("refused")
     same = snapshot(1, "bad", "good")
-    controller.run(same)
+    controller.reconcile(same)
     assert client.patched == ["good"]
-    controller.run(same)
+    controller.reconcile(same)
     assert client.patched == ["good"], "not at once"
     client.broken.clear()
     now += 1.0
-    controller.run(same)
+    controller.reconcile(same)
     assert "bad" in client.patched
 
 
 def test_losing_the_lead_ends_the_run(client: Client, controller: IngressStatusController) -> None:
     client.broken["late"] = NotLeaderError("not the leader any more")
     with pytest.raises(NotLeaderError):
-        controller.run(snapshot(1, "late"))
+        controller.reconcile(snapshot(1, "late"))
 
 
 def test_leases_are_no_reason_to_look(client: Client, controller: IngressStatusController, times: list[float]) -> None:
@@ -148,7 +148,7 @@ def test_leases_are_no_reason_to_look(client: Client, controller: IngressStatusC
     controller.run(first)
     asked = client.asked
     for number in range(2, 50):
-        controller.run(Snapshot({**first.tables, "leases": Table({}, synced=True, healthy=True)}, number))
+        controller.reconcile(Snapshot({**first.tables, "leases": Table({}, synced=True, healthy=True)}, number))
     assert client.asked == asked
 
 
@@ -156,10 +156,10 @@ def test_one_that_fails_is_not_tried_with_every_change_of_another(
     client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["patch bad"] = RancherctlError("refused")
-    controller.run(snapshot(1, "bad", "good"))
+    controller.reconcile(snapshot(1, "bad", "good"))
     asked = client.asked
     for number in range(2, 12):
-        controller.run(snapshot(number, "bad", "good"))
+        controller.reconcile(snapshot(number, "bad", "good"))
     assert client.asked - asked == 10
     assert client.patched == ["good"] * 11
 
@@ -167,11 +167,11 @@ def test_one_that_fails_is_not_tried_with_every_change_of_another(
 def test_a_written_status_is_not_written_again_before_the_watch_brought_it(
     client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
-    controller.run(snapshot(1, "a"))
-    controller.run(snapshot(1, "a"))
+    controller.reconcile(snapshot(1, "a"))
+    controller.reconcile(snapshot(1, "a"))
     assert client.patched == ["a"]
     times[0] += 10.0
-    controller.run(snapshot(1, "a"))
+    controller.reconcile(snapshot(1, "a"))
     assert client.patched == ["a", "a"], "but it is if nothing comes at all"
 
 
@@ -183,7 +183,7 @@ def test_an_api_that_asks_for_patience_gets_it(
 ) -> None:
     client.broken["patch"] = error
     with pytest.raises(type(error)) as raised:
-        controller.run(snapshot(1, *(f"n{n}" for n in range(500))))
+        controller.reconcile(snapshot(1, *(f"n{n}" for n in range(500))))
     assert raised.value is error, "so the controller waits as long as it was told"
     assert client.asked <= 16
 
@@ -194,18 +194,18 @@ def test_a_thousand_statuses_are_written_part_by_part_and_what_must_go_first(
     """Between the parts the other keepers look: a host that dies meanwhile is noticed."""
     every = [f"n{n:04}" for n in range(1000)]
     all_of_them = snapshot(1, *every, published="n0999")
-    controller.run(all_of_them)
+    controller.reconcile(all_of_them)
     assert "n0999" in client.patched
     assert len(client.patched) <= 200
     for _ in range(9):
-        controller.run(all_of_them)
+        controller.reconcile(all_of_them)
     assert sorted(client.patched) == every
 
 
 def test_one_ingress_with_thousands_of_problems_does_not_hold_up_the_others(
     client: Client, controller: IngressStatusController
 ) -> None:
-    controller.run(snapshot(1, "flood", "z", paths=3000))
-    controller.run(snapshot(1, "flood", "z", paths=3000))
+    controller.reconcile(snapshot(1, "flood", "z", paths=3000))
+    controller.reconcile(snapshot(1, "flood", "z", paths=3000))
     assert len([n for n in client.told if n == "flood"]) <= 10
     assert "z" in client.told

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.agents.controllers.network_policies import PART, RETOLD, PolicyKeeper, event
+from rancherctl.agents.controllers.network_policies import MAX_WRITES, REPEAT_SECONDS, NetworkPolicyController, event
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.objects import Meta
@@ -46,8 +46,8 @@ def times() -> list[float]:
 
 
 @pytest.fixture
-def keeper(client: Client, times: list[float]) -> PolicyKeeper:
-    return PolicyKeeper(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
+def controller(client: Client, times: list[float]) -> NetworkPolicyController:
+    return NetworkPolicyController(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
 
 
 def snapshot(*namespaces: str) -> Snapshot:
@@ -61,49 +61,51 @@ def snapshot(*namespaces: str) -> Snapshot:
 
 
 def test_one_that_cannot_be_told_holds_up_no_other_and_is_tried_again(
-    client: Client, keeper: PolicyKeeper, times: list[float]
+    client: Client, controller: NetworkPolicyController, times: list[float]
 ) -> None:
     client.broken["ending"] = AuthError("not allowed: the namespace is being terminated")
     same = snapshot("ending", "good")
-    keeper.run(same)
+    controller.reconcile(same)
     assert client.told == ["good"]
     client.broken.clear()
-    keeper.run(same)
+    controller.reconcile(same)
     assert client.told == ["good"], "not at once"
-    keeper.run(snapshot("ending", "good", "new"))
+    controller.reconcile(snapshot("ending", "good", "new"))
     assert client.told == ["good", "new"], "news do not wait for it"
     times[0] += 1.0
-    keeper.run(snapshot("ending", "good", "new"))
+    controller.reconcile(snapshot("ending", "good", "new"))
     assert client.told == ["good", "new", "ending"]
 
 
-def test_an_api_that_cannot_be_reached_is_asked_once(client: Client, keeper: PolicyKeeper) -> None:
+def test_an_api_that_cannot_be_reached_is_asked_once(client: Client, controller: NetworkPolicyController) -> None:
     client.broken = {f"n{n}": UnreachableError("down") for n in range(50)}
     with pytest.raises(UnreachableError):
-        keeper.run(snapshot(*client.broken))
+        controller.reconcile(snapshot(*client.broken))
     assert client.asked == 1
 
 
-def test_thousands_are_told_in_parts(client: Client, keeper: PolicyKeeper) -> None:
-    many = snapshot(*(f"n{n}" for n in range(2 * PART + 1)))
-    for told in (PART, 2 * PART, 2 * PART + 1, 2 * PART + 1):
-        keeper.run(many)
+def test_thousands_are_told_in_parts(client: Client, controller: NetworkPolicyController) -> None:
+    many = snapshot(*(f"n{n}" for n in range(2 * MAX_WRITES + 1)))
+    for told in (MAX_WRITES, 2 * MAX_WRITES, 2 * MAX_WRITES + 1, 2 * MAX_WRITES + 1):
+        controller.reconcile(many)
         assert len(client.told) == told
-    assert client.asked == 2 * PART + 1
+    assert client.asked == 2 * MAX_WRITES + 1
 
 
-def test_it_is_told_again_before_the_api_forgets_it(client: Client, keeper: PolicyKeeper, times: list[float]) -> None:
+def test_it_is_told_again_before_the_api_forgets_it(
+    client: Client, controller: NetworkPolicyController, times: list[float]
+) -> None:
     same = snapshot("a")
-    keeper.run(same)
-    times[0] += RETOLD - 1.0
-    keeper.run(same)
+    controller.reconcile(same)
+    times[0] += REPEAT_SECONDS - 1.0
+    controller.reconcile(same)
     assert client.asked == 1
     times[0] += 61.0
-    keeper.run(same)
+    controller.reconcile(same)
     ((name, body),) = client.again
     assert name == event(Meta("a", "p", uid="uid-a"), "2026-01-01T00:00:00.0Z")["metadata"]["name"]
     assert body.keys() == {"lastTimestamp"}
     client.told.clear()  # the API forgot it
-    times[0] += RETOLD + 61.0
-    keeper.run(same)
+    times[0] += REPEAT_SECONDS + 61.0
+    controller.reconcile(same)
     assert client.told == ["a"]

@@ -1,4 +1,4 @@
-"""Renewal through the API: what is asked for, what is written, and what stays when nobody approves."""
+"""Renewal through the API: what is requested, what is written, and what stays when the request is denied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from rancherctl.agents import renewal
-from rancherctl.agents.agent import Agent
+from rancherctl.agents.agent import RENEWAL_SECONDS, Agent
 from rancherctl.agents.install import agent_config
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.pki import authority
@@ -28,10 +28,10 @@ CA = authority.new_authority("ca", "demo", NOW)
 
 
 class Api:
-    """Signs the request at the third look, as the real one does a moment after the approval; or has it denied."""
+    """Signs the request by the third read, as the real API does a moment after the approval; or denies it."""
 
     def __init__(self, *, denied: bool = False) -> None:
-        self.denied, self.looks, self.asked = denied, 0, ""
+        self.denied, self.reads, self.asked = denied, 0, ""
 
     def create(self, _: object, body: dict[str, Any]) -> dict[str, Any]:
         assert body["spec"]["signerName"] == "kubernetes.io/kube-apiserver-client"
@@ -39,8 +39,8 @@ class Api:
         return {"metadata": {"name": "csr-1"}}
 
     def get(self, _: object, name: str) -> dict[str, Any]:
-        self.looks += 1
-        if self.looks < 3:
+        self.reads += 1
+        if self.reads < 3:
             return {"metadata": {"name": name}}
         if self.denied:
             return {"status": {"conditions": [{"type": "Denied", "message": "no"}]}}
@@ -62,7 +62,7 @@ def ask(api: Api, crt: Path, key: Path) -> None:
     renewal.renew_proxy(api, LocalTransport("h1"), "h1", crt=crt, key=key, wait=lambda _: None)  # type: ignore[arg-type]
 
 
-def test_kube_proxy_keeps_its_key_and_gets_a_new_end(pair: tuple[Path, Path]) -> None:
+def test_the_kube_proxy_certificate_is_renewed_for_the_same_key(pair: tuple[Path, Path]) -> None:
     crt, key = pair
     api, secret = Api(), key.read_bytes()
     ask(api, crt, key)
@@ -91,14 +91,14 @@ def test_a_denied_request_leaves_the_old_certificate(pair: tuple[Path, Path]) ->
         (renewal.PROXY_PART, 35, True),
     ],
 )
-def test_when_a_certificate_of_90_days_is_due(part: float, left: int, expected: bool) -> None:
+def test_a_certificate_of_90_days_is_due_when_its_part_of_the_life_is_left(
+    part: float, left: int, expected: bool
+) -> None:
     assert renewal.due(0.0, 90.0, 90.0 - left, part) is expected
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage\n"])
-def test_a_damaged_renewed_pair_does_not_keep_the_agent_from_starting(
-    pair: tuple[Path, Path], tmp_path: Path, damage: bytes
-) -> None:
+def test_a_damaged_renewed_pair_is_ignored(pair: tuple[Path, Path], tmp_path: Path, damage: bytes) -> None:
     renewed = tmp_path / "agent-renewed.pem"
     assert renewal.current(LocalTransport("h1"), *pair, renewed) == pair
     renewed.write_bytes(damage)
@@ -111,10 +111,10 @@ def test_a_damaged_renewed_pair_does_not_keep_the_agent_from_starting(
 
 
 @pytest.mark.parametrize("error", [disk.StepError("No space left on device"), KeyError("notAfter"), ValueError("odd")])
-def test_a_full_disk_does_not_end_the_renewals(
+def test_a_failed_renewal_is_retried_and_does_not_prevent_the_other(
     pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """The thread that renews must live on: a certificate that ends takes the host away."""
+    """The renewing threads must go on: a certificate that expires takes the host out of the environment."""
     tried: list[str] = []
 
     def full(*_: object) -> None:
@@ -126,11 +126,10 @@ def test_a_full_disk_does_not_end_the_renewals(
     monkeypatch.setattr(renewal, "window", lambda *_: (0.0, 1.0))
     monkeypatch.setattr(renewal, "renew_proxy", full)
 
-    class Stop(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            return len(tried) >= 4
-
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     agent = Agent(agent_config(environment, environment.hosts[0]), lambda _: [], None, lambda _: None)  # type: ignore[arg-type,return-value]
-    agent._renew(Stop())
+    stop = threading.Event()
+    for worker in agent.renewals(stop) * 2:
+        assert worker.once() == (RENEWAL_SECONDS, True)
     assert len(tried) == 4
+    assert not stop.is_set()

@@ -1,0 +1,18 @@
+"""Controller: what the controller process expects of the things that it runs. One class per module of this package."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rancherctl.kube.snapshot import Snapshot
+
+
+class Controller(Protocol):
+    """Keeps one kind of object in the API up to date, as the elected leader."""
+
+    def reconcile(self, snapshot: Snapshot) -> None:
+        """Compare the snapshot with what should be there and write the difference, through a Fenced client.
+
+        Called several times a second, also on standbys: it writes nothing unless its process leads, and at most a bounded
+        number of objects a call. Errors pass through; the process retries with back-off.
+        """

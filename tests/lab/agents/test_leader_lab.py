@@ -78,7 +78,7 @@ def test_frozen_leader_writes_nothing_after_thawing(shared: Environment, namespa
     w.published(shared, namespace, name, 2)
     until(
         "the old one knows",
-        lambda: "not leading any more" in shared.ssh("h1", f"journalctl -q -u {CONTROLLER} -o cat --since=@{thawed}"),
+        lambda: "no longer leader" in shared.ssh("h1", f"journalctl -q -u {CONTROLLER} -o cat --since=@{thawed}"),
     )
     late = writes(shared)[before:]
     assert late, "the new leader's own write is in the audit log"

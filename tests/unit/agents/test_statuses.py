@@ -145,7 +145,7 @@ def test_leases_are_no_reason_to_look(client: Client, controller: IngressStatusC
     """Hosts renew theirs many times a second."""
     client.broken["patch bad"] = RancherctlError("refused")
     first = snapshot(1, "bad")
-    controller.run(first)
+    controller.reconcile(first)
     asked = client.asked
     for number in range(2, 50):
         controller.reconcile(Snapshot({**first.tables, "leases": Table({}, synced=True, healthy=True)}, number))

@@ -13,7 +13,8 @@ from typing import Any
 
 from rancherctl.environments.manifests.base import LABELS, SYSTEM
 from rancherctl.errors import ConflictError, LockedError, NotFoundError, RancherctlError
-from rancherctl.hosts.host_lock import HINT, Owner, lives
+from rancherctl.hosts.host_lock import HINT
+from rancherctl.hosts.lock_owner import Owner, is_alive
 from rancherctl.kube.client import LEASES, AlreadyExistsError, Json, KubeClient
 
 NAME = "rancherctl-operator"
@@ -33,7 +34,7 @@ class LeaseLock:
         now: Callable[[], datetime],
         *,
         force: bool = False,
-        alive: Callable[[Owner], bool] = lives,
+        alive: Callable[[Owner], bool] = is_alive,
     ) -> None:
         self._client, self._owner, self._now, self._force, self._alive = client, owner, now, force, alive
         self._identity = json.dumps(asdict(owner), sort_keys=True)

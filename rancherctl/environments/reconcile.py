@@ -21,7 +21,7 @@ from rancherctl.environments.preflight import Checked, preflight, refuse
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import PartialError
 from rancherctl.events import Event, busy
-from rancherctl.hosts import host_lock
+from rancherctl.hosts import host_lock, lock_owner
 from rancherctl.text import plural
 
 
@@ -77,7 +77,7 @@ def apply(
     lock_hosts = [context.transport(host) for host in environment.with_role("controlplane")]
     if break_lock:
         host_lock.break_lock(lock_hosts, context.emit)
-    owner = host_lock.this_process(context.operator)
+    owner = lock_owner.this_process(context.operator)
     with ExitStack() as stack:
         # closed after the lock: its Lease is released through the run's client
         inner = stack.enter_context(ExitStack())
@@ -86,7 +86,7 @@ def apply(
         run = _observed(environment, context, checked, timeout=timeout, wait=wait)
         inner.callback(run.close)
         if run.read_stored() is not None:
-            lock.also(LeaseLock(run.client(), owner, context.now, force=break_lock))
+            lock.add(LeaseLock(run.client(), owner, context.now, force=break_lock))
         whole = planned(run)
         begin()
         for phase in PHASES:

@@ -13,7 +13,7 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event, busy
-from rancherctl.hosts import host_lock, remote_call
+from rancherctl.hosts import host_lock, lock_owner, remote_call
 from rancherctl.hosts.command import script
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import Outcome, each
@@ -130,7 +130,7 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
     if break_lock:
         host_lock.break_lock(keepers, context.emit)
     with host_lock.HostLock(
-        keepers, host_lock.this_process(context.operator), f"removing environment {environment.name}"
+        keepers, lock_owner.this_process(context.operator), f"removing environment {environment.name}"
     ) as lock:
         # workers first: what they lose last is the API
         workers = tuple(h for h in hosts if not h.is_a("controlplane"))

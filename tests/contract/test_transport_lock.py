@@ -11,8 +11,9 @@ import pytest
 from rancherctl.errors import LockedError, UnreachableError
 from rancherctl.events import Event, ignore
 from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.host_lock import HostLock, break_lock, show
+from rancherctl.hosts.lock_owner import Owner
 from rancherctl.hosts.remote_call import HostStepError
-from rancherctl.hosts.host_lock import HostLock, Owner, break_lock, show, this_process
 from tests.fakes.transport import FakeTransport
 
 ALICE = Owner("alice@laptop", "m1", 11, "1 boot")
@@ -28,7 +29,7 @@ def lock(hosts: list[FakeTransport], owner: Owner, reason: str = "env apply prod
     return HostLock(hosts, owner, reason, **more)  # type: ignore[arg-type]
 
 
-def test_second_operator_is_told_who_since_when_and_for_what(hosts: list[FakeTransport]) -> None:
+def test_second_operator_sees_who_holds_the_lock_since_when_and_for_what(hosts: list[FakeTransport]) -> None:
     with lock(hosts, ALICE) as first:
         first.verify()
         with pytest.raises(
@@ -36,7 +37,7 @@ def test_second_operator_is_told_who_since_when_and_for_what(hosts: list[FakeTra
         ) as caught:
             lock(hosts, BOB).acquire()
         assert "--break-lock" in caught.value.hint
-        assert caught.value.why.startswith("it runs out in 1")
+        assert caught.value.why.startswith("it expires in 1")
         assert caught.value.exit_code == 5
         assert [holder.owner for holder in show(hosts)] == [ALICE, ALICE]
     assert show(hosts) == ()
@@ -44,13 +45,13 @@ def test_second_operator_is_told_who_since_when_and_for_what(hosts: list[FakeTra
         assert [holder.owner for holder in show(hosts)] == [BOB, BOB]
 
 
-def test_half_a_lock_is_given_back(hosts: list[FakeTransport]) -> None:
+def test_a_partial_lock_is_released(hosts: list[FakeTransport]) -> None:
     with lock(hosts[:1], ALICE), pytest.raises(LockedError, match="h2"):
         lock(hosts, BOB).acquire()
     assert show(hosts) == ()
 
 
-def test_unreachable_host_gives_back_the_others(hosts: list[FakeTransport]) -> None:
+def test_an_unreachable_host_releases_the_others(hosts: list[FakeTransport]) -> None:
     def cut(request: dict[str, object]) -> None:
         raise UnreachableError("h2: cut")
 
@@ -62,17 +63,17 @@ def test_unreachable_host_gives_back_the_others(hosts: list[FakeTransport]) -> N
 
 def test_broken_lock_is_noticed_before_the_next_phase(hosts: list[FakeTransport]) -> None:
     with lock(hosts, ALICE) as first:
-        told: list[Event] = []
-        break_lock(hosts, told.append)
-        assert [(event.subject, event.level) for event in told] == [("h2", "warning"), ("h1", "warning")]
-        assert all(event.message.startswith("broken: it was held by alice@laptop") for event in told)
-        with lock(hosts, BOB), pytest.raises(LockedError, match="no longer ours: it is held by bob@desk"):
+        events: list[Event] = []
+        break_lock(hosts, events.append)
+        assert [(event.subject, event.level) for event in events] == [("h2", "warning"), ("h1", "warning")]
+        assert all(event.message.startswith("lock broken: it was held by alice@laptop") for event in events)
+        with lock(hosts, BOB), pytest.raises(LockedError, match="the lock was lost: it is held by bob@desk"):
             first.verify()
-        with pytest.raises(LockedError, match="it ran out or was broken"):
+        with pytest.raises(LockedError, match="it expired or was broken"):
             first.verify()
 
 
-def test_release_leaves_somebody_elses_lock_alone(hosts: list[FakeTransport]) -> None:
+def test_release_leaves_another_owners_lock_alone(hosts: list[FakeTransport]) -> None:
     first = lock(hosts, ALICE)
     first.acquire()
     break_lock(hosts, ignore)
@@ -82,13 +83,13 @@ def test_release_leaves_somebody_elses_lock_alone(hosts: list[FakeTransport]) ->
         assert [holder.owner for holder in show(hosts)] == [BOB, BOB]
 
 
-def test_dead_process_of_this_machine_is_followed_at_once(hosts: list[FakeTransport]) -> None:
+def test_the_lock_of_a_dead_process_of_this_machine_is_taken_at_once(hosts: list[FakeTransport]) -> None:
     lock(hosts, ALICE).acquire()
     with lock(hosts, BOB, alive=lambda owner: owner != ALICE):
         assert [holder.owner for holder in show(hosts)] == [BOB, BOB]
 
 
-def test_lock_of_another_boot_or_run_out_counts_as_absent(hosts: list[FakeTransport]) -> None:
+def test_an_expired_lock_and_one_of_another_boot_count_as_absent(hosts: list[FakeTransport]) -> None:
     lock(hosts, ALICE).acquire()
     for host, change in zip(hosts, ({"boot": "before"}, {"expires": 0.0}), strict=True):
         place = host.root / "run/rancherctl/environment.lock"
@@ -98,7 +99,7 @@ def test_lock_of_another_boot_or_run_out_counts_as_absent(hosts: list[FakeTransp
         pass
 
 
-def test_damaged_lock_blocks_nobody(hosts: list[FakeTransport]) -> None:
+def test_a_damaged_lock_file_blocks_no_one(hosts: list[FakeTransport]) -> None:
     place = hosts[0].root / "run/rancherctl/environment.lock"
     place.parent.mkdir(parents=True)
     place.write_text("{")
@@ -108,31 +109,31 @@ def test_damaged_lock_blocks_nobody(hosts: list[FakeTransport]) -> None:
 
 def test_lock_is_renewed_while_it_is_held(hosts: list[FakeTransport]) -> None:
     renewed = threading.Event()
-    with lock(hosts[:1], ALICE, beat=0.0):
+    with lock(hosts[:1], ALICE, renew_interval=0.0):
         hosts[0].before = lambda request: renewed.set() if request.get("verb") == "renew" else None
         assert renewed.wait(60)
 
 
-def test_further_lock_is_verified_and_released(hosts: list[FakeTransport]) -> None:
-    class Further:
-        said: list[str] = []  # noqa: RUF012
+def test_the_second_lock_is_verified_and_released(hosts: list[FakeTransport]) -> None:
+    class Second:
+        calls: list[str] = []  # noqa: RUF012
 
         def acquire(self, owner: str, reason: str) -> None:
-            self.said.append(f"acquire {owner} {reason}")
+            self.calls.append(f"acquire {owner} {reason}")
 
         def verify(self) -> None:
-            self.said.append("verify")
+            self.calls.append("verify")
 
         def release(self) -> None:
-            self.said.append("release")
+            self.calls.append("release")
 
     with lock(hosts[:1], ALICE) as held:
-        held.also(Further())
+        held.add(Second())
         held.verify()
-    assert Further.said == ["acquire alice@laptop env apply prod", "verify", "release"]
+    assert Second.calls == ["acquire alice@laptop env apply prod", "verify", "release"]
 
 
-def test_host_lost_at_the_end_is_named(hosts: list[FakeTransport]) -> None:
+def test_a_host_lost_before_the_release_is_named(hosts: list[FakeTransport]) -> None:
     held = lock(hosts[:1], ALICE)
     held.acquire()
 
@@ -141,23 +142,23 @@ def test_host_lost_at_the_end_is_named(hosts: list[FakeTransport]) -> None:
 
     hosts[0].before = cut
     held.release()
-    assert held.left_behind == "the lock could not be given back on h2: it runs out there within 120 s"
+    assert held.left_behind == "the lock could not be released on h2: it expires within 120 s"
 
 
-def test_one_host_that_fails_keeps_no_lock_on_the_others(hosts: list[FakeTransport]) -> None:
-    """And it does not turn a run that was done into one that failed."""
+def test_a_host_that_fails_to_release_does_not_keep_the_lock_on_the_others(hosts: list[FakeTransport]) -> None:
+    """Nor does it turn a successful run into a failed one."""
 
     def broken(request: dict[str, object]) -> None:
-        raise HostStepError("h2: a step on the host ended without an answer")
+        raise HostStepError("h2: lock ended without an answer")
 
     with lock(hosts, ALICE) as held:
         hosts[0].before = broken
-    assert "on h2: it runs out there" in held.left_behind
+    assert "on h2: it expires" in held.left_behind
     assert show(hosts[1:]) == ()
 
 
-def test_a_yes_that_was_lost_on_the_way_is_given_back(hosts: list[FakeTransport]) -> None:
-    """The host has granted it, the connection was cut before the answer came: nobody has to wait until it runs out."""
+def test_a_grant_whose_answer_was_lost_is_released(hosts: list[FakeTransport]) -> None:
+    """The host granted the lock and the connection was cut before the answer came: the next operator need not wait for its expiry."""
     run = hosts[0].run
 
     def cut(command: Command, *, check: bool = True) -> Result:
@@ -173,33 +174,86 @@ def test_a_yes_that_was_lost_on_the_way_is_given_back(hosts: list[FakeTransport]
     assert show(hosts) == ()
 
 
-def test_this_process_lives_and_an_ended_one_does_not() -> None:
-    from rancherctl.hosts.host_lock import lives
+class TestMajority:
+    """With ``majority`` more than half of the hosts suffice; a host whose lock another operator holds always refuses."""
 
-    me = this_process("me@here")
-    assert lives(me)
-    assert not lives(Owner("x", me.machine, 2**22 + 1, "1 boot"))
-    assert lives(Owner("x", "another machine", 2**22 + 1, "1 boot"))
-    assert lives(Owner("x", me.machine.partition(" ")[0] + " pid:[1]", 2**22 + 1, "1 boot")), (
-        "another container of this image"
-    )
+    @pytest.fixture
+    def three(self, tmp_path: Path) -> list[FakeTransport]:
+        return [FakeTransport(tmp_path / name, name) for name in ("h1", "h2", "h3")]
 
+    @staticmethod
+    def away(host: FakeTransport) -> None:
+        def cut(request: dict[str, object]) -> None:
+            raise UnreachableError(f"{host.name}: cannot connect")
 
-def test_a_process_that_proc_hides_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """hidepid: what another user of this machine runs is not seen, but it is there."""
-    from rancherctl.hosts import host_lock
+        host.before = cut
 
-    me = this_process("me@here")
-    monkeypatch.setattr(host_lock, "_start_of", lambda pid: "")
-    monkeypatch.setattr("os.kill", _refused)
-    assert host_lock.lives(me)
-    monkeypatch.setattr("os.kill", _nobody)
-    assert not host_lock.lives(me)
+    def test_one_of_three_hosts_may_be_down(self, three: list[FakeTransport]) -> None:
+        self.away(three[1])
+        with lock(three, ALICE, majority=True) as held:
+            held.verify()
+            assert held.skipped == {"h2": "h2: cannot connect"}
+            assert [holder.host for holder in show([three[0], three[2]])] == ["h1", "h3"]
+        assert held.left_behind == ""
+        assert show([three[0], three[2]]) == ()
 
+    def test_two_of_three_hosts_down_refuse_and_leave_no_lock(self, three: list[FakeTransport]) -> None:
+        self.away(three[1])
+        self.away(three[2])
+        with pytest.raises(UnreachableError, match="2 of 3 hosts failed"):
+            lock(three, ALICE, majority=True).acquire()
+        assert show(three[:1]) == ()
 
-def _refused(pid: int, number: int) -> None:
-    raise PermissionError
+    def test_all_are_needed_without_majority(self, three: list[FakeTransport]) -> None:
+        self.away(three[2])
+        with pytest.raises(UnreachableError, match="h3: cannot connect"):
+            lock(three, ALICE).acquire()
+        assert show(three[:2]) == ()
 
+    def test_a_minority_held_by_another_refuses(self, three: list[FakeTransport]) -> None:
+        with lock(three[2:], BOB):
+            with pytest.raises(LockedError, match="h3: the environment is held by bob@desk"):
+                lock(three, ALICE, majority=True).acquire()
+            assert [holder.owner for holder in show(three)] == [BOB]
 
-def _nobody(pid: int, number: int) -> None:
-    raise ProcessLookupError
+    def test_two_operators_who_reach_different_hosts_never_both_succeed(self, three: list[FakeTransport]) -> None:
+        self.away(three[0])
+        with lock(three, ALICE, majority=True):
+            three[0].before = None
+            self.away(three[2])
+            with pytest.raises(LockedError, match="h2: the environment is held by alice@laptop"):
+                lock(three, BOB, majority=True).acquire()
+            three[2].before = None
+
+    def test_a_host_that_goes_down_later_is_tolerated(self, three: list[FakeTransport]) -> None:
+        with lock(three, ALICE, majority=True) as held:
+            self.away(three[0])
+            held.verify()
+            self.away(three[1])
+            with pytest.raises(UnreachableError, match="2 of 3 hosts failed"):
+                held.verify()
+
+    def test_a_rebooted_host_is_locked_again(self, three: list[FakeTransport]) -> None:
+        with lock(three, ALICE, majority=True) as held:
+            (three[1].root / "run/rancherctl/environment.lock").unlink()
+            held.verify()
+            assert [holder.owner for holder in show(three)] == [ALICE, ALICE, ALICE]
+
+    def test_a_lock_broken_on_most_hosts_is_not_taken_again(self, three: list[FakeTransport]) -> None:
+        with lock(three, ALICE, majority=True) as held:
+            break_lock(three[:2], ignore)
+            with pytest.raises(LockedError, match="h1: the lock was lost: it expired or was broken"):
+                held.verify()
+            assert [holder.host for holder in show(three)] == ["h3"]
+
+    def test_breaking_warns_of_hosts_that_are_down(self, three: list[FakeTransport]) -> None:
+        lock(three, ALICE).acquire()
+        self.away(three[0])
+        events: list[Event] = []
+        break_lock(three, events.append)
+        assert events[0].message == "lock not broken: h1: cannot connect"
+        assert show(three[1:]) == ()
+        for host in three[1:]:
+            self.away(host)
+        with pytest.raises(UnreachableError):
+            break_lock(three, ignore)

@@ -24,7 +24,7 @@ from rancherctl.environments.reconcile import apply, plan
 from rancherctl.environments.status import status
 from rancherctl.errors import LockedError, PartialError
 from rancherctl.events import Event
-from rancherctl.hosts import host_lock
+from rancherctl.hosts import host_lock, lock_owner
 from rancherctl.hosts.connections import Connections
 from rancherctl.lab.session import running_lab
 from tests.lab.host_state import files, state
@@ -175,7 +175,7 @@ def test_status_is_healthy_and_true(environment: Environment) -> None:
 def test_a_second_operator_is_told_who_holds_the_lock(environment: Environment) -> None:
     wanted = load(environment.file.read_text()).environment
     with Connections() as connections:
-        owner = host_lock.Owner("alice@laptop", "another machine", 1, "")
+        owner = lock_owner.Owner("alice@laptop", "another machine", 1, "")
         with (
             host_lock.HostLock([connections.transport(wanted.hosts[0])], owner, "applying environment x"),
             pytest.raises(LockedError, match="held by alice@laptop"),

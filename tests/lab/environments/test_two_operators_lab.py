@@ -84,7 +84,7 @@ def test_a_broken_lock_file_stops_who_had_it(shared: Environment) -> None:
     with held(shared) as first:
         refused(shared)
         shared.ok("env", "apply", "-f", str(shared.file), "--break-lock")
-        lost(shared, first, "the lock is no longer ours: it ran out or was broken")
+        lost(shared, first, "the lock was lost: it expired or was broken")
 
 
 def test_the_lease_holds_where_a_reboot_took_the_lock_file(shared: Environment) -> None:

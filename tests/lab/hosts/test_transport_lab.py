@@ -20,7 +20,8 @@ from rancherctl.hosts.connections import Connections
 from rancherctl.hosts.facts import gather
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.remote_call import HostStepError
-from rancherctl.hosts.host_lock import HostLock, show, this_process
+from rancherctl.hosts.host_lock import HostLock, show
+from rancherctl.hosts.lock_owner import this_process
 from rancherctl.hosts.model import (
     Absent,
     Artefact,

@@ -9,7 +9,7 @@ import pytest
 
 from rancherctl.environments.lease_lock import NAME, SECONDS, LeaseLock
 from rancherctl.errors import LockedError
-from rancherctl.hosts.host_lock import Owner
+from rancherctl.hosts.lock_owner import Owner
 from rancherctl.kube.client import LEASES
 from rancherctl.kube.rest import RestClient
 from tests.fakes.kube import FakeApi

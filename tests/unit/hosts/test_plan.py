@@ -178,6 +178,7 @@ STDLIB_ONLY = [
     "transport",
     "fanout",
     "host_lock",
+    "lock_owner",
     "remove",
     "facts",
     "connections",

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rancherctl.cli.api_route import api_route
-from rancherctl.cli.context import Run
-from rancherctl.cli.env.known import remember_names
-from rancherctl.credentials.renewal import default
+from rancherctl.cli.completion_names import remember_names
+from rancherctl.cli.context import CommandRun
+from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.errors import UsageError
 from rancherctl.kube.rest import RestClient
 
 
 @contextmanager
-def api(run: Run, env: str | None, context: str = "", allow_exec: bool = False) -> Iterator[RestClient]:
+def api(run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False) -> Iterator[RestClient]:
     """The API of the environment that is meant, through ssh where it cannot be reached. NotFoundError where there are no credentials for it.
 
     With ``context`` that of a kubeconfig context; ``allow_exec`` runs its credential plug-in even if the file is not the user's own.
@@ -40,7 +40,7 @@ def api(run: Run, env: str | None, context: str = "", allow_exec: bool = False) 
         return
     known = run.known()
     name = known.select(env or run.settings.env)
-    renewal = default(run.settings.dirs, run.say)
+    renewal = user_renewal(run.settings.dirs, run.say)
     access = renewal.registry.load(name)
 
     def token() -> str:
@@ -50,7 +50,7 @@ def api(run: Run, env: str | None, context: str = "", allow_exec: bool = False) 
         yield client
 
 
-def _by_context(run: Run, context: str, *, allow_exec: bool) -> RestClient:
+def _by_context(run: CommandRun, context: str, *, allow_exec: bool) -> RestClient:
     from rancherctl.credentials.kubeconfig import merge, paths, resolve
     from rancherctl.credentials.kubeconfig_files import read, trusted
     from rancherctl.kube import connect

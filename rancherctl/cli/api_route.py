@@ -11,7 +11,7 @@ from rancherctl.environments.api_access import Route, route
 from rancherctl.environments.openssh_tunnel import tunnels_of
 
 DIRECT_SECONDS: Final = 2.0
-"""For a direct connection: shorter than in an apply, because a person waits for the command behind it."""
+"""Time limit of a direct connection: shorter than in an apply, because a person waits for the command behind it."""
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def api_route(access: Access, say: Callable[[str], None]) -> Iterator[str]:
         return
     with environment_route(access) as found:
         if found.through:
-            say(f"the API at {access.server} cannot be reached from here: going through ssh to {found.through}")
+            say(tunnel_notice(access, found))
         yield found.url
 
 
@@ -30,3 +30,8 @@ def environment_route(access: Access) -> AbstractContextManager[Route]:
     """The route to an environment that this machine knows, direct or through ssh."""
     hint = f"rancherctl env status {access.name} shows which hosts and units are down"
     return route(access.name, [access.server], access.ca, tunnels_of(access), seconds=DIRECT_SECONDS, hint=hint)
+
+
+def tunnel_notice(access: Access, found: Route) -> str:
+    """The line that says through which host a command connects."""
+    return f"API {access.server} is not reachable directly; connecting through ssh to {found.through}"

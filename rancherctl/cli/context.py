@@ -15,7 +15,7 @@ from rancherctl.events import Emit, Event
 from rancherctl.settings import Settings, load
 
 if TYPE_CHECKING:
-    from rancherctl.cli.env.known import Known
+    from rancherctl.cli.known_environments import KnownEnvironments
     from rancherctl.environments.model import Environment
     from rancherctl.hosts.connections import Connections
 
@@ -72,16 +72,16 @@ def look() -> Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CommandRun:
     """One run of a command: its settings and ways to show things."""
 
     settings: Settings
 
-    def known(self) -> Known:
+    def known(self) -> KnownEnvironments:
         """The operator's environments."""
-        from rancherctl.cli.env.known import Known
+        from rancherctl.cli.known_environments import KnownEnvironments
 
-        return Known(self.settings.dirs)
+        return KnownEnvironments(self.settings.dirs)
 
     def kubeconfig_files(self) -> tuple[Path, ...]:
         """The kubeconfig files by precedence, as kubectl finds them."""
@@ -180,7 +180,7 @@ def input_line(prompt: str) -> str:
     return line
 
 
-def current(*, env: str | None = None, output: str | None = None) -> Run:
+def current(*, env: str | None = None, output: str | None = None) -> CommandRun:
     """The run with a command's own shared options merged in; opens the log file the first time."""
     settings = load({**_flags, "env": env, "output": output})
     if state.log is None and not state.unlogged:
@@ -192,5 +192,5 @@ def current(*, env: str | None = None, output: str | None = None) -> Run:
         except OSError as error:
             state.unlogged = True
             runlog.discard()
-            Run(settings).say(f"warning: this run has no log file: {folder}: {error.strerror or error}")
-    return Run(settings)
+            CommandRun(settings).say(f"warning: this run has no log file: {folder}: {error.strerror or error}")
+    return CommandRun(settings)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rancherctl.cli.context import Run
+from rancherctl.cli.context import CommandRun
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError, UsageError
 from rancherctl.events import busy
@@ -43,7 +43,7 @@ def one_place(*, from_host: str | None, all_hosts: bool) -> None:
         )
 
 
-def of_pod(run: Run, env: str | None, pod: str) -> tuple[str, list[str]]:
+def of_pod(run: CommandRun, env: str | None, pod: str) -> tuple[str, list[str]]:
     """The host of ``[NAMESPACE/]POD``, and what its agent's program needs to ask as that pod."""
     from rancherctl.cli.api import api
     from rancherctl.kube import objects
@@ -63,7 +63,7 @@ def of_pod(run: Run, env: str | None, pod: str) -> tuple[str, list[str]]:
     return found.node, ["--pod-address", found.ips[0], "--namespace", found.meta.namespace]
 
 
-def ask(run: Run, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, Outcome[Any]]:
+def ask(run: CommandRun, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, Outcome[Any]]:
     """The JSON that ``agent.pyz WORDS`` prints on each host."""
     with run.progress() as emit, run.connections() as connections:
 
@@ -91,7 +91,7 @@ def nobody(outcomes: Mapping[str, Outcome[Any]]) -> UnreachableError | None:
     )
 
 
-def first(run: Run, hosts: Sequence[Host], *words: str) -> Any:
+def first(run: CommandRun, hosts: Sequence[Host], *words: str) -> Any:
     """The answer of the first host that gives one, control-plane hosts before the others."""
     problem: RancherctlError | None = None
     for host in sorted(hosts, key=lambda host: not host.is_a("controlplane")):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rancherctl.cli.context import Run
+from rancherctl.cli.context import CommandRun
 from rancherctl.dns.lookup import Answer, Comparison, compare
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError, UsageError
 from rancherctl.hosts.fanout import Outcome
@@ -34,7 +34,7 @@ class Said:
         return cls(one["name"], one["type"], answers, {host: str(error) for host, error in bad.items()})
 
 
-def show(run: Run, said: Said, *, every: bool) -> None:
+def show(run: CommandRun, said: Said, *, every: bool) -> None:
     """Print, then raise: NotFoundError (no such name), ConflictError (servers differ), UnreachableError (nobody answers); PartialError for hosts
     that were not asked and servers that said nothing."""
     found = compare(said.answers)

@@ -51,7 +51,7 @@ def list_ingresses(
       rancherctl ingress ls --context team-a --kubeconfig ./given.yaml
     """
     from rancherctl.cli.api import api
-    from rancherctl.cli.env.known import remember_names
+    from rancherctl.cli.completion_names import remember_names
     from rancherctl.ingress.operator import api_view, overview
     from rancherctl.output.ingress import ingress_listing
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rancherctl.cli.context import Run, current
+from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import EnvArgument, OutputOption
 from rancherctl.cli.streams import out
@@ -35,10 +35,10 @@ ContextOption = Annotated[
 ]
 
 
-def _access(run: Run, name: str | None) -> Access:
-    from rancherctl.credentials.renewal import registry
+def _access(run: CommandRun, name: str | None) -> Access:
+    from rancherctl.credentials.user_stores import user_registry
 
-    return registry(run.settings.dirs).load(run.known().select(name or run.settings.env))
+    return user_registry(run.settings.dirs).load(run.known().select(name or run.settings.env))
 
 
 @app.command("merge")
@@ -64,10 +64,10 @@ def merge(
       rancherctl kubeconfig merge demo --context-name production --no-use
       rancherctl kubeconfig merge demo --on-conflict rename
     """
-    from rancherctl.cli import contexts
+    from rancherctl.cli import kubeconfig_entries
 
     run = current()
-    found, path, changed = contexts.merge(
+    found, path, changed = kubeconfig_entries.merge(
         run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use
     )
     run.say(f"context {found} {'is now' if changed else 'was already'} in {path}")
@@ -85,7 +85,7 @@ def show(name: EnvArgument = None, context_name: ContextOption = "", output: Out
     """
     import json
 
-    from rancherctl.cli.contexts import stanza_of
+    from rancherctl.cli.kubeconfig_entries import stanza_of
     from rancherctl.credentials import documents, stanzas
 
     run = current(output=output)
@@ -111,11 +111,11 @@ def rm(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment'
       rancherctl kubeconfig rm demo
       rancherctl kubeconfig rm demo --kubeconfig ./other.yaml
     """
-    from rancherctl.cli import contexts
+    from rancherctl.cli import kubeconfig_entries
     from rancherctl.errors import NotFoundError
 
     run = current()
-    changed = contexts.remove(run, name)
+    changed = kubeconfig_entries.remove(run, name)
     if not changed:
         files = ", ".join(str(path) for path in run.kubeconfig_files())
         raise NotFoundError(

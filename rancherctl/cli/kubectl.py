@@ -1,4 +1,4 @@
-"""``rancherctl kubectl``: the real kubectl with an environment's context, through ssh where its API cannot be reached directly."""
+"""``rancherctl kubectl``: the installed kubectl with an environment's context, through ssh if its API is not reachable directly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rancherctl.cli.context import Run, current
+from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import EnvOption
 from rancherctl.credentials.registry import Access
@@ -20,11 +20,13 @@ app = noun("Run kubectl with an environment's context.")
 )
 def kubectl(
     env: EnvOption = None,
-    words: Annotated[list[str] | None, typer.Argument(metavar="[WORDS]", help="What kubectl gets, unchanged.")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARGS]", help="Arguments for kubectl, passed on unchanged.")
+    ] = None,
 ) -> None:
     """Run kubectl with an environment's context.
 
-    Everything behind --env goes to kubectl as it is, and its exit code comes back. Your kubeconfig files are neither read nor changed.
+    All arguments after --env are passed to kubectl, and its exit code is returned. Your kubeconfig files are neither read nor changed.
 
     \b
     Examples:
@@ -32,38 +34,42 @@ def kubectl(
       rancherctl kubectl --env demo get pods -A -o wide
       rancherctl kubectl --env demo apply -f app.yaml
     """
-    from rancherctl.cli.api_route import environment_route
-    from rancherctl.cli.exec_replace import become
-    from rancherctl.cli.kubectl_program import find
-    from rancherctl.credentials.renewal import registry
+    from rancherctl.cli.api_route import environment_route, tunnel_notice
+    from rancherctl.cli.exec_replace import exec_replace
+    from rancherctl.cli.kubectl_program import find_kubectl
+    from rancherctl.credentials.user_stores import user_registry
 
     run = current(env=env)
-    access = registry(run.settings.dirs).load(run.known().select(run.settings.env))
-    program = find(run, access.name)
-    command = [program, *(words or ())]
+    access = user_registry(run.settings.dirs).load(run.known().select(run.settings.env))
+    command = [find_kubectl(run, access.name), *(words or ())]
     if not access.tunnels:
-        become(command, {**os.environ, "KUBECONFIG": _file(run, access, "")})
+        exec_replace(command, _with_kubeconfig(_kubeconfig(run, access, "")))
     with environment_route(access) as found:
         if not found.through:
-            become(command, {**os.environ, "KUBECONFIG": _file(run, access, "")})
-        run.say(f"the API at {access.server} cannot be reached from here: going through ssh to {found.through}")
-        raise typer.Exit(_with_kubeconfig(command, _file(run, access, found.url)))
+            exec_replace(command, _with_kubeconfig(_kubeconfig(run, access, "")))
+        run.say(tunnel_notice(access, found))
+        raise typer.Exit(_run_with(command, _kubeconfig(run, access, found.url)))
 
 
-def _with_kubeconfig(command: list[str], path: str) -> int:
+def _run_with(command: list[str], kubeconfig: str) -> int:
+    """The exit code of ``command`` with a temporary kubeconfig file, which is removed afterwards."""
     from pathlib import Path
 
-    from rancherctl.cli.exec_replace import attend
+    from rancherctl.cli.exec_replace import run_child
 
     try:
-        return attend(command, {**os.environ, "KUBECONFIG": path})
+        return run_child(command, _with_kubeconfig(kubeconfig))
     finally:
-        Path(path).unlink(missing_ok=True)
+        Path(kubeconfig).unlink(missing_ok=True)
 
 
-def _file(run: Run, access: Access, server: str) -> str:
-    """A kubeconfig in the cache, without a secret; one of its own for a tunnel, whose port is this run's."""
-    from rancherctl.cli.contexts import stanza_of
+def _with_kubeconfig(path: str) -> dict[str, str]:
+    return {**os.environ, "KUBECONFIG": path}
+
+
+def _kubeconfig(run: CommandRun, access: Access, server: str) -> str:
+    """Path of a kubeconfig file in the cache, without secrets; with ``server``, a tunnel of this process, one of its own."""
+    from rancherctl.cli.kubeconfig_entries import stanza_of
     from rancherctl.credentials import documents, stanzas
     from rancherctl.files import replace as replace_file
 

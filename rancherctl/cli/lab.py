@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from rancherctl.cli.context import Run, current
-from rancherctl.cli.env.known import remember_names
+from rancherctl.cli.completion_names import remember_names
+from rancherctl.cli.context import CommandRun, current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import OutputOption
 from rancherctl.errors import NotFoundError, PartialError, RancherctlError
@@ -51,12 +51,12 @@ COLUMNS = (
 )
 
 
-def _roots(run: Run) -> Roots:
+def _roots(run: CommandRun) -> Roots:
     return Roots(cache=run.settings.cache.absolute()) if run.settings.cache else Roots()
 
 
 @contextmanager
-def _work() -> Iterator[tuple[Run, Roots, Steps]]:
+def _work() -> Iterator[tuple[CommandRun, Roots, Steps]]:
     run = current()
     with run.progress() as emit:
         yield run, _roots(run), Steps(emit)
@@ -191,12 +191,12 @@ def ssh(
       rancherctl lab ssh h1
       rancherctl lab ssh --name two h2 systemctl status
     """
-    from rancherctl.cli.exec_replace import become
+    from rancherctl.cli.exec_replace import exec_replace
 
     machine.require_root()
     roots = _roots(current())
     found = state.load(roots, name)[0].host(host)
-    become(access.ssh_argv(roots.lab(name), found, *(command or ())))
+    exec_replace(access.ssh_argv(roots.lab(name), found, *(command or ())))
 
 
 @host_app.command("stop")

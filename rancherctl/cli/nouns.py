@@ -9,7 +9,7 @@ from rancherctl.cli.groups import Noun
 NOUNS: Final[dict[str, Noun]] = {
     "env": Noun(
         "rancherctl.cli.env.commands",
-        "Kubernetes environments made of plain Linux hosts.",
+        "Create, change, inspect and remove Kubernetes environments on plain Linux hosts.",
         ("environment", "envs", "environments"),
     ),
     "bundle": Noun(

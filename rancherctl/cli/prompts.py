@@ -12,7 +12,7 @@ from typing import Final
 
 from rancherctl.cli.sudo_passwords import SudoPasswords
 from rancherctl.cli.terminal import line
-from rancherctl.credentials.renewal import secrets
+from rancherctl.credentials.user_stores import user_secrets
 from rancherctl.errors import UsageError
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.prompts import HostKeyQuestion, Prompts
@@ -27,7 +27,7 @@ def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> P
     given = _from_file(settings.sudo_password_file, say) if settings.sudo_password_file else None
     sudo = SudoPasswords(
         given,
-        secrets(settings.dirs, say),
+        user_secrets(settings.dirs, say),
         asker.typed if asker else None,
         asker.yes if asker else None,
         say,

@@ -7,11 +7,12 @@ import socket
 import time
 from collections.abc import Callable
 
-from rancherctl.cli import contexts
-from rancherctl.cli.context import Run
+from rancherctl.cli import kubeconfig_entries
+from rancherctl.cli.context import CommandRun
 from rancherctl.credentials.registry import Access
-from rancherctl.credentials.renewal import Renewal, default, parse_issued
+from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.tokens import operator_name
+from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.environments.model import Environment
 from rancherctl.environments.sign_in import PROGRAM, issue, sign_in
 from rancherctl.errors import RancherctlError
@@ -21,10 +22,12 @@ from rancherctl.kube.client import NAMESPACES
 from rancherctl.kube.rest import RestClient
 
 
-def sign_in_where_needed(run: Run, environment: Environment, transport: Callable[[Host], Transport], ca: str) -> None:
+def sign_in_if_needed(
+    run: CommandRun, environment: Environment, transport: Callable[[Host], Transport], ca: str
+) -> None:
     """Sign in unless this machine already is, to this very environment (same authority, same address). ``ca`` is PEM text."""
     try:
-        have = default(run.settings.dirs, run.say).registry.load(environment.name)
+        have = user_renewal(run.settings.dirs, run.say).registry.load(environment.name)
     except RancherctlError:
         have = None
     if have is not None and have.ca != ca:
@@ -34,9 +37,9 @@ def sign_in_where_needed(run: Run, environment: Environment, transport: Callable
         merge_context(run, sign_in_to(run, environment, transport, ca))
 
 
-def sign_in_to(run: Run, environment: Environment, transport: Callable[[Host], Transport], ca: str) -> Access:
+def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[Host], Transport], ca: str) -> Access:
     """Sign this operator and machine in, and remember how: registry, refresh token, cached token. ``ca`` is PEM text."""
-    renewal = default(run.settings.dirs, run.say)
+    renewal = user_renewal(run.settings.dirs, run.say)
     keeper = environment.with_role("controlplane")[0]
     machine = socket.gethostname()
     operator, session = operator_name(getpass.getuser()), operator_name(machine)
@@ -76,17 +79,17 @@ def _uid(environment: Environment, ca: str, token: str) -> str:
         return ""
 
 
-def merge_context(run: Run, access: Access) -> str:
+def merge_context(run: CommandRun, access: Access) -> str:
     """Put the environment's context into the user's kubeconfig (a name of another origin is never taken); the context's name."""
-    name, path, changed = contexts.merge(run, access)
+    name, path, changed = kubeconfig_entries.merge(run, access)
     if changed:
         run.say(f"context {name} is in {path}")
     return name
 
 
-def forget(run: Run, name: str) -> None:
+def forget(run: CommandRun, name: str) -> None:
     """Take the environment out of the kubeconfig files, the token cache and the registry."""
-    contexts.remove(run, name)
-    renewal = default(run.settings.dirs, run.say)
+    kubeconfig_entries.remove(run, name)
+    renewal = user_renewal(run.settings.dirs, run.say)
     renewal.forget(name)
     renewal.registry.forget(name)

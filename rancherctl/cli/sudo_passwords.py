@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from rancherctl.credentials.store import KeyringUnusableError, Store
+from rancherctl.credentials.store import KeyringUnusableError, SecretStore
 from rancherctl.errors import AuthError
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.prompts import SudoLogin
@@ -24,7 +24,7 @@ class SudoPasswords:
     def __init__(
         self,
         given: Secret | None,
-        store: Store,
+        store: SecretStore,
         ask: Callable[[str], Secret | None] | None,
         yes: Callable[[str], bool] | None,
         say: Callable[[str], None],

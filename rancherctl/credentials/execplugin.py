@@ -16,7 +16,7 @@ from typing import Any
 
 from rancherctl.credentials import program
 from rancherctl.credentials.kubeconfig import Target
-from rancherctl.credentials.renewal import registry
+from rancherctl.credentials.user_stores import user_registry
 from rancherctl.errors import AuthError, RancherctlError, RefusedError
 from rancherctl.secret import Secret
 from rancherctl.settings import dirs
@@ -135,7 +135,7 @@ def ours(target: Target) -> bool:
     if len(plugin.args) != 2 or plugin.args[0] != "--env":
         return False
     try:
-        access = registry(dirs(os.environ)).load(plugin.args[1])
+        access = user_registry(dirs(os.environ)).load(plugin.args[1])
     except RancherctlError:  # not known here, or its file is damaged: its API cannot be told from any other
         return False
     asked = (target.server, target.ca, target.server_name, target.insecure, target.proxy)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rancherctl.credentials import api, cache, plugin, tokens
+from rancherctl.credentials import api, tokens
 from rancherctl.credentials.locks import locked
 from rancherctl.credentials.registry import Access, Registry
-from rancherctl.credentials.store import Keyring, Store, keyring_possible
+from rancherctl.credentials.store import SecretStore
+from rancherctl.credentials.token_cache import boot_now, cached
+from rancherctl.credentials.token_cache_writer import cache_content, cached_document, write_content, write_token
 from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
 from rancherctl.secret import Secret
-from rancherctl.settings import Dirs, dirs
 
 LOCK_SECONDS = 60.0
 SSH_SECONDS = 30.0
@@ -30,7 +29,7 @@ class Renewal:
     """Everything that a renewal touches, injectable: ``wall`` is seconds since 1970."""
 
     registry: Registry
-    store: Store
+    store: SecretStore
     tokens: Path
     wall: Callable[[], float] = time.time
 
@@ -41,20 +40,20 @@ class Renewal:
     def document(self, name: str, *, force: bool = False) -> str:
         """An ExecCredential document with a good token; ``force`` makes a new one even if the cached one is good."""
         path = self.token_file(name)
-        before, fresh = plugin.cached(str(path), self.wall(), plugin.boot_now())
+        before, fresh = cached(str(path), self.wall(), boot_now())
         if before and fresh and not force:
             return before
         access = self.registry.load(name)
         try:
             # With a token that is still good nobody waits for the one who renews it.
             with self._alone(path.with_name(f"{name}.lock"), 0.0 if before and not force else LOCK_SECONDS):
-                now, fresh = plugin.cached(str(path), self.wall(), plugin.boot_now())
+                now, fresh = cached(str(path), self.wall(), boot_now())
                 if now and fresh and (not force or now != before):
                     return now
-                content = cache.text(self._new(access), self.wall(), plugin.boot_now())
+                content = cache_content(self._new(access), self.wall(), boot_now())
                 with self._not_vital(f"{path} cannot be written, so that every call renews the token"):
-                    cache.keep(path, content)
-                return cache.document(content)
+                    write_content(path, content)
+                return cached_document(content)
         except TimeoutExceededError:
             if before:
                 return before
@@ -86,7 +85,7 @@ class Renewal:
         """Store what a control-plane host issued: at sign-in, and when only ssh helped."""
         if answer.refresh:
             self.store.put(secret_key(access.name), answer.refresh)
-        cache.write(self.token_file(access.name), answer.token, self.wall())
+        write_token(self.token_file(access.name), answer.token, self.wall())
 
     def forget(self, name: str) -> None:
         """Remove the cached token and the refresh token from this machine."""
@@ -181,46 +180,3 @@ def parse_issued(answer: bytes, wall: float) -> Issued:
 def secret_key(name: str) -> str:
     """The store's key of an environment's refresh token."""
     return f"refresh/{name}"
-
-
-def registry(where: Dirs) -> Registry:
-    """The registry of this user."""
-    return Registry(where.config / "environments")
-
-
-def default(where: Dirs, warn: Callable[[str], None]) -> Renewal:
-    """With this user's folders and keyring."""
-    return Renewal(registry(where), secrets(where, warn), where.cache / "credentials")
-
-
-def secrets(where: Dirs, warn: Callable[[str], None]) -> Store:
-    """This user's secrets."""
-    return Store(where.state / "secrets.json", Keyring() if keyring_possible(os.environ) else None, warn)
-
-
-def run(words: Sequence[str]) -> int:
-    """The plug-in's command line beyond the cached token; errors go to standard error in three lines."""
-    known = {"--refresh", "--revoke"}
-    flags = [w for w in words if w in known]
-    rest = [w for w in words if w not in known]
-    if len(rest) == 1 and rest[0].startswith("--env="):
-        rest = ["--env", rest[0].removeprefix("--env=")]
-    if len(rest) != 2 or rest[0] != "--env" or len(flags) > 1:
-        asked = rest in (["-h"], ["--help"])
-        (sys.stdout if asked else sys.stderr).write(plugin.USAGE)
-        return 0 if asked else 2
-    renewal = default(dirs(os.environ), lambda line: print(f"rancherctl-credential: {line}", file=sys.stderr))
-    try:
-        if "--revoke" in flags:
-            renewal.revoke(rest[1])
-            sys.stderr.write(f"the session of this machine in {rest[1]} has ended\n")
-        else:
-            sys.stdout.write(renewal.document(rest[1], force="--refresh" in flags))
-    except RancherctlError as e:
-        lines = [e.what, e.why, e.hint]
-        sys.stderr.write("".join(f"rancherctl-credential: {line}\n" for line in lines if line))
-        return e.exit_code
-    except Exception as e:  # noqa: BLE001  (the border: kubectl shows a person what stands here, and a traceback helps nobody there)
-        sys.stderr.write(f"rancherctl-credential: unexpected failure\nrancherctl-credential: {type(e).__name__}: {e}\n")
-        return 1
-    return 0

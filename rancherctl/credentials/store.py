@@ -65,7 +65,7 @@ class Keyring:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class SecretStore:
     """Secrets by key. ``file`` says for each key where its value is; ``keyring`` None = files only. ``warn`` gets one line for a person."""
 
     file: Path

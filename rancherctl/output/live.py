@@ -1,6 +1,6 @@
-"""The live view on a terminal: finished phases scroll by, one line per subject at work stays below. Imports rich; only for terminals.
+"""The live view on a terminal: finished phases scroll up, one line per running step stays below. Imports rich.
 
-What hosts finish inside a phase that is announced as a whole (an event without a subject) is not kept: the phase's own line says it all.
+Steps of single hosts inside a phase that has an event of its own (without a subject) leave no line; the phase's line summarises them.
 Failures, warnings and notes always stay.
 """
 
@@ -19,36 +19,36 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from rancherctl.events import Event
-from rancherctl.output.progress import Clock
+from rancherctl.output.line_progress import Clock
 from rancherctl.output.tables import visible
 
-SPARE = 4
+MARGIN = 4
 _STYLE = {"failed": "red", "done": "green"}
 _MARK = {"failed": "✗", "done": "✓", "note": "·"}
 
 
-class Live:
-    """rich's live display, fed from any thread. Text from hosts is never read as markup."""
+class LiveView:
+    """rich's live display; ``emit`` may be called from any thread. Text from hosts is never interpreted as markup."""
 
     def __init__(self, stream: TextIO, clock: Clock, *, debug: bool = False, color: bool = True) -> None:
         self._console = Console(file=stream, markup=False, highlight=False, emoji=False, no_color=not color)
         self._clock, self._debug = clock, debug
         self._lock = threading.Lock()
-        self._busy: dict[str, tuple[Event, float]] = {}
+        self._running: dict[str, tuple[Event, float]] = {}
         self._spinner = Spinner("dots")
         self._live = RichLive(_View(self.lines), console=self._console, refresh_per_second=8, transient=True)
 
     def emit(self, event: Event) -> None:
-        """Show one event: started and progress below, everything else as a line that stays."""
+        """Show one event: started and progress in the running lines, any other as a permanent line."""
         with self._lock:
             if event.state in ("done", "failed"):
-                self._busy.pop(event.subject, None)
+                self._running.pop(event.subject, None)
             if not self._debug and (event.level == "debug" or self._folded(event)):
                 return
-            _, since = self._busy.get(event.subject, (event, self._clock()))
+            _, since = self._running.get(event.subject, (event, self._clock()))
             if event.state in ("started", "progress"):
-                begun = self._clock() if event.state == "started" else since
-                self._busy[event.subject] = (event, begun)
+                started = self._clock() if event.state == "started" else since
+                self._running[event.subject] = (event, started)
                 return
         style = (
             "yellow" if event.level == "warning" else "red" if event.level == "error" else _STYLE.get(event.state, "")
@@ -56,8 +56,8 @@ class Live:
         self._console.print(Text(f"{_MARK[event.state]} {_text(event)}", style=style), soft_wrap=True)
 
     def _folded(self, event: Event) -> bool:
-        """Whether the line of the phase that runs as a whole will say this."""
-        whole = self._busy.get("")
+        """Whether the running phase's own line will cover this event."""
+        whole = self._running.get("")
         return (
             event.state == "done"
             and event.level == "info"
@@ -67,9 +67,9 @@ class Live:
         )
 
     def lines(self, height: int) -> list[Text]:
-        """What is at work now, each with its seconds: the whole first, then subjects; as many as there is room for, and how many more."""
+        """The running steps with their seconds, the phase first; as many as fit, then the number of the rest."""
         with self._lock:
-            found = sorted(self._busy.items())
+            found = sorted(self._running.items())
         now, frame = self._clock(), str(self._spinner.render(time.monotonic()))
         room = max(height - 2, 1)
         shown = [
@@ -79,14 +79,14 @@ class Live:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Take the view off the terminal while a question stands there."""
+        """Remove the view from the terminal while the block runs."""
         self._live.stop()
         try:
             yield
         finally:
             self._live.start()
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveView:
         self._live.start()
         return self
 
@@ -94,20 +94,20 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._lock:
-            self._busy.clear()
+            self._running.clear()
         self._live.stop()
 
 
 class _View:
-    """Rendered anew whenever rich draws, so that a finished step is never drawn as running."""
+    """Rendered at each refresh, so that a finished step is never drawn as running."""
 
     def __init__(self, lines: Callable[[int], list[Text]]) -> None:
         self._lines = lines
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for line in self._lines(options.size.height):
-            # not the whole width: the terminal shows ^C behind the last line, and a line more would stay on the screen
-            line.truncate(max(options.max_width - SPARE, 1), overflow="ellipsis")
+            # Leave room for ^C, which the terminal echoes after the last line; a wrapped line would stay on the screen.
+            line.truncate(max(options.max_width - MARGIN, 1), overflow="ellipsis")
             yield line
 
 

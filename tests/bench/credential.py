@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rancherctl.credentials import cache
+from rancherctl.credentials import token_cache_writer
 from rancherctl.credentials.tokens import Token
 from rancherctl.secret import Secret
 
@@ -32,7 +32,9 @@ def main() -> None:
     wall: dict[str, list[float]] = {name: [] for name in CASES}
     work: dict[str, list[float]] = {name: [] for name in CASES}
     with tempfile.TemporaryDirectory() as home:
-        cache.write(Path(home, ".cache/rancherctl/credentials/bench"), Token(Secret("x" * 900), 0, 3600), time.time())
+        token_cache_writer.write_token(
+            Path(home, ".cache/rancherctl/credentials/bench"), Token(Secret("x" * 900), 0, 3600), time.time()
+        )
         for _ in range(ROUNDS):
             for name, argv in CASES.items():
                 began, used = time.perf_counter(), cpu()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from rancherctl.cli.docs.completion_places import aliases, places, values
 from rancherctl.cli.docs.tree import Node
-from rancherctl.cli.places import aliases, places, values
 
 
 def fish(root: Node) -> str:

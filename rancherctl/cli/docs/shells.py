@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from rancherctl.cli.docs.completion_places import aliases, places, values
 from rancherctl.cli.docs.fish import fish
 from rancherctl.cli.docs.tree import Node
-from rancherctl.cli.places import aliases, places, values
 
 
 def _cases(root: Node) -> tuple[str, str, str, str]:

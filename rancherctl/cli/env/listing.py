@@ -1,4 +1,4 @@
-"""Rows of ``env ls``: the known environments, and whether their APIs answer, all asked at once."""
+"""Rows of ``env ls``: the known environments, and whether their APIs accept connections, checked in parallel."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rancherctl.cli.env.known import Known
+from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.errors import InvalidInputError, NotFoundError
+from rancherctl.net import split_host_port
 
-PATIENCE: Final = 2.0
-"""Seconds for one API."""
+CONNECT_SECONDS: Final = 2.0
+"""Time limit of one connection."""
 GRACE: Final = 0.2
-"""Seconds more for all of them, so that each can tell its own reason."""
+"""Seconds added for the whole, so that each connection can report its own reason."""
 
 
-def rows(known: Known) -> Sequence[Mapping[str, Any]]:
-    """One row per known environment; a file that cannot be read is a row with its problem, one that another run just removed is none."""
-    chosen, found, ends = known.chosen(), list[dict[str, Any]](), dict[str, tuple[str, int]]()
+def rows(known: KnownEnvironments) -> Sequence[Mapping[str, Any]]:
+    """One row per known environment; an unreadable file is a row with its problem, one removed meanwhile is left out."""
+    default, found, endpoints = known.default(), list[dict[str, Any]](), dict[str, tuple[str, int]]()
     for name in known.names():
         row: dict[str, Any] = {
             "name": name,
-            "chosen": name == chosen,
+            "chosen": name == default,
             "kubernetes": "",
             "hosts": None,
             "server": "",
@@ -38,42 +39,44 @@ def rows(known: Known) -> Sequence[Mapping[str, Any]]:
         except NotFoundError:
             del found[-1]
             continue
-        host, _, port = environment.api_endpoint().rpartition(":")
-        ends[name] = (host.strip("[]"), int(port))
+        host, port = split_host_port(environment.api_endpoint())
+        endpoints[name] = (host, int(port or 443))
         found[-1] |= {
             "kubernetes": environment.kubernetes,
             "hosts": len(environment.hosts),
             "server": environment.server(),
             "labels": dict(environment.labels),
         }
-    for name, problem in answers(ends).items():
+    for name, problem in connect_problems(endpoints).items():
         next(row for row in found if row["name"] == name).update(reachable=not problem, problem=problem)
     return found
 
 
-def answers(ends: Mapping[str, tuple[str, int]], patience: float = PATIENCE) -> dict[str, str]:
-    """What ``reach`` says of each; who is not done in time (a name server that is silent has no limit of ours) is not waited for."""
-    said: dict[str, str] = {}
+def connect_problems(endpoints: Mapping[str, tuple[str, int]], timeout: float = CONNECT_SECONDS) -> dict[str, str]:
+    """``connect_problem`` of each endpoint, in parallel.
 
-    def ask(name: str) -> None:
-        said[name] = reach(*ends[name])
+    A thread that is late is not waited for: name resolution has no time limit.
+    """
+    found: dict[str, str] = {}
 
-    asking = [threading.Thread(target=ask, args=(name,), name=f"reach {name}", daemon=True) for name in ends]
-    for thread in asking:
+    def check(name: str) -> None:
+        found[name] = connect_problem(*endpoints[name])
+
+    threads = [threading.Thread(target=check, args=(name,), name=f"connect {name}", daemon=True) for name in endpoints]
+    for thread in threads:
         thread.start()
-    deadline = time.monotonic() + patience + GRACE
-    for thread in asking:
+    deadline = time.monotonic() + timeout + GRACE
+    for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = f"no answer within {patience:.0f} s"
-    return {name: said.get(name, late) for name in ends}
+    return {name: found.get(name, f"no answer within {timeout:.0f} s") for name in endpoints}
 
 
-def reach(host: str, port: int) -> str:
-    """Why a TCP connection to the API fails, "" when it does not."""
+def connect_problem(host: str, port: int) -> str:
+    """Why a TCP connection to the API fails, "" if it succeeds."""
     try:
-        with socket.create_connection((host, port), timeout=PATIENCE):
+        with socket.create_connection((host, port), timeout=CONNECT_SECONDS):
             return ""
     except TimeoutError:
-        return f"no answer within {PATIENCE:.0f} s"
+        return f"no answer within {CONNECT_SECONDS:.0f} s"
     except OSError as error:
         return error.strerror or str(error)

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from rancherctl.credentials import plugin, tokens
+from rancherctl.credentials import token_cache, tokens
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal, parse_issued
-from rancherctl.credentials.store import Store
+from rancherctl.credentials.store import SecretStore
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests import manifests, policies
 from rancherctl.environments.manifests.base import INVENTORY
@@ -81,7 +81,7 @@ def alice(tmp_path: Path) -> Iterator[SignedIn]:
         ca = server.ca.read_text()
         config = tmp_path / ".config/rancherctl/environments"
         warnings: list[str] = []
-        store = Store(tmp_path / ".local/state/rancherctl/secrets.json", None, warnings.append)
+        store = SecretStore(tmp_path / ".local/state/rancherctl/secrets.json", None, warnings.append)
         renewal = Renewal(Registry(config), store, tmp_path / ".cache/rancherctl/credentials")
         access = Access("demo", server.url, ca, OPERATOR, SESSION, uid, cluster)
         renewal.registry.save(access)
@@ -214,7 +214,7 @@ def test_an_expired_cache_is_renewed_by_kubectl_itself(alice: SignedIn) -> None:
     before = path.read_text()
     path.write_text("1 0 0 0 0 -\n" + before.partition("\n")[2])
     assert alice.run("kubectl", "--context", "demo", "get", "namespaces").returncode == 0
-    document, fresh = plugin.cached(str(path), time.time(), plugin.boot_now())
+    document, fresh = token_cache.cached(str(path), time.time(), token_cache.boot_now())
     assert fresh
     assert document != before.partition("\n")[2]
 

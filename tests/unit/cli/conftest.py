@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.cli.env.known import Known
+from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.settings import dirs
 
 
 @pytest.fixture
-def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownEnvironments:
     """The environments that are known in fresh folders, in which every command that the test runs looks."""
     environ = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "STATE", "CACHE")} | {
         "HOME": str(tmp_path)
     }
     for name, value in {**environ, "CI": "true", "KUBECONFIG": str(tmp_path / "kubeconfig")}.items():
         monkeypatch.setenv(name, value)
-    return Known(dirs(environ))
+    return KnownEnvironments(dirs(environ))

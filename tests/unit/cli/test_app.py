@@ -132,7 +132,7 @@ def test_a_partial_list_prints_what_is_there_and_exits_with_6(act: Any, capsys: 
 
 
 def test_an_interrupt_says_what_is_half_done(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    def work(run: context.Run) -> None:
+    def work(run: context.CommandRun) -> None:
         with run.progress() as emit:
             emit(Event("packages", "installing", "h1", "started"))
             emit(Event("packages", "installing", "h2", "started"))
@@ -153,7 +153,7 @@ def test_work_goes_on_when_nobody_reads_its_progress(
         def write(self, _text: str) -> int:
             raise BrokenPipeError
 
-    def work(run: context.Run) -> None:
+    def work(run: context.CommandRun) -> None:
         with monkeypatch.context() as patched:
             patched.setattr("sys.stderr", Gone())
             with run.progress() as emit:
@@ -227,7 +227,7 @@ def test_a_log_file_that_can_grow_no_more_is_no_failure(
         def write(self, _text: str) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    def work(run: context.Run) -> None:
+    def work(run: context.CommandRun) -> None:
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.FileHandler) and handler.baseFilename == str(context.state.log):
                 monkeypatch.setattr(handler, "stream", Full())
@@ -319,7 +319,7 @@ def test_a_home_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     assert done.returncode == 0
     lines = done.stderr.splitlines()
     assert [line.startswith("warning: this run has no log file") for line in lines] == [True, False], lines
-    assert lines[1].startswith("no environment is known here")
+    assert lines[1].startswith("no environments found")
 
 
 PROGRAM = "import sys; from rancherctl.cli.app import main; sys.exit(main(sys.argv[1:]))"

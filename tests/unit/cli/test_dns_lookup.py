@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.cli.context import Run
+from rancherctl.cli.context import CommandRun
 from rancherctl.cli.dns_hosts import _answer, _error, nobody, of_pod, one_place
 from rancherctl.cli.dns_lookup import Said, show
 from rancherctl.dns.lookup import Answer
@@ -28,7 +28,7 @@ def good(data: str = "10.43.0.7", rcode: str = "NOERROR") -> Answer:
 def look(
     answers: Mapping[str, Answer], failures: Mapping[str, str] | None = None, name: str = NAME, output: str = ""
 ) -> None:
-    run = Run(
+    run = CommandRun(
         load(
             {"output": output} if output else {},
             {"HOME": "/nonexistent"},
@@ -125,7 +125,7 @@ def place(
             return found
 
     monkeypatch.setattr("rancherctl.cli.api.api", lambda run, env: nullcontext(Client()))
-    run = Run(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
+    run = CommandRun(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
     return of_pod(run, None, pod), asked
 
 
@@ -160,7 +160,7 @@ def test_a_host_without_our_program_is_one_that_was_not_asked(
     value = {"name": NAME, "type": "A", "answers": [good().as_json()]}
     failure = _error("h2", 2, said_there)
     said = Said.of({"h1": Outcome("h1", value, None, 0.1), "h2": Outcome("h2", None, failure, 0.1)})
-    run = Run(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
+    run = CommandRun(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
     with pytest.raises(PartialError):
         show(run, said, every=False)
     assert capsys.readouterr().out == "10.43.0.7\n"

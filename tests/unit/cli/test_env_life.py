@@ -10,7 +10,7 @@ import pytest
 
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.cli import app
-from rancherctl.cli.env.known import Known
+from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.environments.fetch import Fetched
 from rancherctl.environments.health import HostStatus, Status
 from rancherctl.environments.inventory import from_flags, load
@@ -26,15 +26,17 @@ Call = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def known(known: Known, monkeypatch: pytest.MonkeyPatch) -> Known:
+def known(known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch) -> KnownEnvironments:
     """No bundle is resolved."""
     empty = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
-    monkeypatch.setattr("rancherctl.cli.env.lifecycle.resolve", lambda *args: empty)
+    monkeypatch.setattr("rancherctl.cli.env.work_context.resolve", lambda *args: empty)
     return known
 
 
 @pytest.fixture
-def call(known: Known, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
+def call(
+    known: KnownEnvironments, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Call]:
     def run(*words: str) -> tuple[int, str]:
         code = app.main(words)
         captured = capsys.readouterr()
@@ -63,7 +65,7 @@ def removing(monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception) -> N
 
 
 def test_what_preflight_refused_is_not_known_and_refused_again(
-    call: Call, known: Known, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applying(monkeypatch, PreflightError("the hosts are not ready", ["h1: port 80 is taken"]), begun=False)
     for _ in range(2):
@@ -73,7 +75,7 @@ def test_what_preflight_refused_is_not_known_and_refused_again(
         assert known.names() == []
 
 
-def test_bad_input_leaves_nothing_known(call: Call, known: Known) -> None:
+def test_bad_input_leaves_nothing_known(call: Call, known: KnownEnvironments) -> None:
     for _ in range(2):
         assert call("env", "create", "demo", "--host", "root@10.0.0.1=king")[0] == 2
         assert known.names() == []
@@ -86,11 +88,11 @@ def test_bad_input_leaves_nothing_known(call: Call, known: Known) -> None:
 def test_what_a_file_says_itself_is_not_given_beside_it(call: Call, more: tuple[str, str]) -> None:
     code, text = call("env", "create", "-f", "prod.yaml", *more)
     assert code == 2
-    assert f"--file and {more[0]} are given" in text
+    assert f"--file cannot be combined with {more[0]}" in text
 
 
 def test_a_create_that_was_cut_goes_on_with_the_same_command(
-    call: Call, known: Known, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
     assert call(*CREATE)[0] == 1
@@ -98,12 +100,12 @@ def test_a_create_that_was_cut_goes_on_with_the_same_command(
     applying(monkeypatch, RancherctlError("further on"), begun=True)
     code, text = call(*CREATE)
     assert code == 1
-    assert "going on" in text
+    assert "resuming an interrupted create" in text
     assert "further on" in text
 
 
 def test_an_apply_that_takes_the_name_of_another_environment_keeps_its_file(
-    call: Call, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
     call(*CREATE)
@@ -113,7 +115,7 @@ def test_an_apply_that_takes_the_name_of_another_environment_keeps_its_file(
     text = call("env", "apply", "-f", str(file))[1]
     kept = known.dirs.state / "removed" / "demo.yaml"
     assert (
-        f"another environment demo was known here, with its API at https://10.0.0.1:6443; its file is now {kept}"
+        f"demo was the name of another environment on this machine (API: https://10.0.0.1:6443); its file was moved to {kept}"
         in text
     )
     assert kept.read_text(encoding="utf-8") == before
@@ -130,7 +132,7 @@ def test_other_hosts_under_a_known_name_are_a_conflict(call: Call, monkeypatch: 
 
 
 @pytest.fixture
-def there(call: Call, known: Known, monkeypatch: pytest.MonkeyPatch) -> str:
+def there(call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch) -> str:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
     call(*CREATE)
     return known.file("demo").read_text(encoding="utf-8")
@@ -142,19 +144,19 @@ def partial() -> PartialError:
 
 @pytest.mark.parametrize("outcome", [partial(), Removed("demo", {"h1": ("x",)}, {"h1": ("/opt/rancherctl",)})])
 def test_hosts_that_are_not_clear_keep_it_known(
-    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
 ) -> None:
     removing(monkeypatch, outcome)
     code, text = call(*RM)
     assert code == 6
-    assert "stays known here" in text
+    assert "stays known on this machine" in text
     assert "no longer known" not in text
     assert known.names() == ["demo"]
 
 
 @pytest.mark.parametrize("outcome", [partial(), Removed("demo", {"h1": ("x",)}, {"h1": ("/opt/rancherctl",)})])
 def test_force_forgets_it_and_says_how_to_clear_the_rest(
-    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
 ) -> None:
     removing(monkeypatch, outcome)
     code, text = call(*RM, "--force")
@@ -168,18 +170,20 @@ def test_force_forgets_it_and_says_how_to_clear_the_rest(
 
 
 def test_another_environment_of_that_name_stays_known(
-    call: Call, known: Known, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "other.yaml"
     file.write_text(there.replace("10.0.0.", "10.9.9."))
     removing(monkeypatch, Removed("demo", {"h1": ("x",)}))
     code, text = call("env", "rm", "-f", str(file), "--confirm", "demo")
     assert code == 0
-    assert "is another one, with its API at https://10.0.0.1:6443: it stays known" in text
+    assert "demo on this machine is another environment (API: https://10.0.0.1:6443); it is kept" in text
     assert known.names() == ["demo"]
 
 
-def test_force_does_not_break_a_lock(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_force_does_not_break_a_lock(
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     removing(monkeypatch, LockedError("held by ann"))
     assert call(*RM, "--force")[0] == 5
     assert known.names() == ["demo"]
@@ -202,32 +206,34 @@ def test_a_wait_that_ends_shows_what_is_not_healthy(call: Call, there: str, monk
     assert "why:  h1: cannot be reached: no answer" in text
 
 
-def test_a_known_file_that_cannot_be_read_is_told_of(call: Call, known: Known, there: str) -> None:
+def test_a_known_file_that_cannot_be_read_is_told_of(call: Call, known: KnownEnvironments, there: str) -> None:
     known.file("demo").write_text("nonsense")
     code, text = call("env", "ls")
     assert code == 0
-    assert "warning: the file of demo cannot be used" in text
+    assert "warning: cannot use the file of demo" in text
 
 
 @pytest.mark.parametrize("broken", [b"name: \xff\xfe", None])
 def test_a_known_file_that_is_no_text_hides_nothing(
-    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch, broken: bytes | None
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch, broken: bytes | None
 ) -> None:
-    monkeypatch.setattr("rancherctl.cli.env.listing.reach", lambda host, port: "")
+    monkeypatch.setattr("rancherctl.cli.env.listing.connect_problem", lambda host, port: "")
     known.file("other").mkdir() if broken is None else known.file("other").write_bytes(broken)
     code, text = call("env", "ls", "-o", "name")
     assert code == 0
     assert "environment/demo" in text.splitlines()
-    assert "warning: the file of other cannot be used" in text
+    assert "warning: cannot use the file of other" in text
     code, text = call("env", "show", "other")
     assert code == 2
     assert str(known.file("other")) in text
     assert "env fetch" in text
 
 
-def test_status_needs_no_bundle(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_needs_no_bundle(
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who has just fetched an environment has none."""
-    monkeypatch.setattr("rancherctl.cli.env.lifecycle.resolve", lambda *args: pytest.fail("no bundle was chosen"))
+    monkeypatch.setattr("rancherctl.cli.env.work_context.resolve", lambda *args: pytest.fail("no bundle was chosen"))
     found = Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
     monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context: found)
     assert call("env", "status", "demo")[0] == 0
@@ -246,7 +252,7 @@ def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
 
 
 def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(
-    call: Call, known: Known, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def apply(environment: Environment, context: Any, *, begin: Callable[[], object], **options: Any) -> Applied:
         begin()
@@ -259,16 +265,16 @@ def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(
         raise LockedError("the kubeconfig file is locked")
 
     monkeypatch.setattr("rancherctl.environments.reconcile.apply", apply)
-    monkeypatch.setattr("rancherctl.cli.sign_in.sign_in_where_needed", sign_in)
+    monkeypatch.setattr("rancherctl.cli.sign_in.sign_in_if_needed", sign_in)
     code, text = call(*CREATE)
     assert code == 5
     assert "/etc/rancherctl/x" in text
-    assert "demo is applied, but this machine is not signed in" in text
-    assert "error: the kubeconfig file is locked\n  next: run the same command again: it signs in" in text
+    assert "demo applied, but this machine is not signed in" in text
+    assert "error: the kubeconfig file is locked\n  next: run the same command again to sign in" in text
 
 
 def test_what_was_fetched_is_reached_as_the_host_was(
-    call: Call, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = fetching(monkeypatch, "root@10.0.0.1", "ops@10.0.0.2:2222")
     assert call("env", "fetch", "root@10.0.0.1", "--identity", "~/key", "--jump", "bastion")[0] == 0
@@ -280,12 +286,12 @@ def test_what_was_fetched_is_reached_as_the_host_was(
 
 
 def test_fetch_does_not_take_the_place_of_another_environment(
-    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = fetching(monkeypatch, "root@10.9.9.9")
     code, text = call("env", "fetch", "root@10.9.9.9")
     assert (code, seen) == (5, [])
-    assert "another environment 'demo' is known here" in text
+    assert "another environment 'demo' is known on this machine" in text
     assert "https://10.0.0.1:6443" in text
     assert known.file("demo").read_text(encoding="utf-8") == there
     assert call("env", "fetch", "root@10.9.9.9", "--replace")[0] == 0
@@ -293,16 +299,18 @@ def test_fetch_does_not_take_the_place_of_another_environment(
 
 
 def test_fetch_refreshes_what_was_set_up_anew_on_the_same_hosts(
-    call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetching(monkeypatch, "root@10.0.0.1")
     assert call("env", "fetch", "root@10.0.0.1")[0] == 0
     assert len(known.read("demo").hosts) == 1
 
 
-def test_all_clear_is_forgotten(call: Call, known: Known, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_clear_is_forgotten(
+    call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     removing(monkeypatch, Removed("demo", {"h1": ("x",)}))
     code, text = call(*RM)
     assert (code, known.names()) == (0, [])
-    assert "no longer known here" in text
+    assert "removed from this machine's environments" in text
     assert load(there, "x").environment.name == "demo"

@@ -12,13 +12,15 @@ from rancherctl.cli.env import listing
 def test_a_name_server_that_is_silent_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
 
-    def reach(host: str, port: int) -> str:
+    def connect_problem(host: str, port: int) -> str:
         if host == "slow.example":
             never.wait(60)
         return "" if port == 6443 else "Connection refused"
 
-    monkeypatch.setattr(listing, "reach", reach)
+    monkeypatch.setattr(listing, "connect_problem", connect_problem)
     monkeypatch.setattr(listing, "GRACE", 0.0)
-    found = listing.answers({"a": ("slow.example", 6443), "b": ("10.0.0.1", 6443), "c": ("10.0.0.2", 1)}, patience=0.2)
+    found = listing.connect_problems(
+        {"a": ("slow.example", 6443), "b": ("10.0.0.1", 6443), "c": ("10.0.0.2", 1)}, timeout=0.2
+    )
     never.set()
     assert found == {"a": "no answer within 0 s", "b": "", "c": "Connection refused"}

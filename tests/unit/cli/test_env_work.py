@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.cli.context import Run
-from rancherctl.cli.env.lifecycle import Login, asked, bundle_choice, from_file, from_hosts, lasting, target_address
+from rancherctl.cli.context import CommandRun
+from rancherctl.cli.env.environment_file import from_file, from_hosts, requested_environment
+from rancherctl.cli.env.ssh_login import SshLogin, target_address
+from rancherctl.cli.env.work_context import bundle_choice, remembered_choice
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.settings import Dirs, Settings
 
@@ -23,26 +25,28 @@ spec:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandRun:
     monkeypatch.setenv("HOME", str(tmp_path))
-    return Run(Settings(Dirs(tmp_path / "c", tmp_path / "s", tmp_path / "k")))
+    return CommandRun(Settings(Dirs(tmp_path / "c", tmp_path / "s", tmp_path / "k")))
 
 
-def test_a_file_and_standard_input_say_the_same(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_and_standard_input_say_the_same(
+    run: CommandRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE)
     monkeypatch.setattr(sys, "stdin", io.StringIO(FILE))
     assert from_file(run, str(path)) == from_file(run, "-")
 
 
-def test_a_tilde_in_the_file_is_the_operators_home(run: Run, tmp_path: Path) -> None:
+def test_a_tilde_in_the_file_is_the_operators_home(run: CommandRun, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE)
     assert from_file(run, str(path)).hosts[0].ssh.identity == f"{tmp_path}/.ssh/key"
 
 
 def test_other_ssh_paths_begin_at_the_file_and_hold_from_anywhere(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: CommandRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "prod"
     folder.mkdir()
@@ -54,14 +58,14 @@ def test_other_ssh_paths_begin_at_the_file_and_hold_from_anywhere(
     assert (ssh.identity, ssh.config, ssh.known_hosts) == (f"{folder}/keys/id", "/etc/ssh_config", "")
 
 
-def test_a_home_that_nobody_has_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_home_that_nobody_has_is_told(run: CommandRun, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE.replace("~/.ssh/key", "~no-such-user/key"))
     with pytest.raises(UsageError, match="no such home"):
         from_file(run, str(path))
 
 
-def test_a_file_without_end_is_refused(run: Run) -> None:
+def test_a_file_without_end_is_refused(run: CommandRun) -> None:
     with pytest.raises(InvalidInputError) as caught:
         from_file(run, "/dev/zero")
     assert any("larger than" in problem for problem in caught.value.problems)
@@ -77,7 +81,7 @@ def test_a_file_without_end_is_refused(run: Run) -> None:
     ],
 )
 def test_what_fetch_takes_for_a_host(target: str, found: tuple[str, str, int]) -> None:
-    ssh = target_address(target, Login())
+    ssh = target_address(target, SshLogin())
     assert (ssh.user, ssh.host, ssh.port) == found
 
 
@@ -85,11 +89,11 @@ def test_what_fetch_takes_for_a_host(target: str, found: tuple[str, str, int]) -
     "target", ["", "root@", "root@h1:", "h1:99999", "h1:x", "-oProxyCommand=x", "-l@h1", "[fd00::1]x", "a b"]
 )
 def test_what_is_no_host(target: str) -> None:
-    with pytest.raises(UsageError, match="is no host"):
-        target_address(target, Login())
+    with pytest.raises(UsageError, match="is not a valid host"):
+        target_address(target, SshLogin())
 
 
-def test_problems_name_the_file_and_the_place(run: Run, tmp_path: Path) -> None:
+def test_problems_name_the_file_and_the_place(run: CommandRun, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE.replace("address", "adress"))
     with pytest.raises(InvalidInputError) as caught:
@@ -97,31 +101,31 @@ def test_problems_name_the_file_and_the_place(run: Run, tmp_path: Path) -> None:
     assert any(problem.startswith(f"{path}:7:") and "address" in problem for problem in caught.value.problems)
 
 
-def test_a_file_that_is_not_there(run: Run) -> None:
+def test_a_file_that_is_not_there(run: CommandRun) -> None:
     with pytest.raises(NotFoundError, match="nowhere"):
         from_file(run, "nowhere.yaml")
 
 
-def test_hosts_from_flags_get_the_login_of_flags(run: Run, tmp_path: Path) -> None:
-    environment = from_hosts(run, "demo", ["ops@10.0.0.1:2222", "10.0.0.2"], "", Login("~/key", "", "bastion"))
+def test_hosts_from_flags_get_the_login_of_flags(run: CommandRun, tmp_path: Path) -> None:
+    environment = from_hosts(run, "demo", ["ops@10.0.0.1:2222", "10.0.0.2"], "", SshLogin("~/key", "", "bastion"))
     first = environment.hosts[0].ssh
     assert (first.user, first.port, first.identity, first.jump) == ("ops", 2222, f"{tmp_path}/key", "bastion")
 
 
-def test_name_and_file_must_agree(run: Run, tmp_path: Path) -> None:
+def test_name_and_file_must_agree(run: CommandRun, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE)
-    assert asked(run, "demo", str(path)).name == "demo"
-    with pytest.raises(UsageError, match="is about 'demo', not 'prod'"):
-        asked(run, "prod", str(path))
+    assert requested_environment(run, "demo", str(path)).name == "demo"
+    with pytest.raises(UsageError, match="describes environment 'demo', not 'prod'"):
+        requested_environment(run, "prod", str(path))
 
 
-def test_the_bundle_is_the_flag_then_the_setting_then_what_was_chosen_before(run: Run, tmp_path: Path) -> None:
+def test_the_bundle_is_the_flag_then_the_setting_then_what_was_chosen_before(run: CommandRun, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE)
     run.known().save(from_file(run, str(path)), "remembered")
     assert bundle_choice(run, "demo", None) == "remembered"
-    with_setting = Run(Settings(run.settings.dirs, bundle="setting"))
+    with_setting = CommandRun(Settings(run.settings.dirs, bundle="setting"))
     assert bundle_choice(with_setting, "demo", None) == "setting"
     assert bundle_choice(with_setting, "demo", "flag") == "flag"
 
@@ -129,6 +133,6 @@ def test_the_bundle_is_the_flag_then_the_setting_then_what_was_chosen_before(run
 def test_a_bundle_is_remembered_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/me")
-    assert [lasting(choice) for choice in ("official", "modules", "", "b", "/srv/b", "~/b")] == [
+    assert [remembered_choice(choice) for choice in ("official", "modules", "", "b", "/srv/b", "~/b")] == [
         *("official", "modules", "", f"{tmp_path}/b", "/srv/b", "/home/me/b")
     ]

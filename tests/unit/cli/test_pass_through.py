@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rancherctl.bundle.model import MANIFEST, Artefact, manifest
-from rancherctl.cli.context import Run
-from rancherctl.cli.kubectl_program import find
+from rancherctl.cli.context import CommandRun
+from rancherctl.cli.kubectl_program import find_kubectl
 from rancherctl.errors import NotFoundError
 from rancherctl.settings import Dirs, Settings
 
@@ -91,32 +91,32 @@ def offered(cache: Path, name: str, version: str, arch: str) -> str:
 def test_without_a_kubectl_of_its_own_the_machine_uses_a_bundle_s(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setenv("PATH", "/nonexistent")
-    run = Run(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
+    run = CommandRun(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
     with pytest.raises(NotFoundError, match="kubectl is not installed"):
-        find(run, "demo")
+        find_kubectl(run, "demo")
     offered(home / "cache", "z", "1.36.3", "arm64")
     with pytest.raises(NotFoundError):
-        find(run, "demo")
+        find_kubectl(run, "demo")
     (home / "cache/bundles/half-made").mkdir()
     older = offered(home / "cache", "x", "1.9.3", "amd64")
-    assert find(run, "demo") == older
+    assert find_kubectl(run, "demo") == older
     newer = offered(home / "cache", "a", "1.37.2", "amd64")
-    assert find(run, "demo") == newer
+    assert find_kubectl(run, "demo") == newer
     fitting = offered(home / "cache", "b", "1.36.3", "amd64")
-    assert find(run, "demo") == fitting
+    assert find_kubectl(run, "demo") == fitting
     chosen = offered(home / "elsewhere", "mine", "1.35.4", "amd64")
     run.known().save(run.known().read("demo"), str(Path(chosen).parents[2]))
-    assert find(run, "demo") == chosen
+    assert find_kubectl(run, "demo") == chosen
 
 
 def test_a_folder_that_is_called_like_a_source_offers_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    run = Run(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
+    run = CommandRun(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
     run.known().save(run.known().read("demo"), "official")
     offered(home, "official", "1.36.3", {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine])
     monkeypatch.chdir(home / "bundles")
     with pytest.raises(NotFoundError):
-        find(run, "demo")
+        find_kubectl(run, "demo")
 
 
 ATTENDING = """
@@ -125,7 +125,7 @@ from rancherctl.cli import app, exec_replace
 app._watch_signals()
 exec_replace.GRACE = 0.3
 try:
-    print("status", exec_replace.attend(["sh", "-c", sys.argv[1]], os.environ))
+    print("status", exec_replace.run_child(["sh", "-c", sys.argv[1]], os.environ))
 except KeyboardInterrupt:
     print("ended")
 """

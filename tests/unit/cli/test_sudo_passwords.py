@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.cli.sudo_passwords import SudoPasswords
-from rancherctl.credentials.store import Keyring, KeyringUnusableError, Store
+from rancherctl.credentials.store import Keyring, KeyringUnusableError, SecretStore
 from rancherctl.errors import AuthError
 from rancherctl.hosts.prompts import SudoLogin
 from rancherctl.secret import Secret
@@ -55,7 +55,7 @@ class Person:
         assert self._keep is not None
         return self._keep
 
-    def passwords(self, store: Store, given: str = "") -> SudoPasswords:
+    def passwords(self, store: SecretStore, given: str = "") -> SudoPasswords:
         return SudoPasswords(Secret(given) if given else None, store, self.ask, self.yes, self.seen.append)
 
 
@@ -65,33 +65,33 @@ def ring() -> FakeKeyring:
 
 
 @pytest.fixture
-def store(tmp_path: Path, ring: FakeKeyring) -> Store:
-    return Store(tmp_path / "secrets.json", ring, pytest.fail)
+def store(tmp_path: Path, ring: FakeKeyring) -> SecretStore:
+    return SecretStore(tmp_path / "secrets.json", ring, pytest.fail)
 
 
-def script(store: Store) -> SudoPasswords:
+def script(store: SecretStore) -> SudoPasswords:
     return SudoPasswords(None, store, None, None, pytest.fail)
 
 
-def keep(store: Store, login: SudoLogin, password: str) -> None:
+def keep(store: SecretStore, login: SudoLogin, password: str) -> None:
     person = Person(password, keep=True)
     passwords = person.passwords(store)
     passwords.accepted(login, passwords.password(login) or Secret(""))
 
 
-def test_typed_once_kept_and_then_known_to_scripts(store: Store, tmp_path: Path, ring: FakeKeyring) -> None:
+def test_typed_once_kept_and_then_known_to_scripts(store: SecretStore, tmp_path: Path, ring: FakeKeyring) -> None:
     keep(store, H1, "pw")
     assert script(store).password(H1) == "pw"
     assert ring.held == {"sudo/ops@10.0.0.1:22": "pw"}
     assert "pw" not in (tmp_path / "secrets.json").read_text().replace("passwords", "")
 
 
-def test_another_host_of_the_same_name_is_another_login(store: Store) -> None:
+def test_another_host_of_the_same_name_is_another_login(store: SecretStore) -> None:
     keep(store, H1, "pw")
     assert script(store).password(H1_ELSEWHERE) is None
 
 
-def test_a_no_keeps_nothing_and_is_asked_once_per_run(store: Store, ring: FakeKeyring) -> None:
+def test_a_no_keeps_nothing_and_is_asked_once_per_run(store: SecretStore, ring: FakeKeyring) -> None:
     person = Person("a", "b", keep=False)
     passwords = person.passwords(store)
     for login in (H1, H2):
@@ -100,7 +100,7 @@ def test_a_no_keeps_nothing_and_is_asked_once_per_run(store: Store, ring: FakeKe
     assert person.seen.count("Keep sudo passwords in the keyring?") == 1
 
 
-def test_a_wrong_remembered_password_is_asked_for_again_and_replaced(store: Store, ring: FakeKeyring) -> None:
+def test_a_wrong_remembered_password_is_asked_for_again_and_replaced(store: SecretStore, ring: FakeKeyring) -> None:
     keep(store, H1, "old")
     person = Person("new")
     passwords = person.passwords(store)
@@ -114,7 +114,7 @@ def test_a_wrong_remembered_password_is_asked_for_again_and_replaced(store: Stor
     assert ring.held == {"sudo/ops@10.0.0.1:22": "new"}
 
 
-def test_a_wrong_remembered_password_ends_a_script_with_4(store: Store, ring: FakeKeyring) -> None:
+def test_a_wrong_remembered_password_ends_a_script_with_4(store: SecretStore, ring: FakeKeyring) -> None:
     keep(store, H1, "old")
     passwords = script(store)
     with pytest.raises(AuthError, match="remembered") as caught:
@@ -124,19 +124,19 @@ def test_a_wrong_remembered_password_ends_a_script_with_4(store: Store, ring: Fa
     assert ring.held == {"sudo/ops@10.0.0.1:22": "old"}
 
 
-def test_three_tries_and_no_more(store: Store) -> None:
+def test_three_tries_and_no_more(store: SecretStore) -> None:
     passwords = Person("1", "2", "3").passwords(store)
     assert [passwords.refused(H1, passwords.password(H1) or Secret("")) for _ in range(3)] == [True, True, False]
 
 
-def test_enter_means_the_same_as_for_the_last_host(store: Store) -> None:
+def test_enter_means_the_same_as_for_the_last_host(store: SecretStore) -> None:
     person = Person("pw", "")
     passwords = person.passwords(store)
     assert [passwords.password(H1), passwords.password(H2)] == ["pw", "pw"]
     assert person.seen[-1] == "sudo password of ops@h2 (Enter: as for ops@h1): "
 
 
-def test_after_a_wrong_one_the_other_hosts_new_password_is_offered(store: Store) -> None:
+def test_after_a_wrong_one_the_other_hosts_new_password_is_offered(store: SecretStore) -> None:
     person = Person("wrong", "", "right", "")
     passwords = person.passwords(store)
     for login in (H1, H2, H1, H2):
@@ -148,7 +148,7 @@ def test_after_a_wrong_one_the_other_hosts_new_password_is_offered(store: Store)
     assert person.seen[-1] == "sudo password of ops@h2 (Enter: as for ops@h1): "
 
 
-def test_a_file_comes_first_and_a_wrong_one_is_no_question(store: Store) -> None:
+def test_a_file_comes_first_and_a_wrong_one_is_no_question(store: SecretStore) -> None:
     keep(store, H1, "pw")
     passwords = Person().passwords(store, given="from file")
     assert passwords.password(H1) == "from file"
@@ -156,9 +156,9 @@ def test_a_file_comes_first_and_a_wrong_one_is_no_question(store: Store) -> None
         passwords.refused(H1, Secret("from file"))
 
 
-def test_a_keyring_that_does_not_answer_is_said_and_the_person_asked(tmp_path: Path, store: Store) -> None:
+def test_a_keyring_that_does_not_answer_is_said_and_the_person_asked(tmp_path: Path, store: SecretStore) -> None:
     keep(store, H1, "pw")
-    silent = Store(tmp_path / "secrets.json", FakeKeyring(broken="within 3 s"), pytest.fail)
+    silent = SecretStore(tmp_path / "secrets.json", FakeKeyring(broken="within 3 s"), pytest.fail)
     person = Person("typed", keep=True)
     passwords = person.passwords(silent)
     passwords.accepted(H1, passwords.password(H1) or Secret(""))
@@ -170,7 +170,7 @@ def test_a_keyring_that_does_not_answer_is_said_and_the_person_asked(tmp_path: P
 
 def test_without_a_keyring_nothing_is_offered_and_no_file_written(tmp_path: Path) -> None:
     person = Person("pw")
-    passwords = person.passwords(Store(tmp_path / "s.json", None, pytest.fail))
+    passwords = person.passwords(SecretStore(tmp_path / "s.json", None, pytest.fail))
     passwords.accepted(H1, passwords.password(H1) or Secret(""))
     assert person.seen == ["sudo password of ops@h1: "]
     assert not (tmp_path / "s.json").exists()
@@ -181,4 +181,4 @@ def test_a_hanging_keyring_costs_its_time_limit_only(tmp_path: Path) -> None:
     file.write_text('{"version": 1, "entries": {"sudo/ops@10.0.0.1:22": {"keyring": "yes"}}}')
     hanging = Keyring(0.2, (sys.executable, "-c", "import signal; signal.pause()"))
     with pytest.raises(AuthError, match="does not answer"):
-        script(Store(file, hanging, pytest.fail)).password(H1)
+        script(SecretStore(file, hanging, pytest.fail)).password(H1)

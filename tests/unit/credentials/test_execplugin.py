@@ -14,7 +14,7 @@ import pytest
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Exec, Target
 from rancherctl.credentials.registry import Access
-from rancherctl.credentials.renewal import registry
+from rancherctl.credentials.user_stores import user_registry
 from rancherctl.errors import AuthError, RefusedError
 from rancherctl.settings import dirs
 
@@ -103,7 +103,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     """Our own plug-in, asked for the token of the API that it is for."""
     monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    registry(dirs(os.environ)).save(Access("prod", "https://10.0.0.1:6443", "PEM", "me", "s"))
+    user_registry(dirs(os.environ)).save(Access("prod", "https://10.0.0.1:6443", "PEM", "me", "s"))
     return target(tmp_path, answer(), name="rancherctl-credential", env=(), args=("--env", "prod"))
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.credentials import api, cache, plugin, renewal
+from rancherctl.credentials import api, plugin_command, renewal, token_cache, token_cache_writer
 from rancherctl.credentials.registry import Access, Registry
-from rancherctl.credentials.store import Store
+from rancherctl.credentials.store import SecretStore
 from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError
 from rancherctl.secret import Secret
@@ -28,7 +28,7 @@ BOOT = (5000.0, "boot-1")
 
 def entry(tmp_path: Path, boot: tuple[float, str] = BOOT, wall: float = 1_000_000) -> str:
     path = tmp_path / "env"
-    path.write_text(cache.text(Token(Secret("tok"), wall + HOUR, HOUR), wall, boot))
+    path.write_text(token_cache_writer.cache_content(Token(Secret("tok"), wall + HOUR, HOUR), wall, boot))
     return str(path)
 
 
@@ -53,35 +53,35 @@ def plug(tmp_path: Path, *words: str, options: tuple[str, ...] = ()) -> subproce
 )
 def test_a_token_is_used_to_its_end_and_renewed_before(tmp_path: Path, passed: float, good: bool, fresh: bool) -> None:
     path = entry(tmp_path)
-    document, is_fresh = plugin.cached(path, 1_000_000 + passed, (BOOT[0] + passed, BOOT[1]))
+    document, is_fresh = token_cache.cached(path, 1_000_000 + passed, (BOOT[0] + passed, BOOT[1]))
     assert (bool(document), is_fresh) == (good, fresh)
-    by_wall_clock = plugin.cached(path, 1_000_000 + passed, (0.0, ""))
+    by_wall_clock = token_cache.cached(path, 1_000_000 + passed, (0.0, ""))
     assert (bool(by_wall_clock[0]), by_wall_clock[1]) == (good, fresh)
 
 
 @pytest.mark.parametrize("jump", [-86_400, 86_400])
 def test_a_clock_that_jumps_a_day_changes_nothing_within_a_boot(tmp_path: Path, jump: float) -> None:
     path = entry(tmp_path)
-    assert plugin.cached(path, 1_000_000 + jump, (BOOT[0] + 60, BOOT[1]))[1]
-    assert not plugin.cached(path, 1_000_000 + jump, (BOOT[0] + HOUR + 1, BOOT[1]))[0]
+    assert token_cache.cached(path, 1_000_000 + jump, (BOOT[0] + 60, BOOT[1]))[1]
+    assert not token_cache.cached(path, 1_000_000 + jump, (BOOT[0] + HOUR + 1, BOOT[1]))[0]
 
 
 def test_after_a_reboot_the_wall_clock_decides(tmp_path: Path) -> None:
     path = entry(tmp_path)
-    assert plugin.cached(path, 1_000_000 + 60, (1.0, "boot-2"))[1]
-    assert not plugin.cached(path, 1_000_000 + HOUR + 1, (1.0, "boot-2"))[0]
+    assert token_cache.cached(path, 1_000_000 + 60, (1.0, "boot-2"))[1]
+    assert not token_cache.cached(path, 1_000_000 + HOUR + 1, (1.0, "boot-2"))[0]
 
 
 @pytest.mark.parametrize("damage", ["", "garbage", "2 1 1 1 1 b\n{}", "1 x x x x b\n{}", "1 1 1"])
 def test_a_damaged_cache_is_no_cache(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "env"
     path.write_text(damage)
-    assert plugin.cached(str(path), 0.0, BOOT) == ("", False)
+    assert token_cache.cached(str(path), 0.0, BOOT) == ("", False)
 
 
 def test_the_document_is_what_kubectl_wants_and_the_file_is_private(tmp_path: Path) -> None:
     path = tmp_path / "credentials" / "env"
-    document = json.loads(cache.write(path, Token(Secret("tok"), 0, HOUR), 1_000_000))
+    document = json.loads(token_cache_writer.write_token(path, Token(Secret("tok"), 0, HOUR), 1_000_000))
     assert document["apiVersion"] == "client.authentication.k8s.io/v1"
     assert document["status"] == {"token": "tok", "expirationTimestamp": "1970-01-12T14:46:40Z"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -91,12 +91,12 @@ def test_the_document_is_what_kubectl_wants_and_the_file_is_private(tmp_path: Pa
 @pytest.mark.parametrize("base", ["/x/cache", "relative", ""])
 def test_the_folder_is_the_one_of_settings(monkeypatch: pytest.MonkeyPatch, base: str) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", base)
-    assert plugin.cache_file("env") == str(dirs(os.environ).cache / "credentials" / "env")
+    assert token_cache.cache_file("env") == str(dirs(os.environ).cache / "credentials" / "env")
 
 
 def test_a_cached_token_costs_no_imports(tmp_path: Path) -> None:
     path = tmp_path / ".cache/rancherctl/credentials/env"
-    cache.write(path, Token(Secret("tok"), 0, HOUR), time.time())
+    token_cache_writer.write_token(path, Token(Secret("tok"), 0, HOUR), time.time())
     bare = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "pass"], capture_output=True, text=True, timeout=60, check=True
     )
@@ -113,6 +113,7 @@ def test_a_cached_token_costs_no_imports(tmp_path: Path) -> None:
         "rancherctl",
         "rancherctl.credentials",
         "rancherctl.credentials.plugin",
+        "rancherctl.credentials.token_cache",
     }
 
 
@@ -162,7 +163,7 @@ def test_failures_say_what_was_tried(tmp_path: Path) -> None:
 def test_a_token_that_is_still_good_is_used_when_renewal_fails(tmp_path: Path) -> None:
     register(tmp_path, ("false",))
     path = tmp_path / ".cache/rancherctl/credentials/env"
-    cache.write(path, Token(Secret("old"), 0, HOUR), time.time())
+    token_cache_writer.write_token(path, Token(Secret("old"), 0, HOUR), time.time())
     head, _, rest = path.read_text().partition("\n")
     words = head.split()
     words[1] = words[3] = "0"  # time to renew
@@ -219,7 +220,7 @@ def test_a_damaged_certificate_of_the_authority_is_said(tmp_path: Path) -> None:
 def test_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = plug(tmp_path, *words)
     assert done.returncode == 2
-    assert done.stderr == plugin.USAGE
+    assert done.stderr == plugin_command.USAGE
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "UPPER"])
@@ -237,11 +238,11 @@ def test_who_renewed_prints_what_everybody_else_reads(tmp_path: Path) -> None:
     """Between the writing and the printing a second may pass."""
     register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
     ticks = iter(range(int(time.time()), 1 << 40, 7))
-    store = Store(tmp_path / "secrets.json", None, lambda line: None)
+    store = SecretStore(tmp_path / "secrets.json", None, lambda line: None)
     mine = renewal.Renewal(
         Registry(tmp_path / ".config/rancherctl/environments"), store, tmp_path / "tokens", lambda: float(next(ticks))
     )
-    assert mine.document("env") == cache.document((tmp_path / "tokens/env").read_text())
+    assert mine.document("env") == token_cache_writer.cached_document((tmp_path / "tokens/env").read_text())
 
 
 def test_ctrl_c_for_kubectl_ends_the_plugin_without_traceback(tmp_path: Path) -> None:
@@ -262,6 +263,6 @@ def test_what_nobody_foresaw_is_no_traceback_either(
     def broken(*_: object, force: bool) -> None:
         raise ValueError("odd")
 
-    monkeypatch.setattr(renewal, "default", lambda *_: type("Renewal", (), {"document": broken})())
-    assert renewal.run(["--env", "env"]) == 1
+    monkeypatch.setattr(plugin_command, "user_renewal", lambda *_: type("Renewal", (), {"document": broken})())
+    assert plugin_command.run_command(["--env", "env"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "rancherctl-credential: ValueError: odd"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.credentials.keyring_helper import unusable
-from rancherctl.credentials.store import Keyring, KeyringUnusableError, Store, keyring_possible
+from rancherctl.credentials.store import Keyring, KeyringUnusableError, SecretStore, keyring_possible
 from rancherctl.errors import RancherctlError
 from rancherctl.secret import Secret
 
@@ -35,7 +35,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 
 def test_a_real_keyring_is_used_and_the_file_has_no_secret(tmp_path: Path, warnings: list[str]) -> None:
-    store = Store(tmp_path / "secrets.json", keyring(tmp_path), warnings.append)
+    store = SecretStore(tmp_path / "secrets.json", keyring(tmp_path), warnings.append)
     store.put("a", Secret("s3cret"))
     assert store.get("a") == "s3cret"
     assert "s3cret" not in (tmp_path / "secrets.json").read_text()
@@ -58,7 +58,7 @@ def test_a_real_keyring_is_used_and_the_file_has_no_secret(tmp_path: Path, warni
 def test_otherwise_a_private_file_and_one_warning(
     tmp_path: Path, warnings: list[str], command: tuple[str, ...]
 ) -> None:
-    store = Store(tmp_path / "state/secrets.json", Keyring(0.2, command), warnings.append)
+    store = SecretStore(tmp_path / "state/secrets.json", Keyring(0.2, command), warnings.append)
     store.put("a", Secret("1"))
     store.put("b", Secret("2"))
     assert (store.get("a"), store.get("b")) == ("1", "2")
@@ -81,18 +81,18 @@ def test_the_helper_runs_nothing_of_the_folder_where_somebody_stands(
 
 
 def test_what_is_in_a_keyring_that_hangs_is_not_taken_for_absent(tmp_path: Path, warnings: list[str]) -> None:
-    Store(tmp_path / "s", keyring(tmp_path), warnings.append).put("a", Secret("1"))
+    SecretStore(tmp_path / "s", keyring(tmp_path), warnings.append).put("a", Secret("1"))
     with pytest.raises(KeyringUnusableError, match="does not answer"):
-        Store(tmp_path / "s", Keyring(0.2, ("sh", "-c", "exec sleep 3600")), warnings.append).get("a")
+        SecretStore(tmp_path / "s", Keyring(0.2, ("sh", "-c", "exec sleep 3600")), warnings.append).get("a")
     with pytest.raises(KeyringUnusableError, match="cannot be asked here"):
-        Store(tmp_path / "s", None, warnings.append).get("a")
+        SecretStore(tmp_path / "s", None, warnings.append).get("a")
 
 
 def test_a_damaged_file_is_not_overwritten(tmp_path: Path, warnings: list[str]) -> None:
     file = tmp_path / "s"
     file.write_text("{broken")
     with pytest.raises(RancherctlError, match="cannot be read"):
-        Store(file, None, warnings.append).put("a", Secret("1"))
+        SecretStore(file, None, warnings.append).put("a", Secret("1"))
     assert file.read_text() == "{broken"
 
 

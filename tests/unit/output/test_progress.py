@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from rancherctl.events import Event, busy
-from rancherctl.output.live import Live, _View
+from rancherctl.output.live import LiveView, _View
 from rancherctl.output.progress import progress
 
 NOON = 1_790_000_000.25
@@ -109,14 +109,14 @@ def test_what_is_being_looked_at_leaves_no_line() -> None:
     with progress("auto", stream, live=False) as view, busy(view.emit, "look", "comparing", "h1"):
         pass
     assert stream.getvalue() == ""
-    live = Live(io.StringIO(), lambda: NOON)
+    live = LiveView(io.StringIO(), lambda: NOON)
     with busy(live.emit, "look", "comparing", "h1"):
         assert [line.plain.partition(" ")[2] for line in live.lines(24)] == ["h1 look: comparing (0s)"]
     assert live.lines(24) == []
 
 
 def test_more_hosts_than_lines_are_counted() -> None:
-    live = Live(io.StringIO(), lambda: NOON)
+    live = LiveView(io.StringIO(), lambda: NOON)
     for n in range(50):
         live.emit(Event("nodes", "at work", f"h{n:02}", "started"))
     lines = [line.plain for line in live.lines(12)]
@@ -126,7 +126,7 @@ def test_more_hosts_than_lines_are_counted() -> None:
 
 def test_a_long_line_leaves_room_for_what_the_terminal_echoes() -> None:
     stream = io.StringIO()
-    live = Live(stream, lambda: NOON)
+    live = LiveView(stream, lambda: NOON)
     live.emit(Event("artefacts", "x" * 300, "h1", "progress"))
     console = Console(file=stream, width=80, force_terminal=True)
     lines = console.render_lines(_View(live.lines), pad=False)

@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rancherctl.credentials.plugin import boot_now
+from rancherctl.credentials.token_cache import boot_now
 from rancherctl.credentials.tokens import Token
 from rancherctl.files import replace as replace_file
 
@@ -18,7 +18,7 @@ REFRESH_PART = 0.25
 """A token is renewed in the last quarter of its life, and still used meanwhile."""
 
 
-def text(token: Token, wall: float, boot: tuple[float, str]) -> str:
+def cache_content(token: Token, wall: float, boot: tuple[float, str]) -> str:
     """The file's content for a token issued just now."""
     early = token.seconds * (1 - REFRESH_PART)
     seconds, boot_id = boot
@@ -32,18 +32,18 @@ def text(token: Token, wall: float, boot: tuple[float, str]) -> str:
     return f"{head}\n{json.dumps(shown)}\n"
 
 
-def write(path: Path, token: Token, wall: float) -> str:
+def write_token(path: Path, token: Token, wall: float) -> str:
     """Store a token (0600) and return the document that the plug-in prints."""
-    content = text(token, wall, boot_now())
-    keep(path, content)
-    return document(content)
+    content = cache_content(token, wall, boot_now())
+    write_content(path, content)
+    return cached_document(content)
 
 
-def keep(path: Path, content: str) -> None:
+def write_content(path: Path, content: str) -> None:
     """Store a ``text`` (0600)."""
     replace_file(path, content.encode())
 
 
-def document(content: str) -> str:
+def cached_document(content: str) -> str:
     """What the plug-in prints of a ``text``."""
     return content.partition("\n")[2]

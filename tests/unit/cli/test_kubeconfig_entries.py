@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from rancherctl.cli import contexts
-from rancherctl.cli.context import Run
+from rancherctl.cli import kubeconfig_entries
+from rancherctl.cli.context import CommandRun
 from rancherctl.credentials import documents
 from rancherctl.credentials.kubeconfig import merge, resolve
 from rancherctl.credentials.kubeconfig_files import read
@@ -39,7 +39,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.a, self.b = folder / "a", folder / "b"
-        self.run = Run(
+        self.run = CommandRun(
             Settings(
                 Dirs(folder / "c", folder / "s", folder / "k"),
                 kubeconfig_list=f"{self.a}{os.pathsep}{self.b}",
@@ -80,8 +80,8 @@ def test_a_name_of_another_origin_in_any_file_is_not_taken(files: Files) -> None
     files.write(files.a, foreign("work", "work"))
     files.write(files.b, foreign("demo"))
     with pytest.raises(ConflictError, match="context 'demo'"):
-        contexts.merge(files.run, OURS, on_conflict="fail", use=True)
-    assert contexts.merge(files.run, OURS, use=True) == ("demo-2", files.a, True)
+        kubeconfig_entries.merge(files.run, OURS, on_conflict="fail", use=True)
+    assert kubeconfig_entries.merge(files.run, OURS, use=True) == ("demo-2", files.a, True)
     assert files.means() == ("demo-2", OURS.server)
     assert (files.run.settings.dirs.cache / "names/contexts").read_text() == "demo\ndemo-2\nwork\n", "for completion"
     assert "https://demo" in files.b.read_text()
@@ -90,7 +90,7 @@ def test_a_name_of_another_origin_in_any_file_is_not_taken(files: Files) -> None
 def test_what_is_replaced_is_replaced_where_it_is(files: Files) -> None:
     files.write(files.a, foreign("work", "work"))
     files.write(files.b, foreign("demo"))
-    assert contexts.merge(files.run, OURS, on_conflict="replace", use=True) == ("demo", files.b, True)
+    assert kubeconfig_entries.merge(files.run, OURS, on_conflict="replace", use=True) == ("demo", files.b, True)
     assert files.means() == ("demo", OURS.server)
 
 
@@ -98,28 +98,28 @@ def test_the_current_context_is_chosen_where_it_counts(files: Files) -> None:
     """The entry is in the second file; the first says which context is current."""
     files.write(files.a, foreign("work", "work"))
     files.write(files.b, {})
-    only_b = Run(Settings(files.run.settings.dirs, kubeconfig=str(files.b)))
-    contexts.merge(only_b, OURS, use=False)
-    assert contexts.merge(files.run, OURS, use=False)[1:] == (files.b, False)
+    only_b = CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b)))
+    kubeconfig_entries.merge(only_b, OURS, use=False)
+    assert kubeconfig_entries.merge(files.run, OURS, use=False)[1:] == (files.b, False)
     assert files.means()[0] == "work"
-    assert contexts.merge(files.run, OURS) == ("demo", files.b, False), "one is chosen already"
-    assert contexts.merge(files.run, OURS, use=True) == ("demo", files.b, True)
+    assert kubeconfig_entries.merge(files.run, OURS) == ("demo", files.b, False), "one is chosen already"
+    assert kubeconfig_entries.merge(files.run, OURS, use=True) == ("demo", files.b, True)
     assert files.means() == ("demo", OURS.server)
-    assert contexts.merge(files.run, OURS, use=True) == ("demo", files.b, False)
+    assert kubeconfig_entries.merge(files.run, OURS, use=True) == ("demo", files.b, False)
 
 
 def test_a_context_that_goes_is_current_in_no_file(files: Files) -> None:
     files.write(files.a, foreign("work", "demo"))
     files.write(files.b, foreign("more"))
-    contexts.merge(Run(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS, use=False)
+    kubeconfig_entries.merge(CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS, use=False)
     assert files.means()[0] == "demo"
-    assert contexts.remove(files.run, "demo") == (files.a, files.b)
+    assert kubeconfig_entries.remove(files.run, "demo") == (files.a, files.b)
     assert documents.load(files.a.read_bytes(), "a") == foreign("work")
     assert documents.load(files.b.read_bytes(), "b") == foreign("more")
 
 
 def test_a_current_context_of_the_same_name_that_is_not_ours_stays(files: Files) -> None:
     files.write(files.a, foreign("demo", "demo"))
-    contexts.merge(Run(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS)
-    assert contexts.remove(files.run, "demo") == (files.b,)
+    kubeconfig_entries.merge(CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS)
+    assert kubeconfig_entries.remove(files.run, "demo") == (files.b,)
     assert documents.load(files.a.read_bytes(), "a") == foreign("demo", "demo")

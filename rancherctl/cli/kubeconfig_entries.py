@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rancherctl.cli.context import Run
-from rancherctl.cli.env.known import remember_names
+from rancherctl.cli.completion_names import remember_names
+from rancherctl.cli.context import CommandRun
 from rancherctl.credentials import kubeconfig_files, program, stanzas
 from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.credentials.registry import Access
-from rancherctl.credentials.renewal import registry
 from rancherctl.credentials.stanzas import OnConflict, Stanza
+from rancherctl.credentials.user_stores import user_registry
 
 
 def stanza_of(access: Access, server: str = "") -> Stanza:
@@ -21,7 +21,7 @@ def stanza_of(access: Access, server: str = "") -> Stanza:
 
 
 def merge(
-    run: Run, access: Access, *, context: str = "", on_conflict: OnConflict = "rename", use: bool | None = None
+    run: CommandRun, access: Access, *, context: str = "", on_conflict: OnConflict = "rename", use: bool | None = None
 ) -> tuple[str, Path, bool]:
     """(context, file, whether anything changed). ``use`` None = become the current context only where there is none.
 
@@ -56,11 +56,11 @@ def merge(
         run.settings, "contexts", {name, *(other for d in there for other in stanzas.names(d.data, "contexts"))}
     )
     if name != access.context:
-        registry(run.settings.dirs).save(replace(access, context=name))
+        user_registry(run.settings.dirs).save(replace(access, context=name))
     return name, path, changed
 
 
-def remove(run: Run, environment: str, uid: str = "") -> tuple[Path, ...]:
+def remove(run: CommandRun, environment: str, uid: str = "") -> tuple[Path, ...]:
     """Take out what we wrote for an environment, from all kubeconfig files; the files that changed."""
     there = readable(run.kubeconfig_files())
     left = [stanzas.without(document.data, environment, uid) for document in there]

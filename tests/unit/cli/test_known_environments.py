@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.cli.completion_names import remember_environments, remember_names
 from rancherctl.cli.env import listing
-from rancherctl.cli.env.known import Known, remember_environments, remember_names
+from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError, UsageError
 from rancherctl.files import replace
@@ -18,13 +19,13 @@ def dirs(tmp_path: Path) -> Dirs:
     return Dirs(tmp_path / "config", tmp_path / "state", tmp_path / "cache")
 
 
-def save(known: Known, *names: str) -> None:
+def save(known: KnownEnvironments, *names: str) -> None:
     for name in names:
         known.save(from_flags(name, ["root@10.0.0.1", "ops@10.0.0.2:2222=worker"]).environment)
 
 
 def test_what_was_saved_reads_back_as_the_same_environment(dirs: Dirs) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     environment = from_flags("demo", ["root@10.0.0.1", "ops@10.0.0.2:2222=worker"]).environment
     path = known.save(environment)
     assert known.read("demo") == environment
@@ -36,7 +37,7 @@ def test_what_was_saved_reads_back_as_the_same_environment(dirs: Dirs) -> None:
     [(["a"], "", "", "a"), (["a", "b"], "b", "", "b"), (["a", "b"], "b", "a", "a"), (["a"], "gone", "", "a")],
 )
 def test_which_environment_is_meant(dirs: Dirs, there: list[str], chosen: str, asked: str, means: str) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     save(known, *there)
     if chosen:
         replace(dirs.config / "current", chosen.encode())
@@ -47,15 +48,15 @@ def test_which_environment_is_meant(dirs: Dirs, there: list[str], chosen: str, a
     ("there", "asked", "error", "says"),
     [
         ([], "", NotFoundError, "env create"),
-        (["a", "b"], "", UsageError, "known are a, b"),
-        (["prod", "test"], "prdo", NotFoundError, "did you mean 'prod'?"),
+        (["a", "b"], "", UsageError, "known environments: a, b"),
+        (["prod", "test"], "prdo", NotFoundError, 'did you mean "prod"?'),
         (["prod"], "other", NotFoundError, "env ls"),
     ],
 )
 def test_what_is_said_when_none_is_meant(
     dirs: Dirs, there: list[str], asked: str, error: type[RancherctlError], says: str
 ) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     save(known, *there)
     with pytest.raises(error) as caught:
         known.select(asked)
@@ -65,30 +66,30 @@ def test_what_is_said_when_none_is_meant(
 @pytest.mark.parametrize("name", ["../x", "A", "", "a/b", "-a", "a" * 64, "a\n"])
 def test_a_name_never_leaves_the_folder(dirs: Dirs, name: str) -> None:
     with pytest.raises(UsageError):
-        Known(dirs).file(name)
+        KnownEnvironments(dirs).file(name)
 
 
 def test_forgetting_takes_the_choice_and_the_bundle_along(dirs: Dirs) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     save(known, "a", "b")
     known.save(known.read("a"), "official")
-    known.choose("a")
+    known.set_default("a")
     known.forget("a")
     assert known.names() == ["b"]
-    assert (known.chosen(), known.bundle("a")) == ("", "")
+    assert (known.default(), known.bundle("a")) == ("", "")
 
 
 def test_choosing_what_is_not_known_changes_nothing(dirs: Dirs) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     save(known, "a")
-    known.choose("a")
+    known.set_default("a")
     with pytest.raises(NotFoundError):
-        known.choose("b")
-    assert known.chosen() == "a"
+        known.set_default("b")
+    assert known.default() == "a"
 
 
 def test_the_bundle_is_kept_when_none_is_chosen_anew(dirs: Dirs) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     save(known, "a")
     known.save(known.read("a"), "modules")
     save(known, "a")
@@ -101,7 +102,7 @@ def test_only_harmless_names_are_offered_for_completion(dirs: Dirs) -> None:
 
 
 def test_a_broken_file_does_not_hide_the_other_environments(dirs: Dirs) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     save(known, "a")
     replace(known.file("broken"), b"kind: [")
     remember_environments(Settings(dirs))
@@ -116,21 +117,21 @@ def test_a_cache_that_cannot_be_written_is_no_failure(dirs: Dirs) -> None:
 
 
 def test_a_damaged_file_stops_no_other_environment(dirs: Dirs) -> None:
-    known = Known(dirs)
+    known = KnownEnvironments(dirs)
     save(known, "good", "text")
     known.file("text").write_bytes(b"\xff\xfe")
     known.file("folder").mkdir()
     remember_environments(Settings(dirs))
     assert (dirs.cache / "names/hosts").read_text() == "h1\nh2\n"
     for name in ("text", "folder"):
-        with pytest.raises(InvalidInputError, match="cannot be read"):
+        with pytest.raises(InvalidInputError, match="cannot read the file of environment"):
             known.read(name)
 
 
 def test_an_environment_that_another_run_removes_meanwhile_is_no_failure(
     dirs: Dirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Known, "names", lambda self: ["gone"])
+    monkeypatch.setattr(KnownEnvironments, "names", lambda self: ["gone"])
     remember_environments(Settings(dirs))
     assert (dirs.cache / "names/hosts").read_text() == ""
 
@@ -138,6 +139,6 @@ def test_an_environment_that_another_run_removes_meanwhile_is_no_failure(
 def test_an_environment_that_another_run_removes_meanwhile_is_not_listed(
     dirs: Dirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Known, "names", lambda self: ["gone"])
+    monkeypatch.setattr(KnownEnvironments, "names", lambda self: ["gone"])
     remember_environments(Settings(dirs))
-    assert listing.rows(Known(dirs)) == []
+    assert listing.rows(KnownEnvironments(dirs)) == []

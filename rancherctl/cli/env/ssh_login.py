@@ -1,0 +1,56 @@
+"""How the ssh options of a command line apply to hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rancherctl.environments import syntax
+from rancherctl.environments.model import Environment
+from rancherctl.errors import UsageError
+from rancherctl.hosts.model import Host, SshAddress
+from rancherctl.net import parse_port, split_host_port
+
+
+@dataclass(frozen=True, slots=True)
+class SshLogin:
+    """The options --identity, --ssh-config and --jump as typed; "" = not given."""
+
+    identity: str = ""
+    config: str = ""
+    jump: str = ""
+
+    def address(self) -> SshAddress:
+        """The options as an address without a host, from which each host's own is made."""
+        return SshAddress("", identity=absolute(self.identity), config=absolute(self.config), jump=self.jump)
+
+
+def absolute(path: str, base: Path = Path()) -> str:
+    """The absolute path, because the stored copy of the file is used from any folder; relative ones start at ``base``."""
+    try:
+        return str((base / Path(path).expanduser()).absolute()) if path else ""
+    except RuntimeError as error:
+        raise UsageError(f"{path}: no such home directory", hint="use an absolute path") from error
+
+
+def target_address(target: str, login: SshLogin) -> SshAddress:
+    """The address of ``[USER@]HOST[:PORT]`` with the login options; UsageError if it is invalid."""
+    user, _, place = target.rpartition("@")
+    host, port = split_host_port(place)
+    number = parse_port(port) if port is not None else 0
+    if not host or syntax.ssh_host(host) or user.startswith("-") or number is None:
+        hint = "write [USER@]HOST[:PORT], with an IPv6 address in brackets if a port follows"
+        raise UsageError(f"{target!r} is not a valid host", hint=hint)
+    return replace(login.address(), host=host, user=user, port=number)
+
+
+def with_login(environment: Environment, login: SshLogin) -> Environment:
+    """The environment with the given ssh options on all its hosts."""
+    given = login.address()
+
+    def apply(host: Host) -> Host:
+        ssh = host.ssh
+        identity, config, jump = given.identity or ssh.identity, given.config or ssh.config, given.jump or ssh.jump
+        return replace(host, ssh=replace(ssh, identity=identity, config=config, jump=jump))
+
+    return replace(environment, hosts=tuple(apply(host) for host in environment.hosts))

@@ -1,0 +1,50 @@
+"""What environments.reconcile and its siblings need to work on hosts: bundle, connections, the agents' files, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rancherctl.bundle.create import MODULES, OFFICIAL
+from rancherctl.bundle.model import Bundle, manifest
+from rancherctl.bundle.resolve import resolve
+from rancherctl.cli.context import CommandRun
+from rancherctl.cli.env.ssh_login import absolute
+from rancherctl.environments.context import Context
+from rancherctl.environments.model import Environment
+from rancherctl.events import Emit
+
+
+def bundle_choice(run: CommandRun, environment: str, choice: str | None) -> str:
+    """The bundle to use: the flag's, else the setting's, else the one that this environment was last applied with."""
+    return choice or run.settings.bundle or run.known().bundle(environment)
+
+
+def remembered_choice(choice: str) -> str:
+    """A bundle choice as it is stored: a directory as an absolute path, because it is used from any folder."""
+    return choice if choice in ("", OFFICIAL, MODULES) else absolute(choice)
+
+
+@contextmanager
+def work_context(run: CommandRun, environment: Environment, choice: str | None, emit: Emit) -> Iterator[Context]:
+    """The context with the chosen bundle; connections are closed at the end of the block."""
+    cache = run.settings.cache or run.settings.dirs.cache
+    bundle = resolve(bundle_choice(run, environment.name, choice), environment.kubernetes, cache, emit)
+    with _context(run, bundle, emit) as work:
+        yield work
+
+
+@contextmanager
+def without_bundle(run: CommandRun, environment: Environment, emit: Emit) -> Iterator[Context]:
+    """The context for work that installs nothing: its bundle is empty."""
+    with _context(run, Bundle(Path(), manifest(environment.kubernetes, "", "", ())), emit) as work:
+        yield work
+
+
+@contextmanager
+def _context(run: CommandRun, bundle: Bundle, emit: Emit) -> Iterator[Context]:
+    from rancherctl.agents.install import host_resources
+
+    with run.connections() as connections:
+        yield Context(transport=connections.transport, bundle=bundle, extras=host_resources, emit=emit)

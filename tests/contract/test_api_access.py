@@ -140,7 +140,7 @@ def test_another_environments_api_at_the_address_is_not_used(served: Access, tmp
         with api_route(replace(served, ca=other.ca, targets=other.targets), said.append) as server:
             assert server != served.server
             assert reachable(server, other.ca), "the local end of the tunnel must lead to the right API"
-        assert said == [f"the API at {served.server} cannot be reached from here: going through ssh to host1"]
+        assert said == [f"API {served.server} is not reachable directly; connecting through ssh to host1"]
 
 
 def test_an_api_that_does_not_run_is_an_error_before_anything_is_sent_to_it() -> None:

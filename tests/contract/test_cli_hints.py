@@ -58,7 +58,7 @@ def find(node: Node, word: str) -> Node | None:
     return next((child for child in node.children if word == child.path[-1] or word in child.aliases), None)
 
 
-NO_COMMANDS = ("cli/shells.py", "cli/fish.py", "agents/main.py", "ingress/haproxy/install.py")
+NO_COMMANDS = ("cli/docs/shells.py", "cli/docs/fish.py", "agents/main.py", "ingress/haproxy/install.py")
 """Modules whose texts hold the program's name for other ends: a completion's variables, descriptions of units."""
 MENTION = re.compile(r"(?<![\w/.-])rancherctl ((?:-|[a-z]).*)")
 NOUNS = {word for child in TREE.children for word in (*child.path, *child.aliases)}

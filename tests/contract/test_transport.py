@@ -14,9 +14,9 @@ import pytest
 
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import Secret, command, script
-from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.transport import CommandFailedError, Transport
 from tests.fakes.ssh_client import connect
 from tests.fakes.ssh_server import SshServer

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from rancherctl.events import ignore
-from rancherctl.hosts.remote_call import HostStepError, call
 from rancherctl.hosts.model import Package, Resource
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.plan import plan
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.remote import observe as remote_observe
+from rancherctl.hosts.remote_call import HostStepError, call
 from rancherctl.hosts.remove import remove
 from tests.fakes.transport import FakeTransport
 

@@ -28,9 +28,13 @@ def _dns(config: AgentConfig, transport: Transport, relist: Relist) -> HostRole:
 
 
 def _lb(config: AgentConfig, _: Transport, __: Relist) -> HostRole:
+    from rancherctl.ingress.haproxy.driver import local_paths
+    from rancherctl.ingress.model import http_listeners
     from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 
-    return LbRole(LbConfig(config.node, config.http_port, dns=config.dns_addresses[0]))
+    paths = local_paths()
+    listeners = http_listeners(config.http_port, paths.families)
+    return LbRole(LbConfig(config.node, listeners, dns=config.dns_addresses[0], paths=paths))
 
 
 ROLES: dict[str, Callable[[AgentConfig, Transport, Relist], HostRole]] = {"network": _network, "dns": _dns, "lb": _lb}

@@ -6,7 +6,7 @@ A *backend* here is one Service port (``namespace/service:port``); a *pool* (lay
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -23,6 +23,22 @@ ANY_HOST = "*"
 """The host pattern of a rule without a host."""
 
 PathKind = Literal["exact", "prefix", "default"]
+Family = Literal["IPv4", "IPv6"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One place where a host's load balancer accepts connections. ``certificates`` are names of TLS certificates, empty for HTTP."""
+
+    family: Family
+    port: int
+    protocol: Literal["http"] = "http"
+    certificates: tuple[str, ...] = ()
+
+
+def http_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...]:
+    """Plain HTTP on one port, in these address families."""
+    return tuple(Listener(family, port) for family in families)
 
 
 class Server(NamedTuple):
@@ -113,12 +129,12 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What one host's HAProxy must do: ports to listen on, routes (one per claim), servers per backend key.
+    """What one host's HAProxy must do: listeners to open, routes (one per claim), servers per backend key.
 
-    ``loaded`` are the Ingresses that are in, with their content hashes, ``bare`` host patterns that are known without any route.
+    ``loaded`` are the content hashes of the Ingresses in it, ``bare`` are host patterns that are known without any route.
     """
 
-    ports: tuple[int, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     routes: tuple[Route, ...] = ()
     servers: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
     loaded: Mapping[str, str] = field(default_factory=dict)

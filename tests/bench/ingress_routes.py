@@ -84,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         haproxy = fake.Haproxy(Path(folder))
         haproxy.paths = replace(haproxy.paths, descriptors=SYSTEM_PORTS)
-        role = LbRole(LbConfig("h1", http_port=haproxy.port, paths=haproxy.paths), driver=haproxy.driver())
+        role = LbRole(LbConfig("h1", haproxy.listeners, paths=haproxy.paths), driver=haproxy.driver())
         pods = [Apart() for _ in range(2)]
         numbers = range(COUNT + ROUNDS + 1)
         slices = [fake.endpoint_slice(f"s{n}", [pods[n % 2].endpoint]) for n in numbers]

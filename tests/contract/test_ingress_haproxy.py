@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import errno
 import gc
+import hashlib
 import http.client
+import json
 import os
 import signal
 import socket
@@ -17,8 +19,11 @@ from typing import Any
 import pytest
 
 from rancherctl.ingress.haproxy import files, plan
+from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.layout import MIN_SLOTS, Layout
+from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
+from rancherctl.ingress.model import HASH_SCHEME, Family, Listener, http_listeners
 from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 from rancherctl.ingress.translate import endpoints, merge
 from tests.fakes import ingress as fake
@@ -33,8 +38,8 @@ class World:
         self.now = 0.0
         self.role = self.new_role()
 
-    def new_role(self) -> LbRole:
-        config = LbConfig("h1", http_port=self.haproxy.port, paths=self.haproxy.paths)
+    def new_role(self, listeners: tuple[Listener, ...] = ()) -> LbRole:
+        config = LbConfig("h1", listeners or self.haproxy.listeners, paths=self.haproxy.paths)
         self.role = LbRole(config, driver=self.haproxy.driver(), clock=lambda: self.now)
         return self.role
 
@@ -66,6 +71,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         pod.close()
 
 
+DATA = Path(__file__).parents[1] / "data" / "ingress"
 FOO = [("foo.bar.com", "Prefix", "/foo", "web:80")]
 
 
@@ -208,6 +214,79 @@ def test_a_taken_port_is_told_and_taken_back_when_free(world: World, occupied: C
     assert list(section["served"]) == ["default/a"]
     assert section["alarm"] == ""
     assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+
+
+@pytest.mark.parametrize(("family", "address"), [("IPv4", "0.0.0.0"), ("IPv6", "::")])
+def test_a_port_is_tested_in_the_family_of_its_listener(tmp_path: Path, family: Family, address: str) -> None:
+    driver = Driver(Paths(data=str(tmp_path), run=str(tmp_path), ipv6="[::]"), user="nobody-at-all")
+    with socket.socket(socket.AF_INET6 if family == "IPv6" else socket.AF_INET, socket.SOCK_STREAM) as other:
+        if family == "IPv6":
+            other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        other.bind((address, 0))
+        other.listen(1)
+        both = http_listeners(other.getsockname()[1], ["IPv4", "IPv6"])
+        assert {x.family: "in use" in driver.listener_error(x) for x in both} == {
+            "IPv4": family == "IPv4",
+            "IPv6": family == "IPv6",
+        }
+    assert [driver.listener_error(x) for x in both] == ["", ""]
+
+
+def test_a_busy_port_takes_down_only_its_own_listener(world: World) -> None:
+    """Requests on the other port are answered, but the host confirms nothing: its address must lead clients to complete hosts."""
+    other = fake.free_port()
+    listeners = (*world.haproxy.listeners, *http_listeners(other, ["IPv4"]))
+    blocker = fake.Pod("blocker", "0.0.0.0", other)
+    world.new_role(listeners)
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+    assert section["served"] == {}
+    assert section["placed"] == ["default/a"]
+    assert section["ports"] == {str(world.haproxy.port): "", str(other): f"port {other}: Address already in use"}
+    assert "error" not in section
+    blocker.close()
+    section = world.run([fake.ingress("a", FOO)], {"web": ["w2"]})
+    assert list(section["served"]) == ["default/a"]
+    for port in (world.haproxy.port, other):
+        world.haproxy.port = port
+        assert world.haproxy.answer("foo.bar.com", "/foo") == "w2"
+
+
+def test_a_port_that_is_taken_while_haproxy_is_down_leaves_the_other_listeners_serving(world: World) -> None:
+    other = fake.free_port()
+    world.new_role((*world.haproxy.listeners, *http_listeners(other, ["IPv4"])))
+    world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
+    world.haproxy.stop()
+    ended = threading.Event()  # a killed worker holds its ports for a moment longer than the master
+    listener = Listener("IPv4", other)
+    assert any(not world.role.driver.listener_error(listener) or ended.wait(0.02) for _ in range(3000))
+    blocker = fake.Pod("blocker", "0.0.0.0", other)
+    world.now += 10
+    section = world.role.reconcile(fake.Snapshot())
+    assert world.haproxy.answer("foo.bar.com", "/foo") == "w1"
+    assert (section["served"], section["placed"]) == ({}, ["default/a"])
+    blocker.close()
+    assert list(world.run([fake.ingress("a", FOO)], {"web": ["w1"]})["served"]) == ["default/a"]
+
+
+def test_a_state_file_of_release_0_1_is_served_without_the_api(world: World) -> None:
+    """Its hashes were made by another rule: the report says so, until the API answers and every Ingress was translated again."""
+    pod = world.pod("w1")
+    recorded = json.loads((DATA / "release_0.1" / "state.json").read_text().split("\n", 1)[1])
+    recorded["layout"]["ports"] = [world.haproxy.port]
+    for pool in recorded["layout"]["pools"]:
+        pool[3] = [[1, *pod.endpoint]] if pool[1] == "default/web:80" else pool[3]
+    body = json.dumps(recorded).encode()
+    Path(world.haproxy.paths.data, "state.json").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    section = world.new_role().reconcile(fake.Snapshot())
+    assert world.haproxy.answer("shop.example.com", "/x") == "w1"
+    assert section["served"] == {"default/rest": "f03b8b9d119a", "default/shop": "0081eb39ff0b"}
+    assert section["hash_scheme"] == 0
+    shop = fake.ingress("shop", [("shop.example.com", "Prefix", "/", "web:80")], status=["192.0.2.1"])
+    section = world.run([shop], {"web": ["w1"]}, hosts=fake.roster("h1", epoch=3, sequence=18))
+    assert (list(section["served"]), section["hash_scheme"]) == (["default/shop"], HASH_SCHEME)
+    assert section["metrics"]["reloads"] == 1
+    assert world.haproxy.answer("shop.example.com", "/x") == "w1"
 
 
 def test_removal_waits_for_the_address_to_leave_the_status_and_for_the_drain(world: World) -> None:
@@ -466,8 +545,8 @@ def test_a_socket_that_hangs_while_requests_are_answered_is_no_death(world: Worl
         listener.bind(str(hung))
         listener.listen()
         driver.socket = Socket(str(hung))
-        assert driver.frozen(Layout(ports=(world.haproxy.port,))) == ""
-        assert "does not answer" in driver.frozen(Layout(ports=(fake.free_port(),)))
+        assert driver.frozen(Layout(world.haproxy.listeners)) == ""
+        assert "does not answer" in driver.frozen(Layout(http_listeners(fake.free_port(), ["IPv4"])))
 
 
 def vanish(pod: fake.Pod) -> list[socket.socket]:
@@ -524,7 +603,9 @@ def test_a_port_that_is_taken_while_haproxy_is_down_is_told_as_the_reason(
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     world.haproxy.stop()
     ended = threading.Event()  # a killed worker holds its port for a moment longer than the master
-    assert any(not world.role.driver.port_error(world.haproxy.port) or ended.wait(0.02) for _ in range(3000))
+    assert any(
+        not world.role.driver.listener_error(world.haproxy.listeners[0]) or ended.wait(0.02) for _ in range(3000)
+    )
     blocker = fake.Pod("blocker", "0.0.0.0", world.haproxy.port)
     monkeypatch.setattr(world.role.driver, "start_limit", 0.2)
     world.now += 10

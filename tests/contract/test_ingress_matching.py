@@ -55,7 +55,7 @@ def reference(routes: list[Route], host: str, path: str) -> str:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[fake.Haproxy, LbRole, dict[str, fake.Pod]]]:
     haproxy = fake.Haproxy(tmp_path_factory.mktemp("haproxy"))
     pods = {name: fake.Pod(name) for name in PODS}
-    yield haproxy, LbRole(LbConfig("h1", http_port=haproxy.port, paths=haproxy.paths), driver=haproxy.driver()), pods
+    yield haproxy, LbRole(LbConfig("h1", haproxy.listeners, paths=haproxy.paths), driver=haproxy.driver()), pods
     haproxy.stop()
     for pod in pods.values():
         pod.close()

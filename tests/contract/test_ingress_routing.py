@@ -33,7 +33,7 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake.Haproxy]:
 @pytest.fixture(scope="module")
 def role(haproxy: fake.Haproxy) -> LbRole:
     """One role for all cases: each case is one more change of a running HAProxy."""
-    return LbRole(LbConfig("h1", http_port=haproxy.port, paths=haproxy.paths), driver=haproxy.driver())
+    return LbRole(LbConfig("h1", haproxy.listeners, paths=haproxy.paths), driver=haproxy.driver())
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.parent.name)

@@ -16,6 +16,7 @@ from typing import Any
 
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import Driver
+from rancherctl.ingress.model import Listener, http_listeners
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.placement.model import Roster, RosterHost
@@ -198,13 +199,17 @@ class Haproxy:
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o755)
         self.paths = render.Paths(
-            data=str(folder / "data"), run=str(folder / "run"), bind=("127.0.0.1",), descriptors=4000
+            data=str(folder / "data"), run=str(folder / "run"), ipv4="127.0.0.1", descriptors=4000
         )
         for path in (self.paths.data, self.paths.run):
             Path(path).mkdir()
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "haproxy.log"
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        return http_listeners(self.port, self.paths.families)
 
     def driver(self) -> Driver:
         return Driver(self.paths, restart=self.restart, user="nobody-at-all")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.model import Server
+from rancherctl.net import join_host_port
 
 MAX_COMMAND = 8192
 _PAYLOAD = 7000
@@ -51,7 +52,7 @@ def add_server(pool: str, slot: str, server: Server, seconds: int) -> tuple[Runt
     It cannot have ``tcp-ut``: a request over a kept connection to a lost host would hang for minutes. So it keeps none between requests, as
     HAProxy 2.6 has it for such servers anyway.
     """
-    text = f"add server {pool}/{slot} {render.endpoint(server)} {render.checks(seconds)} pool-max-conn 0"
+    text = f"add server {pool}/{slot} {join_host_port(*server)} {render.checks(seconds)} pool-max-conn 0"
     return (
         RuntimeCommand(text, ("New server registered",)),
         RuntimeCommand(f"enable health {pool}/{slot}"),

@@ -1,63 +1,65 @@
-"""One host's HAProxy as the agent handles it: files, test, reload and its proof, commands, read-back."""
+"""Drive one host's HAProxy: write and test its files, reload it, send commands, and verify what it has afterwards."""
 
 from __future__ import annotations
 
 import logging
 import os
 import pwd
-import re
 import secrets
 import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from rancherctl.ingress.haproxy import files, observe, render
+from rancherctl.ingress.haproxy import files, listeners, observe, render
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
+from rancherctl.ingress.model import Listener
+from rancherctl.polling import poll_until
 
-UNIT = "rancherctl-ingress.service"
-USER = "haproxy"
-RELOAD_ANSWER = 5.0
-SIGN_OF_LIFE = 2.0
+UNIT: Final = "rancherctl-ingress.service"
+USER: Final = "haproxy"
+RELOAD_TIMEOUT: Final = 5.0
+FROZEN_TIMEOUT: Final = 2.0
 """Seconds."""
 log = logging.getLogger(__name__)
 
 
 class ConfigRefusedError(HaproxyError):
-    """HAProxy does not accept a configuration; what runs goes on unchanged."""
+    """HAProxy rejects a configuration; the running one stays in use."""
 
 
 @dataclass(slots=True)
 class Counters:
-    """Since this agent started."""
+    """Numbers since this agent started."""
 
     reloads: int = 0
     commands: int = 0
 
 
 def local_paths() -> render.Paths:
-    """The usual places; listening on IPv6 as well where this machine has it."""
-    return render.Paths(bind=("*", "[::]") if Path("/proc/net/if_inet6").exists() else ("*",))
+    """The standard paths; with IPv6 if this host has it."""
+    return render.Paths(ipv6="[::]" if Path("/proc/net/if_inet6").exists() else "")
 
 
 def restart_unit() -> None:
-    """Start HAProxy's unit anew; for when its master does not answer."""
+    """Restart HAProxy's unit. Raises HaproxyError."""
     try:
         subprocess.run(["systemctl", "restart", UNIT], check=True, capture_output=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        raise HaproxyError(
-            f"{UNIT} could not be restarted", why=str(error), hint=f"see journalctl -u {UNIT}"
-        ) from error
+        raise HaproxyError(f"cannot restart {UNIT}", why=str(error), hint=f"see journalctl -u {UNIT}") from error
 
 
 class Driver:
-    """``restart`` starts HAProxy when its master is gone; ``user`` is who it runs as (files are given to that group, tests run under it)."""
+    """One running HAProxy. ``restart`` starts it if its master is gone; ``start_limit`` is how long a new worker may take, in seconds.
+
+    ``user`` is the account that HAProxy runs as: its group may read the files, and configuration tests run under it.
+    """
 
     def __init__(
         self,
@@ -69,15 +71,15 @@ class Driver:
     ) -> None:
         self.paths = paths
         self.socket = Socket(paths.socket(Layout().generation))
-        self.master = Socket(paths.master, RELOAD_ANSWER)
+        self.master = Socket(paths.master, RELOAD_TIMEOUT)
         self.counters = Counters()
         self.restart = restart
         self.start_limit = start_limit
-        self._pause = threading.Event()
+        self._stopping = threading.Event()
         self._ids = _ids(user)
 
     def use(self, generation: str) -> None:
-        """Talk to the worker of this generation from now on; people find its socket as ``admin.sock``."""
+        """Send commands to the worker of this generation from now on. The link ``admin.sock`` leads operators to its socket."""
         path = Path(self.paths.socket(generation))
         self.socket = Socket(str(path))
         link = path.with_name("admin.sock")
@@ -90,61 +92,61 @@ class Driver:
                 if old != path:
                     old.unlink(missing_ok=True)
         except OSError as error:
-            log.warning("%s: sockets of former workers are left: %s", path.parent, error)
+            log.warning("cannot remove sockets of earlier workers in %s: %s", path.parent, error)
 
     def stop(self) -> None:
         """End a wait that is under way."""
-        self._pause.set()
+        self._stopping.set()
 
     def info(self) -> observe.Info:
-        """The worker that answers now."""
+        """The worker that answers now. Raises HaproxyError."""
         return observe.info(self.socket)
 
     def busy(self, pools: tuple[str, ...]) -> Busy:
-        """Slots of these pools with connections left."""
+        """Slots of these pools that still have connections to their last server. Raises HaproxyError."""
         return observe.busy(self.socket, pools)
 
     def differences(self, layout: Layout) -> tuple[str, ...]:
-        """How the running HAProxy differs from ``layout``."""
+        """How the running HAProxy differs from ``layout``, one line each. Raises HaproxyError."""
         return observe.differences(layout, observe.live(self.socket, self.paths))
 
-    def written_ports(self) -> tuple[int, ...]:
-        """Ports that the configuration on disk listens on: what HAProxy itself may hold when nothing else is known of it."""
+    def configured(self, wanted: Collection[Listener]) -> tuple[Listener, ...]:
+        """Those of these listeners that HAProxy's file on disk opens: HAProxy may hold them although no state is known."""
         try:
             text = Path(self.paths.config).read_text("ascii", "replace")
         except OSError:
             return ()
-        return tuple(int(p) for p in re.findall(r"^frontend http(\d+)$", text, re.MULTILINE))
+        return listeners.configured(text, wanted)
 
-    def port_error(self, port: int) -> str:
-        """Why this port cannot be listened on ("" = it can); only meaningful while HAProxy itself does not listen there."""
-        for family in (socket.AF_INET, *((socket.AF_INET6,) if any(":" in a for a in self.paths.bind) else ())):
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                try:
-                    probe.bind(("", port))
-                    probe.listen(1)
-                except OSError as error:
-                    return f"port {port}: {error.strerror}"
+    def listener_error(self, listener: Listener) -> str:
+        """Why this listener cannot be opened ("" = it can); meaningful only while HAProxy itself does not have it open."""
+        with socket.socket(_address_family(listener), socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if listener.family == "IPv6":
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                probe.bind(("", listener.port))
+                probe.listen(1)
+            except OSError as error:
+                return f"port {listener.port}: {error.strerror}"
         return ""
 
     def frozen(self, layout: Layout) -> str:
-        """Why HAProxy counts as frozen: neither its socket nor a port that it listens on answers in time. "" for one that does either, and for
-        one that is gone: its unit starts it anew at once.
+        """Why HAProxy counts as frozen: neither its socket nor its first listener answers in time.
+
+        "" if one of them answers, and also if HAProxy is gone: then its unit restarts it at once.
         """
         try:
-            observe.info(Socket(self.socket.path, SIGN_OF_LIFE))
+            observe.info(Socket(self.socket.path, FROZEN_TIMEOUT))
         except HaproxyError as error:
-            if isinstance(error.__cause__, TimeoutError) and not any(_answers(port) for port in layout.ports[:1]):
+            if isinstance(error.__cause__, TimeoutError) and not any(map(_answers, layout.listeners[:1])):
                 return str(error)
         return ""
 
     def apply(self, decision: Decision) -> Layout:
-        """Make it so; returns what the running HAProxy was seen to have. Raises HaproxyError, then that is not known.
+        """Carry out a decision; returns the layout that the running HAProxy was verified to have. Raises HaproxyError.
 
-        What it takes while it runs is not on disk before ``save``; a new process is started from the files.
+        After runtime commands the files on disk are still the old ones until ``save``; a new process starts from the files.
         """
         match decision:
             case Reload():
@@ -152,34 +154,30 @@ class Driver:
                 self.check(layout)
                 self.save(layout)
                 self.reload(layout.generation)
-                self._prove(self.differences(layout))
+                _raise_for(self.differences(layout))
                 return layout
             case Runtime(commands=commands, layout=layout):
                 self.counters.commands += self.socket.run(commands)
-                self._prove(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
+                _raise_for(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
         return decision.layout
 
-    def _prove(self, wrong: tuple[str, ...]) -> None:
-        if wrong:
-            raise HaproxyError("HAProxy does not have what it was given", why="; ".join(wrong))
-
     def save(self, layout: Layout) -> list[str]:
-        """Write the files that differ; returns their paths. HAProxy reads them at its next start."""
+        """Write the files that differ; returns their paths. HAProxy reads them at its next start. Raises HaproxyError."""
         texts = render.files(layout, self.paths)
-        wrong = files.differing(texts)
+        differing = files.differing(texts)
         try:
-            for path in wrong:
+            for path in differing:
                 files.write(Path(path), texts[path].encode(), group=self._ids[1] if self._ids else -1)
         except OSError as error:
             raise HaproxyError(
-                f"{self.paths.data} cannot be written",
+                f"cannot write to {self.paths.data}",
                 why=str(error),
-                hint="free disk space; what runs goes on serving",
+                hint="free disk space; traffic is still served",
             ) from error
-        return wrong
+        return differing
 
     def check(self, layout: Layout) -> None:
-        """``haproxy -c`` over copies of the files, as the unprivileged user. Raises ConfigRefusedError with HAProxy's own words."""
+        """Run ``haproxy -c`` on copies of the files, as the unprivileged user. Raises ConfigRefusedError with HAProxy's message."""
         folder = Path(self.paths.data) / "check"
         try:
             shutil.rmtree(folder, ignore_errors=True)
@@ -190,76 +188,88 @@ class Driver:
             for path, text in render.files(layout, copies).items():
                 files.write(Path(path), text.encode(), group=self._ids[1] if self._ids else -1)
             uid, gid = self._ids if self._ids and os.geteuid() == 0 else (None, None)
-            test = ["haproxy", "-c", "-f", copies.config]
+            command = ["haproxy", "-c", "-f", copies.config]
             groups = () if uid is not None else None
             result = subprocess.run(
-                test, capture_output=True, timeout=60, check=False, user=uid, group=gid, extra_groups=groups
+                command, capture_output=True, timeout=60, check=False, user=uid, group=gid, extra_groups=groups
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise HaproxyError("the new configuration could not be tested", why=str(error)) from error
+            raise HaproxyError("cannot test the new configuration", why=str(error)) from error
         if result.returncode:
             lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
             raise ConfigRefusedError(
-                "HAProxy refuses the new configuration", why=(lines or ["no reason given"])[0][:500]
+                "HAProxy rejects the new configuration", why=(lines or ["no reason given"])[0][:500]
             )
 
     def reload(self, generation: str) -> None:
-        """Have the files loaded by a new worker, wait until it answers, and talk to it from then on."""
+        """Make a new worker load the files, wait until it answers, and use it from then on. Raises HaproxyError."""
         try:
             answer = self.master.ask("reload", silent=True)
         except HaproxyError as error:
-            self._without_answer(
-                generation, gone=isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
-            )
+            gone = isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
+            self._await_or_restart(generation, gone=gone)
         else:
-            # HAProxy 2.6 answers nothing; from 2.7 on it waits for the new worker and tells.
+            # HAProxy 2.6 answers nothing. Since 2.7 it waits for the new worker and reports success or failure.
             if answer.startswith("Success=0"):
                 raise HaproxyError("HAProxy could not load its files", why=answer[-500:])
         self.counters.reloads += 1
-        self._await(generation)
+        self._await_worker(generation)
         self.use(generation)
 
-    def _without_answer(self, generation: str, *, gone: bool) -> None:
-        """Start HAProxy anew if its master is ``gone``. One that was asked and whose answer got lost may be at work: a restart, which cuts
-        all connections, comes only when no new worker does.
+    def _await_or_restart(self, generation: str, *, gone: bool) -> None:
+        """Restart HAProxy if its master is ``gone``, or if no new worker answers.
+
+        A master whose answer was lost may still be reloading, and a restart cuts all connections: so wait for the worker first.
         """
         if not gone:
             try:
-                self._await(generation)
+                self._await_worker(generation)
             except HaproxyError as error:
-                if self._pause.is_set():
+                if self._stopping.is_set():
                     raise
-                log.warning("HAProxy's master does not reload and is restarted: %s", error)
+                log.warning("restarting HAProxy, its master does not reload: %s", error)
             else:
                 return
         self.restart()
 
-    def _await(self, generation: str) -> None:
-        fresh = Socket(self.paths.socket(generation))
-        deadline = time.monotonic() + self.start_limit
-        pause = 0.005
-        seen = "no worker answered"
-        while time.monotonic() < deadline:
+    def _await_worker(self, generation: str) -> None:
+        worker = Socket(self.paths.socket(generation))
+        last = "no worker answered"
+
+        def answers() -> bool:
+            nonlocal last
             try:
-                observe.info(fresh)
+                observe.info(worker)
             except HaproxyError as error:
-                seen = str(error)
-            else:
-                return
-            if self._pause.wait(pause):
-                raise HaproxyError("the agent is stopping")
-            pause = min(pause * 1.5, 0.2)
+                last = str(error)
+                return False
+            return True
+
+        if poll_until(answers, self.start_limit, first=0.005, largest=0.2, stop=self._stopping):
+            return
+        if self._stopping.is_set():
+            raise HaproxyError("the agent is stopping")
         raise HaproxyError(
             f"HAProxy did not load its new configuration within {self.start_limit:.0f} s",
-            why=seen,
+            why=last,
             hint=f"see journalctl -u {UNIT}",
         )
 
 
-def _answers(port: int) -> bool:
-    """Whether anything at all is answered on this port."""
+def _raise_for(differences: tuple[str, ...]) -> None:
+    if differences:
+        raise HaproxyError("HAProxy does not have what it was given", why="; ".join(differences))
+
+
+def _address_family(listener: Listener) -> socket.AddressFamily:
+    return socket.AF_INET6 if listener.family == "IPv6" else socket.AF_INET
+
+
+def _answers(listener: Listener) -> bool:
+    """Whether HAProxy sends any answer on this listener."""
+    loopback = "::1" if listener.family == "IPv6" else "127.0.0.1"
     try:
-        with socket.create_connection(("127.0.0.1", port), SIGN_OF_LIFE) as connection:
+        with socket.create_connection((loopback, listener.port), FROZEN_TIMEOUT) as connection:
             connection.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
             return bool(connection.recv(1))
     except OSError:

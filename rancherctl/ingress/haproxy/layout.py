@@ -6,11 +6,11 @@ pool's name says nothing; which backend occupies it is kept here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from rancherctl.ingress.model import BackendRef, Model, Route, Server
+from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, Route, Server
 
 MAPS = ("hosts", "wildcards", "exact", "prefix")
 MIN_SLOTS = 4
@@ -62,17 +62,18 @@ class Layout:
     ``generation`` names the process that was started with it, and that process's socket: whoever asks there asks no older process.
     """
 
-    ports: tuple[int, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     pools: tuple[Pool, ...] = ()
     maps: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {name: {} for name in MAPS})
     loaded: Mapping[str, str] = field(default_factory=dict)
     check_seconds: int = 2
     generation: str = "idle"
+    hash_scheme: int = HASH_SCHEME
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the agent's state file."""
         return {
-            "ports": list(self.ports),
+            "listeners": [[x.family, x.port, x.protocol, list(x.certificates)] for x in self.listeners],
             "pools": [
                 [p.name, p.backend, len(p.slots), [_plain(i, s) for i, s in enumerate(p.slots, 1) if s.used]]
                 for p in self.pools
@@ -81,22 +82,38 @@ class Layout:
             "loaded": dict(self.loaded),
             "check_seconds": self.check_seconds,
             "generation": self.generation,
+            "hash_scheme": self.hash_scheme,
         }
 
     @staticmethod
-    def from_json(data: Any) -> Layout:
-        """Read ``to_json``. Raises ValueError when it is not one."""
+    def from_json(data: Any, families: Sequence[Family]) -> Layout:
+        """Parse the output of ``to_json``, also that of release 0.1. Raises ValueError if it is not a layout.
+
+        Release 0.1 wrote ports, on which it listened in all address families of the host (``families``).
+        """
         try:
             return Layout(
-                ports=tuple(int(p) for p in data["ports"]),
+                listeners=(
+                    tuple(map(_listener, data["listeners"]))
+                    if "listeners" in data
+                    else tuple(Listener(family, int(port)) for port in data["ports"] for family in families)
+                ),
                 pools=tuple(_pool(*pool) for pool in data["pools"]),
                 maps={name: {str(k): str(v) for k, v in data["maps"][name].items()} for name in MAPS},
                 loaded={str(k): str(v) for k, v in data["loaded"].items()},
                 check_seconds=int(data["check_seconds"]),
                 generation=_token(data["generation"]),
+                hash_scheme=int(data.get("hash_scheme", 0)),
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
+
+
+def _listener(value: Any) -> Listener:
+    family, port, protocol, certificates = value
+    if family not in get_args(Family) or protocol != "http":
+        raise ValueError(f"unknown listener: {value!a}")
+    return Listener(family, int(port), protocol, tuple(map(str, certificates)))
 
 
 def _token(text: Any) -> str:
@@ -182,12 +199,12 @@ def build(model: Model, previous: Layout | None) -> Layout:
         filled = [Slot(f"s{i}", s, used=True) for i, s in enumerate(servers, 1)]
         empty = [Slot(f"s{i}") for i in range(len(filled) + 1, _size(len(servers)) + 1)]
         pools.append(Pool(names[backend], backend, (*filled, *empty)))
-    spares = max(MIN_SPARES, len(backends) // 4) if model.ports else 0
+    spares = max(MIN_SPARES, len(backends) // 4) if model.listeners else 0
     pools.extend(
         Pool(f"b{next(numbers)}", "", tuple(Slot(f"s{i}") for i in range(1, MIN_SLOTS + 1))) for _ in range(spares)
     )
     return Layout(
-        ports=model.ports,
+        listeners=model.listeners,
         pools=tuple(sorted(pools, key=lambda p: int(p.name[1:]))),
         maps=maps_of(model, names),
         loaded=dict(model.loaded),

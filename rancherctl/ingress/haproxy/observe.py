@@ -102,7 +102,7 @@ def touched(
 def differences(layout: Layout, found: Live, *, limit: int = 5) -> tuple[str, ...]:
     """How HAProxy differs from ``layout``, at most ``limit`` lines; () when it agrees."""
     out = [line for pool in layout.pools for line in _pool(pool, found.servers)]
-    if layout.ports:  # maps are loaded by the frontend only
+    if layout.listeners:  # HAProxy loads maps for front ends only
         for name in MAPS:
             have, want = found.maps[name], layout.maps[name]
             out += [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from rancherctl.ingress.haproxy import commands, layout
+from rancherctl.ingress.haproxy import commands, layout, listeners
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
 from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, Slot
 from rancherctl.ingress.haproxy.render import Paths
-from rancherctl.ingress.model import Model, Server
+from rancherctl.ingress.model import HASH_SCHEME, Model, Server
 
 MAX_COMMANDS = 4000
 MAX_SLOTS = 4000
@@ -64,7 +64,7 @@ class _Commands:
 
 def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     """Pools in which used slots would be filled again: whether those still hold old connections must be read before ``plan`` is called."""
-    if now is None or now.ports != model.ports:
+    if now is None or now.listeners != model.listeners:
         return ()
     have = {p.backend: p for p in now.pools if p.backend}
     wanted = {r.backend.key for r in model.routes}
@@ -86,8 +86,11 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     """What takes HAProxy from ``now`` (None: not known) to ``model``. ``plan`` of the layout it returns is Unchanged."""
     if now is None:
         return Reload("nothing is known about the running configuration", layout.build(model, None))
-    if now.ports != model.ports:
-        return Reload(f"ports to listen on: {_ports(now.ports)} → {_ports(model.ports)}", layout.build(model, now))
+    if now.listeners != model.listeners:
+        return Reload(
+            f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}",
+            layout.build(model, now),
+        )
     steps = _Commands()
     try:
         pools = _pools(now, model, busy, steps)
@@ -95,7 +98,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         return Reload(str(full), layout.build(model, now))
     maps = layout.maps_of(model, {p.backend: p.name for p in pools if p.backend})
     _maps(now.maps, maps, paths, steps)
-    wanted = replace(now, pools=pools, maps=maps, loaded=dict(model.loaded))
+    wanted = replace(now, pools=pools, maps=maps, loaded=dict(model.loaded), hash_scheme=HASH_SCHEME)
     orders = steps.all()
     if not orders:
         return Unchanged(wanted)
@@ -105,10 +108,6 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         new.name for old, new in zip(now.pools, pools, strict=True) if new is not old and new.slots != old.slots
     )
     return Runtime(orders, wanted, pools_touched, _changed_keys(now.maps, maps))
-
-
-def _ports(ports: Iterable[int]) -> str:
-    return ", ".join(str(p) for p in ports) or "none"
 
 
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rancherctl import contract
 from rancherctl.ingress.haproxy.layout import MAPS, NOTHING, Layout, Pool, Slot
-from rancherctl.ingress.model import Server
+from rancherctl.ingress.haproxy.listeners import frontend_name
+from rancherctl.ingress.model import Family, Listener
+from rancherctl.net import join_host_port
 
 ORIGIN = "X-Rancherctl-Ingress"
 """Header of answers that the load balancer gives itself: ``no-route`` or ``no-endpoint``."""
@@ -19,14 +22,25 @@ ORIGIN = "X-Rancherctl-Ingress"
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where HAProxy's files and sockets are. ``bind`` are the addresses it listens on, in HAProxy's notation.
+    """Where HAProxy's files and sockets are, and on which addresses it listens, in HAProxy's notation.
 
-    ``descriptors`` bounds open files, and with them connections, where the system allows more."""
+    ``ipv6`` is empty on a host without IPv6. ``descriptors`` limits open files, and with them connections.
+    """
 
-    data: str = "/var/lib/rancherctl/ingress"
-    run: str = "/run/rancherctl/ingress"
-    bind: tuple[str, ...] = ("*",)
+    data: str = f"{contract.DATA}/ingress"
+    run: str = f"{contract.RUN}/ingress"
+    ipv4: str = "*"
+    ipv6: str = ""
     descriptors: int = 100_000
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The address families that it listens on."""
+        return ("IPv4", "IPv6") if self.ipv6 else ("IPv4",)
+
+    def bind(self, family: Family) -> str:
+        """The address that a listener of this family binds to."""
+        return self.ipv6 if family == "IPv6" else self.ipv4
 
     @property
     def config(self) -> str:
@@ -45,11 +59,6 @@ class Paths:
     def map(self, name: str) -> str:
         """The file of one map, which is also its name on the socket."""
         return f"{self.data}/{name}.map"
-
-
-def endpoint(server: Server) -> str:
-    """``address:port`` with brackets around IPv6."""
-    return f"[{server.address}]:{server.port}" if ":" in server.address else f"{server.address}:{server.port}"
 
 
 def checks(seconds: int) -> str:
@@ -91,8 +100,8 @@ global
 
 def _body(layout: Layout, paths: Paths) -> str:
     parts = [_defaults(), _monitor(paths)]
-    parts += [_frontend(port, paths) for port in layout.ports]
-    if layout.ports:
+    parts += [_frontend(listener, paths) for listener in layout.listeners]
+    if layout.listeners:
         parts.append(_NO_ROUTE)
     parts += [_pool(p, layout.check_seconds) for p in layout.pools]
     return "".join(parts)
@@ -137,11 +146,11 @@ frontend monitor
 """
 
 
-def _frontend(port: int, paths: Paths) -> str:
-    binds = "".join(f"  bind {address}:{port}{' v6only' if ':' in address else ''}\n" for address in paths.bind)
+def _frontend(listener: Listener, paths: Paths) -> str:
     return f"""
-frontend http{port}
-{binds}  http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
+frontend {frontend_name(listener)}
+  bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}
+  http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
   http-request set-var(txn.tier) var(txn.host),map_str({paths.map("hosts")})
   acl known var(txn.tier) -m found
   acl routed var(txn.pool) -m found
@@ -184,4 +193,4 @@ def _pool(pool: Pool, seconds: int) -> str:
 
 def _server(slot: Slot, seconds: int) -> str:
     server = slot.server
-    return f"  server {slot.name} {endpoint(server or NOTHING)} {checks(seconds)}{'' if server else ' disabled'}\n"
+    return f"  server {slot.name} {join_host_port(*(server or NOTHING))} {checks(seconds)}{'' if server else ' disabled'}\n"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from rancherctl.ingress.model import HTTP_PORT, BackendRef, Model, Translated
+from rancherctl.ingress.model import BackendRef, Listener, Model, Translated
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge
@@ -45,10 +45,10 @@ class Previous:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One host: its name in the roster, the port its load balancer uses, and the seconds between leaving a status and removal."""
+    """One host: its name in the roster, its listeners, and the seconds between leaving a status and removal."""
 
     name: str
-    port: int = HTTP_PORT
+    listeners: tuple[Listener, ...]
     drain: float = 2.0
 
 
@@ -125,7 +125,7 @@ def _host_model(
     hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
     bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
     servers = {key: lookup.servers for key, lookup in lookups.items()}
-    return Model((node.port,) if loaded else (), routes, servers, hashes, bare), problems
+    return Model(node.listeners if loaded else (), routes, servers, hashes, bare), problems
 
 
 def _problems_of(t: Translated, failing: Mapping[str, Problem]) -> tuple[Problem, ...]:

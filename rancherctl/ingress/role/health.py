@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from rancherctl.ingress.haproxy import plan
@@ -53,17 +54,28 @@ class Health:
         try:
             differences: tuple[str, ...] = self._driver.differences(layout)
         except HaproxyError as error:
-            differences = (str(error),)
+            differences, layout = (str(error),), self._with_free_ports(layout)
         if differences:
             log.warning("reloading HAProxy, its state differs: %s", "; ".join(differences))
-            self.reload("drift")
+            self._load("drift", layout)
         else:
             self.settle()
         return True
 
+    def _with_free_ports(self, layout: Layout) -> Layout:
+        """``layout`` without listeners whose port another program took while HAProxy was down: with them, HAProxy would not start.
+
+        If no port is free, HAProxy itself may have them open, so nothing is left out.
+        """
+        free = tuple(x for x in layout.listeners if not self._driver.listener_error(x))
+        return replace(layout, listeners=free) if free else layout
+
     def reload(self, reason: str) -> None:
         """Start a new HAProxy process with the stored layout, and check that it has it. Raises HaproxyError."""
-        self._store.save_layout(self._driver.apply(plan.Reload(reason, self._layout())))
+        self._load(reason, self._layout())
+
+    def _load(self, reason: str, layout: Layout) -> None:
+        self._store.save_layout(self._driver.apply(plan.Reload(reason, layout)))
         self.settle()
 
     def settle(self) -> None:
@@ -81,10 +93,10 @@ class Health:
             self.confirmed = self._store.current is not None and not self._driver.differences(layout)
         except HaproxyError as silent:
             # HAProxy does not run. If another program has its port, that is the reason.
-            taken = next((e for listener in layout.ports if (e := self._driver.port_error(listener))), "")
+            taken = next((e for listener in layout.listeners if (e := self._driver.listener_error(listener))), "")
             self.confirmed, self.error = False, taken or str(silent)
         else:
-            if not (self.confirmed and layout.ports):
+            if not (self.confirmed and layout.listeners):
                 self.error = why  # nothing is served here, so the Ingresses placed here must go to other hosts
         self._broken = bool(self.error)
 

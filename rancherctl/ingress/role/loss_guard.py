@@ -37,7 +37,7 @@ def without_removals(now: Layout, model: Model) -> Model:
     }
     return replace(
         model,
-        ports=model.ports or now.ports,
+        listeners=model.listeners or now.listeners,
         routes=(*model.routes, *old),
         servers={**model.servers, **servers},
         loaded={**now.loaded, **model.loaded},

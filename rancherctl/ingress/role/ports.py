@@ -1,29 +1,39 @@
-"""Which ports of a host can be listened on: those that something else has are left out, and told until they are free."""
+"""Which listeners of a host can be opened: one whose port is taken by another program is left out, the others serve."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from rancherctl.ingress.model import Model
+from rancherctl.ingress.model import Listener, Model
 
 
-class Ports:
-    """``error`` tells why a port cannot be listened on ("" = it can); ``errors``: port → that, for every port that was wanted last."""
+class PortCheck:
+    """Tests listeners with ``error``, which says why one cannot be opened ("" = it can), and remembers the results."""
 
-    def __init__(self, error: Callable[[int], str]) -> None:
+    def __init__(self, error: Callable[[Listener], str]) -> None:
         self._error = error
-        self.errors: dict[str, str] = {}
+        self._errors: dict[Listener, str] = {}
 
-    def free(self, model: Model, ours: Collection[int]) -> Model:
-        """Without the ports that something else occupies; with none left, nothing is served. ``ours`` are those that HAProxy itself may hold."""
-        probe = {p for p in model.ports if p not in ours} | {
-            int(p) for p, error in self.errors.items() if error and int(p) not in ours
-        }
-        self.errors = {str(p): self._error(p) if p in probe else "" for p in sorted({*model.ports, *probe})}
-        free = tuple(p for p in model.ports if not self.errors[str(p)])
-        return model if free == model.ports else replace(Model(), ports=free)
+    def free(self, model: Model, own: Collection[Listener]) -> Model:
+        """``model`` without the listeners whose port is taken; without any route if none is left.
+
+        ``own`` are listeners that HAProxy itself may have open: they are not tested. Taken ports are tested again every time.
+        """
+        tested = {x for x in (*model.listeners, *(x for x, error in self._errors.items() if error)) if x not in own}
+        known = dict.fromkeys((*model.listeners, *tested))
+        self._errors = {x: self._error(x) if x in tested else "" for x in known}
+        free = tuple(x for x in model.listeners if not self._errors[x])
+        return replace(model, listeners=free) if free or not model.listeners else Model()
+
+    def by_port(self) -> dict[str, str]:
+        """Port → why one of its listeners cannot be opened ("" = all can), for a host's report."""
+        out: dict[str, str] = {}
+        for listener, error in sorted(self._errors.items(), key=lambda found: (found[0].port, found[0].family)):
+            port = str(listener.port)
+            out[port] = out.get(port) or error
+        return out
 
     def summary(self) -> str:
         """All errors in one line."""
-        return ", ".join(error for error in self.errors.values() if error)
+        return ", ".join(error for error in self.by_port().values() if error)

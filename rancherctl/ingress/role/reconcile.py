@@ -18,11 +18,11 @@ from rancherctl.ingress.haproxy import plan, render
 from rancherctl.ingress.haproxy.driver import Driver, local_paths
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
-from rancherctl.ingress.model import HASH_SCHEME, HTTP_PORT, Model
+from rancherctl.ingress.model import Listener, Model
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.desired import Desired, Node, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, Health
-from rancherctl.ingress.role.ports import Ports
+from rancherctl.ingress.role.ports import PortCheck
 from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
 from rancherctl.ingress.role.state import State, StateStore
@@ -56,7 +56,7 @@ class LbConfig:
     """
 
     node: str
-    http_port: int = HTTP_PORT
+    listeners: tuple[Listener, ...]
     drain: float = 2.0
     dns: str = contract.LINK_LOCAL_DNS
     paths: render.Paths = field(default_factory=local_paths)
@@ -80,14 +80,14 @@ class LbRole:
         resolver: Resolver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._node = Node(config.node, config.http_port, config.drain)
+        self._node = Node(config.node, config.listeners, config.drain)
         self._resolver = resolver or Resolver(by_server(config.dns))
         self._clock = clock
         self.driver = driver or Driver(config.paths)
         self.store = StateStore(self.driver)
         self.health = Health(self.driver, self.store, clock)
         self._cache = TranslationCache()
-        self._ports = Ports(self.driver.port_error)
+        self._ports = PortCheck(self.driver.listener_error)
         self._hold = Hold(loss_guard.HOLD_SECONDS)
         self._pause = FIRST_PAUSE
         self._alarm = ""
@@ -177,7 +177,8 @@ class LbRole:
 
     def _apply(self, wanted_model: Model, serving: frozenset[str], wanted: Desired, roster: Roster) -> None:
         now = self.store.current.layout if self.store.current else None
-        model = self._ports.free(wanted_model, now.ports if now else self.driver.written_ports())
+        own = now.listeners if now else self.driver.configured(wanted_model.listeners)
+        model = self._ports.free(wanted_model, own)
         self.health.confirmed = False
         busy = self.driver.busy(pools) if now and (pools := plan.contended(now, model)) else frozenset()
         with acyclic():
@@ -200,6 +201,8 @@ class LbRole:
         """The host report's section ``lb``; its keys are read by controllers of other releases."""
         state, health = self.store.current, self.health
         layout = state.layout if state and health.confirmed else Layout()
+        # Every Ingress needs all listeners: while one is missing, its address must lead clients to other hosts.
+        complete = set(self._node.listeners) <= set(layout.listeners)
         counters, roster = self.driver.counters, self._roster_guard.roster
         section = {
             "placed": list(state.serving) if state else [],
@@ -208,10 +211,10 @@ class LbRole:
             "roster": [roster.epoch, roster.sequence] if roster else [-1, -1],
         }
         report = HostReport(
-            served=layout.loaded,
+            served=layout.loaded if complete else {},
             problems=self._problems,
-            ports=self._ports.errors,
-            hash_scheme=HASH_SCHEME,
+            ports=self._ports.by_port(),
+            hash_scheme=layout.hash_scheme,
             error=health.error,
             alarm=self._alarm or self.store.error or self._ports.summary(),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rancherctl.ingress.haproxy import files
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
+from rancherctl.ingress.model import Family
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +45,13 @@ class State:
         return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
     @staticmethod
-    def decode(data: bytes) -> State:
-        """Parse the output of ``encode``. Raises ValueError, KeyError or TypeError if it is damaged."""
+    def decode(data: bytes, families: Sequence[Family]) -> State:
+        """Parse the output of ``encode``. ``families`` are the host's address families. Raises ValueError, KeyError or TypeError if it is damaged."""
         checksum, _, body = data.partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != checksum:
             raise ValueError("its checksum does not match")
         value: Any = json.loads(body)
-        layout = Layout.from_json(value["layout"])
+        layout = Layout.from_json(value["layout"], families)
         return State(
             layout, tuple(value["serving"]), int(value["epoch"]), int(value["sequence"]), str(value["address"])
         )
@@ -70,7 +72,7 @@ class StateStore:
 
     def _load(self) -> State | None:
         try:
-            return State.decode(self.path.read_bytes())
+            return State.decode(self.path.read_bytes(), self._driver.paths.families)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rancherctl.hosts.model import File, Package, Unit
 from rancherctl.ingress.haproxy import files, install
 from rancherctl.ingress.haproxy.layout import build
-from rancherctl.ingress.model import BackendRef, Model, Route, Server
+from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
 from rancherctl.ingress.role import dns_query, draining, loss_guard
 from rancherctl.ingress.role.resolver import Resolver
 from rancherctl.ingress.role.state import State
@@ -58,7 +58,7 @@ def test_deleted_goes_at_once_and_a_foreign_class_after_its_limit_whatever_the_s
 def _model(count: int, *, with_servers: int) -> Model:
     refs = [BackendRef("ns", f"s{i}", 80) for i in range(count)]
     routes = tuple(Route(f"{r.service}.com", "prefix", "/", r) for r in refs)
-    return Model((80,), routes, {r.key: (Server("10.0.0.1", 1),) for r in refs[:with_servers]}, {})
+    return Model((Listener("IPv4", 80),), routes, {r.key: (Server("10.0.0.1", 1),) for r in refs[:with_servers]}, {})
 
 
 def test_a_mass_loss_is_suspicious_and_a_small_one_is_not() -> None:
@@ -85,7 +85,10 @@ def _made(claims: dict[tuple[str, str, str], BackendRef]) -> Model:
         route = Route(host, kind, "" if kind == "default" else path, ref)  # type: ignore[arg-type]
         routes[route.claim] = route
     return Model(
-        (80,), tuple(routes.values()), {r.backend.key: (Server("10.0.0.1", 1),) for r in routes.values()}, {"ns/i": "h"}
+        (Listener("IPv4", 80),),
+        tuple(routes.values()),
+        {r.backend.key: (Server("10.0.0.1", 1),) for r in routes.values()},
+        {"ns/i": "h"},
     )
 
 
@@ -266,14 +269,14 @@ def test_a_first_answer_that_comes_late_is_told_of() -> None:
 
 def test_state_survives_a_round_trip_and_damage_is_noticed() -> None:
     state = State(build(_model(3, with_servers=2), None), ("ns/a",), 4, 5, ME)
-    assert State.decode(state.encode()) == state
+    assert State.decode(state.encode(), ["IPv4"]) == state
     data = bytearray(state.encode())
     for place in (0, 70, len(data) - 1):
         broken = bytes(data[:place]) + bytes([data[place] ^ 1]) + bytes(data[place + 1 :])
         with pytest.raises(ValueError):
-            State.decode(broken)
+            State.decode(broken, ["IPv4"])
     with pytest.raises(ValueError):
-        State.decode(b"")
+        State.decode(b"", ["IPv4"])
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy import commands, plan, render
 from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, build
-from rancherctl.ingress.model import BackendRef, Model, Route, Server
+from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
 
+HTTP = (Listener("IPv4", 80),)
 PATHS = render.Paths(data="/d", run="/r")
 CHECK = "check inter 2s fastinter 500ms downinter 1s rise 1 fall 2 observe layer4 error-limit 2 on-error mark-down"
 
@@ -19,10 +20,10 @@ def _route(host: str, path: str, service: str, kind: str = "prefix") -> Route:
     return Route(host, kind, path, BackendRef("ns", service, 80))  # type: ignore[arg-type]
 
 
-def _model(services: dict[str, list[int]], ports: tuple[int, ...] = (80,)) -> Model:
+def _model(services: dict[str, list[int]], listeners: tuple[Listener, ...] = HTTP) -> Model:
     routes = tuple(_route(f"{s}.com", "/", s) for s in sorted(services))
     return Model(
-        ports,
+        listeners,
         routes,
         {f"ns/{s}:80": tuple(Server("10.0.0.1", p) for p in found) for s, found in services.items()},
         {f"ns/{s}": "h" for s in services},
@@ -41,7 +42,7 @@ def test_nothing_known_and_other_ports_are_reloads() -> None:
     assert isinstance(plan.plan(first.layout, model, PATHS), plan.Unchanged)
     closed = plan.plan(first.layout, Model(), PATHS)
     assert isinstance(closed, plan.Reload)
-    assert closed.reason == "ports to listen on: 80 → none"
+    assert closed.reason == "listeners: http-ipv4-80 → none"
     assert closed.layout.pools == ()
 
 
@@ -103,8 +104,8 @@ def test_no_spare_backends_left_is_a_reload_that_makes_more() -> None:
 
 
 def test_a_changed_target_keeps_its_key() -> None:
-    before = Model((80,), (_route("a.com", "/", "a"), _route("b.com", "/", "b")), {}, {})
-    after = Model((80,), (_route("a.com", "/", "b"), _route("b.com", "/", "b")), {}, {})
+    before = Model(HTTP, (_route("a.com", "/", "a"), _route("b.com", "/", "b")), {}, {})
+    after = Model(HTTP, (_route("a.com", "/", "b"), _route("b.com", "/", "b")), {}, {})
     assert _texts(plan.plan(build(before, None), after, PATHS)) == ["set map /d/prefix.map a.com/ b2"]
 
 
@@ -115,7 +116,7 @@ def test_ipv6_and_default_backends() -> None:
         _route("a.com", "/x/", "x"),
         _route("*.w.com", "/e", "x", "exact"),
     )
-    found = build(Model((80,), routes, {"ns/d:80": (Server("fd00::1", 8080),)}, {}), None)
+    found = build(Model(HTTP, routes, {"ns/d:80": (Server("fd00::1", 8080),)}, {}), None)
     assert found.maps == {
         "hosts": {"a.com": "a.com"},
         "wildcards": {"w.com": "*.w.com"},
@@ -206,7 +207,7 @@ def test_any_sequence_of_changes_ends_where_it_should(
         working = {p.backend: {s.server for s in p.slots if s.server} for p in now.pools if p.backend}
         assert working == {f"ns/{s}:80": {Server("10.0.0.1", p) for p in found} for s, found in services.items()}
         assert isinstance(plan.plan(now, model, PATHS), plan.Unchanged)
-        assert Layout.from_json(now.to_json()) == now
+        assert Layout.from_json(now.to_json(), ["IPv4"]) == now
 
 
 def test_answers_of_both_versions_are_understood() -> None:
@@ -243,7 +244,7 @@ class Counted(str):
 def _large(first: int, count: int) -> Model:
     route = _route("a.com", "/", "a")
     return Model(
-        (80,),
+        HTTP,
         (route,),
         {"ns/a:80": tuple(Server(Counted(f"10.0.{n >> 8}.{n & 255}"), 80) for n in range(first, first + count))},
     )

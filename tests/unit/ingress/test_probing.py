@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from rancherctl.ingress.haproxy.driver import Driver
-from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.operator import http_check, waiting
 from rancherctl.ingress.status.events import event
 from rancherctl.ingress.translate.rules import MAX_ROUTES, translate
@@ -69,16 +66,3 @@ def test_events_of_long_names_have_valid_names(odd: str) -> None:
     name = event(INGRESSES, fake.ingress(odd).meta, Problem("R", "m"), "2026-01-01T00:00:00Z")["metadata"]["name"]
     assert ".." not in name
     assert "-." not in name
-
-
-@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")])
-def test_a_port_that_is_taken_in_one_family_is_taken(tmp_path: Any, family: socket.AddressFamily, address: str) -> None:
-    driver = Driver(Paths(data=str(tmp_path), run=str(tmp_path), bind=("*", "[::]")), user="nobody-at-all")
-    with socket.socket(family, socket.SOCK_STREAM) as other:
-        if family == socket.AF_INET6:
-            other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        other.bind((address, 0))
-        other.listen(1)
-        port = other.getsockname()[1]
-        assert "in use" in driver.port_error(port)
-    assert driver.port_error(port) == ""

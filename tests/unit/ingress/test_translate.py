@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.layout import build
-from rancherctl.ingress.model import Model
+from rancherctl.ingress.model import Listener, Model
 from rancherctl.ingress.translate import merge, validate
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube import objects
@@ -83,7 +83,7 @@ def test_bad_hosts_are_refused_and_the_rest_is_served(host: str) -> None:
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=20))
 def test_whatever_is_taken_is_one_safe_token(host: str, path: str, service: str) -> None:
     t = translate(fake.ingress("a", [(host, "Prefix", path, f"{service}:80"), (host, "Exact", path, "web:80")]))
-    model = Model((80,), t.routes, {}, {})
+    model = Model((Listener("IPv4", 80),), t.routes, {}, {})
     for text in render.files(build(model, None), render.Paths()).values():
         assert text.isascii()
         assert ";" not in text

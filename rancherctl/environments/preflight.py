@@ -14,7 +14,7 @@ from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
 from rancherctl.events import Event, busy
 from rancherctl.hosts.facts import HostFacts, gather
-from rancherctl.hosts.fanout import Outcome, each
+from rancherctl.hosts.fanout import Outcome, each, majority
 from rancherctl.hosts.model import Host
 from rancherctl.text import plural
 
@@ -39,10 +39,9 @@ def preflight(environment: Environment, context: Context) -> Checked:
     outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.observing_interrupted)
     facts = {name: outcome.get() for name, outcome in outcomes.items() if outcome.ok}
     errors = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
-    exists = all(
-        h.name in facts and host_checks.owner(facts[h.name]) == environment.name
-        for h in environment.with_role("controlplane")
-    )
+    control_plane = environment.with_role("controlplane")
+    members = [h for h in control_plane if h.name in facts and host_checks.owner(facts[h.name]) == environment.name]
+    exists = len(members) >= majority(len(control_plane))
     tolerated = errors if exists else {}
     arch = context.bundle.manifest.arch
     found = [

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Final
 
 from rancherctl.change import Unknown
 from rancherctl.environments import immutable_fields
@@ -22,7 +23,12 @@ from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import PartialError
 from rancherctl.events import Event, busy
 from rancherctl.hosts import host_lock, lock_owner
+from rancherctl.hosts.fanout import majority
+from rancherctl.hosts.model import Role
 from rancherctl.text import plural
+
+
+CONTROL_PLANE_ROLES: Final[tuple[Role, ...]] = ("controlplane", "etcd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,10 @@ def apply(
     with ExitStack() as stack:
         # closed after the lock: its Lease is released through the run's client
         inner = stack.enter_context(ExitStack())
-        lock = stack.enter_context(host_lock.HostLock(lock_hosts, owner, f"applying environment {environment.name}"))
+        reason = f"applying environment {environment.name}"
+        lock = stack.enter_context(host_lock.HostLock(lock_hosts, owner, reason, majority=True))
+        for name, why in lock.skipped.items():
+            context.emit(Event("lock", f"not locked, a majority is enough: {why}", name, "note", "warning"))
         # only now: another operator may have made changes until the lock was free
         run = _observed(environment, context, checked, timeout=timeout, wait=wait)
         inner.callback(run.close)
@@ -143,18 +152,16 @@ def _observed(
 
 
 def _refuse_without_majority(run: EnvironmentRun) -> None:
-    """Raise the error of a host that the environment depends on: nothing may be decided.
+    """Raise the error of a host if less than a majority of the control plane could be observed: nothing may be decided then.
 
-    An etcd host may be unreachable from here as long as the API answers.
+    etcd hosts may be unreachable from here as long as the API answers.
     """
-    for host in run.environment.hosts:
-        if host.name in run.failures and (host.is_a("controlplane") or (host.is_a("etcd") and not _api_answers(run))):
-            raise run.failures[host.name]
-
-
-def _api_answers(run: EnvironmentRun) -> bool:
-    """Whether the API answers, as far as its hosts could be observed."""
-    return run.authorities.ca_host in run.observed.hosts and run.api_answers()
+    for role in CONTROL_PLANE_ROLES:
+        hosts = run.environment.with_role(role)
+        lost = [host.name for host in hosts if host.name in run.failures]
+        has_majority = len(hosts) - len(lost) >= majority(len(hosts))
+        if lost and not has_majority and not (role == "etcd" and run.api_answers()):
+            raise run.failures[lost.pop(0)]
 
 
 def _amount(part: PhasePlan) -> str:

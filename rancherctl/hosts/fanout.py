@@ -13,6 +13,11 @@ from rancherctl.errors import PartialError, RancherctlError
 LIMIT = 30
 
 
+def majority(total: int) -> int:
+    """How many of ``total`` members are more than half of them."""
+    return total // 2 + 1
+
+
 class Named(Protocol):
     """Anything with a name: a Host, a Transport."""
 

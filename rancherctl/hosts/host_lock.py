@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from rancherctl.errors import LockedError, RancherctlError, UnreachableError
 from rancherctl.events import Emit, Event
+from rancherctl.hosts import fanout
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.lock_owner import Owner, is_alive
 from rancherctl.hosts.remote_call import call
@@ -94,7 +95,7 @@ class HostLock:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._transports = sorted(transports, key=lambda t: t.name)
-        self._needed = len(self._transports) // 2 + 1 if majority else len(self._transports)
+        self._needed = fanout.majority(len(self._transports)) if majority else len(self._transports)
         self._owner, self._reason, self._ttl, self._interval = owner, reason, ttl, renew_interval
         self._alive, self._now = alive, now
         self._token = secrets.token_hex(16)

@@ -18,6 +18,11 @@ AUDIT_LOGS = f"{places.LOG}/audit"
 OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
 
 
+def ready_url(environment: Environment) -> str:
+    """Where the API server of a host reports on that host whether it is ready; no credentials are needed (ADR 24)."""
+    return f"https://127.0.0.1:{environment.api.port}/readyz"
+
+
 def authentication() -> dict[str, object]:
     """AuthenticationConfiguration: who may be nobody, and where."""
     return {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rancherctl.environments.components import places, units
-from rancherctl.environments.model import LOCAL_API_PORT, Environment
+from rancherctl.environments.model import LOCAL_API, LOCAL_API_PORT, Environment
 from rancherctl.hosts.model import File, Host, Package, Resource
 
 CONFIG = f"{places.ETC}/api-balancer.cfg"
+READY_URL = f"{LOCAL_API}/readyz"
 
 
 def config(environment: Environment) -> str:

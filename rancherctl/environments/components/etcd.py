@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rancherctl.bundle.versions import versions_for
 from rancherctl.environments.components import places, units
 from rancherctl.environments.components.kubeconfig import yaml_file
@@ -10,6 +12,9 @@ from rancherctl.hosts.model import Directory, Host, Resource, User
 
 CONFIG = f"{places.ETC}/etcd.yaml"
 DATA = f"{places.DATA}/etcd"
+METRICS_URL: Final = "http://127.0.0.1:2381"
+HEALTH_URL: Final = f"{METRICS_URL}/health"
+"""Succeeds if this member can commit a read, which takes a quorum."""
 PROGRESS_NANOSECONDS = 5_000_000_000
 
 
@@ -33,7 +38,7 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
         "initial-cluster": ",".join(f"{m.name}=https://{m.address}:2380" for m in members),
         "initial-cluster-token": environment.name,
         "initial-cluster-state": "new",
-        "listen-metrics-urls": "http://127.0.0.1:2381",
+        "listen-metrics-urls": METRICS_URL,
         "client-transport-security": _tls("etcd-server"),
         "peer-transport-security": _tls("etcd-peer"),
         "tls-min-version": "TLS1.2",

@@ -23,8 +23,12 @@ class HostResources(Phase):
 
     def apply(self, run: EnvironmentRun, _plan: PhasePlan, /) -> None:
         """Apply on every host that the phase concerns; a host that an earlier phase changed is observed again."""
-        hosts = tuple(h for h in run.hosts() if run.observed.hosts[h.name].design[self.name])
+        hosts = tuple(host for host in run.hosts() if self.concerns(run, host))
         run.each(self, hosts, lambda host: self.apply_to(run, host))
+
+    def concerns(self, run: EnvironmentRun, host: Host) -> bool:
+        """Whether the host's design has anything for this phase."""
+        return bool(run.observed.hosts[host.name].design[self.name])
 
     def apply_to(self, run: EnvironmentRun, host: Host) -> None:
         """Apply the phase's changes on one host, if there are any."""

@@ -118,7 +118,7 @@ def test_an_etcd_host_out_of_reach_ends_an_apply_whose_api_is_silent(
     environment = from_flags("demo", ["10.0.0.11=controlplane", "10.0.0.12=etcd", "10.0.0.13=worker"]).environment
     failed = {name: UnreachableError(f"{name}: no answer") for name in ("h2", "h3")}
     monkeypatch.setattr(reconcile, "observe", lambda *_: ObservedHosts({}))
-    monkeypatch.setattr(reconcile, "_api_answers", lambda run: answers)
+    monkeypatch.setattr(EnvironmentRun, "api_answers", lambda _run: answers)
     context = Context(lambda _: None, None)  # type: ignore[arg-type, return-value]
     if answers:
         assert set(reconcile._observed(environment, context, Checked({}, {}, failed)).failures) == {"h2", "h3"}

@@ -1,4 +1,4 @@
-"""What hosts report about their load balancers: what they serve, and the ports on which they cannot. Pure."""
+"""What hosts report about their load balancers: what they serve, and ports they cannot use. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def load_balancer_report(stored: ConfigMap) -> HostReport:
 
 
 def blocked_ports(stored: ConfigMap) -> tuple[int, ...]:
-    """Ports on which one host's load balancer cannot serve: another program uses them, or the load balancer itself fails."""
+    """Ports on which a host cannot serve: another program uses them, or its load balancer has failed."""
     report = load_balancer_report(stored)
     used = set(report.blocked_ports())
     return tuple(sorted(used | {HTTP_PORT} if report.error else used))
 
 
 class ReportCache(Generic[T]):
-    """What ``parse`` makes of each host's report, parsed once per version: reports are long, and read many times a second."""
+    """Parses each host's report once per version: reports are long, and are needed many times a second."""
 
     def __init__(self, parse: Callable[[ConfigMap], T]) -> None:
         self._parse = parse
@@ -46,7 +46,7 @@ class ReportCache(Generic[T]):
 
 
 class Debounce:
-    """Reports blocked ports only once they have lasted: a load balancer that restarts is not worth moving Ingresses for."""
+    """Passes blocked ports on once they have lasted: a restarting load balancer does not move Ingresses."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -55,7 +55,10 @@ class Debounce:
     def lasting(
         self, found: Mapping[str, tuple[int, ...]], known: Mapping[str, tuple[int, ...]], now: float
     ) -> dict[str, tuple[int, ...]]:
-        """The part of ``found`` (ports by host) that has lasted ``seconds`` without a break, or that is ``known`` from an earlier leader."""
+        """The part of ``found`` (ports by host) that has lasted ``seconds``, or that is ``known``.
+
+        An earlier leader has already waited for the known ones. A break starts the time again.
+        """
         pairs = {(host, port) for host, ports in found.items() for port in ports}
         self._since = {
             (host, port): self._since.get((host, port), -inf if port in known.get(host, ()) else now)

@@ -1,4 +1,4 @@
-"""``rancherctl ingress``: where Ingresses are served, by whom, why, and whether they really answer."""
+"""``rancherctl ingress``: list, show, scale and check Ingresses; explain their placement."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from rancherctl.cli.groups import noun
 from rancherctl.cli.options import AllowExecOption, ContextOption, DryRunOption, EnvOption, OutputOption, TimeoutOption
 
 HELP = """\
-Ingresses and the load-balancer hosts that serve them.
+Show, scale and check Ingresses, and the hosts that serve them.
 
-An Ingress of the class rancher, or of none, is served by as many hosts as its annotation scale (or ingress.rancherctl.io/scale) says, by one
-without it; their addresses are in its status. The annotation io.rancher.scheduler.affinity.host_label: "KEY=VALUE,..." keeps it on hosts whose
-Nodes have these labels, io.rancher.scheduler.global: "true" asks for all hosts that may carry it.
+rancherctl serves Ingresses of the class rancher, and those without a class. The annotation scale (or
+ingress.rancherctl.io/scale) sets on how many load-balancer hosts an Ingress runs; the default is 1. The addresses of
+these hosts are published in its status. Two more annotations choose the hosts:
+io.rancher.scheduler.affinity.host_label: "KEY=VALUE,..." allows only hosts whose Nodes have these labels, and
+io.rancher.scheduler.global: "true" selects every load-balancer host.
 
-A precise host name comes before a wildcard, which stands for one label, and that before a rule for any host. Then the longest path counts; an
-Exact one before a Prefix of its length. Prefix compares whole path elements, and ImplementationSpecific means Prefix. Paths are compared as they
-are written, upper and lower case and percent codes too. What matches nothing is answered with 404 or by the default backend, what leads to a
-service without ready endpoints with 503. Of several Ingresses that claim the same path the oldest one has it.
+An exact host name takes precedence over a wildcard (which matches one label), and a wildcard over a rule without a
+host. Then the longest path wins; of two equally long paths, Exact wins over Prefix. Prefix compares whole path
+elements. ImplementationSpecific means Prefix. Paths are case-sensitive and are compared as written, percent encoding
+included. Requests that match no rule get the default backend, or status 404. If a service has no ready endpoint,
+requests for it get status 503. If several Ingresses claim the same path, the oldest one serves it.
 
-What is wrong with an Ingress is told by its Events, by its annotation ingress.rancherctl.io/status and by `rancherctl ingress show`.
+Problems of an Ingress are reported as Events, in its annotation ingress.rancherctl.io/status, and by `rancherctl
+ingress show`.
 """
 app = noun(HELP, "rancherctl ingress ls", "rancherctl ingress scale scalelb 3 --wait", "rancherctl ingress status")
 
 NamespaceOption = Annotated[
-    str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="This namespace alone; default: all.")
+    str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="Only this namespace; default: all namespaces.")
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="INGRESS", help="NAME or NAMESPACE/NAME.")]
 TWO_MINUTES = Duration(120)
@@ -42,7 +46,7 @@ def list_ingresses(
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """List Ingresses of our class: names, published addresses, how many of how many.
+    """List rancherctl Ingresses with their addresses and ready/desired instances.
 
     \b
     Examples:
@@ -71,7 +75,7 @@ def show(
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Show one Ingress: rules, every host's part in it with the content it serves, problems.
+    """Show the rules, hosts and problems of one Ingress, and which content each host serves.
 
     \b
     Examples:
@@ -92,9 +96,11 @@ def show(
 @app.command()
 def scale(
     name: NameArgument,
-    number: Annotated[int, typer.Argument(metavar="N", help="How many hosts shall serve it.")],
+    number: Annotated[int, typer.Argument(metavar="N", help="Number of hosts.")],
     namespace: NamespaceOption = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until N addresses are published and answer.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until N addresses are published and answer HTTP requests.")
+    ] = False,
     timeout: TimeoutOption = TWO_MINUTES,
     dry_run: DryRunOption = False,
     env: EnvOption = None,
@@ -102,7 +108,7 @@ def scale(
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Set on how many hosts an Ingress is served.
+    """Set the number of hosts that serve an Ingress.
 
     \b
     Examples:
@@ -112,7 +118,7 @@ def scale(
     """
     from rancherctl.cli.api import api
     from rancherctl.ingress.operator import api_view, overview, waiting
-    from rancherctl.output.ingress import plan_listing, probe_listing
+    from rancherctl.output.ingress import check_listing, plan_listing
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
@@ -124,9 +130,9 @@ def scale(
         target = api_view.set_scale(client, found, number)
         if wait:
             run.show(
-                probe_listing([r.as_json() for r in waiting.wait_until_answering(client, target, number, timeout)])
+                check_listing([r.as_json() for r in waiting.wait_until_answering(client, target, number, timeout)])
             )
-    run.say(f"{target.meta.key}: {number} asked for")
+    run.say(f"{target.meta.key}: scale set to {number}")
     where = f" --context {context}" if context else f" --env {env}" if env else ""
     run.next(
         *(f"rancherctl ingress {verb} {target.meta.key}{where}" for verb in ("show", *(() if wait else ("status",))))
@@ -142,7 +148,9 @@ def status(
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Ask every published address for every rule with the right Host header; report what does not answer, and what is not published.
+    """Check that every published address answers HTTP requests for every rule.
+
+    Also reports Ingresses with fewer addresses than requested. Exit code 6 if a check fails.
 
     \b
     Examples:
@@ -151,30 +159,32 @@ def status(
     """
     from rancherctl.cli.api import api
     from rancherctl.ingress.operator import api_view, http_check, overview
-    from rancherctl.output.ingress import probe_listing
+    from rancherctl.output.ingress import check_listing
 
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
     chosen = overview.select(view, name, namespace)
     results = http_check.run_checks([c for t in chosen for c in http_check.checks_for(t, view.ingresses[t.key].status)])
-    run.show(probe_listing([r.as_json() for r in (*overview.unpublished(view, chosen), *results)]))
+    run.show(check_listing([r.as_json() for r in (*overview.unpublished(view, chosen), *results)]))
 
 
 @app.command()
 def plan(
     name: NameArgument,
     namespace: NamespaceOption = "",
-    number: Annotated[int | None, typer.Option("--scale", metavar="N", min=1, help="As if it had this scale.")] = None,
+    number: Annotated[
+        int | None, typer.Option("--scale", metavar="N", min=1, help="Plan for this number of hosts.")
+    ] = None,
     without: Annotated[
-        list[str] | None, typer.Option("--without", metavar="HOST", help="As if this host was lost; may be repeated.")
+        list[str] | None, typer.Option("--without", metavar="HOST", help="Plan without this host; may be repeated.")
     ] = None,
     env: EnvOption = None,
     context: ContextOption = "",
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Show where an Ingress is placed and why; nothing is changed.
+    """Show on which hosts an Ingress is placed, and why. Changes nothing.
 
     \b
     Examples:

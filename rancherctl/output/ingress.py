@@ -1,4 +1,4 @@
-"""Ingresses, their placement and probes as results. Pure."""
+"""Ingresses, their placement and HTTP checks as results. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLUMNS: Final = (
     Column("NAME", "name"),
     Column("HOSTS", "hosts"),
     Column("ADDRESSES", "addresses"),
-    Column("SCALE", lambda row: f"{row['published']}/{row['wanted']}"),
+    Column("READY", lambda row: f"{row['published']}/{row['wanted']}"),
     Column("REASON", "reason"),
     Column("PLACED", "placed", wide=True),
     Column("MESSAGE", "message", wide=True),
@@ -23,9 +23,9 @@ PLAN_COLUMNS: Final = (
     Column("ADDRESS", "address"),
     Column("CHOSEN", "chosen"),
     Column("CHANGE", "change"),
-    Column("WHY", "why"),
+    Column("REASON", "why"),
 )
-PROBE_COLUMNS: Final = (
+CHECK_COLUMNS: Final = (
     Column("INGRESS", "ingress"),
     Column("ADDRESS", "address"),
     Column("HOST", "host"),
@@ -36,8 +36,8 @@ PROBE_COLUMNS: Final = (
 
 
 def ingress_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """One row for each Ingress."""
-    return Listing("Ingress", rows, COLUMNS, name=_name, empty="no ingresses of class rancher")
+    """One row per Ingress."""
+    return Listing("Ingress", rows, COLUMNS, name=_name, empty="no rancherctl ingresses found")
 
 
 def ingress_record(item: Mapping[str, Any], text: str) -> Record:
@@ -46,25 +46,25 @@ def ingress_record(item: Mapping[str, Any], text: str) -> Record:
 
 
 def plan_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """One row for each host, in the order in which an Ingress takes them."""
-    return Listing("IngressCandidate", rows, PLAN_COLUMNS, name="host", empty="the roster has no hosts")
+    """One row per host, in the order in which an Ingress takes them."""
+    return Listing("IngressCandidate", rows, PLAN_COLUMNS, name="host", empty="no load-balancer hosts in the roster")
 
 
-def probe_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """One row for each request, and for each Ingress that lacks addresses; failed ones make the result partial."""
-    failures = tuple(_unanswered(row) for row in rows if row["ok"] is False)
+def check_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row per request, and per Ingress without all its addresses; a failed one makes the result partial."""
+    failures = tuple(_failure(row) for row in rows if row["ok"] is False)
     return Listing(
         "IngressProbe",
         rows,
-        PROBE_COLUMNS,
+        CHECK_COLUMNS,
         name="address",
         failures=failures,
-        empty="nothing is published",
-        trouble="did not answer",
+        empty="no published addresses to check",
+        trouble="failed the check",
     )
 
 
-def _unanswered(row: Mapping[str, Any]) -> Failure:
+def _failure(row: Mapping[str, Any]) -> Failure:
     if not row["address"]:
         return Failure(row["ingress"], row["result"])
     return Failure(f"{row['ingress']} at {row['address']}", f"{row['host']}{row['path']}: {row['result']}")

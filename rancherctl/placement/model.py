@@ -1,4 +1,4 @@
-"""What placement works on: the roster of load-balancer hosts, objects that can be placed on them, problems to report. Pure."""
+"""The roster of load-balancer hosts, objects that can be placed on them, and problems to report. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 class Problem:
     """A problem of one load-balanced object, reported in its status and as an Event.
 
-    ``reason`` is a CamelCase token for programs, ``message`` one line for people. ``serious`` means that part of what was requested
-    is not served; other problems are notes.
+    ``reason`` is a CamelCase token for programs, ``message`` one line for people. ``serious`` means that part of what
+    was requested is not served; other problems are notes.
     """
 
     reason: str
@@ -23,7 +23,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class PlacementOptions:
-    """How many instances are requested (``wanted``; 0 = one on every eligible host), and the labels a host must have."""
+    """How many instances are requested (``wanted``.
+
+    0 = one on every eligible host), and the labels a host must have.
+    """
 
     wanted: int = 1
     affinity: tuple[tuple[str, str], ...] = ()
@@ -33,9 +36,10 @@ class PlacementOptions:
 class Placeable:
     """One object that load-balancer hosts can carry: an Ingress, or a Service of type LoadBalancer.
 
-    ``key`` is its identity for hashing. ``hash`` names the content that a host confirms. ``ports`` are the TCP ports that a host must
-    have free for it. ``obstacle`` says why it cannot be placed on any host ("" = it can). ``shared_names`` are DNS names that other
-    objects may have too: their addresses get mixed, so each host of one object must be able to answer for the others.
+    ``key`` is its identity for hashing. ``hash`` names the content that a host confirms. ``ports`` are the TCP ports
+    that a host must have free for it. ``obstacle`` says why it cannot be placed on any host ("" = it can).
+    ``shared_names`` are DNS names that other objects may have too: their addresses get mixed, so each host of one
+    object must be able to answer for the others.
     """
 
     key: str
@@ -50,8 +54,9 @@ class Placeable:
 class RosterHost:
     """One host as the leader sees it.
 
-    ``address`` is published in statuses, ``internal`` is its InternalIP. ``lb`` says whether it may carry load balancers, ``alive``
-    whether its agent renews its Lease. ``blocked`` are ports on which its load balancer cannot serve.
+    ``address`` is published in statuses, ``internal`` is its InternalIP. ``lb`` says whether it may carry load
+    balancers, ``alive`` whether its agent renews its Lease. ``blocked`` are ports on which its load balancer cannot
+    serve.
     """
 
     name: str
@@ -65,7 +70,10 @@ class RosterHost:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """All load-balancer hosts. ``epoch`` counts leaders, ``sequence`` changes. The leader stores it in one ConfigMap."""
+    """All load-balancer hosts. ``epoch`` counts leaders, ``sequence`` changes.
+
+    The leader stores it in one ConfigMap.
+    """
 
     epoch: int = 0
     sequence: int = 0
@@ -97,7 +105,10 @@ class Roster:
 
     @staticmethod
     def from_json(text: str) -> Roster:
-        """Parse the output of ``to_json``; unknown fields are ignored. Raises ValueError if ``text`` is not a roster."""
+        """Parse the output of ``to_json``; unknown fields are ignored.
+
+        Raises ValueError if ``text`` is not a roster.
+        """
         data: Any = json.loads(text)
         if not isinstance(data, dict) or not isinstance(data.get("hosts"), list):
             raise ValueError("not a roster: expected an object with a list of hosts")  # noqa: TRY004 - one error for all bad text

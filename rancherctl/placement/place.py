@@ -1,7 +1,8 @@
 """Which hosts carry an object: rendezvous hashing over the roster. Pure.
 
-Every pair of object and host has a fixed score; an object takes its N eligible hosts with the highest scores. So losing a host moves
-only what it carried, a new host takes only what it wins, and changing N adds or removes hosts only at the end of the order.
+Every pair of object and host has a fixed score; an object takes its N eligible hosts with the highest scores. So losing
+a host moves only what it carried, a new host takes only what it wins, and changing N adds or removes hosts only at the
+end of the order.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from rancherctl.text import plural
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The hosts of one object, sorted by name. ``wanted`` as requested (0 = all eligible), ``eligible``: hosts able to carry it."""
+    """The hosts of one object, sorted by name.
+
+    ``wanted`` as requested (0 = all eligible), ``eligible``: hosts able to carry it.
+    """
 
     hosts: tuple[str, ...]
     wanted: int
@@ -31,7 +35,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One host in the order of preference of an object. ``excluded`` says why it cannot carry the object ("" = it can)."""
+    """One host in the order of preference of an object.
+
+    ``excluded`` says why it cannot carry the object ("" = it can).
+    """
 
     host: str
     score: int
@@ -88,8 +95,8 @@ def _problems(p: Placeable, roster: Roster, eligible: int) -> tuple[Problem, ...
         total = plural(len(roster.hosts), "host")
         return (Problem("NoHosts", f"no eligible host among {total}: {_exclusions(p, roster)}"),)
     if p.options.wanted > eligible:
-        text = f"{plural(p.options.wanted, 'instance')} requested, {plural(eligible, 'eligible host')}; placed on all of them"
-        return (Problem("TooFewHosts", text, serious=False),)
+        counts = f"{plural(p.options.wanted, 'instance')} requested, {plural(eligible, 'eligible host')}"
+        return (Problem("TooFewHosts", f"{counts}; placed on all of them", serious=False),)
     return ()
 
 

@@ -1,4 +1,4 @@
-"""The leader publishes statuses of Ingresses: it writes what ingress.status decides from roster and reports, and Events about problems."""
+"""The leader writes statuses of Ingresses as ingress.status decides, and Events about their problems."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ EVENTS_PER_INGRESS: Final = 10
 
 
 class IngressStatusController:
-    """Writes statuses and Events while this process leads. A standby keeps nothing and starts fresh when it becomes leader."""
+    """Writes statuses and Events while this process leads.
+
+    A standby keeps nothing and starts fresh when it becomes leader.
+    """
 
     def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float]) -> None:
         self._client, self._leader, self._clock = client, leader, clock
@@ -83,7 +86,10 @@ class IngressStatusController:
         self._seen = tables
 
     def _write_statuses(self, ingresses: Mapping[str, Ingress], plan: Iterable[Change[Published]], now: float) -> bool:
-        """Write one batch; returns whether there is more. A failed write waits alone; an error that concerns all writes is raised."""
+        """Write one batch; returns whether there is more.
+
+        A failed write waits alone; an error that concerns all writes is raised.
+        """
         todo = {c.key: c for c in plan}
         self._writes.keep(todo.keys())
         versions = {key: ingresses[key].meta.resource_version for key in todo}

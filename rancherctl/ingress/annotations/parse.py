@@ -1,6 +1,6 @@
-"""Annotations of one Ingress → placement options, and a problem for each one that is invalid or unknown. Pure.
+"""Annotations of one Ingress → placement options, and problems for invalid and unknown ones. Pure.
 
-``KNOWN`` is the whole list. To support another annotation, add one row and a golden case in tests/data/ingress/annotations.
+``KNOWN`` lists all of them. To support another one, add a row and a golden case in tests/data/ingress/annotations.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the value used instead of an invalid one may depend on: all annotations, and how many addresses the status has."""
+    """What replacing an invalid value may use: all annotations and the number of published addresses."""
 
     annotations: Mapping[str, str]
     published: int
@@ -41,8 +41,9 @@ class Source:
 class Annotation:
     """One known annotation.
 
-    ``parse`` turns the text into the value of ``field`` or raises ValueError with the reason. ``default`` applies without the
-    annotation. For an invalid text, ``fallback`` gives the value to use and says so in words. ``title`` makes the reasons of problems.
+    ``parse`` turns the text into the value of ``field`` or raises ValueError with the reason. ``default`` applies
+    without the annotation. For an invalid text, ``fallback`` gives the value to use and says so in words. ``title``
+    makes the reasons of problems.
     """
 
     field: str
@@ -83,7 +84,8 @@ def _parse_scale(text: str) -> int:
 
 
 def _last_scale(source: Source) -> tuple[int, str]:
-    """The last valid scale, from the status annotation; if that is lost (`kubectl replace` drops it), the published addresses."""
+    """The last valid scale from the status annotation; if that is missing, the number of addresses."""
+    # `kubectl replace` drops annotations that are not in its file.
     wanted = read_status(source.annotations).get("wanted")
     if not (isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MAX_SCALE):
         wanted = max(1, source.published)
@@ -133,7 +135,10 @@ class Parsed:
 
 
 def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Parsed:
-    """Read all annotations of one Ingress; ``published`` is the number of addresses in its status. Never raises."""
+    """Read all annotations of one Ingress. Never raises.
+
+    ``published`` is the number of addresses in its status.
+    """
     problems: list[Problem] = []
     source = Source(annotations, published)
     values = {row.field: row.read(source, problems) for row in KNOWN}

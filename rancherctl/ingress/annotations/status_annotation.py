@@ -1,4 +1,7 @@
-"""The annotation in which the controller says how an Ingress is served: JSON with reason, message, wanted, published, hash. Pure."""
+"""The annotation in which the controller says how an Ingress is served. Pure.
+
+JSON with the keys reason, message, wanted, published and hash; users and other releases read it.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,15 @@ def encode_status(reason: str, message: str, *, wanted: int, published: int, con
 
 
 def read_status(annotations: Mapping[str, str]) -> dict[str, object]:
-    """The strings and numbers in the status annotation among ``annotations``; {} if it is missing or invalid."""
+    """The strings and numbers in the status annotation; {} if it is missing or invalid."""
     return decode_status(annotations.get(STATUS_ANNOTATION, ""))
 
 
 def decode_status(text: str) -> dict[str, object]:
-    """The strings and numbers in the annotation's text; {} if it is empty or invalid (the leader then writes it again).
+    """The strings and numbers in the annotation's text; {} if it is empty or invalid.
 
-    Any user who may edit the Ingress may write anything here: deeply nested JSON must not end the translation of other Ingresses.
+    The leader writes an invalid one again. Any user who may edit the Ingress may write anything
+    here: deeply nested JSON must not end the translation of other Ingresses.
     """
     try:
         data = json.loads(text or "{}")

@@ -1,4 +1,4 @@
-"""What the API says about ingress: Ingresses, their classes, the roster and hosts' reports; and how one Ingress is scaled."""
+"""Read Ingresses, their classes, the roster and hosts' reports from the API; scale an Ingress."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class ApiView:
         )
 
     def find(self, name: str, namespace: str = "") -> Ingress:
-        """The Ingress ``NAME`` or ``NAMESPACE/NAME``. NotFoundError with the most similar name; UsageError if several match."""
+        """The Ingress ``NAME`` or ``NAMESPACE/NAME``.
+
+        NotFoundError with the most similar name; UsageError if several match.
+        """
         key = name if "/" in name else f"{namespace}/{name}" if namespace else ""
         matching = [i for i in self.ingresses.values() if (i.meta.key == key if key else i.meta.name == name)]
         if len(matching) > 1:
@@ -61,7 +64,7 @@ class ApiView:
 
 
 def read_api(client: KubeClient) -> ApiView:
-    """Read everything about ingress. NotFoundError if there is no roster: the controller has never run there."""
+    """Read all of it. NotFoundError if the roster is missing: the controller has never run there."""
     maps = {m.meta.name: m for m in map(config_map, client.list(CONFIGMAPS, namespace=NAMESPACE).items)}
     if ROSTER_NAME not in maps:
         raise NotFoundError(
@@ -97,7 +100,7 @@ def checked_scale(number: int) -> int:
 
 
 def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:
-    """Set the number of instances in the annotation that the Ingress already has; returns the stored object."""
+    """Set the number of instances in the annotation that the Ingress already uses; returns the new object."""
     name = SCALE_ANNOTATION if SCALE_ANNOTATION in target.meta.annotations else SCALE
     body = {"metadata": {"annotations": {name: str(checked_scale(number))}}}
     return ingress(client.patch(INGRESSES, target.meta.name, body, namespace=target.meta.namespace))

@@ -1,4 +1,4 @@
-"""Check published addresses with HTTP requests: does this address answer for this host name and path, and who answers?"""
+"""Check over HTTP whether a published address answers for a host name and path."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class HttpCheck:
 class HttpResult:
     """The result of one check. ``status`` is the HTTP status, 0 without an answer.
 
-    ``ok`` is True if a backend answered, False if there is no answer or the load balancer has no such route, and None if the route
-    exists but its service has no ready endpoint, so that nothing is known about the backend.
+    ``ok`` is True if a backend answered, False if nothing answers or the load balancer has no such route, and None
+    if the route exists but its service has no ready endpoint, so that nothing is known about the backend.
     """
 
     check: HttpCheck
@@ -57,7 +57,10 @@ class HttpResult:
 
 
 def checks_for(t: Translated, addresses: Iterable[str]) -> list[HttpCheck]:
-    """A check for every path (at most MAX_PATHS) on every address. For a wildcard host, a name that it matches is used."""
+    """A check for every path (at most MAX_PATHS) on every address.
+
+    For a wildcard host, a name that it matches is used.
+    """
     pairs: dict[tuple[str, str], None] = {}
     for route in t.routes:
         if route.kind != "default":

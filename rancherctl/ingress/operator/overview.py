@@ -1,4 +1,4 @@
-"""Ingresses as an operator reads them: rows for lists, one in full, placement with reasons. Pure; values are plain and ready for JSON."""
+"""Ingresses for people: lists, one in full, placement with reasons. Pure values, ready for JSON."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _path(route: Route) -> str:
 
 
 def _other_hosts(view: ApiView, ingress: Ingress, t: Translated) -> list[str]:
-    """Hosts that serve it, or whose address is published: among them hosts that are leaving, and hosts that share a name with it."""
+    """Hosts that serve it or are published for it: also those that leave, or load it for a shared name."""
     serving = {host for host, report in view.reports.items() if t.key in report.served}
     return sorted(serving | {h.name for h in view.roster.hosts if h.address in ingress.status})
 
@@ -171,7 +171,10 @@ def _reason(candidate: Candidate, wanted: int) -> str:
 
 
 def select(view: ApiView, name: str = "", namespace: str = "") -> list[Translated]:
-    """The Ingress with this name (UsageError if rancherctl does not manage it), or all managed ones (in ``namespace``), by key."""
+    """The Ingress with this name, or all managed Ingresses (in ``namespace``) by key.
+
+    UsageError if the named one is not managed by rancherctl.
+    """
     managed = _cluster(view).translated
     if name:
         keys = [view.require_managed(view.find(name, namespace)).meta.key]
@@ -181,7 +184,7 @@ def select(view: ApiView, name: str = "", namespace: str = "") -> list[Translate
 
 
 def unpublished(view: ApiView, ingresses: Iterable[Translated]) -> list[http_check.HttpResult]:
-    """A failed result for each Ingress that has no address, or fewer addresses than there are hosts for it."""
+    """A failed result for each Ingress without an address, or with fewer addresses than hosts for it."""
     out = []
     for t in ingresses:
         stored, target = view.ingresses[t.key], place(t.for_placement, view.roster).target

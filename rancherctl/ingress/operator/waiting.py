@@ -62,10 +62,10 @@ def versions(
 def wait_until_answering(
     client: KubeClient, target: Ingress, number: int, timeout: float, run: Checker = http_check.run_checks
 ) -> list[http_check.HttpResult]:
-    """Wait until ``number`` addresses are published and all answer; returns the results of the last checks.
+    """Wait until ``number`` addresses are published and all answer.
 
-    RancherctlError if the environment has too few hosts even with all of them alive: waiting for one that starts or returns makes
-    sense. TimeoutExceededError with what was seen last.
+    Returns the results of the last checks. RancherctlError if the environment has too few hosts even with all of them
+    alive: waiting for one that starts or returns makes sense. TimeoutExceededError with what was seen last.
     """
     deadline = time.monotonic() + timeout
     seen = "its status could not be read"
@@ -108,7 +108,10 @@ def _possible_hosts(client: KubeClient, current: Ingress) -> int:
 
 
 def _check_until(current: Ingress, run: Checker, deadline: float) -> list[http_check.HttpResult]:
-    """Repeat the checks until all succeed: an address may be published a moment before the network delivers packets to it."""
+    """Repeat the checks until all succeed, or the deadline.
+
+    An address may be published a moment before the network delivers packets to it.
+    """
     checks = http_check.checks_for(translate(current), current.status)
     results: list[http_check.HttpResult] = []
 

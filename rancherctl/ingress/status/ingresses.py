@@ -1,4 +1,4 @@
-"""Statuses of Ingresses: translate, merge and place them, then let the plan decide. Pure but for the cache."""
+"""Statuses of Ingresses: translate, merge and place them, then plan. Pure but for a cache."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def ingress_statuses(
     managed: Collection[str] = (),
     cache: TranslationCache | None = None,
 ) -> Statuses:
-    """Desired statuses of all Ingresses; ``stored`` is ``stored_statuses(ingresses)``, for the rest see ``plan_statuses``."""
+    """Desired statuses of all Ingresses.
+
+    ``stored`` is ``stored_statuses(ingresses)``, for the rest see ``plan_statuses``.
+    """
     cache = cache or TranslationCache()
     cluster = desired.build(desired.Tables(ingresses, classes), roster, desired.Previous(), cache, None, now)
     requests = {

@@ -1,9 +1,10 @@
-"""What the status of each load-balanced object should say, from placements, the roster and reports. Pure: memory and clock are passed in.
+"""Decide the status of each load-balanced object from placements, the roster and reports. Pure.
 
-An address is added when its host has confirmed the present content. It stays while the host is alive, chosen by placement and still
-serves the object: an older content for at most OUTDATED_SECONDS. It leaves at once when the host is not alive or no longer chosen,
-unless the replacement has not confirmed yet. A host whose agent computes hashes in another way (another release, in the middle of
-an upgrade) says nothing about the content: its published addresses stay, new ones are not added.
+An address is added when its host has confirmed the present content. It stays
+while the host is alive, chosen by placement and still serves the object: an older content for at most OUTDATED_SECONDS.
+It leaves at once when the host is not alive or no longer chosen, unless the replacement has not confirmed yet. A host
+whose agent computes hashes in another way (another release, in the middle of an upgrade) says nothing about the
+content: its published addresses stay, new ones are not added.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from rancherctl.placement.place import Placement, exclusion
 from rancherctl.text import and_more
 
 OUTDATED_SECONDS: Final = 5.0
-"""How long a published host may go on with an older content, and how long a new address waits for hosts with the same DNS name."""
+"""How long a published host may serve an older content, and a new address wait for hosts with the same DNS name."""
 QUIET_SECONDS: Final = 2.0
-"""How long an object may wait for hosts before its annotation says so: most waits are shorter, and each note is a write."""
+"""How long an object may wait for hosts before its annotation says so: most waits are shorter, and it costs a write."""
 MAX_MESSAGE: Final = 1000
 NO_REPORT: Final = HostReport()
 
@@ -38,7 +39,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The status of one object as it is in the API. ``says_more``: its entries have more than the addresses (a name beside an address)."""
+    """The status of one object as it is in the API.
+
+    ``says_more``: its entries have more than the addresses (a name beside an address).
+    """
 
     uid: str
     published: Published
@@ -47,7 +51,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """One object that has a status from us, with its placement and the problems that are known without asking hosts."""
+    """One object that needs a status, its placement, and the problems known without asking hosts."""
 
     placeable: Placeable
     placement: Placement
@@ -56,9 +60,9 @@ class StatusRequest:
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """Desired statuses and problems by key, for objects that are or were managed, and what the next call needs.
+    """Desired statuses and problems of objects that are or were managed, and what the next call needs.
 
-    ``since`` are start times of waits. ``managed`` are the uids of objects whose status is ours to keep right, or to clear.
+    ``since`` are start times of waits. ``managed`` are uids of objects whose status we write or must clear.
     """
 
     desired: Mapping[str, Published]
@@ -118,7 +122,7 @@ class _Planner:
         return tuple(sorted(set(out), key=address_key))
 
     def stand_ins(self, p: Placeable, placement: Placement, current: tuple[str, ...]) -> list[str]:
-        """Published addresses of hosts that placement no longer chooses, but that are eligible and still serve."""
+        """Published addresses of eligible hosts that placement no longer chooses, but that still serve."""
         found = [
             h.address
             for h in self.usable.values()
@@ -185,8 +189,9 @@ def plan_statuses(
 ) -> Statuses:
     """Desired statuses of all objects in ``stored``; ``requests`` are those that hosts are to serve.
 
-    ``hash_scheme`` is how the hashes in ``requests`` were computed. ``since`` and ``managed`` come from the last call (empty at first),
-    ``now`` is a monotonic clock in seconds. An empty roster gives no statuses at all: it is not known who could serve.
+    ``hash_scheme`` is how the hashes in ``requests`` were computed. ``since`` and ``managed`` come from the last call
+    (empty at first), ``now`` is a monotonic clock in seconds. An empty roster gives no statuses at all: it is not known
+    who could serve.
     """
     if not roster.hosts:
         return Statuses({}, {}, {}, frozenset(managed))
@@ -201,8 +206,9 @@ def plan_statuses(
     for key, old in stored.items():
         each = requests.get(key)
         if each is None:
-            # Not served any more, or being deleted: addresses of our hosts and the annotation go, foreign addresses stay. The annotation
-            # may have vanished in the same write as the class: `kubectl replace` keeps only what is in the file.
+            # Not managed any more, or being deleted: addresses of our hosts and the annotation go, foreign addresses
+            # stay. The annotation may have vanished in the same write as the class: `kubectl replace` keeps only what
+            # is in the file.
             if old.published.annotation or old.uid in managed:
                 out[key] = Published(tuple(a for a in old.published.addresses if a not in ours), "")
             continue
@@ -216,14 +222,14 @@ def plan_statuses(
 
 
 def plan_writes(stored: Mapping[str, Stored], statuses: Statuses) -> Plan[Published]:
-    """What to write: objects whose addresses or annotation differ, so that a second plan after an apply is empty."""
+    """The objects whose addresses or annotation differ: a second plan after an apply is empty."""
     known = {key: (stored[key], new) for key, new in statuses.desired.items() if key in stored}
     have = {key: _comparable(old, new) for key, (old, new) in known.items()}
     return diff(have, {key: new for key, (_, new) in known.items()})
 
 
 def _comparable(old: Stored, new: Published) -> Published:
-    """What is stored; different from any status if it has names beside addresses (DNS would use them), unless it is a foreign one."""
+    """What is stored; unequal to any status if names stand beside our addresses: DNS would use them."""
     if old.says_more and new.annotation:
         return Published(("", *old.published.addresses), "")
     return old.published

@@ -1,4 +1,4 @@
-"""Write statuses and Events to the API. Every status carries the resource version on which it was decided."""
+"""Write statuses, each with the resource version on which it was decided, and Events to the API."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from rancherctl.net import is_ip
 from rancherctl.placement.model import Problem
 
 PARALLEL_WRITES: Final = 8
-"""The API answers one write in milliseconds, but a thousand in a row would take longer than the loss of a host may go unnoticed."""
+"""One write takes milliseconds, but a thousand in a row would delay the withdrawal of a lost host too long."""
 WRITE_TIMEOUT: Final = 5.0
 
 
 class Writer(Protocol):
-    """The part of an API client that is needed here. The controller's client refuses writes when it is no longer the leader."""
+    """The part of an API client that is needed here.
+
+    The controller's client refuses writes when it is no longer the leader.
+    """
 
     def create(
         self,
@@ -64,7 +67,10 @@ def status_patch(meta: Meta, status: Published) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """Keys that are ``done`` (written, or left to the next plan) and failures by key; ``stopped`` is the error that ended it early."""
+    """Keys that are ``done`` (written, or left to the next plan) and failures by key.
+
+    ``stopped`` is the error that ended it early.
+    """
 
     done: frozenset[str] = frozenset()
     failed: Mapping[str, RancherctlError] = field(default_factory=dict)
@@ -76,7 +82,8 @@ def write_statuses(
 ) -> WriteResult:
     """Write these changes in their order, PARALLEL_WRITES at a time, until an error concerns all of them.
 
-    Conflicts and deleted objects are not failures: the watch delivers the newer object, and the next plan decides on it.
+    Conflicts and deleted objects are not failures: the watch delivers the newer object, and the next plan decides on
+    it.
     """
     todo = [(c.key, metas[c.key], c.new) for c in changes if c.key in metas and c.new is not None]
     done: set[str] = set()

@@ -1,6 +1,7 @@
-"""The ``lb`` section of a host's report: written by its agent, read by the controller and the command line. Pure.
+"""The ``lb`` section of a host's report. Pure.
 
-Its keys are read by other releases. A damaged part reads as an empty one, which only withholds addresses.
+The agent writes it; controllers and command lines of other releases read it, too. A damaged part reads as an empty one,
+which only withholds addresses.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ MAX_PORTS: Final = 16
 class HostReport:
     """What one host's load balancer says.
 
-    ``served`` maps keys of Ingresses to the hash of the content it serves, computed by ``hash_scheme`` (0: releases without that key).
-    ``problems`` are those of its backends by Ingress key, ``ports`` errors by port number (as text). ``error``: it serves nothing.
-    ``alarm``: it serves, but something needs attention.
+    ``served`` maps keys of Ingresses to the hash of the content it serves, computed by ``hash_scheme`` (0: releases
+    without that key). ``problems`` are those of its backends by Ingress key, ``ports`` errors by port number (as text).
+    ``error``: it serves nothing. ``alarm``: it serves, but something needs attention.
     """
 
     served: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +59,10 @@ class HostReport:
 
 
 def load_balancer_section(data: Mapping[str, str]) -> Mapping[str, Any]:
-    """The ``lb`` section in a report ConfigMap's data; {} if the host has no such role, has not reported yet, or it is damaged."""
+    """The ``lb`` section in a report ConfigMap's data.
+
+    {} if the host has no such role, has not reported yet, or it is damaged.
+    """
     try:
         section = json.loads(data.get("report", "{}"))["sections"]["lb"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Reports of hosts: broken load balancers block their ports, but only once it lasts; nonsense harms nobody."""
+"""Reports of hosts: a broken load balancer blocks its port once that has lasted; invalid reports change nothing."""
 
 import json
 
@@ -13,7 +13,7 @@ def stored(text: str) -> ConfigMap:
     return ConfigMap(Meta("rancherctl-system", "report-h1"), {"report": text})
 
 
-def test_reports_by_host_and_nothing_for_what_is_not_json() -> None:
+def test_reports_are_read_by_host_and_invalid_ones_are_empty() -> None:
     maps = {
         "rancherctl-system/report-h1": stored(json.dumps({"sections": {"lb": {"served": {"a/b": "x"}}}})),
         "rancherctl-system/report-h2": stored("{torn"),
@@ -29,7 +29,7 @@ def test_reports_by_host_and_nothing_for_what_is_not_json() -> None:
     }
 
 
-def test_a_report_is_read_once_for_each_version() -> None:
+def test_a_report_is_parsed_once_per_version() -> None:
     read: list[ConfigMap] = []
     hosts = ReportCache(lambda found: read.append(found) or len(read))
     one, two, newer = stored("1"), stored("2"), stored("3")
@@ -52,11 +52,11 @@ def test_a_report_is_read_once_for_each_version() -> None:
         ({}, ()),
     ],
 )
-def test_a_taken_port_and_a_broken_load_balancer_block(section: object, blocked: tuple[int, ...]) -> None:
+def test_a_port_in_use_and_a_failed_load_balancer_block_the_port(section: object, blocked: tuple[int, ...]) -> None:
     assert blocked_ports(stored(json.dumps({"sections": section}))) == blocked
 
 
-def test_only_what_lasts_counts() -> None:
+def test_a_blocked_port_counts_only_after_it_has_lasted() -> None:
     debounce = Debounce(5.0)
     assert debounce.lasting({"h1": (80,)}, {}, 0.0) == {}
     assert debounce.lasting({"h1": (80,)}, {}, 5.0) == {"h1": (80,)}

@@ -1,4 +1,4 @@
-"""Publishing of Ingress statuses: what fails for one Ingress holds up no other."""
+"""Writing of Ingress statuses: a failure for one Ingress delays no other."""
 
 from typing import Any
 
@@ -20,24 +20,24 @@ class Leading:
 
 
 class Client:
-    """Takes writes; fails for the namespaces in ``broken``."""
+    """Accepts writes; raises for the namespaces in ``broken``."""
 
     def __init__(self) -> None:
         self.broken: dict[str, Exception] = {}
         self.patched: list[str] = []
-        self.told: list[str] = []
-        self.asked = 0
+        self.recorded: list[str] = []
+        self.requests = 0
 
     def create(self, resource: Resource, body: Json, *, namespace: str = "", **_: Any) -> Json:
         assert resource is EVENTS
-        self.asked += 1
+        self.requests += 1
         if namespace in self.broken:
             raise self.broken[namespace]
-        self.told.append(namespace)
+        self.recorded.append(namespace)
         return body
 
     def patch(self, resource: Resource, name: str, body: Json, *, namespace: str = "", **_: Any) -> Json:
-        self.asked += 1
+        self.requests += 1
         if error := self.broken.get(f"patch {namespace}") or self.broken.get("patch"):
             raise error
         self.patched.append(namespace)
@@ -45,9 +45,9 @@ class Client:
 
 
 def snapshot(number: int, *namespaces: str, paths: int = 0, published: str = "") -> Snapshot:
-    """An Ingress with a bad scale (and ``paths`` that cannot be) in each namespace, one live host that reports nothing.
+    """An Ingress with an invalid scale (and invalid ``paths``) in each namespace, one live host that reports nothing.
 
-    ``published``: the namespace whose Ingress has an address that must go.
+    ``published``: the namespace whose Ingress has an address that must be removed.
     """
     items = {
         f"{n}/web": objects.ingress(
@@ -101,26 +101,26 @@ def controller(client: Client, times: list[float]) -> IngressStatusController:
     return IngressStatusController(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
 
 
-def test_an_event_that_cannot_be_written_stops_nothing_and_is_tried_again(
+def test_an_event_that_cannot_be_written_stops_nothing_and_is_retried(
     client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["ending"] = RancherctlError("not allowed")
     controller.reconcile(snapshot(1, "ending", "good"))
     assert set(client.patched) == {"ending", "good"}
-    assert set(client.told) == {"good"}
-    told, asked = len(client.told), client.asked
+    assert set(client.recorded) == {"good"}
+    recorded, requests = len(client.recorded), client.requests
     controller.reconcile(snapshot(2, "ending", "good"))
-    assert client.told[told:] == [], "the others are not told twice"
-    assert client.asked - asked == 2, (
-        "the two statuses of the newer objects: a namespace that ends slowly is not asked with every change"
+    assert client.recorded[recorded:] == [], "other Events are not written twice"
+    assert client.requests - requests == 2, (
+        "only the two statuses of the newer objects: an Event that failed is not retried with every change"
     )
     del client.broken["ending"]
     times[0] += 2.0
     controller.reconcile(snapshot(2, "ending", "good"))
-    assert set(client.told[told:]) == {"ending"}
+    assert set(client.recorded[recorded:]) == {"ending"}
 
 
-def test_a_status_that_cannot_be_written_is_tried_again_by_time_alone(client: Client) -> None:
+def test_a_status_that_cannot_be_written_is_retried_without_any_change(client: Client) -> None:
     now = 100.0
     controller = IngressStatusController(client, Leading(), lambda: now)  # type: ignore[arg-type]
     client.broken["patch bad"] = RancherctlError("refused")
@@ -128,43 +128,45 @@ def test_a_status_that_cannot_be_written_is_tried_again_by_time_alone(client: Cl
     controller.reconcile(same)
     assert client.patched == ["good"]
     controller.reconcile(same)
-    assert client.patched == ["good"], "not at once"
+    assert client.patched == ["good"], "not immediately"
     client.broken.clear()
     now += 1.0
     controller.reconcile(same)
     assert "bad" in client.patched
 
 
-def test_losing_the_lead_ends_the_run(client: Client, controller: IngressStatusController) -> None:
+def test_losing_the_leadership_ends_the_call(client: Client, controller: IngressStatusController) -> None:
     client.broken["late"] = NotLeaderError("not the leader any more")
     with pytest.raises(NotLeaderError):
         controller.reconcile(snapshot(1, "late"))
 
 
-def test_leases_are_no_reason_to_look(client: Client, controller: IngressStatusController, times: list[float]) -> None:
-    """Hosts renew theirs many times a second."""
+def test_changes_of_leases_cause_no_work(
+    client: Client, controller: IngressStatusController, times: list[float]
+) -> None:
+    """In large environments some Lease changes many times a second."""
     client.broken["patch bad"] = RancherctlError("refused")
     first = snapshot(1, "bad")
     controller.reconcile(first)
-    asked = client.asked
+    requests = client.requests
     for number in range(2, 50):
         controller.reconcile(Snapshot({**first.tables, "leases": Table({}, synced=True, healthy=True)}, number))
-    assert client.asked == asked
+    assert client.requests == requests
 
 
-def test_one_that_fails_is_not_tried_with_every_change_of_another(
+def test_a_failing_status_is_not_retried_with_every_change_of_another_ingress(
     client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["patch bad"] = RancherctlError("refused")
     controller.reconcile(snapshot(1, "bad", "good"))
-    asked = client.asked
+    requests = client.requests
     for number in range(2, 12):
         controller.reconcile(snapshot(number, "bad", "good"))
-    assert client.asked - asked == 10
+    assert client.requests - requests == 10
     assert client.patched == ["good"] * 11
 
 
-def test_a_written_status_is_not_written_again_before_the_watch_brought_it(
+def test_a_written_status_is_not_written_again_before_the_watch_delivers_it(
     client: Client, controller: IngressStatusController, times: list[float]
 ) -> None:
     controller.reconcile(snapshot(1, "a"))
@@ -172,26 +174,26 @@ def test_a_written_status_is_not_written_again_before_the_watch_brought_it(
     assert client.patched == ["a"]
     times[0] += 10.0
     controller.reconcile(snapshot(1, "a"))
-    assert client.patched == ["a", "a"], "but it is if nothing comes at all"
+    assert client.patched == ["a", "a"], "but it is written again if the watch delivers nothing"
 
 
 @pytest.mark.parametrize(
     "error", [ThrottledError("busy", retry_after=60.0), UnreachableError("gone"), NotLeaderError("no")]
 )
-def test_an_api_that_asks_for_patience_gets_it(
+def test_an_error_that_concerns_all_writes_is_raised_at_once(
     client: Client, controller: IngressStatusController, error: Exception
 ) -> None:
     client.broken["patch"] = error
     with pytest.raises(type(error)) as raised:
         controller.reconcile(snapshot(1, *(f"n{n}" for n in range(500))))
-    assert raised.value is error, "so the controller waits as long as it was told"
-    assert client.asked <= 16
+    assert raised.value is error, "so that the controller waits as long as the API asks"
+    assert client.requests <= 16
 
 
-def test_a_thousand_statuses_are_written_part_by_part_and_what_must_go_first(
+def test_a_thousand_statuses_are_written_in_batches_and_withdrawals_first(
     client: Client, controller: IngressStatusController
 ) -> None:
-    """Between the parts the other keepers look: a host that dies meanwhile is noticed."""
+    """Between batches the other controllers run: a host that dies meanwhile is noticed."""
     every = [f"n{n:04}" for n in range(1000)]
     all_of_them = snapshot(1, *every, published="n0999")
     controller.reconcile(all_of_them)
@@ -202,10 +204,10 @@ def test_a_thousand_statuses_are_written_part_by_part_and_what_must_go_first(
     assert sorted(client.patched) == every
 
 
-def test_one_ingress_with_thousands_of_problems_does_not_hold_up_the_others(
+def test_one_ingress_with_thousands_of_problems_does_not_delay_the_others(
     client: Client, controller: IngressStatusController
 ) -> None:
     controller.reconcile(snapshot(1, "flood", "z", paths=3000))
     controller.reconcile(snapshot(1, "flood", "z", paths=3000))
-    assert len([n for n in client.told if n == "flood"]) <= 10
-    assert "z" in client.told
+    assert len([n for n in client.recorded if n == "flood"]) <= 10
+    assert "z" in client.recorded

@@ -1,4 +1,4 @@
-"""The load-balancer section of a host's report: what the agent writes is what the controller reads; damage only withholds."""
+"""The load-balancer section of a host's report: written and read alike; damage only withholds addresses."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_whatever_is_taken_is_one_safe_token(host: str, path: str, service: str)
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "1.5", "", " ", "1e3", "٣", "99999999999", "2\n3"])
-def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
+def test_an_invalid_scale_keeps_the_last_valid_one(text: str) -> None:
     remembered = json.dumps({"wanted": 3})
     t = translate(fake.ingress("a", [GOOD], annotations={"scale": text, STATUS_ANNOTATION: remembered}))
     assert t.options.wanted == 3
@@ -115,7 +115,7 @@ def test_bad_scale_keeps_the_last_good_one(text: str) -> None:
         )
 
 
-def test_a_character_that_must_be_coded_is_told_with_its_code() -> None:
+def test_a_character_that_must_be_percent_encoded_is_reported_with_its_encoding() -> None:
     for path, code in (
         ("/é", "requests bring it as %C3%A9"),
         ("/a b", "requests bring it as %20"),
@@ -125,8 +125,8 @@ def test_a_character_that_must_be_coded_is_told_with_its_code() -> None:
         assert problem.message.endswith(code)
 
 
-def test_bad_scale_without_a_note_of_the_last_good_one_keeps_what_is_published() -> None:
-    """`kubectl replace` with a file that has a bad scale: it takes the note away in the same write, the status stays."""
+def test_an_invalid_scale_without_a_status_annotation_keeps_the_number_of_addresses() -> None:
+    """`kubectl replace` with an invalid scale in its file: it drops the annotation in the same write, the status stays."""
     addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
     for notes in ({}, {STATUS_ANNOTATION: "damaged"}):
         t = translate(fake.ingress("a", [GOOD], annotations={"scale": "abc", **notes}, status=addresses))
@@ -134,7 +134,7 @@ def test_bad_scale_without_a_note_of_the_last_good_one_keeps_what_is_published()
 
 
 @pytest.mark.parametrize("text", ["1", "2", " 7 ", "10000"])
-def test_good_scale(text: str) -> None:
+def test_a_valid_scale_is_used(text: str) -> None:
     t = translate(fake.ingress("a", [GOOD], annotations={"ingress.rancherctl.io/scale": text}))
     assert (t.options.wanted, t.problems) == (int(text), ())
 
@@ -150,7 +150,7 @@ def test_good_scale(text: str) -> None:
         ({"scale": "2", "io.rancher.scheduler.global": "true"}, "ScaleIgnored"),
     ],
 )
-def test_annotations_that_cannot_be_taken_are_told(annotations: dict[str, str], reason: str) -> None:
+def test_invalid_annotations_are_reported_and_the_rules_are_served(annotations: dict[str, str], reason: str) -> None:
     t = translate(fake.ingress("a", [GOOD], annotations=annotations))
     assert [p.reason for p in t.problems] == [reason]
     assert t.routes
@@ -167,7 +167,7 @@ def test_the_hash_follows_what_is_served_only() -> None:
     assert translate(replace(again, meta=replace(again.meta, uid="another"))).hash != base.hash
 
 
-def test_resource_backends_tls_and_nothing_at_all_are_told() -> None:
+def test_resource_backends_tls_and_missing_rules_are_reported() -> None:
     t = translate(
         objects.ingress(
             {

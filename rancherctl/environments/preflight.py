@@ -12,10 +12,15 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.health import together
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
+<<<<<<< HEAD
 from rancherctl.events import Event, busy
 from rancherctl.hosts.facts import HostFacts, gather
 from rancherctl.hosts.fanout import Outcome, each, majority
 from rancherctl.hosts.model import Host
+=======
+from rancherctl.events import Event
+from rancherctl.hosts.facts import HostFacts, gather_facts
+>>>>>>> 59e7cc8 (hosts: facts are gathered in one function for all callers; fact commands and facts have names of their own)
 from rancherctl.text import plural
 
 
@@ -32,6 +37,7 @@ class Checked:
 def preflight(environment: Environment, context: Context) -> Checked:
     """Gather and check the facts of all hosts. PreflightError lists every problem (UnreachableError, AuthError if that is the only one)."""
 
+<<<<<<< HEAD
     def ask(host: Host) -> HostFacts:
         with busy(context.emit, "look", "gathering facts", host.name):
             return gather(context.transport(host))
@@ -42,6 +48,19 @@ def preflight(environment: Environment, context: Context) -> Checked:
     control_plane = environment.with_role("controlplane")
     members = [h for h in control_plane if h.name in facts and host_checks.owner(facts[h.name]) == environment.name]
     exists = len(members) >= majority(len(control_plane))
+=======
+    facts, errors = gather_facts(
+        environment.hosts,
+        context.transport,
+        emit=context.emit,
+        limit=context.parallel,
+        interrupted=context.observing_interrupted,
+    )
+    exists = all(
+        h.name in facts and host_checks.owner(facts[h.name]) == environment.name
+        for h in environment.with_role("controlplane")
+    )
+>>>>>>> 59e7cc8 (hosts: facts are gathered in one function for all callers; fact commands and facts have names of their own)
     tolerated = errors if exists else {}
     arch = context.bundle.manifest.arch
     found = [
@@ -60,7 +79,7 @@ def preflight(environment: Environment, context: Context) -> Checked:
     found += host_checks.tunnels(environment, facts)
     new = frozenset(name for name, fact in facts.items() if host_checks.owner(fact) != environment.name)
     found += paths_between.problems(environment, new, facts, context)
-    _refuse(environment, found, {} if exists else outcomes)
+    _refuse(environment, found, {} if exists else errors)
     warnings = tuple(
         line for name, fact in facts.items() if (h := environment.host(name)) for line in host_checks.warnings(h, fact)
     )
@@ -94,8 +113,8 @@ def refuse(environment: Environment, lines: Iterable[str]) -> None:
         raise PreflightError(what, problems, hint="fix these and retry; nothing was changed")
 
 
-def _refuse(environment: Environment, found: list[str], outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
-    errors = [o.error for o in outcomes.values() if o.error is not None]
+def _refuse(environment: Environment, found: list[str], failures: Mapping[str, RancherctlError]) -> None:
+    errors = list(failures.values())
     if (
         errors
         and not found

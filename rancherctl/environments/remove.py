@@ -12,11 +12,11 @@ from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
-from rancherctl.events import Event, busy
+from rancherctl.events import Event
 from rancherctl.hosts import host_lock, lock_owner, remote_call
 from rancherctl.hosts.command import script
-from rancherctl.hosts.facts import HostFacts, gather
-from rancherctl.hosts.fanout import Outcome, each
+from rancherctl.hosts.facts import HostFacts, gather_facts
+from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Absent, Host
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.remove import remove as remove_resources
@@ -162,25 +162,23 @@ def remove(environment: Environment, context: Context, *, break_lock: bool = Fal
 
 def concerned(environment: Environment, context: Context) -> tuple[tuple[Host, ...], dict[str, str], tuple[str, ...]]:
     """Hosts that a removal is about; those that could not be asked, with the reason; those that are left alone. ConflictError as ``remove`` says."""
-    outcomes = each(
+    facts, errors = gather_facts(
         environment.hosts,
-        lambda host: _asked(context, host),
-        context.parallel,
+        context.transport,
+        emit=context.emit,
+        limit=context.parallel,
         interrupted=context.observing_interrupted,
     )
-    _refuse_unasked(outcomes)
-    foreign = {
-        n: host_checks.owner(o.get())
-        for n, o in outcomes.items()
-        if o.ok and host_checks.owner(o.get()) not in ("", environment.name)
-    }
+    _refuse_unasked(len(environment.hosts), errors)
+    owners = {name: host_checks.owner(fact) for name, fact in facts.items()}
+    foreign = {name: owner for name, owner in owners.items() if owner not in ("", environment.name)}
     if foreign:
         told = "; ".join(f"{name} belongs to {owner!r}" for name, owner in foreign.items())
         raise ConflictError(
             f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment"
         )
-    failures = {name: str(o.error) for name, o in outcomes.items() if o.error is not None}
-    strange = _strangers(environment, context, {name: o.get() for name, o in outcomes.items() if o.ok})
+    failures = {name: str(error) for name, error in errors.items()}
+    strange = _strangers(environment, context, facts)
     return tuple(h for h in environment.hosts if h.name not in failures and h.name not in strange), failures, strange
 
 
@@ -200,17 +198,12 @@ def _strangers(environment: Environment, context: Context, facts: Mapping[str, H
     return strange
 
 
-def _asked(context: Context, host: Host) -> HostFacts:
-    with busy(context.emit, "look", "being asked what it is", host.name):
-        return gather(context.transport(host))
-
-
-def _refuse_unasked(outcomes: Mapping[str, Outcome[HostFacts]]) -> None:
+def _refuse_unasked(total: int, failures: Mapping[str, RancherctlError]) -> None:
     """UnreachableError or AuthError where that is the answer of all hosts: nothing was begun, so nothing is partial."""
-    errors = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
+    errors = list(failures.values())
     if (
         errors
-        and len(errors) == len(outcomes)
+        and len(errors) == total
         and len({type(e) for e in errors}) == 1
         and isinstance(errors[0], (UnreachableError, AuthError))
     ):

@@ -19,8 +19,7 @@ from rancherctl.environments.preflight import machine
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.events import busy
-from rancherctl.hosts.facts import HostFacts, gather
-from rancherctl.hosts.fanout import each
+from rancherctl.hosts.facts import HostFacts, gather_facts
 from rancherctl.hosts.model import Host, Unit, key
 from rancherctl.kube.client import CONFIGMAPS, LEASES, Json
 from rancherctl.kube.objects import Node
@@ -43,13 +42,13 @@ class _Api:
 def status(environment: Environment, context: Context) -> Status:
     """The environment's status. Only a failure of everything is an error; a host or an API that does not answer is part of the answer."""
 
-    def ask(host: Host) -> HostFacts:
-        with busy(context.emit, "look", "being asked what it is", host.name):
-            return gather(context.transport(host))
-
-    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.observing_interrupted)
-    facts = {name: o.get() for name, o in outcomes.items() if o.ok}
-    failures = {name: o.error for name, o in outcomes.items() if o.error is not None}
+    facts, failures = gather_facts(
+        environment.hosts,
+        context.transport,
+        emit=context.emit,
+        limit=context.parallel,
+        interrupted=context.observing_interrupted,
+    )
     observed = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
     failures |= observed.failures
     run = EnvironmentRun(environment, context, observed)

@@ -1,4 +1,7 @@
-"""Parsers of what the probes print. Pure: text in, fields of HostFacts out; ValueError (or KeyError, IndexError) for what is not understood."""
+"""Parsers of the fact commands: text in, fields of HostFacts out. Pure.
+
+Unexpected output raises ValueError, KeyError, IndexError or TypeError.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class DiskFact:
-    """The file system of a path: bytes in all and free to root, device, mount point."""
+    """The file system of a path: size and bytes free to root, device, mount point."""
 
     size: int
     free: int
@@ -22,7 +25,7 @@ class DiskFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class AddressFact:
     """An address of an interface with its prefix length; ``family`` is 4 or 6, ``scope`` as in iproute2."""
 
     interface: str
@@ -33,8 +36,8 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """A route of the main table: ``destination`` is ``default`` or a prefix; gateway, interface, protocol "" when absent."""
+class RouteFact:
+    """A route of the main table to ``destination`` (``default`` or a prefix); the other fields are "" if absent."""
 
     destination: str
     gateway: str
@@ -43,8 +46,8 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
-    """A listening socket: ``tcp`` or ``udp``, address (``*`` = all), port, process names ("" when the kernel did not say)."""
+class ListenerFact:
+    """A listening socket: ``tcp`` or ``udp``, address (``*`` = all), port, process names (none if unknown)."""
 
     protocol: str
     address: str
@@ -61,7 +64,7 @@ class UnitFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Sysctl:
+class SysctlFact:
     """A value under /proc/sys and whether it may be written."""
 
     value: str
@@ -69,7 +72,7 @@ class Sysctl:
 
 
 def word(text: str) -> str:
-    """The only word; ValueError when there is none or more."""
+    """The only word; ValueError if there is not exactly one."""
     words = text.split()
     if len(words) != 1:
         raise ValueError(f"one word expected, got {text[:80]!r}")
@@ -141,7 +144,7 @@ def addresses(text: str) -> dict[str, Any]:
     """``ip -j addr``."""
     links = json.loads(text)
     found = tuple(
-        Address(
+        AddressFact(
             link["ifname"],
             info["local"],
             info["prefixlen"],
@@ -155,7 +158,7 @@ def addresses(text: str) -> dict[str, Any]:
     macs = {
         link["ifname"]: link["address"] for link in links if link.get("link_type") == "ether" and link.get("address")
     }
-    # bonds, VLANs and bridges share the MAC of their member: one of each is enough to tell machines apart
+    # bonds, VLANs and bridges share the MAC address of a member: one of each is enough to tell machines apart
     unique = {mac: name for name, mac in sorted(macs.items(), reverse=True)}
     return {"addresses": found, "macs": {name: mac for mac, name in sorted(unique.items(), key=lambda item: item[1])}}
 
@@ -163,12 +166,12 @@ def addresses(text: str) -> dict[str, Any]:
 def routes(text: str) -> dict[str, Any]:
     """``ip -j route`` of both families, one JSON list after the other."""
     decoder = json.JSONDecoder()
-    found: list[Route] = []
+    found: list[RouteFact] = []
     rest = text.strip()
     while rest:
         rows, end = decoder.raw_decode(rest)
         found += [
-            Route(row["dst"], row.get("gateway", ""), row.get("dev", ""), row.get("protocol", "")) for row in rows
+            RouteFact(row["dst"], row.get("gateway", ""), row.get("dev", ""), row.get("protocol", "")) for row in rows
         ]
         rest = rest[end:].strip()
     return {"routes": tuple(found)}
@@ -220,7 +223,7 @@ def listeners(text: str) -> dict[str, Any]:
         address, _, port = row[4].rpartition(":")
         # users:(("named",pid=12,fd=20),("named",pid=12,fd=21))
         names = row[6].split('"')[1::2] if len(row) > 6 else []
-        found.append(Listener(row[0], address.partition("%")[0].strip("[]"), int(port), tuple(sorted(set(names)))))
+        found.append(ListenerFact(row[0], address.partition("%")[0].strip("[]"), int(port), tuple(sorted(set(names)))))
     return {"listeners": tuple(found)}
 
 
@@ -233,7 +236,7 @@ def openssl(text: str) -> dict[str, Any]:
 
 
 def packages(text: str) -> dict[str, Any]:
-    """``name<TAB>status<TAB>version`` lines of dpkg-query; its complaints about unknown names are skipped."""
+    """``name<TAB>status<TAB>version`` lines of dpkg-query; its messages about unknown names are skipped."""
     rows = [line.split("\t") for line in text.splitlines()]
     return {"packages": {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}}
 
@@ -265,7 +268,7 @@ def selinux(text: str) -> dict[str, Any]:
 
 
 def features(text: str) -> dict[str, Any]:
-    """``name yes|no`` lines; what the tools said beside them is skipped."""
+    """``name yes|no`` lines; other output of the tools is skipped."""
     rows = [line.split() for line in text.splitlines()]
     return {"features": {row[0]: row[1] == "yes" for row in rows if len(row) == 2 and row[1] in ("yes", "no")}}
 
@@ -273,11 +276,11 @@ def features(text: str) -> dict[str, Any]:
 def sysctls(text: str) -> dict[str, Any]:
     """``path writable value…`` lines."""
     rows = [line.split(None, 2) for line in text.splitlines()]
-    return {"sysctls": {row[0]: Sysctl(row[2] if len(row) > 2 else "", row[1] == "yes") for row in rows if row}}
+    return {"sysctls": {row[0]: SysctlFact(row[2] if len(row) > 2 else "", row[1] == "yes") for row in rows if row}}
 
 
 def chains(text: str) -> dict[str, Any]:
-    """iptables-save output: the chains that somebody made."""
+    """iptables-save output: chains that are not built in."""
     table, found = "", set()
     for line in text.splitlines():
         if line.startswith("*"):

@@ -17,7 +17,7 @@ from rancherctl.events import ignore
 from rancherctl.hosts.apply import ApplyError, apply
 from rancherctl.hosts.command import Secret, command, script
 from rancherctl.hosts.connections import Connections
-from rancherctl.hosts.facts import gather
+from rancherctl.hosts.facts import read_facts
 from rancherctl.hosts.fanout import each
 from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.host_lock import HostLock, show
@@ -291,7 +291,7 @@ def test_more_commands_than_the_server_has_sessions(stage: Stage) -> None:
 
 
 def test_facts_of_a_bare_host(stage: Stage) -> None:
-    facts = gather(stage.transport("h2", "ops"))
+    facts = read_facts(stage.transport("h2", "ops"))
     assert facts.unread == {}
     assert (facts.hostname, facts.os_id, facts.marker) == ("h2", "debian", {})
     assert facts.packages is not None

@@ -17,7 +17,7 @@ from rancherctl.environments.preflight import machine
 from rancherctl.errors import PreflightError, UnreachableError
 from rancherctl.events import Event
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.fact_parsers import Address, DiskFact, Listener, Route, Sysctl, UnitFact
+from rancherctl.hosts.fact_parsers import AddressFact, DiskFact, ListenerFact, RouteFact, SysctlFact, UnitFact
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.transport import Transport
 from tests.fakes.transport import split_request
@@ -41,15 +41,18 @@ GOOD = HostFacts(
     cgroup=2,
     capabilities=(1 << 41) - 1,
     macs={"eth0": "aa:aa"},
-    addresses=(Address("eth0", "10.0.0.11", 24, 4, "global"),),
-    routes=(Route("default", "10.0.0.1", "eth0", ""), Route("10.0.0.0/24", "", "eth0", "kernel")),
+    addresses=(AddressFact("eth0", "10.0.0.11", 24, 4, "global"),),
+    routes=(RouteFact("default", "10.0.0.1", "eth0", ""), RouteFact("10.0.0.0/24", "", "eth0", "kernel")),
     systemd_state="running",
     units={},
-    listeners=(Listener("tcp", "0.0.0.0", 22, ("sshd",)), Listener("udp", "127.0.0.53", 53, ("systemd-resolve",))),
+    listeners=(
+        ListenerFact("tcp", "0.0.0.0", 22, ("sshd",)),
+        ListenerFact("udp", "127.0.0.53", 53, ("systemd-resolve",)),
+    ),
     python="3.13.5",
     selinux="disabled",
     features={"overlay": True, "nf_tables": True, "veth": True},
-    sysctls={"vm/overcommit_memory": Sysctl("0", True)},
+    sysctls={"vm/overcommit_memory": SysctlFact("0", True)},
     devices=frozenset({"/dev/kmsg"}),
     marker={},
 )
@@ -77,24 +80,30 @@ def test_a_good_host_has_nothing_to_mend() -> None:
         ({"disks": {"/opt": DiskFact(GIB, GIB // 10, "/dev/a", "/opt")}}, "/opt has 0.1 GiB free"),
         ({"features": {"overlay": False}}, "no overlay"),
         ({"devices": frozenset()}, "/dev/kmsg"),
-        ({"sysctls": {"vm/overcommit_memory": Sysctl("0", False)}}, "overcommit_memory is 0, kubelet needs 1"),
+        ({"sysctls": {"vm/overcommit_memory": SysctlFact("0", False)}}, "overcommit_memory is 0, kubelet needs 1"),
         (
             {"units": {"named": UnitFact("active", "enabled")}},
             "named.service is running (systemctl disable --now named)",
         ),
         ({"units": {"docker": UnitFact("active", "enabled")}}, "docker.service is running"),
         (
-            {"listeners": (Listener("tcp", "*", 80, ("nginx",)),)},
+            {"listeners": (ListenerFact("tcp", "*", 80, ("nginx",)),)},
             "port 80/tcp is taken by nginx; it is needed for load balancers",
         ),
-        ({"listeners": (Listener("udp", "0.0.0.0", 53, ("dnsmasq",)),)}, "port 53/udp is taken by dnsmasq"),
-        ({"listeners": (Listener("udp", "::", 53, ("unbound",)),)}, "port 53/udp is taken by unbound"),
-        ({"listeners": (Listener("tcp", "*", 53, ("coredns",)),)}, "port 53/tcp is taken by coredns"),
-        ({"listeners": (Listener("udp", "169.254.20.10", 53, ("node-cache",)),)}, "port 53/udp is taken by node-cache"),
-        ({"listeners": (Listener("tcp", "*", 6443, ()),)}, "port 6443/tcp is taken by an unknown process"),
-        ({"routes": (Route("10.42.7.0/24", "", "wg0", "static"),)}, "route 10.42.7.0/24 overlaps spec.network.podCIDR"),
+        ({"listeners": (ListenerFact("udp", "0.0.0.0", 53, ("dnsmasq",)),)}, "port 53/udp is taken by dnsmasq"),
+        ({"listeners": (ListenerFact("udp", "::", 53, ("unbound",)),)}, "port 53/udp is taken by unbound"),
+        ({"listeners": (ListenerFact("tcp", "*", 53, ("coredns",)),)}, "port 53/tcp is taken by coredns"),
         (
-            {"addresses": (Address("eth0", "192.0.2.1", 24, 4, "global"),)},
+            {"listeners": (ListenerFact("udp", "169.254.20.10", 53, ("node-cache",)),)},
+            "port 53/udp is taken by node-cache",
+        ),
+        ({"listeners": (ListenerFact("tcp", "*", 6443, ()),)}, "port 6443/tcp is taken by an unknown process"),
+        (
+            {"routes": (RouteFact("10.42.7.0/24", "", "wg0", "static"),)},
+            "route 10.42.7.0/24 overlaps spec.network.podCIDR",
+        ),
+        (
+            {"addresses": (AddressFact("eth0", "192.0.2.1", 24, 4, "global"),)},
             "10.0.0.11 is not on this machine (it has 192.0.2.1)",
         ),
         ({"marker": {"environment": "other", "host": "h1"}}, "belongs to environment 'other'"),
@@ -111,7 +120,7 @@ def test_everything_that_has_to_be_mended_first(change: dict[str, object], said:
 def test_a_resolver_that_listens_elsewhere_is_not_in_the_way(address: str) -> None:
     """unbound listens on 127.0.0.1 and ::1 by default, libvirt's dnsmasq on its bridge."""
     facts = replace(
-        GOOD, listeners=(Listener("udp", address, 53, ("unbound",)), Listener("tcp", address, 53, ("unbound",)))
+        GOOD, listeners=(ListenerFact("udp", address, 53, ("unbound",)), ListenerFact("tcp", address, 53, ("unbound",)))
     )
     assert host_checks.problems(ENV, ENV.hosts[0], facts, "amd64") == []
 
@@ -132,8 +141,8 @@ def test_a_host_of_ours_may_use_its_own_ports_and_routes() -> None:
         GOOD,
         marker={"environment": "demo", "host": "h1"},
         units={"containerd": UnitFact("active", "enabled")},
-        listeners=(Listener("tcp", "*", 6443, ("kube-apiserver",)),),
-        routes=(Route("10.42.1.0/24", "10.0.0.12", "eth0", "173"),),
+        listeners=(ListenerFact("tcp", "*", 6443, ("kube-apiserver",)),),
+        routes=(RouteFact("10.42.1.0/24", "10.0.0.12", "eth0", "173"),),
     )
     assert found(ours) == []
 
@@ -185,10 +194,10 @@ def test_a_host_without_python_is_told_before_anything_is_changed() -> None:
 
 def test_hosts_on_two_subnets_need_vxlan() -> None:
     near = replace(GOOD, features={"vxlan": False})
-    far = replace(GOOD, features={"vxlan": True}, addresses=(Address("eth0", "10.0.0.12", 28, 4, "global"),))
+    far = replace(GOOD, features={"vxlan": True}, addresses=(AddressFact("eth0", "10.0.0.12", 28, 4, "global"),))
     assert (
         host_checks.tunnels(
-            ENV, {"h1": near, "h2": replace(near, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),))}
+            ENV, {"h1": near, "h2": replace(near, addresses=(AddressFact("eth0", "10.0.0.12", 24, 4, "global"),))}
         )
         == []
     )
@@ -219,12 +228,12 @@ class Bare:
 
 
 def test_ctrl_c_while_hosts_are_asked_says_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gather(transport: Bare) -> HostFacts:
+    def read_facts(transport: Bare) -> HostFacts:
         raise KeyboardInterrupt
 
     told: list[Event] = []
     nothing = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
-    monkeypatch.setattr(preflight, "gather", gather)
+    monkeypatch.setattr("rancherctl.hosts.facts.read_facts", read_facts)
     with pytest.raises(KeyboardInterrupt):
         preflight.preflight(
             ENV, Context(lambda host: cast("Transport", Bare(host.name, [])), nothing, emit=told.append)
@@ -256,20 +265,20 @@ def test_ways_from_and_to_new_hosts_are_tried(new: set[str], told: list[str]) ->
 def test_closed_ways_are_told_with_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at the next try, when what was told first is mended."""
 
-    def gather(transport: Bare) -> HostFacts:
+    def read_facts(transport: Bare) -> HostFacts:
         if transport.name == "h3":
             raise UnreachableError("h3: no answer")
         return {"h1": replace(GOOD, swap_bytes=0), "h2": replace(other, selinux="enforcing")}[transport.name]
 
     other = replace(
-        GOOD, hostname="h2", machine_id="m2", macs={}, addresses=(Address("eth0", "10.0.0.12", 24, 4, "global"),)
+        GOOD, hostname="h2", machine_id="m2", macs={}, addresses=(AddressFact("eth0", "10.0.0.12", 24, 4, "global"),)
     )
     blocked: list[list[object]] = [["10.0.0.11", 6443, "no answer within 3 s"], ["10.0.0.13", 10250, "no route"]]
     environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13"]).environment
     context = Context(
         lambda host: cast("Transport", Bare(host.name, blocked)), Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
     )
-    monkeypatch.setattr(preflight, "gather", gather)
+    monkeypatch.setattr("rancherctl.hosts.facts.read_facts", read_facts)
     with pytest.raises(PreflightError) as caught:
         preflight.preflight(environment, context)
     assert [line.partition(" (")[0] for line in caught.value.problems] == [

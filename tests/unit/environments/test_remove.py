@@ -164,7 +164,7 @@ class Stand:
 def machines(monkeypatch: pytest.MonkeyPatch, *found: Stand) -> Context:
     """A context in which ``env rm`` meets these hosts."""
 
-    def gather(machine: Stand) -> HostFacts:
+    def read_facts(machine: Stand) -> HostFacts:
         if isinstance(machine.facts, RancherctlError):
             raise machine.facts
         return machine.facts
@@ -179,7 +179,7 @@ def machines(monkeypatch: pytest.MonkeyPatch, *found: Stand) -> Context:
         return Observed({"x": state("absent", "/opt/rancherctl")} if machine.ours else {})
 
     by_name = {machine.name: machine for machine in found}
-    monkeypatch.setattr(remove, "gather", gather)
+    monkeypatch.setattr("rancherctl.hosts.facts.read_facts", read_facts)
     monkeypatch.setattr(remove, "observe", observed)
     monkeypatch.setattr("rancherctl.hosts.remote_call.call", call)
     monkeypatch.setattr(

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.fact_commands import PROBES, script_text, sections
-from rancherctl.hosts.facts import HostFacts, gather, parse
+from rancherctl.hosts.fact_commands import FACT_COMMANDS, script_text, sections
+from rancherctl.hosts.facts import HostFacts, parse, read_facts
 
 DATA = Path("tests/data/hosts/facts")
 CASES = sorted(path.name for path in DATA.iterdir())
@@ -25,10 +25,10 @@ B = "boundary"
 def output_of(case: str) -> str:
     """What the script would have printed; a probe without a file failed with status 1."""
     parts = ["Welcome to this machine."]
-    for probe in PROBES:
-        path = DATA / case / f"{probe.name}.txt"
+    for fact in FACT_COMMANDS:
+        path = DATA / case / f"{fact.name}.txt"
         text = path.read_text() if path.exists() else ""
-        parts.append(f"\n{B} begin {probe.name}\n{text}\n{B} end {0 if path.exists() else 1}")
+        parts.append(f"\n{B} begin {fact.name}\n{text}\n{B} end {0 if path.exists() else 1}")
     return "\n".join(parts) + "\n"
 
 
@@ -73,7 +73,7 @@ def test_nothing_that_is_not_understood_becomes_a_no() -> None:
     facts = parse(output_of("odd"), B, 0, 0)
     told = {field.name for field in dataclasses.fields(facts) if getattr(facts, field.name) is not None} - {"unread"}
     assert told == set()
-    assert set(facts.unread) == {probe.name for probe in PROBES}
+    assert set(facts.unread) == {fact.name for fact in FACT_COMMANDS}
     assert facts.may_raise_limits is None
 
 
@@ -85,7 +85,7 @@ def test_cut_output_leaves_the_rest_untold() -> None:
     assert facts.unread["hostname"] == "no answer"
 
 
-@given(st.dictionaries(st.sampled_from([probe.name for probe in PROBES]), st.text(max_size=200)))
+@given(st.dictionaries(st.sampled_from([fact.name for fact in FACT_COMMANDS]), st.text(max_size=200)))
 def test_no_output_breaks_the_parsers(outputs: dict[str, str]) -> None:
     text = "".join(f"\n{B} begin {name}\n{said}\n{B} end 0\n" for name, said in outputs.items())
     assert isinstance(parse(text, B, 0, 0), HostFacts)
@@ -93,8 +93,8 @@ def test_no_output_breaks_the_parsers(outputs: dict[str, str]) -> None:
 
 def test_every_probe_has_its_section_in_the_script() -> None:
     text = script_text()
-    assert all(f" begin {probe.name}\\n" in text for probe in PROBES)
-    assert len({probe.name for probe in PROBES}) == len(PROBES)
+    assert all(f" begin {fact.name}\\n" in text for fact in FACT_COMMANDS)
+    assert len({fact.name for fact in FACT_COMMANDS}) == len(FACT_COMMANDS)
     assert sections(f"x\n{B} begin a\n1\n\n{B} end 3\n", B) == {"a": (3, "1")}
 
 
@@ -107,7 +107,7 @@ def test_skew_is_measured_against_our_clock() -> None:
             return Result(command, 0, f"{boundary} begin clock\n1300.5\n{boundary} end 0\n".encode(), b"")
 
     times = iter([1000.0, 1001.0])
-    facts = gather(Host(), now=lambda: next(times))  # type: ignore[arg-type]
+    facts = read_facts(Host(), now=lambda: next(times))  # type: ignore[arg-type]
     assert (facts.skew, facts.skew_error) == (300.0, 0.5)
 
 
@@ -116,9 +116,9 @@ def test_a_broken_package_database_is_not_read_as_nothing_installed(tmp_path: Pa
     tool = tmp_path / "dpkg-query"
     tool.write_text(f"#!/bin/sh\nprintf 'runc\\tinstalled\\t1.1\\n'\nexit {status}\n")
     tool.chmod(0o755)
-    probe = next(probe for probe in PROBES if probe.name == "packages")
+    fact = next(fact for fact in FACT_COMMANDS if fact.name == "packages")
     done = subprocess.run(
-        ["sh", "-c", probe.text], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False
+        ["sh", "-c", fact.text], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False
     )
     assert (done.returncode == 0) is told
-    assert probe.parser(done.stdout) == {"packages": {"runc": "1.1"}}
+    assert fact.parser(done.stdout) == {"packages": {"runc": "1.1"}}

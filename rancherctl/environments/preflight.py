@@ -12,15 +12,9 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.health import together
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
-<<<<<<< HEAD
-from rancherctl.events import Event, busy
-from rancherctl.hosts.facts import HostFacts, gather
-from rancherctl.hosts.fanout import Outcome, each, majority
-from rancherctl.hosts.model import Host
-=======
 from rancherctl.events import Event
 from rancherctl.hosts.facts import HostFacts, gather_facts
->>>>>>> 59e7cc8 (hosts: facts are gathered in one function for all callers; fact commands and facts have names of their own)
+from rancherctl.hosts.fanout import majority
 from rancherctl.text import plural
 
 
@@ -36,19 +30,6 @@ class Checked:
 
 def preflight(environment: Environment, context: Context) -> Checked:
     """Gather and check the facts of all hosts. PreflightError lists every problem (UnreachableError, AuthError if that is the only one)."""
-
-<<<<<<< HEAD
-    def ask(host: Host) -> HostFacts:
-        with busy(context.emit, "look", "gathering facts", host.name):
-            return gather(context.transport(host))
-
-    outcomes = each(environment.hosts, ask, context.parallel, interrupted=context.observing_interrupted)
-    facts = {name: outcome.get() for name, outcome in outcomes.items() if outcome.ok}
-    errors = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
-    control_plane = environment.with_role("controlplane")
-    members = [h for h in control_plane if h.name in facts and host_checks.owner(facts[h.name]) == environment.name]
-    exists = len(members) >= majority(len(control_plane))
-=======
     facts, errors = gather_facts(
         environment.hosts,
         context.transport,
@@ -56,11 +37,9 @@ def preflight(environment: Environment, context: Context) -> Checked:
         limit=context.parallel,
         interrupted=context.observing_interrupted,
     )
-    exists = all(
-        h.name in facts and host_checks.owner(facts[h.name]) == environment.name
-        for h in environment.with_role("controlplane")
-    )
->>>>>>> 59e7cc8 (hosts: facts are gathered in one function for all callers; fact commands and facts have names of their own)
+    control_plane = environment.with_role("controlplane")
+    members = [h for h in control_plane if h.name in facts and host_checks.owner(facts[h.name]) == environment.name]
+    exists = len(members) >= majority(len(control_plane))
     tolerated = errors if exists else {}
     arch = context.bundle.manifest.arch
     found = [

@@ -16,7 +16,6 @@ from rancherctl.errors import LockedError, RancherctlError, UnreachableError
 from rancherctl.events import Emit, Event
 from rancherctl.hosts import fanout
 from rancherctl.hosts.fanout import each
-from rancherctl.hosts.fanout import majority as majority_of
 from rancherctl.hosts.lock_owner import Owner, is_alive
 from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.transport import Transport

@@ -174,12 +174,12 @@ def test_nothing_is_decided_without_a_majority_of_the_control_plane(
 def test_an_environment_exists_if_a_majority_of_its_control_plane_says_so(
     lost: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gather(host: Host) -> HostFacts:
+    def read_facts(host: Host) -> HostFacts:
         if host.name in lost:
             raise UnreachableError(f"{host.name}: no answer")
         return HostFacts(marker={"environment": "demo", "host": host.name})
 
-    monkeypatch.setattr(preflight, "gather", gather)
+    monkeypatch.setattr("rancherctl.hosts.facts.read_facts", read_facts)
     monkeypatch.setattr("rancherctl.environments.host_checks.problems", lambda *_: [])
     nothing = Bundle(Path(), manifest(ENV.kubernetes, "", "", ()))
     context = Context(lambda host: host, nothing)  # type: ignore[arg-type, return-value]

@@ -38,7 +38,14 @@ AGENT_CONFIG: Final = "/etc/rancherctl/agent.json"
 CONTROLLER_CONFIG: Final = "/etc/rancherctl/controller.json"
 AGENT_PYZ: Final = "/opt/rancherctl/agent/current/agent.pyz"
 
+# Units of the roles of a host's agent
+NETWORK_UNIT: Final = "rancherctl-network.service"
+DNS_UNIT: Final = "rancherctl-dns.service"
+INGRESS_UNIT: Final = "rancherctl-ingress.service"
+
 # Network of a host
+CNI_CONFIG: Final = "/etc/cni/net.d/10-rancherctl.conflist"
+SYSCTL_CONFIG: Final = "/etc/sysctl.d/90-rancherctl.conf"
 LINK_LOCAL_DNS: Final = "169.254.20.10"
 DNS_DEVICE: Final = "lo"
 VXLAN_DEVICE: Final = "rctl-vxlan"

@@ -14,11 +14,11 @@ from rancherctl.agents import renewal
 from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.heartbeat import Heartbeat
 from rancherctl.agents.host_report_writer import HostReportWriter
-from rancherctl.agents.role import HostRole
 from rancherctl.agents.role_runner import RoleRunner
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.kube.cache import Cache
 from rancherctl.kube.rest import RestClient
+from rancherctl.role_spec import HostRole
 from rancherctl.worker import Worker
 
 log = logging.getLogger(__name__)

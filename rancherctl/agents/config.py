@@ -1,4 +1,4 @@
-"""/etc/rancherctl/agent.json: what apply tells the agent and the controller of a host. Pure but for ``load``."""
+"""AgentConfig: the file agent.json (controller.json), which apply writes for a host's processes. Pure except ``load``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 
 from rancherctl.contract import AGENT_CONFIG
 from rancherctl.errors import UsageError
-from rancherctl.network.model import Mode, NetworkConfig
+from rancherctl.network.model import Mode
 
 PATH = Path(AGENT_CONFIG)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One host's configuration. ``dns_upstreams`` () = the host's own resolvers; ``lease_seconds`` = how often the host says it lives.
+    """One host's configuration.
 
-    ``owners`` (the controller's only): each address that the environment names with the host that has it, "" = none of them.
+    ``dns_upstreams`` () = the host's own resolvers. ``lease_seconds``: period of the host's heartbeat. ``owners``, for the
+    controller only: each address that the environment file names → the host that has it, "" = no host.
     """
 
     node: str
@@ -41,12 +42,6 @@ class AgentConfig:
     https_port: int = 443
     lease_seconds: float = 2.0
     owners: tuple[tuple[str, str], ...] = ()
-
-    def network(self) -> NetworkConfig:
-        """The network role's part."""
-        return NetworkConfig(
-            self.node, self.internal, self.pod_cidr, self.service_cidr, self.network_mode, self.dns_addresses
-        )
 
     def dump(self) -> str:
         """The file's text."""
@@ -74,12 +69,12 @@ class AgentConfig:
 
 
 def lease_seconds(hosts: int) -> float:
-    """How often each host of so many says that it lives: every 2 s, more seldom where the API would write more than 100 Leases a second."""
+    """Period of each host's heartbeat: 2 s, longer in environments where the API would write over 100 Leases a second."""
     return float(max(2, -(-hosts // 100)))
 
 
 def parse(data: Mapping[str, Any]) -> AgentConfig:
-    """From the file's JSON; KeyError or TypeError where a part is missing."""
+    """Parse the file's JSON; KeyError or TypeError if a part is missing."""
     return AgentConfig(
         node=data["node"],
         environment=data["environment"],
@@ -104,16 +99,16 @@ def parse(data: Mapping[str, Any]) -> AgentConfig:
 
 
 def load(path: Path = PATH) -> AgentConfig:
-    """Read the file; UsageError names what is wrong with it."""
+    """Read the file. UsageError: it is missing or not valid."""
     try:
         return parse(json.loads(path.read_text()))
     except FileNotFoundError as error:
         raise UsageError(
-            f"{path} does not exist", hint="this host is not set up: run `rancherctl env apply`"
+            f"{path} does not exist", hint="this host is not part of an environment yet: run `rancherctl env apply`"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} cannot be used",
+            f"{path} is not valid",
             why=f"{type(error).__name__}: {error}",
-            hint="`rancherctl env apply` writes it anew",
+            hint="`rancherctl env apply` writes it again",
         ) from error

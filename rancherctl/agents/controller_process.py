@@ -5,29 +5,18 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from rancherctl import __version__
 from rancherctl.agents.clock import boottime, remaining
-from rancherctl.agents.config import AgentConfig
 from rancherctl.agents.controllers.base import Controller
-from rancherctl.agents.controllers.certificate_requests import TABLE as CSRS_TABLE
-from rancherctl.agents.controllers.certificate_requests import CertificateRequestController
-from rancherctl.agents.controllers.host_objects import HostObjectsController
-from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
-from rancherctl.agents.controllers.network_policies import TABLE as POLICIES_TABLE
-from rancherctl.agents.controllers.network_policies import NetworkPolicyController
-from rancherctl.agents.controllers.roster import CONFIGMAPS_TABLE, LEASES_TABLE, RosterController
-from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader, NotLeaderError
-from rancherctl.agents.liveness import Liveness
 from rancherctl.errors import ConflictError, RancherctlError
-from rancherctl.kube import tables
 from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.cache import Cache
-from rancherctl.kube.rest import RestClient
+from rancherctl.kube.reflector import Source
+from rancherctl.kube.snapshot import Snapshot
 from rancherctl.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -37,67 +26,69 @@ RENEW = 2.0
 """Seconds between two renewals of the leadership."""
 
 
+class WatchCache(Protocol):
+    """The part of kube.cache.Cache that the process uses."""
+
+    def start(self) -> None: ...
+    def stop(self, timeout: float) -> None: ...
+    def snapshot(self) -> Snapshot: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One API server: the cache of what its controllers watch, and those controllers. ``name`` is for log lines."""
+
+    name: str
+    cache: WatchCache
+    controllers: Sequence[Controller]
+
+    @classmethod
+    def watched(cls, name: str, source: Source, controllers: Sequence[Controller], wake: Callable[[], None]) -> Cluster:
+        """A cluster whose cache watches the tables that its controllers declare; ``wake`` is called on each change."""
+        specs = [table for controller in controllers for table in controller.spec.tables]
+        return cls(name, Cache(source, specs, lambda _: wake()), controllers)
+
+
 @dataclass(slots=True)
 class _RateLimited:
     """A controller that pauses after a failure without delaying the others."""
 
+    name: str
     controller: Controller
+    cache: WatchCache
     backoff: Backoff
     not_before: float = 0.0
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.name = type(self.controller).__name__
 
 
 class ControllerProcess:
-    """Runs until ``stop``; several may run on several hosts, one of them leads and writes."""
+    """Runs until ``stop``; several may run on several hosts, one of them leads and writes.
+
+    One election, any number of clusters: each has a watch cache of its own, and its controllers see no other's snapshot.
+    """
 
     def __init__(
-        self,
-        cache: Cache,
-        leader: Leader,
-        controllers: Sequence[Controller],
-        notify: Callable[[str], None],
-        wake: threading.Event,
+        self, leader: Leader, clusters: Iterable[Cluster], notify: Callable[[str], None], wake: threading.Event
     ) -> None:
-        self._cache, self._leader, self._notify, self._wake = cache, leader, notify, wake
+        self._leader, self._clusters, self._notify, self._wake = leader, tuple(clusters), notify, wake
         choose = random.Random()  # noqa: S311  # spreads load, protects nothing
-        self._controllers = [_RateLimited(c, Backoff(choose)) for c in controllers]
+        several = len(self._clusters) > 1
+        self._controllers = [
+            _RateLimited(
+                f"controller {cluster.name + '/' if several else ''}{controller.spec.name}",
+                controller,
+                cluster.cache,
+                Backoff(choose),
+            )
+            for cluster in self._clusters
+            for controller in cluster.controllers
+        ]
         self._led, self._election_began = False, 0.0
         self._election = Worker("leader election", self.elect, retry=lambda _: self._election_pause())
 
-    @classmethod
-    def connected(cls, config: AgentConfig, identity: str, notify: Callable[[str], None]) -> ControllerProcess:
-        """Connect with the controller's own credential through the host's API balancer."""
-
-        def connect(gate: Callable[[], object] | None = None) -> RestClient:
-            agent = f"rancherctl-controller/{__version__} ({identity})"
-            return RestClient(
-                config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=agent, gate=gate
-            )
-
-        client = connect()
-        wake = threading.Event()
-        specs = [tables.NODES, tables.INGRESSES, tables.INGRESSCLASSES, LEASES_TABLE, CONFIGMAPS_TABLE, CSRS_TABLE]
-        if config.network_mode == "routed":
-            specs.append(POLICIES_TABLE)
-        cache = Cache(client, specs, lambda _: wake.set())
-        leader = Leader(client, identity)
-        # Checked twice, before a write begins and before its first byte is sent: the process may be frozen in between.
-        fenced = Fenced(connect(leader.check), leader.check)
-        controllers: list[Controller] = [
-            RosterController(fenced, leader, boottime, liveness=Liveness(limit=3 * config.lease_seconds)),
-            HostObjectsController(fenced, leader),
-            IngressStatusController(fenced, leader, boottime),
-            CertificateRequestController(fenced, leader, config.service_cidr, dict(config.owners)),
-            NetworkPolicyController(fenced, leader, boottime),
-        ]
-        return cls(cache, leader, controllers, notify, wake)
-
     def run(self, stop: threading.Event) -> None:
         """Elect a leader, watch, and run the controllers until ``stop``."""
-        self._cache.start()
+        for cluster in self._clusters:
+            cluster.cache.start()
         self._election.start()
         self._notify("READY=1")
         while not stop.is_set():
@@ -111,16 +102,20 @@ class ControllerProcess:
             self._leader.release()
         except RancherctlError as error:
             log.info("cannot release the leadership, a standby takes over when it expires: %s", error)
-        self._cache.stop(1.0)
+        for cluster in self._clusters:
+            cluster.cache.stop(1.0)
 
     def step(self, now: float) -> None:
-        """Call every controller that is not pausing; ``now`` in seconds of the boot clock."""
-        snapshot = self._cache.snapshot()
+        """Call every controller that is not pausing; ``now`` in seconds of the boot clock.
+
+        The controllers of a cluster get the same snapshot.
+        """
+        snapshots = {id(cluster.cache): cluster.cache.snapshot() for cluster in self._clusters}
         for limited in self._controllers:
             if now < limited.not_before:
                 continue
             try:
-                limited.controller.reconcile(snapshot)
+                limited.controller.reconcile(snapshots[id(limited.cache)])
             except (ConflictError, NotLeaderError) as error:
                 # Another process wrote meanwhile: the watch delivers it, and the next call decides again.
                 log.info("%s: %s", limited.name, error)

@@ -15,9 +15,9 @@ from rancherctl.contract import PUBLIC_ADDRESS_ANNOTATION
 from rancherctl.kube.certificate_requests import CertificateRequest
 from rancherctl.kube.objects import Node
 from rancherctl.net import IPAddress, parse_ip, unmapped
+from rancherctl.roles.controllers import SIGNERS
 
-SERVING = "kubernetes.io/kubelet-serving"
-CLIENT = "kubernetes.io/kube-apiserver-client"
+SERVING, CLIENT = SIGNERS
 AGENT_PREFIX = "rancherctl:agent:"
 AGENT_GROUP = "rancherctl:agents"
 PROXY = "system:kube-proxy"

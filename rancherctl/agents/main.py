@@ -19,13 +19,13 @@ from rancherctl.errors import RancherctlError
 def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
     from rancherctl.agents.agent import Agent, connect, stop_event
     from rancherctl.agents.notify import notify
-    from rancherctl.agents.role_registry import host_roles
+    from rancherctl.agents.role_registry import build_roles
     from rancherctl.hosts.local import LocalTransport
 
     transport = LocalTransport(config.node)
     address = os.environ.get("NOTIFY_SOCKET", "")
     client = connect(config, transport, f"rancherctl-agent/{__version__}")
-    Agent(config, lambda relist: host_roles(config, transport, relist), client, lambda m: notify(address, m)).run(
+    Agent(config, lambda relist: build_roles(config, transport, relist), client, lambda m: notify(address, m)).run(
         stop_event()
     )
     return 0
@@ -33,19 +33,20 @@ def _agent(config: AgentConfig, _: argparse.Namespace) -> int:
 
 def _controller(config: AgentConfig, options: argparse.Namespace) -> int:
     from rancherctl.agents.agent import stop_event
-    from rancherctl.agents.controller_process import ControllerProcess
+    from rancherctl.agents.environment_controllers import environment_process
     from rancherctl.agents.notify import notify
 
     address = os.environ.get("NOTIFY_SOCKET", "")
-    ControllerProcess.connected(config, options.identity or config.node, lambda m: notify(address, m)).run(stop_event())
+    environment_process(config, options.identity or config.node, lambda m: notify(address, m)).run(stop_event())
     return 0
 
 
 def _network_restore(config: AgentConfig, _: argparse.Namespace) -> int:
     from rancherctl.hosts.local import LocalTransport
+    from rancherctl.network.host_role import config as network_config
     from rancherctl.network.reconcile import restore
 
-    state = restore(LocalTransport(config.node), config.network())
+    state = restore(LocalTransport(config.node), network_config(config))
     sys.stderr.write(f"restored {len(state.routes)} routes, DNS addresses {', '.join(state.dns_addresses)}\n")
     return 0
 

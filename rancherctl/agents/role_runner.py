@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from rancherctl.agents.role import HostRole
 from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.role_spec import HostRole
 from rancherctl.text import shorten
 from rancherctl.worker import Worker
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rancherctl.contract import AGENT_PYZ, DATA, ETC, PKI, RUN
 from rancherctl.environments.components import places
 from rancherctl.hosts.sandbox import SANDBOX
+from rancherctl.roles.registry import ROLES
 
-PYZ = "/opt/rancherctl/agent/current/agent.pyz"
 AGENT_UNIT = "rancherctl-agent.service"
 CONTROLLER_UNIT = "rancherctl-controller.service"
 CERTIFICATES_UNIT = "rancherctl-certificates.service"
@@ -44,7 +45,7 @@ Documentation=man:rancherctl(1)
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/python3 -I {PYZ} renew-certificates --config {{config}}
+ExecStart=/usr/bin/python3 -I {AGENT_PYZ} renew-certificates --config {{config}}
 TimeoutStartSec=600
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER
 ReadWritePaths={{writable}}
@@ -81,22 +82,22 @@ _AGENT_CAPABILITIES = (
     "CAP_SETUID",
     "CAP_SETGID",
 )
-AGENT_WRITABLE = ("/etc/rancherctl", "/etc/cni/net.d", "/var/lib/rancherctl", "/run/rancherctl", "/proc/sys/net")
+AGENT_WRITABLE = (ETC, places.CNI_CONF, DATA, RUN, "/proc/sys/net")
 
 
 def agent(config: str) -> str:
     """rancherctl-agent.service: roles network, dns and lb of a host."""
     return _TEXT.format(
         description="Keeps the network, DNS and load balancer of this host true (rancherctl)",
-        after="rancherctl-network.service rancherctl-dns.service rancherctl-ingress.service rancherctl-api-balancer.service",
-        pyz=PYZ,
+        after=" ".join((*(unit for role in ROLES for unit in role.units), places.unit("api-balancer"))),
+        pyz=AGENT_PYZ,
         sandbox=SANDBOX,
         command="agent",
         config=config,
         capabilities=" ".join(_AGENT_CAPABILITIES),
         writable=_paths(AGENT_WRITABLE),
         # outside of the sandbox, so that the agent itself cannot write where its program is
-        after_start=f"ExecStartPost=-+/usr/bin/python3 -I {PYZ} tidy --config {config}\n",
+        after_start=f"ExecStartPost=-+/usr/bin/python3 -I {AGENT_PYZ} tidy --config {config}\n",
         user="",
         extra="RuntimeDirectory=rancherctl\nRuntimeDirectoryPreserve=yes\n",
     )
@@ -107,12 +108,12 @@ def controller(config: str) -> str:
     return _TEXT.format(
         description="Keeps the roster and the statuses of this environment true (rancherctl)",
         after="rancherctl-kube-apiserver.service rancherctl-api-balancer.service",
-        pyz=PYZ,
+        pyz=AGENT_PYZ,
         sandbox=SANDBOX,
         command="controller",
         config=config,
         capabilities="",
-        writable=_paths(("/var/lib/rancherctl/controller",)),
+        writable=_paths((f"{DATA}/controller",)),
         after_start="",
         user=f"User={places.CONTROLLER_USER}\nGroup={places.CONTROLLER_USER}\n",
         extra="ProtectKernelTunables=yes\nPrivateDevices=yes\nMemoryDenyWriteExecute=yes\n",
@@ -121,7 +122,7 @@ def controller(config: str) -> str:
 
 def certificates(config: str) -> str:
     """rancherctl-certificates.service: reads the authorities' keys, writes certificates; no network."""
-    return _CERTIFICATES.format(config=config, writable=_paths(("/etc/rancherctl/pki",)))
+    return _CERTIFICATES.format(config=config, writable=_paths((PKI,)))
 
 
 def certificates_timer() -> str:

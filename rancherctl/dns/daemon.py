@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rancherctl.contract import DNS_UNIT
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
 
-UNIT = "rancherctl-dns.service"
+UNIT = DNS_UNIT
 
 
 class Daemon(Protocol):

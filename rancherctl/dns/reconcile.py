@@ -18,6 +18,7 @@ from rancherctl.dns.heal import Healer
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.names import zone_of
 from rancherctl.dns.records import Shape
+from rancherctl.dns.role_spec import SPEC
 from rancherctl.dns.status import write_section
 from rancherctl.dns.store import Store
 from rancherctl.dns.sync import CHECK, Sync
@@ -26,8 +27,8 @@ from rancherctl.dns.verify import Verifier
 from rancherctl.dns.wanted import Changes, Wanted
 from rancherctl.dns.zone_state import Mirror
 from rancherctl.errors import RancherctlError, UnreachableError
-from rancherctl.kube import tables
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tables import PODS
 
 log = logging.getLogger(__name__)
 KEEP_QUIET, KEEP_LATEST = 5.0, 60.0
@@ -43,12 +44,12 @@ NO_UPSTREAM = "names outside the environment fail: resolv.conf of this host name
 
 
 class DnsRole:
-    """Satisfies agents.role.HostRole. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it.
+    """Satisfies role_spec.HostRole. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it.
 
     ``run_file`` is where the section is left for `dns status` (status.RUN_FILE on hosts).
     """
 
-    name = "dns"
+    name = SPEC.name
 
     def __init__(
         self,
@@ -61,8 +62,7 @@ class DnsRole:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         zones = named_conf.zones(config)
-        pods = (tables.PODS,) if config.pod_names else ()
-        self.tables: tuple[tables.TableSpec, ...] = (tables.SERVICES, tables.ENDPOINTSLICES, *pods)
+        self.tables = tuple(table for table in SPEC.tables if config.pod_names or table is not PODS)
         self.resync = CHECK
         self._config, self._relist, self._probe, self._clock = config, relist, probe, clock
         self._zones = frozenset(zones)

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rancherctl.role_spec import section_problems
+from rancherctl.roles.registry import ROLES
+
 NO_NETWORK = "network.mode is none, so they wait for a network add-on (Cilium, Calico, flannel …), which is installed with kubectl"
 JOURNALS = 3
 """Units whose journals are named; more have a common reason."""
@@ -100,20 +103,20 @@ class HostStatus:
 _BY_APPLY = " (rancherctl env apply renews it)"
 
 
-_PARTS = {"lb": "load balancer", "dns": "DNS server", "network": "pod network"}
+_ROLES = {spec.name: spec for spec in ROLES}
 
 
 def _told(report: Mapping[str, Any]) -> list[str]:
-    """What a host's agent says is wrong with its parts: a unit may run and still not serve. Its own words: no form is taken for granted."""
+    """What a host's agent reports is wrong with its roles: a unit may run and still not serve.
+
+    Agents write reports themselves, so no section is taken to have the expected form.
+    """
     out = []
-    for role, section in sorted(report.items()) if isinstance(report, Mapping) else ():
-        found = section if isinstance(section, Mapping) else {}
-        ports = found.get("ports")
-        taken = [error for _, error in sorted(ports.items()) if error] if isinstance(ports, Mapping) else []
-        said = [found.get("error") or found.get("alarm") or ", ".join(map(str, taken))]
-        if odd := found.get("unusable"):
-            said.append(f"no route can be made of what these nodes say of themselves: {odd}")
-        out += [f"its {_PARTS.get(role, role)} says: {str(text)[:WORDS]}" for text in said if text]
+    for name, section in sorted(report.items()) if isinstance(report, Mapping) else ():
+        spec = _ROLES.get(name)
+        health = spec.health if spec else section_problems
+        problems = health(section) if isinstance(section, Mapping) else []
+        out += [f"its {spec.title if spec else name} says: {text[:WORDS]}" for text in problems]
     return out
 
 

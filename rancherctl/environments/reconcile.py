@@ -27,7 +27,6 @@ from rancherctl.hosts.fanout import majority
 from rancherctl.hosts.model import Role
 from rancherctl.text import plural
 
-
 CONTROL_PLANE_ROLES: Final[tuple[Role, ...]] = ("controlplane", "etcd")
 
 

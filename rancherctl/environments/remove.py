@@ -21,6 +21,7 @@ from rancherctl.hosts.model import Absent, Host
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.remove import remove as remove_resources
 from rancherctl.hosts.transport import Transport
+from rancherctl.roles.registry import ROLES
 
 PROGRAM = "rancherctl.environments.removal.remote"
 PROGRAM_LIMIT = 180.0
@@ -35,8 +36,7 @@ PATHS = (
     places.ETC,
     "/opt/rancherctl",
     "/run/containerd",
-    f"{places.CNI_CONF}/10-rancherctl.conflist",
-    "/etc/sysctl.d/90-rancherctl.conf",
+    *(path for role in ROLES for path in role.paths),
     *(f"/opt/cni/bin/{name}" for name in CNI_PLUGINS),
     "/var/lib/cni",
     "/var/lib/systemd/timers/stamp-rancherctl-certificates.timer",
@@ -61,13 +61,9 @@ STOP_ORDER = (
 """systemctl stops what it is given one by one: an API server whose etcd has gone first does not end by itself."""
 MAYBE = (
     "/run/nri",
-    "/run/named",
-    "/run/haproxy",
     "/run/adduser",
     "/opt/containerd",
-    "/var/lib/bind",
-    "/var/cache/bind",
-    "/var/lib/haproxy",
+    *(path for role in ROLES for path in role.runtime_paths),
 )
 """What programs and packages that came by us make at run time, removed only where it was not there before."""
 KERNEL = ("mount ", "interface ", "address ", "route ", "nft table ", "iptables chain ", "ip6tables chain ")
@@ -100,10 +96,10 @@ def request(environment: Environment, host: Host, op: str) -> dict[str, Any]:
         "whole": [],
         "folders": [],
         "mounts": [*EMPTIED, "/run/containerd", "/run/netns"],
-        "devices": ["rctl-vxlan", "kube-ipvs0", "nodelocaldns"],
+        "devices": [*(device for role in ROLES for device in role.devices), "kube-ipvs0", "nodelocaldns"],
         "addresses": list(environment.dns_addresses()),
         "protocol": 173,
-        "tables": ["kube-proxy", "rancherctl_network"],
+        "tables": ["kube-proxy", *(table for role in ROLES for table in role.nft_tables)],
         "paths": [*paths(host), f"{places.KUBELET}/pki"],
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from rancherctl.contract import NETWORK_UNIT, SYSCTL_CONFIG
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
 from rancherctl.hosts.sandbox import SANDBOX
 
-UNIT = "rancherctl-network.service"
+UNIT = NETWORK_UNIT
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
-SYSCTL_PATH = "/etc/sysctl.d/90-rancherctl.conf"
+SYSCTL_PATH = SYSCTL_CONFIG
 
 _UNIT_TEXT = f"""\
 [Unit]

@@ -6,6 +6,7 @@ import ipaddress
 import json
 from pathlib import Path
 
+from rancherctl.contract import CNI_CONFIG
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
@@ -21,7 +22,7 @@ from rancherctl.network.model import (
     Vxlan,
 )
 
-CNI_PATH = Path("/etc/cni/net.d/10-rancherctl.conflist")
+CNI_PATH = Path(CNI_CONFIG)
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 

@@ -13,7 +13,6 @@ from rancherctl.change import too_many
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.remote.disk import StepError
 from rancherctl.hosts.transport import Transport
-from rancherctl.kube import tables
 from rancherctl.kube.http.tls import stamp
 from rancherctl.kube.objects import Node
 from rancherctl.kube.snapshot import Snapshot
@@ -21,6 +20,7 @@ from rancherctl.network import apply as apply_module
 from rancherctl.network import desired, observe, plan
 from rancherctl.network.kube_proxy import ProxyGuard
 from rancherctl.network.model import NetworkConfig, NetworkState, Peer
+from rancherctl.network.role_spec import SPEC
 from rancherctl.network.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,10 @@ def restore(transport: Transport, config: NetworkConfig, state_path: Path = appl
 
 
 class NetworkRole:
-    """Satisfies agents.role.HostRole; ``start`` makes netlink wake it."""
+    """Satisfies role_spec.HostRole; ``start`` makes netlink wake it."""
 
-    name = "network"
-    tables: tuple[tables.TableSpec, ...] = (tables.NODES,)
+    name = SPEC.name
+    tables = SPEC.tables
     resync = 5.0
 
     def __init__(

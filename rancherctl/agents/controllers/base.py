@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.role_spec import ControllerSpec
 
 
 class Controller(Protocol):
     """Keeps one kind of object in the API up to date, as the elected leader."""
+
+    spec: ControllerSpec
+    """Its declaration: the tables that the process watches for it, and its rights."""
 
     def reconcile(self, snapshot: Snapshot) -> None:
         """Compare the snapshot with what should be there and write the difference, through a Fenced client.

@@ -15,21 +15,23 @@ from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
-from rancherctl.kube import objects, tables
+from rancherctl.kube import objects
 from rancherctl.kube.certificate_requests import CertificateRequest, certificate_request
 from rancherctl.kube.client import CSRS, NODES
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Node
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
-TABLE = tables.TableSpec("csrs", CSRS, certificate_request)
 MAX_DECISIONS = 50
 """Requests decided in one call: thousands of requests must not delay the detection of a dead host."""
 
 
 class CertificateRequestController:
     """Decide pending requests; ``services`` and ``owners`` as for ``csr.judge``."""
+
+    spec = controllers.CERTIFICATE_REQUESTS
 
     def __init__(self, client: Fenced, leader: Leader, services: str, owners: Mapping[str, str] | None = None) -> None:
         self._client, self._leader, self._services, self._owners = client, leader, services, owners

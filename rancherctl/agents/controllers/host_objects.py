@@ -15,12 +15,15 @@ from rancherctl.errors import ConflictError, NotFoundError
 from rancherctl.kube.client import CONFIGMAPS, LEASES, Resource
 from rancherctl.kube.objects import Meta
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
 
 
 class HostObjectsController:
     """Keep one Lease and one report for each Node; delete those of Nodes that were deleted."""
+
+    spec = controllers.HOST_OBJECTS
 
     def __init__(self, client: Fenced, leader: Leader) -> None:
         self._client, self._leader = client, leader

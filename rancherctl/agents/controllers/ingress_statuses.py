@@ -25,6 +25,7 @@ from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Ingress
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.placement.model import Problem
+from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
 TABLES: Final = ("ingresses", "ingressclasses", "configmaps")
@@ -41,6 +42,8 @@ class IngressStatusController:
 
     A standby keeps nothing and starts fresh when it becomes leader.
     """
+
+    spec = controllers.INGRESS_STATUSES
 
     def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float]) -> None:
         self._client, self._leader, self._clock = client, leader, clock

@@ -16,14 +16,13 @@ from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
-from rancherctl.kube import objects, tables
-from rancherctl.kube.client import EVENTS, NETWORKPOLICIES, Json
+from rancherctl.kube.client import EVENTS, Json
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Meta
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
-TABLE = tables.TableSpec("networkpolicies", NETWORKPOLICIES, objects.meta)
 MESSAGE = (
     "This policy has no effect: network mode routed does not enforce NetworkPolicies "
     "(use network.mode none with Cilium or Calico)"
@@ -66,6 +65,8 @@ def event(policy: Meta, now: str) -> Json:
 
 class NetworkPolicyController:
     """Write one Event for each policy, and renew it before the API drops it."""
+
+    spec = controllers.NETWORK_POLICIES
 
     def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float]) -> None:
         self._client, self._leader, self._clock = client, leader, clock

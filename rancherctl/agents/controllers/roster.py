@@ -14,11 +14,11 @@ from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.roster import newly_silent, next_roster
 from rancherctl.agents.roster_reader import ROSTER, RosterReader
 from rancherctl.contract import NAMESPACE, ROSTER_KEY
-from rancherctl.kube import objects, tables
-from rancherctl.kube.client import CONFIGMAPS, LEASES
+from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.kube.objects import ConfigMap, Lease
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.placement.model import Roster
+from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
 ALARMS = "alarms"
@@ -26,18 +26,17 @@ ALARM_SECONDS = 5.0
 """Minimum seconds between two writes of alarms alone: a host that answers now and then must not cause a write a tick."""
 BROKEN_SECONDS = 5.0
 """Seconds that a load balancer must be broken before its Ingresses move: systemd restarts it within one second."""
-LEASES_TABLE = tables.TableSpec("leases", LEASES, objects.lease, namespace=NAMESPACE)
-CONFIGMAPS_TABLE = tables.TableSpec("configmaps", CONFIGMAPS, objects.config_map, namespace=NAMESPACE)
-_INPUTS = ("nodes", "leases", "configmaps")
 
 
 def inputs_known(snapshot: Snapshot) -> bool:
     """Whether the roster's own tables are listed. Others do not count: they must not keep a dead host in the roster."""
-    return all(snapshot.table(name).synced for name in _INPUTS)
+    return all(snapshot.table(table.name).synced for table in controllers.ROSTER.tables)
 
 
 class RosterController:
     """Observe liveness on every call, also on standbys; as leader, write the roster when it changes."""
+
+    spec = controllers.ROSTER
 
     def __init__(
         self,

@@ -1,31 +1,25 @@
-"""Who may do what (RBAC): agents, the controller, kubelets' certificate requests, the API server at kubelets, administrators. Pure."""
+"""RBAC of an environment: agents and the controller as they declare, kubelets, the API server, administrators. Pure."""
 
 from __future__ import annotations
 
 from rancherctl.environments.manifests.base import SYSTEM, meta
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
+from rancherctl.kube.rbac import rule, rules
+from rancherctl.roles.controllers import controller_rights
+from rancherctl.roles.registry import agent_rights
 
 RBAC = "rbac.authorization.k8s.io"
-READ = ("get", "list", "watch")
 AGENTS = "rancherctl:agents"
 
 
-def rule(group: str, resources: tuple[str, ...], verbs: tuple[str, ...], names: tuple[str, ...] = ()) -> Json:
-    """One rule of a role."""
-    out: Json = {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
-    if names:
-        out["resourceNames"] = list(names)
-    return out
-
-
-def role(name: str, rules: list[Json], namespace: str = "") -> Json:
+def role(name: str, granted: list[Json], namespace: str = "") -> Json:
     """A Role, or a ClusterRole without a namespace."""
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "Role" if namespace else "ClusterRole",
         "metadata": meta(name, namespace),
-        "rules": rules,
+        "rules": granted,
     }
 
 
@@ -42,14 +36,15 @@ def binding(name: str, to: str, kind: str, subject: str, namespace: str = "", *,
 
 def cluster_wide() -> list[Json]:
     """Rights that do not depend on the hosts."""
+    agent, controller = agent_rights(), controller_rights()
     return [
-        role("rancherctl:agent", _agent()),
+        role("rancherctl:agent", rules(agent)),
         binding("rancherctl:agent", "rancherctl:agent", "Group", AGENTS),
-        role("rancherctl:agent", _agent_own(), SYSTEM),
+        role("rancherctl:agent", rules(agent, SYSTEM), SYSTEM),
         binding("rancherctl:agent", "rancherctl:agent", "Group", AGENTS, SYSTEM, cluster_role=False),
-        role("rancherctl:controller", _controller()),
+        role("rancherctl:controller", rules(controller)),
         binding("rancherctl:controller", "rancherctl:controller", "User", "rancherctl:controller"),
-        role("rancherctl:controller", _controller_own(), SYSTEM),
+        role("rancherctl:controller", rules(controller, SYSTEM), SYSTEM),
         binding(
             "rancherctl:controller",
             "rancherctl:controller",
@@ -70,52 +65,14 @@ def cluster_wide() -> list[Json]:
 
 
 def per_host(environment: Environment) -> list[Json]:
-    """Each agent's own Lease and report: made by the controller, written by this agent only."""
+    """Each agent's own Lease and report: the controller creates them, only this agent writes them."""
     out = []
     for host in environment.hosts:
         name = f"rancherctl:agent:{host.name}"
         verbs = ("get", "update", "patch")
-        rules = [
+        own = [
             rule("coordination.k8s.io", ("leases",), verbs, (f"host-{host.name}",)),
             rule("", ("configmaps",), verbs, (f"report-{host.name}",)),
         ]
-        out += [role(name, rules, SYSTEM), binding(name, name, "User", name, SYSTEM, cluster_role=False)]
+        out += [role(name, own, SYSTEM), binding(name, name, "User", name, SYSTEM, cluster_role=False)]
     return out
-
-
-def _agent() -> list[Json]:
-    return [
-        rule("", ("services", "pods", "nodes"), READ),
-        rule("discovery.k8s.io", ("endpointslices",), READ),
-        rule("networking.k8s.io", ("ingresses", "ingressclasses"), READ),
-        rule("certificates.k8s.io", ("certificatesigningrequests",), ("create", "get")),
-    ]
-
-
-def _agent_own() -> list[Json]:
-    return [rule("", ("configmaps",), READ, ("roster",))]
-
-
-def _controller() -> list[Json]:
-    """What its keepers do, and no more; what it may write outside its own namespace are statuses, Events and approvals."""
-    return [
-        rule("", ("nodes",), READ),
-        rule("networking.k8s.io", ("ingresses", "ingressclasses", "networkpolicies"), READ),
-        rule("networking.k8s.io", ("ingresses/status",), ("patch",)),
-        rule("", ("events",), ("create", "patch")),
-        rule("certificates.k8s.io", ("certificatesigningrequests",), READ),
-        rule("certificates.k8s.io", ("certificatesigningrequests/approval",), ("update",)),
-        rule(
-            "certificates.k8s.io",
-            ("signers",),
-            ("approve",),
-            ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client"),
-        ),
-    ]
-
-
-def _controller_own() -> list[Json]:
-    return [
-        rule("coordination.k8s.io", ("leases",), (*READ, "create", "update", "delete")),
-        rule("", ("configmaps",), (*READ, "create", "update", "delete")),
-    ]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from rancherctl.contract import INGRESS_UNIT
 from rancherctl.ingress.haproxy import files, listeners, observe, render
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
@@ -22,7 +23,7 @@ from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 from rancherctl.ingress.model import Listener
 from rancherctl.polling import poll_until
 
-UNIT: Final = "rancherctl-ingress.service"
+UNIT: Final = INGRESS_UNIT
 USER: Final = "haproxy"
 RELOAD_TIMEOUT: Final = 5.0
 FROZEN_TIMEOUT: Final = 2.0

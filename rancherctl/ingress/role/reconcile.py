@@ -26,22 +26,14 @@ from rancherctl.ingress.role.ports import PortCheck
 from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
 from rancherctl.ingress.role.state import State, StateStore
+from rancherctl.ingress.role_spec import SPEC
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.kube import client, objects
 from rancherctl.kube.backoff import describe
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.snapshot import Snapshot
-from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
 from rancherctl.placement.model import Problem, Roster
 
-ROSTER: Final = TableSpec(
-    "roster",
-    client.CONFIGMAPS,
-    objects.config_map,
-    namespace=contract.NAMESPACE,
-    field_selector=f"metadata.name={contract.ROSTER_NAME}",
-)
 FIRST_PAUSE: Final = 0.5
 MAX_PAUSE: Final = 15.0
 SOON: Final = 0.05
@@ -63,13 +55,13 @@ class LbConfig:
 
 
 class LbRole:
-    """Satisfies agents.role.HostRole. Every reconcile sets ``resync`` again; the agent's loop reads it each time.
+    """Satisfies role_spec.HostRole. Every reconcile sets ``resync`` again; the agent's loop reads it each time.
 
     ``driver``, ``store`` and ``health`` are public: they are the parts to replace or to inspect.
     """
 
-    name = "lb"
-    tables: tuple[TableSpec, ...] = (INGRESSES, INGRESSCLASSES, SERVICES, ENDPOINTSLICES, ROSTER)
+    name = SPEC.name
+    tables = SPEC.tables
     resync: float = CHECK_SECONDS
 
     def __init__(
@@ -107,7 +99,7 @@ class LbRole:
         self.driver.stop()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """See agents.role.HostRole. Never raises: after a failure the section still lists what is served, and the pause grows."""
+        """See role_spec.HostRole. Never raises: after a failure the section still lists what is served, and the pause grows."""
         self.resync = CHECK_SECONDS
         try:
             self.health.begin()

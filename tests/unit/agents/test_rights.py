@@ -1,4 +1,7 @@
-"""What agents and controller may read is what they watch, no more and no less: their credentials lie on hosts."""
+"""Rights in the API: agents and controllers may read what they watch and write what they declare, nothing else.
+
+Their credentials lie on hosts that run the pods of tenants.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from rancherctl.agents import controller_process, role_registry
+from rancherctl.agents import role_registry
+from rancherctl.agents.environment_controllers import environment_controllers
 from rancherctl.agents.install import agent_config
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests import manifests
@@ -23,7 +25,7 @@ RELEASED = Path(__file__).parents[2] / "data" / "environments" / "manifests" / "
 
 
 def rights(name: str) -> list[tuple[bool, dict[str, Any]]]:
-    """(in our namespace only, rule) for all roles of that name."""
+    """(in the namespace rancherctl-system only, rule) of all roles with that name."""
     return [
         ("namespace" in b["metadata"], rule)
         for b in manifests(ENV)
@@ -46,20 +48,13 @@ def watched(specs: list[TableSpec]) -> set[tuple[bool, str, str]]:
     return {(bool(spec.namespace), spec.resource.group, spec.resource.plural) for spec in specs}
 
 
-def test_the_controller_reads_what_it_watches(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[TableSpec] = []
-
-    class Spy:
-        def __init__(self, client: object, specs: list[TableSpec], on_change: object) -> None:
-            seen.extend(specs)
-
-    monkeypatch.setattr(controller_process, "Cache", Spy)
-    monkeypatch.setattr(controller_process, "RestClient", lambda *args, **options: None)
-    controller_process.ControllerProcess.connected(CONFIG, "h1", print)
-    assert readable("rancherctl:controller") == watched(seen)
+def test_the_controllers_may_read_exactly_what_they_watch() -> None:
+    controllers = environment_controllers(CONFIG, None, None)  # type: ignore[arg-type]
+    tables = [table for controller in controllers for table in controller.spec.tables]
+    assert readable("rancherctl:controller") == watched(tables)
 
 
-def test_the_controller_writes_what_it_keeps() -> None:
+def test_the_controllers_may_write_exactly_what_they_write() -> None:
     writing = {
         (own, r): set(rule["verbs"]) - WATCH - {"get"}
         for own, rule in rights("rancherctl:controller")
@@ -75,13 +70,13 @@ def test_the_controller_writes_what_it_keeps() -> None:
     }
 
 
-def test_an_agent_reads_what_its_roles_watch() -> None:
-    roles = role_registry.host_roles(CONFIG, LocalTransport(), lambda names: None)
+def test_an_agent_may_read_exactly_what_its_roles_watch() -> None:
+    roles = role_registry.build_roles(CONFIG, LocalTransport(), lambda names: None)
     assert readable("rancherctl:agent") == watched([spec for role in roles for spec in role.tables])
 
 
-def test_an_agent_sees_its_own_requests_only() -> None:
-    """By their names, which it is told when it makes them: those of others say who renews what and when."""
+def test_an_agent_sees_only_its_own_certificate_requests() -> None:
+    """It knows their names because it creates them; those of other hosts would show who renews what, and when."""
     verbs = [
         set(rule["verbs"])
         for _, rule in rights("rancherctl:agent")
@@ -91,5 +86,5 @@ def test_an_agent_sees_its_own_requests_only() -> None:
 
 
 def test_the_objects_are_those_of_the_previous_release() -> None:
-    """Agents of the previous release run on while an upgrade is in progress: an apply must not change their rights."""
+    """Agents of the previous release keep running during an upgrade: an apply must not change their rights."""
     assert json.dumps(list(manifests(ENV)), indent=1) + "\n" == RELEASED.read_text()

@@ -103,7 +103,7 @@ def told(report: Any) -> tuple[str, ...]:
 
 def test_nodes_of_which_no_route_can_be_made_are_named() -> None:
     assert told({"network": {"unusable": ["odd"]}}) == (
-        "its pod network says: no route can be made of what these nodes say of themselves: ['odd']",
+        "its pod network says: cannot route to nodes with unusable addresses: ['odd']",
     )
     assert told({"network": {"routes": 3, "alarm": "", "unusable": []}}) == ()
 

@@ -1,0 +1,52 @@
+"""The controllers of an environment, connected with the controller's own credential."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from rancherctl import __version__
+from rancherctl.agents.clock import boottime
+from rancherctl.agents.config import AgentConfig
+from rancherctl.agents.controller_process import Cluster, ControllerProcess
+from rancherctl.agents.controllers.base import Controller
+from rancherctl.agents.controllers.certificate_requests import CertificateRequestController
+from rancherctl.agents.controllers.host_objects import HostObjectsController
+from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
+from rancherctl.agents.controllers.network_policies import NetworkPolicyController
+from rancherctl.agents.controllers.roster import RosterController
+from rancherctl.agents.fence import Fenced
+from rancherctl.agents.leader import Leader
+from rancherctl.agents.liveness import Liveness
+from rancherctl.kube.rest import RestClient
+
+
+def environment_controllers(config: AgentConfig, client: Fenced, leader: Leader) -> list[Controller]:
+    """The controllers of the environment; the roster first, because a dead host matters most."""
+    controllers: list[Controller] = [
+        RosterController(client, leader, boottime, liveness=Liveness(limit=3 * config.lease_seconds)),
+        HostObjectsController(client, leader),
+        IngressStatusController(client, leader, boottime),
+        CertificateRequestController(client, leader, config.service_cidr, dict(config.owners)),
+    ]
+    if config.network_mode == "routed":
+        controllers.append(NetworkPolicyController(client, leader, boottime))
+    return controllers
+
+
+def environment_process(config: AgentConfig, identity: str, notify: Callable[[str], None]) -> ControllerProcess:
+    """The process of one environment, connected through the host's API balancer."""
+
+    def connect(gate: Callable[[], object] | None = None) -> RestClient:
+        agent = f"rancherctl-controller/{__version__} ({identity})"
+        return RestClient(
+            config.server, ca=Path(config.ca), cert=Path(config.cert), key=Path(config.key), agent=agent, gate=gate
+        )
+
+    client, wake = connect(), threading.Event()
+    leader = Leader(client, identity)
+    # Checked twice, before a write begins and before its first byte is sent: the process may be frozen in between.
+    fenced = Fenced(connect(leader.check), leader.check)
+    cluster = Cluster.watched(config.environment, client, environment_controllers(config, fenced, leader), wake.set)
+    return ControllerProcess(leader, [cluster], notify, wake)

@@ -1,0 +1,13 @@
+"""Which roles the agent of a host has: the one predicate that ports, files and agents' configurations follow. Pure."""
+
+from __future__ import annotations
+
+from rancherctl.environments.model import Environment
+from rancherctl.hosts.model import Host
+from rancherctl.role_spec import RoleSpec
+from rancherctl.roles.registry import ROLES
+
+
+def host_roles(environment: Environment, host: Host) -> tuple[RoleSpec, ...]:
+    """The roles of this host's agent, in the order in which they start."""
+    return tuple(spec for spec in ROLES if spec.hosts == "all" or environment.ingress.wants(host))

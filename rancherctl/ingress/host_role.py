@@ -1,0 +1,24 @@
+"""The role ``lb`` as the agent loads it (role_spec.RoleModule)."""
+
+from __future__ import annotations
+
+from rancherctl.hosts.model import Resource
+from rancherctl.hosts.transport import Transport
+from rancherctl.ingress.haproxy import install
+from rancherctl.role_spec import HostRole, HostSettings, Relist
+
+
+def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> HostRole:
+    """Return the role that keeps this host's HAProxy up to date."""
+    from rancherctl.ingress.haproxy.driver import local_paths
+    from rancherctl.ingress.model import http_listeners
+    from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+
+    paths = local_paths()
+    listeners = http_listeners(settings.http_port, paths.families)
+    return LbRole(LbConfig(settings.node, listeners, dns=settings.dns_addresses[0], paths=paths))
+
+
+def resources(_settings: HostSettings) -> tuple[Resource, ...]:
+    """Package, folders, an idle configuration and the unit."""
+    return install.resources(install.IngressHostConfig())

@@ -1,0 +1,39 @@
+"""Declaration of the role ``lb``: the load balancer of a host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rancherctl.contract import INGRESS_UNIT, NAMESPACE, ROSTER_NAME
+from rancherctl.kube import client, objects
+from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
+from rancherctl.role_spec import PortUse, RoleSpec, section_problems
+
+ROSTER: Final = TableSpec(
+    "roster",
+    client.CONFIGMAPS,
+    objects.config_map,
+    namespace=NAMESPACE,
+    field_selector=f"metadata.name={ROSTER_NAME}",
+)
+
+
+def _health(section: Mapping[str, Any]) -> list[str]:
+    """The error or alarm; without one, why ports cannot be served."""
+    ports = section.get("ports")
+    taken = [str(error) for _, error in sorted(ports.items()) if error] if isinstance(ports, Mapping) else []
+    return section_problems(section) or ([", ".join(taken)] if taken else [])
+
+
+SPEC: Final = RoleSpec(
+    name="lb",
+    title="load balancer",
+    module="rancherctl.ingress.host_role",
+    tables=(INGRESSES, INGRESSCLASSES, SERVICES, ENDPOINTSLICES, ROSTER),
+    hosts="load-balancer",
+    units=(INGRESS_UNIT,),
+    ports=(PortUse("tcp", 80, "load balancers"), PortUse("tcp", 443, "load balancers")),
+    runtime_paths=("/run/haproxy", "/var/lib/haproxy"),
+    health=_health,
+)

@@ -1,0 +1,60 @@
+"""Declarations of the controllers: which tables each one watches, and what it may write. Pure.
+
+What they write outside their own namespace is limited to statuses, Events and approvals.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rancherctl.contract import NAMESPACE
+from rancherctl.kube import client, objects
+from rancherctl.kube.certificate_requests import certificate_request
+from rancherctl.kube.rbac import READ, Right, reading
+from rancherctl.kube.tables import INGRESSCLASSES, INGRESSES, NODES, TableSpec
+from rancherctl.role_spec import ControllerSpec
+
+LEASES: Final = TableSpec("leases", client.LEASES, objects.lease, namespace=NAMESPACE)
+CONFIGMAPS: Final = TableSpec("configmaps", client.CONFIGMAPS, objects.config_map, namespace=NAMESPACE)
+CSRS: Final = TableSpec("csrs", client.CSRS, certificate_request)
+NETWORKPOLICIES: Final = TableSpec("networkpolicies", client.NETWORKPOLICIES, objects.meta)
+SIGNERS: Final = ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client")
+
+WRITE_EVENTS: Final = Right("", "events", ("create", "patch"))
+ELECTION: Final = Right(LEASES.resource.group, LEASES.resource.plural, (*READ, "create", "update"), namespace=NAMESPACE)
+"""The leader election of the process that runs the controllers."""
+
+ROSTER: Final = ControllerSpec(
+    "roster",
+    (NODES, LEASES, CONFIGMAPS),
+    (Right("", "configmaps", ("create", "update"), namespace=NAMESPACE),),
+)
+HOST_OBJECTS: Final = ControllerSpec(
+    "host-objects",
+    (NODES, LEASES, CONFIGMAPS),
+    (
+        Right(LEASES.resource.group, "leases", ("create", "delete"), namespace=NAMESPACE),
+        Right("", "configmaps", ("create", "delete"), namespace=NAMESPACE),
+    ),
+)
+INGRESS_STATUSES: Final = ControllerSpec(
+    "ingress-statuses",
+    (INGRESSES, INGRESSCLASSES, CONFIGMAPS),
+    (Right(INGRESSES.resource.group, "ingresses/status", ("patch",)), WRITE_EVENTS),
+)
+CERTIFICATE_REQUESTS: Final = ControllerSpec(
+    "certificate-requests",
+    (CSRS, NODES),
+    (
+        Right(CSRS.resource.group, "certificatesigningrequests/approval", ("update",)),
+        Right(CSRS.resource.group, "signers", ("approve",), SIGNERS),
+    ),
+)
+NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,), (WRITE_EVENTS,))
+
+CONTROLLERS: Final = (ROSTER, HOST_OBJECTS, INGRESS_STATUSES, CERTIFICATE_REQUESTS, NETWORK_POLICIES)
+
+
+def controller_rights() -> tuple[Right, ...]:
+    """What the process that runs the controllers may do."""
+    return (ELECTION, *(r for spec in CONTROLLERS for r in (*map(reading, spec.tables), *spec.rights)))

@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AnnotationSet:
     """What replacing an invalid value may use: all annotations and the number of published addresses."""
 
     annotations: Mapping[str, str]
@@ -51,7 +51,7 @@ class Annotation:
     name: str
     parse: Callable[[str], Any]
     default: Any
-    fallback: Callable[[Source], tuple[Any, str]]
+    fallback: Callable[[AnnotationSet], tuple[Any, str]]
     aliases: tuple[str, ...] = ()
 
     @property
@@ -59,20 +59,20 @@ class Annotation:
         """All spellings, the preferred one first."""
         return (self.name, *self.aliases)
 
-    def read(self, source: Source, problems: list[Problem]) -> Any:
+    def read(self, present: AnnotationSet, problems: list[Problem]) -> Any:
         """The value for one Ingress; adds to ``problems``."""
-        given = [name for name in self.names if name in source.annotations]
+        given = [name for name in self.names if name in present.annotations]
         if not given:
             return self.default
-        text = source.annotations[given[0]]
+        text = present.annotations[given[0]]
         for other in given[1:]:
-            if source.annotations[other].strip() != text.strip():
+            if present.annotations[other].strip() != text.strip():
                 message = f"annotations {given[0]} and {other} differ; using {given[0]}"
                 problems.append(Problem(f"{self.title}Conflict", message, serious=False))
         try:
             return self.parse(text.strip())
         except ValueError as error:
-            value, consequence = self.fallback(source)
+            value, consequence = self.fallback(present)
             problems.append(Problem(f"Invalid{self.title}", f"annotation {given[0]}: {error}; {consequence}"))
             return value
 
@@ -83,12 +83,12 @@ def _parse_scale(text: str) -> int:
     raise ValueError(f"{quoted(text, 30)} is not an integer from 1 to {MAX_SCALE}")
 
 
-def _last_scale(source: Source) -> tuple[int, str]:
+def _last_scale(present: AnnotationSet) -> tuple[int, str]:
     """The last valid scale from the status annotation; if that is missing, the number of addresses."""
     # `kubectl replace` drops annotations that are not in its file.
-    wanted = read_status(source.annotations).get("wanted")
+    wanted = read_status(present.annotations).get("wanted")
     if not (isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MAX_SCALE):
-        wanted = max(1, source.published)
+        wanted = max(1, present.published)
     return wanted, f"still using {wanted}"
 
 
@@ -140,8 +140,8 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     ``published`` is the number of addresses in its status.
     """
     problems: list[Problem] = []
-    source = Source(annotations, published)
-    values = {row.field: row.read(source, problems) for row in KNOWN}
+    present = AnnotationSet(annotations, published)
+    values = {row.field: row.read(present, problems) for row in KNOWN}
     if values["everywhere"] and (SCALE in annotations or SCALE_ANNOTATION in annotations):
         message = f"scale is ignored because {GLOBAL} is true: placed on every eligible host"
         problems.append(Problem("ScaleIgnored", message, serious=False))

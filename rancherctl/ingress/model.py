@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, NamedTuple
 
 from rancherctl.placement.model import Placeable, PlacementOptions, Problem
 
@@ -28,7 +28,7 @@ Family = Literal["IPv4", "IPv6"]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One place where a host's load balancer accepts connections. ``certificates`` are names of TLS certificates, empty for HTTP."""
+    """One place where a host's load balancer accepts connections. ``certificates`` names TLS certificates; empty for HTTP."""
 
     family: Family
     port: int
@@ -42,7 +42,7 @@ def http_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...
 
 
 class Server(NamedTuple):
-    """One endpoint: an IP address without brackets, and a port. A tuple, because ten thousands are compared with every change."""
+    """One endpoint: an IP address without brackets, and a port. A tuple, because every change compares tens of thousands of them."""
 
     address: str
     port: int
@@ -64,28 +64,73 @@ class BackendRef:
 
     @staticmethod
     def of(key: str) -> BackendRef:
-        """The one with this ``key``. A port's name has a letter in it."""
+        """The reference with this ``key``. A port's name always contains a letter."""
         namespace, _, rest = key.partition("/")
         service, _, port = rest.rpartition(":")
         return BackendRef(namespace, service, int(port)) if port.isdigit() else BackendRef(namespace, service, 0, port)
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One rule: ``host`` is a lower-case name, ``*.name`` or ``*`` (any); ``path`` starts with a slash and, for prefixes, ends with one.
+class RouteOptions:
+    """How requests of a route are forwarded. Every default is the behaviour without annotations.
 
-    ``kind`` ``default`` is a defaultBackend: it answers for ``host`` where no path matched; with host ``*`` for everything unmatched.
+    ``read_timeout``: milliseconds that a server may send nothing while a request waits for (more of) its answer.
+    """
+
+    read_timeout: int = 300_000
+
+    def to_json(self) -> dict[str, Any]:
+        """The options that differ from their defaults: a later option changes neither state files nor hashes of Ingresses without it."""
+        return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) != f.default}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> RouteOptions:
+        """Parse the output of ``to_json``. Raises TypeError or ValueError for anything else."""
+        return RouteOptions(**{str(name): int(value) for name, value in data.items()})
+
+
+NO_OPTIONS = RouteOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One rule: ``host`` is a lower-case name, ``*.name`` or ``*`` (any); ``path`` starts with a slash, and ends with one for prefixes.
+
+    ``kind`` ``default`` is a defaultBackend: it answers for ``host`` if no path matches; with host ``*`` for all unmatched requests.
     """
 
     host: str
     kind: PathKind
     path: str
     backend: BackendRef
+    options: RouteOptions = NO_OPTIONS
+    pool_key: str = field(init=False, compare=False, repr=False)
+    """Routes with equal keys share one HAProxy backend: the same Service port with the same options."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pool_key", pool_key(self.backend.key, self.options))
 
     @property
     def claim(self) -> tuple[str, str, str]:
         """What two Ingresses may not both own."""
         return (self.host, self.kind, self.path)
+
+
+def pool_key(backend: str, options: RouteOptions) -> str:
+    """``namespace/service:port``, followed by ``@`` and a digest of the options if they are not the defaults."""
+    return backend if options == NO_OPTIONS else f"{backend}@{digest(options.to_json())}"
+
+
+def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
+    """The hash of everything that HAProxy's configuration takes from one Ingress, except endpoints and placement.
+
+    See HASH_SCHEME: a release that gives an unchanged Ingress another hash must raise that number.
+    """
+    parts = [
+        (r.host, r.kind, r.path, r.backend.key, *((r.options.to_json(),) if r.options != NO_OPTIONS else ()))
+        for r in routes
+    ]
+    return digest(uid, parts, *sorted(bare))
 
 
 @dataclass(frozen=True, slots=True)

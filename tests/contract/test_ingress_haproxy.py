@@ -107,6 +107,20 @@ def test_new_routes_and_endpoint_changes_need_no_reload(world: World) -> None:
     assert section["metrics"]["reloads"] == first["metrics"]["reloads"]
 
 
+def test_ingresses_with_other_options_for_one_service_do_not_share_them(world: World) -> None:
+    """The pod answers ``/slow`` after a second; without the annotation the limit is five minutes."""
+    slow = ("slow.com", "Prefix", "/", "web:80")
+    for annotations in ({"ingress.rancherctl.io/timeout-read": "200ms"}, {}):
+        section = world.run(
+            [fake.ingress("a", FOO), fake.ingress("slow", [slow], annotations=annotations, version=repr(annotations))],
+            {"web": ["w1"]},
+        )
+        assert set(section["served"]) == {"default/a", "default/slow"}
+        assert world.haproxy.answer("slow.com", "/x") == "w1"
+        assert world.haproxy.answer("slow.com", "/slow") == ("504" if annotations else "w1")
+        assert world.haproxy.answer("foo.bar.com", "/foo/slow") == "w1"
+
+
 def test_an_endpoint_in_unusual_letters_harms_nobody(world: World) -> None:
     """The API takes addresses that are not in their shortest form; HAProxy tells the shortest one."""
     odd = dataclasses.replace(fake.endpoint_slice("odd", [("FD00:0::00AB", 8080)]), address_type="IPv6")

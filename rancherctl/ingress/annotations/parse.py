@@ -1,4 +1,4 @@
-"""Annotations of one Ingress → placement options, and problems for invalid and unknown ones. Pure.
+"""Annotations of one Ingress → placement and route options, and problems for invalid and unknown ones. Pure.
 
 ``KNOWN`` lists all of them. To support another one, add a row and a golden case in tests/data/ingress/annotations.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTATION
 from rancherctl.ingress.annotations.status_annotation import read_status
+from rancherctl.ingress.model import NO_OPTIONS, RouteOptions
 from rancherctl.names import is_label_key, is_label_value
 from rancherctl.placement.model import PlacementOptions, Problem
 from rancherctl.text import and_more, quoted
@@ -20,12 +21,16 @@ SCALE: Final = "scale"
 """The short spelling of SCALE_ANNOTATION."""
 AFFINITY: Final = "io.rancher.scheduler.affinity.host_label"
 GLOBAL: Final = "io.rancher.scheduler.global"
+READ_TIMEOUT: Final = f"{INGRESS_PREFIX}timeout-read"
 LEGACY_CLASS: Final = "kubernetes.io/ingress.class"
 
 PREFIXES: Final = (INGRESS_PREFIX, "io.rancher.")
 """Annotations with these prefixes are meant for this product: an unknown one is reported."""
 RAW_CONFIG: Final = frozenset({"config", "io.rancher.config", f"{INGRESS_PREFIX}config"})
 MAX_SCALE: Final = 10_000
+MAX_DURATION: Final = 24 * 3_600_000
+_MILLISECONDS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_DURATION = re.compile(r"(?P<number>[1-9][0-9]{0,8})(?P<unit>ms|s|m|h)")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -102,6 +107,15 @@ def _parse_labels(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
+def _parse_duration(text: str) -> int:
+    """Milliseconds."""
+    found = _DURATION.fullmatch(text)
+    duration = int(found["number"]) * _MILLISECONDS[found["unit"]] if found else 0
+    if not 0 < duration <= MAX_DURATION:
+        raise ValueError(f"{quoted(text, 30)} is not a duration from 1ms to 24h, such as 90s or 5m")
+    return duration
+
+
 def _parse_bool(text: str) -> bool:
     value = {"": False, "false": False, "true": True}.get(text.lower())
     if value is None:
@@ -121,6 +135,14 @@ KNOWN: Final = (
         lambda _: (None, "not placed on any host until this is fixed"),
     ),
     Annotation("everywhere", "Global", GLOBAL, _parse_bool, False, lambda _: (False, "using false")),
+    Annotation(
+        "read_timeout",
+        "ReadTimeout",
+        READ_TIMEOUT,
+        _parse_duration,
+        NO_OPTIONS.read_timeout,
+        lambda _: (NO_OPTIONS.read_timeout, "using the default"),
+    ),
 )
 _KNOWN_NAMES = frozenset({STATUS_ANNOTATION, *(name for row in KNOWN for name in row.names)})
 
@@ -131,6 +153,7 @@ class Parsed:
 
     placement: PlacementOptions
     obstacle: str
+    route: RouteOptions
     problems: tuple[Problem, ...]
 
 
@@ -150,6 +173,7 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     return Parsed(
         PlacementOptions(0 if values["everywhere"] else values["wanted"], affinity or ()),
         f"its annotation {AFFINITY} is invalid" if affinity is None else "",
+        RouteOptions(read_timeout=values["read_timeout"]),
         tuple(problems),
     )
 

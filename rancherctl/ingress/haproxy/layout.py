@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from itertools import count
+from typing import Any, get_args
 
-from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, Route, Server
+from rancherctl.ingress.model import (
+    HASH_SCHEME,
+    NO_OPTIONS,
+    BackendRef,
+    Family,
+    Listener,
+    Model,
+    PathKind,
+    Route,
+    RouteOptions,
+    Server,
+    pool_key,
+)
 
 MAPS = ("hosts", "wildcards", "exact", "prefix")
 MIN_SLOTS = 4
 MIN_SPARES = 16
+SPARES_WITH_OPTIONS = 2
+"""Spare pools for each set of options in use: enough for the next Ingress that has the same ones."""
 CHECKS_PER_SECOND = 250
 NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a slot that is switched off; never bound, never contacted
 
@@ -33,25 +48,28 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One HAProxy backend; ``backend`` is the key of the Service port in it, "" for a spare one."""
+    """One HAProxy backend. ``backend`` is the key of the Service port in it, "" for a spare one; ``options`` are part of its text."""
 
     name: str
     backend: str
     slots: tuple[Slot, ...]
+    options: RouteOptions = NO_OPTIONS
+    key: str = field(init=False, compare=False)
+    """The ``pool_key`` of its routes; "" for a spare one."""
     servers: frozenset[Server] = field(init=False, compare=False)
     """What its slots point to."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "key", pool_key(self.backend, self.options) if self.backend else "")
         object.__setattr__(self, "servers", frozenset(s.server for s in self.slots if s.server))
 
     def __hash__(self) -> int:
-        return hash(
-            (self.name, self.backend)
-        )  # cheap: thousands are looked up with every change, most are the same object
+        # Cheap: every change looks up thousands of pools, most of which are the same object as before.
+        return hash((self.name, self.backend))
 
     @property
     def used(self) -> bool:
-        """Whether any slot was."""
+        """Whether any of its slots was used."""
         return any(slot.used for slot in self.slots)
 
 
@@ -74,10 +92,7 @@ class Layout:
         """Plain values for the agent's state file."""
         return {
             "listeners": [[x.family, x.port, x.protocol, list(x.certificates)] for x in self.listeners],
-            "pools": [
-                [p.name, p.backend, len(p.slots), [_plain(i, s) for i, s in enumerate(p.slots, 1) if s.used]]
-                for p in self.pools
-            ],
+            "pools": [_plain_pool(p) for p in self.pools],
             "maps": {name: dict(entries) for name, entries in self.maps.items()},
             "loaded": dict(self.loaded),
             "check_seconds": self.check_seconds,
@@ -122,22 +137,28 @@ def _token(text: Any) -> str:
     return text
 
 
-def _plain(number: int, slot: Slot) -> list[Any]:
-    """Slots are called s1, s2 …; those never used are not written down."""
-    return [number, slot.server.address, slot.server.port] if slot.server else [number]
+def _plain_pool(pool: Pool) -> list[Any]:
+    """Slots are called s1, s2 …; unused ones and default options are left out."""
+    used = [
+        [number, s.server.address, s.server.port] if s.server else [number]
+        for number, s in enumerate(pool.slots, 1)
+        if s.used
+    ]
+    options = pool.options.to_json()
+    return [pool.name, pool.backend, len(pool.slots), used, *([options] if options else [])]
 
 
-def _pool(name: Any, backend: Any, count: Any, used: Any) -> Pool:
+def _pool(name: Any, backend: Any, count: Any, used: Any, options: Any = None) -> Pool:
     slots = [Slot(f"s{i}") for i in range(1, int(count) + 1)]
     for number, *server in used:
         slots[int(number) - 1] = Slot(
             f"s{number}", Server(str(server[0]), int(server[1])) if server else None, used=True
         )
-    return Pool(str(name), str(backend), tuple(slots))
+    return Pool(str(name), str(backend), tuple(slots), RouteOptions.from_json(options or {}))
 
 
 def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The routing maps of a model; ``pool_of`` gives the pool of a backend key.
+    """The routing maps of a model; ``pool_of`` maps pool keys of routes to names of pools.
 
     ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A tier is the matching
     host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
@@ -148,36 +169,39 @@ def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str
             maps["wildcards"][host[2:]] = host
         else:
             maps["hosts"][host] = host
-    for route in sorted(
-        model.routes, key=lambda r: r.kind == "default"
-    ):  # a prefix / stands before the default of the same host
-        name, key = entry(route)
-        maps[name].setdefault(key, pool_of[route.backend.key])
+    # Defaults come last: a prefix / has the same key as the default of its host, and counts before it.
+    for route in sorted(model.routes, key=lambda r: r.kind == "default"):
+        name, key = map_entry(route)
+        maps[name].setdefault(key, pool_of[route.pool_key])
     return maps
 
 
-def entry(route: Route) -> tuple[str, str]:
-    """The map and the key where a route is found."""
+def map_entry(route: Route) -> tuple[str, str]:
+    """The map and the key that lead to a route."""
     if route.kind != "default":
         return route.kind, route.host + route.path
     return ("exact", "*") if route.host == "*" else ("prefix", f"{route.host}/")
 
 
-def routes(layout: Layout) -> list[Route]:
-    """The routes that lead to this layout; a default of a host comes back as its prefix ``/``, which does the same."""
-    backend = {p.name: BackendRef.of(p.backend) for p in layout.pools if p.backend}
-    out = [Route("*", "default", "", backend[pool]) for key, pool in layout.maps["exact"].items() if key == "*"]
-    kinds: tuple[Literal["exact", "prefix"], ...] = ("exact", "prefix")
+def routes_of(layout: Layout) -> list[Route]:
+    """The routes that give this layout; the default of a host is returned as its prefix ``/``, which has the same effect."""
+    pools = {p.name: p for p in layout.pools if p.backend}
+
+    def route(host: str, kind: PathKind, path: str, pool: str) -> Route:
+        return Route(host, kind, path, BackendRef.of(pools[pool].backend), pools[pool].options)
+
+    out = [route("*", "default", "", pool) for key, pool in layout.maps["exact"].items() if key == "*"]
+    kinds: tuple[PathKind, ...] = ("exact", "prefix")
     for kind in kinds:
         for key, pool in layout.maps[kind].items():
             if key != "*":
                 host, slash, path = key.partition("/")
-                out.append(Route(host, kind, slash + path, backend[pool]))
+                out.append(route(host, kind, slash + path, pool))
     return out
 
 
-def _size(servers: int) -> int:
-    """Slots for that many servers, with room to grow: a power of two, at least twice as many."""
+def _slot_count(servers: int) -> int:
+    """How many slots a pool gets: a power of two, at least twice the number of its servers, so that it can grow."""
     size = MIN_SLOTS
     while size < 2 * servers:
         size *= 2
@@ -185,24 +209,25 @@ def _size(servers: int) -> int:
 
 
 def build(model: Model, previous: Layout | None) -> Layout:
-    """A fresh layout for a new process. Backends keep the pool names they had; slots are filled from the first one on."""
-    backends = sorted({r.backend.key for r in model.routes})
-    kept = {p.backend: p.name for p in previous.pools if p.backend} if previous else {}
-    used = {kept[b] for b in backends if b in kept}
-    numbers = iter(n for n in range(1, 10 * (len(backends) + MIN_SPARES) + 100_000) if f"b{n}" not in used)
-    names = {b: kept.get(b) or f"b{next(numbers)}" for b in backends}
+    """A fresh layout for a new process. Pools keep the names they had; slots are filled from the first one on."""
+    wanted = {r.pool_key: r for r in sorted(model.routes, key=lambda r: r.pool_key)}
+    kept = {p.key: p.name for p in previous.pools if p.key} if previous else {}
+    taken = {kept[key] for key in wanted if key in kept}
+    numbers = (n for n in count(1) if f"b{n}" not in taken)
+    names = {key: kept.get(key) or f"b{next(numbers)}" for key in wanted}
     pools: list[Pool] = []
     total = 0
-    for backend in backends:
-        servers = model.servers.get(backend, ())
+    for key, route in wanted.items():
+        servers = model.servers.get(route.backend.key, ())
         total += len(servers)
         filled = [Slot(f"s{i}", s, used=True) for i, s in enumerate(servers, 1)]
-        empty = [Slot(f"s{i}") for i in range(len(filled) + 1, _size(len(servers)) + 1)]
-        pools.append(Pool(names[backend], backend, (*filled, *empty)))
-    spares = max(MIN_SPARES, len(backends) // 4) if model.listeners else 0
-    pools.extend(
-        Pool(f"b{next(numbers)}", "", tuple(Slot(f"s{i}") for i in range(1, MIN_SLOTS + 1))) for _ in range(spares)
-    )
+        empty = [Slot(f"s{i}") for i in range(len(filled) + 1, _slot_count(len(servers)) + 1)]
+        pools.append(Pool(names[key], route.backend.key, (*filled, *empty), route.options))
+    spares = [NO_OPTIONS] * max(MIN_SPARES, len(wanted) // 4) if model.listeners else []
+    others = {r.options for r in wanted.values()} - {NO_OPTIONS}
+    spares += [options for options in sorted(others, key=repr) for _ in range(SPARES_WITH_OPTIONS)]
+    slots = tuple(Slot(f"s{i}") for i in range(1, MIN_SLOTS + 1))
+    pools.extend(Pool(f"b{next(numbers)}", "", slots, options) for options in spares)
     return Layout(
         listeners=model.listeners,
         pools=tuple(sorted(pools, key=lambda p: int(p.name[1:]))),

@@ -9,7 +9,7 @@ from rancherctl.ingress.haproxy import commands, layout, listeners
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
 from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, Slot
 from rancherctl.ingress.haproxy.render import Paths
-from rancherctl.ingress.model import HASH_SCHEME, Model, Server
+from rancherctl.ingress.model import HASH_SCHEME, NO_OPTIONS, Model, Route, RouteOptions, Server
 
 MAX_COMMANDS = 4000
 MAX_SLOTS = 4000
@@ -66,20 +66,29 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     """Pools in which used slots would be filled again: whether those still hold old connections must be read before ``plan`` is called."""
     if now is None or now.listeners != model.listeners:
         return ()
-    have = {p.backend: p for p in now.pools if p.backend}
-    wanted = {r.backend.key for r in model.routes}
+    have = {p.key: p for p in now.pools if p.key}
+    wanted = {r.pool_key: r for r in model.routes}
     names: list[str] = []
-    for backend in wanted & have.keys():
-        pool, servers = have[backend], model.servers.get(backend, ())
+    for key in wanted.keys() & have.keys():
+        pool, servers = have[key], model.servers.get(wanted[key].backend.key, ())
         if pool.servers.issuperset(servers):
             continue
         new = set(servers) - pool.servers
         if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
             names.append(pool.name)
-    spares = [p for p in now.pools if not p.backend]
-    if len(wanted - have.keys()) > sum(not p.used for p in spares):
-        names += [p.name for p in spares if p.used]
+    for options, missing in _missing(now, wanted).items():
+        spares = [p for p in now.pools if not p.key and p.options == options]
+        if len(missing) > sum(not p.used for p in spares):
+            names += [p.name for p in spares if p.used]
     return tuple(sorted(names))
+
+
+def _missing(now: Layout, wanted: Mapping[str, Route]) -> dict[RouteOptions, list[str]]:
+    """Keys of wanted pools that HAProxy does not have yet, by their options: a spare pool can take routes with its own options only."""
+    out: dict[RouteOptions, list[str]] = {}
+    for key in sorted(wanted.keys() - {p.key for p in now.pools}):
+        out.setdefault(wanted[key].options, []).append(key)
+    return out
 
 
 def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset()) -> Decision:
@@ -96,7 +105,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         pools = _pools(now, model, busy, steps)
     except _NoRoomError as full:
         return Reload(str(full), layout.build(model, now))
-    maps = layout.maps_of(model, {p.backend: p.name for p in pools if p.backend})
+    maps = layout.maps_of(model, {p.key: p.name for p in pools if p.key})
     _maps(now.maps, maps, paths, steps)
     wanted = replace(now, pools=pools, maps=maps, loaded=dict(model.loaded), hash_scheme=HASH_SCHEME)
     orders = steps.all()
@@ -111,20 +120,28 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
 
 
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:
-    wanted = {r.backend.key for r in model.routes}
-    have = {p.backend for p in now.pools if p.backend}
-    missing = sorted(wanted - have)
-    # A pool that is given up here is not taken again in the same step: its slots may hold connections of the old service.
-    spares = [p for p in now.pools if not p.backend and not any((p.name, s.name) in busy for s in p.slots)]
-    if len(missing) > len(spares):
-        raise _NoRoomError(f"{len(spares)} spare backends for {len(missing)} new ones")
-    taken = {p.name: backend for p, backend in zip(sorted(spares, key=lambda p: p.used), missing, strict=False)}
+    wanted = {r.pool_key: r for r in model.routes}
+    taken: dict[str, str] = {}
+    for options, missing in _missing(now, wanted).items():
+        # A pool that is given up in this step is not taken again in it: its slots may hold connections of the old service.
+        spares = [
+            p
+            for p in now.pools
+            if not p.key and p.options == options and not any((p.name, s.name) in busy for s in p.slots)
+        ]
+        if len(missing) > len(spares):
+            such = " with the same options" if options != NO_OPTIONS else ""
+            raise _NoRoomError(f"{len(spares)} spare backends{such} for {len(missing)} new ones")
+        names = (p.name for p in sorted(spares, key=lambda p: p.used))
+        taken |= dict(zip(names, missing, strict=False))
     out: list[Pool] = []
     for pool in now.pools:
-        backend = taken.get(pool.name, pool.backend if pool.backend in wanted else "")
-        servers = model.servers.get(backend, ()) if backend else ()
+        route = wanted.get(taken.get(pool.name, pool.key))
+        backend = route.backend.key if route else ""
+        servers = model.servers.get(backend, ())
         same = backend == pool.backend and len(servers) == len(pool.servers) and pool.servers.issuperset(servers)
-        out.append(pool if same else Pool(pool.name, backend, _slots(pool, servers, busy, now.check_seconds, steps)))
+        slots = pool.slots if same else _slots(pool, servers, busy, now.check_seconds, steps)
+        out.append(pool if same else Pool(pool.name, backend, slots, pool.options))
     return tuple(out)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rancherctl import contract
 from rancherctl.ingress.haproxy.layout import MAPS, NOTHING, Layout, Pool, Slot
 from rancherctl.ingress.haproxy.listeners import frontend_name
-from rancherctl.ingress.model import Family, Listener
+from rancherctl.ingress.model import NO_OPTIONS, Family, Listener, RouteOptions
 from rancherctl.net import join_host_port
 
 ORIGIN = "X-Rancherctl-Ingress"
@@ -118,7 +118,7 @@ defaults
   timeout connect 500ms
   timeout check 1s
   timeout client 5m
-  timeout server 5m
+  timeout server {NO_OPTIONS.read_timeout}ms
   timeout tunnel 1h
   timeout queue 5s
   timeout http-request 10s
@@ -184,11 +184,17 @@ def _pool(pool: Pool, seconds: int) -> str:
     known = _texts.get(pool.name)
     if known is not None and known[0] is pool and known[1] == seconds:
         return known[2]
-    lines = [f"\nbackend {pool.name}  # {pool.backend or 'spare'}\n"]
+    lines = [f"\nbackend {pool.name}  # {pool.key or 'spare'}\n", *_options(pool.options)]
     lines += [_server(slot, seconds) for slot in pool.slots]
     text = "".join(lines)
     _texts[pool.name] = (pool, seconds, text)
     return text
+
+
+def _options(options: RouteOptions) -> list[str]:
+    """The lines of a backend whose options differ from the ``defaults`` section."""
+    same = options.read_timeout == NO_OPTIONS.read_timeout
+    return [] if same else [f"  timeout server {options.read_timeout}ms\n"]
 
 
 def _server(slot: Slot, seconds: int) -> str:

@@ -28,8 +28,8 @@ def mass_loss(now: Layout, model: Model) -> str:
 
 def without_removals(now: Layout, model: Model) -> Model:
     """``model`` plus everything that it would remove: routes, and the servers of backends that would have none left."""
-    new = {layout.entry(route) for route in model.routes}
-    old = [route for route in layout.routes(now) if layout.entry(route) not in new]
+    new = {layout.map_entry(route) for route in model.routes}
+    old = [route for route in layout.routes_of(now) if layout.map_entry(route) not in new]
     servers = {
         p.backend: tuple(s.server for s in p.slots if s.server)
         for p in now.pools

@@ -1,7 +1,7 @@
-"""Many Ingresses on one host: which are loaded there, and who owns a path that two of them claim. Pure.
+"""Many Ingresses on one host: which of them are loaded there, and which one owns a path that two of them claim. Pure.
 
-Loaded is more than placed: a host that serves a name (or a wildcard, or any name) loads every rule that could match a request for it,
-so that a wildcard never answers for another Ingress's precise name and addresses of one name are interchangeable.
+More Ingresses are loaded than are placed: a host that serves a name (or a wildcard, or any name) loads every rule that could match a
+request for it. So a wildcard never answers for another Ingress's precise name, and all addresses of one name are interchangeable.
 """
 
 from __future__ import annotations
@@ -12,36 +12,37 @@ from dataclasses import dataclass
 from rancherctl.ingress.model import ANY_HOST, Route, Translated
 from rancherctl.placement.model import Problem
 
-ANY = ANY_HOST
-
 
 def wildcard_of(host: str) -> str:
     """``a.foo.com`` → ``*.foo.com``; "" for wildcards, for any host and for names without a dot."""
-    if host.startswith(ANY):
+    if host.startswith(ANY_HOST):
         return ""
     _, dot, parent = host.partition(".")
     return f"*.{parent}" if dot else ""
 
 
 def loaded(translated: Mapping[str, Translated], placed: Iterable[str]) -> frozenset[str]:
-    """Keys of all Ingresses that a host must have loaded to serve those ``placed`` on it: also such as can be placed nowhere, for their names."""
+    """Keys of all Ingresses that a host must load to serve the ``placed`` ones.
+
+    Ingresses that cannot be placed on any host are included because of their host names.
+    """
     here = [translated[key] for key in placed if key in translated]
     if not here:
         return frozenset()
     names = frozenset().union(*(t.hosts for t in here))
-    if ANY in names:
+    if ANY_HOST in names:
         return frozenset(translated)
     wildcards = {wildcard_of(n) for n in names}
 
     def could_match(host: str) -> bool:
-        return host in names or host in wildcards or host == ANY or wildcard_of(host) in names
+        return host in names or host in wildcards or host == ANY_HOST or wildcard_of(host) in names
 
     return frozenset(k for k, t in translated.items() if any(could_match(h) for h in t.hosts)) | {t.key for t in here}
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The owner of every claim among all Ingresses, and what the others are told, by Ingress key."""
+    """The owner of every claim among all Ingresses, and problems of Ingresses that share a claim, by Ingress key."""
 
     owners: Mapping[tuple[str, str, str], tuple[str, Route]]
     problems: Mapping[str, tuple[Problem, ...]]
@@ -52,21 +53,20 @@ class Merged:
 
 
 def merge(translated: Mapping[str, Translated], serving: Collection[str] = ()) -> Merged:
-    """The oldest Ingress owns a path (by creation time, then key), on every host and after every restart alike.
+    """Give each path to the oldest Ingress that claims it (by creation time, then key), equally on every host and after every restart.
 
-    One that cannot be placed owns nothing, unless this host is still ``serving`` it: its address is published until it has left the status.
+    An Ingress that cannot be placed owns nothing, unless this host is still ``serving`` it while its address leaves the status.
     """
     owners: dict[tuple[str, str, str], tuple[str, Route]] = {}
-    lost: dict[str, list[Problem]] = {}
+    shared: dict[str, list[Problem]] = {}
     for t in sorted((t for t in translated.values() if t.placeable or t.key in serving), key=lambda t: t.age):
         for route in t.routes:
             owner, _ = owners.setdefault(route.claim, (t.key, route))
-            if owner != t.key and not (route.kind == "default" and route.host != ANY):
-                what = (
-                    "the default backend" if route.kind == "default" else f"{route.kind} path {route.host}{route.path}"
-                )
-                lost.setdefault(t.key, []).append(Problem("PathTaken", f"{what} belongs to the older ingress {owner}"))
-                lost.setdefault(owner, []).append(
-                    Problem("PathShared", f"{what} is also claimed by the newer ingress {t.key}", serious=False)
-                )
-    return Merged(owners, {key: tuple(problems) for key, problems in lost.items()})
+            if owner == t.key or (route.kind == "default" and route.host != ANY_HOST):
+                continue
+            what = "the default backend" if route.kind == "default" else f"{route.kind} path {route.host}{route.path}"
+            taken = Problem("PathTaken", f"{what} belongs to the older ingress {owner}")
+            shared.setdefault(t.key, []).append(taken)
+            claimed = Problem("PathShared", f"{what} is also claimed by the newer ingress {t.key}", serious=False)
+            shared.setdefault(owner, []).append(claimed)
+    return Merged(owners, {key: tuple(problems) for key, problems in shared.items()})

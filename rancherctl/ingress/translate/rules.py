@@ -1,41 +1,44 @@
-"""One Ingress object → ``Translated``: validated routes, what placement must know, and a problem for everything refused. Pure.
+"""One Ingress object → ``Translated``: validated routes, placement options, and a problem for everything refused. Pure.
 
-A refused rule or path never takes the rest of its Ingress with it. Which of two Ingresses owns a path is decided in merge.py, which
-addresses stand behind a Service in endpoints.py.
+A refused rule or path never affects the other rules of its Ingress. merge.py decides which of two Ingresses owns a path; endpoints.py
+finds the addresses behind a Service.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from rancherctl.ingress.annotations.parse import parse_annotations
-from rancherctl.ingress.model import BackendRef, Route, Translated, digest
+from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, RouteOptions, Translated, content_hash
 from rancherctl.ingress.translate import validate
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
 from rancherctl.placement.model import Problem
+from rancherctl.text import quoted
 
-MAX_ROUTES = 2000
+MAX_ROUTES: Final = 2000
 
 
 @dataclass(slots=True)
-class _Reader:
+class _Rules:
     """Collects the routes and problems of one Ingress."""
 
     namespace: str
+    options: RouteOptions
     routes: dict[tuple[str, str, str], Route] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     full: bool = False
 
     def refuse(self, reason: str, error: object) -> None:
+        """Report a part that is not served."""
         self.problems.append(Problem(reason, str(error)))
 
     def backend(self, backend: IngressBackend, where: str) -> BackendRef | None:
+        """The Service port of a rule, or None if it is refused."""
         if backend.resource:
-            self.refuse(
-                "ResourceBackend",
-                f"{where}: resource backends ({validate.shown(backend.resource)}) are not supported, only services",
-            )
+            resource = quoted(backend.resource)
+            self.refuse("ResourceBackend", f"{where}: resource backends ({resource}) are not supported, use a service")
             return None
         try:
             service = validate.name(backend.service, "service")
@@ -44,93 +47,77 @@ class _Reader:
             self.refuse("InvalidBackend", f"{where}: {error}")
             return None
         if not port and not 0 < backend.port_number < 65536:
-            self.refuse("InvalidBackend", f"{where}: service {service} is named without a port")
+            self.refuse("InvalidBackend", f"{where}: service {service} has neither a port number nor a port name")
             return None
         return BackendRef(self.namespace, service, 0 if port else backend.port_number, port)
 
-    def add(self, route: Route) -> None:
+    def add(self, host: str, path_kind: str, path: str, backend: BackendRef) -> None:
+        """Add a route, unless there are too many or its path occurs twice."""
+        # A prefix matches whole path elements: both sides end with a slash when they are compared.
+        if path_kind == "exact":
+            route = Route(host, "exact", path, backend, self.options)
+        elif path_kind == "prefix":
+            route = Route(host, "prefix", path.rstrip("/") + "/", backend, self.options)
+        else:
+            route = Route(host, "default", "", backend, self.options)
         if len(self.routes) >= MAX_ROUTES and route.claim not in self.routes:
             self.full = True
-            return
-        if self.routes.setdefault(route.claim, route) != route:
-            self.problems.append(
-                Problem(
-                    "DuplicatePath", f"{route.host}{route.path} is there twice; the first one counts", serious=False
-                )
-            )
+        elif self.routes.setdefault(route.claim, route) != route:
+            message = f"{route.host}{route.path} occurs twice; the first one is used"
+            self.problems.append(Problem("DuplicatePath", message, serious=False))
 
-    def path(self, host: str, entry: IngressPath) -> None:
-        kind = "exact" if entry.path_type == "Exact" else "prefix"
-        if entry.path_type not in {"Exact", "Prefix", "ImplementationSpecific", ""}:
-            self.refuse("InvalidPath", f"host {host}: pathType {validate.shown(entry.path_type)} is unknown")
+    def add_path(self, host: str, rule: IngressPath) -> None:
+        """Validate one path of a rule and add its route."""
+        if rule.path_type not in {"Exact", "Prefix", "ImplementationSpecific", ""}:
+            self.refuse("InvalidPath", f"host {host}: unknown pathType {quoted(rule.path_type)}")
             return
         try:
-            path = validate.path(entry.path or "/")
+            path = validate.path(rule.path or "/")
         except ValueError as error:
             self.refuse("InvalidPath", f"host {host}: {error}")
             return
-        backend = self.backend(entry.backend, f"{host}{path}")
-        if backend is None:
-            return
-        # A prefix matches whole path elements: both sides end with a slash when they are compared.
-        self.add(
-            Route(host, "exact", path, backend)
-            if kind == "exact"
-            else Route(host, "prefix", path.rstrip("/") + "/", backend)
-        )
+        if (backend := self.backend(rule.backend, f"{host}{path}")) is not None:
+            self.add(host, "exact" if rule.path_type == "Exact" else "prefix", path, backend)
+
+    def add_default(self, default: IngressBackend) -> None:
+        """Add the default backend: for all unmatched requests, and for each host of a rule where no path matches."""
+        if (backend := self.backend(default, "defaultBackend")) is not None:
+            for host in (ANY_HOST, *sorted(self.hosts - {ANY_HOST})):
+                self.add(host, "default", "", backend)
 
 
 def translate(ingress: Ingress) -> Translated:
-    """Read the whole object. Never raises: what cannot be taken becomes a problem."""
-    reader = _Reader(ingress.meta.namespace)
+    """Translate a whole object. Never raises: what is invalid becomes a problem."""
+    annotations = parse_annotations(ingress.meta.annotations, len(ingress.status))
+    rules = _Rules(ingress.meta.namespace, annotations.route)
     for rule in ingress.rules:
         try:
             host = validate.host(rule.host)
         except ValueError as error:
-            reader.refuse("InvalidHost", error)
+            rules.refuse("InvalidHost", error)
             continue
-        reader.hosts.add(host)
-        for entry in rule.paths:
-            reader.path(host, entry)
-    _defaults(ingress, reader)
-    if reader.full:
-        reader.problems.append(
-            Problem("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served")
-        )
+        rules.hosts.add(host)
+        for path in rule.paths:
+            rules.add_path(host, path)
+    if ingress.default_backend is not None:
+        rules.add_default(ingress.default_backend)
+    if rules.full:
+        rules.refuse("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served")
     if ingress.tls:
-        reader.problems.append(
-            Problem("TlsNotServed", "tls is not served yet; the rules answer over plain HTTP on port 80", serious=False)
-        )
-    annotations = parse_annotations(ingress.meta.annotations, len(ingress.status))
-    routes = tuple(sorted(reader.routes.values(), key=lambda r: r.claim))
-    bare = frozenset(reader.hosts - {r.host for r in routes} - {"*"})
-    if not routes:
-        reader.problems.append(Problem("NoRoutes", "no rule of this ingress can be served; it is placed on no host"))
+        message = "tls is not supported yet; the rules are served over plain HTTP on port 80"
+        rules.problems.append(Problem("TlsNotServed", message, serious=False))
+    if not rules.routes:
+        rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")
+    routes = tuple(sorted(rules.routes.values(), key=lambda r: r.claim))
+    bare = frozenset(rules.hosts - {r.host for r in routes} - {ANY_HOST})
     return Translated(
         key=ingress.meta.key,
         created=ingress.meta.created,
         uid=ingress.meta.uid,
-        hash=digest(ingress.meta.uid, [(r.host, r.kind, r.path, r.backend.key) for r in routes], *sorted(bare)),
+        hash=content_hash(ingress.meta.uid, routes, bare),
         routes=routes,
-        problems=(*reader.problems, *annotations.problems),
+        problems=(*rules.problems, *annotations.problems),
         options=annotations.placement,
-        obstacle="no rule of this ingress can be served" if not routes else annotations.obstacle,
+        obstacle=annotations.obstacle if routes else "no rule of this ingress can be served",
         bare=bare,
     )
-
-
-def _defaults(ingress: Ingress, reader: _Reader) -> None:
-    """A rule without paths sends its host to the default backend; that also answers for what no other rule matches."""
-    if ingress.default_backend is None:
-        return
-    backend = reader.backend(ingress.default_backend, "defaultBackend")
-    if backend is None:
-        return
-    reader.add(Route("*", "default", "", backend))
-    for rule in ingress.rules:
-        try:
-            host = validate.host(rule.host)
-        except ValueError:
-            continue  # told above
-        if host != "*":
-            reader.add(Route(host, "default", "", backend))

@@ -1,28 +1,22 @@
-"""Which host names, paths and labels are taken from users: everything that reaches HAProxy passes here first. Pure.
+"""Which host names, paths and names are accepted from users: everything that reaches HAProxy passes here first. Pure.
 
-Paths keep RFC 3986's path characters except ``;`` (it separates commands on HAProxy's socket) and percent codes that would hide a
-control character, a slash, a dot or a backslash. Each function returns the value to use, or raises ValueError with one line why.
+A path may contain RFC 3986's path characters except ``;``, which separates commands on HAProxy's socket, and except percent codes that
+hide a control character, a slash, a dot or a backslash. Each function returns the value to use, or raises ValueError with one line why.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Final
 from urllib.parse import quote
 
-MAX_PATH = 1024
-MAX_HOST = 253
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+from rancherctl.names import MAX_NAME, is_dns_name
+from rancherctl.text import quoted
+
+MAX_PATH: Final = 1024
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!&'()*+,=:@/$-]|%[0-9A-Fa-f]{2})*")
 _HIDDEN = re.compile(r"%(?:[01][0-9A-F]|2E|2F|3B|5C|7F)", re.IGNORECASE)
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _PORT_NAME = re.compile(r"[a-z0-9-]{1,63}")
-_LABEL_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
-
-
-def shown(text: str, limit: int = 60) -> str:
-    """``text`` fit for a one-line message: escaped, shortened."""
-    return ascii(text if len(text) <= limit else text[:limit] + "…")
 
 
 def host(text: str) -> str:
@@ -30,10 +24,9 @@ def host(text: str) -> str:
     if not text:
         return "*"
     name = text.lower()
-    labels = name.removeprefix("*.").split(".")
-    if len(name) > MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(name) > MAX_NAME or not is_dns_name(name.removeprefix("*.")):
         raise ValueError(
-            f"host {shown(text)} is not a DNS name (letters, digits and hyphens in labels of at most 63, a leading *. is allowed)"
+            f"host {quoted(text)} is not a DNS name (labels of at most 63 letters, digits and hyphens; it may start with *.)"
         )
     return name
 
@@ -41,46 +34,40 @@ def host(text: str) -> str:
 def path(text: str) -> str:
     """A rule's path."""
     if len(text) > MAX_PATH:
-        raise ValueError(f"path {shown(text, 30)} has {len(text)} characters, at most {MAX_PATH} are allowed")
+        raise ValueError(f"path {quoted(text, 30)} has {len(text)} characters; the limit is {MAX_PATH}")
     if not text.startswith("/"):
-        raise ValueError(f"path {shown(text)} does not start with a slash")
+        raise ValueError(f"path {quoted(text)} does not start with a slash")
     if not _PATH.fullmatch(text):
-        bad = next(
-            (
-                c
-                for i, c in enumerate(text)
-                if not _PATH.fullmatch("/" + c) and not (c == "%" and re.match(r"%[0-9A-Fa-f]{2}", text[i:]))
-            ),
-            "",
-        )
-        coded = f"; requests bring it as {quote(bad)}" if bad == " " or (bad > "~" and bad.isprintable()) else ""
-        raise ValueError(f"path {shown(text)} contains {bad!a}, which is not allowed in a path{coded}")
+        raise ValueError(f"path {quoted(text)} contains {_bad_character(text)}")
     if hidden := _HIDDEN.search(text):
         raise ValueError(
-            f"path {shown(text)} contains the percent code {hidden.group()}, which is not allowed in a path"
+            f"path {quoted(text)} contains the percent code {hidden.group()}, which is not allowed in a path"
         )
     if "//" in text or any(part in {".", ".."} for part in text.split("/")):
-        raise ValueError(f"path {shown(text)} has empty, . or .. parts, which no request can match reliably")
+        raise ValueError(
+            f"path {quoted(text)} has empty, . or .. elements, which clients and proxies change in requests"
+        )
     return text
 
 
+def _bad_character(text: str) -> str:
+    """The first character that is not allowed, and how to write it if requests contain it in another form."""
+    allowed = _PATH.match(text)
+    bad = text[allowed.end()] if allowed else text[0]
+    if bad == " " or (bad > "~" and bad.isprintable()):
+        return f"{bad!a}, which is not allowed in a path; write it as {quote(bad)}"
+    return f"{bad!a}, which is not allowed in a path"
+
+
 def name(text: str, what: str) -> str:
-    """An object's name (DNS subdomain)."""
-    if not _NAME.fullmatch(text):
-        raise ValueError(f"{what} {shown(text)} is not a valid name")
+    """The name of an object, a DNS name. ``what`` is for the message."""
+    if not is_dns_name(text):
+        raise ValueError(f"{what} {quoted(text)} is not a valid name")
     return text
 
 
 def port_name(text: str) -> str:
-    """A Service port's name."""
+    """The name of a Service port."""
     if not _PORT_NAME.fullmatch(text):
-        raise ValueError(f"port name {shown(text)} is not a valid port name")
+        raise ValueError(f"port name {quoted(text)} is not a valid port name")
     return text
-
-
-def label(text: str) -> tuple[str, str]:
-    """``key=value`` of a host label."""
-    key, separator, value = text.strip().partition("=")
-    if not separator or not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-        raise ValueError(f"{shown(text)} is not a label of the form key=value")
-    return key, value

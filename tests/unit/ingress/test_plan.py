@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy import commands, plan, render
-from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, build
-from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
+from rancherctl.ingress.haproxy.layout import MAPS, SPARES_WITH_OPTIONS, Layout, Pool, build, routes_of
+from rancherctl.ingress.model import NO_OPTIONS, BackendRef, Listener, Model, Route, RouteOptions, Server
 
 HTTP = (Listener("IPv4", 80),)
 PATHS = render.Paths(data="/d", run="/r")
@@ -101,6 +102,52 @@ def test_no_spare_backends_left_is_a_reload_that_makes_more() -> None:
     assert isinstance(decision, plan.Reload)
     assert "16 spare backends" in decision.reason
     assert sum(not p.backend for p in decision.layout.pools) == 16
+
+
+SLOW = RouteOptions(read_timeout=90_000)
+
+
+def _with_options(*options: RouteOptions) -> Model:
+    """One host name for each set of options, all with the same Service."""
+    routes = tuple(replace(_route(f"h{n}.com", "/", "a"), options=o) for n, o in enumerate(options))
+    return Model(HTTP, routes, {"ns/a:80": (Server("10.0.0.1", 1),)}, {})
+
+
+def test_routes_with_other_options_have_their_own_pool_and_equal_options_share_one() -> None:
+    layout = build(_with_options(NO_OPTIONS, SLOW, SLOW), None)
+    pools = {p.name: (p.backend, p.options) for p in layout.pools if p.key}
+    assert pools == {"b1": ("ns/a:80", NO_OPTIONS), "b2": ("ns/a:80", SLOW)}
+    assert layout.maps["prefix"] == {"h0.com/": "b1", "h1.com/": "b2", "h2.com/": "b2"}
+    text = render.config(layout, PATHS)
+    assert text.count("timeout server 90000ms") == 1 + SPARES_WITH_OPTIONS
+    assert "\nbackend b2  # ns/a:80@" in text
+    assert Layout.from_json(layout.to_json(), ["IPv4"]) == layout
+    assert {(r.host, r.options) for r in routes_of(layout)} == {
+        ("h0.com", NO_OPTIONS),
+        ("h1.com", SLOW),
+        ("h2.com", SLOW),
+    }
+
+
+def test_options_in_use_need_no_reload_and_new_ones_do() -> None:
+    now = build(_with_options(SLOW), None)
+    more = plan.plan(now, replace(_with_options(SLOW), routes=(*_with_options(SLOW, SLOW).routes,)), PATHS)
+    assert _texts(more) == ["add map /d/prefix.map <<\nh1.com/ b1\n", "add map /d/hosts.map <<\nh1.com h1.com\n"]
+    other = replace(_route("b.com", "/", "b"), options=SLOW)
+    model = _with_options(SLOW)
+    new = plan.plan(now, replace(model, routes=(*model.routes, other)), PATHS)
+    assert isinstance(new, plan.Runtime)
+    assert {p.options for p in new.layout.pools if p.key} == {SLOW}
+    fast = plan.plan(now, _with_options(SLOW, RouteOptions(read_timeout=1000)), PATHS)
+    assert isinstance(fast, plan.Reload)
+    assert fast.reason == "0 spare backends with the same options for 1 new ones"
+
+
+def test_a_route_whose_options_change_moves_to_another_pool_before_its_old_one_is_emptied() -> None:
+    now = build(_with_options(NO_OPTIONS, SLOW), None)
+    decision = plan.plan(now, _with_options(SLOW, SLOW), PATHS)
+    assert _texts(decision) == ["set map /d/prefix.map h0.com/ b2", "set server b1/s1 state maint"]
+    assert isinstance(plan.plan(decision.layout, _with_options(SLOW, SLOW), PATHS), plan.Unchanged)
 
 
 def test_a_changed_target_keeps_its_key() -> None:

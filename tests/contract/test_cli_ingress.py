@@ -1,4 +1,4 @@
-"""``rancherctl ingress`` against an API over HTTP: what it prints, what it changes, how it fails."""
+"""``rancherctl ingress`` with an API over HTTP: output, changes, errors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from rancherctl.cli import app
 from rancherctl.credentials.registry import Access, Registry
 from rancherctl.credentials.renewal import Renewal
+from rancherctl.ingress.model import HASH_SCHEME
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import ingress
 from rancherctl.placement.model import Roster, RosterHost
@@ -85,7 +86,7 @@ def run(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple
     return go
 
 
-def test_ls(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_ls_lists_addresses_and_placement(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = run("ls", "-o", "json")
     (item,) = json.loads(out)["items"]
     assert code == 0
@@ -100,7 +101,7 @@ def test_ls(run: Callable[..., tuple[int, str, str]]) -> None:
     assert json.loads(run("ls", "-n", "other", "-o", "json")[1])["items"] == []
 
 
-def test_show_says_who_serves_what(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_show_lists_rules_and_the_state_of_each_host(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = run("show", "front")
     assert code == 0
     assert "foo.bar.com/foo (prefix) → shop/web:80" in out
@@ -108,7 +109,7 @@ def test_show_says_who_serves_what(run: Callable[..., tuple[int, str, str]]) -> 
     assert "h2 127.0.0.2: placed, not serving yet, not published" in out
 
 
-def test_show_says_which_port_another_program_has(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
+def test_show_names_the_port_that_another_program_uses(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
     report = {"sections": {"lb": {"served": {}, "ports": {"80": "port 80: Address already in use"}, "alarm": ""}}}
     api.store.put(
         CONFIGMAPS,
@@ -121,10 +122,25 @@ def test_show_says_which_port_another_program_has(run: Callable[..., tuple[int, 
     )
 
 
-def test_a_wrong_name_is_not_found_with_what_is_near(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_an_unknown_name_is_an_error_with_the_most_similar_name(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = run("show", "frnt")
     assert (code, out) == (3, "")
     assert 'did you mean "front"?' in err
+    assert 'did you mean "shop/front"?' in run("show", "shop/frnt")[2]
+
+
+def test_show_does_not_compare_hashes_of_another_release(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi
+) -> None:
+    report = {"sections": {"lb": {"served": {"shop/front": "0ld"}, "hash_scheme": HASH_SCHEME + 1}}}
+    api.store.put(
+        CONFIGMAPS,
+        SYSTEM,
+        {"metadata": {"name": "report-h2", "namespace": SYSTEM}, "data": {"report": json.dumps(report)}},
+    )
+    assert "h2 127.0.0.2: placed, serving (its agent runs another release" in run("show", "front")[1]
+    instances = json.loads(run("show", "front", "-o", "json")[1])["instances"]
+    assert [i["current"] for i in instances] == [True, None]
 
 
 def test_scale_changes_the_annotation(run: Callable[..., tuple[int, str, str]], api: FakeApi) -> None:
@@ -144,7 +160,7 @@ def test_a_dry_run_shows_the_hosts_and_changes_nothing(run: Callable[..., tuple[
     assert run("scale", "front", "0", "--dry-run")[0] == 2
 
 
-def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(
+def test_waiting_for_more_instances_than_hosts_ends_at_once(
     run: Callable[..., tuple[int, str, str]], api: FakeApi
 ) -> None:
     stored = _object("front")
@@ -160,7 +176,7 @@ def test_waiting_for_too_many_ends_at_once_when_the_controller_says_so(
     assert "2 eligible hosts" in err
 
 
-def test_waiting_goes_on_while_a_host_that_is_not_alive_could_carry_it(
+def test_waiting_continues_while_a_host_that_is_not_alive_could_carry_it(
     run: Callable[..., tuple[int, str, str]], api: FakeApi
 ) -> None:
     stored = _object("front")
@@ -176,7 +192,7 @@ def test_waiting_goes_on_while_a_host_that_is_not_alive_could_carry_it(
     assert "2 eligible hosts" in err
 
 
-def test_waiting_ends_at_its_limit_with_what_was_seen(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_waiting_ends_at_the_timeout_with_the_last_state(run: Callable[..., tuple[int, str, str]]) -> None:
     code, _, err = run("scale", "front", "2", "--wait", "--timeout", "300ms")
     assert code == 124
     assert "1 of 2 addresses published" in err
@@ -191,7 +207,7 @@ def test_plan_explains_every_host(run: Callable[..., tuple[int, str, str]]) -> N
     assert next(r["why"] for r in rows if r["host"] == "h3") == "not alive"
 
 
-def test_status_is_partial_when_an_address_does_not_answer(
+def test_status_is_partial_if_an_address_does_not_answer(
     run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rancherctl.ingress.operator import http_check
@@ -206,7 +222,7 @@ def test_status_is_partial_when_an_address_does_not_answer(
     assert "shop/front at 127.0.0.1" in err
 
 
-def test_status_asks_what_is_published_and_misses_nothing_else(
+def test_status_checks_published_addresses_and_reports_missing_ones(
     run: Callable[..., tuple[int, str, str]], api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rancherctl.ingress.operator import http_check
@@ -224,14 +240,14 @@ def test_status_asks_what_is_published_and_misses_nothing_else(
     many = _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]})
     many["metadata"]["annotations"]["scale"] = "99"
     api.store.put(INGRESSES, "shop", many)
-    assert run("status")[0] == 0, "all hosts that live: no more can be had"
+    assert run("status")[0] == 0, "all hosts that are alive have it"
     api.store.put(INGRESSES, "shop", _object("front"))
     code, _, err = run("status", "front")
     assert code == 6
     assert "0 of 2 addresses published: the controller has not said why" in err
 
 
-def test_what_is_not_ours_is_neither_scaled_nor_planned_nor_probed(
+def test_an_ingress_of_another_class_is_neither_scaled_nor_planned_nor_checked(
     run: Callable[..., tuple[int, str, str]], api: FakeApi
 ) -> None:
     foreign = _object("front")
@@ -245,14 +261,14 @@ def test_what_is_not_ours_is_neither_scaled_nor_planned_nor_probed(
     assert api.store.get(INGRESSES, "shop", "front")["metadata"]["annotations"] == {"scale": "2"}
 
 
-def test_a_host_that_is_not_there_cannot_be_lost(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_plan_without_an_unknown_host_is_an_error(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = run("plan", "front", "--without", "h9")
     assert (code, out) == (2, "")
     assert "unknown host: h9" in err
     assert "h1, h2, h3" in err
 
 
-def test_waiting_for_a_number_that_does_not_count_ends_at_once(
+def test_waiting_ends_at_once_if_another_annotation_sets_the_number(
     run: Callable[..., tuple[int, str, str]], api: FakeApi
 ) -> None:
     everywhere = _object("front")
@@ -281,7 +297,7 @@ def _kubeconfig(folder: Path, url: str) -> Path:
     return file
 
 
-def test_a_context_s_plugin_runs_from_a_foreign_file_only_when_allowed(
+def test_a_plug_in_of_a_foreign_kubeconfig_runs_only_with_allow_exec(
     run: Callable[..., tuple[int, str, str]], api: FakeApi, tmp_path: Path
 ) -> None:
     file = _kubeconfig(tmp_path, api.url)
@@ -293,7 +309,7 @@ def test_a_context_s_plugin_runs_from_a_foreign_file_only_when_allowed(
     assert [item["name"] for item in json.loads(out)["items"]] == ["front"]
 
 
-def test_a_context_of_the_user_s_own_files_needs_no_leave(
+def test_a_context_of_the_users_own_kubeconfig_needs_no_option(
     run: Callable[..., tuple[int, str, str]], api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(_kubeconfig(tmp_path, api.url)))
@@ -302,7 +318,7 @@ def test_a_context_of_the_user_s_own_files_needs_no_leave(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (("--context", "team", "--env", "demo"), 2, "both given"),
         (("--allow-exec",), 2, "without --context"),
@@ -310,9 +326,9 @@ def test_a_context_of_the_user_s_own_files_needs_no_leave(
         (("--context", "team", "--kubeconfig", "/nonexistent/file"), 3, "no kubeconfig file"),
     ],
 )
-def test_which_api_is_meant_must_be_clear(
-    run: Callable[..., tuple[int, str, str]], words: tuple[str, ...], code: int, said: str
+def test_contradicting_options_for_the_api_are_an_error(
+    run: Callable[..., tuple[int, str, str]], words: tuple[str, ...], code: int, message: str
 ) -> None:
     found, _, err = run("ls", *words)
     assert found == code
-    assert said in err
+    assert message in err

@@ -55,11 +55,9 @@ class ApiView:
                 hint="use NAMESPACE/NAME, or -n NAMESPACE",
             )
         if not matching:
-            known = [*self.ingresses, *(i.meta.name for i in self.ingresses.values())]
-            raise NotFoundError(
-                f"ingress {key or name} not found",
-                hint=did_you_mean(key or name, known) or "list ingresses with: rancherctl ingress ls",
-            )
+            known = self.ingresses if key else (i.meta.name for i in self.ingresses.values())
+            hint = did_you_mean(key or name, known) or "rancherctl ingress ls"
+            raise NotFoundError(f"ingress {key or name} not found", hint=hint)
         return matching[0]
 
 

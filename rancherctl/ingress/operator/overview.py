@@ -101,7 +101,7 @@ def _instance(view: ApiView, t: Translated, ingress: Ingress, name: str, placed:
 def text(item: Mapping[str, Any]) -> str:
     """``detail`` for people."""
     count = f"{len(item['addresses'])} of {item['wanted']} addresses published"
-    lines = [f"{item['namespace']}/{item['name']}: {count}, content {item['hash']}"]
+    lines = [f"{item['namespace']}/{item['name']}: {count}, content hash {item['hash']}"]
     if not item["ours"]:
         lines.append("  managed by another ingress controller: rancherctl neither serves it nor writes its status")
     lines += ["rules:"] + [
@@ -167,7 +167,8 @@ def _reason(candidate: Candidate, wanted: int) -> str:
         return candidate.excluded
     if not wanted:
         return "placed on every eligible host"
-    return f"among the best {wanted}" if candidate.chosen else f"not among the best {wanted}"
+    best = "the best eligible host" if wanted == 1 else f"among the {wanted} best eligible hosts"
+    return best if candidate.chosen else f"not {best}"
 
 
 def select(view: ApiView, name: str = "", namespace: str = "") -> list[Translated]:

@@ -82,7 +82,7 @@ def wait_until_answering(
             raise RancherctlError(
                 f"{target.meta.key} cannot get {plural(number, 'address', 'addresses')}",
                 why=str(status.get("message", "")),
-                hint=f"see why with: rancherctl ingress plan {target.meta.key}",
+                hint=f"rancherctl ingress plan {target.meta.key}",
             )
         if len(current.status) != number:
             message = status.get("message") or f"the annotation {STATUS_ANNOTATION} is not set"
@@ -94,7 +94,7 @@ def wait_until_answering(
             return results
         seen = f"{failed.check.address}: {failed.result}"
     raise TimeoutExceededError(
-        f"timed out after {timeout:.0f} s: {target.meta.key} does not answer on {number} addresses",
+        f"timed out after {timeout:g} s: {target.meta.key} does not answer on {number} addresses",
         why=seen,
         hint=f"rancherctl ingress show {target.meta.key}",
     )

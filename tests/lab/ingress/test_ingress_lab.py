@@ -1,4 +1,4 @@
-"""Ingress on real hosts beyond the first path: routing kinds, classes, shared names, repair, and the operator's commands."""
+"""Ingress on real hosts: kinds of backends, classes, shared names, repair, and the commands of rancherctl ingress."""
 
 import json
 
@@ -15,7 +15,7 @@ def _pod(body: str) -> str:
 
 
 def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
-    """Exact and Prefix, headless, ExternalName (a name of the cluster), a default backend, a service without endpoints: on every address."""
+    """On every address: Exact and Prefix, headless, ExternalName, a default backend, a service without endpoints."""
     host = w.host(namespace)
     w.web(shared, namespace, 1)
     w.web(shared, namespace, 1, name="other")
@@ -26,7 +26,7 @@ def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
     }
     shared.apply(
         w.service(namespace, "headless", "other", headless=True),
-        w.service(namespace, "empty", "nobody"),
+        w.service(namespace, "empty", "missing"),
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -58,7 +58,7 @@ def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
             "/external": "other",
         }
         for path, name in expected.items():
-            # Names behind ExternalName are resolved beside the first load, not before it.
+            # Names of ExternalName services are resolved after the first load, not before it.
             until(
                 f"{path} at {address}",
                 lambda p=path, a=address, n=name: (r := curl(a, host, p))[0] == 200 and _pod(r[1]) == n,
@@ -66,7 +66,9 @@ def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
         assert curl(address, host, "/empty")[0] == 503
 
 
-def test_a_class_change_takes_everything_away_and_brings_it_back(shared: Environment, namespace: str) -> None:
+def test_a_class_change_withdraws_the_ingress_and_the_change_back_restores_it(
+    shared: Environment, namespace: str
+) -> None:
     host = w.host(namespace)
     w.web(shared, namespace, 1)
     shared.apply(w.ingress(namespace, "web", host, "web", scale="2"))
@@ -77,7 +79,7 @@ def test_a_class_change_takes_everything_away_and_brings_it_back(shared: Environ
     until("no addresses", lambda: not shared.addresses("web", namespace))
     until("no annotation", lambda: w.said(shared, namespace, "web") == {})
     for address in addresses:
-        until(f"{address} knows it no more", lambda a=address: curl(a, host)[0] in {0, 404})
+        until(f"{address} no longer serves it", lambda a=address: curl(a, host)[0] in {0, 404})
     shared.kubectl(
         "patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"rancher"}}'
     )
@@ -85,7 +87,7 @@ def test_a_class_change_takes_everything_away_and_brings_it_back(shared: Environ
 
 
 def test_addresses_of_one_name_serve_all_its_rules(shared: Environment, namespace: str) -> None:
-    """Six Ingresses of one host instance each share a name, a wildcard lies over it: every published address answers for every path."""
+    """Six Ingresses share a name, a wildcard covers it: every published address answers for every path."""
     host = w.host(namespace)
     w.web(shared, namespace, 1)
     w.web(shared, namespace, 1, name="wild")
@@ -102,29 +104,34 @@ def test_addresses_of_one_name_serve_all_its_rules(shared: Environment, namespac
     assert (status, _pod(body)) == (200, "wild")
 
 
-def test_damage_on_a_host_heals(shared: Environment, namespace: str) -> None:
-    """Maps emptied in the running HAProxy, files overwritten, the state of the agent destroyed: served again within seconds."""
+def test_damage_on_a_host_is_repaired(shared: Environment, namespace: str) -> None:
+    """Emptied maps in the running HAProxy, overwritten files, a destroyed agent state: repaired within seconds."""
     host = w.host(namespace)
     w.web(shared, namespace, 1)
     shared.apply(w.ingress(namespace, "web", host, "web"))
     (address,) = w.published(shared, namespace, "web", 1)
     victim = shared.host_of(address)
-    talk = "s.connect('/run/rancherctl/ingress/admin.sock'); s.sendall(b'clear map /var/lib/rancherctl/ingress/prefix.map\\n'); s.recv(99)"
+    socket = "/run/rancherctl/ingress/admin.sock"
+    command = "clear map /var/lib/rancherctl/ingress/prefix.map"
+    talk = f"s.connect('{socket}'); s.sendall(b'{command}\\n'); s.recv(99)"
     began = shared.ssh(victim, "date +%s").strip()
     shared.ssh(victim, f'python3 -c "import socket; s = socket.socket(socket.AF_UNIX); {talk}"')
-    # The agent may have seen it before anybody could ask: what it found is in its log.
-    said = f"journalctl -q -u rancherctl-agent -o cat --since=@{began}"
+    # The agent may repair it before a request can show the damage, so its log is read.
+    read_log = f"journalctl -q -u rancherctl-agent -o cat --since=@{began}"
     until(
         "the agent finds the running maps damaged",
-        lambda: "reloading HAProxy, its state differs" in shared.ssh(victim, said),
+        lambda: "reloading HAProxy, its state differs" in shared.ssh(victim, read_log),
     )
-    until("the running maps heal", lambda: curl(address, host)[0] == 200)
+    until("the running maps are repaired", lambda: curl(address, host)[0] == 200)
     shared.ssh(
         victim,
-        "cd /var/lib/rancherctl/ingress && truncate -s 0 prefix.map && head -c 100 /dev/urandom > haproxy.cfg && echo broken > state.json",
+        "cd /var/lib/rancherctl/ingress && truncate -s 0 prefix.map"
+        " && head -c 100 /dev/urandom > haproxy.cfg && echo broken > state.json",
     )
-    until("files heal", lambda: host in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/prefix.map"))
-    until("the state heals", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json"))
+    until("the files are repaired", lambda: host in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/prefix.map"))
+    until(
+        "the state is repaired", lambda: namespace in shared.ssh(victim, "cat /var/lib/rancherctl/ingress/state.json")
+    )
     shared.ssh(
         victim,
         "echo broken > /var/lib/rancherctl/ingress/state.json; systemctl restart rancherctl-agent rancherctl-ingress",
@@ -136,8 +143,7 @@ def test_damage_on_a_host_heals(shared: Environment, namespace: str) -> None:
     )
 
 
-def test_commands(shared: Environment, namespace: str) -> None:
-    """ls, show, plan, scale --wait and status agree with the API and with the hosts."""
+def test_ingress_commands_agree_with_the_api_and_the_hosts(shared: Environment, namespace: str) -> None:
     host = w.host(namespace)
     w.web(shared, namespace, 1)
     shared.apply(w.ingress(namespace, "web", host, "web", scale="2"))
@@ -155,8 +161,8 @@ def test_commands(shared: Environment, namespace: str) -> None:
     assert [p["ok"] for p in probes] == [True] * 3
     refused = shared.rancherctl("ingress", "scale", key, "99", "--wait", "--env", shared.name)
     assert refused.returncode == 1
-    assert "99 instances are wanted, 4 hosts can carry it" in refused.stderr
+    assert "99 instances requested, 4 eligible hosts; placed on all of them" in refused.stderr
     shared.kubectl("delete", "service", "web", "-n", namespace)
-    until("a missing service is told", lambda: w.said(shared, namespace, "web").get("reason") == "ServiceNotFound")
+    until("a missing service is reported", lambda: w.said(shared, namespace, "web").get("reason") == "ServiceNotFound")
     unknown = json.loads(shared.ok("ingress", "status", key, "--env", shared.name, "-o", "json"))["items"]
     assert {p["ok"] for p in unknown} == {None}

@@ -9,9 +9,10 @@ from tests.lab.traffic import IngressWatch, Traffic, failed
 
 
 def test_scale_two_three_one_without_a_failed_request(shared: Environment, namespace: str, measure: Measure) -> None:
-    """2 → 3 → 1: addresses follow the annotation; what left goes on serving until its address is gone, then stops; no request fails meanwhile.
+    """2 → 3 → 1: addresses follow the annotation, and no request fails.
 
-    Clients take their addresses from the status, as public DNS would, and may hold one that was published until a second ago.
+    A host that leaves serves until its address has left the status, then it stops. Clients take their addresses from
+    the status, as public DNS would, and may use one that was published a second ago.
     """
     w.web(shared, namespace, 3)
     shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="2"))
@@ -23,13 +24,13 @@ def test_scale_two_three_one_without_a_failed_request(shared: Environment, names
             asked = watch.wait(lambda s: s.scale == "3")
             three = watch.wait(lambda s: len(s.addresses) == 3, since=asked.at)
             measure("scale 2 to 3, addresses", three.at - asked.at, "s")
-            assert set(first) < set(three.addresses), "growing moves nobody"
+            assert set(first) < set(three.addresses), "scaling up moves no instance"
             traffic.wait_for(30, to=(set(three.addresses) - set(first)).pop())
             shared.kubectl("annotate", "ingress", "web", "-n", namespace, "scale=1", "--overwrite")
             asked = watch.wait(lambda s: s.scale == "1")
             one = watch.wait(lambda s: len(s.addresses) == 1, since=asked.at)
             measure("scale 3 to 1, addresses", one.at - asked.at, "s")
-            assert set(one.addresses) < set(three.addresses), "shrinking moves nobody"
+            assert set(one.addresses) < set(three.addresses), "scaling down moves no instance"
             left = set(three.addresses) - set(one.addresses)
             for address in left:
                 until(f"{address} stops", lambda a=address: curl(a, w.host(namespace), timeout=2)[0] == 0)
@@ -37,7 +38,8 @@ def test_scale_two_three_one_without_a_failed_request(shared: Environment, names
             traffic.wait_for(30)
         samples = traffic.samples()
         sizes = {len(s.addresses) for s in watch.history if s.at >= asked.at}
-    # A request counts if it began while its address was published: between asking for addresses and connecting, this process may be halted.
+    # A request counts if it began while its address was published: this process may pause between reading addresses
+    # and connecting.
     promised = [s for s in samples if s.to not in left or s.at < one.at]
     assert len(promised) > 90
     assert not failed(promised), failed(promised)[:5]
@@ -45,12 +47,12 @@ def test_scale_two_three_one_without_a_failed_request(shared: Environment, names
     measure("scale, requests without a failure", len(samples), "requests")
 
 
-def test_status_is_put_right_when_forged(shared: Environment, namespace: str) -> None:
-    """An address in a status is there because its host serves: one that somebody else wrote is taken out, a wiped one comes back."""
+def test_a_forged_status_is_corrected(shared: Environment, namespace: str) -> None:
+    """Foreign addresses are removed from a status, and missing ones are written again."""
     w.web(shared, namespace, 1)
     shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="2"))
     addresses = w.published(shared, namespace, "web", 2)
     for forged in ('[{"ip":"192.0.2.99"}]', "[]"):
         patch = f'{{"status":{{"loadBalancer":{{"ingress":{forged}}}}}}}'
         shared.kubectl("patch", "ingress", "web", "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)
-        until(f"{forged} is put right", lambda: shared.addresses("web", namespace) == addresses)
+        until(f"{forged} is corrected", lambda: shared.addresses("web", namespace) == addresses)

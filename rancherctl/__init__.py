@@ -4,4 +4,4 @@ Layers (held by import-linter, see pyproject.toml): cli > output, agents, lab > 
 environments, ingress, dns, network > hosts, kube, bundle > credentials > settings, change, events > errors.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

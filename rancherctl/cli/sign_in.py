@@ -14,7 +14,7 @@ from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.tokens import operator_name
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.environments.model import Environment
-from rancherctl.environments.sign_in import PROGRAM, issue, sign_in
+from rancherctl.environments.sign_in import PROGRAM, issue, sign_in_at_any
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
@@ -40,10 +40,10 @@ def sign_in_if_needed(
 def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[Host], Transport], ca: str) -> Access:
     """Sign this operator and machine in, and remember how: registry, refresh token, cached token. ``ca`` is PEM text."""
     renewal = user_renewal(run.settings.dirs, run.say)
-    keeper = environment.with_role("controlplane")[0]
     machine = socket.gethostname()
     operator, session = operator_name(getpass.getuser()), operator_name(machine)
-    issued = parse_issued(sign_in(transport(keeper), operator, session, machine), time.time())
+    answer = sign_in_at_any(environment, transport, operator, session, machine)
+    issued = parse_issued(answer, time.time())
     ways = [issue(host, operator, session) for host in environment.with_role("controlplane")]
     access = Access(
         environment.name,

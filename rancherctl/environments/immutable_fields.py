@@ -1,109 +1,106 @@
-"""What an apply refuses because the environment already is something else: compared with what was applied last. Pure."""
+"""What an existing environment cannot become: one table of fields, compared with the record and with the hosts' markers. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
+from rancherctl.environments.layout import stamp
 from rancherctl.environments.model import Environment
 from rancherctl.errors import RefusedError
 from rancherctl.hosts.model import Host
 
-UPGRADES = "spec.kubernetes.version (upgrades are a command of their own, which is not there yet)"
-FIXED = {
-    "address": "the address",
-    "roles": "the list of roles",
-    "kubernetes": UPGRADES,
-    "podCIDR": "spec.network.podCIDR",
-    "serviceCIDR": "spec.network.serviceCIDR",
-    "mode": "spec.network.mode",
-    "domain": "spec.dns.domain",
-    "port": "spec.api.port",
-}
-"""What a host's marker says that cannot change, and what the file calls it."""
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value that cannot change: its ``key`` in a host's marker, what messages call it, and how to read it.
+
+    ``own``: whether the value belongs to the host rather than to the environment.
+    """
+
+    key: str
+    name: str
+    value: Callable[[Environment, Host], Any]
+    own: bool = False
+
+
+FIELDS: Final = (
+    Field("address", "the address", lambda _environment, host: host.address, own=True),
+    Field("roles", "the list of roles", lambda _environment, host: sorted(host.roles), own=True),
+    Field(
+        "kubernetes",
+        "spec.kubernetes.version (upgrades of Kubernetes are not supported yet)",
+        lambda environment, _host: environment.kubernetes,
+    ),
+    Field("podCIDR", "spec.network.podCIDR", lambda environment, _host: environment.network.pod_cidr),
+    Field("serviceCIDR", "spec.network.serviceCIDR", lambda environment, _host: environment.network.service_cidr),
+    Field("mode", "spec.network.mode", lambda environment, _host: environment.network.mode),
+    Field("domain", "spec.dns.domain", lambda environment, _host: environment.dns.domain),
+    Field("port", "spec.api.port", lambda environment, _host: environment.api.port),
+)
+
+
+def marker_of(environment: Environment, host: Host) -> dict[str, Any]:
+    """Content of a host's marker file: which environment it belongs to, what cannot change meanwhile, and which release wrote it."""
+    fixed = {field.key: field.value(environment, host) for field in FIELDS}
+    return {"environment": environment.name, "host": host.name, **fixed, **stamp()}
 
 
 def refuse(old: Environment, new: Environment, *, begun: bool = False) -> None:
-    """RefusedError with everything in ``new`` that an existing environment cannot become. ``begun``: hosts were changed before ``old`` was seen."""
-    problems = [*_fixed(old, new), *_hosts(old, new)]
-    if problems:
-        raise RefusedError(
-            f"environment {new.name} cannot be changed like this",
-            why="; ".join(problems),
-            hint=f"put these values back as they were{' and run it again' if begun else '; nothing was changed anywhere'}",
-        )
+    """RefusedError with everything in ``new`` that the environment ``old`` cannot become. ``begun``: hosts were changed already."""
+    changes: dict[str, list[str]] = {}
+    for host in old.hosts:
+        now = new.host(host.name)
+        for field in FIELDS:
+            if now is not None and (problem := _problem(field, field.value(old, host), field.value(new, now))):
+                changes.setdefault(problem, []).append(host.name if field.own else "")
+    gone = [
+        f"host {host.name} left the file but is still part of the environment (removing single hosts is not supported yet)"
+        for host in old.hosts
+        if new.host(host.name) is None
+    ]
+    renamed = [f"metadata.name is {old.name} and cannot become {new.name}"] if old.name != new.name else []
+    _refuse(new.name, [*renamed, *_lines(changes), *gone], begun=begun)
 
 
 def refuse_markers(environment: Environment, markers: Mapping[str, Mapping[str, Any]]) -> None:
-    """The same by what the hosts themselves say (so it holds while the API is down): RefusedError with every difference.
+    """The same by the hosts' markers, so that it holds while the API is down: RefusedError with every difference.
 
-    ``markers`` are the hosts' marker files by name; values that an older marker does not have are not compared.
+    ``markers`` are the content of marker files by host; values that an older marker lacks are not compared.
     """
-    found: dict[tuple[str, str, str], list[str]] = {}
+    changes: dict[str, list[str]] = {}
     for name, marker in markers.items():
         host = environment.host(name)
         if host is None or marker.get("environment") != environment.name:
             continue
-        now = marker_of(environment, host)
-        for key in FIXED:
-            if key in marker and marker[key] != now[key]:
-                found.setdefault((key, _shown(marker[key]), _shown(now[key])), []).append(name)
-    problems = [
-        f"{', '.join(hosts)}: {FIXED[key]} is {was} and cannot become {new}" for (key, was, new), hosts in found.items()
-    ]
-    if problems:
-        raise RefusedError(
-            f"environment {environment.name} cannot be changed like this",
-            why="; ".join(problems),
-            hint="put these values back as they were; nothing was changed anywhere",
-        )
+        for field in FIELDS:
+            if field.key in marker and (problem := _problem(field, marker[field.key], field.value(environment, host))):
+                changes.setdefault(problem, []).append(name)
+    _refuse(environment.name, _lines(changes))
 
 
-def _shown(value: object) -> str:
+def _problem(field: Field, was: Any, now: Any) -> str:
+    return "" if was == now else f"{field.name} is {_shown(was)} and cannot become {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def marker_of(environment: Environment, host: Host) -> dict[str, Any]:
-    """What a host's marker file says: whose it is, and what cannot change while it is."""
-    return {
-        "environment": environment.name,
-        "host": host.name,
-        "address": host.address,
-        "roles": sorted(host.roles),
-        "kubernetes": environment.kubernetes,
-        "podCIDR": environment.network.pod_cidr,
-        "serviceCIDR": environment.network.service_cidr,
-        "mode": environment.network.mode,
-        "domain": environment.dns.domain,
-        "port": environment.api.port,
-    }
+def _lines(changes: Mapping[str, Iterable[str]]) -> list[str]:
+    """``h1, h2: problem``; a problem of the environment as a whole names no host."""
+    return [
+        f"{', '.join(names)}: {problem}" if (names := [name for name in hosts if name]) else problem
+        for problem, hosts in changes.items()
+    ]
 
 
-def _fixed(old: Environment, new: Environment) -> list[str]:
-    values = (
-        ("metadata.name", old.name, new.name),
-        ("spec.network.podCIDR", old.network.pod_cidr, new.network.pod_cidr),
-        ("spec.network.serviceCIDR", old.network.service_cidr, new.network.service_cidr),
-        ("spec.network.mode", old.network.mode, new.network.mode),
-        ("spec.dns.domain", old.dns.domain, new.dns.domain),
-        ("spec.api.port", str(old.api.port), str(new.api.port)),
-        (UPGRADES, old.kubernetes, new.kubernetes),
-    )
-    return [f"{name} is {was} and cannot become {now}" for name, was, now in values if was != now]
-
-
-def _hosts(old: Environment, new: Environment) -> list[str]:
-    out = []
-    for host in old.hosts:
-        now = new.host(host.name)
-        if now is None:
-            out.append(
-                f"host {host.name} left the file but is still part of the environment (removing single hosts is not there yet)"
-            )
-        elif now.address != host.address:
-            out.append(f"host {host.name} has address {host.address} and cannot move to {now.address}")
-        elif now.roles != host.roles:
-            out.append(
-                f"host {host.name} is {', '.join(sorted(host.roles))} and cannot become {', '.join(sorted(now.roles))}"
-            )
-    return out
+def _refuse(name: str, problems: list[str], *, begun: bool = False) -> None:
+    if problems:
+        consequence = "and run it again" if begun else "; nothing was changed"
+        raise RefusedError(
+            f"environment {name} cannot be changed like this",
+            why="; ".join(problems),
+            hint=f"restore these values{' ' if begun else ''}{consequence}",
+        )

@@ -16,6 +16,7 @@ PhaseName = Literal[
     "nodes",
     "agents",
     "ready",
+    "prune",
     "record",
 ]
 HOST_PHASES: Final[tuple[PhaseName, ...]] = ("packages", "artefacts", "etcd", "control-plane", "nodes", "agents")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.change import Unknown
-from rancherctl.environments import immutable_fields
+from rancherctl.environments import immutable_fields, layout
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.lease_lock import LeaseLock
@@ -125,7 +125,9 @@ def planned(run: EnvironmentRun) -> EnvironmentPlan:
 def _checked(environment: Environment, context: Context) -> Checked:
     with busy(context.emit, "preflight", f"checking {_hosts(environment)} before anything is changed"):
         checked = preflight(environment, context)
-    immutable_fields.refuse_markers(environment, {name: facts.marker or {} for name, facts in checked.facts.items()})
+    markers = {name: facts.marker or {} for name, facts in checked.facts.items()}
+    layout.refuse_newer(environment.name, markers.values())
+    immutable_fields.refuse_markers(environment, markers)
     return checked
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rancherctl.environments import host_checks
+from rancherctl.environments import host_checks, layout
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.model import Environment
@@ -173,6 +173,7 @@ def concerned(environment: Environment, context: Context) -> tuple[tuple[Host, .
         raise ConflictError(
             f"nothing was removed: {told}", hint="take these hosts out of the file, or name the right environment"
         )
+    layout.refuse_newer(environment.name, (fact.marker or {} for fact in facts.values()))
     failures = {name: str(error) for name, error in errors.items()}
     strange = _strangers(environment, context, facts)
     return tuple(h for h in environment.hosts if h.name not in failures and h.name not in strange), failures, strange

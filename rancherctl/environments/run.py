@@ -15,13 +15,14 @@ from rancherctl.environments import api_access
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import load
+from rancherctl.environments.layout import refuse_newer
 from rancherctl.environments.manifests.base import RECORD, SYSTEM
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import ObservedHosts
 from rancherctl.environments.phase_names import PhaseName
 from rancherctl.environments.pki import reconcile as pki
 from rancherctl.environments.pki.run_credential import run_credential
-from rancherctl.errors import NotFoundError, RancherctlError, TimeoutExceededError
+from rancherctl.errors import NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
 from rancherctl.events import Emit, Event
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.fanout import each
@@ -126,10 +127,21 @@ class EnvironmentRun:
     def material(self) -> dict[str, Secret]:
         """The files that the control plane shares, fetched or made once per run."""
         if not self._material:
-            ca_host = self.environment.host(self.authorities.ca_host)
-            transport = self.context.transport(ca_host) if ca_host is not None else None
-            self._material = pki.material(self.environment, transport, self.context.now())
+            self._material = (
+                self._fetched() if self.authorities.ca_hosts else pki.new_material(self.environment, self.context.now())
+            )
         return self._material
+
+    def _fetched(self) -> dict[str, Secret]:
+        """The files of the first host that holds them and answers. If none does, its error: they must never be made a second time."""
+        errors: list[RancherctlError] = []
+        for host in self.environment.with_role("controlplane"):
+            if host.name in self.authorities.ca_hosts and host.name not in self.failures:
+                try:
+                    return pki.fetch_material(self.context.transport(host))
+                except UnreachableError as error:
+                    errors.append(error)
+        raise (errors or [self.failures[name] for name in self.authorities.ca_hosts])[0]
 
     def authorities_stored(self, hosts: tuple[Host, ...]) -> None:
         """Note that these control-plane hosts now hold the authorities."""
@@ -213,11 +225,12 @@ class EnvironmentRun:
         return {body["metadata"]["name"]: node(body) for body in self.client().list(NODES).items}
 
     def read_stored(self) -> Environment | None:
-        """What was applied last; None if nothing was, or if the API does not answer."""
+        """What was applied last; None if nothing was, or if the API does not answer. RefusedError if a newer release applied it."""
         if self.stored is None and self.api_answers():
             try:
                 body = self.client().get(CONFIGMAPS, RECORD, namespace=SYSTEM)
             except NotFoundError:
                 return None
+            refuse_newer(self.environment.name, [body.get("data", {})], begun=bool(self.changed))
             self.stored = load(body.get("data", {}).get("environment", ""), "the environment's own record").environment
         return self.stored

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from rancherctl.credentials.tokens import operator_objects
+from rancherctl.environments.model import Environment
+from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.model import File, Host
 from rancherctl.hosts.remote_call import source_of
@@ -25,6 +28,19 @@ def sign_in(transport: Transport, operator: str, session: str, machine: str) -> 
     """
     words = ("--operator", operator, "--session", session, "--machine", machine, "--objects")
     return transport.run(command(PROGRAM, *words, stdin=json.dumps(operator_objects(operator)), timeout=90)).stdout
+
+
+def sign_in_at_any(
+    environment: Environment, transport: Callable[[Host], Transport], operator: str, session: str, machine: str
+) -> bytes:
+    """``sign_in`` at the first control-plane host that can be reached; the first one's error if none can."""
+    lost: list[UnreachableError] = []
+    for host in environment.with_role("controlplane"):
+        try:
+            return sign_in(transport(host), operator, session, machine)
+        except UnreachableError as error:
+            lost.append(error)
+    raise lost.pop(0)
 
 
 def issue(host: Host, operator: str, session: str) -> tuple[str, ...]:

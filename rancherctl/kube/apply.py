@@ -12,6 +12,7 @@ from rancherctl.events import Emit, Event, ignore
 from rancherctl.kube.client import CONFIGMAPS, Json, Resource
 from rancherctl.kube.kinds import Kinds
 from rancherctl.kube.manifests import (
+    ROLES,
     Inventory,
     ObjectId,
     difference,
@@ -21,6 +22,8 @@ from rancherctl.kube.manifests import (
     owned,
     owner,
     settled,
+    surplus_rules,
+    widened,
 )
 
 MANAGER = "rancherctl"
@@ -64,19 +67,39 @@ class Objects(Protocol):
 
 
 def plan(
-    client: Objects, objects: Iterable[Json], inventory: Inventory | None, *, manager: str = MANAGER
+    client: Objects, objects: Iterable[Json], inventory: Inventory | None, *, manager: str = MANAGER, grow: bool = False
 ) -> Plan[Json]:
     """What ``apply`` would change. Keys are ObjectId.key. The server itself is asked (dry run), so its defaults are no difference.
 
-    The inventory is an object of the plan like the others; without one nothing is ever pruned. InvalidInputError names objects that occur
-    twice or have no name.
+    The inventory is an object of the plan like the others; without one nothing is ever pruned. With ``grow`` nothing is taken away:
+    no object is deleted and no role loses a rule (``surplus`` plans that). InvalidInputError names objects that occur twice or have
+    no name.
     """
     kinds = Kinds(client)
     wanted = _by_id(owned(obj, inventory) if inventory else obj for obj in objects)
     with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="objects") as pool:
-        found = pool.map(lambda i: _change(client, kinds, i, wanted[i], manager), wanted)
+        found = pool.map(lambda i: _change(client, kinds, i, wanted[i], manager, grow=grow), wanted)
         changes = [change for change in found if change]
     if inventory:
+        changes += _inventory_changes(client, kinds, wanted, inventory, grow=grow)
+    return Plan(tuple(sorted(changes, key=lambda c: c.key)))
+
+
+def surplus(client: Objects, objects: Iterable[Json], inventory: Inventory) -> Plan[Json]:
+    """What ``plan`` with ``grow`` leaves in the API: objects that are no longer wanted, roles with rules that are not, the inventory."""
+    kinds = Kinds(client)
+    wanted = _by_id(owned(obj, inventory) for obj in objects)
+
+    def narrower(i: ObjectId) -> Change[Json] | None:
+        live = _get(client, kinds, wanted[i])
+        if live is None or not surplus_rules(live, wanted[i]):
+            return None
+        return Change(i.key, live, wanted[i], "rules that are no longer needed")
+
+    with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="objects") as pool:
+        changes = [change for change in pool.map(narrower, (i for i in wanted if i.kind in ROLES)) if change]
+    stored = _get(client, kinds, inventory_object(inventory, ()))
+    if _unwanted(_remembered(stored, inventory), wanted.keys()):
         changes += _inventory_changes(client, kinds, wanted, inventory)
     return Plan(tuple(sorted(changes, key=lambda c: c.key)))
 
@@ -93,24 +116,30 @@ def first_plan(objects: Iterable[Json], inventory: Inventory | None) -> Plan[Jso
 
 
 def _inventory_changes(
-    client: Objects, kinds: Kinds, wanted: Mapping[ObjectId, Json], inventory: Inventory
+    client: Objects, kinds: Kinds, wanted: Mapping[ObjectId, Json], inventory: Inventory, *, grow: bool = False
 ) -> list[Change[Json]]:
     """What nobody wants any more, and the inventory itself."""
     stored = _get(client, kinds, inventory_object(inventory, ()))
-    try:
-        remembered = inventory_ids(stored or {})
-    except (ValueError, TypeError) as e:
-        what = f"the inventory ConfigMap {inventory.key} cannot be read"
-        raise RancherctlError(what, why=str(e), hint="nothing is pruned by guesswork: repair or delete it") from e
+    remembered = _remembered(stored, inventory)
     changes = []
-    for i in _unwanted(remembered, wanted.keys()):
+    for i in () if grow else _unwanted(remembered, wanted.keys()):
         live = _get(client, kinds, i.stub())
         if live is not None and owner(live) == inventory.key:
             changes.append(Change(i.key, live, None, "no longer wanted"))
-    new = inventory_object(inventory, wanted)
-    if stored is None or inventory_ids(stored) != frozenset(wanted):
+    listed = remembered.union(wanted) if grow else frozenset(wanted)
+    new = inventory_object(inventory, listed)
+    if stored is None or remembered != listed:
         changes.append(Change(identity(new).key, stored, new, "the set of objects"))
     return changes
+
+
+def _remembered(stored: Json | None, inventory: Inventory) -> frozenset[ObjectId]:
+    """What the inventory lists; RancherctlError if that cannot be read."""
+    try:
+        return inventory_ids(stored or {})
+    except (ValueError, TypeError) as e:
+        what = f"the inventory ConfigMap {inventory.key} cannot be read"
+        raise RancherctlError(what, why=str(e), hint="nothing is pruned by guesswork: repair or delete it") from e
 
 
 def apply(
@@ -175,10 +204,12 @@ def _unwanted(remembered: frozenset[ObjectId], wanted: Iterable[ObjectId]) -> li
     return sorted((i for i in remembered if i.key not in kept), key=lambda i: i.key)
 
 
-def _change(client: Objects, kinds: Kinds, i: ObjectId, obj: Json, manager: str) -> Change[Json] | None:
+def _change(client: Objects, kinds: Kinds, i: ObjectId, obj: Json, manager: str, *, grow: bool) -> Change[Json] | None:
     live = _get(client, kinds, obj)
     if live is None:
         return Change(i.key, None, obj)
+    if grow:
+        obj = widened(obj, live)
     after = client.apply(kinds.find(obj), obj, manager=manager, dry_run=True)
     where = difference(settled(live), settled(after))
     return Change(i.key, live, obj, where) if where else None

@@ -29,6 +29,7 @@ ORDER = (
     "IngressClass",
 )
 """Kinds that others need come first; every other kind after these; deletes go the other way round."""
+ROLES = ("Role", "ClusterRole")
 VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink")
 
 
@@ -93,6 +94,19 @@ def owned(obj: Json, inventory: Inventory) -> Json:
 def owner(obj: Mapping[str, Any]) -> str:
     """The inventory that an object belongs to, "" = none."""
     return str(((obj.get("metadata") or {}).get("annotations") or {}).get(OWNER, ""))
+
+
+def surplus_rules(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Any]:
+    """Rules of a live Role or ClusterRole that the wanted one does not have; none for other kinds."""
+    if wanted.get("kind") not in ROLES:
+        return []
+    return [rule for rule in live.get("rules") or () if rule not in (wanted.get("rules") or ())]
+
+
+def widened(wanted: Json, live: Mapping[str, Any]) -> Json:
+    """The wanted object, a role with the live one's other rules beside its own: applying it takes no right away."""
+    surplus = surplus_rules(live, wanted)
+    return {**wanted, "rules": [*(wanted.get("rules") or ()), *surplus]} if surplus else wanted
 
 
 def settled(obj: Json) -> Json:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from rancherctl.errors import AuthError, InvalidInputError, NotFoundError, RancherctlError, UnreachableError
-from rancherctl.kube.apply import apply, first_plan, plan
-from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES
+from rancherctl.kube.apply import apply, first_plan, plan, surplus
+from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES, Resource
 from rancherctl.kube.manifests import Inventory
 from rancherctl.kube.rest import RestClient
 from tests.fakes.kube_clients import EITHER, client_of
+
+ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
 
 
 @pytest.fixture(scope="module", params=EITHER)
@@ -103,6 +105,37 @@ def test_what_is_no_longer_wanted_goes_and_foreign_things_stay(client: RestClien
     assert client.get(CONFIGMAPS, "c", namespace=ns)
     assert client.get(CONFIGMAPS, "foreign", namespace=ns)
     assert not plan(client, objects(inventory, "a"), inventory)
+
+
+def test_growing_takes_nothing_away_until_the_surplus_is_applied(client: RestClient, inventory: Inventory) -> None:
+    """Agents of the last release keep their rights until they are replaced."""
+    ns = inventory.namespace
+    before, after = objects(inventory, "a", "b"), objects(inventory, "a", "new")
+    apply(client, plan(client, before, inventory), inventory)
+    role = next(body for body in after if body["kind"] == "Role")
+    old_rule = role["rules"][0]
+    new_rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}
+    role["rules"] = [new_rule]
+
+    def rules() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = client.get(ROLES, "r", namespace=ns)["rules"]
+        return found
+
+    grown = plan(client, after, inventory, grow=True)
+    assert grown.counts() == {"create": 1, "update": 2, "delete": 0}
+    apply(client, grown, inventory)
+    assert rules() == [new_rule, old_rule]
+    assert client.get(CONFIGMAPS, "b", namespace=ns)
+    assert not plan(client, after, inventory, grow=True), "growing twice changes nothing"
+
+    left = surplus(client, after, inventory)
+    assert left.counts() == {"create": 0, "update": 2, "delete": 1}
+    apply(client, left, inventory)
+    assert rules() == [new_rule]
+    with pytest.raises(NotFoundError):
+        client.get(CONFIGMAPS, "b", namespace=ns)
+    assert not surplus(client, after, inventory)
+    assert not plan(client, after, inventory)
 
 
 def test_a_break_in_the_middle_forgets_nothing(client: RestClient, inventory: Inventory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rancherctl.environments.dump import dump, portable
+from rancherctl.environments.layout import stamp
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
 from rancherctl.kube.manifests import Inventory
@@ -67,5 +68,5 @@ def record(environment: Environment) -> Json:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": meta(RECORD, SYSTEM),
-        "data": {"environment": dump(portable(environment))},
+        "data": {"environment": dump(portable(environment)), **{key: str(value) for key, value in stamp().items()}},
     }

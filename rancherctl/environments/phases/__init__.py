@@ -18,6 +18,7 @@ from rancherctl.environments.phases.nodes import NODES
 from rancherctl.environments.phases.objects import OBJECTS
 from rancherctl.environments.phases.packages import PACKAGES
 from rancherctl.environments.phases.preliminary import LOCK, PREFLIGHT
+from rancherctl.environments.phases.prune import PRUNE
 from rancherctl.environments.phases.ready import READY
 from rancherctl.environments.phases.record import RECORD
 
@@ -33,5 +34,6 @@ PHASES: Final[tuple[Phase, ...]] = (
     NODES,
     AGENTS,
     READY,
+    PRUNE,
     RECORD,
 )

@@ -1,4 +1,7 @@
-"""Namespaces, rights and services that every environment has in its API."""
+"""Namespaces, rights and services that every environment has in its API.
+
+Rights only grow here: what is no longer wanted is removed by the prune phase, after the agents that may use it are gone.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Objects(ApiObjects):
         wanted = manifests(run.environment)
         if not run.api_answers():
             return kube.first_plan(wanted, INVENTORY)
-        return kube.plan(run.client(), wanted, INVENTORY)
+        return kube.plan(run.client(), wanted, INVENTORY, grow=True)
 
     def apply(self, run: EnvironmentRun, _plan: PhasePlan, /) -> None:
         """Wait for the API, then apply what it lacks.

@@ -106,13 +106,16 @@ def plan(
     return changes(environment, host, folder, truth=known.truth, signers=known.signers, now=now, anew=anew)
 
 
-def material(environment: Environment, ca_host: Transport | None, now: datetime) -> dict[str, Secret]:
-    """All shared files by path, in memory: fetched from a host that holds them, or newly made (``ca_host`` None).
+def fetch_material(ca_host: Transport) -> dict[str, Secret]:
+    """All shared files by path, fetched into memory from a host that holds them."""
+    return remote.fetch(ca_host, [s.path for s in CONTROL_PLANE_FILES])
+
+
+def new_material(environment: Environment, now: datetime) -> dict[str, Secret]:
+    """All shared files by path, newly made in memory for a new environment.
 
     Call it only if ``Authorities.unknown`` is False: otherwise a host that was not observed may hold them.
     """
-    if ca_host is not None:
-        return remote.fetch(ca_host, [s.path for s in CONTROL_PLANE_FILES])
     out: dict[str, Secret] = {}
     for name in AUTHORITIES:
         pair = make.new_authority(name, environment.name, now)

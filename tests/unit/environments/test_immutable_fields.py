@@ -25,17 +25,20 @@ CONTROL, WORKER = ENV.hosts
         (replace(ENV, dns=replace(ENV.dns, domain="other.local")), "spec.dns.domain"),
         (replace(ENV, kubernetes="1.37.2"), "upgrades"),
         (replace(ENV, hosts=(CONTROL,)), "host h2 left the file"),
-        (replace(ENV, hosts=(CONTROL, replace(WORKER, address="10.0.0.99"))), "cannot move to 10.0.0.99"),
+        (
+            replace(ENV, hosts=(CONTROL, replace(WORKER, address="10.0.0.99"))),
+            "h2: the address is 10.0.0.12 and cannot become 10.0.0.99",
+        ),
         (replace(ENV, hosts=(CONTROL, replace(WORKER, roles=frozenset({"etcd"})))), "is worker and cannot become etcd"),
     ],
 )
-def test_what_an_environment_cannot_become(new: Environment, reason: str) -> None:
+def test_fields_that_cannot_change_are_refused_by_the_record(new: Environment, reason: str) -> None:
     with pytest.raises(RefusedError) as caught:
         immutable_fields.refuse(ENV, new)
     assert reason in caught.value.why
 
 
-def test_new_hosts_labels_and_upstreams_are_welcome() -> None:
+def test_new_hosts_labels_and_upstreams_are_accepted() -> None:
     third = replace(WORKER, name="h3", address="10.0.0.13")
     new = replace(
         ENV, hosts=(replace(CONTROL, labels={"a": "b"}), WORKER, third), dns=replace(ENV.dns, upstreams=("9.9.9.9",))
@@ -43,12 +46,12 @@ def test_new_hosts_labels_and_upstreams_are_welcome() -> None:
     immutable_fields.refuse(ENV, new)
 
 
-def test_hosts_themselves_refuse_what_cannot_change_while_the_api_is_down() -> None:
+def test_fields_that_cannot_change_are_refused_by_markers_while_the_api_is_down() -> None:
     markers = {h.name: immutable_fields.marker_of(ENV, h) for h in ENV.hosts}
     immutable_fields.refuse_markers(ENV, markers)
     immutable_fields.refuse_markers(
         ENV, {"h1": {}, "h2": {"environment": "demo", "host": "h2"}}
-    )  # nobody's host, and an older marker
+    )  # a host without a marker, and a marker of an older release
     changed = replace(ENV, network=replace(ENV.network, service_cidr="10.99.0.0/16"))
     with pytest.raises(RefusedError, match="cannot be changed") as caught:
         immutable_fields.refuse_markers(changed, markers)
@@ -56,5 +59,5 @@ def test_hosts_themselves_refuse_what_cannot_change_while_the_api_is_down() -> N
     moved = replace(ENV, kubernetes="1.37.2", hosts=(CONTROL, replace(WORKER, roles=frozenset({"etcd", "worker"}))))
     with pytest.raises(RefusedError) as caught:
         immutable_fields.refuse_markers(moved, markers)
-    assert "h1, h2: spec.kubernetes.version (upgrades are a command of their own" in caught.value.why
+    assert "h1, h2: spec.kubernetes.version (upgrades of Kubernetes are not supported yet" in caught.value.why
     assert "h2: the list of roles is worker and cannot become etcd, worker" in caught.value.why

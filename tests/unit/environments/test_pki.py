@@ -220,7 +220,7 @@ def test_hosts_that_trust_somebody_else_are_refused() -> None:
 
 
 def test_the_plan_is_empty_once_everything_is_there() -> None:
-    shared = reconcile.material(ENV, None, NOW)
+    shared = reconcile.new_material(ENV, NOW)
     files: dict[str, Found | None] = {}
     keys = {}
     for item in wanted.shared(BOSS):
@@ -241,7 +241,7 @@ def test_the_plan_is_empty_once_everything_is_there() -> None:
 
 def test_secrets_do_not_print_themselves() -> None:
     assert "PRIVATE" not in repr(CA)
-    assert "PRIVATE" not in repr(reconcile.material(ENV, None, NOW))
+    assert "PRIVATE" not in repr(reconcile.new_material(ENV, NOW))
 
 
 def test_a_control_plane_host_that_cannot_be_asked_leaves_everything_unknown() -> None:

@@ -1,6 +1,13 @@
 """How a control-plane host is asked for tokens again: by OpenSSH, which must be as strict about host keys as the library is."""
 
-from rancherctl.environments.sign_in import PROGRAM, issue
+from dataclasses import replace
+
+import pytest
+
+from rancherctl.environments import sign_in as module
+from rancherctl.environments.inventory import from_flags
+from rancherctl.environments.sign_in import PROGRAM, issue, sign_in_at_any
+from rancherctl.errors import UnreachableError
 from rancherctl.hosts.model import Host, SshAddress
 
 SSH = SshAddress(
@@ -25,3 +32,26 @@ def test_host_keys_are_checked_whatever_the_users_configuration_says() -> None:
     assert found["BatchMode"] == "yes"
     assert found["UserKnownHostsFile"] == "/home/me/.ssh/known"
     assert argv[-6:] == ("boss.example.org", PROGRAM, "--operator", "alice", "--session", "laptop")
+
+
+@pytest.mark.parametrize(("lost", "asked"), [((), ["h1"]), (("h1",), ["h1", "h2"]), (("h1", "h2", "h3"), None)])
+def test_an_operator_signs_in_at_any_control_plane_host_that_answers(
+    lost: tuple[str, ...], asked: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flat = from_flags("demo", ["10.0.0.11", "10.0.0.12", "10.0.0.13"]).environment
+    environment = replace(flat, hosts=tuple(replace(h, roles=frozenset({"controlplane"})) for h in flat.hosts))
+    tried: list[str] = []
+
+    def sign_in(host: str, *_: object) -> bytes:
+        tried.append(host)
+        if host in lost:
+            raise UnreachableError(f"{host}: no answer")
+        return host.encode()
+
+    monkeypatch.setattr(module, "sign_in", sign_in)
+    if asked is None:
+        with pytest.raises(UnreachableError, match="h1: no answer"):
+            sign_in_at_any(environment, lambda host: host.name, "ann", "laptop", "laptop")  # type: ignore[arg-type, return-value]
+        return
+    found = sign_in_at_any(environment, lambda host: host.name, "ann", "laptop", "laptop")  # type: ignore[arg-type, return-value]
+    assert (found, tried) == (asked[-1].encode(), asked)

@@ -11,7 +11,7 @@ from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError, UsageError
 from rancherctl.events import busy
 from rancherctl.hosts.command import command
-from rancherctl.hosts.fanout import Outcome, each
+from rancherctl.hosts.fanout import HostOutcome, each
 from rancherctl.hosts.model import Host
 
 PYZ = "/opt/rancherctl/agent/current/agent.pyz"
@@ -63,7 +63,7 @@ def of_pod(run: CommandRun, env: str | None, pod: str) -> tuple[str, list[str]]:
     return found.node, ["--pod-address", found.ips[0], "--namespace", found.meta.namespace]
 
 
-def ask(run: CommandRun, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, Outcome[Any]]:
+def ask(run: CommandRun, hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, HostOutcome[Any]]:
     """The JSON that ``agent.pyz WORDS`` prints on each host."""
     with run.progress() as emit, run.connections() as connections:
 
@@ -79,7 +79,7 @@ def ask(run: CommandRun, hosts: Sequence[Host], *words: str, timeout: float = 30
         return each(hosts, one, interrupted=connections.close)
 
 
-def nobody(outcomes: Mapping[str, Outcome[Any]]) -> UnreachableError | None:
+def nobody(outcomes: Mapping[str, HostOutcome[Any]]) -> UnreachableError | None:
     """The failure where not one host could be reached (that is no partial answer), else None."""
     errors = [outcome.error for outcome in outcomes.values()]
     if not errors or not all(isinstance(error, UnreachableError) for error in errors):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rancherctl.cli.context import CommandRun
 from rancherctl.dns.lookup import Answer, Comparison, compare
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError, UsageError
-from rancherctl.hosts.fanout import Outcome
+from rancherctl.hosts.fanout import HostOutcome
 from rancherctl.output.dns import answer_listing, answer_record
 
 
@@ -23,7 +23,7 @@ class Said:
     failures: Mapping[str, str]
 
     @classmethod
-    def of(cls, outcomes: Mapping[str, Outcome[Any]]) -> Said:
+    def of(cls, outcomes: Mapping[str, HostOutcome[Any]]) -> Said:
         """From what the hosts printed. When none could be asked that error is raised; where the question itself is wrong, all say so."""
         good = {o.host: o.get() for o in outcomes.values() if o.error is None}
         bad: dict[str, RancherctlError] = {o.host: o.error for o in outcomes.values() if o.error is not None}

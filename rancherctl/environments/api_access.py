@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from rancherctl.errors import UnreachableError
-from rancherctl.hosts.forward import Forward, Forwards
+from rancherctl.hosts.forward import PortForward, TcpOpener
 from rancherctl.net import join_host_port
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _through(tunnels: Iterable[Tunnel], ca: str, opened: ExitStack, problems: li
 class HostTunnel:
     """A tunnel through an ssh connection of this process to a control-plane host."""
 
-    transport: Forwards
+    transport: TcpOpener
     name: str
     port: int
 
@@ -161,8 +161,8 @@ class HostTunnel:
     @contextmanager
     def open(self) -> Iterator[int]:
         """The local port. The far end is tried first, so that a host without a running API is known at once."""
-        self.transport.channel("127.0.0.1", self.port).close()
-        with Forward(self.transport, "127.0.0.1", self.port) as forward:
+        self.transport.open_tcp("127.0.0.1", self.port).close()
+        with PortForward(self.transport, "127.0.0.1", self.port) as forward:
             yield forward.port
 
 
@@ -170,5 +170,5 @@ def host_tunnels(environment: Environment, transport: Callable[[Host], Transport
     """Tunnels through the control-plane hosts whose transports can open connections."""
     for host in environment.with_role("controlplane"):
         connection = transport(host)
-        if isinstance(connection, Forwards):
+        if isinstance(connection, TcpOpener):
             yield HostTunnel(connection, host.name, environment.api.port)

@@ -1,4 +1,4 @@
-"""A command is a value: argv words with secrets marked, standard input, time limit. Running it is a transport's work."""
+"""A command as a value: argv words with secrets marked, standard input, time limit. A transport runs it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["Command", "Result", "Secret", "command", "script"]
 class Command:
     """argv to run on a host.
 
-    ``stdin`` is bytes sent to standard input (its content is never logged). ``root`` asks for root rights (sudo when the login is
-    not root). ``timeout`` is seconds for the whole run. Secrets belong into stdin: argv can be read by everyone on the host.
+    ``stdin`` is sent to standard input and never logged. ``root`` runs it with root rights (by sudo if the login is not root).
+    ``timeout`` is in seconds for the whole run. Secrets belong into stdin: every user of the host can read argv.
     """
 
     argv: tuple[str, ...]
@@ -24,8 +24,8 @@ class Command:
     timeout: float = 60.0
 
     def show(self) -> str:
-        """The command as a person would type it, on one line: secrets are ``***``, long texts are cut."""
-        return " ".join("***" if isinstance(word, Secret) else shlex.quote(_short(word)) for word in self.argv)
+        """The command as typed in a shell, on one line: secrets are ``***``, long texts are shortened."""
+        return " ".join("***" if isinstance(word, Secret) else shlex.quote(_shorten(word)) for word in self.argv)
 
     def line(self) -> str:
         """The quoted shell line that a transport sends."""
@@ -34,7 +34,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a finished command gave: exit status (negative = ended by a signal), whole standard output and error."""
+    """Result of a finished command: exit status (negative: ended by a signal), complete standard output and error."""
 
     command: Command
     status: int
@@ -51,7 +51,7 @@ class Result:
         return self.stdout.decode("utf-8", "replace").rstrip("\n")
 
 
-def _short(word: str) -> str:
+def _shorten(word: str) -> str:
     first = word.strip().partition("\n")[0]
     return word if first == word and len(word) <= 160 else f"{first[:160]}…"
 

@@ -1,4 +1,4 @@
-"""One function over many hosts at once, with a bound; one Outcome per host, whatever happened there."""
+"""Run one function for many hosts in parallel, with a limit; one HostOutcome per host, whether it succeeded or failed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """The key of its Outcome."""
+        """The key of its HostOutcome."""
 
 
 H = TypeVar("H", bound=Named)
@@ -31,8 +31,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """What one host gave: exactly one of ``value`` and ``error`` counts (``ok`` says which); ``seconds`` is how long it took."""
+class HostOutcome(Generic[T]):
+    """HostOutcome on one host: ``value`` if ``ok``, else ``error``; ``seconds`` is the duration."""
 
     host: str
     value: T | None
@@ -41,7 +41,7 @@ class Outcome(Generic[T]):
 
     @property
     def ok(self) -> bool:
-        """Whether the function returned."""
+        """Whether the function succeeded."""
         return self.error is None
 
     def get(self) -> T:
@@ -58,24 +58,24 @@ def each(
     *,
     interrupted: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> dict[str, Outcome[T]]:
+) -> dict[str, HostOutcome[T]]:
     """Run ``function`` for each host, at most ``limit`` at once; outcomes by name, in the order of ``hosts``.
 
-    A RancherctlError becomes that host's outcome and the others go on. Any other exception is a fault of the program: no further host is
-    started, and it is raised when those that run have ended. Ctrl-C starts no further host, calls ``interrupted`` (close the
-    connections there to stop those that run, or leave it out to let each finish its step), waits for them, and goes on up.
+    A RancherctlError becomes that host's outcome and the others continue. Any other exception is a bug: no further host is started, and
+    it is raised after the running ones have ended. Ctrl-C starts no further host, calls ``interrupted`` (which may close connections to
+    stop the running ones), waits for them and is raised again.
     """
     wanted = list(hosts)
     if not wanted:
         return {}
 
-    def one(host: H) -> Outcome[T]:
+    def one(host: H) -> HostOutcome[T]:
         start = clock()
         try:
             value = function(host)
         except RancherctlError as error:
-            return Outcome(host.name, None, error, clock() - start)
-        return Outcome(host.name, value, None, clock() - start)
+            return HostOutcome(host.name, None, error, clock() - start)
+        return HostOutcome(host.name, value, None, clock() - start)
 
     pool = concurrent.futures.ThreadPoolExecutor(min(limit, len(wanted)), thread_name_prefix="host")
     try:
@@ -96,9 +96,8 @@ def each(
         pool.shutdown(cancel_futures=True)
 
 
-def values(outcomes: Mapping[str, Outcome[T]], what: str) -> dict[str, T]:
-    """All values by host. One host's failure alone is raised as it is when there is only one host; else PartialError, or the
-    common error when all hosts failed in the same way."""
+def values(outcomes: Mapping[str, HostOutcome[T]], what: str) -> dict[str, T]:
+    """All values by host. Raises PartialError if some hosts failed, or the common error if all failed for the same reason."""
     failed = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
     if not failed:
         return {name: outcome.get() for name, outcome in outcomes.items()}

@@ -1,4 +1,4 @@
-"""A port on this machine whose connections go on from a host: the way to an API that has no address that can be reached from here."""
+"""Local TCP port forwarding through a host: the way to an API whose address cannot be reached from this machine."""
 
 from __future__ import annotations
 
@@ -11,96 +11,105 @@ from rancherctl.errors import RancherctlError
 
 BLOCK = 65536
 PAUSE = 0.2
-"""Seconds before the next try when no connection could be taken."""
+"""Seconds before the next try after a connection could not be accepted."""
+
+
+class Stream(Protocol):
+    """One end of a TCP connection: the methods of a socket that are used. They raise OSError or EOFError once it has ended."""
+
+    def recv(self, size: int, /) -> bytes: ...
+    def sendall(self, data: bytes, /) -> Any: ...
+    def shutdown(self, how: int, /) -> Any: ...
+    def close(self) -> None: ...
 
 
 @runtime_checkable
-class Forwards(Protocol):
+class TcpOpener(Protocol):
     """A transport that can open TCP connections from its host."""
 
-    def channel(self, address: str, port: int) -> Any:
-        """A connection from the host to ``address:port``, with the methods of a socket. UnreachableError when the host cannot."""
+    def open_tcp(self, address: str, port: int) -> Stream:
+        """A connection from the host to ``address:port``. UnreachableError if the host cannot connect."""
 
 
-class Forward:
-    """Listens on 127.0.0.1 at a free ``port`` from the start until ``close``; a context manager.
+class PortForward:
+    """Listens on 127.0.0.1 at a free ``port`` until ``close``; a context manager.
 
-    ``transport`` opens the far ends. A connection whose far end cannot be opened is closed at once: its user sees that, and why in ``problem``.
+    ``transport`` opens the remote ends. If one cannot be opened, the local connection is closed at once and ``problem`` says why.
     """
 
-    def __init__(self, transport: Forwards, address: str, port: int) -> None:
+    def __init__(self, transport: TcpOpener, address: str, port: int) -> None:
         self._transport, self._target = transport, (address, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.problem = ""
-        self._open: set[Any] = set()
+        self._open: set[Stream] = set()
         self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._closed = threading.Event()
         threading.Thread(target=self._accept, name="forward", daemon=True).start()
 
-    def __enter__(self) -> Forward:
+    def __enter__(self) -> PortForward:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End it and all connections through it."""
+        """Stop listening and close all forwarded connections."""
         with self._lock:
-            self._ended.set()
-            ends = [self._listener, *self._open]
+            self._closed.set()
+            ends: list[Stream] = [self._listener, *self._open]
             self._open.clear()
         for end in ends:
-            _end(end)
+            _close(end)
 
     def _accept(self) -> None:
         while True:
             try:
-                near, _ = self._listener.accept()
+                local, _ = self._listener.accept()
             except OSError as error:
-                if self._ended.is_set():
+                if self._closed.is_set():
                     return
-                # too many open files, or a guest that is gone again: neither is the end
+                # too many open files, or a client that has already left: neither ends the forwarding
                 self.problem = str(error)
-                self._ended.wait(PAUSE)
+                self._closed.wait(PAUSE)
                 continue
-            threading.Thread(target=self._join, args=(near,), name="forward", daemon=True).start()
+            threading.Thread(target=self._serve, args=(local,), name="forward", daemon=True).start()
 
-    def _join(self, near: socket.socket) -> None:
+    def _serve(self, local: Stream) -> None:
         try:
-            far = self._transport.channel(*self._target)
+            remote = self._transport.open_tcp(*self._target)
         except RancherctlError as error:
             self.problem = str(error)
-            _end(near)
+            _close(local)
             return
         with self._lock:
-            if not self._ended.is_set():
-                self._open |= {near, far}
-        if self._ended.is_set():
-            _end(near)
-            _end(far)
+            if not self._closed.is_set():
+                self._open |= {local, remote}
+        if self._closed.is_set():
+            _close(local)
+            _close(remote)
             return
-        back = threading.Thread(target=_copy, args=(far, near), name="forward", daemon=True)
+        back = threading.Thread(target=_copy, args=(remote, local), name="forward", daemon=True)
         back.start()
-        _copy(near, far)
+        _copy(local, remote)
         back.join()
         with self._lock:
-            self._open -= {near, far}
-        near.close()
-        far.close()
+            self._open -= {local, remote}
+        local.close()
+        remote.close()
 
 
-def _copy(source: Any, target: Any) -> None:
-    """Until the source ends; then the target is told that no more comes."""
+def _copy(source: Stream, target: Stream) -> None:
+    """Copy until the source ends, then end the target's input."""
     with contextlib.suppress(OSError, EOFError):
         while data := source.recv(BLOCK):
             target.sendall(data)
     with contextlib.suppress(OSError, EOFError):
-        target.shutdown(socket.SHUT_WR) if isinstance(target, socket.socket) else target.shutdown_write()
+        target.shutdown(socket.SHUT_WR)
 
 
-def _end(end: Any) -> None:
-    """Wake whoever reads it, then close it."""
-    with contextlib.suppress(OSError):
+def _close(end: Stream) -> None:
+    """Wake every thread that reads it, then close it."""
+    with contextlib.suppress(OSError, EOFError):
         end.shutdown(socket.SHUT_RDWR)
     end.close()

@@ -1,4 +1,4 @@
-"""The check of a host's key against known_hosts files, and keeping a key that the user has accepted."""
+"""Check a host's key against known_hosts files, and store a key that the user accepted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rancherctl.errors import AuthError
-from rancherctl.hosts.known_hosts import Entry, entries, fingerprint, judge, lookup_name
+from rancherctl.hosts.known_hosts import KnownHostsLine, check_key, entries, fingerprint, lookup_name
 from rancherctl.hosts.prompts import HostKeyQuestion
 
 __all__ = ["check", "known", "lookup_name", "preferred"]
@@ -18,8 +18,8 @@ _ASKING = threading.Lock()
 _RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 
-def known(files: Iterable[str], names: Iterable[str]) -> tuple[Entry, ...]:
-    """The lines about a host in the files that exist; AuthError when one cannot be read (its lines are not taken for absent)."""
+def known(files: Iterable[str], names: Iterable[str]) -> tuple[KnownHostsLine, ...]:
+    """The lines for a host in the files that exist; AuthError if a file cannot be read (its lines are unknown, not absent)."""
     texts = []
     for name in files:
         path = Path(name).expanduser()
@@ -29,13 +29,13 @@ def known(files: Iterable[str], names: Iterable[str]) -> tuple[Entry, ...]:
             continue
         except OSError as error:
             raise AuthError(
-                f"cannot read {path}", why=error.strerror or str(error), hint="without it no host key can be checked"
+                f"cannot read {path}", why=error.strerror or str(error), hint="host keys cannot be checked without it"
             ) from error
     return entries(texts, names)
 
 
-def preferred(offered: Sequence[str], about: Iterable[Entry]) -> tuple[str, ...]:
-    """Key algorithms with the kinds that are known of the host first, so that a server with several keys shows one that can be checked."""
+def preferred(offered: Sequence[str], about: Iterable[KnownHostsLine]) -> tuple[str, ...]:
+    """Key algorithms, those known for the host first, so that a server with several keys presents one that can be checked."""
     kinds = {algorithm for entry in about for algorithm in (_RSA if entry.key_type == "ssh-rsa" else (entry.key_type,))}
     return tuple(sorted(offered, key=lambda algorithm: algorithm not in kinds))
 
@@ -43,49 +43,49 @@ def preferred(offered: Sequence[str], about: Iterable[Entry]) -> tuple[str, ...]
 def check(
     host: str,
     shown_key: tuple[str, str],
-    about: Iterable[Entry],
+    about: Iterable[KnownHostsLine],
     *,
     name: str,
     files: Sequence[str],
     ask: Callable[[HostKeyQuestion], bool] | None,
 ) -> None:
-    """Return when the key (type, base64) is the host's, kept under ``name`` in ``files``.
+    """Return if the key (type, base64) is known under ``name``, or if the user accepts it; it is then added to ``files``.
 
-    AuthError when it changed or was revoked (naming file and line), or is unknown and not accepted.
+    AuthError if the key changed or was revoked (with file and line), or is unknown and not accepted.
     """
     key_type, key = shown_key
-    verdict = judge(about, key_type, key)
+    found = check_key(about, key_type, key)
     shown = f"{key_type} {fingerprint(key)}"
-    if verdict.answer == "known":
+    if found.answer == "known":
         return
-    place = f"{verdict.entry.file}:{verdict.entry.line}" if verdict.entry is not None else ""
-    if verdict.answer == "changed" and verdict.entry is not None:
-        remove = f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(verdict.entry.file)}"
-        hint = f"only when the host was really set up anew: {remove}"
+    place = f"{found.entry.file}:{found.entry.line}" if found.entry is not None else ""
+    if found.answer == "changed" and found.entry is not None:
+        remove = f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(found.entry.file)}"
+        hint = f"if the host was really reinstalled, run: {remove}"
         raise AuthError(
-            f"{host}: its host key is not the known one: stopped",
-            why=f"it showed {shown}; {place} has another key",
+            f"{host}: the host key has changed",
+            why=f"it presented {shown}; {place} has another key",
             hint=hint,
         )
-    if verdict.answer == "revoked":
+    if found.answer == "revoked":
         raise AuthError(
-            f"{host}: its host key is revoked: stopped", why=f"{shown}, by {place}", hint="do not connect to this host"
+            f"{host}: the host key is revoked", why=f"{shown}, by {place}", hint="do not connect to this host"
         )
     with _ASKING:
         if ask is not None and ask(HostKeyQuestion(host, name, key_type, fingerprint(key))):
-            _keep(files, f"{name} {key_type} {key}\n")
+            _store(files, f"{name} {key_type} {key}\n")
             return
     first = files[0] if files else "~/.ssh/known_hosts"
     address, port = name[1:].split("]:") if name.startswith("[") else (name, "22")
     command = f"ssh-keyscan -p {port} {shlex.quote(address)} >> {first}"
     raise AuthError(
-        f"{host}: its host key is not known",
-        why=f"it showed {shown}",
-        hint=f"compare that with the host's own key, then say --yes, or: {command}",
+        f"{host}: the host key is unknown",
+        why=f"it presented {shown}",
+        hint=f"compare it with the host's own key, then use --yes, or run: {command}",
     )
 
 
-def _keep(files: Sequence[str], line: str) -> None:
+def _store(files: Sequence[str], line: str) -> None:
     path = Path(files[0] if files else "~/.ssh/known_hosts").expanduser()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,4 +1,4 @@
-"""Is this the host's key? The rules of OpenSSH's known_hosts files, with the file and line that decided. Pure."""
+"""Check a host key by the rules of OpenSSH's known_hosts files; names the file and line that decided. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line that is about the host: where it stands, key type, key (base64), and whether it revokes the key."""
+class KnownHostsLine:
+    """A line that matches the host: file and line number, key type, key (base64), and whether it revokes the key."""
 
     file: str
     line: int
@@ -24,20 +24,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """``known``, ``unknown`` (no line about the host), ``changed`` (lines, but none with this key) or ``revoked``; ``entry`` is the line."""
+class HostKeyCheck:
+    """``known``, ``unknown`` (no line for the host), ``changed`` (lines with other keys only) or ``revoked``; ``entry`` decided."""
 
     answer: Literal["known", "unknown", "changed", "revoked"]
-    entry: Entry | None = None
+    entry: KnownHostsLine | None = None
 
 
 def lookup_name(host: str, port: int) -> str:
-    """The name under which a host is kept: ``host``, or ``[host]:port`` when the port is not 22."""
+    """The name of a host in known_hosts: ``host``, or ``[host]:port`` if the port is not 22."""
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 
-def entries(texts: Iterable[tuple[str, str]], names: Iterable[str]) -> tuple[Entry, ...]:
-    """The lines about any of ``names`` in known_hosts texts given as (path, content). Certificate authorities are not used."""
+def entries(texts: Iterable[tuple[str, str]], names: Iterable[str]) -> tuple[KnownHostsLine, ...]:
+    """The lines that match any of ``names`` in known_hosts texts, given as (path, content). Ignores certificate authorities."""
     wanted = tuple(names)
     found = []
     for path, text in texts:
@@ -47,24 +47,24 @@ def entries(texts: Iterable[tuple[str, str]], names: Iterable[str]) -> tuple[Ent
             if len(words) < 3 or words[0].startswith("#") or marker == "@cert-authority":
                 continue
             if any(_matches(words[0], name) for name in wanted):
-                found.append(Entry(path, number, words[1], words[2], marker == "@revoked"))
+                found.append(KnownHostsLine(path, number, words[1], words[2], marker == "@revoked"))
     return tuple(found)
 
 
-def judge(about: Iterable[Entry], key_type: str, key: str) -> Verdict:
-    """The verdict on a key that a server has shown."""
+def check_key(about: Iterable[KnownHostsLine], key_type: str, key: str) -> HostKeyCheck:
+    """Check the key that a server presented against the lines for it."""
     lines = tuple(about)
     same = [entry for entry in lines if (entry.key_type, entry.key) == (key_type, key)]
     for entry in same:
         if entry.revoked:
-            return Verdict("revoked", entry)
+            return HostKeyCheck("revoked", entry)
     if same:
-        return Verdict("known", same[0])
+        return HostKeyCheck("known", same[0])
     others = [entry for entry in lines if not entry.revoked]
     if not others:
-        return Verdict("unknown")
+        return HostKeyCheck("unknown")
     others.sort(key=lambda entry: entry.key_type != key_type)
-    return Verdict("changed", others[0])
+    return HostKeyCheck("changed", others[0])
 
 
 def fingerprint(key: str) -> str:
@@ -84,7 +84,7 @@ def _matches(patterns: str, name: str) -> bool:
 
 
 def _glob(pattern: str, name: str) -> bool:
-    # known_hosts patterns have * and ? only, in any case; a bracket is part of "[host]:port"
+    # known_hosts patterns know only * and ? and ignore case; a bracket is part of "[host]:port"
     return fnmatch.fnmatchcase(name.lower(), pattern.replace("[", "[[]"))
 
 
@@ -92,7 +92,7 @@ def _hashed(pattern: str, name: str) -> bool:
     try:
         _, _, salt, digest = pattern.split("|")
         expected = base64.b64decode(digest)
-        # SHA-1 is the format's own choice
+        # SHA-1 is part of the file format
         return hmac.compare_digest(hmac.new(base64.b64decode(salt), name.encode(), "sha1").digest(), expected)
     except (ValueError, binascii.Error):
         return False

@@ -1,4 +1,4 @@
-"""The machine itself as a host: used by the agents and by commands that run on a host. Standard library only."""
+"""This machine as a host: used by agents and by commands that run on a host. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rancherctl.hosts.transport import CommandFailedError, Progress
 
 
 class LocalTransport:
-    """Runs commands as this process's user; ``root`` needs that to be root (no sudo: agents are units with their own rights)."""
+    """Runs commands as this process's user, without sudo: ``root`` requires that the process already runs as root."""
 
     def __init__(self, name: str = "localhost") -> None:
         self._name = name
@@ -28,7 +28,7 @@ class LocalTransport:
         return self._name
 
     def run(self, command: Command, *, check: bool = True) -> Result:
-        """Run to the end or to the time limit; the whole process group is ended then."""
+        """Run a command to its end, or kill its process group at the time limit."""
         if command.root and os.geteuid() != 0:
             raise AuthError(
                 f"{self._name}: {command.show()[:120]} needs root",
@@ -59,7 +59,7 @@ class LocalTransport:
             except subprocess.TimeoutExpired as error:
                 _end(process)
                 raise UnreachableError(
-                    f"{self._name}: {command.show()[:200]} did not end within {command.timeout:.0f} s"
+                    f"{self._name}: {command.show()[:200]} did not finish within {command.timeout:.0f} s"
                 ) from error
             except BaseException:
                 _end(process)
@@ -67,19 +67,19 @@ class LocalTransport:
         return Result(command, process.returncode, stdout, stderr)
 
     def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
-        """Copy a file on this machine with the same code that hosts run: parts kept, fsync, rename, stamp."""
-        what = source_of(source)
-        base = {"path": target, "source": what.key, "size": what.size}
+        """Copy a file on this machine with the code that hosts run: resume, fsync, rename, stamp."""
+        sent = source_of(source)
+        base = {"path": target, "source": sent.key, "size": sent.size}
         owner = "root:root" if os.geteuid() == 0 else disk.owner_of(os.geteuid(), os.getegid())
         try:
             offset = int(receive.offset(base)["offset"])
-            stream = io.BufferedReader(Blocks(feed(what, offset, progress)))
+            stream = io.BufferedReader(Blocks(feed(sent, offset, progress)))
             receive.receive({**base, "offset": offset, "mode": mode, "owner": owner}, stream)
         except (OSError, disk.StepError) as error:
             raise HostStepError(f"{self._name}: cannot write {target}", why=str(error)) from error
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: there is no connection."""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Questions that a connection may have for the user. A missing answerer means: never asked; the error then says what to do."""
+"""Questions that a connection may ask the user. Without a callable the question is skipped; the error then says what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rancherctl.hosts.command import Secret
 
 @dataclass(frozen=True, slots=True)
 class HostKeyQuestion:
-    """A host that no known_hosts file has: its name for people, the name it is kept under, key type and ``SHA256:…``."""
+    """A host in no known_hosts file: display name, ``name`` in known_hosts, key type and fingerprint (``SHA256:…``)."""
 
     host: str
     name: str
@@ -20,7 +20,7 @@ class HostKeyQuestion:
 
 @dataclass(frozen=True, slots=True)
 class SudoLogin:
-    """Who needs a sudo password where: the login, the host's name for people, and the address and port that are connected to."""
+    """A login that needs a sudo password: user, the host's display name, and the address and port of the connection."""
 
     user: str
     host: str
@@ -33,10 +33,11 @@ class SudoLogin:
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """Callables that may be called from any thread; each gives None when the user has no answer.
+    """Callables that may be called from any thread; a secret is None if the user gave no answer.
 
-    ``host_key``: trust this key and keep it? ``password``: login password of ``user@host``. ``passphrase``: of a private key file.
-    ``sudo``: sudo password of a login. ``sudo_refused``: that one was wrong; True = ``sudo`` may be asked again. ``sudo_accepted``: it was right.
+    ``host_key``: whether to trust and store this key. ``password``: login password of ``user@host``. ``passphrase``: of a private
+    key file. ``sudo``: sudo password of a login. ``sudo_refused``: it was wrong; True = ask ``sudo`` again. ``sudo_accepted``: it
+    was right.
     """
 
     host_key: Callable[[HostKeyQuestion], bool] | None = None

@@ -1,4 +1,4 @@
-"""How one login gets root rights: it is root, sudo asks nothing, or sudo asks for the password that is kept here for the run."""
+"""How a login gets root rights: it is root, sudo needs no password, or sudo gets the password kept here for the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Way = Literal["root", "sudo", "password"]
 
 
 class Rights:
-    """Found out at the first command that needs root. ``prompts`` gives the sudo password, and is told whether it was right."""
+    """Detected at the first command that needs root. ``prompts`` provides the sudo password and learns whether it was right."""
 
     def __init__(self, login: SudoLogin, prompts: Prompts) -> None:
         self._login = login
@@ -27,7 +27,7 @@ class Rights:
         self._accepted = False
 
     def way(self, run: Callable[[Command], Result]) -> Way:
-        """The way; ``run`` runs a command as the login itself."""
+        """How to become root; ``run`` runs a command as the login itself."""
         with self._lock:
             if self._way is None:
                 words = run(Command(("sh", "-c", sudo.PROBE), root=False, timeout=30)).text().split()
@@ -36,34 +36,34 @@ class Rights:
             return self._way
 
     def with_password(self, run: Callable[[Secret], Result]) -> Result:
-        """What ``run`` gives with a password that sudo takes. SudoPasswordError comes before a command began: ``run`` may be called again."""
+        """Call ``run`` with a password that sudo accepts. A wrong password never starts the command, so ``run`` is repeated."""
         while True:
             password = self._get()
             try:
                 result = run(password)
             except SudoPasswordError:
-                if not self._refused(password):
+                if not self._retry_after(password):
                     raise
             else:
-                self._took(password)
+                self._confirm(password)
                 return result
 
     def _get(self) -> Secret:
-        """The sudo password, asked once; AuthError when there is none."""
+        """The sudo password, asked for once; AuthError if there is none."""
         with self._lock:
             if self._password is None and self._prompts.sudo is not None:
                 self._password = self._prompts.sudo(self._login)
             if self._password is None:
                 what = f"{self._login}: sudo asks for a password"
-                hint = "run it on a terminal, which asks; or name a 0600 file in RANCHERCTL_SUDO_PASSWORD_FILE; or log in as root"
-                raise AuthError(what, why="no password is at hand", hint=hint)
+                hint = "run it in a terminal, set RANCHERCTL_SUDO_PASSWORD_FILE to a file with mode 0600, or log in as root"
+                raise AuthError(what, why="no password available", hint=hint)
             return self._password
 
-    def _refused(self, password: Secret) -> bool:
-        """sudo did not take it: whether ``password`` has, or may ask for, another one. Once it was right, none is asked for again."""
+    def _retry_after(self, password: Secret) -> bool:
+        """Whether to try again after sudo rejected ``password``: with a newer one, or by asking again unless it was right before."""
         with self._lock:
             if self._password != password:
-                return True  # another thread has got a new one meanwhile
+                return True  # another thread has obtained a new one meanwhile
             if (
                 self._accepted
                 or self._prompts.sudo_refused is None
@@ -73,8 +73,8 @@ class Rights:
             self._password = None
             return True
 
-    def _took(self, password: Secret) -> None:
-        """sudo has taken it."""
+    def _confirm(self, password: Secret) -> None:
+        """Report once that the password was right."""
         with self._lock:
             first, self._accepted = not self._accepted, True
         if first and self._prompts.sudo_accepted is not None:

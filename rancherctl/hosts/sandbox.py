@@ -1,4 +1,4 @@
-"""What systemd keeps from every unit that runs our own program on a host. Pure."""
+"""systemd sandboxing of every unit that runs a rancherctl program on a host. Pure."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ RestrictNamespaces=yes
 LockPersonality=yes
 SystemCallArchitectures=native
 """
-"""Lines of a [Service] section. The unit adds its capabilities, the folders that it writes and the families of its sockets."""
+"""Lines of a [Service] section; each unit adds its capabilities, writable paths and address families."""

@@ -1,6 +1,6 @@
-"""Drive one command over an open channel: sudo's question, standard input and both outputs at once, one time limit for all.
+"""Run one command over an open channel: sudo's password, standard input and both outputs at once, with one time limit.
 
-Knows a channel only by the few methods that it uses, so it imports no ssh library.
+Knows a channel only by the Protocol below, so that any ssh implementation can provide it.
 """
 
 from __future__ import annotations
@@ -9,47 +9,60 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Final, Protocol
 
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
+from rancherctl.text import last_line
 
-READ = 1 << 18
-MOST = 128 << 20
-"""Bytes of each output of a command, far more than any prints: a host must not fill the memory of who asks it."""
+READ: Final = 1 << 18
+MAX_OUTPUT = 128 << 20
+"""Bytes of each output, far more than any command prints: a host must not fill the memory of its caller."""
 PROMPT_LIMIT = 15.0
-"""Seconds of silence after which a sudo that did not ask in our words is given the password all the same: sudoers may keep its own prompt."""
-CUT = (OSError, EOFError)
-"""How the ssh library tells that a connection has ended; TimeoutError, which is one of them, is told apart before."""
+"""Seconds of silence after which sudo gets the password although its own prompt was not seen: sudoers may override the prompt."""
+CUT: Final = (OSError, EOFError)
+"""Errors of a channel whose connection was cut; TimeoutError, one of them, is handled before."""
 
 
-class Channel(Protocol):
-    """What is used of an ssh channel. Blocking calls raise TimeoutError after ``settimeout`` seconds and OSError when it is cut."""
+class CommandChannel(Protocol):
+    """One command on a host. Blocking calls raise TimeoutError after ``set_timeout`` seconds, OSError or EOFError if cut."""
 
-    status_event: threading.Event
-    exit_status: int
-    eof_received: int
+    def set_timeout(self, seconds: float) -> None: ...
+    def start(self, line: str) -> None:
+        """Start a shell line on the host."""
 
-    def settimeout(self, timeout: float | None) -> None: ...
-    def exec_command(self, command: str) -> None: ...
-    def sendall(self, s: Any) -> None: ...
-    def shutdown_write(self) -> None: ...
-    def recv(self, nbytes: int) -> bytes: ...
-    def recv_stderr(self, nbytes: int) -> bytes: ...
+    def write(self, data: memoryview) -> None:
+        """Send all of ``data`` as standard input."""
+
+    def end_input(self) -> None:
+        """Close standard input; the outputs stay open."""
+
+    def read_output(self, size: int) -> bytes:
+        """Up to ``size`` bytes of standard output; b"" at its end."""
+
+    def read_errors(self, size: int) -> bytes:
+        """Up to ``size`` bytes of standard error; b"" at its end."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end of the command."""
+
+    def status(self) -> int | None:
+        """Exit status after ``wait`` (negative: ended by a signal); None if the channel was cut before the status came."""
+
     def close(self) -> None: ...
 
 
 class SudoPasswordError(AuthError):
-    """sudo did not take the password; the command has not begun."""
+    """sudo rejected the password; the command was not started."""
 
 
 class Session:
-    """One command on one channel. ``alive`` tells whether the connection still stands; ``where`` is the host's name for messages."""
+    """One command on one channel. ``alive`` checks the connection; ``where`` is the host's name for messages."""
 
     def __init__(
         self,
-        channel: Channel,
+        channel: CommandChannel,
         command: Command,
         *,
         where: str,
@@ -68,18 +81,21 @@ class Session:
     def run(
         self, blocks: Iterable[bytes], *, password: Secret | None = None, wrap: Callable[[str], str] = str
     ) -> Result:
-        """Send ``blocks`` as standard input and read to the end. With a ``password`` sudo is given it first; ``wrap`` goes round the line."""
+        """Send ``blocks`` as standard input and read all output; ``wrap`` is applied to the shell line.
+
+        With a ``password`` the command runs under sudo, which gets the password first.
+        """
         try:
             if password is None:
                 self._start(wrap(self._command.line()))
             else:
                 self._marker = f"rancherctl-{secrets.token_hex(8)}"
                 self._start(sudo.with_password(self._command.line(), self._marker))
-                self._give(password)
+                self._authenticate(password)
             return self._exchange(blocks)
         except TimeoutError as error:
             raise UnreachableError(
-                f"{self._where}: {self._command.show()[:200]} did not end within {self._command.timeout:.0f} s",
+                f"{self._where}: {self._command.show()[:200]} did not finish within {self._command.timeout:.0f} s",
                 hint="its state on the host is unknown",
             ) from error
         except CUT as error:
@@ -88,57 +104,53 @@ class Session:
             self._channel.close()
 
     def _cut(self) -> UnreachableError:
-        hint = "run the same command again: it goes on from here"
-        return UnreachableError(f"{self._where}: the connection was cut during {self._command.show()[:200]}", hint=hint)
+        hint = "run the same command again; it resumes where it stopped"
+        return UnreachableError(f"{self._where}: connection lost during {self._command.show()[:200]}", hint=hint)
 
     def _limit(self, until: float | None = None) -> None:
         left = (self._deadline if until is None else until) - self._clock()
         if left <= 0:
             raise TimeoutError
-        self._channel.settimeout(left)
+        self._channel.set_timeout(left)
 
     def _start(self, line: str) -> None:
         self._limit()
-        self._channel.exec_command(line)
+        self._channel.start(line)
 
-    def _give(self, password: Secret) -> None:
-        """Give sudo its password when it asks, and wait until the command runs; AuthError when sudo says no."""
-        seen, given = b"", False
-        while (answer := sudo.verdict(seen, self._marker)) != "running":
-            if answer == "asks" and not given:
-                given = self._send(password)
+    def _authenticate(self, password: Secret) -> None:
+        """Send the password when sudo asks for it, and wait until the command runs; AuthError if sudo refuses."""
+        seen, sent = b"", False
+        while (state := sudo.state_of(seen, self._marker)) != "running":
+            if state == "asks" and not sent:
+                sent = self._send(password)
             try:
-                self._limit(self._deadline if given else min(self._deadline, self._clock() + PROMPT_LIMIT))
-                data = self._channel.recv_stderr(READ) if answer in ("waiting", "asks") else b""
+                self._limit(self._deadline if sent else min(self._deadline, self._clock() + PROMPT_LIMIT))
+                data = self._channel.read_errors(READ) if state in ("waiting", "asks") else b""
             except TimeoutError:
-                if given or self._clock() >= self._deadline:
+                if sent or self._clock() >= self._deadline:
                     raise
-                given = self._send(password)
+                sent = self._send(password)
                 continue
             if data:
                 seen += data
                 continue
-            # an end of input stops sudo from asking again
-            self._channel.shutdown_write()
-            said = (
-                seen.decode("utf-8", "replace").replace(sudo.prompt(self._marker), "").strip().splitlines()
-                or ["sudo ended"]
-            )[-1]
+            # the end of input keeps sudo from asking again
+            self._channel.end_input()
             if not self._alive():
                 raise self._cut()
-            if answer == "wrong":
-                raise SudoPasswordError(
-                    f"{self._where}: the sudo password is wrong",
-                    why=said,
-                    hint="give the password of the login user on that host",
-                )
-            raise AuthError(
-                f"{self._where}: sudo refused", why=said, hint="allow the login user to use sudo, or log in as root"
-            )
+            text = seen.decode("utf-8", "replace").replace(sudo.prompt(self._marker), "")
+            raise self._sudo_error(state == "wrong", last_line(text, "sudo ended"))
         self._stderr.append(seen)
 
+    def _sudo_error(self, wrong: bool, why: str) -> AuthError:
+        if wrong:
+            hint = "enter the password of the login user on that host"
+            return SudoPasswordError(f"{self._where}: the sudo password is wrong", why=why, hint=hint)
+        hint = "allow the login user to use sudo, or log in as root"
+        return AuthError(f"{self._where}: sudo refused", why=why, hint=hint)
+
     def _send(self, password: Secret) -> bool:
-        self._channel.sendall(memoryview(f"{password}\n".encode()))
+        self._channel.write(memoryview(f"{password}\n".encode()))
         return True
 
     def _exchange(self, blocks: Iterable[bytes]) -> Result:
@@ -151,45 +163,43 @@ class Session:
         try:
             while data := self._read():
                 stdout += data
-                if len(stdout) > MOST:
+                if len(stdout) > MAX_OUTPUT:
                     raise self._too_much()
-            self._finish(errors)
+            status = self._finish(errors)
         finally:
-            # wakes both threads, whatever they wait for; a command may well end without reading all its input
+            # wakes both threads: a command may end without reading all of its input
             self._channel.close()
             writer.join()
             errors.join()
             for failure in failures:
                 if not isinstance(failure, CUT):
-                    # the source of the input broke, which is why the rest went wrong
+                    # the source of the input failed, which caused everything else
                     raise failure
         stderr = b"".join(self._stderr)
         return Result(
-            self._command,
-            self._channel.exit_status,
-            bytes(stdout),
-            sudo.clean(stderr, self._marker) if self._marker else stderr,
+            self._command, status, bytes(stdout), sudo.clean(stderr, self._marker) if self._marker else stderr
         )
 
     def _read(self) -> bytes:
         self._limit()
-        return self._channel.recv(READ)
+        return self._channel.read_output(READ)
 
-    def _finish(self, errors: threading.Thread) -> None:
-        if not self._channel.status_event.wait(max(0.0, self._deadline - self._clock())):
-            raise TimeoutError
+    def _finish(self, errors: threading.Thread) -> int:
+        """The exit status. A command ended by a signal has no status either, but its channel ends in order."""
+        self._channel.wait(max(0.0, self._deadline - self._clock()))
         errors.join(max(0.0, self._deadline - self._clock()))
-        # a command ended by a signal has no status either, but its outputs are closed by the server in due form
-        if self._channel.exit_status < 0 and not (self._channel.eof_received and self._alive()):
-            raise OSError("cut")
+        status = self._channel.status()
+        if status is None or (status < 0 and not self._alive()):
+            raise OSError("connection lost")
+        return status
 
     def _write(self, blocks: Iterable[bytes], failures: list[BaseException]) -> None:
         try:
             for block in blocks:
-                # a memoryview, because sendall slices what is left again and again
-                self._channel.sendall(memoryview(block))
-            self._channel.shutdown_write()
-        except Exception as error:  # noqa: BLE001 - told by the reading thread
+                # a memoryview: slicing what is left of bytes would copy it again and again
+                self._channel.write(memoryview(block))
+            self._channel.end_input()
+        except Exception as error:  # noqa: BLE001 - raised by the reading thread
             failures.append(error)
             if not isinstance(error, CUT):
                 self._channel.close()
@@ -197,17 +207,15 @@ class Session:
     def _drain(self, failures: list[BaseException]) -> None:
         size = 0
         try:
-            while data := self._channel.recv_stderr(READ):
+            while data := self._channel.read_errors(READ):
                 self._stderr.append(data)
                 size += len(data)
-                if size > MOST:
+                if size > MAX_OUTPUT:
                     failures.append(self._too_much())
                     self._channel.close()
-        except Exception as error:  # noqa: BLE001 - told by the reading thread
+        except Exception as error:  # noqa: BLE001 - raised by the reading thread
             failures.append(error)
 
     def _too_much(self) -> RancherctlError:
-        return RancherctlError(
-            f"{self._where}: {self._command.show()[:200]} printed more than {MOST >> 20} MiB",
-            hint="is the host in order?",
-        )
+        what = f"{self._where}: {self._command.show()[:200]} printed more than {MAX_OUTPUT >> 20} MiB"
+        return RancherctlError(what, hint="check that the host is not compromised or faulty")

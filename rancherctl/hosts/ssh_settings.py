@@ -1,7 +1,7 @@
-"""How to reach a host: the user's own ssh configuration as ``ssh -G`` resolves it, as a frozen value.
+"""Connection settings of a host: the user's ssh configuration as resolved by ``ssh -G``, as a frozen value.
 
-``ssh`` itself is asked, because it alone knows Include, Match and ProxyJump; where OpenSSH is missing, hosts.ssh.login gives the
-settings of its own library's parser in the same form.
+Only ``ssh`` itself knows Include, Match and ProxyJump. Where OpenSSH is missing, hosts.ssh.login reads the configuration with
+paramiko and returns the same type.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rancherctl.errors import UsageError
 from rancherctl.hosts.model import SshAddress
+from rancherctl.net import parse_port, split_host_port
+from rancherctl.text import last_line
 
 DEFAULT_KNOWN_HOSTS = (
     "~/.ssh/known_hosts",
@@ -26,7 +28,7 @@ JUMP_LIMIT = 5
 
 @dataclass(frozen=True, slots=True)
 class SshSettings:
-    """All that is needed to connect. ``key_name`` is the name under which the host key is kept; ``jump`` is reached first, the nearest host last."""
+    """Everything needed to connect. ``key_name`` is the name in known_hosts; ``jump`` are the jump hosts, nearest first."""
 
     host: str
     port: int
@@ -42,9 +44,9 @@ class SshSettings:
 
 
 def arguments(address: SshAddress) -> list[str]:
-    """The words of the ``ssh -G`` call for an address; UsageError for a host that ssh would take for an option."""
+    """Arguments of the ``ssh -G`` call for an address; UsageError for a host that ssh would read as an option."""
     if address.host.startswith("-") or address.user.startswith("-") or not address.host:
-        raise UsageError(f"not a host to connect to: {address.host!r}")
+        raise UsageError(f"not a valid host: {address.host!r}")
     words = ["ssh", "-G"]
     words += ["-F", str(Path(address.config).expanduser())] if address.config else []
     words += ["-p", str(address.port)] if address.port else []
@@ -53,7 +55,7 @@ def arguments(address: SshAddress) -> list[str]:
 
 
 def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None:
-    """The settings of ``ssh -G``; None where OpenSSH is not installed. UsageError when the configuration is wrong."""
+    """The settings by ``ssh -G``; None if OpenSSH is not installed. UsageError if the configuration is invalid."""
     try:
         done = subprocess.run(
             arguments(address), capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL
@@ -63,12 +65,12 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
     except subprocess.TimeoutExpired as error:
         raise UsageError(
             f"ssh -G {address.host} did not answer within {timeout:.0f} s",
-            hint="check the Match exec lines of your ssh configuration",
+            hint='check the "Match exec" lines of your ssh configuration',
         ) from error
     if done.returncode != 0:
         raise UsageError(
-            f"the ssh configuration for {address.host} is wrong",
-            why=(done.stderr.strip().splitlines() or ["ssh -G failed"])[-1],
+            f"invalid ssh configuration for {address.host}",
+            why=last_line(done.stderr, "ssh -G failed"),
         )
     return settings_of(address, parse(done.stdout))
 
@@ -83,7 +85,7 @@ def parse(text: str) -> dict[str, list[str]]:
 
 
 def settings_of(address: SshAddress, found: Mapping[str, Sequence[str]]) -> SshSettings:
-    """Settings from resolved keywords; what the address names itself comes first."""
+    """Settings from resolved keywords; fields of the address itself take precedence."""
 
     def one(keyword: str, default: str = "") -> str:
         value = (found.get(keyword) or [default])[0]
@@ -114,16 +116,14 @@ def settings_of(address: SshAddress, found: Mapping[str, Sequence[str]]) -> SshS
 
 
 def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
-    """The hosts of a ProxyJump value, in the order in which they are passed; each is resolved with the same configuration file."""
+    """The hosts of a ProxyJump value, in the order of the path; each is resolved with the same configuration file."""
     out = []
     for word in text.split(","):
         user, _, place = word.strip().removeprefix("ssh://").rpartition("@")
-        try:
-            host, port = _host_port(place)
-        except ValueError as error:
-            raise UsageError(
-                f"{address.host}: {word.strip()!r} is not a jump host", hint="write user@host:port"
-            ) from error
+        host, port_text = split_host_port(place)
+        port = parse_port(port_text) if port_text else 0
+        if port is None:
+            raise UsageError(f"{address.host}: {word.strip()!r} is not a valid jump host", hint="write user@host:port")
         known_hosts, identity = address.known_hosts, address.identity
         out.append(
             SshAddress(host, user=user, port=port, identity=identity, config=address.config, known_hosts=known_hosts)
@@ -131,16 +131,6 @@ def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
     if len(out) > JUMP_LIMIT:
         raise UsageError(f"{address.host}: more than {JUMP_LIMIT} jump hosts")
     return tuple(out)
-
-
-def _host_port(place: str) -> tuple[str, int]:
-    if place.startswith("["):
-        host, _, rest = place[1:].partition("]")
-        return host, int(rest.removeprefix(":") or 0)
-    if place.count(":") == 1:
-        host, _, port = place.partition(":")
-        return host, int(port or 0)
-    return place, 0
 
 
 def _expand(command: str, base: SshSettings) -> str:

@@ -1,4 +1,4 @@
-"""The sending side of an upload: what a source is called, and its bytes from an offset followed by its hash."""
+"""The sending side of an upload: identity of the source, and its bytes from an offset followed by its hash."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A local file to send. ``key`` changes when the file does, so that parts of another content are never continued."""
+class UploadSource:
+    """A local file to send. ``key`` changes with the file, so that an upload never resumes with other content."""
 
     path: Path
     size: int
     key: str
 
 
-def source_of(path: Path) -> Source:
-    """The source's size and key; NotFoundError when it cannot be read."""
+def source_of(path: Path) -> UploadSource:
+    """Size and key of the source; NotFoundError if it cannot be read."""
     try:
         info = path.stat()
     except OSError as error:
         raise NotFoundError(f"cannot read {path}", why=error.strerror or str(error)) from error
     text = f"{path.name} {info.st_size} {info.st_mtime_ns} {info.st_ino}"
-    return Source(path, info.st_size, hashlib.sha256(text.encode()).hexdigest())
+    return UploadSource(path, info.st_size, hashlib.sha256(text.encode()).hexdigest())
 
 
-def feed(source: Source, offset: int, progress: Progress | None) -> Iterator[bytes]:
+def feed(source: UploadSource, offset: int, progress: Progress | None) -> Iterator[bytes]:
     """The content from ``offset`` in blocks, then the hash of the whole content in 64 ASCII bytes."""
     digest = hashlib.sha256()
     done = 0
@@ -42,9 +42,7 @@ def feed(source: Source, offset: int, progress: Progress | None) -> Iterator[byt
         while done < source.size:
             block = file.read(min(BLOCK, (offset if done < offset else source.size) - done))
             if not block:
-                raise NotFoundError(
-                    f"{source.path} became shorter while it was sent", hint="run the same command again"
-                )
+                raise NotFoundError(f"{source.path} shrank during the upload", hint="run the same command again")
             digest.update(block)
             done += len(block)
             if done > offset:
@@ -63,11 +61,11 @@ class Blocks(io.RawIOBase):
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer with what is at hand; 0 at the end."""
+        """Fill the buffer with available bytes; 0 at the end."""
         if not self._rest:
             self._rest = memoryview(next(self._blocks, b""))
         count = min(len(buffer), len(self._rest))

@@ -1,7 +1,8 @@
-"""The one small protocol between rancherctl and a host; ssh, local and the test fake implement it.
+"""The Protocol between rancherctl and a host; ssh, local and the tests' fake implement it.
 
-Errors of every method: UnreachableError (no connection, cut, silent past the time limit: the state of the host is unknown),
-AuthError (key, password, host key or sudo refused). A command's own non-zero exit is a Result, not an error, unless ``check``.
+Errors of every method: UnreachableError (no connection, connection lost, no end within the time limit: the state of the host is
+unknown), AuthError (key, password, host key or sudo refused). A non-zero exit of a command is a Result, not an error, unless
+``check`` is set.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from typing import Protocol
 
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.forward import TcpOpener
+from rancherctl.text import last_line
 
 Progress = Callable[[int, int], None]
-"""Called with bytes done and bytes in all."""
+"""Called with the bytes sent and the bytes in total."""
 
 
 class CommandFailedError(RancherctlError):
-    """A command exited non-zero where success was needed; ``result`` has it all."""
+    """A command exited non-zero where success was required; ``result`` holds its output."""
 
     def __init__(self, host: str, result: Result) -> None:
-        tail = result.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message on standard error"]
-        super().__init__(f"{host}: {result.command.show()[:200]} exited with {result.status}", why=tail[0][:500])
+        why = last_line(result.stderr, "no message on standard error")[:500]
+        super().__init__(f"{host}: {result.command.show()[:200]} exited with status {result.status}", why=why)
         self.result = result
 
 
@@ -34,10 +37,17 @@ class Transport(Protocol):
         """The host's name for messages."""
 
     def run(self, command: Command, *, check: bool = True) -> Result:
-        """Run to the end. With ``check`` a non-zero exit raises CommandFailedError."""
+        """Run a command to its end. With ``check`` a non-zero exit raises CommandFailedError."""
 
     def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
-        """Copy a local file to an absolute path: temp + fsync + rename, resuming a partial copy of the same source; owner root."""
+        """Copy a local file to an absolute path, owned by root: temporary file, fsync, rename; resumes a partial copy."""
 
     def close(self) -> None:
-        """End the connection; safe to call twice."""
+        """Close the connection; safe to call twice."""
+
+
+class RemoteTransport(Transport, TcpOpener, Protocol):
+    """A host reached over a network: connects at the first command and again after the connection was lost."""
+
+    def stop(self) -> None:
+        """Begin no further attempt to connect; does not wait for one in progress."""

@@ -1,4 +1,4 @@
-"""What every transport must do, on the machine itself and over ssh (a server in this process)."""
+"""Contract of every transport: this machine itself, and ssh to a server in this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.fakes.ssh_server import SshServer
 def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transport]:
     if request.param == "local":
         if os.geteuid() != 0:
-            pytest.skip("commands with root rights need root here")
+            pytest.skip("local commands with root rights need root")
         yield LocalTransport()
         return
     with ExitStack() as stack:
@@ -38,17 +38,17 @@ def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transp
         yield client
 
 
-def test_output_status_and_error_come_apart(transport: Transport) -> None:
+def test_status_output_and_errors_are_separate(transport: Transport) -> None:
     result = transport.run(script("echo out; echo err >&2; exit 3"), check=False)
     assert (result.status, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
 
 
 def test_failure_names_host_command_and_reason(transport: Transport) -> None:
-    with pytest.raises(CommandFailedError, match="exited with 2: no such thing"):
+    with pytest.raises(CommandFailedError, match="exited with status 2: no such thing"):
         transport.run(script("echo no such thing >&2; exit 2"))
 
 
-def test_arguments_arrive_as_they_are(transport: Transport) -> None:
+def test_arguments_arrive_unchanged(transport: Transport) -> None:
     words = ("a b", "$HOME", "'", '"', "new\nline", "ü", "", "*", "--", "`id`")
     result = transport.run(command("printf", "%s|", *words))
     assert result.stdout.decode() == "".join(f"{word}|" for word in words)
@@ -60,7 +60,7 @@ def test_input_of_any_size_comes_back(transport: Transport, size: int) -> None:
     assert transport.run(command("cat", stdin=data)).stdout == data
 
 
-def test_both_outputs_are_drained_at_once(transport: Transport) -> None:
+def test_both_outputs_are_read_in_parallel(transport: Transport) -> None:
     noisy = "head -c 3000000 /dev/zero >&2 & head -c 3000000 /dev/zero; wait"
     result = transport.run(script(noisy))
     assert (len(result.stdout), len(result.stderr)) == (3_000_000, 3_000_000)
@@ -70,14 +70,14 @@ def test_command_may_leave_its_input_unread(transport: Transport) -> None:
     assert transport.run(command("true", stdin=bytes(3_000_000))).ok
 
 
-def test_input_starting_with_a_line_is_not_swallowed(transport: Transport) -> None:
+def test_the_first_line_of_the_input_is_not_lost(transport: Transport) -> None:
     assert transport.run(command("cat", stdin="first\nsecond\n")).stdout == b"first\nsecond\n"
 
 
-def test_time_limit_ends_the_wait(transport: Transport, tmp_path: Path) -> None:
+def test_the_time_limit_ends_the_command(transport: Transport, tmp_path: Path) -> None:
     transport.run(command("true"))
     ended = tmp_path / "ended"
-    with pytest.raises(UnreachableError, match="did not end within"):
+    with pytest.raises(UnreachableError, match="did not finish within"):
         transport.run(script("sleep 60; touch $1", str(ended), timeout=0.5))
     assert not ended.exists()
     assert transport.run(command("true")).ok
@@ -87,7 +87,7 @@ def test_missing_program_is_a_result(transport: Transport) -> None:
     assert transport.run(command("no-such-program-here"), check=False).status == 127
 
 
-def test_many_commands_at_once(transport: Transport) -> None:
+def test_commands_run_in_parallel(transport: Transport) -> None:
     out: dict[int, str] = {}
 
     def one(number: int) -> None:
@@ -103,14 +103,14 @@ def test_many_commands_at_once(transport: Transport) -> None:
 
 @pytest.fixture
 def mine(monkeypatch: pytest.MonkeyPatch, transport: Transport) -> Callable[[str], None]:
-    """Uploads belong to root; where the test is not root, to the test."""
+    """Uploads are owned by root, which only root can do."""
     if os.geteuid() != 0:
-        pytest.skip("uploads are given to root")
+        pytest.skip("uploads are owned by root")
     return lambda path: None
 
 
 @pytest.mark.usefixtures("mine")
-def test_upload_whole_with_mode_and_progress(transport: Transport, tmp_path: Path) -> None:
+def test_an_upload_has_content_mode_owner_and_progress(transport: Transport, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "deep" / "er" / "target"
     source.write_bytes(os.urandom(3_500_000))
     seen: list[tuple[int, int]] = []
@@ -133,7 +133,7 @@ def test_upload_replaces_and_empty_files_work(transport: Transport, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("mine")
-def test_upload_goes_on_after_an_interruption(transport: Transport, tmp_path: Path) -> None:
+def test_an_interrupted_upload_is_resumed(transport: Transport, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "out" / "target"
     source.write_bytes(os.urandom(6_000_000))
 
@@ -148,7 +148,7 @@ def test_upload_goes_on_after_an_interruption(transport: Transport, tmp_path: Pa
         transport.upload(source, str(target), progress=stop)
     assert not target.exists()
     deadline = time.monotonic() + 60
-    # the receiving side writes its part out when it sees the end
+    # the receiver writes the partial file once it sees the end of its input
     while sum(part.stat().st_size for part in target.parent.iterdir()) < 2_000_000:
         assert time.monotonic() < deadline
         transport.run(command("true"))
@@ -159,7 +159,7 @@ def test_upload_goes_on_after_an_interruption(transport: Transport, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("mine")
-def test_parts_of_another_content_are_not_continued(transport: Transport, tmp_path: Path) -> None:
+def test_a_partial_upload_of_other_content_is_not_resumed(transport: Transport, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "out" / "target"
     source.write_bytes(b"new content")
     target.parent.mkdir()

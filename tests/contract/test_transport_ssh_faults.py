@@ -1,4 +1,4 @@
-"""What goes wrong with ssh in the field: keys, noise, drops, cuts, sudo (R19)."""
+"""Failures of ssh in practice: keys, noise, dropped and lost connections, sudo (R19)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refused(client: SshTransport) -> AuthError:
     return caught.value
 
 
-def test_changed_host_key_stops_and_names_file_and_line(server: SshServer, tmp_path: Path) -> None:
+def test_a_changed_host_key_is_refused_with_file_and_line(server: SshServer, tmp_path: Path) -> None:
     other = paramiko.ECDSAKey.generate()
     host, port = server.address
     known = tmp_path / "known_hosts"
@@ -43,7 +43,7 @@ def test_changed_host_key_stops_and_names_file_and_line(server: SshServer, tmp_p
     )
     asked: list[HostKeyQuestion] = []
     error = refused(connect(server, tmp_path, host_key=lambda question: asked.append(question) or True))
-    assert "is not the known one" in error.what
+    assert "the host key has changed" in error.what
     assert f"{known}:3 has another key" in error.why
     assert f"ssh-keygen -R '[{host}]:{port}' -f {known}" in error.hint
     assert error.exit_code == 4
@@ -55,12 +55,12 @@ def test_unknown_host_key_is_refused_with_the_command_to_add_it(server: SshServe
     host, port = server.address
     (tmp_path / "known_hosts").write_text("")
     error = refused(connect(server, tmp_path))
-    assert "is not known" in error.what
+    assert "the host key is unknown" in error.what
     assert f"ssh-keyscan -p {port} {host} >> {tmp_path / 'known_hosts'}" in error.hint
     assert fingerprint(server.host_key.get_base64()) in error.why
 
 
-def test_unknown_host_key_is_kept_when_the_user_trusts_it(server: SshServer, tmp_path: Path) -> None:
+def test_an_unknown_host_key_is_stored_if_the_user_trusts_it(server: SshServer, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text("elsewhere ssh-ed25519 AAAA")
     asked: list[HostKeyQuestion] = []
@@ -76,31 +76,33 @@ def test_unknown_host_key_is_kept_when_the_user_trusts_it(server: SshServer, tmp
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
-        (None, "is not there"),
-        ("no key at all", "is no private key that can be used"),
-        ("", "is no private key that can be used"),
+        (None, "does not exist"),
+        ("no key at all", "is not a supported private key"),
+        ("", "is not a supported private key"),
     ],
 )
-def test_a_key_that_could_not_be_tried_is_told(server: SshServer, tmp_path: Path, text: str | None, said: str) -> None:
-    """Not only that nothing was tried: the path in the file may be wrong."""
+def test_the_error_names_a_key_file_that_could_not_be_tried(
+    server: SshServer, tmp_path: Path, text: str | None, reason: str
+) -> None:
+    """The path in the file may be wrong."""
     trust(server, tmp_path / "known_hosts")
     key = tmp_path / "mistyped"
     if text is not None:
         key.write_text(text)
     client = SshTransport(replace(settings(server, tmp_path), identities=(str(key),)), name="h1")
-    assert f"{key} {said}" in refused(client).why
+    assert f"{key} {reason}" in refused(client).why
 
 
-def test_revoked_key_stops(server: SshServer, tmp_path: Path) -> None:
+def test_a_revoked_host_key_is_refused(server: SshServer, tmp_path: Path) -> None:
     trust(server, tmp_path / "known_hosts")
     text = (tmp_path / "known_hosts").read_text()
     (tmp_path / "known_hosts").write_text(f"{text}@revoked * {text.split(' ', 1)[1]}")
     assert "revoked" in refused(connect(server, tmp_path)).what
 
 
-def test_key_of_the_known_kind_is_asked_for_first(tmp_path: Path) -> None:
+def test_a_host_key_of_a_known_algorithm_is_preferred(tmp_path: Path) -> None:
     rsa = paramiko.RSAKey.generate(2048)
     with SshServer(tmp_path / "server", host_key=rsa) as server:
         client = connect(server, tmp_path)
@@ -108,13 +110,13 @@ def test_key_of_the_known_kind_is_asked_for_first(tmp_path: Path) -> None:
         client.close()
 
 
-def test_wrong_key_is_refused_and_says_what_was_tried(server: SshServer, tmp_path: Path) -> None:
+def test_a_refused_login_lists_the_keys_tried(server: SshServer, tmp_path: Path) -> None:
     server.client_key = "another"
     error = refused(connect(server, tmp_path))
     assert f"login as root refused (tried {tmp_path / 'id_ecdsa'})" in error.what
 
 
-def test_password_is_asked_when_no_key_fits(server: SshServer, tmp_path: Path) -> None:
+def test_the_password_is_asked_for_if_no_key_is_accepted(server: SshServer, tmp_path: Path) -> None:
     server.client_key, server.password = "another", "pw"
     client = connect(server, tmp_path, password=lambda login: Secret("pw"))
     assert client.run(command("true")).ok
@@ -122,7 +124,7 @@ def test_password_is_asked_when_no_key_fits(server: SshServer, tmp_path: Path) -
     assert "tried" in refused(connect(server, tmp_path, password=lambda login: Secret("no"))).what
 
 
-def test_locked_key_asks_for_its_passphrase(server: SshServer, tmp_path: Path) -> None:
+def test_an_encrypted_key_asks_for_its_passphrase(server: SshServer, tmp_path: Path) -> None:
     key_file = tmp_path / "id_ecdsa"
     key = paramiko.ECDSAKey.generate()
     key.write_private_key_file(str(key_file), password="open sesame")
@@ -131,10 +133,10 @@ def test_locked_key_asks_for_its_passphrase(server: SshServer, tmp_path: Path) -
     assert client.run(command("true")).ok
     client.close()
     wrong = iter(["wrong"])
-    assert "cannot unlock" in refused(connect(server, tmp_path, passphrase=lambda path: Secret(next(wrong)))).what
+    assert "cannot decrypt" in refused(connect(server, tmp_path, passphrase=lambda path: Secret(next(wrong)))).what
 
 
-def test_wrong_sudo_password(server: SshServer, tmp_path: Path) -> None:
+def test_a_wrong_sudo_password_is_an_authentication_error(server: SshServer, tmp_path: Path) -> None:
     server.sudo("asks")
     error = refused(connect(server, tmp_path, user="ops", sudo=lambda login: Secret("wrong")))
     assert "sudo password is wrong" in error.what
@@ -151,26 +153,28 @@ def test_wrong_sudo_password_never_reaches_the_input(server: SshServer, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_a_wrong_sudo_password_is_asked_for_again_and_the_command_runs_once(server: SshServer, tmp_path: Path) -> None:
+def test_after_a_wrong_sudo_password_it_is_asked_for_again_and_the_command_runs_once(
+    server: SshServer, tmp_path: Path
+) -> None:
     server.sudo("asks")
-    answers, told = iter(["wrong", "right"]), []
+    answers, events = iter(["wrong", "right"]), []
     client = connect(
         server,
         tmp_path,
         user="ops",
         sudo=lambda login: Secret(next(answers)),
-        sudo_refused=lambda login, password: told.append(("refused", str(password))) or True,
-        sudo_accepted=lambda login, password: told.append(("accepted", str(password))),
+        sudo_refused=lambda login, password: events.append(("refused", str(password))) or True,
+        sudo_accepted=lambda login, password: events.append(("accepted", str(password))),
     )
     assert client.run(command("tee", "-a", str(tmp_path / "out"), stdin="once\n")).ok
     assert client.run(command("true")).ok
     client.close()
     assert (tmp_path / "out").read_text() == "once\n"
-    assert told == [("refused", "wrong"), ("accepted", "right")]
+    assert events == [("refused", "wrong"), ("accepted", "right")]
 
 
-def test_a_password_that_sudo_does_not_ask_for_is_told_to_nobody(server: SshServer, tmp_path: Path) -> None:
-    """sudoers may want a password for `true`, with which it was tried, and none for this command: the password would become its input."""
+def test_a_password_that_sudo_does_not_ask_for_is_not_sent(server: SshServer, tmp_path: Path) -> None:
+    """sudoers may require one for `true`, which is used for detection, but not for this command, which would read it as input."""
     server.sudo("quiet")
     client = connect(server, tmp_path, user="ops", sudo=lambda login: Secret("right"))
     assert client.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok
@@ -178,7 +182,7 @@ def test_a_password_that_sudo_does_not_ask_for_is_told_to_nobody(server: SshServ
     assert (tmp_path / "out").read_text() == "mine\n"
 
 
-def test_a_sudo_that_asks_in_words_of_its_own_is_answered_after_a_while(
+def test_a_sudo_with_its_own_prompt_gets_the_password_after_a_pause(
     server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rancherctl.hosts.session.PROMPT_LIMIT", 0.2)
@@ -189,12 +193,12 @@ def test_a_sudo_that_asks_in_words_of_its_own_is_answered_after_a_while(
     assert (tmp_path / "out").read_text() == "mine\n"
 
 
-def test_no_sudo_password_at_hand(server: SshServer, tmp_path: Path) -> None:
+def test_a_missing_sudo_password_is_an_authentication_error(server: SshServer, tmp_path: Path) -> None:
     server.sudo("asks")
     assert "sudo asks for a password" in refused(connect(server, tmp_path, user="ops")).what
 
 
-def test_sudo_not_allowed(server: SshServer, tmp_path: Path) -> None:
+def test_a_login_that_may_not_use_sudo_is_refused(server: SshServer, tmp_path: Path) -> None:
     server.sudo("refused")
     error = refused(connect(server, tmp_path, user="ops", sudo=lambda login: Secret("right")))
     assert "sudo refused" in error.what
@@ -208,7 +212,7 @@ def test_command_without_root_needs_no_sudo(server: SshServer, tmp_path: Path) -
     client.close()
 
 
-def test_password_is_asked_once_for_many_commands(server: SshServer, tmp_path: Path) -> None:
+def test_the_sudo_password_is_asked_for_once_for_many_commands(server: SshServer, tmp_path: Path) -> None:
     server.sudo("asks")
     asked: list[str] = []
     client = connect(server, tmp_path, user="ops", sudo=lambda login: asked.append(str(login)) or Secret("right"))
@@ -222,7 +226,7 @@ def test_password_is_asked_once_for_many_commands(server: SshServer, tmp_path: P
     assert server.connections == 1
 
 
-def test_dropped_connections_are_tried_again(server: SshServer, tmp_path: Path) -> None:
+def test_dropped_connections_are_retried(server: SshServer, tmp_path: Path) -> None:
     server.drop = 3
     client = connect(server, tmp_path)
     assert client.run(command("true")).ok
@@ -230,7 +234,7 @@ def test_dropped_connections_are_tried_again(server: SshServer, tmp_path: Path) 
     assert server.connections == 4
 
 
-def test_dropping_without_end_is_unreachable(server: SshServer, tmp_path: Path) -> None:
+def test_a_server_that_keeps_dropping_connections_is_unreachable(server: SshServer, tmp_path: Path) -> None:
     server.drop = 100
     client = connect(server, tmp_path)
     with pytest.raises(UnreachableError, match="dropped 6 connections before the login"):
@@ -238,7 +242,7 @@ def test_dropping_without_end_is_unreachable(server: SshServer, tmp_path: Path) 
     client.close()
 
 
-def test_noise_before_the_protocol_and_from_the_shell(server: SshServer, tmp_path: Path) -> None:
+def test_banners_and_shell_greetings_do_not_disturb_an_upload(server: SshServer, tmp_path: Path) -> None:
     server.noise = b"Welcome!\r\nAuthorized use only.\r\n"
     server.greeting = "echo 'You have mail.'; "
     client = connect(server, tmp_path)
@@ -251,7 +255,7 @@ def test_noise_before_the_protocol_and_from_the_shell(server: SshServer, tmp_pat
     assert (tmp_path / "target").read_bytes() == b"content"
 
 
-def test_nobody_listens(server: SshServer, tmp_path: Path) -> None:
+def test_a_closed_port_is_unreachable(server: SshServer, tmp_path: Path) -> None:
     made = settings(server, tmp_path)
     client = SshTransport(SshSettings(made.host, 1, "root", known_hosts=made.known_hosts, agent=False), name="h1")
     with pytest.raises(UnreachableError, match=r"h1: cannot connect to 127.0.0.1:1"):
@@ -259,7 +263,9 @@ def test_nobody_listens(server: SshServer, tmp_path: Path) -> None:
     client.close()
 
 
-def test_cut_during_a_command_is_unreachable_and_the_next_connects_again(server: SshServer, tmp_path: Path) -> None:
+def test_a_connection_lost_during_a_command_is_unreachable_and_the_next_command_reconnects(
+    server: SshServer, tmp_path: Path
+) -> None:
     client = connect(server, tmp_path)
     client.run(command("true"))
     started = threading.Event()
@@ -268,7 +274,7 @@ def test_cut_during_a_command_is_unreachable_and_the_next_connects_again(server:
     def wait() -> None:
         started.set()
         try:
-            client.run(script("echo begun; exec sleep 60"))
+            client.run(script("echo started; exec sleep 60"))
         except UnreachableError as error:
             caught.append(error)
 
@@ -278,21 +284,21 @@ def test_cut_during_a_command_is_unreachable_and_the_next_connects_again(server:
         started.wait(0.01)
     server.cut()
     thread.join(60)
-    assert "the connection was cut during" in str(caught[0])
+    assert "connection lost during" in str(caught[0])
     assert client.run(command("true")).ok
     client.close()
 
 
-def test_closed_transport_does_not_connect_again(server: SshServer, tmp_path: Path) -> None:
+def test_a_closed_transport_does_not_reconnect(server: SshServer, tmp_path: Path) -> None:
     client = connect(server, tmp_path)
     client.close()
     client.close()
-    with pytest.raises(UnreachableError, match="was closed"):
+    with pytest.raises(UnreachableError, match="is closed"):
         client.run(command("true"))
 
 
 @pytest.mark.parametrize("name", ["known_hosts"])
-def test_unreadable_known_hosts_is_not_taken_for_empty(server: SshServer, tmp_path: Path, name: str) -> None:
+def test_an_unreadable_known_hosts_file_does_not_count_as_empty(server: SshServer, tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     asked: list[Any] = []
     made = Prompts(host_key=lambda question: asked.append(question) or True)

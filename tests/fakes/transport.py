@@ -108,13 +108,13 @@ class FakeTransport:
         return Result(command, done.returncode, done.stdout, done.stderr)
 
     def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
-        what = source_of(source)
-        base = {"path": target, "source": what.key, "size": what.size}
+        sent = source_of(source)
+        base = {"path": target, "source": sent.key, "size": sent.size}
         offset = self._call({"op": "offset", **base})["offset"]
         head = request_bytes({"op": "receive", **base, "offset": offset, "mode": mode, "owner": self.owner})
         command = Command(ARGV)
         answer_of(
-            self._name, self._program(command, head + b"".join(feed(what, offset, progress))), f"upload to {target}"
+            self._name, self._program(command, head + b"".join(feed(sent, offset, progress))), f"upload to {target}"
         )
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:

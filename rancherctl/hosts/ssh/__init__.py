@@ -1,10 +1,10 @@
-"""Hosts over ssh: the only place that imports paramiko.
+"""Hosts over ssh: the only package that imports paramiko.
 
-``login`` makes a connection that is logged in, ``transport`` runs commands and uploads over it. Not here: settings from OpenSSH
-(ssh_settings), known_hosts files (known_hosts, host_keys), sudo (rights, sudo).
+``login`` connects and authenticates, ``transport`` runs commands and uploads, ``factory`` makes transports through jump hosts.
+Not here: settings from OpenSSH (ssh_settings), known_hosts files (known_hosts, host_keys), sudo (rights, sudo).
 """
 
 import logging
 
-# its own handler, so that the library's tracebacks never reach a user's terminal
+# a handler of its own, so that paramiko's tracebacks never reach the terminal
 logging.getLogger("paramiko").addHandler(logging.NullHandler())

@@ -1,6 +1,6 @@
-"""From settings to a connection that is logged in: socket, server's key, user's keys or password.
+"""Connect and log in: socket, host key check, user keys or password.
 
-Host keys are always checked. Every wait has a limit; a server that drops connections before the login (MaxStartups) is asked again.
+Host keys are always checked. Every wait has a limit; a server that drops connections before the login (MaxStartups) is retried.
 """
 
 from __future__ import annotations
@@ -19,53 +19,53 @@ from rancherctl.hosts import host_keys
 from rancherctl.hosts.command import Secret
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts, SudoLogin
+from rancherctl.hosts.ssh.keepalive import keep_alive
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
-from rancherctl.hosts.watch import watch
 
 CONNECT_LIMIT = 15.0
 AUTH_LIMIT = 30.0
 SILENCE_LIMIT = 30.0
-"""Seconds without an answer to what was sent after which the peer counts as gone."""
+"""Seconds without an answer after which the peer counts as dead."""
 DROPS = 6
-"""So many connections in a row may be dropped before the login (MaxStartups) until that counts as unreachable."""
+"""Connections in a row that the server may drop before the login (MaxStartups) until the host counts as unreachable."""
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 
 
-class Jump(Protocol):
+class JumpHost(Protocol):
     """A host that can open connections to others."""
 
     @property
     def name(self) -> str: ...
 
     def forward(self, address: str, port: int) -> paramiko.Channel:
-        """A TCP connection made by that host; paramiko's and socket errors as they come."""
+        """A TCP connection from that host; raises errors of paramiko and socket."""
 
 
 def jitter(attempt: int) -> float:
-    """Seconds before the next try: more each time, and never in step with others."""
+    """Seconds before the next attempt: growing, and random so that clients do not retry in step."""
     return float(min(0.2 * 2**attempt, 5.0) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
-class Login:
-    """How one host is logged in to. ``closed`` ends all waiting."""
+class SshLogin:
+    """Login to one host. ``closed`` ends all waiting."""
 
     def __init__(
         self,
         settings: SshSettings,
         name: str,
         prompts: Prompts,
-        via: Jump | None,
+        via: JumpHost | None,
         closed: threading.Event,
         backoff: Callable[[int], float],
     ) -> None:
         self._settings, self._name, self._prompts, self._via = settings, name, prompts, via
         self._closed, self._backoff = closed, backoff
-        self._useless: dict[Path, str] = {}
+        self._unusable: dict[Path, str] = {}
         """Key files that could not be tried, and why."""
         self.who = SudoLogin(settings.user, name, settings.host, settings.port)
 
     def connect(self) -> paramiko.Transport:
-        """A connection that is logged in and watched. UnreachableError and AuthError say what did not work."""
+        """An authenticated connection with keep-alive. UnreachableError, AuthError."""
         for attempt in range(1, DROPS + 1):
             try:
                 return self._login_once()
@@ -73,7 +73,9 @@ class Login:
                 if attempt == DROPS or self._closed.wait(self._backoff(attempt)):
                     what = f"{self._name}: the server dropped {attempt} connections before the login"
                     raise UnreachableError(
-                        what, why=str(error), hint="too many connections at once, or no ssh server there"
+                        what,
+                        why=str(error),
+                        hint="check that this is an ssh server and that it allows this many connections",
                     ) from error
         raise AssertionError
 
@@ -84,7 +86,7 @@ class Login:
         except BaseException:
             transport.close()
             raise
-        watch(transport, self._closed, every=self._settings.keepalive, silence=SILENCE_LIMIT)
+        keep_alive(transport, self._closed, every=self._settings.keepalive, silence=SILENCE_LIMIT)
         return transport
 
     def _handshake(self) -> paramiko.Transport:
@@ -112,7 +114,7 @@ class Login:
                 raise _DroppedError(line_of(error)) from error
             if isinstance(error, (paramiko.SSHException, OSError)):
                 raise UnreachableError(
-                    f"{self._name}: no ssh session with {settings.host}:{settings.port}", why=line_of(error)
+                    f"{self._name}: cannot start ssh with {settings.host}:{settings.port}", why=line_of(error)
                 ) from error
             raise
         return transport
@@ -128,7 +130,7 @@ class Login:
             connection = socket.create_connection(target, timeout=CONNECT_LIMIT)
         except (OSError, EOFError, paramiko.SSHException) as error:
             through = f" through {self._via.name}" if self._via is not None else ""
-            hint = "check the address, the port, and that sshd runs there"
+            hint = "check the address and the port, and that sshd is running"
             raise UnreachableError(
                 f"{self._name}: cannot connect to {settings.host}:{settings.port}{through}",
                 why=line_of(error),
@@ -163,15 +165,15 @@ class Login:
             raise self._denied(tried, line_of(error)) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             if transport.is_active() or not tried:
-                raise UnreachableError(f"{self._name}: the login did not end", why=line_of(error)) from error
-            raise self._denied(tried, f"the server hung up after {len(tried)} tries") from error
+                raise UnreachableError(f"{self._name}: the login did not finish", why=line_of(error)) from error
+            raise self._denied(tried, f"the server closed the connection after {len(tried)} attempts") from error
         raise self._denied(
-            tried, "the server accepts none of them" if tried else "no key, no agent and no password is at hand"
+            tried, "the server accepted none of them" if tried else "no key, agent or password is available"
         )
 
     def _denied(self, tried: list[str], why: str) -> AuthError:
-        hint = "name the right key (ssh.identity), or add your public key to authorized_keys on the host"
-        why = "; ".join([why, *(f"{path} {what}" for path, what in self._useless.items())])
+        hint = "set the right key (ssh.identity), or add your public key to authorized_keys on the host"
+        why = "; ".join([why, *(f"{path} {what}" for path, what in self._unusable.items())])
         return AuthError(
             f"{self._name}: login as {self._settings.user} refused (tried {', '.join(tried) or 'nothing'})",
             why=why,
@@ -186,8 +188,8 @@ class Login:
                 yield str(path), key
             elif (
                 not path.is_file() and len(self._settings.identities) == 1
-            ):  # more are the usual places, most of them empty
-                self._useless[path] = "is not there"
+            ):  # several are the default locations, most of which do not exist
+                self._unusable[path] = "does not exist"
         if self._settings.agent and not self._settings.identities_only:
             agent = paramiko.Agent()
             try:
@@ -197,7 +199,7 @@ class Login:
                 agent.close()
 
     def _load(self, path: Path, passphrase: Secret | None = None) -> paramiko.PKey | None:
-        """The key of a file; None when it is of no kind that can be used, or locked and nobody knows the passphrase."""
+        """The key in a file; None if its kind is not supported, or if it is encrypted and no passphrase was given."""
         for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
             try:
                 key: paramiko.PKey = kind.from_private_key_file(
@@ -206,38 +208,38 @@ class Login:
             except paramiko.PasswordRequiredException:
                 given = self._prompts.passphrase(str(path)) if self._prompts.passphrase is not None else None
                 if given is None:
-                    self._useless[path] = "is locked with a passphrase"
+                    self._unusable[path] = "is encrypted with a passphrase"
                 return self._load(path, given) if given is not None else None
             except (paramiko.SSHException, ValueError, OSError) as error:
-                self._useless[path] = (
+                self._unusable[path] = (
                     f"cannot be read: {error.strerror}"
                     if isinstance(error, OSError)
-                    else "is no private key that can be used"
+                    else "is not a supported private key"
                 )
                 continue
-            self._useless.pop(path, None)
+            self._unusable.pop(path, None)
             certificate = path.with_name(f"{path.name}-cert.pub")
             if certificate.is_file():
                 key.load_certificate(str(certificate))
             return key
         if passphrase is not None:
             raise AuthError(
-                f"cannot unlock the key {path}",
+                f"cannot decrypt the key {path}",
                 why="the passphrase is wrong",
-                hint="give the right passphrase, or add the key to an agent",
+                hint="enter the right passphrase, or add the key to an ssh agent",
             )
         return None
 
 
 def resolve_without_openssh(address: SshAddress) -> SshSettings:
-    """Settings by the library's own parser, for operators without OpenSSH: no Match, Include only as far as that parser goes."""
+    """Settings read by paramiko, for machines without OpenSSH: no Match, and Include only as far as paramiko supports it."""
     path = Path(address.config or "~/.ssh/config").expanduser()
     found: dict[str, list[str]] = {}
     if path.is_file():
         try:
             parsed = paramiko.SSHConfig.from_path(str(path)).lookup(address.host)
         except paramiko.ConfigParseError as error:
-            raise UsageError(f"the ssh configuration {path} cannot be read", why=line_of(error)) from error
+            raise UsageError(f"cannot read the ssh configuration {path}", why=line_of(error)) from error
         found = {key: [value] if isinstance(value, str) else list(value) for key, value in parsed.items()}
     if address.port:
         found["port"] = [str(address.port)]
@@ -246,12 +248,11 @@ def resolve_without_openssh(address: SshAddress) -> SshSettings:
 
 
 class _DroppedError(Exception):
-    """The server hung up before the login began: it may have too many guests at once."""
+    """The server closed the connection before the login began: it may have too many connections."""
 
 
 def line_of(error: BaseException) -> str:
-    """What an exception says, in one line."""
-    text = (
-        getattr(error, "text", "") if isinstance(error, paramiko.ChannelException) else ""
-    )  # its str() is that of a tuple
+    """An exception's message in one line."""
+    # str() of a ChannelException is that of a tuple
+    text = getattr(error, "text", "") if isinstance(error, paramiko.ChannelException) else ""
     return (getattr(error, "strerror", "") or text or str(error) or type(error).__name__).splitlines()[0][:300]

@@ -1,4 +1,4 @@
-"""A host over ssh: one connection, many commands at once over it, each with a limit; after a cut the next one connects again."""
+"""A host over ssh with paramiko: one connection, many commands in parallel, each with a time limit; reconnects when needed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.remote_call import ARGV, answer_of, call, request_bytes
 from rancherctl.hosts.rights import Rights
 from rancherctl.hosts.session import Session
-from rancherctl.hosts.shared import Shared
-from rancherctl.hosts.ssh.login import CONNECT_LIMIT, DROPS, Login, jitter, line_of
+from rancherctl.hosts.shared_value import SharedValue
+from rancherctl.hosts.ssh.channel import ParamikoChannel
+from rancherctl.hosts.ssh.login import CONNECT_LIMIT, DROPS, SshLogin, jitter, line_of
 from rancherctl.hosts.ssh_settings import SshSettings
 from rancherctl.hosts.transfer import feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress
@@ -25,7 +26,7 @@ UPLOAD_LIMIT = 3600.0
 
 
 class SshTransport:
-    """A host over ssh; connects at the first command and again after a cut. ``via`` is the jump host's transport."""
+    """Connects at the first command and again after the connection was lost. ``via`` is the jump host's transport."""
 
     def __init__(
         self,
@@ -43,8 +44,8 @@ class SshTransport:
         self._backoff = backoff or jitter
         self._closed = threading.Event()
         prompts = prompts or Prompts()
-        login = Login(settings, self._name, prompts, via, self._closed, self._backoff)
-        self._connection = Shared(login.connect, paramiko.Transport.is_active)
+        login = SshLogin(settings, self._name, prompts, via, self._closed, self._backoff)
+        self._connection = SharedValue(login.connect, paramiko.Transport.is_active)
         self._rights = Rights(login.who, prompts)
 
     @property
@@ -53,44 +54,44 @@ class SshTransport:
         return self._name
 
     def run(self, command: Command, *, check: bool = True) -> Result:
-        """Run to the end. With ``check`` a non-zero exit raises CommandFailedError."""
+        """Run a command to its end. With ``check`` a non-zero exit raises CommandFailedError."""
         result = self._execute(command, (command.stdin,) if command.stdin else ())
         if check and not result.ok:
             raise CommandFailedError(self._name, result)
         return result
 
     def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
-        """Send a file to a temp beside the target, going on from an earlier try; the host checks the hash, syncs and renames."""
-        what = source_of(source)
-        base = {"path": target, "source": what.key, "size": what.size}
+        """Send a file to a temporary file beside the target, resuming an earlier attempt; the host checks the hash and renames."""
+        sent = source_of(source)
+        base = {"path": target, "source": sent.key, "size": sent.size}
         offset = int(call(self, {"op": "offset", **base})["offset"])
         head = request_bytes({"op": "receive", **base, "offset": offset, "mode": mode, "owner": "root:root"})
 
         def blocks() -> Iterator[bytes]:
             yield head
-            yield from feed(what, offset, progress)
+            yield from feed(sent, offset, progress)
 
         answer_of(self._name, self._execute(Command(ARGV, None, True, UPLOAD_LIMIT), blocks()), f"upload to {target}")
 
-    def channel(self, address: str, port: int) -> paramiko.Channel:
-        """A TCP connection made by the host to ``address:port`` (hosts.forward). UnreachableError when the host cannot."""
+    def open_tcp(self, address: str, port: int) -> paramiko.Channel:
+        """A TCP connection from the host to ``address:port``. UnreachableError if the host cannot connect."""
         try:
             return self.forward(address, port)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise UnreachableError(
-                f"{self._name}: no connection from there to {address}:{port}", why=line_of(error)
+                f"{self._name}: cannot connect from this host to {address}:{port}", why=line_of(error)
             ) from error
 
     def forward(self, address: str, port: int) -> paramiko.Channel:
-        """The same with the errors of socket and library: for a login through this host."""
+        """The same, raising errors of socket and paramiko: for a login through this host."""
         return self._connected().open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=CONNECT_LIMIT)
 
     def stop(self) -> None:
-        """Begin no further try to connect, without waiting for one that is under way."""
+        """Begin no further attempt to connect; does not wait for one in progress."""
         self._closed.set()
 
     def close(self) -> None:
-        """End the connection (the jump host's stays); commands that run are told that it was cut."""
+        """Close the connection (not the jump host's); running commands fail with "connection lost"."""
         self.stop()
         transport = self._connection.peek()
         if transport is not None:
@@ -109,16 +110,16 @@ class SshTransport:
             transport = self._connected()
 
             def alive() -> bool:
-                # channels are told of a cut a moment before the connection itself counts as ended
+                # channels see the loss a moment before the connection itself counts as closed
                 transport.join(0.3)
                 return transport.is_active()
 
-            session = Session(self._channel(transport), command, where=self._name, alive=alive)
+            session = Session(ParamikoChannel(self._channel(transport)), command, where=self._name, alive=alive)
             try:
                 return session.run(blocks, password=password, wrap=wrap)
             except paramiko.SSHException as error:
                 raise UnreachableError(
-                    f"{self._name}: the connection was cut during {command.show()[:200]}", why=line_of(error)
+                    f"{self._name}: connection lost during {command.show()[:200]}", why=line_of(error)
                 ) from error
 
     def _channel(self, transport: paramiko.Transport) -> paramiko.Channel:
@@ -128,17 +129,17 @@ class SshTransport:
             except (paramiko.SSHException, OSError, EOFError) as error:
                 if not (isinstance(error, paramiko.SSHException) and transport.is_active()):
                     raise UnreachableError(
-                        f"{self._name}: the connection was cut", why=line_of(error), hint="run the same command again"
+                        f"{self._name}: connection lost", why=line_of(error), hint="run the same command again"
                     ) from error
-                # another client of the same login, or a lower MaxSessions, has taken the places; of several refusals at once the library
-                # tells only one thread why (ChannelException), and the others no more than that there is no channel
+                # other clients of this login, or a lower MaxSessions, use all sessions; of several refusals at once paramiko raises
+                # ChannelException with the reason in one thread only, and a bare SSHException in the others
                 if self._closed.wait(self._backoff(attempt)) or attempt == DROPS - 1:
                     raise UnreachableError(
-                        f"{self._name}: the server opens no more sessions", why=line_of(error)
+                        f"{self._name}: the ssh server refuses more sessions", why=line_of(error)
                     ) from error
         raise AssertionError
 
     def _connected(self) -> paramiko.Transport:
         if self._closed.is_set():
-            raise UnreachableError(f"{self._name}: the connection was closed")
+            raise UnreachableError(f"{self._name}: the connection is closed")
         return self._connection.get()

@@ -14,7 +14,7 @@ from rancherctl.cli.dns_hosts import _answer, _error, nobody, of_pod, one_place
 from rancherctl.cli.dns_lookup import Said, show
 from rancherctl.dns.lookup import Answer
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError, UsageError
-from rancherctl.hosts.fanout import Outcome
+from rancherctl.hosts.fanout import HostOutcome
 from rancherctl.settings import Terminals, load
 
 NAME = "web.default.svc.cluster.local."
@@ -159,7 +159,7 @@ def test_a_host_without_our_program_is_one_that_was_not_asked(
 ) -> None:
     value = {"name": NAME, "type": "A", "answers": [good().as_json()]}
     failure = _error("h2", 2, said_there)
-    said = Said.of({"h1": Outcome("h1", value, None, 0.1), "h2": Outcome("h2", None, failure, 0.1)})
+    said = Said.of({"h1": HostOutcome("h1", value, None, 0.1), "h2": HostOutcome("h2", None, failure, 0.1)})
     run = CommandRun(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
     with pytest.raises(PartialError):
         show(run, said, every=False)
@@ -169,9 +169,9 @@ def test_a_host_without_our_program_is_one_that_was_not_asked(
 def test_a_wrong_question_is_told_before_a_host_that_is_away() -> None:
     wrong, away = UsageError("h2: cannot ask for a..b. A"), UnreachableError("h1: cannot connect")
     with pytest.raises(UsageError):
-        Said.of({"h1": Outcome("h1", None, away, 0.1), "h2": Outcome("h2", None, wrong, 0.1)})
+        Said.of({"h1": HostOutcome("h1", None, away, 0.1), "h2": HostOutcome("h2", None, wrong, 0.1)})
     with pytest.raises(UnreachableError):
-        Said.of({"h1": Outcome("h1", None, away, 0.1)})
+        Said.of({"h1": HostOutcome("h1", None, away, 0.1)})
 
 
 def test_when_nobody_answers_every_reason_is_said() -> None:
@@ -188,9 +188,9 @@ def test_a_bare_word_gets_the_form_of_a_services_name(rcode: str, kind: type[Ran
 
 
 def test_no_host_that_can_be_reached_is_more_than_a_missing_part() -> None:
-    down: Outcome[object] = Outcome("h1", None, UnreachableError("h1: cannot connect"), 2.0)
-    found = nobody({"h1": down, "h2": Outcome("h2", None, UnreachableError("h2: no route"), 2.0)})
+    down: HostOutcome[object] = HostOutcome("h1", None, UnreachableError("h1: cannot connect"), 2.0)
+    found = nobody({"h1": down, "h2": HostOutcome("h2", None, UnreachableError("h2: no route"), 2.0)})
     assert found is not None
     assert (found.exit_code, found.why) == (7, "h1: cannot connect; h2: no route")
-    assert nobody({"h1": down, "h2": Outcome("h2", {}, None, 2.0)}) is None
-    assert nobody({"h1": down, "h2": Outcome("h2", None, RancherctlError("h2: no agent"), 2.0)}) is None
+    assert nobody({"h1": down, "h2": HostOutcome("h2", {}, None, 2.0)}) is None
+    assert nobody({"h1": down, "h2": HostOutcome("h2", None, RancherctlError("h2: no agent"), 2.0)}) is None

@@ -1,4 +1,4 @@
-"""A place for one more command on a connection: refusals are waited out, a cut connection is told at once."""
+"""Opening one more session on a connection: refusals are retried, a lost connection fails at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rancherctl.hosts.ssh_settings import SshSettings
 
 REFUSED = paramiko.ChannelException(2, "Connect failed")
 NO_WHY = paramiko.SSHException("Unable to open channel.")
-"""What the library raises in the threads that do not get the reason: it keeps one for all of them."""
+"""paramiko raises this in the threads that do not get the reason: it keeps one reason for all of them."""
 
 
 class Server:
@@ -35,17 +35,17 @@ def channel(server: Any) -> Any:
     return SshTransport(SshSettings("10.0.0.1", 22, "root"), name="h1", backoff=lambda _: 0.0)._channel(server)
 
 
-def test_refusals_of_several_sessions_at_once_are_all_waited_out() -> None:
+def test_refusals_of_several_sessions_at_once_are_all_retried() -> None:
     assert channel(Server(REFUSED, NO_WHY, NO_WHY, REFUSED)) == "channel"
 
 
-def test_a_server_without_places_is_told_as_that() -> None:
-    with pytest.raises(UnreachableError, match="opens no more sessions"):
+def test_a_server_that_refuses_every_session_is_unreachable() -> None:
+    with pytest.raises(UnreachableError, match="refuses more sessions"):
         channel(Server(*[NO_WHY] * DROPS))
 
 
 @pytest.mark.parametrize("error", [NO_WHY, EOFError(), OSError("Socket is closed")])
-def test_a_cut_connection_is_not_waited_for(error: Exception) -> None:
+def test_a_lost_connection_is_not_retried(error: Exception) -> None:
     server = Server(error, active=False)
-    with pytest.raises(UnreachableError, match="the connection was cut"):
+    with pytest.raises(UnreachableError, match="connection lost"):
         channel(server)

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
-from rancherctl.hosts.forward import Forward, Forwards
+from rancherctl.hosts.forward import PortForward, TcpOpener
 
 
 class Loop:
@@ -19,7 +19,7 @@ class Loop:
         self.server = server
         self.asked: list[tuple[str, int]] = []
 
-    def channel(self, address: str, port: int) -> socket.socket:
+    def open_tcp(self, address: str, port: int) -> socket.socket:
         self.asked.append((address, port))
         return socket.create_connection(self.server.getsockname())
 
@@ -28,7 +28,7 @@ class Dead:
     def __init__(self, error: type[RancherctlError] = UnreachableError) -> None:
         self.error = error
 
-    def channel(self, address: str, port: int) -> socket.socket:
+    def open_tcp(self, address: str, port: int) -> socket.socket:
         raise self.error(f"nothing at {address}:{port}")
 
 
@@ -46,10 +46,10 @@ def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         loop = Loop(server)
-        assert isinstance(loop, Forwards)
+        assert isinstance(loop, TcpOpener)
         sent = bytes(range(256)) * 4000
         with (
-            Forward(loop, "127.0.0.1", 6443) as forward,
+            PortForward(loop, "127.0.0.1", 6443) as forward,
             socket.create_connection(("127.0.0.1", forward.port), 5) as near,
         ):
             near.settimeout(60)
@@ -64,10 +64,10 @@ def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize("error", [UnreachableError, AuthError])
-def test_a_far_end_that_cannot_be_opened_closes_the_near_one_and_says_why(error: type[RancherctlError]) -> None:
+def test_a_remote_end_that_cannot_be_opened_closes_the_local_one_and_says_why(error: type[RancherctlError]) -> None:
     """Whatever the reason: a changed host key after a cut must not leave kubectl waiting for ever."""
     with (
-        Forward(Dead(error), "127.0.0.1", 6443) as forward,
+        PortForward(Dead(error), "127.0.0.1", 6443) as forward,
         socket.create_connection(("127.0.0.1", forward.port), 5) as near,
     ):
         near.settimeout(60)
@@ -77,7 +77,7 @@ def test_a_far_end_that_cannot_be_opened_closes_the_near_one_and_says_why(error:
 
 def test_closing_ends_what_is_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        forward = Forward(Loop(server), "127.0.0.1", 1)
+        forward = PortForward(Loop(server), "127.0.0.1", 1)
         with socket.create_connection(("127.0.0.1", forward.port), 5) as near:
             near.settimeout(60)
             peer, _ = server.accept()
@@ -88,7 +88,7 @@ def test_closing_ends_what_is_open() -> None:
                 assert near.recv(1) == b""
 
 
-def test_a_connection_that_cannot_be_taken_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_cannot_be_accepted_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many open files for a moment: the next connection goes through."""
     accept, failed = socket.socket.accept, threading.Event()
 
@@ -101,7 +101,7 @@ def test_a_connection_that_cannot_be_taken_is_not_the_end(monkeypatch: pytest.Mo
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(5)
         monkeypatch.setattr(socket.socket, "accept", full)
-        with Forward(Loop(server), "127.0.0.1", 1) as forward:
+        with PortForward(Loop(server), "127.0.0.1", 1) as forward:
             assert failed.wait(5)
             with socket.create_connection(("127.0.0.1", forward.port), 5) as near:
                 peer, _ = accept(server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import pytest
 
@@ -43,16 +42,17 @@ def test_an_unreadable_answer_of_a_program_outside_hosts_is_the_same_failure(tex
 class Endless:
     """A channel whose output never ends."""
 
-    exit_status, eof_received = 0, 0
-
     def __init__(self, *, errors: bool) -> None:
-        self.status_event, self._errors, self._closed = threading.Event(), errors, threading.Event()
+        self._errors, self._closed = errors, threading.Event()
         self.given = 0
 
-    def settimeout(self, timeout: float | None) -> None: ...
-    def exec_command(self, command: str) -> None: ...
-    def sendall(self, s: Any) -> None: ...
-    def shutdown_write(self) -> None: ...
+    def set_timeout(self, seconds: float) -> None: ...
+    def start(self, line: str) -> None: ...
+    def write(self, data: memoryview) -> None: ...
+    def end_input(self) -> None: ...
+    def wait(self, seconds: float) -> None: ...
+    def status(self) -> int | None:
+        return 0
 
     def _read(self, size: int, endless: bool) -> bytes:
         if not endless:
@@ -62,20 +62,19 @@ class Endless:
         self.given += size
         return b"x" * size
 
-    def recv(self, nbytes: int) -> bytes:
+    def read_output(self, nbytes: int) -> bytes:
         return self._read(nbytes, not self._errors)
 
-    def recv_stderr(self, nbytes: int) -> bytes:
+    def read_errors(self, nbytes: int) -> bytes:
         return self._read(nbytes, self._errors)
 
     def close(self) -> None:
         self._closed.set()
-        self.status_event.set()  # as the library does
 
 
 @pytest.mark.parametrize("errors", [False, True])
 def test_output_without_end_is_cut(monkeypatch: pytest.MonkeyPatch, errors: bool) -> None:
-    monkeypatch.setattr(session, "MOST", 8 << 20)
+    monkeypatch.setattr(session, "MAX_OUTPUT", 8 << 20)
     channel = Endless(errors=errors)
     with pytest.raises(RancherctlError, match="h1: look printed more than 8 MiB") as caught:
         Session(channel, COMMAND, where="h1", alive=lambda: True).run(())

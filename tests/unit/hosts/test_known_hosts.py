@@ -8,7 +8,7 @@ import pytest
 
 from rancherctl.errors import AuthError
 from rancherctl.hosts.host_keys import check, preferred
-from rancherctl.hosts.known_hosts import Entry, entries, fingerprint, judge, lookup_name
+from rancherctl.hosts.known_hosts import KnownHostsLine, check_key, entries, fingerprint, lookup_name
 
 KEY, OTHER = "QUJD", "REVG"
 
@@ -51,7 +51,7 @@ def test_lines_that_say_nothing_about_a_host() -> None:
 
 def test_place_of_a_line() -> None:
     found = entries([("a", "x"), ("b", f"#\n\nh1 ssh-rsa {KEY}\n")], ["h1"])
-    assert found == (Entry("b", 3, "ssh-rsa", KEY),)
+    assert found == (KnownHostsLine("b", 3, "ssh-rsa", KEY),)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_place_of_a_line() -> None:
     ],
 )
 def test_verdicts(lines: str, answer: str) -> None:
-    assert judge(entries([("f", lines)], ["h1"]), "ssh-ed25519", KEY).answer == answer
+    assert check_key(entries([("f", lines)], ["h1"]), "ssh-ed25519", KEY).answer == answer
 
 
 def test_changed_names_the_line_of_the_same_kind() -> None:
-    verdict = judge(entries([("f", f"h1 ssh-rsa {OTHER}\nh1 ssh-ed25519 {OTHER}")], ["h1"]), "ssh-ed25519", KEY)
+    verdict = check_key(entries([("f", f"h1 ssh-rsa {OTHER}\nh1 ssh-ed25519 {OTHER}")], ["h1"]), "ssh-ed25519", KEY)
     assert verdict.entry is not None
     assert verdict.entry.line == 2
 
@@ -85,7 +85,7 @@ def test_names_and_fingerprint() -> None:
 
 def test_known_kinds_come_first_and_rsa_means_its_newer_signatures() -> None:
     offered = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
-    assert preferred(offered, [Entry("f", 1, "ssh-rsa", KEY)]) == (
+    assert preferred(offered, [KnownHostsLine("f", 1, "ssh-rsa", KEY)]) == (
         "rsa-sha2-512",
         "rsa-sha2-256",
         "ssh-ed25519",

@@ -1,3 +1,5 @@
+"""Connection settings from ``ssh -G``."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,7 +25,7 @@ serveraliveinterval 0
 """
 
 
-def test_resolved_configuration() -> None:
+def test_the_resolved_configuration_is_parsed() -> None:
     found = settings_of(SshAddress("h2"), parse(RESOLVED))
     assert (found.host, found.port, found.user) == ("10.77.5.12", 2222, "admin")
     assert found.identities == ("~/.ssh/id_ed25519", "/keys/second")
@@ -35,7 +37,7 @@ def test_resolved_configuration() -> None:
     assert found.agent
 
 
-def test_the_address_comes_before_the_configuration() -> None:
+def test_fields_of_the_address_take_precedence() -> None:
     found = settings_of(
         SshAddress("h2", user="root", identity="/mine", known_hosts="/only", jump="ops@b:2200"), parse(RESOLVED)
     )
@@ -43,16 +45,16 @@ def test_the_address_comes_before_the_configuration() -> None:
     assert found.jump == (SshAddress("b", user="ops", port=2200, identity="/mine", known_hosts="/only"),)
 
 
-def test_nothing_configured() -> None:
+def test_defaults_apply_without_configuration() -> None:
     found = settings_of(SshAddress("h", user="u"), {})
     assert (found.host, found.port, found.known_hosts) == ("h", 22, DEFAULT_KNOWN_HOSTS)
 
 
-def test_agent_can_be_switched_off() -> None:
+def test_the_agent_can_be_disabled() -> None:
     assert not settings_of(SshAddress("h", user="u"), {"identityagent": ["none"]}).agent
 
 
-def test_proxy_command_is_filled_in() -> None:
+def test_tokens_of_the_proxy_command_are_expanded() -> None:
     found = settings_of(SshAddress("h", user="u"), {"proxycommand": ["nc -X 5 %h %p"], "hostname": ["10.0.0.1"]})
     assert found.proxy_command == "nc -X 5 10.0.0.1 22"
 
@@ -66,16 +68,16 @@ def test_proxy_command_is_filled_in() -> None:
         ("2001:db8::1", [("", "2001:db8::1", 0)]),
     ],
 )
-def test_jump_hosts(text: str, hosts: list[tuple[str, str, int]]) -> None:
+def test_a_list_of_jump_hosts_is_parsed(text: str, hosts: list[tuple[str, str, int]]) -> None:
     assert [(jump.user, jump.host, jump.port) for jump in jumps(text, SshAddress("h"))] == hosts
 
 
-def test_too_many_jump_hosts() -> None:
+def test_more_than_five_jump_hosts_are_refused() -> None:
     with pytest.raises(UsageError, match="more than 5 jump hosts"):
         jumps("a,b,c,d,e,f", SshAddress("h"))
 
 
-def test_words_of_the_call() -> None:
+def test_arguments_of_the_ssh_call() -> None:
     home = str(Path.home())
     assert arguments(SshAddress("h", user="u", port=7, config="~/c")) == [
         "ssh",
@@ -92,12 +94,12 @@ def test_words_of_the_call() -> None:
 
 
 @pytest.mark.parametrize("address", [SshAddress("-oProxyCommand=x"), SshAddress(""), SshAddress("h", user="-x")])
-def test_host_that_is_an_option(address: SshAddress) -> None:
-    with pytest.raises(UsageError, match="not a host"):
+def test_a_host_that_ssh_would_read_as_an_option_is_refused(address: SshAddress) -> None:
+    with pytest.raises(UsageError, match="not a valid host"):
         arguments(address)
 
 
 @pytest.mark.parametrize("text", ["b:abc", "[::1]:x", "a,b:22x"])
-def test_a_port_of_a_jump_host_that_is_none_is_told(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a jump host"):
+def test_an_invalid_port_of_a_jump_host_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a valid jump host"):
         jumps(text, SshAddress("h1"))

@@ -1,9 +1,11 @@
+"""A silent peer is noticed and its connection closed."""
+
 from __future__ import annotations
 
 import threading
 from typing import Any
 
-from rancherctl.hosts.watch import watch
+from rancherctl.hosts.ssh.keepalive import keep_alive
 
 
 class Peer:
@@ -11,11 +13,11 @@ class Peer:
 
     def __init__(self, answers: int) -> None:
         self.left = answers
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.ended = threading.Event()
 
     def global_request(self, kind: str, data: Any = None, wait: bool = True) -> None:
-        self.asked.append(kind)
+        self.requests.append(kind)
         if self.left == 0:
             self.ended.wait(60)
         self.left -= 1
@@ -27,17 +29,17 @@ class Peer:
         self.ended.set()
 
 
-def test_silent_peer_is_closed_after_the_answers_end() -> None:
+def test_a_peer_that_stops_answering_is_closed() -> None:
     peer = Peer(answers=3)
-    watch(peer, threading.Event(), every=0, silence=0.05).join(60)
+    keep_alive(peer, threading.Event(), every=0, silence=0.05).join(60)
     assert peer.ended.is_set()
-    assert len(peer.asked) == 4
+    assert len(peer.requests) == 4
 
 
-def test_nothing_is_asked_of_a_closed_connection() -> None:
+def test_a_closed_connection_sends_no_request() -> None:
     peer, closed = Peer(answers=3), threading.Event()
     closed.set()
-    watch(peer, closed, every=0, silence=1).join(60)
+    keep_alive(peer, closed, every=0, silence=1).join(60)
     peer.close()
-    watch(peer, threading.Event(), every=0, silence=1).join(60)
-    assert peer.asked == []
+    keep_alive(peer, threading.Event(), every=0, silence=1).join(60)
+    assert peer.requests == []

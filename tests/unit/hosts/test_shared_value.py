@@ -1,3 +1,5 @@
+"""A value shared by threads is created once."""
+
 from __future__ import annotations
 
 import threading
@@ -5,10 +7,10 @@ import threading
 import pytest
 
 from rancherctl.errors import UnreachableError
-from rancherctl.hosts.shared import Shared
+from rancherctl.hosts.shared_value import SharedValue
 
 
-def test_made_once_and_again_when_bad() -> None:
+def test_the_value_is_created_once_and_again_when_unusable() -> None:
     made: list[int] = []
     bad: set[int] = set()
 
@@ -16,7 +18,7 @@ def test_made_once_and_again_when_bad() -> None:
         made.append(len(made))
         return made[-1]
 
-    shared = Shared(make, lambda value: value not in bad)
+    shared = SharedValue(make, lambda value: value not in bad)
     assert shared.peek() is None
     assert [shared.get(), shared.get()] == [0, 0]
     bad.add(0)
@@ -24,7 +26,7 @@ def test_made_once_and_again_when_bad() -> None:
     assert shared.peek() == 1
 
 
-def test_those_who_waited_share_the_failure_and_later_ones_try_again() -> None:
+def test_waiting_threads_share_the_failure_and_later_calls_try_again() -> None:
     begun, go = threading.Event(), threading.Event()
     tries: list[int] = []
 
@@ -32,9 +34,9 @@ def test_those_who_waited_share_the_failure_and_later_ones_try_again() -> None:
         tries.append(1)
         begun.set()
         assert go.wait(60)
-        raise UnreachableError("h1: nobody there")
+        raise UnreachableError("h1: cannot connect")
 
-    shared: Shared[int] = Shared(make, lambda value: True)
+    shared: SharedValue[int] = SharedValue(make, lambda value: True)
     failed: list[BaseException] = []
 
     def one() -> None:

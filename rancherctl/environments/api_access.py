@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from rancherctl.errors import UnreachableError
-from rancherctl.hosts.forward import PortForward, TcpOpener
+from rancherctl.hosts.forward import PortForward
+from rancherctl.hosts.transport import TcpOpener
 from rancherctl.net import join_host_port
 
 if TYPE_CHECKING:

@@ -5,30 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import Any, Protocol, runtime_checkable
 
 from rancherctl.errors import RancherctlError
+from rancherctl.hosts.transport import Stream, TcpOpener
 
 BLOCK = 65536
 PAUSE = 0.2
 """Seconds before the next try after a connection could not be accepted."""
-
-
-class Stream(Protocol):
-    """One end of a TCP connection: the methods of a socket that are used. They raise OSError or EOFError once it has ended."""
-
-    def recv(self, size: int, /) -> bytes: ...
-    def sendall(self, data: bytes, /) -> Any: ...
-    def shutdown(self, how: int, /) -> Any: ...
-    def close(self) -> None: ...
-
-
-@runtime_checkable
-class TcpOpener(Protocol):
-    """A transport that can open TCP connections from its host."""
-
-    def open_tcp(self, address: str, port: int) -> Stream:
-        """A connection from the host to ``address:port``. UnreachableError if the host cannot connect."""
 
 
 class PortForward:

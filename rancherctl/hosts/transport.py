@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.forward import TcpOpener
 from rancherctl.text import last_line
 
 Progress = Callable[[int, int], None]
@@ -44,6 +43,23 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
+
+
+class Stream(Protocol):
+    """One end of a TCP connection: the methods of a socket that are used. They raise OSError or EOFError once it has ended."""
+
+    def recv(self, size: int, /) -> bytes: ...
+    def sendall(self, data: bytes, /) -> Any: ...
+    def shutdown(self, how: int, /) -> Any: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class TcpOpener(Protocol):
+    """A transport that can open TCP connections from its host."""
+
+    def open_tcp(self, address: str, port: int) -> Stream:
+        """A connection from the host to ``address:port``. UnreachableError if the host cannot connect."""
 
 
 class RemoteTransport(Transport, TcpOpener, Protocol):

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
-from rancherctl.hosts.forward import PortForward, TcpOpener
+from rancherctl.hosts.forward import PortForward
+from rancherctl.hosts.transport import TcpOpener
 
 
 class Loop:

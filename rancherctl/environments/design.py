@@ -8,18 +8,9 @@ from collections.abc import Callable, Iterable
 from rancherctl.bundle.distribution.offer import systems
 from rancherctl.bundle.layout import host_artefacts
 from rancherctl.bundle.model import Bundle
-from rancherctl.environments.components import (
-    apiserver,
-    balancer,
-    containerd,
-    etcd,
-    kube_proxy,
-    kubelet,
-    managers,
-    node_images,
-    places,
-)
+from rancherctl.environments.components import places
 from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.registry import Inputs, components_of
 from rancherctl.environments.immutable_fields import marker_of
 from rancherctl.environments.model import Environment
 from rancherctl.environments.phase_names import HOST_PHASES, PhaseName
@@ -37,17 +28,9 @@ def design(environment: Environment, host: Host, machine: Machine, bundle: Bundl
     """The resources of a host by phase: packages, users and folders of all components first, then artefacts, then the components."""
     parts: dict[PhaseName, list[Resource]] = {name: [] for name in HOST_PHASES}
     artefacts, archives = bundle_files(bundle, host)
-    if host.is_a("etcd"):
-        parts["etcd"] += etcd.resources(environment, host)
-    if host.is_a("controlplane"):
-        parts["control-plane"] += [*apiserver.resources(environment, host), *managers.resources(environment, host)]
-    parts["nodes"] += [
-        *balancer.resources(environment, host),
-        *containerd.resources(environment, host, machine),
-        *node_images.resources(environment, archives),
-        *kubelet.resources(environment, host, machine),
-        *kube_proxy.resources(environment, host),
-    ]
+    inputs = Inputs(environment, host, machine, tuple(archives))
+    for component in components_of(host):
+        parts[component.phase] += component.resources(inputs)
     parts["agents"] += extras(environment, host)
     early: list[Resource] = [marker(environment, host), Package("openssl")]
     if machine.system in systems(bundle.manifest):

@@ -89,7 +89,7 @@ def _no_python(facts: HostFacts) -> bool:
 def tunnels(environment: Environment, facts: Mapping[str, HostFacts]) -> list[str]:
     """Hosts that cannot make the tunnels which hosts on several subnets need."""
     networks = subnets(environment, facts)
-    if environment.network.mode != "routed" or len(networks) < 2:
+    if not environment.routes_pods or len(networks) < 2:
         return []
     why = f"which the hosts need between {' and '.join(sorted(networks))} (modprobe vxlan, or another kernel)"
     return [
@@ -139,7 +139,7 @@ def _system(facts: HostFacts, arch: str) -> Iterable[str]:
 
 
 def _kernel(environment: Environment, facts: HostFacts) -> Iterable[str]:
-    for name in ("overlay", "nf_tables", *(("veth",) if environment.network.mode == "routed" else ())):
+    for name in ("overlay", "nf_tables", *(("veth",) if environment.routes_pods else ())):
         if facts.features is not None and facts.features.get(name) is False:
             yield f"its kernel has no {name} (modprobe {name}, or another kernel)"
     if facts.devices is not None and "/dev/kmsg" not in facts.devices:

@@ -10,4 +10,4 @@ from rancherctl.roles.registry import ROLES
 
 def host_roles(environment: Environment, host: Host) -> tuple[RoleSpec, ...]:
     """The roles of this host's agent, in the order in which they start."""
-    return tuple(spec for spec in ROLES if spec.hosts == "all" or environment.ingress.wants(host))
+    return tuple(spec for spec in ROLES if spec.hosts == "all" or environment.carries_load_balancers(host))

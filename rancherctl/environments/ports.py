@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rancherctl.environments.components.registry import components_of
 from rancherctl.environments.host_roles import host_roles
-from rancherctl.environments.model import LOCAL_API_PORT, Environment
+from rancherctl.environments.model import Environment
 from rancherctl.hosts.model import Host
 
 Port = tuple[str, int]
@@ -12,16 +13,8 @@ Port = tuple[str, int]
 def taken(environment: Environment, host: Host) -> dict[Port, str]:
     """(protocol, port) → what uses it on this host, without the API's own port."""
     out: dict[Port, str] = {
-        ("tcp", 10250): "kubelet",
-        ("tcp", 10248): "kubelet",
-        ("tcp", 10249): "kube-proxy",
-        ("tcp", 10256): "kube-proxy",
-        ("tcp", LOCAL_API_PORT): "the API balancer",
+        ("tcp", port): user for component in components_of(host) for port, user in component.ports.items()
     }
-    if host.is_a("controlplane"):
-        out |= {("tcp", 10257): "kube-controller-manager", ("tcp", 10259): "kube-scheduler"}
-    if host.is_a("etcd"):
-        out |= {("tcp", port): "etcd" for port in (2379, 2380, 2381)}
     return out | {(use.protocol, use.port): use.use for spec in host_roles(environment, host) for use in spec.ports}
 
 

@@ -60,8 +60,8 @@ def status(environment: Environment, context: Context) -> Status:
         run.close()
     look = _Look(environment, context, facts, observed, failures, api, drift)
     hosts = tuple(_host(look, host) for host in environment.hosts)
-    notes = ["NetworkPolicies are not enforced in routed mode"] if environment.network.mode == "routed" else []
-    if environment.network.mode == "none" and any(host.ready is False for host in hosts):
+    notes = ["NetworkPolicies are not enforced in routed mode"] if environment.routes_pods else []
+    if not environment.routes_pods and any(host.ready is False for host in hosts):
         notes.append(f"Nodes are not Ready: {NO_NETWORK}")
     if not context.bundle.manifest.artefacts:
         notes.append(
@@ -174,7 +174,7 @@ def _host(look: _Look, host: Host) -> HostStatus:
         error = look.failures.get(host.name)
         said = str(error).removeprefix(f"{host.name}: ") if error is not None else ""
         remedy = error.hint if isinstance(error, AuthError) else ""
-        wanted = look.environment.ingress.wants(host)
+        wanted = look.environment.carries_load_balancers(host)
         return HostStatus(host.name, host.address, roles, False, said, ready, remedy=remedy, load_balancer=wanted)
     return HostStatus(
         host.name,
@@ -189,7 +189,7 @@ def _host(look: _Look, host: Host) -> HostStatus:
         failed=tuple(name.removesuffix(".service") for name in look.facts[host.name].failed_units or ()),
         certificates=_certificates(look.environment, seen, look.context),
         drift=len(look.drift.get(host.name, ())),
-        load_balancer=look.environment.ingress.wants(host),
+        load_balancer=look.environment.carries_load_balancers(host),
         alive=None if member is None else bool(member.get("alive")),
         report=look.api.reports.get(host.name, {}),
         unread=tuple(f"{unknown.where}: {unknown.why}" for unknown in seen.observed.unknown),

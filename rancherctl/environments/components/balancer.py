@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rancherctl.environments.components import places, units
 from rancherctl.environments.model import LOCAL_API, LOCAL_API_PORT, Environment
-from rancherctl.hosts.model import File, Host, Package, Resource
+from rancherctl.hosts.model import File, Package, Resource
 
 CONFIG = f"{places.ETC}/api-balancer.cfg"
 READY_URL = f"{LOCAL_API}/readyz"
@@ -41,7 +41,7 @@ listen api
 """
 
 
-def resources(environment: Environment, _host: Host) -> tuple[Resource, ...]:
+def resources(environment: Environment) -> tuple[Resource, ...]:
     """Everything of the API balancer on a host."""
     service = units.Service(
         "api-balancer",

@@ -7,7 +7,7 @@ from rancherctl.bundle.versions import versions_for
 from rancherctl.environments.components import places, units
 from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.model import Environment
-from rancherctl.hosts.model import Directory, File, Host, Package, Resource
+from rancherctl.hosts.model import Directory, File, Package, Resource
 
 CONFIG = f"{places.ETC}/containerd.toml"
 
@@ -52,7 +52,7 @@ def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-def resources(environment: Environment, _host: Host, machine: Machine) -> tuple[Resource, ...]:
+def resources(environment: Environment, machine: Machine) -> tuple[Resource, ...]:
     """Everything of containerd on a host, apart from the programs."""
     version = versions_for(environment.kubernetes).containerd
     folder = places.program("containerd", version, "containerd").rpartition("/")[0]

@@ -12,7 +12,10 @@ from rancherctl.hosts.model import Directory, Host, Resource, User
 
 CONFIG = f"{places.ETC}/etcd.yaml"
 DATA = f"{places.DATA}/etcd"
-METRICS_URL: Final = "http://127.0.0.1:2381"
+CLIENT_PORT: Final = 2379
+PEER_PORT: Final = 2380
+METRICS_PORT: Final = 2381
+METRICS_URL: Final = f"http://127.0.0.1:{METRICS_PORT}"
 HEALTH_URL: Final = f"{METRICS_URL}/health"
 """Succeeds if this member can commit a read, which takes a quorum."""
 PROGRESS_NANOSECONDS = 5_000_000_000
@@ -21,8 +24,8 @@ PROGRESS_NANOSECONDS = 5_000_000_000
 def endpoints(environment: Environment, host: Host) -> list[str]:
     """Client URLs of all members as seen from ``host``: its own member first, by loopback."""
     members = environment.with_role("etcd")
-    others = [f"https://{m.address}:2379" for m in members if m.name != host.name]
-    return ["https://127.0.0.1:2379", *others] if host.is_a("etcd") else others
+    others = [f"https://{m.address}:{CLIENT_PORT}" for m in members if m.name != host.name]
+    return [f"https://127.0.0.1:{CLIENT_PORT}", *others] if host.is_a("etcd") else others
 
 
 def config(environment: Environment, host: Host) -> dict[str, object]:
@@ -31,11 +34,11 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
     return {
         "name": host.name,
         "data-dir": DATA,
-        "listen-client-urls": f"https://127.0.0.1:2379,https://{host.address}:2379",
-        "advertise-client-urls": f"https://{host.address}:2379",
-        "listen-peer-urls": f"https://{host.address}:2380",
-        "initial-advertise-peer-urls": f"https://{host.address}:2380",
-        "initial-cluster": ",".join(f"{m.name}=https://{m.address}:2380" for m in members),
+        "listen-client-urls": f"https://127.0.0.1:{CLIENT_PORT},https://{host.address}:{CLIENT_PORT}",
+        "advertise-client-urls": f"https://{host.address}:{CLIENT_PORT}",
+        "listen-peer-urls": f"https://{host.address}:{PEER_PORT}",
+        "initial-advertise-peer-urls": f"https://{host.address}:{PEER_PORT}",
+        "initial-cluster": ",".join(f"{m.name}=https://{m.address}:{PEER_PORT}" for m in members),
         "initial-cluster-token": environment.name,
         "initial-cluster-state": "new",
         "listen-metrics-urls": METRICS_URL,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rancherctl.environments.components import places, units
 from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
 from rancherctl.environments.model import Environment
 from rancherctl.hosts.model import Host, Package, Resource
 
+METRICS_PORT: Final = 10249
+HEALTH_PORT: Final = 10256
 CONFIG = f"{places.ETC}/kube-proxy.yaml"
 
 
@@ -20,8 +24,8 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
         "clusterCIDR": environment.network.pod_cidr,
         "hostnameOverride": host.name,
         "bindAddress": host.address,
-        "healthzBindAddress": "127.0.0.1:10256",
-        "metricsBindAddress": "127.0.0.1:10249",
+        "healthzBindAddress": f"127.0.0.1:{HEALTH_PORT}",
+        "metricsBindAddress": f"127.0.0.1:{METRICS_PORT}",
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         "nftables": {"minSyncPeriod": "0s", "syncPeriod": "30s"},
     }

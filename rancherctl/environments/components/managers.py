@@ -5,7 +5,7 @@ from __future__ import annotations
 from rancherctl.environments.components import places, units
 from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
 from rancherctl.environments.model import Environment
-from rancherctl.hosts.model import Directory, Host, Resource
+from rancherctl.hosts.model import Directory, Resource
 
 OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
 HOME = f"{places.DATA}/kube"
@@ -74,7 +74,7 @@ def _service(
     )
 
 
-def resources(environment: Environment, _host: Host) -> tuple[Resource, ...]:
+def resources(environment: Environment) -> tuple[Resource, ...]:
     """Both managers on a control-plane host, apart from certificates and programs."""
     server = f"https://127.0.0.1:{environment.api.port}"
     scheduler_flags = {"config": SCHEDULER_CONFIG, **_common("kube-scheduler")}

@@ -30,8 +30,8 @@ ENV = from_flags("demo", ["root@10.0.0.11=etcd,controlplane", "root@10.0.0.12", 
 BOSS, WORKER = ENV.hosts[0], ENV.hosts[1]
 V1 = Machine(cgroup_v2=False, may_lower_oom=False)
 ALL = (
-    *etcd.resources(ENV, BOSS), *apiserver.resources(ENV, BOSS), *managers.resources(ENV, BOSS), *balancer.resources(ENV, BOSS),
-    *containerd.resources(ENV, BOSS, V1), *kubelet.resources(ENV, BOSS, V1), *kube_proxy.resources(ENV, BOSS),
+    *etcd.resources(ENV, BOSS), *apiserver.resources(ENV, BOSS), *managers.resources(ENV), *balancer.resources(ENV),
+    *containerd.resources(ENV, V1), *kubelet.resources(ENV, BOSS, V1), *kube_proxy.resources(ENV, BOSS),
 )  # fmt: skip
 
 

@@ -1,0 +1,92 @@
+"""Which components a host runs: the one table that a host's design and its ports are derived from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from rancherctl.environments.components import (
+    apiserver,
+    balancer,
+    containerd,
+    etcd,
+    kube_proxy,
+    kubelet,
+    managers,
+    node_images,
+)
+from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.model import LOCAL_API_PORT, Environment
+from rancherctl.environments.phase_names import PhaseName
+from rancherctl.hosts.model import Host, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a component's resources follow from. ``archives``: paths of the bundle's image archives on the host."""
+
+    environment: Environment
+    host: Host
+    machine: Machine
+    archives: tuple[str, ...] = ()
+
+
+def _everywhere(_host: Host) -> bool:
+    return True
+
+
+def _on_etcd(host: Host) -> bool:
+    return host.is_a("etcd")
+
+
+def _on_control_plane(host: Host) -> bool:
+    return host.is_a("controlplane")
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A component, the phase that installs it, the hosts that run it, and the TCP ports that it uses there (port → user).
+
+    The API's own port is not among them: the environment's file chooses it.
+    """
+
+    phase: PhaseName
+    resources: Callable[[Inputs], tuple[Resource, ...]]
+    runs_on: Callable[[Host], bool] = _everywhere
+    ports: Mapping[int, str] = field(default_factory=dict)
+
+
+COMPONENTS: Final = (
+    Component(
+        "etcd",
+        lambda i: etcd.resources(i.environment, i.host),
+        _on_etcd,
+        dict.fromkeys((etcd.CLIENT_PORT, etcd.PEER_PORT, etcd.METRICS_PORT), "etcd"),
+    ),
+    Component("control-plane", lambda i: apiserver.resources(i.environment, i.host), _on_control_plane),
+    Component(
+        "control-plane",
+        lambda i: managers.resources(i.environment),
+        _on_control_plane,
+        {10257: "kube-controller-manager", 10259: "kube-scheduler"},
+    ),
+    Component("nodes", lambda i: balancer.resources(i.environment), ports={LOCAL_API_PORT: "the API balancer"}),
+    Component("nodes", lambda i: containerd.resources(i.environment, i.machine)),
+    Component("nodes", lambda i: node_images.resources(i.environment, i.archives)),
+    Component(
+        "nodes",
+        lambda i: kubelet.resources(i.environment, i.host, i.machine),
+        ports={10250: "kubelet", 10248: "kubelet"},
+    ),
+    Component(
+        "nodes",
+        lambda i: kube_proxy.resources(i.environment, i.host),
+        ports={kube_proxy.METRICS_PORT: "kube-proxy", kube_proxy.HEALTH_PORT: "kube-proxy"},
+    ),
+)
+
+
+def components_of(host: Host) -> tuple[Component, ...]:
+    """The components that run on a host."""
+    return tuple(component for component in COMPONENTS if component.runs_on(host))

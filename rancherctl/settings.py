@@ -1,7 +1,7 @@
 """Settings of one run: defaults < config file < RANCHERCTL_* variables < flags, merged into one frozen value.
 
-Here lives the only reader of os.environ (``load``) and the folders of the XDG specification. Not here: files about
-environments (credentials.registry, environments.inventory) and anything that acts on a setting.
+``load`` is the only reader of os.environ besides the exec plug-in. The XDG folders are here, too. Not here: files about environments
+(credentials.registry, environments.inventory) and code that acts on a setting.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rancherctl.errors import InvalidInputError
+from rancherctl.text import did_you_mean
 
 APP: Final = "rancherctl"
 PREFIX: Final = "RANCHERCTL_"
@@ -35,9 +36,8 @@ class Dirs:
 class Settings:
     """Everything a run may depend on besides its arguments.
 
-    ``env`` is the environment asked for by flag or variable ("" = not said); ``kubeconfig`` the value of --kubeconfig ("" = not given) and
-    ``kubeconfig_list`` that of $KUBECONFIG.
-    ``interactive`` is False under CI=true, with --no-input, or without a terminal on standard input and error.
+    ``env`` is the environment selected by flag or variable, ``kubeconfig`` the value of --kubeconfig, ``kubeconfig_list`` that of
+    $KUBECONFIG; "" = not given. ``interactive`` is False with CI=true or --no-input, or without a terminal on standard input and error.
     """
 
     dirs: Dirs
@@ -48,16 +48,16 @@ class Settings:
     debug: bool = False
     interactive: bool = False
     yes: bool = False
-    """Questions are answered with yes before they are asked."""
+    """Accept unknown ssh host keys without a prompt."""
     ci: bool = False
     kubeconfig: str = ""
     kubeconfig_list: str = ""
     home: Path = Path("/")
     bundle: str = ""
     cache: Path | None = None
-    """Where large caches (bundles, root trees) go when RANCHERCTL_CACHE_DIR says so."""
+    """The folder for large caches (bundles, root file systems), if RANCHERCTL_CACHE_DIR is set."""
     sudo_password_file: Path | None = None
-    """A 0600 file with the sudo password of the hosts' login, for runs without a terminal."""
+    """A 0600 file with the sudo password of the hosts, for runs without a terminal."""
     stdout_color: bool = False
     stderr_color: bool = False
     live: bool = False
@@ -66,7 +66,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Terminals:
-    """Which standard streams are terminals; read once in ``load`` and injectable for tests."""
+    """Which standard streams are terminals; read once in ``load``, injectable in tests."""
 
     stdin: bool
     stdout: bool
@@ -74,7 +74,7 @@ class Terminals:
 
     @classmethod
     def of_process(cls) -> Terminals:
-        """The streams of this process; a closed stream is no terminal."""
+        """The streams of this process; a closed stream is not a terminal."""
         return cls(
             *(
                 stream is not None and not stream.closed and stream.isatty()
@@ -84,12 +84,12 @@ class Terminals:
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The user's home folder."""
+    """The user's home directory."""
     return Path(environ.get("HOME") or "~").expanduser()
 
 
 def dirs(environ: Mapping[str, str]) -> Dirs:
-    """The folders by the XDG base directory specification; a relative value is ignored, as it asks for."""
+    """The folders by the XDG base directory specification, which says to ignore relative values."""
 
     def folder(variable: str, default: str) -> Path:
         value = environ.get(variable, "")
@@ -105,7 +105,7 @@ def dirs(environ: Mapping[str, str]) -> Dirs:
 def load(
     flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, terminals: Terminals | None = None
 ) -> Settings:
-    """Merge the layers. ``flags`` holds only what the user gave (None = not given). All bad values are reported at once (InvalidInputError)."""
+    """Merge the layers; ``flags`` with the value None were not given. InvalidInputError lists all invalid values."""
     env = os.environ if environ is None else environ
     term = terminals or Terminals.of_process()
     where = dirs(env)
@@ -123,9 +123,11 @@ def load(
     for name, allowed in (("color", COLORS), ("progress", PROGRESS), ("output", ("", *FORMATS))):
         for layer, source in zip(layers, (f"--{name}", PREFIX + name.upper(), f"{path}: {name}"), strict=True):
             if name in layer and layer[name] not in allowed:
-                problems.append(f"{source}: {layer[name]!r} is none of {', '.join(v for v in allowed if v)}")
+                problems.append(f"{source}: {layer[name]!r} is not one of {', '.join(v for v in allowed if v)}")
     if problems:
-        raise InvalidInputError("wrong settings", problems, hint="rancherctl help files")
+        raise InvalidInputError(
+            "invalid settings", problems, hint="rancherctl help files lists the settings and their files"
+        )
     ci = env.get("CI", "").lower() in ("true", "1", "yes")
     color = get("color", "auto")
     plain = env.get("TERM") == "dumb" or bool(env.get("NO_COLOR"))
@@ -158,7 +160,7 @@ def load(
 
 
 def _at_home(path: str, environ: Mapping[str, str]) -> str:
-    """``~/`` as a shell would have written it out; in a file there is none."""
+    """A path with ``~/`` expanded: no shell does it for values in files and variables."""
     return str(home(environ) / path[2:]) if path.startswith("~/") else path
 
 
@@ -177,16 +179,15 @@ def _environ_layer(env: Mapping[str, str], problems: list[str]) -> dict[str, Any
         if text in ("1", "true", "yes"):
             layer[name] = True
         elif text not in ("", "0", "false", "no"):
-            problems.append(f"{PREFIX}{name.upper()}: {text!r} is neither true nor false")
+            problems.append(f"{PREFIX}{name.upper()}: {text!r} is not true or false")
     return layer
 
 
 def _file_layer(path: Path, problems: list[str], *, required: bool) -> dict[str, Any]:
     if not path.is_file():
         if required:
-            problems.append(f"{path}: no such file ({PREFIX}CONFIG names it)")
+            problems.append(f"{path}: no such file (set by {PREFIX}CONFIG)")
         return {}
-    import difflib
     import tomllib
 
     try:
@@ -197,10 +198,10 @@ def _file_layer(path: Path, problems: list[str], *, required: bool) -> dict[str,
     layer: dict[str, Any] = {}
     for name, value in values.items():
         if name not in (*_TEXT, *_FLAGS):
-            near = difflib.get_close_matches(name, (*_TEXT, *_FLAGS), 1)
-            problems.append(f"{path}: unknown key {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+            suggestion = did_you_mean(name, (*_TEXT, *_FLAGS))
+            problems.append(f"{path}: unknown key {name!r}" + (f" ({suggestion})" if suggestion else ""))
         elif not isinstance(value, bool if name in _FLAGS else str):
-            problems.append(f"{path}: {name} must be {'true or false' if name in _FLAGS else 'text'}")
+            problems.append(f"{path}: {name} must be {'true or false' if name in _FLAGS else 'a string'}")
         else:
             layer[name] = value
     return layer

@@ -1,4 +1,4 @@
-"""Write completions/, man/ and the README's command table from the command tree; with --check only say what differs (exit 1)."""
+"""Generate completions/, man/ and the README's command table from the command tree; --check only reports differences (exit 1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
         stale = drift(ROOT)
-        print("".join(f"{name} is not what the command tree gives; run `make docs`\n" for name in stale), end="")
+        print("".join(f"{name} is out of date; run `make docs`\n" for name in stale), end="")
         sys.exit(1 if stale else 0)
     for name in write(ROOT):
         print(f"wrote {name}")

@@ -1,6 +1,6 @@
-"""A client for the API that is meant: the one way for nouns that read or change objects.
+"""API clients for the commands that read or change Kubernetes objects.
 
-An environment is reached with this operator's own credential, a context of the kubeconfig files with what they say.
+An environment is accessed with this operator's own credential, a kubeconfig context with the credential in its file.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ from rancherctl.kube.rest import RestClient
 
 @contextmanager
 def api(run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False) -> Iterator[RestClient]:
-    """The API of the environment that is meant, through ssh where it cannot be reached. NotFoundError where there are no credentials for it.
+    """A client for the selected environment, through ssh if its API is not reachable directly.
 
-    With ``context`` that of a kubeconfig context; ``allow_exec`` runs its credential plug-in even if the file is not the user's own.
+    NotFoundError if this machine has no credentials for it. With ``context`` a client for that kubeconfig context; ``allow_exec`` runs
+    its credential plug-in even if the file is not the user's own.
     """
     if context and env:
         raise UsageError(
-            "--env and --context were both given", why="each says which API is meant", hint="leave one of them out"
+            "--env cannot be combined with --context", why="each selects an API", hint="leave out one of them"
         )
     if allow_exec and not context:
         raise UsageError(
-            "--allow-exec was given without --context",
-            why="environments need nothing that a file names",
-            hint="say which --context, or leave it out",
+            "--allow-exec requires --context",
+            why="environments do not use credential plug-ins of kubeconfig files",
+            hint="add --context, or leave out --allow-exec",
         )
     if context:
         with _by_context(run, context, allow_exec=allow_exec) as client:

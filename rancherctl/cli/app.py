@@ -1,4 +1,4 @@
-"""Entry points: fast paths that import next to nothing, then the command tree; every failure becomes its text and exit code here."""
+"""Entry points: fast paths with few imports, then the command tree. Every failure becomes a message and an exit code here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLOSED_PIPE = 141
 def main(argv: Sequence[str] | None = None, prog: str = "rancherctl") -> int:
     """Run one command line and return its exit code (see ``rancherctl help exit-codes``)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    streams.complete()
+    streams.open_missing()
     try:
         if words == ["--version"]:
             from rancherctl import __version__
@@ -29,11 +29,11 @@ def main(argv: Sequence[str] | None = None, prog: str = "rancherctl") -> int:
             return 0
         return _run(words, prog)
     except BrokenPipeError:
-        streams.drop(1)
+        streams.discard(1)
         return CLOSED_PIPE
-    except KeyboardInterrupt:  # before anything watched for it, or while a failure was told
+    except KeyboardInterrupt:  # before signals were handled, or while a failure was being printed
         return _interrupted()
-    except Exception as error:  # noqa: BLE001  (the border: whatever it is, it gets a text, an exit code and a line in the log)
+    except Exception as error:  # noqa: BLE001  (the border: any failure gets a message, an exit code and a log line)
         return _failed(error)
 
 
@@ -79,9 +79,9 @@ def _failed(found: Exception) -> int:
     if context.state.log is not None:
         runlog.logger().error("%s", error, exc_info=error)
         log = str(context.state.log)
-    look = context.look()
-    trace = "".join(traceback.format_exception(error)) if look.debug else ""
-    _tell(trace + error_text(error, color=look.color, log=log))
+    style = context.error_style()
+    trace = "".join(traceback.format_exception(error)) if style.debug else ""
+    _write_error(trace + error_text(error, color=style.color, log=log))
     return error.exit_code
 
 
@@ -91,28 +91,32 @@ def _unexpected(error: Exception) -> RancherctlError:
     from rancherctl.errors import RancherctlError
 
     if isinstance(error, OSError) and error.filename:
-        hint = "may it be read and written, and is there room? --debug shows where this happened"
+        hint = "check its permissions and free disk space; --debug shows where this happened"
         wrapped = RancherctlError(f"cannot use {error.filename}", why=error.strerror or str(error), hint=hint)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        streams.drop(1)
+        streams.discard(1)
         wrapped = RancherctlError(
-            "cannot write", why=error.strerror or str(error), hint="is the disk behind standard output full?"
+            "cannot write",
+            why=error.strerror or str(error),
+            hint="free some disk space, also where standard output goes",
         )
     else:
-        hint = "run it again with --debug and report the traceback"
-        wrapped = RancherctlError("unexpected failure in rancherctl", why=f"{type(error).__name__}: {error}", hint=hint)
+        hint = "run the command again with --debug and report the traceback"
+        wrapped = RancherctlError("internal error", why=f"{type(error).__name__}: {error}", hint=hint)
     wrapped.__cause__ = error
     return wrapped
 
 
 def _usage(error: Exception) -> int:
-    """Errors of the parser: the message, and where help is."""
+    """Print an error of the parser and where help is."""
     ctx = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        _tell(f"{ctx.get_help()}\n" if ctx else "")
+        _write_error(f"{ctx.get_help()}\n" if ctx else "")
         return 2
-    text = getattr(error, "format_message", lambda: str(error))().replace("is not a valid int.", "is no whole number.")
-    _tell(f"error: {text}\n  next: {ctx.command_path if ctx is not None else 'rancherctl'} --help\n")
+    text = getattr(error, "format_message", lambda: str(error))().replace(
+        "is not a valid int.", "is not a valid integer."
+    )
+    _write_error(f"error: {text}\n  next: {ctx.command_path if ctx is not None else 'rancherctl'} --help\n")
     return 2
 
 
@@ -123,40 +127,39 @@ def _interrupted() -> int:
     steps = list(context.state.open_steps.values())
     if steps:
         text += " during " + ", ".join(f"{s.phase}{' on ' + s.subject if s.subject else ''}" for s in steps[:6])
-        text += "\n  next: run the same command again, it goes on from there"
-    _tell(f"{text}\n")
+        text += "\n  next: run the same command again to resume"
+    _write_error(f"{text}\n")
     return INTERRUPTED
 
 
-def _tell(text: str) -> None:
+def _write_error(text: str) -> None:
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except OSError:  # nobody reads it (the terminal was closed): the exit code still says what happened
-        streams.drop(2)
+    except OSError:  # the terminal was closed; the exit code still tells what happened
+        streams.discard(2)
 
 
 def _watch_signals() -> None:
-    """Ctrl-C, SIGTERM and a terminal that is closed end a run: locks are released and what is half done is said.
+    """Ctrl-C, SIGTERM and a closed terminal interrupt the run: locks are released and unfinished steps are printed.
 
-    Only Ctrl-C once more does not wait for that: what still runs in threads ends by itself. Others come twice unasked (``timeout`` signals its
-    group, too, and shells hang their jobs up when the terminal has).
+    A second Ctrl-C exits at once. Further SIGTERM and SIGHUP are ignored, because they may arrive twice by themselves: ``timeout`` also
+    signals its process group, and shells repeat the hangup of their terminal.
     """
     import os
     import signal
     import threading
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        cursor = b"\x1b[?25h" if os.isatty(2) else b""  # a live view hides it
+    def exit_now(_number: int, _frame: FrameType | None) -> None:
+        cursor = b"\x1b[?25h" if os.isatty(2) else b""  # a live view hides the cursor
         os.write(
             2,
-            cursor
-            + b"\ninterrupted again: left at once; run the same command again, it goes on when the lock has expired\n",
+            cursor + b"\ninterrupted twice: exiting now; run the same command again once the lock has expired\n",
         )
         os._exit(INTERRUPTED)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, leave)
+        signal.signal(signal.SIGINT, exit_now)
         for number in ends:
             signal.signal(number, lambda _number, _frame: None)
         raise KeyboardInterrupt

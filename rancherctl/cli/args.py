@@ -1,4 +1,4 @@
-"""What is done to argv before it is parsed: global options may stand anywhere, ``-o=json`` works, ``help TOPIC``. Pure."""
+"""Rewrites argv before it is parsed: global options anywhere, ``-o=json``, ``help TOPIC``. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GLOBAL_FLAGS: Final = ("--debug", "--no-input", "--yes")
 
 @dataclass(frozen=True, slots=True)
 class PassThrough:
-    """What of a pass-through command's words is ours: ``options`` that take a value, and the first ``operands`` words."""
+    """Which words of a pass-through command belong to rancherctl: ``options`` with values, and the first ``operands`` words."""
 
     options: tuple[str, ...]
     operands: int = 0
@@ -23,16 +23,16 @@ PASS_THROUGH: Final[Mapping[tuple[str, ...], PassThrough]] = {
     ("kubectl",): PassThrough(("--env", "-e")),
     ("lab", "ssh"): PassThrough(("--name",), 1),
 }
-"""Commands whose arguments belong to another program: nothing behind their own words is touched."""
+"""Commands whose arguments are for another program: these are left unchanged."""
 
 _SHORT_EQUALS: Final = re.compile(r"-[A-Za-z]=")
 _HELP: Final = ("-h", "--help")
 
 
 def normalise(argv: Sequence[str], topics: Collection[str], nouns: Mapping[str, str]) -> list[str]:
-    """The words in the order that the parser needs: global options first. Words after ``--`` and of pass-through commands stay as they are.
+    """The words in the parser's order: global options first. Words after ``--`` and of pass-through commands are unchanged.
 
-    ``nouns`` are the words that the root knows, aliases too, and the noun that each means.
+    ``nouns`` maps each noun and each alias to its noun.
     """
     front: list[str] = []
     rest: list[str] = []
@@ -62,7 +62,7 @@ def normalise(argv: Sequence[str], topics: Collection[str], nouns: Mapping[str, 
 
 
 def _own_first(words: list[str], through: PassThrough) -> list[str]:
-    """Our own words, then ``--`` and what belongs to the other program: the parser would look for ours in ``-ndev`` and behind ``df`` too."""
+    """rancherctl's own words, then ``--`` and the other program's: the parser would otherwise find ``-e`` in ``-ndev``."""
     own: list[str] = []
     operands = through.operands
     while words and words[0] != "--":
@@ -88,7 +88,7 @@ def _own_first(words: list[str], through: PassThrough) -> list[str]:
 def _help(words: list[str], topics: Collection[str], nouns: Mapping[str, str]) -> list[str]:
     if words[:1] != ["help"]:
         return words
-    asked = [word for word in words[1:] if not word.startswith("-")]
-    if not asked:
+    subject = [word for word in words[1:] if not word.startswith("-")]
+    if not subject:
         return ["help", "--help"] if words[1:] else ["--help"]
-    return [*asked, "--help"] if asked[0] in nouns and asked[0] not in topics else words
+    return [*subject, "--help"] if subject[0] in nouns and subject[0] not in topics else words

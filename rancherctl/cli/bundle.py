@@ -1,4 +1,4 @@
-"""``rancherctl bundle``: make and check what gets installed on hosts."""
+"""``rancherctl bundle``: create and verify what is installed on hosts."""
 
 from __future__ import annotations
 
@@ -11,55 +11,54 @@ from rancherctl.cli.context import current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import OutputOption
 from rancherctl.output.results import Column, Listing, Record
+from rancherctl.text import plural
 
 app = noun(
-    "Make and check bundles: the programs and images that environments install.",
+    "Create and verify bundles: the programs and images that environments install.",
     "rancherctl bundle create --source official --dir ./bundle",
     "rancherctl bundle verify ./bundle",
 )
 
 
 def _path(text: str | Path) -> Path:
-    """Shells leave the tilde of ``--dir=~/x`` as it is."""
+    """The path with ``~`` expanded: shells do not expand it in ``--dir=~/x``."""
     return Path(text).expanduser()
 
 
 KubernetesOption = Annotated[
     str,
-    typer.Option(
-        "--kubernetes", metavar="VERSION", help="The Kubernetes version. (default: the newest that is recommended)"
-    ),
+    typer.Option("--kubernetes", metavar="VERSION", help="Kubernetes version. (default: the recommended one)"),
 ]
 SourceOption = Annotated[
     str,
     typer.Option(
         "--source",
         metavar="SOURCE",
-        help="official (releases), modules (built with Go) or a directory with the programs.",
+        help="Where programs come from: official (releases), modules (built with Go) or a directory.",
     ),
 ]
-ArchOption = Annotated[str, typer.Option("--arch", metavar="ARCH", help="amd64 or arm64.")]
+ArchOption = Annotated[str, typer.Option("--arch", metavar="ARCH", help="Architecture: amd64 or arm64.")]
 DirOption = Annotated[
     Path | None,
-    typer.Option("--dir", metavar="DIR", parser=_path, help="Where to put the bundle. (default: the cache)"),
+    typer.Option("--dir", metavar="DIR", parser=_path, help="Directory of the bundle. (default: in the cache)"),
 ]
 MirrorOption = Annotated[
     str,
     typer.Option(
         "--mirror",
         metavar="URL",
-        help="Official releases below this address: URL/kubernetes, /etcd, /containerd, /cni.",
+        help="Mirror of the official releases: URL/kubernetes, URL/etcd, URL/containerd, URL/cni.",
     ),
 ]
 TestwebOption = Annotated[
-    bool, typer.Option("--testweb", help="Add the test web server's image that the samples use; takes Go.")
+    bool, typer.Option("--testweb", help="Add the test web server image that the samples use; requires Go.")
 ]
 PackagesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--packages",
         metavar="SYSTEM",
-        help="Add the packages that hosts of this system need, collected by apt, or SYSTEM=DIR with .debs; may be repeated. "
+        help="Add the packages for hosts of this system, downloaded with apt or taken from SYSTEM=DIR; may be repeated. "
         "Hosts then need no package mirror.",
     ),
 ]
@@ -68,12 +67,12 @@ AptMirrorOption = Annotated[
     typer.Option(
         "--apt-mirror",
         metavar="URL",
-        help="Debian's archive for --packages (and URL-security), instead of this machine's mirrors.",
+        help="Debian archive for --packages (and URL-security). (default: this machine's mirrors)",
     ),
 ]
 BusyboxOption = Annotated[
     Path | None,
-    typer.Option("--busybox", metavar="FILE", parser=_path, help="A static busybox to put into the test image."),
+    typer.Option("--busybox", metavar="FILE", parser=_path, help="Static busybox to add to the test image."),
 ]
 
 
@@ -90,7 +89,7 @@ def create(
     apt_mirror: AptMirrorOption = "",
     output: OutputOption = None,
 ) -> None:
-    """Make a bundle, or find it made. Its directory is all that an environment needs.
+    """Create a bundle; does nothing if it is already complete.
 
     \b
     Examples:
@@ -124,10 +123,10 @@ def create(
 
 @app.command("verify")
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", parser=_path, help="The bundle's directory.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", parser=_path, help="Directory of the bundle.")],
     output: OutputOption = None,
 ) -> None:
-    """Check every file of a bundle: there, whole, with the checksum, mode and architecture of the manifest, and nothing else.
+    """Verify that a bundle contains exactly the files of its manifest, with the right checksum, mode and architecture.
 
     \b
     Examples:
@@ -139,12 +138,12 @@ def verify(
     run = current(output=output)
     bundle = check(folder)
     run.show(Record("Bundle", {"path": str(bundle.root), **bundle.manifest.summary()}, name=str(bundle.root)))
-    run.say(f"{len(bundle.manifest.artefacts)} files are as the manifest says")
+    run.say(f"verified {plural(len(bundle.manifest.artefacts), 'file')}")
 
 
 @app.command("versions")
 def versions(output: OutputOption = None) -> None:
-    """List the Kubernetes versions that can be installed, each with what fits it.
+    """List the Kubernetes versions that can be installed, with the versions of their components.
 
     \b
     Examples:

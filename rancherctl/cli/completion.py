@@ -1,4 +1,4 @@
-"""``rancherctl completion SHELL``: the script that the shell loads; the files under completions/ are this command's output."""
+"""``rancherctl completion SHELL``: prints a completion script; the files in completions/ are its output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Shell(StrEnum):
 
 
 @app.command()
-def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
+def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="The shell: bash, zsh or fish.")]) -> None:
     """Print the completion script for bash, zsh or fish.
 
     \b

@@ -1,4 +1,4 @@
-"""The composition root: the only place where settings, streams, transports, API clients and the domains are put together."""
+"""The composition root: combines settings, streams, transports and API clients for one run of a command."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _flags: dict[str, Any] = {}
 
 @dataclass(slots=True)
 class RunState:
-    """What ``app.main`` needs to know when a run fails: its log file and the steps that were begun and not finished."""
+    """What ``app.main`` reports when a run fails: its log file and the unfinished steps."""
 
     log: Path | None = None
     unlogged: bool = False
-    """The log file could not be opened, and that was said."""
+    """The log file could not be opened, and a warning was printed."""
     open_steps: dict[str, Event] = field(default_factory=dict)
     paused: Callable[[], AbstractContextManager[object]] = nullcontext
-    """Holds the progress view while a question stands on the terminal."""
+    """Removes the progress view from the terminal, for a question."""
 
-    def hold(self) -> AbstractContextManager[object]:
-        """Keep whatever view there is now off the terminal."""
+    def pause_view(self) -> AbstractContextManager[object]:
+        """Remove the present progress view from the terminal while the block runs."""
         return self.paused()
 
-    def note(self, event: Event) -> None:
-        """Remember begun steps, forget finished ones."""
+    def track(self, event: Event) -> None:
+        """Add a started step to the open ones, remove a finished one."""
         if event.state == "started":
             self.open_steps[event.subject] = event
         elif event.state in ("done", "failed"):
@@ -48,43 +48,43 @@ class RunState:
 state = RunState()
 
 
-def remember(flags: Mapping[str, Any]) -> None:
-    """Keep the global flags of this run; called by the root before any command."""
+def set_flags(flags: Mapping[str, Any]) -> None:
+    """Store the global flags of this run; called by the root before any command."""
     _flags.clear()
     _flags.update(flags)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How failures are shown."""
+class ErrorStyle:
+    """How failures are printed."""
 
     debug: bool
     color: bool
 
 
-def look() -> Look:
-    """As far as known: the settings themselves may be what is wrong."""
+def error_style() -> ErrorStyle:
+    """The style from the settings; a default if the settings themselves are invalid."""
     try:
         settings = load(_flags)
     except RancherctlError:
-        return Look("--debug" in sys.argv, color=False)
-    return Look(settings.debug or "--debug" in sys.argv, settings.stderr_color)
+        return ErrorStyle("--debug" in sys.argv, color=False)
+    return ErrorStyle(settings.debug or "--debug" in sys.argv, settings.stderr_color)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRun:
-    """One run of a command: its settings and ways to show things."""
+    """One run of a command: its settings, and how it prints results and progress."""
 
     settings: Settings
 
     def known(self) -> KnownEnvironments:
-        """The operator's environments."""
+        """The environments known on this machine."""
         from rancherctl.cli.known_environments import KnownEnvironments
 
         return KnownEnvironments(self.settings.dirs)
 
     def kubeconfig_files(self) -> tuple[Path, ...]:
-        """The kubeconfig files by precedence, as kubectl finds them."""
+        """The kubeconfig files in kubectl's order of precedence."""
         from rancherctl.credentials.kubeconfig import paths
 
         return paths(
@@ -92,27 +92,27 @@ class CommandRun:
         )
 
     def environment(self, name: str | None = None) -> Environment:
-        """The environment that is meant: ``name``, --env, RANCHERCTL_ENV, `env use`, or the only one."""
+        """The selected environment: ``name``, --env, RANCHERCTL_ENV, the default, or the only one."""
         known = self.known()
         return known.read(known.select(name or self.settings.env))
 
     @contextmanager
     def connections(self) -> Iterator[Connections]:
-        """The ssh connections of this run, closed at the end; questions go to the terminal."""
+        """The ssh connections of this run, closed at the end; prompts go to the terminal."""
         from rancherctl.cli.prompts import prompts
         from rancherctl.hosts.connections import Connections
 
-        with Connections(prompts(self.settings, state.hold, self.say)) as connections:
+        with Connections(prompts(self.settings, state.pause_view, self.say)) as connections:
             yield connections
 
     def log(self, text: str) -> None:
-        """Put a text of many lines into the run's log file alone."""
+        """Write a text to the run's log file only."""
         from rancherctl.cli.runlog import logger
 
         logger().info("%s", text)
 
     def show(self, result: Any, *, default: str = "table", fail: bool = True) -> None:
-        """Print a result (output.results) in the format asked for; PartialError after it when a part is missing (not without ``fail``)."""
+        """Print a result (output.results) in the chosen format; then PartialError if parts are missing, unless ``fail`` is False."""
         from rancherctl.output.render import render
         from rancherctl.output.results import Listing
 
@@ -126,13 +126,13 @@ class CommandRun:
             raise PartialError(f"{', '.join(sorted(failures))} {result.trouble}", failures, hint=result.hint)
 
     def say(self, text: str) -> None:
-        """A line for the person at the terminal, on standard error."""
+        """Print text for a person on standard error."""
         from rancherctl.output.tables import visible
 
         sys.stderr.write("".join(f"{visible(line)}\n" for line in text.splitlines()))
 
     def next(self, *commands: str) -> None:
-        """Hints after success; people only."""
+        """Print the next commands to run; for table output only."""
         if self.settings.output in ("", "table", "wide") and self.settings.progress != "none":
             self.say("\n".join(f"next: {command}" for command in commands))
 
@@ -143,15 +143,17 @@ class CommandRun:
         from rancherctl.output.progress import progress
 
         log = logger()
-        look = self.settings
-        with progress(look.progress, sys.stderr, live=look.live, debug=look.debug, color=look.stderr_color) as shown:
+        settings = self.settings
+        with progress(
+            settings.progress, sys.stderr, live=settings.live, debug=settings.debug, color=settings.stderr_color
+        ) as shown:
 
             def emit(event: Event) -> None:
-                state.note(event)
+                state.track(event)
                 log.info("%s %s %s %s", event.subject or "-", event.phase, event.state, event.message)
                 with suppress(
                     OSError
-                ):  # nobody reads it any more, and locks are to be released all the same; the log has it
+                ):  # the terminal was closed: the run continues and releases its locks; the log has the event
                     shown.emit(event)
 
             state.paused = shown.paused
@@ -161,27 +163,31 @@ class CommandRun:
                 state.paused = nullcontext
 
     def confirm_name(self, what: str, name: str, given: str | None) -> None:
-        """Destroying asks to type the name; scripts give ``--confirm NAME``."""
+        """Ask to type the name of what is removed; scripts pass ``--confirm NAME``."""
         if given is None and self.settings.interactive:
-            given = input_line(f"{what} To go on type its name ({name}): ").strip()
+            given = input_line(f"{what} Type its name ({name}) to continue: ").strip()
         if given is None:
-            raise UsageError(f"not confirmed: {what}", why="there is nobody to ask", hint=f"add --confirm {name}")
+            raise UsageError(f"not confirmed: {what}", why="cannot prompt for it here", hint=f"add --confirm {name}")
         if given != name:
-            raise UsageError(f"not confirmed: {what}", why=f"{given!r} is not {name!r}", hint="nothing was changed")
+            raise UsageError(
+                f"not confirmed: {what}",
+                why=f"{given!r} does not match {name!r}",
+                hint="nothing was changed; try again with the right name",
+            )
 
 
 def input_line(prompt: str) -> str:
-    """One line from the terminal, the prompt on standard error (standard output is data)."""
+    """One line from standard input, with the prompt on standard error because standard output is for data."""
     sys.stderr.write(prompt)
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
-        raise UsageError("no answer: the input ended", hint="add --confirm NAME")
+        raise UsageError("no answer: end of input", hint="add --confirm NAME")
     return line
 
 
 def current(*, env: str | None = None, output: str | None = None) -> CommandRun:
-    """The run with a command's own shared options merged in; opens the log file the first time."""
+    """The run with a command's own --env and --output; the first call opens the log file."""
     settings = load({**_flags, "env": env, "output": output})
     if state.log is None and not state.unlogged:
         from rancherctl.cli import runlog
@@ -192,5 +198,5 @@ def current(*, env: str | None = None, output: str | None = None) -> CommandRun:
         except OSError as error:
             state.unlogged = True
             runlog.discard()
-            CommandRun(settings).say(f"warning: this run has no log file: {folder}: {error.strerror or error}")
+            CommandRun(settings).say(f"warning: cannot write a log file in {folder}: {error.strerror or error}")
     return CommandRun(settings)

@@ -1,4 +1,4 @@
-"""Durations as Go writes them (``90s``, ``5m``, ``1h30m``, ``1.5h``, ``300ms``). Pure."""
+"""Durations in Go's notation (``90s``, ``5m``, ``1h30m``, ``1.5h``, ``300ms``). Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rancherctl.errors import UsageError
 
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _LONGEST: Final = 2**63 / 1e9
-"""Seconds that Go can write; waits in Python end not far beyond."""
+"""Go's largest duration in seconds; Python's waits have a similar limit."""
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|μs|ns)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds; ``0`` needs no unit. UsageError for anything Go would refuse, and for negative durations (a wait cannot end before it began)."""
+    """Seconds; ``0`` needs no unit. UsageError for anything that Go rejects, and for negative durations."""
     if text in ("0", "+0"):
         return 0.0
     at, seconds = int(text.startswith("+")), 0.0
@@ -22,18 +22,18 @@ def parse_duration(text: str) -> float:
         seconds += float(match[1]) * _UNITS[match[2]]
         at = match.end()
     if at != len(text) or text in ("", "+"):
-        raise _unusable(text, "a unit is missing" if re.fullmatch(r"[0-9.]+", text) else "it is not a duration")
+        raise _invalid(text, "missing unit" if re.fullmatch(r"[0-9.]+", text) else "not a duration")
     if seconds > _LONGEST:
-        raise _unusable(f"{text[:40]}…" if len(text) > 40 else text, "it is longer than 292 years")
+        raise _invalid(f"{text[:40]}…" if len(text) > 40 else text, "longer than 292 years")
     return seconds
 
 
-def _unusable(text: str, why: str) -> UsageError:
-    return UsageError(f"{text!r} is not usable as a time", why=why, hint="write it like 90s, 5m or 1h30m")
+def _invalid(text: str, why: str) -> UsageError:
+    return UsageError(f"{text!r} is not a valid duration", why=why, hint="use a duration such as 90s, 5m or 1h30m")
 
 
 class Duration(float):
-    """Seconds that print as Go writes them: ``10m``, ``1h30m``, ``2.5s``."""
+    """Seconds whose text is in Go's notation: ``10m``, ``1h30m``, ``2.5s``."""
 
     __slots__ = ()
 

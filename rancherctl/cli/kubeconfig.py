@@ -23,14 +23,17 @@ app = noun(
 
 def _printable(name: str) -> str:
     if not name.isprintable():
-        raise typer.BadParameter("a name has no control characters, and is text in UTF-8")
+        raise typer.BadParameter("a name must be valid UTF-8 without control characters")
     return name
 
 
 ContextOption = Annotated[
     str,
     typer.Option(
-        "--context-name", metavar="NAME", callback=_printable, help="The context's name. (default: the environment's)"
+        "--context-name",
+        metavar="NAME",
+        callback=_printable,
+        help="Name of the context. (default: the environment's name)",
     ),
 ]
 
@@ -48,15 +51,17 @@ def merge(
     on_conflict: Annotated[
         OnConflict,
         typer.Option(
-            "--on-conflict", metavar="HOW", help="fail, replace or rename when an entry of another origin has the name."
+            "--on-conflict",
+            metavar="HOW",
+            help="If another entry has the same name: fail, replace or rename. (default: fail)",
         ),
     ] = "fail",
-    use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current context.")] = True,
+    use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current context. (default: --use)")] = True,
 ) -> None:
-    """Put an environment's context into the kubeconfig file; a second time it brings the entry up to date.
+    """Add or update an environment's context in the kubeconfig file.
 
-    The file is the one that has the environment already, else the first of $KUBECONFIG that exists, else ~/.kube/config. It holds no token:
-    kubectl runs rancherctl-credential.
+    The file is the one that already has the environment, else the first of $KUBECONFIG that exists, else ~/.kube/config. No token is
+    written to it: kubectl gets tokens from the plug-in rancherctl-credential.
 
     \b
     Examples:
@@ -70,13 +75,13 @@ def merge(
     found, path, changed = kubeconfig_entries.merge(
         run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use
     )
-    run.say(f"context {found} {'is now' if changed else 'was already'} in {path}")
+    run.say(f"context {found} {'written to' if changed else 'is up to date in'} {path}")
     run.next(f"kubectl --context {shlex.quote(found)} get nodes")
 
 
 @app.command("show")
 def show(name: EnvArgument = None, context_name: ContextOption = "", output: OutputOption = None) -> None:
-    """Print a whole kubeconfig file with this environment only.
+    """Print a kubeconfig file with this environment only.
 
     \b
     Examples:
@@ -101,10 +106,11 @@ def show(name: EnvArgument = None, context_name: ContextOption = "", output: Out
 
 
 @app.command("rm")
-def rm(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment's name.")]) -> None:
-    """Take an environment's entries out of the kubeconfig files, and nothing else: they are known by their marks, whatever they are called.
+def rm(name: Annotated[str, typer.Argument(metavar="ENV", help="Name of the environment.")]) -> None:
+    """Remove an environment's entries from the kubeconfig files.
 
-    This machine stays signed in; `rancherctl-credential --env demo --revoke` ends its session and all its tokens.
+    Only entries that rancherctl added are removed, also if they were renamed. This machine stays signed in;
+    `rancherctl-credential --env demo --revoke` ends its session and revokes all its tokens.
 
     \b
     Examples:
@@ -119,9 +125,9 @@ def rm(name: Annotated[str, typer.Argument(metavar="ENV", help="The environment'
     if not changed:
         files = ", ".join(str(path) for path in run.kubeconfig_files())
         raise NotFoundError(
-            f"no entry of environment {name!r}",
-            why=f"in {files}",
-            hint="rancherctl kubeconfig rm takes the environment's name",
+            f"no entries of environment {name!r} found",
+            why=f"searched: {files}",
+            hint="use the name of the environment, not of the context: rancherctl env ls",
         )
     for path in changed:
-        run.say(f"environment {name} is no longer in {path}")
+        run.say(f"environment {name} removed from {path}")

@@ -1,4 +1,4 @@
-"""The environments' entries in the operator's kubeconfig files: put there, printed, taken out; and in which file."""
+"""Add, update and remove the entries of environments in the user's kubeconfig files; choose the file."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from rancherctl.credentials.user_stores import user_registry
 
 
 def stanza_of(access: Access, server: str = "") -> Stanza:
-    """The kubeconfig entries of an environment; ``server`` instead of its own address (a tunnel's end)."""
+    """The kubeconfig entries of an environment; ``server`` replaces its own URL (for a tunnel)."""
     return Stanza(access.name, server or access.server, access.ca, access.uid, program.command())
 
 
 def merge(
     run: CommandRun, access: Access, *, context: str = "", on_conflict: OnConflict = "rename", use: bool | None = None
 ) -> tuple[str, Path, bool]:
-    """(context, file, whether anything changed). ``use`` None = become the current context only where there is none.
+    """Add or update the entries; returns (context, file, whether anything changed).
 
-    The context's name is remembered. ConflictError with ``on_conflict="fail"`` and a name of another origin.
+    ``use`` None makes it the current context only if there is none. The context's name is stored in the registry. ConflictError with
+    ``on_conflict="fail"`` if an entry of another origin has the name.
     """
     files = run.kubeconfig_files()
     there = readable(files)
@@ -33,7 +34,7 @@ def merge(
         files, there, access.name, (context or access.context or access.name) if on_conflict == "replace" else ""
     )
     becomes_current = not any(d.data.get("current-context") for d in there) if use is None else use
-    first = there[0].path if there else path  # its current context is the one that counts
+    first = there[0].path if there else path  # kubectl takes the current context from this one
     name = ""
 
     def change(data: Json) -> Json:
@@ -61,7 +62,7 @@ def merge(
 
 
 def remove(run: CommandRun, environment: str, uid: str = "") -> tuple[Path, ...]:
-    """Take out what we wrote for an environment, from all kubeconfig files; the files that changed."""
+    """Remove the entries that rancherctl added for an environment from all kubeconfig files; returns the changed files."""
     there = readable(run.kubeconfig_files())
     left = [stanzas.without(document.data, environment, uid) for document in there]
     ours = {context for document in there for _, context in stanzas.environments(document.data)}
@@ -74,13 +75,15 @@ def remove(run: CommandRun, environment: str, uid: str = "") -> tuple[Path, ...]
 
 
 def file_for(files: tuple[Path, ...], there: Sequence[Document], environment: str, replaced: str = "") -> Path:
-    """The file that has the environment already (or the context that is to be ``replaced``), else the first that exists, else the last, as
-    kubectl chooses."""
+    """The file with the environment's entries or the context to be ``replaced``, else kubectl's choice.
+
+    kubectl writes to the first file that exists, else to the last one.
+    """
     ours = [d.path for d in there if environment in dict(stanzas.environments(d.data))]
     theirs = [d.path for d in there if replaced and replaced in stanzas.names(d.data, "contexts")]
     return next(iter([*ours, *theirs, *(d.path for d in there), files[-1]]))
 
 
 def readable(files: tuple[Path, ...]) -> tuple[Document, ...]:
-    """The files that exist."""
+    """The files that exist, parsed."""
     return kubeconfig_files.read([path for path in files if path.is_file()])

@@ -1,4 +1,4 @@
-"""``rancherctl lab``: throw-away hosts on this machine."""
+"""``rancherctl lab``: disposable hosts on this machine."""
 
 from __future__ import annotations
 
@@ -20,26 +20,33 @@ from rancherctl.lab.model import DEFAULT_HOSTS, DEFAULT_NAME, asked
 from rancherctl.lab.paths import Roots
 from rancherctl.lab.steps import Steps
 from rancherctl.output.results import Column, Failure, Listing
+from rancherctl.text import plural
 
 app = noun(
-    "Throw-away Debian hosts on this Linux machine (needs root).",
+    "Run disposable Debian hosts on this Linux machine (requires root).",
     "rancherctl lab up --hosts 4",
     "rancherctl lab status",
     "rancherctl lab down",
 )
-host_app = noun("Power and network cable of one host.", "rancherctl lab host stop h2", "rancherctl lab host start h2")
+host_app = noun(
+    "Power a host on or off, connect or disconnect its network.",
+    "rancherctl lab host stop h2",
+    "rancherctl lab host start h2",
+)
 app.add_typer(host_app, name="host")
 
 
 class System(StrEnum):
-    """Systems a lab host can have."""
+    """Operating systems of lab hosts."""
 
     debian12 = "debian12"
     debian13 = "debian13"
 
 
-Name = Annotated[str, typer.Option("--name", metavar="LAB", help="Name of the lab; several can run side by side.")]
-HostName = Annotated[str, typer.Argument(metavar="HOST", help="h1, h2 …")]
+Name = Annotated[
+    str, typer.Option("--name", metavar="LAB", help="Name of the lab; several labs can run at the same time.")
+]
+HostName = Annotated[str, typer.Argument(metavar="HOST", help="Name of the host: h1, h2 and so on.")]
 COLUMNS = (
     Column("LAB", "lab"),
     Column("HOST", "name"),
@@ -67,26 +74,32 @@ def up(
     hosts: Annotated[
         int | None,
         typer.Option(
-            "--hosts", metavar="N", help=f"How many hosts. (default: as the lab has, {DEFAULT_HOSTS} for a new one)"
+            "--hosts", metavar="N", help=f"Number of hosts. (default: unchanged, {DEFAULT_HOSTS} for a new lab)"
         ),
     ] = None,
     name: Name = DEFAULT_NAME,
     subnets: Annotated[
         int | None,
-        typer.Option("--subnets", metavar="N", help="1 or 2; hosts of the second are reached through h1. (default: 1)"),
+        typer.Option(
+            "--subnets",
+            metavar="N",
+            help="Number of subnets, 1 or 2; hosts of the second are reached through h1. (default: 1)",
+        ),
     ] = None,
     bare: Annotated[
         bool | None,
-        typer.Option("--bare", help="Hosts without haproxy, bind9, runc, conntrack, nftables; apt can install them."),
+        typer.Option(
+            "--bare", help="Create hosts without haproxy, bind9, runc, conntrack and nftables; apt can install them."
+        ),
     ] = None,
     system: Annotated[
-        System | None, typer.Option("--os", help="Which Debian the hosts run. (default: debian13)")
+        System | None, typer.Option("--os", help="Debian release of the hosts. (default: debian13)")
     ] = None,
     mirror: Annotated[
-        str, typer.Option("--mirror", metavar="URL", help="Debian mirror; default: the one of this machine's apt.")
+        str, typer.Option("--mirror", metavar="URL", help="Debian mirror. (default: this machine's apt mirror)")
     ] = "",
 ) -> None:
-    """Create a lab, or complete and start an existing one: without options as it was, with more --hosts it grows.
+    """Create a lab, or start an existing one; a larger --hosts adds hosts.
 
     \b
     Examples:
@@ -107,7 +120,7 @@ def up(
 
 
 def _of_all(roots: Roots) -> tuple[list[status.HostStatus], list[Failure]]:
-    """Hosts of all labs, and labs that cannot be read; one that somebody takes down meanwhile is no failure."""
+    """Hosts of all labs, and labs that cannot be read; a lab that is removed meanwhile is not a failure."""
     rows, failures = list[status.HostStatus](), list[Failure]()
     for name in state.names(roots):
         try:
@@ -121,10 +134,10 @@ def _of_all(roots: Roots) -> tuple[list[status.HostStatus], list[Failure]]:
 
 @app.command("status")
 def show_status(
-    name: Annotated[str, typer.Option("--name", metavar="LAB", help="One lab; default: all.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="LAB", help="Show one lab. (default: all)")] = "",
     output: OutputOption = None,
 ) -> None:
-    """Show hosts, addresses and whether they run.
+    """Show the hosts of labs, their addresses and state.
 
     \b
     Examples:
@@ -139,16 +152,17 @@ def show_status(
     run.show(
         Listing(
             "LabHost", rows, COLUMNS, name=lambda row: f"{row['lab']}/{row['name']}", failures=tuple(failures), hint=hint,
-            empty="no labs; `rancherctl lab up` makes one",
+            empty="no labs found; create one with rancherctl lab up",
         )
     )  # fmt: skip
 
 
 @app.command()
 def down(
-    name: Name = DEFAULT_NAME, every: Annotated[bool, typer.Option("--all", help="All labs of this machine.")] = False
+    name: Name = DEFAULT_NAME,
+    every: Annotated[bool, typer.Option("--all", help="Remove all labs of this machine.")] = False,
 ) -> None:
-    """Remove a lab: hosts, networks and files. Root trees stay in the cache.
+    """Remove a lab: hosts, networks and files. Root file systems stay in the cache.
 
     \b
     Examples:
@@ -160,12 +174,12 @@ def down(
         if every:
             _down_all(roots, steps)
         elif not ops.down(name, roots, steps):
-            run.say(f"there was no lab {name!r}")
+            run.say(f"lab {name!r} not found; nothing to do")
     remember_names(run.settings, "labs", state.names(roots))
 
 
 def _down_all(roots: Roots, steps: Steps) -> None:
-    """One that cannot be removed does not keep the others."""
+    """Remove all labs; a failure does not stop the others."""
     failures: dict[str, str] = {}
     for lab in state.names(roots):
         try:
@@ -173,18 +187,18 @@ def _down_all(roots: Roots, steps: Steps) -> None:
         except RancherctlError as error:
             failures[lab] = str(error)
     if failures:
-        raise PartialError(f"{len(failures)} labs were not removed", failures, hint="run it again")
+        raise PartialError(f"{plural(len(failures), 'lab')} not removed", failures, hint="run the same command again")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def ssh(
     host: HostName,
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND]", help="Command to run; default: a shell.")
+        list[str] | None, typer.Argument(metavar="[COMMAND]", help="Command to run. (default: a login shell)")
     ] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
-    """Log in to a host as root.
+    """Open a shell or run a command on a host, as root, over ssh.
 
     \b
     Examples:
@@ -201,7 +215,7 @@ def ssh(
 
 @host_app.command("stop")
 def host_stop(host: HostName, name: Name = DEFAULT_NAME) -> None:
-    """Power a host off hard, as if its plug was pulled.
+    """Power a host off immediately, without a shutdown.
 
     \b
     Examples:
@@ -214,7 +228,7 @@ def host_stop(host: HostName, name: Name = DEFAULT_NAME) -> None:
 
 @host_app.command("start")
 def host_start(host: HostName, name: Name = DEFAULT_NAME) -> None:
-    """Power a host on with the disk it had.
+    """Power a host on, with its disk unchanged.
 
     \b
     Examples:
@@ -227,7 +241,7 @@ def host_start(host: HostName, name: Name = DEFAULT_NAME) -> None:
 
 @host_app.command("cut")
 def host_cut(host: HostName, name: Name = DEFAULT_NAME) -> None:
-    """Pull a host's network cable.
+    """Disconnect a host from its network.
 
     \b
     Examples:
@@ -240,7 +254,7 @@ def host_cut(host: HostName, name: Name = DEFAULT_NAME) -> None:
 
 @host_app.command("heal")
 def host_heal(host: HostName, name: Name = DEFAULT_NAME) -> None:
-    """Plug a host's network cable in again.
+    """Reconnect a host to its network.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The table of nouns: every word of the root, its module and its short help. A noun that does not work yet is not in it."""
+"""The table of nouns: name, module, short help and aliases."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ NOUNS: Final[dict[str, Noun]] = {
     ),
     "bundle": Noun(
         "rancherctl.cli.bundle",
-        "Make and check bundles: the programs and images that environments install.",
+        "Create and verify bundles: the programs and images that environments install.",
         ("bundles",),
     ),
-    "ingress": Noun("rancherctl.cli.ingress", "Ingresses and the load-balancer hosts that serve them.", ("ingresses",)),
-    "dns": Noun("rancherctl.cli.dns", "The DNS servers on the hosts: ask, list, check."),
-    "kubeconfig": Noun("rancherctl.cli.kubeconfig", "Contexts of environments in kubeconfig files.", ("kubeconfigs",)),
+    "ingress": Noun(
+        "rancherctl.cli.ingress", "Show, scale and check Ingresses and their load-balancer hosts.", ("ingresses",)
+    ),
+    "dns": Noun("rancherctl.cli.dns", "Query, list and check the DNS servers on the hosts."),
+    "kubeconfig": Noun(
+        "rancherctl.cli.kubeconfig",
+        "Add, print and remove contexts of environments in kubeconfig files.",
+        ("kubeconfigs",),
+    ),
     "kubectl": Noun("rancherctl.cli.kubectl", "Run kubectl with an environment's context."),
-    "lab": Noun("rancherctl.cli.lab", "Throw-away Debian hosts on this Linux machine (needs root).", ("labs",)),
+    "lab": Noun("rancherctl.cli.lab", "Run disposable Debian hosts on this Linux machine (requires root).", ("labs",)),
     "completion": Noun("rancherctl.cli.completion", "Print the completion script for bash, zsh or fish."),
-    "version": Noun("rancherctl.cli.version", "Show the version of rancherctl and of what it installs."),
-    "help": Noun("rancherctl.cli.docs.topics", "Explain a topic: environment, exit-codes, files."),
+    "version": Noun(
+        "rancherctl.cli.version", "Show the version of rancherctl and the Kubernetes versions it installs."
+    ),
+    "help": Noun("rancherctl.cli.docs.topics", "Show help on a topic: environment, exit-codes or files."),
 }

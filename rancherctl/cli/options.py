@@ -1,6 +1,6 @@
 """Options that many commands share, as annotated types: the same spelling, help and completion everywhere.
 
-The metavar tells the completion what to offer: ENV, HOST, INGRESS, FILE, DIR.
+The metavar (ENV, HOST, INGRESS, FILE, DIR …) selects what completion offers; see cli/docs/completion_places.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rancherctl.settings import FORMATS
 
 def _format(value: str | None) -> str | None:
     if value is not None and value not in FORMATS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(FORMATS)}")
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(FORMATS)}.")
     return value
 
 
@@ -30,7 +30,10 @@ def _duration(value: str | Duration) -> Duration:
 EnvOption = Annotated[
     str | None,
     typer.Option(
-        "--env", "-e", metavar="ENV", help="The environment; default: RANCHERCTL_ENV, `env use`, or the only one."
+        "--env",
+        "-e",
+        metavar="ENV",
+        help="The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)",
     ),
 ]
 ContextOption = Annotated[
@@ -38,41 +41,47 @@ ContextOption = Annotated[
     typer.Option(
         "--context",
         metavar="CONTEXT",
-        help="A context of your kubeconfig files instead of an environment: any cluster.",
+        help="Use a context of your kubeconfig files instead of an environment.",
     ),
 ]
 AllowExecOption = Annotated[
     bool,
     typer.Option(
         "--allow-exec",
-        help="With --context: run the plug-in, read the token file that a kubeconfig file names, though the file is not yours.",
+        help="With --context: run the credential plug-in of a kubeconfig file that is not your own.",
     ),
 ]
 EnvArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[ENV]", help="The environment's name; default: RANCHERCTL_ENV, `env use`, or the only one."
+        metavar="[ENV]", help="Name of the environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)"
     ),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan without changing anything.")]
 OutputOption = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="FORM", callback=_format, help="table, wide, json, yaml or name. (default: table)"
+        "--output",
+        "-o",
+        metavar="FORM",
+        callback=_format,
+        help="Output format: table, wide, json, yaml or name. (default: table)",
     ),
 ]
-NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the change is made.")]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Return without waiting for the result.")]
 ConfirmOption = Annotated[
-    str | None, typer.Option("--confirm", metavar="NAME", help="The name of what is destroyed, instead of typing it.")
+    str | None, typer.Option("--confirm", metavar="NAME", help="Confirm the removal by name, without a prompt.")
 ]
 
 
 TimeoutOption = Annotated[
     Duration,
-    typer.Option("--timeout", metavar="TIME", parser=_duration, help="Give up after this time, like 90s, 5m or 1h30m."),
+    typer.Option("--timeout", metavar="TIME", parser=_duration, help="Time limit, such as 90s, 5m or 1h30m."),
 ]
-IdentityOption = Annotated[str, typer.Option("--identity", metavar="FILE", help="The ssh key for the hosts.")]
+IdentityOption = Annotated[str, typer.Option("--identity", metavar="FILE", help="The ssh private key for the hosts.")]
 SshConfigOption = Annotated[
-    str, typer.Option("--ssh-config", metavar="FILE", help="An ssh configuration file instead of your own.")
+    str, typer.Option("--ssh-config", metavar="FILE", help="The ssh configuration file. (default: your own)")
 ]
-JumpOption = Annotated[str, typer.Option("--jump", metavar="[USER@]HOST", help="Reach the hosts through this one.")]
+JumpOption = Annotated[
+    str, typer.Option("--jump", metavar="[USER@]HOST", help="Connect to the hosts through this jump host.")
+]

@@ -1,4 +1,4 @@
-"""The answers to a connection's questions: from a file, else from the person at the terminal, asked once each and one at a time."""
+"""Answers to the questions of ssh connections: from a file, or from the terminal, each asked once and one at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rancherctl.cli.sudo_passwords import SudoPasswords
-from rancherctl.cli.terminal import line
+from rancherctl.cli.terminal import read_line
 from rancherctl.credentials.user_stores import user_secrets
 from rancherctl.errors import UsageError
 from rancherctl.hosts.command import Secret
@@ -22,50 +22,50 @@ Paused = Callable[[], AbstractContextManager[object]]
 
 
 def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> Prompts:
-    """What may be asked in this run. ``paused`` holds the live view while a question stands; ``say`` shows a person a line."""
-    asker = _Asker(paused) if settings.interactive else None
+    """The prompts of this run. ``paused`` removes the live view for a question; ``say`` prints a line for a person."""
+    terminal = _Terminal(paused) if settings.interactive else None
     given = _from_file(settings.sudo_password_file, say) if settings.sudo_password_file else None
     sudo = SudoPasswords(
         given,
         user_secrets(settings.dirs, say),
-        asker.typed if asker else None,
-        asker.yes if asker else None,
+        terminal.read_secret if terminal else None,
+        terminal.yes if terminal else None,
         say,
     )
     answers = Prompts(sudo=sudo.password, sudo_refused=sudo.refused, sudo_accepted=sudo.accepted)
     if settings.yes:
         answers = replace(answers, host_key=lambda question: _trusted(question, say))
-    if asker is None:
+    if terminal is None:
         return answers
     return replace(
         answers,
-        host_key=answers.host_key or asker.host_key,
-        password=lambda login: asker.secret(f"password of {login}: "),
-        passphrase=lambda key: asker.secret(f"passphrase of {key}: "),
+        host_key=answers.host_key or terminal.host_key,
+        password=lambda login: terminal.secret(f"password for {login}: "),
+        passphrase=lambda key: terminal.secret(f"passphrase for {key}: "),
     )
 
 
-_NAMED: Final = "RANCHERCTL_SUDO_PASSWORD_FILE, or sudo_password_file in config.toml, names it"
+_FILE_HINT: Final = "set RANCHERCTL_SUDO_PASSWORD_FILE, or sudo_password_file in config.toml, to a readable file"
 
 
 def _trusted(question: HostKeyQuestion, say: Callable[[str], None]) -> bool:
-    say(f"{question.host}: host key {question.key_type} {question.fingerprint} is trusted from now on (--yes)")
+    say(f"{question.host}: accepted and stored host key {question.key_type} {question.fingerprint} (--yes)")
     return True
 
 
 def _from_file(path: Path, say: Callable[[str], None]) -> Secret:
     try:
         if path.is_file() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            say(f"warning: others can read the sudo password in {path}: chmod 600 {path}")
+            say(f"warning: {path} with the sudo password is readable by other users; run chmod 600 {path}")
         return Secret(path.read_text(encoding="utf-8").rstrip("\n"))
     except OSError as error:
         raise UsageError(
-            f"cannot read the sudo password file {path}", why=error.strerror or str(error), hint=_NAMED
+            f"cannot read the sudo password file {path}", why=error.strerror or str(error), hint=_FILE_HINT
         ) from error
 
 
-class _Asker:
-    """Many threads may have questions: they queue, and a question that was answered is not asked again."""
+class _Terminal:
+    """Prompts on the terminal, from any thread: they queue, and an answered question is not asked again."""
 
     def __init__(self, paused: Paused) -> None:
         self._paused = paused
@@ -74,26 +74,26 @@ class _Asker:
         self._ended = False
 
     def host_key(self, question: HostKeyQuestion) -> bool:
-        """Trust this key?"""
+        """Ask whether to trust an unknown host key."""
         with self._lock:
             return self._yes(
-                f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Trust it and keep it?"
+                f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Accept and store it?"
             )
 
     def yes(self, question: str) -> bool:
-        """Yes or no."""
+        """Ask a question that is answered with yes or no."""
         with self._lock:
             return self._yes(question)
 
     def secret(self, prompt: str) -> Secret | None:
-        """A secret typed without echo; None for an empty line."""
+        """Read a secret without echo; None for an empty line."""
         with self._lock:
             if prompt not in self._answers:
                 self._answers[prompt] = self._ask(prompt)
             return self._answers[prompt]
 
-    def typed(self, prompt: str) -> Secret | None:
-        """The same, asked each time."""
+    def read_secret(self, prompt: str) -> Secret | None:
+        """Read a secret, asking each time."""
         with self._lock:
             return self._ask(prompt)
 
@@ -104,10 +104,10 @@ class _Asker:
         return (self._line(f"{question} [y/N] ", hidden=False) or "").strip().lower() in ("y", "yes")
 
     def _line(self, prompt: str, *, hidden: bool) -> str | None:
-        """A line; None from the first Ctrl-C on, so that no other thread asks when the run is ending."""
+        """One line; None after Ctrl-C, so that no other thread prompts while the run ends."""
         if self._ended:
             return None
         with self._paused():
-            typed = line(prompt, hidden=hidden)
+            typed = read_line(prompt, hidden=hidden)
         self._ended = typed is None
         return typed

@@ -14,7 +14,7 @@ from rancherctl.cli.nouns import NOUNS
 
 
 class Root(RootGroup):
-    """The root with this program's nouns."""
+    """The root group with this program's nouns."""
 
     nouns = NOUNS
 
@@ -37,17 +37,22 @@ def _print_version(value: bool) -> None:
 
 @root.callback()
 def globals_(
-    color: Annotated[str | None, typer.Option(help="auto, always or never.", metavar="WHEN")] = None,
-    progress: Annotated[
-        str | None, typer.Option(help="auto, plain, json or none; on standard error.", metavar="STYLE")
+    color: Annotated[
+        str | None, typer.Option(help="Use colours: auto, always or never. (default: auto)", metavar="WHEN")
     ] = None,
-    kubeconfig: Annotated[str | None, typer.Option(help="Use this kubeconfig file.", metavar="FILE")] = None,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail where an answer is missing.")] = False,
+    progress: Annotated[
+        str | None,
+        typer.Option(help="Progress on standard error: auto, plain, json or none. (default: auto)", metavar="STYLE"),
+    ] = None,
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="The kubeconfig file. (default: as kubectl)", metavar="FILE")
+    ] = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never prompt; fail if an answer is needed.")] = False,
     yes: Annotated[
         bool,
         typer.Option(
             "--yes",
-            help="Answer yes: unknown host keys are trusted and kept. What is destroyed needs --confirm all the same.",
+            help="Accept unknown ssh host keys and store them. Removals still need --confirm.",
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show debug messages and tracebacks.")] = False,
@@ -55,7 +60,7 @@ def globals_(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Kubernetes environments, ingress and DNS on plain Linux hosts, without a management server.
+    """Manage Kubernetes environments on plain Linux hosts, with load-balanced ingress and DNS, without a management server.
 
     \b
     Examples:
@@ -63,9 +68,9 @@ def globals_(
       rancherctl env status demo
       rancherctl kubectl --env demo get nodes
 
-    Global options may stand anywhere on the line; RANCHERCTL_COLOR, RANCHERCTL_DEBUG … set them in the environment.
+    Global options are accepted anywhere on the command line. RANCHERCTL_COLOR, RANCHERCTL_DEBUG and so on set their defaults.
     """
-    context.remember(
+    context.set_flags(
         {
             "color": color,
             "progress": progress,

@@ -1,6 +1,6 @@
-"""The log file of one run under the XDG state folder: events, warnings of libraries, tracebacks; never secrets.
+"""The log file of one run below the XDG state folder: events, warnings of libraries and tracebacks; never secrets.
 
-What is logged are events and exceptions, which carry no secrets, and library loggers from INFO up (paramiko logs no payloads there).
+Events and exceptions carry no secrets; libraries log from INFO up, where paramiko writes no payloads.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Final
 KEPT: Final = 50
 CHANGES: Final = ("env-create-", "env-apply-", "env-rm-")
 CHANGES_KEPT: Final = 20
-"""Logs of runs that change hosts are kept besides: fifty looks must not push out the only record of what was done."""
+"""Logs of runs that change hosts are kept in addition: fifty status checks must not push out the only record of a change."""
 _LOGGER: Final = "rancherctl"
 
 
 def start(folder: Path, words: list[str]) -> Path:
-    """Open the log of this run, remove the oldest beyond ``KEPT``, and return its path (0600)."""
+    """Open this run's log file (0600), remove the oldest ones, and return its path."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     label = "-".join(re.sub(r"[^a-z0-9]", "", word) for word in words[:2]) or "run"
@@ -28,7 +28,7 @@ def start(folder: Path, words: list[str]) -> Path:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.raiseExceptions = False  # else a full disk prints a traceback for each line
+    logging.raiseExceptions = False  # otherwise a full disk prints a traceback for each line
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
     there = sorted(folder.glob("*.log"))
@@ -39,7 +39,7 @@ def start(folder: Path, words: list[str]) -> Path:
 
 
 def discard() -> None:
-    """Log nowhere: without any handler, Python would print warnings on the terminal."""
+    """Drop log messages: without any handler, Python would print warnings on the terminal."""
     logging.getLogger().addHandler(logging.NullHandler())
 
 

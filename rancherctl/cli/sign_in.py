@@ -1,4 +1,4 @@
-"""Signing in to an environment: tokens from a control-plane host by ssh, how to get at the API, and the kubeconfig context."""
+"""Sign in to an environment: get tokens from a control-plane host over ssh, store them and the kubeconfig context."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from rancherctl.kube.rest import RestClient
 def sign_in_if_needed(
     run: CommandRun, environment: Environment, transport: Callable[[Host], Transport], ca: str
 ) -> None:
-    """Sign in unless this machine already is, to this very environment (same authority, same address). ``ca`` is PEM text."""
+    """Sign in, unless this machine is signed in to an environment with the same authority ``ca`` (PEM) and URL."""
     try:
-        have = user_renewal(run.settings.dirs, run.say).registry.load(environment.name)
+        known = user_renewal(run.settings.dirs, run.say).registry.load(environment.name)
     except RancherctlError:
-        have = None
-    if have is not None and have.ca != ca:
-        # another environment had this name: its context must not send tokens of this one to its own server
+        known = None
+    if known is not None and known.ca != ca:
+        # Another environment had this name: its context must not send tokens of this one to its server.
         forget(run, environment.name)
-    if have is None or (have.ca, have.server) != (ca, environment.server()):
+    if known is None or (known.ca, known.server) != (ca, environment.server()):
         merge_context(run, sign_in_to(run, environment, transport, ca))
 
 
 def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[Host], Transport], ca: str) -> Access:
-    """Sign this operator and machine in, and remember how: registry, refresh token, cached token. ``ca`` is PEM text."""
+    """Sign in the operator on this machine; stores registry entry, refresh token and cached token. ``ca`` is PEM text."""
     renewal = user_renewal(run.settings.dirs, run.say)
     machine = socket.gethostname()
     operator, session = operator_name(getpass.getuser()), operator_name(machine)
     answer = sign_in_at_any(environment, transport, operator, session, machine)
     issued = parse_issued(answer, time.time())
-    ways = [issue(host, operator, session) for host in environment.with_role("controlplane")]
+    commands = [issue(host, operator, session) for host in environment.with_role("controlplane")]
     access = Access(
         environment.name,
         environment.server(),
@@ -54,8 +54,8 @@ def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[H
         issued.session_uid,
         uid=_uid(environment, ca, str(issued.token.value)),
         context=_known_context(renewal, environment.name),
-        issue=tuple(ways),
-        tunnels=tuple(way[: way.index(PROGRAM)] for way in ways),
+        issue=tuple(commands),
+        tunnels=tuple(command[: command.index(PROGRAM)] for command in commands),
         targets=tuple(f"{host.address}:{environment.api.port}" for host in environment.with_role("controlplane")),
     )
     renewal.registry.save(access)
@@ -71,7 +71,7 @@ def _known_context(renewal: Renewal, name: str) -> str:
 
 
 def _uid(environment: Environment, ca: str, token: str) -> str:
-    """The uid of kube-system tells environments of one name apart; "" where the API cannot be reached from here."""
+    """The uid of kube-system, which identifies an environment; "" if its API is not reachable directly."""
     try:
         with RestClient(environment.server(), ca=ca.encode(), token=token) as client:
             return str(client.get(NAMESPACES, "kube-system", timeout=5.0)["metadata"]["uid"])
@@ -80,15 +80,15 @@ def _uid(environment: Environment, ca: str, token: str) -> str:
 
 
 def merge_context(run: CommandRun, access: Access) -> str:
-    """Put the environment's context into the user's kubeconfig (a name of another origin is never taken); the context's name."""
+    """Add the environment's context to the user's kubeconfig and return its name; entries of other origin are never replaced."""
     name, path, changed = kubeconfig_entries.merge(run, access)
     if changed:
-        run.say(f"context {name} is in {path}")
+        run.say(f"context {name} written to {path}")
     return name
 
 
 def forget(run: CommandRun, name: str) -> None:
-    """Take the environment out of the kubeconfig files, the token cache and the registry."""
+    """Remove the environment from the kubeconfig files, the token cache and the registry."""
     kubeconfig_entries.remove(run, name)
     renewal = user_renewal(run.settings.dirs, run.say)
     renewal.forget(name)

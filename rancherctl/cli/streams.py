@@ -1,4 +1,4 @@
-"""The three standard streams, whatever the caller left of them. Imports next to nothing: it runs before the fast paths."""
+"""The three standard streams, also if the caller closed some. Few imports: it runs before the fast paths."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
 
-def complete() -> None:
-    """Give a process that was started with closed streams whole ones: files opened later would take their numbers, and Python has none to write to.
+def open_missing() -> None:
+    """Open the standard streams that the caller closed; files opened later would get their numbers.
 
-    Nobody reads a closed standard output: writing to it fails as a closed pipe does.
+    Writing to a standard output that was closed fails like writing to a closed pipe.
     """
     if sys.stdin is None:
         sys.stdin = _open(0, os.open(os.devnull, os.O_RDONLY), "r")
@@ -34,7 +34,7 @@ def _open(number: int, handle: int, mode: str) -> IO[Any]:
 
 
 def out(text: str) -> None:
-    """Write data to standard output; a full disk behind it is told as that (a closed pipe goes on up)."""
+    """Write data to standard output. RancherctlError for a full disk; BrokenPipeError passes through."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -43,14 +43,14 @@ def out(text: str) -> None:
     except OSError as error:
         from rancherctl.errors import RancherctlError
 
-        drop(1)
+        discard(1)
         raise RancherctlError(
-            "cannot write to standard output", why=error.strerror or str(error), hint="is there room where it goes?"
+            "cannot write to standard output", why=error.strerror or str(error), hint="free some disk space"
         ) from error
 
 
-def drop(number: int) -> None:
-    """Point a stream that takes no more elsewhere, or Python tries what is left once more while it exits, with an exit code of its own."""
+def discard(number: int) -> None:
+    """Redirect a broken stream to /dev/null: Python would otherwise flush it at exit and fail with its own exit code."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, number)
     os.close(null)

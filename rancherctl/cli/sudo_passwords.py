@@ -1,6 +1,6 @@
-"""Where sudo passwords come from: the file that the settings name, else the keyring, else the person at the terminal.
+"""Sudo passwords: from the file in the settings, else from the keyring, else from the terminal.
 
-One that was typed and was right may be kept in the keyring; never in a file, in logs or in argv.
+A typed password that worked may be stored in the keyring; never in a file, in logs or in argv.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Source = Literal["file", "keyring", "typed"]
 
 
 class SudoPasswords:
-    """Called from any thread. ``ask`` reads a password (None = no answer), ``yes`` asks a question; both None where there is nobody to ask."""
+    """Called from any thread. ``ask`` reads a password (None = no answer), ``yes`` asks a question; both None without a terminal."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class SudoPasswords:
         self._keyring_warned = False
 
     def password(self, login: SudoLogin) -> Secret | None:
-        """The password to try now; None when nobody has one."""
+        """The password to try now, or None."""
         with self._lock:
             if self._given is not None:
                 self._sources[login] = "file"
@@ -50,40 +50,38 @@ class SudoPasswords:
             return self._from_person(login)
 
     def refused(self, login: SudoLogin, password: Secret) -> bool:
-        """sudo did not take ``password``: whether to ask again. AuthError that says which password was wrong, where nobody can be asked."""
+        """Called if sudo rejected ``password``: whether to try another. AuthError says which one was wrong."""
         del password
         with self._lock:
             source = self._sources.get(login, "typed")
             if source == "keyring":
                 self._stale.add(login)
             if self._ask is not None and source != "file" and len(self._tried.get(login, ())) < TRIES:
-                what = (
-                    "the remembered sudo password is wrong" if source == "keyring" else "wrong sudo password, try again"
-                )
+                what = "the stored sudo password is wrong" if source == "keyring" else "wrong sudo password, try again"
                 self._say(f"{login}: {what}")
                 return True
         if source == "keyring":
-            why = "it comes from the keyring, and was changed on the host since"
+            why = "it comes from the keyring and was changed on the host since"
             raise AuthError(
-                f"{login}: the remembered sudo password is wrong",
+                f"{login}: the stored sudo password is wrong",
                 why=why,
-                hint="run it on a terminal, which asks for the new one",
+                hint="run the command on a terminal and type the new one",
             )
         if source == "file":
             raise AuthError(
                 f"{login}: the sudo password is wrong",
                 why="it comes from the file in RANCHERCTL_SUDO_PASSWORD_FILE",
-                hint="put the right one there",
+                hint="correct the password in that file",
             )
         return False
 
     def accepted(self, login: SudoLogin, password: Secret) -> None:
-        """sudo took ``password``: one that was typed is kept where the person wants that."""
+        """Called if sudo accepted ``password``: offers to store a typed one."""
         with self._lock:
             if self._sources.get(login) != "typed" or self._yes is None or self._store.keyring is None:
                 return
             if login not in self._stale and self._keep is None:
-                self._keep = self._yes("Keep sudo passwords in the keyring?")
+                self._keep = self._yes("Store sudo passwords in the keyring?")
             if login in self._stale or self._keep:
                 self._remember(login, password)
 
@@ -92,8 +90,8 @@ class SudoPasswords:
             return self._store.get(_key(login))
         except KeyringUnusableError as error:
             if self._ask is None:
-                hint = "name a 0600 file in RANCHERCTL_SUDO_PASSWORD_FILE, or run it on a terminal"
-                raise AuthError(f"{login}: sudo asks for a password", why=str(error), hint=hint) from error
+                hint = "set RANCHERCTL_SUDO_PASSWORD_FILE to a 0600 file, or run the command on a terminal"
+                raise AuthError(f"{login}: sudo requires a password", why=str(error), hint=hint) from error
             if not self._keyring_warned:
                 self._say(f"warning: {error}")
                 self._keyring_warned = True
@@ -104,7 +102,7 @@ class SudoPasswords:
             return None
         tried = self._tried.setdefault(login, [])
         same = self._last if self._last is not None and self._last[0] != login and self._last[1] not in tried else None
-        typed = self._ask(f"sudo password of {login}{f' (Enter: as for {same[0]})' if same else ''}: ") or (
+        typed = self._ask(f"sudo password for {login}{f' (Enter: same as {same[0]})' if same else ''}: ") or (
             same[1] if same else None
         )
         self._sources[login] = "typed"
@@ -118,7 +116,7 @@ class SudoPasswords:
             self._store.put(_key(login), password, keyring_only=True)
         except KeyringUnusableError as error:
             self._keep = False
-            self._say(f"warning: the sudo password is not kept: {error}")
+            self._say(f"warning: cannot store the sudo password: {error}")
 
 
 def _key(login: SudoLogin) -> str:

@@ -1,4 +1,4 @@
-"""A line typed at the terminal, from any thread, that Ctrl-C ends: a plain read in a worker thread would go on and hold up the whole run."""
+"""Reads a line from the terminal in any thread. Ctrl-C ends it: a plain read in a worker thread would block the whole run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ BACKSPACE = (b"\x7f", b"\x08")
 END = (b"\n", b"\r")
 
 
-def line(prompt: str, *, hidden: bool = False) -> str | None:
-    """What was typed, without the end of the line; None for Ctrl-D in an empty line, and for Ctrl-C, which interrupts the run besides."""
+def read_line(prompt: str, *, hidden: bool = False) -> str | None:
+    """The line without its end; None for Ctrl-D in an empty line, and for Ctrl-C, which also interrupts the run."""
     terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     try:
         before = termios.tcgetattr(terminal)
@@ -22,12 +22,12 @@ def line(prompt: str, *, hidden: bool = False) -> str | None:
         try:
             termios.tcsetattr(terminal, termios.TCSADRAIN, characters)
             os.write(terminal, prompt.encode())
-            return _typed(terminal, hidden=hidden)
+            return _read(terminal, hidden=hidden)
         finally:
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)
             os.write(terminal, b"\n")
     except _InterruptedError:
-        # only now that the terminal is as it was: the interrupted run may be gone before this thread goes on
+        # Only after the terminal is restored: the interrupted process may exit before this thread continues.
         os.kill(os.getpid(), signal.SIGINT)
         return None
     finally:
@@ -38,7 +38,7 @@ class _InterruptedError(Exception):
     """Ctrl-C was typed."""
 
 
-def _typed(terminal: int, *, hidden: bool) -> str | None:
+def _read(terminal: int, *, hidden: bool) -> str | None:
     got = b""
     while True:
         byte = os.read(terminal, 1)
@@ -49,7 +49,7 @@ def _typed(terminal: int, *, hidden: bool) -> str | None:
         if byte in (b"", CTRL_D, *END):
             return got.decode(sys.getfilesystemencoding(), "surrogateescape")
         if byte in BACKSPACE:
-            # a character may be of several bytes
+            # a character may have several bytes
             kept = got.decode("utf-8", "surrogateescape")[:-1].encode("utf-8", "surrogateescape")
             if not hidden and got:
                 os.write(terminal, b"\b \b")

@@ -1,4 +1,4 @@
-"""``rancherctl version``: this program and what it installs."""
+"""``rancherctl version``: versions of this program and of Kubernetes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rancherctl.cli.groups import noun
 from rancherctl.cli.options import OutputOption
 from rancherctl.output.results import Record
 
-app = noun("Show the version of rancherctl and of what it installs.")
+app = noun("Show the version of rancherctl and the Kubernetes versions it installs.")
 
 
 @app.command()
 def version(output: OutputOption = None) -> None:
-    """Show the version of rancherctl and of what it installs.
+    """Show the version of rancherctl and the Kubernetes versions it installs.
 
     \b
     Examples:

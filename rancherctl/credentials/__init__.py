@@ -1,7 +1,7 @@
 """Credentials of the person at the keyboard: kubeconfig files, short tokens and what renews them, the exec-credential plug-in.
 
-Here live reading and writing kubeconfig files as kubectl does, the registry of known environments, the secret store (keyring or a
-0600 file), the token cache and its refresh, the pure builders of the ServiceAccounts and requests behind it. Not here: Kubernetes
-access in general (kube), certificates of hosts (environments.pki), anything that needs more than the standard library on the
-plug-in's way to a cached token (``plugin`` imports ``os``, ``sys`` and ``time``).
+Contents: reading and writing kubeconfig files like kubectl, the registry of known environments, the secret store (keyring or a 0600
+file), the token cache and its renewal, the builders of ServiceAccounts and token requests (pure). Not here: Kubernetes access in general
+(kube), certificates of hosts (environments.pki). ``plugin`` and ``token_cache``, which print a cached token, import ``os``, ``sys`` and
+``time`` only.
 """

@@ -1,4 +1,4 @@
-"""One small HTTPS request to an environment's API, for renewing tokens; everything else talks through kube."""
+"""One small HTTPS request to an environment's API, for renewing tokens; everything else uses kube."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ LARGEST = 1 << 20
 
 
 def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: dict[str, Any] | None = None) -> bytes:
-    """The body of a good answer. AuthError (401, 403, certificate), NotFoundError, UnreachableError, RancherctlError."""
+    """The body of a 2xx response. AuthError (401, 403, certificate), NotFoundError, UnreachableError or RancherctlError."""
     url = urlsplit(server)
     what = f"{method} {server}{path}"
     try:
         context = ssl.create_default_context(cadata=ca or None)
     except (ssl.SSLError, ValueError) as e:
-        raise AuthError(f"{server}: the kept certificate of its authority cannot be read", why=str(e)) from e
+        raise AuthError(f"{server}: cannot read the stored certificate authority", why=str(e)) from e
     connection = http.client.HTTPSConnection(url.hostname or "", url.port or 443, timeout=SECONDS, context=context)
     headers = {
         "Authorization": f"Bearer {token!s}",
@@ -35,8 +35,8 @@ def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: d
         headers["Content-Type"] = "application/json"
     try:
         connection.request(method, url.path.rstrip("/") + path, data, headers)
-        answer = connection.getresponse()
-        content = answer.read(LARGEST)
+        response = connection.getresponse()
+        content = response.read(LARGEST)
     except ssl.SSLCertVerificationError as e:
         raise AuthError(f"{server}: the API server's certificate is not trusted", why=e.verify_message or str(e)) from e
     except (OSError, http.client.HTTPException) as e:
@@ -44,10 +44,10 @@ def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: d
         raise UnreachableError(what, why=why) from e
     finally:
         connection.close()
-    if 200 <= answer.status < 300:
+    if 200 <= response.status < 300:
         return content
-    kind = {401: AuthError, 403: AuthError, 404: NotFoundError}.get(answer.status, RancherctlError)
-    raise kind(what, why=_message(content) or f"HTTP status {answer.status}")
+    kind = {401: AuthError, 403: AuthError, 404: NotFoundError}.get(response.status, RancherctlError)
+    raise kind(what, why=_message(content) or f"HTTP status {response.status}")
 
 
 def _message(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""YAML from files that somebody else may have written: bounded size, bounded aliases, text as kubectl reads it; and YAML that kubectl reads back."""
+"""YAML of untrusted files: bounded size and aliases, scalars as kubectl reads them; and YAML that kubectl reads back unchanged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rancherctl.errors import UsageError
 
 LARGEST = 8 << 20
 MOST_NODES = 500_000
-"""Counted with aliases written out: a few lines of nested aliases stand for billions of nodes."""
+"""Counted with aliases expanded: a few lines of nested aliases may expand to billions of nodes."""
 _NUMBER_ELSEWHERE = re.compile(
     r"^[-+]?(?:(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|0[oOxXbB][0-9a-fA-F_]+)$"
 )
@@ -20,7 +20,7 @@ def load(data: bytes, where: str) -> Any:
     import yaml
 
     if len(data) > LARGEST:
-        raise UsageError(f"{where} is too large", why=f"{len(data)} bytes, the limit is {LARGEST}")
+        raise UsageError(f"{where} is too large", why=f"{len(data)} bytes; the limit is {LARGEST}")
     try:
         loader = _loader()(data)
         try:
@@ -34,22 +34,22 @@ def load(data: bytes, where: str) -> Any:
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
-        raise UsageError(f"{place} is not YAML", why=e.problem or e.context or "syntax error") from e
+        raise UsageError(f"{place} is not valid YAML", why=e.problem or e.context or "syntax error") from e
     except (yaml.YAMLError, RecursionError, ValueError) as e:
-        raise UsageError(f"{where} is not YAML", why=str(e)[:300] or type(e).__name__) from e
+        raise UsageError(f"{where} is not valid YAML", why=str(e)[:300] or type(e).__name__) from e
 
 
 def dump(value: Any) -> bytes:
-    """YAML in the order of the value's keys; texts that any reader could take for something else are quoted."""
+    """YAML in the order of the value's keys; strings that some reader would parse as another type are quoted."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # the base class's signature
             return True
 
-    # Readers of YAML 1.1 in Go take these for true and false, PyYAML does not.
+    # YAML 1.1 parsers in Go read these as booleans, PyYAML does not.
     Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN"))
-    # And these for numbers: an 1e3 or 08 without quotes makes the whole file unreadable for kubectl.
+    # And these as numbers: an unquoted 1e3 or 08 makes the whole file unreadable for kubectl.
     Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_ELSEWHERE, list("-+.0123456789"))
     text: str = yaml.dump(
         value, Dumper=Dumper, sort_keys=False, default_flow_style=False, allow_unicode=False, width=1000
@@ -58,7 +58,7 @@ def dump(value: Any) -> bytes:
 
 
 def _loader() -> Any:
-    """A safe loader that leaves dates and numbers to base 60 as text, as kubectl does."""
+    """A safe loader that reads dates and base 60 numbers as strings, like kubectl."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -77,7 +77,7 @@ def _loader() -> Any:
 
 
 def _count(root: Any, where: str) -> None:
-    """Refuse what would be huge or endless once aliases are written out."""
+    """UsageError for a document that is too large or endless with aliases expanded."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
     stack = [(root, False)]
@@ -88,9 +88,9 @@ def _count(root: Any, where: str) -> None:
             open_nodes.discard(id(node))
             sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
             if sizes[id(node)] > MOST_NODES:
-                raise UsageError(f"{where} is too large", why=f"its aliases stand for more than {MOST_NODES} values")
+                raise UsageError(f"{where} is too large", why=f"its aliases expand to more than {MOST_NODES} values")
         elif id(node) in open_nodes:
-            raise UsageError(f"{where} contains itself", why="an alias inside of what it names")
+            raise UsageError(f"{where} contains itself", why="an alias refers to a node around it")
         elif id(node) not in sizes:
             open_nodes.add(id(node))
             stack.append((node, True))

@@ -1,4 +1,4 @@
-"""Running the exec-credential plug-in of a user stanza (client.authentication.k8s.io/v1 and v1beta1): only for trusted files, with a limit."""
+"""Runs the exec-credential plug-in of a kubeconfig user (client.authentication.k8s.io/v1, v1beta1): trusted files only."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from rancherctl.settings import dirs
 
 SECONDS = 60.0
 EARLY = 10.0
-"""Seconds before its end at which a credential counts as expired."""
+"""Seconds before its expiry at which a credential is renewed."""
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
-_OTHER = "use a plug-in that speaks one of them, or another user in the kubeconfig file"
-_BY_HAND = "run the plug-in by hand to see what it says"
+_OTHER = "use a plug-in that supports one of them, or another user in the kubeconfig file"
+_BY_HAND = "run the plug-in by hand to see its messages"
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """``expires`` in seconds since 1970; None = good for this process."""
+    """``expires`` in seconds since 1970; None = valid for the lifetime of this process."""
 
     token: Secret
     cert: bytes = b""
@@ -41,7 +41,7 @@ class Credential:
 
 
 class Plugin:
-    """Calls a plug-in when its credential is missing or about to expire. Thread-safe. RefusedError unless ``trusted(source)``."""
+    """Runs a plug-in if its credential is missing or about to expire. Thread-safe. RefusedError unless ``trusted(source)``."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Plugin:
         self._kept: Credential | None = None
 
     def credential(self) -> Credential:
-        """A credential that is good now. AuthError says what the plug-in said."""
+        """A valid credential. AuthError quotes the plug-in's problem."""
         with self._lock:
             kept = self._kept
             if kept is None or (kept.expires is not None and kept.expires - EARLY <= self._wall()):
@@ -66,28 +66,28 @@ class Plugin:
             return kept
 
     def token(self) -> str:
-        """The bearer token, "" if the plug-in gives certificates only."""
+        """The bearer token, "" if the plug-in returns certificates only."""
         return str(self.credential().token)
 
     def _run(self) -> Credential:
         plugin, what = self._exec, f"{self._exec.source}: the credential plug-in {self._exec.command}"
         if plugin.api_version not in VERSIONS:
             raise AuthError(
-                f"{what} cannot be used",
-                why=f"it speaks {plugin.api_version or 'no version'}, known are {', '.join(VERSIONS)}",
+                f"{what} is not supported",
+                why=f"its apiVersion is {plugin.api_version or 'missing'}; supported: {', '.join(VERSIONS)}",
                 hint=_OTHER,
             )
-        if not self._trusted(plugin.source) and not ours(self._target):
+        if not self._trusted(plugin.source) and not is_own_plugin(self._target):
             raise RefusedError(
                 f"{what} was not run",
-                why="the file is not yours alone to write, or is not at a place of your kubeconfig files",
-                hint="read what the file would run, then allow it for this run with --allow-exec",
+                why="other users can write the file, or it is not one of your kubeconfig files",
+                hint="check what the file would run, then allow it for this run with --allow-exec",
             )
         if plugin.interactive == "Always" and not self._interactive:
             raise AuthError(
                 f"{what} needs a terminal",
                 why="its interactiveMode is Always",
-                hint="run it on a terminal, without --no-input and CI",
+                hint="run the command on a terminal, without --no-input and CI",
             )
         environ = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(self._info())}
         stdin = None if self._interactive and plugin.interactive != "Never" else subprocess.DEVNULL
@@ -107,7 +107,9 @@ class Plugin:
         except (OSError, subprocess.TimeoutExpired) as e:
             raise AuthError(f"{what} failed", why=str(e)[:200], hint=_BY_HAND) from e
         if done.returncode:
-            raise AuthError(f"{what} failed", why=f"exit status {done.returncode}; its message is above", hint=_BY_HAND)
+            raise AuthError(
+                f"{what} failed", why=f"exit status {done.returncode}; see its message above", hint=_BY_HAND
+            )
         return parse(done.stdout, plugin.api_version, what)
 
     def _info(self) -> dict[str, Any]:
@@ -123,37 +125,41 @@ class Plugin:
         return {"apiVersion": self._exec.api_version, "kind": "ExecCredential", "spec": spec}
 
 
-def ours(target: Target) -> bool:
-    """Whether our own plug-in is asked for a token of the very API that the token is for: that is harmless, whoever wrote the file.
+def is_own_plugin(target: Target) -> bool:
+    """Whether the plug-in is rancherctl's own and its token goes to the API it is for: safe, no matter who wrote the file.
 
-    A word is looked up where the user's programs are. A path must be that of this installation's program: the name proves nothing. Variables
-    could make any program run others, other words end a session, and another server would be handed this user's token.
+    A plain name is looked up on PATH; a path must be that of this installation's program. With variables any program could run another
+    one, with other arguments a session would end, and another server would receive the user's token.
     """
     plugin = target.exec
-    if plugin is None or plugin.env or not (plugin.command == program.NAME or Path(plugin.command) in program.places()):
+    if (
+        plugin is None
+        or plugin.env
+        or not (plugin.command == program.NAME or Path(plugin.command) in program.candidates())
+    ):
         return False
     if len(plugin.args) != 2 or plugin.args[0] != "--env":
         return False
     try:
         access = user_registry(dirs(os.environ)).load(plugin.args[1])
-    except RancherctlError:  # not known here, or its file is damaged: its API cannot be told from any other
+    except RancherctlError:  # unknown or damaged: whether the API is its own cannot be verified
         return False
-    asked = (target.server, target.ca, target.server_name, target.insecure, target.proxy)
-    return bool(access.ca) and asked == (access.server, access.ca.encode(), "", False, "")
+    requested = (target.server, target.ca, target.server_name, target.insecure, target.proxy)
+    return bool(access.ca) and requested == (access.server, access.ca.encode(), "", False, "")
 
 
 def parse(output: bytes, version: str, what: str) -> Credential:
-    """The credential in a plug-in's output; AuthError if there is none."""
+    """The credential in a plug-in's output; AuthError if it is invalid."""
     try:
         data = json.loads(output)
         status = data.get("status") or {}
         until = status.get("expirationTimestamp")
         expires = datetime.fromisoformat(str(until).replace("Z", "+00:00")).timestamp() if until else None
     except (ValueError, AttributeError) as e:
-        raise AuthError(f"{what} printed something that is no credential", why=str(e)[:200], hint=_BY_HAND) from e
+        raise AuthError(f"{what} printed an invalid credential", why=str(e)[:200], hint=_BY_HAND) from e
     if data.get("kind") != "ExecCredential" or data.get("apiVersion") != version:
         raise AuthError(
-            f"{what} printed something else than was asked for",
+            f"{what} printed an unexpected credential",
             why=f"{data.get('apiVersion')} {data.get('kind')} instead of {version}",
             hint=_BY_HAND,
         )

@@ -1,4 +1,4 @@
-"""A process of its own for the system's keyring, so that a keyring that hangs (a locked one asks, D-Bus waits) can be killed.
+"""A helper process for the system's keyring, which can be killed if the keyring hangs (a locked one prompts, D-Bus waits).
 
 ``python -m rancherctl.credentials.keyring_helper get|set|delete``: JSON ``{"key", "value"}`` on standard input, ``{"value"}`` or
 ``{"unusable": why}`` on standard output. The only importer of ``keyring``.
@@ -14,7 +14,7 @@ SERVICE = "rancherctl"
 
 
 def unusable(backend: Any) -> str:
-    """Why this backend is no place for secrets, "" if it is one: null, failing and plain-text backends are none."""
+    """Why a backend cannot hold secrets, "" if it can: null, failing and plain-text backends cannot."""
     name = f"{type(backend).__module__}.{type(backend).__name__}"
     if hasattr(backend, "backends"):
         return "" if any(not unusable(b) for b in backend.backends) else "no keyring is installed"
@@ -22,12 +22,12 @@ def unusable(backend: Any) -> str:
         name.startswith(("keyring.backends.fail", "keyring.backends.null", "keyrings.alt.file.Plaintext"))
         or backend.priority <= 0
     ):
-        return f"{name} does not keep secrets"
+        return f"{name} does not store secrets securely"
     return ""
 
 
 def act(operation: str, key: str, value: str) -> dict[str, Any]:
-    """One operation on the keyring."""
+    """Run one operation on the keyring."""
     import keyring
     from keyring.errors import KeyringError, PasswordDeleteError
 
@@ -41,12 +41,12 @@ def act(operation: str, key: str, value: str) -> dict[str, Any]:
         else:
             keyring.delete_password(SERVICE, key)
     except PasswordDeleteError:
-        return {"value": None}  # it was not there
+        return {"value": None}  # it did not exist
     except KeyringError as e:
         return {"unusable": f"{type(e).__name__}: {e}"}
     return {"value": None}
 
 
 if __name__ == "__main__":
-    asked = json.load(sys.stdin)
-    json.dump(act(sys.argv[1], asked["key"], asked.get("value", "")), sys.stdout)
+    request = json.load(sys.stdin)
+    json.dump(act(sys.argv[1], request["key"], request.get("value", "")), sys.stdout)

@@ -1,10 +1,9 @@
-"""kubeconfig files as kubectl understands them: which files, how they add up, what a context means. Parsing and merging are pure."""
+"""kubeconfig files as kubectl reads them: which files, how they are merged, what a context resolves to. Pure except for paths."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,12 +12,13 @@ from typing import Any
 
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.secret import Secret
+from rancherctl.text import did_you_mean
 
 Json = dict[str, Any]
 LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 """List → key of the value beside ``name``."""
 NOTHING = Secret()
-_MEND = "kubectl config view shows what the files say; kubectl config, or an editor, mends it"
+_FIX_HINT = "kubectl config view shows the merged files; correct them with kubectl config or an editor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KubeconfigEntry:
     """A cluster, user or context as one file defines it."""
 
     name: str
@@ -40,17 +40,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Kubeconfig:
-    """What several files amount to."""
+    """Several files, merged."""
 
-    clusters: Mapping[str, Entry]
-    users: Mapping[str, Entry]
-    contexts: Mapping[str, Entry]
+    clusters: Mapping[str, KubeconfigEntry]
+    users: Mapping[str, KubeconfigEntry]
+    contexts: Mapping[str, KubeconfigEntry]
     current: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Exec:
-    """An exec-credential plug-in as a user stanza asks for it."""
+    """The exec-credential plug-in of a kubeconfig user."""
 
     command: str
     args: tuple[str, ...]
@@ -64,7 +64,7 @@ class Exec:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a context means. Paths are absolute; bytes are PEM from the file itself. ``token_file`` is read at each use, before ``token``.
+    """A resolved context. Paths are absolute; bytes are inline PEM. ``token_file`` is read at each use and takes precedence over ``token``.
 
     ``source`` is the file that defines the user, None for a context without one.
     """
@@ -87,7 +87,7 @@ class Target:
 
 
 def paths(explicit: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files by precedence: ``--kubeconfig`` alone, else $KUBECONFIG (empty parts and repetitions left out), else ~/.kube/config."""
+    """The files by precedence: ``--kubeconfig`` alone, else $KUBECONFIG without empty and repeated parts, else ~/.kube/config."""
     if explicit:
         return (Path(explicit).absolute(),)
     listed = [Path(part).absolute() for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
@@ -95,37 +95,35 @@ def paths(explicit: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def merge(documents: Iterable[Document]) -> Kubeconfig:
-    """The first file that names an entry defines it whole; the first current-context that is not empty counts.
+    """The first file with an entry defines it completely; the first current-context that is not empty counts.
 
-    InvalidInputError lists, for all files, what kubectl would not accept either: entries without names, names given twice in a file, values
-    that are no mapping or text.
+    InvalidInputError lists everything that kubectl rejects, too: entries without names, duplicate names in a file, values of a wrong type.
     """
-    found: dict[str, dict[str, Entry]] = {kind: {} for kind in LISTS}
+    found: dict[str, dict[str, KubeconfigEntry]] = {kind: {} for kind in LISTS}
     current = ""
     problems: list[str] = []
     for document in documents:
         for kind, inner in LISTS.items():
             for name, value in _entries(document, kind, inner, problems):
-                found[kind].setdefault(name, Entry(name, value, document.path))
+                found[kind].setdefault(name, KubeconfigEntry(name, value, document.path))
         current = current or _text(document.data, "current-context", str(document.path), problems)
     if problems:
-        raise InvalidInputError("kubeconfig files that cannot be used", problems, hint=_MEND)
+        raise InvalidInputError("invalid kubeconfig files", problems, hint=_FIX_HINT)
     return Kubeconfig(found["clusters"], found["users"], found["contexts"], current)
 
 
 def resolve(config: Kubeconfig, context: str = "") -> Target:
-    """What a context (default: the current one) means. NotFoundError if it, its cluster or its user is not there."""
+    """Resolve a context, by default the current one. NotFoundError if it, its cluster or its user does not exist."""
     name = context or config.current
     if not name:
-        why = "the kubeconfig files define: " + (", ".join(sorted(config.contexts)) or "none")
-        raise NotFoundError("no context is chosen", why=why, hint="kubectl config use-context NAME chooses one")
+        why = "contexts in the kubeconfig files: " + (", ".join(sorted(config.contexts)) or "none")
+        raise NotFoundError("no current context", why=why, hint="set one: kubectl config use-context NAME")
     chosen = config.contexts.get(name)
     if chosen is None:
-        near = difflib.get_close_matches(name, config.contexts, 1)
-        hint = f"did you mean {near[0]!r}?" if near else "is $KUBECONFIG, or --kubeconfig, the one that has it?"
+        hint = did_you_mean(name, config.contexts) or "check that $KUBECONFIG or --kubeconfig includes its file"
         raise NotFoundError(
             f"context {name!r} does not exist",
-            why="known are: " + (", ".join(sorted(config.contexts)) or "none"),
+            why="contexts in the kubeconfig files: " + (", ".join(sorted(config.contexts)) or "none"),
             hint=hint,
         )
     problems: list[str] = []
@@ -133,20 +131,22 @@ def resolve(config: Kubeconfig, context: str = "") -> Target:
     cluster = config.clusters.get(_text(chosen.value, "cluster", where, problems))
     user = config.users.get(_text(chosen.value, "user", where, problems))
     if cluster is None:
-        raise NotFoundError(f"{where}: its cluster {chosen.value.get('cluster')!r} does not exist", hint=_MEND)
+        raise NotFoundError(f"{where}: cluster {chosen.value.get('cluster')!r} does not exist", hint=_FIX_HINT)
     if user is None and chosen.value.get("user"):
-        raise NotFoundError(f"{where}: its user {chosen.value.get('user')!r} does not exist", hint=_MEND)
+        raise NotFoundError(f"{where}: user {chosen.value.get('user')!r} does not exist", hint=_FIX_HINT)
     target = _target(name, _text(chosen.value, "namespace", where, problems), cluster, user, problems)
     if problems:
-        raise InvalidInputError(f"context {name!r} cannot be used", problems, hint=_MEND)
+        raise InvalidInputError(f"context {name!r} is invalid", problems, hint=_FIX_HINT)
     return target
 
 
-def _target(name: str, namespace: str, cluster: Entry, user: Entry | None, problems: list[str]) -> Target:
+def _target(
+    name: str, namespace: str, cluster: KubeconfigEntry, user: KubeconfigEntry | None, problems: list[str]
+) -> Target:
     c, at = cluster.value, f"{cluster.source}: cluster {cluster.name}"
     server = _text(c, "server", at, problems)
     if not server:
-        raise UsageError(f"{at}: it has no server", hint=_MEND)
+        raise UsageError(f"{at}: server is missing", hint=_FIX_HINT)
     u: Json = user.value if user else {}
     by, home = (f"{user.source}: user {user.name}", user.source.parent) if user else ("", Path())
     token_file = _text(u, "tokenFile", by, problems)
@@ -180,7 +180,7 @@ def _exec(value: Json, source: Path, where: str, problems: list[str]) -> Exec | 
         or not isinstance(env, list)
         or not all(isinstance(e, dict) for e in env)
     ):
-        problems.append(f"{where}: command, args or env is not what it must be")
+        problems.append(f"{where}: command must be a string, args a list and env a list of mappings")
         return None
     if os.sep in command:
         command = str(source.parent / command)
@@ -197,12 +197,12 @@ def _exec(value: Json, source: Path, where: str, problems: list[str]) -> Exec | 
 
 
 def _pem(value: Json, key: str, home: Path, where: str, problems: list[str]) -> Path | bytes | None:
-    """Inline data comes before a path; a relative path is relative to its file."""
+    """Inline data takes precedence over a path; a relative path is relative to its file."""
     if data := _text(value, f"{key}-data", where, problems):
         try:
             return base64.b64decode("".join(data.split()), validate=True)
         except binascii.Error:
-            problems.append(f"{where}: {key}-data is not base64")
+            problems.append(f"{where}: {key}-data is not valid base64")
             return None
     path = _text(value, key, where, problems)
     return home / path if path else None
@@ -212,18 +212,18 @@ def _entries(document: Document, kind: str, inner: str, problems: list[str]) -> 
     rows = document.data.get(kind) or []
     seen: set[str] = set()
     if not isinstance(rows, list):
-        problems.append(f"{document.path}: {kind} is not a list")
+        problems.append(f"{document.path}: {kind} must be a list")
         return
     for number, row in enumerate(rows):
         name = row.get("name") if isinstance(row, dict) else None
         value = (row.get(inner) or {}) if isinstance(row, dict) else None
         where = f"{document.path}: {kind}[{number}]"
         if not isinstance(name, str):
-            problems.append(f"{where} has no name that is text")
+            problems.append(f"{where}: name must be a string")
         elif not isinstance(value, dict):
-            problems.append(f"{where}: {inner} is not a mapping")
+            problems.append(f"{where}: {inner} must be a mapping")
         elif name in seen:
-            problems.append(f"{where}: {name!r} is there twice")
+            problems.append(f"{where}: duplicate name {name!r}")
         else:
             seen.add(name)
             yield name, value
@@ -233,5 +233,5 @@ def _text(value: Mapping[str, Any], key: str, where: str, problems: list[str]) -
     found = value.get(key)
     if found is None or isinstance(found, str):
         return found or ""
-    problems.append(f"{where}: {key} is not text (put it in quotes)")
+    problems.append(f"{where}: {key} must be a string (put it in quotes)")
     return ""

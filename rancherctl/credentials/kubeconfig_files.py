@@ -1,4 +1,4 @@
-"""Reading and writing kubeconfig files: bounded reads, kubectl's lock, replacement through symbolic links with the mode kept."""
+"""Reads and writes kubeconfig files: bounded reads, kubectl's lock, atomic replacement through symbolic links with the mode kept."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from rancherctl.errors import LockedError, NotFoundError, RancherctlError, Usage
 from rancherctl.files import replace as replace_file
 
 LOCK_SECONDS = 10.0
-_ANOTHER = "is it the file that is meant? --kubeconfig and $KUBECONFIG name others"
+_FILE_HINT = "check the path; --kubeconfig or $KUBECONFIG selects another file"
 
 
 def read(files: Sequence[Path], *, required: bool = False) -> tuple[Document, ...]:
-    """The files that exist, in order. ``required``: a missing one is NotFoundError (a file that the user named). UsageError for bad content."""
+    """The files that exist, in order. NotFoundError for a missing one if ``required``; UsageError for invalid content."""
     out = []
     for path in files:
         data = _read(path)
         if data is None and required:
             raise NotFoundError(
-                f"there is no kubeconfig file {path}", hint="--kubeconfig, or RANCHERCTL_KUBECONFIG, names it"
+                f"kubeconfig file {path} not found", hint="check the value of --kubeconfig or RANCHERCTL_KUBECONFIG"
             )
         if data is not None:
             out.append(Document(path, parse(data, path)))
@@ -37,20 +37,20 @@ def parse(data: bytes, path: Path) -> Json:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UsageError(f"{path} is not a kubeconfig file", why="its top level is not a mapping", hint=_ANOTHER)
+        raise UsageError(f"{path} is not a kubeconfig file", why="its top level must be a mapping", hint=_FILE_HINT)
     if value.get("kind", "Config") not in ("Config", "") or value.get("apiVersion", "v1") not in ("v1", ""):
         raise UsageError(
             f"{path} is not a kubeconfig file",
             why=f"it is {value.get('apiVersion')} {value.get('kind')}",
-            hint=_ANOTHER,
+            hint=_FILE_HINT,
         )
     return value
 
 
 def trusted(path: Path, listed: Sequence[Path], home: Path) -> bool:
-    """Whether programs that the file names may run: the user's own file, which nobody else can write, at a place that the user chose.
+    """Whether a file's plug-ins may run: it belongs to the user, no other user can write it, and the user chose its place.
 
-    Such a place is below ~/.kube, or ``listed`` ($KUBECONFIG). A file that was only given on a command line may come from anywhere.
+    That is below ~/.kube, or in ``listed`` ($KUBECONFIG). A file given on a command line only may come from anywhere.
     """
     try:
         real = path.resolve(strict=True)
@@ -63,9 +63,9 @@ def trusted(path: Path, listed: Sequence[Path], home: Path) -> bool:
 
 
 def update(path: Path, change: Callable[[Json], Json]) -> bool:
-    """Replace a file's content by ``change`` of it, under kubectl's lock; whether anything changed. A new file is 0600.
+    """Apply ``change`` to a file's content under kubectl's lock; returns whether anything changed. A new file is 0600.
 
-    LockedError names the lock file: a kubectl that was killed leaves it behind, and only a person can tell.
+    LockedError names the lock file: a killed kubectl leaves it behind, and only a person can decide to remove it.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     with _kubectl_lock(path):
@@ -83,10 +83,10 @@ def _kubectl_lock(path: Path) -> Iterator[None]:
     from filelock import SoftFileLock, Timeout
 
     class Lock(SoftFileLock):
-        """Breaks locks of our own processes that are gone, and no other: kubectl's are empty, which the base class takes for half written."""
+        """Breaks stale locks of our own processes only: kubectl's lock files are empty, which the base class treats as stale."""
 
         def _try_break_stale_lock(self) -> None:
-            with contextlib.suppress(FileNotFoundError):  # released just now
+            with contextlib.suppress(FileNotFoundError):  # it was released just now
                 if Path(self.lock_file).stat().st_size:
                     super()._try_break_stale_lock()
 
@@ -94,15 +94,15 @@ def _kubectl_lock(path: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as e:
-        why = f"{path}.lock is there for more than {LOCK_SECONDS:.0f} s"
+        why = f"{path}.lock has existed for more than {LOCK_SECONDS:.0f} s"
         raise LockedError(
-            f"{path} is being changed by another program", why=why, hint="if none is running, remove the lock file"
+            f"{path} is locked by another process", why=why, hint="if no such process is running, remove the lock file"
         ) from e
     except OSError as e:
         raise RancherctlError(
-            f"{path} cannot be locked",
+            f"cannot lock {path}",
             why=e.strerror or str(e),
-            hint="kubectl's lock file needs a folder that can be written",
+            hint="make the folder writable: kubectl's lock file is created there",
         ) from e
     try:
         yield
@@ -120,16 +120,16 @@ def _replace(real: Path, data: bytes) -> None:
 
 
 def _read(path: Path) -> bytes | None:
-    """A file's bytes, None if it is not there; never more than a kubeconfig may have (a device or a huge file is not read whole)."""
+    """A file's bytes, None if it does not exist; the size is bounded, also for devices."""
     try:
         with path.open("rb") as f:
             data = f.read(documents.LARGEST + 1)
     except FileNotFoundError:
         return None
     except OSError as e:
-        raise UsageError(f"{path} cannot be read", why=e.strerror or str(e), hint=_ANOTHER) from e
+        raise UsageError(f"cannot read {path}", why=e.strerror or str(e), hint=_FILE_HINT) from e
     if len(data) > documents.LARGEST:
         raise UsageError(
-            f"{path} is too large for a kubeconfig file", why=f"more than {documents.LARGEST} bytes", hint=_ANOTHER
+            f"{path} is too large for a kubeconfig file", why=f"more than {documents.LARGEST} bytes", hint=_FILE_HINT
         )
     return data

@@ -1,4 +1,4 @@
-"""Locks between processes of one machine that end with who holds them. Standard library only."""
+"""Locks between processes of one machine, released when their holder exits. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rancherctl.errors import TimeoutExceededError
 
 @contextlib.contextmanager
 def locked(path: Path, seconds: float) -> Iterator[None]:
-    """Hold an exclusive lock between processes; TimeoutExceededError after ``seconds``. A process that dies releases it."""
+    """Hold an exclusive lock between processes; TimeoutExceededError after ``seconds``."""
     import fcntl
 
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -29,7 +29,7 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
 
 
 def _wait_for(path: Path, handle: int, seconds: float) -> int:
-    """flock has no time limit of its own: a helper thread waits in it, and cleans up after itself if nobody waits for it any more."""
+    """flock has no time limit: a thread waits in it, and closes the file if the caller has given up."""
     import fcntl
 
     guard, got = threading.Lock(), threading.Event()
@@ -52,5 +52,5 @@ def _wait_for(path: Path, handle: int, seconds: float) -> int:
     raise TimeoutExceededError(
         f"{path} is locked by another process",
         why=f"for more than {seconds:.0f} s",
-        hint="end that process, or try again",
+        hint="wait for that process to end, then try again",
     )

@@ -1,4 +1,4 @@
-"""Where this installation's exec plug-in is. A kubeconfig names it by its path: kubectl runs it from anywhere, with any PATH."""
+"""Path of this installation's exec plug-in. kubeconfig files contain the path, because kubectl may run with another PATH."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ NAME: Final = "rancherctl-credential"
 _ENTRY_POINTS: Final = ("rancherctl", "kubectl-rancher", NAME)
 
 
-def places() -> Iterator[Path]:
-    """Paths at which it may be, best first: beside the program that was called (a link in a folder of programs outlives upgrades), beside Python.
+def candidates() -> Iterator[Path]:
+    """Possible paths, best first: beside the called program (a link that outlives upgrades), beside Python, in the scripts folder.
 
-    An installation outside of a virtual environment has its programs elsewhere than Python.
+    Outside of a virtual environment, programs are not installed beside Python.
     """
     called = Path(sys.argv[0] or "-")
     if (
         called.name in _ENTRY_POINTS and os.sep in sys.argv[0]
-    ):  # a mere word is no place, and never the folder where somebody stands
+    ):  # a name without a folder was found on PATH, and must not match the working directory
         yield called.absolute().with_name(NAME)
     yield Path(sys.executable).with_name(NAME)
     import sysconfig
@@ -31,6 +31,6 @@ def places() -> Iterator[Path]:
 
 
 def command() -> str:
-    """How kubeconfig files name it: its path; the mere word where it cannot be found."""
-    there = next((path for path in places() if path.is_file()), None)
+    """The command for kubeconfig files: its path, or its name if it is not found."""
+    there = next((path for path in candidates() if path.is_file()), None)
     return str(there or shutil.which(NAME) or NAME)

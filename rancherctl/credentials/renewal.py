@@ -1,4 +1,4 @@
-"""The slow way to a token: by the API with the session's refresh token, else over ssh; one renewal for any number of callers."""
+"""Renews tokens: through the API with the session's refresh token, else over ssh; once for any number of callers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from rancherctl.credentials.token_cache_writer import cache_content, cached_docu
 from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
 from rancherctl.secret import Secret
+from rancherctl.text import last_line
 
 LOCK_SECONDS = 60.0
 SSH_SECONDS = 30.0
@@ -26,7 +27,7 @@ SSH_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Everything that a renewal touches, injectable: ``wall`` is seconds since 1970."""
+    """Renewal of tokens; ``wall`` returns seconds since 1970."""
 
     registry: Registry
     store: SecretStore
@@ -34,24 +35,24 @@ class Renewal:
     wall: Callable[[], float] = time.time
 
     def token_file(self, name: str) -> Path:
-        """The cached token of an environment."""
+        """Path of an environment's cached token."""
         return self.tokens / name
 
     def document(self, name: str, *, force: bool = False) -> str:
-        """An ExecCredential document with a good token; ``force`` makes a new one even if the cached one is good."""
+        """An ExecCredential document with a valid token; ``force`` requests a new one even if the cached one is valid."""
         path = self.token_file(name)
         before, fresh = cached(str(path), self.wall(), boot_now())
         if before and fresh and not force:
             return before
         access = self.registry.load(name)
         try:
-            # With a token that is still good nobody waits for the one who renews it.
-            with self._alone(path.with_name(f"{name}.lock"), 0.0 if before and not force else LOCK_SECONDS):
+            # A caller with a valid token does not wait for another process that renews it.
+            with self._lock(path.with_name(f"{name}.lock"), 0.0 if before and not force else LOCK_SECONDS):
                 now, fresh = cached(str(path), self.wall(), boot_now())
                 if now and fresh and (not force or now != before):
                     return now
                 content = cache_content(self._new(access), self.wall(), boot_now())
-                with self._not_vital(f"{path} cannot be written, so that every call renews the token"):
+                with self._warn_only(f"cannot write {path}, so every call renews the token"):
                     write_content(path, content)
                 return cached_document(content)
         except TimeoutExceededError:
@@ -64,16 +65,16 @@ class Renewal:
             raise
 
     @contextlib.contextmanager
-    def _alone(self, path: Path, seconds: float) -> Iterator[None]:
-        """Hold the lock; without one where its file cannot be made: two renewals are better than none."""
+    def _lock(self, path: Path, seconds: float) -> Iterator[None]:
+        """Hold the lock; continue without it if its file cannot be created: two renewals are better than none."""
         with contextlib.ExitStack() as stack:
-            with self._not_vital(f"{path} cannot be used"):
+            with self._warn_only(f"cannot use {path}"):
                 stack.enter_context(locked(path, seconds))
             yield
 
     @contextlib.contextmanager
-    def _not_vital(self, what: str) -> Iterator[None]:
-        """A full or read-only disk (a damaged file of secrets) must not keep a person from a token that is there: it is said."""
+    def _warn_only(self, what: str) -> Iterator[None]:
+        """Errors of the disk become warnings: they must not withhold a valid token."""
         try:
             yield
         except TimeoutExceededError:
@@ -81,11 +82,11 @@ class Renewal:
         except (OSError, RancherctlError) as e:
             self.store.warn(f"{what}: {e.strerror or e if isinstance(e, OSError) else e}")
 
-    def accept(self, access: Access, answer: Issued) -> None:
-        """Store what a control-plane host issued: at sign-in, and when only ssh helped."""
-        if answer.refresh:
-            self.store.put(secret_key(access.name), answer.refresh)
-        write_token(self.token_file(access.name), answer.token, self.wall())
+    def accept(self, access: Access, issued: Issued) -> None:
+        """Store the tokens that a control-plane host issued at sign-in."""
+        if issued.refresh:
+            self.store.put(secret_key(access.name), issued.refresh)
+        write_token(self.token_file(access.name), issued.token, self.wall())
 
     def forget(self, name: str) -> None:
         """Remove the cached token and the refresh token from this machine."""
@@ -93,7 +94,7 @@ class Renewal:
         self.store.delete(secret_key(name))
 
     def revoke(self, name: str) -> None:
-        """End this machine's session in the environment, then forget it here. NotFoundError does not count: it has ended already."""
+        """End this machine's session in the environment, then remove its tokens. A session that has already ended is no error."""
         access = self.registry.load(name)
         token = Secret(json.loads(self.document(name))["status"]["token"])
         try:
@@ -101,7 +102,7 @@ class Renewal:
                 "DELETE", access.server, tokens.session_path(access.operator, access.session), ca=access.ca, token=token
             )
         except NotFoundError:
-            pass  # the session has ended already: what is left is ours to forget
+            pass  # the session has already ended; its tokens on this machine remain to be removed
         except (AuthError, UnreachableError):
             self._over_ssh(access, "--revoke")
         self.forget(name)
@@ -111,7 +112,7 @@ class Renewal:
         try:
             refresh = self.store.get(secret_key(access.name))
             if refresh is None:
-                problems.append("there is no refresh token on this machine")
+                problems.append("no refresh token on this machine")
             else:
                 secret = tokens.session_secret(access.operator, access.session)
                 path, body = tokens.token_request(access.operator, tokens.TOKEN_SECONDS, secret, access.session_uid)
@@ -127,19 +128,19 @@ class Renewal:
             raise AuthError(
                 f"no token for environment {access.name}",
                 why="; ".join(problems),
-                hint="rancherctl env fetch signs in anew",
+                hint="sign in again: rancherctl env fetch USER@HOST",
             ) from e
         if issued.refresh:
-            with self._not_vital("the refresh token is not kept"):
+            with self._warn_only("cannot store the refresh token"):
                 self.store.put(secret_key(access.name), issued.refresh)
         if issued.session_uid and issued.session_uid != access.session_uid:
-            # The session had ended, and the host began another: with the old uid the API would refuse every renewal from now on.
-            with self._not_vital("the new session is not remembered"):
+            # The session had ended and the host started another: the API would reject every renewal with the old uid.
+            with self._warn_only("cannot store the new session"):
                 self.registry.save(replace(access, session_uid=issued.session_uid))
         return issued.token
 
     def _over_ssh(self, access: Access, *more: str) -> bytes:
-        why = "no control-plane host is recorded"
+        why = "no control-plane host is known"
         for argv in access.issue:
             try:
                 done = subprocess.run(
@@ -150,15 +151,13 @@ class Renewal:
                 continue
             if done.returncode == 0:
                 return done.stdout
-            why = (done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"])[
-                -1
-            ]
-        raise UnreachableError("ssh to a control-plane host did not help either", why=why)
+            why = last_line(done.stderr, f"exit status {done.returncode}")
+        raise UnreachableError("cannot get a token over ssh from a control-plane host", why=why)
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What a control-plane host gives at sign-in."""
+    """What a control-plane host issues at sign-in."""
 
     token: Token
     refresh: Secret | None
@@ -166,9 +165,9 @@ class Issued:
 
 
 def parse_issued(answer: bytes, wall: float) -> Issued:
-    """From the JSON that ``operator-token`` prints on a host: ``token`` and ``refresh`` are TokenRequest answers. ValueError if not.
+    """Parse the JSON that ``operator-token`` prints on a host: ``token`` and ``refresh`` are TokenRequest answers.
 
-    The last line counts: a login may print a greeting before it.
+    The last line counts, because a login shell may print a greeting first. ValueError for anything else.
     """
     data = json.loads((answer.rstrip().splitlines() or [b""])[-1])
     if not isinstance(data, dict) or "token" not in data:
@@ -178,5 +177,5 @@ def parse_issued(answer: bytes, wall: float) -> Issued:
 
 
 def secret_key(name: str) -> str:
-    """The store's key of an environment's refresh token."""
+    """Key of an environment's refresh token in the secret store."""
     return f"refresh/{name}"

@@ -1,6 +1,6 @@
-"""Our entries in kubeconfig files: built, merged into a file's content, found and removed by their marks. Pure: no I/O.
+"""The kubeconfig entries of environments: built, merged into a file's content, found and removed. Pure: no I/O.
 
-Each entry carries a mark in ``extensions``, so that ``rm`` removes just what we wrote, whatever it is called by then.
+Each entry has a mark in ``extensions``, so that ``rm`` removes exactly the entries that rancherctl added, also renamed ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INSTALL_HINT = "rancherctl-credential comes with rancherctl: pip install rancher
 
 @dataclass(frozen=True, slots=True)
 class Stanza:
-    """What a kubeconfig says about one environment. ``uid`` tells environments of the same name apart; ``command`` is the plug-in."""
+    """One environment in a kubeconfig file. ``uid`` distinguishes environments of the same name; ``command`` is the plug-in."""
 
     environment: str
     server: str
@@ -32,12 +32,12 @@ class Stanza:
 
     @property
     def entry_name(self) -> str:
-        """Name of cluster and user."""
+        """Name of the cluster and of the user."""
         return f"rancherctl-{self.environment}"
 
 
 def document(stanza: Stanza, context: str = "") -> Json:
-    """A whole kubeconfig with this environment only."""
+    """A kubeconfig document with this environment only."""
     name = context or stanza.environment
     return {"apiVersion": "v1", "kind": "Config", **_parts(stanza, stanza.entry_name, name), "current-context": name}
 
@@ -51,10 +51,10 @@ def merged(
     use: bool = True,
     others: Sequence[Json] = (),
 ) -> tuple[Json, str]:
-    """(the file's new content, the context's name). Our entries of this environment are brought up to date where they are.
+    """(the file's new content, the context's name). Existing entries of this environment are updated in place.
 
-    A name that somebody else's entry has, here or in ``others`` (the other files that are read together with this one, where the first hides the
-    rest), is handled by ``on_conflict``; ConflictError names the entry. ``use`` makes it the current context.
+    ``on_conflict`` decides if an entry of another origin has the name, in this file or in ``others``, the files merged with it.
+    ConflictError names that entry. ``use`` makes it the current context.
     """
     new = copy.deepcopy(data)
     new.setdefault("apiVersion", "v1")
@@ -79,9 +79,9 @@ def merged(
 
 
 def without(data: Json, environment: str, uid: str = "", gone_elsewhere: Collection[str] = ()) -> Json:
-    """The content without our entries of an environment (with ``uid``: only of that one).
+    """The content without an environment's entries; with ``uid`` only those of that environment.
 
-    A current context that goes is unset, also one that goes from another file (``gone_elsewhere``).
+    The current context is unset if it is removed here or from another file (``gone_elsewhere``).
     """
     new = copy.deepcopy(data)
     gone = {
@@ -103,7 +103,7 @@ def names(data: Json, kind: str) -> frozenset[str]:
 
 
 def environments(data: Json) -> Iterator[tuple[str, str]]:
-    """(environment, context) for each of our contexts."""
+    """(environment, context) for each context that rancherctl added."""
     for row in _rows(data, "contexts"):
         mark = _mark(row, "context")
         if mark:
@@ -137,14 +137,14 @@ def _parts(stanza: Stanza, entry: str, context: str) -> dict[str, list[Json]]:
 
 
 def _updated(old: Json, new: Json, inner: str) -> Json:
-    """Our fields anew, the rest as it was: a namespace in the context, foreign extensions."""
+    """The new fields, with the user's own kept: the context's namespace and foreign extensions."""
     kept = {k: v for k, v in old.items() if inner == "context" and k == "namespace"}
     foreign = [e for e in old.get("extensions") or () if isinstance(e, dict) and e.get("name") != MARK]
     return {**new, **kept, "extensions": [*foreign, *new["extensions"]]}
 
 
 def _free(files: Sequence[Json], kinds: Iterable[str], name: str, stanza: Stanza, on_conflict: OnConflict) -> str:
-    """``name``, or with ``rename`` the first of name-2, name-3 … that is free or ours in all ``kinds``."""
+    """``name``, or with ``rename`` the first of name-2, name-3 … that no foreign entry of ``kinds`` has."""
     kinds = tuple(kinds)
 
     def foreign(candidate: str) -> str:
@@ -161,8 +161,10 @@ def _free(files: Sequence[Json], kinds: Iterable[str], name: str, stanza: Stanza
     if not taken or on_conflict == "replace":
         return name
     if on_conflict == "fail":
-        hint = "--on-conflict rename picks another name, replace overwrites it, --context-name says which"
-        raise ConflictError(f"the kubeconfig files already have a {taken} {name!r} of another origin", hint=hint)
+        hint = "use --on-conflict rename or replace, or choose a name with --context-name"
+        raise ConflictError(
+            f"{taken} {name!r} already exists in the kubeconfig files and is not rancherctl's", hint=hint
+        )
     return next(candidate for n in range(2, 10_000) if not foreign(candidate := f"{name}-{n}"))
 
 
@@ -175,7 +177,7 @@ def _is_ours(row: Json, inner: str, stanza: Stanza) -> bool:
 
 
 def _marks(row: Json, inner: str, environment: str, uid: str) -> bool:
-    """Whether the row has our mark for this environment; where both sides know a uid, it must be the same."""
+    """Whether the row has the mark of this environment; if both have a uid, it must be equal."""
     mark = _mark(row, inner)
     if mark is None or mark.get("environment") != environment:
         return False

@@ -1,4 +1,4 @@
-"""Where long-lived secrets of the operator are: the system's keyring when there is a real one, else a 0600 file, with one warning."""
+"""The operator's long-lived secrets: in the system's keyring if there is one, else in a 0600 file, with one warning."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rancherctl.secret import Secret
 
 KEYRING_SECONDS = 3.0
 LOCK_SECONDS = 10.0
-NO_KEYRING = "CI is set, or there is no session bus"
+NO_KEYRING = "CI is set, or there is no D-Bus session"
 
 
 class KeyringUnusableError(RancherctlError):
-    """There is no keyring, it is locked, or it did not answer in time."""
+    """No keyring is installed, it is locked, or it did not answer in time."""
 
 
 def keyring_possible(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Whether asking makes sense: never in CI; on Linux only with a session bus or a backend that the user chose."""
+    """Whether to try the keyring: never in CI; on Linux only with a D-Bus session or a backend that the user configured."""
     if environ.get("CI", "").lower() in ("true", "1", "yes"):
         return False
     if environ.get("PYTHON_KEYRING_BACKEND") or not platform.startswith("linux"):
@@ -36,28 +36,28 @@ def keyring_possible(environ: Mapping[str, str], platform: str = sys.platform) -
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The system's keyring through a helper process that is killed after ``seconds``."""
+    """The system's keyring, used through a helper process that is killed after ``seconds``."""
 
     seconds: float = KEYRING_SECONDS
     command: tuple[str, ...] = (sys.executable, "-P", "-m", "rancherctl.credentials.keyring_helper")
-    """``-P``: modules of the folder where somebody stands are not ours to run."""
+    """``-P``: do not import modules from the working directory."""
 
     def call(self, operation: str, key: str, value: str = "") -> Secret | None:
-        """``get``, ``set`` or ``delete``. KeyringUnusableError says why it cannot be used."""
-        asked = json.dumps({"key": key, "value": value}).encode()
+        """``get``, ``set`` or ``delete`` a secret. KeyringUnusableError gives the reason."""
+        request = json.dumps({"key": key, "value": value}).encode()
         try:
             done = subprocess.run(
-                [*self.command, operation], input=asked, capture_output=True, timeout=self.seconds, check=False
+                [*self.command, operation], input=request, capture_output=True, timeout=self.seconds, check=False
             )
             answer: Any = (
                 json.loads(done.stdout)
                 if done.returncode == 0
-                else {"unusable": f"the helper ended with {done.returncode}"}
+                else {"unusable": f"the helper process exited with {done.returncode}"}
             )
         except subprocess.TimeoutExpired as e:
             raise KeyringUnusableError("the keyring does not answer", why=f"within {self.seconds:.0f} s") from e
         except (OSError, ValueError) as e:
-            raise KeyringUnusableError("the keyring cannot be asked", why=str(e)) from e
+            raise KeyringUnusableError("cannot access the keyring", why=str(e)) from e
         if "unusable" in answer:
             raise KeyringUnusableError("the keyring cannot be used", why=str(answer["unusable"]))
         found = answer.get("value")
@@ -66,14 +66,14 @@ class Keyring:
 
 @dataclass(frozen=True, slots=True)
 class SecretStore:
-    """Secrets by key. ``file`` says for each key where its value is; ``keyring`` None = files only. ``warn`` gets one line for a person."""
+    """Secrets by key. ``file`` records where each value is; ``keyring`` None = files only. ``warn`` prints a line for a person."""
 
     file: Path
     keyring: Keyring | None
     warn: Callable[[str], None]
 
     def get(self, key: str) -> Secret | None:
-        """The secret, None if there is none. KeyringUnusableError if it is in a keyring that does not answer."""
+        """The secret, or None. KeyringUnusableError if it is in a keyring that cannot be used."""
         entry = self._read().get(key)
         if entry is None:
             return None
@@ -81,16 +81,16 @@ class SecretStore:
             return Secret(entry["value"])
         if self.keyring is None:
             raise KeyringUnusableError(
-                f"the secret {key} is in the system's keyring, which cannot be asked here", why=NO_KEYRING
+                f"the secret {key} is in the system's keyring, which is not available", why=NO_KEYRING
             )
         return self.keyring.call("get", key)
 
     def put(self, key: str, value: Secret, *, keyring_only: bool = False) -> None:
-        """Store or replace. With ``keyring_only`` KeyringUnusableError where there is no keyring, and nothing is kept."""
+        """Store or replace a secret. With ``keyring_only``: KeyringUnusableError without a keyring, and nothing is stored."""
         entry: dict[str, str] = {"keyring": "yes"}
         if self.keyring is None:
             if keyring_only:
-                raise KeyringUnusableError("there is no keyring here", why=NO_KEYRING)
+                raise KeyringUnusableError("no keyring is available", why=NO_KEYRING)
             entry = {"value": str(value)}
             self._warn_once(NO_KEYRING)
         else:
@@ -105,7 +105,7 @@ class SecretStore:
             self._write({**self._read(), key: entry})
 
     def delete(self, key: str) -> None:
-        """Remove; nothing if it is not there. A keyring that does not answer keeps a value that nobody refers to: the caller revokes it."""
+        """Remove a secret, if it exists. A keyring that does not answer keeps an unreferenced value, which the caller revokes."""
         with self._lock():
             entries = self._read()
             entry = entries.pop(key, None)
@@ -116,7 +116,7 @@ class SecretStore:
 
     def _warn_once(self, why: str) -> None:
         if not any("value" in entry for entry in self._read().values()):
-            self.warn(f"secrets are kept in {self.file} (0600), not in a keyring: {why}")
+            self.warn(f"storing secrets in {self.file} (0600) because no keyring is available: {why}")
 
     def _lock(self) -> Any:
         return locked(self.file.with_suffix(".lock"), LOCK_SECONDS)
@@ -128,7 +128,9 @@ class SecretStore:
             return {}
         except (OSError, ValueError) as e:
             raise RancherctlError(
-                f"{self.file} cannot be read", why=str(e), hint="move it away; sign in again with rancherctl env fetch"
+                f"cannot read {self.file}",
+                why=str(e),
+                hint="move it away and sign in again: rancherctl env fetch USER@HOST",
             ) from e
         entries = data.get("entries") if isinstance(data, dict) else None
         return {k: v for k, v in (entries or {}).items() if isinstance(v, dict)}

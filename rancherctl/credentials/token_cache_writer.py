@@ -1,7 +1,7 @@
-"""The file between the plug-in and the refresh: the first line says until when, the rest is what the plug-in prints, ready made.
+"""Writing the file with a cached token: the first line has its times, the rest is the document that the plug-in prints.
 
-The first line is ``1 WALL_REFRESH WALL_END BOOT_REFRESH BOOT_END BOOT_ID``. Within one boot the boot clock decides: setting the wall clock
-by a day neither keeps a dead token nor drops a good one. The plug-in reads this without any import; the writer lives here.
+The first line is ``1 WALL_REFRESH WALL_END BOOT_REFRESH BOOT_END BOOT_ID``. Within one boot the boot clock decides, so that setting the
+wall clock neither keeps an expired token nor drops a valid one. ``token_cache`` reads the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rancherctl.credentials.tokens import Token
 from rancherctl.files import replace as replace_file
 
 REFRESH_PART = 0.25
-"""A token is renewed in the last quarter of its life, and still used meanwhile."""
+"""A token is renewed in the last quarter of its lifetime, and still used meanwhile."""
 
 
 def cache_content(token: Token, wall: float, boot: tuple[float, str]) -> str:
@@ -24,12 +24,12 @@ def cache_content(token: Token, wall: float, boot: tuple[float, str]) -> str:
     seconds, boot_id = boot
     until = datetime.fromtimestamp(wall + token.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     head = f"1 {wall + early:.0f} {wall + token.seconds:.0f} {seconds + early:.0f} {seconds + token.seconds:.0f} {boot_id or '-'}"
-    shown = {
+    credential = {
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",
         "status": {"token": str(token.value), "expirationTimestamp": until},
     }
-    return f"{head}\n{json.dumps(shown)}\n"
+    return f"{head}\n{json.dumps(credential)}\n"
 
 
 def write_token(path: Path, token: Token, wall: float) -> str:
@@ -40,10 +40,10 @@ def write_token(path: Path, token: Token, wall: float) -> str:
 
 
 def write_content(path: Path, content: str) -> None:
-    """Store a ``text`` (0600)."""
+    """Write a file's content (0600)."""
     replace_file(path, content.encode())
 
 
 def cached_document(content: str) -> str:
-    """What the plug-in prints of a ``text``."""
+    """The document in a file's content."""
     return content.partition("\n")[2]

@@ -1,8 +1,8 @@
-"""An operator in an environment's API: ServiceAccounts, rights, sessions, and token requests as values. Pure: no I/O, no clock.
+"""An operator in an environment's API: ServiceAccounts, rights, sessions and token requests as values. Pure: no I/O, no clock.
 
-The operator's own ServiceAccount has the rights (cluster-admin unless said otherwise) and gets tokens of at most an hour. A second one,
-``refresh-<operator>``, may do one thing: create such tokens. Its long token is what a machine keeps in its keyring. Both kinds of token
-are bound to one Secret per session (machine): deleting it ends that session at once.
+The operator's own ServiceAccount has the rights (cluster-admin by default) and gets tokens of at most an hour. A second one,
+``refresh-<operator>``, may only create such tokens; its long-lived token is in the keyring of the operator's machine. Both kinds of
+token are bound to one Secret per session (machine): deleting it ends that session immediately.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token; ``expires`` in seconds since 1970 by the API server's clock, ``seconds`` = how long it is good from now."""
+    """A bearer token; ``expires`` in seconds since 1970 by the API server's clock, ``seconds`` is its remaining lifetime."""
 
     value: Secret = field(repr=False)
     expires: float
@@ -37,7 +37,7 @@ class Token:
 
 
 def operator_name(text: str) -> str:
-    """A person's name (``alice``, ``Bob@laptop``) as a ServiceAccount's name; different texts give different names, and none that of a refresher."""
+    """A person's name (``alice``, ``Bob@laptop``) as a ServiceAccount's name: unique, and never that of a refresher."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     if plain.startswith(refresher("")):
         plain = f"operator-{plain}"
@@ -47,17 +47,17 @@ def operator_name(text: str) -> str:
 
 
 def refresher(operator: str) -> str:
-    """The ServiceAccount whose only right is to make tokens for the operator."""
+    """The ServiceAccount whose only right is to create tokens for the operator."""
     return f"refresh-{operator}"
 
 
 def session_secret(operator: str, session: str) -> str:
-    """The Secret that a session's tokens are bound to."""
+    """Name of the Secret that a session's tokens are bound to."""
     return f"session-{operator}-{session}"
 
 
 def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tuple[Json, ...]:
-    """Everything an operator needs but sessions, to be applied server-side; the namespace comes first."""
+    """The objects of an operator except sessions, for server-side apply; the namespace is first."""
     name = f"rancherctl:operator:{operator}"
     refresh = refresher(operator)
     rules = [
@@ -86,7 +86,7 @@ def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tupl
 
 
 def token_request(account: str, seconds: int, secret: str, uid: str) -> tuple[str, Json]:
-    """(URL path, body) of a POST that makes a token for ``account``, bound to the session's Secret (``uid`` as the API gave it)."""
+    """(URL path, body) of a POST that creates a token for ``account``, bound to the session's Secret with that ``uid``."""
     bound = {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}
     body = {
         "apiVersion": "authentication.k8s.io/v1",
@@ -97,12 +97,12 @@ def token_request(account: str, seconds: int, secret: str, uid: str) -> tuple[st
 
 
 def session_path(operator: str, session: str) -> str:
-    """URL path of the session's Secret: DELETE revokes."""
+    """URL path of the session's Secret; a DELETE revokes the session."""
     return f"/api/v1/namespaces/{NAMESPACE}/secrets/{session_secret(operator, session)}"
 
 
 def parse_token(answer: Mapping[str, Any] | bytes, now: float) -> Token:
-    """The token in a TokenRequest's answer; ValueError if there is none. ``now`` is our clock, for tokens that do not say when they were issued."""
+    """The token in a TokenRequest's answer; ValueError if missing. ``now`` is used for tokens without an issue time."""
     data = json.loads(answer) if isinstance(answer, bytes) else answer
     status = data.get("status") or {}
     value, until = status.get("token"), status.get("expirationTimestamp")
@@ -114,7 +114,7 @@ def parse_token(answer: Mapping[str, Any] | bytes, now: float) -> Token:
 
 
 def _issued(token: str) -> float | None:
-    """``iat`` of a JSON web token: with it the lifetime does not depend on two clocks agreeing."""
+    """``iat`` of a JSON web token, which makes the lifetime independent of the difference between two clocks."""
     import base64
 
     try:

@@ -1,4 +1,4 @@
-"""The status of an environment as a result: a head line, one row per host, then what is wrong and what differs. Pure."""
+"""The status of an environment as a result: a summary, one row per host, then problems and drift. Pure."""
 
 from __future__ import annotations
 
@@ -55,39 +55,39 @@ COLUMNS: Final = (
 
 
 def status_record(status: Status, *, wide: bool = False) -> Record:
-    """The whole status; ``wide`` shows all columns and all differences from the file."""
+    """The whole status; ``wide`` shows all columns and all drift."""
     return Record(
         "EnvironmentStatus", status_item(status), text=status_text(status, wide=wide), name=status.environment
     )
 
 
 def status_text(status: Status, *, wide: bool = False) -> str:
-    """For people."""
+    """The text for people."""
     facts = (
         f"Kubernetes {status.version}",
-        f"API {status.server} {'answers' if status.api == 'ok' else 'does not answer'}",
+        f"API {status.server} {'ok' if status.api == 'ok' else 'not answering'}",
     )
-    led = f"led by {status.leader}" if status.leader else "no leader known"
+    leader = f"leader {status.leader}" if status.leader else "no leader"
     head = [
-        f"{status.environment} is {status.state}: {', '.join(facts)}, {led}",
-        *([f"last applied {status.applied}"] if status.applied else []),
+        f"{status.environment} is {status.state}: {', '.join(facts)}, {leader}",
+        *([f"last applied: {status.applied}"] if status.applied else []),
     ]
     columns = [column for column in COLUMNS if wide or not column.wide]
     rows = table([c.title for c in columns], [[c.cell(_host(host)) for c in columns] for host in status.hosts])
     lines = [f"problem: {line}" for line in together(status.problems())]
     drift = together(status.drift)
     shown = drift if wide else drift[:DRIFT_SHOWN]
-    lines += [f"drift: {host}: apply would {line}" for host, _, line in (text.partition(": ") for text in shown)]
+    lines += [f"drift: {host}: apply would {line}" for host, _, line in (entry.partition(": ") for entry in shown)]
     if len(drift) > len(shown):
         lines.append(f"drift: and {len(drift) - len(shown)} more (rancherctl env plan {status.environment})")
     lines += [f"next: {line}" for line in status.remedies()]
     lines += [f"note: {line}" for line in status.notes]
-    told = [*head, "", *rows.splitlines(), *([""] if lines else []), *lines]
-    return "".join(f"{visible(line)}\n" for line in told)
+    text = [*head, "", *rows.splitlines(), *([""] if lines else []), *lines]
+    return "".join(f"{visible(line)}\n" for line in text)
 
 
 def status_item(status: Status) -> dict[str, Any]:
-    """For scripts."""
+    """The fields for scripts."""
     return {
         "environment": status.environment,
         "state": status.state,

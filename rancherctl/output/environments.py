@@ -1,14 +1,15 @@
-"""Plans and states of environments as results. Pure."""
+"""Plans, applies and removals of environments as results. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from rancherctl.output.results import Column, Failure, Listing, Record, show
+from rancherctl.output.results import Column, Failure, Listing, Record, cell_text
 from rancherctl.output.tables import table, visible
+from rancherctl.text import and_more, plural
 
 if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan, Step
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from rancherctl.environments.remove_look import Removal
 
 BRIEF: Final = 20
-"""Up to this many steps are shown one by one after an apply; more are counted."""
-UNKNOWN_HINT: Final = "what is there is left as it is; rancherctl env status says more"
-NAMED: Final = 3
+"""Up to this many steps are listed after an apply; more are summarised as numbers."""
+UNKNOWN_HINT: Final = "their state is unknown and nothing is changed there; see rancherctl env status"
+HOSTS_SHOWN: Final = 3
 """Hosts named in a row of the summary."""
 _COLUMNS: Final = ("PACKAGES", "USERS", "FILES", "PROGRAMS", "CERTIFICATES", "UNITS", "OBJECTS")
 _KINDS: Final = {
@@ -30,8 +31,8 @@ _KINDS: Final = {
     "authority file": "CERTIFICATES",
     "unit": "UNITS",
 }
-_TOLD: Final = ("unit", "certificate")
-"""Kinds whose details are always shown: why a unit is restarted, and files that no other step names (keys, what a unit makes)."""
+_DETAILED: Final = ("unit", "certificate")
+"""Kinds whose details are always shown: why a unit is restarted, and files that no other step lists (keys, files of units)."""
 _SIGNS: Final = {"create": "+", "install": "+", "upload": "+", "remove": "-", "change": "~"}
 
 LIST_COLUMNS: Final = (
@@ -47,7 +48,7 @@ LIST_COLUMNS: Final = (
 
 
 def plan_record(plan: EnvironmentPlan, *, wide: bool = False) -> Record:
-    """An environment's plan; ``wide`` shows the details of what is new as well as those of what changes."""
+    """An environment's plan; ``wide`` also shows the details of new things, not only of changed ones."""
     return Record(
         "EnvironmentPlan",
         plan_item(plan),
@@ -59,7 +60,7 @@ def plan_record(plan: EnvironmentPlan, *, wide: bool = False) -> Record:
 
 
 def applied_record(applied: Applied, *, wide: bool = False) -> Record:
-    """What an apply did: the plan's own fields, how long it took and where the API is. As text short, unless little was done or ``wide``."""
+    """The result of an apply: the plan's fields, the duration and the API's URL. More than ``BRIEF`` steps are listed with ``wide`` only."""
     plan, done = applied.plan, not applied.failures
     item = {**plan_item(plan), "seconds": round(applied.seconds, 1), "server": applied.server}
     brief = not wide and len(plan.steps()) > BRIEF
@@ -70,14 +71,14 @@ def applied_record(applied: Applied, *, wide: bool = False) -> Record:
 
 
 def plan_text(plan: EnvironmentPlan, *, wide: bool = False, done: bool = False) -> str:
-    """Phase by phase, one line per step below the hosts that it is the same for; differences of files below their step; then numbers."""
+    """Phase by phase, hosts with equal steps together: one line per step, with file differences; then the numbers."""
     lines = []
     for found in plan.phases:
         lines.append(f"{found.name}: {found.title}")
-        alike: dict[tuple[str, ...], list[str]] = {}
+        groups: dict[tuple[str, ...], list[str]] = {}
         for host, steps in groupby(found.steps, key=lambda step: step.host):
-            alike.setdefault(tuple(_lines(steps, wide)), []).append(host or "API")
-        for steps_lines, hosts in alike.items():
+            groups.setdefault(tuple(_lines(steps, wide)), []).append(host or "API")
+        for steps_lines, hosts in groups.items():
             lines += [f"  {', '.join(hosts)}", *steps_lines]
     lines += [f"? {visible(u.where)}: unknown ({visible(u.why)})" for u in plan.unknown]
     numbers = f"\n{summary_table(plan)}" if len(plan.steps()) > BRIEF else ""
@@ -87,12 +88,12 @@ def plan_text(plan: EnvironmentPlan, *, wide: bool = False, done: bool = False) 
 def _lines(steps: Iterable[Step], wide: bool) -> Iterator[str]:
     for step in steps:
         yield f"    {_SIGNS.get(step.verb, '*')} {visible(step.line())}"
-        if wide or step.verb in ("change", "check") or step.kind in _TOLD:
+        if wide or step.verb in ("change", "check") or step.kind in _DETAILED:
             yield from (f"        {visible(line)}" for line in step.detail)
 
 
 def summary_table(plan: EnvironmentPlan) -> str:
-    """How many changes of each kind, one row for hosts with the same numbers; columns without a number are left out."""
+    """Numbers of changes by kind, one row for hosts with equal numbers; empty columns are left out."""
     numbers: dict[str, Counter[str]] = {}
     for step in plan.steps():
         numbers.setdefault(step.host or "API", Counter())[
@@ -101,24 +102,19 @@ def summary_table(plan: EnvironmentPlan) -> str:
     columns = [title for title in _COLUMNS if any(count[title] for count in numbers.values())]
     rows: dict[tuple[str, ...], list[str]] = {}
     for host in sorted(numbers, key=lambda host: (host == "API", host)):
-        rows.setdefault(tuple(show(numbers[host][title] or None) for title in columns), []).append(host)
-    return table(["HOSTS", *columns], [[_some(hosts), *cells] for cells, hosts in rows.items()])
-
-
-def _some(hosts: Sequence[str]) -> str:
-    shown = ", ".join(hosts[:NAMED])
-    return f"{shown} and {len(hosts) - NAMED} more" if len(hosts) > NAMED else shown
+        rows.setdefault(tuple(cell_text(numbers[host][title] or None) for title in columns), []).append(host)
+    return table(["HOSTS", *columns], [[and_more(hosts, shown=HOSTS_SHOWN), *cells] for cells, hosts in rows.items()])
 
 
 def summary(plan: EnvironmentPlan, *, done: bool = False) -> str:
-    """One line: what there is to do (or, ``done``, was done), in numbers."""
+    """One line with the numbers of changes to make, or made with ``done``."""
     if not plan:
-        return f"{plan.environment}: nothing to do{' where it could be told' if plan.unknown else ''}"
+        return f"{plan.environment}: nothing to do{' on the hosts that answered' if plan.unknown else ''}"
     counts = ", ".join(
         f"{count} {past(verb)}" if done else f"{count} to {verb}" for verb, count in plan.counts().items()
     )
     hosts = len({step.host for step in plan.steps() if step.host})
-    where = f" on {hosts} host{'s' if hosts != 1 else ''}" if hosts else " in the API"
+    where = f" on {plural(hosts, 'host')}" if hosts else " in the API"
     return f"{plan.environment}: {counts}{where} (plan {plan.digest()})"
 
 
@@ -147,7 +143,7 @@ def _step(step: Step) -> dict[str, Any]:
 
 
 def removal_listing(found: Removal) -> Listing:
-    """What a removal would take off each host."""
+    """What a removal would delete on each host."""
     items = [{"host": host, "remove": list(lines)} for host, lines in sorted(found.present.items())]
     columns = (
         Column("HOST", "host"),
@@ -155,11 +151,11 @@ def removal_listing(found: Removal) -> Listing:
         Column("WHAT", "remove", wide=True),
     )
     failures = tuple(Failure(host, why) for host, why in sorted(found.unknown.items()))
-    return Listing("HostToClear", items, columns, name="host", failures=failures, trouble="could not be asked")
+    return Listing("HostToClear", items, columns, name="host", failures=failures, trouble="could not be checked")
 
 
 def removed_listing(removed: Removed) -> Listing:
-    """What was taken off each host, and what is still there."""
+    """What was removed from each host, and what remains."""
     hosts = sorted({*removed.done, *removed.left})
     items = [
         {"host": host, "removed": list(removed.done.get(host, ())), "left": list(removed.left.get(host, ()))}
@@ -169,9 +165,9 @@ def removed_listing(removed: Removed) -> Listing:
         Column("HOST", "host"),
         Column("REMOVED", lambda item: len(item["removed"])),
         Column("LEFT", lambda item: len(item["left"])),
-        Column("STILL THERE", "left", wide=True),
+        Column("REMAINING", "left", wide=True),
     )
     failures = tuple(
-        Failure(host, f"still there: {'; '.join(left)}") for host, left in sorted(removed.left.items()) if left
+        Failure(host, f"remaining: {'; '.join(left)}") for host, left in sorted(removed.left.items()) if left
     )
     return Listing("RemovedHost", items, columns, name="host", failures=failures, trouble="not clean")

@@ -1,4 +1,4 @@
-"""Error texts: what failed and where, why, what to do next; one line each. Pure."""
+"""Error messages: what failed and where, why, what to do next; one line each. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MARK = {True: "\x1b[31merror:\x1b[0m", False: "error:"}
 
 
 def error_text(error: RancherctlError, *, color: bool = False, log: str = "") -> str:
-    """The lines for standard error. Errors that carry several findings show each on a line of its own; ``log`` names the run's log file."""
+    """The lines for standard error. Several findings get one line each; ``log`` is the path of the run's log file."""
     lines = [f"{_MARK[color]} {_line(error.what)}"]
     if isinstance(error, (InvalidInputError, PreflightError)):
         lines += [f"  - {_line(problem)}" for problem in error.problems]

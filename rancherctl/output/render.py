@@ -1,4 +1,4 @@
-"""A result in the format asked for: ``table``, ``wide``, ``json``, ``yaml`` or ``name``. Pure: returns text."""
+"""A result as ``table``, ``wide``, ``json``, ``yaml`` or ``name``. Pure: returns text."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rancherctl.output.results import API_VERSION, Listing, Record, Result, show
-from rancherctl.output.tables import lines, pairs, table
+from rancherctl.contract import API_VERSION
+from rancherctl.output.results import Listing, Record, Result, cell_text
+from rancherctl.output.tables import pairs, table, visible_lines
 
-_UNSEEN = re.compile("[\x7f-\x9f]")
-"""Control characters that JSON does not escape; some terminals take them for the start of a command."""
+_UNESCAPED = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON does not escape; some terminals interpret them as commands."""
 
 
 def render(result: Result, form: str = "table") -> str:
-    """The whole text for standard output, newline included; nothing in it drives the terminal, whoever wrote it."""
+    """The text for standard output, newline included, without control characters that a terminal would interpret."""
     text = _render(result, form)
     if form == "json":
-        return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    return text if form == "yaml" else lines(text)
+        return _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text if form == "yaml" else visible_lines(text)
 
 
 def _render(result: Result, form: str) -> str:
@@ -31,14 +32,14 @@ def _render(result: Result, form: str) -> str:
         return (
             result.text
             if result.text is not None
-            else pairs([(key, show(value)) for key, value in result.item.items()])
+            else pairs([(key, cell_text(value)) for key, value in result.item.items()])
         )
     columns = [column for column in result.columns if form == "wide" or not column.wide]
     return table([c.title for c in columns], [[c.cell(item) for c in columns] for item in result.items])
 
 
 def envelope(result: Result) -> dict[str, Any]:
-    """The versioned envelope: apiVersion, kind, then ``items`` (lists) or the thing's own fields, then ``errors``."""
+    """The versioned envelope: apiVersion, kind, then ``items`` (lists) or the record's fields, then ``errors``."""
     errors = [{"where": f.where, "message": f.what} for f in result.failures]
     if isinstance(result, Listing):
         return {

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-API_VERSION: Final = "rancherctl.io/v1alpha1"
+from typing import Any
 
 Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: title, and the cell's text from an item: a key (dots walk down) or a function. ``wide`` columns show with ``-o wide`` only."""
+    """One column: title, and where the cell comes from: a key of the item (``a.b`` for nested ones) or a function of it.
+
+    ``wide`` columns are shown with ``-o wide`` only.
+    """
 
     title: str
     value: str | Callable[[Item], object]
     wide: bool = False
 
     def cell(self, item: Item) -> str:
-        """The text of the cell; None and empty lists show as ``-``, lists are joined by commas."""
+        """The text of the cell."""
         value = _walk(item, self.value) if isinstance(self.value, str) else self.value(item)
-        return show(value)
+        return cell_text(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a part of the result is missing: ``where`` (host, member), ``what`` one line."""
+    """Why a part of the result is missing: ``where`` (host, member), ``what`` (one line)."""
 
     where: str
     what: str
@@ -35,7 +36,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Many things of one kind. ``kind`` is that of one item (the envelope adds List); ``name`` gives the text of ``-o name``."""
+    """Items of one kind. ``kind`` is that of one item (the envelope appends List); ``name`` gives the text of ``-o name``."""
 
     kind: str
     items: Sequence[Item]
@@ -43,16 +44,16 @@ class Listing:
     name: str | Callable[[Item], str] = "name"
     failures: tuple[Failure, ...] = ()
     empty: str = ""
-    """What to say on standard error when there is nothing to list."""
+    """Message on standard error if there are no items."""
     trouble: str = "could not be read"
-    """What is wrong with the places in ``failures``."""
+    """Predicate of the error message: ``h1, h2 could not be read``."""
     hint: str = ""
-    """What to do about them."""
+    """What to do about the failures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing. ``text`` is the human form (lines, "" for none); where it is None ``item`` is shown as ``key: value`` lines."""
+    """One item. ``text`` is the form for people, "" for none; None shows ``item`` as ``key: value`` lines."""
 
     kind: str
     item: Item
@@ -66,8 +67,8 @@ class Record:
 Result = Listing | Record
 
 
-def show(value: object) -> str:
-    """A cell's text: yes/no for booleans, ``-`` for nothing, commas between the parts of a list, k=v for mappings."""
+def cell_text(value: object) -> str:
+    """A cell's text: yes or no for booleans, ``-`` for empty values, ``a,b`` for lists, ``k=v`` for mappings."""
     if value is None or value == "" or (isinstance(value, (list, tuple, dict, frozenset)) and not value):
         return "-"
     if isinstance(value, bool):

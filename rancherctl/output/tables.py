@@ -1,4 +1,4 @@
-"""Plain tables in the manner of kubectl: padded columns, upper-case titles, never truncated, never wrapped. Pure."""
+"""Plain tables like kubectl's: padded columns, upper-case titles, never truncated, never wrapped. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GAP = "   "
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The lines of a table, each ended by a newline; "" without rows. Control characters of cells are made visible."""
+    """The lines of a table, each with a newline; "" without rows. Control characters in cells are escaped."""
     if not rows:
         return ""
     clean = [[visible(cell) for cell in row] for row in (titles, *rows)]
@@ -28,19 +28,19 @@ def pairs(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def width(text: str) -> int:
-    """Columns that a text takes on a terminal (wide East Asian letters take two, combining marks none)."""
+    """Terminal columns of a text: wide East Asian characters count two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def visible(text: str) -> str:
-    """The text with control characters as ``\\xNN``: what a host or an object says must not drive the terminal."""
+    """The text with control characters as ``\\xNN``: text from hosts and objects must not control the terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
 
 
-def lines(text: str) -> str:
-    """The same for a text of many lines; its line ends and tabs stay."""
+def visible_lines(text: str) -> str:
+    """Like ``visible``, for a text of many lines: line ends and tabs stay."""
     return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rancherctl.cli.args import PASS_THROUGH
 from rancherctl.cli.docs.topics import TOPICS
-from rancherctl.cli.docs.tree import Node, read
+from rancherctl.cli.docs.tree import CommandNode, read
 from rancherctl.cli.groups import VERB_ALIASES
 from rancherctl.cli.root import command
 
@@ -53,7 +53,7 @@ def modules() -> Iterator[tuple[str, ast.AST]]:
         yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
 
 
-def find(node: Node, word: str) -> Node | None:
+def find(node: CommandNode, word: str) -> CommandNode | None:
     word = word if node.path == () else VERB_ALIASES.get(word, word)
     return next((child for child in node.children if word == child.path[-1] or word in child.aliases), None)
 

@@ -13,7 +13,7 @@ import pytest
 from rancherctl import settings
 from rancherctl.cli.args import PASS_THROUGH
 from rancherctl.cli.docs.generated import drift, files
-from rancherctl.cli.docs.tree import Node, read
+from rancherctl.cli.docs.tree import CommandNode, read
 from rancherctl.cli.nouns import NOUNS
 from rancherctl.cli.root import command
 
@@ -24,7 +24,7 @@ IDS = [" ".join(node.path) for node in COMMANDS]
 
 
 @pytest.mark.parametrize("node", COMMANDS, ids=IDS)
-def test_every_command_explains_itself(node: Node) -> None:
+def test_every_command_explains_itself(node: CommandNode) -> None:
     assert node.summary.endswith(".")
     assert 2 <= len(node.examples) <= 4
     for example in node.examples:
@@ -37,14 +37,14 @@ GROUPS = [node for node in TREE.walk() if node.children]
 
 
 @pytest.mark.parametrize("node", GROUPS, ids=[" ".join(node.path) or "rancherctl" for node in GROUPS])
-def test_every_group_shows_examples_before_its_options(node: Node) -> None:
+def test_every_group_shows_examples_before_its_options(node: CommandNode) -> None:
     assert 2 <= len(node.examples) <= 3
     for example in node.examples:
         assert example.startswith(" ".join(("rancherctl", *node.path)))
 
 
 @pytest.mark.parametrize("node", COMMANDS, ids=IDS)
-def test_options_in_examples_exist(node: Node) -> None:
+def test_options_in_examples_exist(node: CommandNode) -> None:
     if node.path in PASS_THROUGH or node.path == ("help",):
         return
     known = {name for option in (*node.options, *TREE.options) for name in option.names}
@@ -68,7 +68,7 @@ def test_generated_files_are_what_the_tree_gives() -> None:
 
 
 @pytest.mark.parametrize("node", COMMANDS, ids=IDS)
-def test_every_command_is_in_man_completions_and_readme(node: Node) -> None:
+def test_every_command_is_in_man_completions_and_readme(node: CommandNode) -> None:
     page = (
         (ROOT / "man" / f"rancherctl-{node.path[0]}.1")
         .read_text(encoding="utf-8")

@@ -1,1 +1,1 @@
-"""What is generated from the command tree: man pages, shell completions, help topics."""
+"""Generated from the command tree: man pages and shell completions; and the help topics."""

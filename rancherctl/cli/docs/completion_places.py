@@ -1,4 +1,4 @@
-"""The command tree as completion scripts need it: every place with its words, and what kind of value may follow. Pure."""
+"""The command tree as completion scripts need it: every command with its words, and the kind of value that follows. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 from rancherctl.bundle.distribution.systems import SYSTEMS
 from rancherctl.cli.args import PASS_THROUGH
-from rancherctl.cli.docs.tree import Node
+from rancherctl.cli.docs.tree import CommandNode
 from rancherctl.cli.docs.tree import Option as TreeOption
 from rancherctl.settings import COLORS, FORMATS, PROGRESS
 
 KINDS: Final = {"ENV": "environments", "HOST": "hosts", "INGRESS": "ingresses", "LAB": "labs", "CONTEXT": "contexts"}
-"""Metavars that are names from the cache, and the cache file's name."""
+"""Metavars whose values are names from the cache, and the cache file of each."""
 CHOICES: Final = {
     "FORM": FORMATS,
     "WHEN": COLORS,
@@ -29,7 +29,7 @@ CHOICES: Final = {
 
 
 def values(metavar: str) -> str:
-    """What may follow, for the scripts: ``@kind`` (names), ``@file``, ``@none`` or the words themselves."""
+    """What completes a value: ``@KIND`` (names from the cache), ``@file``, ``@none`` or the words themselves."""
     word = metavar.strip("[]<>{}").rstrip(".")
     if word in KINDS:
         return f"@{KINDS[word]}"
@@ -41,8 +41,8 @@ def values(metavar: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A command as the scripts know it: its words, what they mean, and what follows."""
+class CompletionPlace:
+    """A command in a completion script: its subcommands, options and arguments."""
 
     path: str
     children: tuple[tuple[str, str], ...]
@@ -50,8 +50,8 @@ class Place:
     arguments: tuple[str, ...]
 
 
-def places(root: Node) -> Iterator[Place]:
-    """Every node; the global options belong to each of them."""
+def places(root: CommandNode) -> Iterator[CompletionPlace]:
+    """Every command and group, each with the global options."""
     for node in root.walk():
         own = {name for option in node.options for name in option.names}
         inherited = tuple(
@@ -61,7 +61,7 @@ def places(root: Node) -> Iterator[Place]:
         )
         children = tuple((child.path[-1], child.summary) for child in node.children)
         through = node.path in PASS_THROUGH
-        yield Place(
+        yield CompletionPlace(
             " ".join(node.path),
             children,
             node.options if through else (*node.options, *inherited),
@@ -69,6 +69,6 @@ def places(root: Node) -> Iterator[Place]:
         )
 
 
-def aliases(root: Node) -> list[tuple[str, str, str]]:
-    """(path of the parent, alias, real word) of every alias."""
+def aliases(root: CommandNode) -> list[tuple[str, str, str]]:
+    """(path of the parent, alias, command) for every alias."""
     return [(" ".join(node.path[:-1]), alias, node.path[-1]) for node in root.walk() for alias in node.aliases]

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from rancherctl.cli.docs.topics import ENVIRONMENT, EXIT_CODES, FILES
-from rancherctl.cli.docs.tree import Node, Option
+from rancherctl.cli.docs.tree import CommandNode, Option
 
 DATE: Final = "$Mdocdate$"
-"""A fixed word instead of a date: the pages must come out equal on every day."""
+"""A fixed word instead of a date, so that the pages do not depend on the day."""
 
 
-def pages(root: Node) -> dict[str, str]:
+def pages(root: CommandNode) -> dict[str, str]:
     """Every page by file name."""
     out = {"rancherctl.1": _main(root)}
     for child in root.children:
@@ -24,7 +24,7 @@ def pages(root: Node) -> dict[str, str]:
 
 
 def text(raw: str) -> str:
-    """Prose: a new line for each sentence, none longer than 78 bytes."""
+    """Prose: each sentence starts a new line; lines have at most 78 bytes."""
     sentences = re.split(r"(?<=[a-z0-9)][.?!]) (?=[A-Z`])", " ".join(raw.split()))
     return "\n".join(
         line
@@ -47,7 +47,7 @@ def _line(line: str) -> str:
 
 
 def _arg(word: str) -> str:
-    """A word as a macro's argument: quoted where mdoc would take it for a macro or split it."""
+    """A word as a macro's argument, quoted if mdoc would read it as a macro or split it."""
     escaped = _line(word).replace('"', "\\(dq")
     bare = re.sub(r"[^A-Za-z]", "", word)
     return (
@@ -60,7 +60,7 @@ def _arg(word: str) -> str:
 
 
 def _page(lines: list[str]) -> str:
-    """The page's text; a paragraph break before a list, section or end says nothing and is left out."""
+    """The page's text, without the paragraph breaks before lists and sections, which mandoc warns about."""
     kept = [
         line
         for line, after in zip(lines, [*lines[1:], ".Sh"], strict=True)
@@ -80,7 +80,7 @@ def _head(title: str, section: int, name: str, summary: str) -> list[str]:
     ]
 
 
-def _main(root: Node) -> str:
+def _main(root: CommandNode) -> str:
     out = _head("RANCHERCTL", 1, "rancherctl", root.summary)
     out += [".Sh SYNOPSIS", ".Nm", ".Op Ar options", ".Ar command", ".Op Ar arguments", ".Sh DESCRIPTION"]
     out += _paragraphs(root.text)
@@ -88,7 +88,7 @@ def _main(root: Node) -> str:
     for child in root.children:
         words = ", ".join((child.path[0], *child.aliases))
         out += [f".It Cm {_arg(words)}", f"{text(child.summary)}", "See", f".Xr rancherctl-{child.path[0]} 1 ."]
-    out += [".El", ".Pp", "The global options may stand anywhere on the line:", *_options(root.options)]
+    out += [".El", ".Pp", "Global options are accepted anywhere on the command line:", *_options(root.options)]
     out += _environment_variables() + _files() + _exit() + _examples(root)
     out += [
         ".Sh SEE ALSO",
@@ -97,7 +97,7 @@ def _main(root: Node) -> str:
     return _page(out)
 
 
-def _noun(noun: Node) -> str:
+def _noun(noun: CommandNode) -> str:
     name = f"rancherctl-{noun.path[0]}"
     out = _head(name, 1, name, noun.summary)
     commands = [node for node in noun.walk() if not node.children]
@@ -125,11 +125,11 @@ def _noun(noun: Node) -> str:
     return _page(out)
 
 
-def _synopsis(node: Node) -> list[str]:
+def _synopsis(node: CommandNode) -> list[str]:
     return [f".{'' if a.required else 'Op '}Ar {_arg(a.metavar)}{' ...' if a.many else ''}" for a in node.arguments]
 
 
-def _command_body(node: Node) -> list[str]:
+def _command_body(node: CommandNode) -> list[str]:
     out = [text(node.summary)]
     if node.aliases:
         out.append(f"Also spelled {text(', '.join(node.aliases))}.")
@@ -165,31 +165,31 @@ def _literal(lines: list[str]) -> list[str]:
     return [".Bd -literal -offset indent", *(_line(line) for line in lines), ".Ed"]
 
 
-def _examples(node: Node) -> list[str]:
+def _examples(node: CommandNode) -> list[str]:
     return [".Sh EXAMPLES", *_literal(list(node.examples))] if node.examples else []
 
 
-def _example_block(nodes: Iterable[Node]) -> list[str]:
+def _example_block(nodes: Iterable[CommandNode]) -> list[str]:
     return _literal([line for node in nodes for line in node.examples])
 
 
 def _environment_variables() -> list[str]:
     rows = (
-        ("RANCHERCTL_ENV", "the environment to use"),
+        ("RANCHERCTL_ENV", "the default environment"),
         ("RANCHERCTL_CONFIG", "the configuration file instead of config.toml"),
-        ("RANCHERCTL_BUNDLE", "the bundle that environments are made from: official, modules or a directory"),
-        ("RANCHERCTL_CACHE_DIR", "where bundles and root trees are kept"),
-        ("RANCHERCTL_SUDO_PASSWORD_FILE", "a file (0600) with the password that sudo on the hosts asks for"),
+        ("RANCHERCTL_BUNDLE", "the default of --bundle: official, modules or a directory"),
+        ("RANCHERCTL_CACHE_DIR", "the directory for bundles and root file systems"),
+        ("RANCHERCTL_SUDO_PASSWORD_FILE", "a file (0600) with the sudo password of the hosts"),
         (
             ", ".join(
                 f"RANCHERCTL_{name}"
                 for name in ("OUTPUT", "COLOR", "PROGRESS", "KUBECONFIG", "DEBUG", "NO_INPUT", "YES")
             ),
-            "defaults of the options",
+            "defaults of the global options and of --output",
         ),
-        ("KUBECONFIG", "kubeconfig files, as for kubectl"),
-        ("CI", "true: plain progress, no questions"),
-        ("NO_COLOR, FORCE_COLOR, TERM", "whether colours are used"),
+        ("KUBECONFIG", "kubeconfig files, as in kubectl"),
+        ("CI", "true: plain progress, no prompts"),
+        ("NO_COLOR, FORCE_COLOR, TERM", "control colours"),
     )
     return [
         ".Sh ENVIRONMENT",
@@ -223,7 +223,7 @@ def _see(names: list[str]) -> list[str]:
 
 
 def _environment() -> str:
-    out = _head("RANCHERCTL-ENVIRONMENT", 5, "rancherctl-environment", "the file that describes an environment")
+    out = _head("RANCHERCTL-ENVIRONMENT", 5, "rancherctl-environment", "environment file of rancherctl")
     head, _, rest = ENVIRONMENT.partition("\n\n")
     sample, _, tail = rest.partition("\n\n")
     out += [".Sh DESCRIPTION", text(head), *_literal(sample.split("\n"))]

@@ -1,8 +1,7 @@
-"""``rancherctl help TOPIC``: texts that belong to no single command. The man pages are made from the same texts."""
+"""``rancherctl help TOPIC``: texts that do not belong to a single command; the man pages use them, too."""
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Final
 
 import typer
@@ -10,19 +9,20 @@ import typer
 from rancherctl.cli.context import current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.streams import out
+from rancherctl.text import did_you_mean
 
 EXIT_CODES: Final[tuple[tuple[int, str], ...]] = (
-    (0, "done, or nothing to show"),
-    (1, "failed"),
-    (2, "wrong usage or wrong input file; nothing was changed"),
+    (0, "success, or nothing to show"),
+    (1, "failure"),
+    (2, "invalid usage or input file; nothing was changed"),
     (3, "not found"),
-    (4, "authentication or authorisation was refused"),
-    (5, "conflict, lock held by somebody else, or a dangerous plan refused"),
-    (6, "partial: some hosts or members failed"),
+    (4, "authentication or authorisation failed"),
+    (5, "conflict, lock held by another process, or a dangerous plan refused"),
+    (6, "partial failure: some hosts or members failed"),
     (7, "unreachable"),
-    (8, "plan --exit-code: there are changes"),
+    (8, "env plan --exit-code: there are changes"),
     (124, "timed out"),
-    (130, "interrupted"),
+    (130, "interrupted by Ctrl-C, SIGTERM or SIGHUP"),
     (141, "standard output was closed"),
 )
 
@@ -31,23 +31,26 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
         "~/.config/rancherctl/config.toml",
         "defaults: env, output, color, progress, kubeconfig, bundle, cache_dir, sudo_password_file, debug, no_input, yes",
     ),
-    ("~/.config/rancherctl/", "the environments that are known here, and the one chosen by `env use`"),
+    ("~/.config/rancherctl/", "known environments, and the default one (`env use`)"),
     (
         "~/.local/state/rancherctl/removed/",
-        "files of environments that `env rm --force` forgot although hosts were not clear, or whose name another one took",
+        "files of environments that `env rm --force` forgot before all hosts were clean, or that another one of the same name replaced",
     ),
     (
         "~/.local/state/rancherctl/secrets.json",
         (
-            "which secrets are in the system's keyring (service rancherctl); refresh tokens themselves (0600) where there is no keyring, "
-            "sudo passwords never"
+            "which secrets are in the system's keyring (service rancherctl); without a keyring also the refresh tokens (0600), "
+            "never sudo passwords"
         ),
     ),
-    ("~/.local/state/rancherctl/log/", "one log file per run; the last 50 are kept; no secrets"),
+    (
+        "~/.local/state/rancherctl/log/",
+        "one log file per run, without secrets; the last 50 are kept, and the last 20 of create, apply and rm",
+    ),
     ("~/.cache/rancherctl/", "short-lived tokens (0600), names for completion, bundles; may be deleted at any time"),
-    ("~/.kube/config", "contexts of environments; users are an exec plug-in, never a token"),
-    ("/opt/rancherctl, /etc/rancherctl, /var/lib/rancherctl", "on hosts: programs by version, configuration, data"),
-    ("/var/lib/rancherctl-lab, /var/cache/rancherctl", "on a lab's machine: hosts of labs, root trees"),
+    ("~/.kube/config", "contexts of environments; users get tokens from an exec plug-in"),
+    ("/opt/rancherctl, /etc/rancherctl, /var/lib/rancherctl", "on hosts: programs, configuration, data"),
+    ("/var/lib/rancherctl-lab, /var/cache/rancherctl", "on a machine with labs: hosts of labs, root file systems"),
 )
 
 ENVIRONMENT: Final = """\
@@ -69,14 +72,14 @@ spec:
   - {name: h1, address: 10.0.0.11, publicAddress: 192.0.2.11, roles: [etcd, controlplane, worker]}
   - {name: h2, address: 10.0.0.12, publicAddress: 192.0.2.12, roles: [worker]}
 
-network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none (another network add-on).
-podCIDR, serviceCIDR and dns.domain cannot change later. Roles are etcd, controlplane and worker; a host without
-the worker role is tainted. publicAddress is what Ingress statuses publish. ingress.defaultClass: an Ingress that names no
-class is ours; say false where another controller's class is the default. XDG variables move the folders.
+network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none (for another network add-on).
+podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
+the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish. ingress.defaultClass
+makes rancherctl's ingress class the default; set it to false if another controller's class is the default.
 
-`rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` makes such a file and applies it;
-`rancherctl env plan -f FILE` names every change first; `rancherctl env fetch` gets the file back from the hosts.
-Editors can check the file with the JSON Schema that comes with the program: rancherctl/environments/schema.json.
+`rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` creates such a file and applies it;
+`rancherctl env plan -f FILE` shows every change first; `rancherctl env fetch` restores the file from the hosts.
+Editors can validate the file with the JSON Schema in the package: rancherctl/environments/schema.json.
 """
 
 
@@ -87,14 +90,14 @@ def _rows(rows: tuple[tuple[object, str], ...]) -> str:
 
 TOPICS: Final[dict[str, str]] = {"environment": ENVIRONMENT, "exit-codes": _rows(EXIT_CODES), "files": _rows(FILES)}
 
-app = noun("Explain a topic: environment, exit-codes, files.")
+app = noun("Show help on a topic: environment, exit-codes or files.")
 
 
 @app.command()
 def show(
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="environment, exit-codes or files; or a command.")],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="environment, exit-codes, files, or a command.")],
 ) -> None:
-    """Explain a topic: environment, exit-codes, files.
+    """Show help on a topic: environment, exit-codes or files.
 
     \b
     Examples:
@@ -106,12 +109,7 @@ def show(
     from rancherctl.errors import UsageError
 
     if topic not in TOPICS:
-        near = difflib.get_close_matches(topic, [*TOPICS, *NOUNS], 1)
-        hint = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else f"topics are {', '.join(TOPICS)}; for commands see: rancherctl --help"
-        )
-        raise UsageError(f"there is no topic and no command {topic!r}", hint=hint)
+        lists = f"topics: {', '.join(TOPICS)}; for commands: rancherctl --help"
+        raise UsageError(f"no topic or command {topic!r}", hint=did_you_mean(topic, [*TOPICS, *NOUNS]) or lists)
     out(TOPICS[topic])
     current().say("\n".join(f"see also: rancherctl help {other}" for other in TOPICS if other != topic))

@@ -1,4 +1,4 @@
-"""The command tree as values, for completions, man pages and the contract tests. Imports every noun: not on the hot path."""
+"""The command tree as values, for completions, man pages and contract tests. Imports every noun: slow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rancherctl.cli.groups import VERB_ALIASES
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: all its spellings, whether a value follows, the value's metavar, help."""
+    """One option: its spellings, whether it takes a value, the value's metavar, its help."""
 
     names: tuple[str, ...]
     takes_value: bool
@@ -32,8 +32,8 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One command or group. ``path`` is () for the root, ("env", "ls") for a verb; ``examples`` are the lines after ``Examples:``."""
+class CommandNode:
+    """One command or group. ``path`` is () for the root, ("env", "ls") for a verb; ``examples`` follow ``Examples:``."""
 
     path: tuple[str, ...]
     aliases: tuple[str, ...]
@@ -43,21 +43,21 @@ class Node:
     usage: str
     options: tuple[Option, ...]
     arguments: tuple[Argument, ...]
-    children: tuple[Node, ...]
+    children: tuple[CommandNode, ...]
 
-    def walk(self) -> Iterator[Node]:
-        """This node and all below, in order."""
+    def walk(self) -> Iterator[CommandNode]:
+        """This node and all its descendants, in order."""
         yield self
         for child in self.children:
             yield from child.walk()
 
 
-def read(command: Any, prog: str = "rancherctl") -> Node:
-    """The whole tree below a root command."""
+def read(command: Any, prog: str = "rancherctl") -> CommandNode:
+    """The tree of a root command."""
     return _node(command, (), typer.Context(command, info_name=prog, **command.context_settings), ())
 
 
-def _node(command: Any, path: tuple[str, ...], ctx: Any, aliases: tuple[str, ...]) -> Node:
+def _node(command: Any, path: tuple[str, ...], ctx: Any, aliases: tuple[str, ...]) -> CommandNode:
     summary, text, examples = _help(command.help or "")
     children = []
     for name in command.list_commands(ctx) if hasattr(command, "list_commands") else ():
@@ -72,7 +72,7 @@ def _node(command: Any, path: tuple[str, ...], ctx: Any, aliases: tuple[str, ...
         for p in command.get_params(ctx) if p.param_type_name == "argument"
     )  # fmt: skip
     usage = " ".join(command.collect_usage_pieces(ctx))
-    return Node(path, aliases, summary, text, examples, usage, options, arguments, tuple(children))
+    return CommandNode(path, aliases, summary, text, examples, usage, options, arguments, tuple(children))
 
 
 def _aliases(parent: Any, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,9 +86,7 @@ def _option(param: Any, ctx: Any) -> Option:
     value = not (getattr(param, "is_flag", False) or getattr(param, "count", False))
     metavar = param.make_metavar(ctx=ctx).strip("<>") if value and param.name != "help" else ""
     spelled = (*param.opts, *param.secondary_opts)
-    names = (
-        tuple(sorted(spelled, key=len)) if param.name == "help" else spelled
-    )  # the parser gives those two in any order
+    names = tuple(sorted(spelled, key=len)) if param.name == "help" else spelled  # the parser does not order these two
     return Option(names, value and param.name != "help", metavar, param.help or "")
 
 

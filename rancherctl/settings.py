@@ -1,7 +1,7 @@
 """Settings of one run: defaults < config file < RANCHERCTL_* variables < flags, merged into one frozen value.
 
-``load`` is the only reader of os.environ besides the exec plug-in. The XDG folders are here, too. Not here: files about environments
-(credentials.registry, environments.inventory) and code that acts on a setting.
+``load`` is the only reader of os.environ besides the exec plug-in. The XDG folders are here, too. Not here: files
+about environments (credentials.registry, environments.inventory) and code that acts on a setting.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class Dirs:
 class Settings:
     """Everything a run may depend on besides its arguments.
 
-    ``env`` is the environment selected by flag or variable, ``kubeconfig`` the value of --kubeconfig, ``kubeconfig_list`` that of
-    $KUBECONFIG; "" = not given. ``interactive`` is False with CI=true or --no-input, or without a terminal on standard input and error.
+    ``env`` is the environment selected by flag or variable, ``kubeconfig`` the value of --kubeconfig,
+    ``kubeconfig_list`` that of $KUBECONFIG; "" = not given. ``interactive`` is False with CI=true or --no-input, or
+    without a terminal on standard input and error.
     """
 
     dirs: Dirs

@@ -22,8 +22,8 @@ from rancherctl.kube.rest import RestClient
 def api(run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False) -> Iterator[RestClient]:
     """A client for the selected environment, through ssh if its API is not reachable directly.
 
-    NotFoundError if this machine has no credentials for it. With ``context`` a client for that kubeconfig context; ``allow_exec`` runs
-    its credential plug-in even if the file is not the user's own.
+    NotFoundError if this machine has no credentials for it. With ``context`` a client for that kubeconfig context;
+    ``allow_exec`` runs its credential plug-in even if the file is not the user's own.
     """
     if context and env:
         raise UsageError(

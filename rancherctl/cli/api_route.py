@@ -1,4 +1,7 @@
-"""The route from this machine to the API of a known environment: direct, or through ssh to one of its control-plane hosts."""
+"""The route from this machine to the API of a known environment.
+
+Direct, or through ssh to one of its control-plane hosts.
+"""
 
 from __future__ import annotations
 

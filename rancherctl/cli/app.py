@@ -1,4 +1,7 @@
-"""Entry points: fast paths with few imports, then the command tree. Every failure becomes a message and an exit code here."""
+"""Entry points: fast paths with few imports, then the command tree.
+
+Every failure becomes a message and an exit code here.
+"""
 
 from __future__ import annotations
 
@@ -143,8 +146,8 @@ def _write_error(text: str) -> None:
 def _watch_signals() -> None:
     """Ctrl-C, SIGTERM and a closed terminal interrupt the run: locks are released and unfinished steps are printed.
 
-    A second Ctrl-C exits at once. Further SIGTERM and SIGHUP are ignored, because they may arrive twice by themselves: ``timeout`` also
-    signals its process group, and shells repeat the hangup of their terminal.
+    A second Ctrl-C exits at once. Further SIGTERM and SIGHUP are ignored, because they may arrive twice by
+    themselves: ``timeout`` also signals its process group, and shells repeat the hangup of their terminal.
     """
     import os
     import signal

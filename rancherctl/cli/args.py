@@ -13,7 +13,10 @@ GLOBAL_FLAGS: Final = ("--debug", "--no-input", "--yes")
 
 @dataclass(frozen=True, slots=True)
 class PassThrough:
-    """Which words of a pass-through command belong to rancherctl: ``options`` with values, and the first ``operands`` words."""
+    """Which words of a pass-through command belong to rancherctl.
+
+    ``options`` with values, and the first ``operands`` words.
+    """
 
     options: tuple[str, ...]
     operands: int = 0
@@ -30,7 +33,9 @@ _HELP: Final = ("-h", "--help")
 
 
 def normalise(argv: Sequence[str], topics: Collection[str], nouns: Mapping[str, str]) -> list[str]:
-    """The words in the parser's order: global options first. Words after ``--`` and of pass-through commands are unchanged.
+    """The words in the parser's order: global options first.
+
+    Words after ``--`` and of pass-through commands are unchanged.
 
     ``nouns`` maps each noun and each alias to its noun.
     """
@@ -62,7 +67,10 @@ def normalise(argv: Sequence[str], topics: Collection[str], nouns: Mapping[str, 
 
 
 def _own_first(words: list[str], through: PassThrough) -> list[str]:
-    """rancherctl's own words, then ``--`` and the other program's: the parser would otherwise find ``-e`` in ``-ndev``."""
+    """rancherctl's own words, then ``--`` and the other program's.
+
+    The parser would otherwise find ``-e`` in ``-ndev``.
+    """
     own: list[str] = []
     operands = through.operands
     while words and words[0] != "--":

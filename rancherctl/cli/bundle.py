@@ -58,7 +58,7 @@ PackagesOption = Annotated[
     typer.Option(
         "--packages",
         metavar="SYSTEM",
-        help="Add the packages for hosts of this system, downloaded with apt or taken from SYSTEM=DIR; may be repeated. "
+        help="Add the packages that hosts of this system need, from apt or from SYSTEM=DIR; may be repeated. "
         "Hosts then need no package mirror.",
     ),
 ]

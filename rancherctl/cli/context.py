@@ -112,7 +112,10 @@ class CommandRun:
         logger().info("%s", text)
 
     def show(self, result: Any, *, default: str = "table", fail: bool = True) -> None:
-        """Print a result (output.results) in the chosen format; then PartialError if parts are missing, unless ``fail`` is False."""
+        """Print a result (output.results) in the chosen format.
+
+        Then PartialError if parts are missing, unless ``fail`` is False.
+        """
         from rancherctl.output.render import render
         from rancherctl.output.results import Listing
 

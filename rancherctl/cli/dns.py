@@ -11,7 +11,7 @@ from rancherctl.cli.groups import noun
 from rancherctl.cli.options import EnvOption, OutputOption
 
 app = noun(
-    "The DNS servers on the hosts: ask, list, check.",
+    "Query, list and check the DNS servers on the hosts.",
     "rancherctl dns lookup mongodb.default.svc",
     "rancherctl dns status",
 )

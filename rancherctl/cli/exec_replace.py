@@ -35,8 +35,8 @@ def exec_replace(argv: Sequence[str], environ: Mapping[str, str] | None = None) 
 def run_child(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run ``argv`` as a child on the same terminal and return its exit code, 128 + N if signal N ended it.
 
-    Ctrl-C reaches the child from the terminal, and the child decides what it means. SIGTERM and SIGHUP are passed on; after the child has
-    ended they raise KeyboardInterrupt.
+    Ctrl-C reaches the child from the terminal, and the child decides what it means. SIGTERM and SIGHUP are passed on;
+    after the child has ended they raise KeyboardInterrupt.
     """
     received: list[int] = []
     child: subprocess.Popen[bytes] | None = None

@@ -18,7 +18,10 @@ HELP_NAMES: Final = {"help_option_names": ["-h", "--help"]}
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """One noun: ``module`` has ``app`` (a Typer) and is imported only when the noun is used; ``help`` is its short help."""
+    """One noun: ``module`` has ``app`` (a Typer) and is imported only when the noun is used.
+
+    ``help`` is its short help.
+    """
 
     module: str
     help: str
@@ -44,8 +47,8 @@ def noun(help_text: str, *examples: str) -> typer.Typer:
     """The Typer of a noun's module; ``examples`` are for nouns that have verbs."""
     shown = "\n".join(("\n\n\b\nExamples:", *(f"  {example}" for example in examples))) if examples else ""
     return typer.Typer(
-        help=help_text.rstrip() + shown, cls=VerbGroup, no_args_is_help=True, rich_markup_mode=None, context_settings=HELP_NAMES,
-        add_completion=False, pretty_exceptions_enable=False,
+        help=help_text.rstrip() + shown, cls=VerbGroup, no_args_is_help=True, rich_markup_mode=None,
+        context_settings=HELP_NAMES, add_completion=False, pretty_exceptions_enable=False,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The environments known on this machine: a copy of each one's file, the last bundle, and the default environment.
 
-Files are below the XDG config folder, 0600, replaced atomically. They are a convenience: the environment's own API holds the applied file.
+Files are below the XDG config folder, 0600, replaced atomically. They are a convenience: the environment's own API
+holds the applied file.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ class KnownEnvironments:
         return load(text, str(path)).environment
 
     def other(self, environment: Environment) -> Environment | None:
-        """A different known environment of the same name: no control-plane host in common. None also if its file is unreadable."""
+        """A different known environment of the same name: no control-plane host in common.
+
+        None also if its file is unreadable.
+        """
         try:
             known = self.read(environment.name)
         except (InvalidInputError, NotFoundError):
@@ -59,7 +63,10 @@ class KnownEnvironments:
         return None if mine & theirs else known
 
     def save(self, environment: Environment, bundle: str = "") -> Path:
-        """Store an environment's file, and the bundle chosen for it ("" keeps the present choice); returns the file's path."""
+        """Store an environment's file, and the bundle chosen for it ("" keeps the present choice).
+
+        Returns the file's path.
+        """
         from rancherctl.environments.dump import dump
 
         if bundle:

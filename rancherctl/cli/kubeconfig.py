@@ -15,7 +15,7 @@ from rancherctl.credentials.registry import Access
 from rancherctl.credentials.stanzas import OnConflict
 
 app = noun(
-    "Contexts of environments in kubeconfig files.",
+    "Add, print and remove contexts of environments in kubeconfig files.",
     "rancherctl kubeconfig merge demo",
     "rancherctl kubeconfig show demo > demo.yaml",
 )
@@ -60,8 +60,8 @@ def merge(
 ) -> None:
     """Add or update an environment's context in the kubeconfig file.
 
-    The file is the one that already has the environment, else the first of $KUBECONFIG that exists, else ~/.kube/config. No token is
-    written to it: kubectl gets tokens from the plug-in rancherctl-credential.
+    The file is the one that already has the environment, else the first of $KUBECONFIG that exists, else
+    ~/.kube/config. No token is written to it: kubectl gets tokens from the plug-in rancherctl-credential.
 
     \b
     Examples:

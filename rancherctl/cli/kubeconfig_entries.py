@@ -25,8 +25,8 @@ def merge(
 ) -> tuple[str, Path, bool]:
     """Add or update the entries; returns (context, file, whether anything changed).
 
-    ``use`` None makes it the current context only if there is none. The context's name is stored in the registry. ConflictError with
-    ``on_conflict="fail"`` if an entry of another origin has the name.
+    ``use`` None makes it the current context only if there is none. The context's name is stored in the registry.
+    ConflictError with ``on_conflict="fail"`` if an entry of another origin has the name.
     """
     files = run.kubeconfig_files()
     there = readable(files)
@@ -62,7 +62,10 @@ def merge(
 
 
 def remove(run: CommandRun, environment: str, uid: str = "") -> tuple[Path, ...]:
-    """Remove the entries that rancherctl added for an environment from all kubeconfig files; returns the changed files."""
+    """Remove the entries that rancherctl added for an environment from all kubeconfig files.
+
+    Returns the changed files.
+    """
     there = readable(run.kubeconfig_files())
     left = [stanzas.without(document.data, environment, uid) for document in there]
     ours = {context for document in there for _, context in stanzas.environments(document.data)}

@@ -1,4 +1,7 @@
-"""``rancherctl kubectl``: the installed kubectl with an environment's context, through ssh if its API is not reachable directly."""
+"""``rancherctl kubectl``.
+
+The installed kubectl with an environment's context, through ssh if its API is not reachable directly.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ def kubectl(
 ) -> None:
     """Run kubectl with an environment's context.
 
-    All arguments after --env are passed to kubectl, and its exit code is returned. Your kubeconfig files are neither read nor changed.
+    All arguments after --env are passed to kubectl, and its exit code is returned. Your kubeconfig files are neither
+    read nor changed.
 
     \b
     Examples:
@@ -68,7 +72,10 @@ def _with_kubeconfig(path: str) -> dict[str, str]:
 
 
 def _kubeconfig(run: CommandRun, access: Access, server: str) -> str:
-    """Path of a kubeconfig file in the cache, without secrets; with ``server``, a tunnel of this process, one of its own."""
+    """Path of a kubeconfig file in the cache, without secrets.
+
+    With ``server``, a tunnel of this process, one of its own.
+    """
     from rancherctl.cli.kubeconfig_entries import stanza_of
     from rancherctl.credentials import documents, stanzas
     from rancherctl.files import replace as replace_file

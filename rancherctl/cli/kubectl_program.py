@@ -13,7 +13,9 @@ from rancherctl.cli.context import CommandRun
 from rancherctl.errors import NotFoundError, RancherctlError
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-INSTALL_HINT: Final = "install it (https://kubernetes.io/docs/tasks/tools), or create a bundle, which contains it: rancherctl bundle create"
+INSTALL_HINT: Final = (
+    "install it (https://kubernetes.io/docs/tasks/tools), or create a bundle, which has one: rancherctl bundle create"
+)
 
 
 def find_kubectl(run: CommandRun, environment: str) -> str:
@@ -32,9 +34,7 @@ def _from_bundles(run: CommandRun, environment: str) -> Iterator[str]:
     folders = [Path(known.bundle(environment)), *((settings.cache or settings.dirs.cache) / "bundles").glob("*")]
     found: list[tuple[bool, bool, list[int], Path]] = []
     for folder in folders:
-        if (
-            not folder.is_absolute()
-        ):  # a source's name (official), which must not match a folder of the working directory
+        if not folder.is_absolute():  # a source such as official is no path here
             continue
         try:
             bundle = load(folder)

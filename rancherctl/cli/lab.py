@@ -111,11 +111,12 @@ def up(
         spec = asked(name, have, hosts=hosts, subnets=subnets, bare=bare, os=system.value if system else None)
         ops.up(spec, roots, steps, mirror)
     remember_names(run.settings, "labs", state.names(roots))
-    chosen = " ".join(f"--host root@{host.address}" for host in state.load(roots, name)[0].hosts)
+    hosts_given = " ".join(f"--host root@{host.address}" for host in state.load(roots, name)[0].hosts)
+    bundle = "" if run.settings.bundle else " --bundle official"
     run.next(
         f"rancherctl lab status --name {name}",
         f"rancherctl lab ssh h1 --name {name}",
-        f"rancherctl env create {name} --ssh-config {roots.lab(name).ssh_config} {chosen}{'' if run.settings.bundle else ' --bundle official'}",
+        f"rancherctl env create {name} --ssh-config {roots.lab(name).ssh_config} {hosts_given}{bundle}",
     )
 
 
@@ -151,7 +152,8 @@ def show_status(
     hint = " && ".join(f"rancherctl lab down --name {failure.where}" for failure in failures)
     run.show(
         Listing(
-            "LabHost", rows, COLUMNS, name=lambda row: f"{row['lab']}/{row['name']}", failures=tuple(failures), hint=hint,
+            "LabHost", rows, COLUMNS, name=lambda row: f"{row['lab']}/{row['name']}",
+            failures=tuple(failures), hint=hint,
             empty="no labs found; create one with rancherctl lab up",
         )
     )  # fmt: skip

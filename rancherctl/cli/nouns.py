@@ -18,7 +18,7 @@ NOUNS: Final[dict[str, Noun]] = {
         ("bundles",),
     ),
     "ingress": Noun(
-        "rancherctl.cli.ingress", "Show, scale and check Ingresses and their load-balancer hosts.", ("ingresses",)
+        "rancherctl.cli.ingress", "Show, scale and check Ingresses, and the hosts that serve them.", ("ingresses",)
     ),
     "dns": Noun("rancherctl.cli.dns", "Query, list and check the DNS servers on the hosts."),
     "kubeconfig": Noun(

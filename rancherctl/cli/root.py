@@ -60,7 +60,7 @@ def globals_(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Manage Kubernetes environments on plain Linux hosts, with load-balanced ingress and DNS, without a management server.
+    """Manage Kubernetes environments on plain Linux hosts, with load-balanced ingress and DNS.
 
     \b
     Examples:
@@ -68,7 +68,8 @@ def globals_(
       rancherctl env status demo
       rancherctl kubectl --env demo get nodes
 
-    Global options are accepted anywhere on the command line. RANCHERCTL_COLOR, RANCHERCTL_DEBUG and so on set their defaults.
+    Global options are accepted anywhere on the command line. RANCHERCTL_COLOR, RANCHERCTL_DEBUG and so on set their
+    defaults.
     """
     context.set_flags(
         {

@@ -15,7 +15,10 @@ from typing import Final
 KEPT: Final = 50
 CHANGES: Final = ("env-create-", "env-apply-", "env-rm-")
 CHANGES_KEPT: Final = 20
-"""Logs of runs that change hosts are kept in addition: fifty status checks must not push out the only record of a change."""
+"""Logs of runs that change hosts are kept in addition.
+
+Fifty status checks must not push out the only record of a change.
+"""
 _LOGGER: Final = "rancherctl"
 
 

@@ -38,7 +38,10 @@ def sign_in_if_needed(
 
 
 def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[Host], Transport], ca: str) -> Access:
-    """Sign in the operator on this machine; stores registry entry, refresh token and cached token. ``ca`` is PEM text."""
+    """Sign in the operator on this machine; stores registry entry, refresh token and cached token.
+
+    ``ca`` is PEM text.
+    """
     renewal = user_renewal(run.settings.dirs, run.say)
     machine = socket.gethostname()
     operator, session = operator_name(getpass.getuser()), operator_name(machine)
@@ -80,7 +83,10 @@ def _uid(environment: Environment, ca: str, token: str) -> str:
 
 
 def merge_context(run: CommandRun, access: Access) -> str:
-    """Add the environment's context to the user's kubeconfig and return its name; entries of other origin are never replaced."""
+    """Add the environment's context to the user's kubeconfig and return its name.
+
+    Entries of other origin are never replaced.
+    """
     name, path, changed = kubeconfig_entries.merge(run, access)
     if changed:
         run.say(f"context {name} written to {path}")

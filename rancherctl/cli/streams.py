@@ -50,7 +50,10 @@ def out(text: str) -> None:
 
 
 def discard(number: int) -> None:
-    """Redirect a broken stream to /dev/null: Python would otherwise flush it at exit and fail with its own exit code."""
+    """Redirect a broken stream to /dev/null.
+
+    Python would otherwise flush it at exit and fail with its own exit code.
+    """
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, number)
     os.close(null)

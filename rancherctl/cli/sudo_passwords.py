@@ -19,7 +19,10 @@ Source = Literal["file", "keyring", "typed"]
 
 
 class SudoPasswords:
-    """Called from any thread. ``ask`` reads a password (None = no answer), ``yes`` asks a question; both None without a terminal."""
+    """Called from any thread.
+
+    ``ask`` reads a password (None = no answer), ``yes`` asks a question; both None without a terminal.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,7 @@
-"""Reads a line from the terminal in any thread. Ctrl-C ends it: a plain read in a worker thread would block the whole run."""
+"""Reads a line from the terminal in any thread.
+
+Ctrl-C ends it: a plain read in a worker thread would block the whole run.
+"""
 
 from __future__ import annotations
 

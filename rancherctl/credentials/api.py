@@ -17,7 +17,10 @@ LARGEST = 1 << 20
 
 
 def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: dict[str, Any] | None = None) -> bytes:
-    """The body of a 2xx response. AuthError (401, 403, certificate), NotFoundError, UnreachableError or RancherctlError."""
+    """The body of a 2xx response.
+
+    AuthError (401, 403, certificate), NotFoundError, UnreachableError or RancherctlError.
+    """
     url = urlsplit(server)
     what = f"{method} {server}{path}"
     try:

@@ -1,4 +1,7 @@
-"""YAML of untrusted files: bounded size and aliases, scalars as kubectl reads them; and YAML that kubectl reads back unchanged."""
+"""YAML of untrusted files: bounded size and aliases, scalars as kubectl reads them.
+
+And YAML that kubectl reads back unchanged.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Runs the exec-credential plug-in of a kubeconfig user (client.authentication.k8s.io/v1, v1beta1): trusted files only."""
+"""Runs the exec-credential plug-in of a kubeconfig user (client.authentication.k8s.io/v1, v1beta1).
+
+Trusted files only.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ class Credential:
 
 
 class Plugin:
-    """Runs a plug-in if its credential is missing or about to expire. Thread-safe. RefusedError unless ``trusted(source)``."""
+    """Runs a plug-in if its credential is missing or about to expire. Thread-safe.
+
+    RefusedError unless ``trusted(source)``.
+    """
 
     def __init__(
         self,
@@ -126,10 +132,13 @@ class Plugin:
 
 
 def is_own_plugin(target: Target) -> bool:
-    """Whether the plug-in is rancherctl's own and its token goes to the API it is for: safe, no matter who wrote the file.
+    """Whether the plug-in is rancherctl's own and its token goes to the API it is for.
 
-    A plain name is looked up on PATH; a path must be that of this installation's program. With variables any program could run another
-    one, with other arguments a session would end, and another server would receive the user's token.
+    Safe, no matter who wrote the file.
+
+    A plain name is looked up on PATH; a path must be that of this installation's program. With variables any program
+    could run another one, with other arguments a session would end, and another server would receive the user's
+    token.
     """
     plugin = target.exec
     if (

@@ -1,7 +1,7 @@
-"""A helper process for the system's keyring, which can be killed if the keyring hangs (a locked one prompts, D-Bus waits).
+"""A helper process for the system's keyring: it can be killed if the keyring hangs (prompt, D-Bus).
 
-``python -m rancherctl.credentials.keyring_helper get|set|delete``: JSON ``{"key", "value"}`` on standard input, ``{"value"}`` or
-``{"unusable": why}`` on standard output. The only importer of ``keyring``.
+``python -m rancherctl.credentials.keyring_helper get|set|delete``: JSON ``{"key", "value"}`` on standard input,
+``{"value"}`` or ``{"unusable": why}`` on standard output. The only importer of ``keyring``.
 """
 
 from __future__ import annotations

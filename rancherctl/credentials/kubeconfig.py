@@ -1,4 +1,7 @@
-"""kubeconfig files as kubectl reads them: which files, how they are merged, what a context resolves to. Pure except for paths."""
+"""kubeconfig files as kubectl reads them: which files, how they are merged, what a context resolves to.
+
+Pure except for paths.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,9 @@ class Exec:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A resolved context. Paths are absolute; bytes are inline PEM. ``token_file`` is read at each use and takes precedence over ``token``.
+    """A resolved context. Paths are absolute; bytes are inline PEM.
+
+    ``token_file`` is read at each use and takes precedence over ``token``.
 
     ``source`` is the file that defines the user, None for a context without one.
     """
@@ -87,7 +92,10 @@ class Target:
 
 
 def paths(explicit: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files by precedence: ``--kubeconfig`` alone, else $KUBECONFIG without empty and repeated parts, else ~/.kube/config."""
+    """The files by precedence.
+
+    ``--kubeconfig`` alone, else $KUBECONFIG without empty and repeated parts, else ~/.kube/config.
+    """
     if explicit:
         return (Path(explicit).absolute(),)
     listed = [Path(part).absolute() for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
@@ -97,7 +105,8 @@ def paths(explicit: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
 def merge(documents: Iterable[Document]) -> Kubeconfig:
     """The first file with an entry defines it completely; the first current-context that is not empty counts.
 
-    InvalidInputError lists everything that kubectl rejects, too: entries without names, duplicate names in a file, values of a wrong type.
+    InvalidInputError lists everything that kubectl rejects, too: entries without names, duplicate names in a file,
+    values of a wrong type.
     """
     found: dict[str, dict[str, KubeconfigEntry]] = {kind: {} for kind in LISTS}
     current = ""

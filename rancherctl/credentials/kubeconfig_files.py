@@ -1,4 +1,7 @@
-"""Reads and writes kubeconfig files: bounded reads, kubectl's lock, atomic replacement through symbolic links with the mode kept."""
+"""Reads and writes kubeconfig files.
+
+Bounded reads, kubectl's lock, atomic replacement through symbolic links with the mode kept.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _FILE_HINT = "check the path; --kubeconfig or $KUBECONFIG selects another file"
 
 
 def read(files: Sequence[Path], *, required: bool = False) -> tuple[Document, ...]:
-    """The files that exist, in order. NotFoundError for a missing one if ``required``; UsageError for invalid content."""
+    """The files that exist, in order.
+
+    NotFoundError for a missing one if ``required``; UsageError for invalid content.
+    """
     out = []
     for path in files:
         data = _read(path)
@@ -48,7 +54,9 @@ def parse(data: bytes, path: Path) -> Json:
 
 
 def trusted(path: Path, listed: Sequence[Path], home: Path) -> bool:
-    """Whether a file's plug-ins may run: it belongs to the user, no other user can write it, and the user chose its place.
+    """Whether a file's plug-ins may run.
+
+    It belongs to the user, no other user can write it, and the user chose its place.
 
     That is below ~/.kube, or in ``listed`` ($KUBECONFIG). A file given on a command line only may come from anywhere.
     """
@@ -83,7 +91,10 @@ def _kubectl_lock(path: Path) -> Iterator[None]:
     from filelock import SoftFileLock, Timeout
 
     class Lock(SoftFileLock):
-        """Breaks stale locks of our own processes only: kubectl's lock files are empty, which the base class treats as stale."""
+        """Breaks stale locks of our own processes only.
+
+        Kubectl's lock files are empty, which the base class treats as stale.
+        """
 
         def _try_break_stale_lock(self) -> None:
             with contextlib.suppress(FileNotFoundError):  # it was released just now

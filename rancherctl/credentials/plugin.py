@@ -1,4 +1,7 @@
-"""``rancherctl-credential --env NAME``: the exec plug-in that kubectl runs. Prints a cached token without importing anything heavy."""
+"""``rancherctl-credential --env NAME``: the exec plug-in that kubectl runs.
+
+Prints a cached token without importing anything heavy.
+"""
 
 from __future__ import annotations
 

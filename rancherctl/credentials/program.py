@@ -1,4 +1,4 @@
-"""Path of this installation's exec plug-in. kubeconfig files contain the path, because kubectl may run with another PATH."""
+"""Path of this installation's exec plug-in, for kubeconfig files: kubectl may run with another PATH."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _ENTRY_POINTS: Final = ("rancherctl", "kubectl-rancher", NAME)
 
 
 def candidates() -> Iterator[Path]:
-    """Possible paths, best first: beside the called program (a link that outlives upgrades), beside Python, in the scripts folder.
+    """Possible paths, best first.
+
+    Beside the called program (a link that outlives upgrades), beside Python, in the scripts folder.
 
     Outside of a virtual environment, programs are not installed beside Python.
     """

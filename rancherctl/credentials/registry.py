@@ -1,4 +1,7 @@
-"""How to access the environments known on this machine: server, CA, session, ssh commands. One 0600 JSON file each, no secrets."""
+"""How to access the environments known on this machine: server, CA, session, ssh commands.
+
+One 0600 JSON file each, no secrets.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,10 @@ SUFFIX = ".access.json"
 class Access:
     """How this machine accesses one environment.
 
-    ``ca`` is PEM text. ``operator``, ``session`` and ``session_uid`` identify the ServiceAccount and the Secret that tokens are bound to.
-    ``issue`` are ssh commands that print new tokens as JSON, one per control-plane host, for when the API rejects the refresh token.
-    ``tunnels`` are ssh commands to control-plane hosts, ``targets`` the API's address as seen from each.
+    ``ca`` is PEM text. ``operator``, ``session`` and ``session_uid`` identify the ServiceAccount and the Secret that
+    tokens are bound to. ``issue`` are ssh commands that print new tokens as JSON, one per control-plane host, for
+    when the API rejects the refresh token. ``tunnels`` are ssh commands to control-plane hosts, ``targets`` the API's
+    address as seen from each.
     """
 
     name: str

@@ -39,7 +39,10 @@ class Renewal:
         return self.tokens / name
 
     def document(self, name: str, *, force: bool = False) -> str:
-        """An ExecCredential document with a valid token; ``force`` requests a new one even if the cached one is valid."""
+        """An ExecCredential document with a valid token.
+
+        ``force`` requests a new one even if the cached one is valid.
+        """
         path = self.token_file(name)
         before, fresh = cached(str(path), self.wall(), boot_now())
         if before and fresh and not force:
@@ -94,7 +97,10 @@ class Renewal:
         self.store.delete(secret_key(name))
 
     def revoke(self, name: str) -> None:
-        """End this machine's session in the environment, then remove its tokens. A session that has already ended is no error."""
+        """End this machine's session in the environment, then remove its tokens.
+
+        A session that has already ended is no error.
+        """
         access = self.registry.load(name)
         token = Secret(json.loads(self.document(name))["status"]["token"])
         try:

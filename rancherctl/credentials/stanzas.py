@@ -1,6 +1,7 @@
 """The kubeconfig entries of environments: built, merged into a file's content, found and removed. Pure: no I/O.
 
-Each entry has a mark in ``extensions``, so that ``rm`` removes exactly the entries that rancherctl added, also renamed ones.
+Each entry has a mark in ``extensions``, so that ``rm`` removes exactly the entries that rancherctl added, also
+renamed ones.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ INSTALL_HINT = "rancherctl-credential comes with rancherctl: pip install rancher
 
 @dataclass(frozen=True, slots=True)
 class Stanza:
-    """One environment in a kubeconfig file. ``uid`` distinguishes environments of the same name; ``command`` is the plug-in."""
+    """One environment in a kubeconfig file.
+
+    ``uid`` distinguishes environments of the same name; ``command`` is the plug-in.
+    """
 
     environment: str
     server: str
@@ -53,8 +57,8 @@ def merged(
 ) -> tuple[Json, str]:
     """(the file's new content, the context's name). Existing entries of this environment are updated in place.
 
-    ``on_conflict`` decides if an entry of another origin has the name, in this file or in ``others``, the files merged with it.
-    ConflictError names that entry. ``use`` makes it the current context.
+    ``on_conflict`` decides if an entry of another origin has the name, in this file or in ``others``, the files
+    merged with it. ConflictError names that entry. ``use`` makes it the current context.
     """
     new = copy.deepcopy(data)
     new.setdefault("apiVersion", "v1")

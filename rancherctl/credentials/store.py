@@ -25,7 +25,10 @@ class KeyringUnusableError(RancherctlError):
 
 
 def keyring_possible(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Whether to try the keyring: never in CI; on Linux only with a D-Bus session or a backend that the user configured."""
+    """Whether to try the keyring: never in CI.
+
+    On Linux only with a D-Bus session or a backend that the user configured.
+    """
     if environ.get("CI", "").lower() in ("true", "1", "yes"):
         return False
     if environ.get("PYTHON_KEYRING_BACKEND") or not platform.startswith("linux"):
@@ -66,7 +69,10 @@ class Keyring:
 
 @dataclass(frozen=True, slots=True)
 class SecretStore:
-    """Secrets by key. ``file`` records where each value is; ``keyring`` None = files only. ``warn`` prints a line for a person."""
+    """Secrets by key. ``file`` records where each value is; ``keyring`` None = files only.
+
+    ``warn`` prints a line for a person.
+    """
 
     file: Path
     keyring: Keyring | None
@@ -86,7 +92,10 @@ class SecretStore:
         return self.keyring.call("get", key)
 
     def put(self, key: str, value: Secret, *, keyring_only: bool = False) -> None:
-        """Store or replace a secret. With ``keyring_only``: KeyringUnusableError without a keyring, and nothing is stored."""
+        """Store or replace a secret.
+
+        With ``keyring_only``: KeyringUnusableError without a keyring, and nothing is stored.
+        """
         entry: dict[str, str] = {"keyring": "yes"}
         if self.keyring is None:
             if keyring_only:
@@ -105,7 +114,10 @@ class SecretStore:
             self._write({**self._read(), key: entry})
 
     def delete(self, key: str) -> None:
-        """Remove a secret, if it exists. A keyring that does not answer keeps an unreferenced value, which the caller revokes."""
+        """Remove a secret, if it exists.
+
+        A keyring that does not answer keeps an unreferenced value, which the caller revokes.
+        """
         with self._lock():
             entries = self._read()
             entry = entries.pop(key, None)

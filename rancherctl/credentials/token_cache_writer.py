@@ -1,7 +1,7 @@
 """Writing the file with a cached token: the first line has its times, the rest is the document that the plug-in prints.
 
-The first line is ``1 WALL_REFRESH WALL_END BOOT_REFRESH BOOT_END BOOT_ID``. Within one boot the boot clock decides, so that setting the
-wall clock neither keeps an expired token nor drops a valid one. ``token_cache`` reads the file.
+The first line is ``1 WALL_REFRESH WALL_END BOOT_REFRESH BOOT_END BOOT_ID``. Within one boot the boot clock decides,
+so that setting the wall clock neither keeps an expired token nor drops a valid one. ``token_cache`` reads the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def cache_content(token: Token, wall: float, boot: tuple[float, str]) -> str:
     early = token.seconds * (1 - REFRESH_PART)
     seconds, boot_id = boot
     until = datetime.fromtimestamp(wall + token.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    head = f"1 {wall + early:.0f} {wall + token.seconds:.0f} {seconds + early:.0f} {seconds + token.seconds:.0f} {boot_id or '-'}"
+    ends = (wall + early, wall + token.seconds, seconds + early, seconds + token.seconds)
+    head = " ".join(("1", *(f"{end:.0f}" for end in ends), boot_id or "-"))
     credential = {
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",

@@ -1,8 +1,11 @@
-"""An operator in an environment's API: ServiceAccounts, rights, sessions and token requests as values. Pure: no I/O, no clock.
+"""An operator in an environment's API: ServiceAccounts, rights, sessions and token requests as values.
 
-The operator's own ServiceAccount has the rights (cluster-admin by default) and gets tokens of at most an hour. A second one,
-``refresh-<operator>``, may only create such tokens; its long-lived token is in the keyring of the operator's machine. Both kinds of
-token are bound to one Secret per session (machine): deleting it ends that session immediately.
+Pure: no I/O, no clock.
+
+The operator's own ServiceAccount has the rights (cluster-admin by default) and gets tokens of at most an hour. A
+second one, ``refresh-<operator>``, may only create such tokens; its long-lived token is in the keyring of the
+operator's machine. Both kinds of token are bound to one Secret per session (machine): deleting it ends that session
+immediately.
 """
 
 from __future__ import annotations
@@ -29,7 +32,10 @@ LONGEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token; ``expires`` in seconds since 1970 by the API server's clock, ``seconds`` is its remaining lifetime."""
+    """A bearer token.
+
+    ``expires`` in seconds since 1970 by the API server's clock, ``seconds`` is its remaining lifetime.
+    """
 
     value: Secret = field(repr=False)
     expires: float
@@ -86,7 +92,7 @@ def operator_objects(operator: str, cluster_role: str = "cluster-admin") -> tupl
 
 
 def token_request(account: str, seconds: int, secret: str, uid: str) -> tuple[str, Json]:
-    """(URL path, body) of a POST that creates a token for ``account``, bound to the session's Secret with that ``uid``."""
+    """(URL path, body) of a POST that creates a token for ``account``, bound to the session's Secret."""
     bound = {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}
     body = {
         "apiVersion": "authentication.k8s.io/v1",

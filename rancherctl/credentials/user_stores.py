@@ -1,4 +1,7 @@
-"""Where the credentials of the user who runs the program are: registry, secrets and token cache below the XDG folders."""
+"""Where the credentials of the user who runs the program are.
+
+Registry, secrets and token cache below the XDG folders.
+"""
 
 from __future__ import annotations
 

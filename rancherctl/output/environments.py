@@ -32,7 +32,10 @@ _KINDS: Final = {
     "unit": "UNITS",
 }
 _DETAILED: Final = ("unit", "certificate")
-"""Kinds whose details are always shown: why a unit is restarted, and files that no other step lists (keys, files of units)."""
+"""Kinds whose details are always shown.
+
+Why a unit is restarted, and files that no other step lists (keys, files of units).
+"""
 _SIGNS: Final = {"create": "+", "install": "+", "upload": "+", "remove": "-", "change": "~"}
 
 LIST_COLUMNS: Final = (
@@ -60,7 +63,10 @@ def plan_record(plan: EnvironmentPlan, *, wide: bool = False) -> Record:
 
 
 def applied_record(applied: Applied, *, wide: bool = False) -> Record:
-    """The result of an apply: the plan's fields, the duration and the API's URL. More than ``BRIEF`` steps are listed with ``wide`` only."""
+    """The result of an apply: the plan's fields, the duration and the API's URL.
+
+    More than ``BRIEF`` steps are listed with ``wide`` only.
+    """
     plan, done = applied.plan, not applied.failures
     item = {**plan_item(plan), "seconds": round(applied.seconds, 1), "server": applied.server}
     brief = not wide and len(plan.steps()) > BRIEF

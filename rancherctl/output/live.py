@@ -1,7 +1,7 @@
 """The live view on a terminal: finished phases scroll up, one line per running step stays below. Imports rich.
 
-Steps of single hosts inside a phase that has an event of its own (without a subject) leave no line; the phase's line summarises them.
-Failures, warnings and notes always stay.
+Steps of single hosts inside a phase that has an event of its own (without a subject) leave no line; the phase's line
+summarises them. Failures, warnings and notes always stay.
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ class Progress(Protocol):
 def progress(
     mode: str, stream: TextIO, *, live: bool, debug: bool = False, color: bool = True, clock: Clock = time.time
 ) -> Progress:
-    """The progress of a mode; ``auto`` is the live view if ``live`` (standard error is a terminal), plain lines otherwise."""
+    """The progress of a mode.
+
+    ``auto`` is the live view if ``live`` (standard error is a terminal), plain lines otherwise.
+    """
     if mode == "none":
         return LineProgress(stream, lambda _event, _now: "", clock, debug=debug)
     if mode == "json":

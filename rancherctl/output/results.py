@@ -11,7 +11,9 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: title, and where the cell comes from: a key of the item (``a.b`` for nested ones) or a function of it.
+    """One column: title, and where the cell comes from.
+
+    A key of the item (``a.b`` for nested ones) or a function of it.
 
     ``wide`` columns are shown with ``-o wide`` only.
     """
@@ -36,7 +38,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Items of one kind. ``kind`` is that of one item (the envelope appends List); ``name`` gives the text of ``-o name``."""
+    """Items of one kind.
+
+    ``kind`` is that of one item (the envelope appends List); ``name`` gives the text of ``-o name``.
+    """
 
     kind: str
     items: Sequence[Item]

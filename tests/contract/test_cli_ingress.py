@@ -320,10 +320,10 @@ def test_a_context_of_the_users_own_kubeconfig_needs_no_option(
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--context", "team", "--env", "demo"), 2, "both given"),
-        (("--allow-exec",), 2, "without --context"),
+        (("--context", "team", "--env", "demo"), 2, "--env cannot be combined with --context"),
+        (("--allow-exec",), 2, "--allow-exec requires --context"),
         (("--context", "nope"), 3, "'nope' does not exist"),
-        (("--context", "team", "--kubeconfig", "/nonexistent/file"), 3, "no kubeconfig file"),
+        (("--context", "team", "--kubeconfig", "/nonexistent/file"), 3, "kubeconfig file /nonexistent/file not found"),
     ],
 )
 def test_contradicting_options_for_the_api_are_an_error(

@@ -11,11 +11,11 @@ import pytest
 
 PROGRAM = """
 import sys, threading
-from rancherctl.cli.terminal import line
+from rancherctl.cli.terminal import read_line
 got = []
 done = threading.Event()
 def read():
-    got.append(line("? ", hidden=HIDDEN))
+    got.append(read_line("? ", hidden=HIDDEN))
     done.set()
 try:
     threading.Thread(target=read).start()

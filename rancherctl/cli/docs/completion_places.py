@@ -1,4 +1,7 @@
-"""The command tree as completion scripts need it: every command with its words, and the kind of value that follows. Pure."""
+"""The command tree as completion scripts need it: every command with its words, and the kind of value that follows.
+
+Pure.
+"""
 
 from __future__ import annotations
 

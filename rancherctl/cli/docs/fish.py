@@ -21,9 +21,8 @@ def fish(root: CommandNode) -> str:
             out.append(f"complete -c rancherctl {at} {spelled}{value} -d {_fish_text(option.help)}")
         for number, kind in enumerate(place.arguments):
             if kind != "@none":
-                out.append(
-                    f"complete -c rancherctl -n '__rancherctl_at {_fish_word(place.path)} {number}' {_fish_values(kind, '')}".rstrip()
-                )
+                at_argument = f"-n '__rancherctl_at {_fish_word(place.path)} {number}'"
+                out.append(f"complete -c rancherctl {at_argument} {_fish_values(kind, '')}".rstrip())
     return "\n".join(out) + "\n"
 
 

@@ -1,4 +1,7 @@
-"""Man pages from the command tree: rancherctl.1, one page per noun, rancherctl-environment.5. Pure: tree → {file name: mdoc text}."""
+"""Man pages from the command tree: rancherctl.1, one page per noun, rancherctl-environment.5.
+
+Pure: tree → {file name: mdoc text}.
+"""
 
 from __future__ import annotations
 

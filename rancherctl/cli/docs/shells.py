@@ -1,7 +1,7 @@
 """Completion scripts for bash and zsh from the command tree. Pure: tree → text.
 
-A TAB starts no Python: commands, options and their choices are in the script; names of environments, hosts and ingresses are read by the
-shell from ``$XDG_CACHE_HOME/rancherctl/names/KIND``, one per line, and never evaluated.
+A TAB starts no Python: commands, options and their choices are in the script; names of environments, hosts and
+ingresses are read by the shell from ``$XDG_CACHE_HOME/rancherctl/names/KIND``, one per line, and never evaluated.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _rancherctl_argument() {
 %(arguments)s
   esac
 }
-# Walks the words before the cursor: sets at (the command), count (of its arguments) and wanted (the value that an option expects).
+# Walks the words before the cursor: sets at (the command), count (of arguments), wanted (the value an option expects).
 _rancherctl_walk() {
   local word real
   at= count=0 wanted=

@@ -29,18 +29,24 @@ EXIT_CODES: Final[tuple[tuple[int, str], ...]] = (
 FILES: Final[tuple[tuple[str, str], ...]] = (
     (
         "~/.config/rancherctl/config.toml",
-        "defaults: env, output, color, progress, kubeconfig, bundle, cache_dir, sudo_password_file, debug, no_input, yes",
+        (
+            "defaults: env, output, color, progress, kubeconfig, bundle, cache_dir, "
+            "sudo_password_file, debug, no_input, yes"
+        ),
     ),
     ("~/.config/rancherctl/", "known environments, and the default one (`env use`)"),
     (
         "~/.local/state/rancherctl/removed/",
-        "files of environments that `env rm --force` forgot before all hosts were clean, or that another one of the same name replaced",
+        (
+            "files of environments that `env rm --force` forgot before all hosts were clean, "
+            "or that another one of the same name replaced"
+        ),
     ),
     (
         "~/.local/state/rancherctl/secrets.json",
         (
-            "which secrets are in the system's keyring (service rancherctl); without a keyring also the refresh tokens (0600), "
-            "never sudo passwords"
+            "which secrets are in the system's keyring (service rancherctl); "
+            "without a keyring also the refresh tokens (0600), never sudo passwords"
         ),
     ),
     (
@@ -74,8 +80,8 @@ spec:
 
 network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none (for another network add-on).
 podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
-the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish. ingress.defaultClass
-makes rancherctl's ingress class the default; set it to false if another controller's class is the default.
+the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish.
+ingress.defaultClass makes rancherctl's ingress class the default; set it to false if another class is the default.
 
 `rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` creates such a file and applies it;
 `rancherctl env plan -f FILE` shows every change first; `rancherctl env fetch` restores the file from the hosts.

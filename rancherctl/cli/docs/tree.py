@@ -33,7 +33,10 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class CommandNode:
-    """One command or group. ``path`` is () for the root, ("env", "ls") for a verb; ``examples`` follow ``Examples:``."""
+    """One command or group.
+
+    ``path`` is () for the root, ("env", "ls") for a verb; ``examples`` follow ``Examples:``.
+    """
 
     path: tuple[str, ...]
     aliases: tuple[str, ...]

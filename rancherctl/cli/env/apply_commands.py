@@ -54,8 +54,8 @@ def create(
 ) -> None:
     """Create an environment from --host options or from a file.
 
-    Roles are etcd, controlplane and worker, separated by commas. A host without roles is a worker. If no host has the role
-    etcd or controlplane, the first host gets all three roles.
+    Roles are etcd, controlplane and worker, separated by commas. A host without roles is a worker. If no host has the
+    role etcd or controlplane, the first host gets all three roles.
 
     An interrupted create is resumed by running the same command again.
 

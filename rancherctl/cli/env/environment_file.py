@@ -57,7 +57,10 @@ def from_hosts(run: CommandRun, name: str, hosts: Sequence[str], version: str, l
 
 
 def expand_paths(environment: Environment, base: Path) -> Environment:
-    """The environment with absolute ssh paths: ``~`` is the operator's home, relative ones start at ``base``, the file's folder."""
+    """The environment with absolute ssh paths.
+
+    ``~`` is the operator's home, relative ones start at ``base``, the file's folder.
+    """
 
     def expand(host: Host) -> Host:
         identity, config, known_hosts = (

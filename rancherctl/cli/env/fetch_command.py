@@ -26,8 +26,8 @@ def fetch_(
 ) -> None:
     """Restore an environment's local configuration from one of its control-plane hosts.
 
-    Stores the environment's file and certificate authority, signs in, and adds a context to the kubeconfig file. The ssh options given
-    here are stored for all its hosts.
+    Stores the environment's file and certificate authority, signs in, and adds a context to the kubeconfig file. The
+    ssh options given here are stored for all its hosts.
 
     \b
     Examples:

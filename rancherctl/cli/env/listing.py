@@ -19,7 +19,10 @@ GRACE: Final = 0.2
 
 
 def rows(known: KnownEnvironments) -> Sequence[Mapping[str, Any]]:
-    """One row per known environment; an unreadable file is a row with its problem, one removed meanwhile is left out."""
+    """One row per known environment.
+
+    An unreadable file is a row with its problem, one removed meanwhile is left out.
+    """
     default, found, endpoints = known.default(), list[dict[str, Any]](), dict[str, tuple[str, int]]()
     for name in known.names():
         row: dict[str, Any] = {

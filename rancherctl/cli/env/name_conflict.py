@@ -1,6 +1,6 @@
 """What happens when a fetched environment has the name of one that is already known on this machine.
 
-A host may claim any name and any addresses, so a fetched environment never replaces another one unless --replace says so.
+A host may claim any name and any addresses: only --replace lets a fetched environment replace another one.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from rancherctl.errors import ConflictError, InvalidInputError, NotFoundError, R
 
 
 def resolve_name_conflict(run: CommandRun, fetched: Fetched, host: str, *, replace: bool) -> None:
-    """ConflictError if the name belongs to another environment, unless ``replace``. ``host`` is the address connected to.
+    """ConflictError if the name belongs to another environment, unless ``replace``.
 
-    Same certificate authority: the same environment, nothing to do. Another authority: accepted if ``host`` is a known control-plane host
-    of that name, whose ssh key was checked: the environment was installed again. What is stored of the former one is removed, so that no
-    token of the new one is sent to its server.
+    ``host`` is the address connected to.
+
+    Same certificate authority: the same environment, nothing to do. Another authority: accepted if ``host`` is a
+    known control-plane host of that name, whose ssh key was checked: the environment was installed again. What is
+    stored of the former one is removed, so that no token of the new one is sent to its server.
     """
     name = fetched.environment.name
     access, known = _access(run, name), _known(run, name)

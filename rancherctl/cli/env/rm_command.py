@@ -32,8 +32,8 @@ def rm(
 ) -> None:
     """Remove an environment from its hosts: programs, configuration, data and everything else it installed.
 
-    If some hosts cannot be cleaned, the environment stays known on this machine, and the same command retries them. --force forgets it
-    anyway and keeps a copy of its file, so that those hosts can be cleaned later with -f.
+    If some hosts cannot be cleaned, the environment stays known on this machine, and the same command retries them.
+    --force forgets it anyway and keeps a copy of its file, so that those hosts can be cleaned later with -f.
 
     \b
     Examples:

@@ -26,7 +26,10 @@ class SshLogin:
 
 
 def absolute(path: str, base: Path = Path()) -> str:
-    """The absolute path, because the stored copy of the file is used from any folder; relative ones start at ``base``."""
+    """The absolute path, because the stored copy of the file is used from any folder.
+
+    Relative ones start at ``base``.
+    """
     try:
         return str((base / Path(path).expanduser()).absolute()) if path else ""
     except RuntimeError as error:

@@ -1,4 +1,7 @@
-"""What environments.reconcile and its siblings need to work on hosts: bundle, connections, the agents' files, progress."""
+"""What environments.reconcile and its siblings need to work on hosts.
+
+Bundle, connections, the agents' files, progress.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ApiView:
         has = f"the ingress class {target.class_name}" if target.class_name else "no ingress class of rancherctl"
         raise UsageError(
             f"{target.meta.key} is not managed by rancherctl",
-            why=f"it has {has}; rancherctl serves the class {CLASS_NAME}",
+            why=f"it has {has}; the class must be {CLASS_NAME}",
             hint=f"rancherctl ingress show {target.meta.key}",
         )
 

@@ -75,7 +75,7 @@ def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_each_failure_has_its_exit_code_and_no_traceback(
     act: Any, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(app.streams, "drop", lambda number: None)
+    monkeypatch.setattr(app.streams, "discard", lambda number: None)
     act(lambda run: _raise(error))
     assert app.main(["act", "go"]) == code
     out, err = capsys.readouterr()
@@ -118,9 +118,9 @@ def test_a_mistyped_noun_or_verb_is_answered_with_what_is_near(act: Any, capsys:
 def test_help_for_a_mistyped_topic_or_command(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for typed, meant in (("exit-code", "exit-codes"), ("kubecofnig", "kubeconfig")):
         assert app.main(["help", typed]) == 2
-        assert f"did you mean '{meant}'?" in capsys.readouterr().err
+        assert f'did you mean "{meant}"?' in capsys.readouterr().err
     assert app.main(["help", "xyzzy"]) == 2
-    assert "topics are environment, exit-codes, files" in capsys.readouterr().err
+    assert "topics: environment, exit-codes, files" in capsys.readouterr().err
 
 
 def test_a_partial_list_prints_what_is_there_and_exits_with_6(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,7 +174,7 @@ def test_an_empty_list_is_ok_and_says_so_on_standard_error(act: Any, capsys: pyt
 def test_a_name_must_be_confirmed_exactly(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     act(lambda run: run.confirm_name("This removes demo.", "demo", "dmeo"))
     assert app.main(["act", "go"]) == 2
-    assert "'dmeo' is not 'demo'" in capsys.readouterr().err
+    assert "'dmeo' does not match 'demo'" in capsys.readouterr().err
     act(lambda run: run.confirm_name("This removes demo.", "demo", None))
     assert app.main(["act", "go"]) == 2
     assert "add --confirm demo" in capsys.readouterr().err
@@ -216,7 +216,7 @@ def test_a_folder_that_takes_no_log_stops_no_command(
     assert app.main(["act", "go"]) == 0
     out, err = capsys.readouterr()
     assert out == "NAME\nh1\n"
-    assert err.count("warning: this run has no log file: ") == 1
+    assert err.count("warning: cannot write a log file in ") == 1
     assert "Not a directory" in err
 
 
@@ -247,7 +247,7 @@ def test_a_full_disk_behind_standard_output_is_told_as_that(
 
     act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS)))
     monkeypatch.setattr("sys.stdout", Full())
-    monkeypatch.setattr(app.streams, "drop", lambda number: None)
+    monkeypatch.setattr(app.streams, "discard", lambda number: None)
     assert app.main(["act", "go"]) == 1
     err = capsys.readouterr().err
     assert "error: cannot write to standard output\n  why:  No space left on device\n" in err
@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_used_is_named(act: Any, capsys: pytest.CaptureFix
 
 def test_what_is_no_number_is_told_without_words_of_the_language(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["ingress", "scale", "x", "abc"]) == 2
-    assert "'abc' is no whole number." in capsys.readouterr().err
+    assert "'abc' is not a valid integer." in capsys.readouterr().err
     assert app.main(["env", "create", "x", "--host"]) == 2
     assert "next: " in capsys.readouterr().err
 
@@ -309,7 +309,7 @@ def test_a_run_under_nohup_goes_on_when_the_terminal_is_closed() -> None:
     assert subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout == "on\n"
 
 
-def test_a_home_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_gives_one_warning(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     environ = {"HOME": str(tmp_path / "file"), "PATH": "/usr/bin:/bin"}
     program = "import sys; from rancherctl.cli.app import main; sys.exit(main(['env', 'ls']))"
@@ -318,7 +318,7 @@ def test_a_home_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     lines = done.stderr.splitlines()
-    assert [line.startswith("warning: this run has no log file") for line in lines] == [True, False], lines
+    assert [line.startswith("warning: cannot write a log file in") for line in lines] == [True, False], lines
     assert lines[1].startswith("no environments found")
 
 

@@ -52,10 +52,10 @@ def written(tmp_path: Path) -> Any:
 def test_merge_says_where_and_twice_changes_nothing(call: Call, tmp_path: Path) -> None:
     assert call("merge", "demo", "--no-use")[::2] == (
         0,
-        f"context demo is now in {tmp_path}/config\nnext: kubectl --context demo get nodes\n",
+        f"context demo written to {tmp_path}/config\nnext: kubectl --context demo get nodes\n",
     )
     before = (tmp_path / "config").read_bytes()
-    assert "was already in" in call("merge", "--no-use")[2]
+    assert "is up to date in" in call("merge", "--no-use")[2]
     assert (tmp_path / "config").read_bytes() == before
     assert written(tmp_path)["current-context"] == "work"
     call("merge")
@@ -65,7 +65,7 @@ def test_merge_says_where_and_twice_changes_nothing(call: Call, tmp_path: Path) 
 def test_a_name_that_is_taken(call: Call, tmp_path: Path) -> None:
     code, out, err = call("merge", "demo", "--context-name", "work")
     assert (code, out, "--on-conflict rename" in err) == (5, "", True)
-    assert "context work-2 is now in" in call("merge", "demo", "--context-name", "work", "--on-conflict", "rename")[2]
+    assert "context work-2 written to" in call("merge", "demo", "--context-name", "work", "--on-conflict", "rename")[2]
     assert [row["name"] for row in written(tmp_path)["contexts"]] == ["work", "work-2"]
 
 
@@ -106,7 +106,7 @@ def test_show_prints_a_file_that_stands_alone(call: Call, tmp_path: Path) -> Non
 def test_rm_takes_out_what_merge_put_there(call: Call, tmp_path: Path) -> None:
     before = written(tmp_path)
     call("merge", "demo", "--context-name", "mine", "--no-use")
-    assert call("rm", "demo")[::2] == (0, f"environment demo is no longer in {tmp_path}/config\n")
+    assert call("rm", "demo")[::2] == (0, f"environment demo removed from {tmp_path}/config\n")
     assert written(tmp_path) == {**before, "clusters": [], "users": []}
     code, _, err = call("rm", "demo")
-    assert (code, "no entry of environment 'demo'" in err) == (3, True)
+    assert (code, "no entries of environment 'demo'" in err) == (3, True)

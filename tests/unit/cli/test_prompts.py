@@ -51,7 +51,7 @@ def test_a_password_file_that_others_can_read_is_said(tmp_path: Path) -> None:
     path.chmod(0o644)
     said: list[str] = []
     assert prompts(Settings(DIRS, sudo_password_file=path), nullcontext, said.append).sudo is not None
-    assert said == [f"warning: others can read the sudo password in {path}: chmod 600 {path}"]
+    assert said == [f"warning: {path} with the sudo password is readable by other users; run chmod 600 {path}"]
 
 
 @pytest.mark.parametrize("interactive", [True, False])
@@ -60,7 +60,7 @@ def test_yes_trusts_unknown_host_keys_unasked_and_says_so(interactive: bool) -> 
     ask = prompts(Settings(DIRS, interactive=interactive, yes=True), nullcontext, said.append).host_key
     assert ask is not None
     assert ask(QUESTION)
-    assert said == ["h1: host key ssh-ed25519 SHA256:abc is trusted from now on (--yes)"]
+    assert said == ["h1: accepted and stored host key ssh-ed25519 SHA256:abc (--yes)"]
 
 
 @pytest.mark.parametrize(("answer", "trusted"), [("y", True), ("YES", True), ("", False), ("n", False)])
@@ -74,7 +74,7 @@ def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(
         seen.append(prompt)
         return answer
 
-    monkeypatch.setattr("rancherctl.cli.prompts.line", line)
+    monkeypatch.setattr("rancherctl.cli.prompts.read_line", line)
     ask = prompts(Settings(DIRS, interactive=True), nullcontext, say).host_key
     assert ask is not None
     assert ask(QUESTION) is trusted
@@ -89,7 +89,7 @@ def test_many_connections_ask_for_one_login_password_once(monkeypatch: pytest.Mo
         asked.append(prompt)
         return "pw"
 
-    monkeypatch.setattr("rancherctl.cli.prompts.line", line)
+    monkeypatch.setattr("rancherctl.cli.prompts.read_line", line)
     password = prompts(Settings(DIRS, interactive=True), nullcontext, say).password
     assert password is not None
     answers: list[object] = []
@@ -99,7 +99,7 @@ def test_many_connections_ask_for_one_login_password_once(monkeypatch: pytest.Mo
     for thread in threads:
         thread.join()
     assert answers == ["pw"] * 8
-    assert asked == ["password of ops@h: "]
+    assert asked == ["password for ops@h: "]
 
 
 def test_an_end_of_input_is_no_password_and_ends_all_questions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,10 +108,10 @@ def test_an_end_of_input_is_no_password_and_ends_all_questions(monkeypatch: pyte
     def line(prompt: str, *, hidden: bool) -> None:
         asked.append(prompt)
 
-    monkeypatch.setattr("rancherctl.cli.prompts.line", line)
+    monkeypatch.setattr("rancherctl.cli.prompts.read_line", line)
     found = prompts(Settings(DIRS, interactive=True), nullcontext, say)
     assert found.sudo is not None
     assert found.host_key is not None
     assert found.sudo(LOGIN) is None
     assert not found.host_key(QUESTION)
-    assert asked == ["sudo password of ops@h: "]
+    assert asked == ["sudo password for ops@h: "]

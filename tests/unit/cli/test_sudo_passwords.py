@@ -97,7 +97,7 @@ def test_a_no_keeps_nothing_and_is_asked_once_per_run(store: SecretStore, ring: 
     for login in (H1, H2):
         passwords.accepted(login, passwords.password(login) or Secret(""))
     assert ring.held == {}
-    assert person.seen.count("Keep sudo passwords in the keyring?") == 1
+    assert person.seen.count("Store sudo passwords in the keyring?") == 1
 
 
 def test_a_wrong_remembered_password_is_asked_for_again_and_replaced(store: SecretStore, ring: FakeKeyring) -> None:
@@ -110,14 +110,14 @@ def test_a_wrong_remembered_password_is_asked_for_again_and_replaced(store: Secr
     new = passwords.password(H1)
     assert new == "new"
     passwords.accepted(H1, new)
-    assert person.seen == ["ops@h1: the remembered sudo password is wrong", "sudo password of ops@h1: "]
+    assert person.seen == ["ops@h1: the stored sudo password is wrong", "sudo password for ops@h1: "]
     assert ring.held == {"sudo/ops@10.0.0.1:22": "new"}
 
 
 def test_a_wrong_remembered_password_ends_a_script_with_4(store: SecretStore, ring: FakeKeyring) -> None:
     keep(store, H1, "old")
     passwords = script(store)
-    with pytest.raises(AuthError, match="remembered") as caught:
+    with pytest.raises(AuthError, match="stored") as caught:
         passwords.refused(H1, passwords.password(H1) or Secret(""))
     assert caught.value.exit_code == 4
     assert "old" not in f"{caught.value} {caught.value.hint}"
@@ -133,7 +133,7 @@ def test_enter_means_the_same_as_for_the_last_host(store: SecretStore) -> None:
     person = Person("pw", "")
     passwords = person.passwords(store)
     assert [passwords.password(H1), passwords.password(H2)] == ["pw", "pw"]
-    assert person.seen[-1] == "sudo password of ops@h2 (Enter: as for ops@h1): "
+    assert person.seen[-1] == "sudo password for ops@h2 (Enter: same as ops@h1): "
 
 
 def test_after_a_wrong_one_the_other_hosts_new_password_is_offered(store: SecretStore) -> None:
@@ -145,7 +145,7 @@ def test_after_a_wrong_one_the_other_hosts_new_password_is_offered(store: Secret
         if password == "wrong":
             assert passwords.refused(login, password)
     assert password == "right"
-    assert person.seen[-1] == "sudo password of ops@h2 (Enter: as for ops@h1): "
+    assert person.seen[-1] == "sudo password for ops@h2 (Enter: same as ops@h1): "
 
 
 def test_a_file_comes_first_and_a_wrong_one_is_no_question(store: SecretStore) -> None:
@@ -163,7 +163,7 @@ def test_a_keyring_that_does_not_answer_is_said_and_the_person_asked(tmp_path: P
     passwords = person.passwords(silent)
     passwords.accepted(H1, passwords.password(H1) or Secret(""))
     assert person.seen[0] == "warning: the keyring does not answer: within 3 s"
-    assert person.seen[-1].startswith("warning: the sudo password is not kept")
+    assert person.seen[-1].startswith("warning: cannot store the sudo password")
     with pytest.raises(AuthError, match="does not answer"):
         script(silent).password(H1)
 
@@ -172,7 +172,7 @@ def test_without_a_keyring_nothing_is_offered_and_no_file_written(tmp_path: Path
     person = Person("pw")
     passwords = person.passwords(SecretStore(tmp_path / "s.json", None, pytest.fail))
     passwords.accepted(H1, passwords.password(H1) or Secret(""))
-    assert person.seen == ["sudo password of ops@h1: "]
+    assert person.seen == ["sudo password for ops@h1: "]
     assert not (tmp_path / "s.json").exists()
 
 

@@ -199,12 +199,12 @@ def test_a_damaged_file_of_secrets_keeps_nobody_from_a_token(tmp_path: Path) -> 
     secrets.write_text("{")
     done = plug(tmp_path, "--env", "env")
     assert done.returncode == 0
-    assert "the refresh token is not kept" in done.stderr
+    assert "cannot store the refresh token" in done.stderr
     assert secrets.read_text() == "{"
 
 
 def test_a_damaged_certificate_of_the_authority_is_said(tmp_path: Path) -> None:
-    with pytest.raises(AuthError, match="cannot be read"):
+    with pytest.raises(AuthError, match="cannot read"):
         api.call(
             "GET",
             "https://127.0.0.1:1",

@@ -40,7 +40,7 @@ def test_fields_of_a_newer_version_are_kept_and_missing_ones_tolerated(tmp_path:
 def test_damage_is_told(tmp_path: Path, text: str) -> None:
     registry = Registry(tmp_path)
     registry.path("demo").write_text(text)
-    with pytest.raises(RancherctlError, match="cannot be read"):
+    with pytest.raises(RancherctlError, match="cannot read"):
         registry.load("demo")
 
 
@@ -55,4 +55,4 @@ def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
     registry.save(ACCESS)
     with pytest.raises(NotFoundError) as e:
         registry.load("other")
-    assert "demo" in e.value.hint
+    assert "demo" in e.value.why

@@ -140,7 +140,7 @@ def test_a_plan_in_json_has_every_step_and_what_is_unknown() -> None:
 
 def test_status_tells_the_problems_of_every_host() -> None:
     record = status_record(Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (GOOD, LOST), leader="h1"))
-    assert record.text.startswith("demo is degraded: Kubernetes 1.36.3, API https://10.0.0.1:6443 answers, led by h1\n")
+    assert record.text.startswith("demo is degraded: Kubernetes 1.36.3, API https://10.0.0.1:6443 ok, leader h1\n")
     assert "problem: h1: certificate agent has 12 days left\n" in record.text
     assert "problem: h2: cannot be reached: no route to host\n" in record.text
     row = next(line for line in record.text.splitlines() if line.startswith("h2"))
@@ -201,14 +201,14 @@ def test_the_same_drift_of_many_hosts_is_one_line() -> None:
 def test_an_api_that_is_down_is_the_first_problem() -> None:
     text = status_record(Status("demo", "1", "https://s", "no answer", (LOST,))).text
     assert text.startswith("demo is down: ")
-    assert "does not answer" in text.splitlines()[0]
+    assert "not answering" in text.splitlines()[0]
     assert next(line for line in text.splitlines() if line.startswith("problem")) == "problem: API https://s: no answer"
 
 
 def test_what_is_left_after_a_removal_is_a_failure_of_its_host() -> None:
     listing = removed_listing(Removed("demo", {"h1": ("a", "b"), "h2": ("a",)}, {"h1": (), "h2": ("nft table x",)}))
     assert render(listing).splitlines() == ["HOST   REMOVED   LEFT", "h1     2         0", "h2     1         1"]
-    assert [(f.where, f.what) for f in listing.failures] == [("h2", "still there: nft table x")]
+    assert [(f.where, f.what) for f in listing.failures] == [("h2", "remaining: nft table x")]
 
 
 def test_status_says_what_to_do_next() -> None:

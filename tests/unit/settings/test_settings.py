@@ -50,11 +50,11 @@ def test_all_bad_values_are_told_at_once_with_their_places(tmp_path: Path) -> No
     with pytest.raises(InvalidInputError) as caught:
         settings(tmp_path, {"color": "blue"}, RANCHERCTL_OUTPUT="xml", RANCHERCTL_DEBUG="maybe")
     text = "\n".join(caught.value.problems)
-    assert f"{path}: unknown key 'colour' (did you mean 'color'?)" in text
-    assert f"{path}: progress must be text" in text
-    assert "--color: 'blue' is none of auto, always, never" in text
+    assert f"{path}: unknown key 'colour' (did you mean \"color\"?)" in text
+    assert f"{path}: progress must be a string" in text
+    assert "--color: 'blue' is not one of auto, always, never" in text
     assert "RANCHERCTL_OUTPUT: 'xml'" in text
-    assert "RANCHERCTL_DEBUG: 'maybe' is neither true nor false" in text
+    assert "RANCHERCTL_DEBUG: 'maybe' is not true or false" in text
 
 
 def test_broken_toml_names_the_file_and_line(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def find(node: CommandNode, word: str) -> CommandNode | None:
 
 NO_COMMANDS = ("cli/docs/shells.py", "cli/docs/fish.py", "agents/main.py", "ingress/haproxy/install.py")
 """Modules whose texts hold the program's name for other ends: a completion's variables, descriptions of units."""
-MENTION = re.compile(r"(?<![\w/.-])rancherctl ((?:-|[a-z]).*)")
+MENTION = re.compile(r"(?<![\w/.-])(?<!of )(?<!no )rancherctl ((?:-|[a-z]).*)")
 NOUNS = {word for child in TREE.children for word in (*child.path, *child.aliases)}
 
 

@@ -13,10 +13,11 @@ from typing import Any, Literal, NamedTuple
 from rancherctl.placement.model import Placeable, PlacementOptions, Problem
 
 HTTP_PORT = 80
-HASH_SCHEME = 0
-"""Number of the rule that makes ``Translated.hash``; hashes of different schemes cannot be compared. 0 in reports without the number.
+HASH_SCHEME = 1
+"""Number of the rule that makes ``Translated.hash``: hashes of different schemes are not compared.
 
-Raise it when an unchanged Ingress gets another hash.
+0 is release 0.1, whose reports have no number. Raise it in each release that gives any Ingress another hash, also if only
+a new option does: an agent that does not know the option reports the hash without it.
 """
 CLASS_NAME = "rancher"
 ANY_HOST = "*"
@@ -124,7 +125,7 @@ def pool_key(backend: str, options: RouteOptions) -> str:
 def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
     """The hash of everything that HAProxy's configuration takes from one Ingress, except endpoints and placement.
 
-    See HASH_SCHEME: a release that gives an unchanged Ingress another hash must raise that number.
+    See HASH_SCHEME: a release that gives any Ingress another hash must raise that number.
     """
     parts = [
         (r.host, r.kind, r.path, r.backend.key, *((r.options.to_json(),) if r.options != NO_OPTIONS else ()))

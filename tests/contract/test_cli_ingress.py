@@ -66,7 +66,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     )
     stored = api.store.put(INGRESSES, "shop", _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}]}))
     view = ingress(stored if isinstance(stored, dict) else _object("front"))
-    report = {"sections": {"lb": {"served": {"shop/front": translate(view).hash}}}}
+    report = {"sections": {"lb": {"served": {"shop/front": translate(view).hash}, "hash_scheme": HASH_SCHEME}}}
     api.store.put(
         CONFIGMAPS,
         SYSTEM,

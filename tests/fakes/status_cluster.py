@@ -11,7 +11,7 @@ from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.model import HASH_SCHEME
 from rancherctl.ingress.status.ingresses import ingress_statuses, stored_statuses
 from rancherctl.ingress.status.plan import Statuses, plan_writes
-from rancherctl.ingress.status.report import HostReport
+from rancherctl.ingress.status.report import HostReport, parse_section
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import Ingress
 from rancherctl.placement.model import Roster
@@ -28,13 +28,17 @@ def address_of(host: str) -> str:
 
 
 class Cluster:
-    """``turn`` is one pass of the leader, which also writes. ``old_agents`` are hosts of an earlier release."""
+    """``turn`` is one pass of the leader, which also writes. ``old_agents`` are hosts of an earlier release.
+
+    ``recorded_reports`` are load-balancer sections as they are stored, instead of what ``confirm`` makes.
+    """
 
     def __init__(self, *ingresses: Ingress, roster: Roster | None = None) -> None:
         self.ingresses = {i.meta.key: i for i in ingresses}
         self.roster = roster or fake.roster(*H4)
         self.served: dict[str, dict[str, str]] = {}
         self.old_agents: set[str] = set()
+        self.recorded_reports: dict[str, dict[str, object]] = {}
         self.since: Mapping[str, float] = {}
         self.managed: frozenset[str] = frozenset()
         self.now = 100.0
@@ -45,7 +49,8 @@ class Cluster:
             self.served.setdefault(host, {})[key] = content or translate(self.ingresses[key]).hash
 
     def reports(self) -> dict[str, HostReport]:
-        return {h: HostReport(served, hash_scheme=self._scheme(h)) for h, served in self.served.items()}
+        found = {h: HostReport(served, hash_scheme=self._scheme(h)) for h, served in self.served.items()}
+        return found | {h: parse_section(section) for h, section in self.recorded_reports.items()}
 
     def _scheme(self, host: str) -> int:
         return HASH_SCHEME - 1 if host in self.old_agents else HASH_SCHEME

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rancherctl.ingress.model import HASH_SCHEME
+from rancherctl.ingress.status.report import parse_section
+from rancherctl.ingress.translate.rules import translate
 from tests.fakes import ingress as fake
 from tests.fakes.status_cluster import Cluster, address_of
 
@@ -110,8 +112,19 @@ def test_a_foreign_hash_of_the_same_release_is_an_older_content() -> None:
 
 
 def test_a_report_without_the_number_is_that_of_the_first_scheme() -> None:
-    from rancherctl.ingress.status.report import parse_section
-
     section = {"served": {"default/a": OLD_HASH}}
     assert parse_section(section).hash_scheme == 0
     assert parse_section(section | {"hash_scheme": HASH_SCHEME}).hash_scheme == HASH_SCHEME
+
+
+def test_an_option_that_the_old_release_does_not_know_withdraws_no_address() -> None:
+    """Release 0.1 ignores the annotation, so that its agents report another hash than the leader computes."""
+    plain = fake.ingress("a", RULES, annotations={"scale": "2"})
+    notes = {"scale": "2", "ingress.rancherctl.io/timeout-read": "90s"}
+    cluster = Cluster(fake.ingress("a", RULES, annotations=notes))
+    cluster.confirm(*cluster.hosts())
+    published = cluster.turn()
+    assert len(published["default/a"]) == 2
+    cluster.recorded_reports = {h: {"served": {"default/a": translate(plain).hash}} for h in cluster.hosts()}
+    for _ in range(3):
+        assert cluster.turn(60.0) == published

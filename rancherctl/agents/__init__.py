@@ -1,5 +1,5 @@
-"""Agents: the processes on the hosts that keep things true after the command line has gone.
+"""Agents: the processes on hosts that keep an environment up to date while no command runs.
 
-Here live the loop (wake, coalesce, resync, back off, stop on signal), leader election, the roster and liveness, the roles wired
-into the loop, the zipapp and its installation. Not here: what a role decides (network, dns, ingress own that).
+Here: the agent (roles, heartbeat, host report, renewals), the controller process (leader election, roster, liveness,
+controllers), the zipapp and its installation. Not here: what a role decides (network, dns, ingress), declarations (roles).
 """

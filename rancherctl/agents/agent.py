@@ -113,13 +113,13 @@ class Agent:
         def renew_proxy() -> float:
             start, end = renewal.window(transport, renewal.PROXY)
             if renewal.due(start, end, time.time(), renewal.PROXY_PART):
-                renewal.renew_proxy(self._client, transport, node)
+                renewal.renew_proxy(self._client, transport, node, stop=stop)
             return RENEWAL_SECONDS
 
         def renew_own() -> float:
             cert, _ = renewal.current(transport, Path(self._config.cert), Path(self._config.key))
             if renewal.due(*renewal.window(transport, cert), time.time()):
-                renewal.renew(self._client, transport, node)
+                renewal.renew(self._client, transport, node, stop=stop)
                 stop.set()  # systemd starts a new process, which reads the new pair; HAProxy and DNS keep serving
             return RENEWAL_SECONDS
 

@@ -1,7 +1,7 @@
-"""Signs a control-plane host's leaf certificates again before they end: started by a timer, needs no API and no operator.
+"""Renew a control-plane host's leaf certificates before they expire, by a timer, without API and operator.
 
-Which leaves there are stands in a file that apply writes; nothing is guessed. Key, subject, names and usages stay, only serial number and
-validity change. Whatever cannot be proven to be ours (authority, key) is left alone and told. The programs that use these
+Apply writes the file that lists the leaves. Key, subject, names and usages stay the same; serial number and validity change.
+A certificate that does not verify against its CA and key is left unchanged and reported. The programs that use these
 certificates read changed files by themselves (decision 13), so nothing is restarted.
 """
 
@@ -16,17 +16,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rancherctl.agents.renewal import due, replace, window
+from rancherctl.contract import ETC
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UsageError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import CommandFailedError, Transport
 
 log = logging.getLogger(__name__)
-PATH = Path("/etc/rancherctl/certificates.json")
+PATH = Path(ETC) / "certificates.json"
 DAY = 86400.0
 LIFE = 365 * DAY
 BACKDATED = DAY
-"""Certificates begin a day before they are signed: a host whose clock was a day ahead does not lock the others out."""
+"""Certificates begin a day before they are signed: a signing host whose clock is a day ahead does no harm."""
 _KEPT = "subjectAltName,keyUsage,extendedKeyUsage,basicConstraints"
 _CONFIG = """\
 [ca]
@@ -48,7 +49,7 @@ commonName = supplied
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One certificate to look after; all but ``name`` are absolute paths on this host."""
+    """One certificate to renew; all fields except ``name`` are absolute paths on this host."""
 
     name: str
     crt: str
@@ -63,83 +64,87 @@ def dump(leaves: Iterable[Leaf]) -> str:
 
 
 def load(path: Path = PATH) -> tuple[Leaf, ...]:
-    """Read the file; UsageError names what is wrong with it."""
+    """Read the file. UsageError: it is missing or not valid."""
     try:
         return tuple(Leaf(**item) for item in json.loads(path.read_text())["leaves"])
     except FileNotFoundError as error:
         raise UsageError(
-            f"{path} does not exist", hint="only control-plane hosts have it; `rancherctl env apply` writes it"
+            f"{path} does not exist", hint="only control-plane hosts have this file; `rancherctl env apply` writes it"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} cannot be used",
+            f"{path} is not valid",
             why=f"{type(error).__name__}: {error}",
-            hint="`rancherctl env apply` writes it anew",
+            hint="`rancherctl env apply` writes it again",
         ) from error
 
 
-def run(transport: Transport, leaves: Iterable[Leaf], now: float) -> tuple[str, ...]:
-    """Sign again what is due at ``now`` (seconds since the epoch); their names. PartialError after all were tried, one line for each that failed."""
+def renew_due(transport: Transport, leaves: Iterable[Leaf], now: float) -> tuple[str, ...]:
+    """Renew what is due at ``now`` (seconds since the epoch) and return the names of the renewed certificates.
+
+    PartialError: some failed, after all were tried; it has one line for each.
+    """
     done, failed, wanted = [], {}, tuple(leaves)
     for leaf in wanted:
         try:
-            if _one(transport, leaf, now):
+            if _renew(transport, leaf, now):
                 done.append(leaf.name)
         except (RancherctlError, OSError, disk.StepError) as error:
             failed[leaf.name] = str(error)
             log.error("%s: %s", leaf.name, error)  # noqa: TRY400  a known failure is one line
     if failed:
         raise PartialError(
-            f"{len(failed)} of {len(wanted)} certificates of this host cannot be looked after",
+            f"{len(failed)} of {len(wanted)} certificates of this host cannot be renewed",
             failed,
-            hint="they were left as they are; `rancherctl env apply` makes missing and foreign ones anew",
+            hint="they are unchanged; `rancherctl env apply` issues missing and foreign certificates again",
         )
     return tuple(done)
 
 
-def _one(transport: Transport, leaf: Leaf, now: float) -> bool:
+def _renew(transport: Transport, leaf: Leaf, now: float) -> bool:
     for path in (leaf.crt, leaf.key, leaf.ca, leaf.ca_key):
         if not Path(path).is_file():
             raise NotFoundError(f"{path} is missing")
     before = Path(leaf.crt).read_bytes()
-    kept = _belongs(transport, leaf)
+    kept = _checked_content(transport, leaf)
     start, end = window(transport, Path(leaf.crt))
     if not due(start, end, now):
-        log.info("%s: %.0f days left, nothing to do", leaf.name, (end - now) / DAY)
+        log.info("%s: %.0f days left, not due for renewal", leaf.name, (end - now) / DAY)
         return False
     first, last = window(transport, Path(leaf.ca))
     begins, ends = max(first, now - BACKDATED), min(now + LIFE, last)
     if ends < end + DAY:
         raise ConflictError(
-            f"{leaf.crt} has {(end - now) / DAY:.0f} days left and cannot live longer",
-            why=f"its authority {leaf.ca} ends {_day(last)}",
+            f"{leaf.crt} expires in {(end - now) / DAY:.0f} days and cannot be renewed for longer",
+            why=f"its CA {leaf.ca} expires on {_day(last)}",
         )
     with tempfile.TemporaryDirectory(prefix="rancherctl-") as folder:
         new = _signed(transport, leaf, Path(folder), begins, ends)
         if _content(transport, new) != kept or not _trusted(transport, leaf.ca, new):
             raise ConflictError(
-                f"{leaf.crt}: openssl made something else than the same certificate with a new end", why="not installed"
+                f"{leaf.crt}: openssl returned a different certificate",
+                why="only validity and serial number may change",
             )
         if Path(leaf.crt).read_bytes() != before:
-            raise ConflictError(f"{leaf.crt} was changed by somebody else meanwhile", why="theirs was kept")
+            raise ConflictError(f"{leaf.crt} was changed by another process", why="its version was kept")
         replace(Path(leaf.crt), new.read_bytes())
-    log.info("%s: had %.0f days left, signed again until %s", leaf.name, (end - now) / DAY, _day(ends))
+    log.info("%s: had %.0f days left, renewed until %s", leaf.name, (end - now) / DAY, _day(ends))
     return True
 
 
-def _belongs(transport: Transport, leaf: Leaf) -> str:
-    """What must stay the same in the certificate; ConflictError unless it is one leaf of this authority and of this key."""
+def _checked_content(transport: Transport, leaf: Leaf) -> str:
+    """Return what must stay the same; ConflictError unless it is one leaf certificate of this CA and this key."""
     count = Path(leaf.crt).read_bytes().count(b"BEGIN CERTIFICATE")
     if count != 1:
-        raise ConflictError(f"{leaf.crt} holds {count} certificates", why="one was expected")
+        raise ConflictError(f"{leaf.crt} holds {count} certificates", why="exactly one is expected")
     content = _content(transport, Path(leaf.crt))
     if not _trusted(transport, leaf.ca, Path(leaf.crt)):
         raise ConflictError(f"{leaf.crt} was not signed by {leaf.ca}")
     if "CA:TRUE" in content:
-        raise ConflictError(f"{leaf.crt} is an authority, not a leaf")
+        raise ConflictError(f"{leaf.crt} is a CA certificate, not a leaf")
     for crt, key in ((leaf.crt, leaf.key), (leaf.ca, leaf.ca_key)):
         if _run(transport, "x509", "-in", crt, "-noout", "-pubkey") != _run(transport, "pkey", "-in", key, "-pubout"):
-            raise ConflictError(f"{crt} does not belong to {key}")
+            raise ConflictError(f"{crt} and {key} do not belong together")
     return content
 
 
@@ -150,7 +155,7 @@ def _content(transport: Transport, path: Path) -> str:
 
 
 def _trusted(transport: Transport, ca: str, crt: Path) -> bool:
-    """Whether the authority's signature is on it; its time does not matter."""
+    """Whether the CA signed it; its validity period does not matter."""
     words = ("openssl", "verify", "-CAfile", ca, "-no-CApath", "-no-CAstore", "-no_check_time", str(crt))
     return transport.run(command(*words, root=False), check=False).ok
 

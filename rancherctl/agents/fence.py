@@ -1,4 +1,4 @@
-"""A client that sends no write unless its holder still leads: every controller write goes through it, so none can forget to ask."""
+"""Fenced: a client that checks leadership before each write. All controllers write through it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rancherctl.kube.client import Json, KubeClient, Resource
 
 
 class Fenced:
-    """The writing half of KubeClient, and ``get``; ``check`` raises NotLeaderError right before a write would be sent."""
+    """``get`` and the writing methods of KubeClient; ``check`` raises NotLeaderError if this process does not lead."""
 
     def __init__(self, client: KubeClient, check: Callable[[], object]) -> None:
         self._client, self._check = client, check
 
     def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json:
-        """Read one object; anybody may."""
+        """Read one object; needs no leadership."""
         return self._client.get(resource, name, namespace=namespace, timeout=timeout)
 
     def create(

@@ -1,4 +1,4 @@
-"""Leader election by one Lease, judged by our own clock only, with an epoch that fences what an old leader still has in hand."""
+"""Leader: election by one Lease, judged by the own clock only, with an epoch that fences writes of an old leader."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ LEASE = "rancherctl-controller"
 
 
 class NotLeaderError(RancherctlError):
-    """A write was about to be sent without being the leader any more; nothing was sent."""
+    """A write was stopped because this process no longer leads; nothing was sent."""
 
 
 class Leader:
-    """Call ``tick`` every ``renew`` seconds. Leadership ends by itself 0.8 times ``duration`` after the last renewal was begun.
+    """Call ``tick`` several times within ``duration`` (seconds).
 
-    A process that was frozen finds on thawing that its time is over before it can write: ``check`` is called in front of each write.
+    Leadership ends by itself 0.8 times ``duration`` after the last renewal began. ``check`` runs before each write, so a
+    process that was frozen finds its leadership over before it can write.
     """
 
     def __init__(
@@ -43,43 +44,43 @@ class Leader:
 
     @property
     def leading(self) -> bool:
-        """Whether this process may write now."""
+        """Whether this process leads and may write now."""
         return self._held_from is not None and self._clock() - self._held_from < self._duration * 0.8
 
     def check(self) -> int:
-        """The epoch to write with; NotLeaderError when leadership is over."""
+        """Return the epoch to write with; NotLeaderError if leadership is over."""
         if not self.leading:
             raise NotLeaderError(
-                "not the leader any more", why="its time was over before the write", hint="the new leader goes on"
+                "no longer the leader", why="the leadership expired before the write", hint="the new leader continues"
             )
         return self.epoch
 
     def tick(self) -> bool:
-        """Try to become or to stay leader; returns ``leading``. API errors pass through: leadership then runs out by itself."""
+        """Try to become or to stay leader; returns ``leading``. API errors pass through: leadership then expires by itself."""
         started = self._clock()
         try:
             lease = self._client.get(LEASES, LEASE, namespace=NAMESPACE, timeout=self._duration / 3)
         except NotFoundError:
             if not self.leading and self._seen[0] and started - self._seen[1] <= self._duration:
-                return False  # somebody took it away, but its holder still leads, and makes it anew
+                return False  # the Lease was deleted, but its holder still leads and creates it again
             lease = self._client.create(LEASES, self._fresh(), namespace=NAMESPACE, timeout=self._duration / 3)
             return self._hold(lease, started)
         spec = lease.get("spec") or {}
-        ours = self._is_ours(spec)
-        if not ours and not self._expired(spec, started):
+        held = self._held_by_this_identity(spec)
+        if not held and not self._expired(spec, started):
             self._held_from = None
             return False
         try:
             return self._hold(
-                self._client.replace(LEASES, self._mine(lease, ours=ours), timeout=self._duration / 3), started
+                self._client.replace(LEASES, self._mine(lease, held=held), timeout=self._duration / 3), started
             )
         except ConflictError:
-            # Somebody was faster; the next tick reads who.
+            # Another process was faster; the next tick reads which one.
             self._held_from = None
             return False
 
     def release(self) -> None:
-        """Give the Lease back, so that a standby need not wait; a failure only costs that wait."""
+        """Release the Lease, so that a standby need not wait until it expires."""
         if not self.leading:
             return
         self._held_from = None
@@ -88,10 +89,10 @@ class Leader:
             lease["spec"]["holderIdentity"] = ""
             self._client.replace(LEASES, lease, timeout=2.0)
 
-    def _is_ours(self, spec: Json) -> bool:
-        """Whether this process holds it, or an earlier process of its name, which a restarted one need not wait for.
+    def _held_by_this_identity(self, spec: Json) -> bool:
+        """Whether this process holds the Lease, or an earlier process of its name, which need not be waited for.
 
-        A later process of the same name (this one was frozen, and somebody started another) is another leader: its epoch tells.
+        A later process of the same name (started while this one was frozen) is another leader: its epoch differs.
         """
         mine = spec.get("holderIdentity") == self._identity
         return mine and (self.epoch == 0 or int(spec.get("leaseTransitions") or 0) == self.epoch)
@@ -124,11 +125,11 @@ class Leader:
             "spec": spec,
         }
 
-    def _mine(self, lease: Json, *, ours: bool) -> Json:
+    def _mine(self, lease: Json, *, held: bool) -> Json:
         mine = copy.deepcopy(lease)
         spec = mine.setdefault("spec", {})
-        # A restarted process of the same identity is a new leader too: what the old process sent must lose.
-        if not ours or self._held_from is None:
+        # A restarted process of the same identity is a new leader, too: writes of the old process must lose.
+        if not held or self._held_from is None:
             spec["leaseTransitions"] = max(int(spec.get("leaseTransitions") or 0), self.epoch) + 1
             spec["acquireTime"] = self._now()
         spec |= {

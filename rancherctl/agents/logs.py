@@ -1,4 +1,4 @@
-"""Logging of the processes on hosts: one line a message to standard error, where the journal picks it up with its level."""
+"""Logging of the processes on hosts: one line for each message on standard error, with its level for the journal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class JournalFormatter(logging.Formatter):
     """``<priority>message``: sd-daemon(3) prefixes on every line, so that `journalctl -p warning` works."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One prefix a line; tracebacks included."""
+        """Prefix every line, also those of a traceback."""
         priority = next((p for level, p in _LEVELS if record.levelno >= level), 7)
         return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
 

@@ -1,4 +1,7 @@
-"""What runs on hosts: ``agent.pyz agent | controller | renew-certificates | dns-query …``; units start it, `rancherctl` calls it over ssh."""
+"""Entry point of agent.pyz on hosts: ``agent``, ``controller``, ``renew-certificates``, ``dns-query`` …
+
+systemd units start it; the command line calls it over ssh.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def _network_restore(config: AgentConfig, _: argparse.Namespace) -> int:
     from rancherctl.network.reconcile import restore
 
     state = restore(LocalTransport(config.node), network_config(config))
-    sys.stderr.write(f"restored {len(state.routes)} routes, DNS addresses {', '.join(state.dns_addresses)}\n")
+    sys.stderr.write(f"restored {len(state.routes)} routes and DNS addresses {', '.join(state.dns_addresses)}\n")
     return 0
 
 
@@ -58,15 +61,15 @@ def _renew_certificates(config: AgentConfig, options: argparse.Namespace) -> int
     from rancherctl.hosts.local import LocalTransport
 
     wanted = certificates.load(Path(options.words[0]) if options.words else certificates.PATH)
-    certificates.run(LocalTransport(config.node), wanted, time.time())
+    certificates.renew_due(LocalTransport(config.node), wanted, time.time())
     return 0
 
 
-def _tidy(_: AgentConfig, __: argparse.Namespace) -> int:
-    from rancherctl.agents.prune_versions import tidy
+def _prune_versions(_: AgentConfig, __: argparse.Namespace) -> int:
+    from rancherctl.agents.prune_versions import prune
 
-    if removed := tidy():
-        sys.stderr.write(f"removed old programs of the agent: {', '.join(removed)}\n")
+    if removed := prune():
+        sys.stderr.write(f"removed old versions of the agent: {', '.join(removed)}\n")
     return 0
 
 
@@ -93,7 +96,7 @@ COMMANDS = {
     "controller": _controller,
     "network-restore": _network_restore,
     "renew-certificates": _renew_certificates,
-    "tidy": _tidy,
+    "tidy": _prune_versions,
     "dns-query": _dns,
     "dns-status": _dns,
     "dns-records": _dns,
@@ -101,9 +104,7 @@ COMMANDS = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="agent.pyz", description="rancherctl on a host: started by units, not by people"
-    )
+    parser = argparse.ArgumentParser(prog="agent.pyz", description="rancherctl on a host; started by systemd units")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument(
@@ -113,22 +114,22 @@ def _parser() -> argparse.ArgumentParser:
         "--server",
         action="append",
         default=[],
-        help="dns-query: ask this address (may be repeated) and not the host's own server",
+        help="dns-query: ask this server instead of the host's own (may be repeated)",
     )
     parser.add_argument(
-        "--pod-address", default="", help="dns-query: ask from the network of the pod that has this address"
+        "--pod-address", default="", help="dns-query: ask from the network namespace of the pod with this address"
     )
-    parser.add_argument("--namespace", default="", help="dns-query: that pod's, for names that it may shorten")
+    parser.add_argument("--namespace", default="", help="dns-query: the pod's namespace, for names relative to it")
     parser.add_argument("--config", type=Path, default=config_module.PATH)
     parser.add_argument(
-        "--identity", default="", help="controller: the name to stand for election with (default: the node's)"
+        "--identity", default="", help="controller: identity in the leader election (default: the node's name)"
     )
     parser.add_argument("--debug", action="store_true")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command; a known failure is one line on standard error and its exit code."""
+    """Run one command; a known error becomes one line on standard error and its exit code."""
     options = _parser().parse_args(argv)
     setup(debug=options.debug)
     try:

@@ -1,4 +1,4 @@
-"""systemd's notification socket: ready, watchdog, stopping (sd_notify(3)). Without the variable nothing is sent."""
+"""Send messages to systemd's notification socket: ready, watchdog, stopping (sd_notify(3))."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ log = logging.getLogger(__name__)
 
 
 def notify(address: str, message: str) -> None:
-    """Send one message to ``address`` ("" = not under systemd; "@" begins an abstract name).
+    """Send one message to ``address`` ("" = not under systemd: nothing is sent; "@" begins an abstract name).
 
-    One that cannot be sent within a second (systemd is busy) is dropped with a warning: the next one counts.
+    A message that cannot be sent within a second is dropped with a warning: the next one counts.
     """
     if not address:
         return
@@ -21,4 +21,4 @@ def notify(address: str, message: str) -> None:
         try:
             sock.sendto(message.encode(), target)
         except OSError as error:
-            log.warning("systemd was not told %s: %s", message, error)
+            log.warning("cannot send %s to systemd: %s", message, error)

@@ -1,7 +1,8 @@
-"""What a certificate request asks to be certified, read from its DER (RFC 2986) as the signer reads it: no text that its maker could forge.
+"""Parse a certificate request (PKCS #10, RFC 2986) from its DER, as the signer does. Pure.
 
-Strict: what appears twice, is longer than it says or has a type that is not expected is a ValueError, and is not approved. The signature is not
-checked here: the API server refuses requests whose signature does not fit. Pure.
+No text representation is parsed, because its creator could forge one. Strict: a part that appears twice, is longer than
+announced or has an unexpected type is a ValueError, and the request is not approved. The signature is not checked here: the
+API server refuses a request whose signature is wrong.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ _EXTENSION_REQUEST, _ALTERNATIVES = bytes.fromhex("2a864886f70d01090e"), bytes.f
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is asked for.
+    """What is requested.
 
-    ``other_names``: mail addresses, URIs and the like among the names; ``other_parts``: the subject has more than these, or two common names.
+    ``other_names``: the alternative names include others than DNS names and addresses, such as URIs. ``other_parts``: the
+    subject has other attributes, or two common names.
     """
 
     common_name: str
@@ -43,7 +45,7 @@ class _Node:
     data: bytes
 
     def all(self) -> list[_Node]:
-        """What is in it."""
+        """The elements in it."""
         return list(_nodes(self.data))
 
     def expect(self, tag: int) -> _Node:
@@ -62,29 +64,29 @@ def _nodes(data: bytes) -> Iterator[_Node]:
         if size >= 0x80:
             count = size & 0x7F
             if not 1 <= count <= 3 or at + count > len(data):
-                raise ValueError("not DER: a length that cannot be")
+                raise ValueError("not DER: invalid length")
             size = int.from_bytes(data[at : at + count], "big")
             at += count
         if at + size > len(data):
-            raise ValueError("not DER: cut off")
+            raise ValueError("not DER: truncated")
         yield _Node(tag, data[at : at + size])
         at += size
 
 
 def parse(pem: str) -> Content:
-    """Read one PEM block. ValueError says what is wrong with it."""
+    """Parse one PEM block; ValueError says what is wrong."""
     found = _PEM.fullmatch(pem)
     if found is None:
-        raise ValueError("not one PEM block with a certificate request")
+        raise ValueError("not exactly one PEM block with a certificate request")
     (request,) = _exactly(_nodes(base64.b64decode(found.group(1))), 1, "requests")
     info, *_ = _exactly(iter(request.expect(_SEQUENCE).all()), 3, "parts of the request")
     parts = info.expect(_SEQUENCE).all()
     if len(parts) not in (3, 4):
-        raise ValueError(f"{len(parts)} parts of what is asked for")
+        raise ValueError(f"{len(parts)} parts of the request's information")
     names = list(_subject(parts[1]))
     common = [text for kind, text in names if kind == _COMMON_NAME]
     dns, ips, other = _alternatives(parts[3]) if len(parts) == 4 else (frozenset[str](), frozenset[str](), False)
-    # Of two common names the signer's clients take the last: neither is taken here.
+    # With two common names, clients use the last one: accept neither.
     return Content(
         common_name=common[0] if len(common) == 1 else "",
         organizations=tuple(text for kind, text in names if kind == _ORGANIZATION),
@@ -114,7 +116,7 @@ def _subject(node: _Node) -> Iterator[tuple[bytes, str]]:
 def _alternatives(attributes: _Node) -> tuple[frozenset[str], frozenset[str], bool]:
     names = [name for extensions in _extensions(attributes) for name in extensions]
     if len(names) > 1:
-        raise ValueError("alternative names are there twice")
+        raise ValueError("two lists of alternative names")
     dns: set[str] = set()
     ips: set[str] = set()
     other = False
@@ -129,7 +131,7 @@ def _alternatives(attributes: _Node) -> tuple[frozenset[str], frozenset[str], bo
 
 
 def _extensions(attributes: _Node) -> Iterator[list[_Node]]:
-    """The alternative names of each list of extensions that is asked for."""
+    """The alternative names in each list of requested extensions."""
     for attribute in attributes.expect(_ATTRIBUTES).all():
         kind, values = _exactly(iter(attribute.expect(_SEQUENCE).all()), 2, "parts of an attribute")
         if kind.expect(_OID).data != _EXTENSION_REQUEST:

@@ -1,4 +1,4 @@
-"""Remove the programs of agents before the last: the one that runs and the one before it (for going back) stay."""
+"""Remove old versions of the agent's program; the running one and the newest other, for a rollback, stay."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 import shutil
 from pathlib import Path
 
+from rancherctl.contract import PROGRAMS
 from rancherctl.errors import RancherctlError
 
-FOLDER = Path("/opt/rancherctl/agent")
+FOLDER = Path(PROGRAMS) / "agent"
 _DIGEST = re.compile(r"[0-9a-f]{12}")
 
 
-def old(folder: Path) -> tuple[Path, ...]:
-    """Folders of programs that nobody goes back to, newest first. None where it cannot be told which one runs."""
+def old_versions(folder: Path) -> tuple[Path, ...]:
+    """Folders of versions to remove, newest first; none if it is unknown which version runs."""
     try:
         current = (folder / "current").readlink().name
     except OSError:
@@ -27,13 +28,13 @@ def old(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in newest_first[1:])
 
 
-def tidy(folder: Path = FOLDER) -> tuple[str, ...]:
-    """Remove them; their names."""
+def prune(folder: Path = FOLDER) -> tuple[str, ...]:
+    """Remove old versions and return their names."""
     removed = []
     try:
-        for path in old(folder):
+        for path in old_versions(folder):
             shutil.rmtree(path)
             removed.append(path.name)
     except OSError as error:
-        raise RancherctlError(f"cannot remove old programs of the agent in {folder}", why=str(error)) from error
+        raise RancherctlError(f"cannot remove old versions of the agent in {folder}", why=str(error)) from error
     return tuple(removed)

@@ -1,6 +1,6 @@
-"""A second opinion on silent hosts: does anything answer at their address? A refused connection is an answer, silence is not.
+"""Reachability: whether silent hosts answer a TCP connect. A refused connection is an answer, silence is not.
 
-What fails on our own side (no network, no more sockets) is no opinion about the others: they count as answering.
+A failure on the own side (no network, no free sockets) says nothing about the hosts: they count as answering.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import selectors
 import socket
 import time
 from collections.abc import Mapping
-from ipaddress import ip_address
+
+from rancherctl.net import is_ip
 
 KUBELET_PORT = 10250
 _ANSWERS = {0, errno.ECONNREFUSED, errno.ECONNRESET}
-_OUR_OWN = {
+_LOCAL_FAILURES = {
     errno.ENETUNREACH,
     errno.ENETDOWN,
     errno.EADDRNOTAVAIL,
@@ -26,20 +27,20 @@ _OUR_OWN = {
 
 
 def answering(addresses: Mapping[str, str], *, port: int = KUBELET_PORT, timeout: float = 1.0) -> frozenset[str]:
-    """Names of the hosts (name → address) that answer a TCP connect within ``timeout`` seconds; all are asked at once.
+    """Names of the hosts (name → address) that answer a TCP connect within ``timeout`` seconds, tried all at once.
 
-    Hosts say their addresses themselves: one that is none is not looked up, and does not answer.
+    Hosts set their addresses themselves: a text that is not an IP address is never resolved, and counts as no answer.
     """
     found: set[str] = set()
     with selectors.DefaultSelector() as waiting:
         for name, address in addresses.items():
-            if _is_address(address) and _asked(name, address, port, waiting):
+            if is_ip(address) and _answers_at_once(name, address, port, waiting):
                 found.add(name)
         deadline = time.monotonic() + timeout
         while waiting.get_map() and (left := deadline - time.monotonic()) > 0:
             for key, _ in waiting.select(left):
                 sock: socket.socket = key.fileobj  # type: ignore[assignment]
-                if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in _ANSWERS | _OUR_OWN:
+                if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in _ANSWERS | _LOCAL_FAILURES:
                     found.add(key.data)
                 waiting.unregister(sock)
                 sock.close()
@@ -48,24 +49,17 @@ def answering(addresses: Mapping[str, str], *, port: int = KUBELET_PORT, timeout
     return frozenset(found)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        return bool(ip_address(text)) and "%" not in text  # a scope would be looked up
-    except ValueError:
-        return False
-
-
-def _asked(name: str, address: str, port: int, waiting: selectors.BaseSelector) -> bool:
-    """Begin a connect; True when it is answered already, or cannot be begun for a reason of our own."""
+def _answers_at_once(name: str, address: str, port: int, waiting: selectors.BaseSelector) -> bool:
+    """Begin a connect. True: answered already, or it cannot begin because of a local failure."""
     try:
         sock = socket.socket(
             socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK
         )
     except OSError as error:
-        return error.errno in _OUR_OWN
+        return error.errno in _LOCAL_FAILURES
     code = sock.connect_ex((address, port))
     if code == errno.EINPROGRESS:
         waiting.register(sock, selectors.EVENT_WRITE, name)
         return False
     sock.close()
-    return code in _ANSWERS | _OUR_OWN
+    return code in _ANSWERS | _LOCAL_FAILURES

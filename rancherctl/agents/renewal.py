@@ -1,4 +1,4 @@
-"""The agent renews certificates through the API before they end: its own (with a new key) and kube-proxy's (with the key it has).
+"""Renew the agent's certificate (with a new key) and kube-proxy's (with the same key) through the API before they expire.
 
 The controller approves the requests.
 """
@@ -10,29 +10,33 @@ import logging
 import os
 import ssl
 import stat
-import time
-from collections.abc import Callable
+import threading
 from pathlib import Path
 
 from rancherctl.agents import csr
+from rancherctl.contract import PKI
 from rancherctl.errors import ConflictError, RancherctlError, TimeoutExceededError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.client import CSRS, Json, KubeClient
+from rancherctl.polling import poll_until
 
 log = logging.getLogger(__name__)
-RENEWED = Path("/etc/rancherctl/pki/agent-renewed.pem")
-"""Certificate and key in one file: replaced by one rename, so that they always belong together."""
-PROXY = Path("/etc/rancherctl/pki/kube-proxy.crt")
-PROXY_KEY = Path("/etc/rancherctl/pki/kube-proxy.key")
+RENEWED = Path(PKI) / "agent-renewed.pem"
+"""Certificate and key in one file: one rename replaces both, so they always belong together."""
+PROXY = Path(PKI) / "kube-proxy.crt"
+PROXY_KEY = Path(PKI) / "kube-proxy.key"
 PART = 1 / 3
+"""Part of a certificate's life that is left when it is renewed."""
 PROXY_PART = 0.4
-"""Earlier than the control plane's own job and apply: where hosts can ask the API, those two find nothing to do."""
+"""Earlier than the daily job and apply, which then have nothing to do on hosts that reach the API."""
+APPROVAL_SECONDS = 60.0
+"""Longest wait for the controller's approval."""
 
 
 def window(transport: Transport, path: Path) -> tuple[float, float]:
-    """The validity of the certificate in a PEM file: start and end in seconds since the epoch."""
+    """Start and end of the validity of the certificate in a PEM file, in seconds since the epoch."""
     text = transport.run(
         command("openssl", "x509", "-in", str(path), "-noout", "-startdate", "-enddate", root=False)
     ).text()
@@ -41,29 +45,29 @@ def window(transport: Transport, path: Path) -> tuple[float, float]:
 
 
 def current(transport: Transport, cert: Path, key: Path, renewed: Path = RENEWED) -> tuple[Path, Path]:
-    """The pair to use: the renewed one when it ends later than the one that apply wrote, and is whole."""
+    """The pair to use: the renewed one if it is valid and expires later than the one that apply wrote."""
     if renewed.exists() and _whole(renewed) and window(transport, renewed)[1] > window(transport, cert)[1]:
         return renewed, renewed
     return cert, key
 
 
 def _whole(pair: Path) -> bool:
-    """Whether the file holds a certificate and its key; a damaged one must not keep the agent from starting."""
+    """Whether the file holds a certificate and its key; a damaged file must not prevent the agent's start."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(pair, password="")
     except OSError as error:
-        log.warning("%s is damaged and not used: %s", pair, error)
+        log.warning("ignoring %s, which is damaged: %s", pair, error)
         return False
     return True
 
 
 def due(start: float, end: float, now: float, part: float = PART) -> bool:
-    """Whether less than this part of the life is left. A clock that jumped makes one renewal too many, which does no harm."""
+    """Whether less than ``part`` of the life is left. A clock that jumped causes one needless renewal, which is harmless."""
     return end - now < (end - start) * part
 
 
 def request_body(node: str, pem: bytes) -> Json:
-    """The CertificateSigningRequest of an agent."""
+    """The agent's CertificateSigningRequest for a PKCS #10 request."""
     return {
         "apiVersion": "certificates.k8s.io/v1",
         "kind": "CertificateSigningRequest",
@@ -82,11 +86,11 @@ def renew(
     node: str,
     *,
     renewed: Path = RENEWED,
-    wait: Callable[[float], None] = time.sleep,
+    stop: threading.Event | None = None,
 ) -> None:
-    """One renewal: key and request by openssl, approval by the controller (waited for up to a minute), one atomic file.
+    """Renew the agent's certificate: key and request by openssl, approval by the controller, one atomic file.
 
-    TimeoutExceededError when nobody approves: the caller tries again later; until then the old pair serves.
+    TimeoutExceededError: not approved within APPROVAL_SECONDS; the old pair stays in use, and the caller retries later.
     """
     key = transport.run(
         command("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", root=False)
@@ -95,7 +99,7 @@ def renew(
     pem = transport.run(
         command("openssl", "req", "-new", "-key", "/dev/stdin", "-subj", subject, stdin=key, root=False)
     ).stdout
-    certificate = _signed(client, node, pem, wait)
+    certificate = _signed(client, node, pem, stop)
     disk.write(str(renewed), certificate + key, 0o600, disk.owner_of(os.geteuid(), os.getegid()))
     log.info("renewed the certificate of this agent")
 
@@ -107,39 +111,43 @@ def renew_proxy(
     *,
     crt: Path = PROXY,
     key: Path = PROXY_KEY,
-    wait: Callable[[float], None] = time.sleep,
+    stop: threading.Event | None = None,
 ) -> None:
-    """kube-proxy's certificate for the key that it has; kube-proxy reads the changed file by itself. Errors as ``renew``; the old one stays then."""
+    """Renew kube-proxy's certificate for its present key. kube-proxy reads the changed file by itself.
+
+    Errors as for ``renew``; the old certificate then stays.
+    """
     pem = transport.run(
         command("openssl", "req", "-new", "-key", str(key), "-subj", f"/CN={csr.PROXY}", root=False)
     ).stdout
-    certificate = _signed(client, node, pem, wait)
+    certificate = _signed(client, node, pem, stop)
     replace(crt, certificate)
     log.info("renewed the certificate of kube-proxy")
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file atomically; mode and owner stay. OSError or StepError leave the old one."""
+    """Replace a file atomically, keeping mode and owner. OSError or StepError: the old file stays."""
     info = path.lstat()
     if not stat.S_ISREG(info.st_mode):
-        raise ConflictError(f"{path} is not a plain file")
+        raise ConflictError(f"{path} is not a regular file")
     disk.write(str(path), content, stat.S_IMODE(info.st_mode), disk.owner_of(info.st_uid, info.st_gid))
 
 
-def _signed(client: KubeClient, node: str, pem: bytes, wait: Callable[[float], None]) -> bytes:
-    """The certificate for a request, as soon as the controller has approved it."""
+def _signed(client: KubeClient, node: str, pem: bytes, stop: threading.Event | None) -> bytes:
+    """Send the request and return the certificate as soon as the controller has approved it."""
     name = client.create(CSRS, request_body(node, pem))["metadata"]["name"]
-    deadline, pause = time.monotonic() + 60.0, 0.2
-    while True:
+
+    def certificate() -> bytes | None:
         status = client.get(CSRS, name).get("status") or {}
-        if status.get("certificate"):
-            return base64.b64decode(status["certificate"])
         if any(c.get("type") == "Denied" for c in status.get("conditions") or ()):
-            raise RancherctlError(
-                f"certificate request {name} was denied", why=str(status["conditions"][-1].get("message", ""))
-            )
-        if time.monotonic() > deadline:
-            hint = "does rancherctl-controller run, and does the API have a Node of this host?"
-            raise TimeoutExceededError(f"certificate request {name} was not approved within 60 s", hint=hint)
-        wait(pause)
-        pause = min(pause * 2, 5.0)
+            why = str(status["conditions"][-1].get("message", ""))
+            raise RancherctlError(f"certificate request {name} was denied", why=why)
+        return base64.b64decode(status.get("certificate") or "") or None
+
+    found = poll_until(certificate, APPROVAL_SECONDS, largest=5.0, stop=stop)
+    if found is None:
+        hint = "check that rancherctl-controller runs, and that the Node of this host exists"
+        raise TimeoutExceededError(
+            f"certificate request {name} was not approved in {APPROVAL_SECONDS:.0f} s", hint=hint
+        )
+    return found

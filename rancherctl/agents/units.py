@@ -1,4 +1,4 @@
-"""The texts of the units of the agent, the controller and the renewal of certificates. Pure."""
+"""systemd unit texts of the agent, the controller and the certificate job. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WantedBy=multi-user.target
 
 _CERTIFICATES = f"""\
 [Unit]
-Description=Signs this host's certificates again before they end (rancherctl)
+Description=Renewal of this host's certificates (rancherctl)
 Documentation=man:rancherctl(1)
 
 [Service]
@@ -57,7 +57,7 @@ RestrictAddressFamilies=AF_UNIX
 """
 _TIMER = """\
 [Unit]
-Description=Looks after this host's certificates once a day (rancherctl)
+Description=Daily renewal of this host's certificates (rancherctl)
 Documentation=man:rancherctl(1)
 
 [Timer]
@@ -69,8 +69,8 @@ Persistent=yes
 WantedBy=timers.target
 """
 
-# The agent: routes and nft (NET_ADMIN, NET_RAW), files of the dns and haproxy users (CHOWN, DAC_OVERRIDE, FOWNER), their
-# reloads (KILL) and checks run as them (SETUID, SETGID).
+# The agent needs: routes and nft (NET_ADMIN, NET_RAW), files of the users bind and haproxy (CHOWN, DAC_OVERRIDE, FOWNER),
+# reloading their processes (KILL), and checks that run as these users (SETUID, SETGID).
 _AGENT_CAPABILITIES = (
     "CAP_NET_ADMIN",
     "CAP_NET_RAW",
@@ -86,9 +86,9 @@ AGENT_WRITABLE = (ETC, places.CNI_CONF, DATA, RUN, "/proc/sys/net")
 
 
 def agent(config: str) -> str:
-    """rancherctl-agent.service: roles network, dns and lb of a host."""
+    """rancherctl-agent.service: runs the roles of a host."""
     return _TEXT.format(
-        description="Keeps the network, DNS and load balancer of this host true (rancherctl)",
+        description="Agent for network, DNS and load balancing on this host (rancherctl)",
         after=" ".join((*(unit for role in ROLES for unit in role.units), places.unit("api-balancer"))),
         pyz=AGENT_PYZ,
         sandbox=SANDBOX,
@@ -96,7 +96,7 @@ def agent(config: str) -> str:
         config=config,
         capabilities=" ".join(_AGENT_CAPABILITIES),
         writable=_paths(AGENT_WRITABLE),
-        # outside of the sandbox, so that the agent itself cannot write where its program is
+        # Runs outside the sandbox, so that the agent itself cannot write to the folder of its program.
         after_start=f"ExecStartPost=-+/usr/bin/python3 -I {AGENT_PYZ} tidy --config {config}\n",
         user="",
         extra="RuntimeDirectory=rancherctl\nRuntimeDirectoryPreserve=yes\n",
@@ -104,9 +104,9 @@ def agent(config: str) -> str:
 
 
 def controller(config: str) -> str:
-    """rancherctl-controller.service: a user of its own, who can read the controller's key and no other."""
+    """rancherctl-controller.service: runs as its own user, who can read only the controller's key."""
     return _TEXT.format(
-        description="Keeps the roster and the statuses of this environment true (rancherctl)",
+        description="Controller of the environment: roster, statuses, certificate requests (rancherctl)",
         after="rancherctl-kube-apiserver.service rancherctl-api-balancer.service",
         pyz=AGENT_PYZ,
         sandbox=SANDBOX,
@@ -121,12 +121,12 @@ def controller(config: str) -> str:
 
 
 def certificates(config: str) -> str:
-    """rancherctl-certificates.service: reads the authorities' keys, writes certificates; no network."""
+    """rancherctl-certificates.service: reads the CA keys and writes certificates, without network."""
     return _CERTIFICATES.format(config=config, writable=_paths((PKI,)))
 
 
 def certificates_timer() -> str:
-    """rancherctl-certificates.timer: daily, not on all hosts at once, made up for after a time off."""
+    """rancherctl-certificates.timer: daily at a random time, and after a boot if a run was missed."""
     return _TIMER
 
 

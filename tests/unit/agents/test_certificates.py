@@ -1,4 +1,4 @@
-"""Leaves signed again on their host, by the real openssl in a folder: what stays, what changes, and what is left alone."""
+"""Renewal of leaf certificates on their host, by the real openssl: what stays, what changes, what is refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def at(folder: Path, name: str) -> Leaf:
 
 
 def run(*leaves: Leaf) -> tuple[str, ...]:
-    return certificates.run(HOST, leaves, NOW.timestamp())
+    return certificates.renew_due(HOST, leaves, NOW.timestamp())
 
 
 def read(leaf: Leaf) -> x509.Certificate:
@@ -62,7 +62,7 @@ def read(leaf: Leaf) -> x509.Certificate:
 
 
 @pytest.mark.parametrize("left", [121, 30, 0.1, -40])
-def test_a_leaf_that_ends_soon_or_has_ended_is_signed_again_and_is_otherwise_the_same(
+def test_a_leaf_that_expires_soon_or_has_expired_is_renewed_and_otherwise_unchanged(
     tmp_path: Path, leaf: Leaf, left: float
 ) -> None:
     put(tmp_path, leaf, left)
@@ -85,11 +85,11 @@ def test_a_leaf_that_ends_soon_or_has_ended_is_signed_again_and_is_otherwise_the
     assert timedelta(hours=23) < NOW - new.not_valid_before_utc < timedelta(hours=25)
     assert Path(leaf.crt).stat().st_mode & 0o7777 == 0o640
     ssl.create_default_context().load_cert_chain(leaf.crt, leaf.key)
-    assert run(leaf) == (), "and it is not due again"
+    assert run(leaf) == (), "it is not due again"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["apiserver.crt", "apiserver.key", "ca.crt", "ca.key"]
 
 
-def test_apply_has_nothing_to_change_in_what_was_signed_again(tmp_path: Path, leaf: Leaf) -> None:
+def test_apply_accepts_a_renewed_certificate(tmp_path: Path, leaf: Leaf) -> None:
     from rancherctl.environments.pki.remote import described, public_of
     from rancherctl.environments.pki.wanted import Folder, Found, authority_key
 
@@ -101,7 +101,7 @@ def test_apply_has_nothing_to_change_in_what_was_signed_again(tmp_path: Path, le
     assert leaf_problem(wanted, Folder(found, {wanted.key: public_of(leaf.key)}), authority_key(CA.crt), NOW) == ""
 
 
-def test_a_leaf_with_more_than_a_third_of_its_life_is_left_alone(tmp_path: Path, leaf: Leaf) -> None:
+def test_a_leaf_with_more_than_a_third_of_its_life_left_is_not_renewed(tmp_path: Path, leaf: Leaf) -> None:
     put(tmp_path, leaf, 123)
     before = Path(leaf.crt).stat()
     assert run(leaf) == ()
@@ -139,7 +139,7 @@ def two(folder: Path, leaf: Leaf) -> None:
     Path(leaf.crt).write_text(Path(leaf.crt).read_text() * 2)
 
 
-def an_authority(folder: Path, leaf: Leaf) -> None:
+def a_ca_certificate(folder: Path, leaf: Leaf) -> None:
     Path(leaf.crt).write_text(CA.crt)
     Path(leaf.key).write_text(str.__str__(CA.key))
 
@@ -153,17 +153,17 @@ def elsewhere(folder: Path, leaf: Leaf) -> None:
     ("damage", "said"),
     [
         (foreign, "was not signed by"),
-        (wrong_key, "does not belong to"),
-        (wrong_authority_key, "does not belong to"),
+        (wrong_key, "do not belong together"),
+        (wrong_authority_key, "do not belong together"),
         (no_key, "apiserver.key is missing"),
         (garbage, "openssl x509 failed"),
         (empty, "holds 0 certificates"),
         (two, "holds 2 certificates"),
-        (an_authority, "is an authority"),
-        (elsewhere, "is not a plain file"),
+        (a_ca_certificate, "is a CA certificate"),
+        (elsewhere, "is not a regular file"),
     ],
 )
-def test_what_cannot_be_proven_to_be_ours_is_left_alone_and_does_not_hold_up_the_others(
+def test_a_leaf_that_does_not_verify_stays_unchanged_and_the_others_are_renewed(
     tmp_path: Path, leaf: Leaf, damage: object, said: str
 ) -> None:
     good = replace(at(tmp_path, "etcd"), ca=str(tmp_path / "b.crt"), ca_key=str(tmp_path / "b.key"))
@@ -171,7 +171,7 @@ def test_what_cannot_be_proven_to_be_ours_is_left_alone_and_does_not_hold_up_the
     put(tmp_path, leaf, 5)
     damage(tmp_path, leaf)  # type: ignore[operator]
     before = Path(leaf.crt).read_bytes()
-    with pytest.raises(PartialError, match="1 of 2 certificates of this host") as caught:
+    with pytest.raises(PartialError, match="1 of 2 certificates of this host cannot be renewed") as caught:
         run(leaf, good)
     assert list(caught.value.failures) == ["apiserver"]
     assert said in caught.value.failures["apiserver"]
@@ -179,7 +179,7 @@ def test_what_cannot_be_proven_to_be_ours_is_left_alone_and_does_not_hold_up_the
     assert read(good).not_valid_after_utc > NOW + timedelta(days=364)
 
 
-def test_a_leaf_does_not_outlive_its_authority_and_is_not_signed_daily_then(tmp_path: Path, leaf: Leaf) -> None:
+def test_a_leaf_does_not_outlive_its_ca_and_is_then_not_renewed_every_day(tmp_path: Path, leaf: Leaf) -> None:
     late = datetime.now(UTC) - timedelta(days=authority.AUTHORITY_DAYS - 50)
     old = authority.new_authority("ca", "demo", late)
     put(tmp_path, leaf, 20, old)
@@ -187,11 +187,11 @@ def test_a_leaf_does_not_outlive_its_authority_and_is_not_signed_daily_then(tmp_
     Path(leaf.ca_key).write_text(str.__str__(old.key))
     assert run(leaf) == ("apiserver",)
     assert read(leaf).not_valid_after_utc == x509.load_pem_x509_certificate(old.crt.encode()).not_valid_after_utc
-    with pytest.raises(PartialError, match=r"cannot live longer: its authority .* ends"):
-        certificates.run(HOST, [leaf], (NOW + timedelta(days=45)).timestamp())
+    with pytest.raises(PartialError, match=r"cannot be renewed for longer: its CA .* expires"):
+        certificates.renew_due(HOST, [leaf], (NOW + timedelta(days=45)).timestamp())
 
 
-def test_a_full_disk_leaves_the_old_one(tmp_path: Path, leaf: Leaf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_certificate(tmp_path: Path, leaf: Leaf, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, leaf, 5)
     before = Path(leaf.crt).read_bytes()
 
@@ -207,7 +207,7 @@ def test_a_full_disk_leaves_the_old_one(tmp_path: Path, leaf: Leaf, monkeypatch:
     assert run(leaf) == ("apiserver",)
 
 
-def test_another_writer_wins(tmp_path: Path, leaf: Leaf) -> None:
+def test_a_certificate_that_another_process_changed_is_kept(tmp_path: Path, leaf: Leaf) -> None:
     put(tmp_path, leaf, 5)
     theirs = authority.issue(NAMES, CA, NOW, valid=timedelta(days=365)).crt
 
@@ -217,23 +217,23 @@ def test_another_writer_wins(tmp_path: Path, leaf: Leaf) -> None:
                 Path(leaf.crt).write_text(theirs)
             return super().run(command, check=check)
 
-    with pytest.raises(PartialError, match="changed by somebody else"):
-        certificates.run(Busy("h1"), [leaf], NOW.timestamp())
+    with pytest.raises(PartialError, match="changed by another process"):
+        certificates.renew_due(Busy("h1"), [leaf], NOW.timestamp())
     assert Path(leaf.crt).read_text() == theirs
 
 
-def test_the_list_travels_as_json(tmp_path: Path, leaf: Leaf) -> None:
+def test_the_list_is_read_as_it_was_written_and_damage_is_a_usage_error(tmp_path: Path, leaf: Leaf) -> None:
     path = tmp_path / "certificates.json"
     path.write_text(certificates.dump([leaf]))
     assert certificates.load(path) == (leaf,)
     path.write_text('{"leaves": [{"name": "x"}]}')
-    with pytest.raises(UsageError, match="cannot be used"):
+    with pytest.raises(UsageError, match="is not valid"):
         certificates.load(path)
     with pytest.raises(UsageError, match="does not exist"):
         certificates.load(tmp_path / "none")
 
 
-def test_only_hosts_that_keep_the_authorities_get_the_job() -> None:
+def test_only_hosts_with_the_ca_keys_get_the_job() -> None:
     import json
 
     from rancherctl.agents.install import host_resources
@@ -242,28 +242,28 @@ def test_only_hosts_that_keep_the_authorities_get_the_job() -> None:
     from rancherctl.hosts.model import File, Unit
 
     environment = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
-    boss, worker = (host_resources(environment, host) for host in environment.hosts)
-    text = next(r.content for r in boss if isinstance(r, File) and r.path == str(certificates.PATH))
+    first, worker = (host_resources(environment, host) for host in environment.hosts)
+    text = next(r.content for r in first if isinstance(r, File) and r.path == str(certificates.PATH))
     listed = {item["name"]: item["ca_key"] for item in json.loads(text)["leaves"]}
     assert listed.keys() == {x.name for x in leaves(environment, environment.hosts[0])} - {"kubelet", "agent"}
     assert listed["etcd-peer"] == "/etc/rancherctl/pki/etcd-ca.key"
-    assert [r.name for r in boss if isinstance(r, Unit) and "certificates" in r.name] == [
+    assert [r.name for r in first if isinstance(r, Unit) and "certificates" in r.name] == [
         "rancherctl-certificates.timer"
     ]
     assert not any("certificates" in str(getattr(r, "path", getattr(r, "name", ""))) for r in worker)
-    controller = next(r for r in boss if isinstance(r, Unit) and r.name == "rancherctl-controller.service")
+    controller = next(r for r in first if isinstance(r, Unit) and r.name == "rancherctl-controller.service")
     assert not any(path.endswith("controller.crt") for path in controller.restart_on), (
-        "a renewal alone would show as a restart to be done"
+        "a renewal alone must not plan a restart"
     )
 
 
-def test_the_command_says_what_failed_and_exits_with_a_code(
+def test_the_command_names_what_failed_and_exits_with_its_code(
     tmp_path: Path, leaf: Leaf, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rancherctl.agents.install import agent_config
     from rancherctl.environments.inventory import from_flags
 
-    monkeypatch.setattr(main, "setup", lambda debug: None)  # it would take the test run's own log handlers away
+    monkeypatch.setattr(main, "setup", lambda debug: None)  # it would replace the test run's log handlers
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     config, listed = tmp_path / "agent.json", tmp_path / "certificates.json"
     config.write_text(agent_config(environment, environment.hosts[0]).dump())

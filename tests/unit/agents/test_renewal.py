@@ -58,8 +58,15 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return crt, key
 
 
+class NoWait(threading.Event):
+    """Never set; a wait on it ends at once."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False
+
+
 def ask(api: Api, crt: Path, key: Path) -> None:
-    renewal.renew_proxy(api, LocalTransport("h1"), "h1", crt=crt, key=key, wait=lambda _: None)  # type: ignore[arg-type]
+    renewal.renew_proxy(api, LocalTransport("h1"), "h1", crt=crt, key=key, stop=NoWait())  # type: ignore[arg-type]
 
 
 def test_the_kube_proxy_certificate_is_renewed_for_the_same_key(pair: tuple[Path, Path]) -> None:
@@ -117,7 +124,7 @@ def test_a_failed_renewal_is_retried_and_does_not_prevent_the_other(
     """The renewing threads must go on: a certificate that expires takes the host out of the environment."""
     tried: list[str] = []
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         tried.append("write")
         raise error
 

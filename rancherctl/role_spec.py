@@ -1,8 +1,9 @@
-"""RoleSpec and ControllerSpec: what a role of a host's agent, or a controller, declares about itself. Pure.
+"""RoleSpec and ControllerSpec: what a role of a host's agent, or a controller, declares. Pure.
 
-Derived from the declarations: rights in the API, ports that preflight checks, what a removal takes away, the titles and
-problems that `env status` prints, the units that the agent starts after, and which roles a host's agent runs. The command
-line imports them, so a declaration imports nothing heavy: ``module`` names the role's code, which ``agents`` loads.
+Derived from the declarations: rights in the API, ports that preflight checks, what a removal takes away, the titles
+and problems that `env status` prints, the units that the agent starts after, and which roles a host's agent runs. The
+command line imports them, so a declaration imports nothing heavy: ``module`` names the role's code, which ``agents``
+loads.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class HostSettings(Protocol):
 
 
 class HostRole(Protocol):
-    """One concern of a host's agent, run in a thread of its own; ``reconcile`` is never called twice at once."""
+    """One concern of a host's agent, run in its own thread; calls of ``reconcile`` never overlap."""
 
     name: str
     tables: tuple[TableSpec, ...]
@@ -94,11 +95,12 @@ def section_problems(section: Mapping[str, Any]) -> list[str]:
 class RoleSpec:
     """A role of a host's agent.
 
-    ``name`` is stored: in agent.json and as the name of the section in host reports. ``title`` names the role to operators.
-    ``module`` is the RoleModule with its code. ``tables`` are all that the role may watch: the right to read them follows,
-    ``rights`` are the others. ``hosts``: every host, or those that carry load balancers. A removal takes away ``paths``,
-    ``runtime_paths`` (made at run time by the role's packages; kept if they were there before the environment),
-    ``devices`` and ``nft_tables``. ``health`` returns what the role's section of a host report says is wrong.
+    ``name`` is stored: in agent.json and as the name of the section in host reports. ``title`` names the role to
+    operators. ``module`` is the RoleModule with its code. ``tables`` are all that the role may watch: the right to
+    read them follows, ``rights`` are the others. ``hosts``: every host, or those that carry load balancers. A removal
+    takes away ``paths``, ``runtime_paths`` (made at run time by the role's packages; kept if they were there before
+    the environment), ``devices`` and ``nft_tables``. ``health`` returns what the role's section of a host report says
+    is wrong.
     """
 
     name: str
@@ -118,7 +120,10 @@ class RoleSpec:
 
 @dataclass(frozen=True, slots=True)
 class ControllerSpec:
-    """A controller of the elected leader. The right to read ``tables`` follows; ``rights`` are what it writes."""
+    """A controller of the elected leader.
+
+    The right to read ``tables`` follows from them; ``rights`` are the others.
+    """
 
     name: str
     tables: tuple[TableSpec, ...]

@@ -1,4 +1,4 @@
-"""Worker: one background thread that repeats an action, backs off when it fails and logs a failure once.
+"""Worker: one background thread that repeats an action, backs off and logs a failure once.
 
 Standard library and ``errors`` only: it runs on hosts, too.
 """
@@ -18,10 +18,10 @@ REMIND_SECONDS = 3600.0
 
 
 class Worker:
-    """Calls ``action`` until stopped. ``action`` returns the seconds until the next call (None: only when woken).
+    """Call ``action`` until stopped; it returns the seconds until the next call (None: only when woken).
 
-    A failure never ends the thread: ``retry(error)`` returns the seconds to wait. It is logged when it begins, when its
-    text changes and once an hour; the recovery is logged once. ``min_retry`` is the part of a failure pause, in
+    A failure never ends the thread: ``retry(error)`` returns the seconds to wait. It is logged when it begins, when
+    its text changes and once an hour; the recovery is logged once. ``min_retry`` is the part of a failure pause, in
     seconds, during which wake-ups are remembered instead of acted on (None: the whole pause), so that one broken
     dependency does not spin. ``first`` delays the first call; a wake-up ends that delay.
     """

@@ -1,4 +1,4 @@
-"""Agent: run a host's roles on one watch cache, renew its Lease and certificates, and write its report."""
+"""Agent: run a host's roles on one watch cache, renew Lease and certificates, write the report."""
 
 from __future__ import annotations
 

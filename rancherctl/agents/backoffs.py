@@ -17,7 +17,7 @@ WATCH_SECONDS = 5.0
 
 @dataclass(slots=True)
 class _Closed:
-    """Closed until this time (seconds), or until the object has another version than this one ("" = any version)."""
+    """Closed until this time (seconds), or until the object has another version ("" = any version)."""
 
     until: float
     version: str
@@ -25,7 +25,10 @@ class _Closed:
 
 
 class Backoffs:
-    """``now`` is always the caller's clock in seconds; keys that ``keep`` drops start again without a delay."""
+    """Back-offs by key; ``now`` is the caller's clock in seconds.
+
+    Keys that ``keep`` drops start again without a delay.
+    """
 
     def __init__(self, choose: random.Random) -> None:
         self._random = choose

@@ -1,8 +1,8 @@
-"""Renew a control-plane host's leaf certificates before they expire, by a timer, without API and operator.
+"""Renew a control-plane host's leaf certificates before they expire: a daily job without API.
 
-Apply writes the file that lists the leaves. Key, subject, names and usages stay the same; serial number and validity change.
-A certificate that does not verify against its CA and key is left unchanged and reported. The programs that use these
-certificates read changed files by themselves (decision 13), so nothing is restarted.
+Apply writes the file that lists the leaves. Key, subject, names and usages stay the same; serial number and validity
+change. A certificate that does not verify against its CA and key is left unchanged and reported. The programs that
+use these certificates read changed files by themselves (decision 13), so nothing is restarted.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def load(path: Path = PATH) -> tuple[Leaf, ...]:
 
 
 def renew_due(transport: Transport, leaves: Iterable[Leaf], now: float) -> tuple[str, ...]:
-    """Renew what is due at ``now`` (seconds since the epoch) and return the names of the renewed certificates.
+    """Renew what is due at ``now`` (seconds since the epoch) and return the renewed names.
 
     PartialError: some failed, after all were tried; it has one line for each.
     """
@@ -133,7 +133,7 @@ def _renew(transport: Transport, leaf: Leaf, now: float) -> bool:
 
 
 def _checked_content(transport: Transport, leaf: Leaf) -> str:
-    """Return what must stay the same; ConflictError unless it is one leaf certificate of this CA and this key."""
+    """Return what must stay the same; ConflictError unless it is one leaf of this CA and this key."""
     count = Path(leaf.crt).read_bytes().count(b"BEGIN CERTIFICATE")
     if count != 1:
         raise ConflictError(f"{leaf.crt} holds {count} certificates", why="exactly one is expected")

@@ -1,4 +1,4 @@
-"""Clocks of the agents: one for durations, which counts suspended time, and one for time stamps in the API."""
+"""Clocks of the agents: one for durations, suspended time included, and one for time stamps in the API."""
 
 from __future__ import annotations
 
@@ -17,5 +17,8 @@ def micro_time() -> str:
 
 
 def remaining(period: float, spent: float) -> float:
-    """Seconds until the next turn if this one took ``spent``, at least an eighth: one late answer must not cost two turns."""
+    """Seconds until the next turn if this one took ``spent``, at least an eighth of ``period``.
+
+    One late answer must not cost two turns.
+    """
     return max(period - spent, period / 8)

@@ -1,4 +1,4 @@
-"""AgentConfig: the file agent.json (controller.json), which apply writes for a host's processes. Pure except ``load``."""
+"""AgentConfig: agent.json and controller.json, which apply writes on a host. Pure except ``load``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PATH = Path(AGENT_CONFIG)
 class AgentConfig:
     """One host's configuration.
 
-    ``dns_upstreams`` () = the host's own resolvers. ``lease_seconds``: period of the host's heartbeat. ``owners``, for the
-    controller only: each address that the environment file names → the host that has it, "" = no host.
+    ``dns_upstreams`` () = the host's own resolvers. ``lease_seconds``: period of the host's heartbeat. ``owners``,
+    for the controller only: each address that the environment file names → the host that has it, "" = no host.
     """
 
     node: str
@@ -69,7 +69,7 @@ class AgentConfig:
 
 
 def lease_seconds(hosts: int) -> float:
-    """Period of each host's heartbeat: 2 s, longer in environments where the API would write over 100 Leases a second."""
+    """Period of each host's heartbeat: 2 s, longer if the API would write over 100 Leases a second."""
     return float(max(2, -(-hosts // 100)))
 
 

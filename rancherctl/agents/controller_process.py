@@ -1,4 +1,4 @@
-"""ControllerProcess: hold the leader election and run the controllers of each cluster on that cluster's watch cache."""
+"""ControllerProcess: hold the leader election and run the controllers of one or more clusters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class WatchCache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One API server: the cache of what its controllers watch, and those controllers. ``name`` is for log lines."""
+    """One cluster: the cache of what its controllers watch, and those controllers. ``name`` is for logs."""
 
     name: str
     cache: WatchCache
@@ -44,7 +44,7 @@ class Cluster:
 
     @classmethod
     def watched(cls, name: str, source: Source, controllers: Sequence[Controller], wake: Callable[[], None]) -> Cluster:
-        """A cluster whose cache watches the tables that its controllers declare; ``wake`` is called on each change."""
+        """A cluster that watches the tables declared by its controllers; each change calls ``wake``."""
         specs = [table for controller in controllers for table in controller.spec.tables]
         return cls(name, Cache(source, specs, lambda _: wake()), controllers)
 
@@ -63,7 +63,8 @@ class _RateLimited:
 class ControllerProcess:
     """Runs until ``stop``; several may run on several hosts, one of them leads and writes.
 
-    One election, any number of clusters: each has a watch cache of its own, and its controllers see no other's snapshot.
+    One election, any number of clusters: each has a watch cache of its own, and its controllers see no other's
+    snapshot.
     """
 
     def __init__(

@@ -49,10 +49,11 @@ def judge(
     services: str,
     owners: Mapping[str, str] | None = None,
 ) -> Ruling:
-    """Approve a kubelet's serving certificate and an agent's own client certificate or its host's kube-proxy's.
+    """Approve serving certificates of kubelets, and client certificates of agents and their kube-proxy.
 
     Anything else from a host is denied. ``services`` is the network of Services: no host has an address in it.
-    ``owners``: address → the host that the environment file gives it to, "" if to none (a load balancer before the API).
+    ``owners``: address → the host that the environment file gives it to, "" if to none (a load balancer before the
+    API).
     """
     if not is_from_host(request):
         return Ruling("ignore", "not a request of a host of this environment")
@@ -66,7 +67,7 @@ def judge(
 
 
 def _addresses(texts: Iterable[str]) -> frozenset[IPAddress]:
-    """The texts that are addresses. Clients treat ``::ffff:10.0.0.1`` as 10.0.0.1, so it counts as that here."""
+    """The texts that are addresses, ``::ffff:10.0.0.1`` as 10.0.0.1, because clients treat it so."""
     return frozenset(unmapped(ip) for text in texts if (ip := parse_ip(text)) is not None)
 
 

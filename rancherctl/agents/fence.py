@@ -9,7 +9,7 @@ from rancherctl.kube.client import Json, KubeClient, Resource
 
 
 class Fenced:
-    """``get`` and the writing methods of KubeClient; ``check`` raises NotLeaderError if this process does not lead."""
+    """KubeClient's ``get`` and its writes; ``check`` raises NotLeaderError if this process does not lead."""
 
     def __init__(self, client: KubeClient, check: Callable[[], object]) -> None:
         self._client, self._check = client, check

@@ -1,4 +1,4 @@
-"""HostReportWriter: write what this host serves, by role, into its report in the API. Only this host may write it."""
+"""HostReportWriter: write what this host serves, by role, into its report in the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ METRICS_SECONDS = 30.0
 CHECK_SECONDS = 30.0
 """Seconds between two checks whether the API still holds the report."""
 FIRST_REPORT_SECONDS = 15.0
-"""Seconds that a new process waits for all its roles before its first report: a missing section reads as "serves nothing"."""
+"""Seconds that a new process waits for all roles before it reports: a missing section reads as "serves nothing"."""
 MISSING_RETRY_SECONDS = 2.0
 """Longest pause while the report object is missing: until it is written, the host does not count as alive."""
 
@@ -39,7 +39,10 @@ def without_metrics(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
 
 
 class HostReportWriter:
-    """Collect the roles' sections and write them as one object: changes at once, metrics alone every METRICS_SECONDS."""
+    """Collect the roles' sections and write them as one object, which only this host may write.
+
+    Changes are written at once, metrics alone every METRICS_SECONDS.
+    """
 
     def __init__(
         self,
@@ -78,7 +81,7 @@ class HostReportWriter:
 
     @property
     def reported(self) -> bool:
-        """Whether this process has written its report: before that, the API holds the one of an earlier process."""
+        """Whether this process has written its report; before that, the API holds an earlier process's."""
         return self._written is not None
 
     def due(self) -> str | None:

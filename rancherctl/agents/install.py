@@ -1,4 +1,4 @@
-"""What apply puts on a host beside upstream Kubernetes: agent, controller, certificate job, and what the roles need.
+"""What apply puts on a host beside upstream Kubernetes: agent, controller, certificate job, roles.
 
 Pure, except that it builds the zipapp. The command line passes ``host_resources`` to environments as ``extras``.
 """
@@ -98,7 +98,7 @@ def _controller(environment: Environment, config: AgentConfig) -> tuple[Resource
 
 
 def _certificates(environment: Environment, host: Host) -> tuple[Resource, ...]:
-    """The daily job of a host that has the CA keys. Kubelets and agents renew their certificates through the API."""
+    """The daily job of a host with the CA keys. Kubelets and agents renew through the API."""
     service, timer = (f"/etc/systemd/system/{name}" for name in (units.CERTIFICATES_UNIT, units.CERTIFICATES_TIMER))
     own = (leaf for leaf in leaves(environment, host) if not leaf.self_renewed)
     listed = [

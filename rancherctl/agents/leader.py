@@ -1,4 +1,4 @@
-"""Leader: election by one Lease, judged by the own clock only, with an epoch that fences writes of an old leader."""
+"""Leader: election by one Lease on the own clock, with an epoch that fences an old leader's writes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class NotLeaderError(RancherctlError):
 class Leader:
     """Call ``tick`` several times within ``duration`` (seconds).
 
-    Leadership ends by itself 0.8 times ``duration`` after the last renewal began. ``check`` runs before each write, so a
-    process that was frozen finds its leadership over before it can write.
+    Leadership ends by itself 0.8 times ``duration`` after the last renewal began. ``check`` runs before each write,
+    so a process that was frozen finds its leadership over before it can write.
     """
 
     def __init__(
@@ -56,7 +56,10 @@ class Leader:
         return self.epoch
 
     def tick(self) -> bool:
-        """Try to become or to stay leader; returns ``leading``. API errors pass through: leadership then expires by itself."""
+        """Try to become or to stay leader; returns ``leading``. API errors pass through.
+
+        After errors, leadership expires by itself.
+        """
         started = self._clock()
         try:
             lease = self._client.get(LEASES, LEASE, namespace=NAMESPACE, timeout=self._duration / 3)
@@ -90,7 +93,7 @@ class Leader:
             self._client.replace(LEASES, lease, timeout=2.0)
 
     def _held_by_this_identity(self, spec: Json) -> bool:
-        """Whether this process holds the Lease, or an earlier process of its name, which need not be waited for.
+        """Whether this process holds the Lease, or an earlier process of the same name did.
 
         A later process of the same name (started while this one was frozen) is another leader: its epoch differs.
         """

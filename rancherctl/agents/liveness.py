@@ -1,7 +1,8 @@
-"""Liveness: a host is alive if its Lease changed within the limit, on the own clock, while the own watch was healthy.
+"""Liveness: a host is alive if its Lease changed within the limit while the own watch was healthy.
 
-A host's time is never compared with the own clock, because clocks are skewed. An API outage, a frozen watch or an election
-restarts the measure, so none of them empties a roster. Pure: ``now`` is passed in (seconds of CLOCK_BOOTTIME).
+A host's time is never compared with the own clock, because clocks are skewed. An API outage, a frozen watch or an
+election restarts the measure, so none of them empties a roster. Pure: ``now`` is passed in (seconds of
+CLOCK_BOOTTIME).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class _Seen:
 class Liveness:
     """Pass every snapshot of the Leases to ``observe``, then read ``silent`` and ``proven``.
 
-    ``limit``: seconds without a change after which a host is silent. ``canary``: seconds for which the own Lease's renewal
-    may be missing from the own watch; after that the watch is not trusted, and every measure restarts.
+    ``limit``: seconds without a change after which a host is silent. ``canary``: seconds for which the own Lease's
+    renewal may be missing from the own watch; after that the watch is not trusted, and every measure restarts.
     """
 
     def __init__(self, limit: float = 6.0, canary: float = 4.0) -> None:
@@ -37,12 +38,15 @@ class Liveness:
         self._began = 0.0
 
     def restart(self, now: float) -> None:
-        """Give every host the whole limit again, after an election, a reconnect or a frozen watch. No host stays proven."""
+        """Restart the measure after an election, a reconnect or a frozen watch: no host stays proven."""
         self._began = now
         self._seen = {name: _Seen(seen.renew, now, proven=False) for name, seen in self._seen.items()}
 
     def observe(self, leases: Mapping[str, str], own: str, now: float, *, healthy: bool) -> None:
-        """``leases``: host → renewTime. ``own``: renewTime of the own Lease as the same watch delivered it ("" = not seen)."""
+        """Take a snapshot of the Leases.
+
+        ``leases``: host → renewTime. ``own``: renewTime of the own Lease as the same watch delivered it ("" = not seen).
+        """
         if own != self._canary[0]:
             self._canary = (own, now)
         trusted = healthy and bool(own) and now - self._canary[1] <= self._canary_limit
@@ -89,5 +93,5 @@ class Liveness:
 
 
 def suspicious(lost: int, alive: int) -> bool:
-    """Whether losing ``lost`` of ``alive`` hosts at once needs a second opinion: more than one and more than 30 %."""
+    """Whether losing ``lost`` of ``alive`` hosts needs a second opinion: more than one and over 30 %."""
     return is_mass_loss(lost, alive, floor=1)

@@ -1,4 +1,4 @@
-"""Logging of the processes on hosts: one line for each message on standard error, with its level for the journal."""
+"""Logging on hosts: one line for each message on standard error, with its level for the journal."""
 
 from __future__ import annotations
 

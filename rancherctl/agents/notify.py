@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 def notify(address: str, message: str) -> None:
-    """Send one message to ``address`` ("" = not under systemd: nothing is sent; "@" begins an abstract name).
+    """Send one message to ``address`` ("" = not run by systemd; "@" begins an abstract name).
 
     A message that cannot be sent within a second is dropped with a warning: the next one counts.
     """

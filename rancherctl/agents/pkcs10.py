@@ -1,8 +1,8 @@
 """Parse a certificate request (PKCS #10, RFC 2986) from its DER, as the signer does. Pure.
 
-No text representation is parsed, because its creator could forge one. Strict: a part that appears twice, is longer than
-announced or has an unexpected type is a ValueError, and the request is not approved. The signature is not checked here: the
-API server refuses a request whose signature is wrong.
+No text representation is parsed, because its creator could forge one. Strict: a part that appears twice, is longer
+than announced or has an unexpected type is a ValueError, and the request is not approved. The signature is not
+checked here: the API server refuses a request whose signature is wrong.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _EXTENSION_REQUEST, _ALTERNATIVES = bytes.fromhex("2a864886f70d01090e"), bytes.f
 class Content:
     """What is requested.
 
-    ``other_names``: the alternative names include others than DNS names and addresses, such as URIs. ``other_parts``: the
-    subject has other attributes, or two common names.
+    ``other_names``: the alternative names include others than DNS names and addresses, such as URIs. ``other_parts``:
+    the subject has other attributes, or two common names.
     """
 
     common_name: str

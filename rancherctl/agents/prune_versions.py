@@ -1,4 +1,4 @@
-"""Remove old versions of the agent's program; the running one and the newest other, for a rollback, stay."""
+"""Remove old versions of the agent's program, except the running one and the newest other."""
 
 from __future__ import annotations
 

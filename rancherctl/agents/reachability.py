@@ -1,4 +1,4 @@
-"""Reachability: whether silent hosts answer a TCP connect. A refused connection is an answer, silence is not.
+"""Reachability: whether silent hosts answer a TCP connect; a refused connection is an answer.
 
 A failure on the own side (no network, no free sockets) says nothing about the hosts: they count as answering.
 """
@@ -27,7 +27,7 @@ _LOCAL_FAILURES = {
 
 
 def answering(addresses: Mapping[str, str], *, port: int = KUBELET_PORT, timeout: float = 1.0) -> frozenset[str]:
-    """Names of the hosts (name → address) that answer a TCP connect within ``timeout`` seconds, tried all at once.
+    """Names of the hosts (name → address) that answer a TCP connect within ``timeout`` seconds.
 
     Hosts set their addresses themselves: a text that is not an IP address is never resolved, and counts as no answer.
     """

@@ -1,4 +1,4 @@
-"""Renew the agent's certificate (with a new key) and kube-proxy's (with the same key) through the API before they expire.
+"""Renew the agent's certificate (new key) and kube-proxy's (same key) through the API.
 
 The controller approves the requests.
 """
@@ -62,7 +62,7 @@ def _whole(pair: Path) -> bool:
 
 
 def due(start: float, end: float, now: float, part: float = PART) -> bool:
-    """Whether less than ``part`` of the life is left. A clock that jumped causes one needless renewal, which is harmless."""
+    """Whether less than ``part`` of the life is left; a clock that jumps causes one harmless renewal."""
     return end - now < (end - start) * part
 
 
@@ -88,9 +88,10 @@ def renew(
     renewed: Path = RENEWED,
     stop: threading.Event | None = None,
 ) -> None:
-    """Renew the agent's certificate: key and request by openssl, approval by the controller, one atomic file.
+    """Renew the agent's certificate: a new key, a request approved by the controller, one atomic file.
 
-    TimeoutExceededError: not approved within APPROVAL_SECONDS; the old pair stays in use, and the caller retries later.
+    TimeoutExceededError: not approved within APPROVAL_SECONDS; the old pair stays in use, and the caller retries
+    later.
     """
     key = transport.run(
         command("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", root=False)

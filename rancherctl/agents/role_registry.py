@@ -1,4 +1,4 @@
-"""Load the code of declared roles: build those that a host's agent runs, and collect what they need on a host."""
+"""Load the code of declared roles: build them on a host, collect the resources that they need."""
 
 from __future__ import annotations
 

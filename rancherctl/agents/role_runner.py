@@ -1,4 +1,4 @@
-"""RoleRunner: run one role in a thread of its own, woken by changes of its tables, with resync and back-off."""
+"""RoleRunner: run one role in its own thread, woken by changes of its tables, with back-off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rancherctl.worker import Worker
 Report = Callable[[str, Mapping[str, Any]], None]
 """Takes a role's name and its section of the host's report."""
 MIN_RETRY_SECONDS = 0.5
-"""Minimum pause after a failed reconcile: wake-ups are ignored meanwhile, so that one broken node does not delay the rest."""
+"""Minimum pause after a failed reconcile: wake-ups are ignored meanwhile, so one broken node does not delay the rest."""
 MAX_ERROR_CHARS = 500
 
 
@@ -31,7 +31,8 @@ class Wakeable(Protocol):
 class RoleRunner:
     """Run one role until stopped.
 
-    ``busy_since`` is when the reconcile in progress began (monotonic seconds, 0 = idle): a watchdog sees one that hangs.
+    ``busy_since`` is when the reconcile in progress began (monotonic seconds, 0 = idle): a watchdog sees one that
+    hangs.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class RoleRunner:
             self._worker.wake()
 
     def once(self) -> float:
-        """Reconcile once; a failure is reported. Returns the seconds until the next reconcile if nothing happens."""
+        """Reconcile once and report a failure. Returns the seconds until the next call if nothing happens."""
         pause, _ = self._worker.once()
         return pause or 0.0
 

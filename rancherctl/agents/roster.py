@@ -31,10 +31,10 @@ class NextRoster:
 
 
 def published(node: Node) -> str:
-    """The address that statuses publish: public address of the environment file, else ExternalIP, else InternalIP.
+    """The address that statuses publish: the environment file's public one, else ExternalIP or InternalIP.
 
-    "" if there is none. A kubelet writes all of them itself. An address that the API refuses in a status is skipped: one
-    status holds the addresses of several hosts and is refused as a whole.
+    "" if there is none. A kubelet writes all of them itself. An address that the API refuses in a status is skipped:
+    one status holds the addresses of several hosts and is refused as a whole.
     """
     candidates = (
         node.meta.annotations.get(PUBLIC_ADDRESS_ANNOTATION, ""),
@@ -54,7 +54,7 @@ def _publishable(address: str) -> bool:
 
 
 def _labels(node: Node) -> dict[str, str]:
-    """The first labels by name that fit LABELS_SIZE: one Node must not make the roster too big for the API."""
+    """The first labels by name that fit LABELS_SIZE, so that one Node cannot inflate the roster."""
     every = sorted(node.meta.labels.items())
     if len(every) * LONGEST_LABEL <= LABELS_SIZE:
         return dict(every)
@@ -99,8 +99,8 @@ def next_roster(
     """The roster that follows ``before``.
 
     ``silent`` and ``proven`` come from Liveness; ``spared`` are silent hosts that still answer on the network. A host
-    becomes alive when it was seen to renew its Lease, and stays alive until it is silent. ``blocked``: host → ports that
-    it reported as not servable. Nodes that vanish all at once are kept: a restored or broken API is more likely.
+    becomes alive when it was seen to renew its Lease, and stays alive until it is silent. ``blocked``: host → ports
+    that it reported as not servable. Nodes that vanish all at once are kept: a restored or broken API is more likely.
     """
     vanished = [h for h in before.hosts if h.name not in nodes]
     kept = vanished if suspicious(len(vanished), len(before.hosts)) else []
@@ -115,7 +115,7 @@ def next_roster(
     hosts += [replace(h, alive=h.alive and h.name not in gone) for h in kept]
     ordered = tuple(sorted(hosts, key=lambda h: h.name))
     alarms = tuple(_alarms(before, nodes, kept, spared))
-    # A recreated Lease counts epochs from 1 again: the roster's epoch never decreases, and alone is no reason to write.
+    # A recreated Lease counts epochs from 1 again: the roster's epoch never decreases, and alone does not cause a write.
     if ordered == before.hosts and epoch <= before.epoch:
         return NextRoster(before, alarms)
     return NextRoster(Roster(max(epoch, before.epoch), before.sequence + 1, ordered), alarms)

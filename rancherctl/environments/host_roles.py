@@ -1,4 +1,4 @@
-"""Which roles the agent of a host has: the one predicate that ports, files and agents' configurations follow. Pure."""
+"""Which roles the agent of a host has: one predicate for ports, files and configurations. Pure."""
 
 from __future__ import annotations
 

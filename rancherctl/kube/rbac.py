@@ -1,4 +1,4 @@
-"""Rights (RBAC) as values: what a program may do with which resources, and the rules of a role that grant it. Pure."""
+"""Rights (RBAC) as values, and the rules of a role that grant them. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reading(table: TableSpec) -> Right:
 
 
 def rules(rights: Iterable[Right], namespace: str = "") -> list[Json]:
-    """The rules of one role: the rights of ``namespace`` ("" = the cluster-wide ones), joined where they are alike.
+    """The rules that grant the rights of ``namespace`` ("" = cluster-wide), joined where they are alike.
 
     Resources and verbs keep the order in which they are first named, so that a new right is added at the end.
     """

@@ -66,7 +66,7 @@ class Leadership:
 
 
 class SimulatedCluster:
-    """Time, Leases and the API; ``tick`` is one second in which all hosts but ``silent`` renew their Lease."""
+    """Time, Leases and the API; in each ``tick`` of a second all hosts but ``silent`` renew."""
 
     def __init__(self, answering: Mapping[str, str] | None = None) -> None:
         self.now, self.api, self.leadership = 100.0, ApiStore(), Leadership()

@@ -1,4 +1,4 @@
-"""Controller: what the controller process expects of the things that it runs. One class per module of this package."""
+"""Controller: what the controller process expects of the controllers that it runs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ class Controller(Protocol):
     def reconcile(self, snapshot: Snapshot) -> None:
         """Compare the snapshot with what should be there and write the difference, through a Fenced client.
 
-        Called several times a second, also on standbys: it writes nothing unless its process leads, and at most a bounded
-        number of objects a call. Errors pass through; the process retries with back-off.
+        Called several times a second, also on standbys: it writes nothing unless its process leads, and at most a
+        bounded number of objects a call. Errors pass through; the process retries with back-off.
         """

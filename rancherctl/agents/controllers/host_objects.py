@@ -29,7 +29,7 @@ class HostObjectsController:
         self._client, self._leader = client, leader
 
     def reconcile(self, snapshot: Snapshot) -> None:
-        """Create what is missing and delete what has no Node; an object that already is as wanted is no error."""
+        """Create what is missing and delete what has no Node; an object that another process created or deleted is fine."""
         if not self._leader.leading or not inputs_known(snapshot):
             return
         nodes = snapshot.table("nodes").items
@@ -59,7 +59,7 @@ class HostObjectsController:
             log.debug("%s already exists: %s", name, error)
 
     def _delete(self, resource: Resource, old: Meta) -> None:
-        """Delete exactly the version that was seen: if its host wrote it or it was replaced, the next call decides."""
+        """Delete exactly the version that was seen; if it changed meanwhile, the next call decides."""
         if old.deleting:  # a finalizer may delay the deletion: do not repeat it several times a second
             return
         seen = {"uid": old.uid, "resourceVersion": old.resource_version}

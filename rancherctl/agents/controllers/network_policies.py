@@ -1,4 +1,4 @@
-"""NetworkPolicyController: warn, by an Event on each NetworkPolicy, that the routed pod network does not enforce it.
+"""NetworkPolicyController: warn by Events that the routed pod network enforces no NetworkPolicy.
 
 A policy that silently does nothing is a trap.
 """
@@ -36,7 +36,7 @@ CHECK_SECONDS = 60.0
 
 
 def event(policy: Meta, now: str) -> Json:
-    """The Event. Its name is fixed for each policy object, so a restarted controller does not create a second one."""
+    """The Event, with a fixed name for each policy object: a restarted controller creates no second one."""
     stamp = now[:19] + "Z"
     about: dict[str, Any] = {
         "apiVersion": "networking.k8s.io/v1",

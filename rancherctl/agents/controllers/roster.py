@@ -1,4 +1,4 @@
-"""RosterController: judge which hosts are alive and keep the roster, and the controller's alarms, in the API."""
+"""RosterController: judge which hosts are alive and keep the roster and the alarms in the API."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from rancherctl.roles import controllers
 log = logging.getLogger(__name__)
 ALARMS = "alarms"
 ALARM_SECONDS = 5.0
-"""Minimum seconds between two writes of alarms alone: a host that answers now and then must not cause a write a tick."""
+"""Minimum seconds between two writes of alarms alone, for hosts that answer only now and then."""
 BROKEN_SECONDS = 5.0
 """Seconds that a load balancer must be broken before its Ingresses move: systemd restarts it within one second."""
 
 
 def inputs_known(snapshot: Snapshot) -> bool:
-    """Whether the roster's own tables are listed. Others do not count: they must not keep a dead host in the roster."""
+    """Whether the roster's own tables are listed; no other table may keep a dead host in the roster."""
     return all(snapshot.table(table.name).synced for table in controllers.ROSTER.tables)
 
 

@@ -1,4 +1,4 @@
-"""RBAC of an environment: agents and the controller as they declare, kubelets, the API server, administrators. Pure."""
+"""RBAC of an environment: agents, the controller, kubelets, the API server, administrators. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renewal of leaf certificates on their host, by the real openssl: what stays, what changes, what is refused."""
+"""Renewal of leaf certificates by the real openssl: what stays, what changes, what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ControllerProcess: elections go on after any error, one controller's failure does not stop the others."""
+"""ControllerProcess: elections continue after errors; a failing controller stops no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HostObjectsController: a Lease and a report for every Node, deleted with it but not with all Nodes at once."""
+"""HostObjectsController: a Lease and a report for every Node, deleted with it, not with all at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HostReportWriter: when the report is due, and that neither the API nor an odd error ends the writing."""
+"""HostReportWriter: when the report is due, and that no odd error ends the writing."""
 
 import json
 import random
@@ -87,7 +87,7 @@ def written(now: list[float]) -> tuple[ReportApi, HostReportWriter]:
 def test_a_report_that_was_emptied_or_deleted_is_written_again(
     written: tuple[ReportApi, HostReportWriter], now: list[float]
 ) -> None:
-    """The controller creates it empty when a Node registers again; until it is filled, nothing of this host is published."""
+    """The controller creates it empty when a Node registers again; until then nothing is published."""
     client, report = written
     report.check()
     assert report.due() is None

@@ -1,4 +1,4 @@
-"""Election: one leader, takeover by our own clock only, and a frozen leader that cannot write after thawing."""
+"""Election: one leader, takeover by the own clock only, no write by a leader that was frozen."""
 
 import copy
 from typing import Any
@@ -56,14 +56,14 @@ def pair() -> tuple[Store, Time, Leader, Leader]:
     return store, time, make("a"), make("b")
 
 
-def test_the_first_leads_and_the_second_waits() -> None:
+def test_the_first_process_leads_and_the_second_waits() -> None:
     _, _, a, b = pair()
     assert a.tick()
     assert not b.tick()
     assert a.epoch == 1
 
 
-def test_takeover_after_the_duration_on_the_watchers_clock_with_a_higher_epoch() -> None:
+def test_a_standby_takes_over_after_the_duration_on_its_own_clock_with_a_higher_epoch() -> None:
     _, time, a, b = pair()
     a.tick()
     b.tick()
@@ -74,7 +74,7 @@ def test_takeover_after_the_duration_on_the_watchers_clock_with_a_higher_epoch()
     assert b.epoch > a.epoch
 
 
-def test_a_thawed_leader_may_not_write_even_before_it_reads() -> None:
+def test_a_leader_that_was_frozen_may_not_write_even_before_it_reads_the_lease() -> None:
     _, time, a, b = pair()
     a.tick()
     assert a.check() == 1
@@ -87,7 +87,7 @@ def test_a_thawed_leader_may_not_write_even_before_it_reads() -> None:
     assert not a.tick()
 
 
-def test_renewal_keeps_leading_and_the_epoch() -> None:
+def test_renewals_keep_the_leadership_and_the_epoch() -> None:
     _, time, a, b = pair()
     for t in range(0, 60, 2):
         time.now = float(t)
@@ -96,7 +96,7 @@ def test_renewal_keeps_leading_and_the_epoch() -> None:
     assert a.epoch == 1
 
 
-def test_an_unreachable_api_ends_leadership_by_time() -> None:
+def test_leadership_expires_while_the_api_is_unreachable() -> None:
     store, time, a, _ = pair()
     a.tick()
     store.down = True
@@ -116,8 +116,8 @@ def test_a_restarted_process_of_the_same_name_gets_a_new_epoch_at_once() -> None
     assert again.epoch == 2
 
 
-def test_a_thawed_process_leaves_the_lead_to_a_later_one_of_its_name() -> None:
-    """Somebody starts the controller of a host again by hand while the first one is frozen: two of one name must not both lead."""
+def test_a_process_that_was_frozen_yields_to_a_later_one_of_its_name() -> None:
+    """The controller was started again by hand while the first was frozen: only one may lead."""
     store, time, frozen, _ = pair()
     frozen.tick()
     later = Leader(store, "a", duration=8.0, clock=time, now=lambda: f"later {time.now}")  # type: ignore[arg-type]
@@ -135,8 +135,8 @@ def test_a_thawed_process_leaves_the_lead_to_a_later_one_of_its_name() -> None:
     assert (frozen.epoch, later.epoch) == (3, 2)
 
 
-def test_a_lease_that_others_touch_is_kept() -> None:
-    """A label or a wiped spec is no takeover."""
+def test_a_leader_survives_edits_of_its_lease_by_others() -> None:
+    """A label or an emptied spec does not end the leadership."""
     store, time, a, b = pair()
     a.tick()
     assert store.lease
@@ -151,7 +151,7 @@ def test_a_lease_that_others_touch_is_kept() -> None:
     assert not b.tick()
 
 
-def test_a_deleted_lease_makes_no_second_leader() -> None:
+def test_a_deleted_lease_does_not_make_a_second_leader() -> None:
     store, time, a, b = pair()
     a.tick()
     b.tick()
@@ -164,10 +164,10 @@ def test_a_deleted_lease_makes_no_second_leader() -> None:
     time.now = 8.0
     assert not b.tick()
     time.now = 8.5
-    assert b.tick(), "its holder is gone, too"
+    assert b.tick(), "its holder stopped renewing, too"
 
 
-def test_release_lets_the_other_in_at_once() -> None:
+def test_a_released_lease_is_taken_over_at_once() -> None:
     _, _, a, b = pair()
     a.tick()
     a.release()

@@ -1,4 +1,4 @@
-"""NetworkPolicies are told about once each, and again before the API forgets it; none keeps the others, or the controller, waiting."""
+"""NetworkPolicyController: one Event for each policy, renewed in time; no failure delays the others."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Leading:
 
 class Client:
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.written: list[str] = []
         self.again: list[Any] = []
         self.asked = 0
         self.broken: dict[str, RancherctlError] = {}
@@ -26,9 +26,9 @@ class Client:
         self.asked += 1
         if namespace in self.broken:
             raise self.broken[namespace]
-        if namespace in self.told:
+        if namespace in self.written:
             raise AlreadyExistsError("it is there")
-        self.told.append(namespace)
+        self.written.append(namespace)
         return body
 
     def patch(self, _: Any, name: str, body: Any, *, namespace: str) -> Any:
@@ -60,39 +60,41 @@ def snapshot(*namespaces: str) -> Snapshot:
     )
 
 
-def test_one_that_cannot_be_told_holds_up_no_other_and_is_tried_again(
+def test_a_policy_whose_event_fails_is_retried_and_delays_no_other(
     client: Client, controller: NetworkPolicyController, times: list[float]
 ) -> None:
     client.broken["ending"] = AuthError("not allowed: the namespace is being terminated")
     same = snapshot("ending", "good")
     controller.reconcile(same)
-    assert client.told == ["good"]
+    assert client.written == ["good"]
     client.broken.clear()
     controller.reconcile(same)
-    assert client.told == ["good"], "not at once"
+    assert client.written == ["good"], "it is not retried at once"
     controller.reconcile(snapshot("ending", "good", "new"))
-    assert client.told == ["good", "new"], "news do not wait for it"
+    assert client.written == ["good", "new"], "a new policy does not wait for it"
     times[0] += 1.0
     controller.reconcile(snapshot("ending", "good", "new"))
-    assert client.told == ["good", "new", "ending"]
+    assert client.written == ["good", "new", "ending"]
 
 
-def test_an_api_that_cannot_be_reached_is_asked_once(client: Client, controller: NetworkPolicyController) -> None:
+def test_an_unreachable_api_is_asked_only_once(client: Client, controller: NetworkPolicyController) -> None:
     client.broken = {f"n{n}": UnreachableError("down") for n in range(50)}
     with pytest.raises(UnreachableError):
         controller.reconcile(snapshot(*client.broken))
     assert client.asked == 1
 
 
-def test_thousands_are_told_in_parts(client: Client, controller: NetworkPolicyController) -> None:
+def test_events_of_thousands_of_policies_are_written_in_batches(
+    client: Client, controller: NetworkPolicyController
+) -> None:
     many = snapshot(*(f"n{n}" for n in range(2 * MAX_WRITES + 1)))
-    for told in (MAX_WRITES, 2 * MAX_WRITES, 2 * MAX_WRITES + 1, 2 * MAX_WRITES + 1):
+    for count in (MAX_WRITES, 2 * MAX_WRITES, 2 * MAX_WRITES + 1, 2 * MAX_WRITES + 1):
         controller.reconcile(many)
-        assert len(client.told) == told
+        assert len(client.written) == count
     assert client.asked == 2 * MAX_WRITES + 1
 
 
-def test_it_is_told_again_before_the_api_forgets_it(
+def test_an_event_is_renewed_before_the_api_drops_it(
     client: Client, controller: NetworkPolicyController, times: list[float]
 ) -> None:
     same = snapshot("a")
@@ -105,7 +107,7 @@ def test_it_is_told_again_before_the_api_forgets_it(
     ((name, body),) = client.again
     assert name == event(Meta("a", "p", uid="uid-a"), "2026-01-01T00:00:00.0Z")["metadata"]["name"]
     assert body.keys() == {"lastTimestamp"}
-    client.told.clear()  # the API forgot it
+    client.written.clear()  # the API dropped it
     times[0] += REPEAT_SECONDS + 61.0
     controller.reconcile(same)
-    assert client.told == ["a"]
+    assert client.written == ["a"]

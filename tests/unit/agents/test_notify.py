@@ -1,4 +1,4 @@
-"""systemd's socket: what cannot be sent is no reason to end the agent, whose hosts go on serving."""
+"""systemd's notification socket: a message that cannot be sent does not end the agent."""
 
 import socket
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from rancherctl.agents.notify import notify
 
 
-def test_messages_arrive(tmp_path: Path) -> None:
+def test_a_message_reaches_the_socket(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(5)
@@ -14,7 +14,7 @@ def test_messages_arrive(tmp_path: Path) -> None:
         assert systemd.recv(100) == b"READY=1"
 
 
-def test_nobody_listens_or_listens_slowly(tmp_path: Path) -> None:
+def test_a_missing_or_slow_listener_does_not_end_the_agent(tmp_path: Path) -> None:
     notify("", "READY=1")
     notify(str(tmp_path / "missing"), "WATCHDOG=1")
     with (

@@ -1,4 +1,4 @@
-"""The agent's zipapp is complete: every module in it can be imported on a host that has nothing but Python."""
+"""The agent's zipapp is complete: every module in it can be imported with nothing but Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second opinion: who answers a connect. Only loopback is asked."""
+"""Reachability: which hosts answer a TCP connect. Only loopback is used."""
 
 import errno
 import socket
@@ -8,7 +8,7 @@ import pytest
 from rancherctl.agents import reachability
 
 
-def test_an_answer_and_a_refusal_are_signs_of_life_and_nonsense_is_none() -> None:
+def test_an_answer_and_a_refusal_count_and_an_invalid_address_does_not() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         asked = {"up": "127.0.0.1", "name": "localhost", "empty": "", "odd": "x y", "scoped": "fe80::1%nope"}
@@ -20,7 +20,7 @@ def test_an_answer_and_a_refusal_are_signs_of_life_and_nonsense_is_none() -> Non
     ("code", "spared"),
     [(errno.ENETUNREACH, True), (errno.ENETDOWN, True), (errno.EHOSTUNREACH, False), (errno.ETIMEDOUT, False)],
 )
-def test_a_network_of_ours_that_is_down_says_nothing_about_others(
+def test_a_local_network_failure_says_nothing_about_other_hosts(
     monkeypatch: pytest.MonkeyPatch, code: int, spared: bool
 ) -> None:
     class Failing(socket.socket):
@@ -31,9 +31,9 @@ def test_a_network_of_ours_that_is_down_says_nothing_about_others(
     assert reachability.answering({"h2": "192.0.2.1"}) == ({"h2"} if spared else frozenset())
 
 
-def test_a_process_without_free_sockets_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none_left(*_: object) -> socket.socket:
+def test_a_process_without_free_sockets_loses_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_sockets(*_: object) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(socket, "socket", none_left)
+    monkeypatch.setattr(socket, "socket", no_sockets)
     assert reachability.answering({"h2": "192.0.2.1"}) == {"h2"}

@@ -1,4 +1,4 @@
-"""Renewal through the API: what is requested, what is written, and what stays when the request is denied."""
+"""Renewal through the API: what is requested and written, and what stays after a denial."""
 
 from __future__ import annotations
 

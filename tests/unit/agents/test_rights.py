@@ -1,4 +1,4 @@
-"""Rights in the API: agents and controllers may read what they watch and write what they declare, nothing else.
+"""Rights in the API: agents and controllers may read what they watch and write what they declare.
 
 Their credentials lie on hosts that run the pods of tenants.
 """
@@ -76,7 +76,7 @@ def test_an_agent_may_read_exactly_what_its_roles_watch() -> None:
 
 
 def test_an_agent_sees_only_its_own_certificate_requests() -> None:
-    """It knows their names because it creates them; those of other hosts would show who renews what, and when."""
+    """It knows their names because it creates them; others' requests show who renews what."""
     verbs = [
         set(rule["verbs"])
         for _, rule in rights("rancherctl:agent")
@@ -86,5 +86,5 @@ def test_an_agent_sees_only_its_own_certificate_requests() -> None:
 
 
 def test_the_objects_are_those_of_the_previous_release() -> None:
-    """Agents of the previous release keep running during an upgrade: an apply must not change their rights."""
+    """Agents of the previous release run on during an upgrade: apply must not change their rights."""
     assert json.dumps(list(manifests(ENV)), indent=1) + "\n" == RELEASED.read_text()

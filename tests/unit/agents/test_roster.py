@@ -1,4 +1,4 @@
-"""The roster: hosts enter when proven alive, leave when silent, and never all at once without a second opinion."""
+"""The roster: hosts enter when proven alive and leave when silent, never all at once."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def names(r: Roster) -> set[str]:
     return {h.name for h in r.hosts if h.alive}
 
 
-def test_hosts_enter_when_seen_to_renew() -> None:
+def test_hosts_enter_when_they_were_seen_to_renew() -> None:
     first = roster({"h1", "h2"})
     assert (names(first), first.epoch, first.sequence) == ({"h1", "h2"}, 3, 1)
     second = next_roster(first, NODES, silent=NONE, proven={"h3"}, spared=NONE, epoch=3).roster
@@ -36,27 +36,27 @@ def test_hosts_enter_when_seen_to_renew() -> None:
     assert second.newer_than(first)
 
 
-def test_nothing_changes_without_a_reason() -> None:
+def test_the_roster_stays_the_same_object_without_a_change() -> None:
     first = roster(set(NODES))
     assert next_roster(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=3).roster is first
 
 
-def test_a_new_leader_keeps_everybody_and_raises_the_epoch() -> None:
+def test_a_new_leader_keeps_all_hosts_and_raises_the_epoch() -> None:
     first = roster(set(NODES))
     taken = next_roster(first, NODES, silent=NONE, proven=NONE, spared=NONE, epoch=4).roster
     assert names(taken) == set(NODES)
     assert (taken.epoch, taken.sequence) == (4, first.sequence + 1)
 
 
-def test_a_leader_whose_lease_was_made_anew_does_not_write_for_ever() -> None:
-    """The Lease counts the leaders: deleted by hand or restored, it begins below the epoch that the roster has."""
+def test_a_leader_with_a_recreated_lease_does_not_write_forever() -> None:
+    """The Lease counts leaders: recreated or restored, it starts below the roster's epoch."""
     first = roster(set(NODES))
     assert next_roster(first, NODES, silent=NONE, proven=set(NODES), spared=NONE, epoch=1).roster is first
     lost = next_roster(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=1).roster
     assert (lost.epoch, lost.sequence) == (first.epoch, first.sequence + 1)
 
 
-def test_a_silent_host_is_out_and_one_that_answers_stays() -> None:
+def test_a_silent_host_leaves_unless_it_answers() -> None:
     first = roster(set(NODES))
     assert newly_silent(first, {"h2", "x"}) == {"h2"}
     assert names(next_roster(first, NODES, silent={"h2"}, proven=NONE, spared=NONE, epoch=3).roster) == {
@@ -69,7 +69,7 @@ def test_a_silent_host_is_out_and_one_that_answers_stays() -> None:
     assert "h3" in out.alarms[0]
 
 
-def test_one_removed_node_goes_and_all_of_them_do_not() -> None:
+def test_one_deleted_node_leaves_and_all_nodes_at_once_do_not() -> None:
     first = roster(set(NODES))
     three = {k: v for k, v in NODES.items() if k != "h4"}
     assert names(next_roster(first, three, silent=NONE, proven=NONE, spared=NONE, epoch=3).roster) == {"h1", "h2", "h3"}
@@ -79,7 +79,7 @@ def test_one_removed_node_goes_and_all_of_them_do_not() -> None:
     assert suspicious(4, 4)
 
 
-def test_the_public_address_is_what_statuses_get() -> None:
+def test_the_public_address_is_published() -> None:
     nodes = {"h1": node("h1", 11)}
     assert (
         next_roster(Roster(), nodes, silent=NONE, proven={"h1"}, spared=NONE, epoch=1).roster.hosts[0].address
@@ -91,7 +91,7 @@ def test_the_public_address_is_what_statuses_get() -> None:
     assert (host.address, host.internal, host.lb) == ("104.154.107.202", "10.77.0.11", False)
 
 
-def test_a_node_without_an_address_cannot_be_placed() -> None:
+def test_a_node_without_an_address_is_not_in_the_roster() -> None:
     bare = Node(Meta("", "h9"), (), (), None, False)
     assert next_roster(Roster(), {"h9": bare}, silent=NONE, proven={"h9"}, spared=NONE, epoch=1).roster.hosts == ()
 
@@ -109,8 +109,8 @@ def test_a_node_without_an_address_cannot_be_placed() -> None:
         "-x",
     ],
 )
-def test_an_address_that_no_status_takes_is_passed_over_and_told(said: str) -> None:
-    """One status holds the addresses of several hosts: the API refuses it as a whole."""
+def test_an_address_that_no_status_accepts_is_skipped_with_an_alarm(said: str) -> None:
+    """One status holds the addresses of several hosts, and the API refuses it as a whole."""
     odd = Node(
         Meta("", "h1", annotations={"rancherctl.io/public-address": said}),
         (("ExternalIP", said), ("InternalIP", "10.77.0.11")),
@@ -124,7 +124,7 @@ def test_an_address_that_no_status_takes_is_passed_over_and_told(said: str) -> N
 
 
 @pytest.mark.parametrize("said", ["104.154.107.202", "2001:db8::1", "lb1.example.org"])
-def test_what_a_status_takes_is_published(said: str) -> None:
+def test_an_address_that_a_status_accepts_is_published(said: str) -> None:
     node_ = Node(
         Meta("", "h1", annotations={"rancherctl.io/public-address": said}),
         (("InternalIP", "10.77.0.11"),),
@@ -136,7 +136,7 @@ def test_what_a_status_takes_is_published(said: str) -> None:
     assert (out.roster.hosts[0].address, out.alarms) == (said, ())
 
 
-def test_a_node_with_a_million_labels_fits() -> None:
+def test_a_node_with_very_many_labels_fits() -> None:
     many = {f"label-{n:06}": "x" * 60 for n in range(20_000)} | {"rancherctl.io/load-balancer": "true"}
     host = next_roster(
         Roster(), {"h1": Node(Meta("", "h1", labels=many), (("InternalIP", "10.77.0.11"),), (), True, False)}, **FIRST

@@ -7,7 +7,7 @@ from rancherctl.kube.rbac import READ, Right, reading, rules
 from rancherctl.kube.tables import NODES, PODS, SERVICES, TableSpec
 
 
-def test_the_right_to_read_a_table_is_no_wider_than_the_table() -> None:
+def test_the_right_to_read_a_table_covers_only_that_table() -> None:
     one = TableSpec("one", client.CONFIGMAPS, objects.config_map, namespace="ns", field_selector="metadata.name=roster")
     assert reading(one) == Right("", "configmaps", READ, ("roster",), "ns")
     by_label = TableSpec("some", client.PODS, objects.pod, label_selector="app=x")

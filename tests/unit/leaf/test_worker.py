@@ -1,4 +1,4 @@
-"""Worker: calls come at once or when asked for, failures back off and are logged once, nothing ends the thread."""
+"""Worker: calls come when due or asked for, failures back off and are logged once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMIT = 60.0
 
 
 class Calls:
-    """An action that counts its calls and fails with the errors it is given, in turn; ``after[n]`` is set by call n."""
+    """An action that counts its calls and raises its errors in turn; call n sets ``after[n]``."""
 
     def __init__(self, *errors: Exception | None, pause: float | None = None) -> None:
         self.errors, self.pause, self.count = list(errors), pause, 0

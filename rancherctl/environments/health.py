@@ -14,6 +14,11 @@ JOURNALS = 3
 """Units whose journals are named; more have a common reason."""
 WORDS = 300
 """Characters of what an agent says about one role."""
+STARTING_SECONDS = 30.0
+"""How long an agent may need until the controller counts it as alive.
+
+It waits up to 15 s for the first reports of its parts, and its Lease must then be seen to change twice.
+"""
 CERTIFICATE_DAYS = 30.0
 """A certificate with less than this left, that should have been renewed, is a problem."""
 
@@ -42,7 +47,8 @@ class HostStatus:
 
     ``remedy``: what to do about a host that answers but lets nobody in, "" for one that does not answer. ``report`` is what its agent
     reported last, by role. ``drift`` counts steps that an apply would do there. ``unread``: what could not be read there, and why, one
-    line each; it is neither fine nor broken (``units`` is empty when they could not).
+    line each; it is neither fine nor broken (``units`` is empty when they could not). ``starting``: no heartbeat was seen yet, from an
+    agent that came up within the last STARTING_SECONDS.
     """
 
     name: str
@@ -65,6 +71,12 @@ class HostStatus:
     alive: bool | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    starting: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether its agent's heartbeat is missing, and is due."""
+        return self.alive is False and not self.starting
 
     def problems(self) -> tuple[str, ...]:
         """One line each, worst first."""
@@ -76,9 +88,9 @@ class HostStatus:
         out += [f"could not be read: {line}" for line in self.unread]
         if self.ready is False:
             out.append("its Node is not Ready" + (f": {self.trouble}" if self.trouble else ""))
-        if self.alive is False:
+        if self.silent:
             out.append("its agent gives no sign of life")
-        else:
+        elif not self.starting:  # the report of one that starts is that of the process before
             out += _told(self.report)
         out += [
             f"certificate {c.name} {f'has {c.days:.0f} days left' if c.days > 0 else 'has expired'}{'' if c.apply_in is None else _BY_APPLY}"
@@ -170,7 +182,7 @@ class Status:
         journals: dict[str, list[str]] = {}
         for host in self.hosts:
             stopped = [unit.name for unit in host.units if not unit.active]
-            if host.reachable and host.alive is False and "rancherctl-agent" not in stopped:
+            if host.reachable and host.silent and "rancherctl-agent" not in stopped:
                 stopped.append("rancherctl-agent")
             for unit in stopped:
                 journals.setdefault(unit, []).append(host.name)

@@ -242,7 +242,8 @@ def _clear(environment: Environment, host: Host, context: Context) -> tuple[tupl
     if stuck:
         return lines, _told(context, host, lines, stuck)
     _call(transport, {**request(environment, host, "folders"), "whole": list(EMPTIED)})
-    # logs stay, but not in the name of a user whose number somebody else may get
+    # Logs stay, but are not owned by a user ID that may be given to another user.
+    # The next apply gives its API server the files that it writes.
     transport.run(script('test ! -d "$1" || chown -R root:root "$1"', places.LOG))
     lines += remove_resources(transport, context.emit, packages=True, users=True, paths=paths(host))
     _call(transport, {**request(environment, host, "folders"), "maybe": [], "folders": list(FOLDERS)})

@@ -7,8 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
-from rancherctl.environments.health import NO_NETWORK, CertificateStatus, HostStatus, Status, UnitStatus
+from rancherctl.environments.health import (
+    NO_NETWORK,
+    STARTING_SECONDS,
+    CertificateStatus,
+    HostStatus,
+    Status,
+    UnitStatus,
+)
 from rancherctl.environments.manifests.base import RECORD, SYSTEM
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import ObservedHost, ObservedHosts, observe
@@ -170,6 +178,7 @@ def _host(look: _Look, host: Host) -> HostStatus:
         look.api.roster.get(host.name),
     )
     ready = None if look.api.error else bool(node and node.ready)
+    alive = None if member is None else bool(member.get("alive"))
     if seen is None:
         error = look.failures.get(host.name)
         said = str(error).removeprefix(f"{host.name}: ") if error is not None else ""
@@ -190,9 +199,10 @@ def _host(look: _Look, host: Host) -> HostStatus:
         certificates=_certificates(look.environment, seen, look.context),
         drift=len(look.drift.get(host.name, ())),
         load_balancer=look.environment.carries_load_balancers(host),
-        alive=None if member is None else bool(member.get("alive")),
+        alive=alive,
         report=look.api.reports.get(host.name, {}),
         unread=tuple(f"{unknown.where}: {unknown.why}" for unknown in seen.observed.unknown),
+        starting=alive is False and seen.observed.ages.get(places.unit("agent"), STARTING_SECONDS) < STARTING_SECONDS,
     )
 
 

@@ -185,8 +185,9 @@ def grouped(plan: Plan[ResourceState], by_key: Mapping[str, Resource]) -> dict[s
             case User():
                 out["users"].append({**common, "name": resource.name, "home": resource.home})
             case Directory():
+                files = list(resource.written)
                 out["directories"].append(
-                    {**common, "path": resource.path, "mode": resource.mode, "owner": resource.owner}
+                    {**common, "path": resource.path, "mode": resource.mode, "owner": resource.owner, "written": files}
                 )
             case File():
                 content = None if _same_content(change) else base64.b64encode(resource.content).decode()

@@ -84,11 +84,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory that must exist with this mode and owner."""
+    """A directory that must exist with this mode and owner.
+
+    ``written``: names of files in it that the owner writes. One that exists already must belong to the owner, too; its content stays.
+    """
 
     path: str
     mode: int = 0o755
     owner: str = "root:root"
+    written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

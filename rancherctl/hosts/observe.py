@@ -8,7 +8,7 @@ from typing import Any
 from rancherctl.change import Unknown
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
 from rancherctl.hosts.remote_call import call
-from rancherctl.hosts.state import Observed, ResourceState, desired, digest, state
+from rancherctl.hosts.state import Observed, ResourceState, desired, digest, owner_fact, state
 from rancherctl.hosts.transport import Transport
 
 TIMEOUT = 300.0
@@ -36,7 +36,11 @@ def request(resources: Iterable[Resource]) -> dict[str, Any]:
                 )
             case Artefact():
                 paths[resource.path] = {"size": resource.size}
-            case Directory() | Link() | Absent():
+            case Directory():
+                how = paths.setdefault(resource.path, {})
+                if resource.written:
+                    how["files"] = list(resource.written)
+            case Link() | Absent():
                 paths.setdefault(resource.path, {})
             case Package():
                 packages.append(resource.name)
@@ -60,7 +64,12 @@ def parse(resources: Iterable[Resource], answer: Mapping[str, Any]) -> Observed:
             states[key(resource)] = found
     prints = {path: _print(seen) for path, seen in answer["paths"].items()}
     unknown = tuple(Unknown(where, why) for where, why in sorted(errors.items()))
-    return Observed(states, prints, answer["ran_with"], unknown)
+    ages = {
+        name: float(fields["age"])
+        for name, fields in answer["units"].items()
+        if "age" in fields and fields.get("NRestarts", "0") == "0"
+    }
+    return Observed(states, prints, answer["ran_with"], unknown, ages)
 
 
 def _found(resource: Resource, answer: Mapping[str, Any]) -> ResourceState | None:
@@ -89,6 +98,8 @@ def _path(resource: File | Directory | Link | Artefact | Absent, seen: Mapping[s
         facts["target"] = str(seen.get("target", ""))
     else:
         facts |= {"mode": f"{seen['mode']:04o}", "owner": str(seen["owner"])}
+    if isinstance(resource, Directory):
+        facts |= {owner_fact(name): str(seen.get("files", {}).get(name, resource.owner)) for name in resource.written}
     if isinstance(resource, (File, Artefact)):
         facts["sha256"] = str(seen.get("sha256", ""))
     text = seen.get("text")

@@ -20,7 +20,7 @@ from rancherctl.text import last_line
 BASE: Final = "rancherctl.hosts.remote"
 _OBSERVE = ("run", "observe")
 _RESOLVE = ("run", "aptget", "bundled")
-_APPLY = (*_OBSERVE, "exclusive", "aptget", "bundled", "packages", "services", "apply")
+_APPLY = (*_OBSERVE, "exclusive", "aptget", "bundled", "packages", "journal", "services", "apply")
 MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "observe": _OBSERVE,
     "resolve": _RESOLVE,

@@ -36,17 +36,24 @@ class Observed:
 
     ``states``: key → state of what exists. ``prints``: path → fingerprint for every path that units depend on. ``ran_with``: unit →
     ``restart``/``reload`` → path → fingerprint at its last start by us. ``unknown``: what could not be read.
+    ``ages``: unit → seconds since it came up, of running units that systemd did not have to restart.
     """
 
     states: Mapping[str, ResourceState] = field(default_factory=dict)
     prints: Mapping[str, str] = field(default_factory=dict)
     ran_with: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     unknown: tuple[Unknown, ...] = ()
+    ages: Mapping[str, float] = field(default_factory=dict)
 
 
 def state(kind: str, place: str, text: str | None = None, /, **facts: str) -> ResourceState:
     """Shorthand that sorts the facts."""
     return ResourceState(kind, place, tuple(sorted(facts.items())), text)
+
+
+def owner_fact(name: str) -> str:
+    """The fact that holds the owner of a file in a directory, as plans show it."""
+    return f"owner of {name}"
 
 
 def digest(prints: Mapping[str, str]) -> str:
@@ -81,8 +88,9 @@ def desired(resource: Resource, prints: Mapping[str, str]) -> ResourceState | No
         case User():
             found = state("user", resource.name, exists="yes")
         case Directory():
+            files = {owner_fact(name): resource.owner for name in resource.written}
             found = state(
-                "directory", resource.path, type="directory", mode=f"{resource.mode:04o}", owner=resource.owner
+                "directory", resource.path, type="directory", mode=f"{resource.mode:04o}", owner=resource.owner, **files
             )
         case File():
             sha = hashlib.sha256(resource.content).hexdigest()

@@ -44,7 +44,12 @@ COLUMNS: Final = (
     Column("ROLES", lambda item: "all" if len(item["roles"]) == len(ROLES) else ",".join(item["roles"])),
     Column("NODE", _ready),
     Column("UNITS", _units),
-    Column("AGENT", lambda item: {True: "alive", False: "silent", None: "unknown"}[item["alive"]]),
+    Column(
+        "AGENT",
+        lambda item: (
+            "starting" if item["starting"] else {True: "alive", False: "silent", None: "unknown"}[item["alive"]]
+        ),
+    ),
     Column("LB", _balancer),
     Column("CERTS", _certificates),
     Column("DRIFT", lambda item: item["drift"] if item["reachable"] else "?"),

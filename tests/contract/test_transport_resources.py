@@ -145,12 +145,50 @@ def test_a_unit_that_the_agent_restarts_at_that_moment_has_not_failed(host: Fake
 def test_unit_that_does_not_start_is_named_and_tried_again(host: FakeTransport) -> None:
     host.change(failing=["rancherctl-a.service"])
     resources = unit_pair(host, "one")
-    with pytest.raises(
-        ApplyError, match=r"rancherctl-a.service: start ended in inactive; its last words: it has no reason"
-    ):
+    with pytest.raises(ApplyError, match=r"start failed, the unit is inactive; its log says: it has no reason$"):
         apply(host, plan_of(host, resources), resources, ignore)
     host.change(failing=[])
     assert bring(host, *resources) == ["start unit rancherctl-a.service (active no → yes)"]
+
+
+def test_a_unit_that_does_not_start_is_explained_by_the_process_that_died(host: FakeTransport) -> None:
+    """An API server that ends logs warnings of its etcd client around the cause, and the next try logs more before anybody asks."""
+    warning = 'W1128 13:57:00.495510   22794 logging.go:55] [core] [Channel #1] grpc: addrConn.createTransport failed to connect to {Addr: "127.0.0.1"}'
+    cause = 'E1128 13:57:00.495879   22794 run.go:72] "command failed" err="ensureLogFile: open /var/log/x/audit.log: permission denied"'
+    host.change(
+        failing=["rancherctl-a.service"], logs={"rancherctl-a.service": [warning, cause, warning, warning, warning]}
+    )
+    resources = unit_pair(host, "one")
+    with pytest.raises(ApplyError) as caught:
+        apply(host, plan_of(host, resources), resources, ignore)
+    assert caught.value.why == f"rancherctl-a.service: start failed, the unit is inactive; its log says: {cause}"
+
+
+def test_a_file_that_the_owner_of_a_directory_writes_is_given_to_it(host: FakeTransport) -> None:
+    """Logs that a removed environment left to root: what they say stays, and no link leads to another file."""
+    if host.owner != "root:root":
+        pytest.skip("only root may give files away")
+    folder = host.root / "var/log/x"
+    folder.mkdir(parents=True)
+    (folder / "audit.log").write_text("kept\n")
+    (folder / "other").touch()
+    (host.root / "etc/secret").touch(mode=0o600)
+    (folder / "link").symlink_to(host.root / "etc/secret")
+    wanted = Directory("/var/log/x", 0o700, "nobody:nogroup", written=("audit.log", "link", "missing"))
+    assert bring(host, wanted) == [
+        "change directory /var/log/x (mode 0755 → 0700; owner root:root → nobody:nogroup; owner of audit.log root:root → nobody:nogroup)"
+    ]
+    assert [(folder / name).owner() for name in ("audit.log", "other")] == ["nobody", "root"]
+    assert (folder / "audit.log").read_text() == "kept\n"
+    assert (host.root / "etc/secret").owner() == "root"
+
+    (folder / "audit.log").unlink()
+    (folder / "audit.log").hardlink_to(host.root / "etc/secret")
+    with pytest.raises(
+        ApplyError, match=r"/var/log/x/audit.log has 2 hard links, and all would change their owner to nobody:nogroup"
+    ):
+        apply(host, plan_of(host, (wanted,)), (wanted,), ignore)
+    assert (host.root / "etc/secret").owner() == "root"
 
 
 def test_stopped_unit_is_stopped_and_disabled(host: FakeTransport) -> None:

@@ -1,6 +1,7 @@
 """A host's own tools (systemctl, apt-get, …) over one JSON file: ``host_tools.py STATE ROOT TOOL ARGUMENTS…``.
 
-State: ``units`` (name → active, enabled, masked), ``failing`` (units that do not start), ``disturbed`` (that others restart just then),
+State: ``units`` (name → active, enabled, masked), ``failing`` (units that do not start), ``journal`` (entries, oldest first), ``logs`` (what
+such a unit logs before it ends; then systemd starts it again and that process logs, too), ``disturbed`` (that others restart just then),
 ``installed``, ``available`` (package → what it needs), ``lists`` (were the package lists fetched), ``users``, ``log`` (every call that
 changes something).
 """
@@ -57,6 +58,8 @@ def systemctl():
         status = 0
         for name in given:
             wrong = verb != "stop" and (name in state["failing"] or not exists(name))
+            if wrong:
+                dies(name)
             unit(name)["active"] = verb != "stop" and not wrong
             # somebody else restarts it when it has just come up: it is seen on its way down until the next start waits for that
             unit(name)["going"] = verb != "stop" and name in state["disturbed"]
@@ -67,6 +70,51 @@ def systemctl():
         for name in given:
             field = "masked" if verb.endswith("mask") else "enabled"
             unit(name)[field] = verb in ("enable", "mask")
+    save()
+
+
+def dies(name):
+    """Its lines in the journal, how systemd says that it ended, and the first line of the next try."""
+    dead, later = f"dead-{len(state['journal'])}", f"later-{len(state['journal'])}"
+    own = {"_SYSTEMD_UNIT": name, "PRIORITY": "6", "_PID": "7", "_STREAM_ID": dead}
+    state["journal"] += [
+        {**own, "_SYSTEMD_INVOCATION_ID": dead, "MESSAGE": text}
+        for text in state["logs"].get(name, ["it has no reason"])
+    ]
+    told = {
+        "_PID": "1",
+        "UNIT": name,
+        "INVOCATION_ID": dead,
+        "MESSAGE_ID": "98e322203f7a4ed290d09fe03c09fe15",
+        "PRIORITY": "5",
+    }
+    state["journal"].append({**told, "MESSAGE": f"{name}: Main process exited, code=exited, status=1/FAILURE"})
+    state["journal"].append(
+        {
+            **own,
+            "_STREAM_ID": later,
+            "_SYSTEMD_INVOCATION_ID": later,
+            "MESSAGE": "E1128 14:00:00.000000 1 x.go:1] of the next process",
+        }
+    )
+
+
+def journalctl():
+    """Matches of one field are alternatives, those of several fields must all hold, ``+`` stands between alternatives of such groups."""
+    if "--sync" in words:
+        save()
+    assert words[words.index("-o") + 1] == "json"
+    assert "-r" in words
+    groups = [{}]
+    for word in words:
+        field, equals, value = word.partition("=")
+        if word == "+":
+            groups.append({})
+        elif equals and not word.startswith("-"):
+            groups[-1].setdefault(field, []).append(value)
+    fits = lambda entry: any(all(entry.get(field) in values for field, values in group.items()) for group in groups)
+    for entry in list(filter(fits, state["journal"][::-1]))[: int(words[words.index("-n") + 1])]:
+        print(json.dumps(entry))
     save()
 
 
@@ -167,5 +215,5 @@ def users():
 
 
 tools = {"systemctl": systemctl, "apt-get": apt_get, "dpkg-query": dpkg_query, "apt-cache": apt_cache, "getent": getent}
-tools |= {"useradd": users, "userdel": users, "dpkg": save, "journalctl": lambda: print("it has no reason")}
+tools |= {"useradd": users, "userdel": users, "dpkg": save, "journalctl": journalctl}
 tools[tool]()

@@ -44,9 +44,9 @@ class FakeTransport:
             (self.root / place).mkdir(parents=True, exist_ok=True)
         self._state = folder / "state.json"
         lists: dict[str, list[str]] = {
-            name: [] for name in ("failing", "disturbed", "distribution_units", "installed", "users", "log")
+            name: [] for name in ("failing", "disturbed", "distribution_units", "installed", "users", "log", "journal")
         }
-        empty = {"units": {}, "available": {}, "lists": True, **lists}
+        empty = {"units": {}, "available": {}, "logs": {}, "lists": True, **lists}
         self._state.write_text(json.dumps(empty))
         self._tools = folder / "bin"
         self._tools.mkdir()

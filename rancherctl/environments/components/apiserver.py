@@ -15,6 +15,7 @@ from rancherctl.hosts.model import Directory, Host, Resource, User
 AUTHENTICATION = f"{places.ETC}/apiserver-authentication.yaml"
 AUDIT_POLICY = f"{places.ETC}/audit-policy.yaml"
 AUDIT_LOGS = f"{places.LOG}/audit"
+AUDIT_LOG = "audit.log"
 OWNER = f"{places.KUBE_USER}:{places.KUBE_USER}"
 
 
@@ -60,7 +61,7 @@ def flags(environment: Environment, host: Host) -> dict[str, str]:
         "enable-admission-plugins": "NodeRestriction,DenyServiceExternalIPs",
         "encryption-provider-config": places.ENCRYPTION,
         "audit-policy-file": AUDIT_POLICY,
-        "audit-log-path": f"{AUDIT_LOGS}/audit.log",
+        "audit-log-path": f"{AUDIT_LOGS}/{AUDIT_LOG}",
         "audit-log-maxage": "30",
         "audit-log-maxbackup": "5",
         "audit-log-maxsize": "100",
@@ -98,7 +99,9 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
     )
     return (
         User(places.KUBE_USER, f"{places.DATA}/kube"),
-        Directory(AUDIT_LOGS, 0o700, OWNER),
+        Directory(
+            AUDIT_LOGS, 0o700, OWNER, written=(AUDIT_LOG,)
+        ),  # env rm leaves the logs of an earlier environment to root
         kubeconfig("admin", server=f"https://127.0.0.1:{environment.api.port}"),
         Directory("/opt/rancherctl/bin"),
         sign_in.program(),

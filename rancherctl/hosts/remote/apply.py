@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import stat
 from typing import Any
@@ -83,7 +84,7 @@ def user(item: dict[str, Any]) -> None:
 
 
 def directory(item: dict[str, Any]) -> None:
-    """A folder with mode and owner; parents that are missing get 0755."""
+    """A folder with mode and owner, and the files that its owner writes; parents that are missing get 0755."""
     place = disk.at(item["path"])
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise disk.StepError(f"{item['path']} exists and is not a directory")
@@ -92,6 +93,30 @@ def directory(item: dict[str, Any]) -> None:
     try:
         disk.own(fd, item["owner"])
         os.fchmod(fd, item["mode"])
+        for name in item.get("written", ()):
+            hand_over(fd, item["path"], name, item["owner"])
+    finally:
+        os.close(fd)
+
+
+def hand_over(folder: int, path: str, name: str, owner: str) -> None:
+    """Give a regular file in an open folder to ``owner``. Links are not followed: what they point to is not ours to give."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            return
+        if info.st_nlink > 1 and disk.ids(owner) != (info.st_uid, info.st_gid):
+            links = f"{info.st_nlink} hard links, and all would change their owner to {owner}"
+            raise disk.StepError(f"{path}/{name} has {links}: move it elsewhere")
+        disk.own(fd, owner)
     finally:
         os.close(fd)
 

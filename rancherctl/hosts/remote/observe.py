@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import stat
+import time
+from pathlib import Path
 from typing import Any
 
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.remote.run import has_program, last_lines, run
 
 TEXT_LIMIT = 256 * 1024
-UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,NRestarts"
+UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,NRestarts,ActiveEnterTimestampMonotonic"
 
 
 def observe(request: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +39,10 @@ def observe(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def look(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
-    """One path: type, mode, owner, size; a file's hash; its text when ``how.text`` and the hash is not ``how.sha256``."""
+    """One path: type, mode, owner, size; a file's hash; its text when ``how.text`` and the hash is not ``how.sha256``.
+
+    ``files`` of a directory: the owners of the regular files in it that ``how.files`` names.
+    """
     place = disk.at(path)
     try:
         info = place.lstat()
@@ -51,7 +56,7 @@ def look(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
     if stat.S_ISLNK(info.st_mode):
         return {**out, "type": "link", "target": str(place.readlink())}
     if stat.S_ISDIR(info.st_mode):
-        return {**out, "type": "directory"}
+        return {**out, "type": "directory", "files": owners(place, how.get("files", []))}
     if not stat.S_ISREG(info.st_mode):
         return {**out, "type": "other"}
     out["type"] = "file"
@@ -66,6 +71,19 @@ def look(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
         except UnicodeDecodeError:
             out["binary"] = True
     return out
+
+
+def owners(folder: Path, names: list[str]) -> dict[str, str]:
+    """Name → owner of those that are regular files in the folder. Links are not followed."""
+    found = {}
+    for name in names:
+        try:
+            info = (folder / name).lstat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISREG(info.st_mode):
+            found[name] = disk.owner_of(info.st_uid, info.st_gid)
+    return found
 
 
 def fingerprint(path: str, stamps: disk.Stamps) -> str:
@@ -94,7 +112,10 @@ def users(names: list[str]) -> dict[str, Any]:
 
 
 def units(names: list[str]) -> dict[str, Any]:
-    """Name → the fields of ``systemctl show`` that matter; a unit that does not exist has LoadState ``not-found``."""
+    """Name → the fields of ``systemctl show`` that matter, and ``age``: seconds since a running unit became active.
+
+    A unit that does not exist has LoadState ``not-found``.
+    """
     done = run("systemctl", "show", "--no-pager", f"--property={UNIT_FIELDS}", "--", *names)
     if done.returncode != 0:
         raise disk.StepError(f"systemctl show: {done.stderr.strip() or done.returncode}")
@@ -105,6 +126,11 @@ def units(names: list[str]) -> dict[str, Any]:
     # the answer is in the order of the question; Id may differ from an alias that was asked for
     if len(blocks) != len(names):
         raise disk.StepError(f"systemctl show answered {len(blocks)} units for {len(names)}")
+    now = time.clock_gettime(time.CLOCK_MONOTONIC)  # the clock of systemd's stamps
+    for block in blocks:
+        came_up = int(block.get("ActiveEnterTimestampMonotonic") or 0)
+        if came_up and block.get("ActiveState") in ("active", "reloading"):
+            block["age"] = f"{now - came_up / 1e6:.1f}"
     return dict(zip(names, blocks, strict=True))
 
 

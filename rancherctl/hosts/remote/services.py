@@ -6,9 +6,10 @@ that is cut off between writing a file and restarting the unit leaves an old rec
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from rancherctl.hosts.remote import disk
+from rancherctl.hosts.remote import disk, journal
 from rancherctl.hosts.remote.observe import fingerprint, units
 from rancherctl.hosts.remote.run import run, run_checked
 
@@ -34,6 +35,7 @@ def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
         if action in ("restart", "start"):
             # a unit that failed too often refuses to start until its counter is cleared
             run("systemctl", "reset-failed", *names)
+        began = time.time()  # the journal's clock
         # one call, so that systemd orders the units among themselves
         done = run("systemctl", action, *names, timeout=START_LIMIT)
         states = units(names)
@@ -45,7 +47,7 @@ def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
         for name in names:
             running = states[name].get("ActiveState") in ("active", "reloading")
             if (action == "stop") == running or (done.returncode != 0 and len(names) == 1):
-                failed[name] = _reason(name, action, states[name])
+                failed[name] = _reason(name, action, states[name], began)
     _remember(wanted, prints, failed)
 
 
@@ -82,16 +84,10 @@ def _remember(wanted: list[dict[str, Any]], prints: dict[str, Any], failed: dict
         disk.write_state("units.json", kept)
 
 
-def _reason(name: str, action: str, fields: dict[str, str]) -> str:
-    journal = run("journalctl", "-u", name, "-n", "40", "-o", "cat", "--no-pager")
-    # what the service said itself tells more than what systemd says about it
-    lines = [line.strip() for line in journal.stdout.splitlines() if line.strip()]
-    own = [
-        line
-        for line in lines
-        if not line.startswith((f"{name}: ", "Started ", "Starting ", "Stopped ", "Stopping ", "Failed to start "))
-    ]
+def _reason(name: str, action: str, fields: dict[str, str], since: float) -> str:
     state = "/".join(filter(None, (fields.get("ActiveState"), fields.get("SubState"), fields.get("Result"))))
-    return f"{action} ended in {state}" + (
-        f"; its last words: {' | '.join((own or lines)[-3:])[:600]}" if lines else ""
-    )
+    try:
+        quoted = " | ".join(journal.last_words(name, since))[: journal.TEXT_LIMIT]
+    except disk.StepError as error:
+        return f"{action} failed, the unit is {state}; its log cannot be read: {error}"
+    return f"{action} failed, the unit is {state}" + (f"; its log says: {quoted}" if quoted else "")

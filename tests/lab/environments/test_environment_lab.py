@@ -32,6 +32,7 @@ from tests.lab.measures import Measure
 from tests.lab.support import BIN, Environment, bundle, lab_name, make, until
 
 NAME = lab_name("life")
+AUDIT = "/var/log/rancherctl/audit/audit.log"
 MADE_ON_HOSTS = (
     "/etc/rancherctl/pki/",
     "/etc/rancherctl/dns/",
@@ -210,20 +211,39 @@ def test_changes_that_an_environment_cannot_make_are_refused(environment: Enviro
         assert "cannot become" in done.stderr
 
 
-def test_rm_leaves_nothing(environment: Environment, before: dict[str, set[str]], measure: Measure) -> None:
-    environment.ok("env", "apply", "-f", str(environment.file))
-    refused = environment.rancherctl("env", "rm", NAME, "--no-input")
-    assert refused.returncode == 2
-    began = time.monotonic()
-    environment.ok("env", "rm", NAME, "--confirm", NAME)
-    measure("env rm, 2 hosts", time.monotonic() - began, "s")
+def removed(environment: Environment, before: dict[str, set[str]]) -> None:
+    """Remove it through the command line; the hosts are as they were before."""
+    environment.ok("env", "rm", environment.name, "--confirm", environment.name)
     for host, lines in before.items():
         after = state(environment.lab, host)
         assert after - lines == set(), f"left on {host}"
         assert lines - after == set(), f"gone from {host}"
 
 
-def test_the_same_hosts_take_another_environment(environment: Environment, tmp_path: Path) -> None:
+def test_rm_leaves_nothing(environment: Environment, before: dict[str, set[str]], measure: Measure) -> None:
+    environment.ok("env", "apply", "-f", str(environment.file))
+    refused = environment.rancherctl("env", "rm", NAME, "--no-input")
+    assert refused.returncode == 2
+    began = time.monotonic()
+    removed(environment, before)
+    measure("env rm, 2 hosts, and a look at all their files", time.monotonic() - began, "s")
+
+
+def test_the_same_hosts_take_another_environment(
+    environment: Environment, before: dict[str, set[str]], tmp_path: Path, measure: Measure
+) -> None:
+    """With the audit log of the first one still there: it is the next API server's to write, and keeps what it says."""
+    first = environment.ssh("h1", f"stat -c %U {AUDIT}; head -n 1 {AUDIT}")
+    assert first.startswith('root\n{"kind":"Event"')
     other = make(f"{NAME}b", environment.lab, tmp_path)
     planned = run(other, plan)
     assert any(s.line() == "install package haproxy" for s in planned.steps())
+    began = time.monotonic()
+    other.ok("env", "create", "-f", str(other.file))
+    measure("env create on hosts of a removed environment, 2 hosts", time.monotonic() - began, "s")
+    status_now = other.rancherctl("env", "status", other.name)
+    assert status_now.returncode == 0, f"right after the apply:\n{status_now.stdout}{status_now.stderr}"
+    assert environment.ssh("h1", f"stat -c %U {AUDIT}; head -n 1 {AUDIT}") == first.replace(
+        "root", "rancherctl-kube", 1
+    )
+    removed(other, before)

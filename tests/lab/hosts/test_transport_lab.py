@@ -19,7 +19,6 @@ from rancherctl.hosts.command import Secret, command, script
 from rancherctl.hosts.connections import Connections
 from rancherctl.hosts.facts import read_facts
 from rancherctl.hosts.fanout import each
-from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.host_lock import HostLock, show
 from rancherctl.hosts.lock_owner import this_process
 from rancherctl.hosts.model import (
@@ -38,6 +37,7 @@ from rancherctl.hosts.model import (
 from rancherctl.hosts.observe import observe
 from rancherctl.hosts.plan import describe, plan
 from rancherctl.hosts.prompts import Prompts
+from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.remove import remove
 from rancherctl.hosts.transport import Transport
 from rancherctl.lab.session import RunningLab, running_lab
@@ -257,6 +257,24 @@ def test_unit_that_fails_is_told_with_its_own_words(stage: Stage) -> None:
     with pytest.raises(ApplyError, match="the port is taken"):
         apply(transport, plan(resources, observe(transport, resources)), resources, ignore)
     bring(transport, *unit_pair("x"))
+    remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
+
+
+def test_a_unit_that_is_restarted_at_once_is_told_with_the_line_that_ended_it(stage: Stage) -> None:
+    """It logs much around the cause, and another process of it runs by the time the journal is read."""
+    transport = stage.transport("h1")
+    cause = 'E1128 13:57:00.495879 1 run.go:72] "command failed" err="open audit.log: permission denied"'
+    program = f"""noise() {{ seq -f 'W1128 13:57:00.495510 1 logging.go:55] grpc: no connection, try %g' "$1"; }}
+        noise 300; echo '{cause}'; noise 20; exit 1"""
+    text = "[Service]\nType=notify\nExecStart=/bin/sh /etc/rancherctl/a.conf\nRestart=always\nRestartSec=0\n"
+    resources: tuple[Resource, ...] = (
+        File(UNIT_FILE, text.encode()),
+        File("/etc/rancherctl/a.conf", program.encode()),
+        Unit("rancherctl-a.service", enabled=False, restart_on=(UNIT_FILE,)),
+    )
+    with pytest.raises(ApplyError) as caught:
+        apply(transport, plan(resources, observe(transport, resources)), resources, ignore)
+    assert caught.value.why.endswith(f"; its log says: {cause}")
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
 

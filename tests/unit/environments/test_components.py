@@ -86,6 +86,16 @@ def test_who_reads_secrets_is_in_the_audit_log(user: str, groups: tuple[str, ...
     assert level(user, groups, "create", "certificatesigningrequests", "certificates.k8s.io") == "Metadata"
 
 
+def test_the_api_server_may_write_an_audit_log_that_is_there_already() -> None:
+    """A removed environment left it to root."""
+    flags = apiserver.flags(ENV, BOSS)
+    (folder,) = (
+        r for r in apiserver.resources(ENV, BOSS) if isinstance(r, Directory) and r.path == apiserver.AUDIT_LOGS
+    )
+    assert [f"{folder.path}/{name}" for name in folder.written] == [flags["audit-log-path"]]
+    assert folder.owner == apiserver.OWNER
+
+
 def test_what_daemons_read_all_day_is_not_in_the_audit_log() -> None:
     assert level("system:node:h1", ("system:nodes",), "watch", "pods") == "None"
     assert level("system:node:h1", ("system:nodes",), "watch", "configmaps") == "None"

@@ -13,13 +13,16 @@ from rancherctl.environments.components.machine import Machine
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import HostStatus
 from rancherctl.environments.inventory import from_flags
-from rancherctl.environments.observe import ObservedHost
+from rancherctl.environments.observe import ObservedHost, ObservedHosts
 from rancherctl.environments.pki.wanted import Folder
-from rancherctl.environments.status import _json, _units, alarms, status
+from rancherctl.environments.status import _Api, _host, _json, _Look, _units, alarms, status
 from rancherctl.errors import AuthError, UnreachableError
+from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Host, Unit
+from rancherctl.hosts.observe import parse
 from rancherctl.hosts.state import Observed
 from rancherctl.hosts.transport import Transport
+from rancherctl.kube import objects
 
 HOST = from_flags("demo", ["root@10.0.0.11"]).environment.hosts[0]
 
@@ -45,6 +48,43 @@ def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
     )
     silent = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=False, report=report)
     assert silent.problems() == ("its agent gives no sign of life",), "what it said is old"
+
+
+def look(age: float | None, member: dict[str, Any] | None) -> HostStatus:
+    """The status of a host whose agent came up ``age`` seconds ago, and that the roster knows as ``member``."""
+    ages = {} if age is None else {"rancherctl-agent.service": age}
+    found = ObservedHost(HOST, Machine(), {}, Observed(ages=ages), Folder({}, {}))
+    environment = from_flags("demo", ["root@10.0.0.11"]).environment
+    context = Context(lambda host: None, Bundle(Path(), manifest("1.36.3", "", "", ())))  # type: ignore[arg-type, return-value]
+    node = objects.node(
+        {"metadata": {"name": HOST.name}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    )
+    api = _Api("", {HOST.name: node}, {HOST.name: member} if member else {})
+    return _host(
+        _Look(environment, context, {HOST.name: HostFacts()}, ObservedHosts({HOST.name: found}), {}, api, {}), HOST
+    )
+
+
+def test_an_agent_that_has_just_come_up_is_starting_and_no_problem() -> None:
+    """Right after an apply the controller has not seen its heartbeat yet."""
+    young = look(3.0, {"alive": False})
+    assert (young.alive, young.starting, young.problems()) == (False, True, ())
+    assert not look(3.0, {"alive": True}).starting
+    for age in (None, 40.0):
+        old = look(age, {"alive": False})
+        assert (old.starting, old.problems()) == (False, ("its agent gives no sign of life",)), age
+
+
+def test_the_age_of_a_unit_is_known_unless_systemd_had_to_restart_it() -> None:
+    """One that ends again and again is always young."""
+    fields = {"LoadState": "loaded", "ActiveState": "active"}
+    units = {
+        "a": {**fields, "age": "3.5"},
+        "b": {**fields, "age": "3.5", "NRestarts": "2"},
+        "c": {**fields, "NRestarts": "0"},
+    }
+    answer = {"paths": {}, "errors": {}, "ran_with": {}, "packages": {}, "users": {}, "units": units}
+    assert parse([Unit(name) for name in units], answer).ages == {"a": 3.5}
 
 
 def test_what_no_bundle_could_be_compared_with_is_said() -> None:

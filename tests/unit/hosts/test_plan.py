@@ -24,7 +24,7 @@ modes = st.sampled_from([0o600, 0o644, 0o755])
 resources = st.one_of(
     st.builds(Package, words, st.lists(words, max_size=2, unique=True).map(tuple)),
     st.builds(User, words),
-    st.builds(Directory, paths, modes),
+    st.builds(Directory, paths, modes, st.just("root:root"), st.lists(words, max_size=2, unique=True).map(tuple)),
     st.builds(File, paths, st.binary(max_size=9), modes, st.just("root:root"), st.booleans()),
     st.builds(Link, paths, paths),
     st.builds(

@@ -8,7 +8,7 @@ from rancherctl.environments.health import CertificateStatus, HostStatus, Status
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
 from rancherctl.environments.reconcile import Applied
 from rancherctl.environments.remove import Removed
-from rancherctl.output.environment_status import status_record
+from rancherctl.output.environment_status import status_item, status_record
 from rancherctl.output.environments import applied_record, plan_record, removed_listing
 from rancherctl.output.render import render
 
@@ -244,6 +244,13 @@ def test_status_says_what_to_do_next() -> None:
     assert Status("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == (
         "see that the way to https://s is open, from here or through ssh",
     )
+
+
+def test_an_agent_that_starts_is_shown_as_such() -> None:
+    young = Status("demo", "1", "s", "ok", (replace(GOOD, alive=False, starting=True, certificates=()),))
+    assert (young.healthy, young.remedies()) == (True, ())
+    assert " starting " in status_record(young).text
+    assert status_item(young)["hosts"][0]["starting"] is True
 
 
 def test_a_load_balancer_that_does_not_run_is_not_shown_as_one_that_does() -> None:

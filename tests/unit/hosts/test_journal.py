@@ -1,0 +1,79 @@
+"""Which lines of a unit's log say why it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rancherctl.hosts.remote.journal import LINE_LIMIT, chosen, of_invocation
+
+NAME = "rancherctl-a.service"
+WARNING = 'W1128 13:57:00.495510   22794 logging.go:55] [core] [Channel #1 SubChannel #5] grpc: addrConn.createTransport failed to connect to {Addr: "…"}'
+FAILED = 'E1128 13:57:00.495879   22794 run.go:72] "command failed" err="ensureLogFile: open /var/log/audit.log: permission denied"'
+TRIED = "E1128 13:57:00.000000 1 x.go:1] tried again"
+REFUSED = "rancherctl.errors.AuthError: refused"
+ALERT = "[ALERT]    (7) : config : parsing [a:1]: unknown"
+ETCD = '{"level":"fatal","ts":"2026-11-28T13:57:00Z","caller":"etcdmain/etcd.go:204","msg":"discovery failed","error":"cannot access data directory"}'
+EXITED = f"{NAME}: Main process exited, code=exited, status=1/FAILURE"
+
+
+def entries(*texts: Any, priority: str = "6") -> list[dict[str, Any]]:
+    return [{"MESSAGE": text, "PRIORITY": priority} for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("log", "quoted"),
+    [
+        (["a", "b", "c", "d"], ["b", "c", "d"]),
+        ([FAILED, WARNING, WARNING, WARNING, WARNING], [FAILED]),
+        ([TRIED, FAILED, WARNING], [FAILED]),
+        (['{"level":"error","msg":"tried"}', ETCD, "bye"], [ETCD]),
+        ([TRIED, "a", "b", "exec format error"], [TRIED, "exec format error"]),
+        (["Traceback (most recent call last):", '  File "x", line 1', REFUSED], [REFUSED]),
+        (["[NOTICE]   (7) : x", ALERT, "[WARNING]  (7) : y"], [ALERT]),
+        (["panic: nil map\n\ngoroutine 1 [running]:\nmain.main()"], ["panic: nil map"]),
+        (["Starting A...", "the port is taken", EXITED], ["the port is taken"]),
+        ([f"{NAME}: Failed to locate executable /opt/a", EXITED, f"{NAME}: Scheduled restart job, restart counter is at 1."],
+         [f"{NAME}: Failed to locate executable /opt/a", EXITED]),
+        ([list("né".encode()), None], ["né"]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_the_lines_that_end_a_process_are_quoted_not_those_around_them(log: list[Any], quoted: list[str]) -> None:
+    assert chosen(NAME, entries(*log)) == quoted
+
+
+def test_lines_of_processes_that_were_gone_belong_to_the_start_that_they_come_from() -> None:
+    """journald does not know the invocation of such a line, or takes it for one of the next start."""
+    one, two = (
+        {"_SYSTEMD_INVOCATION_ID": "one", "_STREAM_ID": "1"},
+        {"_SYSTEMD_INVOCATION_ID": "two", "_STREAM_ID": "2"},
+    )
+    log: list[dict[str, Any]] = [
+        {"MESSAGE": "of an earlier start"},
+        {"MESSAGE": "Starting A", "INVOCATION_ID": "one"},
+        {"MESSAGE": "a", "_STREAM_ID": "9"},
+        {"MESSAGE": "b", **one},
+        {"MESSAGE": "Starting A", "INVOCATION_ID": "two"},
+        {"MESSAGE": "x", **two},
+        {"MESSAGE": "c", "_STREAM_ID": "1"},
+        {"MESSAGE": "d", "_STREAM_ID": "1", "_SYSTEMD_INVOCATION_ID": "two"},
+        {"MESSAGE": "y", "_STREAM_ID": "2"},
+    ]
+    assert [entry["MESSAGE"] for entry in of_invocation(log, "one")] == ["Starting A", "a", "b", "c", "d"]
+    assert [entry["MESSAGE"] for entry in of_invocation(log, "two")] == ["Starting A", "x", "y"]
+
+
+def test_the_priority_that_a_process_gave_its_lines_counts() -> None:
+    """Our own units mark theirs; the mark is gone from the text by then."""
+    assert chosen(
+        NAME, entries("a", "b") + entries("cannot read the configuration", priority="3") + entries("c", "stopping")
+    ) == [
+        "cannot read the configuration",
+        "stopping",
+    ]
+
+
+def test_a_long_line_is_cut() -> None:
+    assert [len(line) for line in chosen(NAME, entries("x" * 10_000))] == [LINE_LIMIT]

@@ -1,7 +1,8 @@
-"""Ingress: from Kubernetes Ingress objects to HAProxy on a chosen number of hosts, and back to a true status.
+"""From Kubernetes Ingress objects to HAProxy on a chosen number of hosts, and back to statuses.
 
-Here live the load-balancer model, translation and merging of Ingresses, placement on hosts, the text of HAProxy's configuration, the
-decision between a runtime command and a reload, the socket client, the agent's load-balancer role and the desired statuses. Not here:
-who is alive (the leader keeps the roster), watching the API (kube.cache), electing a leader (agents), Service type LoadBalancer.
-Runs on hosts from a zipapp: the standard library and this package only.
+``annotations`` and ``translate`` turn objects into routes, ``haproxy`` drives one host's HAProxy, ``role`` is the
+agent's load-balancer role, ``status`` decides and writes statuses, ``operator`` is what the command line shows. Not
+here: which hosts are alive (agents), on which hosts an Ingress is placed (placement), watching the API (kube.cache),
+electing a leader (agents), Services of type LoadBalancer. Runs on hosts from a zipapp: needs the standard library and
+this package only.
 """

@@ -1,6 +1,7 @@
-"""The load-balancer model as frozen values: routes to backends to servers. Pure.
+"""The load-balancer model as frozen values: listeners, routes, backends and servers. Pure.
 
-A *backend* here is one Service port (``namespace/service:port``); a *pool* (layout.py) is the place it occupies inside HAProxy.
+A *backend* is one Service port (``namespace/service:port``). A *pool* (haproxy/layout.py) is the HAProxy backend that
+it occupies.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ Family = Literal["IPv4", "IPv6"]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One place where a host's load balancer accepts connections. ``certificates`` names TLS certificates; empty for HTTP."""
+    """A place where a host's load balancer accepts connections.
+
+    ``certificates`` names TLS certificates; it is empty for HTTP.
+    """
 
     family: Family
     port: int
@@ -43,7 +47,10 @@ def http_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...
 
 
 class Server(NamedTuple):
-    """One endpoint: an IP address without brackets, and a port. A tuple, because every change compares tens of thousands of them."""
+    """One endpoint: an IP address without brackets, and a port.
+
+    A tuple, because every change compares thousands of them.
+    """
 
     address: str
     port: int
@@ -81,7 +88,10 @@ class RouteOptions:
     read_timeout: int = 300_000
 
     def to_json(self) -> dict[str, Any]:
-        """The options that differ from their defaults: a later option changes neither state files nor hashes of Ingresses without it."""
+        """The options that differ from their defaults.
+
+        So a new option changes no stored value and no hash of an Ingress without it.
+        """
         return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) != f.default}
 
     @staticmethod
@@ -95,9 +105,12 @@ NO_OPTIONS = RouteOptions()
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One rule: ``host`` is a lower-case name, ``*.name`` or ``*`` (any); ``path`` starts with a slash, and ends with one for prefixes.
+    """One rule of an Ingress.
 
-    ``kind`` ``default`` is a defaultBackend: it answers for ``host`` if no path matches; with host ``*`` for all unmatched requests.
+    ``host`` is a lower-case name, ``*.name`` or ``*`` (any). ``path`` starts with a slash; a prefix ends with one.
+
+    ``kind`` ``default`` is a defaultBackend: it answers for ``host`` if no path matches, and with host ``*`` for all
+    unmatched requests.
     """
 
     host: str
@@ -118,12 +131,12 @@ class Route:
 
 
 def pool_key(backend: str, options: RouteOptions) -> str:
-    """``namespace/service:port``, followed by ``@`` and a digest of the options if they are not the defaults."""
+    """``namespace/service:port``, and ``@`` with a digest of the options if they are not the defaults."""
     return backend if options == NO_OPTIONS else f"{backend}@{digest(options.to_json())}"
 
 
 def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
-    """The hash of everything that HAProxy's configuration takes from one Ingress, except endpoints and placement.
+    """The hash of everything that is rendered for one Ingress, except endpoints and placement.
 
     See HASH_SCHEME: a release that gives any Ingress another hash must raise that number.
     """
@@ -136,10 +149,12 @@ def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """One Ingress after validation. ``hash`` covers everything that decides what is served, except endpoints and placement.
+    """One Ingress after validation.
 
-    ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any valid path:
-    nothing answers for them, and no other Ingress's wildcard does.
+    ``hash`` covers everything that decides what is served, except endpoints and placement.
+
+    ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any
+    valid path: nothing answers for them, and no other Ingress's wildcard does.
     """
 
     key: str
@@ -148,7 +163,7 @@ class Translated:
     hash: str
     routes: tuple[Route, ...]
     problems: tuple[Problem, ...] = ()
-    options: PlacementOptions = PlacementOptions()
+    options: PlacementOptions = field(default_factory=PlacementOptions)
     obstacle: str = ""
     bare: frozenset[str] = frozenset()
     age: tuple[str, str] = field(init=False, compare=False)
@@ -162,7 +177,7 @@ class Translated:
         object.__setattr__(self, "age", (self.created or "9999", self.key))
         hosts = self.bare.union(route.host for route in self.routes)
         object.__setattr__(self, "hosts", hosts)
-        # Public DNS made from statuses mixes the addresses of all Ingresses with one name; a rule for any host names nothing in DNS.
+        # Public DNS made from statuses mixes the addresses of all Ingresses with one name. A rule for any host has none.
         shared = hosts - {ANY_HOST}
         placeable = Placeable(self.key, self.options, self.hash, (HTTP_PORT,), self.obstacle, shared)
         object.__setattr__(self, "for_placement", placeable)
@@ -177,7 +192,8 @@ class Translated:
 class Model:
     """What one host's HAProxy must do: listeners to open, routes (one per claim), servers per backend key.
 
-    ``loaded`` are the content hashes of the Ingresses in it, ``bare`` are host patterns that are known without any route.
+    ``loaded`` are the content hashes of the Ingresses in it, ``bare`` are host patterns that are known without any
+    route.
     """
 
     listeners: tuple[Listener, ...] = ()

@@ -176,13 +176,13 @@ def test_a_master_that_is_asked_in_vain_is_replaced(world: World, monkeypatch: p
         world.haproxy.restart()
         monkeypatch.setattr(driver, "start_limit", 60.0)
 
-    def hung(self: Socket, text: str, *, silent: bool = False) -> str:
+    def hung(self: Socket, text: str, *, allow_empty: bool = False) -> str:
         if text == "reload":
             raise HaproxyError("no answer") from TimeoutError()
-        return real(self, text, silent=silent)
+        return real(self, text, allow_empty=allow_empty)
 
-    real = Socket.ask
-    monkeypatch.setattr(Socket, "ask", hung)
+    real = Socket.send
+    monkeypatch.setattr(Socket, "send", hung)
     monkeypatch.setattr(driver, "restart", restart)
     world.reload()
     assert restarted == [1]
@@ -202,7 +202,7 @@ def test_agent_restarts_with_the_api_away_and_repairs_what_was_damaged(world: Wo
 
 def test_foreign_changes_on_the_socket_are_repaired(world: World) -> None:
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
-    world.role.driver.socket.ask(f"clear map {world.haproxy.paths.map('prefix')}")
+    world.role.driver.socket.send(f"clear map {world.haproxy.paths.map('prefix')}")
     state = Path(world.haproxy.paths.data, "state.json")
     state.write_text("broken")
     assert world.haproxy.answer("foo.bar.com", "/foo") == "404"
@@ -538,7 +538,7 @@ def test_a_frozen_haproxy_is_told_before_it_is_repaired(world: World, monkeypatc
     world.run([fake.ingress("a", FOO)], {"web": ["w1"]})
     assert world.haproxy.process is not None
     asked: list[str] = []
-    monkeypatch.setattr(world.role.driver.master, "ask", lambda text, **_: asked.append(text))
+    monkeypatch.setattr(world.role.driver.master, "send", lambda text, **_: asked.append(text))
     world.now += 10
     os.killpg(world.haproxy.process.pid, signal.SIGSTOP)
     section = world.role.reconcile(fake.Snapshot())
@@ -587,7 +587,7 @@ def test_many_pods_of_a_lost_host_fail_no_request(world: World) -> None:
     assert world.role.store.current is not None
     for pool in world.role.store.current.layout.pools:
         for slot in pool.slots:
-            world.role.driver.socket.ask(f"disable health {pool.name}/{slot.name}")
+            world.role.driver.socket.send(f"disable health {pool.name}/{slot.name}")
     lost = [vanish(world.pods.pop(name)) for name, node in nodes.items() if node == "h1"]
     assert {world.haproxy.answer("foo.bar.com", "/foo") for _ in range(5)} <= {
         name for name, node in nodes.items() if node == "h2"

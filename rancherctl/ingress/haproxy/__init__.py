@@ -1,1 +1,4 @@
-"""One host's HAProxy: layout, configuration text, runtime commands, files, and the driver that applies them. Knows neither role nor status."""
+"""One host's HAProxy: layout, configuration, runtime commands, files, and the driver.
+
+Knows neither the agent's role nor statuses.
+"""

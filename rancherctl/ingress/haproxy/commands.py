@@ -1,6 +1,7 @@
 """Commands for HAProxy's socket as values: the text, and which answers mean success. Pure.
 
-Words are validated tokens; maps are filled by payloads of at most 7 KB, because HAProxy silently drops those above 16 KB.
+All words are validated tokens. Maps are filled by payloads of at most 7 KB, because HAProxy silently drops payloads
+above 16 KB.
 """
 
 from __future__ import annotations
@@ -18,39 +19,42 @@ _PAYLOAD = 7000
 
 @dataclass(frozen=True, slots=True)
 class RuntimeCommand:
-    """``text`` without the final newline; an answer is good when it is empty or starts with one of ``expect``."""
+    """``text`` has no final newline; ``expect`` lists the beginnings of answers that mean success.
+
+    An empty answer means success, too.
+    """
 
     text: str
     expect: tuple[str, ...] = ()
 
-    def good(self, answer: str) -> bool:
-        """Whether the (stripped) answer means that it was done."""
+    def accepts(self, answer: str) -> bool:
+        """Whether the answer, stripped, means success."""
         return not answer or answer.startswith(self.expect) if self.expect else not answer
 
 
 def _safe(word: str) -> str:
-    """A key or value on its way to the socket: the last guard behind validation."""
+    """Check a key or value for the socket: a second check behind validation."""
     if not word or any(not 0x21 <= ord(c) < 0x7F or c in ";\\<" for c in word):
         raise ValueError(f"not a safe token for HAProxy's socket: {word!a}")
     return word
 
 
 def point(pool: str, slot: str, server: Server) -> RuntimeCommand:
-    """Give a slot another address."""
+    """Give a slot another server."""
     text = f"set server {pool}/{slot} addr {_safe(server.address)} port {server.port}"
     return RuntimeCommand(text, ("IP changed", "port changed", "no need to change", "nothing changed"))
 
 
 def switch(pool: str, slot: str, *, on: bool) -> RuntimeCommand:
-    """Put a slot to work, or into maintenance: requests under way are finished, no new ones come."""
+    """Enable a slot, or put it into maintenance: it finishes its requests and gets no new ones."""
     return RuntimeCommand(f"set server {pool}/{slot} state {'ready' if on else 'maint'}")
 
 
 def add_server(pool: str, slot: str, server: Server, seconds: int) -> tuple[RuntimeCommand, ...]:
-    """A further slot at run time. It starts in maintenance with its checks off.
+    """Add a slot at run time. It starts in maintenance, with its checks off.
 
-    It cannot have ``tcp-ut``: a request over a kept connection to a lost host would hang for minutes. So it keeps none between requests, as
-    HAProxy 2.6 has it for such servers anyway.
+    It cannot have ``tcp-ut``: a request on an idle connection to a lost host would hang for minutes. So it keeps no
+    idle connections, which is also what HAProxy 2.6 does for such servers.
     """
     text = f"add server {pool}/{slot} {join_host_port(*server)} {render.checks(seconds)} pool-max-conn 0"
     return (
@@ -61,7 +65,7 @@ def add_server(pool: str, slot: str, server: Server, seconds: int) -> tuple[Runt
 
 
 def add_entries(path: str, entries: Mapping[str, str]) -> Iterator[RuntimeCommand]:
-    """New keys of a map, in as few payloads as the size limit allows."""
+    """Add keys to a map, in as few payloads as the size limit allows."""
     lines: list[str] = []
     size = 0
     for key, value in sorted(entries.items()):
@@ -80,7 +84,7 @@ def _payload(path: str, lines: list[str]) -> RuntimeCommand:
 
 
 def set_entry(path: str, key: str, value: str) -> RuntimeCommand:
-    """Another value for a key that is there."""
+    """Change the value of an existing key."""
     return RuntimeCommand(f"set map {path} {_safe(key)} {_safe(value)}")
 
 

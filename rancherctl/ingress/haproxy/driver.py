@@ -1,4 +1,4 @@
-"""Drive one host's HAProxy: write and test its files, reload it, send commands, and verify what it has afterwards."""
+"""Drive one host's HAProxy: write and test its files, reload it, send commands, verify the result."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ def restart_unit() -> None:
 
 
 class Driver:
-    """One running HAProxy. ``restart`` starts it if its master is gone; ``start_limit`` is how long a new worker may take, in seconds.
+    """One running HAProxy.
 
+    ``restart`` starts it if its master is gone. ``start_limit`` is the time for a new worker to answer, in seconds.
     ``user`` is the account that HAProxy runs as: its group may read the files, and configuration tests run under it.
     """
 
@@ -80,7 +81,10 @@ class Driver:
         self._ids = _ids(user)
 
     def use(self, generation: str) -> None:
-        """Send commands to the worker of this generation from now on. The link ``admin.sock`` leads operators to its socket."""
+        """Send commands to the worker of this generation from now on.
+
+        ``admin.sock`` links to its socket, for operators.
+        """
         path = Path(self.paths.socket(generation))
         self.socket = Socket(str(path))
         link = path.with_name("admin.sock")
@@ -112,7 +116,10 @@ class Driver:
         return observe.differences(layout, observe.live(self.socket, self.paths))
 
     def configured(self, wanted: Collection[Listener]) -> tuple[Listener, ...]:
-        """Those of these listeners that HAProxy's file on disk opens: HAProxy may hold them although no state is known."""
+        """The ``wanted`` listeners that HAProxy's file on disk opens.
+
+        Without a state, HAProxy may still have them open.
+        """
         try:
             text = Path(self.paths.config).read_text("ascii", "replace")
         except OSError:
@@ -120,7 +127,10 @@ class Driver:
         return listeners.configured(text, wanted)
 
     def listener_error(self, listener: Listener) -> str:
-        """Why this listener cannot be opened ("" = it can); meaningful only while HAProxy itself does not have it open."""
+        """Why this listener cannot be opened ("" = it can).
+
+        Meaningful only if HAProxy itself does not have it open.
+        """
         with socket.socket(_address_family(listener), socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if listener.family == "IPv6":
@@ -135,7 +145,7 @@ class Driver:
     def frozen(self, layout: Layout) -> str:
         """Why HAProxy counts as frozen: neither its socket nor its first listener answers in time.
 
-        "" if one of them answers, and also if HAProxy is gone: then its unit restarts it at once.
+        "" if one of them answers, or if HAProxy is gone, because then its unit restarts it at once.
         """
         try:
             observe.info(Socket(self.socket.path, FROZEN_TIMEOUT))
@@ -145,9 +155,9 @@ class Driver:
         return ""
 
     def apply(self, decision: Decision) -> Layout:
-        """Carry out a decision; returns the layout that the running HAProxy was verified to have. Raises HaproxyError.
+        """Carry out a decision; returns the layout that HAProxy was verified to have. Raises HaproxyError.
 
-        After runtime commands the files on disk are still the old ones until ``save``; a new process starts from the files.
+        Runtime commands do not change the files on disk, from which a new process starts: call ``save`` afterwards.
         """
         match decision:
             case Reload():
@@ -163,7 +173,10 @@ class Driver:
         return decision.layout
 
     def save(self, layout: Layout) -> list[str]:
-        """Write the files that differ; returns their paths. HAProxy reads them at its next start. Raises HaproxyError."""
+        """Write the files that differ, and return their paths. Raises HaproxyError.
+
+        HAProxy reads them at its next start.
+        """
         texts = render.files(layout, self.paths)
         differing = files.differing(texts)
         try:
@@ -178,7 +191,10 @@ class Driver:
         return differing
 
     def check(self, layout: Layout) -> None:
-        """Run ``haproxy -c`` on copies of the files, as the unprivileged user. Raises ConfigRefusedError with HAProxy's message."""
+        """Run ``haproxy -c`` on copies of the files, as the unprivileged user.
+
+        Raises ConfigRefusedError with HAProxy's message, or HaproxyError if the test cannot run.
+        """
         folder = Path(self.paths.data) / "check"
         try:
             shutil.rmtree(folder, ignore_errors=True)
@@ -203,9 +219,9 @@ class Driver:
             )
 
     def reload(self, generation: str) -> None:
-        """Make a new worker load the files, wait until it answers, and use it from then on. Raises HaproxyError."""
+        """Make a new worker load the files, wait until it answers, and use it. Raises HaproxyError."""
         try:
-            answer = self.master.ask("reload", silent=True)
+            answer = self.master.send("reload", allow_empty=True)
         except HaproxyError as error:
             gone = isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
             self._await_or_restart(generation, gone=gone)
@@ -220,7 +236,7 @@ class Driver:
     def _await_or_restart(self, generation: str, *, gone: bool) -> None:
         """Restart HAProxy if its master is ``gone``, or if no new worker answers.
 
-        A master whose answer was lost may still be reloading, and a restart cuts all connections: so wait for the worker first.
+        A master whose answer was lost may still be reloading, and a restart cuts all connections, so wait first.
         """
         if not gone:
             try:

@@ -1,4 +1,4 @@
-"""Files of the load balancer on a host: replaced atomically by temp + fsync + rename, compared with what is wanted."""
+"""Files of the load balancer on a host: replace them atomically, compare them with the wanted texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from rancherctl.hosts.remote import disk
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o640, group: int = -1) -> None:
-    """Replace ``path`` atomically: after a crash it has the old or the new content. Raises OSError, which leaves the old content."""
+    """Replace ``path`` by temp + fsync + rename. Raises OSError.
+
+    After a crash the file has its old or its new content.
+    """
     disk.put(path, data, mode, gid=group)
 
 
@@ -17,7 +20,10 @@ Identity = tuple[int, int, int]
 
 
 def identity(path: Path) -> Identity | None:
-    """What changes when another process writes the file: inode, size, modification time in ns. None if it does not exist."""
+    """What changes when another process writes the file; None if it is missing.
+
+    Inode, size, modification time in nanoseconds.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:

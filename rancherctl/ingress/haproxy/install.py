@@ -1,7 +1,7 @@
-"""What a host needs to carry load balancers, as desired resources. Pure.
+"""What a host needs for load balancers, as desired resources. Pure.
 
-The agent writes the configuration that is really used; here is only what is there before it: package, folders, an idle configuration
-and the unit that starts HAProxy with whatever was served last, also while the API is away.
+The agent writes the configuration in use. Here are the package, the folders, an idle configuration, and the unit that
+starts HAProxy with the last configuration, also if the API cannot be reached.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 
 @dataclass(frozen=True, slots=True)
 class IngressHostConfig:
-    """``paths`` are the same as the agent's."""
+    """``paths`` are those of the agent."""
 
     paths: render.Paths = field(default_factory=render.Paths)
 
 
 def unit_text(paths: render.Paths) -> str:
-    """HAProxy in master-worker mode, unprivileged but for ports below 1024, back within a fraction of a second when it dies."""
+    """The unit: master-worker mode, no privilege except ports below 1024, restarted at once if it dies."""
     return f"""[Unit]
 Description=rancherctl ingress load balancer (HAProxy)
 Documentation=man:haproxy(1)
@@ -36,19 +36,19 @@ StartLimitIntervalSec=0
 Type=notify
 User={USER}
 Group={USER}
-# Before the agent wrote anything HAProxy starts idle. A damaged configuration is repaired by the agent.
+# HAProxy starts idle until the agent has written a configuration. The agent also repairs a damaged one.
 ExecStartPre=+/bin/sh -c 'test -s {paths.config} || install -m 0640 -g {USER} {IDLE} {paths.config}'
 ExecStart=/usr/sbin/haproxy -Ws -f {paths.config} -S {paths.master},mode,600
 ExecReload=/bin/kill -USR2 $MAINPID
 KillMode=mixed
 Restart=always
-# The count of restarts is never forgotten, so even the longest pause must be short. systemd before 254 keeps to the first one.
+# systemd never resets the number of restarts, so even the longest pause must be short. Before 254: RestartSec only.
 RestartSec=50ms
 RestartSteps=8
 RestartMaxDelaySec=500ms
 TimeoutStopSec=15
 SuccessExitStatus=143
-# A reload prints a line for every backend.
+# A reload logs a line for every backend.
 LogFilterPatterns=~Proxy [a-z0-9-]+ stopped
 RuntimeDirectory=rancherctl/ingress
 RuntimeDirectoryMode=0750

@@ -1,7 +1,9 @@
-"""What HAProxy has been given: pools (its backends) with server slots, and the routing maps. Pure values and their JSON.
+"""What HAProxy has been given: pools with server slots, and routing maps. Pure values and their JSON.
 
-Pools and slots are made ahead and reused: HAProxy can fill, empty and re-point them while it runs, but cannot rename them. So a
-pool's name says nothing; which backend occupies it is kept here.
+A pool is one of HAProxy's backends.
+
+Pools and slots are prepared in advance and reused: HAProxy can fill, empty and re-point them while it runs, but cannot
+rename them. So the name of a pool says nothing; this layout says which backend is in it.
 """
 
 from __future__ import annotations
@@ -31,14 +33,14 @@ MIN_SPARES = 16
 SPARES_WITH_OPTIONS = 2
 """Spare pools for each set of options in use: enough for the next Ingress that has the same ones."""
 CHECKS_PER_SECOND = 250
-NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a slot that is switched off; never bound, never contacted
+NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a disabled slot; never bound, never contacted
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One server line; without a server it is switched off.
+    """One server line; without a ``server`` it is disabled.
 
-    ``used`` tells that it pointed somewhere since the process started: connections to that place may still be open.
+    ``used``: it had a server since the process started, and may still have connections to it.
     """
 
     name: str
@@ -48,7 +50,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One HAProxy backend. ``backend`` is the key of the Service port in it, "" for a spare one; ``options`` are part of its text."""
+    """One HAProxy backend. ``backend`` is the key of the Service port in it, "" for a spare one.
+
+    ``options`` are part of its text, so only a reload changes them.
+    """
 
     name: str
     backend: str
@@ -57,7 +62,7 @@ class Pool:
     key: str = field(init=False, compare=False)
     """The ``pool_key`` of its routes; "" for a spare one."""
     servers: frozenset[Server] = field(init=False, compare=False)
-    """What its slots point to."""
+    """The servers in its slots."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", pool_key(self.backend, self.options) if self.backend else "")
@@ -75,9 +80,11 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything that decides the files and HAProxy's state. ``check_seconds`` is the pause between two active checks of a server.
+    """Everything that decides HAProxy's files and state.
 
-    ``generation`` names the process that was started with it, and that process's socket: whoever asks there asks no older process.
+    ``loaded`` are content hashes by Ingress key, computed by ``hash_scheme``. ``check_seconds`` is the pause between
+    two active checks of a server. ``generation`` names the process started with this layout and the socket of that
+    process, so that no command reaches an earlier process.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -89,7 +96,7 @@ class Layout:
     hash_scheme: int = HASH_SCHEME
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for the agent's state file."""
+        """Plain values for the agent's state file, which later releases read too."""
         return {
             "listeners": [[x.family, x.port, x.protocol, list(x.certificates)] for x in self.listeners],
             "pools": [_plain_pool(p) for p in self.pools],
@@ -160,8 +167,8 @@ def _pool(name: Any, backend: Any, count: Any, used: Any, options: Any = None) -
 def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """The routing maps of a model; ``pool_of`` maps pool keys of routes to names of pools.
 
-    ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A tier is the matching
-    host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
+    ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A
+    tier is the matching host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
     """
     maps: dict[str, dict[str, str]] = {name: {} for name in MAPS}
     for host in {*model.bare, *(route.host for route in model.routes)} - {"*"}:
@@ -184,7 +191,10 @@ def map_entry(route: Route) -> tuple[str, str]:
 
 
 def routes_of(layout: Layout) -> list[Route]:
-    """The routes that give this layout; the default of a host is returned as its prefix ``/``, which has the same effect."""
+    """The routes that give this layout.
+
+    The default of a host is returned as its prefix ``/``, which has the same effect.
+    """
     pools = {p.name: p for p in layout.pools if p.backend}
 
     def route(host: str, kind: PathKind, path: str, pool: str) -> Route:
@@ -201,7 +211,7 @@ def routes_of(layout: Layout) -> list[Route]:
 
 
 def _slot_count(servers: int) -> int:
-    """How many slots a pool gets: a power of two, at least twice the number of its servers, so that it can grow."""
+    """How many slots a pool gets: a power of two, at least twice the number of its servers."""
     size = MIN_SLOTS
     while size < 2 * servers:
         size *= 2
@@ -209,7 +219,10 @@ def _slot_count(servers: int) -> int:
 
 
 def build(model: Model, previous: Layout | None) -> Layout:
-    """A fresh layout for a new process. Pools keep the names they had; slots are filled from the first one on."""
+    """A fresh layout for a new process.
+
+    Pools keep the names they had; slots are filled from the first one on.
+    """
     wanted = {r.pool_key: r for r in sorted(model.routes, key=lambda r: r.pool_key)}
     kept = {p.key: p.name for p in previous.pools if p.key} if previous else {}
     taken = {kept[key] for key in wanted if key in kept}

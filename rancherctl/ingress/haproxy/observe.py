@@ -1,4 +1,4 @@
-"""What HAProxy has right now, read from its socket, and how that differs from a layout."""
+"""Read from HAProxy's socket what it has now, and compare that with a layout."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from rancherctl.ingress.haproxy.plan import Busy
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.haproxy.runtime import Socket
 
-# Bits of srv_admin_state that keep a server from working: forced, inherited and resolution maintenance (0x04 only says that the file has it so).
+# Bits of srv_admin_state that disable a server: forced, inherited and resolution maintenance. 0x04 only says that the
+# configuration file disables it.
 _MAINTENANCE = 0x01 | 0x02 | 0x20
 
 _ENTRY = re.compile(r'key="([^"]*)", value="([^"]*)"')
-MANY = 100
+MAX_SINGLE_READS = 100
+"""More pools and keys than this are verified by reading everything at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The worker process that answers: its pid, version, and the generation that it was started as."""
+    """The worker process that answers. ``generation`` is that of the layout that it was started with."""
 
     pid: int
     version: str
@@ -28,23 +30,23 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """Servers by (pool, slot): address, port, and whether it works; map entries by map name."""
+class LiveState:
+    """``servers``: (pool, slot) → (address, port, enabled). ``maps``: name → key → value."""
 
     servers: Mapping[tuple[str, str], tuple[str, int, bool]]
     maps: Mapping[str, Mapping[str, str]]
 
 
 def info(socket: Socket) -> Info:
-    """``show info``."""
-    fields = dict(line.split(": ", 1) for line in socket.ask("show info").splitlines() if ": " in line)
+    """Parse ``show info``. Raises HaproxyError."""
+    fields = dict(line.split(": ", 1) for line in socket.send("show info").splitlines() if ": " in line)
     return Info(
         int(fields.get("Pid", "0")), fields.get("Version", ""), fields.get("description", fields.get("Description", ""))
     )
 
 
 def parse_servers(text: str) -> dict[tuple[str, str], tuple[str, int, bool]]:
-    """``show servers state`` of version 1."""
+    """Parse ``show servers state``, version 1."""
     out: dict[tuple[str, str], tuple[str, int, bool]] = {}
     for line in text.splitlines():
         words = line.split()
@@ -54,22 +56,25 @@ def parse_servers(text: str) -> dict[tuple[str, str], tuple[str, int, bool]]:
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """``show map FILE``: pointer, key, value."""
+    """Parse ``show map FILE``: lines of pointer, key, value."""
     return {words[1]: words[2] for line in text.splitlines() if len(words := line.split()) == 3}
 
 
-def live(socket: Socket, paths: Paths) -> Live:
-    """Everything that a layout decides."""
-    maps = {name: parse_map(socket.ask(f"show map {paths.map(name)}")) for name in MAPS}
-    return Live(parse_servers(socket.ask("show servers state")), maps)
+def live(socket: Socket, paths: Paths) -> LiveState:
+    """Read everything that a layout decides. Raises HaproxyError."""
+    maps = {name: parse_map(socket.send(f"show map {paths.map(name)}")) for name in MAPS}
+    return LiveState(parse_servers(socket.send("show servers state")), maps)
 
 
 def busy(socket: Socket, pools: Iterable[str]) -> Busy:
-    """Slots of these pools that still have connections to where they pointed last, in use or idle."""
+    """Slots of these pools that still have connections to their last server. Raises HaproxyError.
+
+    Idle connections count.
+    """
     out: set[tuple[str, str]] = set()
     for pool in pools:
         columns: list[str] = []
-        for line in socket.ask(f"show servers conn {pool}").splitlines():
+        for line in socket.send(f"show servers conn {pool}").splitlines():
             words = line.lstrip("# ").split()
             if line.startswith("#"):
                 columns = words
@@ -84,29 +89,29 @@ def busy(socket: Socket, pools: Iterable[str]) -> Busy:
 def touched(
     socket: Socket, paths: Paths, layout: Layout, pools: frozenset[str], keys: tuple[tuple[str, str], ...]
 ) -> tuple[str, ...]:
-    """Like ``differences``, for some pools and map keys only: what a few commands changed is read back, not everything."""
-    if len(pools) + len(keys) > MANY:
+    """Like ``differences``, for the pools and (map, key) pairs that a few commands changed."""
+    if len(pools) + len(keys) > MAX_SINGLE_READS:
         return differences(layout, live(socket, paths))
     out: list[str] = []
     for pool in layout.pools:
         if pool.name in pools:
-            out += _pool(pool, parse_servers(socket.ask(f"show servers state {pool.name}")))
+            out += _pool(pool, parse_servers(socket.send(f"show servers state {pool.name}")))
     for name, key in keys:
-        found = _ENTRY.search(socket.ask(f"get map {paths.map(name)} {key}"))
+        found = _ENTRY.search(socket.send(f"get map {paths.map(name)} {key}"))
         have = found.group(2) if found and found.group(1) == key else None
         if have != layout.maps[name].get(key):
-            out.append(f"map {name}: {key} is {have}, not {layout.maps[name].get(key)}")
+            out.append(f"map {name}: {key} is {have}, expected {layout.maps[name].get(key)}")
     return tuple(out)
 
 
-def differences(layout: Layout, found: Live, *, limit: int = 5) -> tuple[str, ...]:
-    """How HAProxy differs from ``layout``, at most ``limit`` lines; () when it agrees."""
+def differences(layout: Layout, found: LiveState, *, limit: int = 5) -> tuple[str, ...]:
+    """How HAProxy differs from ``layout``, at most ``limit`` lines; () if it does not."""
     out = [line for pool in layout.pools for line in _pool(pool, found.servers)]
     if layout.listeners:  # HAProxy loads maps for front ends only
         for name in MAPS:
             have, want = found.maps[name], layout.maps[name]
             out += [
-                f"map {name}: {key} is {have.get(key)}, not {want.get(key)}"
+                f"map {name}: {key} is {have.get(key)}, expected {want.get(key)}"
                 for key in sorted(have.keys() | want.keys())
                 if have.get(key) != want.get(key)
             ]
@@ -121,9 +126,9 @@ def _pool(pool: Pool, found: Mapping[tuple[str, str], tuple[str, int, bool]]) ->
 def _slot(slot: Slot, found: tuple[str, int, bool] | None) -> str:
     if found is None:
         return "is missing"
-    address, port, works = found
+    address, port, enabled = found
     if slot.server is None:
-        return f"works at {address}:{port} but should be switched off" if works else ""
+        return f"is enabled with {address}:{port} but should be disabled" if enabled else ""
     if (address, port) != (slot.server.address, slot.server.port):
-        return f"points to {address}:{port}, not {slot.server.address}:{slot.server.port}"
-    return "" if works else "is switched off"
+        return f"points to {address}:{port}, expected {slot.server.address}:{slot.server.port}"
+    return "" if enabled else "is disabled"

@@ -1,4 +1,4 @@
-"""From what HAProxy has to what it must have: nothing to do, commands while it runs, or a reload with its reason. Pure."""
+"""Decide between no change, runtime commands, and a reload with its reason. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ Busy = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """HAProxy serves the model as it is; ``layout`` may differ in the names of what is loaded only."""
+    """HAProxy serves the model already; only the Ingresses in ``layout.loaded`` may have changed."""
 
     layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Commands in this order, and the layout that they lead to; ``pools`` and ``keys`` (map, key) are what they touch."""
+    """Commands in this order, and the layout that results.
+
+    ``pools`` and ``keys`` (map, key) are those that the commands change.
+    """
 
     commands: tuple[RuntimeCommand, ...]
     layout: Layout
@@ -36,7 +39,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """A new process with this layout; ``reason`` is one line."""
+    """Start a new process with this layout; ``reason`` is one line."""
 
     reason: str
     layout: Layout
@@ -51,19 +54,22 @@ class _NoRoomError(Exception):
 
 @dataclass(slots=True)
 class _Commands:
-    """Commands by step: what is served grows first and shrinks last."""
+    """Commands by step: first what is served grows, then it shrinks."""
 
     fill: list[RuntimeCommand] = field(default_factory=list)
     route: list[RuntimeCommand] = field(default_factory=list)
     unroute: list[RuntimeCommand] = field(default_factory=list)
     empty: list[RuntimeCommand] = field(default_factory=list)
 
-    def all(self) -> tuple[RuntimeCommand, ...]:
+    def in_order(self) -> tuple[RuntimeCommand, ...]:
         return (*self.fill, *self.route, *self.unroute, *self.empty)
 
 
 def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
-    """Pools in which used slots would be filled again: whether those still hold old connections must be read before ``plan`` is called."""
+    """Pools in which used slots would be filled again.
+
+    Read whether these slots still have old connections (``observe.busy``) before calling ``plan``.
+    """
     if now is None or now.listeners != model.listeners:
         return ()
     have = {p.key: p for p in now.pools if p.key}
@@ -84,7 +90,10 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
 
 
 def _missing(now: Layout, wanted: Mapping[str, Route]) -> dict[RouteOptions, list[str]]:
-    """Keys of wanted pools that HAProxy does not have yet, by their options: a spare pool can take routes with its own options only."""
+    """Keys of wanted pools that HAProxy does not have, by options.
+
+    A spare pool takes only routes with its own options.
+    """
     out: dict[RouteOptions, list[str]] = {}
     for key in sorted(wanted.keys() - {p.key for p in now.pools}):
         out.setdefault(wanted[key].options, []).append(key)
@@ -92,9 +101,12 @@ def _missing(now: Layout, wanted: Mapping[str, Route]) -> dict[RouteOptions, lis
 
 
 def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset()) -> Decision:
-    """What takes HAProxy from ``now`` (None: not known) to ``model``. ``plan`` of the layout it returns is Unchanged."""
+    """Decide how HAProxy gets from ``now`` (None: unknown) to ``model``.
+
+    Planning again with the layout of the decision gives Unchanged.
+    """
     if now is None:
-        return Reload("nothing is known about the running configuration", layout.build(model, None))
+        return Reload("the running configuration is unknown", layout.build(model, None))
     if now.listeners != model.listeners:
         return Reload(
             f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}",
@@ -108,22 +120,22 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     maps = layout.maps_of(model, {p.key: p.name for p in pools if p.key})
     _maps(now.maps, maps, paths, steps)
     wanted = replace(now, pools=pools, maps=maps, loaded=dict(model.loaded), hash_scheme=HASH_SCHEME)
-    orders = steps.all()
-    if not orders:
+    runtime = steps.in_order()
+    if not runtime:
         return Unchanged(wanted)
-    if len(orders) > MAX_COMMANDS:
-        return Reload(f"{len(orders)} changes at once", layout.build(model, now))
+    if len(runtime) > MAX_COMMANDS:
+        return Reload(f"{len(runtime)} changes at once", layout.build(model, now))
     pools_touched = frozenset(
         new.name for old, new in zip(now.pools, pools, strict=True) if new is not old and new.slots != old.slots
     )
-    return Runtime(orders, wanted, pools_touched, _changed_keys(now.maps, maps))
+    return Runtime(runtime, wanted, pools_touched, _changed_keys(now.maps, maps))
 
 
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:
     wanted = {r.pool_key: r for r in model.routes}
     taken: dict[str, str] = {}
     for options, missing in _missing(now, wanted).items():
-        # A pool that is given up in this step is not taken again in it: its slots may hold connections of the old service.
+        # A pool that becomes spare in this step is not used again in it: its slots may have old connections.
         spares = [
             p
             for p in now.pools
@@ -146,7 +158,7 @@ def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Poo
 
 
 def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, steps: _Commands) -> tuple[Slot, ...]:
-    wanted = frozenset(servers)  # thousands in one pool are usual for a headless service
+    wanted = frozenset(servers)  # a headless Service may have thousands
     new = [s for s in servers if s not in pool.servers]
     free = sorted((s for s in pool.slots if not s.server and (pool.name, s.name) not in busy), key=lambda s: s.used)
     filled = {slot.name: server for slot, server in zip(free, new, strict=False)}
@@ -180,7 +192,10 @@ def _changed_keys(
 def _maps(
     old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]], paths: Paths, steps: _Commands
 ) -> None:
-    """A host becomes known after its paths and is forgotten before them; so no request sees half of a host."""
+    """Add a host name after its paths and remove it before them.
+
+    So no request finds only a part of the paths.
+    """
     for name in reversed(MAPS):
         path, before, after = paths.map(name), old[name], new[name]
         steps.route += commands.add_entries(path, {k: v for k, v in after.items() if k not in before})

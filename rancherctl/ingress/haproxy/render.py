@@ -1,8 +1,8 @@
-"""The text of HAProxy's configuration and maps, made from a layout by plain functions; every token in it was validated. Pure.
+"""Render HAProxy's configuration and maps from a layout; every token in it is validated. Pure.
 
-HAProxy 2.6 (Debian 12) and later. Routing: the host decides the tier (precise name, else one-label wildcard, else any), then within
-the tier an exact path, else the longest prefix, else the default backend, else 404. Request paths get a slash at their end before they
-are compared with prefixes, which end with one too: so prefixes match whole path elements.
+For HAProxy 2.6 (Debian 12) and later. Routing: the host decides the tier (precise name, else one-label wildcard, else
+any); within the tier an exact path, else the longest prefix, else the default backend, else 404. A slash is appended to
+the path of a request before it is compared with prefixes, which also end with one: so prefixes match whole elements.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rancherctl.ingress.model import NO_OPTIONS, Family, Listener, RouteOptions
 from rancherctl.net import join_host_port
 
 ORIGIN = "X-Rancherctl-Ingress"
-"""Header of answers that the load balancer gives itself: ``no-route`` or ``no-endpoint``."""
+"""Header of responses made by the load balancer itself: ``no-route`` or ``no-endpoint``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Paths:
         return f"{self.data}/haproxy.cfg"
 
     def socket(self, generation: str) -> str:
-        """The stats socket of the worker that was started as this generation."""
+        """The stats socket of the worker that was started with this generation."""
         return f"{self.run}/admin-{generation}.sock"
 
     @property
@@ -57,25 +57,25 @@ class Paths:
         return f"{self.run}/master.sock"
 
     def map(self, name: str) -> str:
-        """The file of one map, which is also its name on the socket."""
+        """The file of one map; on the socket it is also the name of the map."""
         return f"{self.data}/{name}.map"
 
 
 def checks(seconds: int) -> str:
-    """Options that a server has however it was added: active checks, and passive ones that act on the second failed connect."""
+    """Options of every server: active checks, and passive checks that act on the second failed connect."""
     fast = "fastinter 500ms downinter 1s rise 1 fall 2"
     return f"check inter {seconds}s {fast} observe layer4 error-limit 2 on-error mark-down"
 
 
 def files(layout: Layout, paths: Paths) -> dict[str, str]:
-    """All files by absolute path."""
+    """The texts of all files by absolute path."""
     out = {paths.map(name): map_text(layout.maps[name]) for name in MAPS}
     out[paths.config] = config(layout, paths)
     return out
 
 
 def map_text(entries: Mapping[str, str]) -> str:
-    """One ``key value`` a line, sorted."""
+    """One line ``key value`` for each entry, sorted."""
     return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
 
 
@@ -85,7 +85,8 @@ def config(layout: Layout, paths: Paths) -> str:
 
 
 def _global(paths: Paths, generation: str) -> str:
-    # Old workers end after ten minutes or eight reloads, whichever is first: connections live on, memory stays bounded.
+    # Old workers end after ten minutes or eight reloads, whichever comes first: their connections continue until then,
+    # and memory stays bounded.
     return f"""# Written by rancherctl, changes are overwritten.
 global
   description {generation}
@@ -108,9 +109,9 @@ def _body(layout: Layout, paths: Paths) -> str:
 
 
 def _defaults() -> str:
-    # idle-close-on-response: a kept connection that is idle during a reload gets one more answer instead of a reset.
-    # tcp-ut ends a request that a vanished host never acknowledged; it is then sent to another server like a failed connect.
-    # A lost host may have several pods of a service: each of them that a request meets before one that lives costs a connect timeout.
+    # idle-close-on-response: a connection that is idle during a reload gets one more answer instead of a reset.
+    # tcp-ut ends a request that a lost host does not acknowledge; it is then retried on another server.
+    # A lost host may have several pods of one Service, and each try on one of them costs a connect timeout.
     return f"""
 defaults
   mode http
@@ -134,7 +135,7 @@ defaults
   srvtcpka-intvl 2s
   srvtcpka-cnt 3
   default-server tcp-ut 1s
-  http-error status 503 content-type text/plain string "503: no endpoint of this service answers\\n" hdr {ORIGIN} no-endpoint
+  http-error status 503 {_answer("503: no endpoint of this service answers", "no-endpoint")}
 """
 
 
@@ -146,7 +147,13 @@ frontend monitor
 """
 
 
+def _answer(text: str, origin: str) -> str:
+    """A response made by the load balancer: one line of plain text, and the header that says why."""
+    return f'content-type text/plain string "{text}\\n" hdr {ORIGIN} {origin}'
+
+
 def _frontend(listener: Listener, paths: Paths) -> str:
+    wildcard = f"var(txn.host),field(2,.,0),map_str({paths.map('wildcards')})"
     return f"""
 frontend {frontend_name(listener)}
   bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}
@@ -154,7 +161,7 @@ frontend {frontend_name(listener)}
   http-request set-var(txn.tier) var(txn.host),map_str({paths.map("hosts")})
   acl known var(txn.tier) -m found
   acl routed var(txn.pool) -m found
-  http-request set-var(txn.tier) var(txn.host),field(2,.,0),map_str({paths.map("wildcards")}) if !known !{{ var(txn.host) -m beg . }}
+  http-request set-var(txn.tier) {wildcard} if !known !{{ var(txn.host) -m beg . }}
   http-request set-var(txn.tier) str(*) if !known
   http-request set-var(txn.path) path
   http-request set-var(txn.pool) var(txn.tier),concat(,txn.path),map_str({paths.map("exact")})
@@ -162,7 +169,7 @@ frontend {frontend_name(listener)}
   http-request set-var(txn.pool) str(*),map_str({paths.map("exact")}) if !routed
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
   http-request set-header X-Forwarded-For %[src]
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto {listener.protocol}
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   use_backend %[var(txn.pool)] if routed
@@ -172,12 +179,12 @@ frontend {frontend_name(listener)}
 
 _NO_ROUTE = f"""
 backend no-route
-  http-request return status 404 content-type text/plain string "404: no ingress rule matches this request\\n" hdr {ORIGIN} no-route
+  http-request return status 404 {_answer("404: no ingress rule matches this request", "no-route")}
 """
 
 
 _texts: dict[str, tuple[Pool, int, str]] = {}
-"""The last text of each pool by its name: most pools are the same object from one change to the next. Former versions are not kept."""
+"""The last text of each pool by its name: from one change to the next, most pools stay the same object."""
 
 
 def _pool(pool: Pool, seconds: int) -> str:
@@ -198,5 +205,5 @@ def _options(options: RouteOptions) -> list[str]:
 
 
 def _server(slot: Slot, seconds: int) -> str:
-    server = slot.server
-    return f"  server {slot.name} {join_host_port(*(server or NOTHING))} {checks(seconds)}{'' if server else ' disabled'}\n"
+    address = join_host_port(*(slot.server or NOTHING))
+    return f"  server {slot.name} {address} {checks(seconds)}{'' if slot.server else ' disabled'}\n"

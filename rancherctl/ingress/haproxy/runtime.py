@@ -1,4 +1,7 @@
-"""HAProxy's sockets: one command a connection, with time limits; an answer of no bytes at all is a failure, never a success."""
+"""HAProxy's sockets: one command for each connection, with time limits.
+
+An empty answer (not even a newline) is a failure.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,26 @@ MAX_ANSWER = 64 << 20
 
 
 class HaproxyError(RancherctlError):
-    """HAProxy did not do what it was told, or could not be asked."""
+    """HAProxy did not carry out a command, or does not answer."""
 
     retryable = True
 
 
 class Socket:
-    """A stats or master socket. ``timeout`` is seconds for each part of an answer: a host whose HAProxy is frozen has 10 to say so."""
+    """A stats or master socket. ``timeout`` is in seconds, for each part of an answer.
+
+    A frozen HAProxy must be reported within 10 s, so it is short.
+    """
 
     def __init__(self, path: str, timeout: float = 3.0) -> None:
         self.path = path
         self._timeout = timeout
 
-    def ask(self, text: str, *, silent: bool = False) -> str:
-        """Send one command and return the answer, stripped. With ``silent`` an empty answer is all right (a master that re-executes itself)."""
+    def send(self, text: str, *, allow_empty: bool = False) -> str:
+        """Send one command and return its answer, stripped. Raises HaproxyError.
+
+        ``allow_empty`` is for a master that re-executes itself.
+        """
         data = text.encode("ascii") + b"\n"
         if len(data) > MAX_COMMAND:
             raise HaproxyError(
@@ -35,7 +44,7 @@ class Socket:
             answer = self._exchange(data)
         except OSError as error:
             raise HaproxyError(f"HAProxy's socket {self.path} does not answer", why=str(error)) from error
-        if not answer and not silent:
+        if not answer and not allow_empty:
             raise HaproxyError(f"HAProxy's socket {self.path} closed without an answer to: {text[:80]!a}")
         return answer.decode("utf-8", "replace").strip()
 
@@ -55,11 +64,13 @@ class Socket:
             return b"".join(parts)
 
     def run(self, commands: Iterable[RuntimeCommand]) -> int:
-        """Run commands in order and return how many; the first bad answer raises HaproxyError, the rest is not sent."""
+        """Send commands in order and return their number; the first rejected one raises HaproxyError."""
         count = 0
         for command in commands:
-            answer = self.ask(command.text)
-            if not command.good(answer):
-                raise HaproxyError(f"HAProxy refused: {command.text.splitlines()[0][:120]!a}", why=answer[:300])
+            answer = self.send(command.text)
+            if not command.accepts(answer):
+                raise HaproxyError(
+                    f"HAProxy rejected a command: {command.text.splitlines()[0][:120]!a}", why=answer[:300]
+                )
             count += 1
         return count

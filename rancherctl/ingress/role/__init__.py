@@ -1,1 +1,1 @@
-"""The load-balancer role of a host's agent: from a snapshot of the API to a verified HAProxy and a host report."""
+"""The load-balancer role of a host's agent: from a snapshot of the API to a verified HAProxy."""

@@ -1,6 +1,6 @@
-"""What should be served, derived from API objects and the roster: for the whole cluster, and for one host's HAProxy. Pure.
+"""Derive what should be served, for the whole cluster and for one host's HAProxy. Pure.
 
-``build`` is the one function for this: the agent's role calls it for its host, the controller and the command line for the cluster.
+The agent's role calls ``build`` for its host, the controller and the command line call it for the cluster.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from rancherctl.placement.model import Problem, Roster
 from rancherctl.placement.place import Placement
 
 MAX_BACKEND_PROBLEMS = 5
-"""Backend problems reported for one Ingress: a host's report is one object of bounded size, which one user must not fill."""
+"""Backend problems reported for one Ingress: a host's report has a limited size, which one user must not use up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """API objects by key. ``resolved`` are the addresses of external names; the cluster-wide part needs Ingresses and classes only."""
+    """API objects by key. ``resolved`` maps external names to addresses.
+
+    The cluster-wide part needs only Ingresses and classes.
+    """
 
     ingresses: Mapping[str, Ingress]
     classes: Mapping[str, IngressClass]
@@ -36,7 +39,10 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What a host did until now: Ingress keys it ``serves`` (None = not known), its published address, and since when each leaves."""
+    """What a host did until now: the Ingress keys that it ``serves`` (None = unknown), and its published address.
+
+    ``leaving`` maps Ingresses that leave the host to the time when that began, in monotonic seconds.
+    """
 
     serves: Collection[str] | None = None
     address: str = ""
@@ -44,8 +50,11 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One host: its name in the roster, its listeners, and the seconds between leaving a status and removal."""
+class LocalHost:
+    """The host to build a model for.
+
+    ``drain`` is the time between its address leaving a status and the removal of the route, in seconds.
+    """
 
     name: str
     listeners: tuple[Listener, ...]
@@ -56,8 +65,9 @@ class Node:
 class Desired:
     """Results of ``build``.
 
-    For the cluster: translations, placements and path owners of all Ingresses of the rancherctl class. For one host: the ``model`` of its
-    HAProxy, the Ingresses that it serves on purpose, its published ``address``, and problems of backends by Ingress key.
+    For the cluster: translations, placements and path owners of all Ingresses of the rancherctl class. For one host:
+    the ``model`` of its HAProxy, the Ingresses that it serves on purpose, its published ``address``, and problems of
+    backends by Ingress key.
     """
 
     translated: Mapping[str, Translated]
@@ -70,35 +80,35 @@ class Desired:
 
 
 def build(
-    tables: Tables, roster: Roster, previous: Previous, cache: TranslationCache, node: Node | None, now: float
+    tables: Tables, roster: Roster, previous: Previous, cache: TranslationCache, host: LocalHost | None, now: float
 ) -> Desired:
-    """Derive what should be served. Without a ``node``, only the cluster-wide part is filled in.
+    """Derive what should be served. Without a ``host``, only the cluster-wide part is filled in.
 
     ``cache`` is kept by the caller between calls. ``now`` is monotonic, in seconds.
     """
     translated = cache.translate_all(tables.ingresses, tables.classes)
     placements = {key: cache.place(t, roster) for key, t in translated.items()}
-    if node is None:
+    if host is None:
         return Desired(translated, placements, merge.merge(translated))
-    host = roster.host(node.name)
-    address = host.address if host else previous.address
+    listed = roster.host(host.name)
+    address = listed.address if listed else previous.address
     statuses = {key: (key in translated, i.status) for key, i in tables.ingresses.items()}
     serves = previous.serves
     if serves is None:  # the state file is lost: what statuses publish for this host counts as served
         serves = [key for key, (_, addresses) in statuses.items() if address in addresses]
     serving = draining.serving(
-        [key for key, placement in placements.items() if node.name in placement.hosts],
+        [key for key, placement in placements.items() if host.name in placement.hosts],
         serves,
         statuses,
         own_address=address,
         leaving=previous.leaving,
         now=now,
-        drain=node.drain,
+        drain=host.drain,
     )
     for key in serving.keys - translated.keys():
         translated[key] = cache.translate(tables.ingresses[key])
     merged = merge.merge(translated, serving.keys)
-    model, problems = _host_model(translated, serving.keys, merged, cache, tables, node)
+    model, problems = _host_model(translated, serving.keys, merged, cache, tables, host)
     return Desired(translated, placements, merged, model, serving, address, problems)
 
 
@@ -108,7 +118,7 @@ def _host_model(
     merged: Merged,
     cache: TranslationCache,
     tables: Tables,
-    node: Node,
+    host: LocalHost,
 ) -> tuple[Model, Mapping[str, tuple[Problem, ...]]]:
     """The model of a host that serves ``serving``, and problems of the backends of these Ingresses."""
     loaded = merge.loaded(translated, serving)
@@ -125,7 +135,7 @@ def _host_model(
     hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
     bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
     servers = {key: lookup.servers for key, lookup in lookups.items()}
-    return Model(node.listeners if loaded else (), routes, servers, hashes, bare), problems
+    return Model(host.listeners if loaded else (), routes, servers, hashes, bare), problems
 
 
 def _problems_of(t: Translated, failing: Mapping[str, Problem]) -> tuple[Problem, ...]:
@@ -138,7 +148,10 @@ def _problems_of(t: Translated, failing: Mapping[str, Problem]) -> tuple[Problem
 
 
 def external_names(tables: Tables, serves: Collection[str], cache: TranslationCache) -> frozenset[str]:
-    """Names behind ExternalName Services that some Ingress uses: one of the rancherctl class, or one that this host ``serves`` still."""
+    """Names that must be resolved before ``build``: those behind ExternalName Services in use.
+
+    Used by Ingresses of the rancherctl class, and by those that this host still ``serves``.
+    """
     if not any(s.type == "ExternalName" for s in tables.services.values()):
         return frozenset()
     translated = cache.translate_all(tables.ingresses, tables.classes)

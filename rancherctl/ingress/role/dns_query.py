@@ -1,6 +1,9 @@
-"""The smallest DNS client that finds the addresses of a name: one question to one server, over UDP or, if long, TCP, RFC 1035 and 3596.
+"""A minimal DNS client: one query to one server, by UDP, then TCP if truncated.
 
-Names behind ExternalName services may be names of the cluster, which the host's own resolver need not know but the host's DNS server does.
+Sources: RFC 1035, RFC 3596.
+
+The system's resolver cannot be used: names behind ExternalName Services may be names of the cluster, which it need
+not know.
 """
 
 from __future__ import annotations
@@ -19,11 +22,11 @@ _TRUNCATED, _NO_SUCH_NAME = 0x0200, 3
 
 
 class AnswerError(OSError):
-    """The server's answer is an error or cannot be read."""
+    """The server answered with an error, or its answer is invalid."""
 
 
 def question(name: str, kind: int, number: int) -> bytes:
-    """A query for ``name`` with recursion desired. ValueError for what cannot be a name."""
+    """Encode a query for ``name`` with recursion desired. Raises ValueError if ``name`` is not a DNS name."""
     labels = name.rstrip(".").encode("ascii").split(b".")
     if not all(0 < len(label) < 64 for label in labels) or sum(map(len, labels)) + len(labels) > 254:
         raise ValueError(f"{name!a} is not a DNS name")
@@ -42,15 +45,18 @@ def _skip_name(data: bytes, at: int) -> int:
 
 
 def addresses(data: bytes, number: int, kind: int) -> tuple[str, ...]:
-    """The addresses of an answer; () when there is no such name or it has none. AnswerError for an error code, a foreign or a damaged answer."""
+    """The addresses in an answer; () if the name does not exist or has none.
+
+    Raises AnswerError for an error code, for the answer to another query, and for invalid data.
+    """
     try:
         have, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
         if have != number or not flags & 0x8000:
-            raise AnswerError("the answer belongs to another question")
+            raise AnswerError("the answer belongs to another query")
         if flags & 0xF == _NO_SUCH_NAME:
             return ()
         if flags & 0xF:
-            raise AnswerError(f"the server answered with code {flags & 0xF}")
+            raise AnswerError(f"the server answered with error code {flags & 0xF}")
         at = _HEADER.size
         for _ in range(questions):
             at = _skip_name(data, at) + 4
@@ -63,12 +69,17 @@ def addresses(data: bytes, number: int, kind: int) -> tuple[str, ...]:
                 found.append(str(ip_address(data[at : at + size])))
             at += size
     except (struct.error, IndexError, ValueError) as error:
-        raise AnswerError(f"the answer is damaged: {error}") from error
+        raise AnswerError(f"the answer is invalid: {error}") from error
     return tuple(sorted(found))
 
 
 def lookup(name: str, server: str, *, port: int = 53, timeout: float = 2.0) -> tuple[str, ...]:
-    """IPv4 addresses of ``name``, else IPv6 ones. Raises OSError (AnswerError, TimeoutError …); two tries within ``timeout`` each."""
+    """Look up IPv4 addresses, or IPv6 addresses if there are none.
+
+    Two tries within ``timeout`` seconds for each family.
+
+    Raises OSError (AnswerError, TimeoutError …).
+    """
     return _lookup(name, A, server, port, timeout) or _lookup(name, AAAA, server, port, timeout)
 
 
@@ -93,7 +104,7 @@ def _lookup(name: str, kind: int, server: str, port: int, timeout: float) -> tup
 
 
 def _over_tcp(query: bytes, server: str, port: int, timeout: float) -> bytes:
-    """The whole answer; ``timeout`` seconds for all of it."""
+    """Read the whole answer within ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     with socket.create_connection((server, port), timeout) as connection:
         connection.sendall(len(query).to_bytes(2, "big") + query)
@@ -105,6 +116,6 @@ def _over_tcp(query: bytes, server: str, port: int, timeout: float) -> bytes:
             connection.settimeout(left)
             piece = connection.recv(_MAX)
             if not piece:
-                raise AnswerError("the answer is cut off")
+                raise AnswerError("the connection closed before the end of the answer")
             data += piece
     return data[2:]

@@ -1,4 +1,6 @@
-"""Which Ingresses a host serves: those placed on it, and those that left it but may still get requests. Pure.
+"""Decide which Ingresses a host serves: those placed on it, and those that leave it. Pure.
+
+Those that leave may still get requests.
 
 Removal comes last: the address leaves the status first, then a short drain follows, then the route goes.
 """
@@ -10,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 FOREIGN_LIMIT: Final = 5.0
-"""Seconds after which an Ingress of a foreign class, or one being deleted, goes although its status still has the host's address."""
+"""Seconds after which an Ingress of a foreign class, or one being deleted, is removed even if it is still published."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Keys of Ingresses to serve on purpose; for those that leave, since when; seconds until the next one may go (None = none leaves)."""
+    """``keys`` of Ingresses to serve on purpose; ``leaving``: since when some of them leave.
+
+    ``wake``: seconds until the next one may be removed (None = none leaves).
+    """
 
     keys: frozenset[str] = frozenset()
     leaving: Mapping[str, float] = field(default_factory=dict)
@@ -34,9 +39,11 @@ def serving(
 ) -> Serving:
     """Decide which Ingresses to serve.
 
-    ``placed`` belong on this host, ``served`` are served until now. ``statuses`` maps every existing Ingress to (is of the rancherctl
-    class, addresses in its status). ``now`` is monotonic, ``drain`` in seconds. A deleted Ingress goes at once. Any other one stays
-    until ``own_address`` has left its status and ``drain`` is over; a foreign one goes after FOREIGN_LIMIT in any case.
+    ``placed`` belong on this host, ``served`` are served until now. ``statuses`` maps every existing Ingress to (is
+    of the rancherctl class, addresses in its status). ``now`` is monotonic; ``now`` and ``drain`` are in seconds.
+
+    A deleted Ingress is removed at once. Any other one stays until ``own_address`` has left its status and ``drain`` is
+    over; a foreign one is removed after FOREIGN_LIMIT in any case.
     """
     stay = set(placed)
     since: dict[str, float] = {}

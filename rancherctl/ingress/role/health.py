@@ -1,4 +1,4 @@
-"""Whether the running HAProxy is known to have what it was given: checks, repairs, and the error to report if it has not."""
+"""Check and repair the running HAProxy, and know the error to report if that fails."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CHECK_SECONDS: Final = 5.0
 log = logging.getLogger(__name__)
 
 
-class Health:
-    """``confirmed``: HAProxy was seen to have the stored layout. ``error``: why this host cannot serve ("" = it can)."""
+class HaproxyHealth:
+    """Whether HAProxy has the stored layout (``confirmed``), and why this host cannot serve (``error``)."""
 
     def __init__(self, driver: Driver, store: StateStore, clock: Callable[[], float]) -> None:
         self._driver, self._store, self._clock = driver, store, clock
@@ -30,18 +30,21 @@ class Health:
         self._broken = False
 
     def begin(self) -> None:
-        """Start a reconcile. After a failed one, raise HaproxyError as long as HAProxy would still refuse its configuration.
+        """Start a reconcile. Raises HaproxyError if HAProxy still rejects its configuration.
 
-        While no Ingress is placed here, this test is the only sign that one could be served again.
+        Tested only after a failed reconcile.
+
+        If no Ingress is placed here, only this test shows that one could be served again.
         """
         self.error = ""
         if self._broken:
             self._driver.check(self._layout())
 
     def check(self) -> bool:
-        """Repair drift: changed files, a restarted process, a lost or foreign change of what HAProxy has. Raises HaproxyError.
+        """Repair changed files, a restarted process, and foreign changes. Raises HaproxyError.
 
-        False means that HAProxy is frozen. Its repair may take half a minute, so the error is reported before the next call repairs it.
+        False means that HAProxy is frozen. Its repair may take half a minute, so the error is reported first, and the
+        next call repairs it.
         """
         if self._store.current is None or (self.confirmed and self._clock() - self._checked_at < CHECK_SECONDS):
             return True
@@ -63,9 +66,11 @@ class Health:
         return True
 
     def _with_free_ports(self, layout: Layout) -> Layout:
-        """``layout`` without listeners whose port another program took while HAProxy was down: with them, HAProxy would not start.
+        """``layout`` without listeners whose port another program took while HAProxy was down.
 
-        If no port is free, HAProxy itself may have them open, so nothing is left out.
+        HAProxy could not start with them.
+
+        If no port is free, HAProxy itself may have them open, so all are kept.
         """
         free = tuple(x for x in layout.listeners if not self._driver.listener_error(x))
         return replace(layout, listeners=free) if free else layout
@@ -87,17 +92,17 @@ class Health:
         self._checked_at, self.confirmed, self._frozen_reported = self._clock(), True, False
 
     def fail(self, why: str) -> None:
-        """After a failure, find out what is still true: HAProxy may serve its last layout although it did not take the new one."""
+        """After a failure, find out whether HAProxy still serves its last layout."""
         layout = self._layout()
         try:
             self.confirmed = self._store.current is not None and not self._driver.differences(layout)
         except HaproxyError as silent:
-            # HAProxy does not run. If another program has its port, that is the reason.
+            # HAProxy does not run. The reason may be that another program has its port.
             taken = next((e for listener in layout.listeners if (e := self._driver.listener_error(listener))), "")
             self.confirmed, self.error = False, taken or str(silent)
         else:
             if not (self.confirmed and layout.listeners):
-                self.error = why  # nothing is served here, so the Ingresses placed here must go to other hosts
+                self.error = why  # this host serves nothing, so its Ingresses must move to other hosts
         self._broken = bool(self.error)
 
     def succeed(self) -> None:

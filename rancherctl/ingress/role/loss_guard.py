@@ -1,4 +1,7 @@
-"""Protect a host from a change that removes too much at once: the API may have lost its data, or answer with an old copy. Pure."""
+"""Detect a change that removes too much at once, and keep only the additions in it. Pure.
+
+The API may have lost its data.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.model import Model
 
 HOLD_SECONDS: Final = 30.0
-"""How long a mass loss must last before the host believes it."""
+"""How long a mass loss must last before the host applies it."""
 FLOOR: Final = 10
-"""Backends that may lose all their servers at once in any environment, however small."""
+"""So many backends may lose all their servers at once, in an environment of any size."""
 
 
 def mass_loss(now: Layout, model: Model) -> str:
@@ -27,7 +30,10 @@ def mass_loss(now: Layout, model: Model) -> str:
 
 
 def without_removals(now: Layout, model: Model) -> Model:
-    """``model`` plus everything that it would remove: routes, and the servers of backends that would have none left."""
+    """``model`` plus everything that it would remove.
+
+    That is routes, and the servers of backends that would have none left.
+    """
     new = {layout.map_entry(route) for route in model.routes}
     old = [route for route in layout.routes_of(now) if layout.map_entry(route) not in new]
     servers = {

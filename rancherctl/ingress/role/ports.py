@@ -1,4 +1,7 @@
-"""Which listeners of a host can be opened: one whose port is taken by another program is left out, the others serve."""
+"""Test which listeners of a host can be opened.
+
+One whose port another program uses is left out, the others serve.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ from rancherctl.ingress.model import Listener, Model
 
 
 class PortCheck:
-    """Tests listeners with ``error``, which says why one cannot be opened ("" = it can), and remembers the results."""
+    """Tests listeners and keeps the results. ``error`` says why a listener cannot be opened ("" = it can)."""
 
     def __init__(self, error: Callable[[Listener], str]) -> None:
         self._error = error
         self._errors: dict[Listener, str] = {}
 
     def free(self, model: Model, own: Collection[Listener]) -> Model:
-        """``model`` without the listeners whose port is taken; without any route if none is left.
+        """``model`` without the listeners whose port is taken; an empty model if none is left.
 
-        ``own`` are listeners that HAProxy itself may have open: they are not tested. Taken ports are tested again every time.
+        ``own`` listeners may be open in HAProxy itself, so they are not tested. Taken ports are tested again every
+        time.
         """
         tested = {x for x in (*model.listeners, *(x for x, error in self._errors.items() if error)) if x not in own}
         known = dict.fromkeys((*model.listeners, *tested))

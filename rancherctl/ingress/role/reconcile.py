@@ -1,7 +1,9 @@
-"""The load-balancer role of a host's agent: one reconcile leads from a snapshot of the API to a verified HAProxy and a report.
+"""The load-balancer role of a host's agent.
 
-It adds at once and removes late (draining.py), holds back doubtful changes (loss_guard.py), and serves what is on disk while the API
-cannot be reached.
+A reconcile leads from a snapshot of the API to a verified HAProxy and a report.
+
+It adds at once and removes late (draining.py), holds back a mass loss (loss_guard.py), and serves what is on disk while
+the API cannot be reached.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import Listener, Model
 from rancherctl.ingress.role import desired, loss_guard
-from rancherctl.ingress.role.desired import Desired, Node, Previous, Tables
-from rancherctl.ingress.role.health import CHECK_SECONDS, Health
+from rancherctl.ingress.role.desired import Desired, LocalHost, Previous, Tables
+from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
 from rancherctl.ingress.role.ports import PortCheck
 from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
@@ -42,9 +44,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LbConfig:
-    """``node`` is this host's name in the roster. ``drain`` is in seconds, from an address leaving a status to the end of its route.
+    """``node`` is this host's name in the roster.
 
-    ``dns`` is the host's DNS server, which resolves the names behind ExternalName Services.
+    ``drain`` is the time between an address leaving a status and the removal of the route, in seconds. ``dns`` is the
+    host's DNS server, which resolves the names behind ExternalName Services.
     """
 
     node: str
@@ -55,7 +58,9 @@ class LbConfig:
 
 
 class LbRole:
-    """Satisfies role_spec.HostRole. Every reconcile sets ``resync`` again; the agent's loop reads it each time.
+    """Satisfies role_spec.HostRole.
+
+    Every reconcile sets ``resync`` again; the agent's loop reads it each time.
 
     ``driver``, ``store`` and ``health`` are public: they are the parts to replace or to inspect.
     """
@@ -72,12 +77,12 @@ class LbRole:
         resolver: Resolver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._node = Node(config.node, config.listeners, config.drain)
+        self._host = LocalHost(config.node, config.listeners, config.drain)
         self._resolver = resolver or Resolver(by_server(config.dns))
         self._clock = clock
         self.driver = driver or Driver(config.paths)
         self.store = StateStore(self.driver)
-        self.health = Health(self.driver, self.store, clock)
+        self.health = HaproxyHealth(self.driver, self.store, clock)
         self._cache = TranslationCache()
         self._ports = PortCheck(self.driver.listener_error)
         self._hold = Hold(loss_guard.HOLD_SECONDS)
@@ -91,7 +96,10 @@ class LbRole:
             self.driver.use(state.layout.generation)
 
     def start(self, wake: Callable[[], None]) -> None:
-        """Register ``wake``, which makes the loop reconcile soon: called when an external name has other addresses."""
+        """Register ``wake``, which is called when an external name gets other addresses.
+
+        It makes the agent's loop reconcile soon.
+        """
         self._resolver.changed = wake
 
     def stop(self) -> None:
@@ -99,7 +107,10 @@ class LbRole:
         self.driver.stop()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """See role_spec.HostRole. Never raises: after a failure the section still lists what is served, and the pause grows."""
+        """See role_spec.HostRole. Never raises.
+
+        After a failure the section still says what is served, and the pause grows.
+        """
         self.resync = CHECK_SECONDS
         try:
             self.health.begin()
@@ -125,7 +136,10 @@ class LbRole:
         self.health.fail(why)
 
     def _usable(self, snapshot: Snapshot) -> bool:
-        """Whether the snapshot may be acted on: all tables listed and watched, and the API's own Service among the Services."""
+        """Whether the snapshot can be trusted.
+
+        All tables are listed and watched, and the API's own Service is among the Services.
+        """
         tables = [snapshot.table(spec.name) for spec in self.tables]
         if not all(t.synced and t.healthy for t in tables):
             return False
@@ -136,7 +150,7 @@ class LbRole:
         return True
 
     def _follow(self, snapshot: Snapshot, roster: Roster) -> None:
-        # A garbage collection would visit all objects of the API, and promote short-lived results to the oldest generation.
+        # A garbage collection would visit all API objects, and move short-lived results to the oldest generation.
         with acyclic():
             wanted = self._desired(snapshot, roster)
         model, serving = self._without_mass_loss(wanted)
@@ -153,10 +167,13 @@ class LbRole:
         names = desired.external_names(tables, state.serving if state else (), self._cache)
         tables = replace(tables, resolved=self._resolver.addresses(names))
         previous = Previous(state.serving if state else None, state.address if state else "", self._leaving)
-        return desired.build(tables, roster, previous, self._cache, self._node, self._clock())
+        return desired.build(tables, roster, previous, self._cache, self._host, self._clock())
 
     def _without_mass_loss(self, wanted: Desired) -> tuple[Model, frozenset[str]]:
-        """The model to apply and the Ingresses to serve. A mass loss is held back for a while; additions are not."""
+        """The model to apply, and the Ingresses to serve, without a mass loss.
+
+        A mass loss is held back for a while, additions are not.
+        """
         state, now = self.store.current, self._clock()
         loss = loss_guard.mass_loss(state.layout, wanted.model) if state else ""
         held = self._hold.active(bool(loss), now)
@@ -194,7 +211,7 @@ class LbRole:
         state, health = self.store.current, self.health
         layout = state.layout if state and health.confirmed else Layout()
         # Every Ingress needs all listeners: while one is missing, its address must lead clients to other hosts.
-        complete = set(self._node.listeners) <= set(layout.listeners)
+        complete = set(self._host.listeners) <= set(layout.listeners)
         counters, roster = self.driver.counters, self._roster_guard.roster
         section = {
             "placed": list(state.serving) if state else [],

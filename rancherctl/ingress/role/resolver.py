@@ -1,4 +1,7 @@
-"""Names behind ExternalName services, resolved in the background: a slow resolver never holds up the load balancer."""
+"""Resolve the names behind ExternalName Services in the background.
+
+A slow DNS server must not delay a reconcile.
+"""
 
 from __future__ import annotations
 
@@ -6,74 +9,81 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from rancherctl.ingress.role import dns_query
 
-REFRESH = 10.0
-MAX_NAMES = 500
+REFRESH_SECONDS: Final = 10.0
+MAX_NAMES: Final = 500
 
 
 def by_server(server: str) -> Callable[[str], tuple[str, ...]]:
-    """Resolves names by one DNS server: the host's own, which knows the cluster's names too."""
+    """A lookup by one DNS server. The host's own server also knows the names of the cluster."""
     return lambda name: dns_query.lookup(name, server)
 
 
 @dataclass(slots=True)
-class _Entry:
+class _Name:
     addresses: tuple[str, ...] = ()
     asked: float = float("-inf")
     pending: bool = False
-    given: bool = False
-    """Somebody went on with these addresses, so other ones are news."""
+    in_use: bool = False
+    """The caller has seen these addresses, so different ones are a change to report."""
     done: threading.Event = field(default_factory=threading.Event)
 
 
 class Resolver:
-    """Keeps the last good answer of every name that is asked for; one thread a name while it is being asked."""
+    """Keeps the last good answer for each name in use. Each running lookup has a thread of its own."""
 
     def __init__(
-        self, ask: Callable[[str], tuple[str, ...]], clock: Callable[[], float] = time.monotonic, patience: float = 1.0
+        self,
+        lookup: Callable[[str], tuple[str, ...]],
+        clock: Callable[[], float] = time.monotonic,
+        first_wait: float = 1.0,
     ) -> None:
-        self._ask = ask
+        self._lookup = lookup
         self._clock = clock
-        self._patience = patience
+        self._first_wait = first_wait
         self.changed: Callable[[], None] = lambda: None
-        self._entries: dict[str, _Entry] = {}
+        self._names: dict[str, _Name] = {}
         self._lock = threading.Lock()
 
     def addresses(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """What is known of these names; others are forgotten. Waits up to ``patience`` seconds for those never heard of."""
+        """The known addresses of these names; all other names are forgotten.
+
+        Waits up to ``first_wait`` seconds for names that were never resolved.
+        """
         wanted = sorted(set(names))[:MAX_NAMES]
         now = self._clock()
         with self._lock:
-            self._entries = {name: self._entries.get(name) or _Entry() for name in wanted}
-            entries = dict(self._entries)
-            due = [n for n, e in entries.items() if not e.pending and now - e.asked >= REFRESH]
+            self._names = {name: self._names.get(name) or _Name() for name in wanted}
+            entries = dict(self._names)
+            due = [n for n, e in entries.items() if not e.pending and now - e.asked >= REFRESH_SECONDS]
             for name in due:
                 entries[name].pending = True
         for name in due:
             threading.Thread(
                 target=self._refresh, args=(name, entries[name]), name=f"resolve {name}", daemon=True
             ).start()
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._first_wait
         for entry in entries.values():
             entry.done.wait(max(0.0, deadline - time.monotonic()))
         with self._lock:
             for entry in entries.values():
-                entry.given = True
+                entry.in_use = True
             return {name: entry.addresses for name, entry in entries.items()}
 
-    def _refresh(self, name: str, entry: _Entry) -> None:
+    def _refresh(self, name: str, entry: _Name) -> None:
         try:
-            addresses: tuple[str, ...] | None = self._ask(name)
+            addresses: tuple[str, ...] | None = self._lookup(name)
         except (OSError, ValueError):
-            addresses = None  # the last good answer stays
+            addresses = None  # keep the last good answer
         with self._lock:
             entry.pending = False
             entry.asked = self._clock()
-            news = addresses is not None and addresses != entry.addresses and entry.given
+            changed = addresses is not None and addresses != entry.addresses and entry.in_use
             if addresses is not None:
                 entry.addresses = addresses
         entry.done.set()
-        if news:
+        if changed:
             self.changed()

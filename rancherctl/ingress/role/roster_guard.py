@@ -1,4 +1,7 @@
-"""Which roster a host uses: that of the latest leader; an older one only if it stays, as after a restore of the environment."""
+"""Choose the roster that a host uses: the latest leader's.
+
+An older one is used only if it stays, as after a restore of the environment.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from rancherctl.kube.objects import ConfigMap
 from rancherctl.placement.model import Roster
 
 RESTORED_SECONDS: Final = 60.0
-"""The current leader corrects a late write of an older leader within seconds; what stays this long is what the environment has."""
+"""The current leader corrects a late write of an earlier leader within seconds. What stays this long is correct."""
 log = logging.getLogger(__name__)
 
 
 class RosterGuard:
-    """``roster`` is the roster to use: None until one was accepted, the same object as long as it does not change.
+    """``roster`` is the roster to use: None until one is accepted.
 
-    ``floor`` is the roster that was used before a restart: an older one is suspicious.
+    It is the same object as long as it does not change.
+
+    ``floor`` is the roster that was used before a restart; an older one is suspicious.
     """
 
     def __init__(self, floor: Roster) -> None:

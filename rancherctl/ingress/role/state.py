@@ -1,6 +1,8 @@
-"""The agent's memory on disk: what HAProxy has been given and which Ingresses this host serves, for a start without the API.
+"""The agent's state file, for a start without the API.
 
-The JSON layout is read by later releases too; tests/data/ingress holds recorded files of earlier ones.
+It says what HAProxy has been given, and which Ingresses this host serves.
+
+Later releases read it too: tests/data/ingress has recorded files of earlier releases.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """HAProxy's layout, the Ingresses that this host serves on purpose, the last roster used, and this host's published address."""
+    """HAProxy's layout, and the Ingresses that this host serves on purpose.
+
+    ``epoch`` and ``sequence`` are those of the roster in use; ``address`` is the host's published address.
+    """
 
     layout: Layout
     serving: tuple[str, ...] = ()
@@ -46,7 +51,10 @@ class State:
 
     @staticmethod
     def decode(data: bytes, families: Sequence[Family]) -> State:
-        """Parse the output of ``encode``. ``families`` are the host's address families. Raises ValueError, KeyError or TypeError if it is damaged."""
+        """Parse the output of ``encode``; ``families`` are the host's address families.
+
+        Raises ValueError, KeyError or TypeError if it is damaged.
+        """
         checksum, _, body = data.partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != checksum:
             raise ValueError("its checksum does not match")
@@ -58,9 +66,12 @@ class State:
 
 
 class StateStore:
-    """Keeps state.json and HAProxy's files equal to what is served. ``current`` is None until a state is known.
+    """Keeps state.json and HAProxy's files equal to what is served.
 
-    On a full disk the host keeps serving, and changes still reach the running HAProxy; ``error`` says so until the files are written.
+    ``current`` is None until a state is known.
+
+    If the disk is full, the host still serves, and changes still reach the running HAProxy; ``error`` reports it
+    until the files are written.
     """
 
     def __init__(self, driver: Driver) -> None:

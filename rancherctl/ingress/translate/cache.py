@@ -1,7 +1,7 @@
-"""Results of translation, placement and endpoint lookup, kept as long as their inputs are the same objects. Pure.
+"""Cache of translations, placements and endpoint lookups, valid while their inputs stay. Pure.
 
-The cache is only speed: every method returns what the uncached function would return, so that one change among thousands of objects
-does not translate the others again.
+It only saves time: every method returns what the uncached function would return. One change among thousands of objects
+must not translate the others again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SliceLists = Mapping[str, list[EndpointSlice]]
 
 @dataclass(slots=True)
 class TranslationCache:
-    """Translations by object version, placements for one roster, EndpointSlices by Service, and servers by backend key."""
+    """Translations by object version, placements for one roster, servers by backend."""
 
     translated: dict[str, tuple[tuple[str, str], Translated]] = field(default_factory=dict)
     placed: dict[str, tuple[Translated, Placement]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class TranslationCache:
     def translate_all(
         self, ingresses: Mapping[str, Ingress], table: Mapping[str, IngressClass]
     ) -> dict[str, Translated]:
-        """Translate every Ingress of the rancherctl class that is not being deleted; drop cached results of deleted objects."""
+        """Translate all Ingresses of the rancherctl class that are not being deleted; forget deleted objects."""
         for results in (self.translated, self.placed):
             for key in [k for k in results if k not in ingresses]:
                 del results[key]
@@ -56,7 +56,10 @@ class TranslationCache:
         }
 
     def place(self, t: Translated, roster: Roster) -> Placement:
-        """Place one Ingress; cached for one roster object. Callers pass the same object while it does not change."""
+        """Place one Ingress; cached for one roster.
+
+        Callers pass the same object while the roster does not change.
+        """
         if self.roster is not roster:
             if self.roster is None or self.roster.hosts != roster.hosts:
                 self.placed.clear()
@@ -69,7 +72,10 @@ class TranslationCache:
         return fresh
 
     def slices_by_service(self, slices: Mapping[str, EndpointSlice]) -> SliceLists:
-        """Group EndpointSlices by Service. A list without changes stays the same object, which keeps lookups valid."""
+        """Group EndpointSlices by Service.
+
+        A list without changes stays the same object, so its lookups stay valid.
+        """
         if self.slices is not slices:
             before = self.slices
             new = [s for key, s in slices.items() if before.get(key) is not s]

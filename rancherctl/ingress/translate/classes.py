@@ -1,7 +1,7 @@
-"""Which Ingresses belong to rancherctl: spec.ingressClassName, the legacy annotation, the default class. Pure.
+"""Decide which Ingresses belong to rancherctl, by their class. Pure.
 
-The order follows the Kubernetes documentation: the class name counts if it is set, then the legacy annotation, then the default class
-(normally the API server fills in the default class on creation).
+The order is that of the Kubernetes documentation: the class name if it is set, then the legacy annotation, then the
+default class, which the API server normally fills in on creation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from rancherctl.kube.objects import Ingress, IngressClass
 
 
 def is_rancher(ingress: Ingress, classes: Mapping[str, IngressClass]) -> bool:
-    """Whether rancherctl serves this Ingress. It does not serve a class name without an IngressClass: another controller may add one."""
+    """Whether rancherctl serves this Ingress.
+
+    A class name without an IngressClass is not served: another controller may add that class.
+    """
     if ingress.class_name is not None:
         found = classes.get(ingress.class_name)
         return found is not None and found.controller == INGRESS_CONTROLLER

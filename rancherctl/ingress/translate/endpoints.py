@@ -1,4 +1,4 @@
-"""From a Service port to the addresses behind it: from EndpointSlices, or from resolved names for ExternalName Services. Pure."""
+"""Find the addresses behind a Service port, from EndpointSlices or from resolved external names. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ SliceIndex = Mapping[str, Sequence[EndpointSlice]]
 
 @dataclass(frozen=True, slots=True)
 class EndpointLookup:
-    """``servers`` in the order in which they take turns; ``problem`` says why there are none if the reason is not "no pod is ready"."""
+    """``servers`` in the order of their turns.
+
+    ``problem`` says why there are none, except if just no pod is ready.
+    """
 
     servers: tuple[Server, ...] = ()
     problem: Problem | None = None
@@ -34,7 +37,9 @@ def by_service(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]
 
 @lru_cache(maxsize=16_384)
 def routable(address: str) -> bool:
-    """Whether a canonical address may be a server: not the host itself and not link-local, where the host's own daemons listen.
+    """Whether a canonical address may be a server: not the host itself, and not link-local.
+
+    The host's own daemons listen there.
 
     Cached: it is called for every endpoint of a changed Service, and one Service may have thousands.
     """
@@ -44,7 +49,10 @@ def routable(address: str) -> bool:
 
 
 def _servers(addresses: Iterable[str], port: int) -> set[Server]:
-    """Servers with the spelling that HAProxy reports; with another one, what HAProxy has would never equal what it was given."""
+    """Servers in the spelling that HAProxy reports.
+
+    In another one, they would never equal what HAProxy has.
+    """
     return {Server(a, port) for a in map(canonical_ip, addresses) if a and routable(a)}
 
 
@@ -60,7 +68,10 @@ def _port(service: Service, ref: BackendRef) -> ServicePort | None:
 
 
 def _family(service: Service, slices: Sequence[EndpointSlice]) -> str:
-    """The Service's first address family that has slices. Only one: otherwise a dual-stack pod would get two shares of the load."""
+    """The Service's first address family that has slices.
+
+    With both, a dual-stack pod would get two shares of the load.
+    """
     have = {s.address_type for s in slices if s.endpoints}
     return next((f for f in (*service.families, "IPv4", "IPv6") if f in have), "IPv4")
 
@@ -68,7 +79,10 @@ def _family(service: Service, slices: Sequence[EndpointSlice]) -> str:
 def servers_of(
     ref: BackendRef, services: Mapping[str, Service], slices: SliceIndex, resolved: Mapping[str, Sequence[str]]
 ) -> EndpointLookup:
-    """Return the servers of one backend: its ready endpoints, or if there are none, those that still serve while they terminate."""
+    """The servers of one backend: its ready endpoints.
+
+    If there are none, those that still serve while they terminate.
+    """
     key = f"{ref.namespace}/{ref.service}"
     service = services.get(key)
     if service is None:
@@ -105,10 +119,12 @@ def _without(reason: str, message: str, *, serious: bool = True) -> EndpointLook
 
 
 def _in_turns(servers: Mapping[Server, str]) -> tuple[Server, ...]:
-    """Order servers so that each node comes once before any node comes twice. ``servers`` maps each server to its node.
+    """Order servers so that each node comes once before any node comes twice.
 
-    A request whose server is on a lost host is retried on the next server. Sorted by address, the pods of that host would be
-    neighbours, and all retries could be spent on it.
+    ``servers`` maps each server to its node.
+
+    A request whose server is on a lost host is retried on the next server. Sorted by address, the pods of that host
+    would be neighbours, and all retries could be spent on it.
     """
     seen: dict[str, int] = {}
     turns: list[tuple[int, Server]] = []

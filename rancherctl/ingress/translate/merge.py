@@ -1,7 +1,8 @@
-"""Many Ingresses on one host: which of them are loaded there, and which one owns a path that two of them claim. Pure.
+"""Decide which Ingresses a host loads, and which one owns a path that two of them claim. Pure.
 
-More Ingresses are loaded than are placed: a host that serves a name (or a wildcard, or any name) loads every rule that could match a
-request for it. So a wildcard never answers for another Ingress's precise name, and all addresses of one name are interchangeable.
+More Ingresses are loaded than are placed: a host that serves a name (or a wildcard, or any name) loads every rule
+that could match a request for it. So a wildcard never answers for another Ingress's precise name, and all addresses
+of one name are interchangeable.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def loaded(translated: Mapping[str, Translated], placed: Iterable[str]) -> froze
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The owner of every claim among all Ingresses, and problems of Ingresses that share a claim, by Ingress key."""
+    """The owner of every claim, and problems of Ingresses that share one, by Ingress key."""
 
     owners: Mapping[tuple[str, str, str], tuple[str, Route]]
     problems: Mapping[str, tuple[Problem, ...]]
@@ -53,9 +54,12 @@ class Merged:
 
 
 def merge(translated: Mapping[str, Translated], serving: Collection[str] = ()) -> Merged:
-    """Give each path to the oldest Ingress that claims it (by creation time, then key), equally on every host and after every restart.
+    """Give each path to the oldest Ingress that claims it, by creation time, then key.
 
-    An Ingress that cannot be placed owns nothing, unless this host is still ``serving`` it while its address leaves the status.
+    The result is the same on all hosts.
+
+    An Ingress that cannot be placed owns nothing, unless this host is still ``serving`` it until its address has left
+    the status.
     """
     owners: dict[tuple[str, str, str], tuple[str, Route]] = {}
     shared: dict[str, list[Problem]] = {}

@@ -1,7 +1,7 @@
-"""One Ingress object → ``Translated``: validated routes, placement options, and a problem for everything refused. Pure.
+"""Translate one Ingress object into validated routes, options and problems. Pure.
 
-A refused rule or path never affects the other rules of its Ingress. merge.py decides which of two Ingresses owns a path; endpoints.py
-finds the addresses behind a Service.
+A refused rule or path never affects the other rules of its Ingress. merge.py decides which of two Ingresses owns a
+path; endpoints.py finds the addresses behind a Service.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ class _Rules:
             self.add(host, "exact" if rule.path_type == "Exact" else "prefix", path, backend)
 
     def add_default(self, default: IngressBackend) -> None:
-        """Add the default backend: for all unmatched requests, and for each host of a rule where no path matches."""
+        """Add the default backend.
+
+        It answers all unmatched requests, and those to a rule's host that match no path.
+        """
         if (backend := self.backend(default, "defaultBackend")) is not None:
             for host in (ANY_HOST, *sorted(self.hosts - {ANY_HOST})):
                 self.add(host, "default", "", backend)

@@ -1,7 +1,8 @@
-"""Which host names, paths and names are accepted from users: everything that reaches HAProxy passes here first. Pure.
+"""Check host names, paths and names from users before they reach HAProxy. Pure.
 
-A path may contain RFC 3986's path characters except ``;``, which separates commands on HAProxy's socket, and except percent codes that
-hide a control character, a slash, a dot or a backslash. Each function returns the value to use, or raises ValueError with one line why.
+A path may contain RFC 3986's path characters except ``;``, which separates commands on HAProxy's socket, and except
+percent codes that hide a control character, a slash, a dot or a backslash. Each function returns the value to use, or
+raises ValueError with a one-line reason.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def host(text: str) -> str:
     name = text.lower()
     if len(name) > MAX_NAME or not is_dns_name(name.removeprefix("*.")):
         raise ValueError(
-            f"host {quoted(text)} is not a DNS name (labels of at most 63 letters, digits and hyphens; it may start with *.)"
+            f"host {quoted(text)} is not a DNS name (labels of letters, digits and hyphens; may start with *.)"
         )
     return name
 

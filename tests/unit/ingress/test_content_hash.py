@@ -1,4 +1,4 @@
-"""The content hash of an Ingress covers everything that is rendered for it, and does not change from one release to the next."""
+"""The content hash of an Ingress covers everything that is rendered for it, and stays the same in later releases."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TIMEOUT = "ingress.rancherctl.io/timeout-read"
 
 
 def test_hashes_of_known_ingresses_stay_the_same() -> None:
-    """A changed hash looks like unconfirmed content to a controller of another release: raise HASH_SCHEME together with these values.
+    """A controller of another release takes another hash for unconfirmed content: change these only with HASH_SCHEME.
 
     The first two are those that release 0.1 wrote (tests/data/ingress/release_0.1/state.json).
     """
@@ -80,7 +80,7 @@ INGRESS = st.builds(
 
 
 def _rendered(ingress: Any) -> dict[str, str]:
-    """All files of a host that has only this Ingress; pools are named by their place, so equal texts mean equal behaviour."""
+    """All files of a host that has only this Ingress."""
     t = translate(ingress)
     servers = {r.backend.key: (Server("10.0.0.1", 80),) for r in t.routes}
     model = Model((Listener("IPv4", 80),), t.routes, servers, {t.key: t.hash}, t.bare)

@@ -267,12 +267,12 @@ def test_answers_of_both_versions_are_understood() -> None:
         "no need to change the addr, no need to change the port by 'stats socket command'",
         "nothing changed",
     ):
-        assert point.good(answer)
+        assert point.accepts(answer)
     for answer in ("No such server.", "Invalid addr family.", "Require 'backend/server'."):
-        assert not point.good(answer)
-    assert commands.switch("b1", "s1", on=True).good("")
-    assert not commands.switch("b1", "s1", on=True).good("No such server.")
-    assert not next(commands.delete_entries("/d/x.map", ["a"])).good("Key not found.")
+        assert not point.accepts(answer)
+    assert commands.switch("b1", "s1", on=True).accepts("")
+    assert not commands.switch("b1", "s1", on=True).accepts("No such server.")
+    assert not next(commands.delete_entries("/d/x.map", ["a"])).accepts("Key not found.")
 
 
 class Counted(str):

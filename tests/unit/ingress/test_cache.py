@@ -1,4 +1,4 @@
-"""The cache of a host's model is only speed: what it remembers is what would be found anew."""
+"""The cache only saves time: it returns what the uncached functions would return."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TABLE = st.dictionaries(st.sampled_from("abcdefg"), st.sampled_from(["", "x", "y
 
 
 @given(st.lists(st.tuples(TABLE, st.sets(st.sampled_from("abcdefg"))), min_size=1, max_size=8))
-def test_slices_of_services_are_followed_change_by_change(steps: list[tuple[dict[str, str], set[str]]]) -> None:
-    """Slices come, go, change (a new object) and move to another service; lists of services that none touched stay the same objects."""
+def test_slices_are_grouped_by_service_change_by_change(steps: list[tuple[dict[str, str], set[str]]]) -> None:
+    """Slices are added, removed, changed and moved to another Service; lists without changes stay the same objects."""
     cache = TranslationCache()
     table: dict[str, EndpointSlice] = {}
     for wanted, renewed in steps:

@@ -1,0 +1,64 @@
+"""A model that removes too much at once: detected, and reduced to its additions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rancherctl.ingress.haproxy.layout import build
+from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
+from rancherctl.ingress.role import loss_guard
+
+
+def _model(count: int, *, with_servers: int) -> Model:
+    refs = [BackendRef("ns", f"s{i}", 80) for i in range(count)]
+    routes = tuple(Route(f"{r.service}.com", "prefix", "/", r) for r in refs)
+    return Model((Listener("IPv4", 80),), routes, {r.key: (Server("10.0.0.1", 1),) for r in refs[:with_servers]}, {})
+
+
+def test_a_mass_loss_is_detected_and_a_small_one_is_not() -> None:
+    now = build(_model(100, with_servers=100), None)
+    assert loss_guard.mass_loss(now, _model(100, with_servers=70)) == ""
+    assert loss_guard.mass_loss(now, _model(100, with_servers=69)).startswith("31 of 100")
+    assert loss_guard.mass_loss(now, Model()).startswith("100 of 100")
+    assert loss_guard.mass_loss(build(_model(10, with_servers=10), None), Model()) == ""
+
+
+CLAIM = st.tuples(
+    st.sampled_from(["a.com", "*.a.com", "*"]),
+    st.sampled_from(["exact", "prefix", "default"]),
+    st.sampled_from(["/", "/x/", "/a:b/c"]),
+)
+REF = st.builds(BackendRef, st.just("ns"), st.sampled_from(["a", "b"]), st.just(80)) | st.just(
+    BackendRef("ns", "a", 0, "http")
+)
+
+
+def _claimed(claims: dict[tuple[str, str, str], BackendRef]) -> Model:
+    routes = {}
+    for (host, kind, path), ref in claims.items():
+        route = Route(host, kind, "" if kind == "default" else path, ref)  # type: ignore[arg-type]
+        routes[route.claim] = route
+    return Model(
+        (Listener("IPv4", 80),),
+        tuple(routes.values()),
+        {r.backend.key: (Server("10.0.0.1", 1),) for r in routes.values()},
+        {"ns/i": "h"},
+    )
+
+
+@given(st.dictionaries(CLAIM, REF, max_size=8), st.dictionaries(CLAIM, REF, max_size=8))
+def test_without_removals_keeps_all_entries_and_adds_the_new_ones(
+    before: dict[Any, BackendRef], after: dict[Any, BackendRef]
+) -> None:
+    now, new = build(_claimed(before), None), _claimed(after)
+    backends = lambda layout: {p.name: p.backend for p in layout.pools}
+    entries = lambda layout: {
+        (m, k): backends(layout).get(v, v) for m, found in layout.maps.items() for k, v in found.items()
+    }
+    kept = build(loss_guard.without_removals(now, new), now)
+    assert entries(kept) == entries(now) | entries(build(new, None))
+    assert all(p.servers for p in kept.pools if p.backend)
+    assert entries(build(loss_guard.without_removals(now, Model()), now)) == entries(now)

@@ -25,9 +25,10 @@ def poll_until(
     clock: Callable[[], float] = time.monotonic,
     stop: threading.Event | None = None,
 ) -> T | None:
-    """Call ``check`` until it returns a true value, and return that; None (or the last false value) after ``timeout`` seconds.
+    """Call ``check`` until it returns a true value, and return that.
 
-    ``stop`` ends the wait early. Errors of ``check`` pass through: whether an error means "not yet" is the caller's decision.
+    After ``timeout`` seconds the result is the last false value. ``stop`` ends the wait early. Errors of ``check`` pass
+    through: whether an error means "not yet" is the caller's decision (see ``Tolerant``).
     """
     deadline, pause = clock() + timeout, first
     waiter = stop or threading.Event()

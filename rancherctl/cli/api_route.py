@@ -1,7 +1,4 @@
-"""The route from this machine to the API of a known environment.
-
-Direct, or through ssh to one of its control-plane hosts.
-"""
+"""The route from this machine to the API of a known environment: direct, or through ssh."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The route to an environment's API: one of its addresses if it answers from here, else a tunnel through a control-plane host.
+"""The route to an environment's API: one of its addresses, or a tunnel through a control-plane host.
 
-Whatever answers must prove itself with the environment's CA: private addresses overlap, and another environment's API may answer
-at one of them. The API's certificate names 127.0.0.1, so the local end of a tunnel is checked like the API itself.
+Whatever answers must prove itself with the environment's CA: private addresses overlap, and another environment's API
+may answer at one of them. The API's certificate names 127.0.0.1, so the local end of a tunnel is checked like the API.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 3.0
 HANDSHAKE_SECONDS: Final = 10.0
-"""The host is up once it accepted the connection: a busy API is no reason for a tunnel."""
+"""Once it accepted the connection the host is up: its API may only be busy, and a tunnel would not help."""
 TUNNEL_SECONDS: Final = 10.0
 """For the API's first answer through a tunnel."""
 
@@ -53,7 +53,7 @@ class Tunnel(Protocol):
         """The API's address as seen from there."""
 
     def open(self) -> AbstractContextManager[int]:
-        """A local port on 127.0.0.1 that leads to the API, as long as the block runs. UnreachableError if the host does not help."""
+        """A local port that leads to the API while the block runs; UnreachableError if the host cannot be used."""
 
 
 def urls(environment: Environment) -> list[str]:
@@ -67,7 +67,10 @@ def urls(environment: Environment) -> list[str]:
 
 
 def problem_at(url: str, ca: str, seconds: float = CONNECT_SECONDS) -> str:
-    """Why the API cannot be used at ``url`` from here, "" if it can: it accepts connections and proves itself with ``ca`` (PEM text)."""
+    """Why the API cannot be used at ``url`` from here, "" if it can.
+
+    It must accept a connection and prove itself with ``ca`` (PEM text).
+    """
     where = urlsplit(url)
     host, port = where.hostname or "", where.port or 443
     try:
@@ -81,9 +84,10 @@ def problem_at(url: str, ca: str, seconds: float = CONNECT_SECONDS) -> str:
 
 
 def first_usable(candidates: Sequence[str], problem: Callable[[str], str]) -> tuple[str, list[str]]:
-    """The first candidate without a ``problem``, all checked at once; or "" and every problem in the candidates' order.
+    """The first candidate without a ``problem``; or "" and every problem, in the candidates' order.
 
-    A private address is often a black hole from an operator's network: its time limit must not delay an address that answers.
+    All are checked at once: a private address is often a black hole from an operator's network, and its time limit must
+    not delay an address that answers.
     """
     results: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
@@ -115,7 +119,10 @@ def route(
     seconds: float = CONNECT_SECONDS,
     hint: str = "check whether a firewall blocks the API's port",
 ) -> Iterator[Route]:
-    """The route to the API of environment ``name`` while the block runs; UnreachableError with every attempt if there is none."""
+    """The route to the API of environment ``name`` while the block runs.
+
+    UnreachableError lists every attempt if all failed.
+    """
     url, problems = first_usable(candidates, lambda candidate: problem_at(candidate, ca, seconds))
     if url:
         yield Route(url)
@@ -129,7 +136,7 @@ def route(
 
 
 def _through(tunnels: Iterable[Tunnel], ca: str, opened: ExitStack, problems: list[str]) -> Route | None:
-    """The first tunnel that leads to the API, which ``opened`` will close; None if there is none. Adds to ``problems``."""
+    """The first tunnel that leads to the API, which ``opened`` will close; None if none does. Adds to ``problems``."""
     for tunnel in tunnels:
         with ExitStack() as attempt:
             try:

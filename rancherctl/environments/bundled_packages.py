@@ -1,4 +1,7 @@
-"""Packages from the bundle: whether it has any for a host, and which .debs. Decided by the bundle alone, never by what is reachable."""
+"""Packages from the bundle: whether it has any for a host, and which .debs.
+
+The bundle alone decides that, never what a host can reach (ADR 29).
+"""
 
 from __future__ import annotations
 
@@ -32,13 +35,16 @@ def system_of(facts: HostFacts) -> str:
 
 
 def unavailable(host: str, facts: HostFacts, systems: Collection[str]) -> list[str]:
-    """Why a bundle with packages for these ``systems`` cannot be used on a host. Without any, apt's mirrors are used. Pure."""
+    """Why a bundle with packages for these ``systems`` cannot be used on a host. Pure.
+
+    A bundle without packages is always usable: apt installs from its mirrors.
+    """
     system = system_of(facts)
     if not systems or system in systems:
         return []
     if not system:
         return [
-            f"{host}: its operating system is unknown, so no packages can be chosen from the bundle (fix /etc/os-release)"
+            f"{host}: its operating system is unknown, so the bundle's packages cannot be chosen (fix /etc/os-release)"
         ]
     listed = ", ".join(sorted(systems))
     remedy = f"create it with --packages {system} too, or without --packages to install from apt's mirrors"
@@ -52,7 +58,7 @@ def outdated(host: str, facts: HostFacts) -> list[str]:
 
 
 def choose(transport: Transport, offer: Offer, wanted: Iterable[Resource], observed: Observed) -> Chosen:
-    """Ask the host's apt what installing the missing packages from the bundle takes; without missing packages nothing is asked."""
+    """Ask the host's apt what installing the missing packages from the bundle takes, if any are missing."""
     resources = tuple(wanted)
     missing = [r.name for r in resources if isinstance(r, Package) and key(r) not in observed.states]
     if not missing or any(unknown.where == "packages" for unknown in observed.unknown):

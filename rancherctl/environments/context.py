@@ -31,10 +31,11 @@ def _operator() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``transport`` gives a host's connection (its owner closes it), ``extras`` the resources of agents and their roles.
+    """What the caller provides.
 
-    ``operator`` is shown to other operators while the lock is held. ``now`` is an aware UTC clock. ``parallel`` limits how many hosts
-    are worked on at once.
+    ``transport`` gives a host's connection (its owner closes it), ``extras`` the resources of agents and their roles.
+    ``operator`` is shown to other operators while the lock is held. ``now`` is an aware UTC clock. ``parallel`` limits
+    how many hosts are worked on at once.
     """
 
     transport: Callable[[Host], Transport]
@@ -46,6 +47,6 @@ class Context:
     parallel: int = 30
 
     def observing_interrupted(self) -> None:
-        """After Ctrl-C while hosts are only observed: say what the command is still waiting for (for ``fanout.each``)."""
+        """Say, after Ctrl-C while hosts are only observed, what is still under way (for ``fanout.each``)."""
         text = "interrupted: waiting for answers that are under way; press Ctrl-C again to stop at once"
         self.emit(Event("interrupt", text, "", "note", "warning"))

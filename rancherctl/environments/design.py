@@ -25,7 +25,10 @@ MARKER = f"{places.ETC}/environment.json"
 
 
 def design(environment: Environment, host: Host, machine: Machine, bundle: Bundle, extras: Extras) -> Design:
-    """The resources of a host by phase: packages, users and folders of all components first, then artefacts, then the components."""
+    """The resources of a host by phase.
+
+    Packages, users and folders of all components come first, then the artefacts, then each component.
+    """
     parts: dict[PhaseName, list[Resource]] = {name: [] for name in HOST_PHASES}
     artefacts, archives = bundle_files(bundle, host)
     inputs = Inputs(environment, host, machine, tuple(archives))

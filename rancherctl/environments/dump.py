@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rancherctl.environments.model import API_VERSION, KIND, Api, Dns, Environment, Ingress, Network
+from rancherctl.contract import API_VERSION
+from rancherctl.environments.model import KIND, Api, Dns, Environment, Ingress, Network
 from rancherctl.hosts.model import ROLES, Host, SshAddress
 
 

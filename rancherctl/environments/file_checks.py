@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
+from rancherctl.contract import LINK_LOCAL_DNS
 from rancherctl.environments import ports, syntax
 from rancherctl.environments.document import Problems
-from rancherctl.environments.model import LINK_LOCAL_DNS, Environment
+from rancherctl.environments.model import Environment
 from rancherctl.errors import UsageError
 from rancherctl.hosts.model import Host
 

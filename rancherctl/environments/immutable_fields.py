@@ -1,4 +1,4 @@
-"""What an existing environment cannot become: one table of fields, compared with the record and with the hosts' markers. Pure."""
+"""What an existing environment cannot become: one table of fields, compared with record and markers. Pure."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ FIELDS: Final = (
 
 
 def marker_of(environment: Environment, host: Host) -> dict[str, Any]:
-    """Content of a host's marker file: which environment it belongs to, what cannot change meanwhile, and which release wrote it."""
+    """Content of a host's marker file: its environment, what cannot change meanwhile, and which release wrote it."""
     fixed = {field.key: field.value(environment, host) for field in FIELDS}
     return {"environment": environment.name, "host": host.name, **fixed, **stamp()}
 
 
 def refuse(old: Environment, new: Environment, *, begun: bool = False) -> None:
-    """RefusedError with everything in ``new`` that the environment ``old`` cannot become. ``begun``: hosts were changed already."""
+    """RefusedError with everything in ``new`` that ``old`` cannot become. ``begun``: hosts were changed already."""
     changes: dict[str, list[str]] = {}
     for host in old.hosts:
         now = new.host(host.name)
@@ -56,7 +56,8 @@ def refuse(old: Environment, new: Environment, *, begun: bool = False) -> None:
             if now is not None and (problem := _problem(field, field.value(old, host), field.value(new, now))):
                 changes.setdefault(problem, []).append(host.name if field.own else "")
     gone = [
-        f"host {host.name} left the file but is still part of the environment (removing single hosts is not supported yet)"
+        f"host {host.name} left the file but is still part of the environment"
+        " (removing single hosts is not supported yet)"
         for host in old.hosts
         if new.host(host.name) is None
     ]

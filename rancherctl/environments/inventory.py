@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from rancherctl.contract import API_VERSION
 from rancherctl.environments import file_checks, syntax
 from rancherctl.environments.document import Problems, Section, compose, is_null, suggestion
 from rancherctl.environments.model import (
-    API_VERSION,
     DEFAULT_KUBERNETES,
     KIND,
     Api,

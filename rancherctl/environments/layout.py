@@ -1,8 +1,8 @@
-"""Which layout an environment has: how releases know that a newer one has been at work. Pure.
+"""The layout number of an environment: how a release knows that a newer one has applied it. Pure.
 
-The layout number grows when a release stores something on hosts or in the API that older releases would misread or destroy. The
-hosts' markers and the record of the last apply carry it with the release that wrote them. An older release must not change such an
-environment: it would put back what the newer one replaced.
+The number grows when a release stores something on hosts or in the API that older releases would misread or destroy.
+The hosts' markers and the record of the last apply carry it with the release that wrote them. An older release must not
+change such an environment: it would undo what the newer one replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RELEASE_KEY: Final = "release"
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Layout and release of whoever applied last. Release 0.1 wrote neither: its layout is 1."""
+    """Layout and release of the last apply. Release 0.1 wrote neither: its layout is 1."""
 
     layout: int = 1
     release: str = "0.1"
@@ -48,9 +48,9 @@ def stamp_of(stored: Mapping[str, Any]) -> Stamp:
 
 
 def refuse_newer(environment: str, stored: Iterable[Mapping[str, Any]], *, begun: bool = False) -> None:
-    """RefusedError if any of these markers or records has a layout that this release does not know, naming the release needed.
+    """RefusedError if any of these markers or records has a layout that this release does not know.
 
-    ``begun``: hosts were changed before it was seen.
+    It names the release needed. ``begun``: hosts were changed before it was seen.
     """
     newest = max((stamp_of(data) for data in stored), key=lambda stamp: stamp.layout, default=Stamp())
     if newest.layout > LAYOUT:

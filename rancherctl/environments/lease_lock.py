@@ -1,4 +1,4 @@
-"""The second lock of ADR 18: a Lease in the environment's API, acquired once the API answers, beside the lock files on hosts.
+"""The second lock of ADR 18: a Lease in the environment's API, beside the lock files on hosts.
 
 It keeps out an operator who reaches other control-plane hosts than this one does, and kubectl shows who holds it.
 """
@@ -21,7 +21,7 @@ NAME = "rancherctl-operator"
 OWNER = "rancherctl.io/owner"
 REASON = "rancherctl.io/reason"
 SECONDS = 900
-"""How long it is valid without a renewal: longer than any phase. A dead process of the same machine is succeeded at once."""
+"""How long it is valid without renewal: longer than any phase. The lock of a dead process of this machine is free."""
 
 
 class LeaseLock:
@@ -57,7 +57,7 @@ class LeaseLock:
         self._write(owner, found)
 
     def verify(self) -> None:
-        """Renew; LockedError if another process has written it since. While the API is down, the lock files on hosts must do."""
+        """Renew; LockedError if another process has taken it. While the API is down, the lock files must suffice."""
         if self._stored is None:
             return
         try:

@@ -27,7 +27,7 @@ except OSError as error:
 
 
 def problem(transport: Transport, url: str, ca: str = "") -> str:
-    """Why ``url`` does not answer with a success on the host, "" if it does. ``ca``: path of the authority's file there."""
+    """Why ``url`` does not answer with success on the host, "" if it does. ``ca``: path of the CA's file there."""
     asked = command("python3", "-I", "-c", _PROGRAM, stdin=json.dumps([url, ca, SECONDS]), timeout=3 * SECONDS)
     try:
         result = transport.run(asked, check=False)

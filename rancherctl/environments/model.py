@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final, Literal
 
-from rancherctl.contract import API_VERSION as API_VERSION
-from rancherctl.contract import LINK_LOCAL_DNS as LINK_LOCAL_DNS
+from rancherctl.contract import LINK_LOCAL_DNS
 from rancherctl.hosts.model import Host, Role
 from rancherctl.net import join_host_port
 
@@ -21,7 +20,7 @@ Mode = Literal["routed", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Pod and Service ranges (CIDR text, IPv4) and who makes the pod network: ``routed`` = rancherctl, ``none`` = an add-on."""
+    """Pod and Service ranges (IPv4 CIDRs), and the pod network: ``routed`` by rancherctl, ``none`` = an add-on's."""
 
     pod_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
@@ -99,7 +98,7 @@ class Environment:
         return self.network.mode == "routed"
 
     def api_endpoint(self) -> str:
-        """``address:port`` that kubeconfigs use: spec.api.address, or an address of the control-plane host that the file names first."""
+        """``address:port`` that kubeconfigs use: spec.api.address, else that of the first control-plane host."""
         default = next(a for h in self.with_role("controlplane") for a in (h.public_address, h.address) if a)
         return join_host_port(self.api.address or default, self.api.port)
 
@@ -112,5 +111,5 @@ class Environment:
         return str(IPv4Address(int(IPv4Network(self.network.service_cidr).network_address) + index))
 
     def dns_addresses(self) -> tuple[str, str]:
-        """Where every host's DNS server listens: the link-local address, and the kube-dns address that workloads expect."""
+        """Where every host's DNS server listens: the link-local address and the usual Service address of DNS."""
         return (LINK_LOCAL_DNS, self.service_ip(10))

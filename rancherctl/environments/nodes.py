@@ -1,4 +1,4 @@
-"""Node objects: the labels and the public address that apply sets, and the wait until all nodes have joined and are Ready."""
+"""Node objects: the labels and the public address that apply sets, and the wait until all are Ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observe all hosts of an environment at once: resources and certificates. What could not be read is a failure of that host."""
+"""Observe the resources and certificates of all hosts at once. What cannot be read is a failure of that host."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ObservedHost:
     problems: tuple[str, ...] = ()
 
     def plans(self) -> dict[PhaseName, Plan[ResourceState]]:
-        """What each phase changes here. Planned as one, so that a unit is restarted for files that an earlier phase changes."""
+        """What each phase changes here. Planned as one: a unit is restarted for files that an earlier phase changes."""
         whole = plan(everything(self.design), self.observed)
         keys = {key(resource): name for name, part in self.design.items() for resource in part}
         return {name: Plan(tuple(c for c in whole if keys[c.key] == name), whole.unknown) for name in self.design}

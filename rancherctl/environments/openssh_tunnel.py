@@ -1,4 +1,4 @@
-"""A tunnel through a control-plane host made by OpenSSH: for the command line, which needs no other connection to the host."""
+"""A tunnel through a control-plane host made by OpenSSH, for commands that need no other connection to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ END_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class OpenSshTunnel:
-    """``ssh``: the OpenSSH command line up to the host's name, ``target``: the API's ``address:port`` as seen from the host."""
+    """``ssh``: OpenSSH's command line up to the host's name. ``target``: the API's ``address:port`` from there."""
 
     ssh: tuple[str, ...]
     target: str

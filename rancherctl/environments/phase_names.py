@@ -1,4 +1,4 @@
-"""Names of the phases of an apply: keys of a host's design, of plans and of events. Pure; the phases themselves are in ``phases``."""
+"""Names of the phases of an apply: keys of designs, plans and events. Pure; the phases are in ``phases``."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from rancherctl.text import short_digest
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action: ``verb`` a ``kind`` called ``name`` on ``host`` ("" = in the API). ``detail``: more lines for the reader."""
+    """One action: ``verb`` a ``kind`` called ``name`` on ``host`` ("" = in the API). ``detail``: more lines."""
 
     host: str
     kind: str
@@ -46,7 +46,7 @@ class PhasePlan:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
-    """Phases that have something to do, in order; falsy if there are none. ``unknown`` could not be read and stays unchanged."""
+    """Phases that have something to do, in order; falsy without any. ``unknown`` could not be read, so it stays."""
 
     environment: str
     phases: tuple[PhasePlan, ...] = ()

@@ -20,7 +20,10 @@ from rancherctl.text import plural
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Facts of the hosts that answered, and warnings. ``failures``: hosts of an existing environment that did not; the others continue."""
+    """Facts of the hosts that answered, and warnings.
+
+    ``failures``: hosts of an existing environment that did not answer; the others continue.
+    """
 
     facts: Mapping[str, HostFacts]
     machines: Mapping[str, Machine]
@@ -29,7 +32,10 @@ class Checked:
 
 
 def preflight(environment: Environment, context: Context) -> Checked:
-    """Gather and check the facts of all hosts. PreflightError lists every problem (UnreachableError, AuthError if that is the only one)."""
+    """Gather and check the facts of all hosts.
+
+    PreflightError lists every problem; UnreachableError or AuthError if no other was found.
+    """
     facts, errors = gather_facts(
         environment.hosts,
         context.transport,

@@ -73,9 +73,9 @@ def apply(
 ) -> Applied:
     """Make the environment match its file.
 
-    ``timeout`` (seconds) bounds the waits for the API and for the nodes; without ``wait`` it returns once the nodes have joined, Ready
-    or not. ``begin`` is called before the first change, once nothing was refused. Hosts without a role in the control plane may fail:
-    they are in ``Applied.failures``, and the others continue.
+    ``timeout`` (seconds) bounds the waits for the API and for the nodes; without ``wait`` it returns once the nodes
+    have joined, Ready or not. ``begin`` is called before the first change, once nothing was refused. Hosts without a role
+    in the control plane may fail: they are in ``Applied.failures``, and the others continue.
     """
     began = time.monotonic()
     checked = _checked(environment, context)
@@ -153,7 +153,7 @@ def _observed(
 
 
 def _refuse_without_majority(run: EnvironmentRun) -> None:
-    """Raise the error of a host if less than a majority of the control plane could be observed: nothing may be decided then.
+    """Raise a host's error if no majority of the control plane could be observed: nothing may be decided then.
 
     etcd hosts may be unreachable from here as long as the API answers.
     """

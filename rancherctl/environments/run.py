@@ -50,8 +50,8 @@ class Stage(Protocol):
 class EnvironmentRun:
     """State of one plan, apply or status.
 
-    ``failures`` are hosts that dropped out, with their errors. ``timeout`` (seconds) bounds the waits for the API and for Nodes;
-    without ``wait`` a Node need only have joined.
+    ``failures`` are hosts that dropped out, with their errors. ``timeout`` (seconds) bounds the waits for the API and
+    for Nodes; without ``wait`` a Node need only have joined.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class EnvironmentRun:
         return tuple(h for h in self.environment.hosts if h.name in self.observed.hosts and h.name not in self.failures)
 
     def emit(self, phase: PhaseName) -> Emit:
-        """The context's ``emit`` with this phase's name on every event. After Ctrl-C it ends the host's work at the next event."""
+        """``context.emit`` with this phase's name on every event. After Ctrl-C the next event ends the host's work."""
 
         def emit(event: Event) -> None:
             if self._interrupted:
@@ -133,7 +133,10 @@ class EnvironmentRun:
         return self._material
 
     def _fetched(self) -> dict[str, Secret]:
-        """The files of the first host that holds them and answers. If none does, its error: they must never be made a second time."""
+        """The files of the first host that holds them and answers; its error if none does.
+
+        They must never be made a second time.
+        """
         errors: list[RancherctlError] = []
         for host in self.environment.with_role("controlplane"):
             if host.name in self.authorities.ca_hosts and host.name not in self.failures:
@@ -195,7 +198,10 @@ class EnvironmentRun:
         return self.client().raw("GET", "/readyz", timeout=5.0) == b"ok"
 
     def _api_hosts(self, *, active: bool) -> tuple[str, ...]:
-        """Observed control-plane hosts whose API server is set up (``active``: and runs); none while no host holds the authorities."""
+        """Control-plane hosts whose API server is set up (``active``: and runs), as far as observed.
+
+        None, as long as no host holds the authorities.
+        """
         if not self.authorities.ca_host:
             return ()
         states = {
@@ -225,7 +231,10 @@ class EnvironmentRun:
         return {body["metadata"]["name"]: node(body) for body in self.client().list(NODES).items}
 
     def read_stored(self) -> Environment | None:
-        """What was applied last; None if nothing was, or if the API does not answer. RefusedError if a newer release applied it."""
+        """What was applied last; None if nothing was, or if the API does not answer.
+
+        RefusedError if a newer release applied it.
+        """
         if self.stored is None and self.api_answers():
             try:
                 body = self.client().get(CONFIGMAPS, RECORD, namespace=SYSTEM)

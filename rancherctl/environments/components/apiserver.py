@@ -25,7 +25,7 @@ def ready_url(environment: Environment) -> str:
 
 
 def authentication() -> dict[str, object]:
-    """AuthenticationConfiguration: who may be nobody, and where."""
+    """AuthenticationConfiguration: anonymous requests are allowed on the health paths only."""
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthenticationConfiguration",
@@ -37,7 +37,7 @@ def flags(environment: Environment, host: Host) -> dict[str, str]:
     """The command line, one flag per key."""
     return {
         "advertise-address": host.address,
-        "bind-address": "0.0.0.0",  # noqa: S104  the API is meant to be reached from everywhere; it authenticates
+        "bind-address": "0.0.0.0",  # noqa: S104  clients anywhere use the API; it authenticates them
         "secure-port": str(environment.api.port),
         "etcd-servers": ",".join(etcd.endpoints(environment, host)),
         "etcd-cafile": places.ETCD_CA,
@@ -57,7 +57,7 @@ def flags(environment: Environment, host: Host) -> dict[str, str]:
         "service-account-signing-key-file": places.SA_KEY,
         "authorization-mode": "Node,RBAC",
         "authentication-config": AUTHENTICATION,
-        # an external IP of a Service takes that address, whoever's it is, from every host and pod
+        # an external IP of a Service would redirect that address, of any owner, on every host and pod
         "enable-admission-plugins": "NodeRestriction,DenyServiceExternalIPs",
         "encryption-provider-config": places.ENCRYPTION,
         "audit-policy-file": AUDIT_POLICY,

@@ -1,4 +1,4 @@
-"""The API's audit policy: who did what to what, without the content of secrets and without the noise of components. Pure."""
+"""The API's audit policy: who did what, without the content of Secrets and without components' routine reads. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ _NOISE = (
 
 
 def policy() -> dict[str, object]:
-    """audit.k8s.io/v1 Policy; the first rule that matches counts: those about Secrets and tokens stand before those that pass over a daemon's reads,
-    so that credentials stolen from a host leave a trace.
+    """The audit.k8s.io/v1 Policy, whose first matching rule applies.
+
+    Rules about Secrets and tokens come before those that skip the reads of daemons, so that credentials stolen from a host
+    leave a trace.
     """
     return {
         "apiVersion": "audit.k8s.io/v1",

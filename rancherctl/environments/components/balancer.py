@@ -1,4 +1,4 @@
-"""The API balancer: a small HAProxy of its own on 127.0.0.1:7443, so that no client on the host knows which API server answers. Pure."""
+"""The API balancer: an HAProxy of its own on 127.0.0.1:7443 in front of the API servers. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ READY_URL = f"{LOCAL_API}/readyz"
 
 
 def config(environment: Environment) -> str:
-    """haproxy.cfg: TCP pass-through, an HTTPS check of /readyz each second, sessions of a dead server are cut at once.
+    """haproxy.cfg: TCP pass-through with an HTTPS check of /readyz; sessions of a dead server are cut.
 
-    Idle time-outs are long because watches are silent for minutes and end by themselves within 10. A check's answer has one second: a server
-    that has others beside it is out after two misses. The only one is given five, because nobody is there to take over, and cutting every
-    watch of a server that is merely busy gives it all of them to list anew.
+    Idle time-outs are long because watches are silent for minutes and end by themselves within 10. Each check has one
+    second; a server is marked down after two failures. The only server of an environment gets five: no other can take
+    over, and cutting the watches of a server that is merely busy makes it list everything again for all of them.
     """
     hosts = environment.with_role("controlplane")
     servers = "\n".join(f"  server {host.name} {host.address}:{environment.api.port}" for host in hosts)
-    misses = 2 if len(hosts) > 1 else 5
+    failures = 2 if len(hosts) > 1 else 5
+    check = (
+        f"check check-ssl ca-file {places.CA} verify required inter 1s fastinter 500ms"
+        f" fall {failures} rise 1 on-marked-down shutdown-sessions"
+    )
     return f"""global
   maxconn 4096
   stats socket /run/rancherctl/api-balancer/stats.sock mode 600 level operator
@@ -36,7 +40,7 @@ listen api
   option srvtcpka
   option redispatch 1
   option httpchk GET /readyz
-  default-server check check-ssl ca-file {places.CA} verify required inter 1s fastinter 500ms fall {misses} rise 1 on-marked-down shutdown-sessions
+  default-server {check}
 {servers}
 """
 

@@ -1,4 +1,4 @@
-"""containerd 2 at its standard places, with runc of the distribution. Pure."""
+"""containerd 2 at its standard paths, with the distribution's runc. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONFIG = f"{places.ETC}/containerd.toml"
 
 
 def config(environment: Environment, machine: Machine) -> str:
-    """containerd's configuration, version 3. Every value is ours: no user input reaches this text."""
+    """containerd's configuration, version 3. No user input reaches this text."""
     pause = pause_reference(versions_for(environment.kubernetes))
     runtime, images = "plugins.'io.containerd.cri.v1.runtime'", "plugins.'io.containerd.cri.v1.images'"
     return f"""version = 3

@@ -48,7 +48,7 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
         "strict-reconfig-check": True,
         "quota-backend-bytes": 4 << 30,
         "snapshot-count": 10000,
-        # Without progress notes the API server sends no bookmarks on kinds that never change, and their watches look dead.
+        # without these the API server sends no bookmarks for kinds that never change, and their watches look dead
         "watch-progress-notify-interval": PROGRESS_NANOSECONDS,
         "log-level": "info",
     }

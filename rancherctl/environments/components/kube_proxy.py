@@ -15,7 +15,7 @@ CONFIG = f"{places.ETC}/kube-proxy.yaml"
 
 
 def config(environment: Environment, host: Host) -> dict[str, object]:
-    """KubeProxyConfiguration. Conntrack limits stay the host's own: writing them fails in containers and surprises elsewhere."""
+    """KubeProxyConfiguration. The host's conntrack limits stay: writing them fails in containers."""
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from rancherctl.contract import LINK_LOCAL_DNS
 from rancherctl.environments.components import places, units
 from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
 from rancherctl.environments.components.machine import Machine
-from rancherctl.environments.model import LINK_LOCAL_DNS, Environment
+from rancherctl.environments.model import Environment
 from rancherctl.hosts.model import Directory, Host, Resource
 
 CONFIG = f"{places.ETC}/kubelet.yaml"
 
 
 def taints(host: Host) -> list[dict[str, str]]:
-    """What keeps ordinary pods off a host without the worker role."""
+    """Taints that keep ordinary pods off a host without the worker role."""
     if host.is_a("worker"):
         return []
     role = "control-plane" if host.is_a("controlplane") else "etcd"
@@ -20,7 +21,7 @@ def taints(host: Host) -> list[dict[str, str]]:
 
 
 def config(environment: Environment, host: Host, machine: Machine) -> dict[str, object]:
-    """KubeletConfiguration. Swap and cgroup v1 are taken as they are: preflight tells about both."""
+    """KubeletConfiguration. Swap and cgroup v1 are accepted: preflight warns about both."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",

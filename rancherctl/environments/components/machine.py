@@ -1,4 +1,4 @@
-"""What configuration texts need to know of a machine, reduced from its facts. Pure."""
+"""The facts of a machine that configuration texts depend on. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``cgroup_v2`` unified hierarchy; ``may_lower_oom`` CAP_SYS_RESOURCE is there; ``resolv_conf`` the file with real resolvers.
+    """Facts that configurations depend on.
 
-    ``system`` is ``debian13`` and the like, "" where it could not be told.
+    ``cgroup_v2``: unified hierarchy. ``may_lower_oom``: CAP_SYS_RESOURCE is available. ``resolv_conf``: the file with
+    the real resolvers. ``system``: ``debian13`` and the like, "" if unknown.
     """
 
     cgroup_v2: bool = True

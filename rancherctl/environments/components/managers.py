@@ -1,4 +1,4 @@
-"""kube-controller-manager and kube-scheduler: both on loopback, both elect a leader, both talk to the API of their own host. Pure."""
+"""kube-controller-manager and kube-scheduler: leader-elected, on loopback, using the API of their own host. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _common(name: str) -> dict[str, str]:
 
 
 def controller_manager_flags(environment: Environment) -> dict[str, str]:
-    """The command line of kube-controller-manager. Kubelets' and agents' certificates live 90 days and are renewed by then."""
+    """Flags of kube-controller-manager. Certificates of kubelets and agents are valid for 90 days."""
     return {
         "kubeconfig": places.kubeconfig("kube-controller-manager"),
         **_common("kube-controller-manager"),
@@ -43,7 +43,7 @@ def controller_manager_flags(environment: Environment) -> dict[str, str]:
         "service-account-private-key-file": places.SA_KEY,
         "use-service-account-credentials": "true",
         "leader-elect": "true",
-        "flex-volume-plugin-dir": FLEX,  # it makes this folder at start, and its default is not writable
+        "flex-volume-plugin-dir": FLEX,  # created at start; the default is not writable
     }
 
 
@@ -78,7 +78,7 @@ def resources(environment: Environment) -> tuple[Resource, ...]:
     """Both managers on a control-plane host, apart from certificates and programs."""
     server = f"https://127.0.0.1:{environment.api.port}"
     scheduler_flags = {"config": SCHEDULER_CONFIG, **_common("kube-scheduler")}
-    del scheduler_flags["profiling"]  # the configuration file says it; both together are refused
+    del scheduler_flags["profiling"]  # set in the configuration file; both together are refused
     manager_flags = controller_manager_flags(environment)
     manager = _service(
         environment, "kube-controller-manager", "controller manager", manager_flags, (places.SA_KEY, places.CA_KEY)

@@ -1,4 +1,7 @@
-"""The bundle's images in containerd's store: a oneshot unit imports them, at boot again in case they were collected. Pure."""
+"""The bundle's images in containerd's store, imported by a oneshot unit at each boot. Pure.
+
+At each boot, because kubelet may have removed unused images.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from rancherctl.hosts.model import Resource
 
 
 def resources(environment: Environment, archives: Sequence[str]) -> tuple[Resource, ...]:
-    """The unit for these image archives (absolute paths on the host); none, no unit."""
+    """The unit for these image archives (absolute paths on the host); nothing without archives."""
     if not archives:
         return ()
     ctr = places.program("containerd", versions_for(environment.kubernetes).containerd, "ctr")

@@ -1,4 +1,4 @@
-"""Where things are on a host, in one place: the paths that several components and certificates share. Pure."""
+"""Paths on a host that several components and certificates share. Pure."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ def _on_control_plane(host: Host) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A component, the phase that installs it, the hosts that run it, and the TCP ports that it uses there (port → user).
+    """A component: the phase that installs it, the hosts that run it, and its TCP ports there (port → user).
 
-    The API's own port is not among them: the environment's file chooses it.
+    The API's own port is not listed: the environment's file chooses it.
     """
 
     phase: PhaseName

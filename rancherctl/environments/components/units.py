@@ -1,6 +1,6 @@
-"""The text of a systemd unit from values, with the sandbox that every unit of ours gets. Pure.
+"""The text of a systemd unit from values, with the sandbox that every rancherctl unit gets. Pure.
 
-``Sandbox`` levels: ``user`` (an unprivileged service), ``root`` (needs some root rights but no free hand), ``node`` (manages
+``Sandbox`` levels: ``user`` (an unprivileged service), ``root`` (needs some root rights, but not all), ``node`` (manages
 mounts, cgroups and processes of the whole host: a sandbox would break it).
 """
 
@@ -40,7 +40,10 @@ _USER = (
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service unit. ``name`` without ``rancherctl-``; ``command`` one string per argument; ``watches`` files whose change restarts it."""
+    """A service unit.
+
+    ``name``: without ``rancherctl-``. ``command``: one string per argument. ``watches``: files whose change restarts it.
+    """
 
     name: str
     description: str
@@ -57,7 +60,7 @@ class Service:
 
 
 def text(service: Service) -> str:
-    """The unit file. Restarts for ever with a growing pause: 1 s at first, up to 30 s."""
+    """The unit file. systemd restarts it without limit, after 1 s at first, after 30 s at most."""
     unit = [
         "[Unit]",
         f"Description={service.description}",
@@ -86,13 +89,14 @@ def text(service: Service) -> str:
 
 
 def resources(service: Service) -> tuple[Resource, ...]:
-    """The unit's file and the running unit; a change of the unit, of what it watches or of its program (a bundle made in another way may
-    have another one of the same version) restarts it."""
+    """The unit's file and the running unit.
+
+    A change of the unit, of what it watches or of its program restarts it: bundles may hold different builds of a version.
+    """
     path, program = places.unit_file(service.name), service.command[0]
-    ours = (
-        (program,) if program.startswith(f"{ROOT}/") else ()
-    )  # those of packages change when the distribution's updates come
+    # not programs of packages: the distribution's updates replace those
+    own = (program,) if program.startswith(f"{ROOT}/") else ()
     return (
         File(path, text(service).encode()),
-        Unit(places.unit(service.name), restart_on=(path, *ours, *service.watches)),
+        Unit(places.unit(service.name), restart_on=(path, *own, *service.watches)),
     )

@@ -1,7 +1,7 @@
 """The phases of an apply, one module each, and the literal list that says in which order they run.
 
-A phase plans and applies its own part of an environment. Not here: what the parts should look like (design, pki, manifests), what
-the phases share (run), and the walk through the list (reconcile).
+A phase plans and applies its own part of an environment. Not here: what the parts should look like (design, pki,
+manifests), what the phases share (run), and the walk through the list (reconcile).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from rancherctl.kube.client import Json
 
 
 class ApiObjects(Phase):
-    """Plans objects. While an existing API does not run, what it holds is unknown: the plan says so instead of guessing."""
+    """Plans objects. What an API holds while it does not run is unknown: the plan says so instead of guessing."""
 
     in_api: ClassVar[bool] = True
 
@@ -25,4 +25,4 @@ class ApiObjects(Phase):
 
     @abstractmethod
     def changes(self, run: EnvironmentRun) -> Plan[Json]:
-        """What the API lacks or holds differently now; everything, as long as there is no API."""
+        """What the API lacks or holds differently now; all objects before an API exists."""

@@ -15,8 +15,8 @@ from rancherctl.environments.run import EnvironmentRun
 class Phase(ABC):
     """One phase. The class attributes say how it behaves; the fields say what it is called.
 
-    ``critical``: a failure on a control-plane or etcd host ends the run, because every later phase depends on it; any other host
-    that fails drops out and the others continue.
+    ``critical``: a failure on a control-plane or etcd host ends the run, because every later phase depends on it; any
+    other host that fails drops out, and the others continue.
     """
 
     name: PhaseName

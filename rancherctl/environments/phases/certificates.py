@@ -1,4 +1,7 @@
-"""Authorities, keys and certificates: control-plane hosts first, because an authority must be stored before anything trusts it."""
+"""Authorities, keys and certificates.
+
+Control-plane hosts come first: an authority must be stored before anything trusts it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Namespaces, rights and services that every environment has in its API.
 
-Rights only grow here: what is no longer wanted is removed by the prune phase, after the agents that may use it are gone.
+Rights only grow here. The prune phase removes what is no longer wanted, once no agent can be using it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rancherctl.kube.client import Json
 
 
 class Objects(ApiObjects):
-    """The first phase that needs the API: it waits for it, and reads what was applied last if nobody could before."""
+    """The first phase that needs the API: it waits for it."""
 
     def changes(self, run: EnvironmentRun) -> Plan[Json]:
         """Objects that are missing or differ."""
@@ -31,7 +31,7 @@ class Objects(ApiObjects):
     def apply(self, run: EnvironmentRun, _plan: PhasePlan, /) -> None:
         """Wait for the API, then apply what it lacks.
 
-        An API that was down when the plan was made could not say which hosts the environment has: that check is made up for here.
+        If the API was down when the plan was made, the record can be compared with the file only now.
         """
         run.wait_for_api()
         if (stored := run.read_stored()) is not None:

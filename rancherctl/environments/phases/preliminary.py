@@ -1,4 +1,4 @@
-"""The two phases that are over before a plan exists: preflight and the lock. ``reconcile`` runs them; here they are only announced."""
+"""The two phases that are over before a plan exists: preflight and the lock, which ``reconcile`` runs itself."""
 
 from __future__ import annotations
 

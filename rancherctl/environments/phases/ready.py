@@ -27,7 +27,10 @@ class Ready(ApiObjects):
         return nodes.plan(run.environment, run.nodes() if run.api_answers() else {})
 
     def apply(self, run: EnvironmentRun, _plan: PhasePlan, /) -> None:
-        """Wait for the Nodes, label them, wait until they are Ready. Late hosts drop out; if all are late, the wait itself fails."""
+        """Wait for the Nodes, label them, wait until they are Ready.
+
+        Late hosts drop out; if all are late, the wait itself fails.
+        """
         names = frozenset(h.name for h in run.hosts())
         routed = run.environment.routes_pods
         client = run.client()

@@ -1,7 +1,7 @@
 """Change control-plane members one at a time, so that etcd keeps its quorum and an API server always answers.
 
-Each member is checked before the next one is changed. Members of a group that does not serve yet are changed together: there is
-nothing to keep up, and the members of a new etcd cluster only become healthy together.
+Each member is checked before the next one is changed. Members of a group that does not serve yet are changed together:
+there is nothing to keep up, and the members of a new etcd cluster only become healthy together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEALTHY_SECONDS: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The hosts that run one member each: all with ``role``. ``unit`` is the member's unit, ``health`` its URL on its own host."""
+    """One member on each host with ``role``. ``unit``: its unit. ``health``: its health URL on its own host."""
 
     role: Role
     unit: str
@@ -99,11 +99,14 @@ class RollingResources(HostResources):
             raise RancherctlError(
                 f"{host.name}: {self.members.unit} is not healthy {self.healthy_seconds:.0f} s after its change",
                 why=problems[-1],
-                hint=f"the other members were left unchanged; journalctl -n 50 -u {unit} there shows more",
+                hint=f"the other members were not changed; journalctl -n 50 -u {unit} on the host shows more",
             )
 
     def _refuse_loss(self, run: EnvironmentRun, host: Host) -> None:
-        """RefusedError if too few other members are healthy to serve without this one. Two etcd members can never do without one."""
+        """RefusedError if too few other members are healthy to serve without this one.
+
+        Of two etcd members each is needed, so there both may be changed.
+        """
         others = [h for h in run.environment.with_role(self.members.role) if h is not host]
         needed = self.members.needed(len(others) + 1)
         if needed > len(others):
@@ -112,8 +115,8 @@ class RollingResources(HostResources):
         healthy = len(others) - len(problems)
         if healthy < needed:
             raise RefusedError(
-                f"{host.name}: {self.members.unit} is not changed, because {healthy} of {len(others)} other members are healthy"
-                f" and {needed} must serve meanwhile",
+                f"{host.name}: {self.members.unit} is not changed, because {healthy} of {len(others)} other members"
+                f" are healthy and {needed} must serve meanwhile",
                 why="; ".join(f"{name}: {problem}" for name, problem in problems.items()),
                 hint="bring these members back first, then run the same command again",
             )

@@ -74,8 +74,8 @@ def apply(
     """Make the environment match its file.
 
     ``timeout`` (seconds) bounds the waits for the API and for the nodes; without ``wait`` it returns once the nodes
-    have joined, Ready or not. ``begin`` is called before the first change, once nothing was refused. Hosts without a role
-    in the control plane may fail: they are in ``Applied.failures``, and the others continue.
+    have joined, Ready or not. ``begin`` is called before the first change, once nothing was refused. Hosts outside the
+    control plane may fail: they are in ``Applied.failures``, and the others continue.
     """
     began = time.monotonic()
     checked = _checked(environment, context)

@@ -14,8 +14,8 @@ _NOISE = (
 def policy() -> dict[str, object]:
     """The audit.k8s.io/v1 Policy, whose first matching rule applies.
 
-    Rules about Secrets and tokens come before those that skip the reads of daemons, so that credentials stolen from a host
-    leave a trace.
+    Rules about Secrets and tokens come before those that skip the reads of daemons, so that credentials stolen from a
+    host leave a trace.
     """
     return {
         "apiVersion": "audit.k8s.io/v1",

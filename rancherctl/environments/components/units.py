@@ -1,6 +1,6 @@
 """The text of a systemd unit from values, with the sandbox that every rancherctl unit gets. Pure.
 
-``Sandbox`` levels: ``user`` (an unprivileged service), ``root`` (needs some root rights, but not all), ``node`` (manages
+``Sandbox`` levels: ``user`` (an unprivileged service), ``root`` (needs some root rights), ``node`` (manages
 mounts, cgroups and processes of the whole host: a sandbox would break it).
 """
 
@@ -42,7 +42,7 @@ _USER = (
 class Service:
     """A service unit.
 
-    ``name``: without ``rancherctl-``. ``command``: one string per argument. ``watches``: files whose change restarts it.
+    ``name`` lacks ``rancherctl-``; ``command``: one string per argument; ``watches``: files whose change restarts it.
     """
 
     name: str
@@ -91,7 +91,7 @@ def text(service: Service) -> str:
 def resources(service: Service) -> tuple[Resource, ...]:
     """The unit's file and the running unit.
 
-    A change of the unit, of what it watches or of its program restarts it: bundles may hold different builds of a version.
+    A change of the unit, of what it watches or of its program restarts it: two bundles may differ in a version's build.
     """
     path, program = places.unit_file(service.name), service.command[0]
     # not programs of packages: the distribution's updates replace those

@@ -1,4 +1,6 @@
-"""The life of an environment on bare hosts: the plan names it all, runs that are cut converge, a second run plans nothing, rm leaves nothing.
+"""The life of an environment on bare hosts, from its first plan to its removal.
+
+The plan names everything, interrupted runs converge, a second run plans nothing, rm leaves nothing.
 
 The tests of this file build on each other, in their order.
 """
@@ -39,7 +41,7 @@ MADE_ON_HOSTS = (
     "/etc/systemd/system/multi-user.target.wants/",
     "/etc/systemd/system/timers.target.wants/",
 )
-"""What appears below /etc and /opt that no plan can name by its path: keys and requests made there, links of `systemctl enable`."""
+"""What appears below /etc and /opt and is in no plan: keys and requests made there, links of `systemctl enable`."""
 
 NEVER_STARTED = ("preflight", "lock", "prune")
 """Phases that a first apply does not announce: two are over before it has a plan, and nothing is surplus."""
@@ -88,7 +90,7 @@ def test_the_plan_before_the_first_apply_names_hosts_packages_files_and_units(
     assert {host: state(environment.lab, host) for host in before} == before, "a plan changes nothing"
 
 
-def test_a_run_that_is_cut_at_any_phase_is_taken_up_by_the_next(
+def test_an_apply_interrupted_at_any_phase_is_resumed_by_the_next(
     environment: Environment, before: dict[str, set[str]]
 ) -> None:
     planned = run(environment, plan)
@@ -113,8 +115,8 @@ def test_a_run_that_is_cut_at_any_phase_is_taken_up_by_the_next(
     assert reached == [p.name for p in PHASES if p.name not in NEVER_STARTED]
 
 
-def test_a_run_that_is_killed_lets_the_next_one_in(environment: Environment) -> None:
-    """kill -9 in the middle: nobody gives the lock back, and the next run of this machine sees that its owner is gone."""
+def test_a_killed_apply_does_not_lock_out_the_next(environment: Environment) -> None:
+    """kill -9 in the middle: the lock is not released, and the next run on this machine sees that its owner is gone."""
     environment.lab.ssh("h2", "rm /etc/rancherctl/kubelet.yaml; systemctl disable --now rancherctl-containerd")
     process = subprocess.Popen(
         [str(BIN / "rancherctl"), "env", "apply", "-f", str(environment.file), "--progress", "plain"],
@@ -143,7 +145,7 @@ def test_it_converges_and_a_second_run_plans_nothing(environment: Environment, m
     assert again.plan.steps() == ()
 
 
-def test_the_apply_made_what_the_plan_named(environment: Environment, before: dict[str, set[str]]) -> None:
+def test_the_apply_made_only_what_the_plan_named(environment: Environment, before: dict[str, set[str]]) -> None:
     """Every new file below /etc and /opt was named before the first run, or belongs to a package that was."""
     planned = set(json.loads(environment.home.joinpath("planned.json").read_text()))
     for host, lines in before.items():
@@ -176,7 +178,7 @@ def test_status_is_healthy_and_true(environment: Environment) -> None:
     }
 
 
-def test_a_second_operator_is_told_who_holds_the_lock(environment: Environment) -> None:
+def test_a_second_operator_gets_an_error_with_the_locks_holder(environment: Environment) -> None:
     wanted = load(environment.file.read_text()).environment
     with Connections() as connections:
         owner = lock_owner.Owner("alice@laptop", "another machine", 1, "")
@@ -187,7 +189,7 @@ def test_a_second_operator_is_told_who_holds_the_lock(environment: Environment) 
             run(environment, apply)
 
 
-def test_a_worker_that_is_away_does_not_stop_the_others(environment: Environment) -> None:
+def test_an_unreachable_worker_does_not_stop_the_others(environment: Environment) -> None:
     environment.lab.ssh("h1", "rm /etc/rancherctl/kube-proxy.yaml")
     environment.lab.cut("h2")
     try:

@@ -89,7 +89,10 @@ def test_the_system_is_a_fact_and_files_of_an_interrupted_run_are_removed() -> N
 def test_installed_packages_that_are_too_old_are_problems() -> None:
     facts = HostFacts(packages={"haproxy": "2.4.22-1", "bind9": "1:9.20.1-1", "nftables": "1.0"})
     assert bundled_packages.outdated("h1", facts) == [
-        "h1: its haproxy is 2.4.22-1, 2.6 or newer is needed (upgrade it, or remove it so that a newer one is installed)"
+        (
+            "h1: its haproxy is 2.4.22-1, 2.6 or newer is needed"
+            " (upgrade it, or remove it so that a newer one is installed)"
+        )
     ]
     assert bundled_packages.outdated("h1", HostFacts()) == []
 

@@ -1,4 +1,4 @@
-"""Where the authorities come from, with three control-plane hosts: any living host that holds them, and never a second set."""
+"""Where the authorities come from, with three control-plane hosts: any living host, and never a second set."""
 
 from __future__ import annotations
 

@@ -27,25 +27,30 @@ from rancherctl.environments.inventory import from_flags
 from rancherctl.hosts.model import Directory, File, Package, Unit, User
 
 ENV = from_flags("demo", ["root@10.0.0.11=etcd,controlplane", "root@10.0.0.12", "root@10.0.0.13"]).environment
-BOSS, WORKER = ENV.hosts[0], ENV.hosts[1]
+CONTROL, WORKER = ENV.hosts[0], ENV.hosts[1]
 V1 = Machine(cgroup_v2=False, may_lower_oom=False)
 ALL = (
-    *etcd.resources(ENV, BOSS), *apiserver.resources(ENV, BOSS), *managers.resources(ENV), *balancer.resources(ENV),
-    *containerd.resources(ENV, V1), *kubelet.resources(ENV, BOSS, V1), *kube_proxy.resources(ENV, BOSS),
-)  # fmt: skip
+    *etcd.resources(ENV, CONTROL),
+    *apiserver.resources(ENV, CONTROL),
+    *managers.resources(ENV),
+    *balancer.resources(ENV),
+    *containerd.resources(ENV, V1),
+    *kubelet.resources(ENV, CONTROL, V1),
+    *kube_proxy.resources(ENV, CONTROL),
+)
 
 
 def test_the_api_server_is_hardened() -> None:
-    flags = apiserver.flags(ENV, BOSS)
+    flags = apiserver.flags(ENV, CONTROL)
     assert flags["authorization-mode"] == "Node,RBAC"
-    # a Service with an external IP would take that address from every host: the API's own, a resolver's, another tenant's
+    # an external IP of a Service would redirect that address on every host, even the API's own
     assert flags["enable-admission-plugins"].split(",") == ["NodeRestriction", "DenyServiceExternalIPs"]
     assert flags["tls-min-version"] == "VersionTLS12"
     assert flags["encryption-provider-config"] == places.ENCRYPTION
     assert flags["profiling"] == "false"
     assert (
         "anonymous-auth" not in flags
-    )  # the authentication configuration says where nobody may ask, and both are refused together
+    )  # the authentication configuration restricts anonymous requests; both together are refused
     paths = [c["path"] for c in apiserver.authentication()["anonymous"]["conditions"]]
     assert paths == ["/livez", "/readyz", "/healthz"]
 
@@ -77,8 +82,8 @@ def level(user: str, groups: tuple[str, ...], verb: str, resource: str, group: s
         ("system:serviceaccount:default:someone", ("system:serviceaccounts",)),
     ],
 )
-def test_who_reads_secrets_is_in_the_audit_log(user: str, groups: tuple[str, ...]) -> None:
-    """A host's own credentials, too: stolen ones must leave a trace. Contents are never logged."""
+def test_every_access_to_a_secret_is_in_the_audit_log(user: str, groups: tuple[str, ...]) -> None:
+    """Also with credentials of hosts: stolen ones must leave a trace. Contents are never logged."""
     for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
         assert level(user, groups, verb, "secrets") == "Metadata"
     assert level(user, groups, "create", "serviceaccounts/token") == "Metadata"
@@ -86,17 +91,17 @@ def test_who_reads_secrets_is_in_the_audit_log(user: str, groups: tuple[str, ...
     assert level(user, groups, "create", "certificatesigningrequests", "certificates.k8s.io") == "Metadata"
 
 
-def test_the_api_server_may_write_an_audit_log_that_is_there_already() -> None:
+def test_the_api_server_may_write_to_an_existing_audit_log() -> None:
     """A removed environment left it to root."""
-    flags = apiserver.flags(ENV, BOSS)
+    flags = apiserver.flags(ENV, CONTROL)
     (folder,) = (
-        r for r in apiserver.resources(ENV, BOSS) if isinstance(r, Directory) and r.path == apiserver.AUDIT_LOGS
+        r for r in apiserver.resources(ENV, CONTROL) if isinstance(r, Directory) and r.path == apiserver.AUDIT_LOGS
     )
     assert [f"{folder.path}/{name}" for name in folder.written] == [flags["audit-log-path"]]
     assert folder.owner == apiserver.OWNER
 
 
-def test_what_daemons_read_all_day_is_not_in_the_audit_log() -> None:
+def test_routine_reads_of_daemons_are_not_in_the_audit_log() -> None:
     assert level("system:node:h1", ("system:nodes",), "watch", "pods") == "None"
     assert level("system:node:h1", ("system:nodes",), "watch", "configmaps") == "None"
     assert level("rancherctl:controller", (), "list", "certificatesigningrequests", "certificates.k8s.io") == "None"
@@ -105,8 +110,8 @@ def test_what_daemons_read_all_day_is_not_in_the_audit_log() -> None:
     assert level("someone", (), "create", "pods") == "Request"
 
 
-def test_etcd_wants_certificates_from_clients_and_peers() -> None:
-    config = etcd.config(ENV, BOSS)
+def test_etcd_requires_certificates_of_clients_and_peers() -> None:
+    config = etcd.config(ENV, CONTROL)
     for part in ("client-transport-security", "peer-transport-security"):
         assert config[part]["client-cert-auth"] is True
     assert config["initial-cluster"] == "h1=https://10.0.0.11:2380"
@@ -117,7 +122,7 @@ def test_etcd_wants_certificates_from_clients_and_peers() -> None:
 @pytest.mark.parametrize(
     ("machine", "driver", "systemd", "restrict"), [(V1, "cgroupfs", False, True), (Machine(), "systemd", True, False)]
 )
-def test_the_machine_decides_about_cgroups_and_oom_scores(
+def test_cgroup_driver_and_oom_scores_follow_from_the_machine(
     machine: Machine, driver: str, systemd: bool, restrict: bool
 ) -> None:
     config = kubelet.config(ENV, WORKER, machine)
@@ -128,7 +133,7 @@ def test_the_machine_decides_about_cgroups_and_oom_scores(
     assert runtime["containerd"]["runtimes"]["runc"]["options"]["SystemdCgroup"] is systemd
 
 
-def test_kubelets_let_nobody_in_without_asking_the_api() -> None:
+def test_kubelets_refuse_anonymous_requests_and_authorize_all_others_with_the_api() -> None:
     config = kubelet.config(ENV, WORKER, Machine())
     assert config["authentication"]["anonymous"] == {"enabled": False}
     assert config["authorization"] == {"mode": "Webhook"}
@@ -139,10 +144,10 @@ def test_kubelets_let_nobody_in_without_asking_the_api() -> None:
 
 def test_hosts_without_the_worker_role_are_tainted() -> None:
     assert kubelet.taints(WORKER) == []
-    assert kubelet.taints(BOSS) == [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
+    assert kubelet.taints(CONTROL) == [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
 
 
-def test_conntrack_settings_of_the_host_are_left_alone() -> None:
+def test_conntrack_settings_of_the_host_are_not_changed() -> None:
     config = kube_proxy.config(ENV, WORKER)
     assert config["mode"] == "nftables"
     assert set(config["conntrack"].values()) == {0, "0s"}
@@ -156,13 +161,13 @@ def test_the_balancer_checks_every_api_server_and_cuts_dead_sessions() -> None:
     assert "verify required" in text
 
 
-def test_the_only_api_server_is_not_cut_off_for_being_busy() -> None:
-    several = replace(ENV, hosts=tuple(replace(BOSS, name=f"h{n}", address=f"10.0.0.{n}") for n in (11, 12, 13)))
+def test_the_only_api_server_is_not_marked_down_for_being_busy() -> None:
+    several = replace(ENV, hosts=tuple(replace(CONTROL, name=f"h{n}", address=f"10.0.0.{n}") for n in (11, 12, 13)))
     assert " fall 5 " in balancer.config(ENV)
     assert " fall 2 " in balancer.config(several)
 
 
-def test_no_file_holds_a_secret_and_kubeconfigs_are_closed() -> None:
+def test_no_file_holds_a_secret_and_kubeconfigs_are_readable_by_their_owner_only() -> None:
     files = [r for r in ALL if isinstance(r, File)]
     assert not [
         f.path
@@ -185,7 +190,7 @@ def test_every_unit_has_its_text_and_restarts_when_it_changes() -> None:
         assert f"/etc/systemd/system/{unit.name}" in unit.restart_on
 
 
-def test_a_unit_restarts_when_its_program_is_another_one_of_the_same_version() -> None:
+def test_a_unit_restarts_if_its_program_is_another_build_of_the_same_version() -> None:
     """Else a bundle made in another way would be on the host, and not run."""
     programs = {
         r.name: [path for path in r.restart_on if path.startswith("/opt/rancherctl/")]
@@ -201,7 +206,7 @@ def test_a_unit_restarts_when_its_program_is_another_one_of_the_same_version() -
         ]
 
 
-def test_control_plane_daemons_are_not_root() -> None:
+def test_control_plane_daemons_do_not_run_as_root() -> None:
     users = {r.name for r in ALL if isinstance(r, User)}
     assert users == {"rancherctl-etcd", "rancherctl-kube"}
     for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
@@ -217,12 +222,12 @@ def test_distribution_daemons_are_masked_before_they_are_installed() -> None:
     assert set(masks) == {"haproxy", "runc", "nftables", "conntrack"}
 
 
-def test_folders_of_daemons_are_theirs() -> None:
+def test_folders_of_daemons_belong_to_their_users() -> None:
     owners = {r.path: (r.owner, r.mode) for r in ALL if isinstance(r, Directory)}
     assert owners[etcd.DATA] == ("rancherctl-etcd:rancherctl-etcd", 0o700)
 
 
-def test_images_are_imported_in_one_unit() -> None:
+def test_one_unit_imports_all_images() -> None:
     assert node_images.resources(ENV, []) == ()
     file = node_images.resources(ENV, ["/opt/b.tar", "/opt/a.tar"])[0]
     assert isinstance(file, File)

@@ -1,4 +1,4 @@
-"""Layout numbers: an environment that a newer release applied is refused by plan, apply and rm, naming the release needed."""
+"""Layout numbers: plan, apply and rm refuse an environment that a newer release applied, and name that release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Lease of operators: one at a time, dead owners followed, lost ones told."""
+"""The Lease of operators: one holder at a time, dead holders are replaced, a lost lock is an error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_one_operator_at_a_time(client: RestClient) -> None:
     assert client.get(LEASES, NAME, namespace=NS)["spec"]["holderIdentity"] == "bob@b"
 
 
-def test_the_dead_and_the_silent_are_followed_the_living_are_not(client: RestClient) -> None:
+def test_dead_and_silent_holders_are_replaced_and_living_ones_are_not(client: RestClient) -> None:
     lock(client, ALICE).acquire("alice@a", "x")
     with pytest.raises(LockedError):
         lock(client, BOB, later=SECONDS - 1).acquire("bob@b", "y")
@@ -51,7 +51,7 @@ def test_the_dead_and_the_silent_are_followed_the_living_are_not(client: RestCli
     lock(client, BOB, force=True).acquire("bob@b", "y")
 
 
-def test_whose_lock_was_broken_is_told_before_the_next_phase(client: RestClient) -> None:
+def test_the_holder_of_a_broken_lock_gets_an_error_at_the_next_phase(client: RestClient) -> None:
     first = lock(client, ALICE)
     first.acquire("alice@a", "x")
     lock(client, BOB, force=True).acquire("bob@b", "y")

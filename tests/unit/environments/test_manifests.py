@@ -98,7 +98,7 @@ def test_no_role_of_rancherctl_may_read_secrets() -> None:
             assert "*" not in rule["resources"]
 
 
-def test_the_api_itself_keeps_refresh_tokens_to_short_ones_that_end_with_a_session() -> None:
+def test_the_api_limits_refresh_tokens_to_short_ones_that_end_with_a_session() -> None:
     policy, binding = (
         b
         for b in manifests(ENV)
@@ -127,12 +127,12 @@ def test_no_host_may_write_what_apply_sets_on_nodes_for_the_roster() -> None:
     assert policy["spec"]["failurePolicy"] == "Ignore", "a Node that its kubelet cannot update is the worse harm"
 
 
-def test_the_record_gives_the_environment_back() -> None:
+def test_the_environment_can_be_restored_from_its_record() -> None:
     assert load(record(ENV)["data"]["environment"]).environment == ENV
 
 
 def test_the_record_is_the_same_for_all_operators() -> None:
-    """Paths of one operator's machine help nobody else, and would make each apply of two operators undo the other's."""
+    """Paths of one operator's machine mean nothing elsewhere: two operators' applies would undo each other's record."""
 
     def of(home: str) -> Environment:
         own = [

@@ -30,7 +30,7 @@ def test_nodes_get_roles_labels_and_the_public_address() -> None:
     assert nodes.change(environment, host, node("h1", labels, notes)) is None
 
 
-def test_a_label_that_left_the_file_leaves_the_node_and_foreign_labels_stay() -> None:
+def test_labels_removed_from_the_file_are_removed_from_the_node_and_foreign_ones_stay() -> None:
     before = {**nodes.labels(ENV, WORKER), "disk": "fast", "theirs": "x"}
     patch = nodes.change(
         ENV,

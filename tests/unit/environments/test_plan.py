@@ -12,7 +12,7 @@ from rancherctl.hosts.model import Unit
 from rancherctl.hosts.state import desired, state
 
 
-def test_a_plan_is_falsy_when_empty_and_its_digest_tells_plans_apart() -> None:
+def test_an_empty_plan_is_falsy_and_digests_differ_if_plans_do() -> None:
     step = Step("h1", "file", "create", "/etc/x", ("+a",))
     one = EnvironmentPlan("demo", (PhasePlan("nodes", "nodes", (step,)),))
     assert not EnvironmentPlan("demo")
@@ -24,7 +24,7 @@ def test_a_plan_is_falsy_when_empty_and_its_digest_tells_plans_apart() -> None:
     assert one.digest() != EnvironmentPlan("demo", (PhasePlan("nodes", "nodes", (replace(step, host="h2"),)),)).digest()
 
 
-def test_steps_say_what_happens_in_words() -> None:
+def test_steps_describe_their_action_in_words() -> None:
     package = state("package", "haproxy", installed="yes", masked="haproxy.service")
     assert plans.resource_step("h1", Change("k", None, package)).line() == "install package haproxy"
     artefact = state("artefact", "/opt/x", sha256="0")

@@ -76,7 +76,7 @@ def test_while_a_host_is_missing_nothing_is_pruned_and_the_output_says_so(api: A
     assert [(event.message, event.level) for event in events] == [(expected, "warning")]
 
 
-def test_a_missing_host_is_no_news_if_nothing_is_surplus(api: Api) -> None:
+def test_a_missing_host_is_not_mentioned_if_nothing_is_surplus(api: Api) -> None:
     api.surplus_objects = []
     current, events = run("h2")
     assert PRUNE.plan(current).steps == ()

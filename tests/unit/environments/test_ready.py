@@ -1,4 +1,4 @@
-"""The end of an apply: nodes that never come drop out, and the others get all they need."""
+"""The end of an apply: nodes that never join drop out, and the others are completed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def finish(api: Api, monkeypatch: pytest.MonkeyPatch) -> EnvironmentRun:
     return run
 
 
-def test_a_node_that_never_joins_keeps_no_labels_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_never_joins_does_not_keep_the_others_from_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api(h1=True, h2=True)
     run = finish(api, monkeypatch)
     assert set(api.patched) == {"h1", "h2"}
@@ -65,7 +65,7 @@ def test_a_node_that_never_joins_keeps_no_labels_from_the_others(monkeypatch: py
     }
 
 
-def test_one_that_joins_and_is_never_ready_drops_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_joins_and_is_never_ready_drops_out(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api(h1=True, h2=False)
     run = finish(api, monkeypatch)
     assert set(api.patched) == {"h1", "h2"}
@@ -73,7 +73,7 @@ def test_one_that_joins_and_is_never_ready_drops_out_too(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("api", [Api(), Api(h1=False, h2=None, h3=False)])
-def test_when_none_is_left_the_wait_itself_has_failed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_all_nodes_are_late_the_wait_itself_fails(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimeoutExceededError, match="not Ready after 600 s"):
         finish(api, monkeypatch)
 
@@ -82,7 +82,7 @@ def test_when_none_is_left_the_wait_itself_has_failed(api: Api, monkeypatch: pyt
 def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_answers(
     stored: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own marker is not looked at any more, and the record of this apply would forget it."""
+    """Its marker is no longer read, and the record of this apply would forget it."""
     more = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0.0.13", "root@10.0.0.14"]).environment
     was = {"same": ENVIRONMENT, "more": more}.get(stored or "")
 
@@ -111,10 +111,10 @@ def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_ans
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_an_etcd_host_out_of_reach_ends_an_apply_whose_api_is_silent(
+def test_an_unreachable_etcd_host_ends_an_apply_whose_api_does_not_answer(
     answers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else it would wait ten minutes for an API that cannot come."""
+    """Otherwise it would wait ten minutes for an API that cannot come up."""
     environment = from_flags("demo", ["10.0.0.11=controlplane", "10.0.0.12=etcd", "10.0.0.13=worker"]).environment
     failed = {name: UnreachableError(f"{name}: no answer") for name in ("h2", "h3")}
     monkeypatch.setattr(reconcile, "observe", lambda *_: ObservedHosts({}))

@@ -1,4 +1,4 @@
-"""Control-plane members are changed one at a time, and only while enough others serve; three control-plane hosts, all fakes."""
+"""Control-plane members are changed one at a time, while enough others serve: three control-plane hosts, all fakes."""
 
 from __future__ import annotations
 

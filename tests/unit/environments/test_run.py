@@ -49,7 +49,7 @@ def test_an_unreachable_host_is_unknown_in_the_plan() -> None:
     assert plan.unknown == (Unknown("h2", "cannot connect to 10.0.0.12:22: timed out"),)
 
 
-def test_ctrl_c_ends_the_work_of_hosts_at_their_next_event() -> None:
+def test_ctrl_c_ends_the_work_of_each_host_at_its_next_event() -> None:
     messages: list[str] = []
     context = Context(
         transport=_unexpected,

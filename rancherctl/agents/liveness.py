@@ -45,7 +45,7 @@ class Liveness:
     def observe(self, leases: Mapping[str, str], own: str, now: float, *, healthy: bool) -> None:
         """Take a snapshot of the Leases.
 
-        ``leases``: host → renewTime. ``own``: renewTime of the own Lease as the same watch delivered it ("" = not seen).
+        ``leases``: host → renewTime. ``own``: the own Lease's renewTime as the same watch delivered it ("" = not seen).
         """
         if own != self._canary[0]:
             self._canary = (own, now)

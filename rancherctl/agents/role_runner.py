@@ -16,7 +16,7 @@ from rancherctl.worker import Worker
 Report = Callable[[str, Mapping[str, Any]], None]
 """Takes a role's name and its section of the host's report."""
 MIN_RETRY_SECONDS = 0.5
-"""Minimum pause after a failed reconcile: wake-ups are ignored meanwhile, so one broken node does not delay the rest."""
+"""Minimum pause after a failed reconcile; wake-ups are ignored meanwhile, so a broken node does not delay the rest."""
 MAX_ERROR_CHARS = 500
 
 

@@ -115,7 +115,7 @@ def next_roster(
     hosts += [replace(h, alive=h.alive and h.name not in gone) for h in kept]
     ordered = tuple(sorted(hosts, key=lambda h: h.name))
     alarms = tuple(_alarms(before, nodes, kept, spared))
-    # A recreated Lease counts epochs from 1 again: the roster's epoch never decreases, and alone does not cause a write.
+    # A recreated Lease counts from 1 again: the roster's epoch never decreases, and alone does not cause a write.
     if ordered == before.hosts and epoch <= before.epoch:
         return NextRoster(before, alarms)
     return NextRoster(Roster(max(epoch, before.epoch), before.sequence + 1, ordered), alarms)

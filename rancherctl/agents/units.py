@@ -69,8 +69,8 @@ Persistent=yes
 WantedBy=timers.target
 """
 
-# The agent needs: routes and nft (NET_ADMIN, NET_RAW), files of the users bind and haproxy (CHOWN, DAC_OVERRIDE, FOWNER),
-# reloading their processes (KILL), and checks that run as these users (SETUID, SETGID).
+# The agent sets routes and nft (NET_ADMIN, NET_RAW), writes files of the users bind and haproxy (CHOWN, DAC_OVERRIDE,
+# FOWNER), reloads their processes (KILL) and runs checks as these users (SETUID, SETGID).
 _AGENT_CAPABILITIES = (
     "CAP_NET_ADMIN",
     "CAP_NET_RAW",

@@ -29,7 +29,7 @@ class HostObjectsController:
         self._client, self._leader = client, leader
 
     def reconcile(self, snapshot: Snapshot) -> None:
-        """Create what is missing and delete what has no Node; an object that another process created or deleted is fine."""
+        """Create what is missing and delete what has no Node."""
         if not self._leader.leading or not inputs_known(snapshot):
             return
         nodes = snapshot.table("nodes").items

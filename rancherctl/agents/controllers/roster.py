@@ -82,7 +82,7 @@ class RosterController:
     def _update(self, snapshot: Snapshot, now: float) -> None:
         maps: Mapping[str, ConfigMap] = snapshot.table("configmaps").items
         stored = self._reader.read(maps)
-        # If the stored roster was deleted, damaged or rolled back, the last known one is written again with a higher number.
+        # If the stored roster was deleted, damaged or rolled back, the last known one is written with a higher number.
         before = self._last = stored if stored.newer_than(self._last) else self._last
         names = [h.name for h in before.hosts]
         silent = self._liveness.silent(names, now)

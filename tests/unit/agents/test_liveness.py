@@ -80,7 +80,7 @@ def test_a_host_without_a_lease_is_silent_after_the_limit() -> None:
 
 
 def test_a_host_is_not_silent_because_its_lease_was_deleted() -> None:
-    """It is made anew, empty, and the host renews it again with its next beat."""
+    """It is created again, empty, and the host renews it with its next beat."""
     live = Liveness(limit=6.0)
     feed(live, 0, 10, {"h1": 1e9, "h2": 1e9})
     feed(live, 11, 13, {"h1": 1e9})

@@ -1,4 +1,4 @@
-"""Certificates near their end are renewed on the hosts, without an operator: served at once, nothing restarted, apply has nothing to do."""
+"""Certificates near their end are renewed on the hosts without an operator, a restart or an apply."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNITS = [
 
 
 def age(env: Environment, host: str, wanted: Iterable[Leaf], left: timedelta) -> None:
-    """Give a host certificates for the keys it has that began 300 days ago and have this much left."""
+    """Replace a host's certificates by ones that began 300 days ago and have ``left`` left; keys stay."""
     now, script = datetime.now(UTC), []
     for leaf in wanted:
         ca = KeyPair(*(Secret(env.ssh("h1", f"cat {places.PKI}/{leaf.authority}.{kind}")) for kind in ("crt", "key")))
@@ -36,12 +36,12 @@ def age(env: Environment, host: str, wanted: Iterable[Leaf], left: timedelta) ->
 
 
 def days(env: Environment, host: str, crt: str) -> float:
-    """Days that a host's certificate file has left."""
+    """Days until the certificate in a host's file expires."""
     return remaining(env.ssh(host, f"openssl x509 -noout -enddate -in {crt}"))
 
 
 def served(env: Environment, port: int) -> float:
-    """Days that what a port of h1 shows has left."""
+    """Days until the certificate that a port of h1 serves expires."""
     mine = f"-cert {places.crt('apiserver-etcd-client')} -key {places.key('apiserver-etcd-client')}"
     return remaining(
         env.ssh(
@@ -80,11 +80,11 @@ def test_the_timer_is_armed_on_control_plane_hosts_only(shared: Environment) -> 
     assert shared.ssh("h2", "ls /etc/systemd/system/ /etc/rancherctl | grep certificates || true").strip() == ""
 
 
-def test_leaves_near_their_end_are_signed_again_and_served_and_nothing_is_restarted(shared: Environment) -> None:
+def test_leaves_near_their_end_are_renewed_and_served_without_a_restart(shared: Environment) -> None:
     before = starts(shared)
     age(shared, "h1", own(shared, "h1"), timedelta(days=20))
-    until("etcd shows the aged certificate", lambda: served(shared, 2379) < 21)
-    until("the API server shows the aged certificate", lambda: served(shared, 6443) < 21)
+    until("etcd serves the aged certificate", lambda: served(shared, 2379) < 21)
+    until("the API server serves the aged certificate", lambda: served(shared, 6443) < 21)
     status = json.loads(shared.rancherctl("env", "status", shared.name, "-o", "json").stdout)
     assert "certificate apiserver has 20 days left" in json.dumps(status)
     shared.ssh("h1", f"systemctl start {JOB}")
@@ -101,14 +101,12 @@ def test_leaves_near_their_end_are_signed_again_and_served_and_nothing_is_restar
     assert "restart" not in planned
 
 
-def test_a_certificate_that_is_not_ours_stays_and_the_job_fails_loudly(shared: Environment) -> None:
+def test_a_foreign_certificate_stays_and_the_failed_job_shows_in_status(shared: Environment) -> None:
     path = places.crt("front-proxy-client")
     good = shared.ssh("h1", f"cat {path}; cp -p {path} /root/good.crt")
     try:
-        shared.ssh(
-            "h1",
-            f"openssl req -x509 -new -key {places.key('front-proxy-client')} -subj /CN=front-proxy-client -days 3 -out {path}",
-        )
+        key = places.key("front-proxy-client")
+        shared.ssh("h1", f"openssl req -x509 -new -key {key} -subj /CN=front-proxy-client -days 3 -out {path}")
         foreign = shared.ssh("h1", f"cat {path}")
         assert shared.ssh("h1", f"systemctl start {JOB} 2>/dev/null; echo $?").strip() == "1"
         assert shared.ssh("h1", f"cat {path}") == foreign
@@ -130,7 +128,7 @@ def test_a_certificate_that_is_not_ours_stays_and_the_job_fails_loudly(shared: E
 def test_a_workers_kube_proxy_is_renewed_through_the_api(shared: Environment) -> None:
     proxy = next(leaf for leaf in own(shared, "h2") if leaf.name == "kube-proxy")
     key = shared.ssh("h2", f"sha256sum {proxy.key}")
-    # The agent looks when it starts: what is renewed afterwards was renewed by this one.
+    # The agent checks when it starts, so the renewal below is made by this process.
     shared.ssh("h2", "systemctl stop rancherctl-agent")
     try:
         age(shared, "h2", [proxy], timedelta(days=20))

@@ -1,4 +1,4 @@
-"""One leader at a time, and agents that can write their own words only."""
+"""One leader at a time; agents can write only their own Lease and report."""
 
 import contextlib
 import json
@@ -25,16 +25,21 @@ def holder(env: Environment) -> tuple[str, int]:
 
 @pytest.fixture
 def standby(shared: Environment) -> Iterator[str]:
-    """A second controller process on h1 under the identity `other`, with the same credential; thaws the first one afterwards."""
+    """A second controller process on h1 with identity `other` and the same credential.
+
+    Afterwards it stops, and the first process continues.
+    """
     pyz = "/opt/rancherctl/agent/current/agent.pyz"
     shared.ssh(
         "h1",
-        f"systemd-run --quiet --collect --unit={OTHER} python3 -I {pyz} controller --config /etc/rancherctl/controller.json --identity other",
+        f"systemd-run --quiet --collect --unit={OTHER} python3 -I {pyz} controller "
+        "--config /etc/rancherctl/controller.json --identity other",
     )
     yield "other"
     shared.ssh(
         "h1",
-        f"systemctl kill -s CONT {CONTROLLER}; systemctl stop {OTHER}; systemctl reset-failed {OTHER} 2>/dev/null || true",
+        f"systemctl kill -s CONT {CONTROLLER}; systemctl stop {OTHER}; "
+        f"systemctl reset-failed {OTHER} 2>/dev/null || true",
     )
     until("the first controller leads again", lambda: holder(shared)[0] == "h1")
 
@@ -54,30 +59,30 @@ def writes(env: Environment) -> list[dict[str, Any]]:
     return found
 
 
-def test_frozen_leader_writes_nothing_after_thawing(shared: Environment, namespace: str, standby: str) -> None:
-    """The leader is frozen with work in hand; the standby takes over and does it; thawed, the old one writes nothing and stands by."""
+def test_a_frozen_leader_writes_nothing_after_it_continues(shared: Environment, namespace: str, standby: str) -> None:
+    """A leader is stopped in the middle of its work; the standby does it; the old one then only stands by."""
     w.web(shared, namespace, 1)
     name = "frozen"
     shared.apply(w.ingress(namespace, name, w.host(namespace), "web", scale="1"))
     w.published(shared, namespace, name, 1)
     until("the first controller leads", lambda: holder(shared)[0] == "h1")
     epoch = holder(shared)[1]
-    # The edit and the freeze are as close together as two commands can be: the old leader has this work in hand, or half done.
+    # Edit and freeze follow each other as closely as two commands can: the old leader has this work in progress.
     shared.kubectl("annotate", "ingress", name, "-n", namespace, "scale=3", "--overwrite")
     shared.ssh("h1", f"systemctl kill -s STOP {CONTROLLER}")
     until("the standby takes over", lambda: holder(shared) == (standby, epoch + 1), pause=0.3)
     w.published(shared, namespace, name, 3)
     roster = json.loads(shared.get("configmap", "roster", "-n", SYSTEM)["data"]["roster"])
     assert roster["epoch"] == epoch + 1
-    assert all(h["alive"] for h in roster["hosts"] if h["lb"]), "an election empties no roster"
+    assert all(h["alive"] for h in roster["hosts"] if h["lb"]), "an election does not empty the roster"
     before = len(writes(shared))
-    # Something that an old leader with an old picture would put right, at the moment it thaws.
+    # A change that an old leader with old data would revert as soon as it continues.
     shared.kubectl("annotate", "ingress", name, "-n", namespace, "scale=2", "--overwrite")
     thawed = shared.ssh("h1", "date +%s").strip()
     shared.ssh("h1", f"systemctl kill -s CONT {CONTROLLER}")
     w.published(shared, namespace, name, 2)
     until(
-        "the old one knows",
+        "the old leader noticed",
         lambda: "no longer leader" in shared.ssh("h1", f"journalctl -q -u {CONTROLLER} -o cat --since=@{thawed}"),
     )
     late = writes(shared)[before:]
@@ -88,18 +93,19 @@ def test_frozen_leader_writes_nothing_after_thawing(shared: Environment, namespa
 
 
 def asked(env: Environment, credential: str, method: str, path: str, body: str) -> tuple[int, str]:
-    """Status and body of a request that h1 sends with a credential of its own."""
+    """Status and body of the answer to a request that h1 sends with one of its own credentials."""
     pki = "/etc/rancherctl/pki"
-    head = f"curl -s -m 30 -w '\\n%{{http_code}}' --cacert {pki}/ca.crt --cert {pki}/{credential}.crt --key {pki}/{credential}.key"
+    own = f"--cacert {pki}/ca.crt --cert {pki}/{credential}.crt --key {pki}/{credential}.key"
+    head = f"curl -s -m 30 -w '\\n%{{http_code}}' {own}"
     kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-    said, _, status = env.ssh(
+    answer, _, status = env.ssh(
         "h1", f"{head} -X {method} -H 'Content-Type: {kind}' -d '{body}' https://127.0.0.1:7443{path}"
     ).rpartition("\n")
-    return int(status), said
+    return int(status), answer
 
 
-def test_agent_writes_its_own_words_only(shared: Environment) -> None:
-    """h1's agent may write its own Lease and report, and neither h2's nor the roster nor anything else: `can-i --list`, and for real."""
+def test_an_agent_can_write_only_its_own_lease_and_report(shared: Environment) -> None:
+    """Neither h2's nor the roster nor anything else: shown by `can-i --list` and by real requests."""
     who = ("--as=rancherctl:agent:h1", "--as-group=rancherctl:agents", "--as-group=system:authenticated")
     table = shared.kubectl("auth", "can-i", "--list", "-n", SYSTEM, *who)
     print(table)
@@ -137,8 +143,8 @@ def test_agent_writes_its_own_words_only(shared: Environment) -> None:
     assert answer("GET", "/api/v1/namespaces/kube-system/secrets", "") == 403
 
 
-def test_a_kubelet_does_not_choose_its_own_part(shared: Environment) -> None:
-    """Whoever has its credential can neither make that host a load balancer (or none) nor publish other addresses for it; the rest is its own."""
+def test_a_kubelet_cannot_change_its_labels_for_the_roster_or_its_addresses(shared: Environment) -> None:
+    """Its credential neither makes the host a load balancer nor publishes other addresses; the rest is allowed."""
     who = ("--as=system:node:h1", "--as-group=system:nodes", "--as-group=system:authenticated", "--overwrite")
     for words in (
         ("label", "node", "h1", "rancherctl.io/load-balancer=no"),
@@ -148,7 +154,7 @@ def test_a_kubelet_does_not_choose_its_own_part(shared: Environment) -> None:
         with pytest.raises(CommandError, match="is set by `rancherctl env apply`, not by hosts"):
             shared.kubectl(*words, *who)
     elsewhere = '{"status":{"addresses":[{"type":"InternalIP","address":"192.0.2.66"}]}}'
-    status, said = asked(shared, "kubelet", "PATCH", "/api/v1/nodes/h1/status", elsewhere)
-    assert (status, "the addresses of a Node stay as they were when it joined" in said) == (422, True), said
+    status, answer = asked(shared, "kubelet", "PATCH", "/api/v1/nodes/h1/status", elsewhere)
+    assert (status, "the addresses of a Node stay as they were when it joined" in answer) == (422, True), answer
     shared.kubectl("annotate", "node", "h1", "seen=by-test", *who)
     shared.kubectl("annotate", "node", "h1", "seen-", *who[:3])

@@ -1,4 +1,4 @@
-"""kill -9 of each of our processes on a host: back by itself, and who notices."""
+"""kill -9 of each rancherctl process on a host: it restarts by itself, and only its own host is affected."""
 
 import time
 from collections.abc import Callable
@@ -12,19 +12,19 @@ from tests.lab.traffic import Queries, Traffic, failed, outage
 
 
 def main_pid(env: Environment, host: str, unit: str) -> int:
-    """The unit's main process; 0 while it has none."""
+    """PID of the unit's main process; 0 while it has none."""
     return int(env.ssh(host, f"systemctl show -p MainPID --value {unit}").strip() or 0)
 
 
 def restarts(env: Environment, host: str, unit: str) -> int:
-    """How often systemd itself has started the unit again after a failure; any start by hand sets it to 0."""
+    """How often systemd restarted the unit after a failure; a manual start resets it to 0."""
     return int(env.ssh(host, f"systemctl show -p NRestarts --value {unit}"))
 
 
 def kill_and_wait(env: Environment, host: str, unit: str) -> float:
-    """kill -9 of a unit's main process and all its others, until it runs again; the moment of the kill.
+    """Kill all processes of a unit and wait until it runs again; returns when they were killed.
 
-    It is systemd that brings it back, at once: neither the agent's next round nor anybody else.
+    systemd restarts it at once, not the agent's next reconcile.
     """
     pid, before = main_pid(env, host, unit), restarts(env, host, unit)
     assert pid, f"{unit} runs on {host}"
@@ -46,10 +46,10 @@ def served(shared: Environment, space: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("unit", ["rancherctl-agent.service", "rancherctl-controller.service"])
-def test_agent_or_controller_killed_is_not_noticed(
+def test_requests_and_queries_do_not_fail_when_agent_or_controller_is_killed(
     shared: Environment, space: str, served: tuple[str, str], unit: str
 ) -> None:
-    """No request and no query fails while the agent, or the controller, is dead and while it starts again; and it works again afterwards."""
+    """Neither while the process is dead nor while it restarts; afterwards it does its work again."""
     name = f"web.{space}.svc.cluster.local"
     host = "h1" if "controller" in unit else shared.host_of(served[0])
     until("the name answers", lambda: shared.ssh(host, f"dig +short +time=1 @10.43.0.10 {name}").strip())
@@ -67,16 +67,16 @@ def test_agent_or_controller_killed_is_not_noticed(
     shared.kubectl("delete", "ingress", later, "-n", space)
 
 
-def test_haproxy_killed_harms_its_host_only(
+def test_a_killed_haproxy_affects_only_its_host_and_restarts(
     shared: Environment, space: str, served: tuple[str, str], measure: Measure
 ) -> None:
-    """HAProxy of one host dead, master and worker: the other address does not notice, this one is back as soon as systemd has started it again."""
+    """Master and worker are killed: the other address is not affected, this one serves after the restart."""
     victim, other = served
     host = shared.host_of(victim)
     with Traffic(lambda: served, w.host(space), slots=2, pause=0.01) as traffic:
         traffic.wait_for(20, to=victim)
         at = kill_and_wait(shared, host, "rancherctl-ingress.service")
-        # A request that began before is over after this many: what comes then is answered by the new process alone.
+        # After these, no request is in progress that began before: the new process answers the next ones.
         traffic.wait_for(10, to=victim)
         again = time.monotonic()
         traffic.wait_for(60, to=victim)
@@ -88,10 +88,10 @@ def test_haproxy_killed_harms_its_host_only(
     assert not failed(later), failed(later)[:5]
 
 
-def test_named_killed_comes_back_with_all_names(
+def test_a_killed_named_restarts_with_all_names(
     shared: Environment, space: str, served: tuple[str, str], measure: Measure
 ) -> None:
-    """named of one host dead: back with the names it had as soon as systemd has started it again; other hosts do not notice."""
+    """It answers all names after the restart; other hosts are not affected."""
     name = f"web.{space}.svc.cluster.local"
     for host in ("h2", "h3"):
         until("the name answers", lambda h=host: shared.ssh(h, f"dig +short +time=1 @10.43.0.10 {name}").strip())
@@ -99,8 +99,8 @@ def test_named_killed_comes_back_with_all_names(
         until("queries run", lambda: len(here.samples()) > 10 and len(there.samples()) > 10)
         at = kill_and_wait(shared, "h2", "rancherctl-dns.service")
         again = time.monotonic()
-        # Refusals and SERVFAIL come fast: what counts is that answers come without a break again.
-        until("answers again", lambda: (s := here.samples(since=again)[-50:]) and len(s) == 50 and not failed(s))
+        # Refusals and SERVFAIL come fast, so require an unbroken series of answers.
+        until("it answers again", lambda: (s := here.samples(since=again)[-50:]) and len(s) == 50 and not failed(s))
     lost = outage(here.samples(since=at - 1))
     measure("named killed, outage of its host", lost, "s")
     assert not failed(there.samples()), failed(there.samples())[:5]

@@ -1,4 +1,4 @@
-"""Roles apart from each other, and an environment without workers: what a federation stands on."""
+"""Roles on separate hosts, and an environment without workers, which a federation is built on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.lab.support import lab_name, make, until
 
 
 @pytest.mark.slow
-def test_etcd_and_control_plane_apart_without_any_worker(tmp_path: Path) -> None:
+def test_etcd_and_control_plane_run_on_separate_hosts_without_any_worker(tmp_path: Path) -> None:
     name = lab_name("r")
     with running_lab(name, 2) as lab:
         env = make(name, lab, tmp_path, roles=[["etcd"], ["controlplane"]])

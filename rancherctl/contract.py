@@ -15,6 +15,20 @@ ROSTER_NAME: Final = "roster"
 ROSTER_KEY: Final = f"{NAMESPACE}/{ROSTER_NAME}"
 """Key of the roster's ConfigMap in a watch table."""
 
+ALARMS_KEY: Final = "alarms"
+"""Key of the controller's alarms in the roster's ConfigMap."""
+REPORT_PREFIX: Final = "report-"
+"""A host's report is the ConfigMap ``report-HOST``."""
+HOST_LEASE_PREFIX: Final = "host-"
+"""A host's heartbeat is the Lease ``host-HOST``."""
+CONTROLLER_NAME: Final = "rancherctl-controller"
+"""The controller's Lease, its name in Events, and its user on hosts."""
+
+# Identities: common names and organizations of certificates
+AGENT_PREFIX: Final = "rancherctl:agent:"
+AGENT_GROUP: Final = "rancherctl:agents"
+CONTROLLER_IDENTITY: Final = "rancherctl:controller"
+
 # Nodes
 PUBLIC_ADDRESS_ANNOTATION: Final = "rancherctl.io/public-address"
 LOAD_BALANCER_LABEL: Final = "rancherctl.io/load-balancer"

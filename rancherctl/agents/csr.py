@@ -11,15 +11,13 @@ from ipaddress import ip_network
 from typing import Literal
 
 from rancherctl.agents.pkcs10 import Content
-from rancherctl.contract import PUBLIC_ADDRESS_ANNOTATION
+from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, PUBLIC_ADDRESS_ANNOTATION
 from rancherctl.kube.certificate_requests import CertificateRequest
 from rancherctl.kube.objects import Node
 from rancherctl.net import IPAddress, parse_ip, unmapped
 from rancherctl.roles.controllers import SIGNERS
 
 SERVING, CLIENT = SIGNERS
-AGENT_PREFIX = "rancherctl:agent:"
-AGENT_GROUP = "rancherctl:agents"
 PROXY = "system:kube-proxy"
 """One identity for all hosts. Its key lies beside the agent's: an agent that requests it requests what its host has."""
 NODE_PREFIX = "system:node:"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rancherctl.agents.clock import boottime, micro_time, remaining
-from rancherctl.contract import NAMESPACE
+from rancherctl.contract import HOST_LEASE_PREFIX, NAMESPACE
 from rancherctl.kube.client import LEASES, KubeClient
 from rancherctl.worker import Worker
 
 
 def lease_name(node: str) -> str:
     """Name of a host's Lease."""
-    return f"host-{node}"
+    return f"{HOST_LEASE_PREFIX}{node}"
 
 
 class Heartbeat:

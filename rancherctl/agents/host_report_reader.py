@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Final, Generic, TypeVar
 
-from rancherctl.contract import NAMESPACE
+from rancherctl.contract import NAMESPACE, REPORT_PREFIX
 from rancherctl.ingress.model import HTTP_PORT
 from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
 from rancherctl.kube.objects import ConfigMap
 
 T = TypeVar("T")
-_PREFIX: Final = f"{NAMESPACE}/report-"
+_PREFIX: Final = f"{NAMESPACE}/{REPORT_PREFIX}"
 
 
 def load_balancer_report(stored: ConfigMap) -> HostReport:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rancherctl import __version__
 from rancherctl.agents.clock import boottime
-from rancherctl.contract import NAMESPACE
+from rancherctl.contract import NAMESPACE, REPORT_PREFIX
 from rancherctl.errors import AuthError, NotFoundError
 from rancherctl.kube.backoff import Backoff
 from rancherctl.kube.client import CONFIGMAPS, KubeClient
@@ -30,7 +30,7 @@ MISSING_RETRY_SECONDS = 2.0
 
 def report_name(node: str) -> str:
     """Name of the ConfigMap with a host's report."""
-    return f"report-{node}"
+    return f"{REPORT_PREFIX}{node}"
 
 
 def without_metrics(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -6,11 +6,9 @@ import copy
 from collections.abc import Callable
 
 from rancherctl.agents.clock import boottime, micro_time
-from rancherctl.contract import NAMESPACE
+from rancherctl.contract import CONTROLLER_NAME, NAMESPACE
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.kube.client import LEASES, Json, KubeClient
-
-LEASE = "rancherctl-controller"
 
 
 class NotLeaderError(RancherctlError):
@@ -62,7 +60,7 @@ class Leader:
         """
         started = self._clock()
         try:
-            lease = self._client.get(LEASES, LEASE, namespace=NAMESPACE, timeout=self._duration / 3)
+            lease = self._client.get(LEASES, CONTROLLER_NAME, namespace=NAMESPACE, timeout=self._duration / 3)
         except NotFoundError:
             if not self.leading and self._seen[0] and started - self._seen[1] <= self._duration:
                 return False  # the Lease was deleted, but its holder still leads and creates it again
@@ -87,7 +85,7 @@ class Leader:
         if not self.leading:
             return
         self._held_from = None
-        lease = self._client.get(LEASES, LEASE, namespace=NAMESPACE, timeout=2.0)
+        lease = self._client.get(LEASES, CONTROLLER_NAME, namespace=NAMESPACE, timeout=2.0)
         if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
             lease["spec"]["holderIdentity"] = ""
             self._client.replace(LEASES, lease, timeout=2.0)
@@ -124,7 +122,7 @@ class Leader:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": LEASE, "namespace": NAMESPACE},
+            "metadata": {"name": CONTROLLER_NAME, "namespace": NAMESPACE},
             "spec": spec,
         }
 

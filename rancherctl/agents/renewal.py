@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from rancherctl.agents import csr
-from rancherctl.contract import PKI
+from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, PKI
 from rancherctl.errors import ConflictError, RancherctlError, TimeoutExceededError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
@@ -96,7 +96,7 @@ def renew(
     key = transport.run(
         command("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", root=False)
     ).stdout
-    subject = f"/O={csr.AGENT_GROUP}/CN={csr.AGENT_PREFIX}{node}"
+    subject = f"/O={AGENT_GROUP}/CN={AGENT_PREFIX}{node}"
     pem = transport.run(
         command("openssl", "req", "-new", "-key", "/dev/stdin", "-subj", subject, stdin=key, root=False)
     ).stdout

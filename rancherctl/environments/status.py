@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rancherctl.contract import ALARMS_KEY, CONTROLLER_NAME, REPORT_PREFIX
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import (
@@ -103,9 +104,9 @@ def _api(run: EnvironmentRun) -> _Api:
             run.nodes(),
             {h["name"]: h for h in _json(maps.get("roster"), "roster").get("hosts", ()) if "name" in h},
             {
-                name.removeprefix("report-"): _json(body, "report").get("sections", {})
+                name.removeprefix(REPORT_PREFIX): _json(body, "report").get("sections", {})
                 for name, body in maps.items()
-                if name.startswith("report-")
+                if name.startswith(REPORT_PREFIX)
             },
             _leader(client),
             _time(maps.get(RECORD)),
@@ -127,14 +128,12 @@ def _json(body: Json | None, field_name: str) -> dict[str, Any]:
 
 def alarms(roster: Json | None) -> tuple[str, ...]:
     """What the controller holds back, or cannot believe, in its own words beside the roster. Pure."""
-    return tuple(str(((roster or {}).get("data") or {}).get("alarms", "")).splitlines())
+    return tuple(str(((roster or {}).get("data") or {}).get(ALARMS_KEY, "")).splitlines())
 
 
 def _leader(client: RestClient) -> str:
     try:
-        return str(
-            client.get(LEASES, "rancherctl-controller", namespace=SYSTEM).get("spec", {}).get("holderIdentity", "")
-        )
+        return str(client.get(LEASES, CONTROLLER_NAME, namespace=SYSTEM).get("spec", {}).get("holderIdentity", ""))
     except NotFoundError:
         return ""
 

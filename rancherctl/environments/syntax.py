@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError, ip_address
 
+from rancherctl.contract import AGENT_PREFIX
+
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(_LABEL)
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -16,7 +18,7 @@ _HOP = (
     r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,254}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+"
 )
 _JUMP = re.compile(rf"(ssh://)?({_USER.pattern}@)?({_HOP})")
-LONGEST_HOST = 64 - len("rancherctl:agent:")
+LONGEST_HOST = 64 - len(AGENT_PREFIX)
 """Characters of a host's name: it is part of its certificates' common names, which end at 64."""
 RESERVED = ("kubernetes.io", "k8s.io", "rancherctl.io")
 

@@ -10,8 +10,8 @@ from typing import Any
 from rancherctl.agents.controllers.host_objects import HostObjectsController
 from rancherctl.agents.controllers.roster import RosterController
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.leader import LEASE, NotLeaderError
-from rancherctl.contract import NAMESPACE
+from rancherctl.agents.leader import NotLeaderError
+from rancherctl.contract import CONTROLLER_NAME, NAMESPACE
 from rancherctl.kube import objects
 from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.objects import Meta, Node
@@ -89,7 +89,7 @@ class SimulatedCluster:
             return objects.Lease(Meta(NAMESPACE, name), name, renew)
 
         leases = {f"{NAMESPACE}/host-{n}": lease(f"host-{n}", str(r)) for n, r in self.renewed.items()}
-        leases[f"{NAMESPACE}/{LEASE}"] = lease(LEASE, str(self.now))
+        leases[f"{NAMESPACE}/{CONTROLLER_NAME}"] = lease(CONTROLLER_NAME, str(self.now))
         maps = {
             f"{NAMESPACE}/{name}": objects.ConfigMap(Meta(NAMESPACE, name, resource_version="7"), body.get("data", {}))
             for (kind, name), body in self.api.objects.items()

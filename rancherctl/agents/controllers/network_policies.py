@@ -15,6 +15,7 @@ from rancherctl.agents.backoffs import Backoffs
 from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
+from rancherctl.contract import CONTROLLER_NAME
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.kube.client import EVENTS, Json
 from rancherctl.kube.http.failures import concerns_one
@@ -56,7 +57,7 @@ def event(policy: Meta, now: str) -> Json:
         "reason": "NotEnforced",
         "message": MESSAGE,
         "type": "Warning",
-        "source": {"component": "rancherctl-controller"},
+        "source": {"component": CONTROLLER_NAME},
         "firstTimestamp": stamp,
         "lastTimestamp": stamp,
         "count": 1,

@@ -9,11 +9,11 @@ from dataclasses import replace
 from rancherctl.agents import reachability
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.host_report_reader import Debounce, ReportCache, blocked_ports
-from rancherctl.agents.leader import LEASE, Leader
+from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.roster import newly_silent, next_roster
 from rancherctl.agents.roster_reader import ROSTER, RosterReader
-from rancherctl.contract import NAMESPACE, ROSTER_KEY
+from rancherctl.contract import ALARMS_KEY, CONTROLLER_NAME, HOST_LEASE_PREFIX, NAMESPACE, ROSTER_KEY
 from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.kube.objects import ConfigMap, Lease
 from rancherctl.kube.snapshot import Snapshot
@@ -21,7 +21,6 @@ from rancherctl.placement.model import Roster
 from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
-ALARMS = "alarms"
 ALARM_SECONDS = 5.0
 """Minimum seconds between two writes of alarms alone, for hosts that answer only now and then."""
 BROKEN_SECONDS = 5.0
@@ -68,9 +67,9 @@ class RosterController:
         """
         leases: Mapping[str, Lease] = snapshot.table("leases").items
         now = self._clock()
-        prefix = f"{NAMESPACE}/host-"
+        prefix = f"{NAMESPACE}/{HOST_LEASE_PREFIX}"
         renewals = {k.removeprefix(prefix): v.renew for k, v in leases.items() if k.startswith(prefix) and v.renew}
-        own = leases.get(f"{NAMESPACE}/{LEASE}")
+        own = leases.get(f"{NAMESPACE}/{CONTROLLER_NAME}")
         self._liveness.observe(renewals, own.renew if own else "", now, healthy=snapshot.table("leases").healthy)
         if not self._leader.leading or not inputs_known(snapshot):
             return
@@ -124,7 +123,7 @@ class RosterController:
         self, stored: Roster, before: Roster, roster: Roster, config_map: ConfigMap | None, now: float
     ) -> None:
         """Write roster and alarms if the roster differs from the stored one; alarms alone at a limited rate."""
-        alarms = config_map.data.get(ALARMS, "") if config_map else ""
+        alarms = config_map.data.get(ALARMS_KEY, "") if config_map else ""
         if roster is stored and (alarms == "\n".join(self._alarms) or now - self._alarmed_at < ALARM_SECONDS):
             return
         if roster is before is not stored:
@@ -140,7 +139,7 @@ class RosterController:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": ROSTER, "namespace": NAMESPACE},
-            "data": {ROSTER: roster.to_json()} | ({ALARMS: "\n".join(self._alarms)} if self._alarms else {}),
+            "data": {ROSTER: roster.to_json()} | ({ALARMS_KEY: "\n".join(self._alarms)} if self._alarms else {}),
         }
         if stored is None:
             self._client.create(CONFIGMAPS, body, namespace=NAMESPACE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rancherctl.contract import AGENT_GROUP, CONTROLLER_IDENTITY
+
 _NOISE = (
     "system:kube-controller-manager",
     "system:kube-scheduler",
     "system:kube-proxy",
     "system:apiserver",
-    "rancherctl:controller",
+    CONTROLLER_IDENTITY,
 )
 
 
@@ -31,7 +33,7 @@ def policy() -> dict[str, object]:
                 ],
             },
             {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
-            {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:nodes", "rancherctl:agents"]},
+            {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:nodes", AGENT_GROUP]},
             {"level": "None", "verbs": ["get", "list", "watch"], "users": list(_NOISE)},
             {
                 "level": "Metadata",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rancherctl.bundle.layout import binary_dir
+from rancherctl.contract import CONTROLLER_NAME
 
 ETC: Final = "/etc/rancherctl"
 PKI: Final = "/etc/rancherctl/pki"
@@ -26,7 +27,7 @@ CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
 UNITS: Final = "/etc/systemd/system"
 ETCD_USER: Final = "rancherctl-etcd"
 KUBE_USER: Final = "rancherctl-kube"
-CONTROLLER_USER: Final = "rancherctl-controller"
+CONTROLLER_USER: Final = CONTROLLER_NAME
 
 
 def crt(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, CONTROLLER_IDENTITY, HOST_LEASE_PREFIX, REPORT_PREFIX
 from rancherctl.environments.manifests.base import SYSTEM, meta
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
@@ -10,7 +11,8 @@ from rancherctl.roles.controllers import controller_rights
 from rancherctl.roles.registry import agent_rights
 
 RBAC = "rbac.authorization.k8s.io"
-AGENTS = "rancherctl:agents"
+AGENT, CONTROLLER = AGENT_PREFIX.removesuffix(":"), CONTROLLER_IDENTITY
+"""Names of the roles; the bindings have the same names."""
 
 
 def role(name: str, granted: list[Json], namespace: str = "") -> Json:
@@ -38,18 +40,18 @@ def cluster_wide() -> list[Json]:
     """Rights that do not depend on the hosts."""
     agent, controller = agent_rights(), controller_rights()
     return [
-        role("rancherctl:agent", rules(agent)),
-        binding("rancherctl:agent", "rancherctl:agent", "Group", AGENTS),
-        role("rancherctl:agent", rules(agent, SYSTEM), SYSTEM),
-        binding("rancherctl:agent", "rancherctl:agent", "Group", AGENTS, SYSTEM, cluster_role=False),
-        role("rancherctl:controller", rules(controller)),
-        binding("rancherctl:controller", "rancherctl:controller", "User", "rancherctl:controller"),
-        role("rancherctl:controller", rules(controller, SYSTEM), SYSTEM),
+        role(AGENT, rules(agent)),
+        binding(AGENT, AGENT, "Group", AGENT_GROUP),
+        role(AGENT, rules(agent, SYSTEM), SYSTEM),
+        binding(AGENT, AGENT, "Group", AGENT_GROUP, SYSTEM, cluster_role=False),
+        role(CONTROLLER, rules(controller)),
+        binding(CONTROLLER, CONTROLLER, "User", CONTROLLER),
+        role(CONTROLLER, rules(controller, SYSTEM), SYSTEM),
         binding(
-            "rancherctl:controller",
-            "rancherctl:controller",
+            CONTROLLER,
+            CONTROLLER,
             "User",
-            "rancherctl:controller",
+            CONTROLLER,
             SYSTEM,
             cluster_role=False,
         ),
@@ -68,11 +70,11 @@ def per_host(environment: Environment) -> list[Json]:
     """Each agent's own Lease and report: the controller creates them, only this agent writes them."""
     out = []
     for host in environment.hosts:
-        name = f"rancherctl:agent:{host.name}"
+        name = f"{AGENT_PREFIX}{host.name}"
         verbs = ("get", "update", "patch")
         own = [
-            rule("coordination.k8s.io", ("leases",), verbs, (f"host-{host.name}",)),
-            rule("", ("configmaps",), verbs, (f"report-{host.name}",)),
+            rule("coordination.k8s.io", ("leases",), verbs, (f"{HOST_LEASE_PREFIX}{host.name}",)),
+            rule("", ("configmaps",), verbs, (f"{REPORT_PREFIX}{host.name}",)),
         ]
         out += [role(name, own, SYSTEM), binding(name, name, "User", name, SYSTEM, cluster_role=False)]
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, CONTROLLER_IDENTITY
 from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
 from rancherctl.environments.syntax import canonical
@@ -52,7 +53,7 @@ def leaves(environment: Environment, host: Host) -> tuple[Leaf, ...]:
     out = [
         Leaf("kubelet", "ca", f"system:node:{host.name}", "system:nodes", self_renewed=True),
         Leaf("kube-proxy", "ca", "system:kube-proxy"),
-        Leaf("agent", "ca", f"rancherctl:agent:{host.name}", "rancherctl:agents", self_renewed=True),
+        Leaf("agent", "ca", f"{AGENT_PREFIX}{host.name}", AGENT_GROUP, self_renewed=True),
     ]
     if host.is_a("etcd"):
         out += _etcd(host)
@@ -80,7 +81,7 @@ def _control_plane(environment: Environment) -> list[Leaf]:
         Leaf("front-proxy-client", "front-proxy-ca", "front-proxy-client", owner=KUBE),
         Leaf("kube-controller-manager", "ca", "system:kube-controller-manager", owner=KUBE),
         Leaf("kube-scheduler", "ca", "system:kube-scheduler", owner=KUBE),
-        Leaf("controller", "ca", "rancherctl:controller", owner=CONTROLLER),
+        Leaf("controller", "ca", CONTROLLER_IDENTITY, owner=CONTROLLER),
         Leaf("admin", "ca", "rancherctl:admin", "rancherctl:admins"),
     ]
 

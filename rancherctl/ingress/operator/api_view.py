@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from rancherctl.contract import NAMESPACE, ROSTER_NAME, SCALE_ANNOTATION
+from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SCALE_ANNOTATION
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
 from rancherctl.ingress.annotations.parse import MAX_SCALE, SCALE
 from rancherctl.ingress.model import CLASS_NAME
@@ -16,8 +15,6 @@ from rancherctl.kube.client import CONFIGMAPS, INGRESSCLASSES, INGRESSES, KubeCl
 from rancherctl.kube.objects import Ingress, IngressClass, config_map, ingress, ingress_class
 from rancherctl.placement.model import Roster
 from rancherctl.text import did_you_mean
-
-_REPORT: Final = "report-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +80,9 @@ def read_api(client: KubeClient) -> ApiView:
         classes={c.meta.name: c for c in map(ingress_class, client.list(INGRESSCLASSES).items)},
         roster=roster,
         reports={
-            name.removeprefix(_REPORT): parse_section(load_balancer_section(m.data))
+            name.removeprefix(REPORT_PREFIX): parse_section(load_balancer_section(m.data))
             for name, m in maps.items()
-            if name.startswith(_REPORT)
+            if name.startswith(REPORT_PREFIX)
         },
     )
 

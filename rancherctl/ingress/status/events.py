@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from rancherctl.contract import CONTROLLER_NAME
 from rancherctl.ingress.model import digest
 from rancherctl.kube.client import Resource
 from rancherctl.kube.objects import Meta
 from rancherctl.placement.model import Problem
 
-COMPONENT: Final = "rancherctl-controller"
+COMPONENT: Final = CONTROLLER_NAME
 MAX_MESSAGE: Final = 1000
 """Characters; the API takes 1,024."""
 

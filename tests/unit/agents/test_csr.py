@@ -8,6 +8,7 @@ from cryptography import x509
 
 from rancherctl.agents import config, csr, pkcs10
 from rancherctl.agents.install import CONTROLLER_PATH, host_resources
+from rancherctl.contract import AGENT_GROUP
 from rancherctl.environments.inventory import load
 from rancherctl.hosts.model import File
 from rancherctl.kube.certificate_requests import CertificateRequest
@@ -26,7 +27,7 @@ def request(signer: str, username: str, group: str, usages: frozenset[str]) -> C
 
 
 KUBELET = request(csr.SERVING, "system:node:h1", csr.NODE_GROUP, SERVING_USAGES)
-AGENT = request(csr.CLIENT, "rancherctl:agent:h1", csr.AGENT_GROUP, frozenset({"digital signature", "client auth"}))
+AGENT = request(csr.CLIENT, "rancherctl:agent:h1", AGENT_GROUP, frozenset({"digital signature", "client auth"}))
 
 
 def test_a_kubelet_gets_a_certificate_for_its_own_names() -> None:
@@ -105,7 +106,7 @@ def test_requests_of_other_users_and_signers_are_ignored() -> None:
 def test_a_request_with_two_common_names_is_denied() -> None:
     """Clients use the last one, and would treat an agent as the controller manager."""
     asked = pkcs10.parse(
-        request_pem([], subject=("rancherctl:agent:h1", "system:kube-controller-manager"), group=csr.AGENT_GROUP)
+        request_pem([], subject=("rancherctl:agent:h1", "system:kube-controller-manager"), group=AGENT_GROUP)
     )
     assert csr.judge(AGENT, asked, NODES, SERVICES).answer == "deny"
     asked = pkcs10.parse(request_pem([x509.DNSName("h1")], subject=("system:node:h1", "system:node:h2")))

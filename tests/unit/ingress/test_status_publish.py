@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from rancherctl.errors import ConflictError, UnreachableError
@@ -14,30 +12,8 @@ from rancherctl.ingress.status.plan import plan_writes
 from rancherctl.kube.client import INGRESSES, InvalidObjectError, ServerError, ThrottledError
 from rancherctl.placement.model import Problem
 from tests.fakes import ingress as fake
+from tests.fakes.status_client import StatusClient
 from tests.fakes.status_cluster import H4, Cluster
-
-
-class Client:
-    """Records patches, or raises ``error``."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.patches: list[tuple[str, dict[str, Any], str]] = []
-        self.error = error
-
-    def patch(
-        self,
-        resource: Any,
-        name: str,
-        body: dict[str, Any],
-        *,
-        namespace: str = "",
-        subresource: str = "",
-        timeout: float = 10.0,
-    ) -> dict[str, Any]:
-        if self.error:
-            raise self.error
-        self.patches.append((f"{namespace}/{name}", body, subresource))
-        return {}
 
 
 def test_a_status_is_one_guarded_write_and_conflicts_are_left_to_the_next_plan() -> None:
@@ -48,12 +24,12 @@ def test_a_status_is_one_guarded_write_and_conflicts_are_left_to_the_next_plan()
     found = cluster.decide()
     plan = plan_writes(stored_statuses(cluster.ingresses), found)
     metas = {key: i.meta for key, i in cluster.ingresses.items()}
-    client = Client()
+    client = StatusClient()
     assert publish.write_statuses(client, INGRESSES, metas, plan) == publish.WriteResult(frozenset({"default/a"}))  # type: ignore[arg-type]
-    ((key, body, subresource),) = client.patches
+    ((_, key, body, subresource),) = client.patches
     assert (key, subresource, body["metadata"]["resourceVersion"]) == ("default/a", "status", "42")
     assert [e["ip"] for e in body["status"]["loadBalancer"]["ingress"]] == list(found.desired["default/a"].addresses)
-    assert publish.write_statuses(Client(ConflictError("x")), INGRESSES, metas, plan) == publish.WriteResult(
+    assert publish.write_statuses(StatusClient(ConflictError("x")), INGRESSES, metas, plan) == publish.WriteResult(
         frozenset({"default/a"})
     )  # type: ignore[arg-type]
     for error, ends in (
@@ -62,7 +38,7 @@ def test_a_status_is_one_guarded_write_and_conflicts_are_left_to_the_next_plan()
         (ServerError("x"), False),
         (InvalidObjectError("x"), False),
     ):
-        sent = publish.write_statuses(Client(error), INGRESSES, metas, plan)  # type: ignore[arg-type]
+        sent = publish.write_statuses(StatusClient(error), INGRESSES, metas, plan)  # type: ignore[arg-type]
         assert (sent.done, sent.failed) == (frozenset(), {"default/a": error})
         assert sent.stopped is (error if ends else None)
     assert publish.write_statuses(client, INGRESSES, metas, ()) == publish.WriteResult()  # type: ignore[arg-type]

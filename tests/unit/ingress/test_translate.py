@@ -10,7 +10,7 @@ from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.layout import build
 from rancherctl.ingress.model import Listener, Model
 from rancherctl.ingress.translate import merge, validate
-from rancherctl.ingress.translate.rules import translate
+from rancherctl.ingress.translate.rules import MAX_ROUTES, translate
 from rancherctl.kube import objects
 from tests.fakes import ingress as fake
 
@@ -93,6 +93,17 @@ def test_a_character_that_must_be_percent_encoded_is_reported_with_its_encoding(
     ):
         (problem,) = translate(fake.ingress("a", [("foo.com", "Prefix", path, "web:80"), GOOD])).problems
         assert problem.message.endswith(code)
+
+
+def test_the_maximum_of_paths_is_served_and_one_more_is_reported() -> None:
+    rules = [("a.com", "Exact", f"/{n}", "web:80") for n in range(MAX_ROUTES)]
+    full = translate(fake.ingress("a", rules))
+    assert (len(full.routes), full.problems) == (MAX_ROUTES, ())
+    more = translate(fake.ingress("a", [*rules, ("a.com", "Exact", "/more", "web:80")]))
+    assert len(more.routes) == MAX_ROUTES
+    assert [p.reason for p in more.problems] == ["TooManyPaths"]
+    again = translate(fake.ingress("a", [*rules, rules[0]]))
+    assert again.problems == ()
 
 
 def test_invalid_annotations_are_reported_and_the_rules_are_served() -> None:

@@ -1,4 +1,4 @@
-"""HTTP checks and waiting: IPv6 addresses as Host, pauses with an API that ends watches at once."""
+"""Waiting for an Ingress: pauses with an API that ends watches at once."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ from typing import Any
 
 import pytest
 
-from rancherctl.ingress.operator import http_check, waiting
-from rancherctl.ingress.translate.rules import MAX_ROUTES, translate
+from rancherctl.ingress.operator import waiting
 from rancherctl.kube.client import GoneError, Resource
 from tests.fakes import ingress as fake
-
-
-def test_a_rule_without_a_host_is_checked_with_the_address_as_host() -> None:
-    asked = http_check.checks_for(translate(fake.ingress("a", default="web:80")), ["192.0.2.1", "fd00::1"])
-    assert [(q.address, q.host) for q in asked] == [("192.0.2.1", "192.0.2.1"), ("fd00::1", "[fd00::1]")]
 
 
 class EndingWatches:
@@ -46,14 +40,3 @@ def test_a_watch_that_ends_at_once_is_restarted_after_a_pause(monkeypatch: pytes
     assert len(seen) == api.reads
     assert 4 <= api.reads <= 15
     assert now[0] == pytest.approx(20.0)
-
-
-def test_the_maximum_of_paths_is_served_and_one_more_is_reported() -> None:
-    rules = [("a.com", "Exact", f"/{n}", "web:80") for n in range(MAX_ROUTES)]
-    full = translate(fake.ingress("a", rules))
-    assert (len(full.routes), full.problems) == (MAX_ROUTES, ())
-    more = translate(fake.ingress("a", [*rules, ("a.com", "Exact", "/more", "web:80")]))
-    assert len(more.routes) == MAX_ROUTES
-    assert [p.reason for p in more.problems] == ["TooManyPaths"]
-    again = translate(fake.ingress("a", [*rules, rules[0]]))
-    assert again.problems == ()

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from rancherctl.credentials.registry import Access
-from rancherctl.environments.api_access import Route, route
+from rancherctl.environments.api_access import ApiRoute, route
 from rancherctl.environments.openssh_tunnel import tunnels_of
 
 DIRECT_SECONDS: Final = 2.0
@@ -26,12 +26,12 @@ def api_route(access: Access, say: Callable[[str], None]) -> Iterator[str]:
         yield found.url
 
 
-def environment_route(access: Access) -> AbstractContextManager[Route]:
+def environment_route(access: Access) -> AbstractContextManager[ApiRoute]:
     """The route to an environment that this machine knows, direct or through ssh."""
     hint = f"rancherctl env status {access.name} shows which hosts and units are down"
     return route(access.name, [access.server], access.ca, tunnels_of(access), seconds=DIRECT_SECONDS, hint=hint)
 
 
-def tunnel_notice(access: Access, found: Route) -> str:
+def tunnel_notice(access: Access, found: ApiRoute) -> str:
     """The line that says through which host a command connects."""
     return f"API {access.server} is not reachable directly; connecting through ssh to {found.through}"

@@ -34,14 +34,14 @@ TUNNEL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ApiRoute:
     """The URL to use, and the host that it leads through ("" = directly)."""
 
     url: str
     through: str = ""
 
 
-class Tunnel(Protocol):
+class ApiTunnel(Protocol):
     """A way to the API through a host that can be reached."""
 
     @property
@@ -114,18 +114,18 @@ def route(
     name: str,
     candidates: Sequence[str],
     ca: str,
-    tunnels: Iterable[Tunnel],
+    tunnels: Iterable[ApiTunnel],
     *,
     seconds: float = CONNECT_SECONDS,
     hint: str = "check whether a firewall blocks the API's port",
-) -> Iterator[Route]:
+) -> Iterator[ApiRoute]:
     """The route to the API of environment ``name`` while the block runs.
 
     UnreachableError lists every attempt if all failed.
     """
     url, problems = first_usable(candidates, lambda candidate: problem_at(candidate, ca, seconds))
     if url:
-        yield Route(url)
+        yield ApiRoute(url)
         return
     with ExitStack() as opened:
         found = _through(tunnels, ca, opened, problems)
@@ -135,7 +135,7 @@ def route(
         yield found
 
 
-def _through(tunnels: Iterable[Tunnel], ca: str, opened: ExitStack, problems: list[str]) -> Route | None:
+def _through(tunnels: Iterable[ApiTunnel], ca: str, opened: ExitStack, problems: list[str]) -> ApiRoute | None:
     """The first tunnel that leads to the API, which ``opened`` will close; None if none does. Adds to ``problems``."""
     for tunnel in tunnels:
         with ExitStack() as attempt:
@@ -149,7 +149,7 @@ def _through(tunnels: Iterable[Tunnel], ca: str, opened: ExitStack, problems: li
                 problems.append(f"{tunnel.name}: nothing answers as this API at {tunnel.target} there")
                 continue
             opened.enter_context(attempt.pop_all())
-            return Route(url, tunnel.name)
+            return ApiRoute(url, tunnel.name)
     return None
 
 

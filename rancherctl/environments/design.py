@@ -9,7 +9,7 @@ from rancherctl.bundle.distribution.offer import systems
 from rancherctl.bundle.layout import host_artefacts
 from rancherctl.bundle.model import Bundle
 from rancherctl.environments.components import places
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.components.registry import Inputs, components_of
 from rancherctl.environments.immutable_fields import marker_of
 from rancherctl.environments.model import Environment
@@ -24,7 +24,7 @@ COMPONENT_PHASES: tuple[PhaseName, ...] = ("etcd", "control-plane", "nodes", "ag
 MARKER = f"{places.ETC}/environment.json"
 
 
-def design(environment: Environment, host: Host, machine: Machine, bundle: Bundle, extras: Extras) -> Design:
+def design(environment: Environment, host: Host, machine: MachineFacts, bundle: Bundle, extras: Extras) -> Design:
     """The resources of a host by phase.
 
     Packages, users and folders of all components come first, then the artefacts, then each component.

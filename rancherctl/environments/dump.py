@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from rancherctl.contract import API_VERSION
-from rancherctl.environments.model import KIND, Api, Dns, Environment, Ingress, Network
+from rancherctl.environments.model import KIND, Api, Dns, Environment, IngressSettings, Network
 from rancherctl.hosts.model import ROLES, Host, SshAddress
 
 
@@ -60,8 +60,8 @@ def _api(api: Api) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
-def _ingress(ingress: Ingress) -> dict[str, Any]:
-    default, out = Ingress(), dict[str, Any]()
+def _ingress(ingress: IngressSettings) -> dict[str, Any]:
+    default, out = IngressSettings(), dict[str, Any]()
     if not ingress.default_class:
         out["defaultClass"] = False
     if (ingress.role, ingress.labels) != (default.role, default.labels):

@@ -19,7 +19,7 @@ from rancherctl.environments.model import (
     Api,
     Dns,
     Environment,
-    Ingress,
+    IngressSettings,
     Mode,
     Network,
 )
@@ -177,8 +177,8 @@ def _api(spec: Section) -> Api:
     return out
 
 
-def _ingress(spec: Section) -> Ingress:
-    section, out = spec.section("ingress"), Ingress()
+def _ingress(spec: Section) -> IngressSettings:
+    section, out = spec.section("ingress"), IngressSettings()
     out = replace(out, default_class=section.flag("defaultClass", default=out.default_class))
     chosen = section.section("hosts")
     if section.get("hosts") is not None:

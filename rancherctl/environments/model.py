@@ -46,7 +46,7 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
-class Ingress:
+class IngressSettings:
     """Which hosts carry load balancers: those with ``role`` ("" = any) and all ``labels``.
 
     ``default_class``: whether IngressClass ``rancher`` is the API's default.
@@ -74,7 +74,7 @@ class Environment:
     network: Network = field(default_factory=Network)
     dns: Dns = field(default_factory=Dns)
     api: Api = field(default_factory=Api)
-    ingress: Ingress = field(default_factory=Ingress)
+    ingress: IngressSettings = field(default_factory=IngressSettings)
 
     def host(self, name: str) -> Host | None:
         """The host of that name, or None."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from rancherctl.bundle.distribution.offer import offers
 from rancherctl.change import Plan
 from rancherctl.environments import bundled_packages
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
 from rancherctl.environments.design import Design, design
 from rancherctl.environments.model import Environment
@@ -32,7 +32,7 @@ class ObservedHost:
     """
 
     host: Host
-    machine: Machine
+    machine: MachineFacts
     design: Design
     observed: Observed
     folder: Folder
@@ -53,7 +53,7 @@ class ObservedHosts:
     failures: Mapping[str, RancherctlError] = field(default_factory=dict)
 
 
-def observe(environment: Environment, context: Context, machines: Mapping[str, Machine]) -> ObservedHosts:
+def observe(environment: Environment, context: Context, machines: Mapping[str, MachineFacts]) -> ObservedHosts:
     """Observe the hosts called in ``machines``: two round trips each, one more if packages come from the bundle."""
     offered = offers(context.bundle)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rancherctl.bundle.distribution.offer import systems
 from rancherctl.environments import bundled_packages, host_checks, paths_between
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import together
 from rancherctl.environments.model import Environment
@@ -26,7 +26,7 @@ class Checked:
     """
 
     facts: Mapping[str, HostFacts]
-    machines: Mapping[str, Machine]
+    machines: Mapping[str, MachineFacts]
     failures: Mapping[str, RancherctlError] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -75,14 +75,14 @@ def preflight(environment: Environment, context: Context) -> Checked:
     return Checked(facts, machines, tolerated, grouped)
 
 
-def machine(facts: HostFacts) -> Machine:
+def machine(facts: HostFacts) -> MachineFacts:
     """What configuration texts need of the facts; an unknown fact counts as on a plain host."""
     resolved = (
         facts.units is not None
         and (unit := facts.units.get("systemd-resolved")) is not None
         and unit.active == "active"
     )
-    return Machine(
+    return MachineFacts(
         cgroup_v2=facts.cgroup != 1,
         may_lower_oom=facts.may_raise_limits is not False,
         resolv_conf="/run/systemd/resolve/resolv.conf" if resolved else "/etc/resolv.conf",

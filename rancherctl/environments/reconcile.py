@@ -31,7 +31,7 @@ CONTROL_PLANE_ROLES: Final[tuple[Role, ...]] = ("controlplane", "etcd")
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedEnvironment:
     """What an apply did: the plan it carried out, where the API is, hosts that failed (one line each)."""
 
     environment: Environment
@@ -70,12 +70,12 @@ def apply(
     timeout: float = 600.0,
     wait: bool = True,
     begin: Callable[[], object] = lambda: None,
-) -> Applied:
+) -> AppliedEnvironment:
     """Make the environment match its file.
 
     ``timeout`` (seconds) bounds the waits for the API and for the nodes; without ``wait`` it returns once the nodes
     have joined, Ready or not. ``begin`` is called before the first change, once nothing was refused. Hosts outside the
-    control plane may fail: they are in ``Applied.failures``, and the others continue.
+    control plane may fail: they are in ``AppliedEnvironment.failures``, and the others continue.
     """
     began = time.monotonic()
     checked = _checked(environment, context)
@@ -106,7 +106,9 @@ def apply(
     if lock.left_behind:
         context.emit(Event("lock", lock.left_behind, "", "note", "warning"))
     failures = {name: str(error) for name, error in run.failures.items()}
-    return Applied(environment, whole, environment.server(), ca, failures, run.warnings, time.monotonic() - began)
+    return AppliedEnvironment(
+        environment, whole, environment.server(), ca, failures, run.warnings, time.monotonic() - began
+    )
 
 
 def planned(run: EnvironmentRun) -> EnvironmentPlan:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rancherctl import contract
 from rancherctl.environments import host_checks, layout
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
@@ -29,12 +30,12 @@ PROGRAM_LIMIT = 180.0
 BEFORE = f"{places.DATA}/before.json"
 APPARMOR = "/etc/apparmor.d/local/usr.sbin.named"
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
-OURS = (places.ETC, "/opt/rancherctl", places.DATA)
+OURS = (places.ETC, places.PROGRAMS, places.DATA)
 """One of them is there from the first change of an apply until the last one of a removal."""
-LOCKS = "/run/rancherctl"
+LOCKS = contract.RUN
 PATHS = (
     places.ETC,
-    "/opt/rancherctl",
+    places.PROGRAMS,
     "/run/containerd",
     *(path for role in ROLES for path in role.paths),
     *(f"/opt/cni/bin/{name}" for name in CNI_PLUGINS),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 from rancherctl.credentials.tokens import operator_objects
+from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import command
@@ -13,7 +14,7 @@ from rancherctl.hosts.model import File, Host
 from rancherctl.hosts.remote_call import source_of
 from rancherctl.hosts.transport import Transport
 
-PROGRAM = "/opt/rancherctl/bin/operator-token"
+PROGRAM = places.OPERATOR_TOKEN
 
 
 def program() -> File:

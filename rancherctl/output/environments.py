@@ -13,7 +13,7 @@ from rancherctl.text import and_more, plural
 
 if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan, Step
-    from rancherctl.environments.reconcile import Applied
+    from rancherctl.environments.reconcile import AppliedEnvironment
     from rancherctl.environments.remove import Removed
     from rancherctl.environments.remove_look import Removal
 
@@ -62,7 +62,7 @@ def plan_record(plan: EnvironmentPlan, *, wide: bool = False) -> Record:
     )
 
 
-def applied_record(applied: Applied, *, wide: bool = False) -> Record:
+def applied_record(applied: AppliedEnvironment, *, wide: bool = False) -> Record:
     """The result of an apply: the plan's fields, the duration and the API's URL.
 
     More than ``BRIEF`` steps are listed with ``wide`` only.

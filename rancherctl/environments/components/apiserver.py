@@ -81,7 +81,7 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
     """Everything of kube-apiserver on a control-plane host, apart from certificates and the program."""
     program = places.program("kubernetes", environment.kubernetes, "kube-apiserver")
     low_port = environment.api.port < 1024
-    service = units.Service(
+    service = units.ServiceUnit(
         "kube-apiserver",
         "Kubernetes API server of a rancherctl environment",
         (program, *(f"--{name}={value}" for name, value in flags(environment, host).items())),
@@ -103,7 +103,7 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
             AUDIT_LOGS, 0o700, OWNER, written=(AUDIT_LOG,)
         ),  # env rm leaves the logs of an earlier environment to root
         kubeconfig("admin", server=f"https://127.0.0.1:{environment.api.port}"),
-        Directory("/opt/rancherctl/bin"),
+        Directory(f"{places.PROGRAMS}/bin"),
         sign_in.program(),
         yaml_file(AUTHENTICATION, authentication()),
         yaml_file(AUDIT_POLICY, audit.policy()),

@@ -47,7 +47,7 @@ listen api
 
 def resources(environment: Environment) -> tuple[Resource, ...]:
     """Everything of the API balancer on a host."""
-    service = units.Service(
+    service = units.ServiceUnit(
         "api-balancer",
         "API balancer of a rancherctl environment",
         ("/usr/sbin/haproxy", "-Ws", "-f", CONFIG),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from rancherctl.bundle.images import pause_reference
 from rancherctl.bundle.versions import versions_for
 from rancherctl.environments.components import places, units
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.model import Environment
 from rancherctl.hosts.model import Directory, File, Package, Resource
 
 CONFIG = f"{places.ETC}/containerd.toml"
 
 
-def config(environment: Environment, machine: Machine) -> str:
+def config(environment: Environment, machine: MachineFacts) -> str:
     """containerd's configuration, version 3. No user input reaches this text."""
     pause = pause_reference(versions_for(environment.kubernetes))
     runtime, images = "plugins.'io.containerd.cri.v1.runtime'", "plugins.'io.containerd.cri.v1.images'"
@@ -52,11 +52,11 @@ def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-def resources(environment: Environment, machine: Machine) -> tuple[Resource, ...]:
+def resources(environment: Environment, machine: MachineFacts) -> tuple[Resource, ...]:
     """Everything of containerd on a host, apart from the programs."""
     version = versions_for(environment.kubernetes).containerd
     folder = places.program("containerd", version, "containerd").rpartition("/")[0]
-    service = units.Service(
+    service = units.ServiceUnit(
         "containerd",
         "Container runtime of a rancherctl environment",
         (f"{folder}/containerd", f"--config={CONFIG}"),

@@ -67,7 +67,7 @@ def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
     """Everything of etcd on a host of that role, apart from certificates and the program."""
     owner = f"{places.ETCD_USER}:{places.ETCD_USER}"
     version = versions_for(environment.kubernetes).etcd
-    service = units.Service(
+    service = units.ServiceUnit(
         "etcd",
         "etcd of a rancherctl environment",
         (places.program("etcd", version, "etcd"), f"--config-file={CONFIG}"),

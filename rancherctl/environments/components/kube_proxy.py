@@ -33,7 +33,7 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
 
 def resources(environment: Environment, host: Host) -> tuple[Resource, ...]:
     """Everything of kube-proxy on a host, apart from certificates and the program."""
-    service = units.Service(
+    service = units.ServiceUnit(
         "kube-proxy",
         "Kubernetes service proxy of a rancherctl environment",
         (places.program("kubernetes", environment.kubernetes, "kube-proxy"), f"--config={CONFIG}"),

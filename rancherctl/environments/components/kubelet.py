@@ -5,7 +5,7 @@ from __future__ import annotations
 from rancherctl.contract import LINK_LOCAL_DNS
 from rancherctl.environments.components import places, units
 from rancherctl.environments.components.kubeconfig import kubeconfig, yaml_file
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.model import Environment
 from rancherctl.hosts.model import Directory, Host, Resource
 
@@ -20,7 +20,7 @@ def taints(host: Host) -> list[dict[str, str]]:
     return [{"key": f"node-role.kubernetes.io/{role}", "effect": "NoSchedule"}]
 
 
-def config(environment: Environment, host: Host, machine: Machine) -> dict[str, object]:
+def config(environment: Environment, host: Host, machine: MachineFacts) -> dict[str, object]:
     """KubeletConfiguration. Swap and cgroup v1 are accepted: preflight warns about both."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -53,7 +53,7 @@ def config(environment: Environment, host: Host, machine: Machine) -> dict[str, 
     }
 
 
-def resources(environment: Environment, host: Host, machine: Machine) -> tuple[Resource, ...]:
+def resources(environment: Environment, host: Host, machine: MachineFacts) -> tuple[Resource, ...]:
     """Everything of kubelet on a host, apart from certificates and the program."""
     flags = {
         "config": CONFIG,
@@ -63,7 +63,7 @@ def resources(environment: Environment, host: Host, machine: Machine) -> tuple[R
         "cert-dir": f"{places.KUBELET}/pki",
         "root-dir": places.KUBELET,
     }
-    service = units.Service(
+    service = units.ServiceUnit(
         "kubelet",
         "Kubernetes node agent of a rancherctl environment",
         (

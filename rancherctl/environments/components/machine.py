@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineFacts:
     """Facts that configurations depend on.
 
     ``cgroup_v2``: unified hierarchy. ``may_lower_oom``: CAP_SYS_RESOURCE is available. ``resolv_conf``: the file with

@@ -60,8 +60,8 @@ def scheduler_config() -> dict[str, object]:
 
 def _service(
     environment: Environment, name: str, title: str, flags: dict[str, str], watches: tuple[str, ...]
-) -> units.Service:
-    return units.Service(
+) -> units.ServiceUnit:
+    return units.ServiceUnit(
         name,
         f"Kubernetes {title} of a rancherctl environment",
         (

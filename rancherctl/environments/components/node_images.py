@@ -22,7 +22,7 @@ def resources(environment: Environment, archives: Sequence[str]) -> tuple[Resour
         f"{ctr} --address={places.CONTAINERD_SOCKET} --namespace=k8s.io images import {path}"
         for path in sorted(archives)
     ]
-    service = units.Service(
+    service = units.ServiceUnit(
         "images",
         "Container images of a rancherctl environment",
         (imports[0],),

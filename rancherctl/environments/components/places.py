@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from rancherctl import contract
 from rancherctl.bundle.layout import binary_dir
 from rancherctl.contract import CONTROLLER_NAME
 
-ETC: Final = "/etc/rancherctl"
-PKI: Final = "/etc/rancherctl/pki"
-DATA: Final = "/var/lib/rancherctl"
-LOG: Final = "/var/log/rancherctl"
+ETC: Final = contract.ETC
+PKI: Final = contract.PKI
+DATA: Final = contract.DATA
+LOG: Final = contract.LOGS
+PROGRAMS: Final = contract.PROGRAMS
+OPERATOR_TOKEN: Final = f"{PROGRAMS}/bin/operator-token"
 CA: Final = f"{PKI}/ca.crt"
 CA_KEY: Final = f"{PKI}/ca.key"
 ETCD_CA: Final = f"{PKI}/etcd-ca.crt"
@@ -22,7 +25,7 @@ SA_PUB: Final = f"{PKI}/service-account.pub"
 ENCRYPTION: Final = f"{PKI}/encryption.yaml"
 KUBELET: Final = "/var/lib/kubelet"
 CNI_CONF: Final = "/etc/cni/net.d"
-CONTAINERD: Final = "/var/lib/rancherctl/containerd"
+CONTAINERD: Final = f"{DATA}/containerd"
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
 UNITS: Final = "/etc/systemd/system"
 ETCD_USER: Final = "rancherctl-etcd"

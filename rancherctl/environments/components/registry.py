@@ -16,7 +16,7 @@ from rancherctl.environments.components import (
     managers,
     node_images,
 )
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.model import LOCAL_API_PORT, Environment
 from rancherctl.environments.phase_names import PhaseName
 from rancherctl.hosts.model import Host, Resource
@@ -28,7 +28,7 @@ class Inputs:
 
     environment: Environment
     host: Host
-    machine: Machine
+    machine: MachineFacts
     archives: tuple[str, ...] = ()
 
 

@@ -39,7 +39,7 @@ _USER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceUnit:
     """A service unit.
 
     ``name`` lacks ``rancherctl-``; ``command``: one string per argument; ``watches``: files whose change restarts it.
@@ -59,7 +59,7 @@ class Service:
     watches: Sequence[str] = ()
 
 
-def text(service: Service) -> str:
+def text(service: ServiceUnit) -> str:
     """The unit file. systemd restarts it without limit, after 1 s at first, after 30 s at most."""
     unit = [
         "[Unit]",
@@ -88,7 +88,7 @@ def text(service: Service) -> str:
     return "\n".join([*unit, *service.lines, "", "[Install]", "WantedBy=multi-user.target", ""])
 
 
-def resources(service: Service) -> tuple[Resource, ...]:
+def resources(service: ServiceUnit) -> tuple[Resource, ...]:
     """The unit's file and the running unit.
 
     A change of the unit, of what it watches or of its program restarts it: two bundles may differ in a version's build.

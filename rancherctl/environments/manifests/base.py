@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from rancherctl.contract import NAMESPACE
 from rancherctl.environments.dump import dump, portable
 from rancherctl.environments.layout import stamp
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
 from rancherctl.kube.manifests import Inventory
 
-SYSTEM = "rancherctl-system"
+SYSTEM: Final = NAMESPACE
 OPERATORS = "rancherctl-operators"
 LABELS = {"app.kubernetes.io/managed-by": "rancherctl"}
 RECORD = "environment"

@@ -18,11 +18,11 @@ from rancherctl.kube import apply as kube
 from rancherctl.kube.client import Json
 
 
-class Objects(ApiObjects):
+class EnvironmentObjects(ApiObjects):
     """The first phase that needs the API: it waits for it."""
 
     def changes(self, run: EnvironmentRun) -> Plan[Json]:
-        """Objects that are missing or differ."""
+        """EnvironmentObjects that are missing or differ."""
         wanted = manifests(run.environment)
         if not run.api_answers():
             return kube.first_plan(wanted, INVENTORY)
@@ -43,4 +43,4 @@ class Objects(ApiObjects):
         kube.apply(run.client(), self.changes(run), INVENTORY, emit=run.emit(self.name))
 
 
-OBJECTS: Final = Objects("objects", "namespaces, rights and services that every environment has")
+OBJECTS: Final = EnvironmentObjects("objects", "namespaces, rights and services that every environment has")

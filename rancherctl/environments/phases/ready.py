@@ -17,7 +17,7 @@ from rancherctl.kube.client import Json
 from rancherctl.kube.objects import Node
 
 
-class Ready(ApiObjects):
+class NodesReady(ApiObjects):
     """Runs at every apply: hosts may be slow to come up although nothing changes."""
 
     always: ClassVar[bool] = True
@@ -73,4 +73,4 @@ def _without(
     return remaining
 
 
-READY: Final = Ready("ready", "labels of the nodes, and all of them Ready", critical=False)
+READY: Final = NodesReady("ready", "labels of the nodes, and all of them Ready", critical=False)

@@ -13,7 +13,7 @@ from rancherctl.kube import apply as kube
 from rancherctl.kube.client import Json
 
 
-class Record(ApiObjects):
+class ApplyRecord(ApiObjects):
     """Written last: it says what was completely applied."""
 
     def changes(self, run: EnvironmentRun) -> Plan[Json]:
@@ -26,4 +26,4 @@ class Record(ApiObjects):
         kube.apply(run.client(), self.changes(run), None, emit=run.emit(self.name))
 
 
-RECORD: Final = Record("record", "record of what was applied, stored in the environment")
+RECORD: Final = ApplyRecord("record", "record of what was applied, stored in the environment")

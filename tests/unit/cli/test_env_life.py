@@ -16,7 +16,7 @@ from rancherctl.environments.health import HostStatus, Status
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Environment
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
-from rancherctl.environments.reconcile import Applied
+from rancherctl.environments.reconcile import AppliedEnvironment
 from rancherctl.environments.remove import Removed
 from rancherctl.errors import LockedError, PartialError, PreflightError, RancherctlError
 
@@ -254,10 +254,10 @@ def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
 def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(
     call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def apply(environment: Environment, context: Any, *, begin: Callable[[], object], **options: Any) -> Applied:
+    def apply(environment: Environment, context: Any, *, begin: Callable[[], object], **options: Any) -> AppliedEnvironment:
         begin()
         steps = (Step("h1", "file", "create", "/etc/rancherctl/x"),)
-        return Applied(
+        return AppliedEnvironment(
             environment, EnvironmentPlan("demo", (PhasePlan("nodes", "nodes", steps),)), environment.server(), "CA"
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from rancherctl.environments import api_access
-from rancherctl.environments.api_access import Route, first_usable, route, urls
+from rancherctl.environments.api_access import ApiRoute, first_usable, route, urls
 from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import UnreachableError
 
@@ -90,7 +90,7 @@ def test_tunnels_are_tried_in_order_until_one_leads_to_the_api(usable: set[str])
     events: list[str] = []
     tunnels = [FakeTunnel("h1", 0, events), FakeTunnel("h2", 2, events), FakeTunnel("h3", 3, events)]
     with route("demo", [A], "", tunnels) as found:
-        assert found == Route("https://127.0.0.1:3", "h3")
+        assert found == ApiRoute("https://127.0.0.1:3", "h3")
         assert events == ["open h2", "close h2", "open h3"]
     assert events[-1] == "close h3"
 
@@ -112,5 +112,5 @@ def test_a_direct_route_opens_no_tunnel(usable: set[str]) -> None:
     usable.add(B)
     tunnel = FakeTunnel("h1", 1)
     with route("demo", [A, B], "", [tunnel]) as found:
-        assert found == Route(B)
+        assert found == ApiRoute(B)
     assert tunnel.events == []

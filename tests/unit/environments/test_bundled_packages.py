@@ -14,7 +14,7 @@ from rancherctl.bundle.model import Artefact, Bundle, manifest
 from rancherctl.change import Unknown
 from rancherctl.environments import bundled_packages
 from rancherctl.environments import plan as plans
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.design import design
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.preflight import machine, refuse
@@ -50,7 +50,7 @@ def test_bundles_have_every_package_that_environments_ask_for() -> None:
     asked = {
         resource.name
         for host in ENV.hosts
-        for part in design(ENV, host, Machine(), bundle(), host_resources).values()
+        for part in design(ENV, host, MachineFacts(), bundle(), host_resources).values()
         for resource in part
         if isinstance(resource, Package)
     }
@@ -59,7 +59,7 @@ def test_bundles_have_every_package_that_environments_ask_for() -> None:
 
 def test_a_bundle_without_packages_leaves_every_host_to_apt() -> None:
     assert bundled_packages.unavailable("h1", HostFacts(), frozenset()) == []
-    packages = design(ENV, ENV.hosts[0], Machine(system="debian13"), bundle(), host_resources)["packages"]
+    packages = design(ENV, ENV.hosts[0], MachineFacts(system="debian13"), bundle(), host_resources)["packages"]
     assert not any(isinstance(r, Absent) for r in packages)
 
 

@@ -22,13 +22,13 @@ from rancherctl.environments.components import (
     places,
     units,
 )
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.inventory import from_flags
 from rancherctl.hosts.model import Directory, File, Package, Unit, User
 
 ENV = from_flags("demo", ["root@10.0.0.11=etcd,controlplane", "root@10.0.0.12", "root@10.0.0.13"]).environment
 CONTROL, WORKER = ENV.hosts[0], ENV.hosts[1]
-V1 = Machine(cgroup_v2=False, may_lower_oom=False)
+V1 = MachineFacts(cgroup_v2=False, may_lower_oom=False)
 ALL = (
     *etcd.resources(ENV, CONTROL),
     *apiserver.resources(ENV, CONTROL),
@@ -120,10 +120,11 @@ def test_etcd_requires_certificates_of_clients_and_peers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "driver", "systemd", "restrict"), [(V1, "cgroupfs", False, True), (Machine(), "systemd", True, False)]
+    ("machine", "driver", "systemd", "restrict"),
+    [(V1, "cgroupfs", False, True), (MachineFacts(), "systemd", True, False)],
 )
 def test_cgroup_driver_and_oom_scores_follow_from_the_machine(
-    machine: Machine, driver: str, systemd: bool, restrict: bool
+    machine: MachineFacts, driver: str, systemd: bool, restrict: bool
 ) -> None:
     config = kubelet.config(ENV, WORKER, machine)
     assert config["cgroupDriver"] == driver
@@ -134,7 +135,7 @@ def test_cgroup_driver_and_oom_scores_follow_from_the_machine(
 
 
 def test_kubelets_refuse_anonymous_requests_and_authorize_all_others_with_the_api() -> None:
-    config = kubelet.config(ENV, WORKER, Machine())
+    config = kubelet.config(ENV, WORKER, MachineFacts())
     assert config["authentication"]["anonymous"] == {"enabled": False}
     assert config["authorization"] == {"mode": "Webhook"}
     assert config["readOnlyPort"] == 0
@@ -237,6 +238,6 @@ def test_one_unit_imports_all_images() -> None:
 
 
 def test_a_unit_has_each_argument_on_its_line() -> None:
-    text = units.text(units.Service("x", "X", ("/bin/x", "--a=1", "--b=2"), writable=("/var/lib/x",)))
+    text = units.text(units.ServiceUnit("x", "X", ("/bin/x", "--a=1", "--b=2"), writable=("/var/lib/x",)))
     assert "ExecStart=/bin/x \\\n  --a=1 \\\n  --b=2\n" in text
     assert "ReadWritePaths=/var/lib/x\n" in text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rancherctl.environments.dump import dump
 from rancherctl.environments.inventory import from_flags, load
-from rancherctl.environments.model import Api, Dns, Environment, Ingress, Network
+from rancherctl.environments.model import Api, Dns, Environment, IngressSettings, Network
 from rancherctl.environments.pki.leaves import api_names
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import Host, SshAddress
@@ -48,7 +48,7 @@ def test_a_file_is_read_with_defaults_filled_in() -> None:
 
 def test_a_flag_is_true_or_false() -> None:
     text = GOOD.replace("spec:\n", "spec:\n  ingress: {defaultClass: false}\n")
-    assert load(text).environment.ingress == Ingress(default_class=False)
+    assert load(text).environment.ingress == IngressSettings(default_class=False)
     assert any(
         "spec.ingress.defaultClass: must be true or false, not 'sometimes'" in line
         for line in problems(text.replace("false", "sometimes"))
@@ -250,7 +250,12 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
             Api, address=st.sampled_from(["", "api.example.com"]), port=st.sampled_from([1, 6443, 8443, 65535])
         ),
         ingress=st.sampled_from(
-            [Ingress(), Ingress("", {"lb": "yes"}), Ingress("controlplane"), Ingress(default_class=False)]
+            [
+                IngressSettings(),
+                IngressSettings("", {"lb": "yes"}),
+                IngressSettings("controlplane"),
+                IngressSettings(default_class=False),
+            ]
         ),
     )
 )

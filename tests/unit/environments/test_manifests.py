@@ -11,7 +11,7 @@ from rancherctl.credentials import tokens
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.manifests import manifests
 from rancherctl.environments.manifests.base import record
-from rancherctl.environments.model import Environment, Ingress
+from rancherctl.environments.model import Environment, IngressSettings
 from rancherctl.ingress.translate.classes import is_rancher
 from rancherctl.kube import objects
 from rancherctl.kube.kinds import Kinds
@@ -38,7 +38,7 @@ def test_every_manifest_has_a_path_in_the_api() -> None:
 
 @pytest.mark.parametrize("default", [True, False])
 def test_an_ingress_without_a_class_gets_the_class_rancher_unless_the_file_disables_that(default: bool) -> None:
-    environment = replace(ENV, ingress=Ingress(default_class=default))
+    environment = replace(ENV, ingress=IngressSettings(default_class=default))
     (body,) = [b for b in manifests(environment) if b["kind"] == "IngressClass"]
     bare = objects.ingress({"metadata": {"name": "bare", "namespace": "default"}, "spec": {}})
     assert is_rancher(bare, {"rancher": objects.ingress_class(body)}) is default

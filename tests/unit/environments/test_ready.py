@@ -13,7 +13,7 @@ from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests.base import record
 from rancherctl.environments.observe import ObservedHosts
-from rancherctl.environments.phases.objects import OBJECTS, Objects
+from rancherctl.environments.phases.objects import OBJECTS, EnvironmentObjects
 from rancherctl.environments.phases.ready import READY
 from rancherctl.environments.plan import PhasePlan
 from rancherctl.environments.preflight import Checked
@@ -99,7 +99,7 @@ def test_a_host_that_left_the_file_while_the_api_was_down_is_refused_once_it_ans
     assert run.read_stored() is None
     applied: list[bool] = []
     monkeypatch.setattr(run, "client", Answering)
-    monkeypatch.setattr(Objects, "apply_objects", lambda _self, _run: applied.append(True))
+    monkeypatch.setattr(EnvironmentObjects, "apply_objects", lambda _self, _run: applied.append(True))
     if stored == "more":
         with pytest.raises(RefusedError, match="cannot be changed like this") as caught:
             OBJECTS.apply(run, PhasePlan("objects", "", ()))

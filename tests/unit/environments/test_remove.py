@@ -13,7 +13,7 @@ import pytest
 from rancherctl.agents.install import host_resources
 from rancherctl.bundle.model import Artefact, Bundle, Manifest, manifest
 from rancherctl.environments import remove, remove_look
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
 from rancherctl.environments.design import design
 from rancherctl.environments.inventory import from_flags
@@ -301,7 +301,7 @@ def test_everything_that_an_apply_puts_on_a_host_is_taken_away_again() -> None:
     ):
         for host in environment.hosts:
             gone = (*remove.paths(host), *remove.EMPTIED)
-            wanted = everything(design(environment, host, Machine(), bundle, host_resources))
+            wanted = everything(design(environment, host, MachineFacts(), bundle, host_resources))
             places = {r.path for r in wanted if isinstance(r, (File, Directory, Link, Upload))}
             left = {
                 place

@@ -10,7 +10,7 @@ import pytest
 
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.environments import preflight, reconcile
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import ObservedHost, ObservedHosts
@@ -77,7 +77,7 @@ def run(active: Iterable[str], unit: str, phase: PhaseName, lost: Iterable[str] 
         states = {
             key(Unit(name)): state("unit", name, active=active_now, enabled="yes", started_with="", loaded_with="")
         }
-        found[host.name] = ObservedHost(host, Machine(), design, Observed(states), Folder({}, {}))
+        found[host.name] = ObservedHost(host, MachineFacts(), design, Observed(states), Folder({}, {}))
     failures = {name: UnreachableError(f"{name}: no answer") for name in lost}
     nothing = Bundle(Path(), manifest(ENV.kubernetes, "", "", ()))
     return EnvironmentRun(ENV, Context(lambda host: host, nothing), ObservedHosts(found, failures))  # type: ignore[arg-type, return-value]

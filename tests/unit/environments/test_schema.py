@@ -11,7 +11,7 @@ import pytest
 
 from rancherctl.environments.document import Section
 from rancherctl.environments.inventory import load
-from rancherctl.environments.model import DEFAULT_KUBERNETES, Api, Dns, Ingress, Network
+from rancherctl.environments.model import DEFAULT_KUBERNETES, Api, Dns, IngressSettings, Network
 
 SCHEMA = json.loads(files("rancherctl.environments").joinpath("schema.json").read_text())
 FULL = """\
@@ -58,7 +58,7 @@ def test_the_schema_names_the_real_defaults() -> None:
     assert spec["kubernetes"]["properties"]["version"]["default"] == DEFAULT_KUBERNETES
     assert spec["network"]["properties"]["podCIDR"]["default"] == Network().pod_cidr
     assert spec["network"]["properties"]["serviceCIDR"]["default"] == Network().service_cidr
-    assert spec["ingress"]["properties"]["defaultClass"]["default"] == Ingress().default_class
+    assert spec["ingress"]["properties"]["defaultClass"]["default"] == IngressSettings().default_class
     assert spec["dns"]["properties"]["domain"]["default"] == Dns().domain
     assert spec["api"]["properties"]["port"]["default"] == Api().port
 

@@ -9,7 +9,7 @@ import pytest
 
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.change import Unknown
-from rancherctl.environments.components.machine import Machine
+from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import HostStatus
 from rancherctl.environments.inventory import from_flags
@@ -29,7 +29,11 @@ HOST = from_flags("demo", ["root@10.0.0.11"]).environment.hosts[0]
 
 def seen(*unknown: Unknown) -> ObservedHost:
     return ObservedHost(
-        HOST, Machine(), {"nodes": (Unit("rancherctl-kubelet.service"),)}, Observed(unknown=unknown), Folder({}, {})
+        HOST,
+        MachineFacts(),
+        {"nodes": (Unit("rancherctl-kubelet.service"),)},
+        Observed(unknown=unknown),
+        Folder({}, {}),
     )
 
 
@@ -53,7 +57,7 @@ def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
 def look(age: float | None, member: dict[str, Any] | None) -> HostStatus:
     """The status of a host whose agent came up ``age`` seconds ago, and that the roster knows as ``member``."""
     ages = {} if age is None else {"rancherctl-agent.service": age}
-    found = ObservedHost(HOST, Machine(), {}, Observed(ages=ages), Folder({}, {}))
+    found = ObservedHost(HOST, MachineFacts(), {}, Observed(ages=ages), Folder({}, {}))
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     context = Context(lambda host: None, Bundle(Path(), manifest("1.36.3", "", "", ())))  # type: ignore[arg-type, return-value]
     node = objects.node(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from rancherctl.change import Unknown
 from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
-from rancherctl.environments.reconcile import Applied
+from rancherctl.environments.reconcile import AppliedEnvironment
 from rancherctl.environments.remove import Removed
 from rancherctl.output.environment_status import status_item, status_record
 from rancherctl.output.environments import applied_record, plan_record, removed_listing
@@ -96,10 +96,10 @@ def test_many_hosts_with_the_same_numbers_are_named_by_the_first() -> None:
 
 
 def test_an_apply_reports_numbers_and_on_request_every_step() -> None:
-    short = applied_record(Applied(None, LONG, "https://s", "", seconds=3.21))  # type: ignore[arg-type]
+    short = applied_record(AppliedEnvironment(None, LONG, "https://s", "", seconds=3.21))  # type: ignore[arg-type]
     assert short.text.startswith("HOSTS ")
     assert short.text.splitlines()[-1].startswith("demo: 37 created, 3 started on 4 hosts (plan ")
-    assert "+ create file /etc/f8" in applied_record(Applied(None, LONG, "https://s", ""), wide=True).text  # type: ignore[arg-type]
+    assert "+ create file /etc/f8" in applied_record(AppliedEnvironment(None, LONG, "https://s", ""), wide=True).text  # type: ignore[arg-type]
     value = json.loads(render(short, "json"))
     assert value["seconds"] == 3.2
     assert value["server"] == "https://s"
@@ -112,11 +112,13 @@ def test_an_apply_of_few_steps_names_them() -> None:
     plan = EnvironmentPlan(
         "demo", (PhasePlan("nodes", "kubelet", (Step("h1", "unit", "start", "rancherctl-kubelet.service"),)),)
     )
-    assert "    * start unit rancherctl-kubelet.service\n" in applied_record(Applied(None, plan, "s", "")).text  # type: ignore[arg-type]
+    assert (
+        "    * start unit rancherctl-kubelet.service\n" in applied_record(AppliedEnvironment(None, plan, "s", "")).text
+    )  # type: ignore[arg-type]
 
 
 def test_hosts_that_failed_are_in_what_an_apply_reports() -> None:
-    applied = Applied(None, PLAN, "s", "", failures={"h1": "h1: disk full", "h3": "h3: no answer"})  # type: ignore[arg-type]
+    applied = AppliedEnvironment(None, PLAN, "s", "", failures={"h1": "h1: disk full", "h3": "h3: no answer"})  # type: ignore[arg-type]
     value = json.loads(render(applied_record(applied), "json"))
     assert value["errors"] == [{"where": "h1", "message": "disk full"}, {"where": "h3", "message": "no answer"}]
     assert "1 to change" in applied_record(applied).text, "not all of it was done"

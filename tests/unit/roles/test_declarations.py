@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
-import sys
 
 import pytest
 
@@ -94,12 +92,3 @@ def test_a_section_of_an_unexpected_form_raises_nothing() -> None:
 )
 def test_a_role_says_what_its_section_means(name: str, section: dict[str, object], expected: int) -> None:
     assert len(role(name).health(section)) == expected
-
-
-def test_declarations_load_no_code_of_roles() -> None:
-    """The command line imports them for every `env` command."""
-    heavy = ("dns", "rancherctl.dns.reconcile", "rancherctl.ingress.role.reconcile", "rancherctl.kube.rest", "paramiko")
-    modules = "sys, rancherctl.roles.registry, rancherctl.roles.controllers"
-    code = f"import {modules}; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

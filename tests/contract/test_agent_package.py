@@ -36,3 +36,12 @@ def test_what_only_the_operators_machine_runs_is_not_shipped() -> None:
     names = {name for name, _ in package.members()}
     assert not [name for name in names if name.startswith(("rancherctl/cli/", "rancherctl/environments/"))]
     assert {"rancherctl/worker.py", "rancherctl/net.py", "rancherctl/agents/main.py"} <= names
+
+
+def test_declarations_load_no_code_of_roles() -> None:
+    """The command line imports them for every `env` command."""
+    heavy = ("dns", "rancherctl.dns.reconcile", "rancherctl.ingress.role.reconcile", "rancherctl.kube.rest", "paramiko")
+    modules = "sys, rancherctl.roles.registry, rancherctl.roles.controllers"
+    code = f"import {modules}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

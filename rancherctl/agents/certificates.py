@@ -48,7 +48,7 @@ commonName = supplied
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class LeafFiles:
     """One certificate to renew; all fields except ``name`` are absolute paths on this host."""
 
     name: str
@@ -58,15 +58,15 @@ class Leaf:
     ca_key: str
 
 
-def dump(leaves: Iterable[Leaf]) -> str:
+def dump(leaves: Iterable[LeafFiles]) -> str:
     """The file's text."""
     return json.dumps({"leaves": [asdict(leaf) for leaf in leaves]}, indent=1) + "\n"
 
 
-def load(path: Path = PATH) -> tuple[Leaf, ...]:
+def load(path: Path = PATH) -> tuple[LeafFiles, ...]:
     """Read the file. UsageError: it is missing or not valid."""
     try:
-        return tuple(Leaf(**item) for item in json.loads(path.read_text())["leaves"])
+        return tuple(LeafFiles(**item) for item in json.loads(path.read_text())["leaves"])
     except FileNotFoundError as error:
         raise UsageError(
             f"{path} does not exist", hint="only control-plane hosts have this file; `rancherctl env apply` writes it"
@@ -79,7 +79,7 @@ def load(path: Path = PATH) -> tuple[Leaf, ...]:
         ) from error
 
 
-def renew_due(transport: Transport, leaves: Iterable[Leaf], now: float) -> tuple[str, ...]:
+def renew_due(transport: Transport, leaves: Iterable[LeafFiles], now: float) -> tuple[str, ...]:
     """Renew what is due at ``now`` (seconds since the epoch) and return the renewed names.
 
     PartialError: some failed, after all were tried; it has one line for each.
@@ -101,7 +101,7 @@ def renew_due(transport: Transport, leaves: Iterable[Leaf], now: float) -> tuple
     return tuple(done)
 
 
-def _renew(transport: Transport, leaf: Leaf, now: float) -> bool:
+def _renew(transport: Transport, leaf: LeafFiles, now: float) -> bool:
     for path in (leaf.crt, leaf.key, leaf.ca, leaf.ca_key):
         if not Path(path).is_file():
             raise NotFoundError(f"{path} is missing")
@@ -132,7 +132,7 @@ def _renew(transport: Transport, leaf: Leaf, now: float) -> bool:
     return True
 
 
-def _checked_content(transport: Transport, leaf: Leaf) -> str:
+def _checked_content(transport: Transport, leaf: LeafFiles) -> str:
     """Return what must stay the same; ConflictError unless it is one leaf of this CA and this key."""
     count = Path(leaf.crt).read_bytes().count(b"BEGIN CERTIFICATE")
     if count != 1:
@@ -160,7 +160,7 @@ def _trusted(transport: Transport, ca: str, crt: Path) -> bool:
     return transport.run(command(*words, root=False), check=False).ok
 
 
-def _signed(transport: Transport, leaf: Leaf, folder: Path, begins: float, ends: float) -> Path:
+def _signed(transport: Transport, leaf: LeafFiles, folder: Path, begins: float, ends: float) -> Path:
     request, new, config = folder / "request.pem", folder / "new.pem", folder / "ca.cnf"
     config.write_text(_CONFIG.format(folder=folder))
     (folder / "index.txt").touch()

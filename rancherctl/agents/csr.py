@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Literal
 
-from rancherctl.agents.pkcs10 import Content
+from rancherctl.agents.pkcs10 import RequestContent
 from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, PUBLIC_ADDRESS_ANNOTATION
 from rancherctl.kube.certificate_requests import CertificateRequest
 from rancherctl.kube.objects import Node
@@ -42,7 +42,7 @@ def is_from_host(request: CertificateRequest) -> bool:
 
 def judge(
     request: CertificateRequest,
-    content: Content,
+    content: RequestContent,
     nodes: Mapping[str, Node],
     services: str,
     owners: Mapping[str, str] | None = None,
@@ -91,7 +91,7 @@ def _own_addresses(node: Node, nodes: Mapping[str, Node], services: str, owners:
     )
 
 
-def _judge_kubelet(request: CertificateRequest, content: Content, name: str, allowed: frozenset[str]) -> Ruling:
+def _judge_kubelet(request: CertificateRequest, content: RequestContent, name: str, allowed: frozenset[str]) -> Ruling:
     checks = (
         (content.common_name == request.username, f"common name {content.common_name!r} is not {request.username!r}"),
         (content.organizations == (NODE_GROUP,), f"organization {content.organizations!r} is not {NODE_GROUP}"),
@@ -113,7 +113,7 @@ def _judge_kubelet(request: CertificateRequest, content: Content, name: str, all
     return _ruling(checks, f"serving certificate of node {name}")
 
 
-def _judge_agent(request: CertificateRequest, content: Content, nodes: Mapping[str, Node]) -> Ruling:
+def _judge_agent(request: CertificateRequest, content: RequestContent, nodes: Mapping[str, Node]) -> Ruling:
     name = request.username.removeprefix(AGENT_PREFIX)
     if name not in nodes:
         return Ruling("ignore", f"Node {name} does not exist")

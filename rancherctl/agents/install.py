@@ -102,7 +102,8 @@ def _certificates(environment: Environment, host: Host) -> tuple[Resource, ...]:
     service, timer = (f"/etc/systemd/system/{name}" for name in (units.CERTIFICATES_UNIT, units.CERTIFICATES_TIMER))
     own = (leaf for leaf in leaves(environment, host) if not leaf.self_renewed)
     listed = [
-        certificates.Leaf(f.name, f.crt, f.key, f"{PKI}/{f.authority}.crt", f"{PKI}/{f.authority}.key") for f in own
+        certificates.LeafFiles(f.name, f.crt, f.key, f"{PKI}/{f.authority}.crt", f"{PKI}/{f.authority}.key")
+        for f in own
     ]
     return (
         File(str(certificates.PATH), certificates.dump(listed).encode()),

@@ -24,7 +24,7 @@ _EXTENSION_REQUEST, _ALTERNATIVES = bytes.fromhex("2a864886f70d01090e"), bytes.f
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class RequestContent:
     """What is requested.
 
     ``other_names``: the alternative names include others than DNS names and addresses, such as URIs. ``other_parts``:
@@ -73,7 +73,7 @@ def _nodes(data: bytes) -> Iterator[_Node]:
         at += size
 
 
-def parse(pem: str) -> Content:
+def parse(pem: str) -> RequestContent:
     """Parse one PEM block; ValueError says what is wrong."""
     found = _PEM.fullmatch(pem)
     if found is None:
@@ -87,7 +87,7 @@ def parse(pem: str) -> Content:
     common = [text for kind, text in names if kind == _COMMON_NAME]
     dns, ips, other = _alternatives(parts[3]) if len(parts) == 4 else (frozenset[str](), frozenset[str](), False)
     # With two common names, clients use the last one: accept neither.
-    return Content(
+    return RequestContent(
         common_name=common[0] if len(common) == 1 else "",
         organizations=tuple(text for kind, text in names if kind == _ORGANIZATION),
         dns=dns,

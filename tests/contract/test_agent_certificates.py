@@ -12,9 +12,9 @@ import pytest
 from cryptography import x509
 
 from rancherctl.agents import certificates, main
-from rancherctl.agents.certificates import DAY, Leaf
+from rancherctl.agents.certificates import DAY, LeafFiles
 from rancherctl.environments.pki import authority
-from rancherctl.environments.pki.leaves import Leaf as Wanted
+from rancherctl.environments.pki.leaves import Leaf
 from rancherctl.environments.pki.wanted import leaf_problem, parse
 from rancherctl.errors import PartialError, UsageError
 from rancherctl.hosts.command import Command, Result
@@ -23,7 +23,7 @@ from rancherctl.hosts.remote import disk
 
 NOW = datetime.now(UTC)
 HOST = LocalTransport("h1")
-NAMES = Wanted(
+NAMES = Leaf(
     "apiserver",
     "ca",
     "rancherctl:apiserver",
@@ -35,7 +35,7 @@ NAMES = Wanted(
 CA = authority.new_authority("ca", "demo", NOW - timedelta(days=400))
 
 
-def put(folder: Path, leaf: Leaf, left: float, signer: authority.KeyPair = CA, life: float = 365) -> None:
+def put(folder: Path, leaf: LeafFiles, left: float, signer: authority.KeyPair = CA, life: float = 365) -> None:
     pair = authority.issue(NAMES, signer, NOW - timedelta(days=life - left), valid=timedelta(days=life))
     for path, text in ((leaf.crt, pair.crt), (leaf.key, pair.key), (leaf.ca, CA.crt), (leaf.ca_key, CA.key)):
         Path(path).write_text(str.__str__(text))
@@ -43,27 +43,27 @@ def put(folder: Path, leaf: Leaf, left: float, signer: authority.KeyPair = CA, l
 
 
 @pytest.fixture
-def leaf(tmp_path: Path) -> Leaf:
+def leaf(tmp_path: Path) -> LeafFiles:
     return at(tmp_path, "apiserver")
 
 
-def at(folder: Path, name: str) -> Leaf:
-    return Leaf(
+def at(folder: Path, name: str) -> LeafFiles:
+    return LeafFiles(
         name, str(folder / f"{name}.crt"), str(folder / f"{name}.key"), str(folder / "ca.crt"), str(folder / "ca.key")
     )
 
 
-def run(*leaves: Leaf) -> tuple[str, ...]:
+def run(*leaves: LeafFiles) -> tuple[str, ...]:
     return certificates.renew_due(HOST, leaves, NOW.timestamp())
 
 
-def read(leaf: Leaf) -> x509.Certificate:
+def read(leaf: LeafFiles) -> x509.Certificate:
     return x509.load_pem_x509_certificate(Path(leaf.crt).read_bytes())
 
 
 @pytest.mark.parametrize("left", [121, 30, 0.1, -40])
 def test_a_leaf_that_expires_soon_or_has_expired_is_renewed_and_otherwise_unchanged(
-    tmp_path: Path, leaf: Leaf, left: float
+    tmp_path: Path, leaf: LeafFiles, left: float
 ) -> None:
     put(tmp_path, leaf, left)
     Path(leaf.crt).chmod(0o640)
@@ -89,7 +89,7 @@ def test_a_leaf_that_expires_soon_or_has_expired_is_renewed_and_otherwise_unchan
     assert sorted(p.name for p in tmp_path.iterdir()) == ["apiserver.crt", "apiserver.key", "ca.crt", "ca.key"]
 
 
-def test_apply_accepts_a_renewed_certificate(tmp_path: Path, leaf: Leaf) -> None:
+def test_apply_accepts_a_renewed_certificate(tmp_path: Path, leaf: LeafFiles) -> None:
     from rancherctl.environments.pki.remote import described, public_of
     from rancherctl.environments.pki.wanted import Folder, Found, authority_key
 
@@ -101,7 +101,7 @@ def test_apply_accepts_a_renewed_certificate(tmp_path: Path, leaf: Leaf) -> None
     assert leaf_problem(wanted, Folder(found, {wanted.key: public_of(leaf.key)}), authority_key(CA.crt), NOW) == ""
 
 
-def test_a_leaf_with_more_than_a_third_of_its_life_left_is_not_renewed(tmp_path: Path, leaf: Leaf) -> None:
+def test_a_leaf_with_more_than_a_third_of_its_life_left_is_not_renewed(tmp_path: Path, leaf: LeafFiles) -> None:
     put(tmp_path, leaf, 123)
     before = Path(leaf.crt).stat()
     assert run(leaf) == ()
@@ -111,40 +111,40 @@ def test_a_leaf_with_more_than_a_third_of_its_life_left_is_not_renewed(tmp_path:
 FOREIGN = authority.new_authority("ca", "demo", NOW)
 
 
-def foreign(folder: Path, leaf: Leaf) -> None:
+def foreign(folder: Path, leaf: LeafFiles) -> None:
     put(folder, leaf, 5, FOREIGN)
 
 
-def wrong_key(folder: Path, leaf: Leaf) -> None:
+def wrong_key(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.key).write_text(str.__str__(authority.issue(NAMES, CA, NOW, valid=timedelta(days=9)).key))
 
 
-def wrong_authority_key(folder: Path, leaf: Leaf) -> None:
+def wrong_authority_key(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.ca_key).write_text(str.__str__(FOREIGN.key))
 
 
-def no_key(folder: Path, leaf: Leaf) -> None:
+def no_key(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.key).unlink()
 
 
-def garbage(folder: Path, leaf: Leaf) -> None:
+def garbage(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.crt).write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 
 
-def empty(folder: Path, leaf: Leaf) -> None:
+def empty(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.crt).write_text("")
 
 
-def two(folder: Path, leaf: Leaf) -> None:
+def two(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.crt).write_text(Path(leaf.crt).read_text() * 2)
 
 
-def a_ca_certificate(folder: Path, leaf: Leaf) -> None:
+def a_ca_certificate(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.crt).write_text(CA.crt)
     Path(leaf.key).write_text(str.__str__(CA.key))
 
 
-def elsewhere(folder: Path, leaf: Leaf) -> None:
+def elsewhere(folder: Path, leaf: LeafFiles) -> None:
     Path(leaf.crt).rename(folder / "real.crt")
     Path(leaf.crt).symlink_to(folder / "real.crt")
 
@@ -164,7 +164,7 @@ def elsewhere(folder: Path, leaf: Leaf) -> None:
     ],
 )
 def test_a_leaf_that_does_not_verify_stays_unchanged_and_the_others_are_renewed(
-    tmp_path: Path, leaf: Leaf, damage: object, said: str
+    tmp_path: Path, leaf: LeafFiles, damage: object, said: str
 ) -> None:
     good = replace(at(tmp_path, "etcd"), ca=str(tmp_path / "b.crt"), ca_key=str(tmp_path / "b.key"))
     put(tmp_path, good, 5)
@@ -179,7 +179,7 @@ def test_a_leaf_that_does_not_verify_stays_unchanged_and_the_others_are_renewed(
     assert read(good).not_valid_after_utc > NOW + timedelta(days=364)
 
 
-def test_a_leaf_does_not_outlive_its_ca_and_is_then_not_renewed_every_day(tmp_path: Path, leaf: Leaf) -> None:
+def test_a_leaf_does_not_outlive_its_ca_and_is_then_not_renewed_every_day(tmp_path: Path, leaf: LeafFiles) -> None:
     late = datetime.now(UTC) - timedelta(days=authority.AUTHORITY_DAYS - 50)
     old = authority.new_authority("ca", "demo", late)
     put(tmp_path, leaf, 20, old)
@@ -191,7 +191,9 @@ def test_a_leaf_does_not_outlive_its_ca_and_is_then_not_renewed_every_day(tmp_pa
         certificates.renew_due(HOST, [leaf], (NOW + timedelta(days=45)).timestamp())
 
 
-def test_a_full_disk_leaves_the_old_certificate(tmp_path: Path, leaf: Leaf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_certificate(
+    tmp_path: Path, leaf: LeafFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, leaf, 5)
     before = Path(leaf.crt).read_bytes()
 
@@ -207,7 +209,7 @@ def test_a_full_disk_leaves_the_old_certificate(tmp_path: Path, leaf: Leaf, monk
     assert run(leaf) == ("apiserver",)
 
 
-def test_a_certificate_that_another_process_changed_is_kept(tmp_path: Path, leaf: Leaf) -> None:
+def test_a_certificate_that_another_process_changed_is_kept(tmp_path: Path, leaf: LeafFiles) -> None:
     put(tmp_path, leaf, 5)
     theirs = authority.issue(NAMES, CA, NOW, valid=timedelta(days=365)).crt
 
@@ -222,7 +224,7 @@ def test_a_certificate_that_another_process_changed_is_kept(tmp_path: Path, leaf
     assert Path(leaf.crt).read_text() == theirs
 
 
-def test_the_list_is_read_as_it_was_written_and_damage_is_a_usage_error(tmp_path: Path, leaf: Leaf) -> None:
+def test_the_list_is_read_as_it_was_written_and_damage_is_a_usage_error(tmp_path: Path, leaf: LeafFiles) -> None:
     path = tmp_path / "certificates.json"
     path.write_text(certificates.dump([leaf]))
     assert certificates.load(path) == (leaf,)
@@ -258,7 +260,7 @@ def test_only_hosts_with_the_ca_keys_get_the_job() -> None:
 
 
 def test_the_command_names_what_failed_and_exits_with_its_code(
-    tmp_path: Path, leaf: Leaf, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, leaf: LeafFiles, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rancherctl.agents.install import agent_config
     from rancherctl.environments.inventory import from_flags

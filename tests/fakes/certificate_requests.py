@@ -41,7 +41,7 @@ def request_pem(
     return _pem(parts, names, password)
 
 
-def content(subject: str, names: str = "") -> pkcs10.Content:
+def content(subject: str, names: str = "") -> pkcs10.RequestContent:
     """What the parser reads from a request for ``/O=…/CN=…`` and ``DNS:…,IP:…,URI:…``."""
     kinds = {
         "DNS": x509.DNSName,

@@ -15,7 +15,7 @@ from tests.fakes.certificate_requests import API_NAMES, FROM_GO, request_pem
 
 def test_a_request_of_a_kubelet_is_parsed() -> None:
     """Made by Go's crypto/x509, as client-go's certificate manager calls it."""
-    assert pkcs10.parse(FROM_GO) == pkcs10.Content(
+    assert pkcs10.parse(FROM_GO) == pkcs10.RequestContent(
         "system:node:h1", ("system:nodes",), frozenset({"h1"}), frozenset({"10.77.0.11", "fd00::11"})
     )
 

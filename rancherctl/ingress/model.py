@@ -17,8 +17,8 @@ HTTP_PORT = 80
 HASH_SCHEME = 1
 """Number of the rule that makes ``Translated.hash``: hashes of different schemes are not compared.
 
-0 is release 0.1, whose reports have no number. Raise it in each release that gives any Ingress another hash, also if only
-a new option does: an agent that does not know the option reports the hash without it.
+0 is release 0.1, whose reports have no number. Raise it in each release that gives any Ingress another hash, also if
+only a new option does: an agent that does not know the option reports the hash without it.
 """
 CLASS_NAME = "rancher"
 ANY_HOST = "*"
@@ -177,7 +177,7 @@ class Translated:
         object.__setattr__(self, "age", (self.created or "9999", self.key))
         hosts = self.bare.union(route.host for route in self.routes)
         object.__setattr__(self, "hosts", hosts)
-        # Public DNS made from statuses mixes the addresses of all Ingresses with one name. A rule for any host has none.
+        # DNS made from statuses mixes the addresses of Ingresses with the same name. A rule for any host has none.
         shared = hosts - {ANY_HOST}
         placeable = Placeable(self.key, self.options, self.hash, (HTTP_PORT,), self.obstacle, shared)
         object.__setattr__(self, "for_placement", placeable)

@@ -1,4 +1,4 @@
-"""Random rules and requests: HAProxy with our maps answers like a slow reference written straight from the Ingress specification."""
+"""Random rules and requests: HAProxy answers like a slow reference written straight from the Ingress specification."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def reference(routes: list[Route], host: str, path: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[fake.Haproxy, LbRole, dict[str, fake.Pod]]]:
+def load_balancer(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[fake.Haproxy, LbRole, dict[str, fake.Pod]]]:
     haproxy = fake.Haproxy(tmp_path_factory.mktemp("haproxy"))
     pods = {name: fake.Pod(name) for name in PODS}
     yield haproxy, LbRole(LbConfig("h1", haproxy.listeners, paths=haproxy.paths), driver=haproxy.driver()), pods
@@ -66,14 +68,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[fake.Hapro
     st.lists(INGRESS, min_size=1, max_size=4),
     st.lists(st.tuples(st.sampled_from(ASKED), PATHS), min_size=4, max_size=8),
 )
-def test_like_the_specification(
-    world: tuple[fake.Haproxy, LbRole, dict[str, fake.Pod]],
+def test_haproxy_answers_like_the_reference(
+    load_balancer: tuple[fake.Haproxy, LbRole, dict[str, fake.Pod]],
     monkeypatch: pytest.MonkeyPatch,
     drawn: list[tuple[list[tuple[str, str, str, str]], str]],
     requests: list[tuple[str, str]],
 ) -> None:
     monkeypatch.setattr(endpoints, "routable", lambda address: True)
-    haproxy, role, pods = world
+    haproxy, role, pods = load_balancer
     keep = fake.ingress("keep", [("keep.org", "Exact", "/", "p1:80")], created="2020-01-01T00:00:00Z")
     made = [
         keep,

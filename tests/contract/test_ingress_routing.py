@@ -1,4 +1,4 @@
-"""Golden routing cases (tests/data/ingress/CASE/case.yaml) against a real HAProxy, loaded at once and grown by runtime commands."""
+"""Golden routing cases (tests/data/ingress/CASE/case.yaml) against a real HAProxy, changed by runtime commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def role(haproxy: fake.Haproxy) -> LbRole:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.parent.name)
-def test_routing(path: Path, haproxy: fake.Haproxy, role: LbRole, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_are_routed_as_in_the_golden_case(
+    path: Path, haproxy: fake.Haproxy, role: LbRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(endpoints, "routable", lambda address: True)
     case = yaml.safe_load(path.read_text())
     names = sorted({pod for pods in case["services"].values() for pod in pods})
@@ -59,8 +61,10 @@ def test_routing(path: Path, haproxy: fake.Haproxy, role: LbRole, monkeypatch: p
         assert wrong == []
         translated = TranslationCache().translate_all({i.meta.key: i for i in ingresses}, {"rancher": fake.RANCHER})
         merged = merge.merge(translated)
-        told = {k: sorted(p.reason for p in (*t.problems, *merged.problems.get(k, ()))) for k, t in translated.items()}
-        assert {k: v for k, v in told.items() if v} == case.get("problems", {})
+        reasons = {
+            k: sorted(p.reason for p in (*t.problems, *merged.problems.get(k, ()))) for k, t in translated.items()
+        }
+        assert {k: v for k, v in reasons.items() if v} == case.get("problems", {})
     finally:
         for pod in pods.values():
             pod.close()

@@ -1,4 +1,4 @@
-"""A real HAProxy on loopback, pods that tell who they are, and short ways to write Kubernetes objects."""
+"""A real HAProxy on loopback, pods that answer with their name, and short ways to write Kubernetes objects."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def endpoint_slice(
     node: str = "",
     **conditions: bool,
 ) -> objects.EndpointSlice:
-    """One slice of the service ``name`` per port number would be usual; here all endpoints of one slice share the first one's port and node."""
+    """A slice of the Service ``name``. All its endpoints have the port of the first one, and the same node."""
     listed = list(addresses)
     return objects.endpoint_slice(
         {
@@ -194,7 +194,7 @@ class Pod:
 
 
 class Haproxy:
-    """HAProxy in master-worker mode with all its files below ``folder``, watched like by systemd: ``restart`` starts it anew."""
+    """HAProxy in master-worker mode with all its files below ``folder``; ``restart`` does what systemd would do."""
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o755)
@@ -212,7 +212,7 @@ class Haproxy:
         return http_listeners(self.port, self.paths.families)
 
     def driver(self) -> Driver:
-        return Driver(self.paths, restart=self.restart, user="nobody-at-all")
+        return Driver(self.paths, restart=self.restart, user="no-such-user")
 
     def restart(self) -> None:
         self.stop()

@@ -69,7 +69,7 @@ def test_servers_take_turns_by_host() -> None:
 def test_addresses_are_spelled_as_haproxy_does_and_none_leads_to_the_host_itself(
     spelling: str, server: str | None
 ) -> None:
-    """HAProxy is compared with what it was given: another spelling of an address would look like drift on every host."""
+    """HAProxy is compared with what it was given: another spelling of an address would look like drift."""
     found = [Server(server, 8080)] if server else []
     services = {"default/web": fake.service("web")}
     for kind in ("IPv4", "IPv6"):

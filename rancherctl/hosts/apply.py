@@ -1,12 +1,15 @@
-"""Make a host as planned: packages and folders, then artefacts, then files and units, each group in one round trip."""
+"""Apply a plan to a host.
+
+Packages and folders, then artefacts, then files and units, each group in one round trip.
+"""
 
 from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 from rancherctl.change import Change, Plan
 from rancherctl.errors import RancherctlError
@@ -17,40 +20,38 @@ from rancherctl.hosts.plan import action, describe
 from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.state import ResourceState
 from rancherctl.hosts.transport import Transport
+from rancherctl.text import and_more
 
 UPLOADS = threading.BoundedSemaphore(5)
-"""So many uploads run at once in this process, over all hosts (E4)."""
-PREPARE_LIMIT = 2400.0
-FINISH_LIMIT = 900.0
-PHASE = "apply"
-SHOWN = 3
-"""So many things that failed for one reason are named."""
+"""Parallel uploads of this process, over all hosts (E4)."""
+PREPARE_LIMIT: Final = 2400.0
+FINISH_LIMIT: Final = 900.0
+"""Seconds for the steps before and after the artefacts."""
+PHASE: Final = "apply"
+SHOWN: Final = 3
+"""How many things that failed for the same reason are listed."""
 
 
 class ApplyError(RancherctlError):
-    """Some changes of one host failed; ``failed`` maps their keys to one line each. Running it again goes on from there."""
+    """Some changes on one host failed; ``failed`` maps their keys to one line each. Running it again resumes."""
 
     def __init__(self, host: str, failed: Mapping[str, str]) -> None:
         names = {where: where.split("/", 2)[-1] if where.count("/") > 1 else where for where in failed}
-        lines = [f"{several([names[where] for where in places])}: {why}" for why, places in reasons(failed)]
-        first = "free space on the host and" if any("No space left" in line for line in lines) else "mend this and"
-        hint = f"{first} run the same command again: it goes on from here"
+        lines = [
+            f"{and_more([names[where] for where in places], shown=SHOWN)}: {why}" for why, places in reasons(failed)
+        ]
+        first = "free space on the host and" if any("No space left" in line for line in lines) else "fix this and"
+        hint = f"{first} run the same command again; it resumes where it stopped"
         super().__init__(f"{host}: {len(failed)} of the planned changes failed", why="; ".join(lines)[:1500], hint=hint)
         self.failed = dict(failed)
 
 
 def reasons(failed: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Each reason with all keys that it is the reason of, sorted. Pure."""
+    """Each reason with all keys that failed for it, sorted. Pure."""
     found: dict[str, list[str]] = {}
     for where, why in sorted(failed.items()):
         found.setdefault(why, []).append(where)
     return list(found.items())
-
-
-def several(names: Sequence[str]) -> str:
-    """``a, b, c and 4 more``. Pure."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def apply(
@@ -61,8 +62,12 @@ def apply(
     *,
     uploads: AbstractContextManager[Any] = UPLOADS,
 ) -> None:
-    """Make the planned changes of ``resources`` (the same that were planned). ApplyError tells all that failed; units are
-    not touched when a file failed. Safe to run again after any interruption."""
+    """Make the planned changes; ``resources`` are those that were planned.
+
+    Safe to repeat after any interruption.
+
+    ApplyError lists all failures. Units are not touched if a file failed.
+    """
     if not plan:
         return
     by_key = {key(resource): resource for resource in resources}
@@ -73,16 +78,12 @@ def apply(
     titles = {change.key: describe(change)[0] for change in plan}
     if artefacts or groups["packages"]:
         debs = [
-            r.deb
+            package.deb
             for change in plan
-            if isinstance(r := by_key[change.key], Package) and r.deb is not None and _comes(change)
+            if isinstance(package := by_key[change.key], Package) and package.deb is not None and _is_installed(change)
         ]
-        bundled = (
-            {"bundled": upload_debs(transport, debs, lambda deb: _upload(transport, deb, emit, uploads))}
-            if debs
-            else {}
-        )
-        _send(transport, first, titles, emit, PREPARE_LIMIT, **bundled)
+        bundled = upload_debs(transport, debs, lambda deb: _upload(transport, deb, emit, uploads)) if debs else None
+        _send(transport, first, titles, emit, PREPARE_LIMIT, **({"bundled": bundled} if bundled else {}))
         for artefact in artefacts:
             _upload(transport, artefact, emit, uploads)
         _verify(transport, artefacts)
@@ -90,8 +91,8 @@ def apply(
     _send(transport, {**first, **last}, titles, emit, FINISH_LIMIT)
 
 
-def _comes(change: Change[ResourceState]) -> bool:
-    """Whether a package is installed or replaced, not just masked."""
+def _is_installed(change: Change[ResourceState]) -> bool:
+    """Whether the change installs or replaces a package, instead of only masking its units."""
     return change.old is None or change.new is None or change.old.get("version") != change.new.get("version")
 
 
@@ -100,72 +101,53 @@ def _send(
 ) -> None:
     if not parts:
         return
-    emit(Event(PHASE, _summary(parts), transport.name, "started", "debug"))
+    summary = ", ".join(f"{len(items)} {part}" for part, items in parts.items())
+    emit(Event(PHASE, summary, transport.name, "started", "debug"))
     answer = call(transport, {"op": "apply", **parts, **more}, timeout=limit)
     for done in answer["done"]:
         emit(Event(PHASE, titles.get(done, done), transport.name, "done", "debug"))
     failed: dict[str, str] = answer["failed"]
     for why, places in reasons(failed):
-        emit(
-            Event(
-                PHASE,
-                f"{several([titles.get(where, where) for where in places])}: {why}",
-                transport.name,
-                "failed",
-                "error",
-            )
-        )
+        what = and_more([titles.get(where, where) for where in places], shown=SHOWN)
+        emit(Event(PHASE, f"{what}: {why}", transport.name, "failed", "error"))
     if failed:
         raise ApplyError(transport.name, failed)
 
 
-def _summary(parts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{len(items)} {part}" for part, items in parts.items())
-
-
 def _upload(transport: Transport, artefact: Artefact, emit: Emit, uploads: AbstractContextManager[Any]) -> None:
+    what = f"upload {artefact.path}"
+
     def progress(done: int, total: int) -> None:
-        emit(
-            Event(PHASE, f"upload {artefact.path}", transport.name, "progress", fraction=done / total if total else 1.0)
-        )
+        emit(Event(PHASE, what, transport.name, "progress", fraction=done / total if total else 1.0))
 
     with uploads:
-        emit(
-            Event(
-                PHASE,
-                f"upload {artefact.path} ({artefact.size / 1e6:.0f} MB)",
-                transport.name,
-                "progress",
-                fraction=0.0,
-            )
-        )
+        size = f"{artefact.size / 1e6:.0f} MB"
+        emit(Event(PHASE, f"{what} ({size})", transport.name, "progress", fraction=0.0))
         transport.upload(artefact.source, artefact.path, mode=artefact.mode, progress=progress)
-        emit(Event(PHASE, f"upload {artefact.path}", transport.name, "done", "debug", 1.0))
+        emit(Event(PHASE, what, transport.name, "done", "debug", 1.0))
 
 
 def _verify(transport: Transport, artefacts: Iterable[Artefact]) -> None:
-    """The receiving side has checked what came against what was sent; this checks what was sent against the manifest."""
+    """Check what was sent against the manifest; the receiver has already checked that it arrived unchanged."""
     wanted = {artefact.path: artefact for artefact in artefacts}
     if not wanted:
         return
     seen = call(transport, {"op": "observe", "paths": {path: {} for path in wanted}}, timeout=FINISH_LIMIT)["paths"]
+    found = {path: str(seen[path].get("sha256", seen[path]["type"])) for path in wanted}
     wrong = {
-        path: str(seen[path].get("sha256", seen[path]["type"]))
-        for path, a in wanted.items()
-        if seen[path].get("sha256") != a.sha256
+        path: f"{artefact.source} does not match the manifest: its hash is {found[path][:12]}…"
+        for path, artefact in wanted.items()
+        if found[path] != artefact.sha256
     }
     if wrong:
-        raise ApplyError(
-            transport.name,
-            {
-                path: f"{wanted[path].source} is not what the manifest says: its hash is {sha[:12]}…"
-                for path, sha in wrong.items()
-            },
-        )
+        raise ApplyError(transport.name, wrong)
 
 
 def grouped(plan: Plan[ResourceState], by_key: Mapping[str, Resource]) -> dict[str, list[dict[str, Any]]]:
-    """The plan's changes as the host's program takes them, by part; artefacts are not among them. Parents come before children."""
+    """The plan's changes by part, as ``hosts.remote.apply`` expects them, without artefacts.
+
+    Parents come before children.
+    """
     out: dict[str, list[dict[str, Any]]] = {
         part: [] for part in ("packages", "users", "directories", "files", "links", "absent", "units")
     }

@@ -14,8 +14,8 @@ __all__ = ["Command", "Result", "Secret", "command", "script"]
 class Command:
     """argv to run on a host.
 
-    ``stdin`` is sent to standard input and never logged. ``root`` runs it with root rights (by sudo if the login is not root).
-    ``timeout`` is in seconds for the whole run. Secrets belong into stdin: every user of the host can read argv.
+    ``stdin`` is sent to standard input and never logged. ``root`` runs it with root rights (by sudo if the login is not
+    root). ``timeout`` is in seconds for the whole run. Secrets belong into stdin: every user of the host can read argv.
     """
 
     argv: tuple[str, ...]
@@ -34,7 +34,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Result of a finished command: exit status (negative: ended by a signal), complete standard output and error."""
+    """Result of a finished command: exit status, complete standard output and standard error.
+
+    The status is negative if a signal ended the command.
+    """
 
     command: Command
     status: int

@@ -22,7 +22,10 @@ class TransportFactory(Protocol):
 
 
 class Connections:
-    """A context manager. ``transport(host)`` returns the same transport for the same host name; it connects when first used."""
+    """A context manager.
+
+    ``transport(host)`` returns the same transport for the same host name; it connects when first used.
+    """
 
     def __init__(self, prompts: Prompts | None = None, factory: TransportFactory | None = None) -> None:
         self._prompts = prompts or Prompts()
@@ -44,7 +47,8 @@ class Connections:
         """The transport of a bare address (``env fetch user@host``)."""
         key = name or f"{address.user}@{address.host}:{address.port}"
         if key not in self._open:
-            # created outside the lock, so that many hosts are resolved at once; all callers use the first of two for one host
+            # created outside the lock, so that many hosts are resolved at once; all callers use the first of two for
+            # one host
             created = self._transports().create(address, name)
             with self._lock:
                 return self._open.setdefault(key, created)

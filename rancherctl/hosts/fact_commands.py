@@ -1,4 +1,7 @@
-"""Commands that read facts of a host, each with its parser from ``fact_parsers``; all run as one shell script. Pure."""
+"""Commands that read facts of a host, each with its parser from ``fact_parsers``.
+
+All run as one shell script. Pure.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ SYSCTLS = (
 
 @dataclass(frozen=True, slots=True)
 class FactCommand:
-    """A command and its parser: ``text`` is POSIX shell, run as root in a subshell; ``parser`` returns HostFacts fields.
+    """A command and its parser: ``text`` is POSIX shell, run as root in a subshell.
+
+    ``parser`` returns HostFacts fields.
 
     ``any_status``: a non-zero exit is an answer, too (systemctl is-system-running); otherwise it means "unknown".
     """
@@ -148,7 +153,10 @@ FACT_COMMANDS: tuple[FactCommand, ...] = (
 
 
 def script_text() -> str:
-    """One shell script of all commands; ``$1`` is a word that no output contains. A failing command does not end it."""
+    """One shell script of all commands; ``$1`` is a word that no output contains.
+
+    A failing command does not end it.
+    """
     parts = ["export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; set +e"]
     for fact in FACT_COMMANDS:
         begin, end = f'printf "\\n%s begin {fact.name}\\n" "$1"', 'printf "\\n%s end %d\\n" "$1" $?'

@@ -1,4 +1,7 @@
-"""Facts about hosts, read in one round trip before anything is changed; each has three answers: yes, no, unknown."""
+"""Facts about hosts, read in one round trip before anything is changed.
+
+Each has three answers: yes, no, unknown.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,10 @@ def gather_facts(
 
 
 def read_facts(transport: Transport, *, now: Callable[[], float] = time.time) -> HostFacts:
-    """All facts of one host in one round trip; a command that fails is in ``unread``. UnreachableError, AuthError."""
+    """All facts of one host in one round trip; a command that fails is in ``unread``.
+
+    UnreachableError, AuthError.
+    """
     boundary = f"rancherctl-{secrets.token_hex(8)}"
     before = now()
     result = transport.run(script(script_text(), boundary, timeout=TIMEOUT), check=False)

@@ -1,4 +1,7 @@
-"""Run one function for many hosts in parallel, with a limit; one HostOutcome per host, whether it succeeded or failed."""
+"""Run one function for many hosts in parallel, with a limit.
+
+One HostOutcome per host, whether it succeeded or failed.
+"""
 
 from __future__ import annotations
 
@@ -59,11 +62,13 @@ def each(
     interrupted: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, HostOutcome[T]]:
-    """Run ``function`` for each host, at most ``limit`` at once; outcomes by name, in the order of ``hosts``.
+    """Run ``function`` for each host, at most ``limit`` at once.
 
-    A RancherctlError becomes that host's outcome and the others continue. Any other exception is a bug: no further host is started, and
-    it is raised after the running ones have ended. Ctrl-C starts no further host, calls ``interrupted`` (which may close connections to
-    stop the running ones), waits for them and is raised again.
+    Outcomes by name, in the order of ``hosts``.
+
+    A RancherctlError becomes that host's outcome and the others continue. Any other exception is a bug: no further host
+    is started, and it is raised after the running ones have ended. Ctrl-C starts no further host, calls ``interrupted``
+    (which may close connections to stop the running ones), waits for them and is raised again.
     """
     wanted = list(hosts)
     if not wanted:
@@ -97,7 +102,10 @@ def each(
 
 
 def values(outcomes: Mapping[str, HostOutcome[T]], what: str) -> dict[str, T]:
-    """All values by host. Raises PartialError if some hosts failed, or the common error if all failed for the same reason."""
+    """All values by host.
+
+    Raises PartialError if some hosts failed, or the common error if all failed for the same reason.
+    """
     failed = {name: outcome.error for name, outcome in outcomes.items() if outcome.error is not None}
     if not failed:
         return {name: outcome.get() for name, outcome in outcomes.items()}

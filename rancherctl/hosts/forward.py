@@ -1,4 +1,7 @@
-"""Local TCP port forwarding through a host: the way to an API whose address cannot be reached from this machine."""
+"""Local TCP port forwarding through a host.
+
+The way to an API whose address cannot be reached from this machine.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ PAUSE = 0.2
 class PortForward:
     """Listens on 127.0.0.1 at a free ``port`` until ``close``; a context manager.
 
-    ``transport`` opens the remote ends. If one cannot be opened, the local connection is closed at once and ``problem`` says why.
+    ``transport`` opens the remote ends. If one cannot be opened, the local connection is closed at once and ``problem``
+    says why.
     """
 
     def __init__(self, transport: TcpOpener, address: str, port: int) -> None:

@@ -19,7 +19,10 @@ _RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 
 def known(files: Iterable[str], names: Iterable[str]) -> tuple[KnownHostsLine, ...]:
-    """The lines for a host in the files that exist; AuthError if a file cannot be read (its lines are unknown, not absent)."""
+    """The lines for a host in the files that exist.
+
+    AuthError if a file cannot be read (its lines are unknown, not absent).
+    """
     texts = []
     for name in files:
         path = Path(name).expanduser()
@@ -35,7 +38,10 @@ def known(files: Iterable[str], names: Iterable[str]) -> tuple[KnownHostsLine, .
 
 
 def preferred(offered: Sequence[str], about: Iterable[KnownHostsLine]) -> tuple[str, ...]:
-    """Key algorithms, those known for the host first, so that a server with several keys presents one that can be checked."""
+    """Key algorithms with those known for the host first.
+
+    A server with several keys then presents one that can be checked.
+    """
     kinds = {algorithm for entry in about for algorithm in (_RSA if entry.key_type == "ssh-rsa" else (entry.key_type,))}
     return tuple(sorted(offered, key=lambda algorithm: algorithm not in kinds))
 
@@ -49,7 +55,9 @@ def check(
     files: Sequence[str],
     ask: Callable[[HostKeyQuestion], bool] | None,
 ) -> None:
-    """Return if the key (type, base64) is known under ``name``, or if the user accepts it; it is then added to ``files``.
+    """Return if the key (type, base64) is known under ``name``, or if the user accepts it.
+
+    It is then added to ``files``.
 
     AuthError if the key changed or was revoked (with file and line), or is unknown and not accepted.
     """

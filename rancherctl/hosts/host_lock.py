@@ -1,7 +1,10 @@
-"""One operator at a time: a lock file on every control-plane host, then (where the API answers) a Lease in it.
+"""One operator at a time.
 
-Files are locked in the order of the hosts' names, so that two operators never block each other with one half each. A lock expires
-by the host's own uptime and boot id and is renewed while it is held; ``verify`` before each phase notices a lost lock.
+A lock file on every control-plane host, then (where the API answers) a Lease in it.
+
+Files are locked in the order of the hosts' names, so that two operators never block each other with one half each. A
+lock expires by the host's own uptime and boot id and is renewed while it is held; ``verify`` before each phase notices
+a lost lock.
 """
 
 from __future__ import annotations
@@ -30,7 +33,10 @@ HINT: Final = "wait until that command finishes, or use --break-lock if its proc
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """A lock found on a host: owner, reason, ``since`` (seconds since the epoch on the host), ``left`` seconds until it expires."""
+    """A lock found on a host.
+
+    Owner, reason, ``since`` (seconds since the epoch on the host), ``left`` seconds until it expires.
+    """
 
     host: str
     owner: Owner
@@ -60,7 +66,10 @@ def show(transports: Sequence[Transport]) -> tuple[LockHolder, ...]:
 
 
 def break_lock(transports: Sequence[Transport], emit: Emit, *, now: Callable[[], float] = time.time) -> None:
-    """Remove the locks even if another process holds them, with a warning for each. Raises only if no host could be asked."""
+    """Remove the locks even if another process holds them, with a warning for each.
+
+    Raises only if no host could be asked.
+    """
     failures: list[RancherctlError] = []
     for transport in transports:
         try:
@@ -78,8 +87,9 @@ def break_lock(transports: Sequence[Transport], emit: Emit, *, now: Callable[[],
 class HostLock:
     """The lock over several hosts, used as a context manager: acquired on entry, released on exit.
 
-    With ``majority`` it is enough that more than half of the hosts grant it, so that an environment can be changed while a minority is
-    down: two operators cannot both get a majority. A host that answers "held by another" always refuses the whole lock.
+    With ``majority`` it is enough that more than half of the hosts grant it, so that an environment can be changed
+    while a minority is down: two operators cannot both get a majority. A host that answers "held by another" always
+    refuses the whole lock.
     """
 
     def __init__(
@@ -146,7 +156,10 @@ class HostLock:
         self._second = second
 
     def verify(self) -> None:
-        """Renew the lock; LockedError if it expired, was broken or belongs to another operator now. Called before each phase."""
+        """Renew the lock; LockedError if it expired, was broken or belongs to another operator now.
+
+        Called before each phase.
+        """
         lost: list[Transport] = []
         failures: dict[str, RancherctlError] = {}
         for transport in tuple(self._granted):
@@ -164,7 +177,8 @@ class HostLock:
                 raise _lost(lost[0], "it expired or was broken")
             raise self._no_majority(failures)
         for transport in lost:
-            # the host was rebooted: the others never ceased to hold the lock, so no other operator has changed anything meanwhile
+            # the host was rebooted: the others never ceased to hold the lock, so no other operator has changed anything
+            # meanwhile
             self._granted.remove(transport)
             try:
                 self._take(transport)

@@ -14,7 +14,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class KnownHostsLine:
-    """A line that matches the host: file and line number, key type, key (base64), and whether it revokes the key."""
+    """A line that matches the host.
+
+    File and line number, key type, key (base64), and whether it revokes the key.
+    """
 
     file: str
     line: int
@@ -25,7 +28,11 @@ class KnownHostsLine:
 
 @dataclass(frozen=True, slots=True)
 class HostKeyCheck:
-    """``known``, ``unknown`` (no line for the host), ``changed`` (lines with other keys only) or ``revoked``; ``entry`` decided."""
+    """Result of a check.
+
+    ``answer``: ``known``, ``unknown`` (no line for the host), ``changed`` (only lines with other keys) or ``revoked``;
+    ``entry`` is the line that decided.
+    """
 
     answer: Literal["known", "unknown", "changed", "revoked"]
     entry: KnownHostsLine | None = None
@@ -37,7 +44,10 @@ def lookup_name(host: str, port: int) -> str:
 
 
 def entries(texts: Iterable[tuple[str, str]], names: Iterable[str]) -> tuple[KnownHostsLine, ...]:
-    """The lines that match any of ``names`` in known_hosts texts, given as (path, content). Ignores certificate authorities."""
+    """The lines that match any of ``names`` in known_hosts texts, given as (path, content).
+
+    Ignores certificate authorities.
+    """
     wanted = tuple(names)
     found = []
     for path, text in texts:

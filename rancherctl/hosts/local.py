@@ -17,7 +17,10 @@ from rancherctl.hosts.transport import CommandFailedError, Progress
 
 
 class LocalTransport:
-    """Runs commands as this process's user, without sudo: ``root`` requires that the process already runs as root."""
+    """Runs commands as this process's user, without sudo.
+
+    ``root`` requires that the process already runs as root.
+    """
 
     def __init__(self, name: str = "localhost") -> None:
         self._name = name

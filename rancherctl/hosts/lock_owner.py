@@ -1,4 +1,7 @@
-"""Who holds a lock: a process on one machine, recognised again after it has died or its process id was reused."""
+"""Who holds a lock.
+
+A process on one machine, recognised again after it has died or its process id was reused.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Owner of a lock: ``name`` (user@machine) for people; machine, process id and process start identify the process."""
+    """Owner of a lock: ``name`` (user@machine) for people.
+
+    Machine, process id and process start identify the process.
+    """
 
     name: str
     machine: str
@@ -32,7 +38,10 @@ def is_alive(owner: Owner) -> bool:
 
 
 def _machine() -> str:
-    """This machine and its process namespace: containers of one image may share a machine id, but not their processes."""
+    """This machine and its process namespace.
+
+    Containers of one image may share a machine id, but not their processes.
+    """
     try:
         name = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except OSError:

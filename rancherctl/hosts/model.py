@@ -1,7 +1,8 @@
-"""What a host is and what it should look like, as frozen values. Pure: no I/O, no clock."""
+"""Hosts and their desired resources as frozen values. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ ROLES: tuple[Role, ...] = ("etcd", "controlplane", "worker")
 
 @dataclass(frozen=True, slots=True)
 class SshAddress:
-    """How a host is reached: what the user gave; ``ssh -G`` fills in the rest. ``port`` 0 means not given."""
+    """How to reach a host, as given by the user; ``ssh -G`` completes it. ``port`` 0 means not given."""
 
     host: str
     user: str = ""
@@ -27,7 +28,10 @@ class SshAddress:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine of an environment. ``address`` is its address inside (InternalIP), ``public_address`` what clients use ("" = none)."""
+    """A machine of an environment.
+
+    ``address`` is its InternalIP, ``public_address`` the address for clients ("" = none).
+    """
 
     name: str
     address: str
@@ -43,7 +47,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Deb:
-    """A package's file in the bundle: ``source`` on the operator's machine, ``file`` its plain name on the host, ``size`` in bytes."""
+    """A package file of the bundle.
+
+    ``source`` is the local path, ``file`` its name on the host, ``size`` in bytes.
+    """
 
     version: str
     file: str
@@ -54,10 +61,10 @@ class Deb:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A distribution package that must be installed; ``mask`` names its units that are masked before it is installed.
+    """A distribution package that must be installed; ``mask`` names units that are masked before.
 
-    ``deb`` is where it comes from if it is missing; None = apt's own mirrors. ``dependency_only``: it is there only because others need it, in
-    just that version.
+    ``deb`` is its file in the bundle (None: install from apt's mirrors). ``dependency_only``: it is installed only
+    because other packages depend on it, in exactly that version.
     """
 
     name: str
@@ -68,7 +75,10 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file with this content; ``secret`` content is never shown in plans. ``owner`` is ``user:group``. Written by temp + fsync + rename."""
+    """A file with this content, replaced atomically; ``owner`` is ``user:group``.
+
+    Plans never show ``secret`` content.
+    """
 
     path: str
     content: bytes
@@ -77,9 +87,8 @@ class File:
     secret: bool = False
 
     def __repr__(self) -> str:
-        import hashlib
-
-        return f"File({self.path!r}, sha256={hashlib.sha256(self.content).hexdigest()}, mode={self.mode:o}, owner={self.owner!r})"
+        digest = hashlib.sha256(self.content).hexdigest()
+        return f"File({self.path!r}, sha256={digest}, mode={self.mode:o}, owner={self.owner!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A file of the bundle: local source, absolute remote path, content hash; checked on the host once and stamped."""
+    """A file of the bundle: local source, absolute path on the host, content hash.
+
+    Hashed on the host once, then known by stamp.
+    """
 
     path: str
     source: Path
@@ -126,10 +138,12 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A systemd unit of ours that is enabled and running (``active``) or stopped.
+    """A systemd unit of rancherctl, enabled or not, running (``active``) or stopped.
 
-    Its text is a File resource of its own. ``restart_on``: a change of any of these paths restarts it; ``reload_on``: reloads it.
-    ``makes``: files outside /var and /run that it makes once it runs, for plans to name.
+    Its text is a File resource of its own.
+
+    A change of any path in ``restart_on`` restarts it, in ``reload_on`` reloads it. ``makes``: files outside /var and
+    /run that it creates once it runs, listed in plans.
     """
 
     name: str
@@ -142,7 +156,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A path of ours that must not exist (files of an older version). Never a foreign path."""
+    """A rancherctl path that must not exist (files of an older version); never somebody else's path."""
 
     path: str
 
@@ -151,7 +165,7 @@ Resource = Package | User | Directory | File | Link | Artefact | Unit | Absent
 
 
 def key(resource: Resource) -> str:
-    """The resource's sort and identity key: kind order first (packages before users before files before units)."""
+    """Identity and sort key of a resource: by kind first (packages before users before files before units)."""
     order = {Package: 0, User: 1, Directory: 2, Artefact: 3, File: 4, Link: 5, Absent: 6, Unit: 7}
     place = resource.path if isinstance(resource, (File, Directory, Link, Artefact, Absent)) else resource.name
     return f"{order[type(resource)]}/{type(resource).__name__.lower()}/{place}"

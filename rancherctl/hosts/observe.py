@@ -1,4 +1,4 @@
-"""Look at a host for a set of resources: one round trip, frozen values."""
+"""Observe the state of resources on a host: one round trip, frozen values."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from rancherctl.hosts.state import Observed, ResourceState, desired, digest, own
 from rancherctl.hosts.transport import Transport
 
 TIMEOUT = 300.0
-"""Seconds; a first look may have to hash a gigabyte of artefacts that an earlier run left."""
+"""Seconds; the first call may hash a gigabyte of artefacts that an earlier run left."""
 
 
 def observe(transport: Transport, resources: Iterable[Resource]) -> Observed:
-    """What the host has of ``resources``. Unreadable parts are ``unknown``; UnreachableError, AuthError and HostStepError as ever."""
+    """The state of ``resources`` on the host; unreadable parts are ``unknown``.
+
+    UnreachableError, AuthError, HostStepError.
+    """
     wanted = tuple(resources)
     return parse(wanted, call(transport, request(wanted), timeout=TIMEOUT))
 
 
 def request(resources: Iterable[Resource]) -> dict[str, Any]:
-    """The question to the host: paths (with what to read of each), package, user and unit names."""
+    """The request to the host: paths (with what to read of each), and names of packages, users and units."""
     paths: dict[str, dict[str, Any]] = {}
     packages: list[str] = []
     users: list[str] = []
@@ -55,7 +58,7 @@ def request(resources: Iterable[Resource]) -> dict[str, Any]:
 
 
 def parse(resources: Iterable[Resource], answer: Mapping[str, Any]) -> Observed:
-    """The host's answer as values, for the same resources as were asked for."""
+    """The host's answer as values, for the resources of the request."""
     errors: Mapping[str, str] = answer["errors"]
     states: dict[str, ResourceState] = {}
     for resource in resources:

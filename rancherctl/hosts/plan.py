@@ -1,4 +1,4 @@
-"""What must change on a host, and how to show it. Pure."""
+"""Plan the changes on a host, and describe them. Pure."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ SHOWN = {"started_with": "the files it was started with", "loaded_with": "the fi
 
 
 def plan(resources: Iterable[Resource], observed: Observed) -> Plan[ResourceState]:
-    """Changes from what was observed to what is wanted, sorted by kind (packages, users, folders, artefacts, files, links, removals, units).
+    """Changes from observed to wanted, sorted by kind.
 
-    InvalidInputError when two resources name one thing. What could not be read is ``unknown`` and plans no removals.
+    Packages, users, folders, artefacts, files, links, removals, units.
+
+    InvalidInputError if two resources describe one thing. What could not be read is ``unknown``; nothing is removed
+    then.
     """
     wanted = tuple(resources)
     _no_duplicates(wanted)
     prints = expected_prints(wanted, observed)
-    want = {key(resource): there for resource in wanted if (there := desired(resource, prints)) is not None}
+    want = {
+        key(resource): wanted_state for resource in wanted if (wanted_state := desired(resource, prints)) is not None
+    }
     units = {key(resource): resource for resource in wanted if isinstance(resource, Unit)}
     unread = {unknown.where for unknown in observed.unknown}
-    blind = {k for k, there in want.items() if there.place in unread or _PART.get(there.kind) in unread}
-    # whether a unit runs with such a file as it is now cannot be told either
+    blind = {k for k, wanted_state in want.items() if {wanted_state.place, _PART.get(wanted_state.kind)} & unread}
+    # nor is it known whether a unit runs with the current content of such a file
     blind |= {name for name, unit in units.items() if not unread.isdisjoint((*unit.restart_on, *unit.reload_on))}
-    if "units" in unread:  # what is masked
+    if "units" in unread:  # their masks are unknown
         blind |= {key(resource) for resource in wanted if isinstance(resource, Package) and resource.mask}
     found = diff(
         {k: v for k, v in observed.states.items() if k not in blind},
@@ -44,7 +49,7 @@ _PART = {"package": "packages", "user": "users", "unit": "units"}
 
 
 def expected_prints(resources: Iterable[Resource], observed: Observed) -> dict[str, str]:
-    """Path → fingerprint once the resources are applied: theirs where they name the path, else as observed."""
+    """Path → fingerprint after the resources are applied: theirs if they define the path, else the observed one."""
     own = dict(found for resource in resources if (found := fingerprint(resource)) is not None)
     return {**observed.prints, **own}
 
@@ -57,10 +62,10 @@ def _no_duplicates(resources: Iterable[Resource]) -> None:
         before = seen.setdefault(place, resource)
         if before is not resource and before != resource:
             problems.append(
-                f"{place}: described twice, as {type(before).__name__} and as {type(resource).__name__}, and differently"
+                f"{place}: two different descriptions, a {type(before).__name__} and a {type(resource).__name__}"
             )
     if problems:
-        raise InvalidInputError("the resources of a host contradict each other", problems)
+        raise InvalidInputError("conflicting resources of a host", problems)
 
 
 def _why(change: Change[ResourceState], unit: Unit | None, prints: Mapping[str, str], observed: Observed) -> str:
@@ -77,7 +82,7 @@ def _why(change: Change[ResourceState], unit: Unit | None, prints: Mapping[str, 
         ):
             if fact in differing:
                 changed = [path for path in paths if ran.get(verb, {}).get(path) != prints.get(path, "absent")]
-                reasons.append(f"{verb}: {', '.join(changed) or 'it no longer depends on a file'}")
+                reasons.append(f"{verb}: {', '.join(changed) or 'it depends on fewer files'}")
         others = [_differs(name, old, new) for name in differing if name not in SHOWN]
         return "; ".join(others + reasons)
     return "; ".join(_differs(name, old, new) for name in differing if name not in SHOWN)
@@ -104,33 +109,36 @@ def action(change: Change[ResourceState]) -> str:
 
 
 def describe(change: Change[ResourceState]) -> list[str]:
-    """Lines for a person: one headline, then a unified diff where a text file changes (secrets and binaries: only that they do)."""
-    there = change.new or change.old
-    assert there is not None
+    """Lines to show: a headline, then a unified diff if a text file changes.
+
+    Secrets and binaries have the headline only.
+    """
+    shown = change.new or change.old
+    assert shown is not None
     if change.new is None:
-        return [f"remove {there.place}"]
+        return [f"remove {shown.place}"]
     verb = "create" if change.old is None else "change"
-    if there.kind == "package":
+    if shown.kind == "package":
         verb = "install" if change.old is None else "change"
-        masked = f"masked first: {there.get('masked')}" if there.get("masked") and not change.why else ""
-        change = replace(change, why="; ".join(filter(None, (there.note, change.why, masked))))
-    if there.kind == "unit":
+        masked = f"masked first: {shown.get('masked')}" if shown.get("masked") and not change.why else ""
+        change = replace(change, why="; ".join(filter(None, (shown.note, change.why, masked))))
+    if shown.kind == "unit":
         had = change.old.get("enabled") if change.old is not None else "no"
-        switch = "" if had == there.get("enabled") else "enable" if there.get("enabled") == "yes" else "disable"
+        switch = "" if had == shown.get("enabled") else "enable" if shown.get("enabled") == "yes" else "disable"
         verb = " and ".join(filter(None, (switch, action(change))))
-    head = f"{verb} {there.kind} {there.label or there.place}"
-    details = [change.why] if change.why else _facts(there) if change.verb == "create" else []
+    head = f"{verb} {shown.kind} {shown.label or shown.place}"
+    details = [change.why] if change.why else _facts(shown) if change.verb == "create" else []
     lines = [head + (f" ({'; '.join(details)})" if details else "")]
     old_text = change.old.text if change.old else ""
-    if there.kind == "file" and there.text is not None and old_text is not None:
-        lines += list(_unified(there.place, old_text, there.text, new_file=change.old is None))
+    if shown.kind == "file" and shown.text is not None and old_text is not None:
+        lines += list(_unified(shown.place, old_text, shown.text, new_file=change.old is None))
     return lines
 
 
-def _facts(there: ResourceState) -> list[str]:
-    if there.kind in ("file", "directory", "artefact"):
-        return [f"mode {there.get('mode')}, owner {there.get('owner')}"]
-    return [f"to {there.get('target')}"] if there.kind == "link" else []
+def _facts(shown: ResourceState) -> list[str]:
+    if shown.kind in ("file", "directory", "artefact"):
+        return [f"mode {shown.get('mode')}, owner {shown.get('owner')}"]
+    return [f"to {shown.get('target')}"] if shown.kind == "link" else []
 
 
 def _unified(path: str, old: str, new: str, *, new_file: bool) -> Iterable[str]:

@@ -1,4 +1,7 @@
-"""Questions that a connection may ask the user. Without a callable the question is skipped; the error then says what to do."""
+"""Questions that a connection may ask the user.
+
+Without a callable the question is skipped; the error then says what to do.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from rancherctl.hosts.command import Secret
 
 @dataclass(frozen=True, slots=True)
 class HostKeyQuestion:
-    """A host in no known_hosts file: display name, ``name`` in known_hosts, key type and fingerprint (``SHA256:…``)."""
+    """A host in no known_hosts file.
+
+    Display name, ``name`` in known_hosts, key type and fingerprint (``SHA256:…``).
+    """
 
     host: str
     name: str
@@ -20,7 +26,10 @@ class HostKeyQuestion:
 
 @dataclass(frozen=True, slots=True)
 class SudoLogin:
-    """A login that needs a sudo password: user, the host's display name, and the address and port of the connection."""
+    """A login that needs a sudo password.
+
+    User, the host's display name, and the address and port of the connection.
+    """
 
     user: str
     host: str
@@ -35,9 +44,9 @@ class SudoLogin:
 class Prompts:
     """Callables that may be called from any thread; a secret is None if the user gave no answer.
 
-    ``host_key``: whether to trust and store this key. ``password``: login password of ``user@host``. ``passphrase``: of a private
-    key file. ``sudo``: sudo password of a login. ``sudo_refused``: it was wrong; True = ask ``sudo`` again. ``sudo_accepted``: it
-    was right.
+    ``host_key``: whether to trust and store this key. ``password``: login password of ``user@host``. ``passphrase``: of
+    a private key file. ``sudo``: sudo password of a login. ``sudo_refused``: it was wrong; True = ask ``sudo`` again.
+    ``sudo_accepted``: it was right.
     """
 
     host_key: Callable[[HostKeyQuestion], bool] | None = None

@@ -1,7 +1,9 @@
-"""Run one of our programs on a host: its modules and one JSON request travel on standard input, one JSON answer comes back.
+"""Run one of our programs on a host.
 
-This is the only way: a host needs nothing but Python, and always runs the code of the release that calls it. Arguments can be read
-by every user of a host, so argv holds only a fixed loader; requests may contain secrets.
+Its modules and one JSON request travel on standard input, one JSON answer comes back.
+
+This is the only way: a host needs nothing but Python, and always runs the code of the release that calls it. Arguments
+can be read by every user of a host, so argv holds only a fixed loader; requests may contain secrets.
 """
 
 from __future__ import annotations
@@ -85,9 +87,12 @@ def request_bytes(request: Mapping[str, Any], module: str = "") -> bytes:
 def call(
     transport: Transport, request: Mapping[str, Any], *, module: str = "", timeout: float = 60.0, root: bool = True
 ) -> dict[str, Any]:
-    """Run the operation ``request["op"]`` and return its answer; HostStepError with the host's own message if it fails there.
+    """Run the operation ``request["op"]`` and return its answer.
 
-    ``module`` is a program outside ``hosts.remote`` that imports only ``hosts.remote.disk`` and lists its ``OPERATIONS``.
+    HostStepError with the host's own message if it fails there.
+
+    ``module`` is a program outside ``hosts.remote`` that imports only ``hosts.remote.disk`` and lists its
+    ``OPERATIONS``.
     """
     result = transport.run(Command(ARGV, request_bytes(request, module), root, timeout), check=False)
     group = module.removesuffix(".remote").rpartition(".")[2]
@@ -95,7 +100,10 @@ def call(
 
 
 def answer_of(host: str, result: Result, operation: str) -> dict[str, Any]:
-    """The answer in a finished call's output; a login may print a greeting before it. ``operation`` is its name in messages."""
+    """The answer in a finished call's output; a login may print a greeting before it.
+
+    ``operation`` is its name in messages.
+    """
     if result.status == 127 or b"python3: not found" in result.stderr:
         raise HostStepError(
             f"{host}: python3 is not installed", hint=f"install python3 on {host}: apt-get install python3"

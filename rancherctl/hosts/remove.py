@@ -1,4 +1,4 @@
-"""Take away from a host what is ours. The building block of ``env rm``, which decides what that is."""
+"""Remove units, packages, users and paths from a host. ``env rm`` decides which."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def remove(
     packages: bool = False,
     users: bool = False,
 ) -> tuple[str, ...]:
-    """Stop and delete units (names or globs such as ``rancherctl-*``), purge packages that came by us and unmask, delete users of
-    ours, then ``paths`` (with all in them; mount points and the system's folders are refused). Lines of what was removed.
+    """Stop and delete units (names or globs such as ``rancherctl-*``), then packages, users and ``paths``.
 
-    All steps are tried; ApplyError tells all that failed. Run it again until it removes nothing. The record of packages and users is in
-    /var/lib/rancherctl: remove that path in the same call as them, or later.
+    Returns what was removed.
+
+    ``packages``: purge those that rancherctl installed, and unmask units; ``users``: delete those that it created.
+    Paths are removed recursively, except mount points and system folders. All steps are tried; ApplyError lists the
+    failures. Packages and users are recorded in /var/lib/rancherctl: remove that path in the same call, or later.
     """
     request = {"op": "remove", "units": list(units), "paths": list(paths), "packages": packages, "users": users}
     answer = call(transport, request, timeout=LIMIT)

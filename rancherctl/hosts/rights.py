@@ -1,4 +1,7 @@
-"""How a login gets root rights: it is root, sudo needs no password, or sudo gets the password kept here for the run."""
+"""How a login gets root rights.
+
+It is root, sudo needs no password, or sudo gets the password kept here for the run.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ Way = Literal["root", "sudo", "password"]
 
 
 class Rights:
-    """Detected at the first command that needs root. ``prompts`` provides the sudo password and learns whether it was right."""
+    """Detected at the first command that needs root.
+
+    ``prompts`` provides the sudo password and learns whether it was right.
+    """
 
     def __init__(self, login: SudoLogin, prompts: Prompts) -> None:
         self._login = login
@@ -36,7 +42,10 @@ class Rights:
             return self._way
 
     def with_password(self, run: Callable[[Secret], Result]) -> Result:
-        """Call ``run`` with a password that sudo accepts. A wrong password never starts the command, so ``run`` is repeated."""
+        """Call ``run`` with a password that sudo accepts.
+
+        A wrong password never starts the command, so ``run`` is repeated.
+        """
         while True:
             password = self._get()
             try:
@@ -55,12 +64,17 @@ class Rights:
                 self._password = self._prompts.sudo(self._login)
             if self._password is None:
                 what = f"{self._login}: sudo asks for a password"
-                hint = "run it in a terminal, set RANCHERCTL_SUDO_PASSWORD_FILE to a file with mode 0600, or log in as root"
+                hint = (
+                    "run it in a terminal, set RANCHERCTL_SUDO_PASSWORD_FILE (a 0600 file), or log in as root"
+                )
                 raise AuthError(what, why="no password available", hint=hint)
             return self._password
 
     def _retry_after(self, password: Secret) -> bool:
-        """Whether to try again after sudo rejected ``password``: with a newer one, or by asking again unless it was right before."""
+        """Whether to try again after sudo rejected ``password``.
+
+        With a newer one, or by asking again unless it was right before.
+        """
         with self._lock:
             if self._password != password:
                 return True  # another thread has obtained a new one meanwhile

@@ -1,4 +1,6 @@
-"""Run one command over an open channel: sudo's password, standard input and both outputs at once, with one time limit.
+"""Run one command over an open channel.
+
+Sudo's password, standard input and both outputs at once, with one time limit.
 
 Knows a channel only by the Protocol below, so that any ssh implementation can provide it.
 """
@@ -20,13 +22,19 @@ READ: Final = 1 << 18
 MAX_OUTPUT = 128 << 20
 """Bytes of each output, far more than any command prints: a host must not fill the memory of its caller."""
 PROMPT_LIMIT = 15.0
-"""Seconds of silence after which sudo gets the password although its own prompt was not seen: sudoers may override the prompt."""
+"""Seconds of silence after which sudo gets the password although its own prompt was not seen.
+
+Sudoers may override the prompt.
+"""
 CUT: Final = (OSError, EOFError)
 """Errors of a channel whose connection was cut; TimeoutError, one of them, is handled before."""
 
 
 class CommandChannel(Protocol):
-    """One command on a host. Blocking calls raise TimeoutError after ``set_timeout`` seconds, OSError or EOFError if cut."""
+    """One command on a host.
+
+    Blocking calls raise TimeoutError after ``set_timeout`` seconds, OSError or EOFError if cut.
+    """
 
     def set_timeout(self, seconds: float) -> None: ...
     def start(self, line: str) -> None:
@@ -48,7 +56,10 @@ class CommandChannel(Protocol):
         """Wait for the end of the command."""
 
     def status(self) -> int | None:
-        """Exit status after ``wait`` (negative: ended by a signal); None if the channel was cut before the status came."""
+        """Exit status after ``wait`` (negative: ended by a signal).
+
+        None if the channel was cut before the status came.
+        """
 
     def close(self) -> None: ...
 

@@ -14,8 +14,8 @@ T = TypeVar("T")
 class SharedValue(Generic[T]):
     """``get`` returns what ``create`` made as long as ``usable`` accepts it.
 
-    One thread creates the value while the others wait; if that fails, the waiting threads get its error instead of failing one after
-    the other. ``waiting`` is their number.
+    One thread creates the value while the others wait; if that fails, the waiting threads get its error instead of
+    failing one after the other. ``waiting`` is their number.
     """
 
     def __init__(self, create: Callable[[], T], usable: Callable[[T], bool]) -> None:

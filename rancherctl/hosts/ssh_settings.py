@@ -1,7 +1,9 @@
-"""Connection settings of a host: the user's ssh configuration as resolved by ``ssh -G``, as a frozen value.
+"""Connection settings of a host.
 
-Only ``ssh`` itself knows Include, Match and ProxyJump. Where OpenSSH is missing, hosts.ssh.login reads the configuration with
-paramiko and returns the same type.
+The user's ssh configuration as resolved by ``ssh -G``, as a frozen value.
+
+Only ``ssh`` itself knows Include, Match and ProxyJump. Where OpenSSH is missing, hosts.ssh.login reads the
+configuration with paramiko and returns the same type.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ JUMP_LIMIT = 5
 
 @dataclass(frozen=True, slots=True)
 class SshSettings:
-    """Everything needed to connect. ``key_name`` is the name in known_hosts; ``jump`` are the jump hosts, nearest first."""
+    """Everything needed to connect.
+
+    ``key_name`` is the name in known_hosts; ``jump`` are the jump hosts, nearest first.
+    """
 
     host: str
     port: int
@@ -116,7 +121,10 @@ def settings_of(address: SshAddress, found: Mapping[str, Sequence[str]]) -> SshS
 
 
 def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
-    """The hosts of a ProxyJump value, in the order of the path; each is resolved with the same configuration file."""
+    """The hosts of a ProxyJump value, in the order of the path.
+
+    Each is resolved with the same configuration file.
+    """
     out = []
     for word in text.split(","):
         user, _, place = word.strip().removeprefix("ssh://").rpartition("@")

@@ -1,4 +1,4 @@
-"""The state of one resource on one host, as it is or as it should be. Pure."""
+"""State of one resource on one host, observed or desired. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 
 from rancherctl.change import Unknown
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User
+from rancherctl.text import short_digest
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceState:
-    """``kind`` is the resource class in lower case, ``place`` its path or name; ``facts`` are sorted (field, value) pairs that are compared.
+    """State of a resource.
 
-    ``text`` is a text file's content for showing a difference (None = secret, binary, too big or not read); it is neither compared nor printed.
-    ``label`` is what it is called where its place says too little, ``note`` what a reader should know of it; neither is compared.
+    ``kind`` (its class in lower case), ``place`` (path or name), ``facts`` (sorted pairs).
+
+    Only these are compared. ``text`` is a text file's content for diffs (None: secret, binary, too big or not read); it
+    is never printed by repr. ``label`` replaces ``place`` in messages, ``note`` is extra information for the reader.
     """
 
     kind: str
@@ -26,17 +29,18 @@ class ResourceState:
     note: str = field(default="", compare=False, repr=False)
 
     def get(self, name: str) -> str:
-        """One fact ("" = none)."""
+        """One fact, "" if absent."""
         return dict(self.facts).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What one look at a host found, for the resources that were asked for.
+    """The observed state of the requested resources on one host.
 
-    ``states``: key → state of what exists. ``prints``: path → fingerprint for every path that units depend on. ``ran_with``: unit →
-    ``restart``/``reload`` → path → fingerprint at its last start by us. ``unknown``: what could not be read.
-    ``ages``: unit → seconds since it came up, of running units that systemd did not have to restart.
+    ``states``: key → state of what exists. ``prints``: path → fingerprint for every path that units depend on.
+    ``ran_with``: unit → ``restart`` or ``reload`` → path → fingerprint when rancherctl last started it. ``unknown``:
+    what could not be read. ``ages``: unit → seconds since it became active, for running units that systemd did not
+    have to restart.
     """
 
     states: Mapping[str, ResourceState] = field(default_factory=dict)
@@ -57,12 +61,12 @@ def owner_fact(name: str) -> str:
 
 
 def digest(prints: Mapping[str, str]) -> str:
-    """One short value for a set of fingerprints."""
-    return hashlib.sha256(repr(sorted(prints.items())).encode()).hexdigest()[:12]
+    """A short digest of a set of fingerprints."""
+    return short_digest(repr(sorted(prints.items())))
 
 
 def fingerprint(resource: Resource) -> tuple[str, str] | None:
-    """Path and fingerprint that the resource will have once applied; None for what is no path."""
+    """Path and fingerprint of the applied resource; None if it is not a path."""
     match resource:
         case File():
             return resource.path, hashlib.sha256(resource.content).hexdigest()
@@ -79,7 +83,7 @@ def fingerprint(resource: Resource) -> tuple[str, str] | None:
 
 
 def desired(resource: Resource, prints: Mapping[str, str]) -> ResourceState | None:
-    """The state a resource asks for; ``prints`` are the fingerprints after the apply. None: it asks for absence."""
+    """The desired state; ``prints`` are the fingerprints after the apply. None if the resource must be absent."""
     owned = {"type": "file", "owner": "root:root"}
     found: ResourceState | None
     match resource:
@@ -112,7 +116,7 @@ def _package(package: Package) -> ResourceState:
     found = state("package", package.name, installed="yes", masked=",".join(sorted(package.mask)), **version)
     if package.deb is None:
         return found
-    note = "from the bundle, as others need it" if package.dependency_only else "from the bundle"
+    note = "from the bundle, as a dependency" if package.dependency_only else "from the bundle"
     return replace(found, label=f"{package.name} {package.deb.version}", note=note)
 
 
@@ -127,7 +131,7 @@ def _unit(unit: Unit, prints: Mapping[str, str]) -> ResourceState:
         started_with=started,
         loaded_with=loaded,
     )
-    return replace(found, note=f"it makes {', '.join(unit.makes)}") if unit.makes else found
+    return replace(found, note=f"creates {', '.join(unit.makes)}") if unit.makes else found
 
 
 def _word(value: bool) -> str:

@@ -1,8 +1,11 @@
-"""Root rights for a login that is not root: the shell lines around a command, and the meaning of sudo's output. Pure.
+"""Root rights for a login that is not root.
 
-Only sudo's standard input gets the password: it is sent when sudo asks with a random prompt, and the command's own input only
-after a marker on standard error shows that sudo has started the command. So neither can read the other's bytes, and a sudo that
-does not ask never passes the password to the command. ``-k`` makes sudo ask exactly once per command, whatever it has cached.
+The shell lines around a command, and the meaning of sudo's output. Pure.
+
+Only sudo's standard input gets the password: it is sent when sudo asks with a random prompt, and the command's own
+input only after a marker on standard error shows that sudo has started the command. So neither can read the other's
+bytes, and a sudo that does not ask never passes the password to the command. ``-k`` makes sudo ask exactly once per
+command, whatever it has cached.
 """
 
 from __future__ import annotations
@@ -27,7 +30,10 @@ def prompt(marker: str) -> str:
 
 
 def with_password(line: str, marker: str) -> str:
-    """The command under ``sudo -S``; prints ``marker`` (letters, digits and ``-``) on standard error once it runs."""
+    """The command under ``sudo -S``.
+
+    Prints ``marker`` (letters, digits and ``-``) on standard error once it runs.
+    """
     # in two words: a refusal quotes the refused command, which must not look like the printed marker
     half = len(marker) // 2
     script = f"printf %s%s {marker[:half]} {marker[half:]} >&2; {line}"
@@ -35,7 +41,10 @@ def with_password(line: str, marker: str) -> str:
 
 
 def state_of(stderr: bytes, marker: str) -> Literal["running", "wrong", "refused", "asks", "waiting"]:
-    """State by standard error so far: command running, password wrong, sudo not allowed, password prompt, or nothing yet."""
+    """State by standard error so far.
+
+    Command running, password wrong, sudo not allowed, password prompt, or nothing yet.
+    """
     if marker.encode() in stderr:
         return "running"
     text = stderr.decode("utf-8", "replace")

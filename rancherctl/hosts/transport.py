@@ -1,8 +1,8 @@
 """The Protocol between rancherctl and a host; ssh, local and the tests' fake implement it.
 
-Errors of every method: UnreachableError (no connection, connection lost, no end within the time limit: the state of the host is
-unknown), AuthError (key, password, host key or sudo refused). A non-zero exit of a command is a Result, not an error, unless
-``check`` is set.
+Errors of every method: UnreachableError (no connection, connection lost, no end within the time limit: the state of the
+host is unknown), AuthError (key, password, host key or sudo refused). A non-zero exit of a command is a Result, not an
+error, unless ``check`` is set.
 """
 
 from __future__ import annotations
@@ -39,14 +39,20 @@ class Transport(Protocol):
         """Run a command to its end. With ``check`` a non-zero exit raises CommandFailedError."""
 
     def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
-        """Copy a local file to an absolute path, owned by root: temporary file, fsync, rename; resumes a partial copy."""
+        """Copy a local file to an absolute path, owned by root: temporary file, fsync, rename.
+
+        Resumes a partial copy.
+        """
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
 
 
 class Stream(Protocol):
-    """One end of a TCP connection: the methods of a socket that are used. They raise OSError or EOFError once it has ended."""
+    """One end of a TCP connection: the methods of a socket that are used.
+
+    They raise OSError or EOFError once it has ended.
+    """
 
     def recv(self, size: int, /) -> bytes: ...
     def sendall(self, data: bytes, /) -> Any: ...

@@ -1,1 +1,4 @@
-"""Packages of a host that come out of a bundle: what apt would install, and how the .deb files reach the host."""
+"""Distribution packages from a bundle: resolve what apt would install, and upload the .deb files.
+
+Remote side: hosts.remote.
+"""

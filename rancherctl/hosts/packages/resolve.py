@@ -1,4 +1,4 @@
-"""Ask a host's apt what it would install out of an index, before anything is brought there."""
+"""Ask a host's apt what it would install from a package index, before anything is uploaded."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.transport import Transport
 
 TIMEOUT = 180.0
-"""Seconds; apt waits up to 120 for the lock of others."""
+"""Seconds; apt waits up to 120 for another process's lock."""
 _INST = re.compile(r"Inst (?P<name>[^ :]+)(?::\S+)? (?:\[(?P<old>[^\]]+)\] )?\((?P<new>\S+)[ )]")
 
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """One package that apt would install; ``old`` is the version that it replaces ("" = none)."""
+    """A package that apt would install; ``old`` is the version it replaces ("" = none)."""
 
     name: str
     new: str
@@ -25,24 +25,24 @@ class Install:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What apt would install, in its order; ``refused`` has its reasons where it would do nothing."""
+    """What apt would install, in its order; ``refused`` is the reason if it cannot."""
 
     installs: tuple[Install, ...] = ()
     refused: str = ""
 
 
 def resolve(transport: Transport, index: str, names: Iterable[str]) -> Resolution:
-    """What installing ``names`` from ``index`` alone would do on the host. Changes nothing. HostStepError as ever."""
+    """Simulate installing ``names`` from ``index`` alone; changes nothing. HostStepError."""
     answer = call(transport, {"op": "resolve", "index": index, "names": sorted(names)}, timeout=TIMEOUT)
     return Resolution(parse(answer["lines"]), answer["refused"])
 
 
 def parse(lines: Iterable[str]) -> tuple[Install, ...]:
-    """apt's ``Inst`` lines: ``Inst NAME [OLD] (NEW ORIGIN [ARCH])``. Raises ValueError for another line. Pure."""
+    """Parse apt's ``Inst NAME [OLD] (NEW ORIGIN [ARCH])`` lines; ValueError for any other line. Pure."""
     found = []
     for line in lines:
         match = _INST.match(line)
         if match is None:
-            raise ValueError(f"apt said {line[:100]!r}, which is not understood")
+            raise ValueError(f"unexpected output of apt: {line[:100]!r}")
         found.append(Install(match["name"], match["new"], match["old"] or ""))
     return tuple(found)

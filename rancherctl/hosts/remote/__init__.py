@@ -1,6 +1,8 @@
-"""What runs on a host for one call: small programs that read JSON on standard input and print JSON.
+"""Programs that run on a host for one call.
 
-Here lives the code that looks at files, packages and units and changes them, sent over the wire each time (hosts.remote_call), so a host
-needs nothing but Python. Standard library only, Python 3.11, and only modules of this package (all are listed in
-``hosts.remote_call.MODULES``). Not here: what a host should look like, how the connection works, anything printed for people.
+They read a JSON request on standard input and print a JSON answer.
+
+Here lives the code that observes and changes files, packages and units. It is sent with each call (hosts.remote_call),
+so a host needs nothing but Python. Standard library only, Python 3.11, and only modules of this package. Not here: what
+a host should look like, how the connection works, messages for people.
 """

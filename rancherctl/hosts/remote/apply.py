@@ -1,4 +1,7 @@
-"""Make a host as asked: packages, users, folders, files, links, removals, then units. Stops before the units when a file failed."""
+"""Apply resources: packages, users, folders, files, links, removals, then units.
+
+A failed part ends the run before the next.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from rancherctl.hosts.remote.run import run_checked
 
 
 def apply(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer ``{"done": [keys], "failed": {key: message}}``; the parts of the request come in the order that matters."""
+    """Answer ``{"done": [keys], "failed": {key: message}}``; parts are applied in a fixed order."""
     with exclusive(request.get("patience", PATIENCE)):
         return _apply(request)
 
@@ -46,7 +49,7 @@ def _apply(request: dict[str, Any]) -> dict[str, Any]:
             except (OSError, disk.StepError) as error:
                 failed[item["key"]] = disk.reason(error)
         if failed:
-            # what comes later may need what failed: a unit is never started on half its files
+            # later parts may need what failed: a unit is never started on incomplete files
             return {"done": done, "failed": failed}
     wanted = request.get("units", [])
     if wanted or any(
@@ -64,7 +67,7 @@ def _apply(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def user(item: dict[str, Any]) -> None:
-    """A system user with a group of the same name, no login; one that has come since it was planned stays."""
+    """Create a system user without login and its group; a user that exists by now stays unchanged."""
     if known_users([item["name"]]):
         return
     owned = apt.settle()
@@ -84,7 +87,7 @@ def user(item: dict[str, Any]) -> None:
 
 
 def directory(item: dict[str, Any]) -> None:
-    """A folder with mode and owner, and the files that its owner writes; parents that are missing get 0755."""
+    """Create a folder with mode and owner, and give its owner the files that it writes; missing parents get mode 0755."""
     place = disk.at(item["path"])
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise disk.StepError(f"{item['path']} exists and is not a directory")
@@ -122,7 +125,7 @@ def hand_over(folder: int, path: str, name: str, owner: str) -> None:
 
 
 def file(item: dict[str, Any]) -> None:
-    """A file with its whole content; only mode and owner are mended when ``content`` is None."""
+    """Write a file; if ``content`` is None, only set its mode and owner."""
     if item["content"] is not None:
         disk.write(item["path"], base64.b64decode(item["content"]), item["mode"], item["owner"])
         return
@@ -135,12 +138,12 @@ def file(item: dict[str, Any]) -> None:
 
 
 def link(item: dict[str, Any]) -> None:
-    """A symbolic link."""
+    """Create or replace a symbolic link."""
     disk.link(item["path"], item["target"])
 
 
 def absent(item: dict[str, Any]) -> None:
-    """Remove a path: links as links, folders with all in them. A folder in which anything is mounted stays whole."""
+    """Remove a path: a link itself, a folder recursively. A folder with mounts in it is not touched."""
     place = disk.at(item["path"])
     try:
         info = place.lstat()
@@ -150,7 +153,7 @@ def absent(item: dict[str, Any]) -> None:
         if os.path.ismount(place):
             raise disk.StepError(f"{item['path']} is a mount point")
         if mounted := disk.mounts_in(place):
-            raise disk.StepError(f"{mounted[0]} is mounted in it: unmount it first, what is there may be somebody's")
+            raise disk.StepError(f"{mounted[0]} is mounted below it; unmount it first, it may hold foreign data")
         import shutil
 
         shutil.rmtree(place)

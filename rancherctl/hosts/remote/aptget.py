@@ -1,4 +1,7 @@
-"""apt-get and dpkg of a host: never asking, waiting for the lock of others, and their reasons in few words."""
+"""Run apt-get and dpkg.
+
+Non-interactive, waiting for other processes' locks, with short reasons for failures.
+"""
 
 from __future__ import annotations
 
@@ -16,30 +19,33 @@ OPTIONS = (
     "-y", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-confdef",
     "-o", "Dpkg::Options::=--force-confold",
 )  # fmt: skip
-"""Without a terminal of its own dpkg's errors stay on standard error."""
+"""Without a terminal of its own, dpkg prints errors on standard error."""
 TIMEOUT = 900.0
 _UNMET = "The following packages have unmet dependencies:"
 
 
 def apt_get(verb: str, *words: str, scratch: str = "") -> subprocess.CompletedProcess[str]:
-    """``apt-get VERB WORDS``; it may fail. ``scratch`` is a folder for its temporary files, which it leaves where it is killed."""
+    """Run ``apt-get VERB WORDS``; it may fail.
+
+    ``scratch`` is a folder for its temporary files, which it leaves if killed.
+    """
     return run("apt-get", *OPTIONS, verb, *words, timeout=TIMEOUT, extra={**APT, "TMPDIR": scratch} if scratch else APT)
 
 
 def configure() -> subprocess.CompletedProcess[str]:
-    """Bring to an end what dpkg was cut off in."""
+    """Finish what dpkg was interrupted in."""
     return run("dpkg", "--configure", "-a", timeout=TIMEOUT, extra=APT)
 
 
 def reasons(done: subprocess.CompletedProcess[str]) -> str:
-    """Why apt-get failed, in its own words: unmet dependencies, the first thing that dpkg could not do, its errors."""
-    out, said = done.stdout.splitlines(), done.stderr.splitlines()
+    """Why apt-get failed: unmet dependencies, the first error of dpkg, and its own errors."""
+    out, errors = done.stdout.splitlines(), done.stderr.splitlines()
     unmet = out[out.index(_UNMET) + 1 :] if _UNMET in out else []
     lines = [" ".join(line.split()) for line in unmet if line.startswith(" ")][:6]
-    failed = next((number for number, line in enumerate(said) if line.startswith("dpkg: error")), None)
+    failed = next((number for number, line in enumerate(errors) if line.startswith("dpkg: error")), None)
     if failed is not None:
-        # the line after it says why
-        lines.append(" ".join(" ".join(said[failed : failed + 2]).split()))
-    errors = [line for line in said if line.startswith("E: ") and not line.endswith(":")]
-    lines += [line for line in errors if not lines or "Sub-process" not in line][:3]
+        # the next line has the reason
+        lines.append(" ".join(" ".join(errors[failed : failed + 2]).split()))
+    own = [line for line in errors if line.startswith("E: ") and not line.endswith(":")]
+    lines += [line for line in own if not lines or "Sub-process" not in line][:3]
     return " / ".join(lines) or last_lines(done)

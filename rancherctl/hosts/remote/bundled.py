@@ -1,4 +1,4 @@
-"""Packages from .debs that were bundled here, by apt, without network and without its lists, sources or caches being touched."""
+"""Install uploaded .debs with apt, without network and without touching the host's lists, sources or caches."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ NOTHING = "/dev/null"
 
 
 def resolve(request: dict[str, Any]) -> dict[str, Any]:
-    """What apt would do to install ``names`` with the packages of ``index``: ``{"lines": its "Inst" lines, "refused": its reasons or ""}``.
+    """Simulate installing ``names`` from ``index``.
 
-    Nothing is changed: the index lies in a folder of its own while apt is asked.
+    Answer ``{"lines": apt's "Inst" lines, "refused": reasons or ""}``.
+
+    Changes nothing: the index is in a temporary folder meanwhile.
     """
     if not has_program("apt-get"):
         raise disk.StepError("apt-get is not installed: packages of this system cannot be installed")
@@ -33,11 +35,14 @@ def resolve(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def install(names: list[str], bundled: dict[str, Any]) -> None:
-    """Install ``names`` from ``debs`` (``path``, ``sha256``) of ``bundled``, all in its ``folder``, which goes once they are installed."""
+    """Install ``names`` from uploaded files, and remove these afterwards.
+
+    ``bundled``: ``folder``, ``debs`` (``path``, ``sha256`` each).
+    """
     debs = bundled["debs"]
     check(debs)
     scratch = Path(tempfile.mkdtemp(prefix="apt-", dir=disk.at(bundled["folder"])))
-    scratch.chmod(0o1777)  # scripts of packages may use it as somebody else
+    scratch.chmod(0o1777)  # package scripts may use it as another user
     try:
         words = [
             *_options(scratch),
@@ -57,13 +62,16 @@ def install(names: list[str], bundled: dict[str, Any]) -> None:
 
 
 def remove_uploaded(bundled: dict[str, Any] | None) -> None:
-    """Remove the files that were bundled: nobody needs them any more."""
+    """Remove uploaded files that are no longer needed."""
     if bundled is not None and disk.at(bundled["folder"]).is_dir():
         shutil.rmtree(disk.at(bundled["folder"]))
 
 
 def check(debs: list[dict[str, str]]) -> None:
-    """Every file is what the bundle's manifest says; one that is not is removed, so that the next run brings it again."""
+    """Check every file against the bundle's manifest.
+
+    A wrong one is removed, so that the next run uploads it again.
+    """
     wrong = []
     for deb in debs:
         place = disk.at(deb["path"])
@@ -73,12 +81,12 @@ def check(debs: list[dict[str, str]]) -> None:
             place.unlink(missing_ok=True)
     if wrong:
         raise disk.StepError(
-            f"{'; '.join(wrong)}: damaged on the way or in the bundle (rancherctl bundle verify tells which)"
+            f"{'; '.join(wrong)}: damaged in transfer or in the bundle (check with: rancherctl bundle verify)"
         )
 
 
 def _options(scratch: Path) -> tuple[str, ...]:
-    """apt knows what is installed and what it is given here, and nothing else; it removes nothing."""
+    """Options that let apt know only the installed packages and the given ones, and remove nothing."""
     lists, archives = scratch / "lists", scratch / "archives"
     for place in (lists, archives):
         (place / "partial").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""Try TCP connections from a host: which of its future peers are blocked. A refused connection counts as open: no filter dropped it."""
+"""Try TCP connections from a host: which of its future peers are blocked.
+
+A refused connection counts as open: no filter dropped it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ PARALLEL = 32
 
 
 def connect(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer ``{"blocked": [[address, port, reason], …]}`` for ``targets`` ([address, port] each), with ``timeout`` seconds for each."""
+    """Answer ``{"blocked".
+
+    [[address, port, reason], …]}`` for ``targets`` ([address, port] each), with ``timeout`` seconds for each.
+    """
     timeout = request["timeout"]
 
     def reason(target: list[Any]) -> str:

@@ -1,4 +1,7 @@
-"""Files of a host: where they are, atomic writes, hashes with stamps. ``ROOT`` is put before every path (tests use a folder)."""
+"""Files of a host: atomic writes, and hashes with stamps.
+
+``ROOT`` is prepended to every path (tests use a folder).
+"""
 
 from __future__ import annotations
 
@@ -17,34 +20,37 @@ from typing import Any
 ROOT = ""
 STATE = "/var/lib/rancherctl"
 STAMPED_SIZE = 1 << 20
-"""Files of this many bytes and more are hashed once and then known by their stamp."""
+"""Files of at least this many bytes are hashed once and then recognised by their stamp."""
 TRIES = 1000
 MOUNTS = Path("/proc/self/mountinfo")
 
 
 class StepError(Exception):
-    """One step on the host failed; the text is one line for a person."""
+    """A step on the host failed; the text is one line for people."""
 
 
 def reason(error: Exception) -> str:
-    """An error as one line for a person."""
+    """An error as one line for people."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
     return str(error) if isinstance(error, (StepError, OSError)) else f"{type(error).__name__}: {error}"
 
 
 def at(path: str) -> Path:
-    """The place of an absolute path under ROOT."""
+    """An absolute path below ROOT."""
     if not path.startswith("/") or "/../" in path + "/" or "\0" in path:
         raise StepError(f"not an absolute plain path: {path!r}")
     return Path(ROOT + path) if ROOT else Path(path)
 
 
 def mounts_in(place: Path) -> list[str]:
-    """Mount points below a folder, by their real paths, sorted: a bind mount of the same file system is seen nowhere else."""
+    """Real paths of mount points below a folder, sorted.
+
+    Only this list shows bind mounts of the same file system.
+    """
     below = os.path.realpath(place) + "/"
     rows = (line.split(b" ", 5) for line in MOUNTS.read_bytes().splitlines())
-    # the kernel writes white space and backslashes as three octal digits
+    # the kernel escapes white space and backslashes as three octal digits
     points = {
         os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), row[4])) for row in rows if len(row) > 4
     }
@@ -70,7 +76,7 @@ def ids(owner: str) -> tuple[int, int]:
 
 
 def owner_of(uid: int, gid: int) -> str:
-    """``user:group``; a number stands where the id has no name."""
+    """``user:group``; an id without a name is a number."""
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -83,19 +89,19 @@ def owner_of(uid: int, gid: int) -> str:
 
 
 def own(fd: int, owner: str) -> None:
-    """Give an open file its owner, ``user:group``."""
+    """Set the owner of an open file, ``user:group``."""
     _own(fd, *ids(owner))
 
 
 def _own(fd: int, uid: int, gid: int) -> None:
-    """Nothing is done where it is right already: who is not root may not even ask."""
+    """Set the owner unless it is right already: without root rights even that call is refused."""
     have = os.fstat(fd)
     if uid not in (-1, have.st_uid) or gid not in (-1, have.st_gid):
         os.fchown(fd, uid, gid)
 
 
 def write(path: str, data: bytes, mode: int, owner: str) -> None:
-    """``put`` for a path under ROOT and an owner as ``user:group``; folders that are missing are made."""
+    """``put`` for a path below ROOT and an owner as ``user:group``; creates missing folders."""
     target = at(path)
     if target.is_dir() and not target.is_symlink():
         raise StepError(f"{path} is a directory")
@@ -104,9 +110,11 @@ def write(path: str, data: bytes, mode: int, owner: str) -> None:
 
 
 def put(target: Path, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> None:
-    """Replace a file atomically: temp beside it, owner and mode first, content, fsync, rename, fsync of the folder. The last writer wins.
+    """Replace a file atomically.
 
-    -1 leaves user or group as they come. OSError leaves the old file and nothing else.
+    Temporary file with owner and mode, content, fsync, rename, fsync of the folder.
+
+    -1 keeps the default user or group. After an OSError only the old file exists. The last writer wins.
     """
     temp, fd = _filled(target, data, mode, uid, gid)
     try:
@@ -120,14 +128,14 @@ def put(target: Path, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> N
 
 
 def staged(target: Path, data: bytes, mode: int) -> Path:
-    """Write a file beside ``target``, whole and synced: what is renamed to it later, where nobody else writes it meanwhile."""
+    """Write and sync a temporary file beside ``target``, to be renamed later if there is no other writer."""
     temp, fd = _filled(target, data, mode, -1, -1)
     os.close(fd)
     return temp
 
 
 def _filled(target: Path, data: bytes, mode: int, uid: int, gid: int) -> tuple[Path, int]:
-    """The temporary file of ``target``, whole and synced, still open and locked."""
+    """The complete and synced temporary file of ``target``, still open and locked."""
     temp = target.with_name(f".{target.name}.rancherctl-new")
     fd = _own_temp(temp)
     try:
@@ -145,9 +153,11 @@ def _filled(target: Path, data: bytes, mode: int, uid: int, gid: int) -> tuple[P
 
 
 def _own_temp(temp: Path) -> int:
-    """A new temporary file, open for writing and locked: another writer of the same target (a look beside an apply) is waited for.
+    """Create a temporary file, open and locked.
 
-    What is there already is never written to: its owner, or who has it open, could read or change what comes.
+    Waits for another writer of the same target (an observe during an apply).
+
+    An existing file is never written to: its owner, or a process that has it open, could read or change the content.
     """
     for _ in range(TRIES):
         try:
@@ -158,13 +168,13 @@ def _own_temp(temp: Path) -> int:
         fcntl.flock(fd, fcntl.LOCK_EX)
         if _is(temp, fd):
             return fd
-        # somebody took it for a left one before it was locked
+        # another writer removed it as abandoned before it was locked
         os.close(fd)
-    raise StepError(f"{temp} is made again and again by somebody else")
+    raise StepError(f"{temp} is created again and again by another process")
 
 
 def _wait_for_writer(temp: Path) -> None:
-    """Until its writer has renamed it; one whose writer is gone is removed."""
+    """Wait until its writer has renamed it; remove it if the writer is gone."""
     try:
         fd = os.open(temp, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -175,7 +185,7 @@ def _wait_for_writer(temp: Path) -> None:
         temp.unlink(missing_ok=True)
         return
     try:
-        if os.fstat(fd).st_uid == os.geteuid():  # anybody else could hold it for ever
+        if os.fstat(fd).st_uid == os.geteuid():  # another user could hold the lock forever
             fcntl.flock(fd, fcntl.LOCK_EX)
         if _is(temp, fd):
             temp.unlink(missing_ok=True)
@@ -186,10 +196,10 @@ def _wait_for_writer(temp: Path) -> None:
 def _is(path: Path, fd: int) -> bool:
     """Whether the open file is the one at that path now."""
     try:
-        there, mine = path.lstat(), os.fstat(fd)
+        found, mine = path.lstat(), os.fstat(fd)
     except FileNotFoundError:
         return False
-    return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+    return (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
 
 
 def link(path: str, target: str) -> None:
@@ -204,7 +214,10 @@ def link(path: str, target: str) -> None:
 
 
 def read_state(name: str) -> dict[str, Any]:
-    """A JSON object kept under STATE; a missing or broken one counts as empty (it is written by rename: nothing of ours breaks it)."""
+    """A JSON object stored under STATE.
+
+    {} if it is missing or invalid (writes are atomic, so rancherctl never damages it).
+    """
     try:
         value = json.loads((at(STATE) / name).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -213,7 +226,7 @@ def read_state(name: str) -> dict[str, Any]:
 
 
 def write_state(name: str, value: dict[str, Any]) -> None:
-    """Keep a JSON object under STATE, readable by root only."""
+    """Store a JSON object under STATE, readable by root only."""
     folder = at(STATE)
     if not folder.is_dir():
         folder.mkdir(parents=True)
@@ -223,25 +236,28 @@ def write_state(name: str, value: dict[str, Any]) -> None:
 
 
 def sha256(place: Path) -> str:
-    """Hex hash of a file's content."""
+    """Hexadecimal SHA-256 of a file's content."""
     with place.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stamp_of(info: os.stat_result) -> list[int]:
-    """What must not have changed for a stamped hash to count."""
+    """Size, modification time and inode: a stored hash is valid while these are unchanged."""
     return [info.st_size, info.st_mtime_ns, info.st_ino]
 
 
 class Stamps:
-    """Hashes of big files, valid while size, time and inode stay; ``save`` keeps new ones when STATE exists."""
+    """Cache of hashes of big files, valid while size, time and inode are unchanged.
+
+    ``save`` stores it if STATE exists.
+    """
 
     def __init__(self) -> None:
         self.known = read_state("stamps.json")
         self.changed = False
 
     def sha256(self, path: str, info: os.stat_result) -> str:
-        """The file's hash: from its stamp, else counted now (and stamped if the file is big)."""
+        """The file's hash: from the cache, or computed now (and cached if the file is big)."""
         if info.st_size < STAMPED_SIZE:
             return sha256(at(path))
         entry = self.known.get(path)
@@ -252,14 +268,17 @@ class Stamps:
         return digest
 
     def put(self, path: str, info: os.stat_result, digest: str) -> None:
-        """Remember a hash that was just counted."""
+        """Cache a hash that was just computed."""
         self.known[path] = {"sha256": digest, "stamp": stamp_of(info)}
         self.changed = True
 
     def save(self, *, create: bool = False) -> None:
-        """Keep new stamps, without those of files that are gone. STATE itself is made only with ``create``: a look leaves no trace."""
+        """Store new entries, and drop those of missing files.
+
+        Creates STATE only with ``create``: observing leaves no trace.
+        """
         if not self.changed or not (create or at(STATE).is_dir()):
             return
-        # a full or read-only disk: they are counted again next time
+        # on a full or read-only disk they are computed again next time
         with contextlib.suppress(OSError):
             write_state("stamps.json", {path: entry for path, entry in self.known.items() if at(path).exists()})

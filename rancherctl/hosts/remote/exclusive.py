@@ -1,4 +1,4 @@
-"""Locks of a host that are waited for, but not for ever."""
+"""Locks of a host, with a limited wait."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from rancherctl.hosts.remote.disk import StepError, at
 
 FOLDER = "/run/rancherctl"
 PATIENCE = 300.0
-"""Seconds: less than any caller waits for its answer, so that this is what it is told."""
+"""Seconds; less than any caller waits for its answer, so that the caller sees this error and not its own time limit."""
 
 
 @contextmanager
 def exclusive(patience: float = PATIENCE) -> Iterator[None]:
-    """No other program of ours changes this host meanwhile: that of a run that was killed goes on until its step is done.
+    """Keep other rancherctl programs from changing this host.
 
-    The lock is on a file that only root can open: one that others can read, they could lock for ever. It goes with the host's uptime.
+    The program of a killed run continues until its step is done.
+
+    The lock file can be opened by root only (a file that others can read, they could lock forever) and ends with the
+    uptime.
     """
     folder = at(FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(folder / ".step.guard", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with limit(patience, "an earlier step of ours is still at work here; waited"):
+        with limit(patience, "an earlier rancherctl step is still running on this host; waited"):
             fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:
@@ -34,12 +37,12 @@ def exclusive(patience: float = PATIENCE) -> Iterator[None]:
 
 @contextmanager
 def limit(seconds: float, what: str) -> Iterator[None]:
-    """A wait that ends: StepError ``what … s`` when it takes longer."""
+    """Limit a wait: StepError ``what … s`` if the block takes longer."""
 
-    def give_up(*_: object) -> None:
+    def expire(*_: object) -> None:
         raise StepError(f"{what} {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield

@@ -1,4 +1,7 @@
-"""The lock file that says who may change this host's environment now; judged by the host's own uptime and boot id."""
+"""The lock file of the operator who may change this host's environment.
+
+It expires by the host's uptime and boot id.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,13 @@ LOCK = f"{FOLDER}/environment.lock"
 
 
 def lock(request: dict[str, Any]) -> dict[str, Any]:
-    """``verb`` acquire | renew | release | break | show with ``token``; answer ``{"granted": bool, "holder": {…} | None}``.
+    """``verb`` acquire, renew, release, break or show, with ``token``.
 
-    acquire and renew also take ``owner`` (object shown to others), ``reason`` and ``ttl`` (seconds). A lock past its expiry, or of another boot,
-    counts as absent. renew is granted only to the present holder: a lock that ran out is not silently taken again.
+    Answer ``{"granted": bool, "holder": {…} | None}``.
+
+    acquire and renew also take ``owner`` (an object shown to others), ``reason`` and ``ttl`` (seconds). A lock that has
+    expired or is of another boot counts as absent. renew is granted only to the current holder: an expired lock is
+    never silently taken again.
     """
     verb, token = request["verb"], request.get("token", "")
     with _guard():
@@ -71,7 +77,7 @@ def _read(now: float, boot: str) -> dict[str, Any] | None:
         entry = json.loads(disk.at(LOCK).read_bytes())
         valid = entry["boot"] == boot and entry["expires"] > now and bool(entry["token"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        # written by rename, so a broken file is not ours: it must not block everybody for ever
+        # writes are atomic, so an invalid file has another origin: it must not block every operator forever
         return None
     return entry if valid else None
 

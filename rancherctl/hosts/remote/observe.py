@@ -1,4 +1,7 @@
-"""Look at a host: paths, packages, users, units. Changes nothing but the cache of hashes, and that only on hosts of ours."""
+"""Observe paths, packages, users and units.
+
+Writes only the cache of hashes, and only on hosts of an environment.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,16 @@ UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,
 
 
 def observe(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer ``{paths, packages, users, units, ran_with, errors}`` for the names in the request; an unreadable part is in ``errors``."""
+    """Answer ``{paths, packages, users, units, ran_with, errors}`` for the requested names.
+
+    Unreadable parts are in ``errors``.
+    """
     errors: dict[str, str] = {}
     stamps = disk.Stamps()
     answer: dict[str, Any] = {"paths": {}, "errors": errors, "ran_with": {}}
     for path, how in request.get("paths", {}).items():
         try:
-            answer["paths"][path] = look(path, stamps, how)
+            answer["paths"][path] = read_path(path, stamps, how)
         except (OSError, disk.StepError) as error:
             errors[path] = str(error)
     stamps.save()
@@ -38,10 +44,11 @@ def observe(request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def look(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
-    """One path: type, mode, owner, size; a file's hash; its text when ``how.text`` and the hash is not ``how.sha256``.
+def read_path(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
+    """Type, mode, owner and size of a path.
 
-    ``files`` of a directory: the owners of the regular files in it that ``how.files`` names.
+    A file's hash, and its text if ``how.text`` and the hash differs from ``how.sha256``. ``files`` of a directory: the
+    owners of its regular files named in ``how.files``.
     """
     place = disk.at(path)
     try:
@@ -62,7 +69,7 @@ def look(path: str, stamps: disk.Stamps, how: dict[str, Any]) -> dict[str, Any]:
     out["type"] = "file"
     size = how.get("size")
     if size is not None and size != info.st_size:
-        # a part of a big file that will be sent anyway: its hash tells nothing
+        # of another size, so it will be sent anyway: no need to hash it
         return {**out, "sha256": f"size-{info.st_size}"}
     out["sha256"] = stamps.sha256(path, info)
     if how.get("text") and out["sha256"] != how.get("sha256") and info.st_size <= TEXT_LIMIT:
@@ -87,17 +94,17 @@ def owners(folder: Path, names: list[str]) -> dict[str, str]:
 
 
 def fingerprint(path: str, stamps: disk.Stamps) -> str:
-    """What a unit depends on in a path: a file's hash, a link's target, or its type."""
-    seen = look(path, stamps, {})
+    """Fingerprint of a path that a unit depends on: a file's hash, a link's target, or the type."""
+    seen = read_path(path, stamps, {})
     if seen["type"] == "file":
         return str(seen["sha256"])
     return f"link:{seen['target']}" if seen["type"] == "link" else str(seen["type"])
 
 
 def packages(names: list[str]) -> dict[str, Any]:
-    """Name → installed version, for those of the names that are installed."""
+    """Name → installed version, for installed packages."""
     if not has_program("dpkg-query"):
-        raise disk.StepError("dpkg-query is not installed: packages of this system cannot be read")
+        raise disk.StepError("dpkg-query is not installed, so packages cannot be read")
     done = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\t${Version}\n", *names)
     if done.returncode not in (0, 1):  # 1: some of the names are unknown
         raise disk.StepError(f"dpkg-query: {last_lines(done)}")
@@ -106,13 +113,13 @@ def packages(names: list[str]) -> dict[str, Any]:
 
 
 def users(names: list[str]) -> dict[str, Any]:
-    """Name → home, for those of the names that exist."""
+    """Name → home, for existing users."""
     rows = [line.split(":") for line in run("getent", "passwd", *names).stdout.splitlines()]
     return {row[0]: row[5] for row in rows if len(row) > 5}
 
 
 def units(names: list[str]) -> dict[str, Any]:
-    """Name → the fields of ``systemctl show`` that matter, and ``age``: seconds since a running unit became active.
+    """Name → selected fields of ``systemctl show``, and ``age``: seconds since a running unit became active.
 
     A unit that does not exist has LoadState ``not-found``.
     """
@@ -123,7 +130,7 @@ def units(names: list[str]) -> dict[str, Any]:
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in done.stdout.strip().split("\n\n")
     ]
-    # the answer is in the order of the question; Id may differ from an alias that was asked for
+    # the answer is in the order of the request; Id differs from the requested name of an alias
     if len(blocks) != len(names):
         raise disk.StepError(f"systemctl show answered {len(blocks)} units for {len(names)}")
     now = time.clock_gettime(time.CLOCK_MONOTONIC)  # the clock of systemd's stamps

@@ -1,8 +1,8 @@
-"""Distribution packages by apt, from its mirrors or from .debs of the bundle: masked first, installed, and remembered with all their dependencies,
-so that removal is exact.
+"""Install distribution packages with apt, and later remove exactly those again.
 
-``owned.json`` under STATE: ``packages`` (names that came by us), ``masked`` (units masked by us), ``users`` (created by us), ``before``
-(names that were there when an install of ours began; only present while it runs or after it was cut off).
+``owned.json`` under STATE records what rancherctl did: ``packages`` (names installed, with dependencies), ``masked``
+(units), ``users`` (created), and ``before`` (names that were installed when an install began; only while it runs or
+after an interruption).
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def installed() -> set[str]:
 
 
 def settle() -> dict[str, Any]:
-    """Our records; an install that was cut off is counted first: what is there now and was not before came by us."""
+    """The records. An interrupted install is settled first.
+
+    What is installed now and was not before belongs to rancherctl.
+    """
     owned = read_state("owned.json")
     if "before" in owned:
         came = installed() - set(owned.pop("before"))
@@ -42,7 +45,7 @@ def settle() -> dict[str, Any]:
 
 
 def mask(names: list[str]) -> list[str]:
-    """Mask the units that are not masked yet; which they were."""
+    """Mask units; returns those that were not masked yet."""
     if not names:
         return []
     todo = [name for name, fields in units(names).items() if fields.get("UnitFileState") != "masked"]
@@ -55,18 +58,19 @@ def mask(names: list[str]) -> list[str]:
 
 
 def install(wanted: list[dict[str, Any]], bundled: dict[str, Any] | None = None) -> None:
-    """Mask, install what is missing, remember what came.
+    """Mask units, install missing packages, and record everything that was installed.
 
-    With ``bundled`` (``folder``, ``debs``) from these files and nothing else; a package whose ``dependency_only`` is true comes only as others need it.
+    With ``bundled`` (``folder``, ``debs``) only from these files. A ``dependency_only`` package is not requested by
+    name.
     """
     if not has_program("apt-get"):
-        raise StepError("apt-get is not installed: packages of this system cannot be installed")
+        raise StepError("apt-get is not installed, so packages cannot be installed")
     mask(sorted({unit for package in wanted for unit in package["mask"]}))
     names = sorted(package["name"] for package in wanted if not package.get("dependency_only"))
     have = installed_of(names)
     missing = [name for name in names if name not in have]
     if not missing:
-        bundled_packages.remove_uploaded(bundled)  # the run before this one was cut off, but its installing was not
+        bundled_packages.remove_uploaded(bundled)  # the previous run was interrupted after its install
         return
     owned = settle()
     write_state("owned.json", {**owned, "before": sorted(installed())})
@@ -80,7 +84,7 @@ def install(wanted: list[dict[str, Any]], bundled: dict[str, Any] | None = None)
 
 
 def _from_mirrors(missing: list[str]) -> None:
-    """The package lists are fetched only when the first try shows the need."""
+    """Install from mirrors; fetch package lists only if the first attempt fails."""
     done = apt_get("install", "--no-install-recommends", *missing)
     if done.returncode == 0:
         return
@@ -94,20 +98,26 @@ def _from_mirrors(missing: list[str]) -> None:
 
 
 def _wait_for_lists() -> None:
-    """Wait until nobody fetches package lists (a fresh machine does that at boot): apt gives up at once where that lock is taken."""
+    """Wait while another process fetches package lists (as new machines do at boot).
+
+    Apt fails at once if that lock is taken.
+    """
     place = at("/var/lib/apt/lists/lock")
     if not place.exists():
         return
     fd = os.open(place, os.O_RDWR | os.O_CLOEXEC)
     try:
-        with limit(LISTS_LIMIT, "somebody else has been fetching package lists for"):
+        with limit(LISTS_LIMIT, "another process has been fetching package lists for"):
             fcntl.lockf(fd, fcntl.LOCK_EX)
     finally:
         os.close(fd)
 
 
 def purge() -> dict[str, list[str]]:
-    """Remove the packages that came by us and unmask; a package that others now need stays and is named in ``kept``."""
+    """Purge the recorded packages and unmask units.
+
+    A package that others now depend on stays and is listed in ``kept``.
+    """
     owned = settle()
     ours = set(owned.get("packages", []))
     gone: list[str] = []
@@ -116,7 +126,7 @@ def purge() -> dict[str, list[str]]:
     while todo:
         rehearsal = apt_get("-s", "purge", *todo)
         if rehearsal.returncode != 0:
-            # an install that was cut off is bundled to an end first
+            # an interrupted install is finished first
             configure()
             rehearsal = apt_get("-s", "purge", *todo)
         if rehearsal.returncode != 0:
@@ -136,7 +146,7 @@ def purge() -> dict[str, list[str]]:
         needed = _needed_by(sorted(foreign)) & set(todo)
         if not needed:
             raise StepError(
-                f"apt-get would also remove {', '.join(sorted(foreign)[:5])}, which came from somebody else"
+                f"apt-get would also remove {', '.join(sorted(foreign)[:5])}, which rancherctl did not install"
             )
         kept = sorted(set(kept) | needed)
         todo = [name for name in todo if name not in needed]
@@ -149,7 +159,8 @@ def purge() -> dict[str, list[str]]:
 
 
 def _needed_by(names: list[str]) -> set[str]:
-    """All installed packages that the named ones depend on, themselves left out."""
-    done = run("apt-cache", "depends", "--recurse", "--installed", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks",
-                "--no-replaces", "--no-enhances", *names)  # fmt: skip
+    """All installed packages that the named ones depend on, without themselves."""
+    excluded = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    options = ("--recurse", "--installed", *(f"--no-{kind}" for kind in excluded))
+    done = run("apt-cache", "depends", *options, *names)
     return {line.strip() for line in done.stdout.splitlines() if line and not line.startswith((" ", "<"))} - set(names)

@@ -1,6 +1,6 @@
-"""Take a big file from standard input, going on where an earlier try of the same source was cut off.
+"""Receive a big file on standard input, resuming an interrupted attempt of the same source.
 
-Two receivers of one source never harm each other: each writes at its own offset, and the bytes there are equal.
+Two receivers of one source do not disturb each other: each writes at its own offset, and the bytes there are equal.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ BLOCK = 1 << 20
 
 
 def partial(path: str, source: str) -> str:
-    """Where the parts of a source are gathered: beside the target, so that the rename stays in one file system."""
+    """Path of the partial file of a source: beside the target, so that the rename stays in one file system."""
     folder, _, name = path.rpartition("/")
     return f"{folder}/.{name}.{source[:20]}.rancherctl-part"
 
 
 def offset(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer ``{"offset": bytes that are already here}``; parts of other sources for the same target are dropped."""
+    """Answer ``{"offset": bytes already received}``; removes partial files of other sources for the same target."""
     path, part = request["path"], partial(request["path"], request["source"])
     folder = disk.at(path).parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,17 +35,17 @@ def offset(request: dict[str, Any]) -> dict[str, Any]:
         mine.unlink()
         have = 0
     space = os.statvfs(folder)
-    if space.f_bavail * space.f_frsize < request["size"] - have:
-        raise disk.StepError(
-            f"{request['size'] - have} bytes do not fit on the file system of {path}: {space.f_bavail * space.f_frsize} are free"
-        )
+    free = space.f_bavail * space.f_frsize
+    if free < request["size"] - have:
+        raise disk.StepError(f"{request['size'] - have} bytes do not fit on the file system of {path}: {free} are free")
     return {"offset": have}
 
 
 def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
-    """Read to the end, check size and hash, fsync, rename, stamp. Answer ``{"sha256"}``.
+    """Read the content, check size and hash, fsync, rename, stamp. Answer ``{"sha256"}``.
 
-    A wrong hash removes the parts. The sender's hash comes last, in 64 bytes after the content, because it is counted while sending.
+    A wrong hash removes the partial file. The sender's hash follows the content in 64 bytes, because it is computed
+    while sending.
     """
     path = request["path"]
     place, target = disk.at(partial(path, request["source"])), disk.at(path)
@@ -56,7 +56,7 @@ def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
         while position < end:
             block = os.pread(fd, min(BLOCK, end - position), position)
             if not block:
-                raise disk.StepError(f"{path}: the part that was here has shrunk; run it again")
+                raise disk.StepError(f"{path}: the partial file has shrunk; run the command again")
             digest.update(block)
             position += len(block)
         while position < request["size"]:
@@ -64,7 +64,7 @@ def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
             if not block:
                 os.fsync(fd)
                 raise disk.StepError(
-                    f"{path}: cut off after {position} of {request['size']} bytes; the next run goes on from there"
+                    f"{path}: interrupted after {position} of {request['size']} bytes; the next run resumes there"
                 )
             digest.update(block)
             view = memoryview(block)
@@ -76,7 +76,7 @@ def receive(request: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
         if expected != digest.hexdigest():
             place.unlink()
             raise disk.StepError(
-                f"{path}: content came with hash {digest.hexdigest()[:12]}, sent was {expected[:12] or 'none'}"
+                f"{path}: received content has hash {digest.hexdigest()[:12]}, expected {expected[:12] or 'none'}"
             )
         disk.own(fd, request["owner"])
         os.fchmod(fd, request["mode"])

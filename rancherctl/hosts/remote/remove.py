@@ -1,4 +1,7 @@
-"""Take away what is ours: units, paths, packages, masks, users. Every step is done even when an earlier one failed; all failures are told."""
+"""Remove units, paths, packages, masks and users of rancherctl.
+
+Every step is tried, and all failures are reported.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,15 @@ FORBIDDEN = frozenset(
         "/etc/systemd/system",
     }
 )
-"""Together with everything directly under the root: never removed, whoever asks."""
+"""Never removed, like everything directly below the root, whatever the request."""
 STOP_LIMIT = 180.0
 
 
 def remove(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer ``{"done": [lines], "failed": {what: message}}`` for ``units`` (names or globs), ``paths``, ``packages`` and ``users`` (booleans)."""
+    """Answer ``{"done": [lines], "failed": {what: message}}``.
+
+    The request has ``units`` (names or globs), ``paths``, and ``packages`` and ``users`` (booleans).
+    """
     with exclusive(request.get("patience", PATIENCE)):
         return _remove(request)
 
@@ -49,7 +55,7 @@ def _remove(request: dict[str, Any]) -> dict[str, Any]:
     if request.get("units"):
         step("units", lambda: units(request["units"]))
     if request.get("packages"):
-        # before the paths: the record of what came by us is one of them
+        # before the paths: the record of installed packages is one of them
         step("packages", packages)
     if request.get("users"):
         step("users", users)
@@ -59,7 +65,7 @@ def _remove(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def units(patterns: list[str]) -> list[str]:
-    """Stop, disable and forget the units that match; their files in /etc/systemd/system are removed."""
+    """Stop and disable matching units, and remove their files in /etc/systemd/system."""
     listed = run_checked("systemctl", "list-units", "--all", "--plain", "--no-legend", "--", *patterns)
     names = {line.split()[0] for line in listed.splitlines() if line.strip()}
     folder = disk.at("/etc/systemd/system")
@@ -92,16 +98,16 @@ def units(patterns: list[str]) -> list[str]:
 
 
 def packages() -> list[str]:
-    """Purge what came by us, unmask what we masked."""
+    """Purge the packages that rancherctl installed, unmask the units that it masked."""
     result = apt.purge()
-    kept = [f"kept package {name}: others need it now" for name in result["kept"]]
+    kept = [f"kept package {name}: other packages depend on it" for name in result["kept"]]
     return (
         [f"package {name}" for name in result["packages"]] + [f"unmasked {name}" for name in result["unmasked"]] + kept
     )
 
 
 def users() -> list[str]:
-    """Delete the users that we created."""
+    """Delete the users that rancherctl created."""
     owned = apt.settle()
     names = owned.get("users", [])
     gone = []
@@ -114,9 +120,9 @@ def users() -> list[str]:
 
 
 def one_path(path: str) -> list[str]:
-    """Delete one path of ours; the system's own folders are refused."""
+    """Delete a path of rancherctl; system folders are refused."""
     if path.rstrip("/") in FORBIDDEN or path.count("/") < 2:
-        raise disk.StepError(f"refused to remove {path}: it is a folder of the system")
+        raise disk.StepError(f"refused to remove {path}: it is a system folder")
     if not disk.at(path).exists() and not disk.at(path).is_symlink():
         return []
     absent({"path": path})

@@ -1,7 +1,8 @@
-"""systemd units on a host: enable, stop, restart, reload, start, and remember which files each was started with.
+"""systemd units: enable, stop, restart, reload, start, and record which files each was started with.
 
-``units.json`` under STATE: unit → ``{"restart": {path: fingerprint}, "reload": {path: fingerprint}}``, written after the unit came up. A run
-that is cut off between writing a file and restarting the unit leaves an old record, so the next plan sees that a restart is due.
+``units.json`` under STATE: unit → ``{"restart": {path: fingerprint}, "reload": {path: fingerprint}}``, written after
+the unit started. A run that is interrupted between writing a file and restarting the unit leaves the old record, so the
+next plan restarts it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ START_LIMIT = 240.0
 
 
 def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
-    """Bring the units to their wanted state; each that does not get there is put into ``failed`` (name → one line)."""
+    """Bring the units to their wanted state; failures are added to ``failed`` (name → one line)."""
     run_checked("systemctl", "daemon-reload")
     for verb, names in (("enable", _named(wanted, "enable", True)), ("disable", _named(wanted, "enable", False))):
         if names:
@@ -52,10 +53,12 @@ def settle(wanted: list[dict[str, Any]], failed: dict[str, str]) -> None:
 
 
 def _moving(fields: dict[str, str], started: bool) -> bool:
-    """Whether somebody else stops or starts the unit just now, as an agent does that comes up before HAProxy: a start waits for the end of that.
+    """Whether another process is stopping or starting the unit (as an agent does with HAProxy).
 
-    ``started``: systemctl said that all went well, so that a unit that does not run was stopped since. A unit that failed and waits for its
-    next try is none of these.
+    A start waits for the end of that.
+
+    ``started``: systemctl succeeded, so a unit that does not run was stopped since. A unit that waits for its automatic
+    restart is not moving.
     """
     state, sub = fields.get("ActiveState"), fields.get("SubState")
     return (
@@ -89,5 +92,5 @@ def _reason(name: str, action: str, fields: dict[str, str], since: float) -> str
     try:
         quoted = " | ".join(journal.last_words(name, since))[: journal.TEXT_LIMIT]
     except disk.StepError as error:
-        return f"{action} failed, the unit is {state}; its log cannot be read: {error}"
-    return f"{action} failed, the unit is {state}" + (f"; its log says: {quoted}" if quoted else "")
+        return f"{action} failed, the unit is {state}; cannot read its log: {error}"
+    return f"{action} failed, the unit is {state}" + (f"; last log lines: {quoted}" if quoted else "")

@@ -1,7 +1,7 @@
 """Hosts over ssh: the only package that imports paramiko.
 
-``login`` connects and authenticates, ``transport`` runs commands and uploads, ``factory`` makes transports through jump hosts.
-Not here: settings from OpenSSH (ssh_settings), known_hosts files (known_hosts, host_keys), sudo (rights, sudo).
+``login`` connects and authenticates, ``transport`` runs commands and uploads, ``factory`` makes transports through jump
+hosts. Not here: settings from OpenSSH (ssh_settings), known_hosts files (known_hosts, host_keys), sudo (rights, sudo).
 """
 
 import logging

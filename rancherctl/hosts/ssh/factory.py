@@ -1,4 +1,7 @@
-"""Make transports to hosts, each through its jump hosts; a jump host that several hosts share is connected once."""
+"""Make transports to hosts, each through its jump hosts.
+
+A jump host that several hosts share is connected once.
+"""
 
 from __future__ import annotations
 

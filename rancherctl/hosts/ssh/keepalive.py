@@ -1,6 +1,9 @@
-"""Close a connection whose peer has fallen silent: a request is sent regularly, and no answer within the limit means it is dead.
+"""Close a connection whose peer has fallen silent.
 
-TCP alone does not notice: behind a jump host the TCP connection ends there, and a frozen server's kernel keeps acknowledging.
+A request is sent regularly, and no answer within the limit means it is dead.
+
+TCP alone does not notice: behind a jump host the TCP connection ends there, and a frozen server's kernel keeps
+acknowledging.
 """
 
 from __future__ import annotations
@@ -10,7 +13,10 @@ from typing import Any, Protocol
 
 
 class KeepaliveConnection(Protocol):
-    """What is used of a connection; ``global_request`` with ``wait`` returns after the answer or the end of the connection."""
+    """What is used of a connection.
+
+    ``global_request`` with ``wait`` returns after the answer or the end of the connection.
+    """
 
     def global_request(self, kind: str, data: Any = None, wait: bool = True) -> Any: ...
     def is_active(self) -> bool: ...
@@ -20,7 +26,10 @@ class KeepaliveConnection(Protocol):
 def keep_alive(
     connection: KeepaliveConnection, closed: threading.Event, *, every: float, silence: float
 ) -> threading.Thread:
-    """Send a request every ``every`` seconds until ``closed``; close the connection after ``silence`` seconds without answer."""
+    """Send a request every ``every`` seconds until ``closed``.
+
+    Close the connection after ``silence`` seconds without answer.
+    """
     thread = threading.Thread(target=_run, args=(connection, closed, every, silence), name="keepalive", daemon=True)
     thread.start()
     return thread

@@ -1,6 +1,7 @@
 """Connect and log in: socket, host key check, user keys or password.
 
-Host keys are always checked. Every wait has a limit; a server that drops connections before the login (MaxStartups) is retried.
+Host keys are always checked. Every wait has a limit; a server that drops connections before the login (MaxStartups) is
+retried.
 """
 
 from __future__ import annotations
@@ -232,7 +233,10 @@ class SshLogin:
 
 
 def resolve_without_openssh(address: SshAddress) -> SshSettings:
-    """Settings read by paramiko, for machines without OpenSSH: no Match, and Include only as far as paramiko supports it."""
+    """Settings read by paramiko, for machines without OpenSSH.
+
+    No Match, and Include only as far as paramiko supports it.
+    """
     path = Path(address.config or "~/.ssh/config").expanduser()
     found: dict[str, list[str]] = {}
     if path.is_file():

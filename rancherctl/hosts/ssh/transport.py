@@ -1,4 +1,7 @@
-"""A host over ssh with paramiko: one connection, many commands in parallel, each with a time limit; reconnects when needed."""
+"""A host over ssh with paramiko: one connection, many commands in parallel, each with a time limit.
+
+Reconnects when needed.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ UPLOAD_LIMIT = 3600.0
 
 
 class SshTransport:
-    """Connects at the first command and again after the connection was lost. ``via`` is the jump host's transport."""
+    """Connects at the first command and again after the connection was lost.
+
+    ``via`` is the jump host's transport.
+    """
 
     def __init__(
         self,
@@ -61,7 +67,10 @@ class SshTransport:
         return result
 
     def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
-        """Send a file to a temporary file beside the target, resuming an earlier attempt; the host checks the hash and renames."""
+        """Send a file to a temporary file beside the target, resuming an earlier attempt.
+
+        The host checks the hash and renames.
+        """
         sent = source_of(source)
         base = {"path": target, "source": sent.key, "size": sent.size}
         offset = int(call(self, {"op": "offset", **base})["offset"])
@@ -131,8 +140,9 @@ class SshTransport:
                     raise UnreachableError(
                         f"{self._name}: connection lost", why=line_of(error), hint="run the same command again"
                     ) from error
-                # other clients of this login, or a lower MaxSessions, use all sessions; of several refusals at once paramiko raises
-                # ChannelException with the reason in one thread only, and a bare SSHException in the others
+                # other clients of this login, or a lower MaxSessions, use all sessions; of several refusals at once
+                # paramiko raises ChannelException with the reason in one thread only, and a bare SSHException in the
+                # others
                 if self._closed.wait(self._backoff(attempt)) or attempt == DROPS - 1:
                     raise UnreachableError(
                         f"{self._name}: the ssh server refuses more sessions", why=line_of(error)

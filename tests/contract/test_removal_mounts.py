@@ -36,7 +36,7 @@ def test_a_folder_with_a_mount_in_it_is_refused_as_a_whole(
     beside = tmp_path / "data/kubelet/config"
     beside.write_text("ours")
     monkeypatch.setattr(disk, "MOUNTS", mountinfo(tmp_path, str(volume.parent)))
-    with pytest.raises(disk.StepError, match=r"volumes/shared is mounted in it"):
+    with pytest.raises(disk.StepError, match=r"volumes/shared is mounted below it"):
         apply.absent({"path": str(tmp_path / "data/kubelet")})
     assert volume.read_text() == "years of work"
     assert beside.exists()
@@ -50,7 +50,7 @@ def test_a_mount_is_found_where_a_parent_is_a_link(
     table = mountinfo(tmp_path, str(volume.parent))
     monkeypatch.setattr(disk, "MOUNTS", table)
     monkeypatch.setattr(remote, "MOUNTS", str(table))
-    with pytest.raises(disk.StepError, match="is mounted in it"):
+    with pytest.raises(disk.StepError, match="is mounted below it"):
         apply.absent({"path": str(tmp_path / "var/kubelet")})
     assert remote.mounts((str(tmp_path / "var/kubelet"),)) == [str(volume.parent)]
 

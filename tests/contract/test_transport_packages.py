@@ -70,7 +70,7 @@ def test_packages_come_out_of_the_bundle_without_any_list_and_are_ours(host: Fak
     wanted = packages(tmp_path)
     assert run(host, wanted) == [
         "install package haproxy 1.0 (from the bundle; masked first: haproxy.service)",
-        "install package liblua 1.0 (from the bundle, as others need it)",
+        "install package liblua 1.0 (from the bundle, as a dependency)",
     ]
     assert host.state["log"] == ["systemctl mask haproxy.service", "apt-get install haproxy"]
     assert sorted(host.state["installed"]) == ["curl", "haproxy", "liblua"]
@@ -97,7 +97,7 @@ def test_a_damaged_file_is_told_removed_and_brought_again(host: FakeTransport, t
     wanted[0].deb.source.write_bytes(b"X" + good[1:])  # type: ignore[union-attr]
     with pytest.raises(
         ApplyError,
-        match=r"haproxy_1.0_amd64.deb has the hash \w{12}, the bundle's manifest says .*: damaged on the way",
+        match=r"haproxy_1.0_amd64.deb has the hash \w{12}, the bundle's manifest says .*: damaged in transfer",
     ):
         run(host, wanted)
     assert host.state["installed"] == []

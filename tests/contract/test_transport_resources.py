@@ -251,7 +251,7 @@ def test_artefact_that_is_not_what_the_manifest_says(host: FakeTransport, tmp_pa
     source = tmp_path / "kubelet"
     source.write_bytes(b"other")
     artefact = Artefact("/opt/rancherctl/kubelet", source, "0" * 64, 5)
-    with pytest.raises(ApplyError, match="is not what the manifest says"):
+    with pytest.raises(ApplyError, match="does not match the manifest"):
         apply(host, plan_of(host, (artefact,)), (artefact,), ignore)
 
 

@@ -91,7 +91,7 @@ def test_looking_waits_for_no_step(host: FakeTransport) -> None:
 def test_who_waits_too_long_is_told_what_is_at_work(host: FakeTransport) -> None:
     with earlier_step(host), pytest.raises(HostStepError) as caught:
         call(host, {"op": "apply", "directories": [], "patience": 0.2})
-    assert "an earlier step of ours is still at work here; waited 0.2 s" in caught.value.why
+    assert "an earlier rancherctl step is still running on this host; waited 0.2 s" in caught.value.why
 
 
 def test_the_guard_goes_with_its_folder(host: FakeTransport) -> None:

@@ -128,7 +128,7 @@ def put(target: Path, data: bytes, mode: int, uid: int = -1, gid: int = -1) -> N
 
 
 def staged(target: Path, data: bytes, mode: int) -> Path:
-    """Write and sync a temporary file beside ``target``, to be renamed later if there is no other writer."""
+    """Write and sync a temporary file beside ``target``, to be renamed later unless another process writes it, too."""
     temp, fd = _filled(target, data, mode, -1, -1)
     os.close(fd)
     return temp

@@ -92,5 +92,5 @@ def _reason(name: str, action: str, fields: dict[str, str], since: float) -> str
     try:
         quoted = " | ".join(journal.last_words(name, since))[: journal.TEXT_LIMIT]
     except disk.StepError as error:
-        return f"{action} failed, the unit is {state}; cannot read its log: {error}"
-    return f"{action} failed, the unit is {state}" + (f"; last log lines: {quoted}" if quoted else "")
+        return f"{action} failed, the unit is {state}; its log cannot be read: {error}"
+    return f"{action} failed, the unit is {state}" + (f"; its log says: {quoted}" if quoted else "")

@@ -33,7 +33,7 @@ def test_steps_describe_their_action_in_words() -> None:
     old = state("unit", "x.service", active="yes", enabled="yes", started_with="a", loaded_with="")
     assert plans.resource_step("h1", Change("k", old, unit, "restart: /etc/x")).line() == "restart unit x.service"
     makes = desired(Unit("x.service", makes=("/etc/made",)), {})
-    assert plans.resource_step("h1", Change("k", None, makes)).detail == ("it makes /etc/made",)
+    assert plans.resource_step("h1", Change("k", None, makes)).detail == ("creates /etc/made",)
     assert plans.resource_step("h1", Change("k", unit, makes, "restart: /etc/x")).detail == ("restart: /etc/x",)
     step = plans.certificate_step("h1", CertChange("certificate", "agent", "/p/agent.crt", "create", "missing"))
     assert step.line() == "create certificate /p/agent.crt"

@@ -95,7 +95,7 @@ class File:
 class Directory:
     """A directory that must exist with this mode and owner.
 
-    ``written``: names of files in it that the owner writes. One that exists already must belong to the owner, too; its content stays.
+    ``written``: names of files in it that the owner writes. Existing ones get this owner, too; their content stays.
     """
 
     path: str

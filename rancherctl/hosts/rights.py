@@ -64,9 +64,7 @@ class Rights:
                 self._password = self._prompts.sudo(self._login)
             if self._password is None:
                 what = f"{self._login}: sudo asks for a password"
-                hint = (
-                    "run it in a terminal, set RANCHERCTL_SUDO_PASSWORD_FILE (a 0600 file), or log in as root"
-                )
+                hint = "run it in a terminal, set RANCHERCTL_SUDO_PASSWORD_FILE (a 0600 file), or log in as root"
                 raise AuthError(what, why="no password available", hint=hint)
             return self._password
 

@@ -1,4 +1,4 @@
-"""What is mounted below a folder of ours is somebody's data: it is never deleted through the mount, however the mount is found."""
+"""Data mounted below a rancherctl folder is foreign: it is never deleted through the mount."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mountinfo(folder: Path, *places: str) -> Path:
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
-    """A folder of a pod with somebody's file in it."""
+    """A pod's folder with a foreign file in it."""
     file = tmp_path / "data/kubelet/pods/1/volumes/shared/precious"
     file.parent.mkdir(parents=True)
     file.write_text("years of work")
@@ -42,9 +42,7 @@ def test_a_folder_with_a_mount_in_it_is_refused_as_a_whole(
     assert beside.exists()
 
 
-def test_a_mount_is_found_where_a_parent_is_a_link(
-    tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mount_is_found_if_a_parent_is_a_link(tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel lists mount points by their real path; /var/lib may be a link to a bigger disk."""
     (tmp_path / "var").symlink_to(tmp_path / "data")
     table = mountinfo(tmp_path, str(volume.parent))
@@ -56,7 +54,7 @@ def test_a_mount_is_found_where_a_parent_is_a_link(
 
 
 @pytest.mark.parametrize("name", ["with space", "back\\slash", "grün", "tab\there"])
-def test_odd_names_of_mount_points_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_escaped_names_of_mount_points_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     escaped = name.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
     table = mountinfo(tmp_path, f"{tmp_path}/{escaped}")
     monkeypatch.setattr(disk, "MOUNTS", table)
@@ -65,7 +63,7 @@ def test_odd_names_of_mount_points_are_read(tmp_path: Path, monkeypatch: pytest.
     assert disk.mounts_in(tmp_path) == [f"{tmp_path}/{name}"]
 
 
-def test_what_could_not_be_unmounted_is_not_emptied(
+def test_a_folder_that_could_not_be_unmounted_is_not_emptied(
     tmp_path: Path, volume: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubelet = tmp_path / "data/kubelet"

@@ -1,4 +1,4 @@
-"""Which processes of a host count as ours when an environment is removed."""
+"""Which processes of a host belong to an environment when it is removed."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def test_a_shim_is_found_by_the_file_it_runs(tmp_path: Path, monkeypatch: pytest
         assert remote.program_of(str(pid)) == str(program)
 
 
-def test_a_shell_that_was_given_the_programs_text_is_not_ours() -> None:
-    """A login that is not root sends the program as words of sudo and sh: they would be killed, or be told as left over."""
+def test_a_shell_that_runs_the_programs_text_does_not_belong_to_it() -> None:
+    """With sudo the program is an argument of sudo and sh: they would be killed, or reported as leftovers."""
     with running("sh", "-c", f"cat; : {remote.SHIMS}") as pid:
         assert pid not in remote.processes([])
 
 
-def test_a_group_that_the_kernel_holds_a_moment_longer_is_removed_all_the_same(
+def test_a_control_group_that_stays_busy_for_a_moment_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that has ended counts in its control group until the kernel has cleared it away."""
+    """An ended process counts in its control group until the kernel has reaped it."""
     inner = tmp_path / "kubepods" / "pod"
     inner.mkdir(parents=True)
     real, refusals = os.rmdir, [errno.EBUSY] * 3
@@ -64,7 +64,7 @@ def test_a_group_that_the_kernel_holds_a_moment_longer_is_removed_all_the_same(
     assert not inner.parent.exists()
 
 
-def test_a_group_that_stays_busy_ends_the_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_wait_for_a_busy_control_group_is_limited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "stays").touch()
     monkeypatch.setattr(remote, "pods", lambda: [str(tmp_path)])
     remote.clear_groups(time.monotonic())

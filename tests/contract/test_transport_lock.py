@@ -158,7 +158,7 @@ def test_a_host_that_fails_to_release_does_not_keep_the_lock_on_the_others(hosts
 
 
 def test_a_grant_whose_answer_was_lost_is_released(hosts: list[FakeTransport]) -> None:
-    """The host granted the lock and the connection was cut before the answer came: the next operator need not wait for its expiry."""
+    """The host granted it and the connection was lost before the answer: the next operator need not wait."""
     run = hosts[0].run
 
     def cut(command: Command, *, check: bool = True) -> Result:
@@ -175,7 +175,7 @@ def test_a_grant_whose_answer_was_lost_is_released(hosts: list[FakeTransport]) -
 
 
 class TestMajority:
-    """With ``majority`` more than half of the hosts suffice; a host whose lock another operator holds always refuses."""
+    """With ``majority`` more than half of the hosts suffice; a lock of another operator always refuses."""
 
     @pytest.fixture
     def three(self, tmp_path: Path) -> list[FakeTransport]:

@@ -1,4 +1,4 @@
-"""Packages out of a bundle on a host in a folder: asked beforehand, brought, checked, installed, and gone again."""
+"""Packages from a bundle on a host in a folder: resolved, uploaded, checked, installed and removed again."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def run(host: FakeTransport, wanted: tuple[Package, ...]) -> list[str]:
     return [describe(change)[0] for change in changes]
 
 
-def test_apt_is_asked_first_and_nothing_is_changed(host: FakeTransport) -> None:
+def test_resolving_changes_nothing(host: FakeTransport) -> None:
     found = resolve(host, INDEX, ["haproxy"])
     assert set(found.installs) == {Install("haproxy", "1.0"), Install("liblua", "1.0")}
     assert (host.state["installed"], host.state["log"]) == ([], [])
     assert list((host.root / "run").iterdir()) == []
 
 
-def test_apt_s_own_words_tell_what_the_bundle_lacks(host: FakeTransport) -> None:
+def test_apts_message_names_what_the_bundle_lacks(host: FakeTransport) -> None:
     found = resolve(host, "Package: haproxy\nVersion: 1.0\n", ["haproxy"])
     assert found.installs == ()
     assert found.refused.startswith(
@@ -65,7 +65,7 @@ def test_apt_s_own_words_tell_what_the_bundle_lacks(host: FakeTransport) -> None
     )
 
 
-def test_packages_come_out_of_the_bundle_without_any_list_and_are_ours(host: FakeTransport, tmp_path: Path) -> None:
+def test_packages_are_installed_from_the_bundle_without_lists_and_recorded(host: FakeTransport, tmp_path: Path) -> None:
     host.change(installed=["curl"])
     wanted = packages(tmp_path)
     assert run(host, wanted) == [
@@ -81,7 +81,7 @@ def test_packages_come_out_of_the_bundle_without_any_list_and_are_ours(host: Fak
     assert host.state["installed"] == ["curl"]
 
 
-def test_a_package_that_is_there_is_masked_and_not_brought(host: FakeTransport, tmp_path: Path) -> None:
+def test_an_installed_package_is_masked_and_not_uploaded(host: FakeTransport, tmp_path: Path) -> None:
     host.change(installed=["haproxy", "liblua"])
     wanted = (packages(tmp_path)[0],)
     sent: list[str] = []
@@ -91,7 +91,7 @@ def test_a_package_that_is_there_is_masked_and_not_brought(host: FakeTransport, 
     assert host.state["log"] == ["systemctl mask haproxy.service"]
 
 
-def test_a_damaged_file_is_told_removed_and_brought_again(host: FakeTransport, tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_removed_and_uploaded_again(host: FakeTransport, tmp_path: Path) -> None:
     wanted = packages(tmp_path)
     good = wanted[0].deb.source.read_bytes()  # type: ignore[union-attr]
     wanted[0].deb.source.write_bytes(b"X" + good[1:])  # type: ignore[union-attr]
@@ -107,7 +107,7 @@ def test_a_damaged_file_is_told_removed_and_brought_again(host: FakeTransport, t
     assert sorted(host.state["installed"]) == ["haproxy", "liblua"]
 
 
-def test_what_was_brought_before_the_cut_is_not_sent_again(host: FakeTransport, tmp_path: Path) -> None:
+def test_files_uploaded_before_an_interruption_are_not_sent_again(host: FakeTransport, tmp_path: Path) -> None:
     wanted = packages(tmp_path)
     sent: list[str] = []
     upload = host.upload
@@ -126,7 +126,7 @@ def test_what_was_brought_before_the_cut_is_not_sent_again(host: FakeTransport, 
     assert sorted(host.state["installed"]) == ["haproxy", "liblua"]
 
 
-def test_what_apt_refuses_at_last_is_told_in_its_words(host: FakeTransport, tmp_path: Path) -> None:
+def test_a_failed_install_has_apts_reason(host: FakeTransport, tmp_path: Path) -> None:
     with pytest.raises(
         ApplyError, match=r"from the bundle's packages: haproxy : Depends: liblua but it is not installable"
     ):
@@ -134,7 +134,7 @@ def test_what_apt_refuses_at_last_is_told_in_its_words(host: FakeTransport, tmp_
     assert host.state["installed"] == []
 
 
-def test_the_step_of_a_run_that_was_killed_is_waited_for_and_not_done_twice(host: FakeTransport) -> None:
+def test_the_step_of_a_killed_run_is_waited_for_and_not_repeated(host: FakeTransport) -> None:
     wanted: tuple[Resource, ...] = (Package("runc"), User("rancherctl-etcd"))
     changes = plan(wanted, observe(host, wanted))
     folder = host.root / "run/rancherctl"

@@ -1,4 +1,4 @@
-"""Removal: exactly what is ours, all failures told, safe to run again."""
+"""Removal: exactly what rancherctl created, all failures reported, safe to repeat."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def environment(host: FakeTransport) -> None:
     )
 
 
-def test_only_what_came_by_us_goes(host: FakeTransport) -> None:
+def test_only_what_rancherctl_created_is_removed(host: FakeTransport) -> None:
     environment(host)
     lines = remove(host, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True)
     assert lines == (
@@ -68,7 +68,7 @@ def test_only_what_came_by_us_goes(host: FakeTransport) -> None:
     assert remove(host, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True) == ()
 
 
-def test_package_that_others_need_now_stays(host: FakeTransport) -> None:
+def test_a_package_that_others_depend_on_stays(host: FakeTransport) -> None:
     environment(host)
     host.change(installed=[*host.state["installed"], "mine"])
     lines = remove(host, ignore, packages=True)
@@ -76,7 +76,7 @@ def test_package_that_others_need_now_stays(host: FakeTransport) -> None:
     assert sorted(host.state["installed"]) == ["curl", "liblua", "mine"]
 
 
-def test_install_that_was_cut_off_is_still_ours(host: FakeTransport) -> None:
+def test_packages_of_an_interrupted_install_are_removed(host: FakeTransport) -> None:
     owned = host.root / "var/lib/rancherctl/owned.json"
     owned.parent.mkdir()
     owned.write_text('{"before": ["curl"]}')
@@ -84,7 +84,7 @@ def test_install_that_was_cut_off_is_still_ours(host: FakeTransport) -> None:
     assert remove(host, ignore, packages=True) == ("package runc",)
 
 
-def test_folders_of_the_system_are_refused_and_the_rest_is_done(host: FakeTransport) -> None:
+def test_system_folders_are_refused_and_the_rest_is_removed(host: FakeTransport) -> None:
     environment(host)
     with pytest.raises(ApplyError) as caught:
         remove(
@@ -96,7 +96,7 @@ def test_folders_of_the_system_are_refused_and_the_rest_is_done(host: FakeTransp
     assert not (host.root / "etc/rancherctl").exists()
 
 
-def test_link_is_removed_and_not_what_it_points_to(host: FakeTransport) -> None:
+def test_a_link_is_removed_but_not_its_target(host: FakeTransport) -> None:
     (host.root / "opt/data").mkdir()
     (host.root / "opt/rancherctl").symlink_to(host.root / "opt/data")
     remove(host, ignore, paths=["/opt/rancherctl"])
@@ -104,7 +104,7 @@ def test_link_is_removed_and_not_what_it_points_to(host: FakeTransport) -> None:
     assert not (host.root / "opt/rancherctl").is_symlink()
 
 
-def test_untouched_host_has_nothing_to_remove(host: FakeTransport) -> None:
+def test_an_untouched_host_has_nothing_to_remove(host: FakeTransport) -> None:
     before = host.state
     assert remove(host, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True) == ()
     assert {k: v for k, v in host.state.items() if k != "log"} == {k: v for k, v in before.items() if k != "log"}

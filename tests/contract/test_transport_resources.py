@@ -1,4 +1,4 @@
-"""observe → plan → apply on a host in a folder: the real programs, fake system tools."""
+"""Observe, plan and apply on a host in a folder: the real programs with fake system tools."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def plan_of(host: FakeTransport, resources: tuple[Resource, ...]) -> Plan[Resour
 
 
 def bring(host: FakeTransport, *resources: Resource) -> list[str]:
-    """Plan and apply; the headlines of what was planned. A second plan must be empty."""
+    """Plan and apply; returns the headlines of the plan. A second plan must be empty."""
     changes = plan_of(host, resources)
     apply(host, changes, resources, ignore)
     assert not plan_of(host, resources)
@@ -49,7 +49,7 @@ def unit_pair(host: FakeTransport, config: str) -> tuple[Resource, ...]:
     )
 
 
-def test_everything_comes_at_once_and_only_once(host: FakeTransport, tmp_path: Path) -> None:
+def test_everything_is_applied_in_one_run_and_only_once(host: FakeTransport, tmp_path: Path) -> None:
     source = tmp_path / "etcd"
     source.write_bytes(b"\x7fELF" + bytes(2_000_000))
     sha = hashlib.sha256(source.read_bytes()).hexdigest()
@@ -93,7 +93,7 @@ def test_package_lists_are_fetched_only_when_needed(host: FakeTransport) -> None
     assert "apt-get update" not in host.state["log"]
 
 
-def test_unknown_package_tells_what_apt_said_and_stops_there(host: FakeTransport) -> None:
+def test_an_unknown_package_fails_with_apts_reason_before_anything_else(host: FakeTransport) -> None:
     resources = (Package("nosuch"), text_file(host, "/etc/rancherctl/a", "x"))
     with pytest.raises(ApplyError, match="Unable to locate package nosuch") as caught:
         apply(host, plan_of(host, resources), resources, ignore)
@@ -101,7 +101,7 @@ def test_unknown_package_tells_what_apt_said_and_stops_there(host: FakeTransport
     assert not (host.root / "etc/rancherctl/a").exists()
 
 
-def test_unit_restarts_only_when_its_files_change(host: FakeTransport) -> None:
+def test_a_unit_restarts_only_when_its_files_change(host: FakeTransport) -> None:
     bring(host, *unit_pair(host, "one"))
     host.change(log=[])
     assert bring(host, *unit_pair(host, "two")) == [
@@ -114,7 +114,7 @@ def test_unit_restarts_only_when_its_files_change(host: FakeTransport) -> None:
     assert host.state["log"] == []
 
 
-def test_run_cut_off_between_file_and_restart_restarts_next_time(host: FakeTransport) -> None:
+def test_a_run_interrupted_between_file_and_restart_restarts_next_time(host: FakeTransport) -> None:
     bring(host, *unit_pair(host, "one"))
     files = unit_pair(host, "two")[:2]
     bring(host, *files)
@@ -123,7 +123,7 @@ def test_run_cut_off_between_file_and_restart_restarts_next_time(host: FakeTrans
     ]
 
 
-def test_reload_when_only_a_reload_file_changes(host: FakeTransport) -> None:
+def test_a_unit_reloads_if_only_a_reload_file_changes(host: FakeTransport) -> None:
     def resources(text: str) -> tuple[Resource, ...]:
         unit = Unit("rancherctl-a.service", restart_on=(UNIT_FILE,), reload_on=("/etc/rancherctl/map",))
         return (text_file(host, UNIT_FILE, "[Service]\n"), text_file(host, "/etc/rancherctl/map", text), unit)
@@ -135,14 +135,14 @@ def test_reload_when_only_a_reload_file_changes(host: FakeTransport) -> None:
     assert not [line for line in host.state["log"] if "restart" in line]
 
 
-def test_a_unit_that_the_agent_restarts_at_that_moment_has_not_failed(host: FakeTransport) -> None:
+def test_a_unit_restarted_by_the_agent_meanwhile_has_not_failed(host: FakeTransport) -> None:
     """HAProxy and the agent start together, and an agent that finds no HAProxy yet restarts it."""
     host.change(disturbed=["rancherctl-a.service"])
     bring(host, *unit_pair(host, "one"))
     assert host.state["log"].count("systemctl start rancherctl-a.service") == 2
 
 
-def test_unit_that_does_not_start_is_named_and_tried_again(host: FakeTransport) -> None:
+def test_a_unit_that_does_not_start_is_reported_and_retried(host: FakeTransport) -> None:
     host.change(failing=["rancherctl-a.service"])
     resources = unit_pair(host, "one")
     with pytest.raises(ApplyError, match=r"start failed, the unit is inactive; its log says: it has no reason$"):
@@ -191,7 +191,7 @@ def test_a_file_that_the_owner_of_a_directory_writes_is_given_to_it(host: FakeTr
     assert (host.root / "etc/secret").owner() == "root"
 
 
-def test_stopped_unit_is_stopped_and_disabled(host: FakeTransport) -> None:
+def test_an_inactive_unit_is_stopped_and_disabled(host: FakeTransport) -> None:
     bring(host, *unit_pair(host, "one"))
     assert bring(host, Unit("rancherctl-a.service", enabled=False, active=False)) == [
         "disable and stop unit rancherctl-a.service (active yes → no; enabled yes → no)"
@@ -199,7 +199,7 @@ def test_stopped_unit_is_stopped_and_disabled(host: FakeTransport) -> None:
     assert bring(host, Unit("rancherctl-none.service", enabled=False, active=False)) == []
 
 
-def test_mode_alone_is_mended_without_the_content(host: FakeTransport) -> None:
+def test_a_wrong_mode_is_corrected_without_sending_the_content(host: FakeTransport) -> None:
     bring(host, text_file(host, "/etc/rancherctl/a", "x"))
     place = host.root / "etc/rancherctl/a"
     inode = place.stat().st_ino
@@ -210,7 +210,7 @@ def test_mode_alone_is_mended_without_the_content(host: FakeTransport) -> None:
     assert place.stat().st_ino == inode
 
 
-def test_difference_is_shown_and_secrets_are_not(host: FakeTransport) -> None:
+def test_a_plan_shows_differences_but_no_secrets(host: FakeTransport) -> None:
     secret = File("/etc/rancherctl/key", b"TOPSECRET", 0o600, host.owner, secret=True)
     bring(host, text_file(host, "/etc/rancherctl/a", "one\ntwo\n"), secret)
     resources = (
@@ -224,7 +224,7 @@ def test_difference_is_shown_and_secrets_are_not(host: FakeTransport) -> None:
     assert "SECRET" not in "\n".join(lines) + repr(changes)
 
 
-def test_directory_in_the_place_of_a_file_fails_before_units(host: FakeTransport) -> None:
+def test_a_directory_in_place_of_a_file_fails_before_units(host: FakeTransport) -> None:
     (host.root / "etc/rancherctl/a.conf").mkdir(parents=True)
     resources = unit_pair(host, "x")
     with pytest.raises(ApplyError, match=r"/etc/rancherctl/a.conf: /etc/rancherctl/a.conf is a directory"):
@@ -232,7 +232,7 @@ def test_directory_in_the_place_of_a_file_fails_before_units(host: FakeTransport
     assert not [line for line in host.state["log"] if line.startswith("systemctl start")]
 
 
-def test_artefact_is_sent_once_checked_and_not_hashed_again(host: FakeTransport, tmp_path: Path) -> None:
+def test_an_artefact_is_sent_once_checked_and_not_hashed_again(host: FakeTransport, tmp_path: Path) -> None:
     source = tmp_path / "kubelet"
     source.write_bytes(bytes(3_000_000))
     sha = hashlib.sha256(source.read_bytes()).hexdigest()
@@ -247,7 +247,7 @@ def test_artefact_is_sent_once_checked_and_not_hashed_again(host: FakeTransport,
     assert bring(host, artefact) == ["change artefact /opt/rancherctl/kubelet (content)"]
 
 
-def test_artefact_that_is_not_what_the_manifest_says(host: FakeTransport, tmp_path: Path) -> None:
+def test_an_artefact_that_differs_from_the_manifest_is_refused(host: FakeTransport, tmp_path: Path) -> None:
     source = tmp_path / "kubelet"
     source.write_bytes(b"other")
     artefact = Artefact("/opt/rancherctl/kubelet", source, "0" * 64, 5)
@@ -255,14 +255,14 @@ def test_artefact_that_is_not_what_the_manifest_says(host: FakeTransport, tmp_pa
         apply(host, plan_of(host, (artefact,)), (artefact,), ignore)
 
 
-def test_looking_at_a_foreign_host_leaves_no_trace(host: FakeTransport) -> None:
+def test_observing_a_foreign_host_leaves_no_trace(host: FakeTransport) -> None:
     (host.root / "opt/big").write_bytes(bytes(2_000_000))
     observe(host, (Artefact("/opt/big", Path("/nowhere"), "0" * 64, 2_000_000), Unit("x.service"), Package("y")))
     assert not (host.root / "var/lib/rancherctl").exists()
     assert host.state["log"] == []
 
 
-def test_unreadable_path_is_unknown_and_plans_no_removal(host: FakeTransport) -> None:
+def test_an_unreadable_path_is_unknown_and_not_removed(host: FakeTransport) -> None:
     resources = (Absent("/etc/rancherctl/old"), File("/etc/x\0y", b"", owner=host.owner))
     (host.root / "etc/rancherctl").mkdir()
     (host.root / "etc/rancherctl/old").touch()
@@ -271,7 +271,7 @@ def test_unreadable_path_is_unknown_and_plans_no_removal(host: FakeTransport) ->
     assert changes.changes == ()
 
 
-def test_cut_during_apply_is_told_and_the_next_run_goes_on(host: FakeTransport) -> None:
+def test_a_connection_lost_during_apply_is_reported_and_the_next_run_resumes(host: FakeTransport) -> None:
     resources = unit_pair(host, "one")
     changes = plan_of(host, resources)
 
@@ -285,7 +285,7 @@ def test_cut_during_apply_is_told_and_the_next_run_goes_on(host: FakeTransport) 
     bring(host, *resources)
 
 
-def test_events_tell_each_change(host: FakeTransport) -> None:
+def test_every_change_emits_an_event(host: FakeTransport) -> None:
     seen: list[Event] = []
     resources = (text_file(host, "/etc/rancherctl/a", "x"),)
     apply(host, plan_of(host, resources), resources, seen.append)

@@ -1,4 +1,4 @@
-"""Two at once on one host: a look beside an apply, and a step of a cut run that is still at work there. And hosts that cannot tell."""
+"""Concurrent steps on one host: an observe during an apply, and the step of an interrupted run that is still running."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def host(tmp_path: Path) -> FakeTransport:
 
 @contextmanager
 def earlier_step(host: FakeTransport) -> Iterator[None]:
-    """A step of another run is at work on the host."""
+    """A step of another run is running on the host."""
     path = host.root / GUARD
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
@@ -42,8 +42,8 @@ def earlier_step(host: FakeTransport) -> Iterator[None]:
         yield
 
 
-def test_two_writers_of_one_file_never_take_each_others_half(tmp_path: Path) -> None:
-    """Whoever comes last wins as a whole: nobody's write fails, and no reader sees a mixture."""
+def test_two_writers_of_one_file_never_mix_their_content(tmp_path: Path) -> None:
+    """The last writer wins: no write fails, and no reader sees a mixture."""
     path, me = str(tmp_path / "file"), disk.owner_of(os.geteuid(), os.getegid())
     texts = [letter * 70_000 for letter in (b"a", b"b", b"c")]
     failures: list[Exception] = []
@@ -67,7 +67,7 @@ def test_two_writers_of_one_file_never_take_each_others_half(tmp_path: Path) -> 
     assert [place.name for place in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_a_killed_writer_left_is_neither_used_nor_in_the_way(tmp_path: Path) -> None:
+def test_the_temporary_file_of_a_killed_writer_is_not_used_and_blocks_no_one(tmp_path: Path) -> None:
     me = disk.owner_of(os.geteuid(), os.getegid())
     left, elsewhere = tmp_path / ".file.rancherctl-new", tmp_path / "elsewhere"
     left.write_text("half")
@@ -83,24 +83,24 @@ def test_what_a_killed_writer_left_is_neither_used_nor_in_the_way(tmp_path: Path
     assert elsewhere.read_text() == "half"
 
 
-def test_looking_waits_for_no_step(host: FakeTransport) -> None:
+def test_observing_does_not_wait_for_a_running_step(host: FakeTransport) -> None:
     with earlier_step(host):
         assert observe(host, (Package("haproxy"),)).states == {}
 
 
-def test_who_waits_too_long_is_told_what_is_at_work(host: FakeTransport) -> None:
+def test_waiting_too_long_fails_and_names_the_reason(host: FakeTransport) -> None:
     with earlier_step(host), pytest.raises(HostStepError) as caught:
         call(host, {"op": "apply", "directories": [], "patience": 0.2})
     assert "an earlier rancherctl step is still running on this host; waited 0.2 s" in caught.value.why
 
 
-def test_the_guard_goes_with_its_folder(host: FakeTransport) -> None:
+def test_the_lock_file_is_removed_with_its_folder(host: FakeTransport) -> None:
     remove(host, ignore, paths=("/run/rancherctl",))
     assert not (host.root / "run/rancherctl").exists()
 
 
-def test_a_look_does_not_need_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hashes of big files are kept only to be faster: a full or read-only disk is looked at all the same."""
+def test_observing_needs_no_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes of big files are cached only for speed: a full or read-only disk can be observed, too."""
     monkeypatch.setattr(disk, "ROOT", str(tmp_path))
     (tmp_path / "var/lib/rancherctl").mkdir(parents=True)
     (tmp_path / "big").write_bytes(bytes(disk.STAMPED_SIZE))
@@ -114,7 +114,7 @@ def test_a_look_does_not_need_room_on_the_disk(tmp_path: Path, monkeypatch: pyte
     assert answer["errors"] == {}
 
 
-def test_a_package_database_that_cannot_be_read_is_no_missing_package(host: FakeTransport) -> None:
+def test_an_unreadable_package_database_does_not_mean_missing_packages(host: FakeTransport) -> None:
     program = host.folder / "bin/dpkg-query"
     program.write_text("#!/bin/sh\necho 'dpkg-query: error: parsing file /var/lib/dpkg/status' >&2\nexit 2\n")
     resources: tuple[Resource, ...] = (Package("haproxy"),)

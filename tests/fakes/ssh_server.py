@@ -1,4 +1,4 @@
-"""A small ssh server in this process that runs commands in a folder, and misbehaves on request. No root, no network but loopback."""
+"""A small ssh server in this process that runs commands in a folder and misbehaves on request; loopback only, no root."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class _Guest(paramiko.ServerInterface):
 
 
 class _Connection(paramiko.Transport):
-    """Runs ``accepted`` once the guest has been told that its command is accepted, as sshd does: a quick one would be over before its begin."""
+    """Runs ``accepted`` after the client got the reply to its request, as sshd does: a fast command would end before it."""
 
     accepted: Callable[[], None] | None = None
 
@@ -78,7 +78,7 @@ class _Connection(paramiko.Transport):
 
 
 class SshServer:
-    """Use as a context manager. ``address`` is (host, port). Set ``drop``, ``noise``, ``greeting`` before a client comes."""
+    """Use as a context manager. ``address`` is (host, port). Set ``drop``, ``noise``, ``greeting`` before a client connects."""
 
     def __init__(self, folder: Path, *, host_key: paramiko.PKey | None = None) -> None:
         self.folder = folder

@@ -1,5 +1,7 @@
-"""A host in a folder: the real programs of ``hosts.remote`` over a root of its own and fake system tools. Any other command that no
-test has announced is a failure of the test."""
+"""A host in a folder: the real programs of ``hosts.remote`` with a root folder of its own and fake system tools.
+
+A command that no test expects fails the test.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,14 @@ Answer = Callable[[Command], Result]
 
 
 def split_request(data: bytes) -> tuple[bytes, dict[str, Any], bytes]:
-    """Programs, request, and what follows of one call's standard input (for transports that look into it)."""
+    """Programs, request and the rest of one call's standard input (for transports that inspect it)."""
     line, _, rest = data.partition(b"\n")
     first, second = (int(word) for word in line.split())
     return rest[:first], json.loads(rest[first : first + second]), rest[first + second :]
 
 
 class FakeTransport:
-    """``expect`` announces a command; ``state`` reads and ``change`` edits what the fake tools know; ``ran`` lists what was run."""
+    """``expect`` allows a command; ``state`` and ``change`` read and edit the state of the fake tools; ``ran`` lists commands."""
 
     def __init__(self, folder: Path, name: str = "h1") -> None:
         self._name = name
@@ -38,7 +40,7 @@ class FakeTransport:
         self.root = folder / "root"
         self.ran: list[Command] = []
         self.before: Callable[[dict[str, Any]], None] | None = None
-        """Called with each request to the host's programs before it is done; may raise what a transport raises."""
+        """Called with each request before it is performed; may raise what a transport raises."""
         self._expected: dict[tuple[str, ...], Answer] = {}
         for place in ("etc/systemd/system", "run", "var/lib", "opt"):
             (self.root / place).mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ class FakeTransport:
 
     @property
     def owner(self) -> str:
-        """``user:group`` of the test, which owns every file here."""
+        """``user:group`` of the test, the owner of every file here."""
         return disk.owner_of(os.geteuid(), os.getegid())
 
     @property
@@ -75,7 +77,7 @@ class FakeTransport:
         self._state.write_text(json.dumps(self.state | fields))
 
     def expect(self, *argv: str, stdout: bytes = b"", status: int = 0, stderr: bytes = b"") -> None:
-        """Announce a command and its answer."""
+        """Allow a command and set its answer."""
         self._expected[argv] = lambda command: Result(command, status, stdout, stderr)
 
     def run(self, command: Command, *, check: bool = True) -> Result:
@@ -85,7 +87,7 @@ class FakeTransport:
         elif command.argv in self._expected:
             result = self._expected[command.argv](command)
         else:
-            raise AssertionError(f"{self._name}: nobody announced the command {command.show()}")
+            raise AssertionError(f"{self._name}: unexpected command {command.show()}")
         if check and not result.ok:
             raise CommandFailedError(self._name, result)
         return result
@@ -121,4 +123,4 @@ class FakeTransport:
         return answer_of(self._name, self._program(Command(ARGV), request_bytes(request)), str(request["op"]))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: there is no connection."""

@@ -87,7 +87,10 @@ def user(item: dict[str, Any]) -> None:
 
 
 def directory(item: dict[str, Any]) -> None:
-    """Create a folder with mode and owner, and give its owner the files that it writes; missing parents get mode 0755."""
+    """Create a folder with mode and owner, and give the owner the files that it writes.
+
+    Missing parents get mode 0755.
+    """
     place = disk.at(item["path"])
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise disk.StepError(f"{item['path']} exists and is not a directory")
@@ -103,7 +106,7 @@ def directory(item: dict[str, Any]) -> None:
 
 
 def hand_over(folder: int, path: str, name: str, owner: str) -> None:
-    """Give a regular file in an open folder to ``owner``. Links are not followed: what they point to is not ours to give."""
+    """Give a regular file in an open folder to ``owner``; links are not followed, their targets may be foreign."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError:

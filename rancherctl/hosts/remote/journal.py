@@ -1,7 +1,7 @@
-"""Why a unit ended, from the journal: the lines of the process that died, and among them those that name the cause.
+"""Why a unit ended, from the journal: of the lines of the process that died, those that name the cause.
 
-A unit that is restarted at once runs again by the time anybody asks, so its newest lines belong to another process. systemd gives each
-start of a unit an invocation ID, and says with that ID which one failed.
+A unit that is restarted at once may run again already, so its newest lines belong to another process. systemd gives each
+start of a unit an invocation ID, and logs with that ID which one failed.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
 UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"
 """Message IDs of systemd (sd-messages.h): a process of a unit ended, and a unit failed."""
 LINES = 2000
-"""So many of a unit's last lines are searched."""
+"""How many of a unit's last lines are searched."""
 QUOTED = 3
 LINE_LIMIT = 400
 TEXT_LIMIT = 900
 FIELDS = "MESSAGE,PRIORITY,INVOCATION_ID,_SYSTEMD_INVOCATION_ID,_STREAM_ID"
 
 FATAL = re.compile(
-    r'F\d{4} \d\d:|panic: |fatal error: |Error: |fatal: |\[ALERT\]|.*"command failed" err=|.*"level":"(fatal|panic)"|.*\blevel=(fatal|panic)\b'
+    r"F\d{4} \d\d:|panic: |fatal error: |Error: |fatal: |\[ALERT\]"
+    r'|.*"command failed" err=|.*"level":"(fatal|panic)"|.*\blevel=(fatal|panic)\b'
 )
-"""Lines after which a process ends: of klog, Go, cobra, HAProxy, Kubernetes' components, etcd (zap), containerd (logrus)."""
+"""Last lines before a process ends: of klog, Go, cobra, HAProxy, Kubernetes, etcd (zap), containerd (logrus)."""
 ERROR = re.compile(r'E\d{4} \d\d:|[\w.]*(Error|Exception): |.*"level":"error"|.*\blevel=error\b')
 CRITICAL_PRIORITY, ERROR_PRIORITY = 2, 3
 
-Entry = dict[str, Any]
+JournalEntry = dict[str, Any]
 
 
 def last_words(name: str, since: float) -> list[str]:
-    """Up to QUOTED lines that say why the unit ended after ``since`` (seconds of the host's clock); [] when the journal has nothing."""
-    run("journalctl", "--sync")  # what was logged a moment ago
+    """Up to QUOTED lines that say why the unit ended after ``since`` (host clock); [] if the journal has none."""
+    run("journalctl", "--sync")  # includes what was logged a moment ago
     began = f"--since=@{int(since)}"
     failures = newest(1, began, "_PID=1", f"UNIT={name}", f"MESSAGE_ID={PROCESS_EXIT}", f"MESSAGE_ID={UNIT_FAILED}")
     entries = newest(LINES, began, f"_SYSTEMD_UNIT={name}", "+", "_PID=1", f"UNIT={name}")
@@ -42,12 +43,12 @@ def last_words(name: str, since: float) -> list[str]:
     return chosen(name, of_invocation(entries, dead) if dead else entries)
 
 
-def of_invocation(entries: list[Entry], wanted: str) -> list[Entry]:
+def of_invocation(entries: list[JournalEntry], wanted: str) -> list[JournalEntry]:
     """The entries of one invocation. Pure.
 
-    journald looks the invocation up when it reads a line. For the last lines of a process that may be too late: they have none, or the ID of
-    the unit's next start. So the first line of a stream (the standard output of one start) decides for all of it, and a line without an ID
-    belongs to the invocation of the line before.
+    journald looks up the invocation when it reads a line. For the last lines of a process that may be too late: they have
+    no ID, or that of the unit's next start. So the first line of a stream (the standard output of one start) decides for
+    all of it, and a line without an ID belongs to the invocation of the line before.
     """
     found, current = [], ""
     streams: dict[str, str] = {}
@@ -60,8 +61,8 @@ def of_invocation(entries: list[Entry], wanted: str) -> list[Entry]:
     return found
 
 
-def newest(count: int, *what: str) -> list[Entry]:
-    """The newest entries of the journal that match, oldest first; lines that are not JSON are passed over."""
+def newest(count: int, *what: str) -> list[JournalEntry]:
+    """The newest entries of the journal that match, oldest first; lines that are not JSON are skipped."""
     # Newest first, since with --since some releases of journalctl count from the other end.
     done = run(
         "journalctl", "-q", "--no-pager", "-r", "-n", str(count), "-o", "json", f"--output-fields={FIELDS}", *what
@@ -77,10 +78,10 @@ def newest(count: int, *what: str) -> list[Entry]:
     return found[::-1]
 
 
-def chosen(name: str, entries: list[Entry]) -> list[str]:
-    """The lines to quote: those that end a process, else its last errors and its very last line, else the last lines. Pure.
+def chosen(name: str, entries: list[JournalEntry]) -> list[str]:
+    """The lines to quote: fatal ones, else the last errors and the very last line, else the last lines. Pure.
 
-    Where the unit's processes left no line, for example because the program is missing, systemd's own lines are taken.
+    If the unit's processes logged nothing, for example because the program is missing, systemd's own lines are used.
     """
     lines = [(text, _weight(text, entry)) for entry in entries for text in _texts(entry)]
     own = [pair for pair, by_systemd in ((pair, _by_systemd(name, pair[0])) for pair in lines) if not by_systemd]
@@ -103,16 +104,16 @@ def _by_systemd(name: str, text: str) -> bool:
     return text.startswith((f"{name}: ", "Started ", "Starting ", "Stopped ", "Stopping ", "Failed to start "))
 
 
-def _texts(entry: Entry) -> list[str]:
-    """The lines of a message; bytes that are not text come as numbers, a message that is too long as null."""
+def _texts(entry: JournalEntry) -> list[str]:
+    """The lines of a message. In JSON, binary data is a list of numbers, a message that is too long is null."""
     message = entry.get("MESSAGE")
     if isinstance(message, list):
         message = bytes(message).decode(errors="replace")
     return [line.strip() for line in message.splitlines() if line.strip()] if isinstance(message, str) else []
 
 
-def _weight(text: str, entry: Entry) -> int:
-    """CRITICAL_PRIORITY, ERROR_PRIORITY or more: by the line's own form, and by the priority that the process gave it."""
+def _weight(text: str, entry: JournalEntry) -> int:
+    """CRITICAL_PRIORITY, ERROR_PRIORITY or more, by the form of the line and the priority that the process set."""
     if FATAL.match(text):
         return CRITICAL_PRIORITY
     given = str(entry.get("PRIORITY", ""))

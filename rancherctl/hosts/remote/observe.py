@@ -14,7 +14,10 @@ from rancherctl.hosts.remote import disk
 from rancherctl.hosts.remote.run import has_program, last_lines, run
 
 TEXT_LIMIT = 256 * 1024
-UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,NRestarts,ActiveEnterTimestampMonotonic"
+UNIT_FIELDS = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Result,ExecMainStatus,NRestarts,"
+    "ActiveEnterTimestampMonotonic"
+)
 
 
 def observe(request: dict[str, Any]) -> dict[str, Any]:

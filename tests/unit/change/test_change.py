@@ -1,4 +1,4 @@
-"""Plans as values, and how big a loss is believed."""
+"""Plans as values, and how big a loss is accepted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_plan_is_sorted_and_counted() -> None:
 
 
 @given(THINGS, THINGS)
-def test_carried_out_it_leaves_nothing_to_do(have: dict[str, int], want: dict[str, int]) -> None:
+def test_an_applied_plan_leaves_nothing_to_do(have: dict[str, int], want: dict[str, int]) -> None:
     after = dict(have)
     for change in diff(have, want):
         if change.new is None:
@@ -34,7 +34,7 @@ def test_carried_out_it_leaves_nothing_to_do(have: dict[str, int], want: dict[st
 
 
 @given(THINGS, THINGS)
-def test_what_could_not_be_read_deletes_nothing(have: dict[str, int], want: dict[str, int]) -> None:
+def test_nothing_is_deleted_if_something_is_unknown(have: dict[str, int], want: dict[str, int]) -> None:
     assert diff(have, want, unknown=[Unknown("h2", "no answer")]).counts()["delete"] == 0
 
 

@@ -254,7 +254,9 @@ def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
 def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(
     call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def apply(environment: Environment, context: Any, *, begin: Callable[[], object], **options: Any) -> AppliedEnvironment:
+    def apply(
+        environment: Environment, context: Any, *, begin: Callable[[], object], **options: Any
+    ) -> AppliedEnvironment:
         begin()
         steps = (Step("h1", "file", "create", "/etc/rancherctl/x"),)
         return AppliedEnvironment(

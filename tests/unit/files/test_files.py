@@ -1,4 +1,4 @@
-"""A file is its old content or its new one, never readable by others in between, and nothing is left behind."""
+"""A file has its old or its new content, is never readable by others meanwhile, and no temporary file remains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_content_mode_and_folders(tmp_path: Path) -> None:
+def test_a_file_is_written_with_mode_and_missing_folders(tmp_path: Path) -> None:
     replace(tmp_path / "a" / "x", b"old")
     assert ((tmp_path / "a" / "x").read_bytes(), mode(tmp_path / "a" / "x"), mode(tmp_path / "a")) == (
         b"old",
@@ -26,7 +26,7 @@ def test_content_mode_and_folders(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["x"]
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_only_the_old_file(tmp_path: Path) -> None:
     replace(tmp_path / "x", b"old")
 
     def full(temporary: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> Non
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
-def test_it_is_private_until_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_is_private_until_it_is_complete(tmp_path: Path) -> None:
     seen: list[int] = []
 
     def fill(temporary: Path) -> None:
@@ -50,7 +50,7 @@ def test_it_is_private_until_it_is_whole(tmp_path: Path) -> None:
     assert (seen, mode(tmp_path / "x")) == ([0o600], 0o644)
 
 
-def test_a_file_that_is_moved_in_counts_as_written(tmp_path: Path) -> None:
+def test_the_content_may_be_a_file_moved_into_place(tmp_path: Path) -> None:
     (tmp_path / "made").write_bytes(b"program")
     atomically(tmp_path / "x", (tmp_path / "made").rename, mode=0o755)
     assert ((tmp_path / "x").read_bytes(), mode(tmp_path / "x"), (tmp_path / "made").exists()) == (

@@ -1,4 +1,4 @@
-"""Facts from recorded output. ``REGENERATE=1 pytest tests/unit/hosts/test_facts.py`` writes the expected values anew: read the difference."""
+"""Facts from recorded output. ``REGENERATE=1 pytest tests/unit/hosts/test_facts.py`` regenerates the expected values: review the difference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ B = "boundary"
 
 
 def output_of(case: str) -> str:
-    """What the script would have printed; a probe without a file failed with status 1."""
+    """What the script would print; a command without a file fails with status 1."""
     parts = ["Welcome to this machine."]
     for fact in FACT_COMMANDS:
         path = DATA / case / f"{fact.name}.txt"
@@ -51,7 +51,7 @@ def test_recorded_hosts(case: str) -> None:
     assert facts == json.loads(golden.read_text())
 
 
-def test_what_matters_most_of_a_busy_host() -> None:
+def test_the_most_important_facts_of_a_busy_host() -> None:
     facts = parse(output_of("ubuntu2404-busy"), B, 0, 0)
     assert facts.units is not None
     assert facts.listeners is not None
@@ -69,15 +69,15 @@ def test_what_matters_most_of_a_busy_host() -> None:
     assert facts.marker == {"environment": "prod", "host": "h7"}
 
 
-def test_nothing_that_is_not_understood_becomes_a_no() -> None:
+def test_unexpected_output_is_unknown_and_never_no() -> None:
     facts = parse(output_of("odd"), B, 0, 0)
-    told = {field.name for field in dataclasses.fields(facts) if getattr(facts, field.name) is not None} - {"unread"}
-    assert told == set()
+    known = {field.name for field in dataclasses.fields(facts) if getattr(facts, field.name) is not None} - {"unread"}
+    assert known == set()
     assert set(facts.unread) == {fact.name for fact in FACT_COMMANDS}
     assert facts.may_raise_limits is None
 
 
-def test_cut_output_leaves_the_rest_untold() -> None:
+def test_truncated_output_leaves_the_rest_unknown() -> None:
     text = output_of("debian13")
     facts = parse(text[: text.index(f"{B} end", text.index("begin hostname"))], B, 0, 0)
     assert facts.os_id == "debian"
@@ -86,19 +86,19 @@ def test_cut_output_leaves_the_rest_untold() -> None:
 
 
 @given(st.dictionaries(st.sampled_from([fact.name for fact in FACT_COMMANDS]), st.text(max_size=200)))
-def test_no_output_breaks_the_parsers(outputs: dict[str, str]) -> None:
+def test_any_output_is_parsed_or_unread(outputs: dict[str, str]) -> None:
     text = "".join(f"\n{B} begin {name}\n{said}\n{B} end 0\n" for name, said in outputs.items())
     assert isinstance(parse(text, B, 0, 0), HostFacts)
 
 
-def test_every_probe_has_its_section_in_the_script() -> None:
+def test_every_command_has_its_section_in_the_script() -> None:
     text = script_text()
     assert all(f" begin {fact.name}\\n" in text for fact in FACT_COMMANDS)
     assert len({fact.name for fact in FACT_COMMANDS}) == len(FACT_COMMANDS)
     assert sections(f"x\n{B} begin a\n1\n\n{B} end 3\n", B) == {"a": (3, "1")}
 
 
-def test_skew_is_measured_against_our_clock() -> None:
+def test_skew_is_measured_against_the_local_clock() -> None:
     class Host:
         name = "h1"
 
@@ -111,8 +111,8 @@ def test_skew_is_measured_against_our_clock() -> None:
     assert (facts.skew, facts.skew_error) == (300.0, 0.5)
 
 
-@pytest.mark.parametrize(("status", "told"), [(0, True), (1, True), (2, False)])
-def test_a_broken_package_database_is_not_read_as_nothing_installed(tmp_path: Path, status: int, *, told: bool) -> None:
+@pytest.mark.parametrize(("status", "known"), [(0, True), (1, True), (2, False)])
+def test_a_broken_package_database_does_not_mean_nothing_installed(tmp_path: Path, status: int, *, known: bool) -> None:
     tool = tmp_path / "dpkg-query"
     tool.write_text(f"#!/bin/sh\nprintf 'runc\\tinstalled\\t1.1\\n'\nexit {status}\n")
     tool.chmod(0o755)
@@ -120,5 +120,5 @@ def test_a_broken_package_database_is_not_read_as_nothing_installed(tmp_path: Pa
     done = subprocess.run(
         ["sh", "-c", fact.text], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False
     )
-    assert (done.returncode == 0) is told
+    assert (done.returncode == 0) is known
     assert fact.parser(done.stdout) == {"packages": {"runc": "1.1"}}

@@ -39,11 +39,11 @@ def test_one_outcome_per_host_in_order() -> None:
         outcomes["h2"].get()
 
 
-def test_nothing_to_do() -> None:
+def test_no_hosts_give_no_outcomes() -> None:
     assert each([], fail_on()) == {}
 
 
-def test_bound_is_kept_and_used() -> None:
+def test_the_limit_is_respected_and_used() -> None:
     running, most, lock = 0, 0, threading.Lock()
     both = threading.Barrier(2, timeout=60)
 
@@ -60,7 +60,7 @@ def test_bound_is_kept_and_used() -> None:
     assert most == 2
 
 
-def test_fault_of_the_program_is_raised_and_stops_the_rest() -> None:
+def test_an_unexpected_exception_is_raised_and_stops_the_rest() -> None:
     seen: list[str] = []
 
     def function(host: H) -> None:
@@ -73,14 +73,14 @@ def test_fault_of_the_program_is_raised_and_stops_the_rest() -> None:
 
 
 def main_waits() -> bool:
-    """Whether the main thread has handed out all hosts and waits for them."""
+    """Whether the main thread has submitted all hosts and waits for them."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     while frame is not None and frame.f_code is not concurrent.futures.wait.__code__:
         frame = frame.f_back
     return frame is not None
 
 
-def test_ctrl_c_closes_what_runs_and_starts_nothing_more() -> None:
+def test_ctrl_c_interrupts_running_hosts_and_starts_no_more() -> None:
     seen: list[str] = []
     woken: list[bool] = []
     closed = threading.Event()
@@ -102,17 +102,17 @@ def test_ctrl_c_closes_what_runs_and_starts_nothing_more() -> None:
     assert sorted(seen) == ["h1", "h2"]
 
 
-def test_values_of_all() -> None:
+def test_values_are_returned_if_all_hosts_succeeded() -> None:
     assert values(each(HOSTS[:2], fail_on()), "look") == {"h1": "H1", "h2": "H2"}
 
 
-def test_some_failed_is_partial() -> None:
+def test_failures_on_some_hosts_are_a_partial_error() -> None:
     with pytest.raises(PartialError, match="look failed on 1 of 5 hosts") as caught:
         values(each(HOSTS, fail_on("h2")), "look")
     assert caught.value.failures == {"h2": "h2: cut: no route"}
     assert caught.value.exit_code == 6
 
 
-def test_all_failed_alike_is_that_error() -> None:
+def test_the_same_failure_on_all_hosts_is_raised_itself() -> None:
     with pytest.raises(UnreachableError):
         values(each(HOSTS, fail_on(*(host.name for host in HOSTS))), "look")

@@ -1,4 +1,4 @@
-"""Forwarded ports: bytes go both ways, ends are passed on, a far end that cannot be opened closes the near one."""
+"""Port forwarding: both directions, end of input, and a remote end that cannot be opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rancherctl.hosts.transport import TcpOpener
 
 
 class Loop:
-    """A transport whose far ends are connections to a local server."""
+    """A transport whose remote ends are connections to a local server."""
 
     def __init__(self, server: socket.socket) -> None:
         self.server = server
@@ -33,7 +33,7 @@ class Dead:
         raise self.error(f"nothing at {address}:{port}")
 
 
-def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
+def test_bytes_go_both_ways_and_the_end_of_input_is_forwarded() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
@@ -66,7 +66,7 @@ def test_bytes_go_both_ways_and_the_end_is_passed_on() -> None:
 
 @pytest.mark.parametrize("error", [UnreachableError, AuthError])
 def test_a_remote_end_that_cannot_be_opened_closes_the_local_one_and_says_why(error: type[RancherctlError]) -> None:
-    """Whatever the reason: a changed host key after a cut must not leave kubectl waiting for ever."""
+    """Whatever the reason: a changed host key after a reconnect must not leave kubectl waiting forever."""
     with (
         PortForward(Dead(error), "127.0.0.1", 6443) as forward,
         socket.create_connection(("127.0.0.1", forward.port), 5) as near,
@@ -76,7 +76,7 @@ def test_a_remote_end_that_cannot_be_opened_closes_the_local_one_and_says_why(er
         assert "nothing at 127.0.0.1:6443" in forward.problem
 
 
-def test_closing_ends_what_is_open() -> None:
+def test_closing_ends_open_connections() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         forward = PortForward(Loop(server), "127.0.0.1", 1)
         with socket.create_connection(("127.0.0.1", forward.port), 5) as near:
@@ -89,8 +89,8 @@ def test_closing_ends_what_is_open() -> None:
                 assert near.recv(1) == b""
 
 
-def test_a_connection_that_cannot_be_accepted_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many open files for a moment: the next connection goes through."""
+def test_a_failed_accept_does_not_end_the_forwarding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files for a moment: the next connection works."""
     accept, failed = socket.socket.accept, threading.Event()
 
     def full(listener: socket.socket) -> tuple[socket.socket, object]:

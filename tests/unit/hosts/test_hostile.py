@@ -1,4 +1,4 @@
-"""A host that was taken over, or is broken, answers what it likes: that is its own failure, and neither the run's nor the operator's memory's."""
+"""A compromised or broken host may answer anything: only that host fails, and the operator's memory is bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def result(stdout: bytes) -> Result:
 
 
 @pytest.mark.parametrize("text", ANSWERS)
-def test_an_answer_that_cannot_be_read_is_that_hosts_failure(text: bytes) -> None:
+def test_an_unreadable_answer_is_a_failure_of_that_host(text: bytes) -> None:
     with pytest.raises(HostStepError, match=r"h1: .* cannot be read"):
         answer_of("h1", result(text), "observe")
 
@@ -73,7 +73,7 @@ class Endless:
 
 
 @pytest.mark.parametrize("errors", [False, True])
-def test_output_without_end_is_cut(monkeypatch: pytest.MonkeyPatch, errors: bool) -> None:
+def test_endless_output_is_limited(monkeypatch: pytest.MonkeyPatch, errors: bool) -> None:
     monkeypatch.setattr(session, "MAX_OUTPUT", 8 << 20)
     channel = Endless(errors=errors)
     with pytest.raises(RancherctlError, match="h1: look printed more than 8 MiB") as caught:

@@ -40,16 +40,16 @@ def hashed(name: str) -> str:
         ("[abc]", "a", False),
     ],
 )
-def test_patterns(patterns: str, name: str, *, found: bool) -> None:
+def test_host_names_match_patterns(patterns: str, name: str, *, found: bool) -> None:
     assert bool(entries([("f", f"{patterns} ssh-ed25519 {KEY} comment")], [name])) is found
 
 
-def test_lines_that_say_nothing_about_a_host() -> None:
+def test_comments_and_invalid_lines_are_ignored() -> None:
     text = f"\n# h1 ssh-ed25519 {KEY}\nh1 ssh-ed25519\n@cert-authority h1 ssh-ed25519 {KEY}\n"
     assert entries([("f", text)], ["h1"]) == ()
 
 
-def test_place_of_a_line() -> None:
+def test_a_line_keeps_its_file_and_number() -> None:
     found = entries([("a", "x"), ("b", f"#\n\nh1 ssh-rsa {KEY}\n")], ["h1"])
     assert found == (KnownHostsLine("b", 3, "ssh-rsa", KEY),)
 
@@ -67,23 +67,23 @@ def test_place_of_a_line() -> None:
         (f"h1 ssh-rsa {KEY}", "changed"),
     ],
 )
-def test_verdicts(lines: str, answer: str) -> None:
+def test_a_key_is_checked_against_the_lines(lines: str, answer: str) -> None:
     assert check_key(entries([("f", lines)], ["h1"]), "ssh-ed25519", KEY).answer == answer
 
 
-def test_changed_names_the_line_of_the_same_kind() -> None:
+def test_a_changed_key_names_the_line_of_the_same_type() -> None:
     verdict = check_key(entries([("f", f"h1 ssh-rsa {OTHER}\nh1 ssh-ed25519 {OTHER}")], ["h1"]), "ssh-ed25519", KEY)
     assert verdict.entry is not None
     assert verdict.entry.line == 2
 
 
-def test_names_and_fingerprint() -> None:
+def test_lookup_names_and_fingerprints() -> None:
     assert lookup_name("Host.Example", 22) == "host.example"
     assert lookup_name("h1", 2222) == "[h1]:2222"
     assert fingerprint(KEY) == "SHA256:tdQEXD9Gb6kf4sxqvnkjKhpXzfEE96JucW4KHieJ33g"
 
 
-def test_known_kinds_come_first_and_rsa_means_its_newer_signatures() -> None:
+def test_known_algorithms_are_preferred_and_rsa_includes_its_newer_signatures() -> None:
     offered = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
     assert preferred(offered, [KnownHostsLine("f", 1, "ssh-rsa", KEY)]) == (
         "rsa-sha2-512",
@@ -94,7 +94,7 @@ def test_known_kinds_come_first_and_rsa_means_its_newer_signatures() -> None:
     assert preferred(offered, []) == offered
 
 
-def test_command_to_add_a_host_on_another_port() -> None:
+def test_the_hint_for_an_unknown_host_includes_its_port() -> None:
     with pytest.raises(AuthError) as caught:
         check("h1", ("ssh-ed25519", KEY), (), name="[h1]:2222", files=("/k",), ask=None)
     assert caught.value.hint.endswith("ssh-keyscan -p 2222 h1 >> /k")

@@ -1,4 +1,4 @@
-"""Why packages could not be installed, in few words: what apt and dpkg really print, reduced."""
+"""Short reasons for failed installs, from real output of apt and dpkg."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def said(stdout: str, stderr: str) -> str:
     return reasons(subprocess.CompletedProcess(["apt-get"], 100, stdout, stderr))
 
 
-def test_unmet_dependencies_are_told_without_the_solver_s_diary() -> None:
+def test_unmet_dependencies_are_reported_without_the_solvers_log() -> None:
     assert said(UNMET, SOLVER) == (
         "bind9 : Depends: bind9-libs (= 1:9.20.30-1~deb13u1) but it is not going to be installed / Depends: libuv1t64 (>= 1.18.0) but it is "
         "not installable / E: Unable to correct problems, you have held broken packages."
     )
 
 
-def test_what_dpkg_could_not_do_is_told_and_not_that_it_could_not() -> None:
+def test_the_cause_of_a_dpkg_failure_is_reported() -> None:
     text = said("Unpacking haproxy ...\n", FULL)
     assert text.startswith(
         "dpkg: error processing archive /var/lib/rancherctl/packages/haproxy_3.0.11-1+deb13u5_amd64.deb (--unpack): cannot copy"
@@ -52,7 +52,7 @@ def test_what_dpkg_could_not_do_is_told_and_not_that_it_could_not() -> None:
     assert "conntrack" not in text, "the first of many says it all"
 
 
-def test_whatever_else_it_says_is_not_lost() -> None:
+def test_other_output_is_kept_as_the_reason() -> None:
     assert (
         said("", "E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
         == "E: Sub-process /usr/bin/dpkg returned an error code (1)"
@@ -61,7 +61,7 @@ def test_whatever_else_it_says_is_not_lost() -> None:
     assert said("", "") == "exit status 100"
 
 
-def test_one_reason_for_many_packages_is_told_once() -> None:
+def test_one_reason_for_many_packages_is_reported_once() -> None:
     why = "dpkg: No space left on device"
     error = ApplyError(
         "h1",

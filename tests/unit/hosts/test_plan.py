@@ -50,19 +50,19 @@ hosts = st.lists(resources, max_size=8, unique_by=place).map(tuple)
 
 
 def as_applied(wanted: tuple[Resource, ...]) -> Observed:
-    """What a look finds on a host where all of it is true."""
+    """The observation of a host on which everything is as wanted."""
     prints = expected_prints(wanted, Observed())
     states = {key(one): there for one in wanted if (there := desired(one, prints)) is not None}
     return Observed(states, prints)
 
 
 @given(hosts)
-def test_nothing_is_planned_where_all_is_true(wanted: tuple[Resource, ...]) -> None:
+def test_nothing_is_planned_if_everything_is_as_wanted(wanted: tuple[Resource, ...]) -> None:
     assert not plan(wanted, as_applied(wanted))
 
 
 @given(hosts)
-def test_an_empty_host_gets_each_thing_once_in_the_order_of_kinds(wanted: tuple[Resource, ...]) -> None:
+def test_an_empty_host_gets_each_resource_once_ordered_by_kind(wanted: tuple[Resource, ...]) -> None:
     changes = plan(wanted, Observed())
     there = [one for one in wanted if not isinstance(one, Absent)]
     assert [change.key for change in changes] == sorted(key(one) for one in there)
@@ -70,7 +70,7 @@ def test_an_empty_host_gets_each_thing_once_in_the_order_of_kinds(wanted: tuple[
 
 
 @given(hosts, hosts)
-def test_the_requests_carry_every_change_and_are_plain_json(
+def test_the_request_contains_every_change_and_is_plain_json(
     old: tuple[Resource, ...], new: tuple[Resource, ...]
 ) -> None:
     changes = plan(
@@ -87,7 +87,7 @@ def test_the_requests_carry_every_change_and_are_plain_json(
     assert all(describe(change) for change in changes)
 
 
-def test_a_package_is_not_masked_anew_where_units_could_not_be_read() -> None:
+def test_a_package_is_not_masked_again_if_units_could_not_be_read() -> None:
     package = Package("haproxy", ("haproxy.service",))
     there = desired(replace(package, mask=()), {})
     assert there is not None
@@ -96,7 +96,7 @@ def test_a_package_is_not_masked_anew_where_units_could_not_be_read() -> None:
 
 
 @given(hosts)
-def test_nothing_unread_is_changed(wanted: tuple[Resource, ...]) -> None:
+def test_unread_resources_are_not_changed(wanted: tuple[Resource, ...]) -> None:
     unknown = tuple(Unknown(where, "no") for where in {place(one) for one in wanted} | {"packages", "users", "units"})
     assert plan(wanted, Observed(unknown=unknown)).changes == ()
 
@@ -130,11 +130,11 @@ def unit_change(old: dict[str, str], unit: Unit) -> str:
         ({"enabled": "yes"}, Unit("u", enabled=False, active=False), ""),
     ],
 )
-def test_what_happens_to_a_unit(old: dict[str, str], unit: Unit, expected: str) -> None:
+def test_the_action_on_a_unit_follows_its_state(old: dict[str, str], unit: Unit, expected: str) -> None:
     assert unit_change(old, unit) == expected
 
 
-def test_unit_waits_for_what_its_files_will_be() -> None:
+def test_a_unit_restarts_for_the_planned_content_of_its_files() -> None:
     unit = Unit("u", restart_on=("/etc/a", "/etc/b", "/link"))
     wanted: tuple[Resource, ...] = (unit, File("/etc/a", b"new"), Link("/link", "/x"))
     observed = as_applied(wanted)
@@ -147,7 +147,7 @@ def test_unit_waits_for_what_its_files_will_be() -> None:
 
 @pytest.mark.parametrize("kind", ["restart", "reload"])
 def test_a_unit_is_not_restarted_over_a_file_that_could_not_be_read(kind: str) -> None:
-    """A certificate that is made elsewhere: an input/output error is no change of it."""
+    """A certificate renewed elsewhere: an input/output error does not mean that it changed."""
     path = "/etc/rancherctl/pki/ca.crt"
     unit = Unit("u", restart_on=(path,)) if kind == "restart" else Unit("u", reload_on=(path,))
     prints = {path: "0" * 64}
@@ -160,7 +160,7 @@ def test_a_unit_is_not_restarted_over_a_file_that_could_not_be_read(kind: str) -
     assert not plan((unit,), Observed({key(unit): running}, {}, ran, (Unknown(path, "Input/output error"),)))
 
 
-def test_fingerprints_of_paths() -> None:
+def test_resources_with_a_path_have_fingerprints() -> None:
     assert fingerprint(Link("/l", "t")) == ("/l", "link:t")
     assert fingerprint(Absent("/l")) == ("/l", "absent")
     assert fingerprint(Package("p")) is None
@@ -185,7 +185,7 @@ STDLIB_ONLY = [
 ]
 
 
-def test_modules_that_run_on_hosts_import_nothing_foreign() -> None:
+def test_modules_that_run_on_hosts_import_the_standard_library_only() -> None:
     code = (
         f"import sys; before = set(sys.modules); import {', '.join(f'rancherctl.hosts.{name}' for name in STDLIB_ONLY)};"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before};"

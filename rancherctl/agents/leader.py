@@ -27,10 +27,12 @@ class Leader:
         client: KubeClient,
         identity: str,
         *,
+        lease: str = CONTROLLER_NAME,
         duration: float = 8.0,
         clock: Callable[[], float] = boottime,
         now: Callable[[], str] = micro_time,
     ) -> None:
+        self.lease = lease
         self._client = client
         self._identity = identity
         self._duration = duration
@@ -60,7 +62,7 @@ class Leader:
         """
         started = self._clock()
         try:
-            lease = self._client.get(LEASES, CONTROLLER_NAME, namespace=NAMESPACE, timeout=self._duration / 3)
+            lease = self._client.get(LEASES, self.lease, namespace=NAMESPACE, timeout=self._duration / 3)
         except NotFoundError:
             if not self.leading and self._seen[0] and started - self._seen[1] <= self._duration:
                 return False  # the Lease was deleted, but its holder still leads and creates it again
@@ -85,7 +87,7 @@ class Leader:
         if not self.leading:
             return
         self._held_from = None
-        lease = self._client.get(LEASES, CONTROLLER_NAME, namespace=NAMESPACE, timeout=2.0)
+        lease = self._client.get(LEASES, self.lease, namespace=NAMESPACE, timeout=2.0)
         if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
             lease["spec"]["holderIdentity"] = ""
             self._client.replace(LEASES, lease, timeout=2.0)
@@ -122,7 +124,7 @@ class Leader:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": CONTROLLER_NAME, "namespace": NAMESPACE},
+            "metadata": {"name": self.lease, "namespace": NAMESPACE},
             "spec": spec,
         }
 

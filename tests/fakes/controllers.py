@@ -57,7 +57,7 @@ class Leadership:
     """Stands in for agents.leader.Leader."""
 
     def __init__(self) -> None:
-        self.leading, self.epoch = True, 1
+        self.leading, self.epoch, self.lease = True, 1, CONTROLLER_NAME
 
     def check(self) -> int:
         if not self.leading:

@@ -13,7 +13,7 @@ from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness, suspicious
 from rancherctl.agents.roster import newly_silent, next_roster
 from rancherctl.agents.roster_reader import ROSTER, RosterReader
-from rancherctl.contract import ALARMS_KEY, CONTROLLER_NAME, HOST_LEASE_PREFIX, NAMESPACE, ROSTER_KEY
+from rancherctl.contract import ALARMS_KEY, HOST_LEASE_PREFIX, NAMESPACE, ROSTER_KEY
 from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.kube.objects import ConfigMap, Lease
 from rancherctl.kube.snapshot import Snapshot
@@ -69,7 +69,7 @@ class RosterController:
         now = self._clock()
         prefix = f"{NAMESPACE}/{HOST_LEASE_PREFIX}"
         renewals = {k.removeprefix(prefix): v.renew for k, v in leases.items() if k.startswith(prefix) and v.renew}
-        own = leases.get(f"{NAMESPACE}/{CONTROLLER_NAME}")
+        own = leases.get(f"{NAMESPACE}/{self._leader.lease}")
         self._liveness.observe(renewals, own.renew if own else "", now, healthy=snapshot.table("leases").healthy)
         if not self._leader.leading or not inputs_known(snapshot):
             return

@@ -173,3 +173,17 @@ def test_a_released_lease_is_taken_over_at_once() -> None:
     a.release()
     assert not a.leading
     assert b.tick()
+
+
+def test_leaders_of_different_leases_do_not_compete() -> None:
+    """A process of another kind, such as a federation's, is elected by a Lease of its own."""
+    names: list[str] = []
+
+    class Named(Store):
+        def create(self, resource: Any, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+            names.append(body["metadata"]["name"])
+            return super().create(resource, body, **options)
+
+    for lease in ("one", "two"):
+        assert Leader(Named(), "a", lease=lease).tick()  # type: ignore[arg-type]
+    assert names == ["one", "two"]

@@ -53,10 +53,10 @@ def merge(
         typer.Option(
             "--on-conflict",
             metavar="HOW",
-            help="If another entry has the same name: fail, replace or rename. (default: fail)",
+            help="If another entry has the same name: fail, replace or rename.",
         ),
     ] = "fail",
-    use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current context. (default: --use)")] = True,
+    use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current context.")] = True,
 ) -> None:
     """Add or update an environment's context in the kubeconfig file.
 

@@ -10,6 +10,8 @@ _rancherctl_alias() {
     ' ingresses') echo 'ingress' ;;
     'ingress list') echo 'ls' ;;
     'dns list') echo 'ls' ;;
+    ' manifest') echo 'manifests' ;;
+    'manifests remove') echo 'rm' ;;
     ' kubeconfigs') echo 'kubeconfig' ;;
     'kubeconfig remove') echo 'rm' ;;
     ' labs') echo 'lab' ;;
@@ -19,7 +21,7 @@ _rancherctl_alias() {
 _rancherctl_words() {
   commands= options=
   case "$1" in
-    '') commands='env bundle ingress dns kubeconfig kubectl lab completion version help' options='--color --progress --kubeconfig --no-input --yes --debug --version -h --help' ;;
+    '') commands='env bundle ingress dns manifests kubeconfig kubectl lab completion version help' options='--color --progress --kubeconfig --no-input --yes --debug --version -h --help' ;;
     'env') commands='create apply plan rm ls show status fetch use' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --bundle --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'env apply') commands='' options='--file -f --bundle --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
@@ -44,6 +46,9 @@ _rancherctl_words() {
     'dns lookup') commands='' options='--from-host --from-pod --all-hosts --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'dns ls') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'dns status') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'manifests') commands='apply rm' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'manifests apply') commands='' options='--file -f --namespace -n --env -e --context --allow-exec --force-conflicts --allow-deletes --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'manifests rm') commands='' options='--namespace -n --env -e --context --allow-exec --confirm --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubeconfig') commands='merge show rm' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubeconfig merge') commands='' options='--context-name --on-conflict --use --no-use -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubeconfig show') commands='' options='--context-name --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
@@ -247,6 +252,32 @@ _rancherctl_follows() {
     'dns status --color') echo 'auto always never' ;;
     'dns status --progress') echo 'auto plain json none' ;;
     'dns status --kubeconfig') echo '@file' ;;
+    'manifests --color') echo 'auto always never' ;;
+    'manifests --progress') echo 'auto plain json none' ;;
+    'manifests --kubeconfig') echo '@file' ;;
+    'manifests apply --file') echo '@file' ;;
+    'manifests apply -f') echo '@file' ;;
+    'manifests apply --namespace') echo '@none' ;;
+    'manifests apply -n') echo '@none' ;;
+    'manifests apply --env') echo '@environments' ;;
+    'manifests apply -e') echo '@environments' ;;
+    'manifests apply --context') echo '@contexts' ;;
+    'manifests apply --output') echo 'table wide json yaml name' ;;
+    'manifests apply -o') echo 'table wide json yaml name' ;;
+    'manifests apply --color') echo 'auto always never' ;;
+    'manifests apply --progress') echo 'auto plain json none' ;;
+    'manifests apply --kubeconfig') echo '@file' ;;
+    'manifests rm --namespace') echo '@none' ;;
+    'manifests rm -n') echo '@none' ;;
+    'manifests rm --env') echo '@environments' ;;
+    'manifests rm -e') echo '@environments' ;;
+    'manifests rm --context') echo '@contexts' ;;
+    'manifests rm --confirm') echo '@none' ;;
+    'manifests rm --output') echo 'table wide json yaml name' ;;
+    'manifests rm -o') echo 'table wide json yaml name' ;;
+    'manifests rm --color') echo 'auto always never' ;;
+    'manifests rm --progress') echo 'auto plain json none' ;;
+    'manifests rm --kubeconfig') echo '@file' ;;
     'kubeconfig --color') echo 'auto always never' ;;
     'kubeconfig --progress') echo 'auto plain json none' ;;
     'kubeconfig --kubeconfig') echo '@file' ;;

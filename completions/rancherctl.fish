@@ -19,6 +19,10 @@ function __rancherctl_real
             echo ls
         case "dns list"
             echo ls
+        case "manifest"
+            echo manifests
+        case "manifests remove"
+            echo rm
         case "kubeconfigs"
             echo kubeconfig
         case "kubeconfig remove"
@@ -30,7 +34,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second argument, if that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress plan" "dns" "dns lookup" "dns ls" "dns status" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress plan" "dns" "dns lookup" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -64,6 +68,7 @@ complete -c rancherctl -n '__rancherctl_at ""' -a env -d 'Create, change, inspec
 complete -c rancherctl -n '__rancherctl_at ""' -a bundle -d 'Create and verify bundles: the programs and images that environments install.'
 complete -c rancherctl -n '__rancherctl_at ""' -a ingress -d 'Show, scale and check Ingresses, and the hosts that serve them.'
 complete -c rancherctl -n '__rancherctl_at ""' -a dns -d 'Query, list and check the DNS servers on the hosts.'
+complete -c rancherctl -n '__rancherctl_at ""' -a manifests -d 'Apply and remove sets of Kubernetes manifests.'
 complete -c rancherctl -n '__rancherctl_at ""' -a kubeconfig -d 'Add, print and remove contexts of environments in kubeconfig files.'
 complete -c rancherctl -n '__rancherctl_at ""' -a kubectl -d 'Run kubectl with an environment\'s context.'
 complete -c rancherctl -n '__rancherctl_at ""' -a lab -d 'Run disposable Debian hosts on this Linux machine (requires root).'
@@ -368,6 +373,45 @@ complete -c rancherctl -n '__rancherctl_at "dns status"' -l kubeconfig -r -F -d 
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l no-input -d 'Never prompt; fail if an answer is needed.'
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -a apply -d 'Apply manifests as a named set; objects that are no longer in its files are deleted.'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -a rm -d 'Delete all objects of a set.'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "manifests"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l file -s f -r -F -d 'A file or folder with manifests; - reads standard input; may be repeated.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l namespace -s n -x -d 'Namespace of the set, and of objects that do not name one.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l allow-exec -d 'With --context: run the credential plug-in of a kubeconfig file that is not your own.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l force-conflicts -d 'Take over fields that another field manager owns.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l allow-deletes -d 'Allow to delete more than 30 % of the set\'s objects.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l dry-run -d 'Show the plan without changing anything.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l debug -d 'Show debug messages and tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l namespace -s n -x -d 'Namespace of the set, and of objects that do not name one.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l allow-exec -d 'With --context: run the credential plug-in of a kubeconfig file that is not your own.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l confirm -x -d 'Confirm the removal by name, without a prompt.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l dry-run -d 'Show the plan without changing anything.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "manifests rm"' -l debug -d 'Show debug messages and tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig"' -a merge -d 'Add or update an environment\'s context in the kubeconfig file.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig"' -a show -d 'Print a kubeconfig file with this environment only.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig"' -a rm -d 'Remove an environment\'s entries from the kubeconfig files.'
@@ -379,8 +423,8 @@ complete -c rancherctl -n '__rancherctl_at "kubeconfig"' -l no-input -d 'Never p
 complete -c rancherctl -n '__rancherctl_at "kubeconfig"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig"' -l debug -d 'Show debug messages and tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l context-name -x -d 'Name of the context. (default: the environment\'s name)'
-complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l on-conflict -x -a 'fail replace rename' -d 'If another entry has the same name: fail, replace or rename. (default: fail)'
-complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l use -l no-use -d 'Make it the current context. (default: --use)'
+complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l on-conflict -x -a 'fail replace rename' -d 'If another entry has the same name: fail, replace or rename.'
+complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l use -l no-use -d 'Make it the current context.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'

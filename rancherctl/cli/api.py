@@ -9,20 +9,49 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rancherctl.cli.api_route import api_route
 from rancherctl.cli.completion_names import remember_names
 from rancherctl.cli.context import CommandRun
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.errors import UsageError
+from rancherctl.kube.connect import Token
+from rancherctl.kube.http.tls import Server
 from rancherctl.kube.rest import RestClient
+
+if TYPE_CHECKING:
+    from rancherctl.kube.official import OfficialClient
 
 
 @contextmanager
 def api(run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False) -> Iterator[RestClient]:
-    """A client for the selected environment, through ssh if its API is not reachable directly.
+    """The thin client for the selected API; parameters and errors as for ``api_access``."""
+    with api_access(run, env, context, allow_exec) as (server, token), RestClient(server, token=token) as client:
+        yield client
 
-    NotFoundError if this machine has no credentials for it. With ``context`` a client for that kubeconfig context;
+
+@contextmanager
+def official_api(
+    run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False
+) -> Iterator[OfficialClient]:
+    """The official client for the selected API (docs/adr/0034); parameters and errors as for ``api_access``."""
+    from rancherctl.kube.official import OfficialClient
+
+    with (
+        api_access(run, env, context, allow_exec) as (server, token),
+        OfficialClient(server, token if isinstance(token, str) else token()) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def api_access(
+    run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False
+) -> Iterator[tuple[Server, Token]]:
+    """Server and token of the selected environment, through ssh if its API is not reachable directly.
+
+    NotFoundError if this machine has no credentials for it. With ``context`` those of a kubeconfig context;
     ``allow_exec`` runs its credential plug-in even if the file is not the user's own.
     """
     if context and env:
@@ -36,8 +65,7 @@ def api(run: CommandRun, env: str | None, context: str = "", allow_exec: bool = 
             hint="add --context, or leave out --allow-exec",
         )
     if context:
-        with _by_context(run, context, allow_exec=allow_exec) as client:
-            yield client
+        yield _of_context(run, context, allow_exec=allow_exec)
         return
     known = run.known()
     name = known.select(env or run.settings.env)
@@ -47,14 +75,14 @@ def api(run: CommandRun, env: str | None, context: str = "", allow_exec: bool = 
     def token() -> str:
         return str(json.loads(renewal.document(name))["status"]["token"])
 
-    with api_route(access, run.say) as url, RestClient(url, ca=access.ca.encode(), token=token) as client:
-        yield client
+    with api_route(access, run.say) as url:
+        yield Server(url, access.ca.encode() or None), token
 
 
-def _by_context(run: CommandRun, context: str, *, allow_exec: bool) -> RestClient:
+def _of_context(run: CommandRun, context: str, *, allow_exec: bool) -> tuple[Server, Token]:
     from rancherctl.credentials.kubeconfig import merge, paths, resolve
     from rancherctl.credentials.kubeconfig_files import read, trusted
-    from rancherctl.kube import connect
+    from rancherctl.kube.connect import credentials
 
     settings = run.settings
     listed = paths("", {"KUBECONFIG": settings.kubeconfig_list, "HOME": str(settings.home)})
@@ -64,4 +92,4 @@ def _by_context(run: CommandRun, context: str, *, allow_exec: bool) -> RestClien
 
     config = merge(read(run.kubeconfig_files(), required=bool(settings.kubeconfig)))
     remember_names(settings, "contexts", config.contexts)
-    return connect.client(resolve(config, context), may_run, interactive=settings.interactive)
+    return credentials(resolve(config, context), may_run, interactive=settings.interactive)

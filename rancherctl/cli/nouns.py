@@ -21,6 +21,7 @@ NOUNS: Final[dict[str, Noun]] = {
         "rancherctl.cli.ingress", "Show, scale and check Ingresses, and the hosts that serve them.", ("ingresses",)
     ),
     "dns": Noun("rancherctl.cli.dns", "Query, list and check the DNS servers on the hosts."),
+    "manifests": Noun("rancherctl.cli.manifests", "Apply and remove sets of Kubernetes manifests.", ("manifest",)),
     "kubeconfig": Noun(
         "rancherctl.cli.kubeconfig",
         "Add, print and remove contexts of environments in kubeconfig files.",

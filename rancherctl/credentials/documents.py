@@ -6,6 +6,7 @@ And YAML that kubectl reads back unchanged.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rancherctl.errors import UsageError
@@ -20,6 +21,20 @@ _NUMBER_ELSEWHERE = re.compile(
 
 def load(data: bytes, where: str) -> Any:
     """The document's value, None for an empty one. UsageError names ``where`` and, if known, line and column."""
+    return _construct(data, where, lambda loader: [loader.get_single_node()])[0]
+
+
+def load_all(data: bytes, where: str) -> list[Any]:
+    """The values of all documents that are not empty; errors as in ``load``."""
+
+    def nodes(loader: Any) -> Iterator[Any]:
+        while loader.check_node():
+            yield loader.get_node()
+
+    return [value for value in _construct(data, where, nodes) if value is not None]
+
+
+def _construct(data: bytes, where: str, nodes: Callable[[Any], Iterable[Any]]) -> list[Any]:
     import yaml
 
     if len(data) > LARGEST:
@@ -27,11 +42,12 @@ def load(data: bytes, where: str) -> Any:
     try:
         loader = _loader()(data)
         try:
-            node = loader.get_single_node()
-            if node is None:
-                return None
-            _count(node, where)
-            return loader.construct_document(node)
+            values = []
+            for node in nodes(loader):
+                if node is not None:
+                    _count(node, where)
+                values.append(None if node is None else loader.construct_document(node))
+            return values
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as e:

@@ -67,18 +67,24 @@ class Objects(Protocol):
 
 
 def plan(
-    client: Objects, objects: Iterable[Json], inventory: Inventory | None, *, manager: str = MANAGER, grow: bool = False
+    client: Objects,
+    objects: Iterable[Json],
+    inventory: Inventory | None,
+    *,
+    manager: str = MANAGER,
+    grow: bool = False,
+    force: bool = True,
 ) -> Plan[Json]:
     """What ``apply`` would change. Keys are ObjectId.key. The server itself is asked (dry run), so its defaults are no difference.
 
     The inventory is an object of the plan like the others; without one nothing is ever pruned. With ``grow`` nothing is taken away:
-    no object is deleted and no role loses a rule (``surplus`` plans that). InvalidInputError names objects that occur twice or have
-    no name.
+    no object is deleted and no role loses a rule (``surplus`` plans that). ConflictError if another manager owns a field,
+    unless ``force``. InvalidInputError names objects that occur twice or have no name.
     """
     kinds = Kinds(client)
     wanted = _by_id(owned(obj, inventory) if inventory else obj for obj in objects)
     with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="objects") as pool:
-        found = pool.map(lambda i: _change(client, kinds, i, wanted[i], manager, grow=grow), wanted)
+        found = pool.map(lambda i: _change(client, kinds, i, wanted[i], manager, grow=grow, force=force), wanted)
         changes = [change for change in found if change]
     if inventory:
         changes += _inventory_changes(client, kinds, wanted, inventory, grow=grow)
@@ -143,7 +149,13 @@ def _remembered(stored: Json | None, inventory: Inventory) -> frozenset[ObjectId
 
 
 def apply(
-    client: Objects, todo: Plan[Json], inventory: Inventory | None, *, manager: str = MANAGER, emit: Emit = ignore
+    client: Objects,
+    todo: Plan[Json],
+    inventory: Inventory | None,
+    *,
+    manager: str = MANAGER,
+    force: bool = True,
+    emit: Emit = ignore,
 ) -> None:
     """Carry out a plan: first the inventory with old and new objects, so that a break leaves nothing forgotten, then creates, deletes, inventory."""
     kinds = Kinds(client)
@@ -157,7 +169,7 @@ def apply(
     rest = [c for c in todo if c is not final and c not in first]
     for change in rest:
         if change.new is not None:
-            client.apply(kinds.find(change.new), change.new, manager=manager)
+            client.apply(kinds.find(change.new), change.new, manager=manager, force=force)
             _tell(emit, change)
     for change in reversed(rest):
         if change.new is None and change.old is not None:
@@ -204,13 +216,15 @@ def _unwanted(remembered: frozenset[ObjectId], wanted: Iterable[ObjectId]) -> li
     return sorted((i for i in remembered if i.key not in kept), key=lambda i: i.key)
 
 
-def _change(client: Objects, kinds: Kinds, i: ObjectId, obj: Json, manager: str, *, grow: bool) -> Change[Json] | None:
+def _change(
+    client: Objects, kinds: Kinds, i: ObjectId, obj: Json, manager: str, *, grow: bool, force: bool
+) -> Change[Json] | None:
     live = _get(client, kinds, obj)
     if live is None:
         return Change(i.key, None, obj)
     if grow:
         obj = widened(obj, live)
-    after = client.apply(kinds.find(obj), obj, manager=manager, dry_run=True)
+    after = client.apply(kinds.find(obj), obj, manager=manager, force=force, dry_run=True)
     where = difference(settled(live), settled(after))
     return Change(i.key, live, obj, where) if where else None
 

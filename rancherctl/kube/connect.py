@@ -1,4 +1,4 @@
-"""From what a kubeconfig context means to a client."""
+"""From a resolved kubeconfig context to a client."""
 
 from __future__ import annotations
 
@@ -11,9 +11,21 @@ from rancherctl.errors import AuthError, RefusedError, UsageError
 from rancherctl.kube.http.tls import Server
 from rancherctl.kube.rest import RestClient
 
+Token = str | Callable[[], str]
+"""A bearer token, or a function that returns a valid one."""
+
 
 def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False) -> RestClient:
-    """A client for a context. ``trusted`` says whether what a kubeconfig file names may be run, or read and sent to its server."""
+    """A client for a context; parameters as for ``credentials``."""
+    server, token = credentials(target, trusted, interactive=interactive)
+    return RestClient(server, token=token)
+
+
+def credentials(target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False) -> tuple[Server, Token]:
+    """Server and token of a context.
+
+    ``trusted`` decides whether a kubeconfig file's plug-in may be run, and its token file be read and sent to its server.
+    """
     if target.proxy:
         raise UsageError(f"context {target.context}: proxy-url is not supported", hint="kubectl can use it")
     if target.username:
@@ -22,7 +34,7 @@ def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool
             why="API servers since 1.19 refuse it",
         )
     cert, key = target.cert, target.key
-    token: str | Callable[[], str] = str(target.token)
+    token: Token = str(target.token)
     if target.token_file:
         if target.source is not None and not trusted(target.source):
             raise RefusedError(
@@ -37,7 +49,7 @@ def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool
         if first.cert:
             cert, key = first.cert, first.key
         token = plugin.token
-    return RestClient(Server(target.server, target.ca, cert, key, target.server_name, target.insecure), token=token)
+    return Server(target.server, target.ca, cert, key, target.server_name, target.insecure), token
 
 
 def _reader(path: Path, otherwise: str) -> Callable[[], str]:

@@ -1,34 +1,34 @@
-"""The official ``kubernetes`` client where it is deep: discovery of any kind and server-side apply of arbitrary manifests.
+"""The official ``kubernetes`` client: discovery of any kind and server-side apply of arbitrary manifests.
 
-Importing it takes most of a second, so nothing imports this module but the function that needs it. Its typed models are never used.
+Importing it takes most of a second, so only the function that needs it imports this module. Its typed models are not
+used.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rancherctl.change import Plan
 from rancherctl.errors import RancherctlError, UnreachableError
-from rancherctl.events import Emit, ignore
-from rancherctl.kube import apply as objects
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.http.failures import failure, status_object
 from rancherctl.kube.http.tls import Server
-from rancherctl.kube.manifests import Inventory
 
 
 class OfficialClient:
-    """What kube.apply needs of a client, by the official one. Use as a context manager: its files are private and go at the end."""
+    """The client that kube.apply needs, on the official one.
+
+    Use it as a context manager: its private files are removed at the end.
+    """
 
     def __init__(self, server: Server, token: str = "") -> None:
         import kubernetes.client
         import kubernetes.dynamic
 
-        # Credentials given as bytes, and the discovery cache: the client's own place for it is a file in /tmp whose name everybody knows.
+        # For credentials given as bytes and the discovery cache, whose default is a predictable file in /tmp.
         self._folder = tempfile.TemporaryDirectory(prefix="rancherctl-api-")
         settings = kubernetes.client.Configuration(host=server.url)
         settings.ssl_ca_cert = self._file("ca", server.ca)
@@ -60,7 +60,7 @@ class OfficialClient:
         self._folder.cleanup()
 
     def resource(self, api_version: str, kind: str) -> Resource:
-        """How the API names a kind; NotFoundError if it does not serve it."""
+        """The resource of a kind; NotFoundError if the API does not serve it."""
         with _translated(f"{kind} ({api_version})"):
             found = self._dynamic.resources.get(api_version=api_version, kind=kind)
         return Resource(found.group or "", found.api_version, found.name, found.kind, bool(found.namespaced))
@@ -133,17 +133,8 @@ class OfficialClient:
         return str(path)
 
 
-def apply_manifests(
-    client: OfficialClient, manifests: Iterable[Json], inventory: Inventory, *, manager: str, emit: Emit = ignore
-) -> Plan[Json]:
-    """Plan and apply manifests of any kind and prune what the inventory remembers; what was done."""
-    todo = objects.plan(client, manifests, inventory, manager=manager)
-    objects.apply(client, todo, inventory, manager=manager, emit=emit)
-    return todo
-
-
 class _translated:  # noqa: N801  # used as a statement
-    """Errors of the official client and its libraries become ours, the cause kept."""
+    """Translates errors of the official client and its libraries, with the cause kept."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -181,19 +181,25 @@ def test_bad_sets_are_refused_whole(client: RestClient, inventory: Inventory) ->
 
 @pytest.mark.lab
 def test_the_official_client_does_the_same() -> None:
+    from rancherctl.change import Plan
     from rancherctl.kube.client import Resource
     from rancherctl.kube.http.tls import Server
-    from rancherctl.kube.official import OfficialClient, apply_manifests
+    from rancherctl.kube.official import OfficialClient
     from tests.lab.apiserver import running
 
     inventory = Inventory("t-official", "objects")
+
+    def applied(client: OfficialClient, *names: str) -> Plan[Any]:
+        planned = plan(client, objects(inventory, *names), inventory)
+        apply(client, planned, inventory)
+        return planned
+
     with running() as server:
         memory = Server(server.url, server.ca.read_bytes(), server.cert.read_bytes(), server.key.read_bytes())
         with OfficialClient(memory) as client:
-            assert len(apply_manifests(client, objects(inventory, "a", "b"), inventory, manager="rancherctl")) == 6
-            assert not apply_manifests(client, objects(inventory, "a", "b"), inventory, manager="rancherctl")
-            gone = apply_manifests(client, objects(inventory, "a"), inventory, manager="rancherctl")
-            assert gone.counts()["delete"] == 1
+            assert len(applied(client, "a", "b")) == 6
+            assert not applied(client, "a", "b")
+            assert applied(client, "a").counts()["delete"] == 1
             with pytest.raises(NotFoundError):
                 client.get(CONFIGMAPS, "b", namespace=inventory.namespace)
             assert client.resource("apps/v1", "Deployment") == Resource("apps", "v1", "deployments", "Deployment")

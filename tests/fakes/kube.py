@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from rancherctl.kube.kinds import KNOWN, api_version
 from tests.fakes.kube_store import Json, RefusedError, Store, matches, merge_patch
 
 
@@ -149,6 +150,27 @@ def _error(version: int, code: int) -> Any:
     return Past(version, "*", "ERROR", RefusedError(code, "Expired", "too old resource version").status())
 
 
+def discovery(path: str) -> Any:
+    """The discovery document at ``path`` for the kinds that this program uses; None for other paths."""
+    groups = sorted({(resource.group, resource.version) for resource in KNOWN if resource.group})
+    if path in ("/apis", "/apis/"):
+        listed = [
+            {"name": group, "versions": [version], "preferredVersion": version}
+            for group, number in groups
+            for version in ({"groupVersion": f"{group}/{number}", "version": number},)
+        ]
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+    version = path.removeprefix("/apis/") if path.startswith("/apis/") else path.removeprefix("/api/")
+    if version not in {api_version(resource) for resource in KNOWN}:
+        return None
+    resources = [
+        {"name": r.plural, "kind": r.kind, "namespaced": r.namespaced, "singularName": "", "verbs": ["get", "patch"]}
+        for r in KNOWN
+        if api_version(r) == version
+    ]
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -198,6 +220,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b"ok")
         if path == "/version":
             return self.answer(200, {"gitVersion": "v1.36.3"})
+        if (found := discovery(path)) is not None:
+            return self.answer(200, found)
         collection, namespace, name, _sub = split(path)
         store, dry = self.fake.store, bool(query.get("dryRun"))
         match self.command:

@@ -1,4 +1,4 @@
-"""``rancherctl kubectl`` and the exec plug-in where the API has no address that the operator can reach: ssh is the way."""
+"""``rancherctl kubectl`` and the exec plug-in connect through ssh if the API is not reachable directly."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.lab.support import Environment
 
 
 @pytest.fixture
-def far(shared: Environment, tmp_path: Path) -> dict[str, str]:
-    """The XDG folders of an operator whose network has no way to the API's address (192.0.2.0/24 is nobody's); nothing is cached."""
+def unreachable(shared: Environment, tmp_path: Path) -> dict[str, str]:
+    """XDG folders of an operator without a route to the API's address (192.0.2.0/24 is reserved), and without a cache."""
     config = tmp_path / "config"
     shutil.copytree(shared.home / "config", config)
     file = config / "rancherctl/environments" / f"{shared.name}.access.json"
@@ -22,15 +22,15 @@ def far(shared: Environment, tmp_path: Path) -> dict[str, str]:
     return {"XDG_CONFIG_HOME": str(config), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-def test_kubectl_goes_through_ssh_and_says_so(shared: Environment, far: dict[str, str]) -> None:
-    done = shared.rancherctl("kubectl", "get", "nodes", "-o", "name", **far)
+def test_kubectl_connects_through_ssh_and_prints_a_notice(shared: Environment, unreachable: dict[str, str]) -> None:
+    done = shared.rancherctl("kubectl", "get", "nodes", "-o", "name", **unreachable)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split()) == sorted(f"node/{h.name}" for h in shared.lab.hosts())
     assert "through ssh" in done.stderr
-    missing = shared.rancherctl("kubectl", "get", "node", "nope", **far)
+    missing = shared.rancherctl("kubectl", "get", "node", "nope", **unreachable)
     assert missing.returncode == 1
-    assert not list((Path(far["XDG_CACHE_HOME"]) / "rancherctl/kubeconfigs").glob("*")), (
-        "the tunnel's kubeconfig goes with it"
+    assert not list((Path(unreachable["XDG_CACHE_HOME"]) / "rancherctl/kubeconfigs").glob("*")), (
+        "the kubeconfig of the tunnel is removed with it"
     )
 
 

@@ -13,7 +13,7 @@ from tests.lab.support import Environment
 
 @pytest.fixture
 def unreachable(shared: Environment, tmp_path: Path) -> dict[str, str]:
-    """XDG folders of an operator without a route to the API's address (192.0.2.0/24 is reserved), and without a cache."""
+    """XDG folders of an operator without a route to the API's address (192.0.2.0/24 is reserved) and without a cache."""
     config = tmp_path / "config"
     shutil.copytree(shared.home / "config", config)
     file = config / "rancherctl/environments" / f"{shared.name}.access.json"

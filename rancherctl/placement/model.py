@@ -23,9 +23,9 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class PlacementOptions:
-    """How many instances are requested (``wanted``.
+    """Where an object wants to be placed.
 
-    0 = one on every eligible host), and the labels a host must have.
+    ``wanted`` is the number of instances (0 = one on every eligible host), ``affinity`` are labels of eligible hosts.
     """
 
     wanted: int = 1

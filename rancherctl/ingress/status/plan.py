@@ -1,10 +1,10 @@
 """Decide the status of each load-balanced object from placements, the roster and reports. Pure.
 
-An address is added when its host has confirmed the present content. It stays
-while the host is alive, chosen by placement and still serves the object: an older content for at most OUTDATED_SECONDS.
-It leaves at once when the host is not alive or no longer chosen, unless the replacement has not confirmed yet. A host
-whose agent computes hashes in another way (another release, in the middle of an upgrade) says nothing about the
-content: its published addresses stay, new ones are not added.
+An address is added when its host has confirmed the present content. It stays while the host is alive, chosen by
+placement and still serves the object, an older content for at most OUTDATED_SECONDS. It leaves at once when the host is
+not alive or no longer chosen, unless the replacement has not confirmed yet. A host whose agent computes hashes in
+another way (another release, during an upgrade) says nothing about the content: its published addresses stay, new ones
+are not added.
 """
 
 from __future__ import annotations

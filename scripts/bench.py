@@ -1,6 +1,6 @@
-"""`make bench`: run every bench under tests/bench, keep one JSON line a value in bench.jsonl under the state folder, print a table.
+"""`make bench`: run every bench under tests/bench, append one JSON line per value to bench.jsonl, print a table.
 
-What a bench has found is kept when it is there: a later one that fails or hangs takes nothing away, and ends this with exit code 1.
+Values are stored as soon as a bench has finished: one that fails or hangs later loses none, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LIMIT = 4 * 3600.0
 
 
 def measure(script: Path) -> tuple[list[dict[str, Any]], bool]:
-    """The JSON lines of one bench, and whether it came to its end."""
+    """The JSON lines of one bench, and whether it completed."""
     began = time.monotonic()
     print(f"== {script.name}", flush=True)
     try:
@@ -37,7 +37,7 @@ def measure(script: Path) -> tuple[list[dict[str, Any]], bool]:
 
 
 def keep(found: list[dict[str, Any]], log: Path) -> None:
-    """Append the lines with the time and, where a bench does not say it, the load."""
+    """Append the lines with the time and, unless the bench reports it, the load."""
     log.parent.mkdir(parents=True, exist_ok=True)
     stamp = {"time": int(time.time()), "load": round(os.getloadavg()[0], 1)}
     with log.open("a", encoding="utf-8") as out:
@@ -48,7 +48,7 @@ def main(words: list[str]) -> int:
     scripts = [path for path in sorted((ROOT / "tests" / "bench").glob("*.py")) if not words or path.stem in words]
     unknown = sorted(set(words) - {path.stem for path in scripts})
     if unknown:
-        print(f"bench: there is no {', '.join(unknown)} under tests/bench", file=sys.stderr)
+        print(f"bench: not found under tests/bench: {', '.join(unknown)}", file=sys.stderr)
         return 2
     log = load({}).dirs.state / "bench.jsonl"
     found, failed = list[dict[str, Any]](), list[str]()
@@ -65,7 +65,7 @@ def main(words: list[str]) -> int:
     print(table(("NAME", "VALUE", "WORST", "UNIT", "MACHINE"), rows), end="")
     print(f"written to {log}; load now {os.getloadavg()[0]:.1f}")
     if failed:
-        print(f"bench: {', '.join(failed)} failed; what they found before is in the table", file=sys.stderr)
+        print(f"bench: {', '.join(failed)} failed; the table has what they measured before", file=sys.stderr)
     return 1 if failed else 0
 
 

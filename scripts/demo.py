@@ -1,7 +1,7 @@
-"""`make demo`: four throw-away hosts become a Kubernetes environment that serves an Ingress on two addresses and answers DNS on every host.
+"""`make demo`: turn four throw-away hosts into a Kubernetes environment with a scaled Ingress and DNS on every host.
 
-Every command that is run is shown with its output and how long it took. Everything is removed at the end, also after a failure or Ctrl-C; with
-KEEP=1 in the environment it stays. A demo that an earlier run left behind is removed first; one that runs now is waited for.
+Shows every command with its output and duration. Removes everything at the end, also after a failure or Ctrl-C, unless
+KEEP=1 is set. Removes a demo that an earlier run left behind; waits for one that is still running.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ CERTAIN = {
 REMOVAL = f".venv/bin/rancherctl env rm {NAME} --confirm {NAME} && .venv/bin/rancherctl lab down --name {NAME}"
 LOCK = Path("/run/rancherctl-demo.lock")
 GRACE = 60.0
-"""Seconds that an interrupted command has to end by itself: it gives back its locks meanwhile."""
+"""Seconds that an interrupted command may take to release its locks and exit."""
 _paused = threading.Event()
 timings: list[tuple[str, float]] = []
 
 
 def run(*words: str, quiet: bool = False, check: bool = True, timeout: float = 900.0) -> str:
-    """Run a command, show it with its output and duration; its standard output."""
+    """Run a command and show it with its output and duration; returns its standard output."""
     began = time.monotonic()
     if not quiet:
         print(f"\n$ {shlex.join(words)}", flush=True)
     argv = [str(PROGRAM), *words[1:]] if words[0] == "rancherctl" else list(words)
-    code, out = to_its_end(argv, timeout)
+    code, out = run_to_completion(argv, timeout)
     if not quiet:
         print(out, end="", flush=True)
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
     if check and code != 0:
-        sys.exit(f"demo: {shlex.join(words)} ended with {code}")
+        sys.exit(f"demo: {shlex.join(words)} failed with exit code {code}")
     return out
 
 
-def to_its_end(argv: list[str], timeout: float) -> tuple[int, str]:
-    """Exit code and standard output. In a group of its own: Ctrl-C reaches the demo, which hands it on once and waits for the end."""
+def run_to_completion(argv: list[str], timeout: float) -> tuple[int, str]:
+    """Exit code and standard output. The command has its own process group: the demo forwards Ctrl-C once and waits."""
     with subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -81,7 +81,7 @@ def to_its_end(argv: list[str], timeout: float) -> tuple[int, str]:
 
 
 def end(child: subprocess.Popen[str]) -> None:
-    """Ask the command and its children to stop; kill what does not."""
+    """Ask the command and its children to stop; kill those that do not."""
     for number, patience in ((signal.SIGINT, GRACE), (signal.SIGKILL, None)):
         if child.returncode is None:
             os.killpg(child.pid, number)
@@ -93,13 +93,13 @@ def end(child: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """One demo at a time on a machine: a second one would take the first for what an earlier run left behind."""
+def exclusive(lock: Path) -> Iterator[None]:
+    """Let one demo run at a time: a second one would mistake the first for leftovers of an earlier run."""
     with lock.open("ab") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("demo: another demo runs on this machine: waiting for its end", flush=True)
+            print("demo: another demo is running on this machine: waiting for it", flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -115,10 +115,10 @@ def timed(title: str, action: Callable[[], Any]) -> Any:
     return value
 
 
-def until(what: str, look: Callable[[], Any], limit: float = 120.0) -> Any:
-    """Ask again until there is an answer, pausing longer each time."""
+def wait_until(what: str, check: Callable[[], Any], limit: float = 120.0) -> Any:
+    """Check until there is a result, pausing longer each time."""
     began, pause = time.monotonic(), 0.2
-    while not (found := look()):
+    while not (found := check()):
         if time.monotonic() - began > limit:
             sys.exit(f"demo: {what}: not within {limit:.0f} s")
         _paused.wait(pause)
@@ -173,13 +173,13 @@ def show() -> None:
     kubectl("get", "nodes", "-o", "wide")
     timed("application: applied, and its pods Ready", application)
     found = timed(
-        "Ingress: two addresses in its status", lambda: until("two addresses in the status of scalelb", addresses)
+        "Ingress: two addresses in its status", lambda: wait_until("two addresses in the status of scalelb", addresses)
     )
     kubectl("get", "ingress")
     for address in found:
         run("curl", "-sS", "--fail", "--max-time", "10", "-H", "Host: foo.bar.com", f"http://{address}/foo")
     for host in lab_hosts():
-        until(
+        wait_until(
             f"{host['name']} answers for every name",
             lambda name=host["name"]: all(f"{n}." in dig(name, quiet=True, check=False) for n in NAMES),
         )
@@ -189,7 +189,7 @@ def show() -> None:
 
 
 def clear() -> None:
-    """Remove the demo of this or an earlier run, also one that was killed in the middle of something."""
+    """Remove the demo of this or an earlier run, also one that was killed at any moment."""
     known = [
         item["name"]
         for item in json.loads(
@@ -210,17 +210,16 @@ def demo() -> None:
         show()
     except BaseException as error:
         if KEEP:
-            print(f"\nThe demo failed and stays, so that you can look. It is removed by:\n  {REMOVAL}", flush=True)
+            print(f"\nThe demo failed and is kept for inspection. To remove it:\n  {REMOVAL}", flush=True)
         else:
             if isinstance(error, KeyboardInterrupt):
-                print("\ndemo: interrupted: removing what is there", flush=True)
+                print("\ndemo: interrupted: removing everything", flush=True)
             clear()
         raise
     if KEEP:
-        print(
-            "\nThe demo stays. Try:\n  .venv/bin/rancherctl kubeconfig show demo\n  .venv/bin/rancherctl kubectl --env demo get pods -A"
-        )
-        print(f"It is removed by:\n  {REMOVAL}")
+        print("\nThe demo keeps running. Try:\n  .venv/bin/rancherctl kubeconfig show demo")
+        print("  .venv/bin/rancherctl kubectl --env demo get pods -A")
+        print(f"To remove it:\n  {REMOVAL}")
     else:
         timed("everything removed", clear)
 
@@ -233,7 +232,7 @@ def main() -> None:
     if os.geteuid() != 0:
         sys.exit("demo: lab hosts need root")
     signal.signal(signal.SIGTERM, terminated)
-    with alone(LOCK):
+    with exclusive(LOCK):
         began = time.monotonic()
         demo()
         print("\nHow long it took:")

@@ -1,4 +1,4 @@
-"""Generate completions/, man/ and the README's command table from the command tree; --check only reports differences (exit 1)."""
+"""Generate completions/, man/ and the README command table from the command tree; --check only reports differences."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What demo and lab tests need besides the virtual environment: the bundle, and the root trees of lab hosts. Skips what is there.
+"""Prepare the bundle and the root trees of lab hosts for demo and lab tests; skips what already exists.
 
-RANCHERCTL_BUNDLE chooses where the programs come from: official, modules, or the directory of a bundle with the test web image.
+RANCHERCTL_BUNDLE selects the source of the programs: official, modules, or the directory of a bundle with the test web
+image.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ def show(event: Event) -> None:
 
 
 def quiet(_event: Event) -> None:
-    """For callers that only want the path of what is there."""
+    """For callers that need no progress."""
 
 
 def source() -> str:
-    """What RANCHERCTL_BUNDLE says; else built from pinned Go modules where there is a Go that can, else the official releases."""
+    """RANCHERCTL_BUNDLE if set; else pinned Go modules if a suitable Go is installed, else the official releases."""
     return load({}).bundle or (MODULES if modules.able(versions_for(DEFAULT)) else OFFICIAL)
 
 
 def bundle_root(emit: Emit = quiet) -> Path:
-    """The bundle with the test web image; made when it is not in the cache. A directory that was chosen is taken as it is."""
+    """The bundle with the test web image, created if it is not cached. A chosen directory is used unchanged."""
     settings, chosen = load({}), source()
     cache = settings.cache or settings.dirs.cache
     if chosen in {MODULES, OFFICIAL}:
@@ -53,7 +54,7 @@ def bundle_root(emit: Emit = quiet) -> Path:
     if testweb_reference() not in {artefact.reference for artefact in bundle.manifest.artefacts}:
         raise NotFoundError(
             f"the bundle {chosen} has no image {testweb_reference()}",
-            hint="make it with rancherctl bundle create --testweb",
+            hint="create it with rancherctl bundle create --testweb",
         )
     return bundle.root
 
@@ -85,4 +86,4 @@ if __name__ == "__main__":
         sys.stderr.write(f"setup: {error_text(error)}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit("setup: interrupted; run it again, it goes on")
+        sys.exit("setup: interrupted; run it again to resume")

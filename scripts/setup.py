@@ -1,7 +1,7 @@
-"""Set up the working tree: packages, virtual environment; with --lab also the bundle and root trees of lab hosts. Skips what is there.
+"""Set up the working tree: packages, virtual environment; with --lab also the bundle and the lab hosts' root trees.
 
-Two at once, also in one tree, do it once. Each step says what it does and how long it took. Runs on the system's Python (3.11 or newer) with the
-standard library only.
+Skips steps that are already done. Two runs at once, also in one tree, do each step once. Each step prints what it does
+and how long it took. Runs on the system's Python (3.11 or newer) with the standard library only.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def step(title: str, action: Callable[[], None]) -> None:
 
 
 def wanted_packages(lines: list[str] | None = None) -> list[str]:
-    """The packages of packages.txt; ``NAME unless PROGRAM`` is one that is only needed where there is no such program."""
+    """The packages of packages.txt; ``NAME unless PROGRAM`` is needed only if PROGRAM is not installed."""
     if lines is None:
         lines = (ROOT / "scripts" / "packages.txt").read_text(encoding="utf-8").splitlines()
     entries = [line.partition("#")[0].split() for line in lines]
@@ -64,7 +64,10 @@ def missing_packages() -> list[str]:
 
 @contextlib.contextmanager
 def no_daemons(packages: list[str]) -> Iterator[None]:
-    """haproxy and named must not start, now or at boot: tests run their own on loopback. Masks their units; a policy refuses starts meanwhile."""
+    """Keep haproxy and named from starting, now and at boot: tests run their own on loopback.
+
+    Masks their units; until they are installed, a policy refuses to start services.
+    """
     units = [unit for name in packages for unit in DAEMONS.get(name, ())]
     for unit in units:
         link = Path("/etc/systemd/system") / unit
@@ -84,26 +87,29 @@ def no_daemons(packages: list[str]) -> Iterator[None]:
 
 
 def left_policy() -> bool:
-    """Whether a setup that was killed left the policy that refuses starts: it would keep services of other packages off, too."""
+    """Whether a setup that was killed left its policy behind, which would also keep other packages' services off."""
     return POLICY.is_file() and POLICY.read_text(encoding="utf-8", errors="replace") == OURS
 
 
 def wait_for_lists(lock: Path = LISTS) -> None:
-    """Until nobody fetches package lists, as a fresh machine does at boot: apt waits for dpkg's lock and gives up at once at this one."""
+    """Wait for another process that fetches package lists, as a fresh machine does at boot.
+
+    apt waits for dpkg's lock, but fails at once if this one is taken.
+    """
     if lock.exists():
         with lock.open("r+b") as handle:
             fcntl.lockf(handle, fcntl.LOCK_EX)
 
 
 @contextlib.contextmanager
-def alone(lock: Path = LOCK) -> Iterator[None]:
-    """One setup at a time does it, others wait. ``lock`` is a file, made where it is missing, or a folder."""
+def exclusive(lock: Path = LOCK) -> Iterator[None]:
+    """Let one setup run at a time; others wait. ``lock`` is a file, created if missing, or a folder."""
     handle = os.open(lock, os.O_RDONLY if lock.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another setup is at work: waiting for its end")
+            say("another setup is running: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -127,17 +133,17 @@ def install(packages: list[str]) -> None:
 
 def packages() -> None:
     if shutil.which("dpkg-query") is None:
-        say(f"no dpkg here: install by hand what is missing of: {', '.join(wanted_packages())}")
+        say(f"dpkg not found: install these packages yourself: {', '.join(wanted_packages())}")
         return
     if os.geteuid() == 0 and left_policy():
-        with alone():
+        with exclusive():
             POLICY.unlink(missing_ok=True)
     if not missing_packages():
-        say("packages: there already")
+        say("packages: already installed")
         return
     if os.geteuid() != 0:
         sys.exit(f"setup: packages are missing; as root: apt-get install {' '.join(missing_packages())}")
-    with alone():
+    with exclusive():
         if absent := missing_packages():
             step(f"install {', '.join(absent)}", lambda: install(absent))
 
@@ -151,18 +157,18 @@ def environment() -> None:
 
     def build() -> None:
         python = str(VENV / "bin" / "python")
-        if not has_pip(python):  # none yet, half made by a setup that was killed, or of a Python that is gone
+        if not has_pip(python):  # missing, incomplete after a killed setup, or made for a Python that was removed
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True, timeout=300)
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f"{ROOT}[dev]"]
         subprocess.run(pip, check=True, timeout=1800)
         stamp.write_text(key, encoding="utf-8")
 
     if not there():
-        with alone(ROOT):
+        with exclusive(ROOT):
             if not there():
                 step("virtual environment .venv", build)
                 return
-    say("virtual environment: there already")
+    say("virtual environment: already up to date")
 
 
 def has_pip(python: str) -> bool:
@@ -176,7 +182,7 @@ def has_pip(python: str) -> bool:
 
 
 def inotify() -> None:
-    """Room for two environments of four lab hosts at once: about 70 instances each, where Linux allows all of root 128."""
+    """Allow two environments of four lab hosts at once: about 70 inotify instances each; Linux allows root 128."""
     limit = Path("/proc/sys/fs/inotify/max_user_instances")
     if not limit.exists() or (have := int(limit.read_text(encoding="ascii"))) >= INOTIFY:
         return
@@ -185,9 +191,8 @@ def inotify() -> None:
     except OSError as error:
         say(f"fs.inotify.max_user_instances stays {have} ({error.strerror}): run one lab at a time")
     else:
-        say(
-            f"fs.inotify.max_user_instances is {INOTIFY} until the next boot (undo: sysctl -w fs.inotify.max_user_instances={have})"
-        )
+        undo = f"sysctl -w fs.inotify.max_user_instances={have}"
+        say(f"fs.inotify.max_user_instances is {INOTIFY} until the next boot (undo: {undo})")
 
 
 def main() -> None:
@@ -196,7 +201,7 @@ def main() -> None:
         "--lab", metavar="TREES", default="", help="also the bundle and these root trees of lab hosts: OS:VARIANT,…"
     )
     args = parser.parse_args()
-    if sys.version_info < (3, 11):  # noqa: UP036  (the one script that an older system Python may meet)
+    if sys.version_info < (3, 11):  # noqa: UP036  (an older system Python may run this script)
         sys.exit("setup: Python 3.11 or newer is needed")
     if args.lab and (os.geteuid() != 0 or not sys.platform.startswith("linux")):
         sys.exit("setup: lab hosts need root on Linux")
@@ -213,10 +218,8 @@ if __name__ == "__main__":
     try:
         main()
     except subprocess.CalledProcessError as failed:
-        sys.exit(
-            f"setup: this ended with {failed.returncode}, its own words are above: {shlex.join(map(str, failed.cmd))}"
-        )
+        sys.exit(f"setup: exit code {failed.returncode} (its output is above): {shlex.join(map(str, failed.cmd))}")
     except subprocess.TimeoutExpired as slow:
-        sys.exit(f"setup: this took longer than {slow.timeout:.0f} s: {shlex.join(map(str, slow.cmd))}")
+        sys.exit(f"setup: no result within {slow.timeout:.0f} s: {shlex.join(map(str, slow.cmd))}")
     except KeyboardInterrupt:
-        sys.exit("setup: interrupted; run it again, it goes on")
+        sys.exit("setup: interrupted; run it again to resume")

@@ -1,4 +1,4 @@
-"""Start-up times of the command line: median and worst of 15 runs of each, beside a bare Python in the same rounds, and the ratio to it."""
+"""Start-up times of the command line: median and worst of 15 runs, and ratios to a bare Python in the same rounds."""
 
 from __future__ import annotations
 

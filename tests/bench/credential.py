@@ -1,4 +1,4 @@
-"""The exec plug-in with a cached token beside a bare Python, in the same rounds: median and worst of 15 runs, wall clock and CPU."""
+"""The exec plug-in with a cached token beside a bare Python: median and worst of 15 rounds, wall clock and CPU."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""DNS of one host without a cluster: a real named, the dns role fed with tables; how fast a change is answered, and what it costs.
+"""DNS of one host without a cluster: a real named and the dns role fed with tables; latency and cost of a change.
 
-One JSON line a value. Each change is measured from the table's new snapshot to the first right answer of the server, by UDP on loopback.
+One JSON line per value. A change is measured from the table's new snapshot to the first correct answer over UDP on
+loopback.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def changes(role: DnsRole, tables: World, server: Named, count: int) -> list[flo
 
 
 def rate(role: DnsRole, tables: World, per_second: int, seconds: int) -> list[float]:
-    """Seconds from each change to its acknowledgement, when changes come at a steady rate and what waits is coalesced."""
+    """Seconds from each change to its acknowledgement at a steady rate of changes; waiting changes are coalesced."""
     start, made, done, found = time.monotonic(), 0, 0, []
     while done < per_second * seconds:
         due = min(per_second * seconds, int((time.monotonic() - start) * per_second) + 1)

@@ -1,7 +1,9 @@
-"""An environment of four lab hosts: how long it takes to make, how fast new routes and names are there, what agents need. One JSON line a value.
+"""An environment of four lab hosts: time to create it, latency of new routes and names, memory of agents.
 
-tests/bench/environment.py            makes its own lab and removes it
-tests/bench/environment.py NAME       takes the one that a test run with RANCHERCTL_TEST_KEEP=NAME left
+One JSON line per value.
+
+tests/bench/environment.py            creates its own lab and removes it
+tests/bench/environment.py NAME       uses the one that a test run with RANCHERCTL_TEST_KEEP=NAME left
 """
 
 from __future__ import annotations
@@ -172,7 +174,8 @@ def memory(env: Environment) -> None:
         "/sys/fs/cgroup/system.slice/$u.service/cgroup.procs",
     )  # versions 1 and 2
     pids = f"$(cat {' '.join(groups)} 2>/dev/null | sort -u)"
-    script = f"for u in {' '.join(units)}; do for p in {pids}; do echo $u $(grep VmRSS /proc/$p/status | tr -dc 0-9); done; done"
+    size = "$(grep VmRSS /proc/$p/status | tr -dc 0-9)"
+    script = f"for u in {' '.join(units)}; do for p in {pids}; do echo $u {size}; done; done"
     found: dict[str, list[int]] = {}
     for reach in env.lab.hosts():
         sums: dict[str, int] = {}

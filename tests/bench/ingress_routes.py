@@ -1,4 +1,4 @@
-"""One host with thousands of Ingresses: how long until a new route answers and is written down, an endpoint change, a first load; memory."""
+"""One host with thousands of Ingresses: latency of a new route, an endpoint change and a first load; memory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def emit(name: str, values: list[float], unit: str) -> None:
 
 
 class Apart:
-    """A web server in a process of its own: HAProxy checks thousands of servers, which must not cost the measured process its time."""
+    """A web server in a separate process: HAProxy checks thousands of servers, at no cost to the measured process."""
 
     def __init__(self) -> None:
         self.endpoint = ("127.0.0.1", fake.free_port())

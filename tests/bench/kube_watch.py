@@ -1,6 +1,6 @@
-"""The watch cache and 10,000 pods: time and memory of the first list, cost of a burst, delay from a write to the snapshot.
+"""The watch cache with 10,000 pods: time and memory of the first list, cost of a burst, latency of a write.
 
-The API is the tests' fake in a process of its own, so that CPU and memory here are the cache's alone. One JSON line a value.
+The API is the tests' fake in a separate process, so CPU and memory here are the cache's alone. One JSON line per value.
 """
 
 from __future__ import annotations

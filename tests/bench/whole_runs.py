@@ -34,7 +34,7 @@ def wanted(name: str) -> bool:
 
 
 def timed(word: str, how: str, tree: Path, extra: Mapping[str, str]) -> bool:
-    """Run ``make WORD`` and tell how long it took; nothing is told of one that fails, but where it printed why."""
+    """Run ``make WORD`` and print its duration; for a failed run print only where its output is."""
     environment = {key: value for key, value in os.environ.items() if key != "KEEP"} | dict(extra)
     began = time.monotonic()
     done = subprocess.run(["make", word], cwd=tree, env=environment, stdout=sys.stderr, check=False)

@@ -1,9 +1,9 @@
 """A host's own tools (systemctl, apt-get, …) over one JSON file: ``host_tools.py STATE ROOT TOOL ARGUMENTS…``.
 
-State: ``units`` (name → active, enabled, masked), ``failing`` (units that do not start), ``journal`` (entries, oldest first), ``logs`` (what
-such a unit logs before it ends; then systemd starts it again and that process logs, too), ``disturbed`` (that others restart just then),
-``installed``, ``available`` (package → what it needs), ``lists`` (were the package lists fetched), ``users``, ``log`` (every call that
-changes something).
+State: ``units`` (name → active, enabled, masked), ``failing`` (units that do not start), ``journal`` (entries, oldest
+first), ``logs`` (lines of such a unit before it ends; systemd then restarts it, and the new process logs, too),
+``disturbed`` (units that another process restarts at that moment), ``installed``, ``available`` (package → its
+dependencies), ``lists`` (whether package lists were fetched), ``users``, ``log`` (calls that change something).
 """
 
 import fnmatch
@@ -61,7 +61,7 @@ def systemctl():
             if wrong:
                 dies(name)
             unit(name)["active"] = verb != "stop" and not wrong
-            # somebody else restarts it when it has just come up: it is seen on its way down until the next start waits for that
+            # another process restarts it just after its start: it is seen stopping until the next start waits for it
             unit(name)["going"] = verb != "stop" and name in state["disturbed"]
             state["disturbed"] = [other for other in state["disturbed"] if other != name]
             status = 1 if wrong else status
@@ -100,7 +100,7 @@ def dies(name):
 
 
 def journalctl():
-    """Matches of one field are alternatives, those of several fields must all hold, ``+`` stands between alternatives of such groups."""
+    """Matches of one field are alternatives, those of several fields must all hold; ``+`` separates such groups."""
     if "--sync" in words:
         save()
     assert words[words.index("-o") + 1] == "json"

@@ -1,6 +1,6 @@
-"""A Kubernetes API server in the test's own process: list (paged), watch with bookmarks, get, create, replace, patch, apply, delete, and faults.
+"""A Kubernetes API server in the test's own process: paged lists, watches with bookmarks, writes, and faults.
 
-It answers over real HTTP on loopback, so that the client's framing, deadlines and connection reuse are what is tested. The same
+It answers over real HTTP on loopback, so tests cover the client's framing, deadlines and connection reuse. The same
 contract tests run against a real kube-apiserver.
 """
 
@@ -22,7 +22,7 @@ from tests.fakes.kube_store import Json, RefusedError, Store, matches, merge_pat
 
 @dataclass
 class Fault:
-    """Answers the next ``times`` matching requests by itself; ``act`` gets the handler and returns True when it has answered."""
+    """Intercepts the next ``times`` matching requests; ``act`` gets the handler and returns True if it has answered."""
 
     matches: Callable[[str, str, dict[str, str]], bool]
     act: Callable[[Handler], bool]
@@ -31,7 +31,7 @@ class Fault:
 
 @dataclass
 class FakeApi:
-    """``url`` is what a client connects to. Seed it with ``store.put("/api/v1/pods", "ns", {...})`` or through a client."""
+    """Clients connect to ``url``. Seed it with ``store.put("/api/v1/pods", "ns", {...})`` or through a client."""
 
     bookmark_seconds: float = 0.2
     store: Store = field(default_factory=Store)
@@ -109,7 +109,7 @@ class FakeApi:
         self.faults.append(Fault(lambda _m, p, _q: path in p, act, times))
 
     def stall(self, *, times: int = 1, path: str = "", trickle: bytes = b"", every: float = 0.05) -> None:
-        """Accept the request and never finish the answer; with ``trickle`` send these bytes again and again, a server that is only slow."""
+        """Accept the request and never finish the answer; ``trickle`` sends these bytes over and over."""
 
         def act(handler: Handler) -> bool:
             while not self._stopping.wait(every):

@@ -1,4 +1,4 @@
-"""The state of the fake API server: objects with resource versions, a history for watches, optimistic concurrency, a small server-side apply."""
+"""The fake API server's state: objects, resource versions, a history for watches, and a small server-side apply."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Past:
 
 @dataclass
 class Store:
-    """Keys are (collection, namespace, name), collection = the URL without namespace and name, for example ``/api/v1/pods``."""
+    """Keys are (collection, namespace, name); a collection is the URL without the latter two, e.g. ``/api/v1/pods``."""
 
     objects: dict[tuple[str, str, str], Json] = field(default_factory=dict)
     history: list[Past] = field(default_factory=list)
@@ -116,7 +116,7 @@ class Store:
     def apply(
         self, collection: str, namespace: str, name: str, body: Json, manager: str, *, force: bool, dry: bool
     ) -> Json:
-        """Server-side apply: fields this manager no longer names go, lists are atomic, a field of another manager conflicts unless forced."""
+        """Server-side apply: drops fields the manager no longer sets; foreign fields conflict unless forced."""
         with self.changed:
             key = (collection, namespace, name)
             before = self.applied.get((key, manager), {})

@@ -9,8 +9,8 @@ import socket
 import tempfile
 from pathlib import Path
 
-# Below the range that the kernel takes ports for connections from, and below Kubernetes' node ports: while a server is down, no
-# connection of anybody gets its port by chance, and nobody who tries to reach it connects to itself.
+# Below the kernel's ephemeral ports and below Kubernetes' node ports: while a server is down, no outgoing connection
+# can take its port, and no client that tries to reach it can connect to itself.
 PORTS = range(20000, 30000)
 _LOCKS = os.open(
     Path(tempfile.gettempdir()) / f"rancherctl-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
@@ -19,7 +19,7 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """A port where nobody listens, over TCP or UDP, at any address; no other run on this machine is given it before this process ends."""
+    """A free port for TCP and UDP at all addresses; reserved on this machine until this process ends."""
     while True:
         port = random.choice(PORTS)
         if port not in _taken and _locked(port) and _unused(port):

@@ -40,7 +40,7 @@ def test_every_value_has_its_time_and_load_and_runs_are_appended(
     assert "one" in capsys.readouterr().out
 
 
-def test_one_that_fails_or_hangs_takes_nothing_away_and_is_told(
+def test_a_bench_that_fails_or_hangs_is_reported_and_loses_no_values(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = subprocess.run

@@ -43,7 +43,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupted_command_is_asked_once_and_waited_for(tmp_path: Path) -> None:
     """It holds locks on hosts, which it gives back when it is asked to end, not when it is killed."""
     with pytest.raises(KeyboardInterrupt):
-        demo.to_its_end([sys.executable, "-c", POLITE, str(tmp_path / "log")], 60.0)
+        demo.run_to_completion([sys.executable, "-c", POLITE, str(tmp_path / "log")], 60.0)
     assert (tmp_path / "log").read_text() == "asked once "
 
 
@@ -54,15 +54,15 @@ def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> 
     end = demo.end
     monkeypatch.setattr(demo, "end", lambda child: (ended.append(child), end(child)))
     with pytest.raises(KeyboardInterrupt):
-        demo.to_its_end([sys.executable, "-c", DEAF], 60.0)
+        demo.run_to_completion([sys.executable, "-c", DEAF], 60.0)
     assert ended[0].returncode == -9
 
 
-def test_code_and_output_of_one_that_ends(capfd: pytest.CaptureFixture[str]) -> None:
-    assert demo.to_its_end(["sh", "-c", "echo out; echo err >&2; exit 3"], 60.0) == (3, "out\n")
+def test_exit_code_and_output_of_a_command_that_ends(capfd: pytest.CaptureFixture[str]) -> None:
+    assert demo.run_to_completion(["sh", "-c", "echo out; echo err >&2; exit 3"], 60.0) == (3, "out\n")
     assert capfd.readouterr().err == "err\n"
 
 
-def test_one_that_takes_too_long_is_told() -> None:
+def test_a_command_over_its_time_limit_is_reported() -> None:
     with pytest.raises(SystemExit, match="did not end within"):
-        demo.to_its_end(["tail", "-f", "/dev/null"], 0.05)
+        demo.run_to_completion(["tail", "-f", "/dev/null"], 0.05)

@@ -14,7 +14,7 @@ from scripts import setup
 
 
 class Commands:
-    """Programs that setup would run: remembered; ``-m venv`` makes a python, ``-m pip --version`` answers as told."""
+    """Programs that setup would run: ``-m venv`` creates a python, ``-m pip --version`` answers with ``pip``."""
 
     def __init__(self, tree: Path, *, pip: bool) -> None:
         self.tree, self.pip, self.ran = tree, pip, list[list[str]]()
@@ -37,7 +37,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("pip", [True, False])
-def test_a_half_made_virtual_environment_is_made_anew(pip: bool, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_virtual_environment_is_recreated(pip: bool, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``python -m venv`` makes the interpreter first and pip last."""
     (tree / ".venv/bin").mkdir(parents=True)
     commands = Commands(tree, pip=pip)
@@ -57,27 +57,27 @@ def test_a_second_setup_takes_the_first_ones_result(
     monkeypatch.setattr(subprocess, "run", commands.run)
     say = setup.say
 
-    def told(text: str) -> None:
+    def record(text: str) -> None:
         say(text)
         if "waiting" in text:
             waits.set()
 
-    monkeypatch.setattr(setup, "say", told)
+    monkeypatch.setattr(setup, "say", record)
     second = threading.Thread(target=setup.environment)
-    with setup.alone(tree):
+    with setup.exclusive(tree):
         second.start()
         assert waits.wait(60)
         (tree / ".venv").mkdir()
-        monkeypatch.setattr(setup, "alone", nobody)
+        monkeypatch.setattr(setup, "exclusive", unlocked)
         setup.environment()
         made = len(commands.ran)
     second.join(60)
     assert len(commands.ran) == made
-    assert "there already" in capsys.readouterr().out
+    assert "already up to date" in capsys.readouterr().out
 
 
 @contextmanager
-def nobody(_lock: Path) -> Iterator[None]:
+def unlocked(_lock: Path) -> Iterator[None]:
     yield
 
 
@@ -110,7 +110,7 @@ def test_what_a_killed_setup_left_keeps_no_services_off(tmp_path: Path, monkeypa
     policy = tmp_path / "policy-rc.d"
     policy.write_text(setup.OURS)
     monkeypatch.setattr(setup, "POLICY", policy)
-    monkeypatch.setattr(setup, "alone", lambda: nobody(policy))
+    monkeypatch.setattr(setup, "exclusive", lambda: unlocked(policy))
     monkeypatch.setattr(setup, "missing_packages", list)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     setup.packages()

@@ -7,14 +7,17 @@ starts HAProxy with the last configuration, also if the API cannot be reached.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
+from rancherctl import contract
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import UNIT, USER
 from rancherctl.ingress.haproxy.layout import Layout
 
-IDLE = "/etc/rancherctl/ingress/idle.cfg"
-UNIT_PATH = f"/etc/systemd/system/{UNIT}"
+CONFIG_FOLDER: Final = f"{contract.ETC}/ingress"
+IDLE: Final = f"{CONFIG_FOLDER}/idle.cfg"
+UNIT_PATH: Final = f"/etc/systemd/system/{UNIT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def resources(config: IngressHostConfig) -> tuple[Resource, ...]:
     paths = config.paths
     return (
         Package("haproxy", mask=("haproxy.service",)),
-        Directory("/etc/rancherctl/ingress", 0o755),
+        Directory(CONFIG_FOLDER, 0o755),
         Directory(paths.data, 0o750, f"root:{USER}"),
         File(IDLE, render.config(Layout(), paths).encode(), 0o644),
         File(UNIT_PATH, unit_text(paths).encode(), 0o644),

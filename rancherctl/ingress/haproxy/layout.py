@@ -1,9 +1,8 @@
 """What HAProxy has been given: pools with server slots, and routing maps. Pure values and their JSON.
 
-A pool is one of HAProxy's backends.
-
-Pools and slots are prepared in advance and reused: HAProxy can fill, empty and re-point them while it runs, but cannot
-rename them. So the name of a pool says nothing; this layout says which backend is in it.
+A pool is one of HAProxy's backends. Pools and slots are prepared in advance and reused: HAProxy can fill, empty and
+re-point them while it runs, but cannot rename them. So the name of a pool says nothing; this layout says which backend
+is in it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """A minimal DNS client: one query to one server, by UDP, then TCP if truncated.
 
-Sources: RFC 1035, RFC 3596.
-
-The system's resolver cannot be used: names behind ExternalName Services may be names of the cluster, which it need
-not know.
+The system's resolver cannot be used: names behind ExternalName Services may be names of the cluster, which it need not
+know. Sources: RFC 1035, RFC 3596.
 """
 
 from __future__ import annotations

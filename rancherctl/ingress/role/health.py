@@ -32,9 +32,7 @@ class HaproxyHealth:
     def begin(self) -> None:
         """Start a reconcile. Raises HaproxyError if HAProxy still rejects its configuration.
 
-        Tested only after a failed reconcile.
-
-        If no Ingress is placed here, only this test shows that one could be served again.
+        Tests that only after a failed reconcile: if no Ingress is placed here, nothing else shows that one could be.
         """
         self.error = ""
         if self._broken:
@@ -68,9 +66,7 @@ class HaproxyHealth:
     def _with_free_ports(self, layout: Layout) -> Layout:
         """``layout`` without listeners whose port another program took while HAProxy was down.
 
-        HAProxy could not start with them.
-
-        If no port is free, HAProxy itself may have them open, so all are kept.
+        HAProxy could not start with them. If no port is free, HAProxy itself may have them open, so all are kept.
         """
         free = tuple(x for x in layout.listeners if not self._driver.listener_error(x))
         return replace(layout, listeners=free) if free else layout

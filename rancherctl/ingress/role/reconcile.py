@@ -1,9 +1,7 @@
 """The load-balancer role of a host's agent.
 
-A reconcile leads from a snapshot of the API to a verified HAProxy and a report.
-
-It adds at once and removes late (draining.py), holds back a mass loss (loss_guard.py), and serves what is on disk while
-the API cannot be reached.
+A reconcile leads from a snapshot of the API to a verified HAProxy and a report. It adds at once and removes late
+(draining.py), holds back a mass loss (loss_guard.py), and serves what is on disk while the API cannot be reached.
 """
 
 from __future__ import annotations
@@ -58,11 +56,9 @@ class LbConfig:
 
 
 class LbRole:
-    """Satisfies role_spec.HostRole.
+    """Satisfies role_spec.HostRole. ``driver``, ``store`` and ``health`` are public: parts to inspect or to replace.
 
     Every reconcile sets ``resync`` again; the agent's loop reads it each time.
-
-    ``driver``, ``store`` and ``health`` are public: they are the parts to replace or to inspect.
     """
 
     name = SPEC.name

@@ -1,8 +1,7 @@
 """The agent's state file, for a start without the API.
 
-It says what HAProxy has been given, and which Ingresses this host serves.
-
-Later releases read it too: tests/data/ingress has recorded files of earlier releases.
+It says what HAProxy has been given, and which Ingresses this host serves. Later releases read it too:
+tests/data/ingress has recorded files of earlier releases.
 """
 
 from __future__ import annotations

@@ -73,13 +73,13 @@ class Agent:
     def _relist(self, names: tuple[str, ...]) -> None:
         self._cache.relist(names)
 
-    def healthy(self) -> bool:
-        """Whether no role's reconcile hangs."""
+    def hanging(self) -> tuple[str, ...]:
+        """Roles whose reconcile in progress takes longer than HANG_SECONDS."""
         now = time.monotonic()
-        return not any(r.busy_since and now - r.busy_since > HANG_SECONDS for r in self._runners)
+        return tuple(r.role.name for r in self._runners if r.busy_since and now - r.busy_since > HANG_SECONDS)
 
     def _may_claim_to_live(self) -> bool:
-        return self._report.reported and self.healthy()
+        return self._report.reported and not self.hanging()
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop``."""
@@ -93,10 +93,11 @@ class Agent:
         for worker in renewals:
             worker.start()
         while not stop.wait(FEED_SECONDS):
-            if self.healthy():
-                self._notify("WATCHDOG=1")
+            if roles := self.hanging():
+                text = "a reconcile of role %s hangs for over %.0f s: systemd's watchdog will restart this agent"
+                log.error(text, ", ".join(roles), HANG_SECONDS)
             else:
-                log.error("a role hangs: systemd's watchdog will restart this agent")
+                self._notify("WATCHDOG=1")
         self._notify("STOPPING=1")
         self._heartbeat.stop()
         for worker in renewals:

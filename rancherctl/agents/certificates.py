@@ -91,7 +91,7 @@ def renew_due(transport: Transport, leaves: Iterable[LeafFiles], now: float) -> 
                 done.append(leaf.name)
         except (RancherctlError, OSError, disk.StepError) as error:
             failed[leaf.name] = str(error)
-            log.error("%s: %s", leaf.name, error)  # noqa: TRY400  a known failure is one line
+            log.error("cannot renew certificate %s: %s", leaf.name, error)  # noqa: TRY400  a known failure is one line
     if failed:
         raise PartialError(
             f"{len(failed)} of {len(wanted)} certificates of this host cannot be renewed",
@@ -109,7 +109,7 @@ def _renew(transport: Transport, leaf: LeafFiles, now: float) -> bool:
     kept = _checked_content(transport, leaf)
     start, end = window(transport, Path(leaf.crt))
     if not due(start, end, now):
-        log.info("%s: %.0f days left, not due for renewal", leaf.name, (end - now) / DAY)
+        log.info("certificate %s: %.0f days left, not due for renewal", leaf.name, (end - now) / DAY)
         return False
     first, last = window(transport, Path(leaf.ca))
     begins, ends = max(first, now - BACKDATED), min(now + LIFE, last)
@@ -128,7 +128,7 @@ def _renew(transport: Transport, leaf: LeafFiles, now: float) -> bool:
         if Path(leaf.crt).read_bytes() != before:
             raise ConflictError(f"{leaf.crt} was changed by another process", why="its version was kept")
         replace(Path(leaf.crt), new.read_bytes())
-    log.info("%s: had %.0f days left, renewed until %s", leaf.name, (end - now) / DAY, _day(ends))
+    log.info("renewed certificate %s, which had %.0f days left, until %s", leaf.name, (end - now) / DAY, _day(ends))
     return True
 
 

@@ -11,7 +11,7 @@ from rancherctl.dns import zonefile
 from rancherctl.dns.daemon import Daemon
 from rancherctl.dns.model import Marker, RecordSet
 from rancherctl.dns.store import Store
-from rancherctl.dns.zone_state import Mirror
+from rancherctl.dns.zone_state import ZoneState
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
@@ -35,7 +35,7 @@ class Healer:
         self._tries.pop(zone, None)
         self._next.pop(zone, None)
 
-    def heal(self, broken: Sequence[Mirror], *, synced: bool) -> bool:
+    def heal(self, broken: Sequence[ZoneState], *, synced: bool) -> bool:
         """Try to bring zones back that are not loaded; True when something was done and loading is worth waiting for.
 
         The first try only makes the server load what it has not loaded. Later ones stop it: something in it stands in the way.
@@ -47,9 +47,9 @@ class Healer:
             return False
         gently = all(self._tries.get(m.zone, 0) == 0 for m in due)
         log.warning("loading zones again: %s", ", ".join([*texts, *bare]))
-        for mirror in due:
-            tries = self._tries[mirror.zone] = self._tries.get(mirror.zone, 0) + 1
-            self._next[mirror.zone] = self.clock() + min(LONGEST_PAUSE, 0.5 * 2**tries)
+        for state in due:
+            tries = self._tries[state.zone] = self._tries.get(state.zone, 0) + 1
+            self._next[state.zone] = self.clock() + min(LONGEST_PAUSE, 0.5 * 2**tries)
         self._replace(texts, gently=gently)
         self.healed += 1
         return True
@@ -60,20 +60,20 @@ class Healer:
         known = zonefile.marker_of(kept, zone) if kept is not None else None
         return marker is not None and known is not None and known.newer(marker)
 
-    def rewrite(self, mirror: Mirror) -> bool:
+    def rewrite(self, state: ZoneState) -> bool:
         """A loaded zone that cannot be updated, or whose content is not what its marker says: write it anew with the server stopped for a moment."""
-        if self.clock() < self._next.get(mirror.zone, 0.0):
+        if self.clock() < self._next.get(state.zone, 0.0):
             return False
         text = (
-            self._render(mirror, mirror.have.values(), mirror.have_hash())
-            if mirror.have is not None
-            else self.store.kept(mirror.zone)
+            self._render(state, state.have.values(), state.have_hash())
+            if state.have is not None
+            else self.store.kept(state.zone)
         )
         if text is None:
             return False
-        self._next[mirror.zone] = self.clock() + LONGEST_PAUSE
-        log.warning("writing zone %s anew", mirror.zone)
-        self._replace({mirror.zone: text}, gently=False)
+        self._next[state.zone] = self.clock() + LONGEST_PAUSE
+        log.warning("writing zone %s anew", state.zone)
+        self._replace({state.zone: text}, gently=False)
         self.healed += 1
         return True
 
@@ -92,18 +92,18 @@ class Healer:
         finally:
             self.store.discard(staged)
 
-    def _text(self, mirror: Mirror, *, synced: bool) -> str | None:
-        kept = self.store.kept(mirror.zone)
+    def _text(self, state: ZoneState, *, synced: bool) -> str | None:
+        kept = self.store.kept(state.zone)
         if not synced:
             return kept
-        wanted = self._render(mirror, mirror.want.values(), mirror.want_hash())
+        wanted = self._render(state, state.want.values(), state.want_hash())
         # The copy first even when the API has answered: a list that lost most names must pass the guard, not a healing.
-        return kept if kept is not None and not self._tries.get(mirror.zone) else wanted
+        return kept if kept is not None and not self._tries.get(state.zone) else wanted
 
-    def _render(self, mirror: Mirror, sets: Iterable[RecordSet], digest: str) -> str:
-        return zonefile.render(mirror.zone, self.domain, sets, int(self.wall()), Marker(digest, mirror.version))
+    def _render(self, state: ZoneState, sets: Iterable[RecordSet], digest: str) -> str:
+        return zonefile.render(state.zone, self.domain, sets, int(self.wall()), Marker(digest, state.version))
 
-    def keep(self, mirror: Mirror) -> None:
+    def keep(self, state: ZoneState) -> None:
         """Keep a copy of what the server has."""
-        if mirror.have is not None:
-            self.store.keep(mirror.zone, self._render(mirror, mirror.have.values(), mirror.have_hash()))
+        if state.have is not None:
+            self.store.keep(state.zone, self._render(state, state.have.values(), state.have_hash()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rancherctl.dns import listing, lookup, pod_netns, status
+from rancherctl.dns import listing, lookup, names, pod_netns, status
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.kube.client import KubeClient
 
@@ -32,7 +32,7 @@ def query(
                 break
         return absolute, answers
 
-    absolute, answers = pod_netns.within(place.address, ask) if place.address else ask()
+    absolute, answers = pod_netns.run_in_netns(place.address, ask) if place.address else ask()
     return {"node": config.node, "name": absolute, "type": type_, "answers": [answer.as_json() for answer in answers]}
 
 
@@ -45,7 +45,7 @@ def records(client: KubeClient, config: DnsHostConfig, what: str = "") -> dict[s
     """The wanted records, with this host's credential."""
     found, problems = listing.wanted_records(client, config)
     rows = [
-        {"name": s.name, "type": s.type, "ttl": s.ttl, "data": list(s.rdatas)}
+        {"name": names.queried(s.name), "type": s.type, "ttl": s.ttl, "data": list(s.rdatas)}
         for s in listing.select(found, what, config)
     ]
     return {"node": config.node, "records": rows, "problems": dict(problems)}

@@ -49,5 +49,7 @@ def select(sets: Iterable[RecordSet], what: str, config: DnsHostConfig) -> list[
         return service in (owner, owner.partition(".")[0])
 
     return [
-        s for s in sets if s.name == f"{text}." or belongs(s.name) or (s.type == "PTR" and any(map(belongs, s.rdatas)))
+        s
+        for s in sets
+        if names.queried(s.name) == f"{text}." or belongs(s.name) or (s.type == "PTR" and any(map(belongs, s.rdatas)))
     ]

@@ -36,7 +36,7 @@ _OPTIONS = """\
     stale-cache-enable yes;
     max-stale-ttl 86400;
     stale-answer-ttl 5;
-    stale-answer-client-timeout 0;
+    stale-answer-client-timeout off;
     servfail-ttl 0;
     no-case-compress { any; };
     max-cache-size 128m;
@@ -88,8 +88,17 @@ def _is_network(text: str) -> bool:
 
 
 def zones(config: DnsHostConfig) -> tuple[str, ...]:
-    """Every zone of this host: the cluster's domain, then the reverse zones of services and pods."""
-    return names.zones_of(config.domain, (*config.service_cidrs, *config.pod_cidrs))
+    """Every zone of this host: the cluster's domain, the reverse zones of Services and pods, the reverse policy."""
+    return names.all_zones(config.domain, (*config.service_cidrs, *config.pod_cidrs))
+
+
+# The policy answers single reverse names; all others of the same network go to the upstreams (docs/adr/0033). It must not
+# wait for an upstream. An update is in use at once, or a second after the last one: each reading goes through the whole policy.
+_POLICY = f"""\
+    response-policy {{
+        zone "{names.REVERSE_POLICY.removesuffix(".")}" policy given add-soa no log no min-update-interval 1;
+    }} break-dnssec yes qname-wait-recurse no nsip-enable no nsdname-enable no;
+"""
 
 
 def _block(values: Iterable[str]) -> str:
@@ -140,7 +149,7 @@ options {{
     allow-recursion {clients};
     allow-transfer {{ none; }};
     include "{config.forwarders_file}";
-{_OPTIONS}}};
+{_OPTIONS}{_POLICY}}};
 controls {{ }};
 statistics-channels {{ inet 127.0.0.1 port {config.stats_port} allow {{ 127.0.0.1; }}; }};
 logging {{

@@ -11,6 +11,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """RFC 1123 label as the Kubernetes API checks it; checked again here because a name ends up in a zone file."""
 _TARGET_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+REVERSE_POLICY = "reverse.rpz."
+"""Response policy zone with the reverse names of endpoints outside the pod and service networks (decision record 33)."""
 LONGEST = 254
 """Characters of an absolute name in text form with the last dot (RFC 1035: 255 octets on the wire)."""
 
@@ -68,9 +70,20 @@ def _zone_of(network: IPv4Network | IPv6Network, step: int) -> str:
     return ".".join(labels[cut:]) + "."
 
 
-def zones_of(domain: str, cidrs: Iterable[str]) -> tuple[str, ...]:
-    """Every zone a host answers for: the cluster's domain first, then the reverse zones, sorted."""
-    return (f"{domain}.", *sorted({zone for cidr in cidrs for zone in reverse_zones(cidr)}))
+def all_zones(domain: str, cidrs: Iterable[str]) -> tuple[str, ...]:
+    """Every zone that a host serves: the cluster's domain, the reverse zones of its networks, and REVERSE_POLICY."""
+    return (f"{domain}.", *sorted({zone for cidr in cidrs for zone in reverse_zones(cidr)}), REVERSE_POLICY)
+
+
+def pointer_owner(normal_address: str, zones: frozenset[str]) -> str:
+    """The owner name of an address's PTR records: its reverse name, below REVERSE_POLICY if no reverse zone covers it."""
+    name = reverse(normal_address)
+    return name if zone_of(name, zones) else name + REVERSE_POLICY
+
+
+def queried(owner: str) -> str:
+    """The name that clients ask for to get the records of ``owner``."""
+    return owner.removesuffix(REVERSE_POLICY) if owner.endswith(f".arpa.{REVERSE_POLICY}") else owner
 
 
 def zone_of(name: str, zones: frozenset[str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rancherctl.change import LOSS_SHARE, Change, Plan, too_many
+from rancherctl.change import Change, Plan
 from rancherctl.dns.model import RecordSet
+from rancherctl.hold import LOSS_SHARE, is_mass_loss
 
 FLOOR = 20
 """Deletes up to this number are never suspicious: small clusters change by large shares."""
-PATIENCE = 60.0
+SECOND_LIST_AFTER = 60.0
 """Seconds between two lists before they count as two opinions."""
 
 Epochs = tuple[int, ...]
@@ -49,7 +50,7 @@ class Verdict:
 
     def relist_due(self, now: float) -> bool:
         """Whether it is time to ask the API for the second list."""
-        return self.hold is not None and now - self.hold.since >= PATIENCE
+        return self.hold is not None and now - self.hold.since >= SECOND_LIST_AFTER
 
 
 def guard(
@@ -66,14 +67,14 @@ def guard(
     reborn = {c.new.name for c in wanted if c.old is None and c.new is not None}
     doubtful = frozenset(c.key for c in wanted if c.new is None and c.old is not None and c.old.name not in reborn)
     agreed = doubtful & hold.keys if hold is not None else frozenset()
-    patient = hold is not None and now - hold.since >= PATIENCE
+    patient = hold is not None and now - hold.since >= SECOND_LIST_AFTER
     if hold is not None and patient and all(a > b for a, b in zip(epochs, hold.epochs, strict=True)):
         doubtful -= agreed
         hold = None
-    if not too_many(len(doubtful), existing, floor=FLOOR):
+    if not is_mass_loss(len(doubtful), existing, floor=FLOOR):
         return Verdict(wanted)
     kept = Plan(tuple(c for c in wanted if c.key not in doubtful), wanted.unknown)
-    if hold is not None and too_many(len(agreed), existing, floor=FLOOR):
+    if hold is not None and is_mass_loss(len(agreed), existing, floor=FLOOR):
         # What only a later list lacks has had one opinion; and a list that came too soon is not the second one.
         since = Hold(agreed, hold.since, hold.epochs if patient else epochs)
     else:

@@ -19,7 +19,7 @@ NETWORKS = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
 
 
-def within(address: str, function: Callable[[], T], networks: Path = NETWORKS) -> T:
+def run_in_netns(address: str, function: Callable[[], T], networks: Path = NETWORKS) -> T:
     """What ``function`` returns in the network that has this address: a pod's, else the host's (pods may share it). NotFoundError if none has.
 
     It runs in a thread of its own: threads may each be in another network, and one that has entered a pod's is not used again.

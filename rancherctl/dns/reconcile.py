@@ -22,23 +22,23 @@ from rancherctl.dns.role_spec import SPEC
 from rancherctl.dns.status import write_section
 from rancherctl.dns.store import Store
 from rancherctl.dns.sync import CHECK, Sync
-from rancherctl.dns.upstream_health import Prober
+from rancherctl.dns.upstream_health import UpstreamMonitor
 from rancherctl.dns.verify import Verifier
 from rancherctl.dns.wanted import Changes, Wanted
-from rancherctl.dns.zone_state import Mirror
+from rancherctl.dns.zone_state import ZoneState
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import PODS
 
 log = logging.getLogger(__name__)
-KEEP_QUIET, KEEP_LATEST = 5.0, 60.0
+COPY_AFTER_QUIET, COPY_LATEST = 5.0, 60.0
 """Seconds: a copy of the zones is kept when nothing changed for the first, or this long after the oldest change that is not in it."""
 STATS_EVERY = 15.0
-FORWARD_AGAIN = 10.0
+FORWARD_RETRY = 10.0
 RELIST_EVERY = 30.0
-PROBLEMS_SAID = 50
+MAX_PROBLEMS = 50
 """Objects that the section names: it shares a report of limited size with the other roles, and anybody can make thousands of odd Services."""
-SAY_EVERY = 5.0
+SECTION_EVERY = 5.0
 SOON = 0.05
 NO_UPSTREAM = "names outside the environment fail: resolv.conf of this host names no resolver but the host itself; set spec.dns.upstreams"
 
@@ -67,77 +67,77 @@ class DnsRole:
         self._config, self._relist, self._probe, self._clock = config, relist, probe, clock
         self._zones = frozenset(zones)
         self._wanted = Wanted(Shape(config.domain, self._zones))
-        self._mirrors = {zone: Mirror(zone) for zone in zones}
+        self._states = {zone: ZoneState(zone) for zone in zones}
         self._store = Store(config.data)
         self._channel = Channel(config.control_port, config.key_file)
         self._healer = Healer(config.domain, self._store, daemon, clock)
         verifier = Verifier(lambda: Channel(config.control_port, config.key_file), zones)
-        self._sync = Sync(self._channel, verifier, self._healer, tuple(self._mirrors.values()), clock)
-        self._prober: Prober | None = None
+        self._sync = Sync(self._channel, verifier, self._healer, tuple(self._states.values()), clock)
+        self._monitor: UpstreamMonitor | None = None
         self._forwarding = Forwarding(config.forwarders_file, self._store, daemon)
         self._lags: deque[float] = deque(maxlen=500)
-        self._seen = -1
-        self._heard = clock()
+        self._snapshot_number = -1
+        self._api_seen_at = clock()
         self._kept: dict[str, str] = {}
-        self._unkept, self._keep_again = "", float("-inf")
-        self._unforwarded, self._forward_again = "", float("-inf")
+        self._copy_problem, self._copy_retry_at = "", float("-inf")
+        self._forward_problem, self._forward_retry_at = "", float("-inf")
         self._last: dict[str, str] = {}
         self._changed = self._behind = clock()
         self._stats: tuple[float, stats.Stats | None] = (float("-inf"), None)
         self._unanswered = 0
         self._relisted = float("-inf")
         self._run_file = run_file
-        self._said: tuple[float, Mapping[str, Any]] = (float("-inf"), {})
-        self._take(self._wanted.fixed(config.addresses))
+        self._written: tuple[float, Mapping[str, Any]] = (float("-inf"), {})
+        self._set_wanted(self._wanted.fixed(config.addresses))
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin to watch the upstreams."""
         self._store.tidy()
         if self._probe:
-            self._prober = Prober(self._config.upstreams, self._config.addresses, wake)
-            self._prober.start()
+            self._monitor = UpstreamMonitor(self._config.upstreams, self._config.addresses, wake)
+            self._monitor.start()
 
     def stop(self) -> None:
         """Keep a copy of the zones and let go; the server goes on."""
-        if self._prober is not None:
-            self._prober.stop()
-        self._try_to_keep()
+        if self._monitor is not None:
+            self._monitor.stop()
+        self._try_copy()
         self._channel.close()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """Make the server answer what the snapshot says; with unsynced tables it answers what it knew, and damage is healed from the kept copy."""
         try:
-            section = self._follow(snapshot)
+            section = self._reconcile(snapshot)
         except (RancherctlError, OSError) as error:
-            self._say({**self._said[1], "synced": False, "error": str(error)})
+            self._write_section({**self._written[1], "synced": False, "error": str(error)})
             raise
-        self._say(section)
+        self._write_section(section)
         return section
 
-    def _follow(self, snapshot: Snapshot) -> Mapping[str, Any]:
+    def _reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         began = self._clock()
         found = [snapshot.table(spec.name) for spec in self.tables]
         synced = all(table.synced for table in found)
         if synced and all(table.healthy for table in found):
-            self._heard = began
-        changed = synced and snapshot.number != self._seen
+            self._api_seen_at = began
+        changed = synced and snapshot.number != self._snapshot_number
         if changed:
             services, slices = found[0].items, found[1].items
-            self._take(self._wanted.update(services, slices, found[2].items if len(found) > 2 else {}))
-            self._seen = snapshot.number
+            self._set_wanted(self._wanted.update(services, slices, found[2].items if len(found) > 2 else {}))
+            self._snapshot_number = snapshot.number
         updates = self._sync.updates
         problem = self._round(synced, tuple(t.epoch for t in found), "/".join(t.resource_version for t in found))
         if self._sync.updates != updates:
             self._lags.append(self._clock() - began)
         if not problem:  # a process that has just started would die of the signal
             self._forwarders()
-        self._keep_if_due()
+        self._copy_if_due()
         return self._section(synced, problem)
 
-    def _say(self, section: Mapping[str, Any]) -> None:
+    def _write_section(self, section: Mapping[str, Any]) -> None:
         """Leave the section where `dns status` finds it without the API."""
         if self._run_file is None or (
-            self._clock() - self._said[0] < SAY_EVERY and {**section, "metrics": 0} == self._said[1]
+            self._clock() - self._written[0] < SECTION_EVERY and {**section, "metrics": 0} == self._written[1]
         ):
             return
         try:
@@ -145,12 +145,12 @@ class DnsRole:
         except OSError as error:  # `dns status` says how old the last one is
             log.warning("%s cannot be written: %s", self._run_file, error)
             return
-        self._said = (self._clock(), {**section, "metrics": 0})
+        self._written = (self._clock(), {**section, "metrics": 0})
 
-    def _take(self, changes: Changes) -> None:
+    def _set_wanted(self, changes: Changes) -> None:
         for key, new in changes.items():
             zone = zone_of(key.partition(" ")[0], self._zones)
-            self._mirrors[zone].wish(key, new)
+            self._states[zone].set_wanted(key, new)
 
     def _round(self, synced: bool, epochs: tuple[int, ...], version: str) -> str:
         try:
@@ -169,44 +169,49 @@ class DnsRole:
 
     def _forwarders(self) -> None:
         """Names of the cluster go on being brought up to date where the upstreams cannot be (a full disk, a reload that fails)."""
-        order = self._prober.order if self._prober is not None else None
-        if order is None or self._clock() < self._forward_again:
+        order = self._monitor.order if self._monitor is not None else None
+        if order is None or self._clock() < self._forward_retry_at:
             return
         try:
             self._forwarding.use(order)
         except (RancherctlError, OSError) as error:
-            self._unforwarded, self._forward_again = (
+            self._forward_problem, self._forward_retry_at = (
                 f"the upstreams in use are not the newest: {error}",
-                self._clock() + FORWARD_AGAIN,
+                self._clock() + FORWARD_RETRY,
             )
-            log.warning("%s", self._unforwarded)
+            log.warning("%s", self._forward_problem)
         else:
-            self._unforwarded = ""
+            self._forward_problem = ""
 
-    def _keep_if_due(self) -> None:
-        state = {zone: digest for zone, mirror in self._mirrors.items() if (digest := mirror.have_hash())}
+    def _copy_if_due(self) -> None:
+        state = {zone: digest for zone, state in self._states.items() if (digest := state.have_hash())}
         now = self._clock()
         if state != self._last:
             self._last, self._changed = state, now
         if not state.items() - self._kept.items():
             self._behind = now
-        elif now >= self._keep_again and (now - self._changed >= KEEP_QUIET or now - self._behind >= KEEP_LATEST):
-            self._try_to_keep()
+        elif now >= self._copy_retry_at and (
+            now - self._changed >= COPY_AFTER_QUIET or now - self._behind >= COPY_LATEST
+        ):
+            self._try_copy()
 
-    def _try_to_keep(self) -> None:
+    def _try_copy(self) -> None:
         """A copy that cannot be written (a full disk) is said and tried again later; names go on being brought up to date meanwhile."""
         try:
-            self._keep()
+            self._copy()
         except (RancherctlError, OSError) as error:
-            self._unkept, self._keep_again = f"no copy of the zones is kept: {error}", self._clock() + KEEP_LATEST
-            log.warning("%s", self._unkept)
+            self._copy_problem, self._copy_retry_at = (
+                f"no copy of the zones is kept: {error}",
+                self._clock() + COPY_LATEST,
+            )
+            log.warning("%s", self._copy_problem)
         else:
-            self._unkept = ""
+            self._copy_problem = ""
 
-    def _keep(self) -> None:
+    def _copy(self) -> None:
         for zone, digest in self._last.items():
-            if self._kept.get(zone) != digest and self._mirrors[zone].have_hash() == digest:
-                self._healer.keep(self._mirrors[zone])
+            if self._kept.get(zone) != digest and self._states[zone].have_hash() == digest:
+                self._healer.keep(self._states[zone])
                 self._kept[zone] = digest
 
     def _server(self) -> stats.Stats | None:
@@ -222,24 +227,26 @@ class DnsRole:
     def _section(self, synced: bool, problem: str) -> dict[str, Any]:
         server = self._server()
         missing = sorted(self._zones - self._sync.loaded)
-        order = self._prober.order if self._prober is not None else None
+        order = self._monitor.order if self._monitor is not None else None
         alarms = [f"{zone} {text}" for zone, text in sorted(self._sync.alarms.items())]
-        alarms += [text for text in (self._unkept, self._unforwarded, NO_UPSTREAM if order == () else "") if text]
+        alarms += [
+            text for text in (self._copy_problem, self._forward_problem, NO_UPSTREAM if order == () else "") if text
+        ]
         lags = sorted(self._lags)
         return {
             "synced": synced and not problem and not missing,
             "problem": problem or (f"zones not loaded: {', '.join(missing)}" if missing else ""),
             "alarm": "; ".join(alarms),
-            "problems": some(self._wanted.problems),
-            "upstreams": {"used": list(order or ()), "dead": list(self._prober.dead if self._prober else ())},
+            "problems": first_problems(self._wanted.problems),
+            "upstreams": {"used": list(order or ()), "dead": list(self._monitor.dead if self._monitor else ())},
             "engine": server.version if server else "",
             "healed": self._healer.healed + self._sync.repairs,
             "metrics": {
-                "records": sum(len(m.have) for m in self._mirrors.values() if m.have is not None),
-                "hash": self._mirrors[f"{self._config.domain}."].have_hash(),
-                "pending": sum(len(m.pending) for m in self._mirrors.values()) if synced else 0,
+                "records": sum(len(m.have) for m in self._states.values() if m.have is not None),
+                "hash": self._states[f"{self._config.domain}."].have_hash(),
+                "pending": sum(len(m.pending) for m in self._states.values()) if synced else 0,
                 "updates": self._sync.updates,
-                "unheard": round(self._clock() - self._heard, 1),
+                "unheard": round(self._clock() - self._api_seen_at, 1),
                 "lag_ms": {
                     "p50": _percent(lags, 0.5),
                     "p99": _percent(lags, 0.99),
@@ -250,9 +257,9 @@ class DnsRole:
         }
 
 
-def some(problems: Mapping[str, str]) -> dict[str, str]:
-    """The first ``PROBLEMS_SAID`` by name, and how many more there are under the name ``…``."""
-    shown = {name: problems[name] for name in heapq.nsmallest(PROBLEMS_SAID, problems)}
+def first_problems(problems: Mapping[str, str]) -> dict[str, str]:
+    """The first ``MAX_PROBLEMS`` by name, and how many more there are under the name ``…``."""
+    shown = {name: problems[name] for name in heapq.nsmallest(MAX_PROBLEMS, problems)}
     return (
         {**shown, "…": f"and {len(problems) - len(shown)} more: rancherctl dns ls names them all"}
         if len(problems) > len(shown)

@@ -2,11 +2,11 @@
 
 Name shapes, in zone ``cluster.local``:
  1. SVC.NS.svc                 A/AAAA: cluster addresses, or the ready endpoints of a headless service
- 2. HOST.SVC.NS.svc            A/AAAA: endpoint by its host name, else by its dashed address (dashed only if headless)
+ 2. HOST.SVC.NS.svc            A/AAAA: endpoint by its host name, else by its dashed address
  3. _PORT._PROTO.SVC.NS.svc    SRV: the service (1), or each endpoint (2) if headless; named ports only
  4. SVC.NS.svc                 SRV for all ports; CNAME alone for ExternalName
  5. A-B-C-D.NS.pod             A/AAAA of an existing pod
- 6. reverse names              PTR to (1) for cluster addresses, to (2) for endpoints
+ 6. reverse names              PTR to (1) for cluster addresses, to (2) for endpoints, in any network
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class _Draft:
         self.add(name, kind, normal)
 
     def add_reverse(self, normal: str, name: str) -> None:
-        pointer = names.reverse(normal)
-        if names.zone_of(pointer, self.shape.zones):
-            self.add(pointer, "PTR", name)
+        self.add(names.pointer_owner(normal, self.shape.zones), "PTR", name)
 
     def group(self) -> Group:
         sets = []
@@ -139,8 +137,6 @@ def _slice(draft: _Draft, service: Service, part: EndpointSlice, base: str, iden
         if not (endpoint.ready or service.publish_not_ready):
             continue
         host = _hostname(draft, service, endpoint, identity)
-        if not (service.headless or host):
-            continue
         for text in endpoint.addresses:
             normal, kind = names.address(text)
             if not normal:
@@ -182,6 +178,8 @@ def fixed_records(shape: Shape, addresses: Iterable[str]) -> Group:
     """What every zone has without any object: the version of the specification, and the server's own name with its addresses."""
     draft = _Draft(shape)
     draft.add(f"dns-version.{shape.domain}.", "TXT", '"1.1.0"')
+    # An entry for the top label ends the policy's search for names of the cluster at once; it changes no answer.
+    draft.add(f"{shape.domain.rpartition('.')[2]}.{names.REVERSE_POLICY}", "CNAME", "rpz-passthru.")
     for text in addresses:
         normal, kind = names.address(text)
         if normal:

@@ -11,9 +11,9 @@ from rancherctl.dns import apply, observe
 from rancherctl.dns.client import Channel, OutcomeUnknownError
 from rancherctl.dns.heal import Healer
 from rancherctl.dns.model import RecordSet
-from rancherctl.dns.plan import PATIENCE, Epochs, Hold, guard
+from rancherctl.dns.plan import SECOND_LIST_AFTER, Epochs, Hold, guard
 from rancherctl.dns.verify import Verifier
-from rancherctl.dns.zone_state import Mirror
+from rancherctl.dns.zone_state import ZoneState
 
 log = logging.getLogger(__name__)
 CHECK = 2.0
@@ -33,7 +33,7 @@ class Sync:
     channel: Channel
     verifier: Verifier
     healer: Healer
-    mirrors: Sequence[Mirror]
+    states: Sequence[ZoneState]
     clock: Callable[[], float] = time.monotonic
     loaded: set[str] = field(default_factory=set)
     alarms: dict[str, str] = field(default_factory=dict)
@@ -50,19 +50,21 @@ class Sync:
 
     def step(self, *, synced: bool, epochs: Epochs, version: str) -> bool:
         """One round; False when zones are still to be loaded and another round is wanted soon. Errors: client's, UpdateRefusedError, hosts'."""
-        broken: list[Mirror] = []
+        broken: list[ZoneState] = []
         fresh = self.clock() - self._checked < CHECK and self.channel.generation == self._generation
         if not fresh:
             self._checked = self.clock()
-        for mirror in self.mirrors:
-            unsure = mirror.attempt is not None or (mirror.have is None and (synced or mirror.zone not in self.loaded))
-            if (unsure or not fresh) and not self._look(mirror, synced=synced):
-                broken.append(mirror)
-            elif synced and mirror.have is not None and (mirror.pending or not mirror.marked):
-                self._update(mirror, epochs, version)
-        if synced and not any(self._holds.values()) and all(m.have is not None for m in self.mirrors):
+        for state in self.states:
+            unsure = state.attempt is not None or (state.have is None and (synced or state.zone not in self.loaded))
+            if (unsure or not fresh) and not self._look(state, synced=synced):
+                broken.append(state)
+            elif synced and state.have is not None and (state.pending or not state.marked):
+                self._update(state, epochs, version)
+        if synced and not any(self._holds.values()) and all(m.have is not None for m in self.states):
             self._trusted = epochs
-        self.relist_due = any(h is not None and self.clock() - h.since >= PATIENCE for h in self._holds.values())
+        self.relist_due = any(
+            h is not None and self.clock() - h.since >= SECOND_LIST_AFTER for h in self._holds.values()
+        )
         if self.channel.generation != self._generation:
             self._generation = self.channel.generation
             self._missing = dict.fromkeys(self._missing, self.clock())
@@ -83,86 +85,86 @@ class Sync:
         # Asked again after the server's own word: it may have loaded the zone since the first question.
         return self.healer.store.all_loaded() and not observe.read_marker(self.channel, zone).loaded
 
-    def _look(self, mirror: Mirror, *, synced: bool) -> bool:
-        reading = observe.read_marker(self.channel, mirror.zone)
+    def _look(self, state: ZoneState, *, synced: bool) -> bool:
+        reading = observe.read_marker(self.channel, state.zone)
         if not reading.loaded:
-            self.loaded.discard(mirror.zone)
-            mirror.forget()
-            self._missing.setdefault(mirror.zone, self.clock())
+            self.loaded.discard(state.zone)
+            state.forget()
+            self._missing.setdefault(state.zone, self.clock())
             return False
-        first = mirror.zone not in self.loaded
-        self.loaded.add(mirror.zone)
-        self._missing.pop(mirror.zone, None)
-        self.healer.well(mirror.zone)
-        said, mirror.version = (reading.marker.hash, reading.marker.version) if reading.marker else ("", "")
-        if first and not synced and self.healer.outdated(mirror.zone, reading.marker):
-            self.healer.rewrite(mirror)
+        first = state.zone not in self.loaded
+        self.loaded.add(state.zone)
+        self._missing.pop(state.zone, None)
+        self.healer.well(state.zone)
+        said, state.version = (reading.marker.hash, reading.marker.version) if reading.marker else ("", "")
+        if first and not synced and self.healer.outdated(state.zone, reading.marker):
+            self.healer.rewrite(state)
             return True
-        if mirror.settle(said):
+        if state.confirm(said):
             return True
         # Of content that is known already the marker is no witness: files may have been damaged in a way that still loads.
-        if synced and mirror.have is None and not mirror.doubted and said == mirror.want_hash():
-            mirror.learn_equal()
+        if synced and state.have is None and not state.doubted and said == state.want_hash():
+            state.learn_equal()
         elif synced:
-            mirror.learn(*self._read(mirror))
+            state.learn(*self._read(state))
         return True
 
-    def _read(self, mirror: Mirror) -> tuple[dict[str, RecordSet], str]:
-        content = observe.transfer(self.channel, mirror.zone)
+    def _read(self, state: ZoneState) -> tuple[dict[str, RecordSet], str]:
+        content = observe.transfer(self.channel, state.zone)
         return content.sets, content.marker.hash if content.marker else ""
 
-    def _update(self, mirror: Mirror, epochs: Epochs, version: str) -> None:
-        assert mirror.have is not None
+    def _update(self, state: ZoneState, epochs: Epochs, version: str) -> None:
+        assert state.have is not None
         verdict = guard(
-            mirror.plan(),
-            existing=len(mirror.have),
+            state.plan(),
+            existing=len(state.have),
             epochs=epochs,
             trusted=self._trusted,
-            hold=self._holds.get(mirror.zone),
+            hold=self._holds.get(state.zone),
             now=self.clock(),
         )
-        self._holds[mirror.zone] = verdict.hold
-        if verdict.alarm and mirror.zone not in self.alarms:
-            log.error("zone %s: %s", mirror.zone, verdict.alarm)
-        self.alarms = {zone: text for zone, text in {**self.alarms, mirror.zone: verdict.alarm}.items() if text}
-        if not verdict.plan and mirror.marked:
-            mirror.pending -= {key for key in mirror.pending if mirror.have.get(key) == mirror.want.get(key)}
+        self._holds[state.zone] = verdict.hold
+        if verdict.alarm and state.zone not in self.alarms:
+            log.error("zone %s: %s", state.zone, verdict.alarm)
+        self.alarms = {zone: text for zone, text in {**self.alarms, state.zone: verdict.alarm}.items() if text}
+        if not verdict.plan and state.marked:
+            state.pending -= {key for key in state.pending if state.have.get(key) == state.want.get(key)}
             return
-        marker = mirror.after(verdict.plan, version)
+        marker = state.marker_after(verdict.plan, version)
         try:
-            apply.apply(self.channel, mirror.zone, verdict.plan, marker)
+            apply.apply(self.channel, state.zone, verdict.plan, marker)
         except OutcomeUnknownError:
-            mirror.attempt = (verdict.plan, marker)
+            state.attempt = (verdict.plan, marker)
             raise
         except apply.UpdateRefusedError:
-            mirror.forget()
-            mirror.doubted = True
-            self._refuse(mirror)
+            state.forget()
+            state.doubted = True
+            self._refuse(state)
             raise
-        self._refused.pop(mirror.zone, None)
-        mirror.accept(verdict.plan)
-        mirror.version = version
+        self._refused.pop(state.zone, None)
+        state.accept(verdict.plan)
+        state.version = version
         self.updates += 1
 
-    def _refuse(self, mirror: Mirror) -> None:
-        if not observe.read_marker(self.channel, mirror.zone).loaded:
+    def _refuse(self, state: ZoneState) -> None:
+        if not observe.read_marker(self.channel, state.zone).loaded:
             return  # just started and still reading its files
-        count = self._refused[mirror.zone] = self._refused.get(mirror.zone, 0) + 1
+        count = self._refused[state.zone] = self._refused.get(state.zone, 0) + 1
         if count >= REFUSALS:
-            mirror.learn(*self._read(mirror))
-            self.healer.rewrite(mirror)
+            state.learn(*self._read(state))
+            self.healer.rewrite(state)
 
     def _repair(self, zones: Sequence[str], *, synced: bool) -> None:
-        for mirror in self.mirrors:
-            if mirror.zone not in zones:
+        for state in self.states:
+            if state.zone not in zones:
                 continue
             if synced:
-                found, said = self._read(mirror)
-                if found == mirror.have:
+                found, said = self._read(state)
+                if found == state.have:
                     continue  # the check met an update of several messages half-way
-                mirror.learn(found, said)
-            mirror.doubted = True
+                state.learn(found, said)
+            state.doubted = True
             self.repairs += 1
-            log.warning("zone %s does not contain what its marker says: repairing", mirror.zone)
-            if not synced and self.healer.rewrite(mirror):
+            log.warning("zone %s does not contain what its marker says: repairing", state.zone)
+            if not synced and self.healer.rewrite(state):
                 return  # the server was restarted: the next check finds what else there is

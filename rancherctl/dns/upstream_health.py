@@ -1,4 +1,4 @@
-"""Asking the upstream resolvers, again and again, whether they answer: a dead one would hold a query for seconds."""
+"""Probe the upstream resolvers: a dead one would hold a query for seconds."""
 
 from __future__ import annotations
 
@@ -7,76 +7,79 @@ import os
 import select
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from rancherctl.dns.upstreams import Health, of_resolv_conf
+from rancherctl.worker import Worker
 
 log = logging.getLogger(__name__)
 RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
-"""The first that names another server than this host counts: behind systemd-resolved that is the second. It may also lie there, old or
-empty, where systemd-resolved was once or runs for nothing."""
+"""The first file that names a server other than this host is used: behind systemd-resolved that is the second.
+
+The second may also be left over, empty or outdated, where systemd-resolved ran once.
+"""
 INTERVAL = 5.0
-DOUBT = 1.0
-WAIT = 1.0
-_USEFUL = frozenset({0, 3})
-"""NOERROR, NXDOMAIN. A server that refuses or fails the root's NS is lame for us."""
+"""Seconds between two probes."""
+DOUBT_INTERVAL = 1.0
+"""Seconds between two probes while one more would settle whether an upstream is dead."""
+PROBE_TIMEOUT = 1.0
+_USEFUL_RCODES = frozenset({0, 3})
+"""NOERROR and NXDOMAIN: a server that refuses or fails the query for the root's NS is of no use."""
 
 
-def ask(upstreams: Collection[str], *, port: int = 53, wait: float = WAIT) -> frozenset[str]:
-    """Those that answer the question for the root's NS usefully within ``wait`` seconds; all are asked at once."""
-    asked: dict[socket.socket, tuple[str, bytes]] = {}
-    good: set[str] = set()
+def responding(upstreams: Collection[str], *, port: int = 53, timeout: float = PROBE_TIMEOUT) -> frozenset[str]:
+    """The upstreams that answer a query for the root's NS within ``timeout`` seconds; all are queried at once."""
+    queried: dict[socket.socket, tuple[str, bytes]] = {}
+    found: set[str] = set()
     try:
         for upstream in upstreams:
-            number = os.urandom(2)
+            query_id = os.urandom(2)
             try:
-                asked[_question(upstream, port, number)] = (upstream, number)
-            except OSError as error:  # no way there; or a host whose kernel has no IPv6 at all
-                log.debug("upstream %s cannot be asked: %s", upstream, error)
-        deadline = time.monotonic() + wait
-        open_ = set(asked)
-        while open_ and (left := deadline - time.monotonic()) > 0:
-            for sock in select.select(list(open_), [], [], left)[0]:
-                open_.discard(sock)
-                if _useful(sock, asked[sock][1]):
-                    good.add(asked[sock][0])
+                queried[_send_query(upstream, port, query_id)] = (upstream, query_id)
+            except OSError as error:  # no route, or a kernel without IPv6
+                log.debug("cannot query upstream %s: %s", upstream, error)
+        deadline = time.monotonic() + timeout
+        waiting = set(queried)
+        while waiting and (left := deadline - time.monotonic()) > 0:
+            for sock in select.select(list(waiting), [], [], left)[0]:
+                waiting.discard(sock)
+                if _is_useful(sock, queried[sock][1]):
+                    found.add(queried[sock][0])
     finally:
-        for sock in asked:
+        for sock in queried:
             sock.close()
-    return frozenset(good)
+    return frozenset(found)
 
 
-def _question(upstream: str, port: int, number: bytes) -> socket.socket:
+def _send_query(upstream: str, port: int, query_id: bytes) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in upstream else socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.connect((upstream, port))
-        sock.send(number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1))
+        sock.send(query_id + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1))
     except OSError:
         sock.close()
         raise
     return sock
 
 
-def _useful(sock: socket.socket, number: bytes) -> bool:
+def _is_useful(sock: socket.socket, query_id: bytes) -> bool:
     try:
         data = sock.recv(4096)
-    except OSError:  # refused by its host: the answer is no
+    except OSError:  # the upstream's host refused the packet
         return False
-    return len(data) >= 12 and data[:2] == number and bool(data[2] & 0x80) and (data[3] & 0x0F) in _USEFUL
+    return len(data) >= 12 and data[:2] == query_id and bool(data[2] & 0x80) and (data[3] & 0x0F) in _USEFUL_RCODES
 
 
-class Prober:
-    """A thread that keeps ``order`` up to date and calls ``wake`` when it changes."""
+class UpstreamMonitor:
+    """Probes the upstreams in a thread, keeps ``order`` up to date and calls ``wake`` when it changes."""
 
     def __init__(self, configured: tuple[str, ...], own: Collection[str], wake: Callable[[], None]) -> None:
         self._configured, self._own, self._wake = configured, frozenset(own), wake
         self._health = Health()
-        self._stop = threading.Event()
         self._order: tuple[str, ...] | None = None
-        self._thread = threading.Thread(target=self._run, name="dns-upstreams", daemon=True)
+        self._worker = Worker("dns-upstreams", self._probe, retry=lambda _: INTERVAL)
 
     @property
     def order(self) -> tuple[str, ...] | None:
@@ -85,32 +88,22 @@ class Prober:
 
     @property
     def dead(self) -> tuple[str, ...]:
-        """Those that do not answer."""
+        """The upstreams that do not answer, sorted."""
         return tuple(sorted(self._health.dead))
 
     def start(self) -> None:
-        """Begin probing."""
-        self._thread.start()
+        """Start probing."""
+        self._worker.start()
 
     def stop(self) -> None:
-        """End probing."""
-        self._stop.set()
-        self._thread.join(WAIT + 1.0)
+        """Stop probing."""
+        self._worker.stop(PROBE_TIMEOUT + 1.0)
 
-    def _run(self) -> None:
-        pause = 0.0
-        while not self._stop.wait(pause):
-            try:
-                self._look()
-            except Exception:  # a thread that dies silently would leave the upstreams as they are for ever
-                log.exception("upstream resolvers cannot be asked, trying again")
-            pause = DOUBT if self._health.doubtful() else INTERVAL
-
-    def _look(self) -> None:
+    def _probe(self) -> float:
         self._health.use(self._configured or host_upstreams(self._own))
-        good = ask(self._health.upstreams)
+        answered = responding(self._health.upstreams)
         for upstream in self._health.upstreams:
-            self._health.note(upstream, upstream in good)
+            self._health.note(upstream, upstream in answered)
         if self._order != self._health.order():
             self._order = self._health.order()
             log.info(
@@ -119,6 +112,7 @@ class Prober:
                 ", ".join(self.dead) or "none",
             )
             self._wake()
+        return DOUBT_INTERVAL if self._health.doubtful() else INTERVAL
 
 
 def host_upstreams(own: Collection[str]) -> tuple[str, ...]:

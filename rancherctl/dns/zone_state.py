@@ -11,7 +11,7 @@ from rancherctl.dns.plan import plan
 
 
 @dataclass(slots=True)
-class Mirror:
+class ZoneState:
     """``have`` None: not known. ``pending`` has every key in which the two may differ (all of them while ``have`` is not known)."""
 
     zone: str
@@ -29,7 +29,7 @@ class Mirror:
     _want_total: int = 0
     _have_total: int = 0
 
-    def wish(self, key: str, new: RecordSet | None) -> None:
+    def set_wanted(self, key: str, new: RecordSet | None) -> None:
         """One wanted record set changed; None = it is not wanted any more."""
         old = self.want.pop(key, None)
         if old is not None:
@@ -60,7 +60,7 @@ class Mirror:
         self.have, self._have_total, self.marked = dict(self.want), self._want_total, True
         self.pending.clear()
 
-    def settle(self, said: str) -> bool:
+    def confirm(self, said: str) -> bool:
         """Whether the hash a zone was seen to have is that of ``have``, or of the update whose outcome was not known (then it counts as done)."""
         attempt, self.attempt = self.attempt, None
         if self.have is None:
@@ -87,7 +87,7 @@ class Mirror:
                 self.have[change.key] = change.new
             self.pending.discard(change.key)
 
-    def after(self, todo: Plan[RecordSet], version: str) -> Marker:
+    def marker_after(self, todo: Plan[RecordSet], version: str) -> Marker:
         """The marker that the zone will have when this plan is applied to ``have``."""
         total = self._have_total
         for change in todo:

@@ -35,15 +35,15 @@ def own_pod_cidr(nodes: Mapping[str, Node], name: str) -> str:
 
 def peers(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[Peer, ...]:
     """The other nodes that have an inside address and a pod range, by name; without those of ``unusable``."""
-    return _sorted_out(nodes, own)[0]
+    return _usable_and_unusable(nodes, own)[0]
 
 
 def unusable(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[str, ...]:
     """Names of nodes that say of themselves what no route can be made of. Kubelets write it: one of them must not harm the others."""
-    return _sorted_out(nodes, own)[1]
+    return _usable_and_unusable(nodes, own)[1]
 
 
-def _sorted_out(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[tuple[Peer, ...], tuple[str, ...]]:
+def _usable_and_unusable(nodes: Mapping[str, Node], own: NetworkConfig) -> tuple[tuple[Peer, ...], tuple[str, ...]]:
     """Usable and unusable ones. A kubelet may register its Node with any pod range: the pods of a node that was there before stay its own."""
     found = (
         (name, node.address("InternalIP"), own_pod_cidr(nodes, name))

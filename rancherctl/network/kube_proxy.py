@@ -26,7 +26,7 @@ def settled(shown: str, now: float, settle: float = SETTLE) -> bool:
     return fields.get("ActiveState") == "active" and since.isdigit() and now - int(since) / 1e6 >= settle
 
 
-class ProxyGuard:
+class KubeProxyWatchdog:
     """Restarts kube-proxy when its rules are gone; on hosts without it (another add-on does its work) it does nothing."""
 
     def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rancherctl.change import too_many
 from rancherctl.errors import RancherctlError
+from rancherctl.hold import Hold, is_mass_loss
 from rancherctl.hosts.remote.disk import StepError
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.http.tls import stamp
@@ -18,10 +18,10 @@ from rancherctl.kube.objects import Node
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.network import apply as apply_module
 from rancherctl.network import desired, observe, plan
-from rancherctl.network.kube_proxy import ProxyGuard
+from rancherctl.network.kube_proxy import KubeProxyWatchdog
 from rancherctl.network.model import NetworkConfig, NetworkState, Peer
 from rancherctl.network.role_spec import SPEC
-from rancherctl.network.watch import Watch
+from rancherctl.network.watch import NetlinkWatch
 
 log = logging.getLogger(__name__)
 PROXY_SECONDS = 30.0
@@ -61,26 +61,26 @@ class NetworkRole:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._clock = config, clock
-        self._doubt_since: float | None = None
+        self._hold = Hold(HOLD_SECONDS)
         self._alarm = ""
-        self._noticed, self._proxy_at = True, float("-inf")
+        self._notified, self._proxy_at = True, float("-inf")
         self._transport = transport
         self._path = state_path
         self._state = self._saved = apply_module.load(state_path)
         self._file = stamp(state_path)
         self._loaded = plan.LoadedTable()
-        self._watch: Watch | None = None
+        self._watch: NetlinkWatch | None = None
         self._repairs = 0
-        self._proxy = ProxyGuard(transport)
+        self._proxy = KubeProxyWatchdog(transport)
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin to watch the kernel."""
 
-        def noticed() -> None:
-            self._noticed = True
+        def notified() -> None:
+            self._notified = True
             wake()
 
-        self._watch = Watch(noticed)
+        self._watch = NetlinkWatch(notified)
 
     def stop(self) -> None:
         """Stop watching; the network stays as it is."""
@@ -105,18 +105,16 @@ class NetworkRole:
         """The peers to have routes to. An API that lost most of its Nodes (a restore) does not take the pods of hosts that are well away."""
         before = desired.remembered(self._state) if self._state else ()
         lost = desired.vanished(before, now)
-        if not too_many(len(lost), len(before), floor=1):
-            self._doubt_since, self._alarm = None, ""
-            return now
-        since = self._doubt_since = self._clock() if self._doubt_since is None else self._doubt_since
+        suspicious = is_mass_loss(len(lost), len(before), floor=1)
         text = f"{len(lost)} of {len(before)} hosts vanished from the API at once"
-        if self._clock() - since >= HOLD_SECONDS:
-            log.warning("%s and stay away: their routes go", text)
+        if not self._hold.active(suspicious, self._clock()):
+            if suspicious:
+                log.warning("%s and did not come back: removing their routes", text)
             self._alarm = ""
             return now
         if not self._alarm:
-            log.error("%s: their routes are kept for %.0f s", text, HOLD_SECONDS)
-        self._alarm = f"{text}: their routes are kept for {HOLD_SECONDS:.0f} s"
+            log.error("%s: keeping their routes for %.0f s", text, HOLD_SECONDS)
+        self._alarm = f"{text}: keeping their routes for {HOLD_SECONDS:.0f} s"
         return (*now, *lost)
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
@@ -134,7 +132,7 @@ class NetworkRole:
         if (unsaved := self._save()) is not None:
             trouble.append(unsaved)
         failed = self._repair()
-        if table.healthy and self._looks_at_proxy() and self._proxy.check():
+        if table.healthy and self._proxy_check_due() and self._proxy.check():
             log.warning("kube-proxy's rules were gone: it is restarted")
         if problems := [*failed, *trouble]:
             raise problems[0]
@@ -149,12 +147,12 @@ class NetworkRole:
             "unusable": list(desired.unusable(table.items, self._config)) if self._config.mode == "routed" else [],
         }
 
-    def _looks_at_proxy(self) -> bool:
+    def _proxy_check_due(self) -> bool:
         """When the kernel told something, else seldom: to list what kube-proxy made of thousands of Services takes its time."""
         now = self._clock()
-        if not self._noticed and now < self._proxy_at:
+        if not self._notified and now < self._proxy_at:
             return False
-        self._noticed, self._proxy_at = False, now + PROXY_SECONDS
+        self._notified, self._proxy_at = False, now + PROXY_SECONDS
         return True
 
     def _repair(self) -> list[RancherctlError]:

@@ -17,7 +17,7 @@ _NFT_SUBSYSTEM = 10
 _NFT_DELTABLE, _NFT_DELRULE = 2, 8
 _TABLE = b"rancherctl_network\x00"
 _PROXY_TABLE, _PROXY_CHAIN = b"kube-proxy\x00", b"services\x00"
-GATHER_SECONDS = 0.1
+COALESCE_SECONDS = 0.1
 
 
 def _open(family: int, groups: int) -> socket.socket:
@@ -57,9 +57,9 @@ def _takes_away(kind: int, message: bytes) -> bool:
     return kind & 0xFF == _NFT_DELTABLE or (kind & 0xFF == _NFT_DELRULE and _PROXY_CHAIN in message)
 
 
-class Watch:
+class NetlinkWatch:
     """Two netlink sockets read by two threads; ``wake`` is called at once for the first message that may concern us, then once for all
-    that come within GATHER_SECONDS: whoever changes a thousand routes does not make us look a thousand times."""
+    that come within COALESCE_SECONDS: whoever changes a thousand routes does not make us look a thousand times."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -75,7 +75,7 @@ class Watch:
             if self._stopped.is_set() or message is None or not keep(message):
                 continue
             self._wake()
-            self._stopped.wait(GATHER_SECONDS)
+            self._stopped.wait(COALESCE_SECONDS)
             concerned = False
             while not self._stopped.is_set() and (message := _receive(sock, socket.MSG_DONTWAIT)) is not None:
                 concerned = concerned or keep(message)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from rancherctl.dns.reconcile import DnsRole
 from rancherctl.ingress.translate import endpoints
+from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
 from tests.fakes.ingress import Haproxy
 from tests.fakes.ingress_host import LoadBalancerHost
+from tests.fakes.named import Named
 
 
 @pytest.fixture
@@ -19,3 +22,39 @@ def lb_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadBal
     host = LoadBalancerHost(Haproxy(tmp_path))
     yield host
     host.close()
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Iterator[Named]:
+    server = Named(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def role(named: Named) -> Iterator[DnsRole]:
+    role = DnsRole(named.config, named, probe=False)
+    yield role
+    role.stop()
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    web, db, kube = "web", "mongodb", "kubernetes"
+    world.add(
+        service(kube, "10.43.0.1", ports=[("https", "TCP", 443)]),
+        service(web, "None", ports=[("http", "TCP", 80)]),
+        endpoint_slice(web, [endpoint("10.42.1.5"), endpoint("10.42.2.5")], ports=[("http", "TCP", 8080)]),
+        service(db, "10.43.7.7", ports=[("mongo", "TCP", 27017)]),
+        endpoint_slice(
+            db,
+            [endpoint("10.42.1.9", hostname="mdb-0"), endpoint("10.42.2.9", hostname="mdb-1")],
+            ports=[("mongo", "TCP", 27017)],
+        ),
+        service("ext", type="ExternalName", externalName="kubernetes.default.svc.cluster.local"),
+        service("loop", type="ExternalName", externalName="loop.default.svc.cluster.local"),
+        pod("p1", "10.42.1.5"),
+    )
+    return world

@@ -18,48 +18,12 @@ import pytest
 
 from rancherctl.dns import named_conf
 from rancherctl.dns.reconcile import DnsRole
-from rancherctl.dns.upstream_health import Prober
-from rancherctl.dns.upstream_health import ask as probe
+from rancherctl.dns.upstream_health import UpstreamMonitor, responding
 from rancherctl.errors import RancherctlError
 from tests.fakes.dns_tables import World, service
+from tests.fakes.dns_upstream import Upstream
 from tests.fakes.named import Named
 from tests.fakes.ports import free_port
-
-
-class Upstream:
-    """A resolver on 127.0.0.x that answers every A question with one address; ``mode``: good, silent, lame."""
-
-    def __init__(self, address: str, port: int) -> None:
-        self.mode = "good"
-        self.asked = 0
-        self._socket = socket.socket(type=socket.SOCK_DGRAM)
-        self._socket.bind((address, port))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            wire, peer = self._socket.recvfrom(4096)
-            if not wire:
-                return
-            query = dns.message.from_wire(wire)
-            self.asked += 1
-            if self.mode == "silent":
-                continue
-            answer = dns.message.make_response(query, recursion_available=True)
-            question = query.question[0]
-            if self.mode == "lame":
-                answer.set_rcode(dns.rcode.REFUSED)
-            elif question.rdtype == 1:
-                answer.answer.append(dns.rrset.from_text(question.name, 1, "IN", "A", "192.0.2.80"))
-            self._socket.sendto(answer.to_wire(), peer)
-
-    def close(self) -> None:
-        """End the thread with an empty datagram of its own."""
-        with socket.socket(type=socket.SOCK_DGRAM) as sock:
-            sock.sendto(b"", self._socket.getsockname())
-        self._thread.join(60)
-        self._socket.close()
 
 
 @pytest.fixture
@@ -96,12 +60,12 @@ def values(answer: dns.message.Message) -> list[str]:
 def test_the_probe_sees_who_answers(port: int, upstreams: list[Upstream]) -> None:
     asked = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
     # Nobody listens at the last: that is told at once, so that the limit is one for a busy machine.
-    assert probe(asked, port=port, wait=60) == {"127.0.0.2", "127.0.0.3"}
+    assert responding(asked, port=port, timeout=60) == {"127.0.0.2", "127.0.0.3"}
     upstreams[1].mode = "lame"
-    assert probe(asked, port=port, wait=60) == {"127.0.0.2"}
+    assert responding(asked, port=port, timeout=60) == {"127.0.0.2"}
     upstreams[0].mode = "silent"
-    assert probe(asked, port=port, wait=0.3) == set()
-    assert probe((), port=port) == set()
+    assert responding(asked, port=port, timeout=0.3) == set()
+    assert responding((), port=port) == set()
 
 
 def test_foreign_names_are_forwarded_and_cached(named: Named, upstreams: list[Upstream]) -> None:
@@ -217,15 +181,15 @@ def test_probing_goes_on_after_a_surprise(monkeypatch: pytest.MonkeyPatch) -> No
             raise ValueError("filedescriptor out of range in select()")
         return frozenset(upstreams)
 
-    monkeypatch.setattr("rancherctl.dns.upstream_health.ask", ask_once)
+    monkeypatch.setattr("rancherctl.dns.upstream_health.responding", ask_once)
     monkeypatch.setattr("rancherctl.dns.upstream_health.INTERVAL", 0.01)
-    prober = Prober(("192.0.2.53",), (), woken.set)
-    prober.start()
+    monitor = UpstreamMonitor(("192.0.2.53",), (), woken.set)
+    monitor.start()
     try:
         assert woken.wait(60)
-        assert prober.order == ("192.0.2.53",)
+        assert monitor.order == ("192.0.2.53",)
     finally:
-        prober.stop()
+        monitor.stop()
 
 
 def test_idle_tcp_clients_do_not_stop_updates(named: Named) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rancherctl.dns.heal import Healer
 from rancherctl.dns.model import RecordSet
 from rancherctl.dns.store import Store
-from rancherctl.dns.zone_state import Mirror
+from rancherctl.dns.zone_state import ZoneState
 from rancherctl.errors import RancherctlError
 
 ONE = RecordSet("a.cluster.local.", "A", ("10.43.0.1",))
@@ -38,22 +38,22 @@ class Failing:
 @pytest.mark.parametrize("what", ["stop", "start"])
 def test_a_server_that_will_not_stop_costs_no_disk(tmp_path: Path, what: str) -> None:
     now = [0.0]
-    mirror = Mirror("cluster.local.")
-    mirror.learn({ONE.key: ONE})
+    state = ZoneState("cluster.local.")
+    state.learn({ONE.key: ONE})
     healer = Healer("cluster.local", Store(str(tmp_path)), Failing(what), clock=lambda: now[0], wall=lambda: 1.0)
     for _ in range(5):
         with pytest.raises(RancherctlError):
-            healer.rewrite(mirror)
+            healer.rewrite(state)
         now[0] += 60.0
     assert {p.name for p in tmp_path.iterdir()} <= {"cluster.local.zone"}
 
 
 def test_a_reload_that_fails_leaves_the_zone_in_place(tmp_path: Path) -> None:
-    mirror = Mirror("cluster.local.")
-    mirror.wish(ONE.key, ONE)
+    state = ZoneState("cluster.local.")
+    state.set_wanted(ONE.key, ONE)
     healer = Healer("cluster.local", Store(str(tmp_path)), Failing("reload"), clock=lambda: 0.0, wall=lambda: 1.0)
     with pytest.raises(RancherctlError):
-        healer.heal([mirror], synced=True)
+        healer.heal([state], synced=True)
     assert [p.name for p in tmp_path.iterdir()] == ["cluster.local.zone"]
 
 

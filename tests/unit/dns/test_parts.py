@@ -18,7 +18,7 @@ from rancherctl.dns.forwarding import Forwarding
 from rancherctl.dns.install import resources
 from rancherctl.dns.lookup import Answer, compare, question
 from rancherctl.dns.model import DnsHostConfig, Marker, RecordSet
-from rancherctl.dns.reconcile import some
+from rancherctl.dns.reconcile import first_problems
 from rancherctl.dns.store import Store
 from rancherctl.dns.upstreams import Health, of_resolv_conf
 from rancherctl.errors import InvalidInputError, RancherctlError
@@ -94,7 +94,7 @@ def test_an_upstream_that_cannot_even_be_asked_stops_nobody(monkeypatch: pytest.
         return real(family, *rest)
 
     monkeypatch.setattr("rancherctl.dns.upstream_health.socket.socket", refused)
-    assert upstream_health.ask(("2001:db8::53", "192.0.2.53"), port=9, wait=0.05) == frozenset()
+    assert upstream_health.responding(("2001:db8::53", "192.0.2.53"), port=9, timeout=0.05) == frozenset()
 
 
 class Stubborn:
@@ -275,12 +275,12 @@ def test_records_of_a_zone_a_service_a_name() -> None:
 def test_thousands_of_odd_services_do_not_fill_the_report() -> None:
     """The report also says which routes a host serves: it must stay writable whatever a tenant makes."""
     problems = {f"ns/s{n:05}": "externalName is not a valid name" for n in range(10_000)}
-    found = some(problems)
+    found = first_problems(problems)
     assert list(found)[:2] == ["ns/s00000", "ns/s00001"]
     assert "9950 more" in found["…"]
     assert len(json.dumps(found)) < 10_000
     few = {"b/x": "2", "a/x": "1"}
-    assert list(some(few).items()) == [("a/x", "1"), ("b/x", "2")]
+    assert list(first_problems(few).items()) == [("a/x", "1"), ("b/x", "2")]
 
 
 def test_statistics() -> None:

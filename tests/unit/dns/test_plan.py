@@ -1,4 +1,4 @@
-"""Plans, the guard, the mirror of a zone, and the messages an update is made of."""
+"""Plans, the guard, the state of a zone, and the messages an update is made of."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rancherctl.change import Change, Plan, too_many
+from rancherctl.change import Change, Plan
 from rancherctl.dns.apply import CHUNK, build, chunks, edit
 from rancherctl.dns.model import RecordSet, fingerprint, zone_hash
-from rancherctl.dns.plan import FLOOR, PATIENCE, Hold, guard, plan
-from rancherctl.dns.zone_state import Mirror
+from rancherctl.dns.plan import FLOOR, SECOND_LIST_AFTER, Hold, guard, plan
+from rancherctl.dns.zone_state import ZoneState
+from rancherctl.hold import is_mass_loss
 
 names = st.integers(0, 6).map(lambda n: f"n{n}.cluster.local.")
 sets = st.builds(
@@ -72,42 +73,40 @@ def test_edits_do_what_the_plan_says(have: dict[str, RecordSet], want: dict[str,
 @settings(deadline=None)
 @given(st.lists(zones, min_size=1, max_size=5), st.integers(0, 5))
 def test_a_mirror_knows_its_hash(wishes: list[dict[str, RecordSet]], forget: int) -> None:
-    mirror = Mirror("cluster.local.")
-    mirror.learn({})
+    state = ZoneState("cluster.local.")
+    state.learn({})
     for index, want in enumerate(wishes):
-        for key in [*mirror.want.keys() - want.keys()]:
-            mirror.wish(key, None)
+        for key in [*state.want.keys() - want.keys()]:
+            state.set_wanted(key, None)
         for key, one in want.items():
-            mirror.wish(key, one)
+            state.set_wanted(key, one)
         if index == forget:
-            mirror.learn(dict(mirror.have or {}))
-        todo = mirror.plan()
-        marker = mirror.after(todo, "1")
-        mirror.accept(todo)
-        assert mirror.have == want
-        assert (
-            marker.hash == mirror.have_hash() == mirror.want_hash() == zone_hash(sum(map(fingerprint, want.values())))
-        )
-        assert not mirror.plan()
+            state.learn(dict(state.have or {}))
+        todo = state.plan()
+        marker = state.marker_after(todo, "1")
+        state.accept(todo)
+        assert state.have == want
+        assert marker.hash == state.have_hash() == state.want_hash() == zone_hash(sum(map(fingerprint, want.values())))
+        assert not state.plan()
 
 
 def test_an_update_of_unknown_outcome_is_settled_by_the_marker() -> None:
-    mirror = Mirror("cluster.local.")
-    mirror.learn(many(2))
+    state = ZoneState("cluster.local.")
+    state.learn(many(2))
     for key, one in many(3).items():
-        mirror.wish(key, one)
-    todo = mirror.plan()
-    mirror.attempt = (todo, mirror.after(todo, "1"))
-    before = mirror.have_hash()
-    assert mirror.settle(before)
-    assert mirror.plan() == todo
-    mirror.attempt = (todo, mirror.after(todo, "1"))
-    assert mirror.settle(mirror.want_hash())
-    assert not mirror.plan()
-    assert not mirror.settle("something else")
-    assert not mirror.marked
-    mirror.learn(many(3), mirror.want_hash())
-    assert mirror.marked
+        state.set_wanted(key, one)
+    todo = state.plan()
+    state.attempt = (todo, state.marker_after(todo, "1"))
+    before = state.have_hash()
+    assert state.confirm(before)
+    assert state.plan() == todo
+    state.attempt = (todo, state.marker_after(todo, "1"))
+    assert state.confirm(state.want_hash())
+    assert not state.plan()
+    assert not state.confirm("something else")
+    assert not state.marked
+    state.learn(many(3), state.want_hash())
+    assert state.marked
 
 
 def test_a_small_change_of_a_big_set_is_small() -> None:
@@ -121,10 +120,13 @@ def test_a_small_change_of_a_big_set_is_small() -> None:
 
 @given(st.integers(0, 8), st.integers(0, 8), st.integers(0, 8), st.sampled_from([1, 60]))
 def test_an_edit_is_never_larger_than_the_whole_set(kept: int, gone: int, come: int, size: int) -> None:
-    def some(mark: str, count: int, size: int) -> tuple[str, ...]:
+    def first_problems(mark: str, count: int, size: int) -> tuple[str, ...]:
         return tuple(f"0 100 80 {mark * size}{n}.svc.cluster.local." for n in range(count))
 
-    before, after = (some("k", kept, 1) + part for part in (some("g", gone, size), some("n", come, size)))
+    before, after = (
+        first_problems("k", kept, 1) + part
+        for part in (first_problems("g", gone, size), first_problems("n", come, size))
+    )
     new = RecordSet("s.cluster.local.", "SRV", after or ("0 100 80 x.",))
     old = RecordSet("s.cluster.local.", "SRV", before) if before else None
     assert edit(Change("k", old, new)).size() <= edit(Change("k", None, new)).size()
@@ -174,14 +176,14 @@ def test_a_list_that_lost_most_names_waits_for_a_second() -> None:
     assert [c.verb for c in first.plan] == ["create"]
     assert "100 of 100" in first.alarm
     assert first.hold is not None
-    assert not first.relist_due(10.0 + PATIENCE - 1)
-    assert first.relist_due(10.0 + PATIENCE)
+    assert not first.relist_due(10.0 + SECOND_LIST_AFTER - 1)
+    assert first.relist_due(10.0 + SECOND_LIST_AFTER)
     rest = plan(many(100), {})
     for epochs, now in [((2, 2), 1000.0), ((3, 2), 1000.0)]:
         again = guard(rest, existing=101, epochs=epochs, trusted=(1, 1), hold=first.hold, now=now)
         assert not again.plan, (epochs, now)
         assert again.hold == first.hold
-    second = guard(rest, existing=101, epochs=(3, 3), trusted=(1, 1), hold=first.hold, now=10.0 + PATIENCE)
+    second = guard(rest, existing=101, epochs=(3, 3), trusted=(1, 1), hold=first.hold, now=10.0 + SECOND_LIST_AFTER)
     assert second.plan == rest
     assert second.hold is None
 
@@ -190,30 +192,30 @@ def test_a_second_list_that_lost_other_names_is_a_first_one() -> None:
     hold = Hold(frozenset(many(60)), 0.0, (2,))
     todo = plan(many(200), {**many(140, start=60)} | {})
     other = plan(many(200), many(60) | many(60, start=140))
-    assert guard(todo, existing=200, epochs=(3,), trusted=(1,), hold=hold, now=PATIENCE).plan == todo
-    verdict = guard(other, existing=200, epochs=(3,), trusted=(1,), hold=hold, now=PATIENCE)
+    assert guard(todo, existing=200, epochs=(3,), trusted=(1,), hold=hold, now=SECOND_LIST_AFTER).plan == todo
+    verdict = guard(other, existing=200, epochs=(3,), trusted=(1,), hold=hold, now=SECOND_LIST_AFTER)
     assert not verdict.plan
     assert verdict.hold is not None
-    again = guard(other, existing=200, epochs=(3,), trusted=(1,), hold=verdict.hold, now=PATIENCE + 2)
+    again = guard(other, existing=200, epochs=(3,), trusted=(1,), hold=verdict.hold, now=SECOND_LIST_AFTER + 2)
     assert not again.plan, "one list must not confirm itself"
 
 
 def test_what_only_the_later_list_lacks_waits_for_its_own_second_list() -> None:
     first = guard(plan(many(200), many(100)), existing=200, epochs=(2,), trusted=(1,), hold=None, now=0.0)
     empty = plan(many(200), {})
-    late = guard(empty, existing=200, epochs=(3,), trusted=(1,), hold=first.hold, now=PATIENCE - 1)
+    late = guard(empty, existing=200, epochs=(3,), trusted=(1,), hold=first.hold, now=SECOND_LIST_AFTER - 1)
     assert not late.plan
-    second = guard(empty, existing=200, epochs=(4,), trusted=(1,), hold=late.hold, now=PATIENCE + 1)
+    second = guard(empty, existing=200, epochs=(4,), trusted=(1,), hold=late.hold, now=SECOND_LIST_AFTER + 1)
     assert {c.key for c in second.plan} == many(100, start=100).keys()
-    assert second.hold == Hold(frozenset(many(100)), PATIENCE + 1, (4,))
+    assert second.hold == Hold(frozenset(many(100)), SECOND_LIST_AFTER + 1, (4,))
 
 
 def test_two_lists_in_one_moment_are_one_opinion() -> None:
     todo = plan(many(100), {})
     first = guard(todo, existing=100, epochs=(2,), trusted=(1,), hold=None, now=0.0)
     soon = guard(todo, existing=100, epochs=(3,), trusted=(1,), hold=first.hold, now=1.0)
-    assert not guard(todo, existing=100, epochs=(3,), trusted=(1,), hold=soon.hold, now=PATIENCE).plan
-    assert guard(todo, existing=100, epochs=(4,), trusted=(1,), hold=soon.hold, now=PATIENCE).plan == todo
+    assert not guard(todo, existing=100, epochs=(3,), trusted=(1,), hold=soon.hold, now=SECOND_LIST_AFTER).plan
+    assert guard(todo, existing=100, epochs=(4,), trusted=(1,), hold=soon.hold, now=SECOND_LIST_AFTER).plan == todo
 
 
 def test_a_name_of_another_type_is_no_loss() -> None:
@@ -242,8 +244,12 @@ def test_nothing_much_goes_on_the_word_of_one_list(steps: list[tuple[int, int, f
         for _ in range(2):
             verdict = guard(plan(have, want), existing=len(have), epochs=(epoch,), trusted=None, hold=hold, now=now)
             gone = {c.key for c in verdict.plan if c.new is None}
-            sure = {key for key in gone if any(key not in known and now - when >= PATIENCE for when, known in lists)}
-            assert not too_many(len(gone - sure), len(have), floor=FLOOR)
+            sure = {
+                key
+                for key in gone
+                if any(key not in known and now - when >= SECOND_LIST_AFTER for when, known in lists)
+            }
+            assert not is_mass_loss(len(gone - sure), len(have), floor=FLOOR)
             have = {key: one for key, one in have.items() if key not in gone} | {
                 c.key: c.new for c in verdict.plan if c.new is not None
             }

@@ -3,7 +3,7 @@
 import struct
 
 from rancherctl.hosts.command import Command, Result
-from rancherctl.network.kube_proxy import SETTLE, ProxyGuard
+from rancherctl.network.kube_proxy import SETTLE, KubeProxyWatchdog
 from rancherctl.network.watch import concerns_us
 
 WHOLE = "table ip kube-proxy {\n\tchain services {\n\t\tip daddr . meta l4proto . th dport vmap @service-ips\n\t}\n}\n"
@@ -40,7 +40,7 @@ class Host:
 def restarts(host: Host, *moments: float) -> int:
     """Restarts after a look at each moment."""
     now = [0.0]
-    guard = ProxyGuard(host, lambda: now[0])  # type: ignore[arg-type]
+    guard = KubeProxyWatchdog(host, lambda: now[0])  # type: ignore[arg-type]
     for moment in moments:
         now[0] = moment
         guard.check()
@@ -90,7 +90,7 @@ def test_which_notifications_wake() -> None:
 
 def test_rules_that_were_seen_need_no_time_to_settle_when_they_go() -> None:
     host, now = Host(WHOLE, since=99.0), [100.0]
-    guard = ProxyGuard(host, lambda: now[0])  # type: ignore[arg-type]
+    guard = KubeProxyWatchdog(host, lambda: now[0])  # type: ignore[arg-type]
     assert not guard.check()
     host.listing, now[0] = None, 101.0
     assert guard.check()

@@ -227,7 +227,7 @@ def test_kube_proxys_rules_are_looked_at_when_the_kernel_told_something_else_sel
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Callable[[], None]] = []
-    monkeypatch.setattr("rancherctl.network.reconcile.Watch", told.append)
+    monkeypatch.setattr("rancherctl.network.reconcile.NetlinkWatch", told.append)
     looks, times = list[float](), [100.0]
     role = NetworkRole(CONFIG, Tools(), state_path=tmp_path / "state.json", clock=lambda: times[0])
     monkeypatch.setattr(role._proxy, "check", lambda: looks.append(times[0]))

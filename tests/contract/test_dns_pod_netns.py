@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.dns.pod_netns import within
+from rancherctl.dns.pod_netns import run_in_netns
 from rancherctl.errors import NotFoundError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a network namespace")
@@ -40,19 +40,19 @@ def pod(tmp_path: Path) -> Iterator[str]:
 
 def test_what_is_done_inside_is_done_in_the_pods_network_alone(pod: str, tmp_path: Path) -> None:
     host, before = network(), threading.active_count()
-    assert within(POD, network, tmp_path) == pod != host
+    assert run_in_netns(POD, network, tmp_path) == pod != host
     assert network() == host
     assert threading.active_count() == before
 
 
 def test_a_pod_on_the_hosts_network_is_asked_from_there(tmp_path: Path) -> None:
-    assert within("127.0.0.1", network, tmp_path / "none") == network()
+    assert run_in_netns("127.0.0.1", network, tmp_path / "none") == network()
 
 
 def test_an_address_that_nobody_has_is_said(pod: str, tmp_path: Path) -> None:
     for address in ("192.0.2.7", "2001:db8::7"):
         with pytest.raises(NotFoundError, match=address):
-            within(address, lambda: 0, tmp_path)
+            run_in_netns(address, lambda: 0, tmp_path)
 
 
 def test_a_failure_inside_comes_out(pod: str, tmp_path: Path) -> None:
@@ -60,4 +60,4 @@ def test_a_failure_inside_comes_out(pod: str, tmp_path: Path) -> None:
         raise ValueError("inside")
 
     with pytest.raises(ValueError, match="inside"):
-        within(POD, fail, tmp_path)
+        run_in_netns(POD, fail, tmp_path)

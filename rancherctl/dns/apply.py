@@ -1,7 +1,7 @@
-"""Making a zone agree with a plan: signed RFC 2136 updates, each atomic and journaled by the server before it is acknowledged.
+"""Apply a plan to a zone with signed RFC 2136 updates.
 
-A message never splits a record set. The marker goes with the last message; when there are several, the first takes the old marker
-away, so that a zone without a marker is known to be unfinished.
+Each update is atomic, and the server journals it before it acknowledges it. A message never splits a record set. The last
+message sets the marker; if there are several, the first removes the old marker, so a zone without a marker is unfinished.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from rancherctl.dns.wire import Update
 from rancherctl.errors import RancherctlError
 
 CHUNK = 16_000
-"""Octets of one message (a record set that is larger has one of its own): compression pointers do not reach beyond 16,383."""
+"""Octets of one message: compression pointers reach no further than 16,383. A larger record set has a message of its own."""
 UPDATE_TIMEOUT = 10.0
 
 
 class UpdateRefusedError(RancherctlError):
-    """The server did not accept an update; nothing of that message was applied."""
+    """The server refused an update; nothing of that message was applied."""
 
     retryable = True
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What happens to one record set: ``clear`` deletes all of it first, else ``remove`` deletes single records; then ``add``."""
+    """The change of one record set: ``clear`` deletes the whole set, ``remove`` single records; ``add`` follows."""
 
     name: str
     type: str
@@ -45,7 +45,7 @@ class Edit:
 
 
 def edit(change: Change[RecordSet]) -> Edit:
-    """The smaller of "replace the set" and "change single records"."""
+    """Replace the set or change single records, whichever needs fewer octets."""
     old, new = change.old, change.new
     if new is None:
         assert old is not None
@@ -62,12 +62,12 @@ def edit(change: Change[RecordSet]) -> Edit:
         remove=tuple(sorted(before - after)),
         add=tuple(sorted(after - before)),
     )
-    # by octets, not by number: a set fits a message whole, long records that go and long ones that come might not
+    # Compare octets, not counts: a whole set always fits a message, long removed and added records together may not.
     return min(single, whole, key=Edit.size)
 
 
 def chunks(plan: Plan[RecordSet], limit: int = CHUNK) -> Iterator[list[Edit]]:
-    """The edits in messages. Deletes come first: a CNAME and other data may follow each other at one name but never meet."""
+    """Split a plan into messages. Deletes come first: a CNAME must never meet other data at its name."""
     batch: list[Edit] = []
     total = 0
     for change in sorted(plan, key=lambda c: c.new is not None):
@@ -82,7 +82,10 @@ def chunks(plan: Plan[RecordSet], limit: int = CHUNK) -> Iterator[list[Edit]]:
 
 
 def apply(channel: Channel, zone: str, plan: Plan[RecordSet], marker: Marker) -> int:
-    """Bring the zone to where the plan ends and write the marker; returns the number of messages. Errors: UpdateRefusedError, client's."""
+    """Send the plan and the marker to the server; returns the number of messages.
+
+    Raises UpdateRefusedError and the errors of client.
+    """
     batches = list(chunks(plan)) or [[]]
     for number, batch in enumerate(batches, 1):
         message = build(zone, batch, first=number == 1, marker=marker if number == len(batches) else None)
@@ -93,7 +96,7 @@ def apply(channel: Channel, zone: str, plan: Plan[RecordSet], marker: Marker) ->
 
 
 def build(zone: str, batch: Sequence[Edit], *, first: bool, marker: Marker | None) -> Update:
-    """One update message, not signed yet."""
+    """Build one unsigned update message."""
     update = Update(zone)
     mark = f"{MARKER}.{zone}"
     if first:

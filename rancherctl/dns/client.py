@@ -1,6 +1,6 @@
-"""One lasting TCP connection to the server on this host: signed messages, answers checked, every wait limited.
+"""A persistent TCP connection to the server on this host: signs messages, checks answers, limits every wait.
 
-Errors: UnreachableError (no connection), OutcomeUnknownError (sent, but no answer came: it may have been done).
+Raises UnreachableError (no connection) and OutcomeUnknownError (sent but not answered: it may have been applied).
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     import dns.tsig
 
 KEY_NAME = "rancherctl"
-_KEY_HINT = "remove the file; systemctl restart rancherctl-dns makes it anew"
+_KEY_HINT = "remove the file, then run: systemctl restart rancherctl-dns (it creates a new key)"
 _SECRET = re.compile(r'secret\s+"([A-Za-z0-9+/=]+)"')
 
 
 class OutcomeUnknownError(UnreachableError):
-    """A message was sent and no answer came: look at the server before sending anything else."""
+    """A message was sent but not answered: read the server's state before sending anything else."""
 
 
 class DnsProtocolError(RancherctlError):
-    """The server's answer is malformed, or it refused what must not be refused."""
+    """The server's answer is malformed, or the server refused a request that it must accept."""
 
     retryable = True
 
 
 def read_key(path: str) -> dns.tsig.Key:
-    """The TSIG key of a file made by ``tsig-keygen``."""
+    """Read the TSIG key from a file written by ``tsig-keygen``."""
     import dns.tsig
 
     try:
@@ -49,7 +49,10 @@ def read_key(path: str) -> dns.tsig.Key:
 
 
 class Channel:
-    """A connection that is opened when needed; ``generation`` grows with every new one, so a restarted server is noticed. Not thread-safe."""
+    """A connection that opens on demand. Not thread-safe.
+
+    ``generation`` grows with every new connection, so callers notice a restarted server.
+    """
 
     def __init__(self, port: int, key_file: str, *, host: str = "127.0.0.1", timeout: float = 3.0) -> None:
         self.generation = 0
@@ -62,19 +65,19 @@ class Channel:
 
     @property
     def key(self) -> dns.tsig.Key:
-        """The key, read again after every new connection."""
+        """The key; read again after every new connection."""
         if self._key is None:
             self._key = read_key(self._key_file)
         return self._key
 
     def close(self) -> None:
-        """End the connection; the next message opens another."""
+        """Close the connection; the next message opens a new one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def send(self, wire: bytes) -> None:
-        """Send one message; a connection the server has closed meanwhile is replaced first."""
+        """Send one message; reconnects first if the server has closed the connection."""
         if self._socket is not None and self._closed():
             self.close()
         if self._socket is None:
@@ -88,15 +91,15 @@ class Channel:
             raise OutcomeUnknownError(f"DNS server on {self._name}: sending failed", why=str(error)) from error
 
     def receive(self, timeout: float | None = None) -> bytes:
-        """The next message, within ``timeout`` seconds for the whole of it."""
+        """Receive the next message; the whole of it must arrive within ``timeout`` seconds."""
         deadline = time.monotonic() + (timeout or self.timeout)
         return self._read(struct.unpack("!H", self._read(2, deadline))[0], deadline)
 
     def update(self, message: Update, *, timeout: float) -> str:
-        """Sign and send an update; the answer's code (``NOERROR`` = done and on disk), its signature checked."""
+        """Sign and send an update; returns the verified answer's code (``NOERROR`` = applied and on disk)."""
         import dns.rcode
 
-        # A number nobody can guess is not needed here: the answer is signed over the request.
+        # The message number need not be unpredictable: the answer is signed over the request.
         self._number = (self._number + 1) & 0xFFFF
         signed = message.sign(KEY_NAME, self.key.secret, number=self._number, now=int(time.time()))
         self.send(signed.wire)
@@ -104,7 +107,7 @@ class Channel:
         return dns.rcode.to_text(answer.rcode())
 
     def exchange(self, message: dns.message.Message, *, timeout: float | None = None) -> dns.message.Message:
-        """Send a message and return its answer; a signature is checked if the message was signed."""
+        """Send a message and return its answer; verifies the answer's signature if the message was signed."""
         self.send(message.to_wire(max_size=65535))
         return self._parse(self.receive(timeout), message.id, message.keyring, message.mac or b"")
 
@@ -145,7 +148,7 @@ class Channel:
         assert self._socket is not None
         try:
             self._socket.setblocking(False)
-            # Nothing is outstanding here: readable means end of stream, or an answer that came after its time limit.
+            # No answer is outstanding: readable means end of stream or an answer that arrived after its time limit.
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return False

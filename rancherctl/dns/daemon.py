@@ -1,4 +1,4 @@
-"""Telling the server's process what to do: through systemd on a host, directly in tests."""
+"""Control of the server's process: through systemd on a host, directly in tests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ UNIT = DNS_UNIT
 
 
 class Daemon(Protocol):
-    """The server's process. Every call returns when it is done and raises an error of hosts when it failed."""
+    """The server's process. Every call returns when it is complete and raises the errors of hosts."""
 
     def reload(self) -> None:
-        """Read the configuration again and load zones that are not loaded; goes on answering meanwhile."""
+        """Reload the configuration and load missing zones; the server keeps answering."""
 
     def stop(self) -> None:
-        """End the process."""
+        """Stop the process."""
 
     def start(self) -> None:
         """Start the process; it may not answer yet."""
@@ -31,7 +31,7 @@ class SystemdDaemon:
         self._transport = transport
 
     def reload(self) -> None:
-        """SIGHUP; a unit that is not running is started instead."""
+        """Send SIGHUP; starts the unit if it is not running."""
         self._transport.run(command("systemctl", "reload-or-restart", UNIT, timeout=20.0))
 
     def stop(self) -> None:

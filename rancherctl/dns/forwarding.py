@@ -1,4 +1,4 @@
-"""The upstreams in the server's hands: the file it includes, and its word that it has read it."""
+"""The forwarders file that the server includes, and reloading the server when it changes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from rancherctl.dns.store import Store
 
 
 class Forwarding:
-    """``use`` is called in every round with the upstreams of that moment."""
+    """Applies the current list of upstreams; ``use`` is called in every round."""
 
     def __init__(self, path: str, store: Store, daemon: Daemon) -> None:
         self._path, self._store, self._daemon = path, store, daemon
-        # An earlier process may have ended between the file and the server's reading it.
+        # An earlier process may have ended after it wrote the file and before it reloaded the server.
         self._read = False
 
     def use(self, upstreams: Sequence[str]) -> None:
-        """Write them, best first, and have them read; nothing while they are what was read. Errors: store's, hosts' (then tried again)."""
+        """Write the upstreams, best first, and reload the server if they changed; the next call retries a failure.
+
+        Raises the errors of store and hosts.
+        """
         if self._store.replace(self._path, named_conf.forwarders(upstreams)):
             self._read = False
         if not self._read:

@@ -1,4 +1,4 @@
-"""Bringing back a zone that the server does not load or cannot write: from the kept copy, from what is wanted, or without its journal."""
+"""Restore a zone that the server cannot load or update: from the saved copy, from the API, or without its journal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rancherctl.dns.store import Store
 from rancherctl.dns.zone_state import ZoneState
 
 log = logging.getLogger(__name__)
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 
 
 @dataclass(slots=True)
 class Healer:
-    """``clock`` is monotonic seconds; ``wall`` gives the serial of a rewritten zone (seconds since 1970; nobody compares it with a clock)."""
+    """Rewrites damaged zones. ``clock`` is monotonic seconds; ``wall`` gives the serial of a rewritten zone."""
 
     domain: str
     store: Store
@@ -31,14 +31,14 @@ class Healer:
     _next: dict[str, float] = field(default_factory=dict)
 
     def well(self, zone: str) -> None:
-        """The zone is loaded."""
+        """Note that the zone is loaded: forget earlier attempts."""
         self._tries.pop(zone, None)
         self._next.pop(zone, None)
 
     def heal(self, broken: Sequence[ZoneState], *, synced: bool) -> bool:
-        """Try to bring zones back that are not loaded; True when something was done and loading is worth waiting for.
+        """Try to restore zones that are not loaded; True if something was done and the caller should wait for it.
 
-        The first try only makes the server load what it has not loaded. Later ones stop it: something in it stands in the way.
+        The first attempt only makes the server load missing zones. Later attempts restart it.
         """
         due = [m for m in broken if self.clock() >= self._next.get(m.zone, 0.0)]
         texts = {m.zone: text for m in due if (text := self._text(m, synced=synced))}
@@ -49,19 +49,22 @@ class Healer:
         log.warning("loading zones again: %s", ", ".join([*texts, *bare]))
         for state in due:
             tries = self._tries[state.zone] = self._tries.get(state.zone, 0) + 1
-            self._next[state.zone] = self.clock() + min(LONGEST_PAUSE, 0.5 * 2**tries)
+            self._next[state.zone] = self.clock() + min(MAX_PAUSE, 0.5 * 2**tries)
         self._replace(texts, gently=gently)
         self.healed += 1
         return True
 
     def outdated(self, zone: str, marker: Marker | None) -> bool:
-        """Whether a loaded zone is older than the copy that is kept: its journal may have lost its end in a way that still loads."""
+        """Whether a loaded zone is older than the saved copy: a journal that lost its end may still load."""
         kept = self.store.kept(zone) if marker is not None else None
         known = zonefile.marker_of(kept, zone) if kept is not None else None
         return marker is not None and known is not None and known.newer(marker)
 
     def rewrite(self, state: ZoneState) -> bool:
-        """A loaded zone that cannot be updated, or whose content is not what its marker says: write it anew with the server stopped for a moment."""
+        """Rewrite a loaded zone that cannot be updated or differs from its marker; restarts the server.
+
+        False if there is no content to write, or the last rewrite was less than MAX_PAUSE seconds ago.
+        """
         if self.clock() < self._next.get(state.zone, 0.0):
             return False
         text = (
@@ -71,8 +74,8 @@ class Healer:
         )
         if text is None:
             return False
-        self._next[state.zone] = self.clock() + LONGEST_PAUSE
-        log.warning("writing zone %s anew", state.zone)
+        self._next[state.zone] = self.clock() + MAX_PAUSE
+        log.warning("rewriting zone %s", state.zone)
         self._replace({state.zone: text}, gently=False)
         self.healed += 1
         return True
@@ -97,13 +100,13 @@ class Healer:
         if not synced:
             return kept
         wanted = self._render(state, state.want.values(), state.want_hash())
-        # The copy first even when the API has answered: a list that lost most names must pass the guard, not a healing.
+        # Prefer the copy even if the API has answered: a list that lost most names must pass the guard first.
         return kept if kept is not None and not self._tries.get(state.zone) else wanted
 
     def _render(self, state: ZoneState, sets: Iterable[RecordSet], digest: str) -> str:
         return zonefile.render(state.zone, self.domain, sets, int(self.wall()), Marker(digest, state.version))
 
     def keep(self, state: ZoneState) -> None:
-        """Keep a copy of what the server has."""
+        """Save a copy of the zone as the server has it."""
         if state.have is not None:
             self.store.keep(state.zone, self._render(state, state.have.values(), state.have_hash()))

@@ -1,4 +1,4 @@
-"""What `rancherctl dns` runs on a host over ssh, as ``agent.pyz dns-query | dns-status | dns-records``: one JSON text each."""
+"""What `rancherctl dns` runs on a host: ``agent.pyz dns-query | dns-status | dns-records``, one JSON text each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rancherctl.kube.client import KubeClient
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to ask from: "" the host, else the pod of ``namespace`` that has this address."""
+    """Where to query from: the host if ``address`` is "", else the pod of ``namespace`` with this address."""
 
     address: str = ""
     namespace: str = ""
@@ -21,7 +21,7 @@ class Place:
 def query(
     config: DnsHostConfig, name: str, kind: str = "", servers: tuple[str, ...] = (), place: Place | None = None
 ) -> dict[str, Any]:
-    """Ask this host's own server at each of its addresses (or other servers)."""
+    """Query this host's server at each of its addresses (or other servers)."""
     place = place or Place()
     meant, type_ = lookup.question(name, kind, config.domain, place.namespace)
 
@@ -37,12 +37,12 @@ def query(
 
 
 def state(config: DnsHostConfig) -> dict[str, Any]:
-    """How this host's server is."""
+    """Report the state of this host's server."""
     return status.host_status(config)
 
 
 def records(client: KubeClient, config: DnsHostConfig, what: str = "") -> dict[str, Any]:
-    """The wanted records, with this host's credential."""
+    """List the desired records, read from the API with this host's credential."""
     found, problems = listing.wanted_records(client, config)
     rows = [
         {"name": names.queried(s.name), "type": s.type, "ttl": s.ttl, "data": list(s.rdatas)}

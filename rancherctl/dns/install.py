@@ -1,6 +1,6 @@
-"""What apply puts on a host for DNS: the package without its own unit, the configuration, our unit. Pure.
+"""The resources of a host's DNS server: the package with its unit masked, the configuration, the unit. Pure.
 
-The zones, the key and the list of upstreams are made on the host (prepare.sh, the agent) and are not here.
+Zones, key and list of upstreams are created on the host by prepare.sh and the agent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 APPARMOR_PATH = "/etc/apparmor.d/local/usr.sbin.named"
 
 _PREPARE = r"""#!/bin/sh
-# Written by rancherctl. Before named starts, as root: the key, a list of upstreams that can be read, the AppArmor profile.
-# Arguments: configuration folder, data folder, this server's own addresses (with commas), then the configured upstreams (none: the host's).
-# The data folder is named's to write: what lies there is never followed, and read with named's rights only.
+# Written by rancherctl. Runs as root before named starts: creates the key and a valid list of upstreams, loads the
+# AppArmor profile. Arguments: configuration folder, data folder, this server's own addresses (comma-separated), then
+# the configured upstreams (none: those of the host).
+# named may write to the data folder: never follow links there, and read its files with named's rights only.
 set -eu
 etc=$1 data=$2 own=$3
 shift 3
@@ -40,22 +41,25 @@ if ! grep -qs 'secret "' "$etc/tsig.key"; then
     mv "$etc/tsig.key.new" "$etc/tsig.key"
 fi
 if ! readable; then
-    # As the agent reads them: the first file that names another server than this host. (Tests name other files.)
+    # Same rule as in the agent: the first file that names a server other than this host. (Tests set RESOLV_CONF.)
     for conf in ${RESOLV_CONF:-/etc/resolv.conf /run/systemd/resolve/resolv.conf}; do
         [ $# -eq 0 ] && [ -r "$conf" ] || continue
         set -- $(awk -v own=",$own,::1," \
-            '$1 == "nameserver" && $2 ~ /^[0-9A-Fa-f.:]+$/ && $2 !~ /^127\./ && !index(own, "," $2 ",") { print $2 }' "$conf")
+            '$1 == "nameserver" && $2 ~ /^[0-9A-Fa-f.:]+$/ && $2 !~ /^127\./ && !index(own, "," $2 ",") {
+                print $2
+            }' "$conf")
     done
     [ $# -gt 0 ] || set -- "127.0.0.1 port 9"
     forward "$@"
-    # One bad address must not keep the names of the cluster from being answered.
+    # One bad upstream address must not stop the cluster's names from being answered.
     readable || forward "127.0.0.1 port 9"
 fi
 rm -f "$data/starts.log"
 profile=/etc/apparmor.d/usr.sbin.named
-if [ -d /sys/module/apparmor ] && [ -e "$profile" ] && ! cmp -s /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded"; then
-    # Where there is no room to note it, it is loaded again next time: a full disk must not keep the server from starting.
-    apparmor_parser -r "$profile" && cp --remove-destination /etc/apparmor.d/local/usr.sbin.named "$data/apparmor.loaded" || true
+include=/etc/apparmor.d/local/usr.sbin.named
+if [ -d /sys/module/apparmor ] && [ -e "$profile" ] && ! cmp -s "$include" "$data/apparmor.loaded"; then
+    # If the note cannot be written, the profile is loaded again next time: a full disk must not stop the server.
+    apparmor_parser -r "$profile" && cp --remove-destination "$include" "$data/apparmor.loaded" || true
 fi
 exit 0
 """
@@ -109,7 +113,7 @@ WantedBy=multi-user.target
 
 def _apparmor(config: DnsHostConfig) -> str:
     return f"""\
-# Written by rancherctl: the cluster's DNS server keeps its files here.
+# Written by rancherctl: the folders of the cluster's DNS server.
 {config.etc}/ r,
 {config.etc}/** r,
 {config.data}/ rw,
@@ -118,7 +122,7 @@ def _apparmor(config: DnsHostConfig) -> str:
 
 
 def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
-    """Everything DNS needs on one host. InvalidInputError when a setting may not be written into a configuration."""
+    """All resources of DNS on one host. Raises InvalidInputError if a setting is not valid in named.conf."""
     check(config)
     named, prepare = f"{config.etc}/named.conf", f"{config.etc}/prepare.sh"
     unit = _UNIT.format(

@@ -1,4 +1,4 @@
-"""The wanted records as they follow from the API now: for people (``dns ls``), computed by the code that the agents run."""
+"""The desired records for ``dns ls``, computed from the API by the code that the agents run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _items(client: KubeClient, spec: TableSpec) -> dict[str, Any]:
 
 
 def wanted_records(client: KubeClient, config: DnsHostConfig) -> tuple[list[RecordSet], Mapping[str, str]]:
-    """Every wanted record set sorted by name and type, and what could not be published by ``namespace/service``."""
+    """All desired record sets, sorted by name and type, and the problems by ``namespace/service``."""
     wanted = Wanted(Shape(config.domain, frozenset(named_conf.zones(config))))
     found = wanted.fixed(config.addresses)
     pods = _items(client, tables.PODS) if config.pod_names else {}
@@ -30,9 +30,10 @@ def wanted_records(client: KubeClient, config: DnsHostConfig) -> tuple[list[Reco
 
 
 def select(sets: Iterable[RecordSet], what: str, config: DnsHostConfig) -> list[RecordSet]:
-    """Those of a zone (``cluster.local``, ``43.10.in-addr.arpa``), a service (``mongodb``, ``mongodb.ns``, ``ns/mongodb``) or a name; "" = all.
+    """Select the record sets of a zone, a Service or a name; "" selects all.
 
-    A service's reverse records are among its records.
+    ``what`` is a zone (``43.10.in-addr.arpa``), a Service (``mongodb``, ``mongodb.ns``, ``ns/mongodb``) or a full name.
+    The records of a Service include its reverse records.
     """
     if not what:
         return list(sets)

@@ -1,4 +1,4 @@
-"""Asking servers for one name: on a host its own addresses (``query_local``), and comparing what all hosts said (pure)."""
+"""Query servers for one name (``query_local``, on a host) and compare the answers of all hosts (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from rancherctl.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one server said. ``records`` are (name, ttl, type, data); ``rcode`` "" means no answer, then ``error`` says why; ``ms`` is the time."""
+    """The answer of one server, received after ``ms`` milliseconds.
+
+    ``records`` are (name, ttl, type, data). ``rcode`` is "" if there was no answer; ``error`` gives the reason.
+    """
 
     server: str
     rcode: str
@@ -24,11 +27,11 @@ class Answer:
     error: str = ""
 
     def data(self, kind: str = "") -> tuple[str, ...]:
-        """The data of all records (of one type), sorted: what two servers are compared by."""
+        """The sorted data of all records (of type ``kind``): two servers agree if it is equal."""
         return tuple(sorted(r[3] for r in self.records if not kind or r[2] == kind))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The answer as JSON values."""
         return {
             **asdict(self),
             "records": [dict(zip(("name", "ttl", "type", "data"), r, strict=True)) for r in self.records],
@@ -44,14 +47,14 @@ class Answer:
 
 
 NDOTS = 5
-"""A pod's resolver looks for names with fewer dots in the cluster first."""
+"""A pod's resolver tries the search list first for names with fewer dots."""
 
 
 def question(name: str, kind: str, domain: str, namespace: str = "") -> tuple[tuple[str, ...], str]:
-    """(absolute names, type) of what a person typed: the first name that exists is meant. Type "" = A, or PTR for an address.
+    """The absolute names to try in order, and the type, for what the user typed.
 
-    An address means its reverse name; ``x.ns.svc`` lies in the cluster's domain, and so does ``x.ns``, as for a pod, if it exists there;
-    ``x`` does for a pod of ``namespace``.
+    The type "" means A, or PTR for an address. An address stands for its reverse name. ``x.ns.svc`` is in the cluster's
+    domain; ``x.ns`` is tried there first, as in a pod, and ``x`` too if ``namespace`` (of a pod) is given.
     """
     normal, _ = names.address(name)
     if normal:
@@ -72,14 +75,14 @@ def question(name: str, kind: str, domain: str, namespace: str = "") -> tuple[tu
 def query_local(
     name: str, kind: str, servers: Iterable[str], *, port: int = 53, timeout: float = 3.0
 ) -> tuple[Answer, ...]:
-    """Ask each server by UDP, by TCP where the answer is cut. UsageError for a name or type that does not exist."""
+    """Query each server by UDP, and by TCP if the answer is truncated. Raises UsageError for a bad name or type."""
     import dns.exception
     import dns.message
 
     try:
         query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
     except (dns.exception.DNSException, ValueError) as error:
-        raise UsageError(f"cannot ask for {name} {kind}", why=str(error) or type(error).__name__) from error
+        raise UsageError(f"cannot query {name} {kind}", why=str(error) or type(error).__name__) from error
     return tuple(_ask(query, server, port, timeout) for server in servers)
 
 
@@ -111,7 +114,10 @@ def _ms(began: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``common`` is what most servers said; ``differing`` are (host, server) that said something else or nothing, ``silent`` those with nothing."""
+    """``common`` is the answer of most servers.
+
+    ``differing`` are the (host, server) pairs with another answer or none, ``silent`` those with none.
+    """
 
     common: Answer | None
     differing: tuple[tuple[str, str], ...]
@@ -119,15 +125,15 @@ class Comparison:
 
 
 def compare(answers: Mapping[str, Sequence[Answer]]) -> Comparison:
-    """Of the answers of each host. Order and time-to-live do not count; a tie goes to what was said first."""
-    said = [((host, a.server), (a.rcode, a.data()), a) for host, part in answers.items() for a in part]
-    counts = Counter(value for _, value, a in said if a.rcode)
-    silent = tuple(place for place, _, a in said if not a.rcode)
+    """Compare the answers of all hosts, ignoring order and TTL; on a tie the first answer wins."""
+    given = [((host, a.server), (a.rcode, a.data()), a) for host, part in answers.items() for a in part]
+    counts = Counter(value for _, value, a in given if a.rcode)
+    silent = tuple(place for place, _, a in given if not a.rcode)
     if not counts:
         return Comparison(None, silent, silent)
     best = counts.most_common(1)[0][0]
     return Comparison(
-        next(a for _, value, a in said if value == best),
-        tuple(place for place, value, _ in said if value != best),
+        next(a for _, value, a in given if value == best),
+        tuple(place for place, value, _ in given if value != best),
         silent,
     )

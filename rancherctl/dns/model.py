@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 TTL = 5
-"""Seconds, positive and negative answers alike: a client that cached an answer is wrong for at most this long."""
+"""Seconds, for positive and negative answers: the longest time for which a cached answer can be wrong."""
 MARKER = "_rancherctl"
-"""First label of the TXT record that says which state a zone holds; never part of a plan."""
+"""First label of the TXT record that describes the state of a zone; never part of a plan."""
 HASH_BITS = 128
 _MARKER_TEXT = re.compile(r'"hash=([0-9a-f]{32})" "version=([^"]*)"')
 
@@ -20,7 +20,7 @@ _MARKER_TEXT = re.compile(r'"hash=([0-9a-f]{32})" "version=([^"]*)"')
 class RecordSet:
     """All records of one name and type.
 
-    ``name`` is absolute, lower-case, with the last dot. ``rdatas`` are presentation texts, sorted, without duplicates and never empty.
+    ``name`` is absolute, in lower case, with the final dot. ``rdatas`` are presentation texts: sorted, unique, never empty.
     """
 
     name: str
@@ -40,7 +40,7 @@ class RecordSet:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a zone says about its own content: hash of all record sets, and the API's resource versions that it was made from."""
+    """Description of a zone's content: the hash of all record sets, and the resource versions it was made from."""
 
     hash: str
     version: str = ""
@@ -51,12 +51,12 @@ class Marker:
 
     @classmethod
     def of(cls, text: str) -> Marker | None:
-        """The reverse of ``text``; None for what is no marker."""
+        """Parse ``text``; None if it is not a marker."""
         found = _MARKER_TEXT.fullmatch(text)
         return cls(found[1], found[2]) if found else None
 
     def newer(self, than: Marker) -> bool:
-        """Whether it was made from a later state of the API; False when the two cannot be compared."""
+        """Whether it was made from a later state of the API than ``than``; False if the two cannot be compared."""
         pairs = list(zip(self.version.split("/"), than.version.split("/"), strict=False))
         if self.version.count("/") != than.version.count("/") or not all(
             part.isdecimal() for pair in pairs for part in pair
@@ -86,10 +86,10 @@ class AgentSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DnsHostConfig:
-    """One host's server: what it answers for, where it listens, whom it serves and forwards to.
+    """Settings of one host's server: domain, addresses, clients, upstreams.
 
-    ``upstreams`` () means the host's own resolvers. ``stub_domains`` maps a domain to the servers that know it. Paths and ports have
-    other values in tests only. ``control_port`` and ``stats_port`` are bound on 127.0.0.1 alone.
+    ``upstreams`` () means the host's own resolvers. ``stub_domains`` maps a domain to its servers. Only tests use other
+    paths and ports. ``control_port`` and ``stats_port`` are bound to 127.0.0.1 only.
     """
 
     node: str
@@ -108,7 +108,7 @@ class DnsHostConfig:
 
     @classmethod
     def of(cls, agent: AgentSettings) -> DnsHostConfig:
-        """From what a host's agent is told; several CIDRs are written with commas."""
+        """Take the settings from the agent's configuration; CIDRs are separated by commas."""
         return cls(
             node=agent.node,
             domain=agent.dns_domain.strip(".").lower(),
@@ -120,12 +120,12 @@ class DnsHostConfig:
 
     @property
     def key_file(self) -> str:
-        """The TSIG key, made on the host."""
+        """Path of the TSIG key, which is created on the host."""
         return f"{self.etc}/tsig.key"
 
     @property
     def forwarders_file(self) -> str:
-        """The list of upstreams that answer now; written by the unit's preparation and by the agent."""
+        """Path of the list of upstreams that answer now; written by prepare.sh and the agent."""
         return f"{self.data}/forwarders.conf"
 
 
@@ -134,7 +134,10 @@ def _cidrs(text: str) -> tuple[str, ...]:
 
 
 def fingerprint(record_set: RecordSet) -> int:
-    """A number for one record set; the sum over a zone (``zone_hash``) does not depend on order, so it can be kept up to date by difference."""
+    """The hash of one record set as a number.
+
+    The sum over a zone (``zone_hash``) does not depend on the order, so a change updates it by difference.
+    """
     text = f"{record_set.name} {record_set.type} {record_set.ttl} {' '.join(record_set.rdatas)}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=HASH_BITS // 8).digest())
 

@@ -1,4 +1,4 @@
-"""The text of named.conf for one host, from validated words. Pure. Source: BIND 9.18 and 9.20 reference manuals."""
+"""named.conf of one host, built from validated words. Pure. Source: BIND 9.18 and 9.20 reference manuals."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from rancherctl.dns.zonefile import file_name
 from rancherctl.errors import InvalidInputError
 
 NOWHERE = "127.0.0.1 port 9"
-"""A forwarder that refuses at once: without any upstream, foreign names fail quickly instead of being asked at the root servers."""
+"""A forwarder that refuses at once: without upstreams, external names fail quickly instead of going to the root."""
 
 STARTS = "starts.log"
-"""What the running process has said since it started, in the data folder; removed before every start."""
+"""Log of the running process since its start, in the data folder; removed before every start."""
 ALL_LOADED = "all zones loaded"
-"""The server's own words for: what is not loaded now will not be."""
+"""The server logs this when it has tried to load all zones: a zone that is missing then stays missing."""
 
-# servfail-ttl: a name asked for while zones are still loading would go on failing for a second after they are there.
-# no-case-compress: an answer has its name as the question wrote it; resolvers that mix cases against forged answers compare both.
+# servfail-ttl: with 1 (the default) a name that was queried while zones were loading fails for a second after that.
+# no-case-compress: the answer repeats the name in the case of the question; resolvers that randomise case compare both.
+# stale-answer-client-timeout: ask the upstreams before serving expired data; 0 also crashes with a policy (docs/adr/0033).
 _OPTIONS = """\
     dnssec-validation no;
     empty-zones-enable no;
@@ -56,7 +57,7 @@ _OPTIONS = """\
 
 
 def check(config: DnsHostConfig) -> None:
-    """Raise InvalidInputError with every value that may not be written into the configuration."""
+    """Raise InvalidInputError with all values that are not valid in the configuration."""
     domains = (config.domain, *config.stub_domains)
     servers = (
         *config.addresses,
@@ -65,16 +66,16 @@ def check(config: DnsHostConfig) -> None:
     )
     networks = (*config.pod_cidrs, *config.service_cidrs)
     problems = [
-        f"dns: {name!r} is not a domain name" for name in domains if not all(map(names.is_label, name.split(".")))
+        f"dns: {name!r} is not a valid domain name" for name in domains if not all(map(names.is_label, name.split(".")))
     ]
-    problems += [f"dns: {text!r} is not an address" for text in servers if not names.address(text)[0]]
+    problems += [f"dns: {text!r} is not a valid IP address" for text in servers if not names.address(text)[0]]
     here = set(config.addresses)
     problems += [
-        f"dns: upstream {text} is this server itself: names would go round in a circle"
+        f"dns: upstream {text} is this server itself: queries would loop"
         for text in servers[len(config.addresses) :]
         if text in here
     ]
-    problems += [f"dns: {text!r} is not a network" for text in networks if not _is_network(text)]
+    problems += [f"dns: {text!r} is not a valid network" for text in networks if not _is_network(text)]
     if problems:
         raise InvalidInputError("DNS settings", problems)
 
@@ -92,8 +93,8 @@ def zones(config: DnsHostConfig) -> tuple[str, ...]:
     return names.all_zones(config.domain, (*config.service_cidrs, *config.pod_cidrs))
 
 
-# The policy answers single reverse names; all others of the same network go to the upstreams (docs/adr/0033). It must not
-# wait for an upstream. An update is in use at once, or a second after the last one: each reading goes through the whole policy.
+# The policy answers single reverse names; all others of the same network go to the upstreams (docs/adr/0033). It does not
+# wait for an upstream. The server reads the whole policy after an update, so it does that at most once a second.
 _POLICY = f"""\
     response-policy {{
         zone "{names.REVERSE_POLICY.removesuffix(".")}" policy given add-soa no log no min-update-interval 1;
@@ -106,7 +107,7 @@ def _block(values: Iterable[str]) -> str:
 
 
 def forwarders(upstreams: Sequence[str]) -> str:
-    """The text of the included file that names the upstreams, best first."""
+    """The included file with the upstreams, best first."""
     return f"forward only;\nforwarders {_block(upstreams or (NOWHERE,))};\n"
 
 
@@ -127,7 +128,7 @@ zone "{zone.removesuffix(".")}" {{
 
 
 def named_conf(config: DnsHostConfig) -> str:
-    """The whole configuration. Only what the agent changes at run time (the upstreams) is in an included file."""
+    """The whole configuration; the upstreams, which the agent changes at run time, are in an included file."""
     check(config)
     here = [a for a in config.addresses if ":" not in a]
     here6 = [a for a in config.addresses if ":" in a]

@@ -1,4 +1,4 @@
-"""Names: which labels are allowed, the reverse name of an address, the reverse zones of a network. Pure."""
+"""Names in DNS: valid labels, reverse names of addresses, reverse zones of networks. Pure."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-"""RFC 1123 label as the Kubernetes API checks it; checked again here because a name ends up in a zone file."""
+from rancherctl.names import is_dns_label
+
 _TARGET_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 REVERSE_POLICY = "reverse.rpz."
 """Response policy zone with the reverse names of endpoints outside the pod and service networks (decision record 33)."""
 LONGEST = 254
-"""Characters of an absolute name in text form with the last dot (RFC 1035: 255 octets on the wire)."""
+"""Characters of an absolute name with its final dot (RFC 1035: 255 octets on the wire)."""
 
 
 def is_label(text: str) -> bool:
-    """Whether the text is one host-name label."""
-    return LABEL.fullmatch(text) is not None
+    """Whether the text is one label; checked again here because the name ends up in a zone file."""
+    return is_dns_label(text)
 
 
 def target(text: str) -> str:
-    """An external name as an absolute lower-case name; "" when it is not a name that may be published."""
+    """An external name as an absolute name in lower case; "" if it is not valid."""
     name = text.lower().removesuffix(".")
-    good = name and len(name) < LONGEST and all(_TARGET_LABEL.fullmatch(label) for label in name.split("."))
-    return f"{name}." if good else ""
+    valid = name and len(name) < LONGEST and all(_TARGET_LABEL.fullmatch(label) for label in name.split("."))
+    return f"{name}." if valid else ""
 
 
 def address(text: str) -> tuple[str, str]:
-    """(normal form, ``A`` or ``AAAA``); ("", "") when it is no address."""
+    """The normal form of an address and its type (``A``, ``AAAA``); ("", "") if it is not an address.
+
+    inet_pton instead of net.parse_ip: ten times faster, and called for every endpoint.
+    """
     family, kind = (socket.AF_INET6, "AAAA") if ":" in text else (socket.AF_INET, "A")
     try:
         packed = socket.inet_pton(family, text)
@@ -40,12 +43,12 @@ def address(text: str) -> tuple[str, str]:
 
 
 def dashed(normal_address: str) -> str:
-    """The label of an endpoint or pod without a host name: ``10-42-0-5``, ``fd00--5``."""
+    """The label of an endpoint or pod without a hostname: ``10-42-0-5``, ``fd00--5``."""
     return normal_address.replace(".", "-").replace(":", "-")
 
 
 def reverse(normal_address: str) -> str:
-    """The absolute name that a PTR record of this address has."""
+    """The reverse name of an address, absolute."""
     if ":" in normal_address:
         return ".".join(reversed(socket.inet_pton(socket.AF_INET6, normal_address).hex())) + ".ip6.arpa."
     return ".".join(reversed(normal_address.split("."))) + ".in-addr.arpa."
@@ -53,7 +56,7 @@ def reverse(normal_address: str) -> str:
 
 @lru_cache(maxsize=64)
 def reverse_zones(cidr: str) -> tuple[str, ...]:
-    """The zones that cover a network: several when its prefix does not end at a label (a /12 is sixteen /16 zones)."""
+    """The zones that cover a network: several if its prefix does not end at a label (a /12 is sixteen /16 zones)."""
     network = ip_network(cidr, strict=False)
     step = 8 if isinstance(network, IPv4Network) else 4
     prefix = max(step, -(-network.prefixlen // step) * step)
@@ -87,7 +90,7 @@ def queried(owner: str) -> str:
 
 
 def zone_of(name: str, zones: frozenset[str]) -> str:
-    """The longest of these zones that the name lies in; "" if none does."""
+    """The longest of ``zones`` that contains the name; "" if none does."""
     rest = name
     while rest:
         if rest in zones:

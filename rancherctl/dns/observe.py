@@ -1,4 +1,4 @@
-"""Reading the server on this host: is a zone loaded, what does its marker say, what does it contain."""
+"""Read the server on this host: whether a zone is loaded, its marker, its content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``loaded``: the server answers for the zone with authority. ``marker`` None: the zone's content is not known to be whole."""
+    """State of a zone. ``loaded``: the server is authoritative for it. ``marker`` None: its content may be incomplete."""
 
     zone: str
     loaded: bool
@@ -26,7 +26,7 @@ class Reading:
 
 
 def read_marker(channel: Channel, zone: str) -> Reading:
-    """The state of a zone by one query."""
+    """Read the state of a zone with one query."""
     import dns.rcode
 
     answer = channel.exchange(_question(f"{MARKER}.{zone}", "TXT"))
@@ -38,7 +38,7 @@ def read_marker(channel: Channel, zone: str) -> Reading:
 
 
 def read_serial(channel: Channel, zone: str) -> int:
-    """The zone's serial number; 0 when the server does not say."""
+    """The zone's serial number; 0 if the answer has none."""
     for rrset in channel.exchange(_question(zone, "SOA")).answer:
         for rdata in rrset:
             return int(getattr(rdata, "serial", 0))
@@ -60,14 +60,14 @@ def _authoritative(answer: dns.message.Message) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All record sets of a zone but SOA and NS, addresses in normal form; ``marker`` is the one that was there with them."""
+    """All record sets of a zone except SOA and NS, addresses in normal form, and the marker among them."""
 
     sets: dict[str, RecordSet]
     marker: Marker | None
 
 
 def transfer(channel: Channel, zone: str, *, timeout: float = 60.0) -> Content:
-    """Read a whole zone (AXFR with the key); keys are those of a plan. One consistent state: the server does not mix versions."""
+    """Read a whole zone with a signed AXFR: one consistent version; the keys are those of a plan."""
     sets: dict[str, RecordSet] = {}
     marker = None
     for one in _record_sets(channel, zone, timeout):
@@ -79,7 +79,7 @@ def transfer(channel: Channel, zone: str, *, timeout: float = 60.0) -> Content:
 
 
 def whole(channel: Channel, zone: str, *, timeout: float = 60.0) -> bool:
-    """Whether a zone's content is what its marker says; reads everything and keeps nothing."""
+    """Whether a zone's content matches its marker; reads everything and stores nothing."""
     total, said = 0, None
     for one in _record_sets(channel, zone, timeout):
         if one.name == f"{MARKER}.{zone}":
@@ -94,7 +94,7 @@ def _marker(rdatas: Iterable[str]) -> Marker | None:
 
 
 def _record_sets(channel: Channel, zone: str, timeout: float) -> Iterator[RecordSet]:
-    """Each record set once: the server sends the records of one set together, but a message may end in the middle."""
+    """Yield each record set once: a message may end in the middle of a set, which the server sends in one piece."""
     place, rdatas, last_ttl = ("", ""), set[str](), 0
     for name, kind, ttl, part in _parts(channel, zone, timeout):
         if (name, kind) != place and rdatas:

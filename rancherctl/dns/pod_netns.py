@@ -1,4 +1,4 @@
-"""Doing something inside the network of a pod on this host: what is asked from there goes the way that the pod's own questions go."""
+"""Run a function in the network namespace of a pod on this host: its queries take the path of the pod's own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from rancherctl.errors import NotFoundError, RancherctlError
 
 T = TypeVar("T")
 NETWORKS = Path("/run/netns")
-"""Where container runtimes keep a handle of each pod's network."""
+"""Where container runtimes keep a handle for each pod's network namespace."""
 _CLONE_NEWNET = 0x40000000
 
 
 def run_in_netns(address: str, function: Callable[[], T], networks: Path = NETWORKS) -> T:
-    """What ``function`` returns in the network that has this address: a pod's, else the host's (pods may share it). NotFoundError if none has.
+    """Run ``function`` in the network namespace with this address: a pod's, else the host's (for pods that share it).
 
-    It runs in a thread of its own: threads may each be in another network, and one that has entered a pod's is not used again.
+    Returns its result; raises NotFoundError if no namespace has the address. Each attempt runs in a thread of its own,
+    because a thread that has entered a pod's namespace cannot be used for anything else.
     """
 
     def attempt(handle: Path | None) -> tuple[T] | None:
@@ -32,17 +33,18 @@ def run_in_netns(address: str, function: Callable[[], T], networks: Path = NETWO
 
     handles: list[Path | None] = [*sorted(networks.iterdir())] if networks.is_dir() else []
     for handle in [*handles, None]:
-        with ThreadPoolExecutor(1, thread_name_prefix="inside") as thread:
+        with ThreadPoolExecutor(1, thread_name_prefix="netns") as thread:
             found = thread.submit(attempt, handle).result()
         if found is not None:
             return found[0]
     raise NotFoundError(
-        f"no network on this host has the address {address}", hint="has the pod ended or moved meanwhile? ask again"
+        f"no network namespace on this host has the address {address}",
+        hint="the pod may have ended or moved; try again",
     )
 
 
 def _enter(handle: Path) -> bool:
-    """Bring this thread into a network; False for a handle without one, as an ended pod may leave it."""
+    """Move this thread into a network namespace; False if the handle has none, as an ended pod may leave it."""
     import ctypes  # os.setns came with Python 3.12
 
     try:
@@ -57,11 +59,11 @@ def _enter(handle: Path) -> bool:
     number = ctypes.get_errno()
     if number == errno.EINVAL:
         return False
-    raise RancherctlError(f"cannot enter the network {handle}", why=os.strerror(number))
+    raise RancherctlError(f"cannot enter the network namespace {handle}", why=os.strerror(number))
 
 
 def _is_here(address: str) -> bool:
-    """Whether the address is one of this network's: only such a one can be bound to."""
+    """Whether this namespace has the address: only its own addresses can be bound."""
     family = socket.AF_INET6 if names.address(address)[1] == "AAAA" else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:

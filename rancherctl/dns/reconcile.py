@@ -1,4 +1,4 @@
-"""The dns role of a host's agent: tables in, the server on this host kept equal to them, one report section out."""
+"""The dns role of a host's agent: keeps the server on this host equal to the tables and returns a report section."""
 
 from __future__ import annotations
 
@@ -32,21 +32,24 @@ from rancherctl.kube.tables import PODS
 
 log = logging.getLogger(__name__)
 COPY_AFTER_QUIET, COPY_LATEST = 5.0, 60.0
-"""Seconds: a copy of the zones is kept when nothing changed for the first, or this long after the oldest change that is not in it."""
+"""Seconds: zones are copied after this quiet time, or this long after the oldest change that is not in the copy."""
 STATS_EVERY = 15.0
 FORWARD_RETRY = 10.0
 RELIST_EVERY = 30.0
 MAX_PROBLEMS = 50
-"""Objects that the section names: it shares a report of limited size with the other roles, and anybody can make thousands of odd Services."""
+"""Objects named in the section: it shares a report of limited size, and a tenant can create thousands of bad Services."""
 SECTION_EVERY = 5.0
 SOON = 0.05
-NO_UPSTREAM = "names outside the environment fail: resolv.conf of this host names no resolver but the host itself; set spec.dns.upstreams"
+NO_UPSTREAM = (
+    "names outside the environment fail: the only resolver in this host's resolv.conf is the host itself; "
+    "set spec.dns.upstreams"
+)
 
 
 class DnsRole:
-    """Satisfies role_spec.HostRole. ``relist`` (optional) makes the watch cache list the named tables again; the guard asks for it.
+    """Satisfies role_spec.HostRole. ``relist`` (optional) makes the watch cache list the named tables again.
 
-    ``run_file`` is where the section is left for `dns status` (status.RUN_FILE on hosts).
+    ``run_file`` is where the section is written for `dns status` (status.RUN_FILE on hosts).
     """
 
     name = SPEC.name
@@ -91,21 +94,24 @@ class DnsRole:
         self._set_wanted(self._wanted.fixed(config.addresses))
 
     def start(self, wake: Callable[[], None]) -> None:
-        """Begin to watch the upstreams."""
+        """Start to monitor the upstreams."""
         self._store.tidy()
         if self._probe:
             self._monitor = UpstreamMonitor(self._config.upstreams, self._config.addresses, wake)
             self._monitor.start()
 
     def stop(self) -> None:
-        """Keep a copy of the zones and let go; the server goes on."""
+        """Save a copy of the zones and disconnect; the server keeps running."""
         if self._monitor is not None:
             self._monitor.stop()
         self._try_copy()
         self._channel.close()
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """Make the server answer what the snapshot says; with unsynced tables it answers what it knew, and damage is healed from the kept copy."""
+        """Make the server answer what the snapshot says.
+
+        While tables are not synced the server keeps its answers, and damaged zones are restored from the saved copy.
+        """
         try:
             section = self._reconcile(snapshot)
         except (RancherctlError, OSError) as error:
@@ -129,21 +135,21 @@ class DnsRole:
         problem = self._round(synced, tuple(t.epoch for t in found), "/".join(t.resource_version for t in found))
         if self._sync.updates != updates:
             self._lags.append(self._clock() - began)
-        if not problem:  # a process that has just started would die of the signal
+        if not problem:  # SIGHUP would end a process that has just started
             self._forwarders()
         self._copy_if_due()
         return self._section(synced, problem)
 
     def _write_section(self, section: Mapping[str, Any]) -> None:
-        """Leave the section where `dns status` finds it without the API."""
+        """Write the section to ``run_file``, where `dns status` finds it without the API."""
         if self._run_file is None or (
             self._clock() - self._written[0] < SECTION_EVERY and {**section, "metrics": 0} == self._written[1]
         ):
             return
         try:
             write_section(section, self._run_file)
-        except OSError as error:  # `dns status` says how old the last one is
-            log.warning("%s cannot be written: %s", self._run_file, error)
+        except OSError as error:  # `dns status` shows the age of the last one
+            log.warning("cannot write %s: %s", self._run_file, error)
             return
         self._written = (self._clock(), {**section, "metrics": 0})
 
@@ -156,7 +162,7 @@ class DnsRole:
         try:
             settled = self._sync.step(synced=synced, epochs=epochs, version=version)
         except UnreachableError as error:
-            # systemd starts a dead server again; until then ask again soon, but less and less often.
+            # systemd restarts a dead server; until then retry soon, with a growing pause.
             self._unanswered += 1
             self.resync = min(CHECK, SOON * 2 ** min(self._unanswered, 10))
             return str(error)
@@ -168,7 +174,7 @@ class DnsRole:
         return ""
 
     def _forwarders(self) -> None:
-        """Names of the cluster go on being brought up to date where the upstreams cannot be (a full disk, a reload that fails)."""
+        """Apply the upstreams; a failure (a full disk, a failed reload) does not stop updates of the cluster's names."""
         order = self._monitor.order if self._monitor is not None else None
         if order is None or self._clock() < self._forward_retry_at:
             return
@@ -176,7 +182,7 @@ class DnsRole:
             self._forwarding.use(order)
         except (RancherctlError, OSError) as error:
             self._forward_problem, self._forward_retry_at = (
-                f"the upstreams in use are not the newest: {error}",
+                f"cannot update the upstreams: {error}",
                 self._clock() + FORWARD_RETRY,
             )
             log.warning("%s", self._forward_problem)
@@ -184,11 +190,11 @@ class DnsRole:
             self._forward_problem = ""
 
     def _copy_if_due(self) -> None:
-        state = {zone: digest for zone, state in self._states.items() if (digest := state.have_hash())}
+        hashes = {zone: digest for zone, state in self._states.items() if (digest := state.have_hash())}
         now = self._clock()
-        if state != self._last:
-            self._last, self._changed = state, now
-        if not state.items() - self._kept.items():
+        if hashes != self._last:
+            self._last, self._changed = hashes, now
+        if not hashes.items() - self._kept.items():
             self._behind = now
         elif now >= self._copy_retry_at and (
             now - self._changed >= COPY_AFTER_QUIET or now - self._behind >= COPY_LATEST
@@ -196,12 +202,12 @@ class DnsRole:
             self._try_copy()
 
     def _try_copy(self) -> None:
-        """A copy that cannot be written (a full disk) is said and tried again later; names go on being brought up to date meanwhile."""
+        """Copy the zones; a failure (a full disk) is reported and retried later and does not stop updates."""
         try:
             self._copy()
         except (RancherctlError, OSError) as error:
             self._copy_problem, self._copy_retry_at = (
-                f"no copy of the zones is kept: {error}",
+                f"cannot save a copy of the zones: {error}",
                 self._clock() + COPY_LATEST,
             )
             log.warning("%s", self._copy_problem)
@@ -219,7 +225,7 @@ class DnsRole:
         if self._clock() - read_at >= STATS_EVERY:
             try:
                 last = stats.read(self._config.stats_port)
-            except RancherctlError as error:  # counters are no reason to stop answering
+            except RancherctlError as error:  # missing counters must not stop updates
                 log.debug("%s", error)
             self._stats = (self._clock(), last)
         return last
@@ -258,10 +264,10 @@ class DnsRole:
 
 
 def first_problems(problems: Mapping[str, str]) -> dict[str, str]:
-    """The first ``MAX_PROBLEMS`` by name, and how many more there are under the name ``…``."""
+    """The first MAX_PROBLEMS problems by name; ``…`` has the number of the rest."""
     shown = {name: problems[name] for name in heapq.nsmallest(MAX_PROBLEMS, problems)}
     return (
-        {**shown, "…": f"and {len(problems) - len(shown)} more: rancherctl dns ls names them all"}
+        {**shown, "…": f"and {len(problems) - len(shown)} more: rancherctl dns ls lists them all"}
         if len(problems) > len(shown)
         else shown
     )

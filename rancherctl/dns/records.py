@@ -1,8 +1,8 @@
-"""What one Service with its EndpointSlices, or one Pod, becomes in DNS. Pure; source: Kubernetes DNS specification 1.1.0.
+"""Translate one Service with its EndpointSlices, or one Pod, to DNS. Pure; source: Kubernetes DNS specification 1.1.0.
 
 Name shapes, in zone ``cluster.local``:
  1. SVC.NS.svc                 A/AAAA: cluster addresses, or the ready endpoints of a headless service
- 2. HOST.SVC.NS.svc            A/AAAA: endpoint by its host name, else by its dashed address
+ 2. HOST.SVC.NS.svc            A/AAAA: endpoint by its hostname, else by its dashed address
  3. _PORT._PROTO.SVC.NS.svc    SRV: the service (1), or each endpoint (2) if headless; named ports only
  4. SVC.NS.svc                 SRV for all ports; CNAME alone for ExternalName
  5. A-B-C-D.NS.pod             A/AAAA of an existing pod
@@ -18,18 +18,18 @@ from rancherctl.dns import names
 from rancherctl.dns.model import RecordSet
 from rancherctl.kube.objects import Endpoint, EndpointSlice, Pod, Service
 
-LARGEST = 65_200
-"""Octets of one record set: an answer and an update must each fit one message of 65,535 with question, EDNS and signature."""
+MAX_SET_OCTETS = 65_200
+"""Octets of one record set: an answer and an update must fit a message of 65,535 with question, EDNS and signature."""
 _PRIORITY_WEIGHT = "0 100"
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 
 Identity = Callable[[str, str], str]
-"""(pod key, service name) → the pod's host name if its ``subdomain`` is that service, else ""."""
+"""(pod key, Service name) → the pod's hostname if its ``subdomain`` is that Service, else ""."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What all names of one server have in common: the domain without last dot, and every zone (absolute names) that it answers for."""
+    """The domain of a server without its final dot, and all its zones (absolute names)."""
 
     domain: str
     zones: frozenset[str]
@@ -37,7 +37,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The record sets of one object, and one line for each thing that could not be published."""
+    """The record sets of one object, and one line for each part that could not be published."""
 
     sets: tuple[RecordSet, ...] = ()
     problems: tuple[str, ...] = ()
@@ -69,27 +69,27 @@ class _Draft:
             kept = fit(kind, sorted(rdatas))
             if len(kept) < len(rdatas):
                 self.problems.append(
-                    f"{name} {kind}: {len(kept)} of {len(rdatas)} records fit into one DNS answer, the rest is left out"
+                    f"{name} {kind}: {len(kept)} of {len(rdatas)} records fit into one DNS answer; the rest is omitted"
                 )
             sets.append(RecordSet(name, kind, tuple(kept)))
         return Group(tuple(sets), tuple(self.problems))
 
 
 def fit(kind: str, rdatas: Sequence[str]) -> Sequence[str]:
-    """As many of the rdatas as fit one DNS message, from the start (so that the choice is stable)."""
-    if len(rdatas) * 300 < LARGEST:
+    """The first rdatas that fit one DNS message; taken from the start, so the choice is stable."""
+    if len(rdatas) * 300 < MAX_SET_OCTETS:
         return rdatas
     size = {"A": 4, "AAAA": 16}.get(kind, 0)
     total = 0
     for index, rdata in enumerate(rdatas):
         total += 12 + (size or len(rdata.rpartition(" ")[2]) + 7)
-        if total > LARGEST:
+        if total > MAX_SET_OCTETS:
             return rdatas[:index]
     return rdatas
 
 
 def service_records(service: Service, slices: Iterable[EndpointSlice], shape: Shape, identity: Identity) -> Group:
-    """Everything that a Service and its slices publish (shapes 1 to 4, and 6)."""
+    """All record sets of a Service and its slices (shapes 1 to 4, and 6)."""
     namespace, name = service.meta.namespace, service.meta.name
     if not (names.is_label(namespace) and names.is_label(name)):
         return Group(problems=(f"{namespace!r}/{name!r} is not a valid name: not published",))
@@ -157,13 +157,13 @@ def _hostname(draft: _Draft, service: Service, endpoint: Endpoint, identity: Ide
     if not host and endpoint.pod:
         host = identity(f"{service.meta.namespace}/{endpoint.pod}", service.meta.name)
     if host and not names.is_label(host):
-        draft.problems.append(f"endpoint host name {host[:60]!r} is not valid: its dashed address is used")
+        draft.problems.append(f"endpoint hostname {host[:60]!r} is not valid: using its dashed address")
         return ""
     return host
 
 
 def pod_records(pod: Pod, shape: Shape) -> Group:
-    """The dashed names of a pod that exists (shape 5); a finished or leaving pod has none."""
+    """The dashed names of a pod (shape 5); a pod that has finished or is being deleted has none."""
     if pod.meta.deleting or pod.phase in {"Succeeded", "Failed"} or not names.is_label(pod.meta.namespace):
         return Group()
     draft = _Draft(shape)
@@ -175,7 +175,7 @@ def pod_records(pod: Pod, shape: Shape) -> Group:
 
 
 def fixed_records(shape: Shape, addresses: Iterable[str]) -> Group:
-    """What every zone has without any object: the version of the specification, and the server's own name with its addresses."""
+    """Records that belong to no object: the specification's version and the server's own name with its addresses."""
     draft = _Draft(shape)
     draft.add(f"dns-version.{shape.domain}.", "TXT", '"1.1.0"')
     # An entry for the top label ends the policy's search for names of the cluster at once; it changes no answer.

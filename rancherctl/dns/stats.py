@@ -1,4 +1,4 @@
-"""What the server counts about itself, from its statistics channel on 127.0.0.1 (JSON over HTTP)."""
+"""The server's counters, read from its statistics channel on 127.0.0.1 (JSON over HTTP)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rancherctl.errors import RancherctlError, UnreachableError
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """``queries`` since the start, ``hits`` and ``misses`` of the cache; ``version`` of the engine; ``started`` as the server says it."""
+    """Counters since the start: ``queries``, ``hits`` and ``misses`` of the cache; ``started`` as the server reports it."""
 
     version: str
     started: str
@@ -22,12 +22,12 @@ class Stats:
     misses: int
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The counters as JSON values."""
         return asdict(self)
 
 
 def parse(data: Mapping[str, Any]) -> Stats:
-    """From the JSON of ``/json/v1/server`` (BIND 9.18, 9.20); what is missing counts as 0."""
+    """Parse the JSON of ``/json/v1/server`` (BIND 9.18, 9.20); missing counters are 0."""
     cache = ((data.get("views") or {}).get("_default") or {}).get("resolver", {}).get("cachestats", {})
     return Stats(
         version=str(data.get("version", "")),
@@ -39,17 +39,17 @@ def parse(data: Mapping[str, Any]) -> Stats:
 
 
 def read(port: int, *, timeout: float = 2.0) -> Stats:
-    """Ask the server on this host. UnreachableError when it does not answer."""
+    """Read the counters of this host's server. Raises UnreachableError if it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", "/json/v1/server")
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise UnreachableError("the DNS server's statistics cannot be read", why=str(error)) from error
+        raise UnreachableError("cannot read the DNS server's statistics", why=str(error)) from error
     finally:
         connection.close()
     try:
         return parse(json.loads(body))
     except (ValueError, AttributeError) as error:
-        raise RancherctlError("the DNS server's statistics are not what was expected", why=str(error)) from error
+        raise RancherctlError("the DNS server's statistics have an unexpected format", why=str(error)) from error

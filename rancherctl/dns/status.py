@@ -1,4 +1,4 @@
-"""How the server of one host is: asked on the host itself, so that it can be said while the API is away."""
+"""The state of one host's server, read on the host itself, so that it is available while the API is down."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rancherctl.dns.model import DnsHostConfig
 from rancherctl.errors import RancherctlError
 
 RUN_FILE = Path("/run/rancherctl/dns.json")
-"""What the dns role last said about itself; on a file system in memory."""
-SILENCE = 60.0
-"""Seconds after which what a host knows of the API counts as old: an agent speaks every few seconds, a watch is proved alive within 75."""
+"""The last section of the dns role; on a file system in memory."""
+STALE_AFTER = 60.0
+"""Seconds after which a host's knowledge counts as outdated: an agent writes every few seconds, a watch sends within 75."""
 
 
 def write_section(section: Mapping[str, Any], path: Path = RUN_FILE) -> None:
-    """Leave the role's section for ``host_status``."""
+    """Write the role's section for ``host_status``."""
     part = path.with_suffix(".new")
     part.write_text(json.dumps(section))
     part.replace(path)
 
 
 def read_section(path: Path = RUN_FILE, *, now: float | None = None) -> dict[str, Any] | None:
-    """The role's last section and ``age`` in seconds; None when the agent has not said anything since the host started."""
+    """The role's last section with its ``age`` in seconds; None if the agent has written none since the host booted."""
     try:
         text, changed = path.read_text(), path.stat().st_mtime
     except FileNotFoundError:
@@ -37,7 +37,10 @@ def read_section(path: Path = RUN_FILE, *, now: float | None = None) -> dict[str
 
 
 def host_status(config: DnsHostConfig, path: Path = RUN_FILE) -> dict[str, Any]:
-    """Zones and counters from the server, the rest from the role: JSON values. A server that does not answer is said in ``error``."""
+    """Zones and counters from the server, the rest from the role, as JSON values.
+
+    ``error`` says why the server could not be read.
+    """
     out: dict[str, Any] = {"node": config.node, "zones": {}, "error": "", "agent": read_section(path)}
     channel = Channel(config.control_port, config.key_file)
     try:
@@ -60,20 +63,20 @@ def host_status(config: DnsHostConfig, path: Path = RUN_FILE) -> dict[str, Any]:
 
 
 def summary(status: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of ``dns status`` from what a host said. ``age`` is how long ago the host was known to have what the API has (None: never said)."""
+    """One row of ``dns status``. ``age`` is the time since the host was last in sync with the API (None: unknown)."""
     agent = status.get("agent") or {}
     metrics = agent.get("metrics") or {}
     server = status.get("server") or {}
     zones = status.get("zones") or {}
     first: Mapping[str, Any] = next(iter(zones.values()), {})
-    said = agent.get("age")
-    age = None if said is None else round(said + metrics.get("unheard", 0.0), 1)
+    section_age = agent.get("age")
+    age = None if section_age is None else round(section_age + metrics.get("unheard", 0.0), 1)
     problems = [
         status.get("error", ""),
         agent.get("problem", ""),
         agent.get("alarm", ""),
         agent.get("error", ""),
-        _silence(said, age),
+        _staleness(section_age, age),
     ]
     problems += [f"{name}: {text}" for name, text in (agent.get("problems") or {}).items()]
     return {
@@ -82,7 +85,7 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
         "serial": first.get("serial", 0),
         "hash": first.get("hash", ""),
         "loaded": bool(zones) and all(z["loaded"] for z in zones.values()),
-        "synced": bool(agent.get("synced")) and age is not None and age <= SILENCE,
+        "synced": bool(agent.get("synced")) and age is not None and age <= STALE_AFTER,
         "age": age,
         "records": metrics.get("records"),
         "queries": server.get("queries"),
@@ -94,9 +97,9 @@ def summary(status: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _silence(said: float | None, age: float | None) -> str:
-    if said is None or age is None:
-        return "the agent has not said anything since the host started: systemctl status rancherctl-agent"
-    if said > SILENCE:
-        return f"the agent has said nothing for {said:.0f} s: systemctl status rancherctl-agent"
-    return f"the API has not been heard for {age:.0f} s: names are as they were then" if age > SILENCE else ""
+def _staleness(section_age: float | None, age: float | None) -> str:
+    if section_age is None or age is None:
+        return "the agent has not reported since the host booted: systemctl status rancherctl-agent"
+    if section_age > STALE_AFTER:
+        return f"the agent has not reported for {section_age:.0f} s: systemctl status rancherctl-agent"
+    return f"no contact with the API for {age:.0f} s: serving the names known then" if age > STALE_AFTER else ""

@@ -1,6 +1,6 @@
-"""The files of the zones on this host: put in place for the server to load, and the sealed copies that the agent keeps.
+"""The zone files on this host: install them for the server to load, and keep sealed copies.
 
-Zone and journal belong to the server while a zone is loaded; they are only written when it is not (or the server is stopped).
+The server owns zone and journal while a zone is loaded; write them only if it is not loaded or the server is stopped.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from rancherctl.errors import RancherctlError
 from rancherctl.hosts.remote import disk
 
 _LEFT = ".new-*"
-"""What prepare.sh is writing before the server starts, and what the agent of earlier versions was."""
+"""Temporary files of prepare.sh and of agents of earlier releases."""
 FILE_MODE = 0o660
-"""The server's group writes zones as well; the folder hands its group down."""
+"""The server's group writes zones, too; files inherit the group of the folder."""
 
 
 class Store:
-    """Files below one data directory."""
+    """The files below one data folder."""
 
     def __init__(self, data: str) -> None:
         self._data = Path(data)
 
     def stage(self, texts: Mapping[str, str]) -> dict[str, Path]:
-        """Write each zone beside its place, synced to disk; nothing is in use yet, so a full disk does no harm here."""
+        """Write each zone to a temporary file, synced to disk: a full disk does no harm here."""
         staged: dict[str, Path] = {}
         try:
             for zone, text in texts.items():
@@ -37,7 +37,7 @@ class Store:
         return staged
 
     def commit(self, staged: Mapping[str, Path]) -> None:
-        """Put staged zones in place. The journal goes first: a zone file without one loads, a journal of another file does not."""
+        """Install staged zones. Removes the journal first: a zone loads without one, but not with that of another file."""
         for zone, path in staged.items():
             target = self._data / zonefile.file_name(zone)
             (target.parent / f"{target.name}.jnl").unlink(missing_ok=True)
@@ -45,39 +45,39 @@ class Store:
         disk.sync_directory(self._data)
 
     def discard(self, staged: Mapping[str, Path]) -> None:
-        """Remove staged zones that were not put in place."""
+        """Remove staged zones that were not installed."""
         for path in staged.values():
             path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        """Remove what processes that were killed in mid-write left behind under names that nobody uses again."""
+        """Remove temporary files that killed processes left behind."""
         for path in self._data.glob(_LEFT):
             path.unlink(missing_ok=True)
 
     def has_zone(self, zone: str) -> bool:
-        """Whether a zone file is there, good or bad."""
+        """Whether the zone has a file, valid or not."""
         return (self._data / zonefile.file_name(zone)).exists()
 
     def all_loaded(self) -> bool:
-        """Whether the running server has said that it has loaded what it can; False also when its words could not be written."""
+        """Whether the server has logged that it has loaded all zones it can; False also if it could not log."""
         try:
             return ALL_LOADED in (self._data / STARTS).read_text(encoding="utf-8", errors="replace")
-        except OSError:  # not there yet, or the disk is full
+        except OSError:  # not written yet, or the disk is full
             return False
 
     def drop_journal(self, zone: str) -> bool:
-        """Remove the journal of a zone that the server could not load; True if there was one."""
+        """Remove the journal of a zone that the server cannot load; True if it had one."""
         journal = self._data / f"{zonefile.file_name(zone)}.jnl"
         found = journal.exists()
         journal.unlink(missing_ok=True)
         return found
 
     def keep(self, zone: str, text: str) -> None:
-        """Keep a sealed copy of a zone."""
+        """Save a sealed copy of a zone."""
         self._put(self._kept(zone), zonefile.seal(text))
 
     def kept(self, zone: str) -> str | None:
-        """The kept copy; None if there is none or it is damaged."""
+        """The saved copy; None if it is missing or damaged."""
         try:
             return zonefile.unseal(self._kept(zone).read_text(encoding="ascii"))
         except (FileNotFoundError, UnicodeDecodeError):
@@ -86,7 +86,7 @@ class Store:
             raise RancherctlError(f"cannot read {self._kept(zone)}", why=str(error)) from error
 
     def replace(self, path: str, text: str) -> bool:
-        """Write another small file of ours if its content differs; True when it was written."""
+        """Write another small file if its content differs; True if it was written."""
         if _content(path) == text.encode():
             return False
         self._put(Path(path), text)
@@ -111,5 +111,5 @@ class Store:
 def _content(path: str) -> bytes | None:
     try:
         return Path(path).read_bytes()
-    except OSError:  # what cannot be read is written anew
+    except OSError:  # rewrite a file that cannot be read
         return None

@@ -1,4 +1,4 @@
-"""One server kept equal to what is wanted: look where it may differ, plan, pass the guard, update; notice a restart and check everything."""
+"""Keep one server equal to the desired records: read, plan, guard, update; check all zones after a restart."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from rancherctl.dns import apply, observe
 from rancherctl.dns.client import Channel, OutcomeUnknownError
 from rancherctl.dns.heal import Healer
 from rancherctl.dns.model import RecordSet
-from rancherctl.dns.plan import SECOND_LIST_AFTER, Epochs, Hold, guard
+from rancherctl.dns.plan import SECOND_LIST_AFTER, Epochs, HeldDeletes, guard
 from rancherctl.dns.verify import Verifier
 from rancherctl.dns.zone_state import ZoneState
 
 log = logging.getLogger(__name__)
 CHECK = 2.0
-"""Seconds between two looks at a zone's marker."""
+"""Seconds between two reads of a zone's marker."""
 VERIFY_AFTER = 1.0
 """Quiet seconds after a (re)connection before whole zones are read and compared."""
 GRACE = 4.0
-"""Seconds after which a server that does not say whether it still loads its zones is taken to have failed."""
-REFUSALS = 2
-"""Updates refused in a row before the zone is written anew."""
+"""Seconds after which a zone that is not loaded counts as failed, although the server has not logged the end of loading."""
+MAX_REFUSALS = 2
+"""Updates refused in a row before the zone is rewritten."""
 
 
 @dataclass(slots=True)
 class Sync:
-    """``step`` is called for every change and every ``CHECK`` seconds. ``loaded`` names the zones that the server answers for."""
+    """Call ``step`` for every change and every CHECK seconds. ``loaded`` names the zones that the server has loaded."""
 
     channel: Channel
     verifier: Verifier
@@ -41,7 +41,7 @@ class Sync:
     updates: int = 0
     relist_due: bool = False
     _trusted: Epochs | None = None
-    _holds: dict[str, Hold | None] = field(default_factory=dict)
+    _holds: dict[str, HeldDeletes | None] = field(default_factory=dict)
     _checked: float = float("-inf")
     _generation: int = 0
     _verify_at: float | None = None
@@ -49,14 +49,17 @@ class Sync:
     _refused: dict[str, int] = field(default_factory=dict)
 
     def step(self, *, synced: bool, epochs: Epochs, version: str) -> bool:
-        """One round; False when zones are still to be loaded and another round is wanted soon. Errors: client's, UpdateRefusedError, hosts'."""
+        """Do one round; False if zones are not loaded yet and another round should follow soon.
+
+        Raises UpdateRefusedError and the errors of client and hosts.
+        """
         broken: list[ZoneState] = []
         fresh = self.clock() - self._checked < CHECK and self.channel.generation == self._generation
         if not fresh:
             self._checked = self.clock()
         for state in self.states:
             unsure = state.attempt is not None or (state.have is None and (synced or state.zone not in self.loaded))
-            if (unsure or not fresh) and not self._look(state, synced=synced):
+            if (unsure or not fresh) and not self._read_state(state, synced=synced):
                 broken.append(state)
             elif synced and state.have is not None and (state.pending or not state.marked):
                 self._update(state, epochs, version)
@@ -79,13 +82,13 @@ class Sync:
         return self._verify_at is None and not self.verifier.busy
 
     def _failed(self, zone: str) -> bool:
-        """Whether a zone will not be loaded. A server that has just started reads its files: they must not be replaced by an older copy meanwhile."""
+        """Whether a zone will not load. A server that has just started is reading its files: do not replace them."""
         if not self.healer.store.has_zone(zone) or self.clock() - self._missing[zone] >= GRACE:
             return True
-        # Asked again after the server's own word: it may have loaded the zone since the first question.
+        # Read it again after the server has logged the end of loading: it may have loaded since the first query.
         return self.healer.store.all_loaded() and not observe.read_marker(self.channel, zone).loaded
 
-    def _look(self, state: ZoneState, *, synced: bool) -> bool:
+    def _read_state(self, state: ZoneState, *, synced: bool) -> bool:
         reading = observe.read_marker(self.channel, state.zone)
         if not reading.loaded:
             self.loaded.discard(state.zone)
@@ -96,17 +99,17 @@ class Sync:
         self.loaded.add(state.zone)
         self._missing.pop(state.zone, None)
         self.healer.well(state.zone)
-        said, state.version = (reading.marker.hash, reading.marker.version) if reading.marker else ("", "")
+        digest, state.version = (reading.marker.hash, reading.marker.version) if reading.marker else ("", "")
         if first and not synced and self.healer.outdated(state.zone, reading.marker):
             self.healer.rewrite(state)
             return True
-        if state.confirm(said):
+        if state.confirm(digest):
             return True
-        # Of content that is known already the marker is no witness: files may have been damaged in a way that still loads.
-        if synced and state.have is None and not state.doubted and said == state.want_hash():
-            state.learn_equal()
+        # If the zone's content is already known, do not trust the marker: the files may be corrupt and still load.
+        if synced and state.have is None and not state.doubted and digest == state.want_hash():
+            state.set_actual_as_wanted()
         elif synced:
-            state.learn(*self._read(state))
+            state.set_actual(*self._read(state))
         return True
 
     def _read(self, state: ZoneState) -> tuple[dict[str, RecordSet], str]:
@@ -148,10 +151,10 @@ class Sync:
 
     def _refuse(self, state: ZoneState) -> None:
         if not observe.read_marker(self.channel, state.zone).loaded:
-            return  # just started and still reading its files
+            return  # the server has just started and is reading its files
         count = self._refused[state.zone] = self._refused.get(state.zone, 0) + 1
-        if count >= REFUSALS:
-            state.learn(*self._read(state))
+        if count >= MAX_REFUSALS:
+            state.set_actual(*self._read(state))
             self.healer.rewrite(state)
 
     def _repair(self, zones: Sequence[str], *, synced: bool) -> None:
@@ -159,12 +162,12 @@ class Sync:
             if state.zone not in zones:
                 continue
             if synced:
-                found, said = self._read(state)
+                found, digest = self._read(state)
                 if found == state.have:
-                    continue  # the check met an update of several messages half-way
-                state.learn(found, said)
+                    continue  # the check saw a half-applied update of several messages
+                state.set_actual(found, digest)
             state.doubted = True
             self.repairs += 1
-            log.warning("zone %s does not contain what its marker says: repairing", state.zone)
+            log.warning("zone %s does not match its marker: repairing", state.zone)
             if not synced and self.healer.rewrite(state):
-                return  # the server was restarted: the next check finds what else there is
+                return  # the server was restarted: the next check finds other damage

@@ -1,4 +1,4 @@
-"""Which upstream resolvers are used, in which order: configured or the host's, those that answer first. Pure."""
+"""Which upstream resolvers to use, in which order: the configured ones or the host's, without dead ones. Pure."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from dataclasses import dataclass, field
 from rancherctl.dns import names
 
 DEAD_AFTER = 2
-"""Probes in a row without a useful answer."""
+"""Failed probes in a row after which an upstream counts as dead."""
 ALIVE_AFTER = 2
-"""Probes in a row with one, for an upstream that was dead."""
-MOST = 6
+"""Successful probes in a row after which a dead upstream counts as alive."""
+MAX_UPSTREAMS = 6
 _SERVER = re.compile(r"^[ \t]*nameserver[ \t]+([^\s;#]+)", re.MULTILINE)
 
 
 def of_resolv_conf(text: str, own: Collection[str]) -> tuple[str, ...]:
-    """The servers of a resolv.conf, without this server's own addresses and the local stub (both would ask us in a circle).
+    """The servers of a resolv.conf, without this server's own addresses and the local stub (queries would loop).
 
-    What is no address is left out: the server would refuse its whole configuration for it.
+    Skips invalid addresses: the server would refuse its whole configuration.
     """
     found = dict.fromkeys(names.address(word)[0] for word in _SERVER.findall(text))
-    return tuple(a for a in found if a and a not in own and a != "::1" and not a.startswith("127."))[:MOST]
+    return tuple(a for a in found if a and a not in own and a != "::1" and not a.startswith("127."))[:MAX_UPSTREAMS]
 
 
 @dataclass(slots=True)
 class Health:
-    """What probing has shown. ``dead`` never decides alone: when all are dead all are used."""
+    """The result of probing. If all upstreams are dead, all are used."""
 
     upstreams: tuple[str, ...] = ()
     dead: set[str] = field(default_factory=set)
     _streak: dict[str, int] = field(default_factory=dict)
 
     def use(self, upstreams: tuple[str, ...]) -> None:
-        """Another list of upstreams; what is known of those that stay is kept."""
+        """Replace the list of upstreams; keeps what is known about the ones that stay."""
         self.upstreams = upstreams
         self.dead &= set(upstreams)
 
     def note(self, upstream: str, answered: bool) -> None:
-        """One probe's result; changes the opinion after enough of the same kind in a row."""
+        """Note one probe's result; the state changes after enough equal results in a row."""
         contrary = answered == (upstream in self.dead)
         self._streak[upstream] = self._streak.get(upstream, 0) + 1 if contrary else 0
         if contrary and self._streak[upstream] >= (ALIVE_AFTER if answered else DEAD_AFTER):
@@ -50,10 +50,10 @@ class Health:
                 self.dead.add(upstream)
 
     def doubtful(self) -> bool:
-        """Whether another probe soon would settle a question."""
+        """Whether another probe soon would settle the state of an upstream."""
         return any(self._streak.get(u, 0) for u in self.upstreams)
 
     def order(self) -> tuple[str, ...]:
-        """Those that answer, in the order given; all of them when none does."""
+        """The upstreams that answer, in the given order; all of them if none answers."""
         alive: Sequence[str] = [u for u in self.upstreams if u not in self.dead]
         return tuple(alive) or self.upstreams

@@ -1,4 +1,4 @@
-"""Reading whole zones beside the updates: after a restart, files may have been damaged in a way that still loads."""
+"""Compare whole zones with their markers in the background: after a restart, damaged files may still load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class Verifier:
-    """One check at a time, in a thread with a connection of its own: 40,000 records take seconds, and no change shall wait for them."""
+    """Runs one check at a time in a thread with its own connection.
+
+    Reading 40,000 records takes seconds, and no change should wait for that.
+    """
 
     def __init__(self, connect: Callable[[], Channel], zones: Sequence[str]) -> None:
         self._connect, self._zones = connect, tuple(zones)
@@ -22,18 +25,18 @@ class Verifier:
         self._damaged: tuple[str, ...] | None = None
 
     def begin(self) -> None:
-        """Check all zones once; does nothing while a check runs."""
+        """Start a check of all zones; does nothing while one is running."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="dns-verify", daemon=True)
             self._thread.start()
 
     @property
     def busy(self) -> bool:
-        """Whether a check is under way, or its result was not taken yet."""
+        """Whether a check is running or its result has not been fetched."""
         return self._thread is not None
 
     def result(self) -> tuple[str, ...]:
-        """The zones whose content is not what their marker says, once a check has ended; () otherwise."""
+        """The zones that do not match their marker, once a check has ended; () otherwise."""
         if self._thread is None or self._thread.is_alive():
             return ()
         self._thread = None
@@ -45,7 +48,7 @@ class Verifier:
         try:
             self._damaged = tuple(zone for zone in self._zones if not observe.whole(channel, zone))
         except RancherctlError as error:
-            # A server that goes away meanwhile is checked again after the next connection.
-            log.info("zones were not checked: %s", error)
+            # The next connection starts a new check.
+            log.info("cannot check the zones: %s", error)
         finally:
             channel.close()

@@ -1,6 +1,6 @@
-"""All wanted record sets, kept up to date by difference: one changed object costs its own records, not a rebuild. Pure.
+"""All desired record sets, updated incrementally: a changed object costs its own records, not a rebuild. Pure.
 
-Objects are compared by identity: the watch cache keeps an object's view until the object changes.
+Objects are compared by identity: the watch cache keeps the same object until it changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FIXED = "zone:"
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Keys whose value is another object, is new or is gone."""
+    """The keys whose object was added, removed or replaced."""
     if old is new:
         return []
     missing = object()
@@ -32,9 +32,9 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 @dataclass(slots=True)
 class Wanted:
-    """What the objects seen so far make. Every method returns the record sets that changed, by plan key; None = gone.
+    """The records of all objects seen so far. Methods return the changed record sets by plan key; None = removed.
 
-    ``problems`` has one line for each service (``namespace/name``) of which something could not be published.
+    ``problems`` has one line for each Service (``namespace/name``) that could not be published completely.
     """
 
     shape: records.Shape
@@ -53,9 +53,9 @@ class Wanted:
     def update(
         self, services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], pods: Mapping[str, Pod]
     ) -> Changes:
-        """Take over new tables.
+        """Apply new tables.
 
-        ``pods`` may be empty: then pods have no names of their own and host names come from the slices alone.
+        ``pods`` may be empty: then pods have no names, and hostnames come from the slices only.
         """
         touched = set(changed(self._services, services))
         for key in changed(self._slices, slices):
@@ -118,7 +118,7 @@ class Wanted:
         alone = (owner,)  # one tuple for all of an object's names: there are tens of thousands
         for key in after.keys() - before.keys():
             self._owners[key] = tuple(sorted((*others, owner))) if (others := self._owners.get(key)) else alone
-        # Two services of the same thousand pods share a thousand names: each group is looked through once, not once for each name.
+        # Two Services of the same thousand pods share a thousand names: index each group once, not once for each name.
         shared = {
             key: owners for key in keys if (owners := self._owners.get(key)) and not (key in after and len(owners) == 1)
         }

@@ -1,8 +1,8 @@
 """Update messages as bytes: the hot path of a change, ten times faster than a general library. Pure; sources: RFC 1035, 2136, 2782, 8945.
 
-What our records need is written here: names of checked labels (no escapes), A, AAAA, CNAME, PTR, SRV, TXT of plain quoted strings. What
-somebody else put into a zone and is to be deleted may be anything: dnspython writes that. It reads the answers, too, and a test compares
-every message with what it reads from it.
+This module writes only what published records need: names of checked labels (no escapes), A, AAAA, CNAME, PTR, SRV, TXT of
+plain quoted strings. Foreign records that are to be deleted can be anything: dnspython writes those. It also reads the
+answers, and a test parses every message with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STRINGS = re.compile(r'"([^"\\]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A message ready to be sent; the answer must have ``number`` and be signed over ``mac``."""
+    """A signed message; its answer must have ``number`` and be signed over ``mac``."""
 
     wire: bytes
     number: int
@@ -37,7 +37,7 @@ class Signed:
 
 @lru_cache(maxsize=2048)
 def plain_name(name: str) -> bytes:
-    """An absolute name without compression."""
+    """Encode an absolute name without compression."""
     out = bytearray()
     for label in name.removesuffix(".").split(".") if name != "." else ():
         out += _label(label, name)
@@ -46,33 +46,33 @@ def plain_name(name: str) -> bytes:
 
 
 def _label(label: str, name: str) -> bytes:
-    """One label of ``name`` with its length."""
+    """Encode one label of ``name`` with its length."""
     part = label.encode("ascii")
     if not 0 < len(part) < 64:
-        raise ValueError(f"not a label: {label[:70]!r} in {name[:70]!r}")
+        raise ValueError(f"not a valid label: {label[:70]!r} in {name[:70]!r}")
     return bytes((len(part),)) + part
 
 
 def _escaped(name: str) -> bytes:
-    """A name with ``\\.`` or ``\\195`` in it, which none of ours has."""
+    """Encode a foreign name with escapes (``\\.``, ``\\195``)."""
     import dns.exception
     import dns.name
 
     try:
         return dns.name.from_text(name).to_wire() or b""
     except (dns.exception.DNSException, ValueError) as error:
-        raise ValueError(f"not a name: {name[:70]!r}") from error
+        raise ValueError(f"not a valid name: {name[:70]!r}") from error
 
 
 def type_number(kind: str) -> int:
-    """The number of a record type. ValueError for what is none."""
+    """The number of a record type. Raises ValueError if ``kind`` is not one."""
     import dns.exception
     import dns.rdatatype
 
     try:
         return TYPES.get(kind) or int(dns.rdatatype.from_text(kind))
     except (dns.exception.DNSException, ValueError) as error:
-        raise ValueError(f"not a record type: {kind[:40]!r}") from error
+        raise ValueError(f"not a valid record type: {kind[:40]!r}") from error
 
 
 def _rdata(kind: str, text: str) -> bytes:
@@ -105,7 +105,7 @@ _RDATA: dict[str, Callable[[str], bytes]] = {
 
 @dataclass(slots=True)
 class Update:
-    """A message being written. Records are processed by the server in the order of the calls."""
+    """A message under construction; the server processes the records in the order of the calls."""
 
     zone: str
     _out: bytearray = field(default_factory=lambda: bytearray(12))
@@ -129,7 +129,7 @@ class Update:
         self._record(name, TYPES[kind], IN, ttl, _RDATA[kind](rdata))
 
     def sign(self, key_name: str, secret: bytes, *, number: int, now: int) -> Signed:
-        """The finished message with a TSIG signature; ``now`` is seconds since 1970."""
+        """Sign the message with TSIG; ``now`` is seconds since 1970."""
         self._out[:12] = struct.pack("!HHHHHH", number, _UPDATE, 1, 0, self._count, 0)
         key, algorithm = plain_name(f"{key_name}."), plain_name(_ALGORITHM)
         time_ = struct.pack("!HIH", now >> 32, now & 0xFFFFFFFF, FUDGE)
@@ -139,7 +139,7 @@ class Update:
         self._out[10:12] = struct.pack("!H", 1)
         wire = bytes(self._out) + key + struct.pack("!HHIH", _TSIG, ANY, 0, len(rdata)) + rdata
         if len(wire) > 0xFFFF:
-            raise ValueError(f"a message of {len(wire)} octets")
+            raise ValueError(f"message of {len(wire)} octets is too long")
         return Signed(wire, number, mac)
 
     def _record(self, name: str, kind: int, class_: int, ttl: int, rdata: bytes) -> None:
@@ -149,7 +149,7 @@ class Update:
         self._count += 1
 
     def _name(self, name: str) -> None:
-        """Write a name; its end may be a pointer to where the same end was written before."""
+        """Write a name, compressed: its end may point to an earlier occurrence."""
         out, places, rest = self._out, self._places, name
         if "\\" in name:
             out += _escaped(name)

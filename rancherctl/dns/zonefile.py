@@ -1,4 +1,4 @@
-"""Zone files as text: the start of a zone, its healing, and the copy the agent keeps for the day when both are gone. Pure."""
+"""Zone files as text, for new and restored zones and for the sealed copies that the agent keeps. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _SEAL = "; sha256 "
 
 
 def file_name(zone: str) -> str:
-    """The file of a zone inside the data directory."""
+    """The file name of a zone inside the data folder."""
     return f"{zone.removesuffix('.')}.zone"
 
 
 def render(zone: str, domain: str, record_sets: Iterable[RecordSet], serial: int, marker: Marker) -> str:
-    """A whole zone; the negative time-to-live is that of the records."""
+    """Render a whole zone; negative answers have the TTL of the records."""
     server, mailbox = f"ns.dns.{domain}.", f"hostmaster.{domain}."
     head = [
         f"{zone} {TTL} IN SOA {server} {mailbox} {serial} 7200 1800 86400 {TTL}",
@@ -28,19 +28,19 @@ def render(zone: str, domain: str, record_sets: Iterable[RecordSet], serial: int
 
 
 def marker_of(text: str, zone: str) -> Marker | None:
-    """The marker in a zone that ``render`` wrote."""
+    """Read the marker from a text of ``render``."""
     start = f"{MARKER}.{zone} 0 IN TXT "
     head = text.split("\n", 3)[:3]
     return next((Marker.of(line.removeprefix(start)) for line in head if line.startswith(start)), None)
 
 
 def seal(text: str) -> str:
-    """The text with its own hash as the last line."""
+    """Append the text's hash as its last line."""
     return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
 def unseal(text: str) -> str | None:
-    """The text without its last line; None when it was cut or changed."""
+    """The text without its hash; None if it was cut or changed."""
     body, found, digest = text.rpartition(_SEAL)
     if not found or hashlib.sha256(body.encode()).hexdigest() != digest.strip():
         return None

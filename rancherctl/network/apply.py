@@ -1,4 +1,4 @@
-"""Carry out a network plan on this host with ip, bridge and nft; and keep the last state on disk for the boot unit."""
+"""Apply a network plan on this host with ip, bridge and nft, and save the last state for the boot unit."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rancherctl.change import Change, Plan
+from rancherctl.contract import DNS_DEVICE, VXLAN_DEVICE
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import Transport
 from rancherctl.network.model import (
-    DNS_DEVICE,
     NFT_TABLE,
     ROUTE_PROTOCOL,
-    VXLAN_DEVICE,
     VXLAN_ID,
     VXLAN_PORT,
     NetworkState,
@@ -37,20 +36,22 @@ STATE = Path("/var/lib/rancherctl/network/state.json")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a plan: the nft table if it was (re)loaded, and one line for each change that failed."""
+    """The result of a plan: the nft table if it was loaded, and one line for each failed change."""
 
     loaded: LoadedTable | None = None
     failures: tuple[str, ...] = ()
 
     def raise_failures(self) -> None:
-        """RancherctlError with the failures; the next run observes again and goes on from there."""
+        """Raise RancherctlError with the failures, if any; the next run observes again and continues."""
         if self.failures:
             raise RancherctlError(f"{len(self.failures)} network changes failed", why="; ".join(self.failures[:5]))
 
 
 def apply(transport: Transport, plan: Plan[Item]) -> Applied:
-    """Make the changes, the removals of routes and tunnels first. Each is tried: one that fails (a route to a node that says something
-    odd of itself) must not keep the others from being made."""
+    """Apply all changes, removals of routes and tunnels first.
+
+    A failed change (a route to a node with a bad address) does not stop the others.
+    """
     loaded: LoadedTable | None = None
     failures = []
     for each in _ordered(plan):
@@ -102,7 +103,7 @@ def _vxlan(transport: Transport, each: Change[Item]) -> None:
 
 
 def _tunnel(transport: Transport, each: Change[Item]) -> None:
-    # A device that was made anew in this plan has already lost its entries, hence the unchecked removals.
+    # A device that this plan recreated has already lost its entries, hence the unchecked removals.
     for old in [each.old] if isinstance(each.old, Tunnel) else []:
         transport.run(command("bridge", "fdb", "del", old.mac, "dev", VXLAN_DEVICE), check=False)
         transport.run(command("ip", "neigh", "del", old.address, "dev", VXLAN_DEVICE), check=False)
@@ -121,7 +122,7 @@ def _route(transport: Transport, each: Change[Item]) -> None:
             transport.run(command("ip", "route", "del", each.old.destination, *proto), check=False)
         return
     r = each.new
-    # `replace` keys on the destination; a route that moves between devices must go first, or both would stay.
+    # `replace` matches by destination: remove a route that moves to another device first, or both remain.
     if isinstance(each.old, Route) and each.old.device != r.device:
         transport.run(command("ip", "route", "del", each.old.destination, *proto), check=False)
     extra = ("dev", r.device, "onlink", "src", r.source) if r.device else ()
@@ -129,7 +130,7 @@ def _route(transport: Transport, each: Change[Item]) -> None:
 
 
 def _table(transport: Transport, text: str) -> LoadedTable:
-    # "add" before "delete" makes the deletion succeed whether or not the table is there; the whole is one transaction.
+    # "add" before "delete" makes the deletion succeed even if the table is missing; all of it is one transaction.
     transport.run(command("nft", "-f", "-", stdin=f"add table inet {NFT_TABLE}\ndelete table inet {NFT_TABLE}\n{text}"))
     listing = transport.run(command("nft", "-s", "list", "table", "inet", NFT_TABLE), check=False)
     return LoadedTable(text, listing.text() if listing.ok else "")
@@ -153,23 +154,23 @@ _STEPS: dict[str, Callable[[Transport, Change[Item]], None]] = {
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file of this process's user whole, also over a power cut. The temporary's name ends as no reader of *.d folders looks for."""
+    """Replace a file atomically, owned by this process's user; readers of *.d folders ignore the temporary file."""
     disk.write(str(path), text.encode(), 0o644, disk.owner_of(os.geteuid(), os.getegid()))
 
 
 def save(state: NetworkState, path: Path = STATE) -> None:
-    """Keep the state for the boot unit."""
+    """Save the state for the boot unit."""
     write(path, json.dumps(to_json(state), indent=1) + "\n")
 
 
 def load(path: Path = STATE) -> NetworkState | None:
-    """The kept state; None when there is none or it cannot be read (a torn disk): the caller starts from its configuration."""
+    """The saved state; None if it is missing or damaged: the caller starts from its configuration."""
     try:
         return from_json(json.loads(path.read_text()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        log.warning("%s cannot be used: %s: %s", path, type(error).__name__, error)
-        with contextlib.suppress(OSError):  # kept to be looked at, where the disk still takes it
+        log.warning("ignoring damaged %s: %s: %s", path, type(error).__name__, error)
+        with contextlib.suppress(OSError):  # kept for inspection if the disk allows it
             path.replace(path.with_suffix(".broken"))
         return None

@@ -1,4 +1,4 @@
-"""What apply puts on a host for the network: packages, the boot unit, kernel settings. Pure."""
+"""The resources of a host's network: packages, the boot unit, kernel settings. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WantedBy=multi-user.target
 
 
 def resources(*, routed: bool) -> tuple[Resource, ...]:
-    """Everything but the agent itself; ``routed`` False leaves the kernel's settings to the network add-on."""
+    """All resources except the agent; ``routed`` False leaves kernel settings to the network add-on."""
     settings = (
         (File(SYSCTL_PATH, b"# Written by rancherctl: pods are routed through this host.\nnet.ipv4.ip_forward = 1\n"),)
         if routed

@@ -1,4 +1,4 @@
-"""kube-proxy's nft rules when somebody else flushed them: it writes what changed, and everything only once an hour, so it has to be restarted."""
+"""Restart kube-proxy after another program flushed its nft rules: it writes only changes, and everything once an hour."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
 
 UNIT = "rancherctl-kube-proxy.service"
-SETTLE = 15.0
-"""Seconds that a kube-proxy gets to write its rules after its start before they count as lost."""
+START_GRACE = 15.0
+"""Seconds after the start of kube-proxy before missing rules count as lost."""
 _DISPATCH = "@service-ips"
 
 
-def whole(listing: str) -> bool:
-    """Whether ``nft list chain ip kube-proxy services`` shows the rule that leads to every Service. Source: kube-proxy's nftables mode."""
+def has_service_rule(listing: str) -> bool:
+    """Whether ``nft list chain ip kube-proxy services`` shows the rule that leads to all Services.
+
+    Source: kube-proxy's nftables mode.
+    """
     return _DISPATCH in listing
 
 
-def settled(shown: str, now: float, settle: float = SETTLE) -> bool:
-    """Whether ``systemctl show`` tells of a unit that has been active for ``settle`` seconds; ``now`` in seconds of the monotonic clock."""
+def settled(shown: str, now: float, settle: float = START_GRACE) -> bool:
+    """Whether ``systemctl show`` reports a unit as active for ``settle`` seconds; ``now`` is monotonic seconds."""
     fields = dict(line.partition("=")[::2] for line in shown.splitlines())
     since = fields.get("ActiveEnterTimestampMonotonic", "")
     return fields.get("ActiveState") == "active" and since.isdigit() and now - int(since) / 1e6 >= settle
 
 
 class KubeProxyWatchdog:
-    """Restarts kube-proxy when its rules are gone; on hosts without it (another add-on does its work) it does nothing."""
+    """Restarts kube-proxy if its rules are missing; does nothing on hosts where an add-on replaces it."""
 
     def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:
         self._transport, self._clock = transport, clock
         self._restarted_at = float("-inf")
-        self._seen = False  # the rules, since the last restart: what was there and is gone was taken away, not late
+        self._seen = False  # rules seen since the last restart: if they are missing now, they were removed, not late
         self.restarts = 0
 
     def check(self) -> bool:
-        """One look; True if kube-proxy was restarted. Call it while the API answers: without it a new kube-proxy would know no Service."""
+        """Check the rules; True if kube-proxy was restarted.
+
+        Call it only while the API answers: without the API a restarted kube-proxy knows no Services.
+        """
         listing = self._transport.run(command("nft", "list", "chain", "ip", "kube-proxy", "services"), check=False)
         now = self._clock()
-        if listing.ok and whole(listing.text()):
+        if listing.ok and has_service_rule(listing.text()):
             self._seen = True
             return False
-        if not self._seen and now - self._restarted_at < SETTLE:
+        if not self._seen and now - self._restarted_at < START_GRACE:
             return False
         shown = self._transport.run(
             command("systemctl", "show", "-p", "ActiveState", "-p", "ActiveEnterTimestampMonotonic", UNIT), check=False
         )
-        if not (shown.ok and settled(shown.text(), now, 0.0 if self._seen else SETTLE)):
+        if not (shown.ok and settled(shown.text(), now, 0.0 if self._seen else START_GRACE)):
             return False
         self._restarted_at, self._seen = now, False
         self.restarts += 1

@@ -1,4 +1,4 @@
-"""What the network of one host should be and what it is, as values with a JSON form (the boot unit restores from it). Pure."""
+"""Desired and observed network of one host, as values with a JSON form for the boot unit. Pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 ROUTE_PROTOCOL = 173
-"""Our mark on kernel routes (rtnetlink protocol number, free in /etc/iproute2/rt_protos): we touch no route without it."""
-VXLAN_DEVICE = "rctl-vxlan"
+"""Marks rancherctl's kernel routes (a free rtnetlink protocol number); routes without it are never changed."""
 VXLAN_ID = 4243
 VXLAN_PORT = 4789
 VXLAN_OVERHEAD = 50
 NFT_TABLE = "rancherctl_network"
-DNS_DEVICE = "lo"
 
 Mode = Literal["routed", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """What apply wrote for this host: its node name, inside address, the environment's CIDRs, and the addresses of its DNS server."""
+    """Network settings of this host: node name, internal address, the environment's CIDRs, addresses of its DNS server."""
 
     node: str
     address: str
@@ -33,7 +31,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another node: its inside address and its pod range."""
+    """Another node: its internal address and its pod range."""
 
     node: str
     address: str
@@ -42,7 +40,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class HostLinks:
-    """The host's own device facing the environment: name, the prefix its address lies in (``10.77.0.0/24``), MTU in bytes."""
+    """The host's device that faces the environment: name, subnet (``10.77.0.0/24``), MTU in bytes."""
 
     device: str
     subnet: str
@@ -51,7 +49,7 @@ class HostLinks:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """A route to a peer's pods. ``device`` and ``source`` are set for VXLAN routes, "" for routes on the shared subnet."""
+    """A route to a peer's pods. ``device`` and ``source`` are "" except for VXLAN routes."""
 
     destination: str
     via: str
@@ -81,7 +79,7 @@ class Vxlan:
 
 @dataclass(frozen=True, slots=True)
 class NetworkState:
-    """Everything we hold on a host. ``cni`` is the configuration list's text ("" = not ours to write); ``nft`` the table's text."""
+    """The whole network of a host. ``cni`` is the configuration list ("": another network add-on owns it)."""
 
     dns_addresses: tuple[str, ...]
     routes: tuple[Route, ...] = ()
@@ -97,7 +95,7 @@ class NetworkState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The kernel's and the files' side. ``nft`` is the table as nft lists it ("" = absent)."""
+    """State of the kernel and the files. ``nft`` is the table as nft lists it ("": missing)."""
 
     dns_addresses: frozenset[str]
     routes: frozenset[Route]
@@ -113,7 +111,7 @@ def to_json(state: NetworkState) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> NetworkState:
-    """The state from its JSON form; KeyError, TypeError or ValueError where it is not one."""
+    """Parse the JSON form of a state. Raises KeyError, TypeError or ValueError if it is not valid."""
     vxlan = data.get("vxlan")
     return NetworkState(
         dns_addresses=tuple(data["dns_addresses"]),

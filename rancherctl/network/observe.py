@@ -1,4 +1,4 @@
-"""What the kernel has now: commands and their parsers. A command that fails is an error; only our own device and table may be absent."""
+"""Read the kernel's state: commands and parsers. Only rancherctl's own device and table may be missing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import ipaddress
 import json
 from pathlib import Path
 
-from rancherctl.contract import CNI_CONFIG
+from rancherctl.contract import CNI_CONFIG, DNS_DEVICE, VXLAN_DEVICE
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
 from rancherctl.network.model import (
-    DNS_DEVICE,
     NFT_TABLE,
     ROUTE_PROTOCOL,
-    VXLAN_DEVICE,
     HostLinks,
     Observed,
     Route,
@@ -27,21 +25,21 @@ FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 def links(transport: Transport, address: str) -> HostLinks:
-    """The device that carries ``address``; RancherctlError if no device does."""
+    """The device with ``address``. Raises RancherctlError if there is none."""
     for device in json.loads(transport.run(command("ip", "-j", "-4", "addr", "show")).stdout or b"[]"):
         for entry in device.get("addr_info", ()):
             if entry.get("local") == address and device["ifname"] != "lo":
                 net = ipaddress.ip_network(f"{address}/{entry['prefixlen']}", strict=False)
                 return HostLinks(device["ifname"], str(net), int(device["mtu"]))
     raise RancherctlError(
-        f"no device carries {address}",
+        f"no network device has the address {address}",
         why="the host's address changed, or the link is not configured yet",
         hint="give the host this address again, or change its address in the environment file and apply",
     )
 
 
 def parse_routes(text: bytes) -> frozenset[Route]:
-    """`ip -j route show proto N` → routes; the device is kept only for VXLAN routes."""
+    """Parse `ip -j route show proto N`; only VXLAN routes have their device."""
     found = set()
     for entry in json.loads(text or b"[]"):
         tunnel = entry.get("dev") == VXLAN_DEVICE
@@ -77,7 +75,7 @@ def _vxlan(transport: Transport) -> Vxlan | None:
 
 
 def observe(transport: Transport) -> Observed:
-    """Read it all (five short commands, no network)."""
+    """Read the whole state (five short commands, no network access)."""
     addresses = json.loads(transport.run(command("ip", "-j", "-4", "addr", "show", "dev", DNS_DEVICE)).stdout or b"[]")
     routes = transport.run(command("ip", "-j", "-4", "route", "show", "proto", str(ROUTE_PROTOCOL))).stdout
     table = transport.run(command("nft", "-s", "list", "table", "inet", NFT_TABLE), check=False)
@@ -86,8 +84,7 @@ def observe(transport: Transport) -> Observed:
         routes=parse_routes(routes),
         vxlan=_vxlan(transport),
         nft=table.text() if table.ok else "",
-        cni=CNI_PATH.read_bytes().decode("utf-8", "replace")
-        if CNI_PATH.exists()
-        else "",  # damaged, it is another text and written anew
+        # A damaged file decodes to another text and is rewritten.
+        cni=CNI_PATH.read_bytes().decode("utf-8", "replace") if CNI_PATH.exists() else "",
         forwarding=FORWARDING.read_text().strip() == "1",
     )

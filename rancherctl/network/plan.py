@@ -1,4 +1,4 @@
-"""From what the kernel has to what it should have: a plan keyed by kind and name. Pure."""
+"""The plan from the observed to the desired network, keyed by kind and name. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = str | Route | Tunnel | tuple[str, str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class LoadedTable:
-    """The nft table as we loaded it (``text``) and as nft listed it right after (``listing``): how a foreign change is seen."""
+    """The nft table as loaded (``text``) and as nft listed it afterwards (``listing``), to detect foreign changes."""
 
     text: str = ""
     listing: str = ""
@@ -39,7 +39,7 @@ def wanted(state: NetworkState) -> dict[str, Item]:
 
 
 def present(seen: Observed, state: NetworkState, loaded: LoadedTable) -> dict[str, Item]:
-    """What is there, in the same keys; foreign addresses and settings are left out, a changed nft table shows as another text."""
+    """The observed items by the same keys, without foreign ones; a changed nft table appears as another text."""
     items: dict[str, Item] = {f"address/{a}": a for a in state.dns_addresses if a in seen.dns_addresses}
     items |= {f"route/{r.destination}": r for r in seen.routes}
     items |= _device(seen.vxlan)
@@ -53,16 +53,16 @@ def present(seen: Observed, state: NetworkState, loaded: LoadedTable) -> dict[st
 
 
 def plan(seen: Observed, state: NetworkState, loaded: LoadedTable) -> change.Plan[Item]:
-    """The changes; empty when the host is as it should be."""
+    """The changes; empty if the host is up to date."""
     have, want = present(seen, state, loaded), wanted(state)
     if have.get("vxlan") != want.get("vxlan"):
-        # a device that is made anew has lost its tunnels, and the kernel the routes through it
+        # A recreated device loses its tunnels, and the kernel drops the routes through it.
         have = {key: item for key, item in have.items() if not _through_device(item)}
     return change.diff(have, want)
 
 
 def missing(seen: Observed, state: NetworkState) -> change.Plan[Item]:
-    """The part of the plan that takes nothing away and replaces nothing: all that may be done while nobody knows what belongs here."""
+    """The part of the plan that neither removes nor replaces anything: safe while the desired state is unknown."""
     return change.Plan(tuple(each for each in plan(seen, state, LoadedTable()) if each.old is None))
 
 

@@ -1,4 +1,4 @@
-"""The network role: keep this host's pod network as nodes and configuration say, and repair what others break."""
+"""The network role: apply the pod network that Nodes and configuration describe, and repair foreign changes."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ from rancherctl.network.watch import NetlinkWatch
 
 log = logging.getLogger(__name__)
 PROXY_SECONDS = 30.0
+"""Seconds between two checks of kube-proxy's rules without a netlink notification."""
 HOLD_SECONDS = 60.0
-"""How long an API must go on telling of a big loss of Nodes before it is believed."""
+"""Seconds that a mass loss of Nodes must last before it is believed."""
 
 
 def restore(transport: Transport, config: NetworkConfig, state_path: Path = apply_module.STATE) -> NetworkState:
-    """At boot: put back the last known state without the API; on a host that never had one, or lost it, the DNS addresses.
+    """Restore the last known state at boot, without the API; without a saved state, the DNS addresses.
 
-    Routes that cannot be made because the link has no address yet are no failure of the boot: the agent makes them when it has one.
+    Routes that fail because the link has no address yet do not fail the boot: the agent adds them later.
     """
     known = apply_module.load(state_path)
-    state, seen = known or desired.bare(config), observe.observe(transport)
+    state, seen = known or desired.dns_only(config), observe.observe(transport)
     todo = plan.plan(seen, state, plan.LoadedTable()) if known or config.mode == "none" else plan.missing(seen, state)
     applied = apply_module.apply(transport, todo)
     late = tuple(failure for failure in applied.failures if failure.startswith(("route/", "tunnel/", "vxlan:")))
     for failure in late:
-        log.warning("left to the agent: %s", failure)
+        log.warning("the agent will retry: %s", failure)
     replace(applied, failures=tuple(failure for failure in applied.failures if failure not in late)).raise_failures()
     return state
 
@@ -74,7 +75,7 @@ class NetworkRole:
         self._proxy = KubeProxyWatchdog(transport)
 
     def start(self, wake: Callable[[], None]) -> None:
-        """Begin to watch the kernel."""
+        """Start to watch netlink."""
 
         def notified() -> None:
             self._notified = True
@@ -83,18 +84,18 @@ class NetworkRole:
         self._watch = NetlinkWatch(notified)
 
     def stop(self) -> None:
-        """Stop watching; the network stays as it is."""
+        """Stop watching; the network does not change."""
         if self._watch:
             self._watch.close()
             self._watch = None
 
     def _wanted(self, nodes: Mapping[str, Node], synced: bool) -> NetworkState | None:
-        """What should be. An API that does not know this host, or has not answered yet, takes nothing away: then it is the last known state.
+        """The desired state; the last known one while the API has not answered or does not know this host.
 
-        None when there is none either: nobody knows what the routes are that this host may have.
+        None if that is unknown, too: then no route may be removed.
         """
         if self._config.mode == "none":
-            return desired.bare(self._config)
+            return desired.dns_only(self._config)
         own = desired.own_pod_cidr(nodes, self._config.node)
         if not (synced and own):
             return self._state
@@ -102,7 +103,7 @@ class NetworkRole:
         return desired.desired(self._config, links, own, self._believed(desired.peers(nodes, self._config)))
 
     def _believed(self, now: tuple[Peer, ...]) -> tuple[Peer, ...]:
-        """The peers to have routes to. An API that lost most of its Nodes (a restore) does not take the pods of hosts that are well away."""
+        """The peers to route to, with those that a suspicious list lacks: a restored API must not cut off healthy hosts."""
         before = desired.remembered(self._state) if self._state else ()
         lost = desired.vanished(before, now)
         suspicious = is_mass_loss(len(lost), len(before), floor=1)
@@ -118,25 +119,24 @@ class NetworkRole:
         return (*now, *lost)
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """Observe, plan, apply; the state goes to disk before the kernel, so that a reboot in between restores the newer one.
+        """Observe, plan, apply; saves the state before it changes the kernel, so a reboot restores the newer one.
 
-        What fails (a route that cannot be made, a full disk, a link without its address) keeps nothing else from being made, and is raised in
-        the end.
+        A failure (a bad route, a full disk, a link without its address) does not stop the rest and is raised at the end.
         """
         table = snapshot.table("nodes")
-        trouble: list[RancherctlError] = []
+        failures: list[RancherctlError] = []
         try:
             self._state = self._wanted(table.items, table.synced)
         except RancherctlError as error:
-            trouble.append(error)
+            failures.append(error)
         if (unsaved := self._save()) is not None:
-            trouble.append(unsaved)
+            failures.append(unsaved)
         failed = self._repair()
         if table.healthy and self._proxy_check_due() and self._proxy.check():
-            log.warning("kube-proxy's rules were gone: it is restarted")
-        if problems := [*failed, *trouble]:
+            log.warning("kube-proxy's rules were missing: restarted it")
+        if problems := [*failed, *failures]:
             raise problems[0]
-        state = self._state or desired.bare(self._config)
+        state = self._state or desired.dns_only(self._config)
         return {
             "proxy_restarts": self._proxy.restarts,
             "state": state.digest(),
@@ -148,7 +148,7 @@ class NetworkRole:
         }
 
     def _proxy_check_due(self) -> bool:
-        """When the kernel told something, else seldom: to list what kube-proxy made of thousands of Services takes its time."""
+        """Whether to check now: after a notification, else rarely, because listing the rules of many Services is slow."""
         now = self._clock()
         if not self._notified and now < self._proxy_at:
             return False
@@ -156,9 +156,9 @@ class NetworkRole:
         return True
 
     def _repair(self) -> list[RancherctlError]:
-        """Make the kernel and the files agree with the state; what could not be made."""
+        """Apply the state to the kernel and the files; returns the failures."""
         seen, state = observe.observe(self._transport), self._state
-        todo = plan.plan(seen, state, self._loaded) if state else plan.missing(seen, desired.bare(self._config))
+        todo = plan.plan(seen, state, self._loaded) if state else plan.missing(seen, desired.dns_only(self._config))
         if not todo:
             return []
         self._repairs += 1
@@ -171,16 +171,17 @@ class NetworkRole:
         return []
 
     def _save(self) -> RancherctlError | None:
-        """Keep a new state for the boot unit, and one whose file somebody else changed; why it could not be kept."""
+        """Save a new state, or one whose file was changed, for the boot unit; returns the failure."""
         state = self._state
         if state is None or (state == self._saved and stamp(self._path) == self._file):
             return None
         try:
             apply_module.save(state, self._path)
         except (OSError, StepError) as error:
-            what = f"the network of this host is up to date, but {self._path} is not"
             return RancherctlError(
-                what, why=str(error), hint="free space there: it is what a boot without the API restores"
+                f"the network of this host is up to date, but cannot be saved to {self._path}",
+                why=str(error),
+                hint="free some space there: a boot without the API restores this file",
             )
         self._saved, self._file = state, stamp(self._path)
         return None

@@ -1,4 +1,4 @@
-"""Wake the role when somebody else changes routes, addresses, links or nft tables (systemd-networkd does: it drops foreign routes)."""
+"""Wake the role when another program changes routes, addresses, links or nft tables (systemd-networkd drops routes)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _nft_socket() -> socket.socket:
 
 
 def _messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
-    """(type, whole message) of every netlink message in a datagram."""
+    """Yield (type, whole message) for every netlink message in a datagram."""
     at = 0
     while at + 16 <= len(datagram):
         length, kind = struct.unpack_from("=IH", datagram, at)
@@ -41,31 +41,37 @@ def _messages(datagram: bytes) -> Iterator[tuple[int, bytes]]:
         at += max(16, (length + 3) & ~3)
 
 
-def concerns_us(datagram: bytes) -> bool:
-    """Whether an nftables notification may be about our table, or says that kube-proxy's lost what it stands on; a short one cannot be told."""
+def is_relevant(datagram: bytes) -> bool:
+    """Whether an nftables notification may concern our table or the loss of kube-proxy's basic rules.
+
+    A short datagram cannot be judged and counts as relevant.
+    """
     if len(datagram) < 16 or _TABLE in datagram:
         return True
     if _PROXY_TABLE not in datagram:
         return any(kind >> 8 != _NFT_SUBSYSTEM for kind, _ in _messages(datagram))
-    return any(_PROXY_TABLE in message and _takes_away(kind, message) for kind, message in _messages(datagram))
+    return any(_PROXY_TABLE in message and _is_removal(kind, message) for kind, message in _messages(datagram))
 
 
-def _takes_away(kind: int, message: bytes) -> bool:
-    """kube-proxy writes all the time; only the end of its whole table, or of the rules that lead to all Services, concerns us."""
+def _is_removal(kind: int, message: bytes) -> bool:
+    """Whether kube-proxy's whole table, or a rule that leads to all Services, was removed; its other changes are normal."""
     if kind >> 8 != _NFT_SUBSYSTEM:
         return False
     return kind & 0xFF == _NFT_DELTABLE or (kind & 0xFF == _NFT_DELRULE and _PROXY_CHAIN in message)
 
 
 class NetlinkWatch:
-    """Two netlink sockets read by two threads; ``wake`` is called at once for the first message that may concern us, then once for all
-    that come within COALESCE_SECONDS: whoever changes a thousand routes does not make us look a thousand times."""
+    """Reads two netlink sockets in two threads and calls ``wake`` for relevant messages.
+
+    The first message wakes at once; all that follow within COALESCE_SECONDS count as one, so a program that changes a
+    thousand routes does not cause a thousand checks.
+    """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._sockets = (_open(_NETLINK_ROUTE, _ROUTE_GROUPS), _nft_socket())
         self._stopped = threading.Event()
-        filters: tuple[Callable[[bytes], bool], ...] = (lambda _: True, concerns_us)
+        filters: tuple[Callable[[bytes], bool], ...] = (lambda _: True, is_relevant)
         for sock, keep in zip(self._sockets, filters, strict=True):
             threading.Thread(target=self._read, args=(sock, keep), daemon=True, name="netlink").start()
 
@@ -76,14 +82,14 @@ class NetlinkWatch:
                 continue
             self._wake()
             self._stopped.wait(COALESCE_SECONDS)
-            concerned = False
+            relevant = False
             while not self._stopped.is_set() and (message := _receive(sock, socket.MSG_DONTWAIT)) is not None:
-                concerned = concerned or keep(message)
-            if concerned:
+                relevant = relevant or keep(message)
+            if relevant:
                 self._wake()
 
     def close(self) -> None:
-        """End both threads."""
+        """Stop both threads."""
         self._stopped.set()
         for sock in self._sockets:
             with contextlib.suppress(OSError):
@@ -92,7 +98,7 @@ class NetlinkWatch:
 
 
 def _receive(sock: socket.socket, flags: int) -> bytes | None:
-    """One datagram; b"" when messages were lost (look again) or the socket was closed, None when nothing waits."""
+    """Read one datagram; b"" if messages were lost or the socket was closed, None if none is waiting."""
     try:
         return sock.recv(65536, flags)
     except BlockingIOError:

@@ -31,7 +31,7 @@ def test_neither_counters_nor_copies_hold_up_names(named: Named, world: World, m
     later[0] += 10.0
     section = role.reconcile(world.snapshot())
     assert section["synced"]
-    assert "no copy of the zones is kept: no room" in section["alarm"]
+    assert "cannot save a copy of the zones: no room" in section["alarm"]
     world.add(service("late", "10.43.0.99"))
     settle(role, world.snapshot())
     assert addresses(named, "late.default.svc.cluster.local") == ["10.43.0.99"]

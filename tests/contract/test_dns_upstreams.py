@@ -163,7 +163,7 @@ def test_upstreams_that_cannot_be_told_hold_up_no_names(named: Named, monkeypatc
     try:
         assert woken.wait(60)
         world.add(service("late", "10.43.0.6"))
-        assert "not the newest: systemctl did not end" in role.reconcile(world.snapshot())["alarm"]
+        assert "cannot update the upstreams: systemctl did not end" in role.reconcile(world.snapshot())["alarm"]
         assert values(ask(named, "late.default.svc.cluster.local")) == ["10.43.0.6"]
         monkeypatch.undo()
         later[0] += 60.0

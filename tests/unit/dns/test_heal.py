@@ -39,7 +39,7 @@ class Failing:
 def test_a_server_that_will_not_stop_costs_no_disk(tmp_path: Path, what: str) -> None:
     now = [0.0]
     state = ZoneState("cluster.local.")
-    state.learn({ONE.key: ONE})
+    state.set_actual({ONE.key: ONE})
     healer = Healer("cluster.local", Store(str(tmp_path)), Failing(what), clock=lambda: now[0], wall=lambda: 1.0)
     for _ in range(5):
         with pytest.raises(RancherctlError):

@@ -315,7 +315,7 @@ def test_status_says_how_old_it_is(tmp_path: Path) -> None:
     )
     gone = status_module.summary({"node": "h1", "zones": {}, "error": "gone", "agent": None})
     assert (gone["synced"], gone["age"], gone["problems"][0]) == (False, None, "gone")
-    assert "has not said anything" in gone["problems"][1]
+    assert "has not reported" in gone["problems"][1]
 
 
 @pytest.mark.parametrize(
@@ -323,8 +323,8 @@ def test_status_says_how_old_it_is(tmp_path: Path) -> None:
     [
         (3.0, 0.0, True, 3.0, []),
         (3.0, 20.0, True, 23.0, []),
-        (3.0, 600.0, False, 603.0, ["the API has not been heard for 603 s: names are as they were then"]),
-        (90.0, 0.0, False, 90.0, ["the agent has said nothing for 90 s: systemctl status rancherctl-agent"]),
+        (3.0, 600.0, False, 603.0, ["no contact with the API for 603 s: serving the names known then"]),
+        (90.0, 0.0, False, 90.0, ["the agent has not reported for 90 s: systemctl status rancherctl-agent"]),
     ],
 )
 def test_status_does_not_call_old_news_synced(

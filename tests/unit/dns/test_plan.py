@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rancherctl.change import Change, Plan
 from rancherctl.dns.apply import CHUNK, build, chunks, edit
 from rancherctl.dns.model import RecordSet, fingerprint, zone_hash
-from rancherctl.dns.plan import FLOOR, SECOND_LIST_AFTER, Hold, guard, plan
+from rancherctl.dns.plan import FLOOR, SECOND_LIST_AFTER, HeldDeletes, guard, plan
 from rancherctl.dns.zone_state import ZoneState
 from rancherctl.hold import is_mass_loss
 
@@ -74,14 +74,14 @@ def test_edits_do_what_the_plan_says(have: dict[str, RecordSet], want: dict[str,
 @given(st.lists(zones, min_size=1, max_size=5), st.integers(0, 5))
 def test_a_mirror_knows_its_hash(wishes: list[dict[str, RecordSet]], forget: int) -> None:
     state = ZoneState("cluster.local.")
-    state.learn({})
+    state.set_actual({})
     for index, want in enumerate(wishes):
         for key in [*state.want.keys() - want.keys()]:
             state.set_wanted(key, None)
         for key, one in want.items():
             state.set_wanted(key, one)
         if index == forget:
-            state.learn(dict(state.have or {}))
+            state.set_actual(dict(state.have or {}))
         todo = state.plan()
         marker = state.marker_after(todo, "1")
         state.accept(todo)
@@ -92,7 +92,7 @@ def test_a_mirror_knows_its_hash(wishes: list[dict[str, RecordSet]], forget: int
 
 def test_an_update_of_unknown_outcome_is_settled_by_the_marker() -> None:
     state = ZoneState("cluster.local.")
-    state.learn(many(2))
+    state.set_actual(many(2))
     for key, one in many(3).items():
         state.set_wanted(key, one)
     todo = state.plan()
@@ -105,7 +105,7 @@ def test_an_update_of_unknown_outcome_is_settled_by_the_marker() -> None:
     assert not state.plan()
     assert not state.confirm("something else")
     assert not state.marked
-    state.learn(many(3), state.want_hash())
+    state.set_actual(many(3), state.want_hash())
     assert state.marked
 
 
@@ -189,7 +189,7 @@ def test_a_list_that_lost_most_names_waits_for_a_second() -> None:
 
 
 def test_a_second_list_that_lost_other_names_is_a_first_one() -> None:
-    hold = Hold(frozenset(many(60)), 0.0, (2,))
+    hold = HeldDeletes(frozenset(many(60)), 0.0, (2,))
     todo = plan(many(200), {**many(140, start=60)} | {})
     other = plan(many(200), many(60) | many(60, start=140))
     assert guard(todo, existing=200, epochs=(3,), trusted=(1,), hold=hold, now=SECOND_LIST_AFTER).plan == todo
@@ -207,7 +207,7 @@ def test_what_only_the_later_list_lacks_waits_for_its_own_second_list() -> None:
     assert not late.plan
     second = guard(empty, existing=200, epochs=(4,), trusted=(1,), hold=late.hold, now=SECOND_LIST_AFTER + 1)
     assert {c.key for c in second.plan} == many(100, start=100).keys()
-    assert second.hold == Hold(frozenset(many(100)), SECOND_LIST_AFTER + 1, (4,))
+    assert second.hold == HeldDeletes(frozenset(many(100)), SECOND_LIST_AFTER + 1, (4,))
 
 
 def test_two_lists_in_one_moment_are_one_opinion() -> None:
@@ -257,7 +257,7 @@ def test_nothing_much_goes_on_the_word_of_one_list(steps: list[tuple[int, int, f
 
 
 def test_an_empty_plan_is_no_alarm() -> None:
-    verdict = guard(Plan(), existing=100, epochs=(9,), trusted=None, hold=Hold(frozenset({"a"}), 0.0, (1,)), now=5.0)
+    verdict = guard(Plan(), existing=100, epochs=(9,), trusted=None, hold=HeldDeletes(frozenset({"a"}), 0.0, (1,)), now=5.0)
     assert (verdict.plan, verdict.hold, verdict.alarm) == (Plan(), None, "")
 
 

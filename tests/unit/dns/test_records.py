@@ -1,4 +1,4 @@
-"""Golden cases tests/data/dns/CASE. ``REGENERATE=1 pytest tests/unit/dns/test_records.py`` writes records.txt anew: read the difference."""
+"""Golden cases tests/data/dns/CASE. ``REGENERATE=1 pytest tests/unit/dns/test_records.py`` rewrites records.txt; review the diff."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rancherctl.dns import named_conf
 from rancherctl.dns.model import DnsHostConfig, RecordSet
-from rancherctl.dns.records import LARGEST, Shape, fit, pod_records, service_records
+from rancherctl.dns.records import MAX_SET_OCTETS, Shape, fit, pod_records, service_records
 from rancherctl.dns.wanted import Wanted
 from rancherctl.dns.zonefile import render
 from rancherctl.kube import objects
@@ -118,9 +118,9 @@ def test_a_set_that_no_message_could_carry_is_cut_and_said() -> None:
 def test_fit_keeps_a_start_that_fits(rdatas: list[str]) -> None:
     kept = fit("SRV", rdatas)
     assert list(kept) == rdatas[: len(kept)]
-    assert sum(12 + len(r.rpartition(" ")[2]) + 7 for r in kept) <= LARGEST
+    assert sum(12 + len(r.rpartition(" ")[2]) + 7 for r in kept) <= MAX_SET_OCTETS
     if len(kept) < len(rdatas):
-        assert sum(12 + len(r.rpartition(" ")[2]) + 7 for r in rdatas[: len(kept) + 1]) > LARGEST
+        assert sum(12 + len(r.rpartition(" ")[2]) + 7 for r in rdatas[: len(kept) + 1]) > MAX_SET_OCTETS
 
 
 def test_a_leaving_pod_has_no_name() -> None:

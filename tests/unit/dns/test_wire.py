@@ -129,5 +129,5 @@ def test_what_somebody_else_put_there_can_be_deleted(name: str, kind: str, rdata
 
 @pytest.mark.parametrize("bad", ["NOSUCHTYPE", "TYPE70000"])
 def test_what_is_no_type_is_never_sent(bad: str) -> None:
-    with pytest.raises(ValueError, match="not a record type"):
+    with pytest.raises(ValueError, match="not a valid record type"):
         Update("cluster.local.").clear("a.cluster.local.", bad)

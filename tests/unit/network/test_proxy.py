@@ -3,8 +3,8 @@
 import struct
 
 from rancherctl.hosts.command import Command, Result
-from rancherctl.network.kube_proxy import SETTLE, KubeProxyWatchdog
-from rancherctl.network.watch import concerns_us
+from rancherctl.network.kube_proxy import START_GRACE, KubeProxyWatchdog
+from rancherctl.network.watch import is_relevant
 
 WHOLE = "table ip kube-proxy {\n\tchain services {\n\t\tip daddr . meta l4proto . th dport vmap @service-ips\n\t}\n}\n"
 EMPTY = "table ip kube-proxy {\n\tchain services {\n\t}\n}\n"
@@ -58,8 +58,8 @@ def test_a_table_or_its_rules_gone_is_a_restart() -> None:
 
 
 def test_one_restart_at_a_time() -> None:
-    assert restarts(Host(None), 100.0, 101.0, 100.0 + SETTLE - 0.1) == 1
-    assert restarts(Host(None), 100.0, 100.0 + SETTLE) == 2
+    assert restarts(Host(None), 100.0, 101.0, 100.0 + START_GRACE - 0.1) == 1
+    assert restarts(Host(None), 100.0, 100.0 + START_GRACE) == 2
 
 
 def test_a_kube_proxy_that_just_started_gets_time() -> None:
@@ -78,14 +78,14 @@ def message(kind: int, body: bytes) -> bytes:
 def test_which_notifications_wake() -> None:
     delete_table, new_rule = 2, 6
     ours, theirs = b"\x00\x00rancherctl_network\x00", b"\x00\x00kube-proxy\x00"
-    assert concerns_us(b"")
-    assert concerns_us(message(new_rule, ours))
-    assert not concerns_us(message(new_rule, theirs))
-    assert not concerns_us(message(new_rule, b"other\x00"))
-    assert concerns_us(message(new_rule, theirs) + message(delete_table, theirs))
-    assert not concerns_us(message(new_rule, theirs) + message(delete_table, b"other\x00"))
-    assert concerns_us(message(8, theirs + b"....services\x00")), "the rules of its dispatching chain were flushed"
-    assert not concerns_us(message(8, theirs + b"....service-ABC\x00")), "as it does itself all the time"
+    assert is_relevant(b"")
+    assert is_relevant(message(new_rule, ours))
+    assert not is_relevant(message(new_rule, theirs))
+    assert not is_relevant(message(new_rule, b"other\x00"))
+    assert is_relevant(message(new_rule, theirs) + message(delete_table, theirs))
+    assert not is_relevant(message(new_rule, theirs) + message(delete_table, b"other\x00"))
+    assert is_relevant(message(8, theirs + b"....services\x00")), "the rules of its dispatching chain were flushed"
+    assert not is_relevant(message(8, theirs + b"....service-ABC\x00")), "as it does itself all the time"
 
 
 def test_rules_that_were_seen_need_no_time_to_settle_when_they_go() -> None:

@@ -1,7 +1,7 @@
-"""A plan is a value: sorted changes with old and new, counts, a digest; and how big a loss may be that nobody asked for.
+"""Plans as values: sorted changes with old and new, counts, and a digest.
 
-Every domain plans with these types (hosts, Kubernetes objects, DNS records, load balancers). Not here: how a change is
-made (each domain's apply) or shown in colour (output).
+Every domain plans with these types (hosts, Kubernetes objects, DNS records, load balancers). Not here: applying a
+change (each domain's apply) and showing it (output).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ LOSS_SHARE: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """One change of the thing called ``key``: ``old`` is None for a create, ``new`` is None for a delete.
+    """One change of the thing named ``key``: ``old`` is None for a create, ``new`` is None for a delete.
 
-    ``why`` is one line for the reader (which field differs, what asked for it).
+    ``why`` is one line for the reader (which field differs, what requires it).
     """
 
     key: str
@@ -31,7 +31,7 @@ class Change(Generic[T]):
 
     @property
     def verb(self) -> Verb:
-        """``create``, ``update`` or ``delete``, from which sides are present."""
+        """``create``, ``update`` or ``delete``, depending on which sides are present."""
         if self.old is None:
             return "create"
         return "delete" if self.new is None else "update"
@@ -39,7 +39,7 @@ class Change(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A place that could not be read: its plan has no deletes. ``where`` names it, ``why`` is one line."""
+    """A place that could not be read, so its plan has no deletes; ``where`` names it, ``why`` is one line."""
 
     where: str
     why: str
@@ -47,7 +47,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Plan(Generic[T]):
-    """Changes sorted by key, and what could not be read. Falsy when nothing is to be done."""
+    """Changes sorted by key, and what could not be read. False if there is nothing to do."""
 
     changes: tuple[Change[T], ...] = ()
     unknown: tuple[Unknown, ...] = ()
@@ -62,7 +62,7 @@ class Plan(Generic[T]):
         return iter(self.changes)
 
     def counts(self) -> dict[Verb, int]:
-        """How many changes of each verb; all three keys are always there."""
+        """Number of changes by verb; always has all three keys."""
         out: dict[Verb, int] = {"create": 0, "update": 0, "delete": 0}
         for change in self.changes:
             out[change.verb] += 1
@@ -75,7 +75,9 @@ class Plan(Generic[T]):
 
 
 def too_many(lost: int, existing: int, *, floor: int) -> bool:
-    """Whether a loss of ``lost`` of ``existing`` things is too big to be believed of one source: more than ``floor`` and more than LOSS_SHARE.
+    """Whether a loss of ``lost`` of ``existing`` things is too big to be believed of one source.
+
+    More than ``floor`` and more than LOSS_SHARE.
 
     What follows is the domain's own matter: to hold the loss back and ask again, to ask somebody else, to refuse.
     """
@@ -90,7 +92,10 @@ def diff(
     same: Callable[[T, T], bool] | None = None,
     why: Callable[[T, T], str] | None = None,
 ) -> Plan[T]:
-    """The sorted plan from ``have`` to ``want``; with anything ``unknown`` there are no deletes. ``diff(x, x)`` is empty."""
+    """The sorted plan from ``have`` to ``want``, without deletes if anything is ``unknown``.
+
+    ``diff(x, x)`` is empty.
+    """
     unread = tuple(sorted(unknown, key=lambda u: u.where))
     equal: Callable[[Any, Any], bool] = same or (lambda a, b: a == b)
     changes: list[Change[T]] = []

@@ -1,7 +1,7 @@
-"""The exception tree: what failed and where, why, what to do next, and which exit code it means.
+"""The exception tree: what failed and where, why, what to do next, and the exit code.
 
-Here lives every error that a user may see. Not here: formatting (output.render prints them) and foreign
-exceptions (they are translated where they enter, with the cause kept by ``raise ... from``).
+Here lives every error that a user may see. Not here: formatting (output.render prints them) and foreign exceptions
+(translated where they enter, with the cause kept by ``raise ... from``).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import ClassVar
 
 
 class RancherctlError(Exception):
-    """A failure a user can act on.
+    """A failure that a user can act on.
 
-    ``what`` is one line: what failed and where. ``why`` is one line: the cause as far as known.
-    ``hint`` is one line: what to do next. ``retryable`` says whether the same call may succeed later.
+    ``what``, ``why`` and ``hint`` are one line each: what failed and where, the cause if known, and what to do next.
+    ``retryable``: whether the same call may succeed later.
     """
 
     exit_code: ClassVar[int] = 1
@@ -31,19 +31,19 @@ class RancherctlError(Exception):
 
 
 class UsageError(RancherctlError):
-    """The command line or an input file is wrong; nothing was changed."""
+    """The command line or an input file is invalid; nothing was changed."""
 
     exit_code = 2
 
 
 class Problem(str):
-    """One finding about an input: ``place: message (remedy)``, already a whole line."""
+    """One problem of an input as a complete line: ``place: message (remedy)``."""
 
     __slots__ = ()
 
 
 class InvalidInputError(UsageError):
-    """A file or a set of hosts has problems; all of them are listed at once in ``problems``."""
+    """A file or a set of hosts is invalid; ``problems`` lists all problems at once."""
 
     def __init__(self, what: str, problems: Sequence[str], *, hint: str = "") -> None:
         super().__init__(what, why="; ".join(problems), hint=hint)
@@ -51,7 +51,7 @@ class InvalidInputError(UsageError):
 
 
 class PreflightError(RancherctlError):
-    """Hosts are not fit for the change; all findings are in ``problems``; nothing was changed."""
+    """Hosts do not meet the requirements of a change; ``problems`` lists all reasons; nothing was changed."""
 
     def __init__(self, what: str, problems: Sequence[str], *, hint: str = "") -> None:
         super().__init__(what, why="; ".join(problems), hint=hint)
@@ -71,19 +71,19 @@ class AuthError(RancherctlError):
 
 
 class ConflictError(RancherctlError):
-    """Somebody else's change stands in the way (resource version, foreign object, name taken)."""
+    """Conflict with another change or owner: resource version, foreign object, name already in use."""
 
     exit_code = 5
 
 
 class LockedError(ConflictError):
-    """Another operator holds the environment; ``what`` says who, since when and for what."""
+    """Another operator holds the lock of the environment; ``what`` says who, since when and for what."""
 
     retryable = True
 
 
 class RefusedError(RancherctlError):
-    """A plan is dangerous and was refused with its numbers; forcing is explicit and for one run."""
+    """A dangerous plan was refused, with its numbers; it can be forced explicitly for one run."""
 
     exit_code = 5
 
@@ -106,7 +106,7 @@ class UnreachableError(RancherctlError):
 
 
 class TimeoutExceededError(RancherctlError):
-    """A wait ended without its condition becoming true."""
+    """A wait ended before its condition became true."""
 
     exit_code = 124
     retryable = True

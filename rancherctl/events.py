@@ -1,6 +1,6 @@
-"""Progress as frozen values: producers take an ``emit`` callable, output.progress shows them.
+"""Progress events as frozen values: producers call ``emit``, output.progress shows them.
 
-Here lives the one event shape. Not here: printing, clocks (the consumer stamps the time), logging set-up.
+Here lives the event type. Not here: printing, clocks (the consumer adds the time), logging configuration.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Level = Literal["debug", "info", "warning", "error"]
 class Event:
     """One step of progress.
 
-    ``subject`` is a host or object name ("" = the whole run), ``phase`` the phase's name, ``message`` one line without secrets.
-    ``state``: ``started``, ``progress``, ``done``, ``failed`` or ``note``; ``fraction`` 0..1 where it is known.
+    ``subject`` is a host or object name ("" = the whole run), ``phase`` the phase's name, ``message`` one line without
+    secrets. ``state``: ``started``, ``progress``, ``done``, ``failed`` or ``note``; ``fraction`` is 0 to 1 if known.
     """
 
     phase: str
@@ -34,7 +34,7 @@ Emit = Callable[[Event], None]
 
 @contextmanager
 def busy(emit: Emit, phase: str, message: str, subject: str = "") -> Iterator[None]:
-    """Say what is being looked at while the block runs: a live view shows it meanwhile, nothing is left of it afterwards."""
+    """Show an activity while the block runs; a live view removes it afterwards."""
     emit(Event(phase, message, subject, "progress"))
     try:
         yield
@@ -43,4 +43,4 @@ def busy(emit: Emit, phase: str, message: str, subject: str = "") -> Iterator[No
 
 
 def ignore(event: Event) -> None:
-    """An ``Emit`` for callers that show no progress."""
+    """Ignore progress: an ``Emit`` for callers that show none."""

@@ -1,6 +1,6 @@
-"""Files of this machine that matter: the old content or the new one, whatever happens in between. Standard library only.
+"""Atomic writes of local files: the old content or the new one, never a part. Standard library only.
 
-Hosts have their own (hosts.remote.disk), which travels with the steps that are sent there.
+The equivalent for hosts is hosts.remote.disk, which is sent to them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from pathlib import Path
 def replace(
     target: Path, content: bytes, *, mode: int = 0o600, folders: int = 0o700, owner: tuple[int, int] | None = None
 ) -> None:
-    """Write a file whole. Folders that are missing are made with the mode ``folders``; ``owner`` (user id, group id) None = who runs this."""
+    """Replace a file atomically.
+
+    Missing folders are created with the mode ``folders``. ``owner`` is (user id, group id), None for the current user.
+    """
     atomically(target, lambda temporary: temporary.write_bytes(content), mode=mode, folders=folders, owner=owner)
 
 
@@ -26,9 +29,10 @@ def atomically(
     folders: int = 0o700,
     owner: tuple[int, int] | None = None,
 ) -> None:
-    """Let ``fill`` write (or put) a file at a temporary path beside ``target``, then fsync and rename it. Nothing is left when it fails.
+    """Let ``fill`` write (or move) a file to a temporary path beside ``target``, then fsync and rename it.
 
-    The temporary file is 0600 until it is whole, so that a secret is never readable by others.
+    The temporary file has mode 0600 until it is complete, so that a secret is never readable by others; it is removed
+    on failure.
     """
     target.parent.mkdir(parents=True, exist_ok=True, mode=folders)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -47,6 +51,6 @@ def atomically(
         raise
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)  # the rename itself survives a power cut
+        os.fsync(folder)  # makes the rename itself durable
     finally:
         os.close(folder)

@@ -1,10 +1,10 @@
-"""Text that does not print itself. Here lives the one type; where secrets are kept is credentials.store."""
+"""Text that does not print itself. Here lives the type only; credentials.store stores secrets."""
 
 from __future__ import annotations
 
 
 class Secret(str):
-    """A word or text whose ``repr`` is ``***``; only what sends or stores it reads the value (``str(secret)`` is the value)."""
+    """Text whose ``repr`` is ``***``; ``str(secret)`` is the value, for code that sends or stores it."""
 
     __slots__ = ()
 

@@ -82,7 +82,7 @@ class LocalTransport:
             raise HostStepError(f"{self._name}: cannot write {target}", why=str(error)) from error
 
     def close(self) -> None:
-        """Does nothing: there is no connection."""
+        """Do nothing: nothing is open."""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

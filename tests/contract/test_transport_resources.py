@@ -152,9 +152,11 @@ def test_a_unit_that_does_not_start_is_reported_and_retried(host: FakeTransport)
 
 
 def test_a_unit_that_does_not_start_is_explained_by_the_process_that_died(host: FakeTransport) -> None:
-    """An API server that ends logs warnings of its etcd client around the cause, and the next try logs more before anybody asks."""
-    warning = 'W1128 13:57:00.495510   22794 logging.go:55] [core] [Channel #1] grpc: addrConn.createTransport failed to connect to {Addr: "127.0.0.1"}'
-    cause = 'E1128 13:57:00.495879   22794 run.go:72] "command failed" err="ensureLogFile: open /var/log/x/audit.log: permission denied"'
+    """A dying API server logs warnings of its etcd client around the cause, and the next start logs more."""
+    warning = 'W1128 13:57:00.495510   22794 logging.go:55] [core] grpc: failed to connect to {Addr: "127.0.0.1"}'
+    cause = (
+        'E1128 13:57:00.495879   22794 run.go:72] "command failed" err="open /var/log/x/audit.log: permission denied"'
+    )
     host.change(
         failing=["rancherctl-a.service"], logs={"rancherctl-a.service": [warning, cause, warning, warning, warning]}
     )
@@ -174,18 +176,20 @@ def test_a_file_that_the_owner_of_a_directory_writes_is_given_to_it(host: FakeTr
     (folder / "other").touch()
     (host.root / "etc/secret").touch(mode=0o600)
     (folder / "link").symlink_to(host.root / "etc/secret")
-    wanted = Directory("/var/log/x", 0o700, "nobody:nogroup", written=("audit.log", "link", "missing"))
-    assert bring(host, wanted) == [
-        "change directory /var/log/x (mode 0755 → 0700; owner root:root → nobody:nogroup; owner of audit.log root:root → nobody:nogroup)"
-    ]
-    assert [(folder / name).owner() for name in ("audit.log", "other")] == ["nobody", "root"]
+    wanted = Directory("/var/log/x", 0o700, "daemon:daemon", written=("audit.log", "link", "missing"))
+    (line,) = bring(host, wanted)
+    assert line == (
+        "change directory /var/log/x (mode 0755 → 0700; owner root:root → daemon:daemon; "
+        "owner of audit.log root:root → daemon:daemon)"
+    )
+    assert [(folder / name).owner() for name in ("audit.log", "other")] == ["daemon", "root"]
     assert (folder / "audit.log").read_text() == "kept\n"
     assert (host.root / "etc/secret").owner() == "root"
 
     (folder / "audit.log").unlink()
     (folder / "audit.log").hardlink_to(host.root / "etc/secret")
     with pytest.raises(
-        ApplyError, match=r"/var/log/x/audit.log has 2 hard links, and all would change their owner to nobody:nogroup"
+        ApplyError, match=r"/var/log/x/audit.log has 2 hard links, and all would change their owner to daemon:daemon"
     ):
         apply(host, plan_of(host, (wanted,)), (wanted,), ignore)
     assert (host.root / "etc/secret").owner() == "root"

@@ -39,7 +39,8 @@ def test_a_changed_host_key_is_refused_with_file_and_line(server: SshServer, tmp
     host, port = server.address
     known = tmp_path / "known_hosts"
     known.write_text(
-        f"# a comment\nelsewhere {other.get_name()} {other.get_base64()}\n[{host}]:{port} {other.get_name()} {other.get_base64()}\n"
+        f"# a comment\nelsewhere {other.get_name()} {other.get_base64()}\n"
+        f"[{host}]:{port} {other.get_name()} {other.get_base64()}\n"
     )
     asked: list[HostKeyQuestion] = []
     error = refused(connect(server, tmp_path, host_key=lambda question: asked.append(question) or True))
@@ -174,7 +175,7 @@ def test_after_a_wrong_sudo_password_it_is_asked_for_again_and_the_command_runs_
 
 
 def test_a_password_that_sudo_does_not_ask_for_is_not_sent(server: SshServer, tmp_path: Path) -> None:
-    """sudoers may require one for `true`, which is used for detection, but not for this command, which would read it as input."""
+    """sudoers may require one for the command of the detection but not for this one, which would read it as input."""
     server.sudo("quiet")
     client = connect(server, tmp_path, user="ops", sudo=lambda login: Secret("right"))
     assert client.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok

@@ -1,4 +1,7 @@
-"""Concurrent steps on one host: an observe during an apply, and the step of an interrupted run that is still running."""
+"""Concurrent steps on one host.
+
+An observe during an apply, and the step of an interrupted run that is still running.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def test_two_writers_of_one_file_never_mix_their_content(tmp_path: Path) -> None
             for _ in range(60):
                 disk.write(path, text, 0o600, me)
                 assert (tmp_path / "file").read_bytes() in texts
-        except Exception as error:  # noqa: BLE001 - told by the test
+        except Exception as error:  # noqa: BLE001 - asserted by the test
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=(text,)) for text in texts]

@@ -1,4 +1,7 @@
-"""A small ssh server in this process that runs commands in a folder and misbehaves on request; loopback only, no root."""
+"""A small ssh server in this process that runs commands in a folder and misbehaves on request.
+
+Loopback only, no root.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ class _Guest(paramiko.ServerInterface):
 
 
 class _Connection(paramiko.Transport):
-    """Runs ``accepted`` after the client got the reply to its request, as sshd does: a fast command would end before it."""
+    """Runs ``accepted`` after the client got the reply to its request, as sshd does.
+
+    A fast command would end before it.
+    """
 
     accepted: Callable[[], None] | None = None
 
@@ -78,7 +84,10 @@ class _Connection(paramiko.Transport):
 
 
 class SshServer:
-    """Use as a context manager. ``address`` is (host, port). Set ``drop``, ``noise``, ``greeting`` before a client connects."""
+    """Use as a context manager. ``address`` is (host, port).
+
+    Set ``drop``, ``noise``, ``greeting`` before a client connects.
+    """
 
     def __init__(self, folder: Path, *, host_key: paramiko.PKey | None = None) -> None:
         self.folder = folder
@@ -163,8 +172,13 @@ class SshServer:
         path = f"{self._bin}:{os.environ['PATH']}"
         with subprocess.Popen(
             ["sh", "-c", self.greeting + line],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=self.folder, env={"PATH": path},
-        ) as child:  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            cwd=self.folder,
+            env={"PATH": path},
+        ) as child:
             self._children.append(child)
             assert child.stdin
             assert child.stdout

@@ -1,4 +1,6 @@
-"""A host in a folder: the real programs of ``hosts.remote`` with a root folder of its own and fake system tools.
+"""A host in a folder.
+
+The real programs of ``hosts.remote`` with a root folder of its own and fake system tools.
 
 A command that no test expects fails the test.
 """
@@ -32,7 +34,10 @@ def split_request(data: bytes) -> tuple[bytes, dict[str, Any], bytes]:
 
 
 class FakeTransport:
-    """``expect`` allows a command; ``state`` and ``change`` read and edit the state of the fake tools; ``ran`` lists commands."""
+    """``expect`` allows a command; ``state`` and ``change`` read and edit the state of the fake tools.
+
+    ``ran`` lists commands.
+    """
 
     def __init__(self, folder: Path, name: str = "h1") -> None:
         self._name = name
@@ -123,4 +128,4 @@ class FakeTransport:
         return answer_of(self._name, self._program(Command(ARGV), request_bytes(request)), str(request["op"]))
 
     def close(self) -> None:
-        """Does nothing: there is no connection."""
+        """Do nothing: nothing is open."""

@@ -1,7 +1,9 @@
-"""Why a unit ended, from the journal: of the lines of the process that died, those that name the cause.
+"""Why a unit ended, from the journal.
 
-A unit that is restarted at once may run again already, so its newest lines belong to another process. systemd gives each
-start of a unit an invocation ID, and logs with that ID which one failed.
+Of the lines of the process that died, those that name the cause.
+
+A unit that is restarted at once may run again already, so its newest lines belong to another process. systemd gives
+each start of a unit an invocation ID, and logs with that ID which one failed.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ FATAL = re.compile(
     r"F\d{4} \d\d:|panic: |fatal error: |Error: |fatal: |\[ALERT\]"
     r'|.*"command failed" err=|.*"level":"(fatal|panic)"|.*\blevel=(fatal|panic)\b'
 )
-"""Last lines before a process ends: of klog, Go, cobra, HAProxy, Kubernetes, etcd (zap), containerd (logrus)."""
+"""Last lines before a process ends.
+
+Of klog, Go, cobra, HAProxy, Kubernetes, etcd (zap), containerd (logrus).
+"""
 ERROR = re.compile(r'E\d{4} \d\d:|[\w.]*(Error|Exception): |.*"level":"error"|.*\blevel=error\b')
 CRITICAL_PRIORITY, ERROR_PRIORITY = 2, 3
 
@@ -46,9 +51,9 @@ def last_words(name: str, since: float) -> list[str]:
 def of_invocation(entries: list[JournalEntry], wanted: str) -> list[JournalEntry]:
     """The entries of one invocation. Pure.
 
-    journald looks up the invocation when it reads a line. For the last lines of a process that may be too late: they have
-    no ID, or that of the unit's next start. So the first line of a stream (the standard output of one start) decides for
-    all of it, and a line without an ID belongs to the invocation of the line before.
+    journald looks up the invocation when it reads a line. For the last lines of a process that may be too late: they
+    have no ID, or that of the unit's next start. So the first line of a stream (the standard output of one start)
+    decides for all of it, and a line without an ID belongs to the invocation of the line before.
     """
     found, current = [], ""
     streams: dict[str, str] = {}

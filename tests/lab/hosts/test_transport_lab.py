@@ -1,4 +1,4 @@
-"""Hosts over ssh, for real: sshd, sudo, systemd, apt, a jump host, cuts and power loss."""
+"""Hosts over real ssh: sshd, sudo, systemd, apt, a jump host, lost connections and power loss."""
 
 from __future__ import annotations
 
@@ -89,17 +89,17 @@ def unit_pair(config: str, start: str = "/bin/true", *, enabled: bool = True) ->
 
 
 def everything_of(transport: Transport) -> list[str]:
-    """Packages, users, units, files in the system's folders: what removal must give back."""
+    """Packages, users, units and files in system folders, all of which removal must restore."""
     text = script(
-        "dpkg-query -W -f '${Package} ${db:Status-Status}\\n'; getent passwd; getent group; find /etc /opt /usr/local /var/lib "
-        "-path /var/lib/apt -prune -o -path /var/lib/dpkg -prune -o -path /var/lib/systemd -prune -o -path /etc/ld.so.cache -prune "
-        "-o -printf '%p %y %m %u\\n'"
+        "dpkg-query -W -f '${Package} ${db:Status-Status}\\n'; getent passwd; getent group; "
+        "find /etc /opt /usr/local /var/lib -path /var/lib/apt -prune -o -path /var/lib/dpkg -prune "
+        "-o -path /var/lib/systemd -prune -o -path /etc/ld.so.cache -prune -o -printf '%p %y %m %u\\n'"
     )
     return sorted(transport.run(text).text().splitlines())
 
 
 @pytest.mark.parametrize(("name", "user"), [("h1", "root"), ("h1", "ops"), ("h2", "root"), ("h2", "ops")])
-def test_apply_twice_and_remove_leaves_the_host_as_it_was(stage: Stage, tmp_path: Path, name: str, user: str) -> None:
+def test_apply_twice_then_remove_restores_the_host(stage: Stage, tmp_path: Path, name: str, user: str) -> None:
     transport = stage.transport(name, user)
     before = everything_of(transport)
     source = tmp_path / "binary"
@@ -133,7 +133,7 @@ def test_apply_twice_and_remove_leaves_the_host_as_it_was(stage: Stage, tmp_path
     assert remove(transport, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True) == ()
 
 
-def test_apt_killed_in_mid_install_is_repaired_and_still_ours(stage: Stage) -> None:
+def test_an_install_killed_midway_is_repaired_and_its_packages_are_removed(stage: Stage) -> None:
     transport = stage.transport("h1")
     packages = (
         Package("bind9", mask=("named.service", "bind9.service")),
@@ -141,7 +141,10 @@ def test_apt_killed_in_mid_install_is_repaired_and_still_ours(stage: Stage) -> N
     )
     before = everything_of(transport)
     changes = plan(packages, observe(transport, packages))
-    kill = "while ! pgrep -x dpkg >/dev/null; do :; done; pkill -9 -x python3 || true; pkill -9 -x apt-get || true; pkill -9 -x dpkg || true"
+    programs = ("python3", "apt-get", "dpkg")
+    kill = "; ".join(
+        ["while ! pgrep -x dpkg >/dev/null; do :; done", *(f"pkill -9 -x {name} || true" for name in programs)]
+    )
     killer = threading.Thread(target=transport.run, args=(script(kill),))
     killer.start()
     with pytest.raises((HostStepError, ApplyError)):
@@ -164,7 +167,7 @@ while not any('->' in line and mine in line for line in open('/proc/locks')):
 """
 
 
-def test_package_lists_that_somebody_else_fetches_are_waited_for(stage: Stage) -> None:
+def test_another_process_that_fetches_package_lists_is_waited_for(stage: Stage) -> None:
     transport = stage.transport("h1")
     # Lists of a file: archive are links.
     transport.run(script("find /var/lib/apt/lists ! -type d ! -name lock -delete; rm -f /var/cache/apt/*.bin"))
@@ -176,7 +179,7 @@ def test_package_lists_that_somebody_else_fetches_are_waited_for(stage: Stage) -
     remove(transport, ignore, packages=True, paths=PATHS)
 
 
-def test_power_lost_between_file_and_restart(stage: Stage) -> None:
+def test_a_power_loss_between_file_and_restart_is_recovered(stage: Stage) -> None:
     transport = stage.transport("h1")
     bring(transport, *unit_pair("one", enabled=False))
     slow = unit_pair("two", start="/bin/sh -c 'test -e /etc/rancherctl/go || sleep 300'", enabled=False)
@@ -202,7 +205,7 @@ def test_power_lost_between_file_and_restart(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-def test_upload_cut_in_the_middle_goes_on(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
+def test_an_interrupted_upload_is_resumed(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
     source = tmp_path / "big"
     source.write_bytes(os.urandom(120_000_000))
     transport = stage.transport("h1")
@@ -226,11 +229,12 @@ def test_upload_cut_in_the_middle_goes_on(lab: RunningLab, stage: Stage, tmp_pat
     transport.run(command("rm", "-r", "/opt/rancherctl"))
 
 
-def test_full_disk_stops_before_the_units_and_says_so(stage: Stage, tmp_path: Path) -> None:
+def test_a_full_disk_fails_before_the_units(stage: Stage, tmp_path: Path) -> None:
     transport = stage.transport("h1")
     transport.run(
         script(
-            "mkdir -p /etc/rancherctl; mount -t tmpfs -o size=64k full /etc/rancherctl; head -c 64k /dev/zero >/etc/rancherctl/fill || true"
+            "mkdir -p /etc/rancherctl; mount -t tmpfs -o size=64k full /etc/rancherctl; "
+            "head -c 64k /dev/zero >/etc/rancherctl/fill || true"
         )
     )
     try:
@@ -251,7 +255,7 @@ def test_full_disk_stops_before_the_units_and_says_so(stage: Stage, tmp_path: Pa
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
 
-def test_unit_that_fails_is_told_with_its_own_words(stage: Stage) -> None:
+def test_a_unit_that_fails_is_reported_with_its_own_log_line(stage: Stage) -> None:
     transport = stage.transport("h1")
     resources = unit_pair("x", start="/bin/sh -c 'echo the port is taken; exit 3'")
     with pytest.raises(ApplyError, match="the port is taken"):
@@ -260,7 +264,7 @@ def test_unit_that_fails_is_told_with_its_own_words(stage: Stage) -> None:
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
 
-def test_a_unit_that_is_restarted_at_once_is_told_with_the_line_that_ended_it(stage: Stage) -> None:
+def test_a_unit_that_is_restarted_at_once_is_reported_with_the_line_that_ended_it(stage: Stage) -> None:
     """It logs much around the cause, and another process of it runs by the time the journal is read."""
     transport = stage.transport("h1")
     cause = 'E1128 13:57:00.495879 1 run.go:72] "command failed" err="open audit.log: permission denied"'
@@ -278,7 +282,7 @@ def test_a_unit_that_is_restarted_at_once_is_told_with_the_line_that_ended_it(st
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
 
-def test_wrong_sudo_password_and_wrong_host_key(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
+def test_a_wrong_sudo_password_and_a_wrong_host_key_are_refused(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
     with (
         Connections(Prompts(sudo=lambda login: Secret("wrong"))) as connections,
         pytest.raises(AuthError, match="sudo password is wrong"),
@@ -293,13 +297,13 @@ def test_wrong_sudo_password_and_wrong_host_key(lab: RunningLab, stage: Stage, t
         connections.address(address).run(command("id"))
 
 
-def test_more_connections_than_the_server_likes(stage: Stage) -> None:
+def test_more_connections_than_the_server_accepts_at_once(stage: Stage) -> None:
     many = [Host(f"c{number}", "", frozenset(), stage.host("h1").ssh) for number in range(30)]
     outcomes = each(many, lambda host: stage.connections.transport(host).run(command("hostname")).text())
     assert {name: outcome.value for name, outcome in outcomes.items()} == {host.name: "h1" for host in many}
 
 
-def test_more_commands_than_the_server_has_sessions(stage: Stage) -> None:
+def test_more_commands_than_the_server_allows_sessions(stage: Stage) -> None:
     transport = stage.transport("h2")
     many = [Host(f"c{number}", "", frozenset(), stage.host("h2").ssh) for number in range(30)]
     outcomes = each(many, lambda host: transport.run(script("sleep 0.1; echo $1", host.name)).text())
@@ -308,7 +312,7 @@ def test_more_commands_than_the_server_has_sessions(stage: Stage) -> None:
     }
 
 
-def test_facts_of_a_bare_host(stage: Stage) -> None:
+def test_facts_of_a_bare_host_are_read(stage: Stage) -> None:
     facts = read_facts(stage.transport("h2", "ops"))
     assert facts.unread == {}
     assert (facts.hostname, facts.os_id, facts.marker) == ("h2", "debian", {})
@@ -323,7 +327,7 @@ def test_facts_of_a_bare_host(stage: Stage) -> None:
     assert abs(facts.skew) <= facts.skew_error + 0.1, "one clock"
 
 
-def test_lock_over_two_hosts_and_a_reboot(lab: RunningLab, stage: Stage) -> None:
+def test_the_lock_over_two_hosts_survives_no_reboot(lab: RunningLab, stage: Stage) -> None:
     transports = [stage.transport("h2"), stage.transport("h1")]
     lock = HostLock(transports, this_process("me@here"), "env apply")
     lock.acquire()

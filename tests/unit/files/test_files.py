@@ -1,4 +1,4 @@
-"""A file has its old or its new content, is never readable by others meanwhile, and no temporary file remains."""
+"""A file has its old or its new content, is never readable by others, and no temporary file remains."""
 
 from __future__ import annotations
 

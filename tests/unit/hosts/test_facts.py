@@ -1,4 +1,7 @@
-"""Facts from recorded output. ``REGENERATE=1 pytest tests/unit/hosts/test_facts.py`` regenerates the expected values: review the difference."""
+"""Facts from recorded output.
+
+``REGENERATE=1 pytest tests/unit/hosts/test_facts.py`` regenerates the expected values: review the difference.
+"""
 
 from __future__ import annotations
 

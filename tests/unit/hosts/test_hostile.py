@@ -1,4 +1,7 @@
-"""A compromised or broken host may answer anything: only that host fails, and the operator's memory is bounded."""
+"""A compromised or broken host may answer anything.
+
+Only that host fails, and the operator's memory is bounded.
+"""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ import pytest
 from rancherctl.hosts.remote.journal import LINE_LIMIT, chosen, of_invocation
 
 NAME = "rancherctl-a.service"
-WARNING = 'W1128 13:57:00.495510   22794 logging.go:55] [core] [Channel #1 SubChannel #5] grpc: addrConn.createTransport failed to connect to {Addr: "…"}'
-FAILED = 'E1128 13:57:00.495879   22794 run.go:72] "command failed" err="ensureLogFile: open /var/log/audit.log: permission denied"'
+WARNING = 'W1128 13:57:00.495510   22794 logging.go:55] [core] grpc: failed to connect to {Addr: "…"}'
+FAILED = 'E1128 13:57:00.495879   22794 run.go:72] "command failed" err="open /var/log/audit.log: permission denied"'
 TRIED = "E1128 13:57:00.000000 1 x.go:1] tried again"
 REFUSED = "rancherctl.errors.AuthError: refused"
 ALERT = "[ALERT]    (7) : config : parsing [a:1]: unknown"
-ETCD = '{"level":"fatal","ts":"2026-11-28T13:57:00Z","caller":"etcdmain/etcd.go:204","msg":"discovery failed","error":"cannot access data directory"}'
+ETCD = '{"level":"fatal","ts":"2026-11-28T13:57:00Z","msg":"discovery failed","error":"cannot access data directory"}'
 EXITED = f"{NAME}: Main process exited, code=exited, status=1/FAILURE"
 
 
@@ -34,17 +34,17 @@ def entries(*texts: Any, priority: str = "6") -> list[dict[str, Any]]:
         (["[NOTICE]   (7) : x", ALERT, "[WARNING]  (7) : y"], [ALERT]),
         (["panic: nil map\n\ngoroutine 1 [running]:\nmain.main()"], ["panic: nil map"]),
         (["Starting A...", "the port is taken", EXITED], ["the port is taken"]),
-        ([f"{NAME}: Failed to locate executable /opt/a", EXITED, f"{NAME}: Scheduled restart job, restart counter is at 1."],
+        ([f"{NAME}: Failed to locate executable /opt/a", EXITED, f"{NAME}: Scheduled restart job, counter is at 1."],
          [f"{NAME}: Failed to locate executable /opt/a", EXITED]),
         ([list("né".encode()), None], ["né"]),
         ([], []),
     ],
 )  # fmt: skip
-def test_the_lines_that_end_a_process_are_quoted_not_those_around_them(log: list[Any], quoted: list[str]) -> None:
+def test_the_lines_that_name_the_cause_are_quoted(log: list[Any], quoted: list[str]) -> None:
     assert chosen(NAME, entries(*log)) == quoted
 
 
-def test_lines_of_processes_that_were_gone_belong_to_the_start_that_they_come_from() -> None:
+def test_late_lines_belong_to_the_start_of_their_stream() -> None:
     """journald does not know the invocation of such a line, or takes it for one of the next start."""
     one, two = (
         {"_SYSTEMD_INVOCATION_ID": "one", "_STREAM_ID": "1"},
@@ -65,7 +65,7 @@ def test_lines_of_processes_that_were_gone_belong_to_the_start_that_they_come_fr
     assert [entry["MESSAGE"] for entry in of_invocation(log, "two")] == ["Starting A", "x", "y"]
 
 
-def test_the_priority_that_a_process_gave_its_lines_counts() -> None:
+def test_the_priority_set_by_the_process_counts() -> None:
     """Our own units mark theirs; the mark is gone from the text by then."""
     assert chosen(
         NAME, entries("a", "b") + entries("cannot read the configuration", priority="3") + entries("c", "stopping")
@@ -75,5 +75,5 @@ def test_the_priority_that_a_process_gave_its_lines_counts() -> None:
     ]
 
 
-def test_a_long_line_is_cut() -> None:
+def test_a_long_line_is_shortened() -> None:
     assert [len(line) for line in chosen(NAME, entries("x" * 10_000))] == [LINE_LIMIT]

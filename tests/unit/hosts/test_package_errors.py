@@ -21,9 +21,11 @@ E: The following information from --solver 3.0 may provide additional context:
 FULL = """\
 debconf: delaying package configuration, since apt-utils is not installed
 dpkg: error processing archive /var/lib/rancherctl/packages/haproxy_3.0.11-1+deb13u5_amd64.deb (--unpack):
- cannot copy extracted data for './usr/share/doc/haproxy/x' to '/usr/share/doc/haproxy/x.dpkg-new': failed to write (No space left on device)
+ cannot copy extracted data for './usr/share/doc/haproxy/x' to '/usr/share/doc/x.dpkg-new': failed to write \
+(No space left on device)
 dpkg: error processing archive /var/lib/rancherctl/packages/conntrack_1.4.8-2_amd64.deb (--unpack):
- cannot copy extracted data for './usr/share/doc/conntrack/y' to '/usr/share/doc/conntrack/y.dpkg-new': failed to write (No space left on device)
+ cannot copy extracted data for './usr/share/doc/conntrack/y' to '/usr/share/doc/y.dpkg-new': failed to write \
+(No space left on device)
 Errors were encountered while processing:
  /var/lib/rancherctl/packages/haproxy_3.0.11-1+deb13u5_amd64.deb
  /var/lib/rancherctl/packages/conntrack_1.4.8-2_amd64.deb
@@ -31,21 +33,23 @@ E: Sub-process /usr/bin/dpkg returned an error code (1)
 """
 
 
-def said(stdout: str, stderr: str) -> str:
+def reason_of(stdout: str, stderr: str) -> str:
     return reasons(subprocess.CompletedProcess(["apt-get"], 100, stdout, stderr))
 
 
 def test_unmet_dependencies_are_reported_without_the_solvers_log() -> None:
-    assert said(UNMET, SOLVER) == (
-        "bind9 : Depends: bind9-libs (= 1:9.20.30-1~deb13u1) but it is not going to be installed / Depends: libuv1t64 (>= 1.18.0) but it is "
-        "not installable / E: Unable to correct problems, you have held broken packages."
+    assert reason_of(UNMET, SOLVER) == (
+        "bind9 : Depends: bind9-libs (= 1:9.20.30-1~deb13u1) but it is not going to be installed / "
+        "Depends: libuv1t64 (>= 1.18.0) but it is not installable / "
+        "E: Unable to correct problems, you have held broken packages."
     )
 
 
 def test_the_cause_of_a_dpkg_failure_is_reported() -> None:
-    text = said("Unpacking haproxy ...\n", FULL)
+    text = reason_of("Unpacking haproxy ...\n", FULL)
     assert text.startswith(
-        "dpkg: error processing archive /var/lib/rancherctl/packages/haproxy_3.0.11-1+deb13u5_amd64.deb (--unpack): cannot copy"
+        "dpkg: error processing archive /var/lib/rancherctl/packages/haproxy_3.0.11-1+deb13u5_amd64.deb (--unpack): "
+        "cannot copy"
     )
     assert "No space left on device" in text
     assert "Sub-process" not in text
@@ -54,11 +58,11 @@ def test_the_cause_of_a_dpkg_failure_is_reported() -> None:
 
 def test_other_output_is_kept_as_the_reason() -> None:
     assert (
-        said("", "E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
+        reason_of("", "E: Sub-process /usr/bin/dpkg returned an error code (1)\n")
         == "E: Sub-process /usr/bin/dpkg returned an error code (1)"
     )
-    assert said("", "sh: apt-get: killed\n") == "sh: apt-get: killed"
-    assert said("", "") == "exit status 100"
+    assert reason_of("", "sh: apt-get: killed\n") == "sh: apt-get: killed"
+    assert reason_of("", "") == "exit status 100"
 
 
 def test_one_reason_for_many_packages_is_reported_once() -> None:

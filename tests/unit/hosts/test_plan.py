@@ -186,8 +186,9 @@ STDLIB_ONLY = [
 
 
 def test_modules_that_run_on_hosts_import_the_standard_library_only() -> None:
+    modules = ", ".join(f"rancherctl.hosts.{name}" for name in STDLIB_ONLY)
     code = (
-        f"import sys; before = set(sys.modules); import {', '.join(f'rancherctl.hosts.{name}' for name in STDLIB_ONLY)};"
+        f"import sys; before = set(sys.modules); import {modules};"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
         "print(sorted(new - set(sys.stdlib_module_names) - {'rancherctl'}))"
     )

@@ -52,6 +52,11 @@ class Worker:
         self._wake.set()
 
     @property
+    def running(self) -> bool:
+        """Whether the thread has started and not ended."""
+        return self._thread.is_alive()
+
+    @property
     def stopping(self) -> threading.Event:
         """Set when the worker is to end: long actions wait on it instead of sleeping."""
         return self._stop
@@ -60,7 +65,7 @@ class Worker:
         """End the thread after the call in progress; waits at most ``timeout`` seconds (None: does not wait)."""
         self._stop.set()
         self._wake.set()
-        if timeout is not None and self._thread.is_alive() and self._thread is not threading.current_thread():
+        if timeout is not None and self.running and self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
     def once(self) -> tuple[float | None, bool]:

@@ -61,13 +61,13 @@ class Agent:
     def __init__(self, config: AgentConfig, roles: Roles, client: RestClient, notify: Callable[[str], None]) -> None:
         self._config, self._client, self._notify = config, client, notify
         built = roles(self._relist)
-        self._report = HostReportWriter(client, config.node, config.roles)
+        self.report = HostReportWriter(client, config.node, config.roles)
         self._cache = Cache(client, [spec for role in built for spec in role.tables], self._changed)
-        self._runners = [RoleRunner(role, self._cache.snapshot, self._report.put) for role in built]
-        self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self._may_claim_to_live)
+        self.runners = [RoleRunner(role, self._cache.snapshot, self.report.put) for role in built]
+        self._heartbeat = Heartbeat(client, config.node, config.lease_seconds, alive=self.alive)
 
     def _changed(self, names: frozenset[str]) -> None:
-        for runner in self._runners:
+        for runner in self.runners:
             runner.changed(names)
 
     def _relist(self, names: tuple[str, ...]) -> None:
@@ -76,16 +76,17 @@ class Agent:
     def hanging(self) -> tuple[str, ...]:
         """Roles whose reconcile in progress takes longer than HANG_SECONDS."""
         now = time.monotonic()
-        return tuple(r.role.name for r in self._runners if r.busy_since and now - r.busy_since > HANG_SECONDS)
+        return tuple(r.role.name for r in self.runners if r.busy_since and now - r.busy_since > HANG_SECONDS)
 
-    def _may_claim_to_live(self) -> bool:
-        return self._report.reported and not self.hanging()
+    def alive(self) -> bool:
+        """Whether the heartbeat may say that this host is alive: it has reported, and no role hangs."""
+        return self.report.reported and not self.hanging()
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop``."""
-        self._report.start()
+        self.report.start()
         self._heartbeat.start()
-        for runner in self._runners:
+        for runner in self.runners:
             runner.start()
         self._cache.start()
         self._notify("READY=1")
@@ -102,9 +103,9 @@ class Agent:
         self._heartbeat.stop()
         for worker in renewals:
             worker.stop(None)
-        for runner in self._runners:
+        for runner in self.runners:
             runner.stop()
-        self._report.stop()
+        self.report.stop()
         self._cache.stop(1.0)
 
     def renewals(self, stop: threading.Event) -> tuple[Worker, ...]:

@@ -62,7 +62,7 @@ class HostReportWriter:
         self._lost = False
         self._lock = threading.Lock()
         self._backoff = backoff or Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
-        self._worker = Worker("host report", self._step, retry=self._retry)
+        self._worker = Worker("host report", self._step, retry=self.retry_after)
 
     def start(self) -> None:
         """Start the writing thread."""
@@ -127,7 +127,8 @@ class HostReportWriter:
         self._backoff.reset()
         return 0.0 if text is not None else CHECK_SECONDS if self.reported else 1.0
 
-    def _retry(self, error: Exception) -> float:
+    def retry_after(self, error: Exception) -> float:
+        """Seconds to wait after a failed check or write."""
         pause = self._backoff.after(error)
         # The controller and `env apply` create what is missing as soon as the host's Node exists.
         return min(pause, MISSING_RETRY_SECONDS) if isinstance(error, NotFoundError | AuthError) else pause

@@ -34,16 +34,30 @@ class Blocking:
         self.leave.set()
 
 
+class Accepting:
+    """An API that accepts every patch."""
+
+    def patch(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {}
+
+
 def test_a_hanging_role_is_named_and_ends_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     role = Blocking()
-    agent = Agent(agent_config(ENV, ENV.hosts[0]), lambda _: [role], None, lambda _: None)  # type: ignore[arg-type]
+    config = agent_config(ENV, ENV.hosts[0])
+    agent = Agent(config, lambda _: [role], Accepting(), lambda _: None)  # type: ignore[arg-type]
+    assert not agent.alive(), "before its first report, a host does not count as alive"
+    for name in config.roles:
+        agent.report.put(name, {})
+    agent.report.write(agent.report.due() or "")
+    assert agent.alive()
     monkeypatch.setattr(agent_module, "HANG_SECONDS", -1.0)
     assert agent.hanging() == ()
-    thread = threading.Thread(target=agent._runners[0].once)
+    thread = threading.Thread(target=agent.runners[0].once)
     thread.start()
     assert role.entered.wait(60)
     assert agent.hanging() == ("slow",)
-    assert not agent._may_claim_to_live()
+    assert not agent.alive()
     role.leave.set()
     thread.join(60)
     assert agent.hanging() == ()
+    assert agent.alive()

@@ -139,7 +139,7 @@ class LongBackoff(Backoff):
 def test_a_report_that_does_not_exist_yet_is_retried_soon(error: Exception, pause: float) -> None:
     """Until it is written, the host does not count as alive."""
     report = HostReportWriter(ReportApi(), "h1", (), backoff=LongBackoff(random.Random(1)))  # type: ignore[arg-type]
-    assert report._retry(error) == pause
+    assert report.retry_after(error) == pause
 
 
 def test_no_odd_answer_ends_the_writing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,7 @@ def test_stop_ends_every_wait(running: Start, pause: float | None) -> None:
     worker = running(Worker("w", calls, retry=never))
     assert calls.after[1].wait(LIMIT)
     worker.stop(LIMIT)
-    assert not worker._thread.is_alive()
+    assert not worker.running
     assert worker.stopping.is_set()
 
 
@@ -150,7 +150,7 @@ def test_an_action_may_stop_its_own_worker(running: Start) -> None:
     running(worker)
     assert done.wait(LIMIT)
     worker.stop(LIMIT)
-    assert not worker._thread.is_alive()
+    assert not worker.running
 
 
 def test_a_failure_is_logged_when_it_begins_or_changes_and_its_recovery_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 T = TypeVar("T")
 Verb = Literal["create", "update", "delete"]
-LOSS_SHARE: Final = 0.3
-"""Share of the hosts, backends or names that may vanish at once without a second opinion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +70,6 @@ class Plan(Generic[T]):
         """Twelve hex digits that are equal for equal plans (of values with a stable repr)."""
         text = repr((self.changes, self.unknown))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def too_many(lost: int, existing: int, *, floor: int) -> bool:
-    """Whether a loss of ``lost`` of ``existing`` things is too big to be believed of one source.
-
-    More than ``floor`` and more than LOSS_SHARE.
-
-    What follows is the domain's own matter: to hold the loss back and ask again, to ask somebody else, to refuse.
-    """
-    return lost > floor and lost > LOSS_SHARE * existing
 
 
 def diff(

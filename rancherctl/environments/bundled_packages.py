@@ -13,7 +13,7 @@ from rancherctl.bundle.distribution.systems import too_old
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Deb, Package, Resource, key
 from rancherctl.hosts.packages.resolve import Install, resolve
-from rancherctl.hosts.state import Observed, ResourceState, state
+from rancherctl.hosts.state import ObservedResources, ResourceState, state
 from rancherctl.hosts.transport import Transport
 
 
@@ -57,7 +57,7 @@ def outdated(host: str, facts: HostFacts) -> list[str]:
     return [f"{host}: its {line} (upgrade it, or remove it so that a newer one is installed)" for line in found if line]
 
 
-def choose(transport: Transport, offer: Offer, wanted: Iterable[Resource], observed: Observed) -> Chosen:
+def choose(transport: Transport, offer: Offer, wanted: Iterable[Resource], observed: ObservedResources) -> Chosen:
     """Ask the host's apt what installing the missing packages from the bundle takes, if any are missing."""
     resources = tuple(wanted)
     missing = [r.name for r in resources if isinstance(r, Package) and key(r) not in observed.states]

@@ -21,7 +21,7 @@ from rancherctl.hosts.fanout import each
 from rancherctl.hosts.model import Host, Resource, key
 from rancherctl.hosts.observe import observe as observe_resources
 from rancherctl.hosts.plan import plan
-from rancherctl.hosts.state import Observed, ResourceState
+from rancherctl.hosts.state import ObservedResources, ResourceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ObservedHost:
     host: Host
     machine: MachineFacts
     design: Design
-    observed: Observed
+    observed: ObservedResources
     folder: Folder
     problems: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rancherctl.contract import ETC
 from rancherctl.hosts import fact_parsers as parse
 
 CONFLICTING = (
@@ -116,7 +117,7 @@ _UNITS = f"systemctl show --no-pager --property=Id,LoadState,ActiveState,UnitFil
 _FAILED_UNITS = "systemctl list-units --failed --all --plain --no-legend --no-pager 'rancherctl-*'"
 _PYTHON = "python3 -I -c 'import sys; print(*sys.version_info[:3], sep=\".\")'"
 _DEVICES = "for d in /dev/kmsg /dev/net/tun /dev/fuse; do if test -e $d; then echo $d; fi; done"
-_MARKER = "if test -e /etc/rancherctl/environment.json; then cat /etc/rancherctl/environment.json; fi"
+_MARKER = f"if test -e {ETC}/environment.json; then cat {ETC}/environment.json; fi"
 
 FACT_COMMANDS: tuple[FactCommand, ...] = (
     FactCommand("clock", "date +%s.%N", lambda text: {"clock": float(text)}),

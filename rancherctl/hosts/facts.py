@@ -15,7 +15,7 @@ from rancherctl.errors import RancherctlError
 from rancherctl.events import Emit, busy, ignore
 from rancherctl.hosts.command import script
 from rancherctl.hosts.fact_commands import FACT_COMMANDS, script_text, sections
-from rancherctl.hosts.fact_parsers import AddressFact, DiskFact, ListenerFact, RouteFact, SysctlFact, UnitFact
+from rancherctl.hosts.fact_values import AddressFact, DiskFact, ListenerFact, RouteFact, SysctlFact, UnitFact
 from rancherctl.hosts.fanout import LIMIT, each
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport

@@ -8,14 +8,14 @@ from typing import Any
 from rancherctl.change import Unknown
 from rancherctl.hosts.model import Absent, Artefact, Directory, File, Link, Package, Resource, Unit, User, key
 from rancherctl.hosts.remote_call import call
-from rancherctl.hosts.state import Observed, ResourceState, desired, digest, owner_fact, state
+from rancherctl.hosts.state import ObservedResources, ResourceState, desired, digest, owner_fact, state
 from rancherctl.hosts.transport import Transport
 
 TIMEOUT = 300.0
 """Seconds; the first call may hash a gigabyte of artefacts that an earlier run left."""
 
 
-def observe(transport: Transport, resources: Iterable[Resource]) -> Observed:
+def observe(transport: Transport, resources: Iterable[Resource]) -> ObservedResources:
     """The state of ``resources`` on the host; unreadable parts are ``unknown``.
 
     UnreachableError, AuthError, HostStepError.
@@ -57,7 +57,7 @@ def request(resources: Iterable[Resource]) -> dict[str, Any]:
     return {"op": "observe", "paths": paths, "packages": packages, "users": users, "units": list(dict.fromkeys(units))}
 
 
-def parse(resources: Iterable[Resource], answer: Mapping[str, Any]) -> Observed:
+def parse(resources: Iterable[Resource], answer: Mapping[str, Any]) -> ObservedResources:
     """The host's answer as values, for the resources of the request."""
     errors: Mapping[str, str] = answer["errors"]
     states: dict[str, ResourceState] = {}
@@ -72,7 +72,7 @@ def parse(resources: Iterable[Resource], answer: Mapping[str, Any]) -> Observed:
         for name, fields in answer["units"].items()
         if "age" in fields and fields.get("NRestarts", "0") == "0"
     }
-    return Observed(states, prints, answer["ran_with"], unknown, ages)
+    return ObservedResources(states, prints, answer["ran_with"], unknown, ages)
 
 
 def _found(resource: Resource, answer: Mapping[str, Any]) -> ResourceState | None:

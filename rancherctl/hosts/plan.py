@@ -9,12 +9,12 @@ from dataclasses import replace
 from rancherctl.change import Change, Plan, diff
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import Package, Resource, Unit, key
-from rancherctl.hosts.state import Observed, ResourceState, desired, fingerprint
+from rancherctl.hosts.state import ObservedResources, ResourceState, desired, fingerprint
 
 SHOWN = {"started_with": "the files it was started with", "loaded_with": "the files it has loaded"}
 
 
-def plan(resources: Iterable[Resource], observed: Observed) -> Plan[ResourceState]:
+def plan(resources: Iterable[Resource], observed: ObservedResources) -> Plan[ResourceState]:
     """Changes from observed to wanted, sorted by kind.
 
     Packages, users, folders, artefacts, files, links, removals, units.
@@ -48,7 +48,7 @@ def plan(resources: Iterable[Resource], observed: Observed) -> Plan[ResourceStat
 _PART = {"package": "packages", "user": "users", "unit": "units"}
 
 
-def expected_prints(resources: Iterable[Resource], observed: Observed) -> dict[str, str]:
+def expected_prints(resources: Iterable[Resource], observed: ObservedResources) -> dict[str, str]:
     """Path → fingerprint after the resources are applied: theirs if they define the path, else the observed one."""
     own = dict(found for resource in resources if (found := fingerprint(resource)) is not None)
     return {**observed.prints, **own}
@@ -68,7 +68,9 @@ def _no_duplicates(resources: Iterable[Resource]) -> None:
         raise InvalidInputError("conflicting resources of a host", problems)
 
 
-def _why(change: Change[ResourceState], unit: Unit | None, prints: Mapping[str, str], observed: Observed) -> str:
+def _why(
+    change: Change[ResourceState], unit: Unit | None, prints: Mapping[str, str], observed: ObservedResources
+) -> str:
     old, new = change.old, change.new
     if old is None or new is None:
         return ""

@@ -34,7 +34,7 @@ class ResourceState:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedResources:
     """The observed state of the requested resources on one host.
 
     ``states``: key → state of what exists. ``prints``: path → fingerprint for every path that units depend on.

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from rancherctl.change import Plan, too_many
+from rancherctl.change import Plan
 from rancherctl.errors import InvalidInputError, NotFoundError, RefusedError
 from rancherctl.events import Emit, ignore
+from rancherctl.hold import is_mass_loss
 from rancherctl.kube import apply as objects
 from rancherctl.kube.apply import Objects
 from rancherctl.kube.client import CONFIGMAPS, Json, Resource
@@ -77,7 +78,7 @@ def plan_set(
     lost = planned.counts()["delete"]
     if lost and not allow_deletes:
         existing = len(inventory_ids(_stored(client, inventory) or {}))
-        if too_many(lost, existing, floor=FEW):
+        if is_mass_loss(lost, existing, floor=FEW):
             raise RefusedError(
                 f"{_name(inventory)}: refusing to delete {lost} of {existing} objects",
                 why="they are in the set, but not in the given files",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from rancherctl.contract import DATA
 from rancherctl.hosts.model import Artefact, Deb
 from rancherctl.hosts.remote_call import call
 from rancherctl.hosts.transport import Transport
 
-FOLDER: Final = "/var/lib/rancherctl/packages"
+FOLDER: Final = f"{DATA}/packages"
 """Where they are stored until they are installed; removed afterwards."""
 OBSERVE_LIMIT: Final = 120.0
 

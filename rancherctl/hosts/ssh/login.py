@@ -47,7 +47,7 @@ def jitter(attempt: int) -> float:
     return float(min(0.2 * 2**attempt, 5.0) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
-class SshLogin:
+class ParamikoLogin:
     """Login to one host. ``closed`` ends all waiting."""
 
     def __init__(

@@ -20,7 +20,7 @@ from rancherctl.hosts.rights import Rights
 from rancherctl.hosts.session import Session
 from rancherctl.hosts.shared_value import SharedValue
 from rancherctl.hosts.ssh.channel import ParamikoChannel
-from rancherctl.hosts.ssh.login import CONNECT_LIMIT, DROPS, SshLogin, jitter, line_of
+from rancherctl.hosts.ssh.login import CONNECT_LIMIT, DROPS, ParamikoLogin, jitter, line_of
 from rancherctl.hosts.ssh_settings import SshSettings
 from rancherctl.hosts.transfer import feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress
@@ -50,7 +50,7 @@ class SshTransport:
         self._backoff = backoff or jitter
         self._closed = threading.Event()
         prompts = prompts or Prompts()
-        login = SshLogin(settings, self._name, prompts, via, self._closed, self._backoff)
+        login = ParamikoLogin(settings, self._name, prompts, via, self._closed, self._backoff)
         self._connection = SharedValue(login.connect, paramiko.Transport.is_active)
         self._rights = Rights(login.who, prompts)
 

@@ -1,12 +1,11 @@
-"""Plans as values, and how big a loss is accepted."""
+"""Plans as values."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.change import Unknown, diff, too_many
+from rancherctl.change import Unknown, diff
 
 THINGS = st.dictionaries(st.text(max_size=2), st.integers(0, 3))
 
@@ -36,11 +35,3 @@ def test_an_applied_plan_leaves_nothing_to_do(have: dict[str, int], want: dict[s
 @given(THINGS, THINGS)
 def test_nothing_is_deleted_if_something_is_unknown(have: dict[str, int], want: dict[str, int]) -> None:
     assert diff(have, want, unknown=[Unknown("h2", "no answer")]).counts()["delete"] == 0
-
-
-@pytest.mark.parametrize(
-    ("lost", "existing", "floor", "expected"),
-    [(1, 1, 1, False), (2, 3, 1, True), (3, 10, 1, False), (4, 10, 1, True), (4, 10, 4, False)],
-)
-def test_a_loss_is_too_big_past_the_floor_and_the_share(lost: int, existing: int, floor: int, expected: bool) -> None:
-    assert too_many(lost, existing, floor=floor) is expected

@@ -257,7 +257,9 @@ def test_nothing_much_goes_on_the_word_of_one_list(steps: list[tuple[int, int, f
 
 
 def test_an_empty_plan_is_no_alarm() -> None:
-    verdict = guard(Plan(), existing=100, epochs=(9,), trusted=None, hold=HeldDeletes(frozenset({"a"}), 0.0, (1,)), now=5.0)
+    verdict = guard(
+        Plan(), existing=100, epochs=(9,), trusted=None, hold=HeldDeletes(frozenset({"a"}), 0.0, (1,)), now=5.0
+    )
     assert (verdict.plan, verdict.hold, verdict.alarm) == (Plan(), None, "")
 
 

@@ -23,7 +23,7 @@ from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Absent, Package, Resource, key
 from rancherctl.hosts.packages.resolve import Install, parse
 from rancherctl.hosts.plan import describe, plan
-from rancherctl.hosts.state import Observed, state
+from rancherctl.hosts.state import ObservedResources, state
 
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 DEBIAN = HostFacts(os_id="debian", os_version="13")
@@ -102,10 +102,10 @@ WANTED_RESOURCES: tuple[Resource, ...] = (
     Package("bind9"),
     Absent("/var/lib/rancherctl/packages"),
 )
-WITH_BIND = Observed({key(Package("bind9")): state("package", "bind9", installed="yes", masked="")})
+WITH_BIND = ObservedResources({key(Package("bind9")): state("package", "bind9", installed="yes", masked="")})
 
 
-def lines(chosen: bundled_packages.Chosen, observed: Observed) -> list[str]:
+def lines(chosen: bundled_packages.Chosen, observed: ObservedResources) -> list[str]:
     changes = plan(chosen.resources, replace(observed, states={**observed.states, **chosen.replaced}))
     return [describe(change)[0] for change in changes]
 
@@ -151,16 +151,18 @@ class Apt:
 
         monkeypatch.setattr("rancherctl.hosts.packages.resolve.call", call)
 
-    def choose(self, observed: Observed, wanted: tuple[Resource, ...] = WANTED_RESOURCES) -> bundled_packages.Chosen:
+    def choose(
+        self, observed: ObservedResources, wanted: tuple[Resource, ...] = WANTED_RESOURCES
+    ) -> bundled_packages.Chosen:
         return bundled_packages.choose(self, OFFER, wanted, observed)  # type: ignore[arg-type]
 
 
 def test_apt_is_not_asked_if_nothing_is_missing_or_packages_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     apt = Apt(monkeypatch)
     whole = {**WITH_BIND.states, key(WANTED_RESOURCES[0]): state("package", "haproxy", installed="yes", masked="")}
-    assert apt.choose(Observed(whole)) == bundled_packages.Chosen(WANTED_RESOURCES, {})
+    assert apt.choose(ObservedResources(whole)) == bundled_packages.Chosen(WANTED_RESOURCES, {})
     assert apt.choose(
-        Observed(unknown=(Unknown("packages", "dpkg-query is not installed"),))
+        ObservedResources(unknown=(Unknown("packages", "dpkg-query is not installed"),))
     ) == bundled_packages.Chosen(WANTED_RESOURCES, {})
     assert apt.requests == []
 

@@ -17,7 +17,7 @@ from rancherctl.environments.preflight import machine
 from rancherctl.errors import PreflightError, UnreachableError
 from rancherctl.events import Event
 from rancherctl.hosts.command import Command, Result
-from rancherctl.hosts.fact_parsers import AddressFact, DiskFact, ListenerFact, RouteFact, SysctlFact, UnitFact
+from rancherctl.hosts.fact_values import AddressFact, DiskFact, ListenerFact, RouteFact, SysctlFact, UnitFact
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.transport import Transport
 from tests.fakes.transport import split_request

@@ -22,12 +22,12 @@ from rancherctl.environments.removal import remote
 from rancherctl.errors import AuthError, ConflictError, PartialError, RancherctlError, UnreachableError
 from rancherctl.events import Event
 from rancherctl.hosts.command import Command
-from rancherctl.hosts.fact_parsers import UnitFact
+from rancherctl.hosts.fact_values import UnitFact
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Artefact as Upload
 from rancherctl.hosts.model import Directory, File, Link, Resource, Unit, User
 from rancherctl.hosts.remote import lock
-from rancherctl.hosts.state import Observed, state
+from rancherctl.hosts.state import ObservedResources, state
 from rancherctl.hosts.transport import Transport
 from tests.fakes.transport import FakeTransport
 
@@ -175,8 +175,8 @@ def machines(monkeypatch: pytest.MonkeyPatch, *found: Stand) -> Context:
             raise UnreachableError(f"{machine.name}: cut")
         return {"left": [], "before": {}}
 
-    def observed(machine: Stand, resources: list[Resource]) -> Observed:
-        return Observed({"x": state("absent", "/opt/rancherctl")} if machine.ours else {})
+    def observed(machine: Stand, resources: list[Resource]) -> ObservedResources:
+        return ObservedResources({"x": state("absent", "/opt/rancherctl")} if machine.ours else {})
 
     by_name = {machine.name: machine for machine in found}
     monkeypatch.setattr("rancherctl.hosts.facts.read_facts", read_facts)

@@ -27,7 +27,7 @@ from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import PreflightError, RancherctlError, RefusedError, UnreachableError
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import File, Host, Unit, key
-from rancherctl.hosts.state import Observed, state
+from rancherctl.hosts.state import ObservedResources, state
 
 _FLAT = from_flags("demo", [f"root@10.0.0.{n}" for n in range(11, 16)]).environment
 ENV = replace(
@@ -77,7 +77,7 @@ def run(active: Iterable[str], unit: str, phase: PhaseName, lost: Iterable[str] 
         states = {
             key(Unit(name)): state("unit", name, active=active_now, enabled="yes", started_with="", loaded_with="")
         }
-        found[host.name] = ObservedHost(host, MachineFacts(), design, Observed(states), Folder({}, {}))
+        found[host.name] = ObservedHost(host, MachineFacts(), design, ObservedResources(states), Folder({}, {}))
     failures = {name: UnreachableError(f"{name}: no answer") for name in lost}
     nothing = Bundle(Path(), manifest(ENV.kubernetes, "", "", ()))
     return EnvironmentRun(ENV, Context(lambda host: host, nothing), ObservedHosts(found, failures))  # type: ignore[arg-type, return-value]

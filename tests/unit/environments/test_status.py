@@ -20,7 +20,7 @@ from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Host, Unit
 from rancherctl.hosts.observe import parse
-from rancherctl.hosts.state import Observed
+from rancherctl.hosts.state import ObservedResources
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube import objects
 
@@ -32,7 +32,7 @@ def seen(*unknown: Unknown) -> ObservedHost:
         HOST,
         MachineFacts(),
         {"nodes": (Unit("rancherctl-kubelet.service"),)},
-        Observed(unknown=unknown),
+        ObservedResources(unknown=unknown),
         Folder({}, {}),
     )
 
@@ -57,7 +57,7 @@ def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
 def look(age: float | None, member: dict[str, Any] | None) -> HostStatus:
     """The status of a host whose agent came up ``age`` seconds ago, and that the roster knows as ``member``."""
     ages = {} if age is None else {"rancherctl-agent.service": age}
-    found = ObservedHost(HOST, MachineFacts(), {}, Observed(ages=ages), Folder({}, {}))
+    found = ObservedHost(HOST, MachineFacts(), {}, ObservedResources(ages=ages), Folder({}, {}))
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     context = Context(lambda host: None, Bundle(Path(), manifest("1.36.3", "", "", ())))  # type: ignore[arg-type, return-value]
     node = objects.node(

@@ -34,7 +34,7 @@ def _from_bundles(run: CommandRun, environment: str) -> Iterator[str]:
     folders = [Path(known.bundle(environment)), *((settings.cache or settings.dirs.cache) / "bundles").glob("*")]
     found: list[tuple[bool, bool, list[int], Path]] = []
     for folder in folders:
-        if not folder.is_absolute():  # a source such as official is no path here
+        if not folder.is_absolute():  # the name of a source, such as official
             continue
         try:
             bundle = load(folder)

@@ -99,7 +99,7 @@ class Renewal:
     def revoke(self, name: str) -> None:
         """End this machine's session in the environment, then remove its tokens.
 
-        A session that has already ended is no error.
+        A session that has already ended is not an error.
         """
         access = self.registry.load(name)
         token = Secret(json.loads(self.document(name))["status"]["token"])

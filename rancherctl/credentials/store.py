@@ -17,7 +17,7 @@ from rancherctl.secret import Secret
 
 KEYRING_SECONDS = 3.0
 LOCK_SECONDS = 10.0
-NO_KEYRING = "CI is set, or there is no D-Bus session"
+NO_KEYRING = "CI is set, or no D-Bus session is running"
 
 
 class KeyringUnusableError(RancherctlError):

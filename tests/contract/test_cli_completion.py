@@ -1,4 +1,4 @@
-"""The completion scripts in the real shells; names come from the cache; nothing of a cache file is evaluated."""
+"""The completion scripts in real shells; names from the cache are never evaluated."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def offered(shell: str, scripts: Path, *words: str) -> list[str]:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_offers_nouns_verbs_and_options(shell: str, scripts: Path) -> None:
+def test_nouns_verbs_and_options_are_offered(shell: str, scripts: Path) -> None:
     assert "version" in offered(shell, scripts, "ver")
     assert {"up", "down", "status"} <= set(offered(shell, scripts, "lab", ""))
     assert offered(shell, scripts, "lab", "host", "st") == ["start", "stop"]
@@ -73,14 +73,14 @@ def test_plural_and_alias_reach_the_same_command(shell: str, scripts: Path) -> N
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_values_of_options(shell: str, scripts: Path) -> None:
+def test_values_of_options_are_offered(shell: str, scripts: Path) -> None:
     assert offered(shell, scripts, "version", "-o", "j") == ["json"]
     assert offered(shell, scripts, "lab", "--color", "n") == ["never"]
     assert offered(shell, scripts, "lab", "status", "--output", "") == sorted(["table", "wide", "json", "yaml", "name"])
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_values_behind_an_equals_sign(shell: str, scripts: Path) -> None:
+def test_values_after_an_equals_sign_are_offered(shell: str, scripts: Path) -> None:
     assert offered(shell, scripts, "lab", "status", "--output=y") == ["yaml"]
 
 
@@ -95,7 +95,7 @@ def test_names_come_from_the_cache_and_are_never_run(shell: str, scripts: Path) 
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_choices_of_an_argument(shell: str, scripts: Path) -> None:
+def test_choices_of_an_argument_are_offered(shell: str, scripts: Path) -> None:
     assert offered(shell, scripts, "completion", "z") == ["zsh"]
 
 

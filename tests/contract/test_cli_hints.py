@@ -1,4 +1,4 @@
-"""What messages tell people to type: every command and option named in a text of the program exists."""
+"""Every command and option that a text of the program names exists."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ GLOBAL = {name for option in TREE.options for name in option.names}
 ANY = {name for node in TREE.walk() for option in node.options for name in option.names}
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 FOREIGN = re.compile(r"\b(kubectl|journalctl|systemctl|ssh|ssh-keygen|apt-get|openssl|ip|nft|sudo)\b[^;,()`]*")
-"""Commands of other programs up to the end of their clause: their options are theirs."""
+"""Commands of other programs, to the end of their clause: their options are not checked."""
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and text of every string of a module that is no docstring; what is put in at run time is X."""
+    """Line and text of every string of a module except docstrings; values inserted at run time are X."""
     docstrings = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
@@ -36,7 +36,7 @@ def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def hints(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and text of what errors say."""
+    """Line and text of the hints and reasons of errors."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
@@ -59,7 +59,7 @@ def find(node: CommandNode, word: str) -> CommandNode | None:
 
 
 NO_COMMANDS = ("cli/docs/shells.py", "cli/docs/fish.py", "agents/main.py", "ingress/haproxy/install.py")
-"""Modules whose texts hold the program's name for other ends: a completion's variables, descriptions of units."""
+"""Modules whose texts contain the program's name for other purposes: completion functions, descriptions of units."""
 MENTION = re.compile(r"(?<![\w/.-])(?<!of )(?<!no )rancherctl ((?:-|[a-z]).*)")
 NOUNS = {word for child in TREE.children for word in (*child.path, *child.aliases)}
 
@@ -81,18 +81,18 @@ def wrong(line: str) -> str:
                 return f"{' '.join(node.path) or 'rancherctl'} has no command {word}"
             node = below
         elif node.path == ("help",):
-            return "" if word in {*TOPICS, "X"} else f"there is no topic {word}"
+            return "" if word in {*TOPICS, "X"} else f"topic {word} does not exist"
     return ""
 
 
-def test_what_is_checked_is_found_and_judged() -> None:
+def test_the_checker_finds_hints_and_rejects_wrong_commands() -> None:
     module = ast.parse("""raise Error("x", hint=f"rancherctl env apply {name} --nope") from e""")
     assert list(hints(module)) == [(1, "rancherctl env apply X --nope")]
     assert wrong("env apply X --nope") == "env apply has no option --nope"
     assert wrong("env nope X") == "env has no command nope"
     assert wrong("nope") == "rancherctl has no command nope"
     assert wrong("lab host start X --nope") == "lab host start has no option --nope"
-    assert wrong("help nope") == "there is no topic nope"
+    assert wrong("help nope") == "topic nope does not exist"
     assert [
         wrong(line)
         for line in (
@@ -105,7 +105,7 @@ def test_what_is_checked_is_found_and_judged() -> None:
 
 
 def test_commands_in_texts_exist() -> None:
-    """Anywhere in the program: where the word after the program's name is one of its nouns, a command is meant."""
+    """In any text: if a noun follows the program's name, it is a command."""
     found = [
         f"{name}:{line}: {problem}"
         for name, module in modules()
@@ -118,7 +118,7 @@ def test_commands_in_texts_exist() -> None:
 
 
 def test_commands_in_hints_exist() -> None:
-    """In hints whatever stands behind the program's name is typed by people."""
+    """In hints, everything after the program's name is typed by people."""
     found = [
         f"{name}:{line}: {problem}"
         for name, module in modules()

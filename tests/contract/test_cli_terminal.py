@@ -1,4 +1,4 @@
-"""Lines typed at a real pseudo terminal."""
+"""Lines typed on a pseudo terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ except KeyboardInterrupt:
 
 
 def typed(keys: bytes, *, hidden: bool) -> str:
-    """Everything on the terminal of a program that asks for a line in a thread and prints it."""
+    """The terminal output of a program that prompts for a line in a thread and prints it."""
     import sys
 
     child, terminal = pty.fork()
@@ -67,7 +67,7 @@ def typed(keys: bytes, *, hidden: bool) -> str:
         (b"\x04", "None"),
     ],
 )
-def test_what_was_typed(keys: bytes, answer: str) -> None:
+def test_a_typed_line_is_returned_with_editing_applied(keys: bytes, answer: str) -> None:
     shown = typed(keys, hidden=True)
     assert answer in shown
     assert "pw" not in shown.replace(answer, "")
@@ -77,5 +77,5 @@ def test_a_visible_line_is_shown() -> None:
     assert "? yes\r\n'yes'" in typed(b"yes\r", hidden=False)
 
 
-def test_ctrl_c_ends_the_question_and_the_run() -> None:
+def test_ctrl_c_ends_the_prompt_and_the_run() -> None:
     assert "? \r\ninterrupted True [None]" in typed(b"half\x03", hidden=True)

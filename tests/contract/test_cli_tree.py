@@ -1,4 +1,4 @@
-"""Promises that hold for every command: help with examples, man page, completions, README; and what start-up may import."""
+"""Every command has help with examples, man page, completions and a README row; start-up imports little."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_options_in_examples_exist(node: CommandNode) -> None:
 
 
 @pytest.mark.parametrize("word", NOUNS)
-def test_the_short_help_of_the_table_is_the_noun_s_own(word: str) -> None:
+def test_the_short_help_in_the_table_equals_the_nouns_own(word: str) -> None:
     own = next(child for child in TREE.children if child.path == (word,))
     assert own.summary == NOUNS[word].help
 
 
-def test_generated_files_are_what_the_tree_gives() -> None:
+def test_generated_files_are_up_to_date() -> None:
     assert drift(ROOT) == [], "run `make docs`"
 
 
@@ -82,14 +82,14 @@ def test_every_command_is_in_man_completions_and_readme(node: CommandNode) -> No
             assert re.search(rf"(?<![\w-]){node.path[-1]}(?![\w-])", text), name
 
 
-def test_every_variable_that_is_read_is_in_the_man_page() -> None:
+def test_every_environment_variable_is_in_the_man_page() -> None:
     page = (ROOT / "man" / "rancherctl.1").read_text(encoding="utf-8")
     named = set(re.findall(r"RANCHERCTL_([A-Z_]+)", page))
     assert named == {name.upper() for name in (*settings._TEXT, *settings._FLAGS)} | {"CONFIG"}
 
 
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed (`make setup` does)")
-def test_man_pages_are_clean() -> None:
+def test_man_pages_pass_mandoc_lint() -> None:
     pages = sorted((ROOT / "man").iterdir())
     shown = subprocess.run(
         ["mandoc", "-Tlint", *map(str, pages)], capture_output=True, text=True, check=False, timeout=60
@@ -111,7 +111,8 @@ HEAVY = ("kubernetes", "paramiko", "rich", "keyring", "yaml", "cryptography", "d
     [(["--version"], ("typer", "dataclasses", "rancherctl.settings")), (["--help"], ()), (["lab", "--help"], ())],
 )
 def test_start_up_imports_nothing_heavy(args: list[str], also: tuple[str, ...]) -> None:
-    code = f"import sys; from rancherctl.cli.app import main; main({args!r}); print('\\n'.join(sys.modules), file=sys.stderr)"
+    code = f"""import sys; from rancherctl.cli.app import main; main({args!r})
+print('\\n'.join(sys.modules), file=sys.stderr)"""
     shown = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
         capture_output=True,
@@ -124,7 +125,8 @@ def test_start_up_imports_nothing_heavy(args: list[str], also: tuple[str, ...]) 
 
 
 def test_the_kubectl_plugin_is_the_same_tree() -> None:
-    code = "import sys; sys.argv = ['kubectl-rancher', '--help']; from rancherctl.cli.app import main_kubectl_plugin; sys.exit(main_kubectl_plugin())"
+    code = """import sys; sys.argv = ['kubectl-rancher', '--help']
+from rancherctl.cli.app import main_kubectl_plugin; sys.exit(main_kubectl_plugin())"""
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "Usage: kubectl rancher [OPTIONS]" in shown.stdout
 
@@ -147,7 +149,7 @@ def test_json_goes_to_standard_output_alone(args: list[str], tmp_path: Path) -> 
     assert value["errors"] == []
 
 
-def test_a_closed_pipe_is_141_without_a_word(tmp_path: Path) -> None:
+def test_a_closed_pipe_exits_with_141_silently(tmp_path: Path) -> None:
     import os
 
     env = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}

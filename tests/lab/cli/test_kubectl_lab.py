@@ -13,7 +13,7 @@ from tests.lab.support import Environment
 
 @pytest.fixture
 def unreachable(shared: Environment, tmp_path: Path) -> dict[str, str]:
-    """XDG folders of an operator without a route to the API's address (192.0.2.0/24 is reserved) and without a cache."""
+    """XDG folders of an operator with an unreachable API address (192.0.2.0/24) and an empty cache."""
     config = tmp_path / "config"
     shutil.copytree(shared.home / "config", config)
     file = config / "rancherctl/environments" / f"{shared.name}.access.json"
@@ -34,7 +34,7 @@ def test_kubectl_connects_through_ssh_and_prints_a_notice(shared: Environment, u
     )
 
 
-def test_where_the_api_is_reachable_there_is_no_tunnel(shared: Environment) -> None:
+def test_a_reachable_api_needs_no_tunnel(shared: Environment) -> None:
     done = shared.rancherctl("kubectl", "get", "nodes", "-o", "name")
     assert done.returncode == 0, done.stderr
     assert "ssh" not in done.stderr

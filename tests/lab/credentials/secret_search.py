@@ -1,4 +1,6 @@
-"""Runs on a host as root. `collect`: pieces of its secrets, one "kind piece" a line. `search`: where the pieces on standard input (JSON) appear.
+"""Runs on a host as root. `collect`: pieces of its secrets, one "kind piece" a line.
+
+`search`: where the pieces on standard input (JSON) appear.
 
 A piece is a middle part of a key, so that neither headers nor common beginnings count.
 """

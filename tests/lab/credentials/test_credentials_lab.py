@@ -90,7 +90,7 @@ def alice(tmp_path: Path) -> Iterator[SignedIn]:
         yield SignedIn(server, tmp_path, renewal)
 
 
-def test_the_refresh_token_makes_tokens_and_nothing_else(alice: SignedIn) -> None:
+def test_the_refresh_token_may_only_create_tokens(alice: SignedIn) -> None:
     refresh = alice.renewal.store.get("refresh/demo")
     assert refresh is not None
     with alice.client(str(refresh)) as client:
@@ -109,8 +109,8 @@ def test_the_refresh_token_makes_tokens_and_nothing_else(alice: SignedIn) -> Non
         assert client.list(NAMESPACES).items
 
 
-def test_a_refresh_token_makes_no_token_that_outlives_its_session(alice: SignedIn) -> None:
-    """Whoever stole it could else make one for years, bound to nothing, and revoking would be in vain."""
+def test_a_refresh_token_creates_no_token_that_outlives_its_session(alice: SignedIn) -> None:
+    """A thief of the token could otherwise create one for years, bound to nothing, which revoking would not end."""
     refresh = str(alice.renewal.store.get("refresh/demo"))
     secret, uid = tokens.session_secret(OPERATOR, SESSION), alice.renewal.registry.load("demo").session_uid
     with alice.server.client() as admin:
@@ -165,7 +165,7 @@ def test_revoking_ends_every_token_of_the_session(alice: SignedIn) -> None:
     assert token not in again.stderr + done.stderr
 
 
-def test_kubectl_works_with_what_we_write(alice: SignedIn) -> None:
+def test_kubectl_works_with_the_written_kubeconfig(alice: SignedIn) -> None:
     if not shutil.which("kubectl"):
         pytest.fail("kubectl is needed")
     merged = alice.run(str(BIN / "rancherctl"), "kubeconfig", "merge", "demo")
@@ -194,7 +194,7 @@ def test_kubectl_is_passed_through_with_its_exit_code(alice: SignedIn) -> None:
     assert not (alice.home / ".kube/config").exists(), "the user's files are not touched"
 
 
-def test_no_way_to_the_api_is_told(alice: SignedIn) -> None:
+def test_an_unreachable_api_is_reported(alice: SignedIn) -> None:
     access = alice.renewal.registry.load("demo")
     lost = replace(
         access,
@@ -219,7 +219,7 @@ def test_an_expired_cache_is_renewed_by_kubectl_itself(alice: SignedIn) -> None:
     assert document != before.partition("\n")[2]
 
 
-def test_signing_in_leaves_the_objects_of_the_environment_as_they_are() -> None:
+def test_signing_in_does_not_change_the_environments_objects() -> None:
     wanted = manifests(from_flags("demo", ["root@10.0.0.11"], version="").environment)
     with running() as server, server.client() as admin:
         apply(admin, plan(admin, wanted, INVENTORY), INVENTORY)

@@ -1,4 +1,4 @@
-"""Secrets appear in no log, no argv and no file that others may read, on hosts and on the operator's machine."""
+"""Secrets are in no log, command line or file readable by others, on hosts and on the operator's machine."""
 
 import base64
 import json
@@ -17,12 +17,12 @@ from tests.lab.support import Environment, lab_name, make
 
 SEARCH = Path(__file__).with_name("secret_search.py")
 YOUNG = 100
-"""So many looks long a process counts as new."""
+"""Number of scans for which a process counts as new."""
 PASSWORD = "Correct-Horse-Battery-4711"
 
 
 class CommandLines:
-    """Every command line that appears on this machine while the block runs: lab hosts share its process table."""
+    """Every command line on this machine while the block runs: lab hosts share its process table."""
 
     def __init__(self) -> None:
         self.seen: set[bytes] = set()
@@ -40,11 +40,11 @@ class CommandLines:
         self._thread.join(10.0)
 
     def _run(self) -> None:
-        looks: dict[str, int] = {}
+        scans: dict[str, int] = {}
         while not self._stop.wait(0.01):
-            looks = {pid: looks.get(pid, 0) + 1 for pid in (p.name for p in Path("/proc").iterdir()) if pid.isdigit()}
-            for pid, count in looks.items():
-                # Words change where a process becomes another program: young ones are read each time, old ones now and then.
+            scans = {pid: scans.get(pid, 0) + 1 for pid in (p.name for p in Path("/proc").iterdir()) if pid.isdigit()}
+            for pid, count in scans.items():
+                # exec changes a command line: new processes are read in each scan, old ones rarely.
                 if count <= YOUNG or count % YOUNG == 0:
                     try:
                         self.seen.add(Path("/proc", pid, "cmdline").read_bytes())
@@ -54,13 +54,16 @@ class CommandLines:
 
 @pytest.fixture(scope="module")
 def made() -> CommandLines:
-    """The command lines seen while the environment below was made."""
+    """The command lines recorded while the environment was created."""
     return CommandLines()
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, made: CommandLines) -> Iterator[Environment]:
-    """One host, reached as a user whose sudo wants a password; made, applied again and asked for a kubeconfig while argv is recorded."""
+    """One host whose sudo requires a password.
+
+    Created, applied again and merged into a kubeconfig while argv is recorded.
+    """
     name = lab_name("s")
     home = tmp_path_factory.mktemp("secrets")
     with running_lab(name, 1) as lab:
@@ -91,7 +94,7 @@ def as_ops(environment: Environment, password: Path) -> Environment:
 
 
 def search(lab: RunningLab, host: str, mode: str, needles: list[str]) -> list[str]:
-    """Run the search on a host; its lines."""
+    """Run the search on a host and return its lines."""
     lab.ssh(host, "cat > /run/rancherctl-test-search.py", stdin=SEARCH.read_text(encoding="utf-8"))
     return lab.ssh(
         host, f"python3 -I /run/rancherctl-test-search.py {mode}", stdin=json.dumps(needles), timeout=600.0
@@ -100,7 +103,7 @@ def search(lab: RunningLab, host: str, mode: str, needles: list[str]) -> list[st
 
 @pytest.fixture(scope="module")
 def needles(own: Environment) -> list[str]:
-    """Pieces of every secret there is: private keys, encryption and TSIG keys, tokens of the operator, passwords."""
+    """Pieces of every secret: private keys, encryption and TSIG keys, tokens of the operator, passwords."""
     found = set(search(own.lab, "h1", "collect", []))
     kinds = {line.partition(" ")[0] for line in found}
     assert {"key", "secret"} <= kinds, kinds
@@ -116,7 +119,7 @@ def needles(own: Environment) -> list[str]:
 
 
 def test_no_secret_in_an_argument_list(own: Environment, made: CommandLines, needles: list[str]) -> None:
-    """Nothing in any command line of operator and hosts while the environment was made, applied again and asked for its status."""
+    """No command line of operator and hosts during create, apply and status contains a secret."""
     text = b"\n".join(made.seen)
     assert b"/etc/rancherctl/kubelet.yaml" in text, "the recorder saw what runs on the host"
     assert b"env\0create" in text, "and what ran here"
@@ -124,12 +127,15 @@ def test_no_secret_in_an_argument_list(own: Environment, made: CommandLines, nee
 
 
 def test_no_secret_in_logs_and_readable_files_of_a_host(own: Environment, needles: list[str]) -> None:
-    """Journal, /var/log, running command lines and every file that other users may read; and no private key that others may read."""
+    """Journal, /var/log, command lines and files readable by other users; and no private key is readable by others."""
     assert search(own.lab, "h1", "search", needles) == []
 
 
 def test_no_secret_in_logs_and_readable_files_of_the_operator(own: Environment, needles: list[str]) -> None:
-    """Log files, kubeconfig and caches: no secret of a host at all; tokens in files of mode 0600 only, never in the kubeconfig."""
+    """Log files, kubeconfig and caches have no secret of a host.
+
+    Tokens are in 0600 files only, never in the kubeconfig.
+    """
     leaks = []
     password = Path(own.extra["RANCHERCTL_SUDO_PASSWORD_FILE"])
     logs = list(own.home.rglob("*.log"))

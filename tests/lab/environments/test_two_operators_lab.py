@@ -1,6 +1,8 @@
-"""Two operators at once: the second is refused with who, since when and for what; who has lost the lock notices before the next phase.
+"""Two operators at once: the second is refused, with the holder of the lock, its age and purpose.
 
-The first one is held in the middle of an apply, as a laptop that was closed: nothing of it runs, and its locks stand.
+An operator who has lost the lock stops before the next phase.
+
+The first apply is stopped in the middle, like a laptop that was closed: its processes do not run, and its locks remain.
 """
 
 from __future__ import annotations
@@ -18,15 +20,15 @@ from tests.lab.support import BIN, Environment
 pytestmark = pytest.mark.slow
 LOCK = "/run/rancherctl/environment.lock"
 EARLY = "/opt/cni/bin"
-"""A folder that the phase in which the first operator is held looks after."""
+"""A folder of the phase in which the first operator is stopped."""
 BETWEEN = "/etc/rancherctl/kube-proxy.yaml"
-"""Written in the next one: there is time to stop it before ``LATE``."""
+"""Written in the next phase: there is time to stop the apply before ``LATE``."""
 LATE = "/etc/systemd/system/rancherctl-agent.service"
-"""Written in a later phase: the one who lost the lock must not come to it."""
+"""Written in a later phase, which an operator without the lock must not reach."""
 
 
 class Held:
-    """An apply that was stopped in the phase ``packages``; ``go_on`` gives its exit code and what it said."""
+    """An apply stopped in the phase ``packages``; ``go_on`` returns its exit code and output."""
 
     def __init__(self, environment: Environment) -> None:
         environment.ssh("h2", f"chmod 700 {EARLY}; rm {BETWEEN} {LATE}")
@@ -49,7 +51,7 @@ class Held:
 
 @contextmanager
 def held(environment: Environment) -> Iterator[Held]:
-    """The environment is as it was afterwards."""
+    """Restores the environment afterwards."""
     first = Held(environment)
     try:
         yield first
@@ -60,7 +62,7 @@ def held(environment: Environment) -> Iterator[Held]:
 
 
 def refused(environment: Environment) -> None:
-    """Another operator's apply ends with a conflict, and has touched nothing."""
+    """Another operator's apply ends with a conflict and changes nothing."""
     second = environment.rancherctl("env", "apply", "-f", str(environment.file))
     assert second.returncode == 5, second.stderr
     assert re.search(
@@ -71,7 +73,7 @@ def refused(environment: Environment) -> None:
 
 
 def lost(environment: Environment, first: Held, why: str) -> None:
-    """The first one goes on, says why it ends, and leaves what another operator has done since."""
+    """The first apply continues, reports why it stops, and keeps the changes of the other operator."""
     environment.ssh("h2", f"test -e {LATE}; rm {LATE}")
     code, said = first.go_on()
     assert code == 5, said
@@ -80,14 +82,14 @@ def lost(environment: Environment, first: Held, why: str) -> None:
     environment.ssh("h2", f"test ! -e {LATE}")
 
 
-def test_a_broken_lock_file_stops_who_had_it(shared: Environment) -> None:
+def test_an_apply_stops_if_its_lock_file_is_broken(shared: Environment) -> None:
     with held(shared) as first:
         refused(shared)
         shared.ok("env", "apply", "-f", str(shared.file), "--break-lock")
         lost(shared, first, "the lock was lost: it expired or was broken")
 
 
-def test_the_lease_holds_where_a_reboot_took_the_lock_file(shared: Environment) -> None:
+def test_the_lease_is_the_lock_after_a_reboot_removed_the_lock_file(shared: Environment) -> None:
     with held(shared) as first:
         shared.ssh("h1", f"mv {LOCK} /run/kept.lock")
         refused(shared)

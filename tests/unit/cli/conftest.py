@@ -1,4 +1,4 @@
-"""What tests of the command line share: an operator's own folders."""
+"""Fixtures of the command line's tests: the folders of an operator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rancherctl.settings import dirs
 
 @pytest.fixture
 def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownEnvironments:
-    """The environments that are known in fresh folders, in which every command that the test runs looks."""
+    """The known environments in empty folders, which all commands of the test use."""
     environ = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "STATE", "CACHE")} | {
         "HOME": str(tmp_path)
     }

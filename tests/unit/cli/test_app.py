@@ -1,4 +1,4 @@
-"""The border of the program: exit codes, texts, the log file."""
+"""The entry point: exit codes, messages, the log file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _raise(error: BaseException) -> None:
 
 @pytest.fixture
 def act(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """A noun ``act`` with one command ``go`` that does what the test says."""
+    """A noun ``act`` with a command ``go`` that runs a function of the test."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     for name in [n for n in __import__("os").environ if n.startswith("RANCHERCTL_")] + ["CI"]:
@@ -105,7 +105,7 @@ def test_plural_and_aliases_of_verbs_work(act: Any, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "listed\n"
 
 
-def test_a_mistyped_noun_or_verb_is_answered_with_what_is_near(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistyped_noun_or_verb_gets_a_suggestion(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     act(lambda run: None)
     assert app.main(["atc", "go"]) == 2
     assert "Did you mean 'act'?" in capsys.readouterr().err
@@ -115,7 +115,7 @@ def test_a_mistyped_noun_or_verb_is_answered_with_what_is_near(act: Any, capsys:
     assert "--name" in capsys.readouterr().err
 
 
-def test_help_for_a_mistyped_topic_or_command(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_suggests_the_topic_or_command_that_was_mistyped(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for typed, meant in (("exit-code", "exit-codes"), ("kubecofnig", "kubeconfig")):
         assert app.main(["help", typed]) == 2
         assert f'did you mean "{meant}"?' in capsys.readouterr().err
@@ -123,7 +123,7 @@ def test_help_for_a_mistyped_topic_or_command(act: Any, capsys: pytest.CaptureFi
     assert "topics: environment, exit-codes, files" in capsys.readouterr().err
 
 
-def test_a_partial_list_prints_what_is_there_and_exits_with_6(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_partial_list_is_printed_and_exits_with_6(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     act(lambda run: run.show(Listing("Host", [{"name": "h1"}], COLUMNS, failures=(Failure("h2", "no answer"),))))
     assert app.main(["act", "go"]) == 6
     out, err = capsys.readouterr()
@@ -131,7 +131,7 @@ def test_a_partial_list_prints_what_is_there_and_exits_with_6(act: Any, capsys: 
     assert "h2: no answer" in err
 
 
-def test_an_interrupt_says_what_is_half_done(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_names_the_unfinished_steps(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     def work(run: context.CommandRun) -> None:
         with run.progress() as emit:
             emit(Event("packages", "installing", "h1", "started"))
@@ -146,7 +146,7 @@ def test_an_interrupt_says_what_is_half_done(act: Any, capsys: pytest.CaptureFix
     assert "run the same command again" in err
 
 
-def test_work_goes_on_when_nobody_reads_its_progress(
+def test_work_continues_if_its_progress_cannot_be_written(
     act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     class Gone(io.StringIO):
@@ -165,7 +165,9 @@ def test_work_goes_on_when_nobody_reads_its_progress(
     assert capsys.readouterr().out == "NAME\nh1\n"
 
 
-def test_an_empty_list_is_ok_and_says_so_on_standard_error(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_list_exits_with_0_and_a_message_on_standard_error(
+    act: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     act(lambda run: run.show(Listing("Host", [], COLUMNS)))
     assert app.main(["act", "go"]) == 0
     assert capsys.readouterr() == ("", "no host found\n")
@@ -192,7 +194,7 @@ def test_only_the_last_logs_are_kept(act: Any, tmp_path: Path) -> None:
     assert not names[-1].startswith("2020")
 
 
-def test_looks_do_not_push_out_the_logs_of_changes(act: Any, tmp_path: Path) -> None:
+def test_logs_of_changes_are_kept_after_many_status_checks(act: Any, tmp_path: Path) -> None:
     folder = tmp_path / "XDG_STATE_HOME" / "rancherctl" / "log"
     folder.mkdir(parents=True)
     for number in range(30):
@@ -206,7 +208,7 @@ def test_looks_do_not_push_out_the_logs_of_changes(act: Any, tmp_path: Path) -> 
     assert len(names) == 70
 
 
-def test_a_folder_that_takes_no_log_stops_no_command(
+def test_a_command_runs_without_a_log_file(
     act: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(context, "state", context.RunState())
@@ -220,9 +222,7 @@ def test_a_folder_that_takes_no_log_stops_no_command(
     assert "Not a directory" in err
 
 
-def test_a_log_file_that_can_grow_no_more_is_no_failure(
-    act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
-) -> None:
+def test_a_full_log_file_does_not_fail_the_run(act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     class Full(io.StringIO):
         def write(self, _text: str) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -238,7 +238,7 @@ def test_a_log_file_that_can_grow_no_more_is_no_failure(
     assert capsys.readouterr().err == ""
 
 
-def test_a_full_disk_behind_standard_output_is_told_as_that(
+def test_a_full_disk_behind_standard_output_is_named(
     act: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     class Full(io.StringIO):
@@ -254,20 +254,20 @@ def test_a_full_disk_behind_standard_output_is_told_as_that(
     assert "unexpected" not in err
 
 
-def test_a_file_that_cannot_be_used_is_named(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unusable_file_is_named(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     act(lambda run: _raise(PermissionError(errno.EACCES, "Permission denied", "/x/y")))
     assert app.main(["act", "go"]) == 1
     assert "error: cannot use /x/y\n  why:  Permission denied\n" in capsys.readouterr().err
 
 
-def test_what_is_no_number_is_told_without_words_of_the_language(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_number_is_reported_as_not_a_valid_integer(act: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["ingress", "scale", "x", "abc"]) == 2
     assert "'abc' is not a valid integer." in capsys.readouterr().err
     assert app.main(["env", "create", "x", "--host"]) == 2
     assert "next: " in capsys.readouterr().err
 
 
-def test_a_second_interrupt_does_not_wait() -> None:
+def test_a_second_interrupt_exits_at_once() -> None:
     program = """
 import os, signal
 from rancherctl.cli import app
@@ -287,7 +287,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_being_ended_twice_cleans_up_once(name: str) -> None:
+def test_two_termination_signals_clean_up_once(name: str) -> None:
     program = f"""
 import os, signal
 from rancherctl.cli import app
@@ -303,8 +303,9 @@ except KeyboardInterrupt:
     assert (done.returncode, done.stdout, done.stderr) == (0, "cleaned up\n", "")
 
 
-def test_a_run_under_nohup_goes_on_when_the_terminal_is_closed() -> None:
-    program = "import os, signal; from rancherctl.cli import app; app._watch_signals(); os.kill(os.getpid(), signal.SIGHUP); print('on')"
+def test_a_run_under_nohup_continues_after_the_terminal_is_closed() -> None:
+    program = """import os, signal; from rancherctl.cli import app; app._watch_signals()
+os.kill(os.getpid(), signal.SIGHUP); print('on')"""
     argv = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", program]
     assert subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout == "on\n"
 
@@ -326,7 +327,7 @@ PROGRAM = "import sys; from rancherctl.cli.app import main; sys.exit(main(sys.ar
 
 
 def with_streams(redirected: str, *words: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """A run whose streams a shell has redirected; Python buffers as it does everywhere."""
+    """A run with redirected streams, buffered by Python as usual."""
     environ = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
     argv = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", PROGRAM, *words]
     return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
@@ -349,14 +350,14 @@ def test_a_closed_standard_output_is_a_closed_pipe(words: list[str], tmp_path: P
     assert (done.returncode, "Traceback" in done.stderr) == (141, False)
 
 
-def test_closed_input_and_errors_change_no_exit_code(tmp_path: Path) -> None:
+def test_closed_standard_input_and_error_keep_the_exit_code(tmp_path: Path) -> None:
     assert with_streams("2>&- <&-", "nonsense", home=tmp_path).returncode == 2
     done = with_streams("2>&- <&-", "env", "ls", "-o", "name", home=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize(("words", "code"), [(["env", "show", "nope"], 3), (["nonsense"], 2), (["env"], 2)])
-def test_a_failure_that_nobody_reads_keeps_its_exit_code(tmp_path: Path, words: list[str], code: int) -> None:
+def test_a_failure_keeps_its_exit_code_if_standard_error_is_closed(tmp_path: Path, words: list[str], code: int) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     argv = [sys.executable, "-c", PROGRAM, *words]
@@ -374,7 +375,8 @@ def test_a_failure_that_nobody_reads_keeps_its_exit_code(tmp_path: Path, words: 
 
 def test_a_closed_terminal_is_an_interrupt(tmp_path: Path) -> None:
     program = "import os, signal; os.write(2, b'?'); signal.pause()"
-    code = f"from rancherctl.cli import app, root; app._run = lambda words, prog: (app._watch_signals(), exec({program!r})); {PROGRAM}"
+    code = f"""from rancherctl.cli import app, root
+app._run = lambda words, prog: (app._watch_signals(), exec({program!r})); {PROGRAM}"""
     child, terminal = pty.fork()
     if child == 0:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup

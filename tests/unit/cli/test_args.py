@@ -47,5 +47,7 @@ TOPICS = frozenset({"files"})
         ([], []),
     ],
 )
-def test_normalise(typed: list[str], parsed: list[str]) -> None:
+def test_global_options_help_and_pass_through_words_are_put_in_the_parsers_order(
+    typed: list[str], parsed: list[str]
+) -> None:
     assert normalise(typed, TOPICS, {"lab": "lab", "labs": "lab"}) == parsed

@@ -23,7 +23,7 @@ from rancherctl.errors import UsageError
         ("10μs", 1e-5),
     ],
 )
-def test_as_go_reads_them(text: str, seconds: float) -> None:
+def test_durations_are_parsed_as_in_go(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
@@ -47,22 +47,22 @@ def test_as_go_reads_them(text: str, seconds: float) -> None:
         f"{'9' * 5000}s",
     ],
 )
-def test_refused_with_an_example(text: str) -> None:
+def test_an_invalid_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_duration(text)
     assert "90s" in caught.value.hint
 
 
-def test_a_number_without_unit_is_told_so() -> None:
+def test_a_number_without_a_unit_is_reported_as_such() -> None:
     with pytest.raises(UsageError, match="missing unit"):
         parse_duration("90")
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
-def test_parts_add_up(hours: int, minutes: int, seconds: int) -> None:
+def test_the_parts_of_a_duration_are_added(hours: int, minutes: int, seconds: int) -> None:
     assert parse_duration(f"{hours}h{minutes}m{seconds}s") == hours * 3600 + minutes * 60 + seconds
 
 
 @given(st.integers(0, 10**6))
-def test_a_duration_prints_what_reads_back_as_itself(seconds: int) -> None:
+def test_a_printed_duration_parses_to_itself(seconds: int) -> None:
     assert parse_duration(str(Duration(seconds))) == seconds

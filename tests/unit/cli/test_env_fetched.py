@@ -1,4 +1,7 @@
-"""`env fetch`: a host may say any name and any addresses; that takes nobody's place, and no token of one environment goes to another."""
+"""`env fetch`.
+
+A host may claim any name and addresses, but replaces no other environment and gets none of its tokens.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +51,10 @@ def everything(known: KnownEnvironments) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("says", [OTHER, PROD])
-def test_a_host_that_calls_its_environment_as_a_known_one_takes_nothing(
+def test_a_fetched_environment_does_not_replace_another_of_its_name(
     call: Call, known: KnownEnvironments, says: Environment
 ) -> None:
-    """Whatever addresses it names: those of the known one cost it nothing to say."""
+    """A host can claim the addresses of the known environment, too."""
     assert call("root@10.0.0.11", gives=PROD, ca="CA of prod")[0] == 0
     before = everything(known)
     code, text = call("root@192.0.2.66", gives=says, ca="CA of somebody")
@@ -62,7 +65,7 @@ def test_a_host_that_calls_its_environment_as_a_known_one_takes_nothing(
     assert everything(known) == before
 
 
-def test_what_takes_its_place_leaves_no_way_from_one_to_the_other(call: Call, known: KnownEnvironments) -> None:
+def test_replacing_an_environment_removes_the_former_ones_access(call: Call, known: KnownEnvironments) -> None:
     call("root@10.0.0.11", gives=PROD, ca="CA of prod")
     code, text = call("root@192.0.2.66", "--replace", gives=OTHER, ca="CA of somebody")
     assert code == 0
@@ -75,12 +78,12 @@ def test_what_takes_its_place_leaves_no_way_from_one_to_the_other(call: Call, kn
     assert "10.0.0.11" not in contexts, "its context would send tokens of the new one to the old one's server"
 
 
-def test_the_same_one_is_fetched_again(call: Call, known: KnownEnvironments) -> None:
+def test_the_same_environment_can_be_fetched_again(call: Call, known: KnownEnvironments) -> None:
     for target in ("root@10.0.0.11", "root@any-alias"):
         assert call(target, gives=PROD, ca="CA of prod\n")[0] == 0
 
 
-def test_one_that_was_set_up_anew_is_taken_from_the_host_that_was_connected_to(
+def test_a_reinstalled_environment_is_accepted_from_a_known_control_plane_host(
     call: Call, known: KnownEnvironments
 ) -> None:
     call("root@10.0.0.11", gives=PROD, ca="CA of prod")
@@ -88,16 +91,17 @@ def test_one_that_was_set_up_anew_is_taken_from_the_host_that_was_connected_to(
     assert user_registry(known.dirs).load("prod").ca == "CA since yesterday"
 
 
-def test_one_that_was_never_signed_in_to_is_known_by_its_hosts(call: Call, known: KnownEnvironments) -> None:
+def test_an_environment_without_credentials_is_recognised_by_its_hosts(call: Call, known: KnownEnvironments) -> None:
     known.save(PROD)
     assert call("root@192.0.2.66", gives=OTHER, ca="CA of somebody")[0] == 5
     assert call("root@10.0.0.11", gives=PROD, ca="CA of prod")[0] == 0
 
 
-def test_an_environment_that_is_made_anew_under_a_name_has_no_context_of_the_former_one(
-    call: Call, known: KnownEnvironments
-) -> None:
-    """The plug-in knows environments by name: the former context would hand the new one's tokens to the former server."""
+def test_a_new_environment_of_an_old_name_drops_the_former_context(call: Call, known: KnownEnvironments) -> None:
+    """The plug-in finds environments by name.
+
+    The former context would send the new one's tokens to the former server.
+    """
     call("root@10.0.0.11", gives=PROD, ca="CA of prod")
     contexts = known.dirs.config.parent.parent / "kubeconfig"
     assert "10.0.0.11" in contexts.read_text(encoding="utf-8")

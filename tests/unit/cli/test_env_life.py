@@ -1,4 +1,4 @@
-"""What an `env create` or `env rm` that does not end well leaves known, and what the same command then says."""
+"""What a failed `env create`, `apply` or `rm` leaves on the operator's machine, and how the same command continues."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Call = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def known(known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch) -> KnownEnvironments:
-    """No bundle is resolved."""
+    """Commands run without resolving a bundle."""
     empty = Bundle(Path(), manifest("1.36.3", "amd64", "", ()))
     monkeypatch.setattr("rancherctl.cli.env.work_context.resolve", lambda *args: empty)
     return known
@@ -64,7 +64,7 @@ def removing(monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception) -> N
     monkeypatch.setattr("rancherctl.environments.remove.remove", remove)
 
 
-def test_what_preflight_refused_is_not_known_and_refused_again(
+def test_an_environment_refused_by_preflight_is_not_stored_and_refused_again(
     call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applying(monkeypatch, PreflightError("the hosts are not ready", ["h1: port 80 is taken"]), begun=False)
@@ -75,7 +75,7 @@ def test_what_preflight_refused_is_not_known_and_refused_again(
         assert known.names() == []
 
 
-def test_bad_input_leaves_nothing_known(call: Call, known: KnownEnvironments) -> None:
+def test_invalid_input_stores_no_environment(call: Call, known: KnownEnvironments) -> None:
     for _ in range(2):
         assert call("env", "create", "demo", "--host", "root@10.0.0.1=king")[0] == 2
         assert known.names() == []
@@ -85,13 +85,13 @@ def test_bad_input_leaves_nothing_known(call: Call, known: KnownEnvironments) ->
     "more",
     [("--host", "10.0.0.1"), ("--kubernetes", "1.35.4"), ("--identity", "k"), ("--ssh-config", "c"), ("--jump", "b")],
 )
-def test_what_a_file_says_itself_is_not_given_beside_it(call: Call, more: tuple[str, str]) -> None:
+def test_options_that_the_file_defines_cannot_be_combined_with_it(call: Call, more: tuple[str, str]) -> None:
     code, text = call("env", "create", "-f", "prod.yaml", *more)
     assert code == 2
     assert f"--file cannot be combined with {more[0]}" in text
 
 
-def test_a_create_that_was_cut_goes_on_with_the_same_command(
+def test_an_interrupted_create_is_resumed_by_the_same_command(
     call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
@@ -104,7 +104,7 @@ def test_a_create_that_was_cut_goes_on_with_the_same_command(
     assert "further on" in text
 
 
-def test_an_apply_that_takes_the_name_of_another_environment_keeps_its_file(
+def test_an_apply_under_the_name_of_another_environment_keeps_the_others_file(
     call: Call, known: KnownEnvironments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
@@ -115,15 +115,15 @@ def test_an_apply_that_takes_the_name_of_another_environment_keeps_its_file(
     text = call("env", "apply", "-f", str(file))[1]
     kept = known.dirs.state / "removed" / "demo.yaml"
     assert (
-        f"demo was the name of another environment on this machine (API: https://10.0.0.1:6443); its file was moved to {kept}"
-        in text
+        "demo was the name of another environment on this machine (API: https://10.0.0.1:6443); "
+        f"its file was moved to {kept}" in text
     )
     assert kept.read_text(encoding="utf-8") == before
     assert known.read("demo").hosts[0].address == "10.9.9.1"
     assert "another environment" not in call("env", "apply", "-f", str(file))[1]
 
 
-def test_other_hosts_under_a_known_name_are_a_conflict(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_with_other_hosts_under_a_known_name_is_a_conflict(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     applying(monkeypatch, RancherctlError("cut"), begun=True)
     call(*CREATE)
     code, text = call(*CREATE[:-1], "root@10.0.0.3")
@@ -143,7 +143,7 @@ def partial() -> PartialError:
 
 
 @pytest.mark.parametrize("outcome", [partial(), Removed("demo", {"h1": ("x",)}, {"h1": ("/opt/rancherctl",)})])
-def test_hosts_that_are_not_clear_keep_it_known(
+def test_an_environment_stays_known_until_its_hosts_are_clean(
     call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
 ) -> None:
     removing(monkeypatch, outcome)
@@ -155,7 +155,7 @@ def test_hosts_that_are_not_clear_keep_it_known(
 
 
 @pytest.mark.parametrize("outcome", [partial(), Removed("demo", {"h1": ("x",)}, {"h1": ("/opt/rancherctl",)})])
-def test_force_forgets_it_and_says_how_to_clear_the_rest(
+def test_force_forgets_the_environment_and_tells_how_to_clean_the_rest(
     call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception
 ) -> None:
     removing(monkeypatch, outcome)
@@ -169,7 +169,7 @@ def test_force_forgets_it_and_says_how_to_clear_the_rest(
     assert call("env", "rm", "-f", str(file), "--confirm", "demo")[0] == 0
 
 
-def test_another_environment_of_that_name_stays_known(
+def test_removing_by_file_keeps_another_environment_of_the_same_name(
     call: Call, known: KnownEnvironments, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "other.yaml"
@@ -189,7 +189,7 @@ def test_force_does_not_break_a_lock(
     assert known.names() == ["demo"]
 
 
-def test_a_wait_that_ends_shows_what_is_not_healthy(call: Call, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_that_times_out_shows_what_is_unhealthy(call: Call, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
     host = HostStatus("h1", "10.0.0.1", ("worker",), False, "no answer")
     looks: list[int] = []
 
@@ -206,7 +206,7 @@ def test_a_wait_that_ends_shows_what_is_not_healthy(call: Call, there: str, monk
     assert "why:  h1: cannot be reached: no answer" in text
 
 
-def test_a_known_file_that_cannot_be_read_is_told_of(call: Call, known: KnownEnvironments, there: str) -> None:
+def test_a_warning_names_a_known_file_that_cannot_be_read(call: Call, known: KnownEnvironments, there: str) -> None:
     known.file("demo").write_text("nonsense")
     code, text = call("env", "ls")
     assert code == 0
@@ -214,7 +214,7 @@ def test_a_known_file_that_cannot_be_read_is_told_of(call: Call, known: KnownEnv
 
 
 @pytest.mark.parametrize("broken", [b"name: \xff\xfe", None])
-def test_a_known_file_that_is_no_text_hides_nothing(
+def test_a_known_file_that_is_not_text_does_not_hide_others(
     call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch, broken: bytes | None
 ) -> None:
     monkeypatch.setattr("rancherctl.cli.env.listing.connect_problem", lambda host, port: "")
@@ -229,10 +229,10 @@ def test_a_known_file_that_is_no_text_hides_nothing(
     assert "env fetch" in text
 
 
-def test_status_needs_no_bundle(
+def test_status_works_without_a_bundle(
     call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who has just fetched an environment has none."""
+    """An operator who has just fetched an environment has no bundle."""
     monkeypatch.setattr("rancherctl.cli.env.work_context.resolve", lambda *args: pytest.fail("no bundle was chosen"))
     found = Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
     monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context: found)
@@ -240,7 +240,7 @@ def test_status_needs_no_bundle(
 
 
 def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
-    """What ``env fetch`` gets; the environments that it signs in to."""
+    """What ``env fetch`` receives; the environments that it signs in to."""
     found = from_flags("demo", hosts).environment
     seen: list[Environment] = []
     monkeypatch.setattr("rancherctl.environments.fetch.fetch", lambda transport: Fetched(found, found.server(), "CA"))
@@ -251,7 +251,7 @@ def fetching(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> list[Environment]:
     return seen
 
 
-def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(
+def test_an_apply_reports_its_changes_before_a_sign_in_failure(
     call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def apply(
@@ -275,7 +275,7 @@ def test_an_apply_that_cannot_sign_in_tells_what_it_did_first(
     assert "error: the kubeconfig file is locked\n  next: run the same command again to sign in" in text
 
 
-def test_what_was_fetched_is_reached_as_the_host_was(
+def test_a_fetched_environment_uses_the_ssh_options_of_the_fetch(
     call: Call, known: KnownEnvironments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = fetching(monkeypatch, "root@10.0.0.1", "ops@10.0.0.2:2222")
@@ -287,7 +287,7 @@ def test_what_was_fetched_is_reached_as_the_host_was(
     ]
 
 
-def test_fetch_does_not_take_the_place_of_another_environment(
+def test_fetch_does_not_replace_another_environment(
     call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = fetching(monkeypatch, "root@10.9.9.9")
@@ -300,7 +300,7 @@ def test_fetch_does_not_take_the_place_of_another_environment(
     assert known.read("demo").hosts[0].address == "10.9.9.9"
 
 
-def test_fetch_refreshes_what_was_set_up_anew_on_the_same_hosts(
+def test_fetch_updates_an_environment_reinstalled_on_the_same_hosts(
     call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetching(monkeypatch, "root@10.0.0.1")
@@ -308,7 +308,7 @@ def test_fetch_refreshes_what_was_set_up_anew_on_the_same_hosts(
     assert len(known.read("demo").hosts) == 1
 
 
-def test_all_clear_is_forgotten(
+def test_a_removed_environment_is_forgotten(
     call: Call, known: KnownEnvironments, there: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removing(monkeypatch, Removed("demo", {"h1": ("x",)}))

@@ -1,4 +1,4 @@
-"""Rows of `env ls`: each API has its time, whatever keeps it from answering."""
+"""Rows of `env ls`: each API has its own time limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from rancherctl.cli.env import listing
 
 
-def test_a_name_server_that_is_silent_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_server_that_does_not_answer_does_not_delay_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
 
     def connect_problem(host: str, port: int) -> str:

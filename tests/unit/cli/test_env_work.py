@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandRun:
     return CommandRun(Settings(Dirs(tmp_path / "c", tmp_path / "s", tmp_path / "k")))
 
 
-def test_a_file_and_standard_input_say_the_same(
+def test_a_file_and_standard_input_give_the_same_environment(
     run: CommandRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "e.yaml"
@@ -45,7 +45,7 @@ def test_a_tilde_in_the_file_is_the_operators_home(run: CommandRun, tmp_path: Pa
     assert from_file(run, str(path)).hosts[0].ssh.identity == f"{tmp_path}/.ssh/key"
 
 
-def test_other_ssh_paths_begin_at_the_file_and_hold_from_anywhere(
+def test_relative_ssh_paths_start_at_the_file_and_become_absolute(
     run: CommandRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "prod"
@@ -58,14 +58,14 @@ def test_other_ssh_paths_begin_at_the_file_and_hold_from_anywhere(
     assert (ssh.identity, ssh.config, ssh.known_hosts) == (f"{folder}/keys/id", "/etc/ssh_config", "")
 
 
-def test_a_home_that_nobody_has_is_told(run: CommandRun, tmp_path: Path) -> None:
+def test_an_unknown_home_directory_is_a_usage_error(run: CommandRun, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE.replace("~/.ssh/key", "~no-such-user/key"))
     with pytest.raises(UsageError, match="no such home"):
         from_file(run, str(path))
 
 
-def test_a_file_without_end_is_refused(run: CommandRun) -> None:
+def test_an_endless_file_is_refused(run: CommandRun) -> None:
     with pytest.raises(InvalidInputError) as caught:
         from_file(run, "/dev/zero")
     assert any("larger than" in problem for problem in caught.value.problems)
@@ -80,7 +80,7 @@ def test_a_file_without_end_is_refused(run: CommandRun) -> None:
         ("fd00::1", ("", "fd00::1", 0)),
     ],
 )
-def test_what_fetch_takes_for_a_host(target: str, found: tuple[str, str, int]) -> None:
+def test_fetch_parses_user_host_and_port(target: str, found: tuple[str, str, int]) -> None:
     ssh = target_address(target, SshLogin())
     assert (ssh.user, ssh.host, ssh.port) == found
 
@@ -88,7 +88,7 @@ def test_what_fetch_takes_for_a_host(target: str, found: tuple[str, str, int]) -
 @pytest.mark.parametrize(
     "target", ["", "root@", "root@h1:", "h1:99999", "h1:x", "-oProxyCommand=x", "-l@h1", "[fd00::1]x", "a b"]
 )
-def test_what_is_no_host(target: str) -> None:
+def test_fetch_refuses_invalid_hosts(target: str) -> None:
     with pytest.raises(UsageError, match="is not a valid host"):
         target_address(target, SshLogin())
 
@@ -101,7 +101,7 @@ def test_problems_name_the_file_and_the_place(run: CommandRun, tmp_path: Path) -
     assert any(problem.startswith(f"{path}:7:") and "address" in problem for problem in caught.value.problems)
 
 
-def test_a_file_that_is_not_there(run: CommandRun) -> None:
+def test_a_missing_file_is_not_found(run: CommandRun) -> None:
     with pytest.raises(NotFoundError, match="nowhere"):
         from_file(run, "nowhere.yaml")
 
@@ -120,7 +120,7 @@ def test_name_and_file_must_agree(run: CommandRun, tmp_path: Path) -> None:
         requested_environment(run, "prod", str(path))
 
 
-def test_the_bundle_is_the_flag_then_the_setting_then_what_was_chosen_before(run: CommandRun, tmp_path: Path) -> None:
+def test_the_bundle_is_the_flag_then_the_setting_then_the_last_one(run: CommandRun, tmp_path: Path) -> None:
     path = tmp_path / "e.yaml"
     path.write_text(FILE)
     run.known().save(from_file(run, str(path)), "remembered")

@@ -1,4 +1,4 @@
-"""The table of nouns, and how the tree reads for people."""
+"""The table of nouns, aliases, and the format of help."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-def test_no_word_means_two_nouns() -> None:
+def test_no_word_is_an_alias_of_two_nouns() -> None:
     words = [word for name, noun in NOUNS.items() for word in (name, *noun.aliases)]
     assert len(words) == len(set(words))
 
@@ -31,7 +31,7 @@ def test_aliases_show_the_same_help(capsys: pytest.CaptureFixture[str], alias: s
 
 
 @pytest.mark.parametrize("word", ["env", "lab", "ingress", "dns", "kubeconfig", "bundle"])
-def test_summaries_of_verbs_are_not_cut_off(capsys: pytest.CaptureFixture[str], word: str) -> None:
+def test_summaries_of_verbs_are_not_truncated(capsys: pytest.CaptureFixture[str], word: str) -> None:
     assert "..." not in help_of(capsys, word).split("Commands:")[1]
 
 
@@ -47,5 +47,5 @@ def test_examples_come_before_options(capsys: pytest.CaptureFixture[str]) -> Non
     assert text.index("Examples:") < text.index("Options:")
 
 
-def test_a_default_time_reads_as_it_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_default_duration_is_shown_as_it_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[default: 10m]" in help_of(capsys, "env", "apply")

@@ -24,7 +24,7 @@ def save(known: KnownEnvironments, *names: str) -> None:
         known.save(from_flags(name, ["root@10.0.0.1", "ops@10.0.0.2:2222=worker"]).environment)
 
 
-def test_what_was_saved_reads_back_as_the_same_environment(dirs: Dirs) -> None:
+def test_a_saved_environment_reads_back_equal(dirs: Dirs) -> None:
     known = KnownEnvironments(dirs)
     environment = from_flags("demo", ["root@10.0.0.1", "ops@10.0.0.2:2222=worker"]).environment
     path = known.save(environment)
@@ -36,7 +36,9 @@ def test_what_was_saved_reads_back_as_the_same_environment(dirs: Dirs) -> None:
     ("there", "chosen", "asked", "means"),
     [(["a"], "", "", "a"), (["a", "b"], "b", "", "b"), (["a", "b"], "b", "a", "a"), (["a"], "gone", "", "a")],
 )
-def test_which_environment_is_meant(dirs: Dirs, there: list[str], chosen: str, asked: str, means: str) -> None:
+def test_the_environment_is_selected_by_flag_default_or_uniqueness(
+    dirs: Dirs, there: list[str], chosen: str, asked: str, means: str
+) -> None:
     known = KnownEnvironments(dirs)
     save(known, *there)
     if chosen:
@@ -53,7 +55,7 @@ def test_which_environment_is_meant(dirs: Dirs, there: list[str], chosen: str, a
         (["prod"], "other", NotFoundError, "env ls"),
     ],
 )
-def test_what_is_said_when_none_is_meant(
+def test_an_ambiguous_or_unknown_selection_has_a_hint(
     dirs: Dirs, there: list[str], asked: str, error: type[RancherctlError], says: str
 ) -> None:
     known = KnownEnvironments(dirs)
@@ -64,12 +66,12 @@ def test_what_is_said_when_none_is_meant(
 
 
 @pytest.mark.parametrize("name", ["../x", "A", "", "a/b", "-a", "a" * 64, "a\n"])
-def test_a_name_never_leaves_the_folder(dirs: Dirs, name: str) -> None:
+def test_a_name_cannot_point_outside_the_folder(dirs: Dirs, name: str) -> None:
     with pytest.raises(UsageError):
         KnownEnvironments(dirs).file(name)
 
 
-def test_forgetting_takes_the_choice_and_the_bundle_along(dirs: Dirs) -> None:
+def test_forgetting_removes_the_default_and_the_bundle(dirs: Dirs) -> None:
     known = KnownEnvironments(dirs)
     save(known, "a", "b")
     known.save(known.read("a"), "official")
@@ -79,7 +81,7 @@ def test_forgetting_takes_the_choice_and_the_bundle_along(dirs: Dirs) -> None:
     assert (known.default(), known.bundle("a")) == ("", "")
 
 
-def test_choosing_what_is_not_known_changes_nothing(dirs: Dirs) -> None:
+def test_an_unknown_default_changes_nothing(dirs: Dirs) -> None:
     known = KnownEnvironments(dirs)
     save(known, "a")
     known.set_default("a")
@@ -88,7 +90,7 @@ def test_choosing_what_is_not_known_changes_nothing(dirs: Dirs) -> None:
     assert known.default() == "a"
 
 
-def test_the_bundle_is_kept_when_none_is_chosen_anew(dirs: Dirs) -> None:
+def test_the_bundle_is_kept_if_no_other_is_chosen(dirs: Dirs) -> None:
     known = KnownEnvironments(dirs)
     save(known, "a")
     known.save(known.read("a"), "modules")
@@ -96,7 +98,7 @@ def test_the_bundle_is_kept_when_none_is_chosen_anew(dirs: Dirs) -> None:
     assert known.bundle("a") == "modules"
 
 
-def test_only_harmless_names_are_offered_for_completion(dirs: Dirs) -> None:
+def test_only_safe_names_are_offered_for_completion(dirs: Dirs) -> None:
     remember_names(Settings(dirs), "hosts", ["h1", "h1", "$(reboot)", "a b", "-x", "ns/web"])
     assert (dirs.cache / "names" / "hosts").read_text() == "h1\nns/web\n"
 
@@ -110,13 +112,13 @@ def test_a_broken_file_does_not_hide_the_other_environments(dirs: Dirs) -> None:
     assert (dirs.cache / "names" / "hosts").read_text() == "h1\nh2\n"
 
 
-def test_a_cache_that_cannot_be_written_is_no_failure(dirs: Dirs) -> None:
+def test_an_unwritable_cache_does_not_fail_the_run(dirs: Dirs) -> None:
     dirs.cache.parent.mkdir(parents=True, exist_ok=True)
     dirs.cache.write_text("a file in the way")
     remember_names(Settings(dirs), "hosts", ["h1"])
 
 
-def test_a_damaged_file_stops_no_other_environment(dirs: Dirs) -> None:
+def test_a_damaged_file_does_not_affect_other_environments(dirs: Dirs) -> None:
     known = KnownEnvironments(dirs)
     save(known, "good", "text")
     known.file("text").write_bytes(b"\xff\xfe")
@@ -128,17 +130,13 @@ def test_a_damaged_file_stops_no_other_environment(dirs: Dirs) -> None:
             known.read(name)
 
 
-def test_an_environment_that_another_run_removes_meanwhile_is_no_failure(
-    dirs: Dirs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_environment_removed_meanwhile_does_not_fail_the_run(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KnownEnvironments, "names", lambda self: ["gone"])
     remember_environments(Settings(dirs))
     assert (dirs.cache / "names/hosts").read_text() == ""
 
 
-def test_an_environment_that_another_run_removes_meanwhile_is_not_listed(
-    dirs: Dirs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_environment_removed_meanwhile_is_not_listed(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KnownEnvironments, "names", lambda self: ["gone"])
     remember_environments(Settings(dirs))
     assert listing.rows(KnownEnvironments(dirs)) == []

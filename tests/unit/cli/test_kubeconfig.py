@@ -1,4 +1,4 @@
-"""``rancherctl kubeconfig`` as a user runs it: what is printed where, what is written, exit codes."""
+"""``rancherctl kubeconfig``: output, written files, exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """An operator who is signed in to ``demo``, with a kubeconfig file of others."""
+    """An operator signed in to ``demo``, with foreign entries in the kubeconfig file."""
     for name in [n for n in os.environ if n.startswith("RANCHERCTL_")]:
         monkeypatch.delenv(name)
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
@@ -49,7 +49,7 @@ def written(tmp_path: Path) -> Any:
     return yaml.safe_load((tmp_path / "config").read_text())
 
 
-def test_merge_says_where_and_twice_changes_nothing(call: Call, tmp_path: Path) -> None:
+def test_merge_names_the_file_and_changes_nothing_the_second_time(call: Call, tmp_path: Path) -> None:
     assert call("merge", "demo", "--no-use")[::2] == (
         0,
         f"context demo written to {tmp_path}/config\nnext: kubectl --context demo get nodes\n",
@@ -62,7 +62,7 @@ def test_merge_says_where_and_twice_changes_nothing(call: Call, tmp_path: Path) 
     assert written(tmp_path)["current-context"] == "demo"
 
 
-def test_a_name_that_is_taken(call: Call, tmp_path: Path) -> None:
+def test_merge_handles_a_name_that_another_entry_has(call: Call, tmp_path: Path) -> None:
     code, out, err = call("merge", "demo", "--context-name", "work")
     assert (code, out, "--on-conflict rename" in err) == (5, "", True)
     assert "context work-2 written to" in call("merge", "demo", "--context-name", "work", "--on-conflict", "rename")[2]
@@ -70,14 +70,14 @@ def test_a_name_that_is_taken(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[31m", "\udcff"])
-def test_a_name_that_would_drive_a_terminal_is_refused(call: Call, tmp_path: Path, name: str) -> None:
+def test_a_name_with_control_characters_is_refused(call: Call, tmp_path: Path, name: str) -> None:
     for verb in ("merge", "show"):
         code, out, err = call(verb, "demo", "--context-name", name)
         assert (code, out, "control characters" in err) == (2, "", True)
     assert written(tmp_path)["current-context"] == "work"
 
 
-def test_show_prints_a_file_that_stands_alone(call: Call, tmp_path: Path) -> None:
+def test_show_prints_a_complete_kubeconfig(call: Call, tmp_path: Path) -> None:
     code, out, err = call("show", "demo")
     assert (code, err) == (0, "")
     data = yaml.safe_load(out)
@@ -103,7 +103,7 @@ def test_show_prints_a_file_that_stands_alone(call: Call, tmp_path: Path) -> Non
         )
 
 
-def test_rm_takes_out_what_merge_put_there(call: Call, tmp_path: Path) -> None:
+def test_rm_removes_what_merge_added(call: Call, tmp_path: Path) -> None:
     before = written(tmp_path)
     call("merge", "demo", "--context-name", "mine", "--no-use")
     assert call("rm", "demo")[::2] == (0, f"environment demo removed from {tmp_path}/config\n")

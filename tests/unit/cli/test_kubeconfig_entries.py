@@ -1,4 +1,4 @@
-"""Contexts in several kubeconfig files at once, as kubectl adds them up."""
+"""Contexts in several kubeconfig files, merged as by kubectl."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
 
 
-def test_a_name_of_another_origin_in_any_file_is_not_taken(files: Files) -> None:
-    """The first file would hide it."""
+def test_a_name_of_another_origin_in_any_file_is_not_used(files: Files) -> None:
+    """An entry of the first file would hide it."""
     files.write(files.a, foreign("work", "work"))
     files.write(files.b, foreign("demo"))
     with pytest.raises(ConflictError, match="context 'demo'"):
@@ -87,15 +87,15 @@ def test_a_name_of_another_origin_in_any_file_is_not_taken(files: Files) -> None
     assert "https://demo" in files.b.read_text()
 
 
-def test_what_is_replaced_is_replaced_where_it_is(files: Files) -> None:
+def test_an_entry_is_replaced_in_its_own_file(files: Files) -> None:
     files.write(files.a, foreign("work", "work"))
     files.write(files.b, foreign("demo"))
     assert kubeconfig_entries.merge(files.run, OURS, on_conflict="replace", use=True) == ("demo", files.b, True)
     assert files.means() == ("demo", OURS.server)
 
 
-def test_the_current_context_is_chosen_where_it_counts(files: Files) -> None:
-    """The entry is in the second file; the first says which context is current."""
+def test_the_current_context_is_set_in_the_first_file(files: Files) -> None:
+    """The entry is in the second file; the current context comes from the first."""
     files.write(files.a, foreign("work", "work"))
     files.write(files.b, {})
     only_b = CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b)))
@@ -108,7 +108,7 @@ def test_the_current_context_is_chosen_where_it_counts(files: Files) -> None:
     assert kubeconfig_entries.merge(files.run, OURS, use=True) == ("demo", files.b, False)
 
 
-def test_a_context_that_goes_is_current_in_no_file(files: Files) -> None:
+def test_a_removed_context_is_current_in_no_file(files: Files) -> None:
     files.write(files.a, foreign("work", "demo"))
     files.write(files.b, foreign("more"))
     kubeconfig_entries.merge(CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS, use=False)
@@ -118,7 +118,7 @@ def test_a_context_that_goes_is_current_in_no_file(files: Files) -> None:
     assert documents.load(files.b.read_bytes(), "b") == foreign("more")
 
 
-def test_a_current_context_of_the_same_name_that_is_not_ours_stays(files: Files) -> None:
+def test_a_foreign_current_context_of_the_same_name_stays(files: Files) -> None:
     files.write(files.a, foreign("demo", "demo"))
     kubeconfig_entries.merge(CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS)
     assert kubeconfig_entries.remove(files.run, "demo") == (files.b,)

@@ -12,10 +12,10 @@ from rancherctl.lab.command import LabError
 from rancherctl.lab.paths import Roots
 
 
-def test_a_lab_that_goes_while_all_are_listed_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_lab_removed_during_the_listing_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def rows(name: str, _roots: Roots) -> Iterator[Any]:
         if name == "gone":
-            raise NotFoundError("there is no lab gone")
+            raise NotFoundError("lab gone not found")
         if name == "torn":
             raise LabError("cannot read torn")
         return iter([name])
@@ -43,7 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     return call
 
 
-def test_logging_in_without_root_says_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lab_ssh_without_root_is_refused_with_a_reason(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     code, _, err = run("ssh", "h1")
     assert (code, "a lab needs root" in err) == (2, True)
@@ -52,7 +52,7 @@ def test_logging_in_without_root_says_so(run: Any, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     "words", [("status",), ("down",), ("ssh", "h1"), ("host", "stop", "h1"), ("host", "cut", "h1"), ("up",)]
 )
-def test_a_name_that_leads_elsewhere_is_refused_everywhere(
+def test_a_lab_name_that_is_a_path_is_refused_everywhere(
     run: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -62,7 +62,7 @@ def test_a_name_that_leads_elsewhere_is_refused_everywhere(
     assert not (tmp_path / ".two.lock").exists()
 
 
-def test_one_lab_that_cannot_be_removed_does_not_keep_the_others(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lab_that_cannot_be_removed_does_not_stop_the_others(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     removed: list[str] = []
 
     def down(name: str, _roots: Roots, _steps: object) -> bool:

@@ -1,4 +1,4 @@
-"""Commands that hand over to another program: it gets the words as they were typed, and its exit code, input and signals are its own."""
+"""Commands that run another program: it gets its arguments unchanged and decides exit code and signals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ spec:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """An operator who knows one environment, with a kubectl that tells what it was given."""
+    """An operator with one environment, and a kubectl that prints its arguments."""
     known = tmp_path / ".config/rancherctl/environments"
     known.mkdir(parents=True)
     (known / "demo.yaml").write_text(ENVIRONMENT)
@@ -61,7 +61,7 @@ def given(home: Path, *words: str) -> str:
     words_line, _, rest = done.stdout.partition("SigIgn:")
     mask, _, typed = rest.partition("\n")
     assert typed == "typed"
-    assert int(mask, 16) & 1 << 12 == 0, "SIGPIPE ends it when nobody reads any more"
+    assert int(mask, 16) & 1 << 12 == 0, "SIGPIPE ends it when its output is closed"
     return words_line
 
 
@@ -76,7 +76,7 @@ def given(home: Path, *words: str) -> str:
         (["run", "x", "--env", "A=b", "a b", ""], "<run><x><--env><A=b><a b><>"),
     ],
 )
-def test_kubectl_gets_the_words_as_they_were_typed(home: Path, words: list[str], got: str) -> None:
+def test_kubectl_gets_its_arguments_unchanged(home: Path, words: list[str], got: str) -> None:
     assert given(home, "kubectl", *words) == got
 
 
@@ -88,7 +88,7 @@ def offered(cache: Path, name: str, version: str, arch: str) -> str:
     return str(folder / artefact.path)
 
 
-def test_without_a_kubectl_of_its_own_the_machine_uses_a_bundle_s(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kubectl_of_a_bundle_is_used_if_none_is_installed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setenv("PATH", "/nonexistent")
     run = CommandRun(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
@@ -109,7 +109,7 @@ def test_without_a_kubectl_of_its_own_the_machine_uses_a_bundle_s(home: Path, mo
     assert find_kubectl(run, "demo") == chosen
 
 
-def test_a_folder_that_is_called_like_a_source_offers_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_named_like_a_bundle_source_is_not_searched(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     run = CommandRun(Settings(Dirs(home / ".config/rancherctl", home / "state", home / "cache")))
     run.known().save(run.known().read("demo"), "official")
@@ -143,7 +143,7 @@ except KeyboardInterrupt:
     ],
     ids=["its-code", "ctrl-c", "killed", "interrupted", "ended-with-us", "deaf"],
 )
-def test_a_program_that_is_attended_decides_for_itself(script: str, said: str) -> None:
+def test_a_child_decides_how_signals_end_it(script: str, said: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ATTENDING, script], capture_output=True, text=True, timeout=60, check=True
     )

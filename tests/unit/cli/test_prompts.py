@@ -22,7 +22,7 @@ def say(line: str) -> None:
 QUESTION = HostKeyQuestion("h1", "[10.0.0.1]:22", "ssh-ed25519", "SHA256:abc")
 
 
-def test_nothing_is_asked_without_a_person() -> None:
+def test_there_are_no_prompts_without_a_terminal() -> None:
     found = prompts(Settings(DIRS), nullcontext, say)
     assert (found.host_key, found.password, found.passphrase) == (None, None, None)
     assert found.sudo is not None
@@ -45,7 +45,7 @@ def test_a_password_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) ->
         prompts(Settings(DIRS, sudo_password_file=tmp_path / "none"), nullcontext, say)
 
 
-def test_a_password_file_that_others_can_read_is_said(tmp_path: Path) -> None:
+def test_a_password_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "sudo"
     path.write_text("s3cret\n")
     path.chmod(0o644)
@@ -55,7 +55,7 @@ def test_a_password_file_that_others_can_read_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("interactive", [True, False])
-def test_yes_trusts_unknown_host_keys_unasked_and_says_so(interactive: bool) -> None:
+def test_yes_accepts_unknown_host_keys_with_a_notice(interactive: bool) -> None:
     said: list[str] = []
     ask = prompts(Settings(DIRS, interactive=interactive, yes=True), nullcontext, said.append).host_key
     assert ask is not None
@@ -64,7 +64,7 @@ def test_yes_trusts_unknown_host_keys_unasked_and_says_so(interactive: bool) -> 
 
 
 @pytest.mark.parametrize(("answer", "trusted"), [("y", True), ("YES", True), ("", False), ("n", False)])
-def test_an_unknown_host_key_is_shown_and_trusted_only_on_yes(
+def test_an_unknown_host_key_is_shown_and_accepted_only_on_yes(
     monkeypatch: pytest.MonkeyPatch, answer: str, trusted: bool
 ) -> None:
     seen: list[str] = []
@@ -102,7 +102,7 @@ def test_many_connections_ask_for_one_login_password_once(monkeypatch: pytest.Mo
     assert asked == ["password for ops@h: "]
 
 
-def test_an_end_of_input_is_no_password_and_ends_all_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_of_input_gives_no_password_and_ends_all_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def line(prompt: str, *, hidden: bool) -> None:

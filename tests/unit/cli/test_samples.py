@@ -1,4 +1,4 @@
-"""What documents and examples show must load."""
+"""Examples and the samples in documents can be loaded."""
 
 from __future__ import annotations
 

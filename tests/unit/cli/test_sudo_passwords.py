@@ -1,4 +1,4 @@
-"""File, keyring, person: who is asked for a sudo password, and what is kept of it."""
+"""Where sudo passwords come from (file, keyring, terminal), and what is stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ H1_ELSEWHERE = SudoLogin("ops", "h1", "10.9.9.9")
 
 @dataclass(frozen=True, slots=True)
 class FakeKeyring(Keyring):
-    """In memory; ``broken`` is why it cannot be used."""
+    """A keyring in memory; ``broken`` is why it cannot be used."""
 
     held: dict[str, str] = field(default_factory=dict)
     broken: str = ""
@@ -39,7 +39,7 @@ class FakeKeyring(Keyring):
 
 
 class Person:
-    """Answers in order; fails when asked more than expected."""
+    """Answers prompts in order; fails on an unexpected one."""
 
     def __init__(self, *answers: str, keep: bool | None = None) -> None:
         self._answers: Iterator[str] = iter(answers)
@@ -79,7 +79,9 @@ def keep(store: SecretStore, login: SudoLogin, password: str) -> None:
     passwords.accepted(login, passwords.password(login) or Secret(""))
 
 
-def test_typed_once_kept_and_then_known_to_scripts(store: SecretStore, tmp_path: Path, ring: FakeKeyring) -> None:
+def test_a_typed_password_is_stored_and_used_by_later_runs(
+    store: SecretStore, tmp_path: Path, ring: FakeKeyring
+) -> None:
     keep(store, H1, "pw")
     assert script(store).password(H1) == "pw"
     assert ring.held == {"sudo/ops@10.0.0.1:22": "pw"}
@@ -91,7 +93,7 @@ def test_another_host_of_the_same_name_is_another_login(store: SecretStore) -> N
     assert script(store).password(H1_ELSEWHERE) is None
 
 
-def test_a_no_keeps_nothing_and_is_asked_once_per_run(store: SecretStore, ring: FakeKeyring) -> None:
+def test_a_refused_storage_stores_nothing_and_asks_once_per_run(store: SecretStore, ring: FakeKeyring) -> None:
     person = Person("a", "b", keep=False)
     passwords = person.passwords(store)
     for login in (H1, H2):
@@ -100,7 +102,7 @@ def test_a_no_keeps_nothing_and_is_asked_once_per_run(store: SecretStore, ring: 
     assert person.seen.count("Store sudo passwords in the keyring?") == 1
 
 
-def test_a_wrong_remembered_password_is_asked_for_again_and_replaced(store: SecretStore, ring: FakeKeyring) -> None:
+def test_a_wrong_stored_password_is_replaced_by_the_typed_one(store: SecretStore, ring: FakeKeyring) -> None:
     keep(store, H1, "old")
     person = Person("new")
     passwords = person.passwords(store)
@@ -114,7 +116,7 @@ def test_a_wrong_remembered_password_is_asked_for_again_and_replaced(store: Secr
     assert ring.held == {"sudo/ops@10.0.0.1:22": "new"}
 
 
-def test_a_wrong_remembered_password_ends_a_script_with_4(store: SecretStore, ring: FakeKeyring) -> None:
+def test_a_wrong_stored_password_fails_a_script_with_4(store: SecretStore, ring: FakeKeyring) -> None:
     keep(store, H1, "old")
     passwords = script(store)
     with pytest.raises(AuthError, match="stored") as caught:
@@ -129,7 +131,7 @@ def test_three_tries_and_no_more(store: SecretStore) -> None:
     assert [passwords.refused(H1, passwords.password(H1) or Secret("")) for _ in range(3)] == [True, True, False]
 
 
-def test_enter_means_the_same_as_for_the_last_host(store: SecretStore) -> None:
+def test_enter_repeats_the_password_of_the_last_host(store: SecretStore) -> None:
     person = Person("pw", "")
     passwords = person.passwords(store)
     assert [passwords.password(H1), passwords.password(H2)] == ["pw", "pw"]
@@ -148,7 +150,7 @@ def test_after_a_wrong_one_the_other_hosts_new_password_is_offered(store: Secret
     assert person.seen[-1] == "sudo password for ops@h2 (Enter: same as ops@h1): "
 
 
-def test_a_file_comes_first_and_a_wrong_one_is_no_question(store: SecretStore) -> None:
+def test_a_password_file_takes_precedence_and_a_wrong_one_fails_without_a_prompt(store: SecretStore) -> None:
     keep(store, H1, "pw")
     passwords = Person().passwords(store, given="from file")
     assert passwords.password(H1) == "from file"
@@ -156,7 +158,7 @@ def test_a_file_comes_first_and_a_wrong_one_is_no_question(store: SecretStore) -
         passwords.refused(H1, Secret("from file"))
 
 
-def test_a_keyring_that_does_not_answer_is_said_and_the_person_asked(tmp_path: Path, store: SecretStore) -> None:
+def test_a_keyring_that_does_not_answer_gives_a_warning_and_a_prompt(tmp_path: Path, store: SecretStore) -> None:
     keep(store, H1, "pw")
     silent = SecretStore(tmp_path / "secrets.json", FakeKeyring(broken="within 3 s"), pytest.fail)
     person = Person("typed", keep=True)
@@ -168,7 +170,7 @@ def test_a_keyring_that_does_not_answer_is_said_and_the_person_asked(tmp_path: P
         script(silent).password(H1)
 
 
-def test_without_a_keyring_nothing_is_offered_and_no_file_written(tmp_path: Path) -> None:
+def test_without_a_keyring_nothing_is_stored(tmp_path: Path) -> None:
     person = Person("pw")
     passwords = person.passwords(SecretStore(tmp_path / "s.json", None, pytest.fail))
     passwords.accepted(H1, passwords.password(H1) or Secret(""))

@@ -1,4 +1,4 @@
-"""Exec-credential plug-ins of kubeconfig files: which run, what they are told, what is made of their answers."""
+"""Exec-credential plug-ins of kubeconfig files: which may run, their input, and how their output is parsed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def never(_: Path) -> bool:
     return False
 
 
-def test_it_runs_once_until_its_credential_ends(tmp_path: Path) -> None:
+def test_a_plugin_runs_once_until_its_credential_expires(tmp_path: Path) -> None:
     now = [0.0]
     plugin = Plugin(target(tmp_path, answer(until="1970-01-01T01:00:00Z")), always, wall=lambda: now[0])
     assert [plugin.token(), plugin.token()] == ["tok", "tok"]
@@ -71,17 +71,17 @@ def test_it_runs_once_until_its_credential_ends(tmp_path: Path) -> None:
     assert "'tok'" not in repr(plugin.credential())
 
 
-def test_without_an_end_it_is_good_for_the_process(tmp_path: Path) -> None:
+def test_a_credential_without_expiry_is_kept_for_the_process(tmp_path: Path) -> None:
     plugin = Plugin(target(tmp_path, answer()), always, wall=lambda: 1e12)
     plugin.token()
     plugin.token()
     assert runs(tmp_path) == 1
 
 
-def test_what_it_is_told(tmp_path: Path) -> None:
-    script = 'printf "%s|%s|%s" "$1" "$GIVEN" "$KUBERNETES_EXEC_INFO" > $0.told; ' + answer()
+def test_a_plugin_gets_its_environment_and_the_cluster(tmp_path: Path) -> None:
+    script = 'printf "%s|%s|%s" "$1" "$GIVEN" "$KUBERNETES_EXEC_INFO" > $0.input; ' + answer()
     Plugin(target(tmp_path, script, provide_cluster_info=True), always).token()
-    argument, given, info = (tmp_path / "plug.told").read_text().split("|")
+    argument, given, info = (tmp_path / "plug.input").read_text().split("|")
     assert (argument, given) == ("a b", "x")
     spec = json.loads(info)["spec"]
     assert spec == {
@@ -89,10 +89,10 @@ def test_what_it_is_told(tmp_path: Path) -> None:
         "cluster": {"server": "https://10.0.0.1:6443", "certificate-authority-data": "UEVN"},
     }
     Plugin(target(tmp_path, script), always).token()
-    assert "cluster" not in json.loads((tmp_path / "plug.told").read_text().split("|")[2])["spec"]
+    assert "cluster" not in json.loads((tmp_path / "plug.input").read_text().split("|")[2])["spec"]
 
 
-def test_a_program_that_a_foreign_file_names_is_not_run(tmp_path: Path) -> None:
+def test_a_plugin_of_a_foreign_file_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="not run"):
         Plugin(target(tmp_path, answer()), never).token()
     assert runs(tmp_path) == 0
@@ -100,16 +100,14 @@ def test_a_program_that_a_foreign_file_names_is_not_run(tmp_path: Path) -> None:
 
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
-    """Our own plug-in, asked for the token of the API that it is for."""
+    """The own plug-in, with the API that its token is for."""
     monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     user_registry(dirs(os.environ)).save(Access("prod", "https://10.0.0.1:6443", "PEM", "me", "s"))
     return target(tmp_path, answer(), name="rancherctl-credential", env=(), args=("--env", "prod"))
 
 
-def test_our_own_plugin_is_harmless_wherever_it_is_named(
-    tmp_path: Path, mine: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_own_plugin_runs_for_any_file(tmp_path: Path, mine: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Plugin(mine, never).token() == "tok"
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert mine.exec
@@ -142,12 +140,12 @@ def test_a_foreign_file_gets_no_token_sent_elsewhere_and_ends_no_session(
     assert Plugin(changed, always).token() == "tok"
 
 
-def test_a_program_that_only_has_our_plugin_s_name_is_not_run(tmp_path: Path) -> None:
+def test_a_program_with_only_the_name_of_the_own_plugin_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="not run"):
         Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=()), never).token()
 
 
-def test_our_plugin_with_variables_of_a_foreign_file_is_not_run(
+def test_the_own_plugin_with_variables_of_a_foreign_file_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
@@ -178,7 +176,9 @@ def test_certificates_are_credentials_too(tmp_path: Path) -> None:
         (answer(), {"interactive": "Always"}, "needs a terminal"),
     ],
 )
-def test_failures(tmp_path: Path, script: str, changes: dict[str, Any], message: str) -> None:
+def test_failures_of_a_plugin_name_the_plugin_and_the_reason(
+    tmp_path: Path, script: str, changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(AuthError, match=message):
         Plugin(target(tmp_path, script, **changes), always).token()
 
@@ -192,7 +192,9 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Callable[[Target], Any]:
     return lambda t: connect.client(t, always)
 
 
-def test_a_token_file_comes_before_a_token_and_is_read_anew(tmp_path: Path, client: Callable[[Target], Any]) -> None:
+def test_a_token_file_takes_precedence_over_a_token_and_is_read_at_each_use(
+    tmp_path: Path, client: Callable[[Target], Any]
+) -> None:
     from rancherctl.secret import Secret
 
     file = tmp_path / "token"
@@ -217,7 +219,7 @@ def test_a_token_file_that_a_foreign_file_names_is_not_read(tmp_path: Path) -> N
     connect.client(theirs, always).close()
 
 
-def test_a_plugin_gives_tokens_or_a_certificate(tmp_path: Path, client: Callable[[Target], Any]) -> None:
+def test_a_plugin_returns_tokens_or_a_certificate(tmp_path: Path, client: Callable[[Target], Any]) -> None:
     server, token = client(target(tmp_path, answer()))
     assert token() == "tok"
     assert server.url == "https://10.0.0.1:6443"

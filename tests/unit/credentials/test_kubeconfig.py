@@ -1,4 +1,4 @@
-"""Resolution as kubectl does it (kubectl itself is the oracle), and what untrusted files cannot do."""
+"""kubeconfig files are resolved as by kubectl, which is the oracle; untrusted files are bounded."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ current-context: x2
 @pytest.mark.parametrize(
     "order", [("a", "b"), ("b", "a"), ("a", "missing", "", "b"), ("b", "b"), ("empty", "a"), ("missing",)]
 )
-def test_several_files_add_up_as_in_kubectl(tmp_path: Path, order: tuple[str, ...]) -> None:
+def test_several_files_are_merged_as_in_kubectl(tmp_path: Path, order: tuple[str, ...]) -> None:
     for name, text in (("a", A), ("b", B), ("empty", "")):
         (tmp_path / name).write_text(text)
     value = os.pathsep.join(str(tmp_path / n) if n else "" for n in order)
@@ -102,7 +102,7 @@ config = st.fixed_dictionaries({"clusters": rows, "contexts": rows, "current": s
 @needs_kubectl
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(config, min_size=1, max_size=3))
-def test_any_files_add_up_as_in_kubectl(tmp_path: Path, files: list[dict[str, Any]]) -> None:
+def test_random_files_are_merged_as_in_kubectl(tmp_path: Path, files: list[dict[str, Any]]) -> None:
     for i, f in enumerate(files):
         text = {
             "clusters": [{"name": n, "cluster": {"server": s}} for n, s in f["clusters"].items()],
@@ -126,17 +126,17 @@ def test_any_files_add_up_as_in_kubectl(tmp_path: Path, files: list[dict[str, An
         "clusters: 5\n",
     ],
 )
-def test_what_kubectl_refuses_is_refused(tmp_path: Path, text: str) -> None:
+def test_files_that_kubectl_rejects_are_rejected(tmp_path: Path, text: str) -> None:
     (tmp_path / "f").write_text(text)
     assert oracle(str(tmp_path / "f")) is None
     assert ours(str(tmp_path / "f")) is None
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_kubeconfig_file(tmp_path: Path) -> None:
     assert ours(str(tmp_path)) is None
 
 
-def test_which_files(tmp_path: Path) -> None:
+def test_the_kubeconfig_files_are_found_as_in_kubectl(tmp_path: Path) -> None:
     here = Path.cwd()
     assert paths("x", {"KUBECONFIG": "a"}) == (here / "x",)
     assert paths("", {"KUBECONFIG": "/a::b:/a"}) == (Path("/a"), here / "b")
@@ -164,7 +164,7 @@ current-context: x
     assert target.exec.command == str(tmp_path / "bin/p")
 
 
-def test_data_comes_before_paths_and_secrets_do_not_print(tmp_path: Path) -> None:
+def test_inline_data_takes_precedence_over_paths_and_secrets_are_not_printed(tmp_path: Path) -> None:
     data = base64.b64encode(b"PEM").decode()
     text = {
         "clusters": [
@@ -195,9 +195,11 @@ def test_data_comes_before_paths_and_secrets_do_not_print(tmp_path: Path) -> Non
         ("badca", InvalidInputError),
     ],
 )
-def test_contexts_that_mean_nothing(tmp_path: Path, context: str, error: type[Exception]) -> None:
+def test_contexts_without_cluster_or_user_are_errors(tmp_path: Path, context: str, error: type[Exception]) -> None:
     text = """
-clusters: [{name: c, cluster: {server: "https://a"}}, {name: bad, cluster: {server: "https://a", certificate-authority-data: "%%%"}}]
+clusters:
+- {name: c, cluster: {server: "https://a"}}
+- {name: bad, cluster: {server: "https://a", certificate-authority-data: "%%%"}}
 users: [{name: u, user: {token: 5}}]
 contexts:
 - {name: nocluster, context: {cluster: zz}}
@@ -210,7 +212,7 @@ contexts:
         resolve(merge(read([tmp_path / "f"])), context)
 
 
-def test_no_context_at_all() -> None:
+def test_a_missing_current_context_is_an_error() -> None:
     with pytest.raises(NotFoundError, match="no current context"):
         resolve(merge(()))
 
@@ -232,18 +234,20 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         (b"a: 1\n---\nb: 2\n", "not valid YAML"),
     ],
 )
-def test_files_that_are_traps(data: bytes, why: str) -> None:
+def test_oversized_and_malicious_yaml_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         documents.load(data, "file")
 
 
-def test_errors_say_where() -> None:
+def test_yaml_errors_name_line_and_column() -> None:
     with pytest.raises(UsageError, match="file:2:"):
         documents.load(b"a: 1\n b: [\n", "file")
 
 
-def test_aliases_as_people_use_them(tmp_path: Path) -> None:
-    text = 'a: &a {server: "https://x"}\nclusters: [{name: q, cluster: *a},{name: r, cluster: {<<: *a, tls-server-name: t}}]\n'
+def test_ordinary_yaml_aliases_work(tmp_path: Path) -> None:
+    text = """a: &a {server: "https://x"}
+clusters: [{name: q, cluster: *a},{name: r, cluster: {<<: *a, tls-server-name: t}}]
+"""
     (tmp_path / "f").write_text(text)
     assert merge(read([tmp_path / "f"])).clusters["r"].value == {"server": "https://x", "tls-server-name": "t"}
 
@@ -280,12 +284,12 @@ tricky = st.sampled_from(odd)
         max_size=5,
     )
 )
-def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
+def test_written_yaml_reads_back_equal(value: dict[str, Any]) -> None:
     assert documents.load(documents.dump(value), "x") == value
 
 
 @needs_kubectl
-def test_texts_that_look_like_something_else_stay_texts_for_kubectl(tmp_path: Path) -> None:
+def test_strings_that_look_like_other_types_stay_strings_for_kubectl(tmp_path: Path) -> None:
     looks = [
         *odd,
         "1e3",
@@ -312,7 +316,7 @@ def test_texts_that_look_like_something_else_stay_texts_for_kubectl(tmp_path: Pa
     assert read_back == {row["name"]: row["user"]["token"] for row in users}
 
 
-def test_files_that_may_run_programs(tmp_path: Path) -> None:
+def test_only_the_users_own_files_may_run_plugins(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / ".kube").mkdir(parents=True)
     own, elsewhere, open_to_all = home / ".kube/config", tmp_path / "download", home / ".kube/shared"

@@ -1,4 +1,4 @@
-"""The plug-in: what it imports, which cached token it trusts, one renewal for many callers."""
+"""The plug-in: its imports, the validity of cached tokens, one renewal for many callers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_after_a_reboot_the_wall_clock_decides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "garbage", "2 1 1 1 1 b\n{}", "1 x x x x b\n{}", "1 1 1"])
-def test_a_damaged_cache_is_no_cache(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_cache_is_ignored(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "env"
     path.write_text(damage)
     assert token_cache.cached(str(path), 0.0, BOOT) == ("", False)
@@ -94,7 +94,7 @@ def test_the_folder_is_the_one_of_settings(monkeypatch: pytest.MonkeyPatch, base
     assert token_cache.cache_file("env") == str(dirs(os.environ).cache / "credentials" / "env")
 
 
-def test_a_cached_token_costs_no_imports(tmp_path: Path) -> None:
+def test_a_cached_token_needs_no_imports(tmp_path: Path) -> None:
     path = tmp_path / ".cache/rancherctl/credentials/env"
     token_cache_writer.write_token(path, Token(Secret("tok"), 0, HOUR), time.time())
     bare = subprocess.run(
@@ -118,7 +118,7 @@ def test_a_cached_token_costs_no_imports(tmp_path: Path) -> None:
 
 
 def issued(counter: Path, seconds: int = 3600, **more: str) -> str:
-    """A program in the place of ssh: counts its runs and prints a fresh token."""
+    """A program instead of ssh: counts its runs and prints a new token."""
     now = int(time.time())
     claims = base64.urlsafe_b64encode(json.dumps({"iat": now}).encode()).rstrip(b"=").decode()
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + seconds))
@@ -143,14 +143,14 @@ def test_twenty_callers_make_one_renewal(tmp_path: Path) -> None:
     assert counter.read_text() == "run\n"
 
 
-def test_the_second_host_helps_when_the_first_does_not(tmp_path: Path) -> None:
+def test_the_second_host_is_tried_if_the_first_fails(tmp_path: Path) -> None:
     counter = tmp_path / "runs"
     register(tmp_path, ("sh", "-c", "echo no route >&2; exit 255"), ("sh", "-c", issued(counter)))
     assert plug(tmp_path, "--env", "env").returncode == 0
     assert counter.read_text() == "run\n"
 
 
-def test_failures_say_what_was_tried(tmp_path: Path) -> None:
+def test_a_failed_renewal_lists_what_was_tried(tmp_path: Path) -> None:
     register(tmp_path, ("sh", "-c", "echo permission denied >&2; exit 255"))
     done = plug(tmp_path, "--env", "env")
     assert done.returncode == 4
@@ -160,7 +160,7 @@ def test_failures_say_what_was_tried(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_token_that_is_still_good_is_used_when_renewal_fails(tmp_path: Path) -> None:
+def test_a_valid_token_is_used_if_the_renewal_fails(tmp_path: Path) -> None:
     register(tmp_path, ("false",))
     path = tmp_path / ".cache/rancherctl/credentials/env"
     token_cache_writer.write_token(path, Token(Secret("old"), 0, HOUR), time.time())
@@ -172,8 +172,8 @@ def test_a_token_that_is_still_good_is_used_when_renewal_fails(tmp_path: Path) -
     assert plug(tmp_path, "--env", "env", "--refresh").returncode == 4
 
 
-def test_a_session_that_a_host_began_anew_is_remembered(tmp_path: Path) -> None:
-    """An administrator ended the session: the token that ssh brings belongs to another one, and so do the next renewals."""
+def test_a_session_that_a_host_restarted_is_stored(tmp_path: Path) -> None:
+    """An administrator ended the session: the token from ssh belongs to a new one, and so do later renewals."""
     register(tmp_path, ("sh", "-c", issued(tmp_path / "runs", session_uid="u-2")))
     assert plug(tmp_path, "--env", "env").returncode == 0
     access = Registry(tmp_path / ".config/rancherctl/environments").load("env")
@@ -181,8 +181,8 @@ def test_a_session_that_a_host_began_anew_is_remembered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [".cache/rancherctl/credentials", ".local/state/rancherctl"])
-def test_a_disk_that_takes_nothing_keeps_nobody_from_a_token(tmp_path: Path, place: str) -> None:
-    """A file in the folder's place fails for root as well: neither lock nor token can be written there."""
+def test_an_unwritable_disk_does_not_prevent_a_token(tmp_path: Path, place: str) -> None:
+    """A file instead of the folder fails for root, too: neither lock nor token can be written."""
     register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
     (tmp_path / place).parent.mkdir(parents=True)
     (tmp_path / place).write_text("no folder")
@@ -192,7 +192,7 @@ def test_a_disk_that_takes_nothing_keeps_nobody_from_a_token(tmp_path: Path, pla
     assert str(tmp_path / place) in done.stderr
 
 
-def test_a_damaged_file_of_secrets_keeps_nobody_from_a_token(tmp_path: Path) -> None:
+def test_a_damaged_secrets_file_does_not_prevent_a_token(tmp_path: Path) -> None:
     register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
     secrets = tmp_path / ".local/state/rancherctl/secrets.json"
     secrets.parent.mkdir(parents=True)
@@ -203,7 +203,7 @@ def test_a_damaged_file_of_secrets_keeps_nobody_from_a_token(tmp_path: Path) -> 
     assert secrets.read_text() == "{"
 
 
-def test_a_damaged_certificate_of_the_authority_is_said(tmp_path: Path) -> None:
+def test_a_damaged_certificate_authority_is_named(tmp_path: Path) -> None:
     with pytest.raises(AuthError, match="cannot read"):
         api.call(
             "GET",
@@ -217,25 +217,25 @@ def test_a_damaged_certificate_of_the_authority_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [(), ("--env",), ("x",), ("--env", "env", "--refresh", "--revoke"), ("--env", "a", "b")]
 )
-def test_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_wrong_arguments_print_the_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = plug(tmp_path, *words)
     assert done.returncode == 2
     assert done.stderr == plugin_command.USAGE
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "UPPER"])
-def test_names_that_are_none(tmp_path: Path, name: str) -> None:
+def test_invalid_names_are_usage_errors(tmp_path: Path, name: str) -> None:
     assert plug(tmp_path, "--env", name).returncode == 2
 
 
-def test_an_unknown_environment(tmp_path: Path) -> None:
+def test_an_unknown_environment_is_not_found(tmp_path: Path) -> None:
     done = plug(tmp_path, "--env", "nope")
     assert done.returncode == 3
     assert "env fetch" in done.stderr
 
 
-def test_who_renewed_prints_what_everybody_else_reads(tmp_path: Path) -> None:
-    """Between the writing and the printing a second may pass."""
+def test_the_renewing_caller_prints_the_cached_document(tmp_path: Path) -> None:
+    """Time may pass between writing and printing."""
     register(tmp_path, ("sh", "-c", issued(tmp_path / "runs")))
     ticks = iter(range(int(time.time()), 1 << 40, 7))
     store = SecretStore(tmp_path / "secrets.json", None, lambda line: None)
@@ -257,7 +257,7 @@ def test_ctrl_c_for_kubectl_ends_the_plugin_without_traceback(tmp_path: Path) ->
     assert (running.returncode, said) == (130, "")
 
 
-def test_what_nobody_foresaw_is_no_traceback_either(
+def test_an_unexpected_failure_prints_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object, force: bool) -> None:

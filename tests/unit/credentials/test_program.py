@@ -1,4 +1,4 @@
-"""How kubeconfig files name the exec plug-in."""
+"""The command of the exec plug-in in kubeconfig files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def installed(path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of this test's own installation counts."""
+    """Hides the installation that runs the test."""
     monkeypatch.setattr("sys.argv", ["pytest"])
     monkeypatch.setattr("sys.executable", str(tmp_path / "python/python3"))
     monkeypatch.setattr(
@@ -26,14 +26,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
 
 
-def test_it_is_a_path_also_where_a_shell_would_find_the_word(tmp_path: Path) -> None:
-    """Cron jobs, editors and other shells have another PATH than the one that the file was made with."""
+def test_the_plugin_is_named_by_path_even_if_it_is_on_PATH(tmp_path: Path) -> None:
+    """Cron jobs, editors and other shells may have another PATH."""
     assert program.command() == "rancherctl-credential", "there is none"
     found = installed(tmp_path / "path/rancherctl-credential")
     assert program.command() == found
 
 
-def test_an_installation_for_one_user_or_the_whole_system_has_it_elsewhere_than_python(tmp_path: Path) -> None:
+def test_the_plugin_is_found_in_the_scripts_folder_of_an_installation(tmp_path: Path) -> None:
     user = installed(tmp_path / "user/rancherctl-credential")
     assert program.command() == user
     system = installed(tmp_path / "system/rancherctl-credential")
@@ -42,7 +42,7 @@ def test_an_installation_for_one_user_or_the_whole_system_has_it_elsewhere_than_
     assert program.command() == beside_python
 
 
-def test_beside_the_program_that_was_called_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_the_called_program_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(tmp_path / "python/rancherctl-credential")
     linked = installed(tmp_path / "links/rancherctl-credential")
     monkeypatch.chdir(tmp_path)

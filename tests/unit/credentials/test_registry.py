@@ -1,4 +1,4 @@
-"""The registry of environments: private, tolerant, atomic."""
+"""The registry of environments: private files, accepting those of other releases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACCESS = Access(
 )
 
 
-def test_round_trip_and_mode(tmp_path: Path) -> None:
+def test_an_entry_reads_back_equal_from_a_0600_file(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "r")
     registry.save(ACCESS)
     assert registry.load("demo") == ACCESS
@@ -28,7 +28,7 @@ def test_round_trip_and_mode(tmp_path: Path) -> None:
     assert registry.names() == ()
 
 
-def test_fields_of_a_newer_version_are_kept_and_missing_ones_tolerated(tmp_path: Path) -> None:
+def test_fields_of_a_newer_release_are_kept_and_missing_ones_accepted(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     registry.path("demo").write_text(json.dumps({"server": "https://x", "future": {"a": 1}}))
     assert registry.load("demo").server == "https://x"
@@ -37,7 +37,7 @@ def test_fields_of_a_newer_version_are_kept_and_missing_ones_tolerated(tmp_path:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"server": "x", "issue": 5}'])
-def test_damage_is_told(tmp_path: Path, text: str) -> None:
+def test_a_damaged_entry_is_an_error(tmp_path: Path, text: str) -> None:
     registry = Registry(tmp_path)
     registry.path("demo").write_text(text)
     with pytest.raises(RancherctlError, match="cannot read"):
@@ -45,12 +45,12 @@ def test_damage_is_told(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../x", "A", "a/b", "-a", "x" * 64])
-def test_names(tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_a_usage_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError):
         Registry(tmp_path).load(name)
 
 
-def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     registry.save(ACCESS)
     with pytest.raises(NotFoundError) as e:

@@ -1,4 +1,4 @@
-"""Merging our entries into somebody's kubeconfig and taking them out again."""
+"""Entries are merged into a kubeconfig file and removed from it."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_merging_twice_changes_nothing_the_second_time() -> None:
     assert merged(once, DEMO)[0] == once
 
 
-def test_names_of_others_are_never_taken_silently() -> None:
+def test_names_of_foreign_entries_are_never_used_silently() -> None:
     before = copy.deepcopy(FOREIGN)
     with pytest.raises(ConflictError, match="context 'demo'"):
         merged(FOREIGN, DEMO)
     assert before == FOREIGN
 
 
-def test_rename() -> None:
+def test_rename_chooses_the_first_free_name() -> None:
     new, name = merged(FOREIGN, DEMO, on_conflict="rename")
     assert name == "demo-2"
     assert merged(new, DEMO)[1] == "demo-2", "it is found again by its mark"
@@ -66,13 +66,13 @@ def test_rename() -> None:
     assert without(new, "demo") == FOREIGN | {"current-context": ""}
 
 
-def test_replace() -> None:
+def test_replace_overwrites_the_foreign_entry() -> None:
     new, name = merged(FOREIGN, DEMO, on_conflict="replace")
     assert name == "demo"
     assert [c["context"]["cluster"] for c in new["contexts"]] == ["rancherctl-demo"]
 
 
-def test_another_environment_of_the_same_name_is_another() -> None:
+def test_an_environment_with_another_uid_is_another_environment() -> None:
     old, _ = merged({}, DEMO)
     with pytest.raises(ConflictError):
         merged(old, Stanza("demo", "https://other", "PEM", "uid-2"))
@@ -82,7 +82,7 @@ def test_another_environment_of_the_same_name_is_another() -> None:
     assert without(new, "demo", "uid-2")["clusters"] == old["clusters"]
 
 
-def test_what_the_user_added_to_our_entries_stays() -> None:
+def test_fields_that_the_user_added_to_an_entry_stay() -> None:
     new, _ = merged({}, DEMO)
     new["contexts"][0]["context"]["namespace"] = "mine"
     new["contexts"][0]["context"]["extensions"].append({"name": "other", "extension": {}})
@@ -92,7 +92,7 @@ def test_what_the_user_added_to_our_entries_stays() -> None:
     assert again["clusters"][0]["cluster"]["server"] == "https://moved"
 
 
-def test_a_renamed_context_is_still_ours() -> None:
+def test_a_renamed_context_is_still_recognised() -> None:
     new, _ = merged({}, DEMO)
     new["contexts"][0]["name"] = "production"
     assert merged(new, DEMO)[1] == "production"
@@ -100,7 +100,7 @@ def test_a_renamed_context_is_still_ours() -> None:
     assert without(new, "demo")["contexts"] == []
 
 
-def test_the_current_context_stays_when_asked() -> None:
+def test_the_current_context_stays_without_use() -> None:
     new, _ = merged(FOREIGN, DEMO, "d", use=False)
     assert new["current-context"] == "demo"
     assert without(new, "demo")["current-context"] == "demo"
@@ -111,7 +111,7 @@ values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_si
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["clusters", "users", "contexts", "x", "current-context"]), values))
-def test_rm_after_merge_gives_back_any_file(data: dict[str, Any]) -> None:
+def test_rm_after_merge_restores_any_file(data: dict[str, Any]) -> None:
     new, _ = merged(data, DEMO, use=False)
     back = without(new, "demo")
     for kind in ("clusters", "users", "contexts"):
@@ -145,7 +145,7 @@ def test_a_new_file_is_private_and_complete(tmp_path: Path) -> None:
     assert resolve(merge(read([path]))).server == "https://10.0.0.1:6443"
 
 
-def test_a_file_that_cannot_be_read_is_not_touched(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text("clusters: [\n")
     with pytest.raises(UsageError):
@@ -165,9 +165,10 @@ def test_kubectls_lock_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert lock.exists(), "it belongs to the other program"
 
 
-def test_a_lock_of_ours_that_was_killed_is_no_lock(tmp_path: Path) -> None:
+def test_a_stale_lock_of_a_killed_process_is_broken(tmp_path: Path) -> None:
     path = tmp_path / "config"
-    program = "import os, sys; from filelock import SoftFileLock; lock = SoftFileLock(sys.argv[1]); lock.acquire(); os._exit(0)"
+    program = """import os, sys; from filelock import SoftFileLock
+lock = SoftFileLock(sys.argv[1]); lock.acquire(); os._exit(0)"""
     subprocess.run([sys.executable, "-c", program, f"{path}.lock"], check=True, timeout=60)
     assert Path(f"{path}.lock").exists()
     assert update(path, lambda d: merged(d, DEMO)[0])
@@ -187,7 +188,7 @@ def test_eight_writers_lose_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl reads what we wrote")
-def test_kubectl_reads_and_writes_what_we_wrote(tmp_path: Path) -> None:
+def test_kubectl_reads_and_changes_a_merged_file(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_bytes(documents.dump(FOREIGN | {"current-context": "y"}))
     update(path, lambda d: merged(d, DEMO, "no", use=False)[0])

@@ -1,4 +1,4 @@
-"""Where secrets go, and what a keyring that is absent, broken or hanging does to us: nothing."""
+"""Secrets are stored in a keyring or file; a missing, broken or hanging keyring does no harm."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_real_keyring_is_used_and_the_file_has_no_secret(tmp_path: Path, warni
         ("echo", '{"unusable": "locked"}'),
     ],
 )
-def test_otherwise_a_private_file_and_one_warning(
+def test_without_a_keyring_secrets_are_in_a_0600_file_with_one_warning(
     tmp_path: Path, warnings: list[str], command: tuple[str, ...]
 ) -> None:
     store = SecretStore(tmp_path / "state/secrets.json", Keyring(0.2, command), warnings.append)
@@ -67,9 +67,7 @@ def test_otherwise_a_private_file_and_one_warning(
     assert "0600" in warnings[0]
 
 
-def test_the_helper_runs_nothing_of_the_folder_where_somebody_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_helper_imports_nothing_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("json.py", "keyring.py", "rancherctl/credentials/keyring_helper.py"):
         (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / module).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
@@ -80,7 +78,7 @@ def test_the_helper_runs_nothing_of_the_folder_where_somebody_stands(
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_is_in_a_keyring_that_hangs_is_not_taken_for_absent(tmp_path: Path, warnings: list[str]) -> None:
+def test_a_secret_in_a_hanging_keyring_is_not_reported_as_absent(tmp_path: Path, warnings: list[str]) -> None:
     SecretStore(tmp_path / "s", keyring(tmp_path), warnings.append).put("a", Secret("1"))
     with pytest.raises(KeyringUnusableError, match="does not answer"):
         SecretStore(tmp_path / "s", Keyring(0.2, ("sh", "-c", "exec sleep 3600")), warnings.append).get("a")
@@ -107,7 +105,9 @@ def test_a_damaged_file_is_not_overwritten(tmp_path: Path, warnings: list[str]) 
         ({}, "darwin", True),
     ],
 )
-def test_when_a_keyring_is_asked_at_all(environ: dict[str, str], platform: str, wanted: bool) -> None:
+def test_the_keyring_is_tried_only_with_a_session_or_backend(
+    environ: dict[str, str], platform: str, wanted: bool
+) -> None:
     assert keyring_possible(environ, platform) is wanted
 
 
@@ -115,7 +115,7 @@ def test_a_secret_does_not_print_itself() -> None:
     assert "s3cret" not in repr({"a": Secret("s3cret")})
 
 
-def test_backends_that_keep_no_secrets_are_refused() -> None:
+def test_insecure_keyring_backends_are_refused() -> None:
     from keyring.backends import fail, null
 
     assert unusable(fail.Keyring())
@@ -148,7 +148,7 @@ class Ring(KeyringBackend):
 """
 
 
-def test_the_helper_speaks_to_the_system_s_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_helper_uses_the_systems_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ring_backend.py").write_text(BACKEND)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "ring_backend.Ring")

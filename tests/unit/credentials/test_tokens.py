@@ -18,13 +18,13 @@ def jwt(**claims: object) -> str:
 
 
 @pytest.mark.parametrize("name", ["alice", "a1", "deploy-bot"])
-def test_plain_names_stay(name: str) -> None:
+def test_plain_names_are_unchanged(name: str) -> None:
     assert tokens.operator_name(name) == name
 
 
 @settings(deadline=None)
 @given(st.text(min_size=1, max_size=200))
-def test_every_name_becomes_one_that_the_api_takes(text: str) -> None:
+def test_every_name_becomes_a_valid_service_account_name(text: str) -> None:
     name = tokens.operator_name(text)
     assert len(tokens.session_secret(name, "0" * 4)) <= 253
     assert len(tokens.refresher(name)) <= 63
@@ -37,14 +37,14 @@ def test_different_people_never_share_an_account() -> None:
     assert len({tokens.operator_name(n) for n in ("bob@a", "bob-a", "Bob@a", "bob.a", "bob a")}) == 5
 
 
-def test_nobody_is_called_as_the_refresher_of_another() -> None:
-    """It would get an operator's rights, and alice's long token with them."""
+def test_no_operator_gets_the_name_of_a_refresher() -> None:
+    """The account would get an operator's rights, and alice's long-lived token with them."""
     name = tokens.operator_name("refresh-alice")
     assert not name.startswith("refresh-")
     assert name != tokens.operator_name("operator-refresh-alice")
 
 
-def test_the_refresher_may_do_one_thing() -> None:
+def test_the_refresher_may_only_create_tokens() -> None:
     roles = [o for o in tokens.operator_objects("alice") if o["kind"] == "Role"]
     only = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": ["alice"], "verbs": ["create"]}
     assert [r["rules"] for r in roles] == [[only]]
@@ -56,7 +56,7 @@ def test_the_refresher_may_do_one_thing() -> None:
 
 
 def test_a_lifetime_is_measured_by_the_servers_clock_alone() -> None:
-    """Our clock is a day ahead: the token is still good for its hour."""
+    """The local clock is a day ahead: the token is still valid for its hour."""
     answer = {"status": {"token": jwt(iat=1_000_000), "expirationTimestamp": "1970-01-12T14:46:40Z"}}
     token = tokens.parse_token(answer, now=1_000_000 + 86_400)
     assert token.seconds == 3600
@@ -64,7 +64,7 @@ def test_a_lifetime_is_measured_by_the_servers_clock_alone() -> None:
     assert "x." not in repr(token)
 
 
-def test_without_a_readable_issue_time_our_clock_counts() -> None:
+def test_without_an_issue_time_the_local_clock_counts() -> None:
     answer = json.dumps({"status": {"token": "opaque", "expirationTimestamp": "1970-01-12T14:46:40Z"}}).encode()
     assert tokens.parse_token(answer, now=1_003_000).seconds == 600
 
@@ -72,6 +72,6 @@ def test_without_a_readable_issue_time_our_clock_counts() -> None:
 @pytest.mark.parametrize(
     "bad", [{}, {"status": {}}, {"status": {"token": "x"}}, {"status": {"token": "x", "expirationTimestamp": "soon"}}]
 )
-def test_answers_without_a_token(bad: dict[str, object]) -> None:
+def test_answers_without_a_token_are_errors(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"no token|Invalid"):
         tokens.parse_token(bad, 0)

@@ -48,13 +48,15 @@ LONG = EnvironmentPlan(
     ),
 )
 GOOD = HostStatus(
-    "h1", "10.0.0.1", ("worker",), True, ready=True, version="v1", units=(UnitStatus("rancherctl-kubelet", True, True),),
-    certificates=(CertificateStatus("kubelet", 300.0), CertificateStatus("agent", 12.4)), load_balancer=True, alive=True,
+    "h1", "10.0.0.1", ("worker",), True, ready=True, version="v1",
+    units=(UnitStatus("rancherctl-kubelet", True, True),),
+    certificates=(CertificateStatus("kubelet", 300.0), CertificateStatus("agent", 12.4)),
+    load_balancer=True, alive=True,
 )  # fmt: skip
 LOST = HostStatus("h2", "10.0.0.2", ("worker",), False, "no route to host")
 
 
-def test_a_plan_goes_phase_by_phase_and_host_by_host() -> None:
+def test_a_plan_is_shown_by_phase_and_host() -> None:
     lines = plan_record(PLAN).text.splitlines()
     assert lines[:3] == ["packages: packages and folders", "  h1, h2", "    + install package haproxy"]
     assert "? h3: unknown (no answer)" in lines
@@ -64,14 +66,14 @@ def test_a_plan_goes_phase_by_phase_and_host_by_host() -> None:
     assert lines[-1].startswith("demo: 1 to change, 2 to create, 2 to install, 1 to restart on 2 hosts (plan ")
 
 
-def test_differences_of_changed_files_are_shown_and_cannot_drive_the_terminal() -> None:
+def test_differences_of_files_are_shown_without_control_characters() -> None:
     text = plan_record(PLAN).text
     assert "        -a\n        +b\\x1b[31m\n" in text
     assert "new line" not in text
     assert "new line" in plan_record(PLAN, wide=True).text
 
 
-def test_hosts_with_other_details_are_not_shown_as_one() -> None:
+def test_hosts_with_different_details_are_shown_separately() -> None:
     steps = (Step("h1", "file", "change", "/etc/x", ("-a", "+b")), Step("h2", "file", "change", "/etc/x", ("-a", "+c")))
     text = plan_record(EnvironmentPlan("demo", (PhasePlan("nodes", "kubelet", steps),))).text
     assert text.count("~ change file /etc/x") == 2
@@ -140,7 +142,7 @@ def test_a_plan_in_json_has_every_step_and_what_is_unknown() -> None:
     assert value["errors"] == [{"where": "h3", "message": "no answer"}]
 
 
-def test_status_tells_the_problems_of_every_host() -> None:
+def test_status_shows_the_problems_of_every_host() -> None:
     record = status_record(Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (GOOD, LOST), leader="h1"))
     assert record.text.startswith("demo is degraded: Kubernetes 1.36.3, API https://10.0.0.1:6443 ok, leader h1\n")
     assert "problem: h1: certificate agent has 12 days left\n" in record.text
@@ -159,7 +161,10 @@ def test_a_job_that_failed_is_a_problem_with_its_remedy() -> None:
     )
     assert host.problems() == (
         "rancherctl-kubelet is not running",
-        f"{job} failed: certificates are not renewed here (rancherctl env apply renews what is due); journalctl -u {job} on the host says why",
+        (
+            f"{job} failed: certificates are not renewed here (rancherctl env apply renews what is due); "
+            f"journalctl -u {job} on the host says why"
+        ),
     )
 
 
@@ -169,7 +174,7 @@ def test_a_node_that_is_not_ready_says_why() -> None:
     )
 
 
-def test_certificates_that_only_an_apply_renews_are_told_in_time() -> None:
+def test_certificates_that_only_an_apply_renews_are_a_problem_in_time() -> None:
     peer, server = CertificateStatus("etcd-peer", 200.0, 90.5), CertificateStatus("etcd-server", 150.0, 40.5)
     etcd = replace(GOOD, roles=("etcd",), certificates=(CertificateStatus("kube-proxy", 5000.0), peer, server))
     assert (
@@ -184,7 +189,7 @@ def test_certificates_that_only_an_apply_renews_are_told_in_time() -> None:
     assert (ending.apply_due(), GOOD.apply_due()) == ("", "")
 
 
-def test_drift_is_cut_for_people_and_whole_for_scripts() -> None:
+def test_drift_is_shortened_in_text_and_complete_in_json() -> None:
     status = Status("demo", "1", "s", "ok", (GOOD,), drift=tuple(f"h1: change file {n}" for n in range(30)))
     assert "drift: and 20 more (rancherctl env plan demo)" in status_record(status).text
     assert "drift: h1: apply would change file 29" in status_record(status, wide=True).text
@@ -207,7 +212,7 @@ def test_an_api_that_is_down_is_the_first_problem() -> None:
     assert next(line for line in text.splitlines() if line.startswith("problem")) == "problem: API https://s: no answer"
 
 
-def test_what_is_left_after_a_removal_is_a_failure_of_its_host() -> None:
+def test_remains_of_a_removal_are_a_failure_of_their_host() -> None:
     listing = removed_listing(Removed("demo", {"h1": ("a", "b"), "h2": ("a",)}, {"h1": (), "h2": ("nft table x",)}))
     assert render(listing).splitlines() == ["HOST   REMOVED   LEFT", "h1     2         0", "h2     1         1"]
     assert [(f.where, f.what) for f in listing.failures] == [("h2", "remaining: nft table x")]

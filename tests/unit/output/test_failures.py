@@ -4,12 +4,12 @@ from rancherctl.errors import InvalidInputError, PartialError, RancherctlError
 from rancherctl.output.failures import error_text
 
 
-def test_what_why_next_on_one_line_each() -> None:
+def test_what_why_and_next_have_one_line_each() -> None:
     text = error_text(RancherctlError("h1: no ssh", why="connection\nrefused", hint="is sshd running?"), log="/l")
     assert text == "error: h1: no ssh\n  why:  connection refused\n  next: is sshd running?\n  log:  /l\n"
 
 
-def test_lines_that_are_not_known_are_left_out() -> None:
+def test_empty_lines_of_an_error_are_left_out() -> None:
     assert error_text(RancherctlError("broken")) == "error: broken\n"
 
 

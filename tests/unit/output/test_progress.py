@@ -87,7 +87,7 @@ def test_the_live_view_has_colours_where_the_settings_say_so(monkeypatch: pytest
         assert ("\x1b[31m" in stream.getvalue()) is color
 
 
-def test_what_hosts_finish_inside_a_phase_is_folded_into_its_line() -> None:
+def test_finished_steps_of_hosts_are_folded_into_the_line_of_their_phase() -> None:
     whole, host = Event("nodes", "kubelet", "", "started"), Event("nodes", "16 changes made", "h1", "done")
     events = (
         whole,
@@ -104,7 +104,7 @@ def test_what_hosts_finish_inside_a_phase_is_folded_into_its_line() -> None:
     assert "16 changes made" in shown("plain", *events)
 
 
-def test_what_is_being_looked_at_leaves_no_line() -> None:
+def test_a_finished_check_leaves_no_line() -> None:
     stream = io.StringIO()
     with progress("auto", stream, live=False) as view, busy(view.emit, "look", "comparing", "h1"):
         pass

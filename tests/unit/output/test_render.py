@@ -46,7 +46,7 @@ def test_yaml_says_the_same_as_json() -> None:
     assert yaml.safe_load(render(LISTING, "yaml")) == json.loads(render(LISTING, "json"))
 
 
-def test_names() -> None:
+def test_name_output_has_one_kind_and_name_per_line() -> None:
     assert render(LISTING, "name") == "host/h1\nhost/host[eth0]\n"
     assert render(Record("Environment", {}, name="demo"), "name") == "environment/demo\n"
 
@@ -63,12 +63,12 @@ def test_a_record_has_its_fields_beside_the_kind() -> None:
     assert render(record) == "version:  1\nparts:    a,b\n"
 
 
-def test_text_of_hosts_cannot_drive_the_terminal() -> None:
+def test_text_from_hosts_cannot_control_the_terminal() -> None:
     assert "\x1b" not in render(Listing("Host", [{"name": "a\x1b[31m\nb"}], (Column("NAME", "name"),)))
 
 
-def test_text_of_hosts_and_tenants_cannot_drive_the_terminal_in_any_form() -> None:
-    """A problem in a host's report, a message in an annotation, a name: `ingress show` prints them among its own lines."""
+def test_text_from_hosts_and_tenants_cannot_control_the_terminal_in_any_format() -> None:
+    """Problems in reports, messages in annotations, and names are printed by `ingress show`."""
     nasty = "a\x1b]0;x\x07b\rc\x9b2Jd\x7fe\u202ef"
     record = Record("Ingress", {"message": nasty}, text=f"one\ttab\n{nasty}\n", name=nasty)
     for form in ("table", "wide", "name", "json", "yaml"):

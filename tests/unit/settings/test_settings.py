@@ -32,7 +32,7 @@ def test_folders_follow_xdg_and_ignore_relative_values() -> None:
     )
 
 
-def test_a_flag_beats_the_variable_beats_the_file(tmp_path: Path) -> None:
+def test_flags_take_precedence_over_variables_and_those_over_the_file(tmp_path: Path) -> None:
     config(tmp_path, 'env = "from-file"\ncolor = "never"\noutput = "yaml"\n')
     found = settings(
         tmp_path, {"env": "from-flag", "color": None}, RANCHERCTL_ENV="from-variable", RANCHERCTL_OUTPUT="json"
@@ -45,7 +45,7 @@ def test_a_flag_that_was_not_given_does_not_hide_the_file(tmp_path: Path) -> Non
     assert settings(tmp_path, {"debug": False}).debug
 
 
-def test_all_bad_values_are_told_at_once_with_their_places(tmp_path: Path) -> None:
+def test_all_invalid_values_are_reported_at_once_with_their_source(tmp_path: Path) -> None:
     path = config(tmp_path, 'colour = "never"\nprogress = 3\n')
     with pytest.raises(InvalidInputError) as caught:
         settings(tmp_path, {"color": "blue"}, RANCHERCTL_OUTPUT="xml", RANCHERCTL_DEBUG="maybe")
@@ -82,7 +82,9 @@ def test_a_config_file_that_was_named_must_exist(tmp_path: Path) -> None:
         ({"RANCHERCTL_COLOR": "never", "FORCE_COLOR": "1"}, ALL, False),
     ],
 )
-def test_colour(tmp_path: Path, environ: dict[str, str], terminals: Terminals, expected: bool) -> None:
+def test_colours_follow_the_flag_and_the_terminal(
+    tmp_path: Path, environ: dict[str, str], terminals: Terminals, expected: bool
+) -> None:
     assert settings(tmp_path, terminals=terminals, **environ).stdout_color is expected
 
 
@@ -96,7 +98,7 @@ def test_colour(tmp_path: Path, environ: dict[str, str], terminals: Terminals, e
         ({}, {}, Terminals(stdin=False, stdout=True, stderr=True), False),
     ],
 )
-def test_questions_only_with_a_person_there(
+def test_prompts_need_a_terminal(
     tmp_path: Path, environ: dict[str, str], flags: dict[str, Any], terminals: Terminals, expected: bool
 ) -> None:
     assert settings(tmp_path, flags, terminals, **environ).interactive is expected

@@ -28,7 +28,10 @@ class IngressHostConfig:
 
 
 def unit_text(paths: render.Paths) -> str:
-    """The unit: master-worker mode, no privilege except ports below 1024, restarted at once if it dies."""
+    """The unit: master-worker mode, no privilege except ports below 1024, restarted at once if it dies.
+
+    Any change of the text, also in a comment, restarts HAProxy on every host during an upgrade and resets connections.
+    """
     return f"""[Unit]
 Description=rancherctl ingress load balancer (HAProxy)
 Documentation=man:haproxy(1)
@@ -39,19 +42,20 @@ StartLimitIntervalSec=0
 Type=notify
 User={USER}
 Group={USER}
-# HAProxy starts idle until the agent has written a configuration. The agent also repairs a damaged one.
+# Before the agent wrote anything HAProxy starts idle. A damaged configuration is repaired by the agent.
 ExecStartPre=+/bin/sh -c 'test -s {paths.config} || install -m 0640 -g {USER} {IDLE} {paths.config}'
 ExecStart=/usr/sbin/haproxy -Ws -f {paths.config} -S {paths.master},mode,600
 ExecReload=/bin/kill -USR2 $MAINPID
 KillMode=mixed
 Restart=always
-# systemd never resets the number of restarts, so even the longest pause must be short. Before 254: RestartSec only.
+# The count of restarts is never forgotten, so even the longest pause must be short. \
+systemd before 254 keeps to the first one.
 RestartSec=50ms
 RestartSteps=8
 RestartMaxDelaySec=500ms
 TimeoutStopSec=15
 SuccessExitStatus=143
-# A reload logs a line for every backend.
+# A reload prints a line for every backend.
 LogFilterPatterns=~Proxy [a-z0-9-]+ stopped
 RuntimeDirectory=rancherctl/ingress
 RuntimeDirectoryMode=0750

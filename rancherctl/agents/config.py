@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,14 @@ from rancherctl.network.model import Mode
 PATH = Path(AGENT_CONFIG)
 
 
+def _json(*path: str, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+    """Where a field stands in the file, and how its JSON value is read; the default is the field's own name."""
+    return {"path": path, "read": read}
+
+
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One host's configuration.
+    """One host's configuration; the fields also define the file, in their order.
 
     ``dns_upstreams`` () = the host's own resolvers. ``lease_seconds``: period of the host's heartbeat. ``owners``,
     for the controller only: each address that the environment file names → the host that has it, "" = no host.
@@ -29,43 +34,35 @@ class AgentConfig:
     ca: str
     cert: str
     key: str
-    internal: str
-    public: str
-    roles: tuple[str, ...]
+    internal: str = field(metadata=_json("addresses", "internal"))
+    public: str = field(metadata=_json("addresses", "public"))
+    roles: tuple[str, ...] = field(metadata=_json("roles", read=tuple))
     pod_cidr: str
     service_cidr: str
     network_mode: Mode
-    dns_domain: str
-    dns_addresses: tuple[str, ...]
-    dns_upstreams: tuple[str, ...]
-    http_port: int = 80
-    https_port: int = 443
-    lease_seconds: float = 2.0
-    owners: tuple[tuple[str, str], ...] = ()
+    dns_domain: str = field(metadata=_json("dns", "domain"))
+    dns_addresses: tuple[str, ...] = field(metadata=_json("dns", "addresses", read=tuple))
+    dns_upstreams: tuple[str, ...] = field(metadata=_json("dns", "upstreams", read=tuple))
+    http_port: int = field(default=80, metadata=_json("ingress", "http_port", read=int))
+    https_port: int = field(default=443, metadata=_json("ingress", "https_port", read=int))
+    lease_seconds: float = field(default=2.0, metadata=_json("lease_seconds", read=float))
+    owners: tuple[tuple[str, str], ...] = field(default=(), metadata=_json("owners", read=lambda d: tuple(d.items())))
 
     def dump(self) -> str:
-        """The file's text."""
-        data = {
-            "node": self.node,
-            "environment": self.environment,
-            "server": self.server,
-            "ca": self.ca,
-            "cert": self.cert,
-            "key": self.key,
-            "addresses": {"internal": self.internal, "public": self.public},
-            "roles": list(self.roles),
-            "pod_cidr": self.pod_cidr,
-            "service_cidr": self.service_cidr,
-            "network_mode": self.network_mode,
-            "dns": {
-                "domain": self.dns_domain,
-                "addresses": list(self.dns_addresses),
-                "upstreams": list(self.dns_upstreams),
-            },
-            "ingress": {"http_port": self.http_port, "https_port": self.https_port},
-            "lease_seconds": self.lease_seconds,
-        }
-        return json.dumps({**data, "owners": dict(self.owners)} if self.owners else data, indent=2) + "\n"
+        """The file's text; without ``owners`` if there are none."""
+        data: dict[str, Any] = {}
+        for item in fields(self):
+            *groups, key = _path(item)
+            inner = data
+            for group in groups:
+                inner = inner.setdefault(group, {})
+            inner[key] = getattr(self, item.name)
+        owners = dict(data.pop("owners"))
+        return json.dumps({**data, "owners": owners} if owners else data, indent=2) + "\n"
+
+
+def _path(item: Field[Any]) -> tuple[str, ...]:
+    return item.metadata.get("path") or (item.name,)
 
 
 def lease_seconds(hosts: int) -> float:
@@ -74,28 +71,15 @@ def lease_seconds(hosts: int) -> float:
 
 
 def parse(data: Mapping[str, Any]) -> AgentConfig:
-    """Parse the file's JSON; KeyError or TypeError if a part is missing."""
-    return AgentConfig(
-        node=data["node"],
-        environment=data["environment"],
-        server=data["server"],
-        ca=data["ca"],
-        cert=data["cert"],
-        key=data["key"],
-        internal=data["addresses"]["internal"],
-        public=data["addresses"]["public"],
-        roles=tuple(data["roles"]),
-        pod_cidr=data["pod_cidr"],
-        service_cidr=data["service_cidr"],
-        network_mode=data["network_mode"],
-        dns_domain=data["dns"]["domain"],
-        dns_addresses=tuple(data["dns"]["addresses"]),
-        dns_upstreams=tuple(data["dns"]["upstreams"]),
-        http_port=int(data["ingress"]["http_port"]),
-        https_port=int(data["ingress"]["https_port"]),
-        lease_seconds=float(data["lease_seconds"]),
-        owners=tuple((data.get("owners") or {}).items()),
-    )
+    """Parse the file's JSON; KeyError or TypeError if a part other than ``owners`` is missing."""
+    complete = {**data, "owners": data.get("owners") or {}}
+    values: dict[str, Any] = {}
+    for item in fields(AgentConfig):
+        value: Any = complete
+        for key in _path(item):
+            value = value[key]
+        values[item.name] = item.metadata["read"](value) if item.metadata else value
+    return AgentConfig(**values)
 
 
 def load(path: Path = PATH) -> AgentConfig:

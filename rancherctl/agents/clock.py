@@ -1,4 +1,4 @@
-"""Clocks of the agents: one for durations, suspended time included, and one for time stamps in the API."""
+"""Clocks of the agents: one for durations, suspended time included, and one for API time stamps."""
 
 from __future__ import annotations
 

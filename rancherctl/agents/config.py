@@ -16,7 +16,7 @@ PATH = Path(AGENT_CONFIG)
 
 
 def _json(*path: str, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
-    """Where a field stands in the file, and how its JSON value is read; the default is the field's own name."""
+    """Where a field stands in the file, and how its JSON value is read."""
     return {"path": path, "read": read}
 
 

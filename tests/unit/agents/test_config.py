@@ -1,4 +1,4 @@
-"""AgentConfig: agent.json and controller.json as released stay readable, and are written byte for byte the same."""
+"""AgentConfig: agent.json and controller.json as released stay readable and are written unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rancherctl dns``: what the DNS servers of all hosts answer, hold and do."""
+"""``rancherctl dns``: look up names, list records and show the state of the DNS servers on all hosts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ app = noun(
     "rancherctl dns status",
 )
 
-HostOption = Annotated[str | None, typer.Option("--from-host", metavar="HOST", help="Ask this host's server alone.")]
+HostOption = Annotated[str | None, typer.Option("--from-host", metavar="HOST", help="Query only this host's server.")]
 PodOption = Annotated[
     str | None,
     typer.Option(
         "--from-pod",
         metavar="[NAMESPACE/]POD",
-        help="Ask as this pod: through its network, with the names that it may shorten.",
+        help="Query as this pod: from its network, with its search list.",
     ),
 ]
 
@@ -31,22 +31,25 @@ PodOption = Annotated[
 def lookup(
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="NAME", help="A name (SERVICE.NAMESPACE is enough), or an address for its reverse name."
-        ),
+        typer.Argument(metavar="NAME", help="Name (SERVICE.NAMESPACE is enough), or IP address for a reverse lookup."),
     ],
     kind: Annotated[
-        str, typer.Argument(metavar="[TYPE]", help="A, AAAA, SRV, PTR, TXT … (default: A; PTR for an address)")
+        str,
+        typer.Argument(
+            metavar="[TYPE]", help="Record type: A, AAAA, SRV, PTR, TXT, … (default: A; PTR for an IP address)."
+        ),
     ] = "",
     from_host: HostOption = None,
     from_pod: PodOption = None,
     all_hosts: Annotated[
-        bool, typer.Option("--all-hosts", help="Show what each server says, also when they agree.")
+        bool, typer.Option("--all-hosts", help="Show the answer of every server, even if they agree.")
     ] = False,
     env: EnvOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Ask every host's server for a name and compare; prints the answer alone when they agree, else who differs.
+    """Look up a name on every host's DNS server and compare the answers.
+
+    Prints only the answer if all servers agree, else the answer of each server.
 
     \b
     Examples:
@@ -55,28 +58,28 @@ def lookup(
       rancherctl dns lookup 10.43.0.1 --from-host h2
       rancherctl dns lookup mongodb --from-pod shop/web-0
     """
-    from rancherctl.cli.dns_hosts import ask, chosen, of_pod, one_place
-    from rancherctl.cli.dns_lookup import Said, show
+    from rancherctl.cli.dns_hosts import pod_source, query_hosts, require_single_source, select_hosts
+    from rancherctl.cli.dns_lookup import HostAnswers, show
 
     run = current(env=env, output=output)
     words = ["dns-query", name, *([kind] if kind else [])]
     if from_pod is not None:
-        one_place(from_host=from_host, all_hosts=all_hosts)
-        from_host, place = of_pod(run, env, from_pod)
+        require_single_source(from_host=from_host, all_hosts=all_hosts)
+        from_host, place = pod_source(run, env, from_pod)
         words += place
-    hosts = chosen(run.environment(env), from_host)
-    show(run, Said.of(ask(run, hosts, *words)), every=all_hosts)
+    hosts = select_hosts(run.environment(env), from_host)
+    show(run, HostAnswers.of(query_hosts(run, hosts, *words)), every=all_hosts)
 
 
 @app.command("ls")
 def list_records(
     what: Annotated[
-        str, typer.Argument(metavar="[ZONE|SERVICE]", help="A zone, SERVICE, SERVICE.NAMESPACE or NAMESPACE/SERVICE.")
+        str, typer.Argument(metavar="[ZONE|SERVICE]", help="Zone, SERVICE, SERVICE.NAMESPACE or NAMESPACE/SERVICE.")
     ] = "",
     env: EnvOption = None,
     output: OutputOption = None,
 ) -> None:
-    """List the records that follow from the Services and Pods of the environment now.
+    """List the DNS records of the environment's Services and Pods.
 
     \b
     Examples:
@@ -84,11 +87,11 @@ def list_records(
       rancherctl dns ls mongodb.default
       rancherctl dns ls 43.10.in-addr.arpa
     """
-    from rancherctl.cli.dns_hosts import first
+    from rancherctl.cli.dns_hosts import first_answer
     from rancherctl.output.dns import record_listing
 
     run = current(env=env, output=output)
-    found = first(run, run.environment(env).hosts, "dns-records", *([what] if what else []))
+    found = first_answer(run, run.environment(env).hosts, "dns-records", *([what] if what else []))
     for service, problem in found["problems"].items():
         run.say(f"warning: service {service}: {problem}")
     run.show(record_listing(found["records"]))
@@ -96,10 +99,10 @@ def list_records(
 
 @app.command()
 def status(env: EnvOption = None, output: OutputOption = None) -> None:
-    """Show each host's server: zones, sync with the API, records, queries, delay of changes, problems.
+    """Show the DNS server of each host: zones, sync with the API, records, queries, update delay, problems.
 
-    LAG is how long a change took from the API to being answered (half of them, 99 of 100), UPSTREAMS how many of those that other names are
-    forwarded to answer.
+    LAG is the time from a change in the API until the server answers it (median/99th percentile). UPSTREAMS is the
+    number of upstream resolvers that answer.
 
     \b
     Examples:
@@ -107,17 +110,17 @@ def status(env: EnvOption = None, output: OutputOption = None) -> None:
       rancherctl dns status -o wide
       rancherctl dns status --env prod -o json
     """
-    from rancherctl.cli.dns_hosts import ask, nobody
+    from rancherctl.cli.dns_hosts import query_hosts, unreachable_error
     from rancherctl.dns.status import summary
     from rancherctl.output.dns import status_listing
 
     run = current(env=env, output=output)
-    outcomes = ask(run, run.environment(env).hosts, "dns-status")
+    outcomes = query_hosts(run, run.environment(env).hosts, "dns-status")
     rows = [summary(o.get()) for o in outcomes.values() if o.error is None]
-    silence = nobody(outcomes)
+    unreachable = unreachable_error(outcomes)
     run.show(
         status_listing(rows, {o.host: str(o.error) for o in outcomes.values() if o.error is not None}),
-        fail=silence is None,
+        fail=unreachable is None,
     )
-    if silence is not None:
-        raise silence
+    if unreachable is not None:
+        raise unreachable

@@ -1,7 +1,8 @@
 """Apply a plan to a zone with signed RFC 2136 updates.
 
-Each update is atomic, and the server journals it before it acknowledges it. A message never splits a record set. The last
-message sets the marker; if there are several, the first removes the old marker, so a zone without a marker is unfinished.
+Each update is atomic, and the server journals it before it acknowledges it. A message never splits a record set. The
+last message sets the marker; if there are several, the first removes the old marker, so a zone without a marker is
+unfinished.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from rancherctl.dns.wire import Update
 from rancherctl.errors import RancherctlError
 
 CHUNK = 16_000
-"""Octets of one message: compression pointers reach no further than 16,383. A larger record set has a message of its own."""
+"""Octets of one message: compression pointers end at 16,383. A larger record set has a message of its own."""
 UPDATE_TIMEOUT = 10.0
 
 

@@ -63,7 +63,7 @@ class Healer:
     def rewrite(self, state: ZoneState) -> bool:
         """Rewrite a loaded zone that cannot be updated or differs from its marker; restarts the server.
 
-        False if there is no content to write, or the last rewrite was less than MAX_PAUSE seconds ago.
+        False without content to write, or if the last rewrite was less than MAX_PAUSE seconds ago.
         """
         if self.clock() < self._next.get(state.zone, 0.0):
             return False

@@ -20,7 +20,8 @@ _MARKER_TEXT = re.compile(r'"hash=([0-9a-f]{32})" "version=([^"]*)"')
 class RecordSet:
     """All records of one name and type.
 
-    ``name`` is absolute, in lower case, with the final dot. ``rdatas`` are presentation texts: sorted, unique, never empty.
+    ``name`` is absolute, in lower case, with the final dot. ``rdatas`` are presentation texts: sorted, unique, never
+    empty.
     """
 
     name: str

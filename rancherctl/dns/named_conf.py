@@ -21,7 +21,8 @@ ALL_LOADED = "all zones loaded"
 
 # servfail-ttl: with 1 (the default) a name that was queried while zones were loading fails for a second after that.
 # no-case-compress: the answer repeats the name in the case of the question; resolvers that randomise case compare both.
-# stale-answer-client-timeout: ask the upstreams before serving expired data; 0 also crashes with a policy (docs/adr/0033).
+# stale-answer-client-timeout: ask the upstreams before serving expired data; 0 also crashes with a policy
+# (docs/adr/0033).
 _OPTIONS = """\
     dnssec-validation no;
     empty-zones-enable no;
@@ -93,8 +94,8 @@ def zones(config: DnsHostConfig) -> tuple[str, ...]:
     return names.all_zones(config.domain, (*config.service_cidrs, *config.pod_cidrs))
 
 
-# The policy answers single reverse names; all others of the same network go to the upstreams (docs/adr/0033). It does not
-# wait for an upstream. The server reads the whole policy after an update, so it does that at most once a second.
+# The policy answers single reverse names; all others of the same network go to the upstreams (docs/adr/0033). It does
+# not wait for an upstream. The server reads the whole policy after an update, so it does that at most once a second.
 _POLICY = f"""\
     response-policy {{
         zone "{names.REVERSE_POLICY.removesuffix(".")}" policy given add-soa no log no min-update-interval 1;

@@ -12,7 +12,7 @@ from rancherctl.names import is_dns_label
 
 _TARGET_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 REVERSE_POLICY = "reverse.rpz."
-"""Response policy zone with the reverse names of endpoints outside the pod and service networks (decision record 33)."""
+"""Response policy zone with the reverse names of endpoints outside the pod and service networks (decision 33)."""
 LONGEST = 254
 """Characters of an absolute name with its final dot (RFC 1035: 255 octets on the wire)."""
 
@@ -79,7 +79,7 @@ def all_zones(domain: str, cidrs: Iterable[str]) -> tuple[str, ...]:
 
 
 def pointer_owner(normal_address: str, zones: frozenset[str]) -> str:
-    """The owner name of an address's PTR records: its reverse name, below REVERSE_POLICY if no reverse zone covers it."""
+    """The owner of an address's PTR records: its reverse name, below REVERSE_POLICY if no reverse zone covers it."""
     name = reverse(normal_address)
     return name if zone_of(name, zones) else name + REVERSE_POLICY
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """State of a zone. ``loaded``: the server is authoritative for it. ``marker`` None: its content may be incomplete."""
+    """State of a zone. ``loaded``: the server is authoritative for it. Without ``marker`` it may be incomplete."""
 
     zone: str
     loaded: bool
@@ -119,25 +119,25 @@ def _parts(channel: Channel, zone: str, timeout: float) -> Iterator[tuple[str, s
     ends, context = 0, None
     while ends < 2:
         wire = channel.receive(max(0.01, deadline - time.monotonic()))
-        # BIND signs every message of a transfer, so none needs to be taken on trust.
+        # BIND signs every message of a transfer, so each one can be verified.
         try:
             message = dns.message.from_wire(
                 wire, keyring=query.keyring, request_mac=query.mac, xfr=True, tsig_ctx=context, multi=True
             )
         except dns.exception.DNSException as error:
             channel.close()
-            raise DnsProtocolError(f"zone {zone} cannot be read", why=str(error) or type(error).__name__) from error
+            raise DnsProtocolError(f"cannot read zone {zone}", why=str(error) or type(error).__name__) from error
         context = message.tsig_ctx
         if message.rcode() != dns.rcode.NOERROR or not message.answer:
             channel.close()
             raise DnsProtocolError(
-                f"zone {zone} cannot be read", why=f"the server answers {dns.rcode.to_text(message.rcode())}"
+                f"cannot read zone {zone}", why=f"the server answers {dns.rcode.to_text(message.rcode())}"
             )
         for rrset in message.answer:
             kind, name = dns.rdatatype.to_text(rrset.rdtype), rrset.name.to_text().lower()
             if kind == "SOA":
                 ends += 1
-            # What damage to a journal put outside is not served, and no update may mention it.
+            # Skip names outside the zone from a damaged journal: they are not served, and no update may mention them.
             elif (kind != "NS" or name != zone) and f".{name}".endswith(f".{zone}"):
                 yield name, kind, rrset.ttl, {_normal(kind, rdata.to_text()) for rdata in rrset}
 

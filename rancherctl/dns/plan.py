@@ -35,8 +35,8 @@ def plan(
 class HeldDeletes:
     """Deletes that wait for a second list, since ``since`` seconds of the caller's monotonic clock.
 
-    ``epochs`` are the lists that do not count as the second. (rancherctl.hold only measures time; here a later list must
-    lack the same names.)
+    ``epochs`` are the lists that do not count as the second. (rancherctl.hold only measures time; here a later list
+    must lack the same names.)
     """
 
     keys: frozenset[str]
@@ -68,8 +68,9 @@ def guard(
 ) -> Verdict:
     """Let a plan pass, or hold its deletes back until a later list confirms them.
 
-    ``existing`` counts the record sets on the server. ``trusted`` are the epochs of the last lists that passed: with the
-    same epochs the watch has reported the deletes one by one, and they are believed. Creates and updates always pass.
+    ``existing`` counts the record sets on the server. ``trusted`` are the epochs of the last lists that passed: with
+    the same epochs the watch has reported the deletes one by one, and they are believed. Creates and updates always
+    pass.
     """
     if epochs == trusted and hold is None:
         return Verdict(wanted)
@@ -92,6 +93,7 @@ def guard(
         since = HeldDeletes(doubtful, now, epochs)
     alarm = (
         f"a list from the API lacks {len(doubtful)} of {existing} record sets "
-        f"({len(doubtful) / max(existing, 1):.0%}, the limit is {LOSS_SHARE:.0%}): keeping them until a second list agrees"
+        f"({len(doubtful) / max(existing, 1):.0%}, the limit is {LOSS_SHARE:.0%}): "
+        "keeping them until a second list agrees"
     )
     return Verdict(kept, since, alarm)

@@ -37,7 +37,7 @@ STATS_EVERY = 15.0
 FORWARD_RETRY = 10.0
 RELIST_EVERY = 30.0
 MAX_PROBLEMS = 50
-"""Objects named in the section: it shares a report of limited size, and a tenant can create thousands of bad Services."""
+"""Objects named in the section: its report has a size limit, and a tenant can create thousands of bad Services."""
 SECTION_EVERY = 5.0
 SOON = 0.05
 NO_UPSTREAM = (
@@ -174,7 +174,7 @@ class DnsRole:
         return ""
 
     def _forwarders(self) -> None:
-        """Apply the upstreams; a failure (a full disk, a failed reload) does not stop updates of the cluster's names."""
+        """Apply the upstreams; a failure (full disk, failed reload) does not stop updates of the cluster's names."""
         order = self._monitor.order if self._monitor is not None else None
         if order is None or self._clock() < self._forward_retry_at:
             return

@@ -13,7 +13,7 @@ from rancherctl.errors import RancherctlError, UnreachableError
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the start: ``queries``, ``hits`` and ``misses`` of the cache; ``started`` as the server reports it."""
+    """Counters since the start: queries, hits and misses of the cache; ``started`` as the server reports it."""
 
     version: str
     started: str

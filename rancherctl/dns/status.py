@@ -16,7 +16,7 @@ from rancherctl.errors import RancherctlError
 RUN_FILE = Path("/run/rancherctl/dns.json")
 """The last section of the dns role; on a file system in memory."""
 STALE_AFTER = 60.0
-"""Seconds after which a host's knowledge counts as outdated: an agent writes every few seconds, a watch sends within 75."""
+"""Seconds after which a host's state counts as outdated: an agent writes every few seconds."""
 
 
 def write_section(section: Mapping[str, Any], path: Path = RUN_FILE) -> None:

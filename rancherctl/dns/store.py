@@ -37,7 +37,7 @@ class Store:
         return staged
 
     def commit(self, staged: Mapping[str, Path]) -> None:
-        """Install staged zones. Removes the journal first: a zone loads without one, but not with that of another file."""
+        """Install staged zones; removes the journals first, because a zone does not load with that of another file."""
         for zone, path in staged.items():
             target = self._data / zonefile.file_name(zone)
             (target.parent / f"{target.name}.jnl").unlink(missing_ok=True)

@@ -21,7 +21,7 @@ CHECK = 2.0
 VERIFY_AFTER = 1.0
 """Quiet seconds after a (re)connection before whole zones are read and compared."""
 GRACE = 4.0
-"""Seconds after which a zone that is not loaded counts as failed, although the server has not logged the end of loading."""
+"""Seconds after which a missing zone counts as failed even if the server has not logged the end of loading."""
 MAX_REFUSALS = 2
 """Updates refused in a row before the zone is rewritten."""
 

@@ -1,8 +1,10 @@
-"""Update messages as bytes: the hot path of a change, ten times faster than a general library. Pure; sources: RFC 1035, 2136, 2782, 8945.
+"""Encode update messages: the hot path of a change, ten times faster than a general library.
 
-This module writes only what published records need: names of checked labels (no escapes), A, AAAA, CNAME, PTR, SRV, TXT of
-plain quoted strings. Foreign records that are to be deleted can be anything: dnspython writes those. It also reads the
-answers, and a test parses every message with it.
+Pure; sources: RFC 1035, 2136, 2782, 8945.
+
+This module writes only what published records need: names of checked labels (no escapes), A, AAAA, CNAME, PTR, SRV,
+TXT of plain quoted strings. Foreign records that are to be deleted can be anything: dnspython writes those. It also
+reads the answers, and a test parses every message with it.
 """
 
 from __future__ import annotations

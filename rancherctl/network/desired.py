@@ -119,7 +119,7 @@ def vanished(before: Iterable[Peer], now: Iterable[Peer]) -> tuple[Peer, ...]:
 
 
 def tunnel_mac(address: str) -> str:
-    """The MAC of a host's VXLAN device: derived from its address, so hosts need not exchange it. Locally administered."""
+    """The locally administered MAC of a host's VXLAN device: hosts derive it from the address, without exchange."""
     h = hashlib.sha256(f"vxlan {address}".encode()).digest()
     return ":".join(f"{b:02x}" for b in (0x02, *h[:5]))
 
@@ -135,7 +135,7 @@ def dns_only(config: NetworkConfig) -> NetworkState:
 
 
 def desired(config: NetworkConfig, links: HostLinks, pod_cidr: str, others: Iterable[Peer]) -> NetworkState:
-    """The whole state; only DNS addresses and their rules if ``pod_cidr`` is "" (not assigned yet) or the mode is none."""
+    """The whole state; only DNS addresses and their rules without ``pod_cidr`` (not assigned yet) or in mode none."""
     if config.mode == "none" or not pod_cidr:
         return dns_only(config)
     subnet = ipaddress.IPv4Network(links.subnet)
@@ -159,7 +159,7 @@ def desired(config: NetworkConfig, links: HostLinks, pod_cidr: str, others: Iter
 
 
 def cni_config(pod_cidr: str, mtu: int) -> str:
-    """The CNI configuration list: ptp (a bridge loses Service calls on one host: docs/adr/0005), host-local, portmap."""
+    """The CNI configuration list: ptp (a bridge loses Service calls on one host, decision 5), host-local, portmap."""
     conf = {
         "cniVersion": "1.0.0",
         "name": "rancherctl",
@@ -177,7 +177,7 @@ def cni_config(pod_cidr: str, mtu: int) -> str:
 
 
 def nft_table(config: NetworkConfig, pod_cidr: str, hosts: Iterable[str]) -> str:
-    """The nft table: DNS bypasses connection tracking and kube-proxy; pods leave the environment with the host's address."""
+    """The nft table: DNS bypasses connection tracking and kube-proxy; pods leave with the host's address."""
     dns = ", ".join(config.dns_addresses)
     lines = [
         f"table inet {NFT_TABLE} {{",

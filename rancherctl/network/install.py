@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rancherctl.contract import NETWORK_UNIT, SYSCTL_CONFIG
+from rancherctl.contract import AGENT_CONFIG, AGENT_PYZ, NETWORK_UNIT, SYSCTL_CONFIG
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
 from rancherctl.hosts.sandbox import SANDBOX
 
@@ -20,7 +20,7 @@ Before=rancherctl-dns.service rancherctl-ingress.service rancherctl-kubelet.serv
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/bin/python3 -I /opt/rancherctl/agent/current/agent.pyz network-restore --config /etc/rancherctl/agent.json
+ExecStart=/usr/bin/python3 -I {AGENT_PYZ} network-restore --config {AGENT_CONFIG}
 TimeoutStartSec=90
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_OVERRIDE CAP_FOWNER
 ReadWritePaths=-/etc/cni/net.d -/var/lib/rancherctl -/proc/sys/net

@@ -1,4 +1,4 @@
-"""Restart kube-proxy after another program flushed its nft rules: it writes only changes, and everything once an hour."""
+"""Restart kube-proxy after another program flushed its nft rules: kube-proxy itself would notice within an hour."""
 
 from __future__ import annotations
 

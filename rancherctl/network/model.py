@@ -19,7 +19,7 @@ Mode = Literal["routed", "none"]
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """Network settings of this host: node name, internal address, the environment's CIDRs, addresses of its DNS server."""
+    """Network settings of this host: node name, internal address, CIDRs of the environment, DNS addresses."""
 
     node: str
     address: str
@@ -68,7 +68,7 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True)
 class Vxlan:
-    """The VXLAN device of this host; ``address`` is the first address of its pod range, ``local`` the host's own address."""
+    """The VXLAN device: ``address`` is the first address of the host's pod range, ``local`` the host's address."""
 
     address: str
     mac: str

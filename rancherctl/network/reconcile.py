@@ -103,7 +103,7 @@ class NetworkRole:
         return desired.desired(self._config, links, own, self._believed(desired.peers(nodes, self._config)))
 
     def _believed(self, now: tuple[Peer, ...]) -> tuple[Peer, ...]:
-        """The peers to route to, with those that a suspicious list lacks: a restored API must not cut off healthy hosts."""
+        """The peers to route to, including those that a suspicious list lacks: their hosts may be healthy."""
         before = desired.remembered(self._state) if self._state else ()
         lost = desired.vanished(before, now)
         suspicious = is_mass_loss(len(lost), len(before), floor=1)
@@ -121,7 +121,8 @@ class NetworkRole:
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """Observe, plan, apply; saves the state before it changes the kernel, so a reboot restores the newer one.
 
-        A failure (a bad route, a full disk, a link without its address) does not stop the rest and is raised at the end.
+        A failure (a bad route, a full disk, a link without its address) does not stop the rest and is raised at the
+        end.
         """
         table = snapshot.table("nodes")
         failures: list[RancherctlError] = []
@@ -148,7 +149,7 @@ class NetworkRole:
         }
 
     def _proxy_check_due(self) -> bool:
-        """Whether to check now: after a notification, else rarely, because listing the rules of many Services is slow."""
+        """Whether to check now: after a notification, else rarely, because listing the rules is slow."""
         now = self._clock()
         if not self._notified and now < self._proxy_at:
             return False

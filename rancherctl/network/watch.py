@@ -54,7 +54,7 @@ def is_relevant(datagram: bytes) -> bool:
 
 
 def _is_removal(kind: int, message: bytes) -> bool:
-    """Whether kube-proxy's whole table, or a rule that leads to all Services, was removed; its other changes are normal."""
+    """Whether kube-proxy's table or a rule that leads to all Services was removed; its other changes are normal."""
     if kind >> 8 != _NFT_SUBSYSTEM:
         return False
     return kind & 0xFF == _NFT_DELTABLE or (kind & 0xFF == _NFT_DELRULE and _PROXY_CHAIN in message)

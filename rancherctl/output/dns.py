@@ -1,4 +1,4 @@
-"""DNS answers, states and records as results. Pure."""
+"""DNS answers, server states and records as results. Pure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ RECORD_COLUMNS: Final = (Column("NAME", "name"), Column("TTL", "ttl"), Column("T
 
 
 def status_listing(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str]) -> Listing:
-    """One row for each host's server."""
+    """List the server of each host."""
     return Listing(
         "DnsServer",
         rows,
@@ -67,7 +67,7 @@ def status_listing(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str
 
 
 def record_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """One row for each record set."""
+    """List record sets."""
     return Listing(
         "DnsRecordSet", rows, RECORD_COLUMNS, name=lambda row: f"{row['name']}/{row['type']}", empty="no records"
     )
@@ -76,7 +76,7 @@ def record_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
 def answer_listing(
     answers: Mapping[str, Sequence[Answer]], comparison: Comparison, failures: Mapping[str, str]
 ) -> Listing:
-    """One row for each server of each host."""
+    """List the answer of each server of each host."""
     rows = [
         {"host": host, **answer.as_json(), "agrees": (host, answer.server) not in comparison.differing}
         for host, part in answers.items()
@@ -92,7 +92,7 @@ def answer_listing(
 
 
 def answer_record(name: str, kind: str, common: Answer, hosts: int, failures: Mapping[str, str]) -> Record:
-    """What all servers agree on; the short form has the data alone, a line each, as ``dig +short`` prints it."""
+    """The common answer of all servers; the text form has one line of data per record, like ``dig +short``."""
     item = {"name": name, "type": kind, "hosts": hosts, **common.as_json()}
     return Record(
         "DnsLookup",

@@ -1,7 +1,8 @@
-"""CPU that names which do not exist cost: our configuration against a plain BIND with the same zone, in the same run on loopback.
+"""CPU cost of negative answers: our configuration against a plain BIND with the same zone, in the same run on loopback.
 
-One JSON line a value: the ratio of CPU seconds for the same number of questions (hits, NXDOMAIN, a pod's search list), median over
-rounds in which both servers take turns. CPU comes from /proc/PID/stat, so the number of questions in a round is large and fixed.
+One JSON line a value: the ratio of CPU seconds for the same number of questions (hits, NXDOMAIN, a pod's search
+list), median over rounds in which both servers take turns. CPU comes from /proc/PID/stat, so the number of questions
+in a round is large and fixed.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def test_before_the_first_sync_a_name_fails_and_is_not_denied(named: Named, role
     assert named.starts == 1
 
 
-def test_answers(named: Named, role: DnsRole, world: World) -> None:
+def test_services_endpoints_pods_and_aliases_have_their_records(named: Named, role: DnsRole, world: World) -> None:
     settle(role, world.snapshot())
     assert addresses(named, "mongodb.default.svc.cluster.local") == ["10.43.7.7"]
     assert addresses(named, "mdb-0.mongodb.default.svc.cluster.local") == ["10.42.1.9"]
@@ -83,7 +83,7 @@ def test_a_lookup_finds_what_a_pod_would_find(
     assert look("nope.default")[:2] == ("nope.default.", "SERVFAIL"), "no upstream knows it"
 
 
-def test_nothing_there_and_nothing_of_this_type(named: Named, role: DnsRole, world: World) -> None:
+def test_missing_names_are_nxdomain_and_missing_types_are_nodata(named: Named, role: DnsRole, world: World) -> None:
     settle(role, world.snapshot())
     missing = ask(named, "nope.default.svc.cluster.local")
     assert missing.rcode() == dns.rcode.NXDOMAIN
@@ -101,7 +101,7 @@ def test_nothing_there_and_nothing_of_this_type(named: Named, role: DnsRole, wor
     assert values(ask(named, "cluster.local", "NS")) == ["ns.dns.cluster.local."]
 
 
-def test_changes_follow_without_restarts(named: Named, role: DnsRole, world: World) -> None:
+def test_changes_are_served_without_a_restart(named: Named, role: DnsRole, world: World) -> None:
     settle(role, world.snapshot())
     world.add(endpoint_slice("web", [endpoint("10.42.2.5"), endpoint("10.42.3.5")], ports=[("http", "TCP", 8080)]))
     world.add(service("ext", "10.43.9.9"), service("mongodb", type="ExternalName", externalName="example.com"))
@@ -118,7 +118,9 @@ def test_changes_follow_without_restarts(named: Named, role: DnsRole, world: Wor
     assert named.starts == 1
 
 
-def test_many_endpoints(named: Named, role: DnsRole, world: World) -> None:
+def test_a_thousand_endpoints_are_truncated_by_udp_and_complete_by_tcp_in_random_order(
+    named: Named, role: DnsRole, world: World
+) -> None:
     settle(role, world.snapshot())
     many = [f"10.42.{n // 250}.{n % 250}" for n in range(1000)]
     world.add(service("big", "None", ports=[("http", "TCP", 80)]))

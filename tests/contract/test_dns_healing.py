@@ -36,7 +36,9 @@ def test_a_restarted_agent_needs_no_update(named: Named, role: DnsRole, world: W
     assert section["metrics"]["updates"] == 0  # type: ignore[index]
 
 
-def test_answers_without_the_api_after_a_kill(named: Named, role: DnsRole, world: World) -> None:
+def test_a_killed_server_answers_the_last_known_names_without_the_api(
+    named: Named, role: DnsRole, world: World
+) -> None:
     settle(role, world.snapshot())
     world.add(service("late", "10.43.5.5"))
     settle(role, world.snapshot())
@@ -66,7 +68,7 @@ def _flip(path: Path) -> None:
     path.write_bytes(data)
 
 
-def settle_patiently(role: DnsRole, snapshot: Snapshot) -> None:
+def settle_despite_errors(role: DnsRole, snapshot: Snapshot) -> None:
     """As the loop does when a reconcile fails: again, a little later."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -94,7 +96,7 @@ DAMAGE: dict[str, Callable[[Named], None]] = {
 
 @pytest.mark.parametrize("api", [True, False], ids=["with API", "API away"])
 @pytest.mark.parametrize("what", sorted(DAMAGE))
-def test_damage_heals(named: Named, role: DnsRole, world: World, what: str, api: bool) -> None:
+def test_a_damaged_file_is_repaired(named: Named, role: DnsRole, world: World, what: str, api: bool) -> None:
     settle(role, world.snapshot())
     world.add(service("late", "10.43.5.5"))
     settle(role, world.snapshot())
@@ -114,7 +116,7 @@ def test_damage_heals(named: Named, role: DnsRole, world: World, what: str, api:
         again.stop()
 
 
-def test_what_loads_but_is_wrong_heals_when_nothing_else_happens(named: Named, role: DnsRole, world: World) -> None:
+def test_a_wrong_zone_that_loads_is_repaired_without_other_changes(named: Named, role: DnsRole, world: World) -> None:
     settle(role, world.snapshot())
     role.stop()
     named.stop()
@@ -127,7 +129,7 @@ def test_what_loads_but_is_wrong_heals_when_nothing_else_happens(named: Named, r
     pace.role.stop()
 
 
-def test_a_journal_that_names_another_zone_heals(named: Named, role: DnsRole, world: World) -> None:
+def test_a_journal_that_names_another_zone_is_repaired(named: Named, role: DnsRole, world: World) -> None:
     """One flipped octet: the server loads the record under a name that no update of this zone may mention."""
     settle(role, world.snapshot())
     world.add(service("late", "10.43.5.5"))
@@ -147,7 +149,7 @@ def test_a_journal_that_names_another_zone_heals(named: Named, role: DnsRole, wo
     pace.role.stop()
 
 
-def test_an_update_that_is_refused_is_tried_again_though_the_marker_says_that_all_is_well(
+def test_a_refused_update_is_retried_even_if_the_marker_matches(
     named: Named, role: DnsRole, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(role, world.snapshot())
@@ -172,7 +174,9 @@ def test_an_update_that_is_refused_is_tried_again_though_the_marker_says_that_al
     pace.role.stop()
 
 
-def test_a_journal_that_lost_its_end_is_made_up_for_without_the_api(named: Named, role: DnsRole, world: World) -> None:
+def test_a_truncated_journal_is_repaired_from_the_saved_copy_without_the_api(
+    named: Named, role: DnsRole, world: World
+) -> None:
     """What is left is whole in itself, and older than the copy that the agent keeps."""
     settle(role, world.snapshot())
     world.add(service("early", "10.43.5.4"))
@@ -199,7 +203,7 @@ def test_a_journal_that_lost_its_end_is_made_up_for_without_the_api(named: Named
     again.role.stop()
 
 
-def test_a_marker_that_is_gone_is_written_anew_and_not_missed_for_ever(
+def test_a_missing_marker_is_rewritten_once_and_the_zone_is_not_read_again(
     named: Named, role: DnsRole, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(role, world.snapshot())
@@ -243,7 +247,9 @@ def small_disk(tmp_path: Path) -> Iterator[Named]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
-def test_a_full_disk_keeps_what_was_there_and_heals_by_itself(small_disk: Named, world: World) -> None:
+def test_a_full_disk_keeps_the_served_names_and_updates_resume_when_space_is_free(
+    small_disk: Named, world: World
+) -> None:
     role = DnsRole(small_disk.config, small_disk, probe=False)
     settle(role, world.snapshot())
     filler = small_disk.data / "filler"
@@ -257,13 +263,13 @@ def test_a_full_disk_keeps_what_was_there_and_heals_by_itself(small_disk: Named,
         assert addresses(small_disk, "mongodb.default.svc.cluster.local") == ["10.43.7.7"]
     assert small_disk.starts == 1
     filler.unlink()
-    settle_patiently(role, world.snapshot())
+    settle_despite_errors(role, world.snapshot())
     assert addresses(small_disk, "s199.default.svc.cluster.local") == ["10.43.1.199"]
     role.stop()
 
 
 def test_foreign_records_of_any_kind_do_not_stop_updates(named: Named, role: DnsRole, world: World) -> None:
-    """Whoever has the host has the key; and the version after this one may know more types. Everything goes, and updates go on."""
+    """Root on the host has the key, and a later release may know more types: all are removed, updates continue."""
     import dns.update
 
     from rancherctl.dns.client import read_key

@@ -1,4 +1,4 @@
-"""kill -9 of the server at random moments while changes stream in: nothing acknowledged is lost, and no record set is seen in parts."""
+"""kill -9 of the server at random moments under updates: no acknowledged change is lost, no set is seen in part."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def values(server: Named, name: str) -> list[str] | None:
     """The addresses of a name; None while the server does not answer or has not loaded the zone."""
     with contextlib.suppress(dns.exception.Timeout, OSError):
         query = dns.message.make_query(name, "A")
-        # A server that was slow to start answers questions that were given up: such an answer may meet a later question at the same port.
+        # A server that was slow to start answers questions that were given up: such an answer may meet a later
+        # question at the same port.
         answer = dns.query.udp(query, "127.0.0.1", port=server.config.port, timeout=0.5, ignore_errors=True)
         if answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             return sorted(r.to_text() for s in answer.answer for r in s)
@@ -32,7 +33,7 @@ def values(server: Named, name: str) -> list[str] | None:
 
 
 class Stream:
-    """Changes one headless service after the other to another generation of three addresses, as fast as the server takes them."""
+    """Moves one headless Service after the other to new addresses, three each, as fast as the server accepts them."""
 
     def __init__(self, role: DnsRole) -> None:
         self.acknowledged: dict[str, int] = {}

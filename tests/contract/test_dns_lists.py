@@ -15,7 +15,7 @@ from tests.fakes.dns_tables import World, service
 from tests.fakes.named import Named
 
 
-def test_an_empty_list_takes_nothing_away(named: Named, role: DnsRole, world: World) -> None:
+def test_an_empty_list_removes_nothing(named: Named, role: DnsRole, world: World) -> None:
     world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))
     settle(role, world.snapshot())
     services, slices, pods = world.services, world.slices, world.pods
@@ -35,7 +35,7 @@ def test_an_empty_list_takes_nothing_away(named: Named, role: DnsRole, world: Wo
     assert addresses(named, "s50.default.svc.cluster.local") == ["10.43.1.50"]
 
 
-def test_a_second_list_is_asked_for_and_believed(named: Named, world: World) -> None:
+def test_a_second_list_is_requested_and_believed(named: Named, world: World) -> None:
     now, asked = [0.0], []
     role = DnsRole(named.config, named, probe=False, relist=asked.append, clock=lambda: time.monotonic() + now[0])
     world.add(*(service(f"s{n}", f"10.43.1.{n}") for n in range(100)))

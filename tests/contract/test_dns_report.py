@@ -17,7 +17,9 @@ from tests.fakes.dns_tables import World, service
 from tests.fakes.named import Named
 
 
-def test_neither_counters_nor_copies_hold_up_names(named: Named, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_counters_and_failed_copies_do_not_delay_names(
+    named: Named, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     later = [0.0]
     role = DnsRole(named.config, named, probe=False, clock=lambda: time.monotonic() + later[0])
     real = Store.keep
@@ -42,7 +44,7 @@ def test_neither_counters_nor_copies_hold_up_names(named: Named, world: World, m
     role.stop()
 
 
-def test_a_failure_and_the_api_s_absence_are_left_for_dns_status(
+def test_failures_and_lost_contact_with_the_api_are_written_for_dns_status(
     named: Named, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later, file = [0.0], tmp_path / "dns.json"

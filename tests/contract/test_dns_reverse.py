@@ -1,4 +1,4 @@
-"""Reverse names: of endpoints in any network they are answered here, all others of the same networks come from the upstream."""
+"""Reverse names: the server answers those of endpoints in any network; all others come from the upstream."""
 
 from __future__ import annotations
 

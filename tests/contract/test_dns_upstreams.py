@@ -1,4 +1,4 @@
-"""Forwarding through a real named: foreign names, dead and lame upstreams, stale answers, cluster names meanwhile; and the probe itself."""
+"""Forwarding through a real named: external names, dead and lame upstreams, expired answers; and the probe."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def values(answer: dns.message.Message) -> list[str]:
     return sorted(rdata.to_text() for rrset in answer.answer for rdata in rrset)
 
 
-def test_the_probe_sees_who_answers(port: int, upstreams: list[Upstream]) -> None:
+def test_the_probe_finds_the_upstreams_that_answer(port: int, upstreams: list[Upstream]) -> None:
     asked = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
-    # Nobody listens at the last: that is told at once, so that the limit is one for a busy machine.
+    # Nothing listens on the last address, which fails at once: the time limit is for a busy machine.
     assert responding(asked, port=port, timeout=60) == {"127.0.0.2", "127.0.0.3"}
     upstreams[1].mode = "lame"
     assert responding(asked, port=port, timeout=60) == {"127.0.0.2"}
@@ -77,7 +77,15 @@ def test_foreign_names_are_forwarded_and_cached(named: Named, upstreams: list[Up
     assert upstreams[0].asked > asked
 
 
-def test_what_an_upstream_said_last_is_served_while_it_is_silent(named: Named, upstreams: list[Upstream]) -> None:
+def test_an_expired_answer_is_not_served_while_the_upstream_answers(named: Named, upstreams: list[Upstream]) -> None:
+    """A database that failed over: the first answer after the TTL is the new address."""
+    assert values(ask(named, "www.example.com")) == ["192.0.2.80"]
+    upstreams[0].address = "192.0.2.81"
+    time.sleep(2.5)
+    assert values(ask(named, "www.example.com")) == ["192.0.2.81"]
+
+
+def test_an_expired_answer_is_served_while_the_upstream_is_silent(named: Named, upstreams: list[Upstream]) -> None:
     """The fresh answer may be kept for a second; one that lives for five is a stale one."""
     assert ask(named, "www.example.com").answer[0].ttl <= 1
     upstreams[0].mode = "silent"
@@ -125,7 +133,7 @@ def test_without_upstreams_foreign_names_fail_at_once(named: Named) -> None:
         assert time.monotonic() < deadline
 
 
-def test_a_host_whose_only_resolver_is_itself_says_so(
+def test_a_host_whose_only_resolver_is_itself_raises_an_alarm(
     named: Named, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf = tmp_path / "resolv.conf"
@@ -145,7 +153,7 @@ def test_a_host_whose_only_resolver_is_itself_says_so(
     assert values(ask(named, "web.default.svc.cluster.local")) == ["10.43.0.5"]
 
 
-def test_upstreams_that_cannot_be_told_hold_up_no_names(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_update_of_the_upstreams_does_not_delay_names(named: Named, monkeypatch: pytest.MonkeyPatch) -> None:
     later, woken = [0.0], threading.Event()
     role, world = (
         DnsRole(replace(named.config, upstreams=("127.0.0.9",)), named, clock=lambda: time.monotonic() + later[0]),
@@ -173,7 +181,7 @@ def test_upstreams_that_cannot_be_told_hold_up_no_names(named: Named, monkeypatc
     assert "127.0.0.9" in Path(named.config.forwarders_file).read_text()
 
 
-def test_probing_goes_on_after_a_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probing_continues_after_an_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:
     first, woken = [True], threading.Event()
 
     def ask_once(upstreams: Collection[str]) -> frozenset[str]:

@@ -30,7 +30,7 @@ def addresses(server: Named, name: str, kind: str = "A") -> list[str]:
 
 
 def soon(server: Named, name: str, kind: str = "A", limit: float = 60.0) -> list[str]:
-    """What is answered once the zone is loaded: a server that has just started fails questions for a moment, and never denies."""
+    """The answer once the zone is loaded: a server that has just started answers SERVFAIL, never NXDOMAIN."""
     deadline = time.monotonic() + limit
     while True:
         answer = ask(server, name, kind)
@@ -54,7 +54,7 @@ def settle(
 
 
 class Pace:
-    """A role that is called as the agent's loop calls it when nothing happens: after its whole ``resync``, which passes at once here."""
+    """Calls a role like the agent's idle loop: after its whole ``resync``, which passes at once here."""
 
     def __init__(self, named: Named) -> None:
         self._later = 0.0

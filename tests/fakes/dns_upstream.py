@@ -12,10 +12,10 @@ import dns.rrset
 
 
 class Upstream:
-    """A resolver on 127.0.0.x that answers every A question with one address, every PTR with one name; ``mode``: good, silent, lame."""
+    """A resolver on 127.0.0.x: one address for every A query, one name for every PTR; ``mode``: good, silent, lame."""
 
     def __init__(self, address: str, port: int) -> None:
-        self.mode, self.port = "good", port
+        self.mode, self.port, self.address = "good", port, "192.0.2.80"
         self.asked = 0
         self.names: list[str] = []
         self._socket = socket.socket(type=socket.SOCK_DGRAM)
@@ -38,7 +38,7 @@ class Upstream:
             if self.mode == "lame":
                 answer.set_rcode(dns.rcode.REFUSED)
             elif question.rdtype == 1:
-                answer.answer.append(dns.rrset.from_text(question.name, 1, "IN", "A", "192.0.2.80"))
+                answer.answer.append(dns.rrset.from_text(question.name, 1, "IN", "A", self.address))
             elif question.rdtype == dns.rdatatype.PTR:
                 answer.answer.append(dns.rrset.from_text(question.name, 1, "IN", "PTR", "outside.example."))
             self._socket.sendto(answer.to_wire(), peer)

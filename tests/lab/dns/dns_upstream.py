@@ -1,4 +1,7 @@
-"""Runs on a lab host: a resolver that answers every question for an A record with one address. Arguments: address to listen on, address to answer."""
+"""Runs on a lab host: a resolver that answers every A query with one address.
+
+Arguments: the address to listen on, the address to answer.
+"""
 
 import socket
 import struct

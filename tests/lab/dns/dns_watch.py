@@ -1,7 +1,7 @@
-"""Runs on a lab host: asks a server for one name as fast as it answers, and prints when the answer became what was wanted.
+"""Runs on a lab host: queries a server for one name as fast as it answers, and prints when the answer matched.
 
-Arguments: server, name, A or AAAA, wanted text of an address ("" = the name does not exist), seconds. Prints ``ready`` first, then the wall clock.
-Standard library only: the host has nothing else.
+Arguments: server, name, A or AAAA, wanted text of an address ("" = the name does not exist), seconds. Prints
+``ready`` first, then the wall clock. Standard library only: the host has nothing else.
 """
 
 import os
@@ -18,7 +18,8 @@ def ask(sock: socket.socket, name: str, kind: int) -> tuple[int, list[str]]:
     sock.send(number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1))
     try:
         while (data := sock.recv(4096))[:2] != number:
-            continue  # a late answer to a question that was given up: were it taken for this one's, all that follow would be one behind
+            # A late answer to an earlier query: if it counted for this one, all later answers would be off by one.
+            continue
     except (TimeoutError, ConnectionError):
         return -1, []
     count, at = struct.unpack("!H", data[6:8])[0], 12 + len(labels) + 1 + 4

@@ -31,7 +31,7 @@ def dig(
 
 
 def answers(env: Environment, host: str, server: str, wanted: Mapping[str, list[str]]) -> None:
-    """Wait until one server answers every question as wanted, in one round trip a look: records come with their objects, in any order."""
+    """Wait until one server gives all expected answers, one round trip per attempt."""
     script = "; ".join(f"dig +short +time=10 +tries=2 @{server} {question}; echo =" for question in wanted)
 
     def look() -> bool:
@@ -59,12 +59,12 @@ for _ in range(
 
 
 def fresh() -> str:
-    """A cluster address that nobody has: of the first 256 the API gives none away by itself, and each is taken once a run."""
+    """An unused cluster address: the API assigns none of the first 256 by itself, and a run uses each once."""
     return next(_ADDRESSES)
 
 
 class Watch:
-    """Waits on hosts, from before the change on, until a name is answered as wanted; ``times`` are wall clocks (one machine: one clock)."""
+    """Queries hosts from before a change until a name has the expected answer; ``times`` are wall clock times."""
 
     def __init__(
         self,
@@ -259,7 +259,8 @@ def test_a_dead_agent_is_not_noticed(shared: Environment, namespace: str) -> Non
 
 
 DAMAGE = {
-    "journal": "head -c 64 /dev/urandom | dd of=/var/lib/rancherctl/dns/cluster.local.zone.jnl conv=notrunc status=none",
+    "journal": "head -c 64 /dev/urandom | "
+    "dd of=/var/lib/rancherctl/dns/cluster.local.zone.jnl conv=notrunc status=none",
     "zone": ": > /var/lib/rancherctl/dns/cluster.local.zone",
 }
 
@@ -271,7 +272,7 @@ def test_damaged_files_heal(shared: Environment, namespace: str, measure: Measur
     name = f"whole.{namespace}.svc.cluster.local"
     Watch(shared, ["h3"], name, address).times()
     began = time.time()
-    # The server is stopped for the damage: it would write its files anew when it ends.
+    # Stop the server first: it rewrites its files when it ends.
     shared.ssh(
         "h3",
         f"systemctl kill -s KILL {UNIT}; systemctl stop {UNIT}; {DAMAGE[what]}; systemctl start {UNIT}",

@@ -25,15 +25,16 @@ def get(env: Environment, space: str, pod: str, url: str, *flags: str) -> str:
 
 
 def in_pod(env: Environment, host: str, address: str, script: str) -> str:
-    """A shell script with the host's programs in the network of the pod that has ``address``: one round trip for many calls."""
+    """Run a shell script with the host's programs in the network namespace of the pod with ``address``."""
     find = f"for n in /run/netns/*; do nsenter --net=$n ip -4 -o addr | grep -q ' {address}/' && break; done"
     return env.ssh(host, f"{find}; nsenter --net=$n sh -c '{script}'", timeout=900.0).strip()
 
 
 def test_pods_reach_pods_and_services(shared: Environment, space: str, pods: dict[str, str]) -> None:
-    """pod → pod and pod → Service, on the same host and across hosts; host → pod with 1 MB; the pod's own address is seen by the other side.
+    """pod → pod and pod → Service on one host and across hosts, host → pod with 1 MB; peers see the pod's own address.
 
-    With bridge-nf-call-iptables off, as on stock hosts: calls to a ClusterIP whose endpoint is on the caller's host go through 20 times of 20.
+    With bridge-nf-call-iptables off, as on stock hosts: calls to a ClusterIP whose endpoint is on the caller's host
+    go through 20 times of 20.
     """
     shared.ssh("h2", "for f in /proc/sys/net/bridge/bridge-nf-call-iptables; do [ ! -e $f ] || echo 0 > $f; done")
     services = [w.cluster_ip(shared, space, name) for name in ("b", "c")]
@@ -72,7 +73,7 @@ def repairs(env: Environment, host: str) -> int:
 def test_what_others_break_heals(
     shared: Environment, space: str, pods: dict[str, str], what: str, measure: Measure
 ) -> None:
-    """Routes, addresses, our nft table (measured on the host) and kube-proxy's come back by themselves; pods that were there reach Services again."""
+    """Routes, addresses and both nft tables are restored, and existing pods reach Services again."""
     until("h3 is whole", lambda: shared.ssh("h3", f"{WHOLE} && echo yes"))
     before = repairs(shared, "h3")
     # One script on the host: a round trip by ssh would be longer than the repair. 3000 turns are a minute and more.
@@ -89,7 +90,8 @@ def test_what_others_break_heals(
     measure(f"{what}, healed", int(took) / 1000, "s")
     until("the agent says that it was the one", lambda: repairs(shared, "h3") > before)
     service = w.cluster_ip(shared, space, "b")
-    # kube-proxy's rules are not ours: it would write them again within the hour, so the agent restarts it. A pod that was there before sees it.
+    # kube-proxy's rules are not ours: it would write them again within the hour, so the agent restarts it. A pod that
+    # was there before sees it.
     began = time.monotonic()
     until("pod to Service", lambda: get(shared, space, "c", f"http://{service}/"), pause=0.2)
     measure(f"{what}, pod to Service again", time.monotonic() - began, "s")

@@ -1,4 +1,4 @@
-"""network.mode none: everything but the pod network runs, apply and status say what is missing, and any CNI add-on makes the node Ready."""
+"""network.mode none: all but the pod network runs, apply and status name the gap, a CNI add-on makes the node Ready."""
 
 from __future__ import annotations
 

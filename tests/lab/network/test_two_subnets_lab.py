@@ -22,7 +22,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 
 
 def test_pods_and_haproxy_cross_the_subnets(wide: Environment) -> None:
-    """pod A → pod B and Service, host A → pod B, HAProxy on A → pod on B, each with a 1 MB body; names of B's pods on A and the other way round."""
+    """pod A → pod B and Service, host A → pod B, HAProxy on A → pod on B, each with 1 MB; names of pods both ways."""
     subnets = {h.name: h.address.rsplit(".", 1)[0] for h in wide.lab.hosts()}
     assert subnets["h1"] != subnets["h2"]
     wide.apply(w.pod(NAMESPACE, "a", "h1"), w.pod(NAMESPACE, "b", "h2"), w.service(NAMESPACE, "b"))

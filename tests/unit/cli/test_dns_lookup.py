@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rancherctl.cli.context import CommandRun
-from rancherctl.cli.dns_hosts import _answer, _error, nobody, of_pod, one_place
-from rancherctl.cli.dns_lookup import Said, show
+from rancherctl.cli.dns_hosts import _answer, _error, pod_source, require_single_source, unreachable_error
+from rancherctl.cli.dns_lookup import HostAnswers, show
 from rancherctl.dns.lookup import Answer
 from rancherctl.errors import ConflictError, NotFoundError, PartialError, RancherctlError, UnreachableError, UsageError
 from rancherctl.hosts.fanout import HostOutcome
@@ -35,10 +35,12 @@ def look(
             Terminals(stdin=False, stdout=False, stderr=False),
         )
     )
-    show(run, Said(name, "A", {host: (answer,) for host, answer in answers.items()}, failures or {}), every=False)
+    show(
+        run, HostAnswers(name, "A", {host: (answer,) for host, answer in answers.items()}, failures or {}), every=False
+    )
 
 
-def test_servers_that_say_nothing_do_not_differ(capsys: pytest.CaptureFixture[str]) -> None:
+def test_silent_servers_do_not_count_as_differing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(PartialError) as caught:
         look({"h1": good(), "h3": SILENT}, {"h2": "h2: cannot connect"})
     assert caught.value.failures == {"h2": "h2: cannot connect", "h3": "10.43.0.10: no answer within 3 s"}
@@ -46,13 +48,13 @@ def test_servers_that_say_nothing_do_not_differ(capsys: pytest.CaptureFixture[st
     assert "no answer within 3 s" in capsys.readouterr().out
 
 
-def test_a_server_that_says_something_else_is_a_conflict_whoever_is_silent() -> None:
+def test_a_server_with_another_answer_is_a_conflict_even_if_others_are_silent() -> None:
     with pytest.raises(ConflictError, match="1 server differs for") as caught:
         look({"h1": good(), "h2": good(), "h3": good("10.43.0.8"), "h4": SILENT})
     assert caught.value.why == "10.43.0.10 on h3"
 
 
-def test_what_the_others_answer_is_shown_where_hosts_are_missing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_common_answer_is_shown_if_hosts_are_missing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(PartialError):
         look({"h1": good()}, {"h2": "cannot connect"})
     assert capsys.readouterr().out == "10.43.0.7\n"
@@ -68,7 +70,7 @@ def test_a_name_without_records_of_the_type_prints_no_data(capsys: pytest.Captur
     assert (said.out, said.err) == ("", f"{NAME} has no A records\n")
 
 
-def test_what_does_not_exist_is_said_to_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nxdomain_is_in_the_json_output(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(NotFoundError):
         look({"h1": good(rcode="NXDOMAIN")})
     assert capsys.readouterr().out == ""
@@ -81,7 +83,7 @@ def test_what_does_not_exist_is_said_to_programs_too(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("status", "stderr", "kind", "what"),
     [
-        (2, "<3>cannot ask for a..b. A: empty label\n", UsageError, "h2: cannot ask for a..b. A: empty label"),
+        (2, "<3>cannot ask for a..b. A: empty label\n", UsageError, "h2: cannot query a..b. A: empty label"),
         (
             2,
             "/usr/bin/python3: can't open file 'agent.pyz'\n",
@@ -92,7 +94,7 @@ def test_what_does_not_exist_is_said_to_programs_too(capsys: pytest.CaptureFixtu
         (127, "", RancherctlError, "h2: exit status 127"),
     ],
 )
-def test_only_the_hosts_own_program_says_what_kind_of_failure_it_is(
+def test_only_the_agents_own_errors_set_the_kind_of_failure(
     status: int, stderr: str, kind: type[RancherctlError], what: str
 ) -> None:
     found = _error("h2", status, stderr)
@@ -103,7 +105,7 @@ def test_only_the_hosts_own_program_says_what_kind_of_failure_it_is(
 def test_an_answer_is_the_last_line() -> None:
     assert _answer("h1", b'Welcome!\n{"node": "h1"}\n') == {"node": "h1"}
     for odd in (b"", b"Welcome!\n"):
-        with pytest.raises(RancherctlError, match="h1: the answer is not what was expected"):
+        with pytest.raises(RancherctlError, match="h1: unexpected answer"):
             _answer("h1", odd)
 
 
@@ -126,71 +128,69 @@ def place(
 
     monkeypatch.setattr("rancherctl.cli.api.api", lambda run, env: nullcontext(Client()))
     run = CommandRun(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
-    return of_pod(run, None, pod), asked
+    return pod_source(run, None, pod), asked
 
 
-def test_a_pod_is_asked_for_on_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_query_runs_on_the_pods_host(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = ("h2", ["--pod-address", "10.42.1.5", "--namespace", "shop"])
     assert place(monkeypatch, "shop/web-0", POD) == (wanted, [("shop", "web-0")])
     assert place(monkeypatch, "web-0", POD)[1] == [("default", "web-0")]
 
 
 @pytest.mark.parametrize("status", [{"phase": "Succeeded", "podIPs": [{"ip": "10.42.1.5"}]}, {"phase": "Pending"}, {}])
-def test_a_pod_without_network_cannot_ask(monkeypatch: pytest.MonkeyPatch, status: Mapping[str, Any]) -> None:
-    with pytest.raises(RancherctlError, match="pod shop/web-0 has no network") as caught:
+def test_a_pod_without_network_is_refused(monkeypatch: pytest.MonkeyPatch, status: Mapping[str, Any]) -> None:
+    with pytest.raises(RancherctlError, match="pod shop/web-0: it has no network") as caught:
         place(monkeypatch, "shop/web-0", {**POD, "status": status})
     assert caught.value.hint == "rancherctl kubectl -n shop get pod web-0"
 
 
-def test_only_one_may_say_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_pod_excludes_other_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     for given in ({"from_host": "h1", "all_hosts": False}, {"from_host": None, "all_hosts": True}):
         with pytest.raises(UsageError, match="--from-pod and"):
-            one_place(**given)
-    one_place(from_host=None, all_hosts=False)
-    with pytest.raises(UsageError, match="names no pod"):
+            require_single_source(**given)
+    require_single_source(from_host=None, all_hosts=False)
+    with pytest.raises(UsageError, match="is not a valid pod"):
         place(monkeypatch, "shop/", POD)
 
 
 @pytest.mark.parametrize(
     "said_there", ["/usr/bin/python3: can't open file", "<3>agent.json does not exist (this host is not set up)"]
 )
-def test_a_host_without_our_program_is_one_that_was_not_asked(
-    said_there: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_host_without_the_agent_counts_as_failed(said_there: str, capsys: pytest.CaptureFixture[str]) -> None:
     value = {"name": NAME, "type": "A", "answers": [good().as_json()]}
     failure = _error("h2", 2, said_there)
-    said = Said.of({"h1": HostOutcome("h1", value, None, 0.1), "h2": HostOutcome("h2", None, failure, 0.1)})
+    said = HostAnswers.of({"h1": HostOutcome("h1", value, None, 0.1), "h2": HostOutcome("h2", None, failure, 0.1)})
     run = CommandRun(load({}, {"HOME": "/nonexistent"}, Terminals(stdin=False, stdout=False, stderr=False)))
     with pytest.raises(PartialError):
         show(run, said, every=False)
     assert capsys.readouterr().out == "10.43.0.7\n"
 
 
-def test_a_wrong_question_is_told_before_a_host_that_is_away() -> None:
-    wrong, away = UsageError("h2: cannot ask for a..b. A"), UnreachableError("h1: cannot connect")
+def test_a_wrong_question_is_reported_before_unreachable_hosts() -> None:
+    wrong, away = UsageError("h2: cannot query a..b. A"), UnreachableError("h1: cannot connect")
     with pytest.raises(UsageError):
-        Said.of({"h1": HostOutcome("h1", None, away, 0.1), "h2": HostOutcome("h2", None, wrong, 0.1)})
+        HostAnswers.of({"h1": HostOutcome("h1", None, away, 0.1), "h2": HostOutcome("h2", None, wrong, 0.1)})
     with pytest.raises(UnreachableError):
-        Said.of({"h1": HostOutcome("h1", None, away, 0.1)})
+        HostAnswers.of({"h1": HostOutcome("h1", None, away, 0.1)})
 
 
-def test_when_nobody_answers_every_reason_is_said() -> None:
+def test_without_any_answer_all_reasons_are_shown() -> None:
     with pytest.raises(UnreachableError, match="no server answered") as caught:
         look({"h1": SILENT})
     assert "no answer within 3 s" in caught.value.why
 
 
 @pytest.mark.parametrize(("rcode", "kind"), [("NXDOMAIN", NotFoundError), ("SERVFAIL", RancherctlError)])
-def test_a_bare_word_gets_the_form_of_a_services_name(rcode: str, kind: type[RancherctlError]) -> None:
+def test_a_single_label_gets_a_hint_for_full_names(rcode: str, kind: type[RancherctlError]) -> None:
     with pytest.raises(kind) as caught:
         look({"h1": good(rcode=rcode)}, name="mongodb.")
     assert "mongodb.NAMESPACE.svc" in caught.value.hint
 
 
-def test_no_host_that_can_be_reached_is_more_than_a_missing_part() -> None:
+def test_no_reachable_host_is_an_error_not_a_partial_result() -> None:
     down: HostOutcome[object] = HostOutcome("h1", None, UnreachableError("h1: cannot connect"), 2.0)
-    found = nobody({"h1": down, "h2": HostOutcome("h2", None, UnreachableError("h2: no route"), 2.0)})
+    found = unreachable_error({"h1": down, "h2": HostOutcome("h2", None, UnreachableError("h2: no route"), 2.0)})
     assert found is not None
     assert (found.exit_code, found.why) == (7, "h1: cannot connect; h2: no route")
-    assert nobody({"h1": down, "h2": HostOutcome("h2", {}, None, 2.0)}) is None
-    assert nobody({"h1": down, "h2": HostOutcome("h2", None, RancherctlError("h2: no agent"), 2.0)}) is None
+    assert unreachable_error({"h1": down, "h2": HostOutcome("h2", {}, None, 2.0)}) is None
+    assert unreachable_error({"h1": down, "h2": HostOutcome("h2", None, RancherctlError("h2: no agent"), 2.0)}) is None

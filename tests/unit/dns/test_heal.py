@@ -36,7 +36,7 @@ class Failing:
 
 
 @pytest.mark.parametrize("what", ["stop", "start"])
-def test_a_server_that_will_not_stop_costs_no_disk(tmp_path: Path, what: str) -> None:
+def test_a_failed_stop_leaves_no_temporary_files(tmp_path: Path, what: str) -> None:
     now = [0.0]
     state = ZoneState("cluster.local.")
     state.set_actual({ONE.key: ONE})
@@ -57,7 +57,7 @@ def test_a_reload_that_fails_leaves_the_zone_in_place(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["cluster.local.zone"]
 
 
-def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
     for name in (".new-abc", ".new-def", "cluster.local.zone", "cluster.local.zone.jnl"):
         (tmp_path / name).write_text("x")
     Store(str(tmp_path)).tidy()

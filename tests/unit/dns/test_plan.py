@@ -37,12 +37,12 @@ def many(count: int, start: int = 0) -> dict[str, RecordSet]:
 
 
 @given(zones)
-def test_nothing_to_do(zone: dict[str, RecordSet]) -> None:
+def test_equal_sets_need_no_changes(zone: dict[str, RecordSet]) -> None:
     assert not plan(zone, zone)
 
 
 @given(zones, zones)
-def test_a_plan_leads_from_one_to_the_other(have: dict[str, RecordSet], want: dict[str, RecordSet]) -> None:
+def test_applying_a_plan_gives_the_desired_sets(have: dict[str, RecordSet], want: dict[str, RecordSet]) -> None:
     state = dict(have)
     for change in plan(have, want):
         if change.new is None:
@@ -72,7 +72,7 @@ def test_edits_do_what_the_plan_says(have: dict[str, RecordSet], want: dict[str,
 
 @settings(deadline=None)
 @given(st.lists(zones, min_size=1, max_size=5), st.integers(0, 5))
-def test_a_mirror_knows_its_hash(wishes: list[dict[str, RecordSet]], forget: int) -> None:
+def test_a_zone_state_keeps_its_hash_up_to_date(wishes: list[dict[str, RecordSet]], forget: int) -> None:
     state = ZoneState("cluster.local.")
     state.set_actual({})
     for index, want in enumerate(wishes):
@@ -90,7 +90,7 @@ def test_a_mirror_knows_its_hash(wishes: list[dict[str, RecordSet]], forget: int
         assert not state.plan()
 
 
-def test_an_update_of_unknown_outcome_is_settled_by_the_marker() -> None:
+def test_the_marker_decides_an_update_of_unknown_outcome() -> None:
     state = ZoneState("cluster.local.")
     state.set_actual(many(2))
     for key, one in many(3).items():
@@ -133,7 +133,7 @@ def test_an_edit_is_never_larger_than_the_whole_set(kept: int, gone: int, come: 
 
 
 def test_half_of_a_set_as_large_as_a_message_may_change_at_once() -> None:
-    """Long host names that give way to other long ones: both kinds together would not fit one message, and nothing after it would be sent."""
+    """Long hostnames and their long replacements do not fit one message, and nothing after it would be sent."""
     short, long = (
         tuple(f"0 100 80 {'h' * size}{mark}{n}.web.default.svc.cluster.local." for n in range(340))
         for size, mark in ((1, "a"), (58, "b"))
@@ -188,7 +188,7 @@ def test_a_list_that_lost_most_names_waits_for_a_second() -> None:
     assert second.hold is None
 
 
-def test_a_second_list_that_lost_other_names_is_a_first_one() -> None:
+def test_a_second_list_that_lacks_other_names_counts_as_a_first() -> None:
     hold = HeldDeletes(frozenset(many(60)), 0.0, (2,))
     todo = plan(many(200), {**many(140, start=60)} | {})
     other = plan(many(200), many(60) | many(60, start=140))
@@ -200,7 +200,7 @@ def test_a_second_list_that_lost_other_names_is_a_first_one() -> None:
     assert not again.plan, "one list must not confirm itself"
 
 
-def test_what_only_the_later_list_lacks_waits_for_its_own_second_list() -> None:
+def test_names_that_only_the_later_list_lacks_wait_for_another_list() -> None:
     first = guard(plan(many(200), many(100)), existing=200, epochs=(2,), trusted=(1,), hold=None, now=0.0)
     empty = plan(many(200), {})
     late = guard(empty, existing=200, epochs=(3,), trusted=(1,), hold=first.hold, now=SECOND_LIST_AFTER - 1)
@@ -210,7 +210,7 @@ def test_what_only_the_later_list_lacks_waits_for_its_own_second_list() -> None:
     assert second.hold == HeldDeletes(frozenset(many(100)), SECOND_LIST_AFTER + 1, (4,))
 
 
-def test_two_lists_in_one_moment_are_one_opinion() -> None:
+def test_two_lists_at_the_same_time_count_as_one() -> None:
     todo = plan(many(100), {})
     first = guard(todo, existing=100, epochs=(2,), trusted=(1,), hold=None, now=0.0)
     soon = guard(todo, existing=100, epochs=(3,), trusted=(1,), hold=first.hold, now=1.0)
@@ -218,8 +218,8 @@ def test_two_lists_in_one_moment_are_one_opinion() -> None:
     assert guard(todo, existing=100, epochs=(4,), trusted=(1,), hold=soon.hold, now=SECOND_LIST_AFTER).plan == todo
 
 
-def test_a_name_of_another_type_is_no_loss() -> None:
-    """The server ignores a CNAME beside other records: were the old address held back, the new record would be believed and not be there."""
+def test_a_name_that_changes_its_type_is_not_lost() -> None:
+    """The server ignores a CNAME beside other records: with the old address held back, the CNAME would be missing."""
     have = many(100)
     alias = RecordSet("n7.cluster.local.", "CNAME", ("elsewhere.example.",))
     verdict = guard(plan(have, {alias.key: alias}), existing=100, epochs=(2,), trusted=(1,), hold=None, now=0.0)
@@ -232,8 +232,8 @@ def test_a_name_of_another_type_is_no_loss() -> None:
         max_size=6,
     )
 )
-def test_nothing_much_goes_on_the_word_of_one_list(steps: list[tuple[int, int, float]]) -> None:
-    """Each step is a list of the API: the names n``start`` to n``end``, seconds after the one before. The guard sees each of them twice."""
+def test_a_single_list_never_removes_much(steps: list[tuple[int, int, float]]) -> None:
+    """Each step is a list of the API: names n``start`` to n``end``, seconds since the last; the guard sees it twice."""
     have: dict[str, RecordSet] = many(60)
     hold, now = None, 0.0
     lists: list[tuple[float, dict[str, RecordSet]]] = []
@@ -256,14 +256,13 @@ def test_nothing_much_goes_on_the_word_of_one_list(steps: list[tuple[int, int, f
             hold = verdict.hold
 
 
-def test_an_empty_plan_is_no_alarm() -> None:
-    verdict = guard(
-        Plan(), existing=100, epochs=(9,), trusted=None, hold=HeldDeletes(frozenset({"a"}), 0.0, (1,)), now=5.0
-    )
+def test_an_empty_plan_raises_no_alarm() -> None:
+    held = HeldDeletes(frozenset({"a"}), 0.0, (1,))
+    verdict = guard(Plan(), existing=100, epochs=(9,), trusted=None, hold=held, now=5.0)
     assert (verdict.plan, verdict.hold, verdict.alarm) == (Plan(), None, "")
 
 
 @pytest.mark.parametrize("existing", [0, 10, 20])
-def test_small_zones_may_change_wholly(existing: int) -> None:
+def test_small_zones_may_change_completely(existing: int) -> None:
     todo = plan(many(existing), {})
     assert guard(todo, existing=existing, epochs=(2,), trusted=(1,), hold=None, now=0.0).plan == todo

@@ -1,4 +1,4 @@
-"""Golden cases tests/data/dns/CASE. ``REGENERATE=1 pytest tests/unit/dns/test_records.py`` rewrites records.txt; review the diff."""
+"""Golden cases tests/data/dns/CASE; ``REGENERATE=1 pytest tests/unit/dns/test_records.py`` rewrites records.txt."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_no_text_of_a_tenant_reaches_a_zone_file_unchecked(
         assert all(len(label) <= 63 for label in line.split(" ", 1)[0].split("."))
 
 
-def test_a_set_that_no_message_could_carry_is_cut_and_said() -> None:
+def test_a_set_too_large_for_a_message_is_cut_and_reported() -> None:
     many = [endpoint(f"10.42.{n // 250}.{n % 250}") for n in range(5000)]
     parts = [
         endpoint_slice("big", many[i : i + 1000], name=f"big-{i}", ports=[("http", "TCP", 80)])
@@ -123,7 +123,7 @@ def test_fit_keeps_a_start_that_fits(rdatas: list[str]) -> None:
         assert sum(12 + len(r.rpartition(" ")[2]) + 7 for r in rdatas[: len(kept) + 1]) > MAX_SET_OCTETS
 
 
-def test_a_leaving_pod_has_no_name() -> None:
+def test_a_pod_being_deleted_has_no_name() -> None:
     leaving = objects.pod(
         {
             "metadata": {"namespace": "n", "name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z"},
@@ -165,7 +165,7 @@ def _do(world: World, step: tuple[Any, ...]) -> None:
 
 @settings(deadline=None)
 @given(operations)
-def test_difference_by_difference_gives_what_a_fresh_start_gives(steps: list[tuple[Any, ...]]) -> None:
+def test_incremental_updates_equal_a_fresh_start(steps: list[tuple[Any, ...]]) -> None:
     world, wanted = World(), Wanted(SHAPE)
     state: dict[str, RecordSet] = {}
     for step in [*steps, ("look",)]:
@@ -189,7 +189,7 @@ def test_difference_by_difference_gives_what_a_fresh_start_gives(steps: list[tup
 
 
 def test_services_that_share_their_pods_cost_what_each_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two headless services of the same pods have every reverse name in common: coming and going, the work grows with the pods, not their square."""
+    """Two headless Services of the same pods share all reverse names: the work grows linearly with the pods."""
     count, looks = 300, 0
     plain = RecordSet.key.fget  # type: ignore[attr-defined]  # a property's function
 

@@ -42,7 +42,7 @@ def read(wire: bytes) -> dns.update.UpdateMessage:
 
 
 @given(st.lists(action, max_size=40), st.integers(0, 65535))
-def test_dnspython_reads_what_was_written(actions: list[tuple[str, str, tuple[str, str], int]], number: int) -> None:
+def test_dnspython_parses_every_message(actions: list[tuple[str, str, tuple[str, str], int]], number: int) -> None:
     update = Update("cluster.local.")
     expected = []
     for verb, owner, (kind, data), ttl in actions:
@@ -90,7 +90,7 @@ def test_a_changed_message_is_not_accepted() -> None:
 
 
 @pytest.mark.parametrize("bad", ["a..b.", f"{'x' * 64}.b.", ".b."])
-def test_what_is_no_name_is_never_sent(bad: str) -> None:
+def test_an_invalid_name_is_refused(bad: str) -> None:
     with pytest.raises(ValueError):
         plain_name(bad)
     with pytest.raises(ValueError):
@@ -111,7 +111,7 @@ def test_reverse_names(found: object) -> None:
         ("a\\.b.cluster.local.", "NS", "ns.example."),
     ],
 )
-def test_what_somebody_else_put_there_can_be_deleted(name: str, kind: str, rdata: str) -> None:
+def test_foreign_records_can_be_deleted(name: str, kind: str, rdata: str) -> None:
     """A record that a transfer shows must not make every later update impossible."""
     update = Update("cluster.local.")
     update.add("first.cluster.local.", "A", 5, "10.43.0.1")
@@ -128,6 +128,6 @@ def test_what_somebody_else_put_there_can_be_deleted(name: str, kind: str, rdata
 
 
 @pytest.mark.parametrize("bad", ["NOSUCHTYPE", "TYPE70000"])
-def test_what_is_no_type_is_never_sent(bad: str) -> None:
+def test_an_invalid_type_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="not a valid record type"):
         Update("cluster.local.").clear("a.cluster.local.", bad)

@@ -1,4 +1,4 @@
-"""The desired network state: routes on the shared subnet, VXLAN across subnets, rules, and what unknown facts leave alone."""
+"""The desired network state: routes on the shared subnet, VXLAN across subnets, rules, unknown facts."""
 
 import ipaddress
 import json
@@ -59,7 +59,7 @@ def test_both_ends_derive_the_same_tunnel_mac() -> None:
     assert int(tunnel_mac(FAR.address)[:2], 16) & 0b11 == 0b10  # local, unicast
 
 
-def test_without_a_pod_range_only_dns_is_set() -> None:
+def test_without_a_pod_range_only_dns_is_configured() -> None:
     state = desired(CONFIG, LINKS, "", [NEAR])
     assert (state.routes, state.cni, state.forwarding) == ((), "", False)
     assert state.dns_addresses == ("169.254.20.10", "10.43.0.10")
@@ -74,7 +74,7 @@ def test_mode_none_leaves_pods_to_the_add_on() -> None:
     assert (state.cni, state.routes, state.forwarding) == ("", (), False)
 
 
-def test_masquerade_spares_pods_and_hosts() -> None:
+def test_traffic_to_pods_and_hosts_is_not_masqueraded() -> None:
     nft = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR]).nft
     assert "elements = { 10.42.0.0/16, 10.77.0.11, 10.77.0.12 }" in nft
     assert "ip saddr 10.42.0.0/24 ip daddr != @inside" in nft
@@ -91,12 +91,12 @@ def test_peers_skip_nodes_without_address_or_range() -> None:
     assert own_pod_cidr(nodes, "gone") == ""
 
 
-def test_state_survives_its_json_form() -> None:
+def test_a_state_round_trips_through_json() -> None:
     state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR, FAR])
     assert from_json(json.loads(json.dumps(to_json(state)))) == state
 
 
-def test_the_peers_of_a_state_are_those_it_was_made_of() -> None:
+def test_the_peers_of_a_state_can_be_recovered() -> None:
     state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR, FAR])
     peers_ = remembered(state)
     assert {(p.address, p.pod_cidr) for p in peers_} == {(p.address, p.pod_cidr) for p in (NEAR, FAR)}
@@ -104,7 +104,7 @@ def test_the_peers_of_a_state_are_those_it_was_made_of() -> None:
     assert [p.address for p in vanished(peers_, [NEAR])] == [FAR.address]
 
 
-def test_first_address_is_never_handed_to_a_pod() -> None:
+def test_the_first_address_of_a_range_is_never_a_pods() -> None:
     assert first_address("10.42.7.0/24") == "10.42.7.0"
     assert json.loads(cni_config("10.42.7.0/24", 1500))["plugins"][0]["type"] == "ptp"
 
@@ -135,7 +135,7 @@ def test_first_address_is_never_handed_to_a_pod() -> None:
         ("10.77.0.13", "10.42.0.0/24"),
     ],
 )
-def test_a_node_that_says_something_odd_of_itself_harms_no_other(address: str, cidr: str) -> None:
+def test_a_bad_node_does_not_affect_others(address: str, cidr: str) -> None:
     nodes = {
         "odd": node("odd", address, cidr, created="2026-02-01T00:00:00Z"),
         "h2": node("h2", NEAR.address, NEAR.pod_cidr),
@@ -148,7 +148,7 @@ def test_a_node_that_says_something_odd_of_itself_harms_no_other(address: str, c
     )
 
 
-def test_a_wide_range_that_was_refused_keeps_no_later_node_out() -> None:
+def test_a_refused_wide_range_does_not_block_later_nodes() -> None:
     nodes = {
         "h1": node("h1", CONFIG.address, "10.42.0.0/24"),
         "h2": node("h2", NEAR.address, NEAR.pod_cidr),
@@ -166,7 +166,7 @@ def test_a_wide_range_that_was_refused_keeps_no_later_node_out() -> None:
         max_size=4,
     )
 )
-def test_whatever_nodes_say_a_state_comes_out(said: dict[str, tuple[str, str]]) -> None:
+def test_arbitrary_nodes_give_a_state(said: dict[str, tuple[str, str]]) -> None:
     nodes = {name: node(name, address, cidr) for name, (address, cidr) in said.items()} | {
         "h2": node("h2", NEAR.address, NEAR.pod_cidr)
     }
@@ -185,7 +185,7 @@ SAID = st.tuples(ADDRESSES, RANGES, st.sampled_from(["2026-01-01T00:00:00Z", "20
 
 
 @given(st.dictionaries(st.sampled_from([f"n{n}" for n in range(8)]), SAID))
-def test_whatever_plausible_nodes_say_no_two_have_the_same_pods_and_nft_takes_the_set(
+def test_pod_ranges_never_overlap_and_nft_accepts_the_set(
     said: dict[str, tuple[str, str, str]],
 ) -> None:
     nodes = {name: node(name, address, cidr, created=created) for name, (address, cidr, created) in said.items()}

@@ -26,7 +26,7 @@ def seen(state: NetworkState = STATE, **changes: object) -> Observed:
     return Observed(**(base | changes))  # type: ignore[arg-type]
 
 
-def test_nothing_to_do_when_all_is_there() -> None:
+def test_an_up_to_date_host_needs_no_changes() -> None:
     assert not plan(seen(), STATE, LOADED)
 
 
@@ -45,7 +45,7 @@ def test_a_fresh_host_gets_everything() -> None:
     assert {"route/10.42.1.0/24", "route/10.42.2.0/24"} <= keys
 
 
-def test_a_foreign_address_is_left_alone_and_a_stale_route_goes() -> None:
+def test_foreign_addresses_stay_and_stale_routes_are_removed() -> None:
     stale = Route("10.42.9.0/24", "10.77.0.99")
     todo = plan(seen(routes=frozenset((*STATE.routes, stale))), STATE, LOADED)
     assert [(c.key, c.verb) for c in todo] == [("route/10.42.9.0/24", "delete")]
@@ -63,7 +63,7 @@ def test_routes_are_parsed_with_and_without_device() -> None:
     assert parse_routes(b"") == frozenset()
 
 
-def test_a_device_made_anew_gets_its_tunnels_and_routes_in_the_same_plan() -> None:
+def test_a_recreated_device_gets_its_tunnels_and_routes_in_the_same_plan() -> None:
     assert STATE.vxlan is not None
     todo = plan(seen(vxlan=replace(STATE.vxlan, mtu=1400)), STATE, LOADED)
     assert {c.key for c in todo} == {"vxlan", "tunnel/10.42.2.0", "route/10.42.2.0/24"}

@@ -48,21 +48,21 @@ def restarts(host: Host, *moments: float) -> int:
     return host.restarts
 
 
-def test_rules_that_are_there_are_left_alone() -> None:
+def test_existing_rules_cause_no_restart() -> None:
     assert restarts(Host(WHOLE), 100.0, 200.0) == 0
 
 
-def test_a_table_or_its_rules_gone_is_a_restart() -> None:
+def test_a_missing_table_or_rule_causes_a_restart() -> None:
     assert restarts(Host(None), 100.0) == 1
     assert restarts(Host(EMPTY), 100.0) == 1
 
 
-def test_one_restart_at_a_time() -> None:
+def test_a_restart_is_not_repeated_while_rules_are_written() -> None:
     assert restarts(Host(None), 100.0, 101.0, 100.0 + START_GRACE - 0.1) == 1
     assert restarts(Host(None), 100.0, 100.0 + START_GRACE) == 2
 
 
-def test_a_kube_proxy_that_just_started_gets_time() -> None:
+def test_a_kube_proxy_that_has_just_started_gets_time() -> None:
     assert restarts(Host(None, since=99.0), 100.0) == 0
 
 
@@ -88,7 +88,7 @@ def test_which_notifications_wake() -> None:
     assert not is_relevant(message(8, theirs + b"....service-ABC\x00")), "as it does itself all the time"
 
 
-def test_rules_that_were_seen_need_no_time_to_settle_when_they_go() -> None:
+def test_rules_that_existed_and_vanish_cause_a_restart_at_once() -> None:
     host, now = Host(WHOLE, since=99.0), [100.0]
     guard = KubeProxyWatchdog(host, lambda: now[0])  # type: ignore[arg-type]
     assert not guard.check()

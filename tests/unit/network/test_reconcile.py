@@ -1,4 +1,4 @@
-"""The network role over a host whose tools answer from a script: one thing that fails keeps nothing else from being made."""
+"""The network role on a host with scripted tools: one failure does not stop the other changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINKS = [{"ifname": "host0", "mtu": 1500, "addr_info": [{"local": "10.77.0.11", 
 
 
 class Tools:
-    """ip, nft and sysctl of an empty host; ``refused`` are words that make a command fail. ``ran`` are the changing ones."""
+    """ip, nft and sysctl of an empty host. Commands with ``refused`` words fail; ``ran`` are the changing ones."""
 
     name = "h1"
 
@@ -76,7 +76,7 @@ def cni(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_route_that_cannot_be_made_keeps_no_other_change_back(tmp_path: Path, cni: Path) -> None:
+def test_a_failed_route_does_not_stop_other_changes(tmp_path: Path, cni: Path) -> None:
     tools = Tools("10.42.2.0/24")
     role = NetworkRole(CONFIG, tools, state_path=tmp_path / "state.json")
     with pytest.raises(RancherctlError, match="1 network changes failed") as caught:
@@ -88,7 +88,7 @@ def test_a_route_that_cannot_be_made_keeps_no_other_change_back(tmp_path: Path, 
     assert cni.exists()
 
 
-def test_a_full_disk_keeps_no_route_from_the_kernel(tmp_path: Path) -> None:
+def test_a_full_disk_does_not_stop_routes(tmp_path: Path) -> None:
     (tmp_path / "full").write_text("no folder can be made here")
     tools = Tools()
     role = NetworkRole(CONFIG, tools, state_path=tmp_path / "full/state.json")
@@ -106,7 +106,7 @@ def test_a_full_disk_keeps_no_route_from_the_kernel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "1", "null", '{"dns_addresses": 3}', '{"dns_addresses": [], "routes": [1]}', "\x00\x01"]
 )
-def test_a_torn_state_is_set_aside(tmp_path: Path, text: str) -> None:
+def test_a_damaged_state_file_is_moved_aside(tmp_path: Path, text: str) -> None:
     path = tmp_path / "state.json"
     path.write_text(text)
     assert apply_module.load(path) is None
@@ -121,9 +121,7 @@ UNKNOWN = Snapshot({"nodes": Table({}, synced=False)})
 @pytest.mark.parametrize(
     "snapshot", [UNKNOWN, Snapshot({"nodes": Table({}, synced=True)})], ids=["API away", "node unknown"]
 )
-def test_a_lost_state_takes_nothing_away_while_nobody_knows_better(
-    tmp_path: Path, cni: Path, snapshot: Snapshot
-) -> None:
+def test_nothing_is_removed_while_the_desired_state_is_unknown(tmp_path: Path, cni: Path, snapshot: Snapshot) -> None:
     """The routes, rules and CNI configuration that are there are all that is left of what was known."""
     path = tmp_path / "state.json"
     path.write_text("{")
@@ -142,7 +140,7 @@ def test_a_lost_state_takes_nothing_away_while_nobody_knows_better(
     assert any("10.42.3.0/24 via 10.77.0.13" in line for line in tools.ran)
 
 
-def test_a_restore_without_a_state_takes_nothing_away(tmp_path: Path, cni: Path) -> None:
+def test_a_restore_without_a_state_removes_nothing(tmp_path: Path, cni: Path) -> None:
     cni.parent.mkdir()
     cni.write_text("pods need it")
     tools = Tools()
@@ -153,7 +151,7 @@ def test_a_restore_without_a_state_takes_nothing_away(tmp_path: Path, cni: Path)
     assert cni.exists()
 
 
-def test_a_link_without_its_address_keeps_the_rest_true(tmp_path: Path) -> None:
+def test_a_link_without_its_address_does_not_stop_other_repairs(tmp_path: Path) -> None:
     tools = Tools()
     role = NetworkRole(CONFIG, tools, state_path=tmp_path / "state.json")
     role.reconcile(nodes("1", "2"))
@@ -166,7 +164,7 @@ def test_a_link_without_its_address_keeps_the_rest_true(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b'{"dns_addresses": []}', None])
-def test_files_that_are_damaged_while_the_agent_runs_heal(tmp_path: Path, cni: Path, damage: bytes | None) -> None:
+def test_files_damaged_while_the_agent_runs_are_rewritten(tmp_path: Path, cni: Path, damage: bytes | None) -> None:
     path = tmp_path / "state.json"
     role = NetworkRole(CONFIG, Tools(), state_path=path)
     role.reconcile(nodes("1", "2"))
@@ -180,13 +178,13 @@ def test_files_that_are_damaged_while_the_agent_runs_heal(tmp_path: Path, cni: P
     assert [(file, file.read_bytes()) for file, _ in good] == good
 
 
-def test_a_route_to_one_address_is_seen_as_it_was_made() -> None:
+def test_a_route_to_a_single_address_keeps_its_prefix() -> None:
     assert parse_routes(b'[{"dst": "10.42.9.5", "gateway": "10.77.0.12", "dev": "host0"}]') == {
         Route("10.42.9.5/32", "10.77.0.12")
     }
 
 
-def test_a_boot_before_the_link_has_its_address_is_no_failure(tmp_path: Path) -> None:
+def test_a_boot_before_the_link_has_its_address_succeeds(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     NetworkRole(CONFIG, Tools(), state_path=path).reconcile(nodes("1", "2"))
     late = Tools("ip route")
@@ -196,8 +194,8 @@ def test_a_boot_before_the_link_has_its_address_is_no_failure(tmp_path: Path) ->
         restore(Tools("ip addr"), CONFIG, path)
 
 
-def test_an_api_that_lost_most_of_its_nodes_takes_no_route_away_before_it_stays_so(tmp_path: Path) -> None:
-    """Restored to an older state it answers with few nodes or with this one alone; the hosts and their pods are well all the same."""
+def test_routes_of_a_mass_loss_are_kept_until_it_has_lasted(tmp_path: Path) -> None:
+    """A restored API may return few Nodes or only this one, while the other hosts and their pods are healthy."""
     tools, times = Tools(), [100.0]
     role = NetworkRole(CONFIG, tools, state_path=tmp_path / "state.json", clock=lambda: times[0])
 
@@ -223,11 +221,11 @@ def test_an_api_that_lost_most_of_its_nodes_takes_no_route_away_before_it_stays_
     assert routes(nodes("1", "2")) == 1
 
 
-def test_kube_proxys_rules_are_looked_at_when_the_kernel_told_something_else_seldom(
+def test_kube_proxys_rules_are_checked_after_notifications_and_else_rarely(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Callable[[], None]] = []
-    monkeypatch.setattr("rancherctl.network.reconcile.NetlinkWatch", told.append)
+    callbacks: list[Callable[[], None]] = []
+    monkeypatch.setattr("rancherctl.network.reconcile.NetlinkWatch", callbacks.append)
     looks, times = list[float](), [100.0]
     role = NetworkRole(CONFIG, Tools(), state_path=tmp_path / "state.json", clock=lambda: times[0])
     monkeypatch.setattr(role._proxy, "check", lambda: looks.append(times[0]))
@@ -238,14 +236,14 @@ def test_kube_proxys_rules_are_looked_at_when_the_kernel_told_something_else_sel
         role.reconcile(well)
     assert looks == [100.0, 130.0]
     times[0] = 131.0
-    told[0]()
+    callbacks[0]()
     role.reconcile(nodes("1", "2"))
     assert looks == [100.0, 130.0], "without the API a new kube-proxy would know no Service"
     role.reconcile(well)
     assert looks == [100.0, 130.0, 131.0]
 
 
-def test_without_a_network_of_ours_no_node_is_odd(tmp_path: Path) -> None:
+def test_in_mode_none_no_node_is_unusable(tmp_path: Path) -> None:
     """Another add-on has ranges of its own."""
     foreign = {"h2": Node(Meta("", "h2"), (("InternalIP", "10.77.0.12"),), ("192.168.7.0/24",), True, False)}
     for mode, odd in (("routed", ["h2"]), ("none", [])):

@@ -83,7 +83,7 @@ def test_nxdomain_is_in_the_json_output(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("status", "stderr", "kind", "what"),
     [
-        (2, "<3>cannot ask for a..b. A: empty label\n", UsageError, "h2: cannot query a..b. A: empty label"),
+        (2, "<3>cannot query a..b. A: empty label\n", UsageError, "h2: cannot query a..b. A: empty label"),
         (
             2,
             "/usr/bin/python3: can't open file 'agent.pyz'\n",

@@ -19,9 +19,11 @@ import pytest
 
 from rancherctl.agents.install import host_resources
 from rancherctl.bundle.verify import check
+from rancherctl.environments import member_health
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import load
 from rancherctl.environments.phases import PHASES
+from rancherctl.environments.phases.rolling import RollingResources
 from rancherctl.environments.reconcile import apply, plan
 from rancherctl.environments.status import status
 from rancherctl.errors import LockedError, PartialError
@@ -143,6 +145,18 @@ def test_it_converges_and_a_second_run_plans_nothing(environment: Environment, m
     again = run(environment, apply)
     measure("second plan and apply, 2 hosts", time.monotonic() - began, "s")
     assert again.plan.steps() == ()
+
+
+def test_the_health_urls_of_control_plane_members_answer_on_their_host(environment: Environment) -> None:
+    """A rolling change waits for them; with one control-plane host no apply does."""
+    wanted = load(environment.file.read_text()).environment
+    rolling = [phase for phase in PHASES if isinstance(phase, RollingResources)]
+    assert [phase.name for phase in rolling] == ["etcd", "control-plane", "nodes"]
+    with Connections() as connections:
+        host = connections.transport(wanted.hosts[0])
+        for phase in rolling:
+            members = phase.members
+            assert member_health.problem(host, members.health(wanted), members.ca) == "", phase.name
 
 
 def test_the_apply_made_only_what_the_plan_named(environment: Environment, before: dict[str, set[str]]) -> None:

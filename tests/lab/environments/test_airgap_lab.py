@@ -1,4 +1,4 @@
-"""Hosts that reach no package mirror: everything comes out of the bundle, a cut run goes on, and rm takes exactly that away again."""
+"""Hosts without a package mirror: packages come from the bundle, interrupted runs resume, rm removes exactly those."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ APT = "find /etc/apt /var/lib/apt/lists /var/cache/apt/archives ! -name lock -pr
 
 @dataclass(frozen=True)
 class Air:
-    """An environment whose hosts have nothing but what is brought to them, and how they were before it came."""
+    """An environment whose hosts get everything from the bundle, and the state of the hosts before it."""
 
     environment: Environment
     bundle: Path
@@ -67,7 +67,7 @@ def air(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         )
 
 
-def test_the_plan_names_what_comes_out_of_the_bundle_and_changes_nothing(air: Air) -> None:
+def test_the_plan_names_the_packages_from_the_bundle_and_changes_nothing(air: Air) -> None:
     said = air.environment.ok("env", "plan", "-f", str(air.environment.file))
     version = air.deb("haproxy").name.split("_")[1]
     assert f"+ install package haproxy {version}" in said
@@ -76,7 +76,7 @@ def test_the_plan_names_what_comes_out_of_the_bundle_and_changes_nothing(air: Ai
     assert air.lines() == air.before
 
 
-def test_a_damaged_package_is_noticed_on_the_host_and_the_next_run_goes_on(air: Air) -> None:
+def test_a_damaged_package_is_detected_on_the_host_and_the_next_apply_resumes(air: Air) -> None:
     deb = air.deb("haproxy")
     good = deb.read_bytes()
     deb.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
@@ -88,7 +88,7 @@ def test_a_damaged_package_is_noticed_on_the_host_and_the_next_run_goes_on(air: 
     assert air.packages("h1") == {line.split()[1] for line in air.before["h1"] if line.startswith("package ")}
 
 
-def test_a_run_that_is_killed_while_packages_are_installed_is_taken_up_again(air: Air) -> None:
+def test_an_apply_killed_while_packages_are_installed_is_resumed(air: Air) -> None:
     process = subprocess.Popen(
         [str(BIN / "rancherctl"), "env", "apply", "-f", str(air.environment.file), "--progress", "plain"],
         env=air.environment.variables,
@@ -111,7 +111,7 @@ def test_a_run_that_is_killed_while_packages_are_installed_is_taken_up_again(air
     assert {n["metadata"]["name"] for n in nodes} == {"h1", "h2"}
 
 
-def test_only_what_was_missing_came_and_apt_is_as_it_was(air: Air) -> None:
+def test_only_missing_packages_were_installed_and_apt_is_unchanged(air: Air) -> None:
     for host in air.before:
         came = air.packages(host) - {line.split()[1] for line in air.before[host] if line.startswith("package ")}
         assert {"haproxy", "bind9", "runc", "conntrack", "nftables", "bind9-libs"} <= came
@@ -128,7 +128,7 @@ def test_a_second_run_plans_nothing(air: Air) -> None:
     assert "nothing to do" in air.environment.ok("env", "apply", "-f", str(air.environment.file))
 
 
-def test_rm_takes_exactly_these_packages_away(air: Air) -> None:
+def test_rm_removes_exactly_these_packages(air: Air) -> None:
     air.environment.ok("env", "rm", air.environment.name, "--confirm", air.environment.name)
     after = air.lines()
     for host, lines in air.before.items():

@@ -1,4 +1,4 @@
-"""The only control-plane host is off: what serves goes on, a worker even comes back from a reboot, and its return breaks nothing."""
+"""The only control-plane host is off: everything keeps serving, even after a worker reboots; its return is harmless."""
 
 import json
 import time
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def mended(shared: Environment) -> Iterator[None]:
-    """Every host is switched on again and takes part, whatever the test did."""
+def repaired(shared: Environment) -> Iterator[None]:
+    """Afterwards every host is on and takes part, whatever the test did."""
     yield
     for row in shared.lab.status():
         if row.state == "stopped":
@@ -32,11 +32,12 @@ def answers(env: Environment, host: str, name: str) -> list[str]:
 
 
 def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(
-    shared: Environment, namespace: str, mended: None, measure: Measure
+    shared: Environment, namespace: str, repaired: None, measure: Measure
 ) -> None:
-    """Routes and names keep working without the API; a worker rebooted meanwhile restores network, names and routes from what it kept.
+    """Routes and names keep working without the API.
 
-    When the control plane is back, no status and no roster is emptied, and everything converges without a hand.
+    A worker that is rebooted meanwhile restores network, names and routes from its stored state. When the control plane
+    is back, no status and no roster is emptied, and everything converges by itself.
     """
     w.web(shared, namespace, 2, **w.away_from("h1", "h4"))
     shared.apply(w.ingress(namespace, "web", w.host(namespace), "web", scale="4"), w.pod(namespace, "onlooker", "h4"))
@@ -59,12 +60,12 @@ def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(
         _watch_boot(shared, "h4", name)
         shared.lab.reboot("h4")
         up = time.monotonic()
-        # The lab says it is up when ssh answers; units may still be starting.
+        # The lab returns once ssh answers; units may still be starting.
         until("names on the rebooted host, both addresses", lambda: answers(shared, "h4", name) == [address] * 2)
         measure("rebooted without API, names answer after ssh does", time.monotonic() - up, "s")
         until("routes on the rebooted host", lambda: curl(rebooted, w.host(namespace))[0] == 200)
         measure("rebooted without API, routes answer after ssh does", time.monotonic() - up, "s")
-        named = until("first answers were noted", lambda: _first_answers(shared, "h4"))
+        named = until("first answers were recorded", lambda: _first_answers(shared, "h4"))
         measure("rebooted without API, named's start to answers at both addresses", named, "s")
         assert _from_a_pod_network(shared, "h4", name) == [address] * 2
         for backend in shared.ssh("h4", "ip -4 route show proto 173").splitlines():
@@ -99,7 +100,7 @@ def test_control_plane_host_off_and_a_worker_rebooted_meanwhile(
 
 
 def _watch_boot(env: Environment, host: str, name: str) -> None:
-    """A unit that asks for a name from early in the next boot on, and notes every answer in a file."""
+    """Install a unit that resolves a name from early in the next boot on, and records every answer in a file."""
     env.lab.ssh(host, f"cat > {NOTES}.py", stdin=QUERY_SCRIPT.read_text(encoding="utf-8"))
     unit = f"""[Unit]
 DefaultDependencies=no
@@ -115,7 +116,10 @@ WantedBy=multi-user.target
 
 
 def _first_answers(env: Environment, host: str) -> float:
-    """Seconds from named's start on this boot until it had answered at both addresses; 0 while it had not. Takes the unit away when it had."""
+    """Seconds from named's start on this boot until it answered at both addresses; 0 if it has not yet.
+
+    Removes the probe's unit afterwards.
+    """
     started = (
         int(env.ssh(host, "systemctl show -p ExecMainStartTimestampMonotonic --value rancherctl-dns.service")) / 1e6
     )
@@ -128,13 +132,14 @@ def _first_answers(env: Environment, host: str) -> float:
         return 0.0
     env.ssh(
         host,
-        f"systemctl disable -q --now {PROBE}; rm -f /etc/systemd/system/{PROBE} {NOTES} {NOTES}.py; systemctl daemon-reload",
+        f"systemctl disable -q --now {PROBE}; rm -f /etc/systemd/system/{PROBE} {NOTES} {NOTES}.py;"
+        " systemctl daemon-reload",
     )
     return max(first.values()) - started
 
 
 def _from_a_pod_network(env: Environment, host: str, name: str) -> list[str]:
-    """What the host's DNS addresses answer to something wired as a pod is: no pod of this host can start while there is no API."""
+    """What the host's DNS addresses answer to a namespace wired like a pod: no pod can start without the API."""
     script = f"""
     at=$(sed -n 's/.*"subnet": "\\([0-9.]*\\)\\.0\\/24".*/\\1/p' /etc/cni/net.d/*.conflist)
     ip netns add probe && ip link add probe0 type veth peer name probe1 netns probe

@@ -1,4 +1,4 @@
-"""The seed example: an Ingress with scale 2 answers on two hosts, and names of Services and StatefulSet pods on every host."""
+"""The seed example: an Ingress with scale 2 on two hosts, and names of Services and StatefulSet pods on every host."""
 
 import json
 
@@ -32,7 +32,7 @@ def sample(shared: Environment, space: str) -> str:
 
 
 def test_scale_two_answers_on_two_hosts(shared: Environment, sample: str) -> None:
-    """`scale: "2"`: two addresses of two different hosts in the status, both answer with a pod of the Deployment, the others do not listen."""
+    """`scale: "2"`: the status has two hosts' addresses, both answer from a pod; the others do not listen."""
     addresses = w.published(shared, sample, "scalelb", 2)
     hosts = {shared.host_of(a) for a in addresses}
     assert len(hosts) == 2
@@ -58,7 +58,7 @@ def test_scale_two_answers_on_two_hosts(shared: Environment, sample: str) -> Non
 
 
 def test_names_answer_on_every_host_at_both_addresses(shared: Environment, sample: str) -> None:
-    """mongodb gives the 10.43.x.x address, mdb-0.mongodb that pod's, the headless Service all pods': on each host, at both addresses."""
+    """On each host, at both addresses: mongodb is 10.43.x.x, mdb-0.mongodb that pod, the headless Service all pods."""
     zone = f"{sample}.svc.cluster.local"
     service = w.cluster_ip(shared, sample, "mongodb")
     assert service.startswith("10.43.")
@@ -79,7 +79,7 @@ def test_names_answer_on_every_host_at_both_addresses(shared: Environment, sampl
 
 
 def test_names_answer_from_a_pod(shared: Environment, sample: str) -> None:
-    """A pod resolves by its own resolv.conf: short names by the search path, full names, a pod's name; and reaches the Service by its name."""
+    """A pod resolves short names, full names and a pod's name by its resolv.conf, and reaches the Service by name."""
     pod = next(iter(w.pods(shared, sample, "web")))
     inside = ("exec", "-n", sample, pod, "--", "/testweb")
     service = w.cluster_ip(shared, sample, "mongodb")

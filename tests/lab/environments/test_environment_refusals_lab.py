@@ -1,4 +1,4 @@
-"""Bad input and unfit hosts: a clear message, the right exit code, and nothing changed anywhere."""
+"""Bad input and unfit hosts: a clear message, the right exit code, and nothing changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 
 @pytest.fixture(autouse=True)
 def untouched(lab: Environment) -> Iterator[None]:
-    """After each refusal neither host has anything of ours."""
+    """After each refusal neither host has anything of rancherctl."""
     yield
     for host in ("h1", "h2"):
         assert lab.ssh(host, "ls -d /etc/rancherctl /opt/rancherctl /var/lib/rancherctl 2>/dev/null || true") == ""
@@ -52,7 +52,7 @@ def test_a_bad_file_is_refused_with_its_place(lab: Environment, old: str, new: s
     refused(lab, text.replace(old, new, 1), code, said, "standard input:")
 
 
-def test_two_names_for_one_machine(lab: Environment) -> None:
+def test_two_names_for_one_machine_are_refused(lab: Environment) -> None:
     """The address of h1 and, for h2, another address of the same machine."""
     lab.ssh("h1", "ip addr add 10.200.0.1/32 dev lo")
     try:
@@ -68,7 +68,7 @@ def _ssh_to(text: str, name: str, target: str) -> str:
     return f"{head}- name: {name}\n" + tail.replace("ssh:\n", f"ssh:\n      host: {target}\n", 1)
 
 
-def test_a_port_that_is_taken(lab: Environment) -> None:
+def test_a_port_in_use_is_refused(lab: Environment) -> None:
     lab.ssh("h2", "systemd-run --collect --unit taken python3 -m http.server 80")
     try:
         until("the port is taken", lambda: lab.ssh("h2", "ss -Hltn 'sport = :80'"))
@@ -78,7 +78,7 @@ def test_a_port_that_is_taken(lab: Environment) -> None:
 
 
 @pytest.mark.parametrize("daemon", ["haproxy", "named"])
-def test_a_running_distribution_daemon(lab: Environment, daemon: str) -> None:
+def test_a_running_distribution_daemon_is_refused(lab: Environment, daemon: str) -> None:
     lab.ssh("h1", f"systemctl unmask --quiet {daemon}; systemctl start {daemon}")
     try:
         refused(lab, lab.file.read_text(), 1, f"h1: {daemon}.service is running (systemctl disable --now {daemon})")
@@ -86,7 +86,7 @@ def test_a_running_distribution_daemon(lab: Environment, daemon: str) -> None:
         lab.ssh("h1", f"systemctl stop {daemon}; systemctl mask --quiet {daemon}")
 
 
-def test_a_full_disk_and_a_foreign_host_are_told_together(lab: Environment) -> None:
+def test_a_full_disk_and_a_foreign_host_are_reported_together(lab: Environment) -> None:
     lab.ssh("h1", "mount -t tmpfs -o size=50M none /opt")
     lab.ssh(
         "h2",
@@ -106,7 +106,7 @@ def test_a_full_disk_and_a_foreign_host_are_told_together(lab: Environment) -> N
         lab.ssh("h2", "rm -r /etc/rancherctl")
 
 
-def test_a_host_that_cannot_be_reached(lab: Environment) -> None:
+def test_an_unreachable_host_is_refused(lab: Environment) -> None:
     lab.lab.cut("h2")
     try:
         refused(lab, lab.file.read_text(), 7, "h2")
@@ -126,7 +126,7 @@ def test_a_wrong_host_key_stops_before_anything_is_sent(lab: Environment, tmp_pa
     refused(lab, text, 4, "host key")
 
 
-def test_a_wrong_sudo_password(lab: Environment, tmp_path: Path) -> None:
+def test_a_wrong_sudo_password_is_refused(lab: Environment, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("wrong\n")
     secret.chmod(0o600)

@@ -94,8 +94,8 @@ def test_the_lease_is_the_lock_after_a_reboot_removed_the_lock_file(shared: Envi
         shared.ssh("h1", f"mv {LOCK} /run/kept.lock")
         refused(shared)
         shared.ok("env", "apply", "-f", str(shared.file), "--break-lock")
-        # The file alone would let the first one go on: it is back, and did not run out.
+        # The file alone would let the first one continue: it is back, and has not expired.
         shared.ssh(
             "h1", f"""sed -E 's/"expires": [0-9.]+/"expires": 1e9/' /run/kept.lock > {LOCK}; rm /run/kept.lock"""
         )
-        lost(shared, first, "the lock in the API is no longer ours")
+        lost(shared, first, "the lock in the API was taken over by another process")

@@ -29,17 +29,17 @@ def merge(
     ConflictError with ``on_conflict="fail"`` if an entry of another origin has the name.
     """
     files = run.kubeconfig_files()
-    there = readable(files)
+    documents = readable(files)
     path = file_for(
-        files, there, access.name, (context or access.context or access.name) if on_conflict == "replace" else ""
+        files, documents, access.name, (context or access.context or access.name) if on_conflict == "replace" else ""
     )
-    becomes_current = not any(d.data.get("current-context") for d in there) if use is None else use
-    first = there[0].path if there else path  # kubectl takes the current context from this one
+    becomes_current = not any(d.data.get("current-context") for d in documents) if use is None else use
+    first = documents[0].path if documents else path  # kubectl takes the current context from this one
     name = ""
 
     def change(data: Json) -> Json:
         nonlocal name
-        others = [d.data for d in there if d.path != path]
+        others = [d.data for d in documents if d.path != path]
         new, name = stanzas.merged(
             data,
             stanza_of(access),
@@ -54,7 +54,7 @@ def merge(
     if becomes_current and first != path:
         changed |= kubeconfig_files.update(first, lambda data: {**data, "current-context": name})
     remember_names(
-        run.settings, "contexts", {name, *(other for d in there for other in stanzas.names(d.data, "contexts"))}
+        run.settings, "contexts", {name, *(other for d in documents for other in stanzas.names(d.data, "contexts"))}
     )
     if name != access.context:
         user_registry(run.settings.dirs).save(replace(access, context=name))
@@ -66,25 +66,25 @@ def remove(run: CommandRun, environment: str, uid: str = "") -> tuple[Path, ...]
 
     Returns the changed files.
     """
-    there = readable(run.kubeconfig_files())
-    left = [stanzas.without(document.data, environment, uid) for document in there]
-    ours = {context for document in there for _, context in stanzas.environments(document.data)}
-    gone = ours.difference(*(stanzas.names(data, "contexts") for data in left))
+    documents = readable(run.kubeconfig_files())
+    left = [stanzas.without(document.data, environment, uid) for document in documents]
+    marked = {context for document in documents for _, context in stanzas.environments(document.data)}
+    gone = marked.difference(*(stanzas.names(data, "contexts") for data in left))
 
     def change(data: Json) -> Json:
         return stanzas.without(data, environment, uid, gone)
 
-    return tuple(d.path for d in there if change(d.data) != d.data and kubeconfig_files.update(d.path, change))
+    return tuple(d.path for d in documents if change(d.data) != d.data and kubeconfig_files.update(d.path, change))
 
 
-def file_for(files: tuple[Path, ...], there: Sequence[Document], environment: str, replaced: str = "") -> Path:
+def file_for(files: tuple[Path, ...], documents: Sequence[Document], environment: str, replaced: str = "") -> Path:
     """The file with the environment's entries or the context to be ``replaced``, else kubectl's choice.
 
     kubectl writes to the first file that exists, else to the last one.
     """
-    ours = [d.path for d in there if environment in dict(stanzas.environments(d.data))]
-    theirs = [d.path for d in there if replaced and replaced in stanzas.names(d.data, "contexts")]
-    return next(iter([*ours, *theirs, *(d.path for d in there), files[-1]]))
+    marked = [d.path for d in documents if environment in dict(stanzas.environments(d.data))]
+    replacing = [d.path for d in documents if replaced and replaced in stanzas.names(d.data, "contexts")]
+    return next(iter([*marked, *replacing, *(d.path for d in documents), files[-1]]))
 
 
 def readable(files: tuple[Path, ...]) -> tuple[Document, ...]:

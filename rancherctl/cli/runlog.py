@@ -34,9 +34,9 @@ def start(folder: Path, words: list[str]) -> Path:
     logging.raiseExceptions = False  # otherwise a full disk prints a traceback for each line
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
-    there = sorted(folder.glob("*.log"))
-    changes = [log for log in there if log.name.partition("-")[2].startswith(CHANGES)]
-    for old in set(there[:-KEPT]) - set(changes[-CHANGES_KEPT:]):
+    logs = sorted(folder.glob("*.log"))
+    changes = [log for log in logs if log.name.partition("-")[2].startswith(CHANGES)]
+    for old in set(logs[:-KEPT]) - set(changes[-CHANGES_KEPT:]):
         old.unlink(missing_ok=True)
     return path
 

@@ -34,5 +34,5 @@ def candidates() -> Iterator[Path]:
 
 def command() -> str:
     """The command for kubeconfig files: its path, or its name if it is not found."""
-    there = next((path for path in candidates() if path.is_file()), None)
-    return str(there or shutil.which(NAME) or NAME)
+    found = next((path for path in candidates() if path.is_file()), None)
+    return str(found or shutil.which(NAME) or NAME)

@@ -12,10 +12,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rancherctl.contract import API_GROUP
 from rancherctl.credentials.kubeconfig import LISTS, Json
 from rancherctl.errors import ConflictError
 
-MARK = "rancherctl.io"
+MARK = API_GROUP
+"""Name of the mark in ``extensions``."""
 OnConflict = Literal["fail", "replace", "rename"]
 INSTALL_HINT = "rancherctl-credential comes with rancherctl: pip install rancherctl"
 

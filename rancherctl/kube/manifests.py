@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rancherctl.contract import INVENTORY_ANNOTATION
 from rancherctl.kube.client import Json
 
-OWNER = "rancherctl.io/inventory"
+OWNER = INVENTORY_ANNOTATION
 """Annotation of every object that belongs to an inventory: ``namespace/name`` of the inventory. Nothing without it is pruned."""
 ORDER = (
     "Namespace",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from rancherctl.contract import INGRESS_UNIT
 from rancherctl.environments.health import together
 from rancherctl.hosts.model import ROLES
 from rancherctl.output.results import Column, Item, Record
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from rancherctl.environments.health import HostStatus, Status
 
 DRIFT_SHOWN: Final = 10
-BALANCER: Final = "rancherctl-ingress"
+BALANCER: Final = INGRESS_UNIT.removesuffix(".service")
 
 
 def _ready(item: Item) -> str:

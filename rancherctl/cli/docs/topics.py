@@ -9,6 +9,7 @@ import typer
 from rancherctl.cli.context import current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.streams import out
+from rancherctl.contract import DATA, ETC, PROGRAMS
 from rancherctl.text import did_you_mean
 
 EXIT_CODES: Final[tuple[tuple[int, str], ...]] = (
@@ -55,7 +56,7 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("~/.cache/rancherctl/", "short-lived tokens (0600), names for completion, bundles; may be deleted at any time"),
     ("~/.kube/config", "contexts of environments; users get tokens from an exec plug-in"),
-    ("/opt/rancherctl, /etc/rancherctl, /var/lib/rancherctl", "on hosts: programs, configuration, data"),
+    (f"{PROGRAMS}, {ETC}, {DATA}", "on hosts: programs, configuration, data"),
     ("/var/lib/rancherctl-lab, /var/cache/rancherctl", "on a machine with labs: hosts of labs, root file systems"),
 )
 

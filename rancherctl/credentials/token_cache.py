@@ -1,7 +1,7 @@
 """Reading the file with an environment's cached token; ``token_cache_writer`` describes its format and writes it.
 
 This module is on the exec plug-in's way to a cached token (40 ms budget): it imports ``os`` and ``time``. It is
-therefore the one place beside settings that reads environment variables; tests/unit/credentials compares both.
+therefore the one place beside settings that reads environment variables; a contract test compares both.
 """
 
 from __future__ import annotations

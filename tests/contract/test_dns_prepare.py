@@ -54,7 +54,7 @@ def test_a_first_start_has_a_key_and_the_configured_upstreams(host: DnsHostConfi
     assert key.read_text() == first
 
 
-def test_a_damaged_list_is_written_anew(host: DnsHostConfig) -> None:
+def test_a_damaged_list_is_rewritten(host: DnsHostConfig) -> None:
     prepare(host, "192.0.2.53")
     Path(host.forwarders_file).write_text("forwarders { 192.0.2.5")
     assert prepare(host, "192.0.2.53") == "forward only; forwarders { 192.0.2.53; };"
@@ -71,7 +71,7 @@ RESOLV_CONFS = {
     "this server": (["10.43.0.10", "169.254.20.10", "::1"], [], "127.0.0.1 port 9"),
     "this server first": (["10.43.0.10", "10.0.0.2"], ["10.0.0.3"], "10.0.0.2"),
     "a cloud's resolver": (["169.254.169.253"], [], "169.254.169.253"),
-    "nobody": ([], [], "127.0.0.1 port 9"),
+    "none": ([], [], "127.0.0.1 port 9"),
 }
 
 

@@ -46,7 +46,7 @@ def main() -> None:
         while time.monotonic() < until:
             try:
                 rcode, found = ask(sock, name, 1 if kind == "A" else 28)
-            except OSError:  # the address is not there yet, or nobody listens
+            except OSError:  # the address is missing yet, or nothing listens
                 time.sleep(0.01)
                 continue
             if (wanted in found and rcode == 0) if wanted else rcode == 3:

@@ -70,7 +70,7 @@ def repairs(env: Environment, host: str) -> int:
 
 
 @pytest.mark.parametrize("what", BREAKS)
-def test_what_others_break_heals(
+def test_foreign_changes_are_repaired(
     shared: Environment, space: str, pods: dict[str, str], what: str, measure: Measure
 ) -> None:
     """Routes, addresses and both nft tables are restored, and existing pods reach Services again."""
@@ -99,7 +99,7 @@ def test_what_others_break_heals(
     until("the Service's name", lambda: shared.ssh("h3", dig).strip() == service)
 
 
-def test_a_network_policy_is_told_that_it_has_no_effect(shared: Environment, space: str) -> None:
+def test_a_network_policy_gets_an_event_that_it_has_no_effect(shared: Environment, space: str) -> None:
     """By an Event on the policy itself, and by `env status`."""
     meta = {"name": "deny", "namespace": space}
     shared.apply(

@@ -47,7 +47,7 @@ def test_pods_and_haproxy_cross_the_subnets(wide: Environment) -> None:
     assert '"size":1048576' in sent.replace(" ", "")
 
 
-def test_the_tunnel_heals(wide: Environment) -> None:
+def test_the_tunnel_is_repaired(wide: Environment) -> None:
     """The VXLAN device deleted on one side is back, with its neighbours, and carries traffic."""
     wide.apply(w.pod(NAMESPACE, "c", "h2"))
     w.ready(wide, NAMESPACE, "pod", "c")

@@ -41,19 +41,19 @@ def test_the_pod_network_of_an_add_on_makes_nodes_ready(tmp_path: Path) -> None:
         status, why = ready(env)
         assert (status, "cni plugin not initialized" in why) == ("False", True)
 
-        status: dict[str, Any] = {}
+        found: dict[str, Any] = {}
 
         def agent_lives() -> bool:
-            status.update(json.loads(env.rancherctl("env", "status", name, "-o", "json").stdout))
-            return status["hosts"][0]["alive"] is True
+            found.update(json.loads(env.rancherctl("env", "status", name, "-o", "json").stdout))
+            return found["hosts"][0]["alive"] is True
 
         until("the roster has the agent", agent_lives, timeout=60, pause=0.5)
-        assert status["state"] == "degraded"
-        (problem,) = status["problems"]
+        assert found["state"] == "degraded"
+        (problem,) = found["problems"]
         assert problem.startswith("h1: its Node is not Ready: ")
         assert "cni plugin not initialized" in problem
-        assert any("network.mode is none" in line for line in status["notes"])
-        assert status["drift"] == []
+        assert any("network.mode is none" in line for line in found["notes"])
+        assert found["drift"] == []
 
         assert env.ssh("h1", "ls -A /etc/cni/net.d; ip -4 route show proto 173; ip link show type vxlan").strip() == ""
         assert "masquerade" not in env.ssh("h1", "nft list table inet rancherctl_network")

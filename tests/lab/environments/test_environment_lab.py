@@ -101,7 +101,7 @@ def test_an_apply_interrupted_at_any_phase_is_resumed_by_the_next(
         for s in planned.steps()
         if s.kind == "unit"
         for line in s.detail
-        for path in line.removeprefix("it makes ").split(", ")
+        for path in line.removeprefix("creates ").split(", ")
     }
     environment.home.joinpath("planned.json").write_text(json.dumps(sorted({s.name for s in planned.steps()} | made)))
     reached = []

@@ -388,7 +388,7 @@ complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l env -s e -x -a 
 complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'
 complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l allow-exec -d 'With --context: run the credential plug-in of a kubeconfig file that is not your own.'
 complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l force-conflicts -d 'Take over fields that another field manager owns.'
-complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l allow-deletes -d 'Allow to delete more than 30 % of the set\'s objects.'
+complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l allow-deletes -d 'Allow deleting more than 30 % of the set\'s objects.'
 complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l dry-run -d 'Show the plan without changing anything.'
 complete -c rancherctl -n '__rancherctl_at "manifests apply"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "manifests apply"' -s h -l help -d 'Show this message and exit.'

@@ -49,7 +49,7 @@ def apply_(
         bool, typer.Option("--force-conflicts", help="Take over fields that another field manager owns.")
     ] = False,
     allow_deletes: Annotated[
-        bool, typer.Option("--allow-deletes", help="Allow to delete more than 30 % of the set's objects.")
+        bool, typer.Option("--allow-deletes", help="Allow deleting more than 30 % of the set's objects.")
     ] = False,
     dry_run: DryRunOption = False,
     output: OutputOption = None,

@@ -40,7 +40,7 @@ _SIGNS: Final = {"create": "+", "install": "+", "upload": "+", "remove": "-", "c
 
 LIST_COLUMNS: Final = (
     Column("NAME", "name"),
-    Column("CHOSEN", lambda item: "*" if item["chosen"] else ""),
+    Column("DEFAULT", lambda item: "*" if item["chosen"] else ""),
     Column("KUBERNETES", "kubernetes"),
     Column("HOSTS", "hosts"),
     Column("API", "server"),

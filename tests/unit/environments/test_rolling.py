@@ -24,7 +24,7 @@ from rancherctl.environments.pki.wanted import Folder
 from rancherctl.environments.plan import PhasePlan
 from rancherctl.environments.preflight import Checked
 from rancherctl.environments.run import EnvironmentRun
-from rancherctl.errors import PreflightError, RancherctlError, RefusedError, UnreachableError
+from rancherctl.errors import LockedError, PreflightError, RancherctlError, RefusedError, UnreachableError
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import File, Host, Unit, key
 from rancherctl.hosts.state import ObservedResources, state
@@ -196,3 +196,17 @@ def test_members_of_a_lost_host_are_unhealthy_without_being_asked(monkeypatch: p
     members = Members("etcd", "etcd", lambda _environment: "")
     assert members.problem(current, ENV.hosts[2]) == "h3: no answer"
     assert hosts.events == []
+
+
+def test_an_apply_locks_a_majority_of_the_control_plane_hosts_and_only_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[str], bool]] = []
+
+    def lock(hosts: list[Host], owner: object, reason: str, *, majority: bool) -> None:
+        asked.append(([host.name for host in hosts], majority))
+        raise LockedError("held by ann")
+
+    monkeypatch.setattr(reconcile, "preflight", lambda *_: Checked({}, {}))
+    monkeypatch.setattr(reconcile.host_lock, "HostLock", lock)
+    with pytest.raises(LockedError, match="held by ann"):
+        reconcile.apply(ENV, Context(lambda host: host, None))  # type: ignore[arg-type, return-value]
+    assert asked == [(["h1", "h2", "h3"], True)]

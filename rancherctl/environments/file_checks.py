@@ -145,6 +145,6 @@ def _warnings(environment: Environment) -> tuple[str, ...]:
     members = len(environment.with_role("etcd"))
     if members and members % 2 == 0:
         out.append(f"{_EVEN.format(members, members - 1)}; use an odd number")
-    if environment.hosts and not environment.lb_hosts():
-        out.append("no host carries load balancers: spec.ingress.hosts chooses none")
+    if environment.has_workers and not environment.lb_hosts():
+        out.append("no host carries load balancers: spec.ingress.hosts selects none")
     return tuple(out)

@@ -93,6 +93,11 @@ class Environment:
         return self.ingress.wants(host)
 
     @property
+    def has_workers(self) -> bool:
+        """Whether any host runs workloads; a federation has none."""
+        return bool(self.with_role("worker"))
+
+    @property
     def routes_pods(self) -> bool:
         """Whether rancherctl makes the pod network; otherwise a network add-on does."""
         return self.network.mode == "routed"

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rancherctl.environments import file_checks
+from rancherctl.environments.document import Problems
 from rancherctl.environments.dump import dump
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Api, Dns, Environment, IngressSettings, Network
@@ -272,3 +274,13 @@ def test_an_even_number_of_etcd_hosts_would_be_told() -> None:
         environment, hosts=tuple(replace(h, roles=frozenset({"etcd", "controlplane"})) for h in environment.hosts)
     )
     assert any("odd number" in line for line in file_checks.check(two, {}, Problems("x")))
+
+
+def test_a_federation_without_workers_is_not_warned_about_missing_load_balancers() -> None:
+    warning = "no host carries load balancers: spec.ingress.hosts selects none"
+    federation = from_flags("acme", ["root@10.0.0.11=etcd,controlplane"])
+    assert not federation.environment.has_workers
+    assert federation.warnings == ()
+    worker = replace(federation.environment.hosts[0], roles=frozenset({"etcd", "controlplane", "worker"}))
+    unserved = replace(federation.environment, hosts=(worker,), ingress=IngressSettings("", {"lb": "yes"}))
+    assert file_checks.check(unserved, {}, Problems("")) == (warning,)

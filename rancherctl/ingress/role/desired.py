@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from rancherctl.ingress.model import BackendRef, Listener, Model, Translated
+from rancherctl.ingress.model import BackendRef, Listener, Model, Server, Translated
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge
@@ -126,15 +126,19 @@ def _host_model(
     refs = {r.backend.key: r.backend for r in routes}
     cache.keep_lookups(refs)
     slices = cache.slices_by_service(tables.slices)
-    lookups = {key: cache.servers_of(ref, tables.services, slices, tables.resolved) for key, ref in refs.items()}
-    failing = {key: lookup.problem for key, lookup in lookups.items() if lookup.problem}
+    servers: dict[str, tuple[Server, ...]] = {}
+    failing: dict[str, Problem] = {}
+    for key, ref in refs.items():
+        lookup = cache.servers_of(ref, tables.services, slices, tables.resolved)
+        servers[key] = lookup.servers
+        if lookup.problem:
+            failing[key] = lookup.problem
     problems = {
         key: found for key in sorted(serving & loaded) if failing and (found := _problems_of(translated[key], failing))
     }
     # An Ingress that cannot be placed is loaded for its host names only, unless this host still serves it.
     hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
     bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
-    servers = {key: lookup.servers for key, lookup in lookups.items()}
     return Model(host.listeners if loaded else (), routes, servers, hashes, bare), problems
 
 

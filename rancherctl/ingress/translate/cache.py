@@ -6,7 +6,7 @@ must not translate the others again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rancherctl.ingress.model import BackendRef, Translated
@@ -116,7 +116,7 @@ class TranslationCache:
         self.lookups[ref.key] = (service, own, fresh)
         return fresh
 
-    def keep_lookups(self, backends: Collection[str]) -> None:
-        """Drop lookups of all backends but these."""
-        for key in self.lookups.keys() - set(backends):
+    def keep_lookups(self, backends: Mapping[str, object]) -> None:
+        """Forget the lookups of all other backends."""
+        for key in self.lookups.keys() - backends.keys():
             del self.lookups[key]

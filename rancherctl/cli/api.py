@@ -17,7 +17,7 @@ from rancherctl.cli.context import CommandRun
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.errors import UsageError
 from rancherctl.kube.connect import Token
-from rancherctl.kube.http.tls import Server
+from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.rest import RestClient
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def official_api(
 @contextmanager
 def api_access(
     run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False
-) -> Iterator[tuple[Server, Token]]:
+) -> Iterator[tuple[ApiEndpoint, Token]]:
     """Server and token of the selected environment, through ssh if its API is not reachable directly.
 
     NotFoundError if this machine has no credentials for it. With ``context`` those of a kubeconfig context;
@@ -76,10 +76,10 @@ def api_access(
         return str(json.loads(renewal.document(name))["status"]["token"])
 
     with api_route(access, run.say) as url:
-        yield Server(url, access.ca.encode() or None), token
+        yield ApiEndpoint(url, access.ca.encode() or None), token
 
 
-def _of_context(run: CommandRun, context: str, *, allow_exec: bool) -> tuple[Server, Token]:
+def _of_context(run: CommandRun, context: str, *, allow_exec: bool) -> tuple[ApiEndpoint, Token]:
     from rancherctl.credentials.kubeconfig import merge, paths, resolve
     from rancherctl.credentials.kubeconfig_files import read, trusted
     from rancherctl.kube.connect import credentials

@@ -8,7 +8,7 @@ from pathlib import Path
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Target
 from rancherctl.errors import AuthError, RefusedError, UsageError
-from rancherctl.kube.http.tls import Server
+from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.rest import RestClient
 
 Token = str | Callable[[], str]
@@ -21,7 +21,9 @@ def client(target: Target, trusted: Callable[[Path], bool], *, interactive: bool
     return RestClient(server, token=token)
 
 
-def credentials(target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False) -> tuple[Server, Token]:
+def credentials(
+    target: Target, trusted: Callable[[Path], bool], *, interactive: bool = False
+) -> tuple[ApiEndpoint, Token]:
     """Server and token of a context.
 
     ``trusted`` decides whether a kubeconfig file's plug-in may be run, and its token file be read and sent to its server.
@@ -49,7 +51,7 @@ def credentials(target: Target, trusted: Callable[[Path], bool], *, interactive:
         if first.cert:
             cert, key = first.cert, first.key
         token = plugin.token
-    return Server(target.server, target.ca, cert, key, target.server_name, target.insecure), token
+    return ApiEndpoint(target.server, target.ca, cert, key, target.server_name, target.insecure), token
 
 
 def _reader(path: Path, otherwise: str) -> Callable[[], str]:

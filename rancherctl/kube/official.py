@@ -15,7 +15,7 @@ from typing import Any
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.http.failures import failure, status_object
-from rancherctl.kube.http.tls import Server
+from rancherctl.kube.http.tls import ApiEndpoint
 
 
 class OfficialClient:
@@ -24,7 +24,7 @@ class OfficialClient:
     Use it as a context manager: its private files are removed at the end.
     """
 
-    def __init__(self, server: Server, token: str = "") -> None:
+    def __init__(self, server: ApiEndpoint, token: str = "") -> None:
         import kubernetes.client
         import kubernetes.dynamic
 

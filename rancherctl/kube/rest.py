@@ -15,9 +15,9 @@ from rancherctl.errors import UnreachableError, UsageError
 from rancherctl.kube.client import GoneError, Json, ListPage, Resource, WatchEvent
 from rancherctl.kube.decode import loads
 from rancherctl.kube.http.exchange import JSON, Exchange, Request
-from rancherctl.kube.http.pool import Pool
+from rancherctl.kube.http.pool import ConnectionPool
 from rancherctl.kube.http.stream import WatchStream
-from rancherctl.kube.http.tls import Server
+from rancherctl.kube.http.tls import ApiEndpoint
 
 PAGE = 500
 WATCH_SECONDS = (290, 350)
@@ -35,7 +35,7 @@ class RestClient:
 
     def __init__(
         self,
-        server: str | Server,
+        server: str | ApiEndpoint,
         *,
         ca: Path | str | bytes | None = None,
         cert: Path | str | bytes | None = None,
@@ -45,7 +45,9 @@ class RestClient:
         choose: random.Random | None = None,
         gate: Callable[[], object] | None = None,
     ) -> None:
-        self._pool = Pool(server if isinstance(server, Server) else Server(server, _pem(ca), _pem(cert), _pem(key)))
+        self._pool = ConnectionPool(
+            server if isinstance(server, ApiEndpoint) else ApiEndpoint(server, _pem(ca), _pem(cert), _pem(key))
+        )
         self._exchange = Exchange(self._pool, token, agent, gate)
         self._random = choose or random.Random()  # noqa: S311  # spreads load, protects nothing
         self._streams: set[WatchStream] = set()

@@ -21,8 +21,8 @@ from rancherctl.network.model import (
     ROUTE_PROTOCOL,
     VXLAN_ID,
     VXLAN_PORT,
+    KernelRoute,
     NetworkState,
-    Route,
     Tunnel,
     from_json,
     to_json,
@@ -117,13 +117,13 @@ def _tunnel(transport: Transport, each: Change[Item]) -> None:
 
 def _route(transport: Transport, each: Change[Item]) -> None:
     proto = ("proto", str(ROUTE_PROTOCOL))
-    if not isinstance(each.new, Route):
-        if isinstance(each.old, Route):
+    if not isinstance(each.new, KernelRoute):
+        if isinstance(each.old, KernelRoute):
             transport.run(command("ip", "route", "del", each.old.destination, *proto), check=False)
         return
     r = each.new
     # `replace` matches by destination: remove a route that moves to another device first, or both remain.
-    if isinstance(each.old, Route) and each.old.device != r.device:
+    if isinstance(each.old, KernelRoute) and each.old.device != r.device:
         transport.run(command("ip", "route", "del", each.old.destination, *proto), check=False)
     extra = ("dev", r.device, "onlink", "src", r.source) if r.device else ()
     transport.run(command("ip", "route", "replace", r.destination, "via", r.via, *extra, *proto))

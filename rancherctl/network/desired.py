@@ -15,10 +15,10 @@ from rancherctl.network.model import (
     NFT_TABLE,
     VXLAN_OVERHEAD,
     HostLinks,
+    KernelRoute,
     NetworkConfig,
     NetworkState,
     Peer,
-    Route,
     Tunnel,
     Vxlan,
 )
@@ -145,8 +145,8 @@ def desired(config: NetworkConfig, links: HostLinks, pod_cidr: str, others: Iter
         (same_subnet if ipaddress.IPv4Address(peer.address) in subnet else other_subnet).append(peer)
     mtu = links.mtu - VXLAN_OVERHEAD if other_subnet else links.mtu
     source = first_address(pod_cidr)
-    routes = [Route(p.pod_cidr, p.address) for p in same_subnet]
-    routes += [Route(p.pod_cidr, first_address(p.pod_cidr), VXLAN_DEVICE, source) for p in other_subnet]
+    routes = [KernelRoute(p.pod_cidr, p.address) for p in same_subnet]
+    routes += [KernelRoute(p.pod_cidr, first_address(p.pod_cidr), VXLAN_DEVICE, source) for p in other_subnet]
     tunnels = tuple(sorted(Tunnel(first_address(p.pod_cidr), tunnel_mac(p.address), p.address) for p in other_subnet))
     return NetworkState(
         dns_addresses=config.dns_addresses,

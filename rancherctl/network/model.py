@@ -48,7 +48,7 @@ class HostLinks:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Route:
+class KernelRoute:
     """A route to a peer's pods. ``device`` and ``source`` are "" except for VXLAN routes."""
 
     destination: str
@@ -82,7 +82,7 @@ class NetworkState:
     """The whole network of a host. ``cni`` is the configuration list ("": another network add-on owns it)."""
 
     dns_addresses: tuple[str, ...]
-    routes: tuple[Route, ...] = ()
+    routes: tuple[KernelRoute, ...] = ()
     vxlan: Vxlan | None = None
     nft: str = ""
     cni: str = ""
@@ -98,7 +98,7 @@ class Observed:
     """State of the kernel and the files. ``nft`` is the table as nft lists it ("": missing)."""
 
     dns_addresses: frozenset[str]
-    routes: frozenset[Route]
+    routes: frozenset[KernelRoute]
     vxlan: Vxlan | None
     nft: str
     cni: str
@@ -115,7 +115,7 @@ def from_json(data: Mapping[str, Any]) -> NetworkState:
     vxlan = data.get("vxlan")
     return NetworkState(
         dns_addresses=tuple(data["dns_addresses"]),
-        routes=tuple(Route(**r) for r in data["routes"]),
+        routes=tuple(KernelRoute(**r) for r in data["routes"]),
         vxlan=Vxlan(**{**vxlan, "tunnels": tuple(Tunnel(**t) for t in vxlan["tunnels"])}) if vxlan else None,
         nft=data["nft"],
         cni=data["cni"],

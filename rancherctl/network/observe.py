@@ -14,8 +14,8 @@ from rancherctl.network.model import (
     NFT_TABLE,
     ROUTE_PROTOCOL,
     HostLinks,
+    KernelRoute,
     Observed,
-    Route,
     Tunnel,
     Vxlan,
 )
@@ -38,14 +38,14 @@ def links(transport: Transport, address: str) -> HostLinks:
     )
 
 
-def parse_routes(text: bytes) -> frozenset[Route]:
+def parse_routes(text: bytes) -> frozenset[KernelRoute]:
     """Parse `ip -j route show proto N`; only VXLAN routes have their device."""
     found = set()
     for entry in json.loads(text or b"[]"):
         tunnel = entry.get("dev") == VXLAN_DEVICE
         destination = entry["dst"] if "/" in entry["dst"] else f"{entry['dst']}/32"
         found.add(
-            Route(
+            KernelRoute(
                 destination,
                 entry.get("gateway", ""),
                 VXLAN_DEVICE if tunnel else "",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rancherctl import change
-from rancherctl.network.model import NetworkState, Observed, Route, Tunnel, Vxlan
+from rancherctl.network.model import KernelRoute, NetworkState, Observed, Tunnel, Vxlan
 
-Item = str | Route | Tunnel | tuple[str, str, str, int]
+Item = str | KernelRoute | Tunnel | tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +67,4 @@ def missing(seen: Observed, state: NetworkState) -> change.Plan[Item]:
 
 
 def _through_device(item: Item) -> bool:
-    return isinstance(item, Tunnel) or (isinstance(item, Route) and bool(item.device))
+    return isinstance(item, Tunnel) or (isinstance(item, KernelRoute) and bool(item.device))

@@ -183,7 +183,7 @@ def test_bad_sets_are_refused_whole(client: RestClient, inventory: Inventory) ->
 def test_the_official_client_does_the_same() -> None:
     from rancherctl.change import Plan
     from rancherctl.kube.client import Resource
-    from rancherctl.kube.http.tls import Server
+    from rancherctl.kube.http.tls import ApiEndpoint
     from rancherctl.kube.official import OfficialClient
     from tests.lab.apiserver import running
 
@@ -195,7 +195,7 @@ def test_the_official_client_does_the_same() -> None:
         return planned
 
     with running() as server:
-        memory = Server(server.url, server.ca.read_bytes(), server.cert.read_bytes(), server.key.read_bytes())
+        memory = ApiEndpoint(server.url, server.ca.read_bytes(), server.cert.read_bytes(), server.key.read_bytes())
         with OfficialClient(memory) as client:
             assert len(applied(client, "a", "b")) == 6
             assert not applied(client, "a", "b")
@@ -207,7 +207,7 @@ def test_the_official_client_does_the_same() -> None:
                 client.resource("example.org/v1", "Nope")
         with server.client() as rest:
             assert not plan(rest, objects(inventory, "a"), inventory), "both transports see the same"
-        with pytest.raises(AuthError), OfficialClient(Server(server.url, server.ca), token="wrong"):
+        with pytest.raises(AuthError), OfficialClient(ApiEndpoint(server.url, server.ca), token="wrong"):
             pass
         server.stop("apiserver", kill=True)
         with pytest.raises(UnreachableError), OfficialClient(memory):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rancherctl import __version__
 from rancherctl.errors import UnreachableError, UsageError
 from rancherctl.kube.http.failures import failure, status_object
-from rancherctl.kube.http.pool import Connection, Pool
+from rancherctl.kube.http.pool import Connection, ConnectionPool
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -40,7 +40,7 @@ class Exchange:
     """
 
     def __init__(
-        self, pool: Pool, token: str | Callable[[], str], agent: str, gate: Callable[[], object] | None = None
+        self, pool: ConnectionPool, token: str | Callable[[], str], agent: str, gate: Callable[[], object] | None = None
     ) -> None:
         self._pool = pool
         self._token = token

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
-from rancherctl.kube.http.tls import Server, make_context, stamp
+from rancherctl.kube.http.tls import ApiEndpoint, make_context, stamp
 
 CONNECT_SECONDS = 5.0
 IDLE_KEPT = 8
@@ -88,10 +88,10 @@ class _Reader(io.RawIOBase):
         return self._connection.receive_into(buffer)
 
 
-class Pool:
+class ConnectionPool:
     """Idle connections to one server. Thread-safe. A changed certificate file makes a new TLS context; old connections are not used again."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ApiEndpoint) -> None:
         self.server = server
         self.tls, self.host, self.port, self.prefix = server.parts()
         self._lock = threading.Lock()

@@ -14,7 +14,7 @@ from rancherctl.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ApiEndpoint:
     """Where the API is and what proves who is who. ``ca``, ``cert`` and ``key`` are paths or PEM bytes; ``ca`` None = the system's CAs."""
 
     url: str
@@ -41,7 +41,7 @@ class Server:
         return tls, u.hostname, port or (443 if tls else 80), u.path.rstrip("/")
 
 
-def make_context(server: Server) -> ssl.SSLContext:
+def make_context(server: ApiEndpoint) -> ssl.SSLContext:
     """A TLS client context. Raises OSError or ssl.SSLError for files that are missing or do not fit."""
     file = str(server.ca) if isinstance(server.ca, Path) else None
     data = server.ca.decode("ascii", "replace") if isinstance(server.ca, bytes) else None

@@ -19,7 +19,7 @@ from rancherctl.network.desired import (
     unusable,
     vanished,
 )
-from rancherctl.network.model import HostLinks, NetworkConfig, Peer, Route, from_json, to_json
+from rancherctl.network.model import HostLinks, KernelRoute, NetworkConfig, Peer, from_json, to_json
 
 CONFIG = NetworkConfig("h1", "10.77.0.11", "10.42.0.0/16", "10.43.0.0/16")
 LINKS = HostLinks("host0", "10.77.0.0/24", 1500)
@@ -33,14 +33,14 @@ def node(name: str, address: str, *cidrs: str, created: str = "2026-01-01T00:00:
 
 def test_shared_subnet_uses_plain_routes() -> None:
     state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR])
-    assert state.routes == (Route("10.42.1.0/24", "10.77.0.12"),)
+    assert state.routes == (KernelRoute("10.42.1.0/24", "10.77.0.12"),)
     assert state.vxlan is None
     assert json.loads(state.cni)["plugins"][0]["mtu"] == 1500
 
 
 def test_other_subnet_goes_through_vxlan_with_source_address_and_smaller_pods() -> None:
     state = desired(CONFIG, LINKS, "10.42.0.0/24", [NEAR, FAR])
-    assert Route("10.42.2.0/24", "10.42.2.0", "rctl-vxlan", "10.42.0.0") in state.routes
+    assert KernelRoute("10.42.2.0/24", "10.42.2.0", "rctl-vxlan", "10.42.0.0") in state.routes
     assert state.vxlan is not None
     assert state.vxlan.address == "10.42.0.0"
     assert [t.host for t in state.vxlan.tunnels] == ["10.78.0.13"]
@@ -172,7 +172,7 @@ def test_arbitrary_nodes_give_a_state(said: dict[str, tuple[str, str]]) -> None:
     }
     state = desired(CONFIG, LINKS, "10.42.0.0/24", peers(nodes, CONFIG))
     assert from_json(json.loads(json.dumps(to_json(state)))) == state
-    assert Route(NEAR.pod_cidr, NEAR.address) in state.routes
+    assert KernelRoute(NEAR.pod_cidr, NEAR.address) in state.routes
 
 
 RANGES = st.builds(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from rancherctl.network.desired import desired
-from rancherctl.network.model import HostLinks, NetworkConfig, NetworkState, Observed, Peer, Route
+from rancherctl.network.model import HostLinks, KernelRoute, NetworkConfig, NetworkState, Observed, Peer
 from rancherctl.network.observe import parse_routes
 from rancherctl.network.plan import LoadedTable, plan
 
@@ -46,7 +46,7 @@ def test_a_fresh_host_gets_everything() -> None:
 
 
 def test_foreign_addresses_stay_and_stale_routes_are_removed() -> None:
-    stale = Route("10.42.9.0/24", "10.77.0.99")
+    stale = KernelRoute("10.42.9.0/24", "10.77.0.99")
     todo = plan(seen(routes=frozenset((*STATE.routes, stale))), STATE, LOADED)
     assert [(c.key, c.verb) for c in todo] == [("route/10.42.9.0/24", "delete")]
 

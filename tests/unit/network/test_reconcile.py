@@ -15,7 +15,7 @@ from rancherctl.hosts.transport import CommandFailedError
 from rancherctl.kube.objects import Meta, Node
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.network import apply as apply_module
-from rancherctl.network.model import NetworkConfig, Route
+from rancherctl.network.model import KernelRoute, NetworkConfig
 from rancherctl.network.observe import parse_routes
 from rancherctl.network.reconcile import NetworkRole, restore
 
@@ -180,7 +180,7 @@ def test_files_damaged_while_the_agent_runs_are_rewritten(tmp_path: Path, cni: P
 
 def test_a_route_to_a_single_address_keeps_its_prefix() -> None:
     assert parse_routes(b'[{"dst": "10.42.9.5", "gateway": "10.77.0.12", "dev": "host0"}]') == {
-        Route("10.42.9.5/32", "10.77.0.12")
+        KernelRoute("10.42.9.5/32", "10.77.0.12")
     }
 
 

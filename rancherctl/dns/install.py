@@ -113,7 +113,7 @@ WantedBy=multi-user.target
 
 def _apparmor(config: DnsHostConfig) -> str:
     return f"""\
-# Written by rancherctl: the folders of the cluster's DNS server.
+# Written by rancherctl: the cluster's DNS server keeps its files here.
 {config.etc}/ r,
 {config.etc}/** r,
 {config.data}/ rw,
@@ -136,7 +136,7 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
         File(prepare, _PREPARE.encode(), 0o755),
         File(APPARMOR_PATH, _apparmor(config).encode()),
         File(UNIT_PATH, unit.encode()),
-        Unit(
-            UNIT, restart_on=(UNIT_PATH, prepare, APPARMOR_PATH), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)
-        ),
+        # A new prepare.sh takes effect at the next start. Any other text in restart_on, also a comment, interrupts DNS
+        # on every host during an upgrade.
+        Unit(UNIT, restart_on=(UNIT_PATH, APPARMOR_PATH), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)),
     )

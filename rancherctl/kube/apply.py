@@ -1,4 +1,4 @@
-"""Make the API hold a set of objects: plan against the live state, apply server-side, prune what the inventory remembers and nobody wants."""
+"""Apply a set of objects server-side: plan against the live state, apply, prune objects of the inventory not wanted now."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def first_plan(objects: Iterable[Json], inventory: Inventory | None) -> Plan[Jso
 def _inventory_changes(
     client: Objects, kinds: Kinds, wanted: Mapping[ObjectId, Json], inventory: Inventory, *, grow: bool = False
 ) -> list[Change[Json]]:
-    """What nobody wants any more, and the inventory itself."""
+    """Objects of the inventory that are no longer wanted, and the inventory itself."""
     stored = _get(client, kinds, inventory_object(inventory, ()))
     remembered = _remembered(stored, inventory)
     changes = []
@@ -157,7 +157,7 @@ def apply(
     force: bool = True,
     emit: Emit = ignore,
 ) -> None:
-    """Carry out a plan: first the inventory with old and new objects, so that a break leaves nothing forgotten, then creates, deletes, inventory."""
+    """Execute a plan: inventory with old and new objects (an interruption loses none), creates, deletes, final inventory."""
     kinds = Kinds(client)
     place = identity(inventory_object(inventory, ())).key if inventory else ""
     final = next((c for c in todo if c.key == place), None)

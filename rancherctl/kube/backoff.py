@@ -1,4 +1,4 @@
-"""How long to wait before the next try: exponential, jittered, never shorter than the server asks for. Pure apart from the given random."""
+"""Exponential back-off with jitter, never shorter than the server asks for. Pure apart from the given random."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rancherctl.kube.client import ThrottledError
 FIRST = 0.2
 LONGEST = 30.0
 LONGEST_UNREACHABLE = 5.0
-"""Nobody is loaded by a connect that fails, so that a control plane that returns is noticed soon."""
+"""Seconds. A failed connect puts load on no server, and a control plane that returns must be noticed soon."""
 
 
 class Backoff:
@@ -25,7 +25,10 @@ class Backoff:
         self._tries = 0
 
     def after(self, error: Exception) -> float:
-        """Seconds to wait after ``error``: 0.2 s doubling to 30 s (5 s if unreachable), times 0.5 to 1; at least Retry-After plus up to a fifth."""
+        """Seconds to wait after ``error``: 0.2 s doubling to 30 s (5 s if unreachable), times 0.5 to 1.
+
+        Never less than Retry-After, plus up to a fifth of it.
+        """
         longest = LONGEST_UNREACHABLE if isinstance(error, UnreachableError) else LONGEST
         wait = min(FIRST * 2.0 ** min(self._tries, 16), longest) * self._random.uniform(0.5, 1.0)
         self._tries += 1

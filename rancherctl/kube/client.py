@@ -1,7 +1,8 @@
-"""The one protocol for Kubernetes API access; ``rest`` implements it for agents, ``official`` for the command line, tests have a fake.
+"""The protocol for Kubernetes API access: ``rest`` implements it for agents, ``official`` for the command line.
 
-Objects are plain JSON dicts. Errors: NotFoundError (404), ConflictError (409), AuthError (401, 403), UnreachableError (no answer in
-time), ThrottledError (429, 503), GoneError (410), InvalidObjectError (422), ServerError (other 5xx), RancherctlError otherwise.
+Objects are plain JSON dicts. Errors: NotFoundError (404), ConflictError (409), AuthError (401, 403), UnreachableError
+(no answer in time), ThrottledError (429, 503), GoneError (410), InvalidObjectError (422), ServerError (other 5xx),
+RancherctlError otherwise.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class AlreadyExistsError(ConflictError):
 
 
 class ServerError(RancherctlError):
-    """The API server failed by itself (5xx, for example while etcd elects a leader); whether a write happened is unknown."""
+    """Internal error of the API server (5xx, e.g. while etcd elects a leader); a write may or may not have happened."""
 
     retryable = True
 
@@ -57,7 +58,7 @@ class Resource:
     namespaced: bool = True
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path, starting with a slash; names are quoted. UsageError for ``.`` and ``..``, which a server would resolve."""
+        """The URL path with a leading slash; names are quoted. UsageError for ``.`` and ``..``, which servers resolve."""
         if {namespace, name} & {".", ".."}:
             raise UsageError(f"{self.kind} {namespace}/{name}: a name cannot be . or ..")
         namespace, name = quote(namespace, safe=":"), quote(name, safe=":")
@@ -110,7 +111,7 @@ class ListPage:
 
 
 class KubeClient(Protocol):
-    """Access to one API server. Thread-safe. ``timeout`` everywhere in seconds for the whole call (watch: for silence)."""
+    """Access to one API server. Thread-safe. ``timeout`` is in seconds for the whole call (watch: for silence)."""
 
     def list(
         self,
@@ -133,7 +134,10 @@ class KubeClient(Protocol):
         field_selector: str = "",
         timeout: float = 70.0,
     ) -> Iterator[WatchEvent]:
-        """Events from ``resource_version`` on, bookmarks included; ends when the server closes; silence past ``timeout`` raises UnreachableError."""
+        """Events from ``resource_version`` on, with bookmarks, until the server closes the watch.
+
+        UnreachableError after ``timeout`` seconds of silence.
+        """
 
     def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json:
         """One object."""

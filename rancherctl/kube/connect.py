@@ -41,7 +41,7 @@ def credentials(
         if target.source is not None and not trusted(target.source):
             raise RefusedError(
                 f"{target.source}: the token file {target.token_file} was not read",
-                why="the file that names it may come from anywhere, and with it the server that would be told what is in there",
+                why="the kubeconfig may come from an untrusted source, and its server would receive the file's content",
                 hint="look at both, then allow it for this run with --allow-exec",
             )
         token = _reader(target.token_file, str(target.token))
@@ -55,7 +55,7 @@ def credentials(
 
 
 def _reader(path: Path, otherwise: str) -> Callable[[], str]:
-    """The file's content at each call: whoever writes it renews it."""
+    """The file's content, read at each call because tokens are renewed in place."""
 
     def read() -> str:
         try:

@@ -1,4 +1,4 @@
-"""From an object's apiVersion and kind to the API's name for it: a table for what we use ourselves, discovery for the rest."""
+"""Map apiVersion and kind to the API's resource: a table for the kinds we use, discovery for the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of objects as values: identity, order of creation, what counts as a difference, the inventory's content. Pure: no I/O."""
+"""Sets of objects as values: identity, creation order, differences, the inventory's content. Pure: no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is an object as its spec asks for? Yes, no, or could not tell, with a reason. Pure: a function of the object's JSON, as kstatus does it."""
+"""Whether an object has reached its spec: yes, no or unknown, with a reason. Pure, like kstatus."""
 
 from __future__ import annotations
 

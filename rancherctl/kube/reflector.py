@@ -1,4 +1,4 @@
-"""Keeps one table equal to the API server's: list, watch, apply, and list again when the watch cannot go on. One thread runs it."""
+"""Keep one table equal to the API server's: list, watch, apply; list again when the watch cannot continue. One thread."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Source(Protocol):
 
 
 class Reflector:
-    """``run`` until ``stop``. ``publish`` is called with every new Table, and only from ``run``'s thread; ``clock`` is monotonic seconds."""
+    """``run`` until ``stop``. ``publish`` gets every new Table, from ``run``'s thread; ``clock`` is monotonic seconds."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Reflector:
             stream.close()
 
     def relist(self) -> None:
-        """List again now, for a consumer that doubts what it sees; ``epoch`` tells when it happened. From any thread."""
+        """List again now, for a consumer that doubts its data; ``epoch`` shows when it is done. From any thread."""
         self._again.set()
         stream = self._stream
         if stream is not None:
@@ -222,7 +222,7 @@ class Reflector:
             )  # not published: nothing that anybody reads has changed
 
     def _put(self, items: dict[str, Any], obj: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-        """Parse into ``items``; an unchanged object keeps its identity; one that cannot be parsed stays out, with a problem."""
+        """Parse into ``items``; unchanged objects keep their identity; unparsable ones are left out, with a problem."""
         key = object_key(obj)
         old = known.get(key)
         version = (obj.get("metadata") or {}).get("resourceVersion", "")
@@ -245,7 +245,7 @@ class OlderError(RancherctlError):
 
 
 def is_older(version: str, than: str) -> bool:
-    """Whether a resource version is older; False when either is no number (versions of one resource compare as numbers, KEP-5504)."""
+    """Whether a resource version is older (numbers of one resource compare, KEP-5504); False if either is not a number."""
     return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 
 

@@ -1,4 +1,4 @@
-"""The standard-library KubeClient: keep-alive connections, deadlines for whole calls, paged lists, watches, server-side apply."""
+"""The standard-library KubeClient: keep-alive connections, call deadlines, paged lists, watches, server-side apply."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEAD_SECONDS = 30.0
 
 
 class RestClient:
-    """One API server. Thread-safe. Implements kube.client.KubeClient; ``timeout`` is seconds for the whole call, connecting included.
+    """One API server. Thread-safe. Implements kube.client.KubeClient; ``timeout``: seconds per call, with connecting.
 
     ``server`` is a URL; ``ca``, ``cert``, ``key`` are paths (read again when they change) or PEM bytes. ``token`` is sent as bearer
     token; a callable is asked before every call, so that it can renew. ``gate`` is asked right before a write is sent, and stops it by raising.
@@ -90,7 +90,7 @@ class RestClient:
     ) -> Iterator[ListPage]:
         """The list in pages of 500, so that a caller can shrink the objects of one page before the next is read.
 
-        All pages have one resource version. When a page's token expires (410) the list begins again, once: that page says ``restarted``.
+        All pages have one resource version. If a page's token expires (410) the list restarts once: that page has ``restarted``.
         """
         deadline = time.monotonic() + timeout
         query = {"limit": str(PAGE)} | _selectors(label_selector, field_selector)
@@ -173,7 +173,7 @@ class RestClient:
         name: str = "",
         timeout: float = 10.0,
     ) -> Json:
-        """Create and return what the server stored; ``name`` and ``subresource`` for creates below an object (token, eviction)."""
+        """Create and return the stored object; ``name`` and ``subresource`` for subresources (token, eviction)."""
         namespace = namespace or (body.get("metadata") or {}).get("namespace", "")
         stored = body if subresource else _typed(resource, body)
         return self._json("POST", resource.path(namespace, name, subresource), body=stored, timeout=timeout)

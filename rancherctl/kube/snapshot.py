@@ -1,4 +1,4 @@
-"""A Snapshot is what the watch cache knows at one moment, as an immutable value: pure code downstream reads nothing else."""
+"""A Snapshot is the watch cache's content at one moment, immutable: pure code downstream reads nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Table(Generic[T]):
     """All objects of one kind, keyed ``namespace/name`` (``name`` for cluster-wide kinds).
 
-    ``synced`` is False until the first full list. ``healthy`` says whether the watch is live now: when False the items are the last known ones.
+    ``synced`` is False until the first full list. ``healthy``: whether the watch is live; if not, items are the last known.
     ``resource_version`` is the last one seen; ``epoch`` counts full lists.
     """
 
@@ -26,7 +26,7 @@ class Table(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Tables by the name each was registered under (``services``, ``ingresses`` …) and a number that grows with every change."""
+    """Tables by registered name (``services``, ``ingresses`` …) and a number that grows with every change."""
 
     tables: Mapping[str, Table[Any]] = field(default_factory=dict)
     number: int = 0

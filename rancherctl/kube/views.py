@@ -1,6 +1,6 @@
 """Slim frozen views of API objects: what the rest of the program knows of a Node, a Service, an Ingress … Pure values.
 
-Lists are tuples; keys are ``namespace/name``. ``objects`` makes them from the API's JSON. Source: the Kubernetes API reference, v1.36.
+Lists are tuples; keys are ``namespace/name``. ``objects`` parses them from JSON. Source: Kubernetes API reference, v1.36.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class EndpointPort:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint. ``ready`` None in the API counts as ready; ``serving`` defaults to ready; ``terminating`` to False."""
+    """One endpoint. ``ready`` None in the API means ready; ``serving`` defaults to ready; ``terminating`` to False."""
 
     addresses: tuple[str, ...]
     ready: bool
@@ -110,7 +110,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """``addresses`` is a tuple of (type, address) as the kubelet reported them; ``ready`` None = condition unknown or absent.
+    """``addresses``: (type, address) pairs reported by the kubelet; ``ready`` None: condition unknown or absent.
 
     ``trouble`` is what the condition says when it is not True.
     """
@@ -166,7 +166,7 @@ class IngressTls:
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """``class_name`` is spec.ingressClassName, None if absent; ``status`` the addresses (ip or hostname) in status.loadBalancer, as stored.
+    """``class_name``: spec.ingressClassName, None if absent; ``status``: addresses (IP or host name) in status.loadBalancer.
 
     ``status_says_more``: an entry there has both an address and a name, or ports.
     """

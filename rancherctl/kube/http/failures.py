@@ -1,4 +1,4 @@
-"""HTTP answers that are not a success become errors of our tree; the API's own words are kept as ``why``. Pure: no I/O."""
+"""Translate unsuccessful HTTP responses into our errors; the API's message becomes ``why``. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS: Mapping[int, tuple[type[RancherctlError], str, str]] = {
 
 
 def status_object(body: bytes) -> Mapping[str, Any]:
-    """The ``v1 Status`` in an error body; anything else becomes a Status whose message is the first 300 characters of the text."""
+    """The ``v1 Status`` of an error body; any other body becomes the message of a Status (its first 300 characters)."""
     try:
         parsed = json.loads(body)
     except ValueError:
@@ -36,7 +36,7 @@ def status_object(body: bytes) -> Mapping[str, Any]:
 
 
 def seconds(retry_after: str | None, status: Mapping[str, Any]) -> float:
-    """Retry-After as seconds (the API only sends whole seconds), else details.retryAfterSeconds, else 0; at most one hour."""
+    """Retry-After in seconds (the API sends whole seconds), else details.retryAfterSeconds, else 0; at most an hour."""
     value: object = (
         retry_after if retry_after is not None else (status.get("details") or {}).get("retryAfterSeconds", 0)
     )

@@ -1,4 +1,4 @@
-"""Bytes of a watch into JSON lines: chunked transfer decoding and line splitting that accept any cut of the input. Pure: no I/O."""
+"""Split the bytes of a watch into JSON lines: chunked decoding that accepts input cut anywhere. Pure: no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to one API server: TCP options, deadlines, a pool of idle ones that follows changes of the certificates."""
+"""Connections to one API server: TCP options, deadlines, and an idle pool that follows certificate changes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from rancherctl.kube.http.tls import ApiEndpoint, make_context, stamp
 CONNECT_SECONDS = 5.0
 IDLE_KEPT = 8
 KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
-"""A peer that vanished without a word is noticed after about 30 s; the names exist on Linux, other systems have a part of them."""
+"""Detects a peer that vanished silently after about 30 s. Linux has all these options, other systems some."""
 
 
 class Connection:
-    """One connection whose reads and writes end at ``deadline`` (monotonic seconds); with ``waits`` False a read takes only what is there."""
+    """One connection whose reads and writes end at ``deadline`` (monotonic seconds).
+
+    With ``waits`` False a read returns only bytes that have already arrived.
+    """
 
     def __init__(self, sock: socket.socket, generation: int) -> None:
         self._sock = sock
@@ -60,11 +63,11 @@ class Connection:
             self.waits = True
 
     def interrupt(self) -> None:
-        """Wake a reader in another thread: it sees the end of the stream. The TLS layer is left alone, the other thread is inside it."""
+        """Wake a reader in another thread with an end of stream. Leaves TLS alone: the other thread is inside it."""
         try:
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
         except OSError:
-            return  # not connected any more: nobody waits
+            return  # no longer connected: there is no reader to wake
 
     def close(self) -> None:
         """Close the socket; safe to call twice."""
@@ -89,7 +92,7 @@ class _Reader(io.RawIOBase):
 
 
 class ConnectionPool:
-    """Idle connections to one server. Thread-safe. A changed certificate file makes a new TLS context; old connections are not used again."""
+    """Idle connections to one server. Thread-safe. A changed certificate file retires the TLS context with its connections."""
 
     def __init__(self, server: ApiEndpoint) -> None:
         self.server = server
@@ -162,7 +165,7 @@ class ConnectionPool:
                 try:
                     context = make_context(self.server)
                 except (OSError, ssl.SSLError) as e:
-                    # In the middle of a rotation key and certificate may not fit yet: go on with what we have, look again at the next call.
+                    # During a rotation, key and certificate may not match yet: keep the current pair, check again at the next call.
                     if self._context is None:
                         raise AuthError(f"cannot load the credentials for {self.host}:{self.port}", why=str(e)) from e
                 else:

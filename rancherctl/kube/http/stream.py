@@ -1,4 +1,4 @@
-"""The body of a watch as batches of events: everything that has already arrived is one batch, so that bursts coalesce."""
+"""The body of a watch as batches of events: all events that have arrived form one batch, so bursts coalesce."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READ = 256 * 1024
 BATCH_EVENTS = 4096
 """A batch ends here even if more has arrived: readers see progress during the longest burst."""
 GATHER_SECONDS = 0.005
-"""The first event is handed on at once; batches that follow within this time are gathered, so that a burst costs few snapshots."""
+"""Seconds. The first event passes at once; later batches within this time are merged, so a burst costs few snapshots."""
 
 
 class WatchStream:

@@ -15,7 +15,7 @@ from rancherctl.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class ApiEndpoint:
-    """Where the API is and what proves who is who. ``ca``, ``cert`` and ``key`` are paths or PEM bytes; ``ca`` None = the system's CAs."""
+    """An API server's address and credentials. ``ca``, ``cert``, ``key``: paths or PEM bytes; ``ca`` None: system CAs."""
 
     url: str
     ca: Path | bytes | None = None
@@ -57,7 +57,7 @@ def make_context(server: ApiEndpoint) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def _as_file(pem: Path | bytes) -> Iterator[str]:
-    """PEM bytes as something OpenSSL can open: memory on Linux, so that a key from a kubeconfig file never reaches the disk."""
+    """PEM bytes as a path for OpenSSL: in memory on Linux, so a key from a kubeconfig never reaches the disk."""
     if isinstance(pem, Path):
         yield str(pem)
     elif hasattr(os, "memfd_create"):

@@ -47,7 +47,7 @@ options {{
 }};
 controls {{ }};
 logging {{ channel here {{ stderr; severity info; }}; category default {{ here; }}; category general {{ here; }}; }};
-zone "cluster.local" {{ type primary; file "cluster.local.zone"; }};
+zone "cluster.local" {{ type primary; file "cluster.local.zone"; max-records-per-type 0; }};
 """
 
 
@@ -57,16 +57,16 @@ def question(name: str, kind: int = 1) -> bytes:
     return struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1)
 
 
-def kinds() -> Mapping[str, list[bytes]]:
-    """The questions of one round, by what they show."""
+def kinds() -> Mapping[str, tuple[int, list[bytes]]]:
+    """The expected response code and the questions of one round, by what they show."""
     spaces = [f"ns{n}.svc.cluster.local" for n in range(100)]
     searched = [
         f"www{n}.example.com.{end}" for n in range(100) for end in (spaces[n], "svc.cluster.local", "cluster.local")
     ]
     return {
-        "a name that exists": [question(f"s{n}.{spaces[n % 100]}") for n in range(0, SERVICES, 4)],
-        "a name that does not exist": [question(f"nope{n}.{spaces[n % 100]}") for n in range(500)],
-        "the search list of a name outside": [question(name, kind) for name in searched for kind in (1, 28)],
+        "a name that exists": (0, [question(f"s{n}.{spaces[n % 100]}") for n in range(0, SERVICES, 4)]),
+        "a name that does not exist": (3, [question(f"nope{n}.{spaces[n % 100]}") for n in range(500)]),
+        "the search list of a name outside": (3, [question(name, kind) for name in searched for kind in (1, 28)]),
     }
 
 
@@ -76,14 +76,16 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(port: int, questions: list[bytes], count: int = QUESTIONS) -> None:
-    """Ask ``count`` questions with WINDOW of them under way; a lost one fails the run."""
+def load(port: int, questions: list[bytes], rcode: int, count: int = QUESTIONS) -> None:
+    """Send ``count`` queries with WINDOW of them in flight; a lost or different answer fails the run."""
     with socket.socket(type=socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", port))
         sock.settimeout(30.0)
         for number in range(count + WINDOW):
             if number >= WINDOW:
-                sock.recv(4096)
+                answer = sock.recv(4096)
+                if answer[3] & 0x0F != rcode:
+                    raise SystemExit(f"port {port} answers {answer[3] & 0x0F}, not {rcode}")
             if number < count:
                 sock.send(struct.pack("!H", number & 0xFFFF) + questions[number % len(questions)])
 
@@ -141,13 +143,13 @@ def measure(servers: Mapping[str, tuple[int, int]]) -> None:
     ratios: dict[str, list[float]] = {kind: [] for kind in kinds()}
     deadline = time.monotonic() + LIMIT
     for number in range(ROUNDS):
-        for kind, questions in kinds().items():
+        for kind, (rcode, questions) in kinds().items():
             used = {}
             # each round begins with the other server: what the machine does meanwhile meets both alike
             for name in sorted(servers, reverse=bool(number % 2)):
                 server, pid = servers[name]
                 before = cpu(pid)
-                load(server, questions)
+                load(server, questions, rcode)
                 used[name] = cpu(pid) - before
             ratios[kind].append(used["ours"] / used["plain"])
         if time.monotonic() > deadline:

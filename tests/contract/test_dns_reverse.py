@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,3 +163,45 @@ def _until(server: Named, address: str, expected: list[str]) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(found)
+
+
+def test_a_server_of_release_0_1_gets_the_policy_by_a_reload_without_a_failed_query(tmp_path: Path) -> None:
+    server = Named(tmp_path)
+    conf = Path(server.config.etc) / "named.conf"
+    current = conf.read_text()
+    conf.write_text(_without_policy(current))
+    server.start()
+    world, policy = World(), names.REVERSE_POLICY
+    world.add(service("web", "10.43.5.1"), service("outside", "None"))
+    world.add(endpoint_slice("outside", [endpoint("192.0.2.9")]))
+    old = DnsRole(server.config, server, probe=False)
+    settle(old, world.snapshot(), lambda: ask(server, "web.default.svc.cluster.local").rcode() == dns.rcode.NOERROR)
+    old.stop()
+    (server.data / f"{policy}zone").unlink(missing_ok=True)
+    conf.write_text(current)
+    rcodes, stop = set[int](), threading.Event()
+
+    def query() -> None:
+        while not stop.is_set():
+            rcodes.add(ask(server, "web.default.svc.cluster.local").rcode())
+
+    thread = threading.Thread(target=query)
+    thread.start()
+    try:
+        server.reload()
+        role = DnsRole(server.config, server, probe=False)
+        settle(role, world.snapshot())
+        _until(server, "192.0.2.9", ["192-0-2-9.outside.default.svc.cluster.local."])
+        role.stop()
+    finally:
+        stop.set()
+        thread.join(60)
+        server.stop()
+    assert rcodes == {dns.rcode.NOERROR}
+    assert server.starts == 1
+
+
+def _without_policy(text: str) -> str:
+    """The configuration as release 0.1 wrote it."""
+    text = re.sub(r"    response-policy \{.*?\} [^}]*?;\n", "", text, flags=re.DOTALL)
+    return re.sub(r'zone "reverse\.rpz" \{.*?\n\};\n', "", text, flags=re.DOTALL)

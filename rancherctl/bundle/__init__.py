@@ -1,6 +1,6 @@
 """What gets installed on hosts: versions that fit together, files with sha256, where they come from, where they go.
 
-Here lives: the version table (versions), the values (model), the places files come from (sources: official releases, pinned
+Contains the version table (versions), the values (model), the sources of files (sources: official releases, pinned
 Go modules, a directory), image archives (images, pause), making and checking a bundle (create, verify) and the list of
 files that a host with given roles needs (layout, pure).
 

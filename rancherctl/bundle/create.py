@@ -1,4 +1,4 @@
-"""Making a bundle: collect binaries from the chosen source, add the images, write the manifest, put it in place at once."""
+"""Create a bundle: collect binaries from the chosen source, add images, write the manifest, publish it atomically."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Request:
     """What to make: ``source`` is ``official``, ``modules`` or a directory's path; ``output`` None = the cache.
 
     ``testweb`` adds the image of the samples and tests, which takes Go; ``busybox`` is a static busybox to put into it;
-    ``mirror`` is an address below which official releases are, see ``releases.Bases.below``. ``packages`` are ``SYSTEM`` or ``SYSTEM=DIR``,
+    ``mirror`` is a URL with the official releases below it, see ``releases.Bases.below``. ``packages`` are ``SYSTEM`` or
+    ``SYSTEM=DIR``,
     ``apt_mirror`` is where apt takes them from instead of the machine's own mirrors.
     """
 
@@ -54,7 +55,7 @@ class Request:
 def create(request: Request, cache: Path, emit: Emit) -> Bundle:
     """Make the bundle, or find it made. Files are linked with the cache where that is possible.
 
-    Raises UsageError for an unknown version, ConflictError when ``output`` is something else already, and what the source raises.
+    Raises UsageError for an unknown version, ConflictError if ``output`` exists and is not a bundle, errors of the source.
     """
     versions, arch = versions_for(request.kubernetes), check_arch(request.arch)
     _refuse_early(request)

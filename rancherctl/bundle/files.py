@@ -20,7 +20,7 @@ def sha256_of(path: Path) -> str:
 
 
 def place(source: Path, target: Path, mode: int, *, link: bool) -> None:
-    """Put a file at ``target``: with ``link`` by a hard link where that is possible and the modes are equal, else by a copy.
+    """Put a file at ``target``: with ``link`` as a hard link if possible and the modes are equal, else as a copy.
 
     Only files of the cache are linked, which nobody writes to: who edits a linked file in place edits both.
     """

@@ -1,4 +1,4 @@
-"""Which files of a bundle a host with given roles needs, and where they belong there. Pure: paths and checksums only."""
+"""Which files of a bundle a host with given roles needs, and their paths there. Pure: paths and checksums only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ROLE_OF: Final[dict[str, str]] = {
 class HostArtefact:
     """One file for a host: ``local`` on the operator's machine, ``remote`` its absolute path on the host.
 
-    ``copies`` are further absolute paths where the host keeps its own copy (made there, not uploaded again): CNI plug-ins
+    ``copies`` are further absolute paths where the host keeps a copy (made there, not uploaded again): CNI plug-ins
     are looked up in /opt/cni/bin, which other add-ons mount and write into, so a link out of it would dangle for them.
     ``reference`` is an image's name, to be imported once; empty for binaries.
     """

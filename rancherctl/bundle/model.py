@@ -28,7 +28,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Artefact:
-    """One file. ``size`` in bytes, ``mode`` as in stat (0o755), ``reference`` is an image's full name and tag, else empty."""
+    """One file. ``size`` in bytes, ``mode`` as in stat (0o755), ``reference``: full image name with tag, else empty."""
 
     component: str
     version: str
@@ -116,7 +116,7 @@ def manifest(kubernetes: str, arch: str, source: str, artefacts: Iterable[Artefa
 
 
 def parse_manifest(text: str, *, where: str) -> Manifest:
-    """The manifest in ``text``; ``where`` names its file in messages. Raises InvalidInputError with all problems at once.
+    """The manifest in ``text``; ``where`` names its file in messages. InvalidInputError with all problems at once.
 
     Names become paths on the operator's machine and on hosts, so anything but plain tokens is refused.
     """

@@ -15,7 +15,7 @@ from rancherctl.events import Emit
 def resolve(choice: str, kubernetes: str, cache: Path, emit: Emit, *, arch: str = "amd64") -> Bundle:
     """The bundle for ``kubernetes``: ``choice`` is ``official``, ``modules`` or the directory of a bundle.
 
-    A directory's files are looked at by size and mode only; their contents are checked on every host. Raises UsageError when
+    A directory's files are checked by size and mode only; hosts check their contents. UsageError when
     nothing is chosen or the bundle is for another version or architecture, and what making or reading it raises.
     """
     wanted = versions_for(kubernetes).kubernetes

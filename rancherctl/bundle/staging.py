@@ -1,4 +1,4 @@
-"""The folder that a bundle is filled in before it is put in place at once, and the end of those that a killed run left behind.
+"""The folder in which a bundle is assembled before it is published atomically; removal of abandoned ones.
 
 Whoever fills one holds a lock on it, which ends with the process: a folder that can be locked is nobody's.
 """
@@ -19,7 +19,7 @@ PREFIX: Final = ".rancherctl-bundle-"
 
 @contextlib.contextmanager
 def staging(parent: Path) -> Iterator[Path]:
-    """A new folder in ``parent``, removed after the block unless it was renamed; what others left there is removed first."""
+    """A new folder in ``parent``, removed after the block unless renamed; first removes abandoned folders."""
     parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         with _lock(parent, wait=True):  # nobody takes a folder that is just being made for one that was left

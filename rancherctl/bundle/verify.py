@@ -25,7 +25,7 @@ def load(folder: Path) -> Bundle:
 
 
 def findings(bundle: Bundle, *, contents: bool = True) -> tuple[str, ...]:
-    """Everything wrong with the files of ``bundle``, one line each; ``contents=False`` looks at sizes and modes only."""
+    """All problems of the files of ``bundle``, one line each; ``contents=False`` checks sizes and modes only."""
     listed = [line for artefact in bundle.manifest.artefacts for line in _of(bundle, artefact, contents)]
     return (*listed, *_unlisted(bundle))
 

@@ -17,7 +17,7 @@ DEFAULT: Final = "1.36.3"
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """Versions that fit together, all without a leading ``v``; ``runc`` is the least version the distribution must have."""
+    """Compatible versions, without a leading ``v``; ``runc`` is the minimum version of the distribution's package."""
 
     kubernetes: str
     etcd: str = "3.6.8"
@@ -52,7 +52,7 @@ def known() -> tuple[str, ...]:
 
 
 def versions_for(kubernetes: str) -> Versions:
-    """The row of ``kubernetes`` (a leading ``v`` is fine). Raises UsageError with the known ones and the closest of them."""
+    """The row of ``kubernetes`` (a leading ``v`` is fine). UsageError with known versions and the closest one."""
     wanted = kubernetes.strip().removeprefix("v")
     row = TABLE.get(wanted)
     if row is not None:

@@ -1,4 +1,4 @@
-"""Apply a set of objects server-side: plan against the live state, apply, prune objects of the inventory not wanted now."""
+"""Apply a set of objects server-side: plan against the live state, apply, prune what the inventory no longer needs."""
 
 from __future__ import annotations
 
@@ -75,10 +75,12 @@ def plan(
     grow: bool = False,
     force: bool = True,
 ) -> Plan[Json]:
-    """What ``apply`` would change. Keys are ObjectId.key. The server itself is asked (dry run), so its defaults are no difference.
+    """What ``apply`` would change. Keys are ObjectId.key. The server answers a dry run, so its defaults are no difference.
 
-    The inventory is an object of the plan like the others; without one nothing is ever pruned. With ``grow`` nothing is taken away:
-    no object is deleted and no role loses a rule (``surplus`` plans that). ConflictError if another manager owns a field,
+    The inventory is an object of the plan like the others; without one nothing is ever pruned. With ``grow`` nothing is
+    removed:
+    no object is deleted and no role loses a rule (``surplus`` plans that). ConflictError if another manager owns a
+    field,
     unless ``force``. InvalidInputError names objects that occur twice or have no name.
     """
     kinds = Kinds(client)
@@ -92,7 +94,7 @@ def plan(
 
 
 def surplus(client: Objects, objects: Iterable[Json], inventory: Inventory) -> Plan[Json]:
-    """What ``plan`` with ``grow`` leaves in the API: objects that are no longer wanted, roles with rules that are not, the inventory."""
+    """What ``plan`` with ``grow`` leaves in the API: unwanted objects, roles with unwanted rules, the inventory."""
     kinds = Kinds(client)
     wanted = _by_id(owned(obj, inventory) for obj in objects)
 
@@ -157,7 +159,7 @@ def apply(
     force: bool = True,
     emit: Emit = ignore,
 ) -> None:
-    """Execute a plan: inventory with old and new objects (an interruption loses none), creates, deletes, final inventory."""
+    """Execute a plan: inventory of old and new objects (an interruption loses none), creates, deletes, final inventory."""
     kinds = Kinds(client)
     place = identity(inventory_object(inventory, ())).key if inventory else ""
     final = next((c for c in todo if c.key == place), None)

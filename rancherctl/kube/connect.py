@@ -26,7 +26,7 @@ def credentials(
 ) -> tuple[ApiEndpoint, Token]:
     """Server and token of a context.
 
-    ``trusted`` decides whether a kubeconfig file's plug-in may be run, and its token file be read and sent to its server.
+    ``trusted`` decides whether a kubeconfig's plug-in may run, and its token file be read and sent to its server.
     """
     if target.proxy:
         raise UsageError(f"context {target.context}: proxy-url is not supported", hint="kubectl can use it")

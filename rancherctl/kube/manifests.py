@@ -11,7 +11,7 @@ from rancherctl.contract import INVENTORY_ANNOTATION
 from rancherctl.kube.client import Json
 
 OWNER = INVENTORY_ANNOTATION
-"""Annotation of every object that belongs to an inventory: ``namespace/name`` of the inventory. Nothing without it is pruned."""
+"""Annotation of objects of an inventory: ``namespace/name`` of the inventory. Objects without it are never pruned."""
 ORDER = (
     "Namespace",
     "CustomResourceDefinition",

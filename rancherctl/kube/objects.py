@@ -1,6 +1,7 @@
 """Parsers of API objects: foreign JSON is shrunk to slim views here, at the border, and nowhere else.
 
-Every parser takes the object's JSON dict and never raises on missing optional parts. The views themselves are in ``views`` and can be
+Every parser takes the object's JSON dict and never raises on missing optional parts. The views themselves are in
+``views`` and can be
 imported from here too. Pure: no I/O. Source: the Kubernetes API reference, v1.36.
 """
 

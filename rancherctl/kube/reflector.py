@@ -1,4 +1,4 @@
-"""Keep one table equal to the API server's: list, watch, apply; list again when the watch cannot continue. One thread."""
+"""Keep one table equal to the API server's: list, watch, apply; list again if the watch cannot continue. One thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ SILENCE_SECONDS = 70.0
 GOOD_WATCH_SECONDS = 5.0
 """A watch that lived this long proves that the server is well; a shorter one may be part of a storm of 410s."""
 OLDER_REFUSED_SECONDS = 300.0
-"""Lists that are older than what was seen are refused for this long: a stale member catches up in seconds. Beyond it, etcd was restored
+"""Lists older than what was seen are refused for this long: a stale member catches up in seconds. Later, etcd was
+restored
 from a backup, and to refuse for ever would freeze the host; consumers guard against mass deletes by themselves."""
 
 
@@ -58,7 +59,7 @@ class Source(Protocol):
 
 
 class Reflector:
-    """``run`` until ``stop``. ``publish`` gets every new Table, from ``run``'s thread; ``clock`` is monotonic seconds."""
+    """``run`` until ``stop``. ``publish`` gets each new Table, from ``run``'s thread; ``clock`` is monotonic seconds."""
 
     def __init__(
         self,
@@ -245,7 +246,7 @@ class OlderError(RancherctlError):
 
 
 def is_older(version: str, than: str) -> bool:
-    """Whether a resource version is older (numbers of one resource compare, KEP-5504); False if either is not a number."""
+    """Whether a resource version is older (versions of one resource compare, KEP-5504); False unless both are numbers."""
     return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 
 

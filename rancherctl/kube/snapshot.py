@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Table(Generic[T]):
     """All objects of one kind, keyed ``namespace/name`` (``name`` for cluster-wide kinds).
 
-    ``synced`` is False until the first full list. ``healthy``: whether the watch is live; if not, items are the last known.
+    ``synced`` is False until the first full list. ``healthy``: whether the watch is live; if not, items may be old.
     ``resource_version`` is the last one seen; ``epoch`` counts full lists.
     """
 

@@ -1,6 +1,6 @@
 """Slim frozen views of API objects: what the rest of the program knows of a Node, a Service, an Ingress … Pure values.
 
-Lists are tuples; keys are ``namespace/name``. ``objects`` parses them from JSON. Source: Kubernetes API reference, v1.36.
+Lists are tuples; keys are ``namespace/name``. ``objects`` parses JSON into them. Source: Kubernetes API reference, v1.36.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class IngressTls:
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """``class_name``: spec.ingressClassName, None if absent; ``status``: addresses (IP or host name) in status.loadBalancer.
+    """``class_name``: spec.ingressClassName, None if absent; ``status``: addresses or names in status.loadBalancer.
 
     ``status_says_more``: an entry there has both an address and a name, or ports.
     """

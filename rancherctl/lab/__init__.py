@@ -2,5 +2,5 @@
 
 Here lives how a lab is described (model), built (tree, clone, wires), booted and killed (nspawn, cgroups), remembered
 (state) and used (ops, session). Hosts are systemd-nspawn containers with systemd, sshd, a network namespace and files
-of their own. Must not live here: anything the product does to a host; to the product a lab host is a host like any other.
+of their own. Not here: anything the product does to a host; to the product a lab host is a host like any other.
 """

@@ -24,8 +24,10 @@ def ssh_config(lab: Lab, paths: LabPaths) -> str:
         blocks.append("\n".join(lines))
     blocks.append(
         "\n".join((
-            "Host *", "  User root", f"  IdentityFile {paths.key}", "  IdentitiesOnly yes", f"  UserKnownHostsFile {paths.known_hosts}",
-            "  GlobalKnownHostsFile /dev/null", "  StrictHostKeyChecking yes", "  ConnectTimeout 10", "  LogLevel ERROR",
+            "Host *", "  User root", f"  IdentityFile {paths.key}", "  IdentitiesOnly yes",
+            f"  UserKnownHostsFile {paths.known_hosts}",
+            "  GlobalKnownHostsFile /dev/null", "  StrictHostKeyChecking yes", "  ConnectTimeout 10",
+            "  LogLevel ERROR",
         ))
     )  # fmt: skip
     return "\n\n".join(blocks) + "\n"
@@ -63,7 +65,7 @@ def ssh_argv(paths: LabPaths, host: LabHost, *command: str) -> list[str]:
 
 
 def answers(paths: LabPaths, host: LabHost, timeout: float = SSH_LIMIT) -> None:
-    """Log in once; LabError or TimeoutExceededError where that fails. A refused connection is tried again every second: sshd may be starting."""
+    """Log in once; LabError or TimeoutExceededError on failure. Retries refused connections each second: sshd may start."""
     run(
         [
             "ssh",

@@ -20,9 +20,10 @@ def folders(cgroups: Cgroups, lab: str, *below: str) -> tuple[Path, ...]:
 
 
 def create(cgroups: Cgroups, lab: str, *below: str) -> tuple[Path, ...]:
-    """Make the folder of a lab, or of a host and what is ``below``, ready for processes, in every hierarchy; returns them.
+    """Create the group of a lab, or of a host and ``below``, ready for processes in every hierarchy; returns the folders.
 
-    Two settings of the parents must be passed down by hand: v1 cpusets start empty and then take no process; v2 controllers start off.
+    Two settings must be copied from the parents: v1 cpusets start empty and accept no process; v2 controllers start
+    disabled.
     """
     for mount in cgroups.mounts:
         above = mount.path
@@ -54,7 +55,7 @@ def processes(cgroups: Cgroups, lab: str, *below: str) -> frozenset[int]:
 
 
 def tree_of(top: Path) -> list[Path]:
-    """A group and all below it, parents first; groups that vanish while they are listed are not in it, or have no content any more."""
+    """A group and all groups below it, parents first; groups that vanish meanwhile are missing or empty."""
     return [Path(path) for path, _folders, _files in os.walk(top)]
 
 
@@ -69,7 +70,7 @@ def read_pids(procs: Path) -> list[int]:
 
 
 def remove(cgroups: Cgroups, lab: str, *below: str) -> None:
-    """Remove the groups of a host (of the whole lab without one), deepest first. LabError where a process is left in one."""
+    """Remove the groups of a host (of the lab without one), deepest first. LabError if one still has a process."""
     for top in folders(cgroups, lab, *below):
         for folder in reversed(tree_of(top)):
             remove_one(folder)

@@ -34,7 +34,7 @@ HOSTS = """\
 """
 
 RESOLV = """\
-# The lab's router, where nothing listens unless a test starts a resolver: look-ups are refused at once instead of hanging.
+# The lab's router, where only tests start a resolver: look-ups are refused at once instead of timing out.
 nameserver {gateway}
 options timeout:1 attempts:1
 """
@@ -117,7 +117,8 @@ def clone(lab: Lab, host: LabHost, paths: LabPaths, tree: Path) -> None:
     run(("cp", "-a", "--reflink=auto", str(tree / "var/lib"), str(own.var_lib)), timeout=COPY_LIMIT)
     wanted = files(
         lab, host, machine_id=secrets.token_hex(16), host_key=key.read_text(encoding="ascii"),
-        host_key_pub=key.with_suffix(".pub").read_text(encoding="ascii"), authorized=paths.key.with_suffix(".pub").read_text(encoding="ascii"),
+        host_key_pub=key.with_suffix(".pub").read_text(encoding="ascii"),
+        authorized=paths.key.with_suffix(".pub").read_text(encoding="ascii"),
     )  # fmt: skip
     for file in wanted:
         write(own.upper, tree, file)

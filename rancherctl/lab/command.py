@@ -1,8 +1,9 @@
 """Run a program of the machine: time limit, captured output, failures as LabError with the program's own last line.
 
-A program does not outlive who runs it: a killed `lab up` must not go on copying files or making wires while the next one removes them.
+Programs end with the process that runs them: a killed `lab up` must not keep copying files while the next one removes
+them.
 
-Here lives how the lab calls ip, mount, apt and friends. Not here: commands on hosts (they go over ssh like the product's).
+Contains calls of ip, mount, apt and similar. Not here: commands on hosts (they use ssh, like the product's).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def run(
     log: Path | None = None,
     name: str = "",
 ) -> str:
-    """Run ``argv`` and return its stdout. ``timeout`` in seconds; with ``log`` stdout and stderr are appended there instead.
+    """Run ``argv`` and return its stdout. ``timeout`` in seconds; with ``log`` stdout and stderr are appended to it.
 
     ``name`` is what errors call it, where its first word is a program that only runs another one.
 

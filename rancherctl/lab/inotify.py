@@ -1,6 +1,6 @@
 """Is there room for hosts in the machine's limit of inotify instances? All labs share it with root's other programs.
 
-A host that finds none left fails in odd places (kubelet, systemd: "too many open files"). The lab says so beforehand and
+A host without free instances fails in odd places (kubelet, systemd: "too many open files"). The lab warns and
 leaves the setting alone: it is the machine's, and what it is set to is for the machine's owner to decide.
 """
 
@@ -21,7 +21,7 @@ def shortage(limit: int, used: int, hosts: int) -> str:
         return ""
     wanted = max(512, 2 * (used + more))
     return (
-        f"inotify instances may run out: {used} of {limit} are in use, an environment on these {hosts} hosts takes about {more} more; "
+        f"inotify instances may run out: {used} of {limit} in use, an environment on these {hosts} hosts needs {more} more; "
         f"take another lab down, or raise the limit of this machine: sysctl -w fs.inotify.max_user_instances={wanted}"
     )
 

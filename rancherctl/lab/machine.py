@@ -97,7 +97,7 @@ def require_root() -> None:
 
 
 def inspect() -> Machine:
-    """Facts of this machine; UsageError or PreflightError (all missing programs at once) where it cannot carry a lab."""
+    """Facts of this machine; UsageError or PreflightError (all missing programs at once) if it cannot run a lab."""
     require_root()
     missing = {program: package for program, package in PROGRAMS.items() if shutil.which(program) is None}
     if missing:

@@ -146,7 +146,8 @@ def grown(have: Lab, spec: LabSpec) -> Lab:
     if (old.subnets, old.bare, old.os) != (spec.subnets, spec.bare, spec.os):
         raise ConflictError(
             f"lab {old.name} exists and is different",
-            why=f"it has {old.subnets} subnets of {old.variant} {old.os} hosts, asked were {spec.subnets} of {spec.variant} {spec.os}",
+            why=f"it has {old.subnets} subnets of {old.variant} {old.os} hosts, "
+            f"requested: {spec.subnets} of {spec.variant} {spec.os}",
             hint=f"rancherctl lab down --name {old.name}",
         )
     if spec.hosts < old.hosts:

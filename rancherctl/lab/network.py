@@ -1,4 +1,4 @@
-"""The wires of a lab: a network namespace with a bridge per subnet and the router between them, and the machine's way in.
+"""The network of a lab: a namespace with a bridge per subnet and a router, and a link to the machine.
 
 The commands are pure text (``ip -batch``, ``nft -f``); ``build``, ``remove`` and the link functions run them.
 """
@@ -41,7 +41,7 @@ def inside(lab: Lab) -> tuple[str, ...]:
 
 
 def bridge_commands(lab: Lab) -> list[str]:
-    """``ip -batch`` lines for the inside of the namespace. The prohibit route refuses ways out at once; "no route" would let TCP go on trying."""
+    """``ip -batch`` lines inside the namespace. The prohibit route refuses outgoing traffic at once; TCP would retry."""
     lines = ["link set lo up", "route add prohibit default"]
     for subnet, network in enumerate(lab.networks):
         name = bridge(subnet)
@@ -67,9 +67,9 @@ def machine_commands(lab: Lab) -> list[str]:
 
 
 def sysctls() -> dict[str, str]:
-    """Knobs of the namespace. It forwards also where there is one subnet: what goes to the outside is refused then, not lost.
+    """Kernel settings of the namespace. Forwards even with one subnet, so outgoing traffic is refused, not lost.
 
-    bridge-nf-call is off as on stock hosts (br_netfilter not loaded), else the router's rules see frames that stay on one bridge.
+    bridge-nf-call is off as on stock hosts (br_netfilter not loaded), else the router's rules see bridged frames.
     """
     return {"net/ipv4/ip_forward": "1"} | {
         f"net/bridge/bridge-nf-call-{family}": "0" for family in ("iptables", "ip6tables", "arptables")
@@ -108,7 +108,7 @@ def build(lab: Lab) -> None:
 def remove(netns: str, machine_link: str) -> None:
     """Remove what exists of the wires. An unknown ``machine_link`` ("") goes away with its other end in the namespace.
 
-    The kernel clears a deleted namespace in its own time: a link that was still to be seen may be gone when its turn comes.
+    The kernel removes a deleted namespace asynchronously: a link that was still visible may be gone by then.
     """
     link = LINKS_ROOT / machine_link
     if machine_link and link.exists():

@@ -40,7 +40,8 @@ def arguments(lab: Lab, host: LabHost, own: HostPaths, machine: Machine) -> list
     binds += [f"--bind-ro={path}" for path in machine.shared_read_only]
     return [
         "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe", "--notify-ready=yes",
-        "--capability=all", "--drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
+        "--capability=all", "--drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE", "--resolv-conf=off", "--timezone=off",
+        "--link-journal=no",
         f"--directory={own.mount}", f"--machine={machine_name(lab.name, host.name)}", f"--hostname={host.name}",
         f"--network-bridge={bridge(host.subnet)}", *binds,
     ]  # fmt: skip
@@ -49,7 +50,7 @@ def arguments(lab: Lab, host: LabHost, own: HostPaths, machine: Machine) -> list
 def launcher(
     lab: Lab, host: LabHost, own: HostPaths, machine: Machine, *, tree: Path, groups: Sequence[Path]
 ) -> list[str]:
-    """The whole command: background, control groups, namespaces, overlay, nspawn. It prints the pid of the loop around nspawn."""
+    """The complete command: background, control groups, namespaces, overlay, nspawn. Prints the pid of the nspawn loop."""
     overlay = f"lowerdir={tree},upperdir={own.upper},workdir={own.work}"
     enter = ["sh", "-c", SUPERVISE, "sh", str(len(groups)), *map(str, groups), overlay, str(own.mount)]
     spaces = [*inside(lab), "unshare", "--mount", "--propagation", "private"]
@@ -57,7 +58,7 @@ def launcher(
 
 
 def boot(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, tree: Path) -> process.Process:
-    """Start the host and wait until its init reports ready; returns its supervisor (the loop around nspawn), also kept in ``own.run``.
+    """Start the host and wait until its init is ready; returns its supervisor (the nspawn loop), also kept in ``own.run``.
 
     LabError with the console's last lines when it dies, TimeoutExceededError after BOOT_LIMIT.
     """
@@ -122,7 +123,7 @@ def supervisor_of(own: HostPaths) -> process.Process | None:
 
 
 def leader_of(own: HostPaths) -> process.Process | None:
-    """The host's init as seen from the machine; None for a stopped host, and for the moment between two boots of a reboot."""
+    """The host's init as seen from the machine; None if the host is stopped or between two boots of a reboot."""
     supervisor = supervisor_of(own)
     container = None if supervisor is None else process.child_of(supervisor.pid)
     return None if container is None else process.child_of(container.pid)

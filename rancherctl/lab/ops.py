@@ -1,4 +1,4 @@
-"""What can be done with labs: up, down, and power and cable of single hosts. Each is idempotent and holds the lab's lock."""
+"""Operations on labs: up, down, power and cable of single hosts. Each is idempotent and holds the lab's lock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT_ONCE = 8  # hosts handled in parallel
 
 
 def up(spec: LabSpec, roots: Roots, steps: Steps, mirror: str = "") -> Lab:
-    """Make the lab true: tree, wires, clones, running hosts that answer ssh. What is there is left alone; stopped hosts are started.
+    """Bring the lab up: tree, network, clones, running hosts that answer ssh. Keeps what exists; starts stopped hosts.
 
     ConflictError where a lab of that name differs, PartialError where single hosts failed.
     """
@@ -80,7 +80,7 @@ def _wire(lab: Lab, site: Site) -> None:
 
 
 def _each(hosts: Sequence[LabHost], action: Callable[[LabHost], object], what: str) -> None:
-    """Run ``action`` for all hosts in parallel. A host's error as it is where there is one host, else PartialError with all."""
+    """Run ``action`` for all hosts in parallel. Raises the error of a single host unchanged, else PartialError."""
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         futures = [(host, pool.submit(action, host)) for host in hosts]
         try:
@@ -137,7 +137,7 @@ def reboot(name: str, host: str, roots: Roots, steps: Steps) -> None:
 
 
 def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) -> None:
-    """Pull a running host's network cable, or plug it in again (a start plugs it in, too). LabError for a stopped host."""
+    """Disconnect a running host's network cable, or reconnect it (a start does, too). LabError if the host is stopped."""
     machine.require_root()
     paths = roots.lab(name)
     with _held(paths, steps):
@@ -152,7 +152,7 @@ def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) ->
 
 
 def down(name: str, roots: Roots, steps: Steps) -> bool:
-    """Remove everything of a lab, however broken: processes, control groups, wires, files. False where there was nothing."""
+    """Remove everything of a lab, even a broken one: processes, control groups, network, files. False if none existed."""
     site = Site(roots.lab(name), machine.inspect(), steps)
     root = site.paths.root
     with _held(site.paths, steps):
@@ -171,7 +171,7 @@ def down(name: str, roots: Roots, steps: Steps) -> bool:
 
 
 def _remove_files(paths: LabPaths) -> None:
-    """What says that a host is whole goes first, the lab's description last: if this is killed, `up` takes nothing that is left for whole."""
+    """Removes completion markers first, the lab's description last: if this is killed, `up` rebuilds what is left."""
     for mark in paths.hosts.glob(f"*/{paths.host('any').ready.name}"):
         mark.unlink()
     for entry in paths.root.iterdir():

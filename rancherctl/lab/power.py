@@ -27,7 +27,7 @@ class Site:
 
 
 def on(lab: Lab, host: LabHost, tree: Path, site: Site) -> None:
-    """Start the host; a running one is left alone, only its cable is plugged in. It answers ssh then, unless its bastion does not yet."""
+    """Start the host; for a running one only reconnect its cable. It then answers ssh, unless its bastion does not yet."""
     own = site.paths.host(host.name)
     leader = nspawn.leader_of(own)
     if leader is None:
@@ -65,7 +65,7 @@ def off(lab: str, hosts: Iterable[str], site: Site) -> None:
 
 
 def clear(groups: Cgroups, lab: str, *host: str) -> None:
-    """Kill everything in the control groups of a host, or of the whole lab. Again while something is there: a list misses what is being forked."""
+    """Kill all processes in the control groups of a host or lab, repeatedly: a list misses processes being forked."""
     for _ in range(ROUNDS):
         left = cgroups.processes(groups, lab, *host)
         if not left:

@@ -1,4 +1,4 @@
-"""Processes by identity (pid and start time), so that a reused pid is never killed; ends are awaited on pidfds, not polled."""
+"""Processes by pid and start time, so that a reused pid is never killed; exits are awaited on pidfds, not polled."""
 
 from __future__ import annotations
 

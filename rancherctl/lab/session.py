@@ -17,7 +17,7 @@ from rancherctl.lab.steps import Steps
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How to log in to one host. ``user`` root needs no password; ``ops`` has the same key, and ``ops`` as its sudo password.
+    """How to log in to one host. ``root`` needs no password; ``ops`` has the same key, and sudo password ``ops``.
 
     ``via`` is the name of the host to jump through, "" where the machine reaches it itself.
     """
@@ -60,7 +60,7 @@ class RunningLab:
         return tuple(self.host(host.name) for host in self.lab.hosts)
 
     def ssh(self, name: str, script: str, *, timeout: float = command.SHORT, stdin: str = "") -> str:
-        """Run a shell script on a host as root and return its stdout; LabError where it fails. ``timeout`` in seconds."""
+        """Run a shell script on a host as root and return its stdout; LabError on failure. ``timeout`` in seconds."""
         return command.run(access.ssh_argv(self.paths, self.lab.host(name), script), timeout=timeout, stdin=stdin)
 
     def status(self) -> tuple[status.HostStatus, ...]:

@@ -74,7 +74,7 @@ def names(roots: Roots) -> tuple[str, ...]:
 
 
 def taken_networks(roots: Roots) -> frozenset[IPv4Network]:
-    """Subnets given to labs, running or not. A lab whose file cannot be read has none: its wires show in the machine's routes."""
+    """Subnets assigned to labs, running or not. For a lab with an unreadable file, the machine's routes show them."""
     found: set[IPv4Network] = set()
     for name in names(roots):
         try:

@@ -12,7 +12,7 @@ from rancherctl.lab.paths import LabPaths, Roots
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """One row of ``lab status``. ``pid`` is the host's init as the machine sees it, None when stopped; ``via`` its ssh bastion."""
+    """One row of ``lab status``. ``pid``: the host's init on the machine, None if stopped; ``via``: its ssh bastion."""
 
     lab: str
     name: str

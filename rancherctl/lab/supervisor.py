@@ -1,8 +1,8 @@
-"""The shell programs that carry a host: they outlive the command that started it and need nothing but a shell. Pure text."""
+"""Shell programs that supervise a host: they outlive the command that started it and need only a shell. Pure text."""
 
 from __future__ import annotations
 
-# Control groups below the host's own: the loop may not sit in a group above the container's, version 2 allows processes in leaves only.
+# Control groups below the host's own: cgroup v2 allows processes in leaves only, so the loop cannot be in a parent group.
 LOOP_GROUP = "loop"
 HOST_GROUP = "host"
 REBOOTED = 133  # how nspawn with --keep-unit says that the host rebooted itself and wants to be started again

@@ -18,7 +18,8 @@ from rancherctl.lab.steps import Steps
 
 BUILD_LIMIT = 1200.0  # seconds; a slow mirror, not a slow machine
 PARTIAL = ".building-"
-# mmdebstrap mounts the machine's /sys and /proc into the tree, and a killed one leaves them there, for whoever removes the half tree to walk into.
+# mmdebstrap mounts the machine's /sys and /proc into the tree; a killed one leaves them there, where a removal of the
+# incomplete tree would enter them.
 # In namespaces of its own, all its mounts and processes end with it, however it or its parent ends.
 APART = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
 

@@ -62,7 +62,7 @@ def parse_options(text: str) -> tuple[str, ...]:
 
 
 def archives(mirror: str = "", *, option: str = "--mirror") -> tuple[Archive, ...]:
-    """The archives of the machine, or just ``mirror`` where one is given; UsageError where the machine has no Debian sources.
+    """The machine's archives, or only ``mirror`` if given; UsageError if the machine has no Debian sources.
 
     ``option`` is what the user may give a mirror with.
     """
@@ -79,7 +79,7 @@ def archives(mirror: str = "", *, option: str = "--mirror") -> tuple[Archive, ..
 
 
 def below(mirror: str) -> tuple[Archive, ...]:
-    """All three archives at a mirror laid out as Debian's own: ``URL``, its updates, and ``URL-security``. Never without the security fixes."""
+    """All three archives at a mirror laid out like Debian's: ``URL``, its updates and ``URL-security``, never omitted."""
     base = mirror.rstrip("/")
     return (Archive(base, ""), Archive(f"{base}-security", "-security"), Archive(base, "-updates"))
 

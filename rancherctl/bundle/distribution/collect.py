@@ -58,7 +58,7 @@ def packages(choice: Choice, arch: str, mirror: str, root: Path, emit: Emit) -> 
 
 
 def read(folder: Path, system: str, arch: str) -> dict[Path, Entry]:
-    """The .debs of a folder by file, each package once, all of what no minimal install has, for ``arch``. InvalidInputError otherwise."""
+    """The .debs of a folder by file name, one per package, complete for ``arch``; InvalidInputError otherwise."""
     found: dict[Path, Entry] = {}
     problems = []
     for file in sorted(folder.glob("*.deb")):

@@ -1,4 +1,4 @@
-"""Reading what a .deb says of itself: an ar archive whose second member holds a file ``control``. No program is needed for Debian's."""
+"""Read the control fields of a .deb: an ar archive whose second member holds the file ``control``. No dpkg needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIMIT: Final = 16 << 20
 
 
 def control(file: Path) -> str:
-    """The text of ``control``. Raises ValueError for what is no package or cannot be read here (zstd without dpkg-deb)."""
+    """The text of ``control``. ValueError if the file is not a package or needs dpkg-deb (zstd)."""
     with file.open("rb") as handle:
         if handle.read(len(_MAGIC)) != _MAGIC:
             raise ValueError("is no Debian package")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _KEPT: Final = (
-    "Package", "Version", "Architecture", "Multi-Arch", "Essential", "Protected", "Priority", "Section", "Source", "Installed-Size", "Pre-Depends",
+    "Package", "Version", "Architecture", "Multi-Arch", "Essential", "Protected", "Priority", "Section", "Source",
+    "Installed-Size", "Pre-Depends",
     "Depends", "Breaks", "Conflicts", "Replaces", "Provides",
 )  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
@@ -20,7 +21,7 @@ _VERSION = re.compile(r"(?:\d+:)?[0-9][A-Za-z0-9.+~-]*")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One package. ``file`` is its file's name in the bundle, ``size`` bytes, ``fields`` what it says of itself (of _KEPT)."""
+    """One package. ``file`` is its file name in the bundle, ``size`` in bytes, ``fields`` its control fields (_KEPT)."""
 
     name: str
     version: str
@@ -49,7 +50,7 @@ def fields(text: str) -> dict[str, str]:
 
 
 def entry(control: str, sha256: str, size: int) -> Entry:
-    """A .deb's own words as an entry. Its file is called as in Debian's archives, without the epoch. Raises ValueError."""
+    """A .deb's control fields as an entry. The file is named as in Debian's archives, without the epoch. ValueError."""
     found = fields(control)
     name, version, architecture = (found.get(key, "") for key in ("Package", "Version", "Architecture"))
     if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version) or not re.fullmatch(r"[a-z0-9-]+", architecture):

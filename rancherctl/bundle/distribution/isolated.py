@@ -1,4 +1,4 @@
-"""apt in a root of its own: it resolves against an empty system, verifies signatures with Debian's keys and fetches; the machine is not touched."""
+"""apt with a root of its own: resolves against an empty system, verifies signatures, fetches; the machine is untouched."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ OPTION: Final = "--apt-mirror"
 
 
 def collect(system: str, arch: str, mirror: str, work: Path, folder: Path) -> None:
-    """Fetch into ``folder`` all .debs that ``WANTED`` needs on ``system`` beyond what every host has. ``work`` is an empty scratch folder.
+    """Fetch into ``folder`` all .debs that ``WANTED`` needs on ``system`` beyond a minimal host. ``work``: scratch folder.
 
-    UsageError where the machine has no apt or no Debian sources, NotFoundError without Debian's keys, RancherctlError with apt's own words.
+    UsageError without apt or Debian sources, NotFoundError without Debian's keys, RancherctlError with apt's message.
     """
     if shutil.which("apt-get") is None:
         raise UsageError(
             f"packages of {system} cannot be collected here",
             why="there is no apt-get on this machine",
-            hint=f"make the bundle on a Debian machine, or give .debs that were collected elsewhere: --packages {system}=DIR",
+            hint=f"create the bundle on a Debian machine, or pass collected .debs: --packages {system}=DIR",
         )
     if not archives.KEYRING.is_file():
         why = f"{archives.KEYRING} is missing: signatures could not be checked"
@@ -57,7 +57,7 @@ def parse_installs(text: str) -> dict[str, str]:
 
 
 def _root(work: Path, arch: str, lines: Sequence[str], carried: Sequence[str]) -> Path:
-    """A root for apt: nothing installed, sources of ours, no hooks of the machine. The configuration file is what APT_CONFIG names."""
+    """A root for apt: nothing installed, our sources, no hooks of the machine. APT_CONFIG names its configuration."""
     for name in (
         "etc/apt.conf.d",
         "etc/preferences.d",
@@ -69,7 +69,7 @@ def _root(work: Path, arch: str, lines: Sequence[str], carried: Sequence[str]) -
     (work / "status").touch()
     (work / "etc/sources.list").write_text("".join(f"{line}\n" for line in lines))
     config = work / "apt.conf"
-    # As root, apt would fetch as the user _apt, who cannot enter a folder of root's home; signatures are checked all the same.
+    # As root, apt would fetch as the user _apt, who cannot enter folders of root's home; signatures are checked anyway.
     config.write_text(
         f"""Dir::Etc "{work}/etc/";
 Dir::Etc::main "none";

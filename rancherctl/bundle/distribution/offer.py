@@ -39,7 +39,7 @@ def systems(manifest: Manifest) -> frozenset[str]:
 
 
 def offers(bundle: Bundle) -> dict[str, Offer]:
-    """Everything that the bundle offers, by system. Raises InvalidInputError where an index is not what the manifest says."""
+    """All packages of the bundle, by system. InvalidInputError if an index does not match the manifest."""
     return {
         a.version: _offer(bundle, a.version, bundle.file(a), a.sha256)
         for a in bundle.manifest.artefacts

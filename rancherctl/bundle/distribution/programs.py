@@ -18,7 +18,7 @@ def run(
 ) -> str:
     """Standard output of ``argv``. ``timeout`` in seconds; ``extra`` are more environment variables.
 
-    RancherctlError when it cannot be started or fails (with what it said), TimeoutExceededError when it takes too long (it is killed then).
+    RancherctlError if it cannot be started or fails (with its output), TimeoutExceededError if it is killed for time.
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
     try:

@@ -14,7 +14,7 @@ SUITES: Final = {"debian12": "bookworm", "debian13": "trixie"}
 SYSTEMS: Final = (*SUITES, "ubuntu24.04")
 
 WANTED: Final = ("haproxy", "bind9", "runc", "conntrack", "nftables", "iproute2", "procps", "openssl")
-"""What environments ask of a host's system; python3 is not among them, because nothing can be asked of a host without it."""
+"""Packages that environments need; python3 is not listed because preflight itself needs it on the host."""
 NOWHERE_YET: Final = WANTED[:5]
 """Those that no minimal install has: a directory of .debs must have them."""
 HAVE: Final = ("?essential", "?priority(required)", "apt", "python3", "systemd-sysv")
@@ -68,7 +68,10 @@ def collecting() -> str:
 
 
 def too_old(name: str, version: str) -> str:
-    """What is wrong with this version of a package ("" = nothing): ``1:9.16.50-1`` of bind9 is older than 9.18. What is no number says nothing."""
+    """Why this package version is unusable ("" if it is not): ``1:9.16.50-1`` of bind9 is older than 9.18.
+
+    A version that does not start with a number is accepted.
+    """
     least = LEAST.get(name)
     found = re.match(r"(?:\d+:)?(\d+)\.(\d+)", version)
     if least is None or found is None or (int(found[1]), int(found[2])) >= least:

@@ -1,6 +1,6 @@
 """A static ELF executable made of machine code: header, two program headers, code. Pure.
 
-The code is what the assembler makes of ``amd64.s`` and ``arm64.s`` beside this file; a test assembles them and compares.
+The code is the assembled ``amd64.s`` and ``arm64.s`` beside this file; a test assembles them and compares.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RW, _RX = 6, 5
 
 
 def pause_binary(arch: str) -> bytes:
-    """The whole executable for ``amd64`` or ``arm64``: one read-only, executable segment and a stack that is not executable."""
+    """The executable for ``amd64`` or ``arm64``: one read-only, executable segment and a non-executable stack."""
     code = CODE[arch]
     headers = _EHDR + 2 * _PHDR
     size = headers + len(code)
@@ -51,7 +51,7 @@ def pause_binary(arch: str) -> bytes:
 
 
 def elf_machine(head: bytes) -> str | None:
-    """The architecture of an ELF file by its first 20 bytes; None when it is no 64-bit ELF file or an unknown machine."""
+    """The architecture of an ELF file from its first 20 bytes; None if it is not 64-bit ELF or the machine is unknown."""
     if len(head) < 20 or head[:5] != b"\x7fELF\x02":
         return None
     (machine,) = struct.unpack_from("<H", head, 18)
@@ -59,7 +59,7 @@ def elf_machine(head: bytes) -> str | None:
 
 
 def elf_static(data: bytes) -> bool:
-    """Whether a whole 64-bit ELF file runs without a loader and libraries beside it: no program header asks for an interpreter."""
+    """Whether a 64-bit ELF file is static: no program header names an interpreter."""
     if elf_machine(data[:20]) is None or len(data) < _EHDR:
         return False
     (start,) = struct.unpack_from("<Q", data, 32)

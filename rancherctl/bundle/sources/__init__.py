@@ -1,5 +1,5 @@
-"""Where the binaries of a bundle come from: official releases, pinned Go modules, a directory. The choice is the user's.
+"""Sources of a bundle's binaries: official releases, pinned Go modules, a directory. The user chooses.
 
-Each source is a function ``collect(versions, arch, …, emit) -> tuple[Found, ...]`` that leaves files in the cache (or in the
-user's directory) and says where they are. Sources never fall back to one another. Not here: the manifest (bundle.create).
+Each source is a function ``collect(versions, arch, …, emit)`` that returns found files; it leaves them in the cache (or
+the user's directory). Sources never fall back to one another. Not here: the manifest (bundle.create).
 """

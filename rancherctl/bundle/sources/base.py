@@ -49,7 +49,7 @@ def record(folder: Path, names: Iterable[str]) -> None:
 
 
 def recorded(component: str, version: str, folder: Path, names: Iterable[str]) -> list[Found]:
-    """The files of ``folder`` with their recorded checksums; none of them when one is missing: then they have to be made."""
+    """The files of ``folder`` with their recorded checksums; none if one is missing: then all must be made."""
     try:
         lines = (folder / SUMS).read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from rancherctl.errors import InvalidInputError, NotFoundError
 
 
 def collect(versions: Versions, arch: str, folder: Path) -> tuple[Found, ...]:
-    """The binaries of ``folder``, each as ``NAME`` or ``COMPONENT/VERSION/NAME``; a ``SHA256SUMS`` file there is checked.
+    """The binaries of ``folder``, each as ``NAME`` or ``COMPONENT/VERSION/NAME``; checks a ``SHA256SUMS`` there.
 
     Raises InvalidInputError with every missing file and every wrong checksum at once.
     """

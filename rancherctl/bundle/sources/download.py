@@ -1,4 +1,4 @@
-"""Fetching one file over HTTP(S): time limits, resumed after a cut, repeated with back-off and jitter, checked by sha256."""
+"""Fetch one file over HTTP(S): time limits, resumed after a cut, retried with back-off and jitter, verified by sha256."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RESUME: Final = "run it again: it goes on where it stopped"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds: ``silence`` without a byte, ``total`` for one file; ``tries`` in a row that bring nothing; back-off bounds."""
+    """Seconds: ``silence`` without a byte, ``total`` per file; ``tries``: attempts in a row without data; back-off."""
 
     silence: float = 30.0
     total: float = 1800.0
@@ -54,7 +54,7 @@ class Terms:
 
 
 class StoppedError(Exception):
-    """The work was called off: somebody else failed, or the user pressed Ctrl-C. What had come is kept for the next run."""
+    """The download was cancelled: another one failed, or the user pressed Ctrl-C. Its data is kept for the next run."""
 
 
 Progress = Callable[[int, int | None], None]
@@ -102,7 +102,7 @@ def fetch_text(url: str, folder: Path, *, terms: Terms) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """Brings ``part`` nearer to the whole file at each call, until ``deadline``. ``largest`` refuses what cannot be the file."""
+    """Downloads the rest of ``part`` at each call, until ``deadline``. ``largest``: refuse files that exceed it."""
 
     url: str
     part: Path

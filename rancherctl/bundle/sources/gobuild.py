@@ -1,6 +1,6 @@
 """How each component is built from its Go module: flags and names. Pure.
 
-Beside this package, ``modules/COMPONENT/VERSION`` has a go.mod whose ``tool`` lines name the commands, and a go.sum that pins
+Beside this package, ``modules/COMPONENT/VERSION`` has a go.mod whose ``tool`` lines name the commands, and a go.sum with
 every module by checksum.
 """
 
@@ -23,7 +23,7 @@ _RENAMED: Final = {"server": "etcd"}
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One ``go build`` in ``module``: ``packages`` is what is built, ``names`` the files that come out of it, renamed."""
+    """One ``go build`` in ``module``: ``packages`` to build, ``names`` of the resulting files, renamed."""
 
     component: str
     version: str
@@ -34,11 +34,11 @@ class Recipe:
     variables: tuple[tuple[str, str], ...] = ()
 
     def environment(self, arch: str) -> tuple[str, ...]:
-        """What the build must not take from the user's environment, as words for ``env``: static programs, no surprises."""
+        """Settings that override the user's environment, as words for ``env``: static, reproducible programs."""
         return "CGO_ENABLED=0", "GOOS=linux", f"GOARCH={arch}", "GOFLAGS=", "GOWORK=off"
 
     def command(self, go: str, arch: str, out: Path) -> list[str]:
-        """The argv that builds everything into the directory ``out``; it is run with the module as working directory."""
+        """The argv that builds everything into ``out``; run it with the module as working directory."""
         ldflags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in self.variables)])
         flags = [
             "-v",
@@ -59,7 +59,7 @@ class Recipe:
         return hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()[:12]
 
     def fits(self, go_version: str) -> bool:
-        """Whether a Go of that version (``go1.26.8``) is as new as the module asks for. One that says something else is given a try."""
+        """Whether a Go version (``go1.26.8``) is new enough for the module. Other version strings are tried."""
         have = re.search(r"go(\d+)\.(\d+)", go_version)
         asked = re.search(r"^go (\d+)\.(\d+)", (self.module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
         return have is None or asked is None or tuple(map(int, have.groups())) >= tuple(map(int, asked.groups()))

@@ -26,7 +26,7 @@ class AgainError(Exception):
 
 
 class BeyondEndError(Exception):
-    """HTTP 416: the Range asked for begins at the file's end or past it; ``size`` is the file's, -1 where it is not said."""
+    """HTTP 416: the Range begins at or past the file's end; ``size`` of the file, -1 if unknown."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"range beyond the end of {size} bytes")
@@ -49,7 +49,7 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
 def open_url(url: str, have: int, timeout: float) -> http.client.HTTPResponse:
     """GET ``url`` from byte ``have`` on; ``timeout`` is seconds without a byte. The caller closes what comes back.
 
-    Raises AgainError, BeyondEndError, NotFoundError (404, 410), RancherctlError (any other status), UsageError (no web address).
+    Raises AgainError, BeyondEndError, NotFoundError (404, 410), RancherctlError (other statuses), UsageError (not a URL).
     """
     if not url.startswith(("https://", "http://")):
         raise UsageError(f"{url} is no http or https address")

@@ -1,4 +1,4 @@
-"""The ``modules`` source: the same versions built from pinned Go modules, cached outside the tree by what they depend on."""
+"""The ``modules`` source: programs built from pinned Go modules, cached outside the tree by their inputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Toolchain:
 
 
 def collect(versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:
-    """Build what is not in ``cache/builds`` yet. Raises NotFoundError when Go is missing, RancherctlError when a build fails."""
+    """Build what ``cache/builds`` lacks. NotFoundError if Go is missing, RancherctlError if a build fails."""
     toolchain, found = find_go(), list[Found]()
     for recipe in recipes(versions):
         found += build(recipe, arch, cache, emit, toolchain)
@@ -131,7 +131,7 @@ class _Build:
 
     def _compile(self, out: Path) -> None:
         recipe = self.recipe
-        # Go finds its caches by HOME, which services and containers may lack; then it is the folder that the system has for the user.
+        # Go finds its caches by HOME, which services and containers may lack; then use the home of the user database.
         argv = ["env", f"HOME={Path.home()}", *recipe.command(self.toolchain.go, self.arch, out)]
         code = self.toolchain.run(argv, recipe.module, BUILD_LIMIT, self._line)
         if code:

@@ -39,7 +39,7 @@ def collect(
     bases: Bases | None = None,
     terms: Terms | None = None,
 ) -> tuple[Found, ...]:
-    """Fetch what is not in ``cache/releases`` yet, four at a time. The first error, or Ctrl-C, calls off the rest; what has come is kept."""
+    """Fetch what ``cache/releases`` lacks, four at a time. The first error or Ctrl-C cancels the rest; data is kept."""
     from concurrent.futures import ThreadPoolExecutor
     from concurrent.futures import wait as wait_for
 

@@ -1,4 +1,4 @@
-"""Where official releases are and how they are named. Pure: addresses, members of archives, formats of checksum files."""
+"""Addresses and names of official releases. Pure: URLs, members of archives, formats of checksum files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Bases:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One file to fetch: ``checksum_url`` has its sha256; ``members`` maps binaries to names inside it, empty = it is the binary."""
+    """One file to fetch: ``checksum_url`` has its sha256; ``members`` maps binaries to archive names, empty: a binary."""
 
     component: str
     version: str
@@ -82,7 +82,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 def parse_checksum(text: str, name: str) -> str | None:
     """The sha256 of ``name`` in a published checksum file, None when it is not there.
 
-    Two shapes: the digest alone (dl.k8s.io), or lines ``DIGEST  NAME`` where the name may have a folder or a ``*`` before it.
+    Two shapes: the digest alone (dl.k8s.io), or lines ``DIGEST  NAME`` with an optional folder or ``*`` before NAME.
     """
     for line in text.splitlines():
         digest, _, rest = line.strip().partition(" ")

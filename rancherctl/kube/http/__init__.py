@@ -1,1 +1,1 @@
-"""HTTP for the Kubernetes API: connection pool, TLS, requests within a deadline, watch streams. Standard library only."""
+"""HTTP for the Kubernetes API: connection pool, TLS, requests with deadlines, watch streams. Standard library only."""

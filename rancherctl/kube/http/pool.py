@@ -92,7 +92,7 @@ class _Reader(io.RawIOBase):
 
 
 class ConnectionPool:
-    """Idle connections to one server. Thread-safe. A changed certificate file retires the TLS context with its connections."""
+    """Idle connections to one server. Thread-safe. A changed certificate file retires TLS context and connections."""
 
     def __init__(self, server: ApiEndpoint) -> None:
         self.server = server
@@ -165,7 +165,7 @@ class ConnectionPool:
                 try:
                     context = make_context(self.server)
                 except (OSError, ssl.SSLError) as e:
-                    # During a rotation, key and certificate may not match yet: keep the current pair, check again at the next call.
+                    # During a rotation, key and certificate may not match yet: keep the current pair, check again later.
                     if self._context is None:
                         raise AuthError(f"cannot load the credentials for {self.host}:{self.port}", why=str(e)) from e
                 else:

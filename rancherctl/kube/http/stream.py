@@ -19,13 +19,14 @@ READ = 256 * 1024
 BATCH_EVENTS = 4096
 """A batch ends here even if more has arrived: readers see progress during the longest burst."""
 GATHER_SECONDS = 0.005
-"""Seconds. The first event passes at once; later batches within this time are merged, so a burst costs few snapshots."""
+"""Seconds. The first event passes at once; later batches within this time are merged: a burst costs few snapshots."""
 
 
 class WatchStream:
     """Iterate for batches (non-empty tuples of WatchEvent). Ends when the server ends the watch.
 
-    Raises UnreachableError after ``silence`` seconds without a byte or when the connection breaks, and what ``failure`` makes of an ERROR
+    Raises UnreachableError after ``silence`` seconds without a byte or when the connection breaks, and what ``failure``
+    makes of an ERROR
     event (GoneError for 410). ``close`` may be called from another thread: the iteration then ends.
     """
 

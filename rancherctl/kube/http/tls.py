@@ -15,7 +15,7 @@ from rancherctl.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class ApiEndpoint:
-    """An API server's address and credentials. ``ca``, ``cert``, ``key``: paths or PEM bytes; ``ca`` None: system CAs."""
+    """An API server's address and credentials. ``ca``, ``cert``, ``key``: paths or PEM; ``ca`` None: system CAs."""
 
     url: str
     ca: Path | bytes | None = None

@@ -49,7 +49,7 @@ def official_api(
 def api_access(
     run: CommandRun, env: str | None, context: str = "", allow_exec: bool = False
 ) -> Iterator[tuple[ApiEndpoint, Token]]:
-    """Server and token of the selected environment, through ssh if its API is not reachable directly.
+    """Endpoint and token of the selected environment, through ssh if its API is not reachable directly.
 
     NotFoundError if this machine has no credentials for it. With ``context`` those of a kubeconfig context;
     ``allow_exec`` runs its credential plug-in even if the file is not the user's own.

@@ -171,7 +171,7 @@ def test_kubectl_works_with_the_written_kubeconfig(alice: SignedIn) -> None:
     merged = alice.run(str(BIN / "rancherctl"), "kubeconfig", "merge", "demo")
     assert merged.returncode == 0, merged.stderr
     again = alice.run(str(BIN / "rancherctl"), "kubeconfig", "merge", "demo")
-    assert "already" in again.stderr
+    assert "is up to date" in again.stderr
     names = alice.run("kubectl", "--context", "demo", "get", "namespaces", "-o", "name")
     assert "namespace/kube-system" in names.stdout, names.stderr
     shown = alice.run(str(BIN / "rancherctl"), "kubeconfig", "show", "demo")

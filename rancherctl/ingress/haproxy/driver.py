@@ -7,7 +7,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Collection
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from rancherctl.contract import INGRESS_UNIT
-from rancherctl.ingress.haproxy import files, listeners, observe, render
+from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, render
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
@@ -131,16 +130,7 @@ class Driver:
 
         Meaningful only if HAProxy itself does not have it open.
         """
-        with socket.socket(_address_family(listener), socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if listener.family == "IPv6":
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                probe.bind(("", listener.port))
-                probe.listen(1)
-            except OSError as error:
-                return f"port {listener.port}: {error.strerror}"
-        return ""
+        return listener_probe.open_error(listener)
 
     def frozen(self, layout: Layout) -> str:
         """Why HAProxy counts as frozen: neither its socket nor its first listener answers in time.
@@ -150,7 +140,9 @@ class Driver:
         try:
             observe.info(Socket(self.socket.path, FROZEN_TIMEOUT))
         except HaproxyError as error:
-            if isinstance(error.__cause__, TimeoutError) and not any(map(_answers, layout.listeners[:1])):
+            if isinstance(error.__cause__, TimeoutError) and not any(
+                listener_probe.answers(x, FROZEN_TIMEOUT) for x in layout.listeners[:1]
+            ):
                 return str(error)
         return ""
 
@@ -276,21 +268,6 @@ class Driver:
 def _raise_for(differences: tuple[str, ...]) -> None:
     if differences:
         raise HaproxyError("HAProxy does not have what it was given", why="; ".join(differences))
-
-
-def _address_family(listener: Listener) -> socket.AddressFamily:
-    return socket.AF_INET6 if listener.family == "IPv6" else socket.AF_INET
-
-
-def _answers(listener: Listener) -> bool:
-    """Whether HAProxy sends any answer on this listener."""
-    loopback = "::1" if listener.family == "IPv6" else "127.0.0.1"
-    try:
-        with socket.create_connection((loopback, listener.port), FROZEN_TIMEOUT) as connection:
-            connection.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
-            return bool(connection.recv(1))
-    except OSError:
-        return False
 
 
 def _ids(user: str) -> tuple[int, int] | None:

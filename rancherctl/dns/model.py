@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rancherctl.contract import DATA, ETC, LINK_LOCAL_DNS
+
 TTL = 5
 """Seconds, for positive and negative answers: the longest time for which a cached answer can be wrong."""
 MARKER = "_rancherctl"
@@ -95,7 +97,7 @@ class DnsHostConfig:
 
     node: str
     domain: str = "cluster.local"
-    addresses: tuple[str, ...] = ("169.254.20.10", "10.43.0.10")
+    addresses: tuple[str, ...] = (LINK_LOCAL_DNS, "10.43.0.10")
     pod_cidrs: tuple[str, ...] = ("10.42.0.0/16",)
     service_cidrs: tuple[str, ...] = ("10.43.0.0/16",)
     upstreams: tuple[str, ...] = ()
@@ -104,8 +106,8 @@ class DnsHostConfig:
     port: int = 53
     control_port: int = 10530
     stats_port: int = 10531
-    etc: str = "/etc/rancherctl/dns"
-    data: str = "/var/lib/rancherctl/dns"
+    etc: str = f"{ETC}/dns"
+    data: str = f"{DATA}/dns"
 
     @classmethod
     def of(cls, agent: AgentSettings) -> DnsHostConfig:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_network
 
 from rancherctl.dns import names
 from rancherctl.dns.client import KEY_NAME
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.zonefile import file_name
 from rancherctl.errors import InvalidInputError
+from rancherctl.net import parse_network
 
 NOWHERE = "127.0.0.1 port 9"
 """A forwarder that refuses at once: without upstreams, external names fail quickly instead of going to the root."""
@@ -76,17 +76,9 @@ def check(config: DnsHostConfig) -> None:
         for text in servers[len(config.addresses) :]
         if text in here
     ]
-    problems += [f"dns: {text!r} is not a valid network" for text in networks if not _is_network(text)]
+    problems += [f"dns: {text!r} is not a valid network" for text in networks if parse_network(text) is None]
     if problems:
         raise InvalidInputError("DNS settings", problems)
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text)
-    except ValueError:
-        return False
-    return "%" not in text  # a zone may be any text
 
 
 def zones(config: DnsHostConfig) -> tuple[str, ...]:

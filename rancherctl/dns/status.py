@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rancherctl.contract import RUN
 from rancherctl.dns import named_conf, observe, stats
 from rancherctl.dns.client import Channel
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.errors import RancherctlError
 
-RUN_FILE = Path("/run/rancherctl/dns.json")
+RUN_FILE = Path(RUN) / "dns.json"
 """The last section of the dns role; on a file system in memory."""
 STALE_AFTER = 60.0
 """Seconds after which a host's state counts as outdated: an agent writes every few seconds."""

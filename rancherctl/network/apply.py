@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rancherctl.change import Change, Plan
-from rancherctl.contract import DNS_DEVICE, VXLAN_DEVICE
+from rancherctl.contract import DATA, DNS_DEVICE, VXLAN_DEVICE
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
@@ -31,7 +31,7 @@ from rancherctl.network.observe import CNI_PATH, FORWARDING
 from rancherctl.network.plan import Item, LoadedTable
 
 log = logging.getLogger(__name__)
-STATE = Path("/var/lib/rancherctl/network/state.json")
+STATE = Path(DATA) / "network/state.json"
 
 
 @dataclass(frozen=True, slots=True)

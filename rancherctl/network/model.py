@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from rancherctl.contract import LINK_LOCAL_DNS
+from rancherctl.text import short_digest
 
 ROUTE_PROTOCOL = 173
 """Marks rancherctl's kernel routes (a free rtnetlink protocol number); routes without it are never changed."""
@@ -26,7 +28,7 @@ class NetworkConfig:
     pod_cidr: str
     service_cidr: str
     mode: Mode = "routed"
-    dns_addresses: tuple[str, ...] = ("169.254.20.10", "10.43.0.10")
+    dns_addresses: tuple[str, ...] = (LINK_LOCAL_DNS, "10.43.0.10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class NetworkState:
 
     def digest(self) -> str:
         """Twelve hex digits of the content."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+        return short_digest(repr(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Request:
     """What to make: ``source`` is ``official``, ``modules`` or a directory's path; ``output`` None = the cache.
 
     ``testweb`` adds the image of the samples and tests, which takes Go; ``busybox`` is a static busybox to put into it;
-    ``mirror`` is a URL with the official releases below it, see ``releases.Bases.below``. ``packages`` are ``SYSTEM`` or
+    ``mirror`` is a URL above the official releases, see ``releases.Bases.below``. ``packages`` are ``SYSTEM`` or
     ``SYSTEM=DIR``,
     ``apt_mirror`` is where apt takes them from instead of the machine's own mirrors.
     """
@@ -55,7 +55,7 @@ class Request:
 def create(request: Request, cache: Path, emit: Emit) -> Bundle:
     """Make the bundle, or find it made. Files are linked with the cache where that is possible.
 
-    Raises UsageError for an unknown version, ConflictError if ``output`` exists and is not a bundle, errors of the source.
+    Raises UsageError for an unknown version, ConflictError if ``output`` is not a bundle, and errors of the source.
     """
     versions, arch = versions_for(request.kubernetes), check_arch(request.arch)
     _refuse_early(request)
@@ -85,7 +85,7 @@ def _refuse_early(request: Request) -> None:
     ):
         raise ConflictError(
             f"{target} exists and is not this bundle",
-            why="it is no bundle at all",
+            why="it is not a bundle",
             hint=f"remove {target}, or give another --dir",
         )
     if request.busybox is not None:
@@ -101,7 +101,7 @@ def _refuse_busybox(file: Path, arch: str) -> None:
     data = file.read_bytes()
     if elf_machine(data[:20]) != arch or not elf_static(data):
         raise UsageError(
-            f"--busybox: {file} cannot run alone in an image", why=f"it is no static program for {arch}", hint=hint
+            f"--busybox: {file} cannot run alone in an image", why=f"it is not a static program for {arch}", hint=hint
         )
 
 

@@ -20,9 +20,9 @@ def sha256_of(path: Path) -> str:
 
 
 def place(source: Path, target: Path, mode: int, *, link: bool) -> None:
-    """Put a file at ``target``: with ``link`` as a hard link if possible and the modes are equal, else as a copy.
+    """Put a file at ``target``: with ``link`` as a hard link if possible and modes agree, else as a copy.
 
-    Only files of the cache are linked, which nobody writes to: who edits a linked file in place edits both.
+    Only files of the cache are linked, which are never edited in place: an edit would change both copies.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     real = source.resolve()

@@ -53,7 +53,7 @@ def pause_image(versions: Versions, arch: str) -> Image:
 
 
 def testweb_image(arch: str, testweb: Path, busybox: Path | None) -> Image:
-    """The test web server of ``modules/testweb`` and, when given, a static busybox as ``/bin/busybox`` with ``/bin/sh``."""
+    """The test web server of ``modules/testweb``; optionally a static busybox as ``/bin/busybox`` and ``/bin/sh``."""
     files = {"/testweb": testweb.read_bytes()}
     links = {f"/bin/{name}": "/testweb" for name in ("cat", "dial", "get", "hostname", "resolve", "sleep")}
     if busybox is not None:

@@ -1,4 +1,4 @@
-"""The bundle that a run was told to use: a directory, or a source that makes it in the cache. Never a guess."""
+"""Resolve the bundle of a run: a directory, or a source that builds it in the cache. Never guessed."""
 
 from __future__ import annotations
 

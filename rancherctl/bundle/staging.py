@@ -1,6 +1,6 @@
 """The folder in which a bundle is assembled before it is published atomically; removal of abandoned ones.
 
-Whoever fills one holds a lock on it, which ends with the process: a folder that can be locked is nobody's.
+The process that fills one holds a lock on it, which ends with the process: a folder that can be locked is abandoned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def staging(parent: Path) -> Iterator[Path]:
     """A new folder in ``parent``, removed after the block unless renamed; first removes abandoned folders."""
     parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        with _lock(parent, wait=True):  # nobody takes a folder that is just being made for one that was left
+        with _lock(parent, wait=True):  # other runs must not mistake a new folder for an abandoned one
             _sweep(parent)
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -18,7 +18,7 @@ def load(folder: Path) -> Bundle:
         text = file.read_text("utf-8")
     except FileNotFoundError as error:
         hint = "make one with rancherctl bundle create --dir DIR"
-        raise NotFoundError(f"{folder} is no bundle", why=f"it has no {MANIFEST}", hint=hint) from error
+        raise NotFoundError(f"{folder} is not a bundle", why=f"it has no {MANIFEST}", hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{file} cannot be read", [str(error)]) from error
     return Bundle(folder, parse_manifest(text, where=str(file)))
@@ -44,7 +44,7 @@ def check(folder: Path, *, contents: bool = True) -> Bundle:
 def _of(bundle: Bundle, artefact: Artefact, contents: bool) -> Iterator[str]:
     file = bundle.file(artefact)
     if file.is_symlink() or not file.is_file():
-        yield f"{artefact.path}: {'is no plain file' if file.is_symlink() or file.exists() else 'missing'}"
+        yield f"{artefact.path}: {'is not a regular file' if file.is_symlink() or file.exists() else 'missing'}"
         return
     stat = file.stat()
     if stat.st_mode & 0o777 != artefact.mode:

@@ -75,7 +75,7 @@ def plan(
     grow: bool = False,
     force: bool = True,
 ) -> Plan[Json]:
-    """What ``apply`` would change. Keys are ObjectId.key. The server answers a dry run, so its defaults are no difference.
+    """What ``apply`` would change. Keys are ObjectId.key. A server-side dry run makes defaults no difference.
 
     The inventory is an object of the plan like the others; without one nothing is ever pruned. With ``grow`` nothing is
     removed:
@@ -159,7 +159,7 @@ def apply(
     force: bool = True,
     emit: Emit = ignore,
 ) -> None:
-    """Execute a plan: inventory of old and new objects (an interruption loses none), creates, deletes, final inventory."""
+    """Execute a plan: inventory of old and new objects (interruptions lose none), creates, deletes, final inventory."""
     kinds = Kinds(client)
     place = identity(inventory_object(inventory, ())).key if inventory else ""
     final = next((c for c in todo if c.key == place), None)

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Cache:
     """Tables by name, kept fresh between ``start`` and ``stop``.
 
-    ``on_change`` gets the names of the tables that changed (content, or ``healthy``), from a thread of the cache: it must
+    ``on_change`` gets the names of the tables that changed (content, or ``healthy``), from a cache thread: it must
     return at once, for
     example set an Event. Specs with the same name are one table. ``clock`` is monotonic seconds.
     """

@@ -58,7 +58,7 @@ class Resource:
     namespaced: bool = True
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path with a leading slash; names are quoted. UsageError for ``.`` and ``..``: servers resolve them."""
+        """The URL path with a leading slash; names are quoted. UsageError for ``.`` and ``..``."""
         if {namespace, name} & {".", ".."}:
             raise UsageError(f"{self.kind} {namespace}/{name}: a name cannot be . or ..")
         namespace, name = quote(namespace, safe=":"), quote(name, safe=":")

@@ -95,7 +95,7 @@ def apply_set(
 
 
 def plan_removal(client: Objects, inventory: Inventory) -> Plan[Json]:
-    """The deletion of all objects of a set; NotFoundError if there is no such set."""
+    """The deletion of all objects of a set; NotFoundError if the set does not exist."""
     if _stored(client, inventory) is None:
         raise NotFoundError(
             f"{_name(inventory)} not found in namespace {inventory.namespace}",

@@ -59,7 +59,7 @@ class Source(Protocol):
 
 
 class Reflector:
-    """``run`` until ``stop``. ``publish`` gets each new Table, from ``run``'s thread; ``clock`` is monotonic seconds."""
+    """``run`` until ``stop``. ``publish`` gets each new Table, from ``run``'s thread; ``clock``: monotonic seconds."""
 
     def __init__(
         self,
@@ -246,7 +246,7 @@ class OlderError(RancherctlError):
 
 
 def is_older(version: str, than: str) -> bool:
-    """Whether a resource version is older (versions of one resource compare, KEP-5504); False unless both are numbers."""
+    """Whether a resource version is older (versions of one resource compare, KEP-5504); False if not numbers."""
     return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 
 

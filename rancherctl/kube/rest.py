@@ -29,7 +29,7 @@ HEAD_SECONDS = 30.0
 class RestClient:
     """One API server. Thread-safe. Implements kube.client.KubeClient; ``timeout``: seconds per call, with connecting.
 
-    ``server`` is a URL; ``ca``, ``cert``, ``key`` are paths (read again when they change) or PEM bytes. ``token`` is sent as
+    ``server`` is a URL; ``ca``, ``cert``, ``key`` are paths (re-read on change) or PEM. ``token`` is sent as
     bearer
     token; a callable is called before every request, so it can renew. ``gate`` is called right before a write is sent
     and can stop it by raising.
@@ -92,7 +92,7 @@ class RestClient:
     ) -> Iterator[ListPage]:
         """The list in pages of 500, so that a caller can shrink the objects of one page before the next is read.
 
-        All pages have one resource version. If a page's token expires (410) the list restarts once, with ``restarted`` set.
+        All pages have one resource version. If a page's token expires (410) the list starts over once (``restarted``).
         """
         deadline = time.monotonic() + timeout
         query = {"limit": str(PAGE)} | _selectors(label_selector, field_selector)

@@ -1,6 +1,6 @@
 """Slim frozen views of API objects: what the rest of the program knows of a Node, a Service, an Ingress … Pure values.
 
-Lists are tuples; keys are ``namespace/name``. ``objects`` parses JSON into them. Source: Kubernetes API reference, v1.36.
+Lists are tuples; keys are ``namespace/name``. ``objects`` parses JSON into them. Source: Kubernetes API 1.36.
 """
 
 from __future__ import annotations

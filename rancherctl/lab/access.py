@@ -65,7 +65,7 @@ def ssh_argv(paths: LabPaths, host: LabHost, *command: str) -> list[str]:
 
 
 def answers(paths: LabPaths, host: LabHost, timeout: float = SSH_LIMIT) -> None:
-    """Log in once; LabError or TimeoutExceededError on failure. Retries refused connections each second: sshd may start."""
+    """Log in once; LabError or TimeoutExceededError on failure. Refused connections are retried each second."""
     run(
         [
             "ssh",

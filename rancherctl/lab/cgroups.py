@@ -20,7 +20,7 @@ def folders(cgroups: Cgroups, lab: str, *below: str) -> tuple[Path, ...]:
 
 
 def create(cgroups: Cgroups, lab: str, *below: str) -> tuple[Path, ...]:
-    """Create the group of a lab, or of a host and ``below``, ready for processes in every hierarchy; returns the folders.
+    """Create the group of a lab, or of a host and ``below``, ready for processes, in every hierarchy.
 
     Two settings must be copied from the parents: v1 cpusets start empty and accept no process; v2 controllers start
     disabled.
@@ -97,7 +97,7 @@ def remove_one(folder: Path) -> None:
 
 
 def remove_top(cgroups: Cgroups) -> None:
-    """Remove the folder of all labs where no lab is left in it. Nobody may create one meanwhile (ops holds a lock)."""
+    """Remove the folder of all labs if it is empty. The caller (ops) holds the lock that creation needs."""
     for mount in cgroups.mounts:
         top = mount.path / TOP
         if top.is_dir() and not any(entry.is_dir() for entry in top.iterdir()):

@@ -40,7 +40,7 @@ def run(
     """
     name = name or argv[0]
     if shutil.which(argv[0]) is None:
-        raise LabError(f"cannot run {name}", why=f"there is no program {argv[0]}")
+        raise LabError(f"cannot run {name}", why=f"{argv[0]} is not installed")
     try:
         if log is None:
             done = subprocess.run(

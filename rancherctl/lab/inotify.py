@@ -21,7 +21,8 @@ def shortage(limit: int, used: int, hosts: int) -> str:
         return ""
     wanted = max(512, 2 * (used + more))
     return (
-        f"inotify instances may run out: {used} of {limit} in use, an environment on these {hosts} hosts needs {more} more; "
+        f"inotify instances may run out: {used} of {limit} in use, "
+        f"an environment on these {hosts} hosts needs {more} more; "
         f"take another lab down, or raise the limit of this machine: sysctl -w fs.inotify.max_user_instances={wanted}"
     )
 

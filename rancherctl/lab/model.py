@@ -72,7 +72,7 @@ class Lab:
 
     @property
     def hosts(self) -> tuple[LabHost, ...]:
-        """h1, h2 … dealt out over the subnets in turn, so that a lab that grows moves nobody."""
+        """h1, h2 … distributed over the subnets in turn, so that a growing lab keeps its addresses."""
         return tuple(self._host(number) for number in range(1, self.spec.hosts + 1))
 
     def _host(self, number: int) -> LabHost:

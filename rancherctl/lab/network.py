@@ -41,7 +41,7 @@ def inside(lab: Lab) -> tuple[str, ...]:
 
 
 def bridge_commands(lab: Lab) -> list[str]:
-    """``ip -batch`` lines inside the namespace. The prohibit route refuses outgoing traffic at once; TCP would retry."""
+    """``ip -batch`` lines inside the namespace. The prohibit route refuses outgoing traffic at once."""
     lines = ["link set lo up", "route add prohibit default"]
     for subnet, network in enumerate(lab.networks):
         name = bridge(subnet)
@@ -90,7 +90,7 @@ def is_up(link: Path) -> bool:
 
 
 def build(lab: Lab) -> None:
-    """Make the wires anew; what a crash left half done is removed first."""
+    """Create the network; first removes what a crash left incomplete."""
     remove(lab.netns, lab.machine_link)
     run(("ip", "netns", "add", lab.netns))
     enter = inside(lab)
@@ -161,7 +161,7 @@ def set_host_link(lab: Lab, leader: int, up: bool) -> None:
 
 
 def host_link_up(leader: int) -> bool:
-    """Whether the host's end has a carrier, that is, whether nobody cut it."""
+    """Whether the host's end has a carrier, that is, whether the link is connected."""
     link = json.loads(
         run(("nsenter", f"--net=/proc/{leader}/ns/net", "--", "ip", "-j", "link", "show", "dev", HOST_LINK))
     )

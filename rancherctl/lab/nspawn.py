@@ -50,7 +50,7 @@ def arguments(lab: Lab, host: LabHost, own: HostPaths, machine: Machine) -> list
 def launcher(
     lab: Lab, host: LabHost, own: HostPaths, machine: Machine, *, tree: Path, groups: Sequence[Path]
 ) -> list[str]:
-    """The complete command: background, control groups, namespaces, overlay, nspawn. Prints the pid of the nspawn loop."""
+    """The complete command: background, control groups, namespaces, overlay, nspawn. Prints the loop's pid."""
     overlay = f"lowerdir={tree},upperdir={own.upper},workdir={own.work}"
     enter = ["sh", "-c", SUPERVISE, "sh", str(len(groups)), *map(str, groups), overlay, str(own.mount)]
     spaces = [*inside(lab), "unshare", "--mount", "--propagation", "private"]
@@ -58,7 +58,7 @@ def launcher(
 
 
 def boot(lab: Lab, host: LabHost, own: HostPaths, machine: Machine, tree: Path) -> process.Process:
-    """Start the host and wait until its init is ready; returns its supervisor (the nspawn loop), also kept in ``own.run``.
+    """Start the host and wait until its init is ready; returns its supervisor (also kept in ``own.run``).
 
     LabError with the console's last lines when it dies, TimeoutExceededError after BOOT_LIMIT.
     """

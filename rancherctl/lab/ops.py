@@ -137,7 +137,7 @@ def reboot(name: str, host: str, roots: Roots, steps: Steps) -> None:
 
 
 def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) -> None:
-    """Disconnect a running host's network cable, or reconnect it (a start does, too). LabError if the host is stopped."""
+    """Disconnect a running host's network cable, or reconnect it (a start does, too). LabError if stopped."""
     machine.require_root()
     paths = roots.lab(name)
     with _held(paths, steps):
@@ -152,7 +152,7 @@ def cable(name: str, host: str, roots: Roots, steps: Steps, *, plugged: bool) ->
 
 
 def down(name: str, roots: Roots, steps: Steps) -> bool:
-    """Remove everything of a lab, even a broken one: processes, control groups, network, files. False if none existed."""
+    """Remove everything of a lab, even a broken one: processes, groups, network, files. False if none existed."""
     site = Site(roots.lab(name), machine.inspect(), steps)
     root = site.paths.root
     with _held(site.paths, steps):

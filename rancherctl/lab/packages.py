@@ -11,13 +11,16 @@ import hashlib
 from rancherctl.lab.model import Os, Variant
 
 BASE = (
-    "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "openssl", "iproute2", "iputils-ping", "procps", "ca-certificates",
+    "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "openssl", "iproute2", "iputils-ping", "procps",
+    "ca-certificates",
     "sudo", "curl", "iptables", "socat", "ethtool", "kmod",
 )  # fmt: skip
 EXTRA = ("haproxy", "bind9", "bind9-dnsutils", "runc", "conntrack", "nftables")
 MASKED = (
-    "systemd-networkd-wait-online.service", "systemd-logind.service", "systemd-udevd.service", "systemd-udevd-control.socket",
-    "systemd-udevd-kernel.socket", "systemd-udev-trigger.service", "systemd-resolved.service", "console-getty.service", "getty.target",
+    "systemd-networkd-wait-online.service", "systemd-logind.service", "systemd-udevd.service",
+    "systemd-udevd-control.socket",
+    "systemd-udevd-kernel.socket", "systemd-udev-trigger.service", "systemd-resolved.service", "console-getty.service",
+    "getty.target",
     "systemd-pstore.service", "apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer",
 )  # fmt: skip
 MASKED_FULL = ("named.service", "haproxy.service", "containerd.service")
@@ -70,7 +73,8 @@ set -eu
 root=$1
 repo="$root{repository}"
 mkdir -p "$repo/partial"
-APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --no-install-recommends --download-only -oDir::Cache::archives="$repo" install {extra}
+APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --no-install-recommends --download-only \
+-oDir::Cache::archives="$repo" install {extra}
 rm -rf "$repo/partial" "$repo/lock"
 (cd "$repo" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release.new && mv Release.new Release)
 chmod -R a+rX "$repo"
@@ -103,7 +107,8 @@ def finish_script(variant: Variant) -> str:
         for name, value in SYSCTLS.items()
     )
     masked = (*MASKED, *(MASKED_FULL if full else ()))
-    install = f'chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get -q --yes --no-install-recommends install {" ".join(EXTRA)}'
+    apt_get = "env DEBIAN_FRONTEND=noninteractive apt-get -q --yes --no-install-recommends"
+    install = f'chroot "$root" {apt_get} install {" ".join(EXTRA)}'
     return SCRIPT.format(
         repository=REPOSITORY,
         extra=" ".join(EXTRA),

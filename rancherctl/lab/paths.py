@@ -31,7 +31,7 @@ class Roots:
         return self.state / ".lock"
 
     def lab(self, name: str) -> LabPaths:
-        """The paths of one lab; UsageError for what is no name of a lab, such as a way out of ``state``."""
+        """The paths of one lab; UsageError for an invalid name, such as one that leads out of ``state``."""
         return LabPaths(self.state / check_name(name))
 
 

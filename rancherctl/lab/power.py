@@ -27,7 +27,7 @@ class Site:
 
 
 def on(lab: Lab, host: LabHost, tree: Path, site: Site) -> None:
-    """Start the host; for a running one only reconnect its cable. It then answers ssh, unless its bastion does not yet."""
+    """Start the host; for a running one only reconnect its cable. It then answers ssh if its bastion does."""
     own = site.paths.host(host.name)
     leader = nspawn.leader_of(own)
     if leader is None:

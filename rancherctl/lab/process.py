@@ -31,7 +31,7 @@ class Process:
 
 
 def stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat after the name (state first), None where there is no such process."""
+    """The fields of /proc/PID/stat after the name (state first), None if the process does not exist."""
     try:
         text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):

@@ -89,7 +89,7 @@ class RunningLab:
 
 
 def open_lab(name: str = DEFAULT_NAME, *, roots: Roots | None = None, emit: Emit = ignore) -> RunningLab:
-    """A handle on a lab that somebody brought up; NotFoundError where there is none."""
+    """A handle on a running lab; NotFoundError if it does not exist."""
     where = roots or Roots()
     return RunningLab(state.load(where, name)[0], where, Steps(emit))
 

@@ -32,7 +32,7 @@ def encode(lab: Lab, tree: Path) -> str:
 
 
 def decode(text: str) -> tuple[Lab, Path]:
-    """The lab and its tree; ValueError or KeyError on a file that is no such text."""
+    """The lab and its tree; ValueError or KeyError if the file is malformed."""
     data = json.loads(text)
     if data["version"] != VERSION:
         raise ValueError(f"version {data['version']}")
@@ -51,7 +51,7 @@ def load(roots: Roots, name: str) -> tuple[Lab, Path]:
     try:
         return decode(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no lab {name!r}", hint=f"rancherctl lab up --name {name}") from error
+        raise NotFoundError(f"lab {name!r} does not exist", hint=f"rancherctl lab up --name {name}") from error
     except (ValueError, KeyError, TypeError, UsageError) as error:
         raise LabError(
             f"cannot read {path}", why=str(error), hint=f"rancherctl lab down --name {name} removes what is there"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Control groups below the host's own: cgroup v2 allows processes in leaves only, so the loop cannot be in a parent group.
+# Control groups below the host's own: cgroup v2 allows processes in leaves only, so the loop has one.
 LOOP_GROUP = "loop"
 HOST_GROUP = "host"
 REBOOTED = 133  # how nspawn with --keep-unit says that the host rebooted itself and wants to be started again
@@ -12,7 +12,7 @@ START = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
 
 # Arguments: number of hierarchies, the host's group in each, overlay options, mount point, nspawn's command line.
 # The overlay is mounted in the loop's own mount namespace and goes away with it. Before another boot the groups of the
-# last one are made anew: version 2 takes no process into a group that passes controllers on.
+# last one are recreated: version 2 takes no process into a group that passes controllers on.
 SUPERVISE = f"""\
 n=$1; shift
 LAB_GROUPS=
@@ -26,7 +26,9 @@ renew() {{
   if [ -e "$1/cgroup.subtree_control" ]; then rmdir "$1" && mkdir "$1"; fi
 }}
 while :; do
-  sh -c 'for g in $LAB_GROUPS; do echo $$ > "$g/{HOST_GROUP}/cgroup.procs" || exit 70; done; unset LAB_GROUPS; exec "$@"' sh "$@"
+  sh -c '
+    for g in $LAB_GROUPS; do echo $$ > "$g/{HOST_GROUP}/cgroup.procs" || exit 70; done
+    unset LAB_GROUPS; exec "$@"' sh "$@"
   status=$?
   [ "$status" -eq {REBOOTED} ] || exit "$status"
   for g in $LAB_GROUPS; do

@@ -79,7 +79,7 @@ def archives(mirror: str = "", *, option: str = "--mirror") -> tuple[Archive, ..
 
 
 def below(mirror: str) -> tuple[Archive, ...]:
-    """All three archives at a mirror laid out like Debian's: ``URL``, its updates and ``URL-security``, never omitted."""
+    """All three archives at a mirror laid out like Debian's: ``URL``, its updates, and always ``URL-security``."""
     base = mirror.rstrip("/")
     return (Archive(base, ""), Archive(f"{base}-security", "-security"), Archive(base, "-updates"))
 

@@ -16,27 +16,27 @@ from rancherctl.errors import RancherctlError
 _MAGIC: Final = b"!<arch>\n"
 _HEADER: Final = 60
 _LIMIT: Final = 16 << 20
-"""A control member is some kilobytes; more than this many bytes is no package."""
+"""A control member is some kilobytes; more than this many bytes cannot be a package."""
 
 
 def control(file: Path) -> str:
     """The text of ``control``. ValueError if the file is not a package or needs dpkg-deb (zstd)."""
     with file.open("rb") as handle:
         if handle.read(len(_MAGIC)) != _MAGIC:
-            raise ValueError("is no Debian package")
+            raise ValueError("is not a Debian package")
         while header := handle.read(_HEADER):
             name, size = _member(header)
             if name.startswith("control.tar"):
                 return _unpacked(file, name, _content(handle, size))
             handle.seek(size + size % 2, io.SEEK_CUR)
-    raise ValueError("is no Debian package: it has no control member")
+    raise ValueError("is not a Debian package: it has no control member")
 
 
 def _member(header: bytes) -> tuple[str, int]:
     try:
         return header[:16].decode("ascii").strip().rstrip("/"), int(header[48:58])
     except ValueError as error:
-        raise ValueError("is no Debian package, or cut off") from error
+        raise ValueError("is not a Debian package, or cut off") from error
 
 
 def _content(handle: BinaryIO, size: int) -> bytes:

@@ -21,7 +21,7 @@ _VERSION = re.compile(r"(?:\d+:)?[0-9][A-Za-z0-9.+~-]*")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One package. ``file`` is its file name in the bundle, ``size`` in bytes, ``fields`` its control fields (_KEPT)."""
+    """One package. ``file`` is its file name in the bundle, ``size`` in bytes, ``fields`` the _KEPT control fields."""
 
     name: str
     version: str
@@ -44,7 +44,7 @@ def fields(text: str) -> dict[str, str]:
             continue
         name, colon, value = line.partition(":")
         if not colon or not name.strip() or name in out:
-            raise ValueError(f"line {line[:60]!r} is no field")
+            raise ValueError(f"line {line[:60]!r} is not a field")
         out[name] = value.strip()
     return out
 

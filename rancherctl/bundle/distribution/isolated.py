@@ -1,4 +1,4 @@
-"""apt with a root of its own: resolves against an empty system, verifies signatures, fetches; the machine is untouched."""
+"""apt with a root of its own: resolves against an empty system, verifies and fetches; the machine is untouched."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ OPTION: Final = "--apt-mirror"
 
 
 def collect(system: str, arch: str, mirror: str, work: Path, folder: Path) -> None:
-    """Fetch into ``folder`` all .debs that ``WANTED`` needs on ``system`` beyond a minimal host. ``work``: scratch folder.
+    """Fetch into ``folder`` all .debs that ``WANTED`` needs on ``system`` beyond a minimal host; ``work``: scratch.
 
     UsageError without apt or Debian sources, NotFoundError without Debian's keys, RancherctlError with apt's message.
     """
     if shutil.which("apt-get") is None:
         raise UsageError(
             f"packages of {system} cannot be collected here",
-            why="there is no apt-get on this machine",
+            why="apt-get is not installed on this machine",
             hint=f"create the bundle on a Debian machine, or pass collected .debs: --packages {system}=DIR",
         )
     if not archives.KEYRING.is_file():

@@ -51,7 +51,7 @@ def pause_binary(arch: str) -> bytes:
 
 
 def elf_machine(head: bytes) -> str | None:
-    """The architecture of an ELF file from its first 20 bytes; None if it is not 64-bit ELF or the machine is unknown."""
+    """The architecture of an ELF file from its first 20 bytes; None if not 64-bit ELF or unknown."""
     if len(head) < 20 or head[:5] != b"\x7fELF\x02":
         return None
     (machine,) = struct.unpack_from("<H", head, 18)

@@ -66,7 +66,9 @@ def arch_problem(file: Path, arch: str) -> str | None:
     if machine == arch:
         return None
     return (
-        f"{file.name} is built for {machine}, not {arch}" if machine else f"{file.name} is no program for {arch} Linux"
+        f"{file.name} is built for {machine}, not {arch}"
+        if machine
+        else f"{file.name} is not a program for {arch} Linux"
     )
 
 

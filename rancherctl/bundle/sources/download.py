@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP(S): time limits, resumed after a cut, retried with back-off and jitter, verified by sha256."""
+"""Fetch one file over HTTP(S): time limits, resumed after a cut, retried with back-off, verified by sha256."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class _Attempt:
             if error.size == have:
                 return 0
             self.part.unlink()
-            raise AgainError("what was at hand is longer than the file: starting anew") from error
+            raise AgainError("the partial download is longer than the file: starting over") from error
 
     def _read(self, response: http.client.HTTPResponse, have: int) -> int:
         start = have if response.status == 206 and range_start(response.headers) == have else 0

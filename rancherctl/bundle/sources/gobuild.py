@@ -1,6 +1,6 @@
 """How each component is built from its Go module: flags and names. Pure.
 
-Beside this package, ``modules/COMPONENT/VERSION`` has a go.mod whose ``tool`` lines name the commands, and a go.sum with
+Beside this package, ``modules/COMPONENT/VERSION`` has a go.mod whose ``tool`` lines name the commands, a go.sum with
 every module by checksum.
 """
 

@@ -49,10 +49,10 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
 def open_url(url: str, have: int, timeout: float) -> http.client.HTTPResponse:
     """GET ``url`` from byte ``have`` on; ``timeout`` is seconds without a byte. The caller closes what comes back.
 
-    Raises AgainError, BeyondEndError, NotFoundError (404, 410), RancherctlError (other statuses), UsageError (not a URL).
+    Raises AgainError, BeyondEndError, NotFoundError (404, 410), RancherctlError (other status), UsageError (not a URL).
     """
     if not url.startswith(("https://", "http://")):
-        raise UsageError(f"{url} is no http or https address")
+        raise UsageError(f"{url} is not an http or https URL")
     headers = {"User-Agent": "rancherctl", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"

@@ -27,7 +27,7 @@ _PARALLEL: Final = 4
 _LOOK: Final = 1.0
 """Seconds between two looks whether the work was called off, while another process is waited for."""
 _STEP: Final = 0.1
-"""Progress is told at every tenth of a file."""
+"""Progress is reported at every tenth of a file."""
 
 
 def collect(

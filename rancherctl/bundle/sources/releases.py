@@ -26,7 +26,7 @@ class Bases:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One file to fetch: ``checksum_url`` has its sha256; ``members`` maps binaries to archive names, empty: a binary."""
+    """One file to fetch: ``checksum_url`` has its sha256; ``members`` maps binaries to archive members."""
 
     component: str
     version: str

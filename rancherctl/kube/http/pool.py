@@ -67,7 +67,7 @@ class Connection:
         try:
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
         except OSError:
-            return  # no longer connected: there is no reader to wake
+            return  # no longer connected: a reader cannot be waiting
 
     def close(self) -> None:
         """Close the socket; safe to call twice."""
@@ -165,7 +165,7 @@ class ConnectionPool:
                 try:
                     context = make_context(self.server)
                 except (OSError, ssl.SSLError) as e:
-                    # During a rotation, key and certificate may not match yet: keep the current pair, check again later.
+                    # During a rotation, key and certificate may not match yet: keep the pair, check again later.
                     if self._context is None:
                         raise AuthError(f"cannot load the credentials for {self.host}:{self.port}", why=str(e)) from e
                 else:

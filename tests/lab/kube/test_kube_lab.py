@@ -101,13 +101,13 @@ def test_the_words_of_the_api_reach_the_user(server: ApiServer) -> None:
 
 
 def test_credentials_follow_their_files(server: ApiServer, tmp_path: Path) -> None:
-    """A certificate renewed in place is used by the next call, without a new client; a foreign CA and a wrong token are told apart."""
+    """A certificate renewed in place is used by the next call, without a new client; errors distinguish a foreign CA from a wrong token."""
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
         ca = x509.load_pem_x509_certificate(server.ca.read_bytes())
         ca_key = serialization.load_pem_private_key((server.folder / "ca.key").read_bytes(), None)
         assert not isinstance(ca_key, bytes)
-        issue(tmp_path, "me", "nobody", "", ca, ca_key)  # type: ignore[arg-type]
+        issue(tmp_path, "me", "stranger", "", ca, ca_key)  # type: ignore[arg-type]
         rest = enter(RestClient(server.url, ca=server.ca, cert=tmp_path / "me.crt", key=tmp_path / "me.key"))
         with pytest.raises(AuthError, match="not allowed"):
             rest.list(NAMESPACES)

@@ -135,7 +135,7 @@ with socket.socket(type=socket.SOCK_DGRAM) as sock:
 
 
 def test_what_goes_out_is_refused_at_once(lab: RunningLab) -> None:
-    """The lab's router says no; nobody waits for an answer that cannot come."""
+    """The lab's router refuses outgoing traffic, so that clients do not wait for a timeout."""
     with pytest.raises(LabError, match="status 7"):  # 28 would be a limit that was reached
         lab.ssh("h1", "curl -sS --max-time 60 http://192.0.2.1/")
     with pytest.raises(LabError, match="Connection refused"):

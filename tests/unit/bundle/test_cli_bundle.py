@@ -65,7 +65,7 @@ def test_a_bundle_is_made_into_the_cache_or_a_directory_and_verified(
     assert (code, made["digest"] in out, "verified " in err) == (0, True, True)
 
 
-def test_a_damaged_bundle_is_told_in_full(run: Any, programs: Path, tmp_path: Path) -> None:
+def test_all_problems_of_a_damaged_bundle_are_reported(run: Any, programs: Path, tmp_path: Path) -> None:
     run("create", "--source", str(programs), "--dir", str(tmp_path / "b"))
     (tmp_path / "b/cni/1.9.1/ptp").unlink()
     (tmp_path / "b/cni/1.9.1/extra").touch()

@@ -63,7 +63,7 @@ def test_a_bundle_can_be_the_directory_of_another(binaries: Path, tmp_path: Path
     assert made(first.root, tmp_path / "two").manifest.digest() == first.manifest.digest()
 
 
-def test_all_missing_files_are_told_at_once(binaries: Path) -> None:
+def test_all_missing_files_are_reported_at_once(binaries: Path) -> None:
     (binaries / "kubelet").unlink()
     (binaries / "ptp").unlink()
     with pytest.raises(InvalidInputError) as caught:
@@ -71,10 +71,10 @@ def test_all_missing_files_are_told_at_once(binaries: Path) -> None:
     assert [p.split()[0] for p in caught.value.problems] == ["ptp", "kubelet"]
 
 
-def test_programs_for_another_machine_are_told(binaries: Path) -> None:
+def test_programs_for_another_architecture_are_refused(binaries: Path) -> None:
     (binaries / "kubelet").write_bytes(pause_binary("arm64"))
     (binaries / "ctr").write_text("#!/bin/sh\n")
-    with pytest.raises(RancherctlError, match=r"ctr is no program .*kubelet is built for arm64"):
+    with pytest.raises(RancherctlError, match=r"ctr is not a program .*kubelet is built for arm64"):
         made(binaries)
 
 
@@ -116,7 +116,7 @@ def test_what_fails_at_the_end_is_refused_before_anything_is_fetched(
             create(Request(DEFAULT, "official", output=tmp_path / name), tmp_path / "cache", ignore)
     with pytest.raises(NotFoundError, match="no file"):
         create(Request(DEFAULT, "official", busybox=tmp_path / "none"), tmp_path / "cache", ignore)
-    with pytest.raises(UsageError, match="no static program for amd64"):
+    with pytest.raises(UsageError, match="not a static program for amd64"):
         create(Request(DEFAULT, "official", busybox=Path("/bin/sh")), tmp_path / "cache", ignore)
     with pytest.raises(NotFoundError, match="no Go here") as caught:
         create(Request(DEFAULT, "official", testweb=True), tmp_path / "cache", ignore)
@@ -129,7 +129,7 @@ def test_an_empty_directory_is_filled(binaries: Path, tmp_path: Path) -> None:
     assert check(made(binaries, tmp_path / "mine").root).root == tmp_path / "mine"
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_no_files(
     binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -177,18 +177,19 @@ def test_verify_finds_everything_at_once(binaries: Path, tmp_path: Path) -> None
     ctr.write_bytes(b"short")
     ctr.chmod(0o755)
     (root / "surprise").touch()
-    told = findings(bundle)
-    assert [line.split(":")[0] for line in told] == [
-        "cni/1.9.1/loopback", "cni/1.9.1/ptp", "containerd/2.2.0/ctr", "etcd/3.6.8/etcd", "kubernetes/1.36.3/kubelet", "surprise",
+    reported = findings(bundle)
+    assert [line.split(":")[0] for line in reported] == [
+        "cni/1.9.1/loopback", "cni/1.9.1/ptp",
+        "containerd/2.2.0/ctr", "etcd/3.6.8/etcd", "kubernetes/1.36.3/kubelet", "surprise",
     ]  # fmt: skip
-    assert "sha256 is" in told[4]
-    assert findings(bundle, contents=False) == (*told[:4], told[5])
+    assert "sha256 is" in reported[4]
+    assert findings(bundle, contents=False) == (*reported[:4], reported[5])
     with pytest.raises(InvalidInputError) as caught:
         check(root)
-    assert caught.value.problems == told
+    assert caught.value.problems == reported
 
 
-def test_what_is_no_bundle_is_said_so(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no manifest\.json"):
         load(tmp_path)
     with pytest.raises(NotFoundError, match="no directory"):

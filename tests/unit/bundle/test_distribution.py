@@ -1,4 +1,4 @@
-"""Distribution packages in a bundle: which systems, reading a .deb, the index, apt in a root of its own, what a bundle offers."""
+"""Distribution packages in a bundle: systems, .deb files, the index, isolated apt, the packages of a bundle."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def bundle(debs: Path, tmp_path: Path) -> Bundle:
 def test_systems_are_named_once_and_known() -> None:
     assert choice("debian13").folder is None
     assert choice("ubuntu24.04=/x").folder == Path("/x")
-    for text, told in (
+    for text, reported in (
         ("debian11", "known are"),
         ("debian13=", "directory is missing"),
         ("ubuntu24.04", "--packages ubuntu24.04=DIR"),
     ):
         with pytest.raises(UsageError) as caught:
             choice(text)
-        assert told in f"{caught.value} {caught.value.hint}"
+        assert reported in f"{caught.value} {caught.value.hint}"
     with pytest.raises(UsageError, match="debian13 twice"):
         choices(("debian13", "debian13=/x"))
 
@@ -101,7 +101,7 @@ def test_systems_are_named_once_and_known() -> None:
         ("haproxy", "weird", False),
     ],
 )
-def test_versions_that_are_too_old_are_told(name: str, version: str, old: bool) -> None:
+def test_versions_that_are_too_old_are_reported(name: str, version: str, old: bool) -> None:
     assert bool(too_old(name, version)) == old
 
 
@@ -113,10 +113,10 @@ def test_a_package_says_what_it_is(tmp_path: Path, packed: str, inner: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "expected"),
     [
-        (b"", "no Debian package"),
-        (b"<html>not found</html>", "no Debian package"),
+        (b"", "not a Debian package"),
+        (b"<html>not found</html>", "not a Debian package"),
         (b"!<arch>\nshort", "cut off"),
         (deb(stanza("x"))[:100], "cut off"),
         (b"!<arch>\n" + member("debian-binary", b"2.0\n"), "no control member"),
@@ -125,10 +125,12 @@ def test_a_package_says_what_it_is(tmp_path: Path, packed: str, inner: str) -> N
         (deb(stanza("x"), packed="zst"), "packed with zstd"),
     ],
 )
-def test_what_is_no_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, told: str) -> None:
+def test_a_file_that_is_not_a_package_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, expected: str
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "x.deb").write_bytes(data)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=expected):
         control(tmp_path / "x.deb")
 
 
@@ -139,7 +141,8 @@ def test_the_index_is_what_apt_reads_and_comes_back() -> None:
     one, other = entry(text, "0" * 64, 12), entry(stanza("bind9"), "1" * 64, 13)
     written = render([one, other])
     assert written.split("\n\n")[1] == (
-        f"Package: haproxy\nVersion: 3.0.11-1+deb13u5\nArchitecture: amd64\nInstalled-Size: 7\nDepends: liblua (>= 5), libc6\n"
+        f"Package: haproxy\nVersion: 3.0.11-1+deb13u5\nArchitecture: amd64\nInstalled-Size: 7\n"
+        "Depends: liblua (>= 5), libc6\n"
         f"Filename: ./haproxy_3.0.11-1+deb13u5_amd64.deb\nSize: 12\nSHA256: {'0' * 64}\n"
     )
     assert other.file == "bind9_9.20.30-1~deb13u1_amd64.deb", "as in Debian's archives: no epoch"
@@ -172,7 +175,7 @@ def test_names_that_could_harm_are_refused(text: str) -> None:
         entry(text, "0" * 64, 1)
 
 
-def test_a_directory_is_told_everything_that_is_wrong(debs: Path) -> None:
+def test_all_problems_of_a_directory_are_reported(debs: Path) -> None:
     (debs / "runc_any.deb").unlink()
     (debs / "arm.deb").write_bytes(deb(stanza("netbase", arch="arm64")))
     (debs / "second.deb").write_bytes(deb(stanza("liblua", "2:6-1")))
@@ -183,7 +186,7 @@ def test_a_directory_is_told_everything_that_is_wrong(debs: Path) -> None:
     assert sorted(caught.value.problems) == [
         "arm.deb is for arm64, the bundle is for amd64",
         "bind9 is 1:9.16.1-1, 9.18 or newer is needed",
-        "broken.deb is no Debian package",
+        "broken.deb is not a Debian package",
         "runc is missing",
         "second.deb is package liblua like liblua_1%3a5-1_all.deb: one version of each",
     ]
@@ -223,7 +226,8 @@ def test_an_index_that_was_changed_is_refused(bundle: Bundle) -> None:
 APT_GET = """#!/bin/sh
 echo "$@" >> {log}/calls
 case "$*" in
-  "-q update") cat "$APT_CONFIG" >> {log}/config; cat $(sed -n 's/^Dir::Etc "\\(.*\\)";/\\1/p' "$APT_CONFIG")sources.list >> {log}/sources;;
+  "-q update") cat "$APT_CONFIG" >> {log}/config
+    cat $(sed -n 's/^Dir::Etc "\\(.*\\)";/\\1/p' "$APT_CONFIG")sources.list >> {log}/sources;;
   *"install"*haproxy*) cat {log}/whole;;
   *"install"*) head -1 {log}/whole;;
   *"download "*) cp {log}/debs/* .;;
@@ -243,7 +247,8 @@ def apt(tmp_path: Path, debs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tools / name).write_text(text)
         (tools / name).chmod(stat.S_IRWXU)
     (tmp_path / "whole").write_text(
-        "Inst apt (3.0.3 Debian:13.8/stable [amd64])\nInst bind9 (1:9.20.30-1~deb13u1 Debian:13.8/stable [amd64])\nConf apt\n"
+        "Inst apt (3.0.3 Debian:13.8/stable [amd64])\n"
+        "Inst bind9 (1:9.20.30-1~deb13u1 Debian:13.8/stable [amd64])\nConf apt\n"
     )
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     keyring = tmp_path / "keyring.gpg"
@@ -279,7 +284,7 @@ def test_apt_s_own_words_tell_why_packages_cannot_be_collected(tmp_path: Path, a
     assert "--apt-mirror" in caught.value.hint
 
 
-def test_a_machine_without_apt_or_keys_is_told_what_to_do(
+def test_without_apt_or_keys_the_error_names_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apt: Path
 ) -> None:
     archives.KEYRING.unlink()
@@ -287,6 +292,6 @@ def test_a_machine_without_apt_or_keys_is_told_what_to_do(
         isolated.collect("debian13", "amd64", "", tmp_path, tmp_path)
     assert "debian-archive-keyring" in missing.value.hint
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match="no apt-get") as caught:
+    with pytest.raises(UsageError, match="apt-get is not installed") as caught:
         isolated.collect("debian13", "amd64", "", tmp_path, tmp_path)
     assert "--packages debian13=DIR" in caught.value.hint

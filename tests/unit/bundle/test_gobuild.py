@@ -25,12 +25,12 @@ def test_every_version_of_the_table_has_a_pinned_module(recipe: Recipe) -> None:
 
 
 def _program(path: str) -> str:
-    """What ``go build`` calls the program of a package: the last part of its path that is no major version."""
+    """What ``go build`` calls the program of a package: the last part of its path that is not a major version."""
     *_, before, last = path.split("/")
     return before if last[0] == "v" and last[1:].isdigit() else last
 
 
-def test_kubernetes_is_told_its_version_for_servers_and_clients() -> None:
+def test_kubernetes_is_built_with_its_version_for_servers_and_clients() -> None:
     kubernetes = recipes(versions_for("1.36.3"))[-1]
     ldflags = kubernetes.command("go", "amd64", Path("/out"))[-4]
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):

@@ -55,7 +55,7 @@ def problems(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"name": "../../etc/passwd"}, "not a plain name"),
         ({"component": ".."}, "not a plain name"),
@@ -71,22 +71,22 @@ def problems(text: str) -> str:
         ({"owner": "root"}, "exactly the keys"),
     ],
 )
-def test_an_entry_that_could_harm_is_refused(changes: dict[str, Any], told: str) -> None:
-    assert told in problems(entry(**changes))
+def test_an_entry_that_could_harm_is_refused(changes: dict[str, Any], expected: str) -> None:
+    assert expected in problems(entry(**changes))
 
 
 def test_a_changed_manifest_is_noticed() -> None:
     assert "its digest is" in problems(entry(size=1))
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     body = json.loads(manifest("1.36.3", "amd64", "official", [PAUSE]).to_json())
     del body["source"]
     body["artefacts"] = [{**body["artefacts"][0], "mode": -1}, {**body["artefacts"][0], "sha256": "x"}]
-    told = problems(json.dumps(body))
-    assert "source is missing" in told
-    assert "artefacts[0]" in told
-    assert "artefacts[1]" in told
+    expected = problems(json.dumps(body))
+    assert "source is missing" in expected
+    assert "artefacts[0]" in expected
+    assert "artefacts[1]" in expected
 
 
 def test_a_path_that_is_listed_twice_is_refused() -> None:
@@ -98,5 +98,5 @@ def test_a_path_that_is_listed_twice_is_refused() -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"kind": "Bundle"}', '{"kind": "Bundle", "apiVersion": "rancherctl.io/v9"}', "\x00"]
 )
-def test_what_is_no_manifest_is_said_so(text: str) -> None:
+def test_text_that_is_not_a_manifest_is_refused(text: str) -> None:
     assert problems(text)

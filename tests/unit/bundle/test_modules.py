@@ -51,7 +51,7 @@ def test_programs_get_their_names_and_are_built_once(tmp_path: Path) -> None:
     assert go.calls == 1
 
 
-def test_go_finds_its_caches_also_where_nobody_set_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_go_finds_its_caches_without_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     seen: list[list[str]] = []
 
@@ -138,7 +138,7 @@ def test_programs_for_another_machine_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_who_builds_it_already_is_waited_for_and_that_is_said(tmp_path: Path) -> None:
-    go, begun, goes_on, told = FakeGo(), threading.Event(), threading.Event(), list[Event]()
+    go, begun, goes_on, reported = FakeGo(), threading.Event(), threading.Event(), list[Event]()
 
     def slow(argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:
         begun.set()
@@ -146,7 +146,7 @@ def test_who_builds_it_already_is_waited_for_and_that_is_said(tmp_path: Path) ->
         return go(argv, folder, limit, on_line)
 
     def emit(event: Event) -> None:
-        told.append(event)
+        reported.append(event)
         if "waiting" in event.message:
             goes_on.set()
 
@@ -156,7 +156,7 @@ def test_who_builds_it_already_is_waited_for_and_that_is_said(tmp_path: Path) ->
     assert len(build(ETCD, "amd64", tmp_path, emit, go.toolchain())) == 3
     first.join(60)
     assert go.calls == 1
-    assert [event.state for event in told] == ["note", "done"]
+    assert [event.state for event in reported] == ["note", "done"]
 
 
 def test_a_version_without_module_is_refused_before_go_is_called(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_file_names_its_machine(arch: str) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"\x7fELF", b"#!/bin/sh\n" * 4, b"\x7fELF\x01" + bytes(40), b"\x7fELF\x02" + bytes(40)]
 )
-def test_what_is_no_known_program_has_no_machine(data: bytes) -> None:
+def test_an_unknown_file_has_no_architecture(data: bytes) -> None:
     assert elf_machine(data) is None
 
 

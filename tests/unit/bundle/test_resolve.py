@@ -1,4 +1,4 @@
-"""The bundle that a run was told to use."""
+"""The bundle that a run uses."""
 
 from pathlib import Path
 

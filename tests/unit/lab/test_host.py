@@ -231,7 +231,8 @@ def supervise(tmp_path: Path, statuses: list[int], *, version: str = "v1") -> tu
     (tools / "mount").write_text("#!/bin/sh\n")
     cases = "".join(f"{number}) exit {status};; " for number, status in enumerate(statuses, 1))
     (tools / "container").write_text(
-        f"#!/bin/sh\necho boot >> {tmp_path}/log\nrm -f {tmp_path}/g/host/cgroup.procs\ncase $(wc -l < {tmp_path}/log) in {cases}esac\n"
+        f"#!/bin/sh\necho boot >> {tmp_path}/log\nrm -f {tmp_path}/g/host/cgroup.procs\n"
+        f"case $(wc -l < {tmp_path}/log) in {cases}esac\n"
     )
     for tool in tools.iterdir():
         tool.chmod(0o755)

@@ -31,7 +31,7 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 
 def test_no_lab_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="no lab 'two'"):
+    with pytest.raises(NotFoundError, match="lab 'two' does not exist"):
         state.load(Roots(tmp_path), "two")
     assert state.names(Roots(tmp_path / "none")) == ()
 
@@ -115,7 +115,7 @@ def test_a_removal_that_is_killed_leaves_nothing_that_looks_whole(
     assert state.names(roots) == ()
 
 
-def test_a_clone_that_lost_a_part_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_clone_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the overlay's layer is what is missing: /var/lib must not be copied into the one that was left."""
     paths, tree = Roots(tmp_path / "labs").lab("two"), tmp_path / "tree"
     (tree / "var/lib/dpkg").mkdir(parents=True)
@@ -129,23 +129,23 @@ def test_a_clone_that_lost_a_part_is_made_anew(tmp_path: Path, monkeypatch: pyte
     assert [entry.name for entry in own.var_lib.iterdir()] == ["dpkg"]
 
 
-def test_who_is_waited_for_is_told(tmp_path: Path) -> None:
-    told: list[str] = []
-    with locked(tmp_path / "lock", lambda: told.append("busy")):
+def test_waiting_for_another_process_is_reported(tmp_path: Path) -> None:
+    reported: list[str] = []
+    with locked(tmp_path / "lock", lambda: reported.append("busy")):
         pass
-    assert told == []
+    assert reported == []
     holder = threading.Event()
 
     def second() -> None:
-        with locked(tmp_path / "lock", lambda: (told.append("busy"), holder.set())[0]):
-            told.append("mine")
+        with locked(tmp_path / "lock", lambda: (reported.append("busy"), holder.set())[0]):
+            reported.append("mine")
 
     thread = threading.Thread(target=second)
     with locked(tmp_path / "lock"):
         thread.start()
         assert holder.wait(60)
     thread.join(60)
-    assert told == ["busy", "mine"]
+    assert reported == ["busy", "mine"]
 
 
 def test_a_host_of_a_lab_without_wires_is_not_started_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,19 +166,19 @@ def fail(*names: str) -> object:
     return action
 
 
-def test_failures_of_some_hosts_are_all_told() -> None:
+def test_failures_of_some_hosts_are_all_reported() -> None:
     with pytest.raises(PartialError) as caught:
         ops._each(LAB.hosts, fail("h1", "h3"), "boot")  # type: ignore[arg-type]
     assert set(caught.value.failures) == {"h1", "h3"}
     assert "2 of 3" in str(caught.value)
 
 
-def test_the_only_hosts_failure_is_told_as_it_is() -> None:
+def test_the_failure_of_a_single_host_is_unchanged() -> None:
     with pytest.raises(LabError, match="h1 broke"):
         ops._each(LAB.hosts[:1], fail("h1"), "boot")  # type: ignore[arg-type]
 
 
-def test_a_full_disk_is_told_of_its_host() -> None:
+def test_a_full_disk_is_reported_with_its_host() -> None:
     def full(host: LabHost) -> None:
         if host.name == "h2":
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -223,13 +223,13 @@ def test_steps_tell_durations_and_failures() -> None:
     ]
 
 
-def test_a_failing_command_is_told_with_its_last_line() -> None:
+def test_the_error_of_a_command_has_its_last_line() -> None:
     with pytest.raises(LabError) as caught:
         run([sys.executable, "-c", "import sys; sys.stderr.write('one\\ntwo\\n'); sys.exit(3)"])
     assert (caught.value.why, "status 3" in caught.value.what) == ("two", True)
 
 
-def test_a_command_behind_another_is_told_by_its_own_name() -> None:
+def test_a_wrapped_command_is_reported_by_its_own_name() -> None:
     with pytest.raises(LabError, match="mmdebstrap failed with status 3"):
         run(["env", "A=1", "sh", "-c", "exit 3"], name="mmdebstrap")
 

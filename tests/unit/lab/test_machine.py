@@ -15,7 +15,10 @@ cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0
 cgroup /sys/fs/cgroup/systemd cgroup rw,relatime,name=systemd 0 0
 cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0
 """
-V2 = "proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime,nsdelegate,memory_recursiveprot 0 0\n"
+V2 = (
+    "proc /proc proc rw 0 0\n"
+    "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime,nsdelegate,memory_recursiveprot 0 0\n"
+)
 
 
 def test_version_one_takes_every_hierarchy_also_the_unified_one_beside_it() -> None:
@@ -71,7 +74,7 @@ def test_inotify_is_only_mentioned_when_an_environment_would_not_fit() -> None:
     assert inotify.shortage(128, 20, 4) == ""
     text = inotify.shortage(128, 100, 4)
     assert "100 of 128" in text
-    assert "about 47 more" in text
+    assert "needs 47 more" in text
     assert "max_user_instances=512" in text
 
 

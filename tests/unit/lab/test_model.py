@@ -79,7 +79,7 @@ def test_unknown_host_names_the_hosts() -> None:
     assert "h1, h2" in caught.value.hint
 
 
-def test_growing_moves_nobody() -> None:
+def test_a_growing_lab_keeps_addresses() -> None:
     before = lab(3, 2)
     after = grown(before, LabSpec("lab", 6, 2))
     assert after.hosts[:3] == before.hosts

@@ -32,7 +32,7 @@ def test_the_machine_has_an_address_in_the_first_subnet_only() -> None:
 def test_wires_are_whole_only_when_the_last_step_of_making_them_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever is killed between two steps of ``build`` leaves wires that are made anew."""
+    """A ``build`` that is killed between two steps leaves links that the next one recreates."""
     done: list[str] = []
 
     def run(argv: Sequence[str], *, stdin: str = "") -> str:
@@ -85,7 +85,7 @@ def test_networks_of_the_machine_are_its_routes_and_addresses() -> None:
     }
 
 
-def test_no_output_is_no_network() -> None:
+def test_empty_output_gives_an_empty_set() -> None:
     assert network.parse_networks("", "[]") == frozenset()
 
 
@@ -97,7 +97,7 @@ def test_the_other_end_of_a_link_is_found_by_index() -> None:
 
 
 @pytest.mark.parametrize("stays", [False, True])
-def test_a_link_that_goes_away_while_it_is_removed_is_no_failure(
+def test_a_link_that_vanishes_during_its_removal_does_not_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool
 ) -> None:
     link = tmp_path / "rctl-lab3"

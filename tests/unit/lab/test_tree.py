@@ -36,7 +36,7 @@ def test_a_given_mirror_is_the_only_one() -> None:
     assert sources.archives("http://other.example/debian/") == (Archive("http://other.example/debian", ""),)
 
 
-def test_a_machine_without_debian_sources_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_debian_sources_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "run", lambda argv: "Ubuntu|noble|noble|http://u.example/|main\n")
     with pytest.raises(UsageError) as caught:
         sources.archives()
@@ -44,7 +44,10 @@ def test_a_machine_without_debian_sources_is_told_what_to_do(monkeypatch: pytest
 
 
 def test_options_about_reaching_mirrors_are_carried_and_nothing_else() -> None:
-    dump = 'APT::Architecture "amd64";\nAcquire::http::Proxy "http://p:3128";\nAcquire::https::Proxy "";\nAcquire::Check-Date "false";\n'
+    dump = (
+        'APT::Architecture "amd64";\nAcquire::http::Proxy "http://p:3128";\n'
+        'Acquire::https::Proxy "";\nAcquire::Check-Date "false";\n'
+    )
     assert parse_options(dump) == ('Acquire::http::Proxy "http://p:3128";', 'Acquire::Check-Date "false";')
 
 

@@ -40,7 +40,7 @@ def problems(environment: Environment, host: Host, facts: HostFacts, arch: str) 
         *_size(host, facts),
     ]
     if not ours:
-        out += [*software(facts), *_ports(environment, host, facts), *_ranges(environment, facts)]
+        out += [*conflicting_units(facts), *_ports(environment, host, facts), *_ranges(environment, facts)]
     return [f"{host.name}: {line}" for line in out]
 
 
@@ -160,7 +160,7 @@ def _size(host: Host, facts: HostFacts) -> Iterable[str]:
             yield f"{path} has {disk.free / GIB:.1f} GiB free, {need / GIB:.0f} are needed (on {disk.mount})"
 
 
-def software(facts: HostFacts) -> Iterable[str]:
+def conflicting_units(facts: HostFacts) -> Iterable[str]:
     """Running units of others that would fight with ours."""
     for name in FOREIGN:
         unit = (facts.units or {}).get(name)

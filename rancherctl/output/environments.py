@@ -14,8 +14,8 @@ from rancherctl.text import and_more, plural
 if TYPE_CHECKING:
     from rancherctl.environments.plan import EnvironmentPlan, Step
     from rancherctl.environments.reconcile import AppliedEnvironment
-    from rancherctl.environments.remove import Removed
-    from rancherctl.environments.remove_look import Removal
+    from rancherctl.environments.removal.preview import RemovalPreview
+    from rancherctl.environments.removal.remove import Removed
 
 BRIEF: Final = 20
 """Up to this many steps are listed after an apply; more are summarised as numbers."""
@@ -148,7 +148,7 @@ def _step(step: Step) -> dict[str, Any]:
     return {"host": step.host, "kind": step.kind, "verb": step.verb, "name": step.name, "detail": list(step.detail)}
 
 
-def removal_listing(found: Removal) -> Listing:
+def removal_listing(found: RemovalPreview) -> Listing:
     """What a removal would delete on each host."""
     items = [{"host": host, "remove": list(lines)} for host, lines in sorted(found.present.items())]
     columns = (

@@ -68,7 +68,7 @@ def test_a_folder_that_could_not_be_unmounted_is_not_emptied(
 ) -> None:
     kubelet = tmp_path / "data/kubelet"
     monkeypatch.setattr(remote, "MOUNTS", str(mountinfo(tmp_path, str(volume.parent))))
-    request = {"path": str(tmp_path / "before.json"), "whole": [str(kubelet)], "maybe": [], "folders": []}
+    request = {"path": str(tmp_path / "before.json"), "whole": [str(kubelet)], "maybe": [], "spare": [], "folders": []}
     with pytest.raises(
         disk.StepError, match=r"volumes/shared is still mounted below .*kubelet: nothing was deleted there"
     ):

@@ -44,15 +44,15 @@ def rm(
     """
     from rancherctl.cli.env.environment_file import requested_environment
     from rancherctl.cli.env.work_context import without_bundle
-    from rancherctl.environments.remove import remove
-    from rancherctl.environments.remove_look import look
+    from rancherctl.environments.removal.preview import preview
+    from rancherctl.environments.removal.remove import remove
     from rancherctl.output.environments import removal_listing, removed_listing
 
     run = current(output=output)
     environment = requested_environment(run, name, file)
     if dry_run:
         with run.progress() as emit, without_bundle(run, environment, emit) as work:
-            found = look(environment, work)
+            found = preview(environment, work)
         run.show(removal_listing(found))
         if run.settings.output in ("", "table"):
             run.next(f"rancherctl env rm {f'-f {file}' if file else environment.name} --dry-run -o wide")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rancherctl.environments.phases.host_resources import HostResources
-from rancherctl.environments.remove import remember
+from rancherctl.environments.removal.requests import remember
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.hosts.model import Host
 

@@ -1,4 +1,6 @@
-"""Taking an environment off its hosts: what every host was like before, what is ours, clearing it, and looking whether anything is left.
+"""Removing an environment from its hosts.
 
-``remote`` runs on the hosts. Not here: single hosts leaving an environment that goes on, data of users outside the hosts.
+``requests`` says what is removed, ``concerned`` from which hosts, ``remove`` does it, ``preview`` is its dry run.
+``remote`` runs on a host: it records the original state, removes what belongs to the environment, lists leftovers.
+Not here: removing single hosts from an environment that remains, and users' data outside the hosts.
 """

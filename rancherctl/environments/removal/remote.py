@@ -1,6 +1,7 @@
-"""Runs on a host, standard library and hosts.remote.disk only, sent there as text: remembers how it was, clears what we left, lists leftovers.
+"""Runs on a host: records its original state, removes what the environment left, lists leftovers.
 
-One JSON request on standard input, one JSON answer on standard output. Everything is tried; what failed is told.
+Sent as text; standard library and hosts.remote.disk only. One JSON request on standard input, one JSON answer on
+standard output. A step that fails does not stop the others; what remains is listed.
 """
 
 from __future__ import annotations
@@ -24,16 +25,19 @@ SYSCTLS = (
     "net/ipv4/ip_forward", "net/ipv4/conf/all/rp_filter", "net/ipv4/conf/all/route_localnet", "vm/overcommit_memory",
     "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
 )  # fmt: skip
-"""Settings that we or kubelet or kube-proxy write."""
+"""Kernel settings that rancherctl, kubelet or kube-proxy write."""
 KUBE_CHAIN = "KUBE-"
 PORT_CHAINS = ("CNI-HOSTPORT-", "CNI-DN-")
-"""What portmap makes for pods with host ports (or an nft table, cni_hostport); others may use it too, so what was there before stays."""
+"""Chains that portmap creates for pods with host ports (or an nft table, cni_hostport).
+
+Other software may use portmap, too: chains from before the first change stay.
+"""
 SHIMS = "/opt/rancherctl/containerd/"
 MOUNTS = "/proc/self/mountinfo"
 
 
 def run(*words: str) -> tuple[int, str]:
-    """Exit status and output of a command; 127 when it is not there."""
+    """Exit status and output of a command; 127 if it is not installed."""
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     except FileNotFoundError:
@@ -41,8 +45,8 @@ def run(*words: str) -> tuple[int, str]:
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
-def read(path: str) -> str | None:
-    """A file's text, None when there is none."""
+def read_text(path: str) -> str | None:
+    """The text of a file, or None if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -51,37 +55,42 @@ def read(path: str) -> str | None:
 
 
 def remember(request: dict[str, Any]) -> dict[str, Any]:
-    """Write down once how the host was before our first change."""
+    """Record the state of the host before the first change; does nothing if a record exists.
+
+    ``there`` lists those of the request's ``maybe`` and ``spare`` paths that existed, ``looked_for`` all of them.
+    """
     path = request["path"]
     if os.path.exists(path):
         return {"new": False}
+    candidates = [*request["maybe"], *request["spare"]]
     before = {
-        "sysctls": {name: (read("/proc/sys/" + name) or "").strip() for name in SYSCTLS},
-        "files": {name: read(name) for name in request["files"]},
+        "sysctls": {name: (read_text("/proc/sys/" + name) or "").strip() for name in SYSCTLS},
+        "files": {name: read_text(name) for name in request["files"]},
         "nft": tables(),
         "chains": [" ".join(chain) for chain in chains({"chains": ()})],
-        "there": [place for place in request["maybe"] if os.path.exists(place)],
+        "there": [place for place in candidates if os.path.exists(place)],
+        "looked_for": candidates,
     }
     disk.write(path, json.dumps(before).encode(), 0o644, disk.owner_of(os.geteuid(), os.getegid()))
     return {"new": True}
 
 
 def tables() -> list[str]:
-    """``family name`` of all nft tables."""
+    """All nft tables as ``family name``."""
     return [
         line.split(None, 1)[1] for line in run("nft", "list", "tables")[1].splitlines() if line.startswith("table ")
     ]
 
 
 def pods() -> list[str]:
-    """cgroup folders of pods, deepest first."""
+    """The cgroup folders of pods, deepest first."""
     found = glob.glob("/sys/fs/cgroup/kubepods*") + glob.glob("/sys/fs/cgroup/*/kubepods*")
     tops = {path for path in found if os.path.isdir(path) and not os.path.islink(path)}
     return [folder for top in tops for folder, _, _ in os.walk(top, topdown=False)]
 
 
 def program_of(pid: str) -> str:
-    """The file that a process runs, "" for one of the kernel or one that has ended."""
+    """The file that a process runs; "" for kernel threads and processes that have ended."""
     try:
         return os.readlink("/proc/" + pid + "/exe")
     except OSError:
@@ -89,14 +98,20 @@ def program_of(pid: str) -> str:
 
 
 def processes(folders: list[str]) -> set[int]:
-    """Processes in these cgroups, and the shims that belong to no unit. By the file they run: sudo and sh have this text among their words."""
-    pids = {int(pid) for folder in folders for pid in (read(folder + "/cgroup.procs") or "").split()}
+    """Process IDs in these cgroups, and those of containerd's shims, which belong to no unit.
+
+    Shims are recognised by the file that they run: the arguments of sudo and sh contain this program's text.
+    """
+    pids = {int(pid) for folder in folders for pid in (read_text(folder + "/cgroup.procs") or "").split()}
     pids |= {int(entry) for entry in os.listdir("/proc") if entry.isdigit() and program_of(entry).startswith(SHIMS)}
     return pids - {os.getpid(), 0}
 
 
 def mounts(below: tuple[str, ...]) -> list[str]:
-    """Mount points below these paths, deepest first, by their real paths; the paths themselves are the host's own."""
+    """Mount points below these paths, deepest first, by their real paths.
+
+    The paths themselves are not listed: if they are mount points, they belong to the host.
+    """
     with open(MOUNTS, "rb") as file:
         rows = [line.split(b" ", 5)[4] for line in file]
     # the kernel writes white space and backslashes as three octal digits
@@ -107,7 +122,7 @@ def mounts(below: tuple[str, ...]) -> list[str]:
 
 
 def addresses(wanted: list[str]) -> list[tuple[str, str]]:
-    """(device, address/prefix) of addresses of ours."""
+    """(device, address/prefix) of the wanted addresses that exist on ``lo``."""
     links = json.loads(run("ip", "-j", "-4", "addr")[1] or "[]")
     return [
         (link["ifname"], f"{info['local']}/{info['prefixlen']}")
@@ -118,12 +133,15 @@ def addresses(wanted: list[str]) -> list[tuple[str, str]]:
 
 
 def devices(wanted: list[str]) -> list[str]:
-    """Interfaces of ours that exist."""
+    """Those of the wanted interfaces that exist."""
     return [name for name in wanted if os.path.exists("/sys/class/net/" + name)]
 
 
 def chains(before: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(tool, table, chain) that kubelet and kube-proxy left in iptables, and those of portmap that were not there ``before`` (empty: unknown)."""
+    """(tool, table, chain) of the chains of kubelet, kube-proxy and portmap in iptables.
+
+    Chains of portmap count only if ``before`` says that they did not exist; an empty ``before`` means unknown.
+    """
     found = []
     for tool in ("iptables", "ip6tables"):
         table = ""
@@ -139,7 +157,10 @@ def chains(before: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def jumps(listing: str, target: str) -> list[tuple[str, str]]:
-    """(chain, number) of the rules of one table that jump to a chain, the last first; by number, since only the tool reads its quotes."""
+    """(chain, number) of the rules of one table that jump to ``target``, the last one first.
+
+    Rules are deleted by number, because only the tool itself can parse its quoting.
+    """
     counts: dict[str, int] = {}
     found = []
     for line in listing.splitlines():
@@ -152,7 +173,7 @@ def jumps(listing: str, target: str) -> list[tuple[str, str]]:
 
 
 def clear_chains(before: dict[str, Any]) -> None:
-    """Remove the rules that jump to these chains, then the chains."""
+    """Delete the rules that jump to the environment's chains, then the chains."""
     found = chains(before)
     for tool, table, chain in found:
         for place, number in jumps(run(tool + "-save", "-t", table)[1], chain):
@@ -163,7 +184,7 @@ def clear_chains(before: dict[str, Any]) -> None:
 
 
 def empty_table(name: str) -> bool:
-    """Whether an nft table holds no rule, set or chain of its own: what iptables leaves behind."""
+    """Whether an nft table has empty chains only, which is what iptables leaves behind."""
     text = run("nft", "-j", "list", "table", *name.split())[1]
     try:
         return {kind for item in json.loads(text)["nftables"] for kind in item} <= {"metainfo", "table", "chain"}
@@ -171,22 +192,25 @@ def empty_table(name: str) -> bool:
         return False
 
 
-def ours(request: dict[str, Any], name: str) -> bool:
-    """Whether an nft table is ours, kube-proxy's, or was not there before and is portmap's or an empty one."""
-    before, base = stored(request), name.rsplit(maxsplit=1)[-1]
+def is_removed_table(request: dict[str, Any], name: str) -> bool:
+    """Whether a removal deletes this nft table.
+
+    It does if rancherctl or kube-proxy made it, or if it is new since the first change and portmap's or empty.
+    """
+    before, base = record(request), name.rsplit(maxsplit=1)[-1]
     new = bool(before) and name not in before.get("nft", ())
     return base in request["tables"] or (
         new and (base == "cni_hostport" or (base in ("filter", "nat", "mangle") and empty_table(name)))
     )
 
 
-def stored(request: dict[str, Any]) -> dict[str, Any]:
-    """What ``remember`` wrote (``before`` of the request, once the file is gone); empty when that is unknown."""
-    return dict(request.get("before") or json.loads(read(request["path"]) or "{}"))
+def record(request: dict[str, Any]) -> dict[str, Any]:
+    """The record that ``remember`` wrote, or the request's ``before`` once the file is gone; empty if unknown."""
+    return dict(request.get("before") or json.loads(read_text(request["path"]) or "{}"))
 
 
 def clear_groups(deadline: float) -> None:
-    """Remove the cgroups of pods; the kernel counts a process that has ended for a moment more."""
+    """Remove the cgroups of pods, with retries: the kernel counts a process for a moment after its end."""
     while found := pods():
         for folder in found:
             with contextlib.suppress(OSError):
@@ -197,7 +221,10 @@ def clear_groups(deadline: float) -> None:
 
 
 def clear(request: dict[str, Any]) -> dict[str, Any]:
-    """Pods, mounts, network namespaces, interfaces, addresses, routes, nft tables, chains, cgroups; then the old settings."""
+    """End pods, remove what they and the roles left in the kernel, and restore settings and foreign files.
+
+    In the kernel: mounts, network namespaces, interfaces, addresses, routes, chains, nft tables, cgroups.
+    """
     deadline = time.monotonic() + 60
     while (pids := processes(pods())) and time.monotonic() < deadline:
         for pid in pids:
@@ -213,9 +240,9 @@ def clear(request: dict[str, Any]) -> dict[str, Any]:
     for device, address in addresses(request["addresses"]):
         run("ip", "addr", "del", address, "dev", device)
     run("ip", "route", "flush", "proto", str(request["protocol"]))
-    before = stored(request)
+    before = record(request)
     clear_chains(before)
-    for name in [table for table in tables() if ours(request, table)]:
+    for name in [table for table in tables() if is_removed_table(request, table)]:
         run("nft", "delete", "table", *name.split())
     clear_groups(max(deadline, time.monotonic() + 10))
     restore(request)
@@ -223,24 +250,24 @@ def clear(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def restore(request: dict[str, Any]) -> None:
-    """Put settings and foreign files back as they were before our first change."""
-    before = stored(request)
+    """Restore kernel settings and foreign files to their state before the first change."""
+    before = record(request)
     for name, value in before.get("sysctls", {}).items():
         path = "/proc/sys/" + name
-        now = (read(path) or "").strip()
+        now = (read_text(path) or "").strip()
         if value and now != value and os.access(path, os.W_OK):
             with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
                 file.write(value)
     for path, text in before.get("files", {}).items():
-        if text is not None and os.path.exists(path) and read(path) != text:
+        if text is not None and os.path.exists(path) and read_text(path) != text:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
-            if "/apparmor.d/local/" in path:  # what the kernel has loaded is the old text until it is told
+            if "/apparmor.d/local/" in path:  # the kernel keeps the profile that was loaded until it is reloaded
                 run("apparmor_parser", "-r", path.replace("/local/", "/"))
 
 
 def left(request: dict[str, Any]) -> dict[str, Any]:
-    """Everything of ours that can still be found, one line each."""
+    """Everything of the environment that still exists, one line each."""
     out = [f"path {path}" for path in request["paths"] if os.path.lexists(path)]
     units = run("systemctl", "list-units", "--all", "--plain", "--no-legend", "rancherctl-*")[1] + "\n"
     out += [f"unit {line.split()[0]}" for line in units.splitlines() if line.strip()]
@@ -253,8 +280,8 @@ def left(request: dict[str, Any]) -> dict[str, Any]:
     out += [f"interface {name}" for name in devices(request["devices"])]
     out += [f"address {address} on {device}" for device, address in addresses(request["addresses"])]
     out += [f"route {line}" for line in run("ip", "route", "show", "proto", str(request["protocol"]))[1].splitlines()]
-    out += [f"nft table {name}" for name in tables() if ours(request, name)]
-    out += [f"{tool} chain {table}/{chain}" for tool, table, chain in chains(stored(request))]
+    out += [f"nft table {name}" for name in tables() if is_removed_table(request, name)]
+    out += [f"{tool} chain {table}/{chain}" for tool, table, chain in chains(record(request))]
     out += [f"cgroup {folder}" for folder in pods()]
     out += [f"process {pid} ({program_of(str(pid))})" for pid in processes([])]
     out += [f"network namespace {path}" for path in glob.glob("/run/netns/cni-*")]
@@ -262,9 +289,12 @@ def left(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def folders(request: dict[str, Any]) -> dict[str, Any]:
-    """Remove the folders ``whole`` with all in them (mount points are only emptied) and those of ``maybe`` that were not there before;
-    then those of ``folders`` that are empty now."""
-    before = stored(request)
+    """Remove folders and what is in them.
+
+    ``whole``: always; of mount points only the content. ``maybe``: if they are new since the first change.
+    ``spare``: if they are new and empty. ``folders``: if they are empty.
+    """
+    before = record(request)
     new = [path for path in request["maybe"] if before and path not in before.get("there", ())]
     for path in (*request["whole"], *new):
         if inside := mounts((path,)):
@@ -277,14 +307,16 @@ def folders(request: dict[str, Any]) -> dict[str, Any]:
             shutil.rmtree(path)
         elif os.path.lexists(path):
             os.unlink(path)
-    for path in request["folders"]:
-        if os.path.isdir(path) and not os.listdir(path):
-            shutil.rmtree(path)
+    # a record that did not look for a path says nothing about it
+    spare = [path for path in request["spare"] if path in before.get("looked_for", ()) and path not in before["there"]]
+    for path in (*request["folders"], *spare):
+        if os.path.isdir(path) and not os.path.ismount(path) and not os.listdir(path):
+            os.rmdir(path)
     return {}
 
 
 def unlocked(request: dict[str, Any]) -> dict[str, Any]:
-    """Remove the folder of the lock, unless somebody holds it now."""
+    """Remove the folder of the lock, unless a process holds the lock now."""
     folder = request["folder"]
     if os.path.isdir(folder) and not os.path.exists(folder + "/environment.lock"):
         shutil.rmtree(folder)

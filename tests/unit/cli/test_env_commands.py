@@ -17,7 +17,7 @@ from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Environment
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
 from rancherctl.environments.reconcile import AppliedEnvironment
-from rancherctl.environments.remove import Removed
+from rancherctl.environments.removal.remove import Removed
 from rancherctl.errors import LockedError, PartialError, PreflightError, RancherctlError
 
 CREATE = ("env", "create", "demo", "--host", "root@10.0.0.1", "--host", "root@10.0.0.2")
@@ -61,7 +61,7 @@ def removing(monkeypatch: pytest.MonkeyPatch, outcome: Removed | Exception) -> N
             raise outcome
         return outcome
 
-    monkeypatch.setattr("rancherctl.environments.remove.remove", remove)
+    monkeypatch.setattr("rancherctl.environments.removal.remove.remove", remove)
 
 
 def test_an_environment_refused_by_preflight_is_not_stored_and_refused_again(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rancherctl import __version__
-from rancherctl.environments import layout, reconcile, remove
+from rancherctl.environments import layout, reconcile
 from rancherctl.environments.context import Context
 from rancherctl.environments.immutable_fields import marker_of
 from rancherctl.environments.inventory import from_flags
@@ -16,6 +16,7 @@ from rancherctl.environments.layout import LAYOUT, Stamp, refuse_newer, stamp_of
 from rancherctl.environments.manifests.base import record
 from rancherctl.environments.observe import ObservedHosts
 from rancherctl.environments.preflight import Checked
+from rancherctl.environments.removal import concerned, remove
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import RefusedError
 from rancherctl.hosts.facts import HostFacts
@@ -84,6 +85,6 @@ def test_plan_and_apply_are_refused_by_the_record_before_it_is_parsed(monkeypatc
 def test_rm_is_refused_before_anything_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     newer = {**marker_of(ENV, ENV.hosts[1]), **NEWER}
     found = {"h2": HostFacts(marker=newer)}
-    monkeypatch.setattr(remove, "gather_facts", lambda *_, **__: (found, {}))
+    monkeypatch.setattr(concerned, "gather_facts", lambda *_, **__: (found, {}))
     with pytest.raises(RefusedError, match=r"last applied by rancherctl 0\.3\.0"):
         remove.remove(ENV, CONTEXT)

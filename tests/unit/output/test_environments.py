@@ -7,7 +7,7 @@ from rancherctl.change import Unknown
 from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
 from rancherctl.environments.reconcile import AppliedEnvironment
-from rancherctl.environments.remove import Removed
+from rancherctl.environments.removal.remove import Removed
 from rancherctl.output.environment_status import status_item, status_record
 from rancherctl.output.environments import applied_record, plan_record, removed_listing
 from rancherctl.output.render import render

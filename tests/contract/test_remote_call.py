@@ -52,7 +52,7 @@ def test_files_are_installed_whole_in_folders_that_daemons_can_read(tmp_path: Pa
 
 
 def test_the_first_record_of_a_host_is_never_overwritten(tmp_path: Path) -> None:
-    request = {"op": "remember", "path": str(tmp_path / "state" / "before.json"), "files": [], "maybe": []}
+    request = {"op": "remember", "path": str(tmp_path / "state" / "before.json"), "files": [], "maybe": [], "spare": []}
     assert run(REMOVAL, request, tmp_path) == {"ok": {"new": True}}
     assert run(REMOVAL, request, tmp_path) == {"ok": {"new": False}}
 

@@ -31,6 +31,7 @@ from rancherctl.events import Event
 from rancherctl.hosts import host_lock, lock_owner
 from rancherctl.hosts.connections import Connections
 from rancherctl.lab.session import running_lab
+from tests.lab import workloads
 from tests.lab.host_state import files, state
 from tests.lab.measures import Measure
 from tests.lab.support import BIN, Environment, bundle, lab_name, make, until
@@ -236,8 +237,13 @@ def removed(environment: Environment, before: dict[str, set[str]]) -> None:
         assert lines - after == set(), f"gone from {host}"
 
 
-def test_rm_leaves_nothing(environment: Environment, before: dict[str, set[str]], measure: Measure) -> None:
+def test_rm_leaves_nothing_after_pods_have_run(
+    environment: Environment, before: dict[str, set[str]], measure: Measure
+) -> None:
     environment.ok("env", "apply", "-f", str(environment.file))
+    hosts = [host.name for host in environment.lab.hosts()]
+    environment.apply(*(workloads.pod("default", f"web-{host}", host) for host in hosts))
+    environment.kubectl("wait", "pod", "--for=condition=Ready", "--timeout=120s", *(f"web-{host}" for host in hosts))
     refused = environment.rancherctl("env", "rm", NAME, "--no-input")
     assert refused.returncode == 2
     began = time.monotonic()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rancherctl.agents.install import host_resources
 from rancherctl.bundle.model import Artefact, Bundle, manifest
+from rancherctl.environments.components import places
 from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.design import design
 from rancherctl.environments.inventory import from_flags

@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# unit and contract tests use every core; lab tests share hosts and measure outages, so they run one after the other
+PARALLEL := $(PYTEST) -q -n auto --dist loadfile
 TIMED := scripts/timed
 TREES := debian13:full,debian13:bare,debian12:bare
 .PHONY: setup tools demo fmt lint type unit contract lab-test test test-all bench docs clean
@@ -30,19 +32,21 @@ type: tools
 	@$(TIMED) mypy $(BIN)/mypy
 
 unit: tools  ## ONLY=dns: one domain (a folder of tests/unit)
-	$(PYTEST) -q tests/unit$(if $(ONLY),/$(ONLY))
+	$(PARALLEL) tests/unit$(if $(ONLY),/$(ONLY))
 
 contract: tools
-	$(PYTEST) -q tests/contract
+	$(PARALLEL) tests/contract
 
 lab-test: setup  ## ONLY=dns: one domain (a folder of tests/lab); SLOW=1: with the slowest tests
 	$(PYTEST) -q -m "$(if $(SLOW),lab,lab and not slow)" tests/lab$(if $(ONLY),/$(ONLY))
 
 test: lint type setup  ## everything but the slowest; ends with pytest's closing line
-	$(PYTEST) -q -m "not slow" --durations=10 tests/unit tests/contract tests/lab
+	$(PARALLEL) -m "not slow" tests/unit tests/contract
+	$(PYTEST) -q -m "not slow" --durations=15 tests/lab
 
 test-all: lint type setup
-	$(PYTEST) -q --durations=25 tests/unit tests/contract tests/lab
+	$(PARALLEL) tests/unit tests/contract
+	$(PYTEST) -q --durations=25 tests/lab
 
 bench: setup
 	$(BIN)/python scripts/bench.py

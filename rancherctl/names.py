@@ -1,4 +1,7 @@
-"""Which names Kubernetes and DNS allow: labels, domain names, label keys and values. Pure; sources: RFC 1123, Kubernetes API conventions."""
+"""Names that Kubernetes and DNS allow: labels, domain names, label keys and values. Pure.
+
+Sources: RFC 1123, Kubernetes API conventions.
+"""
 
 from __future__ import annotations
 

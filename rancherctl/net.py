@@ -1,6 +1,7 @@
-"""IP addresses, networks and host:port pairs as text. Pure: nothing is looked up. Standard library only, used on hosts too.
+"""IP addresses, networks and host:port pairs as text. Pure: no look-ups. Standard library only, used on hosts too.
 
-Scoped addresses (``fe80::1%eth0``) are never accepted: after a ``%`` the standard library takes any text, line ends included.
+Scoped addresses (``fe80::1%eth0``) are never accepted: after a ``%`` the standard library accepts any text, even line
+ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small pieces of text that messages are made of: counts, shortened lists, suggestions, digests. Pure, standard library only."""
+"""Parts of messages: counts, shortened lists, suggestions, digests. Pure, standard library only."""
 
 from __future__ import annotations
 

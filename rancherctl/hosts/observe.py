@@ -119,12 +119,18 @@ def _unit(unit: Unit, answer: Mapping[str, Any]) -> ResourceState | None:
     active = seen.get("ActiveState") in ("active", "reloading")
     enabled = seen.get("UnitFileState") == "enabled"
     ran = answer["ran_with"].get(unit.name, {})
-    started = digest(ran["restart"]) if active and unit.active and "restart" in ran else ""
-    loaded = digest(ran["reload"]) if active and unit.active and "reload" in ran else ""
+    running = active and unit.active
+    started = _digest_of(ran["restart"], unit.restart_on) if running and "restart" in ran else ""
+    loaded = _digest_of(ran["reload"], unit.reload_on) if running and "reload" in ran else ""
     word = {True: "yes", False: "no"}
     return state(
         "unit", unit.name, enabled=word[enabled], active=word[active], started_with=started, loaded_with=loaded
     )
+
+
+def _digest_of(ran: Mapping[str, str], paths: Iterable[str]) -> str:
+    """Digest of the files that the unit depends on now: a file that it no longer depends on is no reason to restart it."""
+    return digest({path: ran[path] for path in paths if path in ran})
 
 
 def _print(seen: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def _why(
         ):
             if fact in differing:
                 changed = [path for path in paths if ran.get(verb, {}).get(path) != prints.get(path, "absent")]
-                reasons.append(f"{verb}: {', '.join(changed) or 'it depends on fewer files'}")
+                reasons.append(f"{verb}: {', '.join(changed)}")
         others = [_differs(name, old, new) for name in differing if name not in SHOWN]
         return "; ".join(others + reasons)
     return "; ".join(_differs(name, old, new) for name in differing if name not in SHOWN)

@@ -114,6 +114,16 @@ def test_a_unit_restarts_only_when_its_files_change(host: FakeTransport) -> None
     assert host.state["log"] == []
 
 
+def test_a_unit_that_no_longer_depends_on_a_file_is_not_restarted(host: FakeTransport) -> None:
+    """A release may stop restarting a unit for a file: an upgrade must not interrupt the service for that."""
+    unit, config, pair = unit_pair(host, "one")
+    bring(host, unit, config, pair)
+    less = Unit("rancherctl-a.service", restart_on=(UNIT_FILE,))
+    changed = text_file(host, "/etc/rancherctl/a.conf", "two")
+    assert bring(host, unit, changed, less) == ["change file /etc/rancherctl/a.conf (content)"]
+    assert bring(host, unit, changed, less) == []
+
+
 def test_a_run_interrupted_between_file_and_restart_restarts_next_time(host: FakeTransport) -> None:
     bring(host, *unit_pair(host, "one"))
     files = unit_pair(host, "two")[:2]

@@ -9,6 +9,9 @@ configuration with paramiko and returns the same type.
 from __future__ import annotations
 
 import getpass
+import hashlib
+import os
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +19,7 @@ from pathlib import Path
 
 from rancherctl.errors import UsageError
 from rancherctl.hosts.model import SshAddress
+from rancherctl.hosts.ssh_tokens import expand_path
 from rancherctl.net import parse_port, split_host_port
 from rancherctl.text import last_line
 
@@ -45,7 +49,10 @@ class SshSettings:
     proxy_command: str = ""
     jump: tuple[SshAddress, ...] = ()
     keepalive: int = 15
-    agent: bool = True
+    agent: str = ""
+    """Path of the agent's socket; "" = no agent."""
+    certificates: tuple[str, ...] = ()
+    """Paths of user certificates; those beside the identity files come in addition."""
 
 
 def arguments(address: SshAddress) -> list[str]:
@@ -89,14 +96,16 @@ def parse(text: str) -> dict[str, list[str]]:
     return out
 
 
-def settings_of(address: SshAddress, found: Mapping[str, Sequence[str]]) -> SshSettings:
+def settings_of(
+    address: SshAddress, found: Mapping[str, Sequence[str]], environ: Mapping[str, str] | None = None
+) -> SshSettings:
     """Settings from resolved keywords; fields of the address itself take precedence."""
+    environ = os.environ if environ is None else environ
 
     def one(keyword: str, default: str = "") -> str:
         value = (found.get(keyword) or [default])[0]
         return default if value.lower() == "none" else value
 
-    identities = (address.identity,) if address.identity else tuple(found.get("identityfile", ()))
     files = (
         (address.known_hosts,)
         if address.known_hosts
@@ -108,16 +117,64 @@ def settings_of(address: SshAddress, found: Mapping[str, Sequence[str]]) -> SshS
         port=int(one("port", str(address.port or 22))),
         user=address.user or one("user") or getpass.getuser(),
         key_name=one("hostkeyalias"),
-        identities=tuple(identities),
         identities_only=one("identitiesonly") == "yes",
         known_hosts=files or DEFAULT_KNOWN_HOSTS,
         keepalive=interval or 15,
-        agent=(found.get("identityagent") or [""])[0].lower() != "none",
     )
     jump = address.jump or one("proxyjump")
+    tokens = _tokens(address, base, jump)
+    identities = (
+        (str(Path(address.identity).expanduser()),)
+        if address.identity
+        else _paths("IdentityFile", found.get("identityfile", ()), tokens, environ)
+    )
+    base = replace(
+        base,
+        identities=identities,
+        certificates=_paths("CertificateFile", found.get("certificatefile", ()), tokens, environ),
+        agent=_agent_socket((found.get("identityagent") or [""])[0], tokens, environ),
+    )
     if jump:
         return replace(base, jump=jumps(jump, address))
     return replace(base, proxy_command=_expand(one("proxycommand"), base))
+
+
+def _tokens(address: SshAddress, base: SshSettings, jump: str) -> dict[str, str]:
+    """The tokens of ssh_config(5) that a path may contain."""
+    local = socket.gethostname()
+    tokens = {
+        "d": str(Path.home()),
+        "h": base.host,
+        "i": str(os.getuid()),
+        "j": jump,
+        "k": base.key_name or address.host,
+        "L": local.partition(".")[0],
+        "l": local,
+        "n": address.host,
+        "p": str(base.port),
+        "r": base.user,
+        "u": getpass.getuser(),
+    }
+    joined = "".join(tokens[name] for name in "lhpr") + jump
+    # the hash that names control sockets; no protection depends on it
+    return tokens | {"C": hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()}
+
+
+def _paths(
+    keyword: str, texts: Sequence[str], tokens: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(expand_path(keyword, text, tokens, environ) for text in texts if text.lower() != "none"))
+
+
+def _agent_socket(value: str, tokens: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """The socket that IdentityAgent names: a path, a variable's name, ``none``, or nothing."""
+    if value.lower() == "none":
+        return ""
+    if value in ("", "SSH_AUTH_SOCK"):
+        return environ.get("SSH_AUTH_SOCK", "")
+    if value.startswith("$") and not value.startswith("${"):
+        return environ.get(value[1:], "")
+    return expand_path("IdentityAgent", value, tokens, environ)
 
 
 def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:

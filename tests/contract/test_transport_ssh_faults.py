@@ -168,7 +168,7 @@ def test_banners_and_shell_greetings_do_not_disturb_an_upload(server: SshServer,
 
 def test_a_closed_port_is_unreachable(server: SshServer, tmp_path: Path) -> None:
     made = settings(server, tmp_path)
-    client = SshTransport(SshSettings(made.host, 1, "root", known_hosts=made.known_hosts, agent=False), name="h1")
+    client = SshTransport(SshSettings(made.host, 1, "root", known_hosts=made.known_hosts), name="h1")
     with pytest.raises(UnreachableError, match=r"h1: cannot connect to 127.0.0.1:1"):
         client.run(command("true"))
     client.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +17,9 @@ import paramiko
 
 from rancherctl.errors import AuthError, UnreachableError, UsageError
 from rancherctl.hosts import host_keys
-from rancherctl.hosts.command import Secret
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts, SudoLogin
+from rancherctl.hosts.ssh.identities import Identities
 from rancherctl.hosts.ssh.keepalive import keep_alive
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
 
@@ -61,8 +61,7 @@ class ParamikoLogin:
     ) -> None:
         self._settings, self._name, self._prompts, self._via = settings, name, prompts, via
         self._closed, self._backoff = closed, backoff
-        self._unusable: dict[Path, str] = {}
-        """Key files that could not be tried, and why."""
+        self._identities = Identities(settings, prompts)
         self.who = SudoLogin(settings.user, name, settings.host, settings.port)
 
     def connect(self) -> paramiko.Transport:
@@ -145,7 +144,7 @@ class ParamikoLogin:
     def _authenticate(self, transport: paramiko.Transport) -> None:
         user, tried = self._settings.user, []
         try:
-            for what, key in self._keys():
+            for what, key in self._identities.candidates():
                 tried.append(what)
                 try:
                     missing = transport.auth_publickey(user, key)
@@ -174,62 +173,12 @@ class ParamikoLogin:
 
     def _denied(self, tried: list[str], why: str) -> AuthError:
         hint = "set the right key (ssh.identity), or add your public key to authorized_keys on the host"
-        why = "; ".join([why, *(f"{path} {what}" for path, what in self._unusable.items())])
+        why = "; ".join([why, *(f"{path} {what}" for path, what in self._identities.problems.items())])
         return AuthError(
             f"{self._name}: login as {self._settings.user} refused (tried {', '.join(tried) or 'nothing'})",
             why=why,
             hint=hint,
         )
-
-    def _keys(self) -> Iterator[tuple[str, paramiko.PKey]]:
-        """Keys to try: those of the configuration first, then the agent's."""
-        for text in self._settings.identities:
-            path = Path(text).expanduser()
-            if path.is_file() and (key := self._load(path)) is not None:
-                yield str(path), key
-            elif (
-                not path.is_file() and len(self._settings.identities) == 1
-            ):  # several are the default locations, most of which do not exist
-                self._unusable[path] = "does not exist"
-        if self._settings.agent and not self._settings.identities_only:
-            agent = paramiko.Agent()
-            try:
-                for key in agent.get_keys():
-                    yield f"agent key {key.comment or key.get_name()}", key
-            finally:
-                agent.close()
-
-    def _load(self, path: Path, passphrase: Secret | None = None) -> paramiko.PKey | None:
-        """The key in a file; None if its kind is not supported, or if it is encrypted and no passphrase was given."""
-        for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-            try:
-                key: paramiko.PKey = kind.from_private_key_file(
-                    str(path), str(passphrase) if passphrase is not None else None
-                )
-            except paramiko.PasswordRequiredException:
-                given = self._prompts.passphrase(str(path)) if self._prompts.passphrase is not None else None
-                if given is None:
-                    self._unusable[path] = "is encrypted with a passphrase"
-                return self._load(path, given) if given is not None else None
-            except (paramiko.SSHException, ValueError, OSError) as error:
-                self._unusable[path] = (
-                    f"cannot be read: {error.strerror}"
-                    if isinstance(error, OSError)
-                    else "is not a supported private key"
-                )
-                continue
-            self._unusable.pop(path, None)
-            certificate = path.with_name(f"{path.name}-cert.pub")
-            if certificate.is_file():
-                key.load_certificate(str(certificate))
-            return key
-        if passphrase is not None:
-            raise AuthError(
-                f"cannot decrypt the key {path}",
-                why="the passphrase is wrong",
-                hint="enter the right passphrase, or add the key to an ssh agent",
-            )
-        return None
 
 
 def resolve_without_openssh(address: SshAddress) -> SshSettings:

@@ -26,15 +26,15 @@ serveraliveinterval 0
 
 
 def test_the_resolved_configuration_is_parsed() -> None:
-    found = settings_of(SshAddress("h2"), parse(RESOLVED))
+    found = settings_of(SshAddress("h2"), parse(RESOLVED), {"SSH_AUTH_SOCK": "/run/agent"})
     assert (found.host, found.port, found.user) == ("10.77.5.12", 2222, "admin")
-    assert found.identities == ("~/.ssh/id_ed25519", "/keys/second")
+    assert found.identities == (f"{Path.home()}/.ssh/id_ed25519", "/keys/second")
     assert found.identities_only
     assert found.known_hosts == ("/a/known", "/b/known")
     assert found.jump == ()
     assert found.proxy_command == ""
     assert found.keepalive == 15
-    assert found.agent
+    assert found.agent == "/run/agent"
 
 
 def test_fields_of_the_address_take_precedence() -> None:
@@ -50,8 +50,51 @@ def test_defaults_apply_without_configuration() -> None:
     assert (found.host, found.port, found.known_hosts) == ("h", 22, DEFAULT_KNOWN_HOSTS)
 
 
-def test_the_agent_can_be_disabled() -> None:
-    assert not settings_of(SshAddress("h", user="u"), {"identityagent": ["none"]}).agent
+@pytest.mark.parametrize(
+    ("value", "socket"),
+    [
+        ([], "/auth"),
+        (["SSH_AUTH_SOCK"], "/auth"),
+        (["$OTHER"], "/other"),
+        (["$UNSET"], ""),
+        (["${OTHER}.sock"], "/other.sock"),
+        (["/agents/%r@%h:%p"], "/agents/u@h:22"),
+        (["none"], ""),
+    ],
+)
+def test_the_agent_is_the_one_of_the_configuration(value: list[str], socket: str) -> None:
+    environ = {"SSH_AUTH_SOCK": "/auth", "OTHER": "/other"}
+    assert settings_of(SshAddress("h", user="u"), {"identityagent": value}, environ).agent == socket
+
+
+def test_tokens_and_variables_of_identity_files_are_expanded() -> None:
+    found = settings_of(
+        SshAddress("name", user="ops"),
+        {
+            "hostname": ["10.0.0.1"],
+            "identityfile": ["%d/a", "~root/b", "${KEYS}/%r-%h-%n-%p-100%%", "none"],
+            "certificatefile": ["${KEYS}/%r.pub"],
+        },
+        {"KEYS": "/k%r"},
+    )
+    root = Path("~root").expanduser()
+    assert found.identities == (f"{Path.home()}/a", f"{root}/b", "/k%r/ops-10.0.0.1-name-22-100%")
+    assert found.certificates == ("/k%r/ops.pub",)
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("${MISSING}/k", "IdentityFile ${MISSING}/k: the environment variable MISSING is not set"),
+        ("/k/%q", "IdentityFile /k/%q: unknown token %q"),
+        ("~no-such-user/k", "IdentityFile ~no-such-user/k: no such user"),
+    ],
+)
+def test_an_identity_file_that_cannot_be_expanded_names_its_keyword(path: str, what: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings_of(SshAddress("h", user="u"), {"identityfile": [path]}, {})
+    assert caught.value.what == what
+    assert "IdentityFile" in caught.value.hint
 
 
 def test_tokens_of_the_proxy_command_are_expanded() -> None:

@@ -57,7 +57,7 @@ def read_text(path: str) -> str | None:
 def remember(request: dict[str, Any]) -> dict[str, Any]:
     """Record the state of the host before the first change; does nothing if a record exists.
 
-    ``there`` lists those of the request's ``maybe`` and ``spare`` paths that existed, ``looked_for`` all of them.
+    ``there`` lists those of the request's ``maybe`` and ``spare`` paths that existed.
     """
     path = request["path"]
     if os.path.exists(path):
@@ -69,7 +69,6 @@ def remember(request: dict[str, Any]) -> dict[str, Any]:
         "nft": tables(),
         "chains": [" ".join(chain) for chain in chains({"chains": ()})],
         "there": [place for place in candidates if os.path.exists(place)],
-        "looked_for": candidates,
     }
     disk.write(path, json.dumps(before).encode(), 0o644, disk.owner_of(os.geteuid(), os.getegid()))
     return {"new": True}
@@ -307,8 +306,8 @@ def folders(request: dict[str, Any]) -> dict[str, Any]:
             shutil.rmtree(path)
         elif os.path.lexists(path):
             os.unlink(path)
-    # a record that did not look for a path says nothing about it
-    spare = [path for path in request["spare"] if path in before.get("looked_for", ()) and path not in before["there"]]
+    # Records of 0.1 did not look for these: an empty folder is removed, too, because programs that need it create it.
+    spare = [path for path in request["spare"] if path not in before.get("there", ())]
     for path in (*request["folders"], *spare):
         if os.path.isdir(path) and not os.path.ismount(path) and not os.listdir(path):
             os.rmdir(path)

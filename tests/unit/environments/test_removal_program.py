@@ -167,13 +167,13 @@ def test_the_folder_of_network_namespaces_stays_if_it_is_a_mount_point(
     assert spare.is_dir()
 
 
-def test_a_record_that_did_not_look_for_a_folder_does_not_make_it_new(tmp_path: Path, spare: Path) -> None:
-    """Records of 0.1 do not say whether /run/netns existed."""
+def test_an_empty_folder_that_the_record_of_0_1_did_not_look_for_is_removed(tmp_path: Path, spare: Path) -> None:
+    """Records of 0.1 do not say whether /run/netns existed; programs that need the folder create it."""
     wanted = _folders_request(tmp_path, spare)
     Path(wanted["path"]).write_text(json.dumps({"sysctls": {}, "files": {}, "nft": [], "chains": [], "there": []}))
     spare.mkdir()
     remote.folders(wanted)
-    assert spare.is_dir()
+    assert not spare.exists()
 
 
 def test_foreign_network_namespaces_are_not_unmounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

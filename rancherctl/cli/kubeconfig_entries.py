@@ -50,9 +50,9 @@ def merge(
         )
         return new
 
-    changed = kubeconfig_files.update(path, change)
+    changed = kubeconfig_files.update(path, change, run.say)
     if becomes_current and first != path:
-        changed |= kubeconfig_files.update(first, lambda data: {**data, "current-context": name})
+        changed |= kubeconfig_files.update(first, lambda data: {**data, "current-context": name}, run.say)
     remember_names(
         run.settings, "contexts", {name, *(other for d in documents for other in stanzas.names(d.data, "contexts"))}
     )
@@ -74,7 +74,9 @@ def remove(run: CommandRun, environment: str, uid: str = "") -> tuple[Path, ...]
     def change(data: Json) -> Json:
         return stanzas.without(data, environment, uid, gone)
 
-    return tuple(d.path for d in documents if change(d.data) != d.data and kubeconfig_files.update(d.path, change))
+    return tuple(
+        d.path for d in documents if change(d.data) != d.data and kubeconfig_files.update(d.path, change, run.say)
+    )
 
 
 def file_for(files: tuple[Path, ...], documents: Sequence[Document], environment: str, replaced: str = "") -> Path:

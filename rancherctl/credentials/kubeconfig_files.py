@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rancherctl.credentials import documents
+from rancherctl.credentials.in_place import NOT_REPLACEABLE, overwrite
 from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.errors import LockedError, NotFoundError, RancherctlError, UsageError
 from rancherctl.files import replace as replace_file
@@ -70,8 +71,10 @@ def trusted(path: Path, listed: Sequence[Path], home: Path) -> bool:
     return own and chosen
 
 
-def update(path: Path, change: Callable[[Json], Json]) -> bool:
+def update(path: Path, change: Callable[[Json], Json], say: Callable[[str], None]) -> bool:
     """Apply ``change`` to a file's content under kubectl's lock; returns whether anything changed. A new file is 0600.
+
+    ``say`` prints a line for a person if the file could not be replaced atomically.
 
     LockedError names the lock file: a killed kubectl leaves it behind, and only a person can decide to remove it.
     """
@@ -82,7 +85,7 @@ def update(path: Path, change: Callable[[Json], Json]) -> bool:
         new = change(old)
         if data is not None and new == old:
             return False
-        _replace(Path(os.path.realpath(path)), documents.dump(new))
+        _replace(Path(os.path.realpath(path)), documents.dump(new), say)
         return True
 
 
@@ -121,13 +124,19 @@ def _kubectl_lock(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _replace(real: Path, data: bytes) -> None:
+def _replace(real: Path, data: bytes, say: Callable[[str], None]) -> None:
     try:
         before: os.stat_result | None = real.stat()
     except FileNotFoundError:
         before = None
     owner = (before.st_uid, before.st_gid) if before and os.getuid() == 0 else None
-    replace_file(real, data, mode=stat.S_IMODE(before.st_mode) if before else 0o600, folders=0o750, owner=owner)
+    try:
+        replace_file(real, data, mode=stat.S_IMODE(before.st_mode) if before else 0o600, folders=0o750, owner=owner)
+    except OSError as e:
+        if before is None or e.errno not in NOT_REPLACEABLE:
+            raise
+        overwrite(real, data)
+        say(f"{real} was written in place, not replaced atomically: it is a mount point")
 
 
 def _read(path: Path) -> bytes | None:

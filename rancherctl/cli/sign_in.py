@@ -14,7 +14,7 @@ from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.tokens import operator_name
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.environments.model import Environment
-from rancherctl.environments.sign_in import PROGRAM, issue, sign_in_at_any
+from rancherctl.environments.sign_in import PROGRAM, renewal_argv, sign_in_at_any
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
@@ -47,7 +47,7 @@ def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[H
     operator, session = operator_name(getpass.getuser()), operator_name(machine)
     answer = sign_in_at_any(environment, transport, operator, session, machine)
     issued = parse_issued(answer, time.time())
-    commands = [issue(host, operator, session) for host in environment.with_role("controlplane")]
+    commands = [renewal_argv(host, operator, session) for host in environment.with_role("controlplane")]
     access = Access(
         environment.name,
         environment.server(),

@@ -1,59 +1,59 @@
-"""A YAML document as nodes that know their place, read field by field: every problem is collected, none stops the reading.
+"""Read a YAML document field by field, collecting every problem with its line and column. Pure.
 
-Here live positions, types, unknown keys and suggestions. Not here: what the fields of an environment are (inventory) and how
-they fit together (checks). Pure: text in, values and problems out.
+Here live positions, types, unknown keys and suggestions. Not here: the fields of an environment (``inventory``) and how
+they fit together (``file_checks``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from rancherctl.text import closest
 
 if TYPE_CHECKING:
     import yaml
 
-T = TypeVar("T")
 MAX_BYTES = 1 << 20
 MAX_NODES = 20_000
-"""Bounds against documents that grow when they are read (aliases of aliases)."""
+"""Values that are read: aliases of aliases can make a small document huge."""
 MAX_COMPOSED = 3 * MAX_NODES
-"""So many keys, values and lists are read at all: half a million of them, which fit into the size, would take half a minute."""
+"""Nodes that are composed: MAX_BYTES has room for half a million, which would take half a minute."""
 
 
 @dataclass(slots=True)
 class Problems:
-    """Findings with their place in the file, in the order of the file."""
+    """Problems with their line and column in the file."""
 
     source: str
     found: list[tuple[int, int, str]] = field(default_factory=list)
     visits: int = 0
 
     def add(self, node: yaml.Node | None, message: str) -> None:
-        """Remember a problem at a node (None = the whole file)."""
+        """Add a problem at a node (None = the whole file)."""
         mark = node.start_mark if node is not None else None
         self.found.append((mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, message))
 
     def lines(self) -> tuple[str, ...]:
-        """``file:line:col: message`` sorted by place, each once."""
+        """``file:line:column: message`` in the file's order, without duplicates."""
         return tuple(f"{self.source}:{line}:{column}: {message}" for line, column, message in sorted(set(self.found)))
 
 
 def suggestion(word: str, known: Mapping[str, object] | list[str] | tuple[str, ...]) -> str:
-    """`` (did you mean X?)`` or `` (known: …)`` for a word that is not among the known ones."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(set(known)))})"
+    """`` (did you mean 'x'?)`` or `` (known: …)`` for an unknown word."""
+    similar = closest(word, known)
+    return f" (did you mean {similar!r}?)" if similar else f" (known: {', '.join(sorted(set(known)))})"
 
 
 class Section:
-    """A mapping of the document. Ask for every key that may be there, then call ``finish`` to report the others."""
+    """A mapping of the document. Read every key that it may have, then call ``finish`` to report unknown keys."""
 
     def __init__(self, problems: Problems, path: str, node: yaml.Node | None) -> None:
         self.problems, self.path, self.node = problems, path, node
         self.children: dict[str, yaml.Node] = {}
         self.keys: dict[str, yaml.Node] = {}
-        self.asked: list[str] = []
+        self.known: list[str] = []
         self._read()
 
     def _read(self) -> None:
@@ -82,17 +82,17 @@ class Section:
         return f"{self.path}.{key}" if self.path else key
 
     def get(self, key: str) -> yaml.Node | None:
-        """The node of a key, None when it is absent or null."""
-        self.asked.append(key)
+        """The node of a key, or None if it is absent or null."""
+        self.known.append(key)
         node = self.children.get(key)
         return None if node is None or is_null(node) else node
 
     def section(self, key: str) -> Section:
-        """The mapping below a key (empty when absent)."""
+        """The mapping below a key; empty if absent."""
         return Section(self.problems, self.at(key), self.get(key))
 
     def bad(self, key: str, message: str) -> None:
-        """Report a problem at a key's value (or at this mapping when it is absent)."""
+        """Add a problem at a key's value, or at this mapping if the key is absent."""
         self.problems.add(self.children.get(key, self.node), f"{self.at(key)}: {message}")
 
     def text(self, key: str, default: str = "", check: Callable[[str], str] | None = None) -> str:
@@ -107,11 +107,11 @@ class Section:
         return default if value is None or wrong else value
 
     def number(self, key: str, default: int, low: int, high: int) -> int:
-        """A whole number within bounds."""
+        """An integer from ``low`` to ``high``."""
 
         def check(text: str) -> str:
             fits = text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high
-            return "" if fits else f"must be a whole number from {low} to {high}, not {text[:40]!r}"
+            return "" if fits else f"must be an integer from {low} to {high}, not {text[:40]!r}"
 
         return int(self.text(key, str(default), check))
 
@@ -138,7 +138,7 @@ class Section:
         return tuple(out)
 
     def items(self, key: str) -> list[tuple[str, yaml.Node]]:
-        """The (path, node) pairs of a list; empty when absent."""
+        """The (path, node) pairs of a list; empty if absent."""
         import yaml
 
         node = self.get(key)
@@ -166,10 +166,10 @@ class Section:
         return out
 
     def finish(self) -> None:
-        """Report keys nobody asked for."""
+        """Report the keys that were not read as unknown."""
         for name, node in self.keys.items():
-            if name not in self.asked:
-                self.problems.add(node, f"{self.at(name)}: unknown key{suggestion(name, self.asked)}")
+            if name not in self.known:
+                self.problems.add(node, f"{self.at(name)}: unknown key{suggestion(name, self.known)}")
 
 
 def is_null(node: yaml.Node) -> bool:
@@ -178,7 +178,7 @@ def is_null(node: yaml.Node) -> bool:
 
 
 def scalar(problems: Problems, path: str, node: yaml.Node) -> str | None:
-    """A scalar's text as it was written, or None after reporting."""
+    """The text of a scalar as written; None after reporting that it is not one."""
     import yaml
 
     if isinstance(node, yaml.ScalarNode):
@@ -187,8 +187,8 @@ def scalar(problems: Problems, path: str, node: yaml.Node) -> str | None:
     return None
 
 
-class _BadError(Exception):
-    """The text is no document: where that shows, and why."""
+class _SyntaxError(Exception):
+    """The text is not a YAML document: line, column and message."""
 
     def __init__(self, line: int, column: int, message: str) -> None:
         super().__init__(message)
@@ -196,13 +196,13 @@ class _BadError(Exception):
 
 
 def compose(text: str, problems: Problems) -> yaml.Node | None:
-    """The document's root node; syntax errors become problems."""
+    """The document's root node, or None after adding a problem."""
     if len(text) > MAX_BYTES:
         problems.add(None, f"the file is larger than {MAX_BYTES >> 20} MiB")
         return None
     try:
         root = _composed(text)
-    except _BadError as error:
+    except _SyntaxError as error:
         problems.found.append(error.found)
         return None
     if root is None:
@@ -217,37 +217,39 @@ def _composed(text: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=_loader())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise _BadError(
+        raise _SyntaxError(
             mark.line + 1 if mark else 1,
             mark.column + 1 if mark else 1,
             f"not valid YAML: {error.problem or error.context}",
         ) from error
     except RecursionError as error:
-        raise _BadError(1, 1, "not valid YAML: brackets or indentation are nested too deeply") from error
+        raise _SyntaxError(1, 1, "not valid YAML: brackets or indentation are nested too deeply") from error
     except yaml.reader.ReaderError as error:
         before = text[: int(error.position)]
         odd = (
-            f"the character U+{ord(text[error.position]):04X} cannot be in it"
+            f"it must not contain the character U+{ord(text[error.position]):04X}"
             if error.position < len(text)
             else str(error.reason)
         )
-        raise _BadError(before.count("\n") + 1, len(before) - before.rfind("\n"), f"not valid YAML: {odd}") from error
+        raise _SyntaxError(
+            before.count("\n") + 1, len(before) - before.rfind("\n"), f"not valid YAML: {odd}"
+        ) from error
     except yaml.YAMLError as error:
-        raise _BadError(1, 1, f"not valid YAML: {str(error).splitlines()[0]}") from error
+        raise _SyntaxError(1, 1, f"not valid YAML: {str(error).splitlines()[0]}") from error
 
 
 def _loader() -> type[yaml.SafeLoader]:
-    """A loader that counts what it reads."""
+    """A loader that limits the number of nodes."""
     import yaml
 
-    class Counting(yaml.SafeLoader):
+    class LimitedLoader(yaml.SafeLoader):
         nodes = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
             self.nodes += 1
             if self.nodes > MAX_COMPOSED:
                 mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-                raise _BadError(mark.line + 1, mark.column + 1, f"the document has more than {MAX_COMPOSED} values")
+                raise _SyntaxError(mark.line + 1, mark.column + 1, f"the document has more than {MAX_COMPOSED} values")
             return super().compose_node(parent, index)
 
-    return Counting
+    return LimitedLoader

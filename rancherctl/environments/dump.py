@@ -1,4 +1,4 @@
-"""An Environment as the YAML file that ``inventory.load`` reads back to the same value. Pure."""
+"""Write an Environment as the YAML file that ``inventory.load`` parses to the same value. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rancherctl.hosts.model import ROLES, Host, SshAddress
 
 
 def dump(environment: Environment) -> str:
-    """The file, with defaults that a reader wants to see (version, network) and without the others."""
+    """The file as YAML; of the defaults it contains version and network only."""
     import yaml
 
     return str(yaml.safe_dump(document(environment), sort_keys=False, allow_unicode=True, width=150))
 
 
 def portable(environment: Environment) -> Environment:
-    """The environment without what holds on one operator's machine alone: paths of keys, of ssh configurations, of known hosts."""
+    """The environment without paths of one operator's machine: keys, ssh configurations, known hosts."""
 
     def without(host: Host) -> Host:
         return replace(host, ssh=replace(host.ssh, identity="", config="", known_hosts=""))

@@ -1,4 +1,4 @@
-"""Get an environment back from one of its control-plane hosts: its file and its authority, over ssh alone."""
+"""Restore an environment's file and CA certificate from one of its control-plane hosts, through ssh only."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from rancherctl.environments.pki import hosts as pki
 from rancherctl.errors import NotFoundError, RancherctlError
 from rancherctl.hosts.command import script
 from rancherctl.hosts.transport import Transport
+from rancherctl.text import last_line, shorten
+
+MAX_WHY = 300
+"""Characters of a program's own message that are shown."""
 
 _READ = """
 kubectl=$(ls -d /opt/rancherctl/kubernetes/*/bin/kubectl | sort -V | tail -n 1)
@@ -27,7 +31,7 @@ exec "$kubectl" --kubeconfig "$1" --request-timeout 20s -n "$2" get configmap "$
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An environment as last applied, where its API is and whom to trust there."""
+    """An environment as last applied, its API's URL and its CA certificate."""
 
     environment: Environment
     server: str
@@ -35,7 +39,7 @@ class Fetched:
 
 
 def fetch(transport: Transport) -> Fetched:
-    """Read both from a control-plane host. NotFoundError when the host belongs to no environment or is no control-plane host."""
+    """Read them from a control-plane host. NotFoundError if the host is not one of an environment."""
     found = pki.fetch(transport, [MARKER, places.CA])
     if MARKER not in found:
         raise NotFoundError(
@@ -45,19 +49,19 @@ def fetch(transport: Transport) -> Fetched:
     if "controlplane" not in marker.get("roles", ()):
         raise NotFoundError(
             f"{transport.name} is a {', '.join(marker.get('roles', ()))} host of {marker.get('environment')}",
-            hint="name a control-plane host of it",
+            hint="name a control-plane host of that environment",
         )
     boundary = f"rancherctl-{secrets.token_hex(8)}"
     result = transport.run(script(_READ, places.kubeconfig("admin"), SYSTEM, RECORD, boundary), check=False)
     if not result.ok:
-        said = (result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {result.status}"])[-1]
+        why = shorten(last_line(result.stderr, f"exit status {result.status}"), MAX_WHY)
         what = f"{transport.name}: the record of environment {marker.get('environment')} cannot be read"
         raise RancherctlError(
             what,
-            why=said[:300],
-            hint=f"does its API run? journalctl -n 50 -u {places.unit('kube-apiserver')} on {transport.name}",
+            why=why,
+            hint=f"check that its API runs: journalctl -n 50 -u {places.unit('kube-apiserver')} on {transport.name}",
         )
-    # a login may print a greeting before it
+    # a login may print a greeting first
     body = result.stdout.partition(f"\n{boundary}\n".encode())[2]
     try:
         text = json.loads(body)["data"]["environment"]
@@ -65,7 +69,7 @@ def fetch(transport: Transport) -> Fetched:
         raise RancherctlError(
             f"{transport.name}: the record of environment {marker.get('environment')} is damaged", why=str(error)
         ) from error
-    # whatever it says of files: they would be this machine's, and an ssh configuration can run programs
+    # without paths: they would name files of this machine, and an ssh configuration can run programs
     environment = portable(load(text, f"the record on {transport.name}").environment)
     return Fetched(environment, environment.server(), str(found[places.CA]))
 

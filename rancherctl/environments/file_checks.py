@@ -1,4 +1,4 @@
-"""How the parts of an environment fit together: duplicates, counts, overlaps, versions. Pure."""
+"""Check how the parts of an environment file fit together: duplicates, counts, overlaps, versions. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def version(text: str) -> str:
-    """ "" for a Kubernetes version that a bundle can be made of, else what is wrong."""
+    """What is wrong with a Kubernetes version; "" if a bundle can be made for it."""
     from rancherctl.bundle.versions import versions_for
 
     try:
@@ -29,7 +29,7 @@ def version(text: str) -> str:
 
 
 def canonical_version(text: str) -> str:
-    """A known version as everything else writes it, without the ``v`` that may stand before it; any other text as it is."""
+    """A known version without its optional ``v``; any other text unchanged."""
     from rancherctl.bundle.versions import versions_for
 
     try:
@@ -39,8 +39,10 @@ def canonical_version(text: str) -> str:
 
 
 def check(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> tuple[str, ...]:
-    """Add everything that does not fit to ``problems``; returns warnings. ``places`` maps a host's index, ``network``, ``hosts`` and
-    ``port`` (the API's) to their nodes."""
+    """Add what does not fit to ``problems``; return warnings.
+
+    ``places`` maps a host's index, ``network``, ``hosts`` and ``port`` (the API's) to their nodes.
+    """
     _duplicates(environment, places, problems)
     _ranges(environment, places, problems)
     _roles(environment, places, problems)
@@ -60,19 +62,19 @@ def _duplicates(environment: Environment, places: Mapping[str, yaml.Node], probl
         if host.public_address and host.public_address != host.address:
             keys.append(("address", host.public_address))
         login = (host.ssh.host, host.ssh.port or 22, host.ssh.jump)
-        keys.append(("ssh target", f"{login[0]}:{login[1]}{' by ' + login[2] if login[2] else ''}"))
+        keys.append(("ssh target", f"{login[0]}:{login[1]}{' through ' + login[2] if login[2] else ''}"))
         for kind, value in keys:
             if not value or value.startswith(":"):
                 continue
             first = seen.setdefault((kind, value), index)
             if first != index:
-                problems.add(node, _twice(kind, value, environment.hosts[first].name, host))
+                problems.add(node, _duplicate(kind, value, environment.hosts[first].name, host))
 
 
-def _twice(kind: str, value: str, first: str, host: Host) -> str:
+def _duplicate(kind: str, value: str, first: str, host: Host) -> str:
     if kind == "name":
-        return f"host name {value!r} is used twice; every host needs its own"
-    return f"hosts {first!r} and {host.name!r} have the same {kind} {value}: one machine cannot be two hosts"
+        return f"host name {value!r} is used twice; names must be unique"
+    return f"hosts {first!r} and {host.name!r} have the same {kind} {value}; one machine cannot be two hosts"
 
 
 def _network(text: str) -> IPv4Network | None:
@@ -89,7 +91,8 @@ def _ranges(environment: Environment, places: Mapping[str, yaml.Node], problems:
         count = len(environment.hosts)
         problems.add(
             places.get("network"),
-            f"spec.network.podCIDR: {pods} has no room for a /24 on each of {count} hosts; use a larger range such as 10.42.0.0/16",
+            f"spec.network.podCIDR: {pods} is too small for a /24 on each of {count} hosts;"
+            " use a larger range such as 10.42.0.0/16",
         )
     if not 12 <= services.prefixlen <= 24:
         problems.add(places.get("network"), f"spec.network.serviceCIDR: {services} must be between a /12 and a /24")
@@ -122,18 +125,19 @@ def _roles(environment: Environment, places: Mapping[str, yaml.Node], problems: 
             )
             problems.add(
                 places.get(str(chosen[1])),
-                f"{len(chosen)} {title} hosts ({names}): more than one comes in a later release{even}; give the role {role} to one host",
+                f"{len(chosen)} {title} hosts ({names}): more than one is not supported yet{even};"
+                f" give the role {role} to one host",
             )
 
 
 def _ports(environment: Environment, places: Mapping[str, yaml.Node], problems: Problems) -> None:
-    """The API's port must not be one that something else of ours takes on a control-plane host."""
+    """The API's port must not be in use by another component of a control-plane host."""
     port = environment.api.port
     for host in environment.with_role("controlplane")[:1]:
         if user := ports.taken(environment, host).get(("tcp", port)):
             problems.add(
                 places.get("port"),
-                f"spec.api.port: {port} is taken on {host.name} by {user}; choose another, such as 6443",
+                f"spec.api.port: {port} is used on {host.name} by {user}; choose another, such as 6443",
             )
 
 

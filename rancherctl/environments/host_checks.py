@@ -1,6 +1,6 @@
-"""What makes a host unfit, from its facts: every finding is ``host: what (remedy)``. Pure.
+"""Judge hosts by their facts: every problem is ``host: what (remedy)``. Pure.
 
-A fact that could not be told is no finding but a warning: three answers, not two.
+An unknown fact is a warning, not a problem.
 """
 
 from __future__ import annotations
@@ -15,59 +15,59 @@ from rancherctl.hosts.model import Host
 
 SYSTEMS = {("debian", "12"), ("debian", "13"), ("ubuntu", "24.04")}
 FOREIGN = (
-    "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent", "k0scontroller", "k0sworker", "snap.microk8s.daemon-kubelite", "kube-apiserver",
-    "etcd", "docker", "containerd", "crio", "named", "haproxy",
+    "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent", "k0scontroller", "k0sworker",
+    "snap.microk8s.daemon-kubelite", "kube-apiserver", "etcd", "docker", "containerd", "crio", "named", "haproxy",
 )  # fmt: skip
-"""Units that would fight with ours for ports, pods or sockets."""
+"""Units that conflict with those of an environment over ports, pods or sockets."""
 KUBELET_NEEDS = {"vm/overcommit_memory": "1", "kernel/panic": "10", "kernel/panic_on_oops": "1"}
 GIB = 1 << 30
-ALL = ("0.0.0.0", "*", "::")  # noqa: S104  what ss prints, not what we bind
+ALL = ("0.0.0.0", "*", "::")  # noqa: S104  printed by ss, not bound
 SKEW_LIMIT, SKEW_WARNING = 60.0, 5.0
 
 
 def owner(facts: HostFacts) -> str:
-    """The environment that the host belongs to, "" when none."""
+    """The environment that the host belongs to, "" if none."""
     return str((facts.marker or {}).get("environment", ""))
 
 
 def problems(environment: Environment, host: Host, facts: HostFacts, arch: str) -> list[str]:
-    """What has to be mended on one host before anything is changed on it."""
-    ours = owner(facts) == environment.name
+    """What must be fixed on one host before anything is changed on it."""
+    is_member = owner(facts) == environment.name
     out = [
         *_belongs(environment, host, facts),
         *_system(facts, arch),
         *_kernel(environment, facts),
         *_size(host, facts),
     ]
-    if not ours:
+    if not is_member:
         out += [*conflicting_units(facts), *_ports(environment, host, facts), *_ranges(environment, facts)]
     return [f"{host.name}: {line}" for line in out]
 
 
 def warnings(host: Host, facts: HostFacts) -> list[str]:
-    """What should be known but stops nothing."""
+    """What does not prevent an apply."""
     out = [
-        f"{name} could not be told: {why}"
+        f"{name} is unknown: {why}"
         for name, why in facts.unread.items()
-        if not (name == "python" and _no_python(facts))
+        if not (name == "python" and _lacks_python(facts))
     ]
     if host.is_a("controlplane") and facts.cpus == 1:
-        out.append("has 1 CPU: a control plane works on it, but slowly")
+        out.append("has 1 CPU: the control plane will be slow")
     if facts.swap_bytes:
-        out.append(f"{facts.swap_bytes / GIB:.1f} GiB of swap: pods do not use it, the host's own programs may")
+        out.append(f"{facts.swap_bytes / GIB:.1f} GiB of swap: pods do not use it, other programs may")
     if facts.cgroup == 1:
-        out.append("cgroup v1: works, but Kubernetes is about to drop it")
+        out.append("cgroup v1: works, but Kubernetes will remove support for it")
     if facts.skew is not None and SKEW_WARNING < abs(facts.skew) - (facts.skew_error or 0.0) <= SKEW_LIMIT:
-        out.append(f"its clock is {facts.skew:+.0f} s off")
+        out.append(f"clock is {facts.skew:+.0f} s off")
     return [f"{host.name}: {line}" for line in out]
 
 
-def together(facts: Mapping[str, HostFacts]) -> list[str]:
-    """What several hosts must not share: machine id, host name, MAC addresses."""
+def shared_identities(facts: Mapping[str, HostFacts]) -> list[str]:
+    """Machine IDs, host names and MAC addresses that several hosts have in common."""
     seen: dict[tuple[str, str], str] = {}
     out = []
     for name, fact in facts.items():
-        keys = [("machine id", fact.machine_id or ""), ("host name", fact.hostname or "")]
+        keys = [("machine ID", fact.machine_id or ""), ("host name", fact.hostname or "")]
         keys += [
             ("MAC address", mac)
             for interface, mac in (fact.macs or {}).items()
@@ -76,31 +76,33 @@ def together(facts: Mapping[str, HostFacts]) -> list[str]:
         for kind, value in keys:
             first = seen.setdefault((kind, value), name) if value else name
             if first != name:
-                remedy = "are they one machine?" if kind != "host name" else "hostnamectl set-hostname gives it another"
+                remedy = (
+                    "is it the same machine?" if kind != "host name" else "change it: hostnamectl set-hostname NAME"
+                )
                 out.append(f"{name}: has the same {kind} {value} as {first} ({remedy})")
     return out
 
 
-def _no_python(facts: HostFacts) -> bool:
-    """Whether the shell said that there is none: an answer, not a question that failed."""
+def _lacks_python(facts: HostFacts) -> bool:
+    """Whether the shell answered that Python is not installed; other failures leave it unknown."""
     return "not found" in facts.unread.get("python", "")
 
 
 def tunnels(environment: Environment, facts: Mapping[str, HostFacts]) -> list[str]:
-    """Hosts that cannot make the tunnels which hosts on several subnets need."""
+    """Hosts whose kernel lacks VXLAN although hosts are on several subnets."""
     networks = subnets(environment, facts)
     if not environment.routes_pods or len(networks) < 2:
         return []
-    why = f"which the hosts need between {' and '.join(sorted(networks))} (modprobe vxlan, or another kernel)"
+    why = f"needed between subnets {' and '.join(sorted(networks))} (modprobe vxlan, or another kernel)"
     return [
-        f"{name}: its kernel has no vxlan, {why}"
+        f"{name}: kernel lacks vxlan, {why}"
         for name, fact in facts.items()
         if (fact.features or {}).get("vxlan") is False
     ]
 
 
 def subnets(environment: Environment, facts: Mapping[str, HostFacts]) -> frozenset[str]:
-    """The networks on which the hosts have their addresses."""
+    """The networks of the hosts' addresses."""
     out = set()
     for host in environment.hosts:
         for address in (facts[host.name].addresses or ()) if host.name in facts else ():
@@ -114,54 +116,55 @@ def _belongs(environment: Environment, host: Host, facts: HostFacts) -> Iterable
     if owner(facts) not in ("", environment.name):
         yield f"belongs to environment {owner(facts)!r} (remove it there first: rancherctl env rm {owner(facts)})"
     elif marker.get("host", host.name) != host.name:
-        yield f"is already host {marker.get('host')!r} of this environment: one machine cannot have two names"
+        yield f"is already host {marker.get('host')!r} of this environment; one machine cannot have two names"
     if facts.addresses is not None and host.address not in {a.address for a in facts.addresses}:
-        have = ", ".join(a.address for a in facts.addresses if a.family == 4 and a.scope == "global")
-        remedy = "behind NAT, give its own address here and the other as publicAddress"
-        yield f"address {host.address} is not on this machine (it has {have or 'none'}); {remedy}"
+        existing = ", ".join(a.address for a in facts.addresses if a.family == 4 and a.scope == "global")
+        remedy = "behind NAT, set address to the machine's own and publicAddress to the other"
+        yield f"address {host.address} is not on this machine (it has {existing or 'none'}); {remedy}"
 
 
 def _system(facts: HostFacts, arch: str) -> Iterable[str]:
     if facts.os_id is not None and (facts.os_id, facts.os_version) not in SYSTEMS:
         yield f"runs {facts.os_name}, which is not supported (Debian 12 or 13, Ubuntu 24.04)"
     if facts.arch is not None and facts.arch != arch:
-        yield f"is {facts.arch}, the bundle is for {arch} (make a bundle for it)"
+        yield f"is {facts.arch}, the bundle is for {arch} (create a bundle for {facts.arch})"
     if facts.selinux == "enforcing":
         yield "SELinux is enforcing, which is not supported"
     if facts.systemd_state in ("offline", "stopping", "maintenance"):
         yield f"systemd is {facts.systemd_state}"
-    if _no_python(facts):
-        yield "has no Python 3, by which it is set up (apt-get install python3)"
+    if _lacks_python(facts):
+        yield "Python 3 is not installed (apt-get install python3)"
     if facts.python is not None and tuple(map(int, facts.python.split(".")[:2])) < (3, 11):
-        yield f"has Python {facts.python}, 3.11 is needed"
+        yield f"has Python {facts.python}, needs 3.11 or later"
     if facts.skew is not None and abs(facts.skew) - (facts.skew_error or 0.0) > SKEW_LIMIT:
-        yield f"its clock is {facts.skew:+.0f} s off (set up time synchronisation: apt-get install systemd-timesyncd)"
+        yield f"clock is {facts.skew:+.0f} s off (set up time synchronisation: apt-get install systemd-timesyncd)"
 
 
 def _kernel(environment: Environment, facts: HostFacts) -> Iterable[str]:
     for name in ("overlay", "nf_tables", *(("veth",) if environment.routes_pods else ())):
         if facts.features is not None and facts.features.get(name) is False:
-            yield f"its kernel has no {name} (modprobe {name}, or another kernel)"
+            yield f"kernel lacks {name} (modprobe {name}, or another kernel)"
     if facts.devices is not None and "/dev/kmsg" not in facts.devices:
-        yield "has no /dev/kmsg, which kubelet reads (a container must be given it)"
+        yield "/dev/kmsg is missing, which kubelet reads (pass it into the container)"
     for name, value in KUBELET_NEEDS.items():
         found = (facts.sysctls or {}).get(name)
         if found is not None and found.value != value and not found.writable:
-            yield f"/proc/sys/{name} is {found.value}, kubelet needs {value} and cannot write it (set it from outside)"
+            remedy = "set it outside the container"
+            yield f"/proc/sys/{name} is {found.value}, kubelet needs {value} and cannot set it ({remedy})"
 
 
 def _size(host: Host, facts: HostFacts) -> Iterable[str]:
     least = 1.5 * GIB if host.is_a("controlplane") else 0.7 * GIB
     if facts.memory_bytes is not None and facts.memory_bytes < least:
-        yield f"has {facts.memory_bytes / GIB:.1f} GiB of memory, {least / GIB:.1f} are needed"
+        yield f"has {facts.memory_bytes / GIB:.1f} GiB of memory, needs {least / GIB:.1f}"
     for path, need in (("/opt", 1.0 * GIB), ("/var/lib", 2.0 * GIB)):
         disk = (facts.disks or {}).get(path)
         if disk is not None and disk.free < need and not facts.marker:
-            yield f"{path} has {disk.free / GIB:.1f} GiB free, {need / GIB:.0f} are needed (on {disk.mount})"
+            yield f"{path} has {disk.free / GIB:.1f} GiB free, needs {need / GIB:.0f} (on {disk.mount})"
 
 
 def conflicting_units(facts: HostFacts) -> Iterable[str]:
-    """Running units of others that would fight with ours."""
+    """Running foreign units that conflict with those of an environment."""
     for name in FOREIGN:
         unit = (facts.units or {}).get(name)
         if unit is not None and unit.active in ("active", "activating", "reloading"):
@@ -172,14 +175,14 @@ def _ports(environment: Environment, host: Host, facts: HostFacts) -> Iterable[s
     wanted = ports.needed(environment, host)
     taken: dict[tuple[str, int], str] = {}
     for listener in facts.listeners or ():
-        place = (listener.protocol, listener.port)
-        # DNS is served on two addresses of its own: who listens on others (a local resolver, a bridge for virtual machines) is not in the way
-        if place in wanted and not (
+        port = (listener.protocol, listener.port)
+        # named listens on two addresses only: a local resolver or the bridge of virtual machines does not conflict
+        if port in wanted and not (
             listener.port == 53 and listener.address not in (*ALL, *environment.dns_addresses())
         ):
-            taken.setdefault(place, ", ".join(listener.processes) or "an unknown process")
-    for (protocol, port), process in sorted(taken.items()):
-        yield f"port {port}/{protocol} is taken by {process}; it is needed for {wanted[protocol, port]}"
+            taken.setdefault(port, ", ".join(listener.processes) or "an unknown process")
+    for (protocol, number), process in sorted(taken.items()):
+        yield f"port {number}/{protocol} is used by {process}; it is needed for {wanted[protocol, number]}"
 
 
 def _ranges(environment: Environment, facts: HostFacts) -> Iterable[str]:
@@ -187,4 +190,4 @@ def _ranges(environment: Environment, facts: HostFacts) -> Iterable[str]:
     for name, text in (("podCIDR", environment.network.pod_cidr), ("serviceCIDR", environment.network.service_cidr)):
         for route in sorted(routes):
             if ip_network(route, strict=False).overlaps(IPv4Network(text)):
-                yield f"its route {route} overlaps spec.network.{name} {text} (choose another range)"
+                yield f"route {route} overlaps spec.network.{name} {text} (choose another range)"

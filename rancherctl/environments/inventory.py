@@ -1,6 +1,6 @@
-"""The environment's file and the ``--host`` flags: text in, an Environment or every problem at once out; and back to YAML.
+"""Parse the environment file or ``--host`` flags into an Environment, or report all problems at once. Pure.
 
-Pure: reading the file itself, the keyring and ``~`` are the caller's work. Paths in ``ssh`` stay as written.
+Reading the file, the keyring and expanding ``~`` are the caller's work. Paths in ``ssh`` stay as written.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from rancherctl.environments.model import (
 )
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
+from rancherctl.net import parse_port, split_host_port
+from rancherctl.text import plural
 
 if TYPE_CHECKING:
     import yaml
@@ -34,14 +36,14 @@ MODES: tuple[Mode, ...] = ("routed", "none")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a file says, and what is allowed in it but should be known."""
+    """The environment of a file, and warnings about it."""
 
     environment: Environment
     warnings: tuple[str, ...] = ()
 
 
 def load(text: str, source: str = "environment") -> Loaded:
-    """Read an environment's YAML; ``source`` is the name shown in problems. Raises InvalidInputError with all of them."""
+    """Parse an environment's YAML. ``source`` is its name in problems; InvalidInputError lists all of them."""
     import yaml
 
     problems = Problems(source)
@@ -51,7 +53,7 @@ def load(text: str, source: str = "environment") -> Loaded:
             f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file"
         )
     environment, places = _environment(Section(problems, "", root))
-    if not isinstance(root, yaml.MappingNode):  # that nothing is in it would only repeat it
+    if not isinstance(root, yaml.MappingNode):  # the missing fields would only repeat the first problem
         problems.found = problems.found[:1]
         raise InvalidInputError(
             f"{source} is not an environment", problems.lines(), hint="rancherctl help environment describes the file"
@@ -60,29 +62,29 @@ def load(text: str, source: str = "environment") -> Loaded:
     if problems.found:
         count = len(problems.lines())
         raise InvalidInputError(
-            f"{source} has {count} problem{'s' if count > 1 else ''}",
+            f"{source} has {plural(count, 'problem')}",
             problems.lines(),
-            hint="correct the file; nothing was changed anywhere (rancherctl help environment describes it)",
+            hint="correct the file; nothing was changed (rancherctl help environment describes it)",
         )
     return Loaded(environment, warnings)
 
 
 def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAddress | None = None) -> Loaded:
-    """An environment from ``user@ip[:port][=role,role]`` flags: hosts are called h1, h2 …
+    """An environment from ``user@ip[:port][=role,role]`` flags; its hosts are named h1, h2 …
 
-    A host without roles is a worker; when no host is given etcd or controlplane, the first without roles gets all three. ``ssh`` holds the
-    defaults (identity, config, jump). Raises InvalidInputError with every bad flag.
+    A host without roles is a worker; if no host has etcd or controlplane, the first one without roles gets all three.
+    ``ssh`` holds the defaults (identity, config, jump). InvalidInputError lists every invalid flag.
     """
     problems = Problems("--host")
     base = ssh or SshAddress("")
     parsed = [_flag(problems, index, flag, base) for index, flag in enumerate(hosts, 1)]
     found = [host for host in parsed if host is not None]
     if not hosts:
-        problems.add(None, "at least one --host is needed")
+        problems.add(None, "at least one --host is required")
     bare = [index for index, host in enumerate(found) if not host.roles]
-    lead = bare[0] if bare and not any(host.is_a("controlplane") or host.is_a("etcd") for host in found) else -1
+    first = bare[0] if bare and not any(host.is_a("controlplane") or host.is_a("etcd") for host in found) else -1
     found = [
-        h if h.roles else replace(h, roles=frozenset(ROLES) if i == lead else frozenset[Role](("worker",)))
+        h if h.roles else replace(h, roles=frozenset(ROLES) if i == first else frozenset[Role](("worker",)))
         for i, h in enumerate(found)
     ]
     wrong = syntax.name(name)
@@ -97,7 +99,9 @@ def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAd
             re.sub(r"^--host:\d+:\d+: (name: )?", lambda m: m[1] or "--host: ", line) for line in problems.lines()
         )
         raise InvalidInputError(
-            "the hosts given make no environment", lines, hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]"
+            "the --host flags do not describe an environment",
+            lines,
+            hint="write --host USER@ADDRESS[:PORT][=ROLE,ROLE]",
         )
     return Loaded(environment, warnings)
 
@@ -105,8 +109,10 @@ def from_flags(name: str, hosts: Sequence[str], *, version: str = "", ssh: SshAd
 def _flag(problems: Problems, index: int, flag: str, base: SshAddress) -> Host | None:
     target, _, roles = flag.partition("=")
     user, at, place = target.rpartition("@")
-    address, port = syntax.host_and_port(place)
-    wrong = [syntax.address(address), syntax.port(port), syntax.user(user) if at else ""]
+    address, port = split_host_port(place)
+    number = None if port is None else parse_port(port)
+    wrong = [syntax.address(address), syntax.user(user) if at else ""]
+    wrong += [f"{port!r} is not a port"] if port is not None and number is None else []
     names = [r for r in roles.split(",") if r]
     wrong += [f"unknown role {r!r}{suggestion(r, ROLES)}" for r in names if r not in ROLES]
     bad = [w for w in wrong if w]
@@ -114,7 +120,7 @@ def _flag(problems: Problems, index: int, flag: str, base: SshAddress) -> Host |
         problems.add(None, f"{flag!r}: {message}")
     if bad:
         return None
-    ssh = replace(base, host=address, user=user or base.user, port=int(port) if port else base.port)
+    ssh = replace(base, host=address, user=user or base.user, port=number or base.port)
     return Host(f"h{index}", address, cast("frozenset[Role]", frozenset(names)), ssh)
 
 
@@ -167,7 +173,7 @@ def _dns(spec: Section) -> Dns:
 def _api(spec: Section) -> Api:
     section = spec.section("api")
     address, names = section.text("address", "", syntax.san), section.texts("extraSANs", syntax.san)
-    # certificates have addresses in one form: in another they would differ from the file for ever
+    # certificates contain the usual spelling: with another one they would always differ from the file
     out = Api(
         syntax.canonical(address),
         section.number("port", 6443, 1, 65535),
@@ -199,7 +205,7 @@ def _hosts(spec: Section) -> tuple[tuple[Host, ...], dict[str, yaml.Node]]:
     for place, node in listed:
         section = Section(spec.problems, place, node)
         if not isinstance(node, yaml.MappingNode) and not is_null(node):
-            continue  # that it has no name either would only repeat it
+            continue  # the missing fields would only repeat the problem
         host = _host(section, base)
         places[f"{len(hosts)}"] = node
         hosts.append(host)
@@ -217,7 +223,7 @@ def _host(section: Section, base: SshAddress) -> Host:
     address = section.text("address", "", syntax.address)
     roles = section.texts("roles", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")
     if (given := section.get("roles")) is not None and not given.value:
-        section.bad("roles", f"at least one is needed: {', '.join(ROLES)}")
+        section.bad("roles", f"at least one is required: {', '.join(ROLES)}")
     return Host(
         name=section.text("name", "", syntax.host_name),
         address=address,

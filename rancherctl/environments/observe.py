@@ -14,7 +14,7 @@ from rancherctl.environments.design import Design, design
 from rancherctl.environments.model import Environment
 from rancherctl.environments.phase_names import PhaseName
 from rancherctl.environments.pki import hosts as pki
-from rancherctl.environments.pki.wanted import Folder
+from rancherctl.environments.pki.wanted import CertificateFolder
 from rancherctl.errors import RancherctlError
 from rancherctl.events import busy
 from rancherctl.hosts.fanout import each
@@ -35,7 +35,7 @@ class ObservedHost:
     machine: MachineFacts
     design: Design
     observed: ObservedResources
-    folder: Folder
+    folder: CertificateFolder
     problems: tuple[str, ...] = ()
 
     def plans(self) -> dict[PhaseName, Plan[ResourceState]]:

@@ -1,4 +1,4 @@
-"""Whether the hosts reach each other on the ports they will need; a refused connection counts as a way that is open."""
+"""Check that hosts reach each other on the ports that they will need; a refused connection counts as reachable."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LIMIT = 3.0
 """Seconds for one connection."""
 
 
-def wanted(environment: Environment, host: Host, asked: Container[str]) -> list[tuple[str, int]]:
-    """(address, port) that ``host`` will connect to on the hosts called ``asked``. Pure."""
+def targets_of(environment: Environment, host: Host, peers: Container[str]) -> list[tuple[str, int]]:
+    """(address, port) pairs that ``host`` will connect to on the hosts named in ``peers``. Pure."""
     out = []
     for other in environment.hosts:
-        if other.name == host.name or other.name not in asked:
+        if other.name == host.name or other.name not in peers:
             continue
         out.append((other.address, 10250))
         if other.is_a("controlplane"):
@@ -28,20 +28,24 @@ def wanted(environment: Environment, host: Host, asked: Container[str]) -> list[
     return out
 
 
-def problems(environment: Environment, new: Container[str], asked: Container[str], context: Context) -> list[str]:
-    """One line for each way that is closed, from and to the hosts called ``new``, among those called ``asked`` (they could be reached from
-    here: why the way to others is closed is told already); a host that cannot be asked is no finding here."""
+def problems(environment: Environment, new: Container[str], answering: Container[str], context: Context) -> list[str]:
+    """One line for each blocked connection from or to the hosts named in ``new``.
 
-    def ask(host: Host) -> list[str]:
-        targets = wanted(environment, host, asked if host.name in new else new)
+    Only hosts named in ``answering`` take part: why the others are unreachable is reported elsewhere. A host on which
+    the check itself fails adds no line.
+    """
+
+    def blocked_from(host: Host) -> list[str]:
+        targets = targets_of(environment, host, answering if host.name in new else new)
         if not targets:
             return []
         request = {"op": "connect", "timeout": LIMIT, "targets": targets}
         blocked = call(context.transport(host), request, root=False)["blocked"]
         return [
-            f"{host.name}: does not reach {address} port {port}: {why} (a firewall on the way?)"
+            f"{host.name}: cannot reach {address} port {port}: {why} (is there a firewall?)"
             for address, port, why in blocked
         ]
 
-    hosts = tuple(host for host in environment.hosts if host.name in asked)
-    return [line for outcome in each(hosts, ask, context.parallel).values() if outcome.ok for line in outcome.get()]
+    hosts = tuple(host for host in environment.hosts if host.name in answering)
+    outcomes = each(hosts, blocked_from, context.parallel).values()
+    return [line for outcome in outcomes if outcome.ok for line in outcome.get()]

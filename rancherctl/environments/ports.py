@@ -11,7 +11,7 @@ Port = tuple[str, int]
 
 
 def taken(environment: Environment, host: Host) -> dict[Port, str]:
-    """(protocol, port) → what uses it on this host, without the API's own port."""
+    """(protocol, port) → what uses it on this host, without the API's port."""
     out: dict[Port, str] = {
         ("tcp", port): user for component in components_of(host) for port, user in component.ports.items()
     }

@@ -9,7 +9,7 @@ from rancherctl.bundle.distribution.offer import systems
 from rancherctl.environments import bundled_packages, host_checks, paths_between
 from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
-from rancherctl.environments.health import together
+from rancherctl.environments.health import grouped
 from rancherctl.environments.model import Environment
 from rancherctl.errors import AuthError, PreflightError, RancherctlError, UnreachableError
 from rancherctl.events import Event
@@ -60,7 +60,7 @@ def preflight(environment: Environment, context: Context) -> Checked:
         for name, fact in facts.items()
         for line in (*bundled_packages.unavailable(name, fact, bundled), *bundled_packages.outdated(name, fact))
     ]
-    found += host_checks.together(facts)
+    found += host_checks.shared_identities(facts)
     found += host_checks.tunnels(environment, facts)
     new = frozenset(name for name, fact in facts.items() if host_checks.owner(fact) != environment.name)
     found += paths_between.problems(environment, new, facts, context)
@@ -68,15 +68,15 @@ def preflight(environment: Environment, context: Context) -> Checked:
     warnings = tuple(
         line for name, fact in facts.items() if (h := environment.host(name)) for line in host_checks.warnings(h, fact)
     )
-    grouped = together(warnings)
-    for line in grouped:
+    lines = grouped(warnings)
+    for line in lines:
         context.emit(Event("preflight", line, "", "note", "warning"))
     machines = {name: machine(fact) for name, fact in facts.items()}
-    return Checked(facts, machines, tolerated, grouped)
+    return Checked(facts, machines, tolerated, lines)
 
 
 def machine(facts: HostFacts) -> MachineFacts:
-    """What configuration texts need of the facts; an unknown fact counts as on a plain host."""
+    """The facts that configurations depend on; unknown ones get the values of a usual host."""
     resolved = (
         facts.units is not None
         and (unit := facts.units.get("systemd-resolved")) is not None

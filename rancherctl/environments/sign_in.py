@@ -1,4 +1,4 @@
-"""Sign an operator in by ssh: the control-plane host applies the operator's objects and gives tokens; and how to ask again later."""
+"""Sign an operator in through ssh: a control-plane host applies the operator's objects and issues tokens."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ PROGRAM = places.OPERATOR_TOKEN
 
 
 def program() -> File:
-    """The program on control-plane hosts."""
+    """The program on control-plane hosts that issues tokens."""
     return File(PROGRAM, source_of("rancherctl.environments.operators.remote").encode(), 0o755)
 
 
 def sign_in(transport: Transport, operator: str, session: str, machine: str) -> bytes:
-    """The host's answer: JSON with ``token``, ``refresh`` and ``session_uid`` (``credentials.renewal.parse_issued`` reads it).
+    """The host's answer, which ``credentials.renewal.parse_issued`` reads: ``token``, ``refresh``, ``session_uid``.
 
-    ``operator`` and ``session`` are names as ``credentials.tokens.operator_name`` makes them.
+    ``operator`` and ``session`` are names made by ``credentials.tokens.operator_name``.
     """
-    words = ("--operator", operator, "--session", session, "--machine", machine, "--objects")
-    return transport.run(command(PROGRAM, *words, stdin=json.dumps(operator_objects(operator)), timeout=90)).stdout
+    arguments = ("--operator", operator, "--session", session, "--machine", machine, "--objects")
+    return transport.run(command(PROGRAM, *arguments, stdin=json.dumps(operator_objects(operator)), timeout=90)).stdout
 
 
 def sign_in_at_any(
     environment: Environment, transport: Callable[[Host], Transport], operator: str, session: str, machine: str
 ) -> bytes:
-    """``sign_in`` at the first control-plane host that can be reached; the first one's error if none can."""
-    lost: list[UnreachableError] = []
+    """``sign_in`` at the first control-plane host that can be reached; the first error if none can."""
+    errors: list[UnreachableError] = []
     for host in environment.with_role("controlplane"):
         try:
             return sign_in(transport(host), operator, session, machine)
         except UnreachableError as error:
-            lost.append(error)
-    raise lost.pop(0)
+            errors.append(error)
+    raise errors.pop(0)
 
 
-def issue(host: Host, operator: str, session: str) -> tuple[str, ...]:
-    """The OpenSSH command line that asks a control-plane host again, without a prompt (for ``credentials.registry.Access.issue``)."""
+def renewal_argv(host: Host, operator: str, session: str) -> tuple[str, ...]:
+    """The OpenSSH command line that renews tokens without a prompt (``credentials.registry.Access.issue``)."""
     ssh = host.ssh
-    words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]
+    argv = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]
     for option, value in (
         ("-F", ssh.config),
         ("-i", ssh.identity),
@@ -56,7 +56,7 @@ def issue(host: Host, operator: str, session: str) -> tuple[str, ...]:
         ("-J", ssh.jump),
     ):
         if value:
-            words += [option, value]
+            argv += [option, value]
     if ssh.known_hosts:
-        words += ["-o", f"UserKnownHostsFile={ssh.known_hosts}"]
-    return (*words, ssh.host, PROGRAM, "--operator", operator, "--session", session)
+        argv += ["-o", f"UserKnownHostsFile={ssh.known_hosts}"]
+    return (*argv, ssh.host, PROGRAM, "--operator", operator, "--session", session)

@@ -1,4 +1,4 @@
-"""Look at an environment as it is now: every host, the API, certificates, drift. Changes nothing; what cannot be read is unknown."""
+"""Observe the status of an environment: hosts, API, certificates, drift. Read-only; what cannot be read is unknown."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rancherctl.environments.health import (
     NO_NETWORK,
     STARTING_SECONDS,
     CertificateStatus,
-    HostStatus,
-    Status,
+    EnvironmentStatus,
+    HostHealth,
     UnitStatus,
 )
 from rancherctl.environments.manifests.base import RECORD, SYSTEM
@@ -36,8 +36,8 @@ from rancherctl.kube.rest import RestClient
 
 
 @dataclass(frozen=True, slots=True)
-class _Api:
-    """What the API says; ``error`` "" when it answered."""
+class _ApiStatus:
+    """What was read from the API; ``error`` is "" if it answered."""
 
     error: str
     nodes: Mapping[str, Node] = field(default_factory=dict)
@@ -48,9 +48,8 @@ class _Api:
     alarms: tuple[str, ...] = ()
 
 
-def status(environment: Environment, context: Context) -> Status:
-    """The environment's status. Only a failure of everything is an error; a host or an API that does not answer is part of the answer."""
-
+def status(environment: Environment, context: Context) -> EnvironmentStatus:
+    """The environment's status; a host or an API that does not answer is part of it, not an error."""
     facts, failures = gather_facts(
         environment.hosts,
         context.transport,
@@ -62,24 +61,25 @@ def status(environment: Environment, context: Context) -> Status:
     failures |= observed.failures
     run = EnvironmentRun(environment, context, observed)
     try:
-        with busy(context.emit, "look", f"asking the API at {environment.server()}"):
-            api = _api(run)
+        with busy(context.emit, "look", f"reading from the API at {environment.server()}"):
+            api = _read_api(run)
         drift = _drift(run, bool(api.error))
     finally:
         run.close()
-    look = _Look(environment, context, facts, observed, failures, api, drift)
-    hosts = tuple(_host(look, host) for host in environment.hosts)
+    observation = _Observation(environment, context, facts, observed, failures, api, drift)
+    hosts = tuple(_host(observation, host) for host in environment.hosts)
     notes = ["NetworkPolicies are not enforced in routed mode"] if environment.routes_pods else []
     if not environment.routes_pods and any(host.ready is False for host in hosts):
         notes.append(f"Nodes are not Ready: {NO_NETWORK}")
     if not context.bundle.manifest.artefacts:
         notes.append(
-            f"no bundle is chosen here, so programs and images are not compared: rancherctl env status {environment.name} --bundle BUNDLE"
+            "no bundle is chosen, so programs and images are not compared:"
+            f" rancherctl env status {environment.name} --bundle BUNDLE"
         )
     notes += [f"{host.name}: {line}" for host in hosts if (line := host.apply_due())]
-    notes += [f"the controller says: {line}" for line in api.alarms]
-    told = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
-    return Status(
+    notes += [f"controller alarm: {line}" for line in api.alarms]
+    differences = tuple(f"{name}: {line}" for name, lines in drift.items() for line in lines)
+    return EnvironmentStatus(
         environment.name,
         environment.kubernetes,
         environment.server(),
@@ -87,19 +87,19 @@ def status(environment: Environment, context: Context) -> Status:
         hosts,
         api.leader,
         api.applied,
-        told,
+        differences,
         tuple(notes),
     )
 
 
-def _api(run: EnvironmentRun) -> _Api:
+def _read_api(run: EnvironmentRun) -> _ApiStatus:
     if not run.authorities.ca_host:
-        return _Api("no control-plane host could be asked for the authority")
+        return _ApiStatus("no control-plane host with the CA answered")
     try:
         client = run.client()
         client.raw("GET", "/readyz", timeout=5.0)
         maps = {body["metadata"]["name"]: body for body in client.list(CONFIGMAPS, namespace=SYSTEM).items}
-        return _Api(
+        return _ApiStatus(
             "",
             run.nodes(),
             {h["name"]: h for h in _json(maps.get("roster"), "roster").get("hosts", ()) if "name" in h},
@@ -113,21 +113,21 @@ def _api(run: EnvironmentRun) -> _Api:
             alarms(maps.get("roster")),
         )
     except UnreachableError as error:
-        return _Api(error.why or str(error))
+        return _ApiStatus(error.why or str(error))
     except RancherctlError as error:
-        return _Api(str(error))
+        return _ApiStatus(str(error))
 
 
 def _json(body: Json | None, field_name: str) -> dict[str, Any]:
     try:
         value = json.loads(((body or {}).get("data") or {}).get(field_name, "{}"))
-    except (ValueError, RecursionError):  # a host writes its report itself
+    except (ValueError, RecursionError):  # hosts write their reports: any text is possible
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def alarms(roster: Json | None) -> tuple[str, ...]:
-    """What the controller holds back, or cannot believe, in its own words beside the roster. Pure."""
+    """The controller's alarms, one line each, from the roster's ConfigMap. Pure."""
     return tuple(str(((roster or {}).get("data") or {}).get(ALARMS_KEY, "")).splitlines())
 
 
@@ -139,16 +139,16 @@ def _leader(client: RestClient) -> str:
 
 
 def _time(body: Json | None) -> str:
-    """When the record was written last, from its managed fields."""
+    """When the record was last written, from its managed fields."""
     fields = (body or {}).get("metadata", {}).get("managedFields", [])
     return max((str(f.get("time", "")) for f in fields), default="")
 
 
-def _drift(run: EnvironmentRun, blind: bool) -> dict[str, list[str]]:
-    """Host ("API" = in it) → what an apply would do there, in the words of the plan. ``blind``: the API could not be asked."""
+def _drift(run: EnvironmentRun, without_api: bool) -> dict[str, list[str]]:
+    """Host, or "API" → steps that an apply would do there. ``without_api``: the API did not answer."""
     out: dict[str, list[str]] = {name: [] for name in run.plans}
     for phase in PHASES:
-        if blind and phase.in_api:
+        if without_api and phase.in_api:
             continue
         for step in phase.steps(run):
             why = f": {step.detail[0].partition(';')[0]}" if phase.name == "certificates" and step.detail else ""
@@ -157,34 +157,31 @@ def _drift(run: EnvironmentRun, blind: bool) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """All that was found, for one host after the other."""
+class _Observation:
+    """Everything that was read, from which each host's status is made."""
 
     environment: Environment
     context: Context
     facts: Mapping[str, HostFacts]
     observed: ObservedHosts
     failures: Mapping[str, RancherctlError]
-    api: _Api
+    api: _ApiStatus
     drift: Mapping[str, list[str]]
 
 
-def _host(look: _Look, host: Host) -> HostStatus:
+def _host(found: _Observation, host: Host) -> HostHealth:
     roles = tuple(sorted(host.roles))
-    seen, node, member = (
-        look.observed.hosts.get(host.name),
-        look.api.nodes.get(host.name),
-        look.api.roster.get(host.name),
-    )
-    ready = None if look.api.error else bool(node and node.ready)
+    seen, node = found.observed.hosts.get(host.name), found.api.nodes.get(host.name)
+    member = found.api.roster.get(host.name)
+    ready = None if found.api.error else bool(node and node.ready)
     alive = None if member is None else bool(member.get("alive"))
     if seen is None:
-        error = look.failures.get(host.name)
-        said = str(error).removeprefix(f"{host.name}: ") if error is not None else ""
+        error = found.failures.get(host.name)
+        why = str(error).removeprefix(f"{host.name}: ") if error is not None else ""
         remedy = error.hint if isinstance(error, AuthError) else ""
-        wanted = look.environment.carries_load_balancers(host)
-        return HostStatus(host.name, host.address, roles, False, said, ready, remedy=remedy, load_balancer=wanted)
-    return HostStatus(
+        carries = found.environment.carries_load_balancers(host)
+        return HostHealth(host.name, host.address, roles, False, why, ready, remedy=remedy, load_balancer=carries)
+    return HostHealth(
         host.name,
         host.address,
         roles,
@@ -192,14 +189,14 @@ def _host(look: _Look, host: Host) -> HostStatus:
         ready=ready,
         trouble=node.trouble if node else "",
         version=node.kubelet_version if node else "",
-        system=look.facts[host.name].os_name or "",
+        system=found.facts[host.name].os_name or "",
         units=_units(seen),
-        failed=tuple(name.removesuffix(".service") for name in look.facts[host.name].failed_units or ()),
-        certificates=_certificates(look.environment, seen, look.context),
-        drift=len(look.drift.get(host.name, ())),
-        load_balancer=look.environment.carries_load_balancers(host),
+        failed=tuple(name.removesuffix(".service") for name in found.facts[host.name].failed_units or ()),
+        certificates=_certificates(found.environment, seen, found.context),
+        drift=len(found.drift.get(host.name, ())),
+        load_balancer=found.environment.carries_load_balancers(host),
         alive=alive,
-        report=look.api.reports.get(host.name, {}),
+        report=found.api.reports.get(host.name, {}),
         unread=tuple(f"{unknown.where}: {unknown.why}" for unknown in seen.observed.unknown),
         starting=alive is False and seen.observed.ages.get(places.unit("agent"), STARTING_SECONDS) < STARTING_SECONDS,
     )
@@ -226,9 +223,8 @@ def _certificates(environment: Environment, seen: ObservedHost, context: Context
         found = seen.folder.files.get(leaf.crt)
         certificate = parse(leaf.name, found.text) if found else None
         if certificate is not None and not leaf.self_renewed:
-            by_apply = (
-                not seen.host.is_a("controlplane") and leaf.authority == "etcd-ca"
-            )  # its key is on control-plane hosts only
+            # the CA's key is on control-plane hosts only
+            by_apply = not seen.host.is_a("controlplane") and leaf.authority == "etcd-ca"
             out.append(
                 CertificateStatus(
                     leaf.name, round(certificate.days(now), 1), apply_in(certificate, now) if by_apply else None

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from rancherctl.contract import INGRESS_UNIT
-from rancherctl.environments.health import together
+from rancherctl.environments.health import grouped
 from rancherctl.hosts.model import ROLES
 from rancherctl.output.results import Column, Item, Record
 from rancherctl.output.tables import table, visible
 
 if TYPE_CHECKING:
-    from rancherctl.environments.health import HostStatus, Status
+    from rancherctl.environments.health import HostHealth, EnvironmentStatus
 
 DRIFT_SHOWN: Final = 10
 BALANCER: Final = INGRESS_UNIT.removesuffix(".service")
@@ -60,14 +60,14 @@ COLUMNS: Final = (
 )
 
 
-def status_record(status: Status, *, wide: bool = False) -> Record:
+def status_record(status: EnvironmentStatus, *, wide: bool = False) -> Record:
     """The whole status; ``wide`` shows all columns and all drift."""
     return Record(
         "EnvironmentStatus", status_item(status), text=status_text(status, wide=wide), name=status.environment
     )
 
 
-def status_text(status: Status, *, wide: bool = False) -> str:
+def status_text(status: EnvironmentStatus, *, wide: bool = False) -> str:
     """The text for people."""
     facts = (
         f"Kubernetes {status.version}",
@@ -80,8 +80,8 @@ def status_text(status: Status, *, wide: bool = False) -> str:
     ]
     columns = [column for column in COLUMNS if wide or not column.wide]
     rows = table([c.title for c in columns], [[c.cell(_host(host)) for c in columns] for host in status.hosts])
-    lines = [f"problem: {line}" for line in together(status.problems())]
-    drift = together(status.drift)
+    lines = [f"problem: {line}" for line in grouped(status.problems())]
+    drift = grouped(status.drift)
     shown = drift if wide else drift[:DRIFT_SHOWN]
     lines += [f"drift: {host}: apply would {line}" for host, _, line in (entry.partition(": ") for entry in shown)]
     if len(drift) > len(shown):
@@ -92,7 +92,7 @@ def status_text(status: Status, *, wide: bool = False) -> str:
     return "".join(f"{visible(line)}\n" for line in text)
 
 
-def status_item(status: Status) -> dict[str, Any]:
+def status_item(status: EnvironmentStatus) -> dict[str, Any]:
     """The fields for scripts."""
     return {
         "environment": status.environment,
@@ -110,5 +110,5 @@ def status_item(status: Status) -> dict[str, Any]:
     }
 
 
-def _host(host: HostStatus) -> dict[str, Any]:
+def _host(host: HostHealth) -> dict[str, Any]:
     return asdict(host) | {"problems": list(host.problems())}

@@ -90,15 +90,18 @@ def test_a_leaf_that_expires_soon_or_has_expired_is_renewed_and_otherwise_unchan
 
 
 def test_apply_accepts_a_renewed_certificate(tmp_path: Path, leaf: LeafFiles) -> None:
-    from rancherctl.environments.pki.remote import described, public_of
-    from rancherctl.environments.pki.wanted import Folder, Found, authority_key
+    from rancherctl.environments.pki.remote import describe, public_hash
+    from rancherctl.environments.pki.wanted import CertificateFolder, ObservedFile, authority_key
 
     put(tmp_path, leaf, 5)
     run(leaf)
     wanted = replace(NAMES, owner=disk.owner_of(Path(leaf.key).stat().st_uid, Path(leaf.key).stat().st_gid))
-    seen = {there: described(here) for there, here in ((wanted.crt, leaf.crt), (wanted.key, leaf.key))}
-    found = {p: Found(f["sha256"], f["mode"], f["owner"], f.get("text", "")) for p, f in seen.items() if f}
-    assert leaf_problem(wanted, Folder(found, {wanted.key: public_of(leaf.key)}), authority_key(CA.crt), NOW) == ""
+    seen = {there: describe(here) for there, here in ((wanted.crt, leaf.crt), (wanted.key, leaf.key))}
+    found = {p: ObservedFile(f["sha256"], f["mode"], f["owner"], f.get("text", "")) for p, f in seen.items() if f}
+    assert (
+        leaf_problem(wanted, CertificateFolder(found, {wanted.key: public_hash(leaf.key)}), authority_key(CA.crt), NOW)
+        == ""
+    )
 
 
 def test_a_leaf_with_more_than_a_third_of_its_life_left_is_not_renewed(tmp_path: Path, leaf: LeafFiles) -> None:

@@ -13,7 +13,7 @@ from rancherctl.cli.options import EnvArgument, OutputOption, TimeoutOption
 from rancherctl.text import and_more
 
 if TYPE_CHECKING:
-    from rancherctl.environments.health import Status
+    from rancherctl.environments.health import EnvironmentStatus
     from rancherctl.environments.model import Environment
     from rancherctl.errors import TimeoutExceededError
     from rancherctl.events import Emit, Event
@@ -105,7 +105,7 @@ def status_(
 
 def _status(
     run: CommandRun, environment: Environment, bundle: str | None, timeout: float
-) -> tuple[list[Status], TimeoutExceededError | None]:
+) -> tuple[list[EnvironmentStatus], TimeoutExceededError | None]:
     """The last status, in a list that is empty if not even the first check ended, and the error if ``timeout`` passed.
 
     A ``timeout`` of 0 checks once.
@@ -116,7 +116,7 @@ def _status(
     from rancherctl.events import Event
     from rancherctl.polling import Tolerant, poll_until
 
-    name, last = environment.name, list["Status"]()
+    name, last = environment.name, list["EnvironmentStatus"]()
     in_time, problem = True, ""
     chosen = bundle_choice(run, name, bundle)
     with (
@@ -146,7 +146,7 @@ def _status(
     )
 
 
-def _problems(status: Status) -> str:
+def _problems(status: EnvironmentStatus) -> str:
     return and_more(status.problems(), shown=3, separator="; ")
 
 

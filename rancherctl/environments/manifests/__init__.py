@@ -1,6 +1,7 @@
-"""The objects that every environment has in its API, as plain manifests: namespaces, rights, the DNS Service, our IngressClass.
+"""Manifests of the objects that every environment has: namespaces, RBAC, policies, the DNS Service, the IngressClass.
 
-Pure. Not here: writing them (``kube.apply``), what the controller makes later (Leases, reports, roster), users' own objects.
+Pure. Not here: writing them (``kube.apply``), objects that the controller creates (Leases, reports, roster), and users'
+objects.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from rancherctl.kube.client import Json
 
 
 def manifests(environment: Environment) -> tuple[Json, ...]:
-    """Everything, in the order in which it can be created."""
+    """All of them, in the order in which they can be created."""
     return (
         *base.namespaces(),
         *base.services(environment),

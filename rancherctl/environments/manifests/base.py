@@ -1,10 +1,10 @@
-"""Namespaces, the Service that reserves the DNS address, our IngressClass, the record of the last apply. Pure."""
+"""Namespaces, the Service that reserves the DNS address, the IngressClass, the record of the last apply. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from rancherctl.contract import NAMESPACE
+from rancherctl.contract import INGRESS_CONTROLLER, NAMESPACE
 from rancherctl.environments.dump import dump, portable
 from rancherctl.environments.layout import stamp
 from rancherctl.environments.model import Environment
@@ -16,11 +16,11 @@ OPERATORS = "rancherctl-operators"
 LABELS = {"app.kubernetes.io/managed-by": "rancherctl"}
 RECORD = "environment"
 INVENTORY: Final = Inventory(SYSTEM, "inventory")
-"""What remembers which of these objects were applied."""
+"""The ConfigMap that lists which of these objects were applied."""
 
 
 def meta(name: str, namespace: str = "") -> Json:
-    """metadata with our label."""
+    """metadata with rancherctl's label."""
     out: Json = {"name": name, "labels": dict(LABELS)}
     if namespace:
         out["namespace"] = namespace
@@ -28,12 +28,15 @@ def meta(name: str, namespace: str = "") -> Json:
 
 
 def namespaces() -> list[Json]:
-    """Our two namespaces."""
+    """The namespaces of rancherctl and of operators."""
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": meta(name)} for name in (SYSTEM, OPERATORS)]
 
 
 def services(environment: Environment) -> list[Json]:
-    """kube-dns without endpoints: it keeps anybody else from getting the address on which every host's own DNS server answers."""
+    """The IngressClass, and kube-dns without endpoints.
+
+    kube-dns reserves the cluster IP on which each host's DNS server answers.
+    """
     dns = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -58,13 +61,16 @@ def services(environment: Environment) -> list[Json]:
                 "ingressclass.kubernetes.io/is-default-class": str(environment.ingress.default_class).lower()
             },
         },
-        "spec": {"controller": "rancherctl.io/ingress"},
+        "spec": {"controller": INGRESS_CONTROLLER},
     }
     return [dns, ingress_class]
 
 
 def record(environment: Environment) -> Json:
-    """The environment's file as last applied: any operator can fetch it back, and the same file of any operator makes the same record."""
+    """The environment file as last applied, from which any operator can restore it.
+
+    It does not depend on the operator's machine.
+    """
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -1,8 +1,9 @@
-"""What RBAC cannot say, enforced by the API itself (ValidatingAdmissionPolicies): which tokens a refresh token may make, and what a kubelet may
-say of its own Node. Pure.
+"""ValidatingAdmissionPolicies for what RBAC cannot express. Pure.
 
-Without the first, a stolen refresh token could make one that lives for years and is bound to nothing, and ending the session would not end
-it. Without the second, whoever has a kubelet's credential could make that host a load balancer, or publish other people's addresses for it.
+- Which tokens a refresh token may request: with a stolen one, an attacker could otherwise get a token that lives for
+  years and is not bound to a session, so that ending the session would not revoke it.
+- What a kubelet may change in its own Node: with a kubelet's credential, an attacker could otherwise make that host a
+  load balancer, or publish foreign addresses for it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ def _policy(
     *,
     failure: str = "Fail",
 ) -> list[Json]:
-    """A policy about core objects for the callers that ``who`` (CEL) is true of, and its binding; ``validations``: expression → message."""
+    """A policy for core objects and its binding. ``who``: CEL expression that selects callers.
+
+    ``validations``: CEL expression → message.
+    """
     rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": list(operations), "resources": list(resources)}]
     spec = {
         "failurePolicy": failure,
@@ -57,26 +61,32 @@ def _refresh_tokens() -> list[Json]:
     who = f"request.userInfo.username.startsWith('system:serviceaccount:{NAMESPACE}:{refresher('')}')"
     session = session_secret("", "").partition("--")[0]
     kind, name = (f"{_BOUND}.?{field}.orValue('')" for field in ("kind", "name"))
-    bound = f"has({_BOUND}) && {_BOUND} != null && {kind} == 'Secret' && {name}.startsWith('{session}-' + request.name + '-')"
+    bound = (
+        f"has({_BOUND}) && {_BOUND} != null && {kind} == 'Secret'"
+        f" && {name}.startsWith('{session}-' + request.name + '-')"
+    )
     validations = {
-        f"object.spec.expirationSeconds <= {TOKEN_SECONDS}": f"tokens of operators live for {TOKEN_SECONDS} seconds at most",
-        bound: "tokens of operators are bound to a session of theirs",
+        f"object.spec.expirationSeconds <= {TOKEN_SECONDS}": (
+            f"operators' tokens must expire within {TOKEN_SECONDS} seconds"
+        ),
+        bound: "operators' tokens must be bound to one of their sessions",
     }
     return _policy("rancherctl-refresh-tokens", ["serviceaccounts/token"], ["CREATE"], who, validations)
 
 
 def _nodes() -> list[Json]:
-    """A failure of the policy itself lets the kubelet pass: a Node that nobody can update is the worse harm."""
+    """The policy about Nodes. If it cannot be evaluated, requests pass: Nodes that cannot be updated are worse."""
 
     def kept(part: str, key: str) -> str:
         new, old = (f"{side}.metadata.?{part}[?'{key}'].orValue('')" for side in ("object", "oldObject"))
         return f"{new} == (request.operation == 'UPDATE' ? {old} : '')"
 
-    # Kubelets are told their address, and an environment's hosts do not move: others route to it, publish it and believe it.
+    # Kubelets are configured with their address, and hosts keep it: other hosts route to it and publish it.
     before, now = (f"{side}.?status.?addresses.orValue([])" for side in ("oldObject", "object"))
 
     def all_in(some: str, others: str) -> str:
-        return f"{some}.filter(a, a.type in ['InternalIP', 'ExternalIP']).all(a, {others}.exists(b, b.type == a.type && b.address == a.address))"
+        same = f"{others}.exists(b, b.type == a.type && b.address == a.address)"
+        return f"{some}.filter(a, a.type in ['InternalIP', 'ExternalIP']).all(a, {same})"
 
     joining = f"request.operation == 'CREATE' || !{before}.exists(b, b.type == 'InternalIP')"
     set_by_apply = [
@@ -88,7 +98,7 @@ def _nodes() -> list[Json]:
         kept(part, key): f"{key} is set by `rancherctl env apply`, not by hosts" for part, key in set_by_apply
     }
     validations[f"{joining} || ({all_in(now, before)} && {all_in(before, now)})"] = (
-        "the addresses of a Node stay as they were when it joined (to change them, delete the Node and restart its kubelet)"
+        "a Node keeps the addresses with which it joined (to change them, delete the Node and restart its kubelet)"
     )
     who = "'system:nodes' in request.userInfo.groups"
     return _policy(

@@ -1,4 +1,4 @@
-"""Operators' way into an environment by ssh: a small program on control-plane hosts makes their tokens.
+"""Operators sign in through ssh: a program on control-plane hosts issues their tokens.
 
-``remote`` is that program. Not here: what an operator may do and how tokens are kept (credentials).
+``remote`` is that program. Not here: operators' rights and the storage of tokens (``credentials``).
 """

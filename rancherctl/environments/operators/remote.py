@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -I
-"""operator-token, on a control-plane host: prints fresh tokens of an operator as JSON, or ends a session.
+"""operator-token, on a control-plane host: prints new tokens of an operator as JSON, or ends a session.
 
-Run by root, or by who may become root without a password.
+Run by root, or by a user with passwordless sudo.
 operator-token --operator NAME --session NAME [--machine TEXT] [--objects] [--revoke]
 With --objects the operator's objects are read from standard input (a JSON list) and applied first.
 """
@@ -19,18 +19,18 @@ from typing import Any
 
 NAMESPACE = "rancherctl-operators"
 MANAGER = "rancherctl-operators"
-"""Not that of ``env apply``: what one manager leaves out of an object that both apply, it would take from the other."""
+"""Differs from that of ``env apply``: with one manager, each would remove the fields that only the other applies."""
 TOKEN_SECONDS, REFRESH_SECONDS = 3600, 30 * 24 * 3600
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def kubectl(*words: str, text: str = "") -> str:
-    """Standard output of kubectl with this host's own administrator's credential."""
+    """Run kubectl with this host's admin credential; its standard output."""
     programs = sorted(
         glob.glob("/opt/rancherctl/kubernetes/*/bin/kubectl"), key=lambda p: [int(n) for n in re.findall(r"\d+", p)]
     )
     if not programs:
-        sys.exit("operator-token: there is no kubectl here: is this a control-plane host?")
+        sys.exit("operator-token: kubectl is not installed: this is not a control-plane host")
     base = (programs[-1], "--kubeconfig=/etc/rancherctl/admin.kubeconfig", "--request-timeout=20s")
     done = subprocess.run([*base, *words], input=text.encode(), capture_output=True, timeout=60, check=False)
     if done.returncode:
@@ -41,7 +41,7 @@ def kubectl(*words: str, text: str = "") -> str:
 
 
 def token(account: str, seconds: int, secret: str, uid: str) -> Any:
-    """A TokenRequest's answer for ``account``, bound to the session's Secret."""
+    """A TokenRequest for ``account`` bound to the session's Secret, with the token in its status."""
     bound = {"apiVersion": "v1", "kind": "Secret", "name": secret, "uid": uid}
     body = {
         "apiVersion": "authentication.k8s.io/v1",
@@ -53,7 +53,7 @@ def token(account: str, seconds: int, secret: str, uid: str) -> Any:
 
 
 def session(operator: str, name: str, machine: str) -> str:
-    """The uid of the session's Secret, which is made where it is missing."""
+    """The UID of the session's Secret, which is created if it does not exist."""
     labels = {"app.kubernetes.io/managed-by": "rancherctl", "rancherctl.io/operator": operator}
     meta = {
         "name": f"session-{operator}-{name}",
@@ -83,7 +83,7 @@ def main() -> None:
     if os.geteuid() != 0:
         os.execvp("sudo", ["sudo", "-n", *sys.argv])  # noqa: S606  argv values, no shell on purpose
     parser = argparse.ArgumentParser(
-        prog="operator-token", description="tokens of an operator; root on a control-plane host only"
+        prog="operator-token", description="issue tokens of an operator; needs root on a control-plane host"
     )
     parser.add_argument("--operator", required=True)
     parser.add_argument("--session", required=True)
@@ -93,7 +93,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in (options.operator, options.session):
         if not NAME.fullmatch(name):
-            sys.exit(f"operator-token: {name!r} is no name")
+            sys.exit(f"operator-token: {name!r} is not a valid name")
     secret = f"session-{options.operator}-{options.session}"
     if options.revoke:
         kubectl("delete", "secret", secret, "--namespace", NAMESPACE, "--ignore-not-found")

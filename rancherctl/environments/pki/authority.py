@@ -1,4 +1,4 @@
-"""Authorities and signing, in memory only: nothing here touches a file or a host."""
+"""Certificate authorities and signing, in memory: no file or host is accessed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 365
 BACKDATED = timedelta(minutes=10)
-"""Certificates begin a little in the past: hosts' clocks differ by seconds, preflight refuses more than that."""
+"""Certificates are valid from a little before now, because hosts' clocks differ; preflight limits by how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class KeyPair:
 
 
 def new_authority(name: str, environment: str, now: datetime) -> KeyPair:
-    """A self-signed authority called ``<environment> <name>`` that signs leaves only (path length 0), valid for ten years."""
+    """A self-signed authority named ``ENVIRONMENT NAME`` that signs leaves only (path length 0)."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
-    words = ((NameOID.ORGANIZATION_NAME, "rancherctl"), (NameOID.COMMON_NAME, f"{environment} {name}"[:64]))
-    subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in words])
+    attributes = ((NameOID.ORGANIZATION_NAME, "rancherctl"), (NameOID.COMMON_NAME, f"{environment} {name}"[:64]))
+    subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in attributes])
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
     builder = (
         x509.CertificateBuilder()
@@ -59,7 +59,7 @@ def new_authority(name: str, environment: str, now: datetime) -> KeyPair:
 
 
 def new_service_account_keys() -> KeyPair:
-    """The key pair that signs ServiceAccount tokens: ``crt`` is the public key."""
+    """The key pair that signs ServiceAccount tokens; ``crt`` is the public key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -73,7 +73,7 @@ def new_service_account_keys() -> KeyPair:
 
 
 def new_encryption_config() -> Secret:
-    """EncryptionConfiguration: Secrets are written with secretbox; what was written before stays readable."""
+    """An EncryptionConfiguration: Secrets are encrypted with secretbox; unencrypted ones stay readable."""
     import json
 
     key = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -93,7 +93,7 @@ def new_encryption_config() -> Secret:
 def sign(
     leaf: Leaf, request: str, authority: KeyPair, now: datetime, *, valid: timedelta = timedelta(days=LEAF_DAYS)
 ) -> str:
-    """The certificate for a host's request: only its public key is taken from it, everything else comes from ``leaf``."""
+    """The certificate for a host's request: the public key comes from the request, everything else from ``leaf``."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
@@ -103,11 +103,11 @@ def sign(
         valid_signature, public_key = csr.is_signature_valid, csr.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise RancherctlError(
-            f"the request for certificate {leaf.name!r} cannot be used", why=str(error), hint="is the host in order?"
+            f"the request for certificate {leaf.name!r} is invalid", why=str(error), hint="check openssl on the host"
         ) from error
     if not valid_signature:
         raise RancherctlError(
-            f"the request for certificate {leaf.name!r} is not signed by its own key", hint="run again"
+            f"the request for certificate {leaf.name!r} is not signed by its own key", hint="run the same command again"
         )
     issuer = x509.load_pem_x509_certificate(authority.crt.encode())
     builder = (
@@ -122,7 +122,7 @@ def sign(
 
 
 def issue(leaf: Leaf, authority: KeyPair, now: datetime, *, valid: timedelta) -> KeyPair:
-    """A leaf with a key made here, for this process's own use (the operator's short-lived credential of a run)."""
+    """A leaf with a new key, for use by this process only: the operator's short-lived credential of a run."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

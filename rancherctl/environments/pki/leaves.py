@@ -1,4 +1,4 @@
-"""Which certificates each host needs: subject, names, use, authority, owner of the key. Pure."""
+"""Which certificates each host needs: subject, names, usage, authority, owner of the key. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
 from rancherctl.environments.syntax import canonical
 from rancherctl.hosts.model import Host
+from rancherctl.net import is_ip
 
 Authority = Literal["ca", "etcd-ca", "front-proxy-ca"]
 AUTHORITIES: tuple[Authority, ...] = ("ca", "etcd-ca", "front-proxy-ca")
@@ -21,9 +22,9 @@ CONTROLLER = f"{places.CONTROLLER_USER}:{places.CONTROLLER_USER}"
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One certificate of a host. ``names`` and ``addresses`` become subject alternative names; ``owner`` owns the key file.
+    """One certificate of a host. ``names`` and ``addresses`` are alternative names; ``owner`` owns the key file.
 
-    ``self_renewed``: the program that uses it renews it elsewhere or by itself; ours only has to be there for the first time.
+    ``self_renewed``: its program renews it and only needs this one at its first start.
     """
 
     name: str
@@ -87,7 +88,7 @@ def _control_plane(environment: Environment) -> list[Leaf]:
 
 
 def api_names(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names and addresses by which anybody may reach the API: the same on every control-plane host (decision 15)."""
+    """All names and addresses of the API, the same on every control-plane host (decision 15)."""
     domain = environment.dns.domain
     names = {
         "localhost",
@@ -101,15 +102,5 @@ def api_names(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...
         names.add(host.name)
         addresses |= {host.address, host.public_address}
     for text in (environment.api.address, *environment.api.extra_sans):
-        (addresses if _is_address(text) else names).add(canonical(text))
+        (addresses if is_ip(text) else names).add(canonical(text))
     return tuple(sorted(names - {""})), tuple(sorted(addresses - {""}))
-
-
-def _is_address(text: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -1,6 +1,7 @@
-"""Runs on a host, standard library and hosts.remote.disk only, sent there as text: reads certificates, makes keys and requests, writes files.
+"""Runs on a host: reads certificates, makes keys and requests, writes files.
 
-One JSON request on standard input, one JSON answer on standard output. Keys are made with openssl and stay where they are.
+Sent as text; standard library and hosts.remote.disk only. One JSON request on standard input, one JSON answer on
+standard output. Keys are made with openssl and never leave the host.
 """
 
 from __future__ import annotations
@@ -29,15 +30,14 @@ def openssl(*words: str) -> bytes:
     return done.stdout
 
 
-def described(path: str) -> dict[str, Any] | None:
-    """Hash, mode and owner of a file, None when there is none."""
+def describe(path: str) -> dict[str, Any] | None:
+    """Hash, mode and owner of a file, and the text of a public one; None if it does not exist."""
     try:
         with open(path, "rb") as file:
             data = file.read()
             stat = os.fstat(file.fileno())
     except (FileNotFoundError, NotADirectoryError):
         return None
-
     out: dict[str, Any] = {
         "sha256": hashlib.sha256(data).hexdigest(),
         "mode": stat.st_mode & 0o7777,
@@ -48,8 +48,8 @@ def described(path: str) -> dict[str, Any] | None:
     return out
 
 
-def public_of(key: str) -> str:
-    """sha256 of a key's public part (DER), "" when there is no usable key."""
+def public_hash(key: str) -> str:
+    """sha256 of a key's public part (DER), "" without a usable key."""
     if not os.path.exists(key):
         return ""
     try:
@@ -59,16 +59,16 @@ def public_of(key: str) -> str:
 
 
 def observe(request: dict[str, Any]) -> dict[str, Any]:
-    """Files (hash, mode, owner; text of public ones) and the public part of each leaf's key."""
-    files = {path: described(path) for path in request["files"]}
-    return {"files": files, "keys": {path: public_of(path) for path in request["keys"]}}
+    """Describe files, and hash the public part of each leaf's key."""
+    files = {path: describe(path) for path in request["files"]}
+    return {"files": files, "keys": {path: public_hash(path) for path in request["keys"]}}
 
 
 def requests(request: dict[str, Any]) -> dict[str, Any]:
-    """A request for each leaf; a key is made where there is no usable one."""
+    """Make a certificate request for each leaf, and a key if a usable one is missing."""
     out = {}
     for leaf in request["leaves"]:
-        if not public_of(leaf["key"]):
+        if not public_hash(leaf["key"]):
             disk.write(leaf["key"], openssl(*CURVE), 0o600, leaf["owner"])
         else:
             os.chmod(leaf["key"], 0o600)
@@ -78,14 +78,14 @@ def requests(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def install(request: dict[str, Any]) -> dict[str, Any]:
-    """Write files; answers their paths."""
+    """Write files; the answer lists their paths."""
     for item in request["files"]:
         disk.write(item["path"], base64.b64decode(item["content"]), item["mode"], item["owner"])
     return {"written": [item["path"] for item in request["files"]]}
 
 
 def fetch(request: dict[str, Any]) -> dict[str, Any]:
-    """The content of files, base64; a missing one is left out."""
+    """The content of existing files in base64."""
     out = {}
     for path in request["files"]:
         try:

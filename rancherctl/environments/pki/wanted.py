@@ -1,4 +1,4 @@
-"""What a host's certificate folder should hold and what is wrong with what it holds. Pure but for parsing X.509."""
+"""Which certificates and shared files a host should have, and what is wrong with existing ones. Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 RENEW_BELOW = 0.3
-"""A leaf is signed again when less than this part of its life is left."""
+"""A leaf is renewed if less than this part of its lifetime is left."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """A file that is the same on every host that has it: an authority's certificate or key, keys of the control plane."""
+class SharedFile:
+    """A file with the same content on several hosts: an authority's certificate or key, keys of the control plane."""
 
     path: str
     secret: bool
@@ -35,8 +35,8 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One file on a host; ``text`` only for public ones."""
+class ObservedFile:
+    """One file of a host; ``text`` is read of public files only."""
 
     sha256: str
     mode: int
@@ -45,16 +45,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """What one look at a host found: files by path (None = absent) and sha256 of each key's public part ("" = none)."""
+class CertificateFolder:
+    """What was observed on a host: files by path (None = absent), sha256 of each key's public part ("" = no key)."""
 
-    files: Mapping[str, Found | None]
+    files: Mapping[str, ObservedFile | None]
     keys: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class CertChange:
-    """One certificate or shared file to be made: ``name`` of a leaf or a path; ``why`` in a few words."""
+    """One certificate or shared file to write: name of the leaf or file, its path, and the reason in a few words."""
 
     kind: Literal["certificate", "authority"]
     name: str
@@ -65,7 +65,7 @@ class CertChange:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate as status shows it: validity as unix seconds, parsed names."""
+    """A parsed certificate; validity in unix seconds."""
 
     name: str
     subject: str
@@ -76,30 +76,30 @@ class Certificate:
     public: str = ""
 
     def left(self, now: datetime) -> float:
-        """The part of its life that is left, 0..1."""
+        """The part of its lifetime that is left, 0 to 1."""
         return max(0.0, (self.not_after - now.timestamp()) / max(1.0, self.not_after - self.not_before))
 
     def days(self, now: datetime) -> float:
-        """Days left; negative when expired."""
+        """Days left; negative if expired."""
         return (self.not_after - now.timestamp()) / 86400
 
 
 CONTROL_PLANE_FILES: Final = (
-    Shared(places.CA, False),
-    Shared(places.ETCD_CA, False),
-    Shared(places.CA_KEY, True, KUBE),
-    Shared(places.ETCD_CA_KEY, True),
-    Shared(places.FRONT_CA, False),
-    Shared(places.FRONT_CA_KEY, True),
-    Shared(places.SA_PUB, False),
-    Shared(places.SA_KEY, True, KUBE),
-    Shared(places.ENCRYPTION, True, KUBE),
+    SharedFile(places.CA, False),
+    SharedFile(places.ETCD_CA, False),
+    SharedFile(places.CA_KEY, True, KUBE),
+    SharedFile(places.ETCD_CA_KEY, True),
+    SharedFile(places.FRONT_CA, False),
+    SharedFile(places.FRONT_CA_KEY, True),
+    SharedFile(places.SA_PUB, False),
+    SharedFile(places.SA_KEY, True, KUBE),
+    SharedFile(places.ENCRYPTION, True, KUBE),
 )
-"""Every control-plane host holds all of them."""
+"""Every control-plane host has all of them."""
 
 
-def shared(host: Host) -> tuple[Shared, ...]:
-    """The shared files of a host: certificates where they are needed, keys on control-plane hosts only."""
+def shared(host: Host) -> tuple[SharedFile, ...]:
+    """The shared files that a host needs; only control-plane hosts get keys."""
     if host.is_a("controlplane"):
         return CONTROL_PLANE_FILES
     trusted = {places.CA, places.ETCD_CA} if host.is_a("etcd") else {places.CA}
@@ -112,7 +112,7 @@ def authority_path(authority: Authority) -> str:
 
 
 def paths(environment: Environment, host: Host) -> tuple[list[str], list[str]]:
-    """(files, keys) to look at on a host."""
+    """Paths of (files, keys) to observe on a host."""
     wanted = leaves(environment, host)
     return [s.path for s in shared(host)] + [leaf.crt for leaf in wanted] + [leaf.key for leaf in wanted], [
         leaf.key for leaf in wanted
@@ -122,22 +122,23 @@ def paths(environment: Environment, host: Host) -> tuple[list[str], list[str]]:
 def changes(
     environment: Environment,
     host: Host,
-    folder: Folder,
+    folder: CertificateFolder,
     *,
     truth: Mapping[str, str],
     signers: Mapping[str, str],
     now: datetime,
-    anew: bool = False,
+    is_new: bool = False,
 ) -> tuple[CertChange, ...]:
     """What is missing or wrong on a host.
 
-    ``truth`` maps shared paths to their right sha256 (absent: nobody has it yet), ``signers`` authorities to their key identifiers.
-    ``anew``: all shared files are about to be made, so those that a cut run left are made again with them: they fit together or are useless.
+    ``truth``: path of a shared file → right sha256 (no entry: it does not exist yet). ``signers``: authority → key
+    identifier. ``is_new``: all shared files will be made, so those of an interrupted run are replaced: they are useful
+    only together.
     """
     out = []
     for item in shared(host):
         have, right = folder.files.get(item.path), truth.get(item.path)
-        why = "left by a first run that was cut off" if anew and have else _shared_problem(item, have, right)
+        why = "left by an interrupted first run" if is_new and have else _shared_problem(item, have, right)
         if why:
             out.append(
                 CertChange("authority", item.path.rpartition("/")[2], item.path, "update" if have else "create", why)
@@ -153,7 +154,7 @@ def changes(
     return tuple(out)
 
 
-def _shared_problem(item: Shared, have: Found | None, right: str | None) -> str:
+def _shared_problem(item: SharedFile, have: ObservedFile | None, right: str | None) -> str:
     if have is None:
         return "missing"
     if right is not None and have.sha256 != right:
@@ -165,8 +166,8 @@ def _shared_problem(item: Shared, have: Found | None, right: str | None) -> str:
     )
 
 
-def leaf_problem(leaf: Leaf, folder: Folder, authority_key: str, now: datetime) -> str:
-    """Why a leaf has to be signed (again), "" when it is good."""
+def leaf_problem(leaf: Leaf, folder: CertificateFolder, authority_key: str, now: datetime) -> str:
+    """Why a leaf must be signed (again), "" if it is good."""
     have, key = folder.files.get(leaf.crt), folder.keys.get(leaf.key, "")
     if have is None or not key:
         return "missing" if have is None else "its key is missing"
@@ -182,18 +183,18 @@ def leaf_problem(leaf: Leaf, folder: Folder, authority_key: str, now: datetime) 
         ),
         (certificate.subject == subject(leaf), f"is for {certificate.subject}, not {subject(leaf)}"),
         (certificate.names == frozenset((*leaf.names, *leaf.addresses)), "names differ"),
-        (_mode(folder, leaf), "its key can be read by others"),
+        (_key_is_private(folder, leaf), "its key can be read by others"),
     )
-    return next((why for good, why in checks if not good), "")
+    return next((why for passed, why in checks if not passed), "")
 
 
-def _mode(folder: Folder, leaf: Leaf) -> bool:
+def _key_is_private(folder: CertificateFolder, leaf: Leaf) -> bool:
     key = folder.files.get(leaf.key)
     return key is not None and (key.mode, key.owner) == (0o600, leaf.owner)
 
 
 def subject(leaf: Leaf) -> str:
-    """``CN[, O]`` as compared and shown."""
+    """``CN[, O]``, which is compared and shown."""
     return f"{leaf.common_name}, {leaf.organization}" if leaf.organization else leaf.common_name
 
 
@@ -203,7 +204,7 @@ def sha256(text: str) -> str:
 
 
 def parse(name: str, pem: str) -> Certificate | None:
-    """A certificate from PEM text; None when it is none."""
+    """Parse a certificate from PEM text; None if it is invalid."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
@@ -257,13 +258,13 @@ def _identifier(
 
 
 def apply_in(certificate: Certificate, now: datetime) -> float:
-    """Days until an apply signs it again; 0 when the next one does."""
+    """Days until an apply renews it; 0 if the next one does."""
     life = (certificate.not_after - certificate.not_before) / 86400
     return round(max(0.0, certificate.days(now) - RENEW_BELOW * life), 1)
 
 
 def authority_key(pem: str) -> str:
-    """The key identifier that leaves of this authority carry; "" when the text is no certificate."""
+    """The key identifier in this authority's leaves; "" if the text is not a certificate."""
     from cryptography import x509
 
     try:

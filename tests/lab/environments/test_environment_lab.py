@@ -244,6 +244,8 @@ def test_rm_leaves_nothing_after_pods_have_run(
     hosts = [host.name for host in environment.lab.hosts()]
     environment.apply(*(workloads.pod("default", f"web-{host}", host) for host in hosts))
     environment.kubectl("wait", "pod", "--for=condition=Ready", "--timeout=120s", *(f"web-{host}" for host in hosts))
+    for host in hosts:
+        assert environment.ssh(host, "ls /run/netns"), "containerd has created it: rm must remove it"
     refused = environment.rancherctl("env", "rm", NAME, "--no-input")
     assert refused.returncode == 2
     began = time.monotonic()

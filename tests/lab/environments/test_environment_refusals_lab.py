@@ -72,7 +72,7 @@ def test_a_port_in_use_is_refused(lab: Environment) -> None:
     lab.ssh("h2", "systemd-run --collect --unit taken python3 -m http.server 80")
     try:
         until("the port is taken", lambda: lab.ssh("h2", "ss -Hltn 'sport = :80'"))
-        refused(lab, lab.file.read_text(), 1, "h2: port 80/tcp is taken by python3", "nothing was changed")
+        refused(lab, lab.file.read_text(), 1, "h2: port 80/tcp is used by python3", "nothing was changed")
     finally:
         lab.ssh("h2", "systemctl stop taken")
 

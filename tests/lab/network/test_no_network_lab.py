@@ -50,7 +50,7 @@ def test_the_pod_network_of_an_add_on_makes_nodes_ready(tmp_path: Path) -> None:
         until("the roster has the agent", agent_lives, timeout=60, pause=0.5)
         assert found["state"] == "degraded"
         (problem,) = found["problems"]
-        assert problem.startswith("h1: its Node is not Ready: ")
+        assert problem.startswith("h1: Node is not Ready: ")
         assert "cni plugin not initialized" in problem
         assert any("network.mode is none" in line for line in found["notes"])
         assert found["drift"] == []

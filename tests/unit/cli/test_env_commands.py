@@ -12,7 +12,7 @@ from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.cli import app
 from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.environments.fetch import Fetched
-from rancherctl.environments.health import HostStatus, Status
+from rancherctl.environments.health import HostHealth, EnvironmentStatus
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Environment
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
@@ -190,12 +190,12 @@ def test_force_does_not_break_a_lock(
 
 
 def test_a_wait_that_times_out_shows_what_is_unhealthy(call: Call, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = HostStatus("h1", "10.0.0.1", ("worker",), False, "no answer")
+    host = HostHealth("h1", "10.0.0.1", ("worker",), False, "no answer")
     looks: list[int] = []
 
-    def status(environment: Any, context: Any) -> Status:
+    def status(environment: Any, context: Any) -> EnvironmentStatus:
         looks.append(1)
-        return Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (host,))
+        return EnvironmentStatus("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (host,))
 
     monkeypatch.setattr("rancherctl.environments.status.status", status)
     code, text = call("env", "status", "demo", "--wait", "--timeout", "250ms")
@@ -234,7 +234,7 @@ def test_status_works_without_a_bundle(
 ) -> None:
     """An operator who has just fetched an environment has no bundle."""
     monkeypatch.setattr("rancherctl.cli.env.work_context.resolve", lambda *args: pytest.fail("no bundle was chosen"))
-    found = Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
+    found = EnvironmentStatus("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
     monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context: found)
     assert call("env", "status", "demo")[0] == 0
 

@@ -14,7 +14,7 @@ from rancherctl.environments.observe import ObservedHosts
 from rancherctl.environments.pki import authority
 from rancherctl.environments.pki import reconcile as pki
 from rancherctl.environments.pki.reconcile import Authorities
-from rancherctl.environments.pki.wanted import CONTROL_PLANE_FILES, Folder, Found
+from rancherctl.environments.pki.wanted import CONTROL_PLANE_FILES, CertificateFolder, ObservedFile
 from rancherctl.environments.run import EnvironmentRun
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import Secret
@@ -24,8 +24,8 @@ _FLAT = from_flags("demo", [f"root@10.0.0.{n}" for n in range(11, 15)]).environm
 _MEMBER = frozenset({"etcd", "controlplane"})
 ENV = replace(_FLAT, hosts=tuple(replace(h, roles=_MEMBER if n < 3 else h.roles) for n, h in enumerate(_FLAT.hosts)))
 PEM = authority.new_authority("ca", "demo", datetime(2026, 5, 1, tzinfo=UTC)).crt
-COMPLETE = Folder({s.path: Found("x", s.mode, s.owner, PEM) for s in CONTROL_PLANE_FILES}, {})
-EMPTY = Folder({}, {})
+COMPLETE = CertificateFolder({s.path: ObservedFile("x", s.mode, s.owner, PEM) for s in CONTROL_PLANE_FILES}, {})
+EMPTY = CertificateFolder({}, {})
 
 
 class Transports:

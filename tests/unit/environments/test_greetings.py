@@ -1,4 +1,4 @@
-"""A login that prints a greeting before every answer (an echo in .bashrc) spoils no answer of a host."""
+"""A greeting that a login prints before every answer (an echo in .bashrc) is skipped."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ENVIRONMENT = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environme
 GREETING = b'Welcome to h1 {"ok": false}\nLast login: today\n'
 
 
-class Greeter:
-    """A host whose answers come after a greeting."""
+class GreetingHost:
+    """A host that prints a greeting before each answer."""
 
     name = "h1"
 
@@ -48,15 +48,15 @@ class Greeter:
         return json.dumps({"ok": {"blocked": [[*request["targets"][0], "no answer within 3 s"]]}}).encode() + b"\n"
 
 
-def test_an_environment_is_fetched_all_the_same() -> None:
-    fetched = fetch(cast(Transport, Greeter()))
+def test_an_environment_is_fetched_despite_a_greeting() -> None:
+    fetched = fetch(cast(Transport, GreetingHost()))
     assert (fetched.environment, fetched.ca_pem) == (ENVIRONMENT, "CA")
 
 
-def test_no_files_of_this_machine_are_taken_from_a_host() -> None:
-    """It could name an ssh configuration, which may run programs."""
+def test_a_fetched_environment_names_no_paths_of_this_machine() -> None:
+    """A hostile host could name an ssh configuration, which may run programs."""
 
-    class Naming(Greeter):
+    class HostileHost(GreetingHost):
         def answer(self, command: Command) -> bytes:
             if command.argv[0] != "sh":
                 return super().answer(command)
@@ -65,12 +65,12 @@ def test_no_files_of_this_machine_are_taken_from_a_host() -> None:
             record = {"data": {"environment": dump(replace(ENVIRONMENT, hosts=hosts))}}
             return f"\n{command.argv[-1]}\n{json.dumps(record)}\n".encode()
 
-    assert fetch(cast(Transport, Naming())).environment == ENVIRONMENT
+    assert fetch(cast(Transport, HostileHost())).environment == ENVIRONMENT
 
 
 @pytest.mark.parametrize("marker", [b"", b"[]", b'{"roles": 5}', b'"controlplane"', b"[" * 100_000])
-def test_a_marker_of_odd_content_is_told(marker: bytes) -> None:
-    class Odd(Greeter):
+def test_a_damaged_marker_is_an_error(marker: bytes) -> None:
+    class DamagedHost(GreetingHost):
         def answer(self, command: Command) -> bytes:
             files = {
                 path: base64.b64encode(marker).decode() for path in split_request(command.stdin or b"")[1]["files"]
@@ -78,18 +78,18 @@ def test_a_marker_of_odd_content_is_told(marker: bytes) -> None:
             return json.dumps({"ok": {"files": files}}).encode() + b"\n"
 
     with pytest.raises(RancherctlError, match="is damaged"):
-        fetch(cast(Transport, Odd()))
+        fetch(cast(Transport, DamagedHost()))
 
 
-def test_ways_between_hosts_are_told_all_the_same() -> None:
-    context = Context(lambda _: cast(Transport, Greeter()), None)  # type: ignore[arg-type]
+def test_blocked_connections_are_found_despite_a_greeting() -> None:
+    context = Context(lambda _: cast(Transport, GreetingHost()), None)  # type: ignore[arg-type]
     assert paths_between.problems(ENVIRONMENT, {"h1", "h2"}, {"h1", "h2"}, context) == [
-        "h1: does not reach 10.0.0.12 port 10250: no answer within 3 s (a firewall on the way?)",
-        "h2: does not reach 10.0.0.11 port 10250: no answer within 3 s (a firewall on the way?)",
+        "h1: cannot reach 10.0.0.12 port 10250: no answer within 3 s (is there a firewall?)",
+        "h2: cannot reach 10.0.0.11 port 10250: no answer within 3 s (is there a firewall?)",
     ]
 
 
-def test_tokens_are_taken_all_the_same() -> None:
+def test_tokens_are_parsed_despite_a_greeting() -> None:
     token = {"status": {"token": "secret", "expirationTimestamp": "2026-05-01T12:00:00Z"}}
     answer = json.dumps({"token": token, "refresh": token, "session_uid": "u1"}).encode() + b"\n"
     found = parse_issued(GREETING + answer, 0.0)
@@ -99,12 +99,12 @@ def test_tokens_are_taken_all_the_same() -> None:
             parse_issued(wrong, 0.0)
 
 
-def test_no_answer_at_all_is_an_error_of_that_host() -> None:
-    class Silent(Greeter):
+def test_a_missing_answer_is_an_error_for_fetch_and_no_line_for_connections() -> None:
+    class SilentHost(GreetingHost):
         def answer(self, command: Command) -> bytes:
             return b""
 
-    context = Context(lambda _: cast(Transport, Silent()), None)  # type: ignore[arg-type]
+    context = Context(lambda _: cast(Transport, SilentHost()), None)  # type: ignore[arg-type]
     assert paths_between.problems(ENVIRONMENT, {"h1", "h2"}, {"h1", "h2"}, context) == []
     with pytest.raises(RancherctlError):
-        fetch(cast(Transport, Silent()))
+        fetch(cast(Transport, SilentHost()))

@@ -1,4 +1,4 @@
-"""Certificates: the set of leaves, signing, what counts as wrong, and when authorities may (not) be made."""
+"""Certificates: leaves, signing, what makes them wrong, and when authorities may be made."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rancherctl.environments.components import places
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.pki import authority, reconcile, wanted
 from rancherctl.environments.pki.leaves import Leaf, api_names, leaves
-from rancherctl.environments.pki.wanted import Folder, Found
+from rancherctl.environments.pki.wanted import CertificateFolder, ObservedFile
 from rancherctl.errors import ConflictError, RancherctlError
 from rancherctl.hosts.command import Command, Result
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
-BOSS, WORKER = ENV.hosts
+CONTROL_PLANE, WORKER = ENV.hosts
 CA = authority.new_authority("ca", "demo", NOW)
 LEAF = Leaf(
     "apiserver", "ca", "kube-apiserver", server=True, names=("h1",), addresses=("10.0.0.11",), owner="root:root"
@@ -46,13 +46,14 @@ def public_hash(key: ec.EllipticCurvePrivateKey) -> str:
     ).hexdigest()
 
 
-def folder(leaf: Leaf, pem: str, public: str, *, mode: int = 0o600, owner: str = "root:root") -> Folder:
-    return Folder(
-        {leaf.crt: Found("x", 0o644, "root:root", pem), leaf.key: Found("y", mode, owner)}, {leaf.key: public}
+def folder(leaf: Leaf, pem: str, public: str, *, mode: int = 0o600, owner: str = "root:root") -> CertificateFolder:
+    return CertificateFolder(
+        {leaf.crt: ObservedFile("x", 0o644, "root:root", pem), leaf.key: ObservedFile("y", mode, owner)},
+        {leaf.key: public},
     )
 
 
-def test_only_the_key_is_taken_from_a_request() -> None:
+def test_only_the_key_of_a_request_is_used() -> None:
     key, csr = request()
     crt = x509.load_pem_x509_certificate(authority.sign(LEAF, csr, CA, NOW).encode())
     assert crt.subject.rfc4514_string() == "CN=kube-apiserver"
@@ -90,16 +91,16 @@ AQH/MAoGCCqGSM49BAMCAyQAMCECDm/DMxknQbfif6j2CInyAg8Av9h6tmCcGBxg
 ADI7rLM=
 -----END CERTIFICATE-----
 """
-"""With a key on a curve that nobody uses any more, as a host that was taken over might show it."""
+"""With a key on an obsolete curve, as a hostile host might send it."""
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "\ud800", CA.crt, ODD_REQUEST])
-def test_a_request_that_cannot_be_read_is_that_hosts_failure(text: str) -> None:
-    with pytest.raises(RancherctlError, match="the request for certificate 'apiserver' cannot be used"):
+def test_an_invalid_request_is_an_error_of_its_host(text: str) -> None:
+    with pytest.raises(RancherctlError, match="the request for certificate 'apiserver' is invalid"):
         authority.sign(LEAF, text, CA, NOW)
 
 
-def test_a_host_that_leaves_requests_out_fails_alone() -> None:
+def test_a_host_that_omits_requests_is_an_error() -> None:
     class Host:
         name = "h2"
 
@@ -113,7 +114,7 @@ def test_a_host_that_leaves_requests_out_fails_alone() -> None:
         reconcile.apply(Host(), ENV, ENV.hosts[1], missing, shared_files={}, now=NOW)  # type: ignore[arg-type]
 
 
-def test_a_certificate_of_an_unknown_kind_cannot_be_read() -> None:
+def test_a_certificate_with_an_unsupported_key_is_invalid() -> None:
     assert wanted.parse("apiserver", ODD_CERTIFICATE) is None
 
 
@@ -124,7 +125,7 @@ def test_a_leaf_never_outlives_its_authority() -> None:
 
 
 @pytest.mark.parametrize(
-    ("leaf", "days", "said"),
+    ("leaf", "days", "text"),
     [
         (LEAF, 0, ""),
         (LEAF, 250, ""),
@@ -136,11 +137,11 @@ def test_a_leaf_never_outlives_its_authority() -> None:
         (replace(LEAF, self_renewed=True), 360, ""),
     ],
 )
-def test_what_makes_a_leaf_be_signed_again(leaf: Leaf, days: int, said: str) -> None:
+def test_reasons_to_sign_a_leaf_again(leaf: Leaf, days: int, text: str) -> None:
     key, csr = request()
     found = folder(LEAF, authority.sign(LEAF, csr, CA, NOW), public_hash(key))
     why = wanted.leaf_problem(leaf, found, wanted.authority_key(CA.crt), NOW + timedelta(days=days))
-    assert (why == "") if said == "" else said in why
+    assert (why == "") if text == "" else text in why
 
 
 def test_a_leaf_of_another_key_or_authority_is_signed_again() -> None:
@@ -165,13 +166,13 @@ def test_workers_get_no_keys_of_the_control_plane() -> None:
 
 
 def test_secrets_of_the_control_plane_are_for_their_owner_only() -> None:
-    assert {s.path for s in wanted.shared(BOSS) if s.secret} == {
+    assert {s.path for s in wanted.shared(CONTROL_PLANE) if s.secret} == {
         places.CA_KEY, places.ETCD_CA_KEY, places.FRONT_CA_KEY, places.SA_KEY, places.ENCRYPTION,
     }  # fmt: skip
-    assert all(s.mode == 0o600 for s in wanted.shared(BOSS) if s.secret)
+    assert all(s.mode == 0o600 for s in wanted.shared(CONTROL_PLANE) if s.secret)
 
 
-def test_api_certificates_name_every_way_to_the_api() -> None:
+def test_api_certificates_contain_all_names_and_addresses_of_the_api() -> None:
     environment = replace(
         ENV, api=replace(ENV.api, address="api.example.com", extra_sans=("203.0.113.5", "k8s.example.com"))
     )
@@ -182,11 +183,11 @@ def test_api_certificates_name_every_way_to_the_api() -> None:
     assert {"127.0.0.1", "10.43.0.1", "10.0.0.11", "203.0.113.5"} <= set(addresses)
 
 
-def have(*paths: str, text: str = "") -> Folder:
-    return Folder({path: Found("1", 0o600, "root:root", text or CA.crt) for path in paths}, {})
+def have(*paths: str, text: str = "") -> CertificateFolder:
+    return CertificateFolder({path: ObservedFile("1", 0o600, "root:root", text or CA.crt) for path in paths}, {})
 
 
-ALL = [s.path for s in wanted.shared(BOSS)]
+ALL = [s.path for s in wanted.shared(CONTROL_PLANE)]
 
 
 def test_new_hosts_have_no_authority_yet() -> None:
@@ -195,7 +196,7 @@ def test_new_hosts_have_no_authority_yet() -> None:
     assert known.truth == {}
 
 
-def test_a_first_run_that_was_cut_may_begin_again() -> None:
+def test_an_interrupted_first_run_can_start_again() -> None:
     assert reconcile.authorities(ENV, {"h1": have(places.CA, places.CA_KEY), "h2": have()}).ca_host == ""
 
 
@@ -205,38 +206,41 @@ def test_a_complete_control_plane_keeps_the_authorities() -> None:
     assert known.signers["ca"] == wanted.authority_key(CA.crt)
 
 
-def test_lost_keys_of_a_living_environment_are_never_made_anew() -> None:
+def test_lost_keys_of_an_existing_environment_are_never_replaced() -> None:
     without = [p for p in ALL if p != places.ENCRYPTION]
     with pytest.raises(ConflictError, match=r"encryption\.yaml"):
         reconcile.authorities(ENV, {"h1": have(*without, places.crt("apiserver")), "h2": have(places.CA)})
 
 
-def test_hosts_that_trust_somebody_else_are_refused() -> None:
+def test_hosts_that_trust_another_authority_are_refused() -> None:
     with pytest.raises(ConflictError, match="no control-plane host has"):
         reconcile.authorities(ENV, {"h1": have(), "h2": have(places.CA)})
-    foreign = Folder({places.CA: Found("2", 0o644, "root:root")}, {})
+    foreign = CertificateFolder({places.CA: ObservedFile("2", 0o644, "root:root")}, {})
     with pytest.raises(ConflictError, match="belong to another environment"):
         reconcile.authorities(ENV, {"h1": have(*ALL), "h2": foreign})
 
 
-def test_the_plan_is_empty_once_everything_is_there() -> None:
+def test_the_plan_is_empty_if_all_certificates_are_right() -> None:
     shared = reconcile.new_material(ENV, NOW)
-    files: dict[str, Found | None] = {}
+    files: dict[str, ObservedFile | None] = {}
     keys = {}
-    for item in wanted.shared(BOSS):
-        files[item.path] = Found(
+    for item in wanted.shared(CONTROL_PLANE):
+        files[item.path] = ObservedFile(
             wanted.sha256(str(shared[item.path])), item.mode, item.owner, "" if item.secret else str(shared[item.path])
         )
-    for leaf in leaves(ENV, BOSS):
+    for leaf in leaves(ENV, CONTROL_PLANE):
         key, csr = request()
         pem = authority.sign(leaf, csr, reconcile.pair_of(shared, leaf.authority), NOW)
-        files[leaf.crt], files[leaf.key] = Found("c", 0o644, "root:root", pem), Found("k", 0o600, leaf.owner)
+        files[leaf.crt], files[leaf.key] = (
+            ObservedFile("c", 0o644, "root:root", pem),
+            ObservedFile("k", 0o600, leaf.owner),
+        )
         keys[leaf.key] = public_hash(key)
-    known = reconcile.authorities(ENV, {"h1": Folder(files, keys)})
-    assert reconcile.plan(ENV, BOSS, Folder(files, keys), known, NOW) == ()
+    known = reconcile.authorities(ENV, {"h1": CertificateFolder(files, keys)})
+    assert reconcile.plan(ENV, CONTROL_PLANE, CertificateFolder(files, keys), known, NOW) == ()
     files[places.SA_KEY] = None
     with pytest.raises(ConflictError):
-        reconcile.authorities(ENV, {"h1": Folder(files, keys)})
+        reconcile.authorities(ENV, {"h1": CertificateFolder(files, keys)})
 
 
 def test_secrets_do_not_print_themselves() -> None:
@@ -244,23 +248,23 @@ def test_secrets_do_not_print_themselves() -> None:
     assert "PRIVATE" not in repr(reconcile.new_material(ENV, NOW))
 
 
-def test_a_control_plane_host_that_cannot_be_asked_leaves_everything_unknown() -> None:
+def test_without_an_answer_of_the_control_plane_the_authorities_are_unknown() -> None:
     known = reconcile.authorities(ENV, {"h2": have(places.CA)})
     assert known.unknown
     assert known.ca_host == ""
 
 
-def test_what_a_first_run_that_was_cut_left_is_made_anew_with_the_rest() -> None:
-    """A certificate of one authority beside the key of another would sign what nobody trusts, for ever."""
-    left = Folder({places.CA: Found(wanted.sha256(CA.crt), 0o644, "root:root", CA.crt)}, {})
+def test_files_of_an_interrupted_first_run_are_replaced_together() -> None:
+    """A certificate of one authority with the key of another would sign leaves that no host trusts."""
+    left = CertificateFolder({places.CA: ObservedFile(wanted.sha256(CA.crt), 0o644, "root:root", CA.crt)}, {})
     known = reconcile.authorities(ENV, {"h1": left})
-    changes = {c.path: c for c in reconcile.plan(ENV, BOSS, left, known, NOW) if c.kind == "authority"}
+    changes = {c.path: c for c in reconcile.plan(ENV, CONTROL_PLANE, left, known, NOW) if c.kind == "authority"}
     assert set(changes) == set(ALL)
-    assert (changes[places.CA].verb, changes[places.CA].why) == ("update", "left by a first run that was cut off")
+    assert (changes[places.CA].verb, changes[places.CA].why) == ("update", "left by an interrupted first run")
     assert changes[places.CA_KEY].verb == "create"
 
 
-def test_what_cannot_be_told_is_not_made_anew() -> None:
+def test_nothing_is_replaced_while_the_authorities_are_unknown() -> None:
     folders = {"h2": have(places.CA)}
     known = reconcile.authorities(ENV, folders)
     assert [
@@ -271,9 +275,9 @@ def test_what_cannot_be_told_is_not_made_anew() -> None:
 
 
 def test_the_longest_name_of_a_host_fits_into_its_certificates() -> None:
-    """An X.509 common name ends at 64 characters; a longer name is refused in the file, not in the middle of an apply."""
-    longest = "h" * syntax.LONGEST_HOST
+    """An X.509 common name has at most 64 characters; the parser refuses longer names before an apply."""
+    longest = "h" * syntax.MAX_HOST_NAME
     assert syntax.host_name(longest) == ""
     assert syntax.host_name(longest + "h") != ""
-    for leaf in leaves(ENV, replace(BOSS, name=longest)):
+    for leaf in leaves(ENV, replace(CONTROL_PLANE, name=longest)):
         authority.sign(leaf, request()[1], CA, NOW)

@@ -20,7 +20,7 @@ from rancherctl.environments.phases.control_plane import CONTROL_PLANE
 from rancherctl.environments.phases.etcd import ETCD
 from rancherctl.environments.phases.nodes import NODES
 from rancherctl.environments.phases.rolling import Members, RollingResources
-from rancherctl.environments.pki.wanted import Folder
+from rancherctl.environments.pki.wanted import CertificateFolder
 from rancherctl.environments.plan import PhasePlan
 from rancherctl.environments.preflight import Checked
 from rancherctl.environments.run import EnvironmentRun
@@ -77,7 +77,9 @@ def run(active: Iterable[str], unit: str, phase: PhaseName, lost: Iterable[str] 
         states = {
             key(Unit(name)): state("unit", name, active=active_now, enabled="yes", started_with="", loaded_with="")
         }
-        found[host.name] = ObservedHost(host, MachineFacts(), design, ObservedResources(states), Folder({}, {}))
+        found[host.name] = ObservedHost(
+            host, MachineFacts(), design, ObservedResources(states), CertificateFolder({}, {})
+        )
     failures = {name: UnreachableError(f"{name}: no answer") for name in lost}
     nothing = Bundle(Path(), manifest(ENV.kubernetes, "", "", ()))
     return EnvironmentRun(ENV, Context(lambda host: host, nothing), ObservedHosts(found, failures))  # type: ignore[arg-type, return-value]

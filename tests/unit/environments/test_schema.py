@@ -1,4 +1,4 @@
-"""The published JSON Schema says the same as the reader."""
+"""The published JSON Schema agrees with the parser."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def schema_keys(node: dict[str, Any], path: str = "") -> dict[str, set[str]]:
     return out
 
 
-def test_reader_and_schema_know_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, set[str]] = {}
+def test_parser_and_schema_have_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: dict[str, set[str]] = {}
     finish = Section.finish
 
-    def noting(self: Section) -> None:
-        asked.setdefault(self.path, set()).update(self.asked)
+    def record(self: Section) -> None:
+        known.setdefault(self.path, set()).update(self.known)
         finish(self)
 
-    monkeypatch.setattr(Section, "finish", noting)
+    monkeypatch.setattr(Section, "finish", record)
     load(FULL)
-    assert asked == schema_keys(SCHEMA)
+    assert known == schema_keys(SCHEMA)
 
 
-def test_the_schema_names_the_real_defaults() -> None:
+def test_defaults_of_the_schema_are_those_of_the_model() -> None:
     spec = SCHEMA["properties"]["spec"]["properties"]
     assert spec["kubernetes"]["properties"]["version"]["default"] == DEFAULT_KUBERNETES
     assert spec["network"]["properties"]["podCIDR"]["default"] == Network().pod_cidr
@@ -63,7 +63,7 @@ def test_the_schema_names_the_real_defaults() -> None:
     assert spec["api"]["properties"]["port"]["default"] == Api().port
 
 
-def test_patterns_of_the_schema_are_the_readers() -> None:
+def test_patterns_of_the_schema_accept_what_the_parser_accepts() -> None:
     from rancherctl.environments import syntax
 
     for kind, check in (("name", syntax.name), ("hostName", syntax.host_name)):

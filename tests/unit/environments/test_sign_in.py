@@ -1,4 +1,4 @@
-"""How a control-plane host is asked for tokens again: by OpenSSH, which must be as strict about host keys as the library is."""
+"""Signing in at control-plane hosts, and OpenSSH's command line for renewals, which checks host keys strictly."""
 
 from dataclasses import replace
 
@@ -6,12 +6,12 @@ import pytest
 
 from rancherctl.environments import sign_in as module
 from rancherctl.environments.inventory import from_flags
-from rancherctl.environments.sign_in import PROGRAM, issue, sign_in_at_any
+from rancherctl.environments.sign_in import PROGRAM, renewal_argv, sign_in_at_any
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.model import Host, SshAddress
 
 SSH = SshAddress(
-    "boss.example.org",
+    "cp.example.org",
     user="ops",
     port=2222,
     identity="/home/me/.ssh/ops",
@@ -24,19 +24,21 @@ def options(argv: tuple[str, ...]) -> dict[str, str]:
     return dict(argv[i + 1].split("=", 1) for i, word in enumerate(argv) if word == "-o")
 
 
-def test_host_keys_are_checked_whatever_the_users_configuration_says() -> None:
-    """`StrictHostKeyChecking no` there would hand a token, or a way to the API, to whoever answers."""
-    argv = issue(Host("h1", "10.0.0.11", frozenset({"controlplane"}), SSH), "alice", "laptop")
+def test_a_renewal_checks_host_keys_whatever_the_users_configuration_is() -> None:
+    """With `StrictHostKeyChecking no`, any host that answers could get a token or access to the API."""
+    argv = renewal_argv(Host("h1", "10.0.0.11", frozenset({"controlplane"}), SSH), "alice", "laptop")
     found = options(argv)
     assert found["StrictHostKeyChecking"] == "yes"
     assert found["BatchMode"] == "yes"
     assert found["UserKnownHostsFile"] == "/home/me/.ssh/known"
-    assert argv[-6:] == ("boss.example.org", PROGRAM, "--operator", "alice", "--session", "laptop")
+    assert argv[-6:] == ("cp.example.org", PROGRAM, "--operator", "alice", "--session", "laptop")
 
 
-@pytest.mark.parametrize(("lost", "asked"), [((), ["h1"]), (("h1",), ["h1", "h2"]), (("h1", "h2", "h3"), None)])
+@pytest.mark.parametrize(
+    ("unreachable", "expected"), [((), ["h1"]), (("h1",), ["h1", "h2"]), (("h1", "h2", "h3"), None)]
+)
 def test_an_operator_signs_in_at_any_control_plane_host_that_answers(
-    lost: tuple[str, ...], asked: list[str] | None, monkeypatch: pytest.MonkeyPatch
+    unreachable: tuple[str, ...], expected: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flat = from_flags("demo", ["10.0.0.11", "10.0.0.12", "10.0.0.13"]).environment
     environment = replace(flat, hosts=tuple(replace(h, roles=frozenset({"controlplane"})) for h in flat.hosts))
@@ -44,14 +46,14 @@ def test_an_operator_signs_in_at_any_control_plane_host_that_answers(
 
     def sign_in(host: str, *_: object) -> bytes:
         tried.append(host)
-        if host in lost:
+        if host in unreachable:
             raise UnreachableError(f"{host}: no answer")
         return host.encode()
 
     monkeypatch.setattr(module, "sign_in", sign_in)
-    if asked is None:
+    if expected is None:
         with pytest.raises(UnreachableError, match="h1: no answer"):
             sign_in_at_any(environment, lambda host: host.name, "ann", "laptop", "laptop")  # type: ignore[arg-type, return-value]
         return
     found = sign_in_at_any(environment, lambda host: host.name, "ann", "laptop", "laptop")  # type: ignore[arg-type, return-value]
-    assert (found, tried) == (asked[-1].encode(), asked)
+    assert (found, tried) == (expected[-1].encode(), expected)

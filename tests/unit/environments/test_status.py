@@ -1,4 +1,4 @@
-"""Status keeps three answers apart: fine, broken, and could not be told."""
+"""The status of an environment distinguishes healthy, broken and unknown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.change import Unknown
 from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.context import Context
-from rancherctl.environments.health import HostStatus
+from rancherctl.environments.health import HostHealth
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import ObservedHost, ObservedHosts
-from rancherctl.environments.pki.wanted import Folder
-from rancherctl.environments.status import _Api, _host, _json, _Look, _units, alarms, status
+from rancherctl.environments.pki.wanted import CertificateFolder
+from rancherctl.environments.status import _ApiStatus, _host, _json, _Observation, _units, alarms, status
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Host, Unit
@@ -33,11 +33,11 @@ def seen(*unknown: Unknown) -> ObservedHost:
         MachineFacts(),
         {"nodes": (Unit("rancherctl-kubelet.service"),)},
         ObservedResources(unknown=unknown),
-        Folder({}, {}),
+        CertificateFolder({}, {}),
     )
 
 
-def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
+def test_problems_in_an_agents_report_are_problems_of_its_host() -> None:
     """HAProxy runs, but another program has its port: the unit alone would look healthy."""
     report = {
         "lb": {"ports": {"80": "port 80: Address already in use"}, "alarm": ""},
@@ -45,42 +45,43 @@ def test_what_an_agent_says_is_wrong_is_a_problem_of_its_host() -> None:
         "network": {"routes": 3},
         "odd": "text",
     }
-    told = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report)
-    assert told.problems() == (
-        "its DNS server says: named does not answer",
-        "its load balancer says: port 80: Address already in use",
+    reporting = HostHealth("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report)
+    assert reporting.problems() == (
+        "DNS server: named does not answer",
+        "load balancer: port 80: Address already in use",
     )
-    silent = HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=False, report=report)
-    assert silent.problems() == ("its agent gives no sign of life",), "what it said is old"
+    silent = HostHealth("h1", "10.0.0.11", ("worker",), True, ready=True, alive=False, report=report)
+    assert silent.problems() == ("agent heartbeat missing",), "an old report is ignored"
 
 
-def look(age: float | None, member: dict[str, Any] | None) -> HostStatus:
-    """The status of a host whose agent came up ``age`` seconds ago, and that the roster knows as ``member``."""
+def host_health(age: float | None, member: dict[str, Any] | None) -> HostHealth:
+    """The status of a host whose agent started ``age`` seconds ago and whose entry in the roster is ``member``."""
     ages = {} if age is None else {"rancherctl-agent.service": age}
-    found = ObservedHost(HOST, MachineFacts(), {}, ObservedResources(ages=ages), Folder({}, {}))
+    found = ObservedHost(HOST, MachineFacts(), {}, ObservedResources(ages=ages), CertificateFolder({}, {}))
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     context = Context(lambda host: None, Bundle(Path(), manifest("1.36.3", "", "", ())))  # type: ignore[arg-type, return-value]
     node = objects.node(
         {"metadata": {"name": HOST.name}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
     )
-    api = _Api("", {HOST.name: node}, {HOST.name: member} if member else {})
+    api = _ApiStatus("", {HOST.name: node}, {HOST.name: member} if member else {})
     return _host(
-        _Look(environment, context, {HOST.name: HostFacts()}, ObservedHosts({HOST.name: found}), {}, api, {}), HOST
+        _Observation(environment, context, {HOST.name: HostFacts()}, ObservedHosts({HOST.name: found}), {}, api, {}),
+        HOST,
     )
 
 
-def test_an_agent_that_has_just_come_up_is_starting_and_no_problem() -> None:
+def test_an_agent_that_has_just_started_is_not_a_problem() -> None:
     """Right after an apply the controller has not seen its heartbeat yet."""
-    young = look(3.0, {"alive": False})
+    young = host_health(3.0, {"alive": False})
     assert (young.alive, young.starting, young.problems()) == (False, True, ())
-    assert not look(3.0, {"alive": True}).starting
+    assert not host_health(3.0, {"alive": True}).starting
     for age in (None, 40.0):
-        old = look(age, {"alive": False})
-        assert (old.starting, old.problems()) == (False, ("its agent gives no sign of life",)), age
+        old = host_health(age, {"alive": False})
+        assert (old.starting, old.problems()) == (False, ("agent heartbeat missing",)), age
 
 
-def test_the_age_of_a_unit_is_known_unless_systemd_had_to_restart_it() -> None:
-    """One that ends again and again is always young."""
+def test_a_unit_that_systemd_restarted_has_no_age() -> None:
+    """A unit that crashes repeatedly would always look young."""
     fields = {"LoadState": "loaded", "ActiveState": "active"}
     units = {
         "a": {**fields, "age": "3.5"},
@@ -91,20 +92,20 @@ def test_the_age_of_a_unit_is_known_unless_systemd_had_to_restart_it() -> None:
     assert parse([Unit(name) for name in units], answer).ages == {"a": 3.5}
 
 
-def test_what_no_bundle_could_be_compared_with_is_said() -> None:
+def test_without_a_bundle_a_note_says_that_programs_are_not_compared() -> None:
     def away(host: Host) -> Transport:
         raise UnreachableError(f"{host.name}: no answer")
 
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
     found = status(environment, Context(away, Bundle(Path(), manifest("1.36.3", "", "", ()))))
     assert found.state == "down"
-    assert any("no bundle is chosen here" in note for note in found.notes)
+    assert any("no bundle is chosen" in note for note in found.notes)
 
 
-def test_units_that_could_not_be_read_are_not_told_as_stopped() -> None:
+def test_units_that_could_not_be_read_are_unknown_not_stopped() -> None:
     assert [unit.active for unit in _units(seen())] == [False]
     assert _units(seen(Unknown("units", "systemctl show did not end within 60 s"))) == ()
-    status = HostStatus(
+    status = HostHealth(
         "h1",
         "10.0.0.11",
         ("worker",),
@@ -116,47 +117,47 @@ def test_units_that_could_not_be_read_are_not_told_as_stopped() -> None:
     assert status.problems() == ("could not be read: units: systemctl show did not end within 60 s",)
 
 
-def test_alarms_of_the_controller_are_read_beside_the_roster() -> None:
-    assert alarms({"data": {"roster": "{}", "alarms": "2 of 4 hosts give no sign of life\nh1 says …"}}) == (
-        "2 of 4 hosts give no sign of life",
-        "h1 says …",
+def test_alarms_are_read_from_the_rosters_configmap() -> None:
+    assert alarms({"data": {"roster": "{}", "alarms": "2 of 4 hosts have no heartbeat\nh1: …"}}) == (
+        "2 of 4 hosts have no heartbeat",
+        "h1: …",
     )
     for nothing in (None, {}, {"data": None}, {"data": {"roster": "{}"}}):
         assert alarms(nothing) == ()
 
 
-def test_a_host_that_lets_nobody_in_needs_no_power() -> None:
-    """A changed host key is no matter of sshd."""
+def test_a_host_that_refuses_the_login_gets_its_own_remedy() -> None:
+    """Neither power nor sshd are the cause of a changed host key."""
 
-    def stopped(host: Host) -> Transport:
+    def refused(host: Host) -> Transport:
         raise AuthError(
             f"{host.name}: its host key is not the known one: stopped",
-            hint="only when the host was really set up anew: ssh-keygen -R h1",
+            hint="only if the host was really reinstalled: ssh-keygen -R h1",
         )
 
     environment = from_flags("demo", ["root@10.0.0.11"]).environment
-    found = status(environment, Context(stopped, Bundle(Path(), manifest("1.36.3", "", "", ()))))
-    assert "h1: lets nobody in: its host key is not the known one: stopped" in found.problems()
-    assert found.remedies()[0] == "h1: only when the host was really set up anew: ssh-keygen -R h1"
-    assert not any("has power" in line for line in found.remedies())
+    found = status(environment, Context(refused, Bundle(Path(), manifest("1.36.3", "", "", ()))))
+    assert "h1: SSH login refused: its host key is not the known one: stopped" in found.problems()
+    assert found.remedies()[0] == "h1: only if the host was really reinstalled: ssh-keygen -R h1"
+    assert not any("check power" in line for line in found.remedies())
 
 
-def told(report: Any) -> tuple[str, ...]:
-    return HostStatus("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report).problems()
+def problems_of(report: Any) -> tuple[str, ...]:
+    return HostHealth("h1", "10.0.0.11", ("worker",), True, ready=True, alive=True, report=report).problems()
 
 
-def test_nodes_of_which_no_route_can_be_made_are_named() -> None:
-    assert told({"network": {"unusable": ["odd"]}}) == (
-        "its pod network says: cannot route to nodes with unusable addresses: ['odd']",
+def test_nodes_without_a_usable_address_are_named() -> None:
+    assert problems_of({"network": {"unusable": ["odd"]}}) == (
+        "pod network: cannot route to nodes with unusable addresses: ['odd']",
     )
-    assert told({"network": {"routes": 3, "alarm": "", "unusable": []}}) == ()
+    assert problems_of({"network": {"routes": 3, "alarm": "", "unusable": []}}) == ()
 
 
 @pytest.mark.parametrize("report", [[], ["x"], "x", {"lb": []}, {"lb": None}, {"lb": {"error": ["x"] * 1000}}])
-def test_a_report_of_any_form_is_told_in_few_words(report: Any) -> None:
-    assert all(len(line) < 400 for line in told(report))
+def test_a_report_of_any_form_gives_short_lines(report: Any) -> None:
+    assert all(len(line) < 400 for line in problems_of(report))
 
 
-def test_a_report_that_cannot_be_read_is_an_empty_one() -> None:
+def test_a_report_that_cannot_be_parsed_is_empty() -> None:
     for text in ("{", "[]", "[" * 100_000):
         assert _json({"data": {"report": text}}, "report") == {}

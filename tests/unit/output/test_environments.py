@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from rancherctl.change import Unknown
-from rancherctl.environments.health import CertificateStatus, HostStatus, Status, UnitStatus
+from rancherctl.environments.health import CertificateStatus, HostHealth, EnvironmentStatus, UnitStatus
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
 from rancherctl.environments.reconcile import AppliedEnvironment
 from rancherctl.environments.removal.remove import Removed
@@ -47,13 +47,13 @@ LONG = EnvironmentPlan(
         PhasePlan("objects", "rights", (Step("", "Namespace", "create", "rancherctl-system"),)),
     ),
 )
-GOOD = HostStatus(
+GOOD = HostHealth(
     "h1", "10.0.0.1", ("worker",), True, ready=True, version="v1",
     units=(UnitStatus("rancherctl-kubelet", True, True),),
     certificates=(CertificateStatus("kubelet", 300.0), CertificateStatus("agent", 12.4)),
     load_balancer=True, alive=True,
 )  # fmt: skip
-LOST = HostStatus("h2", "10.0.0.2", ("worker",), False, "no route to host")
+LOST = HostHealth("h2", "10.0.0.2", ("worker",), False, "no route to host")
 
 
 def test_a_plan_is_shown_by_phase_and_host() -> None:
@@ -143,7 +143,9 @@ def test_a_plan_in_json_has_every_step_and_what_is_unknown() -> None:
 
 
 def test_status_shows_the_problems_of_every_host() -> None:
-    record = status_record(Status("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (GOOD, LOST), leader="h1"))
+    record = status_record(
+        EnvironmentStatus("demo", "1.36.3", "https://10.0.0.1:6443", "ok", (GOOD, LOST), leader="h1")
+    )
     assert record.text.startswith("demo is degraded: Kubernetes 1.36.3, API https://10.0.0.1:6443 ok, leader h1\n")
     assert "problem: h1: certificate agent has 12 days left\n" in record.text
     assert "problem: h2: cannot be reached: no route to host\n" in record.text
@@ -163,14 +165,14 @@ def test_a_job_that_failed_is_a_problem_with_its_remedy() -> None:
         "rancherctl-kubelet is not running",
         (
             f"{job} failed: certificates are not renewed here (rancherctl env apply renews what is due); "
-            f"journalctl -u {job} on the host says why"
+            f"see journalctl -u {job} on the host"
         ),
     )
 
 
 def test_a_node_that_is_not_ready_says_why() -> None:
     assert replace(GOOD, certificates=(), ready=False, trouble="cni plugin not initialized").problems() == (
-        "its Node is not Ready: cni plugin not initialized",
+        "Node is not Ready: cni plugin not initialized",
     )
 
 
@@ -179,25 +181,25 @@ def test_certificates_that_only_an_apply_renews_are_a_problem_in_time() -> None:
     etcd = replace(GOOD, roles=("etcd",), certificates=(CertificateStatus("kube-proxy", 5000.0), peer, server))
     assert (
         etcd.apply_due()
-        == "certificates etcd-peer, etcd-server are renewed by `rancherctl env apply` alone, next in 40 days"
+        == "certificates etcd-peer, etcd-server are renewed by `rancherctl env apply` only, next in 40 days"
     )
     assert etcd.problems() == ()
     late = replace(etcd, certificates=(replace(server, days=60.0, apply_in=0.0),))
-    assert late.apply_due().endswith("alone, next now, 60 days before they end")
+    assert late.apply_due().endswith("only, next now, 60 days before they expire")
     ending = replace(etcd, certificates=(replace(server, days=12.0, apply_in=0.0),))
     assert ending.problems() == ("certificate etcd-server has 12 days left (rancherctl env apply renews it)",)
     assert (ending.apply_due(), GOOD.apply_due()) == ("", "")
 
 
 def test_drift_is_shortened_in_text_and_complete_in_json() -> None:
-    status = Status("demo", "1", "s", "ok", (GOOD,), drift=tuple(f"h1: change file {n}" for n in range(30)))
+    status = EnvironmentStatus("demo", "1", "s", "ok", (GOOD,), drift=tuple(f"h1: change file {n}" for n in range(30)))
     assert "drift: and 20 more (rancherctl env plan demo)" in status_record(status).text
     assert "drift: h1: apply would change file 29" in status_record(status, wide=True).text
     assert len(json.loads(render(status_record(status), "json"))["drift"]) == 30
 
 
 def test_the_same_drift_of_many_hosts_is_one_line() -> None:
-    status = Status(
+    status = EnvironmentStatus(
         "demo", "1", "s", "ok", (GOOD,), drift=("h1: create file /a", "h2: start unit b", "h3: create file /a")
     )
     assert (
@@ -206,7 +208,7 @@ def test_the_same_drift_of_many_hosts_is_one_line() -> None:
 
 
 def test_an_api_that_is_down_is_the_first_problem() -> None:
-    text = status_record(Status("demo", "1", "https://s", "no answer", (LOST,))).text
+    text = status_record(EnvironmentStatus("demo", "1", "https://s", "no answer", (LOST,))).text
     assert text.startswith("demo is down: ")
     assert "not answering" in text.splitlines()[0]
     assert next(line for line in text.splitlines() if line.startswith("problem")) == "problem: API https://s: no answer"
@@ -226,43 +228,43 @@ def test_status_says_what_to_do_next() -> None:
         units=(UnitStatus("rancherctl-kubelet", False, True), UnitStatus("rancherctl-ingress", False, True)),
     )
     silent = replace(GOOD, name="h4", alive=False, ready=False)
-    status = Status(
+    status = EnvironmentStatus(
         "demo", "1", "s", "ok", (GOOD, LOST, stopped, silent), drift=("h3: start unit rancherctl-kubelet.service",)
     )
     assert status.remedies() == (
-        "see that h2 (10.0.0.2) has power, network and sshd, then: rancherctl env apply demo",
-        "rancherctl env apply demo starts what is stopped and puts back what differs",
-        "if it stops again: journalctl -n 50 -u rancherctl-kubelet on h3",
-        "if it stops again: journalctl -n 50 -u rancherctl-ingress on h3",
-        "if it stops again: journalctl -n 50 -u rancherctl-agent on h4",
-        "rancherctl kubectl --env demo describe node h4 says why not Ready",
+        "check power, network and sshd of h2 (10.0.0.2), then: rancherctl env apply demo",
+        "rancherctl env apply demo starts stopped units and corrects drift",
+        "if it stops again, see journalctl -n 50 -u rancherctl-kubelet on h3",
+        "if it stops again, see journalctl -n 50 -u rancherctl-ingress on h3",
+        "if it stops again, see journalctl -n 50 -u rancherctl-agent on h4",
+        "to see why a Node is not Ready: rancherctl kubectl --env demo describe node h4",
     )
     text = status_record(status).text
     assert "next: rancherctl env apply demo starts" in text
     assert json.loads(render(status_record(status), "json"))["next"] == list(status.remedies())
-    assert Status("demo", "1", "s", "ok", (GOOD,)).remedies() == ()
+    assert EnvironmentStatus("demo", "1", "s", "ok", (GOOD,)).remedies() == ()
     bare = replace(GOOD, units=tuple(UnitStatus(f"rancherctl-{n}", False, False) for n in "abcd"))
-    half = Status("demo", "1", "s", "ok", (bare, replace(bare, name="h2")))
-    assert half.remedies()[1:] == ("if they stop again: journalctl -n 50 -u UNIT on their hosts says why",)
+    half = EnvironmentStatus("demo", "1", "s", "ok", (bare, replace(bare, name="h2")))
+    assert half.remedies()[1:] == ("if they stop again, see journalctl -n 50 -u UNIT on their hosts",)
     assert (
         "problem: h1, h2: rancherctl-a, rancherctl-b, rancherctl-c, rancherctl-d are not running\n"
         in status_record(half).text
     )
-    assert Status("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == (
-        "see that the way to https://s is open, from here or through ssh",
+    assert EnvironmentStatus("demo", "1", "https://s", "no answer", (GOOD,)).remedies() == (
+        "check that https://s can be reached, from here or through ssh",
     )
 
 
 def test_an_agent_that_starts_is_shown_as_such() -> None:
-    young = Status("demo", "1", "s", "ok", (replace(GOOD, alive=False, starting=True, certificates=()),))
+    young = EnvironmentStatus("demo", "1", "s", "ok", (replace(GOOD, alive=False, starting=True, certificates=()),))
     assert (young.healthy, young.remedies()) == (True, ())
     assert " starting " in status_record(young).text
     assert status_item(young)["hosts"][0]["starting"] is True
 
 
 def test_a_load_balancer_that_does_not_run_is_not_shown_as_one_that_does() -> None:
-    def cell(host: HostStatus) -> str:
-        lines = status_record(Status("demo", "1", "s", "ok", (host,))).text.splitlines()
+    def cell(host: HostHealth) -> str:
+        lines = status_record(EnvironmentStatus("demo", "1", "s", "ok", (host,))).text.splitlines()
         head = next(line for line in lines if line.startswith("HOST"))
         return lines[lines.index(head) + 1][head.index("LB") :].split()[0]
 
@@ -284,6 +286,6 @@ def test_the_table_of_a_status_fits_a_terminal_of_80_columns() -> None:
         drift=12,
         certificates=(CertificateStatus("a", 3650.0),),
     )
-    lines = status_record(Status("demo", "1", "s", "ok", (host,))).text.splitlines()
+    lines = status_record(EnvironmentStatus("demo", "1", "s", "ok", (host,))).text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("HOST"))
     assert max(len(line) for line in lines[start : start + 2]) <= 80

@@ -12,7 +12,7 @@ from rancherctl.output.results import Column, Item, Record
 from rancherctl.output.tables import table, visible
 
 if TYPE_CHECKING:
-    from rancherctl.environments.health import HostHealth, EnvironmentStatus
+    from rancherctl.environments.health import EnvironmentStatus, HostHealth
 
 DRIFT_SHOWN: Final = 10
 BALANCER: Final = INGRESS_UNIT.removesuffix(".service")

@@ -1,4 +1,4 @@
-"""A real etcd and kube-apiserver on loopback, from the bundle's binaries, with throw-away certificates; no hosts are needed."""
+"""A real etcd and kube-apiserver on loopback with throw-away certificates; no hosts are needed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ApiServer:
     def start(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                # A test run that is killed leaves no servers behind.
+                # A killed test run leaves no servers behind.
                 ["setpriv", "--pdeathsig", "KILL", *self.commands[name]],
                 stdout=log,
                 stderr=log,
@@ -69,7 +69,7 @@ class ApiServer:
         process.wait(120)
 
     def wait_ready(self) -> None:
-        """Until /readyz answers; the log's end is in the error otherwise."""
+        """Wait until /readyz answers; on failure the error contains the end of the log."""
         deadline, last = time.monotonic() + START_SECONDS, ""
         with self.client() as client:
             while time.monotonic() < deadline:
@@ -81,7 +81,7 @@ class ApiServer:
                     client.raw("GET", "/readyz", timeout=10)
                 except RancherctlError as e:
                     last = str(e)
-                    time.sleep(0.1)  # an endpoint that is not there yet offers nothing to wait for
+                    time.sleep(0.1)  # there is no event to wait for before the port is open
                 else:
                     return
         raise AssertionError(
@@ -91,7 +91,7 @@ class ApiServer:
 
 @cache
 def binaries() -> Path:
-    """The bundle that demo and lab tests use, made if it is not there."""
+    """The bundle that demo and lab tests use; created if it does not exist."""
     from scripts.prepare import bundle_root
 
     return bundle_root()
@@ -99,7 +99,7 @@ def binaries() -> Path:
 
 @contextlib.contextmanager
 def running(root: Path | None = None) -> Iterator[ApiServer]:
-    """An API server of its own for the block; everything is removed after it."""
+    """Run a separate API server for the block; afterwards everything is removed."""
     root = root or binaries()
     folder = Path(tempfile.mkdtemp(prefix="rancherctl-apiserver-"))
     server = ApiServer("", folder / "ca.crt", folder / "admin.crt", folder / "admin.key", folder)
@@ -145,7 +145,7 @@ def running(root: Path | None = None) -> Iterator[ApiServer]:
 
 
 def certificates(folder: Path) -> None:
-    """A CA, a server certificate for 127.0.0.1, an administrator's certificate, a key for ServiceAccount tokens."""
+    """Create a CA, certificates of a server on 127.0.0.1 and an administrator, and a key for ServiceAccount tokens."""
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = _certificate("ca", "", ca_key, None, ca_key)
     _write(folder / "ca.crt", ca.public_bytes(serialization.Encoding.PEM))

@@ -1,4 +1,4 @@
-"""Fixtures of lab tests: everything here needs root on Linux; labs are taken down even when a test or the run fails."""
+"""Fixtures of lab tests. They need root on Linux; labs are removed even if a test or the run fails."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ HERE = Path(__file__).resolve().parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is a lab test."""
+    """Mark everything in this folder as a lab test."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was measured, after the tests' own results."""
+    """Print the measurements after the results of the tests."""
     if measures.TAKEN:
         terminalreporter.section("measured (not asserted; the machine may be shared)")
         for line in measures.lines():
@@ -37,15 +37,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def measure() -> Measure:
-    """Remember a measure: it is printed at the end of the run."""
+    """Record a measurement, which is printed at the end of the run."""
     return lambda name, value, unit: measures.TAKEN.append((name, value, unit))
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    """One environment of four hosts for all tests that leave it as they found it: h1 control plane and worker, h2 to h4 workers.
+    """One environment of four hosts for all tests that restore its state: h1 control plane and worker, others workers.
 
-    RANCHERCTL_TEST_KEEP=NAME keeps lab and environment of that name for the next run (`rancherctl lab down --name NAME` ends it).
+    RANCHERCTL_TEST_KEEP=NAME keeps lab and environment of that name for the next run (`rancherctl lab down --name NAME`
+    removes it).
     """
     kept = os.environ.get("RANCHERCTL_TEST_KEEP", "")
     name = kept or lab_name("t")
@@ -58,8 +59,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 
 @contextmanager
 def own_namespace(env: Environment, words: str) -> Iterator[str]:
-    """A namespace named after ``words``, removed afterwards without waiting."""
-    # Namespaces end slowly: a second one of a similar name must not meet the first.
+    """A namespace named after ``words``; afterwards it is deleted without waiting."""
+    # Deleting a namespace is slow: the next one with the same words needs another name.
     name = f"{re.sub(r'[^a-z0-9]+', '-', words.lower())[:40].strip('-')}-{secrets.token_hex(3)}"
     env.kubectl("create", "namespace", name)
     try:
@@ -71,13 +72,13 @@ def own_namespace(env: Environment, words: str) -> Iterator[str]:
 
 @pytest.fixture
 def namespace(shared: Environment, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace of the test's own."""
+    """A namespace for one test."""
     with own_namespace(shared, request.node.name.removeprefix("test_")) as name:
         yield name
 
 
 @pytest.fixture(scope="module")
 def space(shared: Environment, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace of the test file's own, for what its tests only look at."""
+    """A namespace for one test file, for objects that its tests only read."""
     with own_namespace(shared, request.path.stem.removeprefix("test_").removesuffix("_lab")) as name:
         yield name

@@ -1,7 +1,7 @@
-"""Runs on a host: asks DNS servers for a name over UDP for ever, one line a query; ends when its standard input does.
+"""Runs on a host: queries DNS servers for a name over UDP and prints one line per query, until standard input closes.
 
-Arguments: NAME PAUSE LIMIT SERVER… (seconds between two rounds, and for an answer).
-A line: monotonic time, seconds, server, error ("" = well), addresses.
+Arguments: NAME PAUSE LIMIT SERVER… (seconds between two rounds, and to wait for a response).
+A line: monotonic time, seconds, server, error ("" = success), addresses.
 """
 
 import os
@@ -14,13 +14,13 @@ import time
 NAME, PAUSE, LIMIT, SERVERS = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]
 
 
-def question(number: int) -> bytes:
+def encode_query(number: int) -> bytes:
     labels = b"".join(bytes([len(p)]) + p.encode() for p in NAME.rstrip(".").split("."))
     return struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 1, 1)
 
 
 def addresses(message: bytes, asked: int) -> list[str]:
-    """The A records of an answer to a question of ``asked`` bytes; names in answers are compressed pointers."""
+    """The A records of a response to a query of ``asked`` bytes; names in its answers are compressed pointers."""
     at, found = asked, []
     for _ in range(struct.unpack_from(">H", message, 6)[0]):
         while message[at] and message[at] & 0xC0 != 0xC0:
@@ -33,8 +33,8 @@ def addresses(message: bytes, asked: int) -> list[str]:
     return sorted(found)
 
 
-def ask(server: str, number: int) -> tuple[str, str]:
-    sent = question(number)
+def query(server: str, number: int) -> tuple[str, str]:
+    sent = encode_query(number)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(LIMIT)
         try:
@@ -53,5 +53,5 @@ while not select.select([sys.stdin], [], [], PAUSE)[0] or os.read(0, 4096):
     for server in SERVERS:
         number = (number + 1) % 65536
         began = time.monotonic()
-        error, found = ask(server, number)
+        error, found = query(server, number)
         print(f"{began:.6f}\t{time.monotonic() - began:.6f}\t{server}\t{error}\t{found}", flush=True)

@@ -1,4 +1,4 @@
-"""The command line of an earlier release, from this repository's history: what an operator had installed before."""
+"""The command line of an earlier release, from this repository's history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.lab.support import BIN, ROOT, Environment
 
 RELEASE_0_1 = "bd1e011e1a7f523b879c757a6b85ab829adf0558"
-"""The last commit of release 0.1; full hash, because it is looked up in the clone's own history."""
+"""The last commit of release 0.1; a full hash, because only the history of the clone is searched."""
 PROGRAMS = {
     "rancherctl": "from rancherctl.cli.app import main",
     "rancherctl-credential": "from rancherctl.credentials.plugin import main",
@@ -26,7 +26,7 @@ def _git(*words: str) -> None:
 
 @contextmanager
 def checked_out(commit: str, folder: Path) -> Iterator[Path]:
-    """A folder of programs of the release at ``commit``, run by this tree's Python; removed afterwards."""
+    """A folder with the programs of the release at ``commit``, run with this tree's Python; removed afterwards."""
     tree, programs = folder / "tree", folder / "bin"
     _git("worktree", "add", "--detach", str(tree), commit)
     try:
@@ -43,5 +43,5 @@ def checked_out(commit: str, folder: Path) -> Iterator[Path]:
 
 
 def by_release(env: Environment, programs: Path) -> Environment:
-    """``env`` as operated with another release's programs."""
+    """``env``, operated with another release's programs."""
     return replace(env, programs=programs)

@@ -1,4 +1,4 @@
-"""What lab tests stand on: an environment made through the command line, as a user would, and short ways to ask its API and hosts."""
+"""Basis of lab tests: an environment created with the command line, and short ways to query its API and hosts."""
 
 from __future__ import annotations
 
@@ -23,35 +23,41 @@ from scripts.prepare import bundle_root
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
 GIVE_UP = 120.0
-"""Seconds after which something that should have happened counts as broken. It ends a hang and measures nothing: the machine may be busy."""
+"""Seconds to wait for an expected state. The limit ends a hang and measures nothing: the machine may be busy."""
 
-PASSING = (AssertionError, OSError, LookupError, ValueError, RuntimeError, subprocess.SubprocessError, RancherctlError)
-"""What a question may meet while the answer is not there yet: a host that boots, an API that restarts, a file that is half written."""
+TRANSIENT = (
+    *(AssertionError, OSError, LookupError, ValueError, RuntimeError),
+    *(subprocess.SubprocessError, RancherctlError),
+)
+"""Errors that may occur before the expected state: a host boots, an API restarts, a file is half written."""
 
 
 def lab_name(prefix: str) -> str:
-    """A name for a lab, of up to 12 characters, that no other run on this machine has, nor a killed one left behind."""
+    """A lab name of up to 12 characters that is unique on this machine, also among leftovers of killed runs."""
     return f"{prefix}{secrets.token_hex(3)}"
 
 
 @cache
 def bundle() -> Path:
-    """The bundle that demo and tests use, made if it is not there."""
+    """The bundle that demo and tests use; created if it does not exist."""
     return bundle_root()
 
 
 def kubectl_folder() -> Path:
-    """Where the bundle's kubectl is: the machine may have none, or an older one."""
+    """The folder of the bundle's kubectl: the machine may have none, or an older one."""
     return next(bundle().glob("kubernetes/*/kubectl")).parent
 
 
 class CommandError(AssertionError):
-    """A command that had to succeed did not; carries all it printed."""
+    """A command that must succeed has failed; the message contains all its output."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment on lab hosts; ``home`` holds its XDG folders and kubeconfig, ``programs`` the release that operates it."""
+    """An environment on lab hosts.
+
+    ``home`` contains its XDG folders and kubeconfig, ``programs`` the commands of the release that operates it.
+    """
 
     name: str
     lab: RunningLab
@@ -62,11 +68,11 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The process environment of every command run here."""
+        """The process environment of every command."""
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("RANCHERCTL_", "XDG_", "KUBE"))}
         xdg = {f"XDG_{k}_HOME": str(self.home / k.lower()) for k in ("CONFIG", "STATE", "DATA")}
         folder = str(load({}).cache or load({}).dirs.cache)
-        ours = {
+        own = {
             "HOME": str(self.home),
             "KUBECONFIG": str(self.home / "kubeconfig"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
@@ -75,12 +81,12 @@ class Environment:
             "PATH": f"{self.programs}:{kubectl_folder()}:{keep.get('PATH', '')}",
             "CI": "true",
         }
-        return keep | xdg | ours | self.extra
+        return keep | xdg | own | self.extra
 
     def rancherctl(
         self, *words: str, stdin: str = "", timeout: float = 600.0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command line; never raises for an exit code."""
+        """Run the command line; an exit code raises nothing."""
         argv = [str(self.programs / "rancherctl"), *words]
         return subprocess.run(
             argv,
@@ -93,7 +99,7 @@ class Environment:
         )
 
     def ok(self, *words: str, stdin: str = "", timeout: float = 600.0) -> str:
-        """Run the command line and give its standard output; CommandError unless it exits with 0."""
+        """Run the command line and return its standard output; CommandError unless it exits with 0."""
         done = self.rancherctl(*words, stdin=stdin, timeout=timeout)
         if done.returncode:
             raise CommandError(
@@ -102,7 +108,7 @@ class Environment:
         return done.stdout
 
     def kubectl(self, *words: str, stdin: str = "", timeout: float = GIVE_UP) -> str:
-        """The real kubectl with the kubeconfig that rancherctl wrote."""
+        """Run the real kubectl with the kubeconfig that rancherctl wrote, and return its standard output."""
         argv = ["kubectl", "--context", self.name, *words]
         done = subprocess.run(
             argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.variables, check=False
@@ -117,12 +123,12 @@ class Environment:
         return found
 
     def apply(self, *objects: dict[str, Any] | str) -> None:
-        """``kubectl apply`` of objects, or of YAML text."""
+        """Run ``kubectl apply`` for objects or YAML text."""
         text = "\n---\n".join(o if isinstance(o, str) else yaml.safe_dump(o) for o in objects)
         self.kubectl("apply", "-f", "-", stdin=text)
 
     def ssh(self, host: str, script: str, *, timeout: float = GIVE_UP) -> str:
-        """A shell script on a host, as root."""
+        """Run a shell script on a host as root, and return its standard output."""
         return self.lab.ssh(host, script, timeout=timeout)
 
     def addresses(self, ingress: str, namespace: str = "default") -> list[str]:
@@ -136,7 +142,7 @@ class Environment:
 
 
 def curl(address: str, host: str, path: str = "/", *, timeout: float = 20.0, port: int = 80) -> tuple[int, str]:
-    """(status, body) of one HTTP request to ``address`` with a Host header; status 0 = no answer."""
+    """(status, body) of one HTTP request to ``address`` with a Host header; status 0 = no response."""
     argv = [
         "curl",
         "-s",
@@ -156,7 +162,10 @@ def curl(address: str, host: str, path: str = "/", *, timeout: float = 20.0, por
 
 
 def until(what: str, condition: Callable[[], Any], *, timeout: float = GIVE_UP, pause: float = 0.1) -> Any:
-    """Ask again until ``condition`` gives something true, and return that; AssertionError with the last answer or error after ``timeout`` seconds."""
+    """Call ``condition`` until it returns a true value, and return that.
+
+    AssertionError with the last value or error after ``timeout`` seconds.
+    """
     deadline = time.monotonic() + timeout
     last: Any = None
     while True:
@@ -164,15 +173,18 @@ def until(what: str, condition: Callable[[], Any], *, timeout: float = GIVE_UP, 
             last = condition()
             if last:
                 return last
-        except PASSING as error:
+        except TRANSIENT as error:
             last = error
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {timeout} s; last seen: {last!r}")
+            raise AssertionError(f"{what}: not within {timeout} s; last value: {last!r}")
         time.sleep(pause)
 
 
 def environment_file(name: str, lab: RunningLab, *, roles: Sequence[Sequence[str]] = (), **spec: Any) -> str:
-    """The environment file for a lab's hosts: the first carries etcd and the control plane, all are workers unless ``roles`` says otherwise."""
+    """The environment file for a lab's hosts.
+
+    The first host has etcd and the control plane, and all are workers, unless ``roles`` says otherwise.
+    """
     hosts = []
     for index, reach in enumerate(lab.hosts()):
         default = ["etcd", "controlplane", "worker"] if index == 0 else ["worker"]
@@ -200,7 +212,7 @@ def environment_file(name: str, lab: RunningLab, *, roles: Sequence[Sequence[str
 
 
 def make(name: str, lab: RunningLab, home: Path, **kwargs: Any) -> Environment:
-    """The environment's file written and a handle made; nothing is applied yet."""
+    """Write the environment file and return the environment; nothing is applied yet."""
     home.mkdir(parents=True, exist_ok=True)
     file = home / f"{name}.yaml"
     file.write_text(environment_file(name, lab, **kwargs), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Clients that never pause: HTTP requests to addresses, DNS queries on hosts, and a watch of what an Ingress publishes.
+"""Continuous clients: HTTP requests to addresses, DNS queries on hosts, and a watch of an Ingress's status.
 
 All times are seconds of the machine's monotonic clock, which lab hosts share.
 """
@@ -20,14 +20,14 @@ from rancherctl.lab import access
 from tests.lab.support import GIVE_UP, Environment
 
 DNS = ("169.254.20.10", "10.43.0.10")
-PATIENT = 5.0
-"""Seconds that resolver libraries wait for an answer: fewer would count a busy machine as an outage."""
+RESOLVER_TIMEOUT = 5.0
+"""Seconds that resolver libraries wait for a response: a lower value would count a busy machine as an outage."""
 QUERY_SCRIPT = Path(__file__).with_name("query_loop.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One request or query: when it began, how long it took, to whom, and how it ended ("" = well)."""
+    """One request or query: start, duration, target address, error ("" = success) and answer."""
 
     at: float
     seconds: float
@@ -37,17 +37,20 @@ class Sample:
 
     @property
     def end(self) -> float:
-        """When it was over."""
+        """When the request ended."""
         return self.at + self.seconds
 
 
 def failed(samples: Iterable[Sample]) -> list[Sample]:
-    """Those that did not end well."""
+    """The failed samples."""
     return [s for s in samples if s.error]
 
 
 def outage(samples: Iterable[Sample]) -> float:
-    """Seconds from the beginning of the first failure to the beginning of the first success after the last failure; 0 without failures."""
+    """Seconds from the start of the first failure to the end of the first success after the last failure.
+
+    0 without failures.
+    """
     ordered = sorted(samples, key=lambda s: s.at)
     bad = [s.at for s in ordered if s.error]
     if not bad:
@@ -57,7 +60,7 @@ def outage(samples: Iterable[Sample]) -> float:
 
 
 def request(address: str, host: str, path: str, *, timeout: float = 15.0) -> Sample:
-    """One GET on a connection of its own; anything but 200 is an error."""
+    """Send one GET on a new connection; any status but 200 is an error."""
     began = time.monotonic()
     error, pod = "", ""
     connection = http.client.HTTPConnection(address, 80, timeout=timeout)
@@ -77,7 +80,10 @@ def request(address: str, host: str, path: str, *, timeout: float = 15.0) -> Sam
 
 
 class Traffic:
-    """Requests to every address that ``addresses`` gives at that moment, each ``pause`` seconds after the one before, one thread an address slot."""
+    """Requests to every address that ``addresses`` returns at that moment.
+
+    One thread per position in that list; each sends its next request ``pause`` seconds after the end of the former.
+    """
 
     def __init__(
         self, addresses: Callable[[], Sequence[str]], host: str, path: str = "/", *, slots: int = 3, pause: float = 0.03
@@ -106,12 +112,12 @@ class Traffic:
                 self._samples.append(request(known[slot], self._host, self._path))
 
     def samples(self, to: str = "", *, since: float = 0.0, until: float = float("inf")) -> list[Sample]:
-        """What was seen, by time; requests that began in [since, until), to one address or to all."""
+        """Requests that started in [since, until), to one address or to all, sorted by time."""
         found = [s for s in list(self._samples) if (not to or s.to == to) and since <= s.at < until]
         return sorted(found, key=lambda s: s.at)
 
     def wait_for(self, count: int, *, to: str = "", timeout: float = GIVE_UP) -> None:
-        """Until ``count`` more requests (to one address) have ended."""
+        """Wait until ``count`` more requests (to one address) have ended."""
         began, deadline = time.monotonic(), time.monotonic() + timeout
         while len(self.samples(to, since=began)) < count:
             if time.monotonic() > deadline:
@@ -121,7 +127,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a watch said about an Ingress at one moment."""
+    """The state of an Ingress that a watch reported at one moment."""
 
     at: float
     scale: str
@@ -186,9 +192,11 @@ class IngressWatch:
 
 
 class Queries:
-    """A loop on one host that asks its DNS addresses for a name all the time; stopped by closing its standard input."""
+    """A loop on one host that queries its DNS addresses for a name; closing its standard input stops it."""
 
-    def __init__(self, env: Environment, host: str, name: str, pause: float = 0.05, limit: float = PATIENT) -> None:
+    def __init__(
+        self, env: Environment, host: str, name: str, pause: float = 0.05, limit: float = RESOLVER_TIMEOUT
+    ) -> None:
         self.host = host
         paths, lab = env.lab.paths, env.lab.lab
         script = f"/run/rancherctl-test-query-{host}.py"
@@ -227,5 +235,5 @@ class Queries:
             self._samples.append(Sample(float(at), float(seconds), to, error, answer))
 
     def samples(self, *, since: float = 0.0) -> list[Sample]:
-        """What was seen since a moment."""
+        """The queries since a moment."""
         return [s for s in list(self._samples) if s.at >= since]

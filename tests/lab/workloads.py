@@ -1,4 +1,4 @@
-"""Objects that lab tests apply: the test web server as Deployment, StatefulSet or lone pod, Services and Ingresses over it."""
+"""Objects that lab tests apply: the test web server as Deployment, StatefulSet or pod, its Services and Ingresses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ STATUS = "ingress.rancherctl.io/status"
 
 
 def host(namespace: str) -> str:
-    """A host name of the test's own: Ingresses that share one share its rules, also while an earlier test's namespace still ends."""
+    """A host name for one test only.
+
+    Ingresses with the same host name share its rules, also with a namespace that is still being deleted.
+    """
     return f"{namespace}.example.org"
 
 
 def container(**extra: Any) -> Json:
-    """One test web server, ready as soon as it answers."""
+    """One test web server; it is ready when it answers."""
     return {
         "name": "web",
         "image": testweb_reference(),
@@ -107,14 +110,14 @@ def ingress(
     path_type: str = "Prefix",
     annotations: Mapping[str, str] | None = None,
 ) -> Json:
-    """An Ingress of our class with one rule."""
-    notes = dict(annotations or {}) | ({"scale": scale} if scale is not None else {})
+    """An Ingress of class `rancher` with one rule."""
+    own = dict(annotations or {}) | ({"scale": scale} if scale is not None else {})
     to = {"service": {"name": backend, "port": {"name": "http"}}}
     rule = {"host": host, "http": {"paths": [{"path": path, "pathType": path_type, "backend": to}]}}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": _meta(name, namespace, annotations=notes),
+        "metadata": _meta(name, namespace, annotations=own),
         "spec": {"ingressClassName": "rancher", "rules": [rule]},
     }
 
@@ -145,7 +148,7 @@ def ready(env: Environment, namespace: str, kind: str, *names: str, timeout: flo
 
 
 def pods(env: Environment, namespace: str, app: str) -> dict[str, Json]:
-    """The pods labelled ``app`` that are not ending, by name."""
+    """The pods labelled ``app`` that are not being deleted, by name."""
     found: Sequence[Json] = env.get("pods", "-n", namespace, "-l", f"app={app}")["items"]
     return {p["metadata"]["name"]: p for p in found if "deletionTimestamp" not in p["metadata"]}
 
@@ -171,14 +174,14 @@ def published(env: Environment, namespace: str, name: str, count: int, *, timeou
     return found
 
 
-def said(env: Environment, namespace: str, name: str) -> Json:
-    """What the leader says in the status annotation of an Ingress; {} while it said nothing."""
-    notes = env.get("ingress", name, "-n", namespace)["metadata"].get("annotations", {})
-    found: Json = json.loads(notes.get(STATUS, "{}"))
+def status_annotation(env: Environment, namespace: str, name: str) -> Json:
+    """The status annotation that the leader wrote to an Ingress; {} if there is none."""
+    annotations = env.get("ingress", name, "-n", namespace)["metadata"].get("annotations", {})
+    found: Json = json.loads(annotations.get(STATUS, "{}"))
     return found
 
 
 def web(env: Environment, namespace: str, replicas: int, *, name: str = "web", **spec: Any) -> None:
-    """A Deployment with its Service, rolled out."""
+    """Apply a Deployment with its Service and wait until it has rolled out."""
     env.apply(deployment(namespace, name, replicas, **spec), service(namespace, name))
     ready(env, namespace, "deployment", name)

@@ -1,8 +1,8 @@
-"""Runs on a host as root. `collect`: pieces of its secrets, one "kind piece" a line.
+"""Runs on a host as root. `collect`: pieces of its secrets, one "kind piece" per line.
 
-`search`: where the pieces on standard input (JSON) appear.
+`search`: the places where the pieces on standard input (JSON) appear.
 
-A piece is a middle part of a key, so that neither headers nor common beginnings count.
+A piece is the middle part of a key, so that neither headers nor common prefixes match.
 """
 
 import json
@@ -13,10 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-OURS = ("/etc/rancherctl", "/var/lib/rancherctl", "/var/lib/kubelet/pki", "/run/rancherctl")
+OWN = ("/etc/rancherctl", "/var/lib/rancherctl", "/var/lib/kubelet/pki", "/run/rancherctl")
 READABLE = ("/etc", "/var", "/run", "/tmp", "/opt", "/root", "/home")
 BIG = 8 << 20
-# Pod volumes are the pods' own; overlay layers are the images' files.
+# Pod volumes belong to the pods; overlay layers are files of images.
 APART = (
     "/var/lib/kubelet/pods",
     "/var/lib/containerd",
@@ -51,15 +51,15 @@ def text(path):
 
 
 def reachable(path):
-    """Whether other users may go through all folders above."""
+    """Whether other users may traverse all parent folders."""
     try:
         return all(parent.stat().st_mode & 0o001 for parent in path.parents)
-    except FileNotFoundError:  # it went away since it was listed
+    except FileNotFoundError:  # deleted since it was listed
         return False
 
 
 def collect():
-    for path, _ in files(OURS):
+    for path, _ in files(OWN):
         content = text(path)
         for body in PEM.findall(content):
             lines = body.split()
@@ -75,7 +75,7 @@ def search(needles):
     for path, mode in files(READABLE):
         if mode & 0o004 and reachable(path):
             content = text(path)
-            if holds(content) or (PEM.search(content) and str(path).startswith(OURS)):
+            if holds(content) or (PEM.search(content) and str(path).startswith(OWN)):
                 print(f"readable file {path} {mode:o}")
     for path, _ in files(("/var/log",)):
         if holds(text(path)):

@@ -110,7 +110,7 @@ def test_the_refresh_token_may_only_create_tokens(alice: SignedIn) -> None:
 
 
 def test_a_refresh_token_creates_no_token_that_outlives_its_session(alice: SignedIn) -> None:
-    """A thief of the token could otherwise create one for years, bound to nothing, which revoking would not end."""
+    """With a stolen refresh token one could otherwise create an unbound token for years that revoking would not end."""
     refresh = str(alice.renewal.store.get("refresh/demo"))
     secret, uid = tokens.session_secret(OPERATOR, SESSION), alice.renewal.registry.load("demo").session_uid
     with alice.server.client() as admin:
@@ -130,13 +130,13 @@ def test_a_refresh_token_creates_no_token_that_outlives_its_session(alice: Signe
         return ""
 
     until = time.monotonic() + 60
-    while not answer(long) and time.monotonic() < until:  # a policy is in force within seconds
+    while not answer(long) and time.monotonic() < until:  # a policy takes effect within seconds
         time.sleep(0.2)
     assert "3600 seconds at most" in answer(long)
     assert "bound to a session" in answer(other)
     assert "bound to a session" in answer(free)
     assert answer(good) == ""
-    with alice.server.client() as admin:  # others are not concerned
+    with alice.server.client() as admin:  # the policy does not apply to others
         assert admin.raw("POST", path, body=json.dumps({**good, "spec": {"expirationSeconds": 7200}}).encode())
 
 
@@ -147,7 +147,9 @@ def test_revoking_ends_every_token_of_the_session(alice: SignedIn) -> None:
     path, body = tokens.token_request(OPERATOR, 3600, tokens.session_secret(OPERATOR, SESSION), "")
     deadline = time.monotonic() + 120
     refused = 0
-    while refused < 2 and time.monotonic() < deadline:  # the API server remembers a good answer for ten seconds
+    while (
+        refused < 2 and time.monotonic() < deadline
+    ):  # the API server caches a successful authentication for ten seconds
         refused = 0
         for value, call in (
             (token, ("GET", "/api/v1/namespaces", None)),
@@ -194,7 +196,7 @@ def test_kubectl_is_passed_through_with_its_exit_code(alice: SignedIn) -> None:
     assert not (alice.home / ".kube/config").exists(), "the user's files are not touched"
 
 
-def test_an_unreachable_api_is_reported(alice: SignedIn) -> None:
+def test_an_unreachable_api_is_reported_with_the_message_of_the_tunnel(alice: SignedIn) -> None:
     access = alice.renewal.registry.load("demo")
     lost = replace(
         access,

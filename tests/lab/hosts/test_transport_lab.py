@@ -49,7 +49,7 @@ PATHS = ("/etc/rancherctl", "/opt/rancherctl", "/var/lib/rancherctl")
 
 @dataclass
 class Stage:
-    """A lab of two hosts, the second behind the first, both bare."""
+    """A lab of two bare hosts; the second is reached through the first."""
 
     lab: RunningLab
     connections: Connections
@@ -75,7 +75,7 @@ def stage(lab: RunningLab) -> Iterator[Stage]:
         yield Stage(lab, connections)
 
 
-def bring(transport: Transport, *resources: Resource) -> list[str]:
+def apply_resources(transport: Transport, *resources: Resource) -> list[str]:
     changes = plan(resources, observe(transport, resources))
     apply(transport, changes, resources, ignore)
     assert not plan(resources, observe(transport, resources))
@@ -115,7 +115,7 @@ def test_apply_twice_then_remove_restores_the_host(stage: Stage, tmp_path: Path,
         Absent("/etc/rancherctl/old"),
         *unit_pair("one"),
     )
-    bring(transport, *resources)
+    apply_resources(transport, *resources)
     assert (
         transport.run(script("systemctl is-active rancherctl-a; systemctl is-enabled rancherctl-a")).text()
         == "active\nenabled"
@@ -125,9 +125,12 @@ def test_apply_twice_then_remove_restores_the_host(stage: Stage, tmp_path: Path,
         transport.run(command("stat", "-c", "%a %U", "/opt/rancherctl/x/1.0/bin/x", "/var/lib/rancherctl/x")).text()
         == "755 root\n750 rancherctl-x"
     )
-    assert bring(transport, *resources) == []
+    assert apply_resources(transport, *resources) == []
     changed = (*resources[:-3], *unit_pair("two"))
-    assert bring(transport, *changed)[-1] == "restart unit rancherctl-a.service (restart: /etc/rancherctl/a.conf)"
+    assert (
+        apply_resources(transport, *changed)[-1]
+        == "restart unit rancherctl-a.service (restart: /etc/rancherctl/a.conf)"
+    )
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True)
     assert list(difflib.unified_diff(before, everything_of(transport), lineterm="", n=0)) == []
     assert remove(transport, ignore, units=["rancherctl-*"], paths=PATHS, packages=True, users=True) == ()
@@ -150,7 +153,7 @@ def test_an_install_killed_midway_is_repaired_and_its_packages_are_removed(stage
     with pytest.raises((HostStepError, ApplyError)):
         apply(transport, changes, packages, ignore)
     killer.join()
-    bring(transport, *packages)
+    apply_resources(transport, *packages)
     remove(transport, ignore, packages=True, paths=PATHS)
     assert list(difflib.unified_diff(before, everything_of(transport), lineterm="", n=0)) == []
 
@@ -161,27 +164,27 @@ fd = os.open('/var/lib/apt/lists/lock', os.O_RDWR | os.O_CREAT)
 fcntl.lockf(fd, fcntl.LOCK_EX)
 mine = ':%d ' % os.fstat(fd).st_ino
 open('/run/held', 'w').close()
-# until somebody waits for it: the kernel lists who is blocked with an arrow
+# Until another process waits for it: the kernel marks blocked locks with an arrow.
 while not any('->' in line and mine in line for line in open('/proc/locks')):
     time.sleep(0.05)
 """
 
 
-def test_another_process_that_fetches_package_lists_is_waited_for(stage: Stage) -> None:
+def test_apply_waits_for_another_process_that_fetches_package_lists(stage: Stage) -> None:
     transport = stage.transport("h1")
-    # Lists of a file: archive are links.
+    # Package lists of a file: repository are links.
     transport.run(script("find /var/lib/apt/lists ! -type d ! -name lock -delete; rm -f /var/cache/apt/*.bin"))
     holder = threading.Thread(target=transport.run, args=(command("python3", "-c", HOLD, timeout=600),))
     holder.start()
     transport.run(script("while ! test -e /run/held; do :; done; rm /run/held"))
-    bring(transport, Package("conntrack"))
+    apply_resources(transport, Package("conntrack"))
     holder.join()
     remove(transport, ignore, packages=True, paths=PATHS)
 
 
 def test_a_power_loss_between_file_and_restart_is_recovered(stage: Stage) -> None:
     transport = stage.transport("h1")
-    bring(transport, *unit_pair("one", enabled=False))
+    apply_resources(transport, *unit_pair("one", enabled=False))
     slow = unit_pair("two", start="/bin/sh -c 'test -e /etc/rancherctl/go || sleep 300'", enabled=False)
     changes = plan(slow, observe(transport, slow))
 
@@ -192,14 +195,14 @@ def test_a_power_loss_between_file_and_restart_is_recovered(stage: Stage) -> Non
 
     thread = threading.Thread(target=power)
     thread.start()
-    # whichever dies first, the connection or systemd
+    # Either the connection or systemd ends first.
     with pytest.raises((UnreachableError, ApplyError)):
         apply(transport, changes, slow, ignore)
     thread.join()
     stage.lab.start("h1")
-    # started with the new files by somebody else: the record of the last start by us still names the old ones
+    # Another process started it with the new files: the record of the last start by apply still names the old ones.
     transport.run(script("mkdir -p /etc/rancherctl; touch /etc/rancherctl/go; systemctl start rancherctl-a"))
-    assert bring(transport, *slow)[-1].startswith("restart unit rancherctl-a.service (restart: ")
+    assert apply_resources(transport, *slow)[-1].startswith("restart unit rancherctl-a.service (restart: ")
     assert transport.run(command("systemctl", "is-active", "rancherctl-a")).text() == "active"
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
@@ -251,7 +254,7 @@ def test_a_full_disk_fails_before_the_units(stage: Stage, tmp_path: Path) -> Non
             transport.upload(source, "/etc/rancherctl/x")
     finally:
         transport.run(command("umount", "/etc/rancherctl"))
-    bring(transport, *resources)
+    apply_resources(transport, *resources)
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
 
@@ -260,12 +263,12 @@ def test_a_unit_that_fails_is_reported_with_its_own_log_line(stage: Stage) -> No
     resources = unit_pair("x", start="/bin/sh -c 'echo the port is taken; exit 3'")
     with pytest.raises(ApplyError, match="the port is taken"):
         apply(transport, plan(resources, observe(transport, resources)), resources, ignore)
-    bring(transport, *unit_pair("x"))
+    apply_resources(transport, *unit_pair("x"))
     remove(transport, ignore, units=["rancherctl-*"], paths=PATHS)
 
 
 def test_a_unit_that_is_restarted_at_once_is_reported_with_the_line_that_ended_it(stage: Stage) -> None:
-    """It logs much around the cause, and another process of it runs by the time the journal is read."""
+    """It logs many lines around the cause, and its next process runs by the time the journal is read."""
     transport = stage.transport("h1")
     cause = 'E1128 13:57:00.495879 1 run.go:72] "command failed" err="open audit.log: permission denied"'
     program = f"""noise() {{ seq -f 'W1128 13:57:00.495510 1 logging.go:55] grpc: no connection, try %g' "$1"; }}
@@ -297,13 +300,13 @@ def test_a_wrong_sudo_password_and_a_wrong_host_key_are_refused(lab: RunningLab,
         connections.address(address).run(command("id"))
 
 
-def test_more_connections_than_the_server_accepts_at_once(stage: Stage) -> None:
+def test_more_connections_than_the_server_accepts_at_once_all_succeed(stage: Stage) -> None:
     many = [Host(f"c{number}", "", frozenset(), stage.host("h1").ssh) for number in range(30)]
     outcomes = each(many, lambda host: stage.connections.transport(host).run(command("hostname")).text())
     assert {name: outcome.value for name, outcome in outcomes.items()} == {host.name: "h1" for host in many}
 
 
-def test_more_commands_than_the_server_allows_sessions(stage: Stage) -> None:
+def test_more_commands_than_the_server_allows_sessions_all_succeed(stage: Stage) -> None:
     transport = stage.transport("h2")
     many = [Host(f"c{number}", "", frozenset(), stage.host("h2").ssh) for number in range(30)]
     outcomes = each(many, lambda host: transport.run(script("sleep 0.1; echo $1", host.name)).text())
@@ -327,7 +330,7 @@ def test_facts_of_a_bare_host_are_read(stage: Stage) -> None:
     assert abs(facts.skew) <= facts.skew_error + 0.1, "one clock"
 
 
-def test_the_lock_over_two_hosts_survives_no_reboot(lab: RunningLab, stage: Stage) -> None:
+def test_a_reboot_ends_the_lock_on_its_host_only(lab: RunningLab, stage: Stage) -> None:
     transports = [stage.transport("h2"), stage.transport("h1")]
     lock = HostLock(transports, this_process("me@here"), "env apply")
     lock.acquire()

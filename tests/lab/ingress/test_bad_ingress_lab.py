@@ -41,11 +41,11 @@ def test_an_invalid_scale_is_reported_and_the_last_valid_one_kept(
     before = w.published(shared, space, name, 2)
     shared.kubectl("annotate", "ingress", name, "-n", space, f"scale={scale}", "--overwrite")
     message = f"annotation scale: '{scale}' is not an integer from 1 to 10000"
-    until("the message", lambda: message in w.said(shared, space, name).get("message", ""))
+    until("the message", lambda: message in w.status_annotation(shared, space, name).get("message", ""))
     assert shared.addresses(name, space) == before
     shared.apply(w.ingress(space, f"{name}-new", f"{name}-new.{w.host(space)}", "web", scale=scale))
     w.published(shared, space, f"{name}-new", 1)
-    until("the message", lambda: message in w.said(shared, space, f"{name}-new").get("message", ""))
+    until("the message", lambda: message in w.status_annotation(shared, space, f"{name}-new").get("message", ""))
     events = until(
         "an event on the Ingress",
         lambda: shared.get("events", "-n", space, "--field-selector", f"involvedObject.name={name},type=Warning")[
@@ -62,7 +62,7 @@ def test_a_scale_beyond_the_hosts_uses_all_of_them_and_is_reported(
     """scale 99 of 4 hosts: four addresses and a message with both numbers."""
     shared.apply(w.ingress(space, name, f"{name}.{w.host(space)}", "web", scale="99"))
     w.published(shared, space, name, 4)
-    said = until("the message", lambda: (s := w.said(shared, space, name)) and s.get("message") and s)
+    said = until("the message", lambda: (s := w.status_annotation(shared, space, name)) and s.get("message") and s)
     assert said["wanted"] == 99
     assert "99" in said["message"]
     assert "4" in said["message"]
@@ -88,7 +88,7 @@ def test_paths_are_data_and_never_commands(shared: Environment, space: str, good
     refusal = ""
     try:
         shared.apply(odd)
-        until("a message", lambda: w.said(shared, space, name).get("message"))
+        until("a message", lambda: w.status_annotation(shared, space, name).get("message"))
     except CommandError as refused:
         refusal = str(refused)
     assert not refusal or "path" in refusal

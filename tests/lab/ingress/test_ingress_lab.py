@@ -14,7 +14,7 @@ def _pod(body: str) -> str:
     return str(json.loads(body)["pod"]).rsplit("-", 2)[0]
 
 
-def test_kinds_of_backends(shared: Environment, namespace: str) -> None:
+def test_every_kind_of_backend_serves_on_every_address(shared: Environment, namespace: str) -> None:
     """On every address: Exact and Prefix, headless, ExternalName, a default backend, a service without endpoints."""
     host = w.host(namespace)
     w.web(shared, namespace, 1)
@@ -77,7 +77,7 @@ def test_a_class_change_withdraws_the_ingress_and_the_change_back_restores_it(
         "patch", "ingress", "web", "-n", namespace, "--type=merge", "-p", '{"spec":{"ingressClassName":"nginx"}}'
     )
     until("no addresses", lambda: not shared.addresses("web", namespace))
-    until("no annotation", lambda: w.said(shared, namespace, "web") == {})
+    until("no annotation", lambda: w.status_annotation(shared, namespace, "web") == {})
     for address in addresses:
         until(f"{address} no longer serves it", lambda a=address: curl(a, host)[0] in {0, 404})
     shared.kubectl(
@@ -163,6 +163,9 @@ def test_ingress_commands_agree_with_the_api_and_the_hosts(shared: Environment, 
     assert refused.returncode == 1
     assert "99 instances requested, 4 eligible hosts; placed on all of them" in refused.stderr
     shared.kubectl("delete", "service", "web", "-n", namespace)
-    until("a missing service is reported", lambda: w.said(shared, namespace, "web").get("reason") == "ServiceNotFound")
+    until(
+        "a missing service is reported",
+        lambda: w.status_annotation(shared, namespace, "web").get("reason") == "ServiceNotFound",
+    )
     unknown = json.loads(shared.ok("ingress", "status", key, "--env", shared.name, "-o", "json"))["items"]
     assert {p["ok"] for p in unknown} == {None}

@@ -1,4 +1,4 @@
-"""The REST client and the watch cache against a real kube-apiserver and etcd: restarts, compaction, rotation of certificates."""
+"""The REST client and the watch cache with a real kube-apiserver and etcd: restarts, compaction, rotation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def until(cache: Cache, ready: Callable[[Snapshot], bool], seconds: float = 120)
     return cache.snapshot()
 
 
-def test_the_cache_lives_through_restarts_and_compaction(server: ApiServer) -> None:
+def test_the_cache_survives_restarts_and_compaction(server: ApiServer) -> None:
     with server.client() as client:
         put(client, "a", k="1")
         put(client, "b", k="1")
@@ -50,7 +50,7 @@ def test_the_cache_lives_through_restarts_and_compaction(server: ApiServer) -> N
 
         server.stop("apiserver", kill=True)
         down = until(cache, lambda s: not s.table("configs").healthy)
-        assert down.table("configs").items == first.table("configs").items, "what was known stays"
+        assert down.table("configs").items == first.table("configs").items, "known objects stay"
         with pytest.raises(UnreachableError):
             client.get(CONFIGMAPS, "a", namespace="default")
 
@@ -70,17 +70,17 @@ def test_the_cache_lives_through_restarts_and_compaction(server: ApiServer) -> N
         server.wait_ready()
         put(client, "d")
         after = until(cache, lambda s: s.healthy and "default/d" in s.table("configs").items)
-        assert after.table("configs").epoch == epoch + 1, "410 makes one new list"
+        assert after.table("configs").epoch == epoch + 1, "410 causes one new list"
         cache.stop()
 
 
 def known(snapshot: Snapshot) -> set[str]:
-    """What the API server itself keeps there."""
+    """Objects that the API server itself creates there."""
     return set(snapshot.table("configs").items) - {"default/a", "default/b"}
 
 
 def compact(server: ApiServer) -> None:
-    """Write and compact, so that every version a client knows is gone from etcd."""
+    """Write and compact, so that etcd no longer has any version that a client knows."""
     endpoint = next(w for w in server.commands["etcd"] if w.startswith("--advertise-client-urls=")).partition("=")[2]
     etcdctl = Path(server.commands["etcd"][0]).with_name("etcdctl")
 
@@ -95,13 +95,16 @@ def compact(server: ApiServer) -> None:
     call("compact", revision)
 
 
-def test_the_words_of_the_api_reach_the_user(server: ApiServer) -> None:
+def test_the_error_contains_the_message_of_the_api(server: ApiServer) -> None:
     with server.client() as client, pytest.raises(InvalidObjectError, match="Invalid value"):
         client.create(CONFIGMAPS, {"metadata": {"name": "Bad_Name", "namespace": "default"}})
 
 
-def test_credentials_follow_their_files(server: ApiServer, tmp_path: Path) -> None:
-    """A certificate renewed in place is used by the next call, without a new client; errors distinguish a foreign CA from a wrong token."""
+def test_renewed_certificate_files_are_used_and_refusals_name_their_cause(server: ApiServer, tmp_path: Path) -> None:
+    """The next call uses a certificate renewed in place, without a new client.
+
+    Errors distinguish an untrusted CA from a wrong token.
+    """
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
         ca = x509.load_pem_x509_certificate(server.ca.read_bytes())
@@ -114,7 +117,7 @@ def test_credentials_follow_their_files(server: ApiServer, tmp_path: Path) -> No
         issue(tmp_path, "me", "admin", "system:masters", ca, ca_key)  # type: ignore[arg-type]
         assert rest.list(NAMESPACES).items
         (tmp_path / "me.key").write_text("half written")
-        assert rest.list(NAMESPACES).items, "in the middle of a rotation the old pair goes on"
+        assert rest.list(NAMESPACES).items, "in the middle of a rotation the old pair is used"
         pem = enter(
             RestClient(
                 server.url, ca=server.ca.read_bytes(), cert=server.cert.read_bytes(), key=server.key.read_bytes()

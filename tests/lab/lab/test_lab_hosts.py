@@ -1,4 +1,4 @@
-"""Labs on this machine for real: boot, power, cable, two side by side, offline packages, and nothing left behind."""
+"""Real labs on this machine: boot, power, cable, two side by side, offline packages, and complete removal."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ NAME = lab_name("t")
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a lab leaves on a machine while it is there."""
+    """What a running lab adds to a machine."""
 
     namespaces: frozenset[str]
     mounts: frozenset[str]
@@ -36,7 +36,7 @@ class Traces:
 
 
 def traces(name: str) -> Traces:
-    """Everything of this machine that carries the lab's name. Zombies do not count: they are for the machine's init to collect."""
+    """Everything on this machine with the lab's name, except zombies, which the machine's init has to reap."""
     processes: set[str] = set()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -47,11 +47,11 @@ def traces(name: str) -> Traces:
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
             fields = process.stat(int(folder.name))
-            ours = f"{name}-h" in text or f"rancherctl-lab/{name}" in text
-            if ours and fields is not None and fields[0] != "Z":
+            of_lab = f"{name}-h" in text or f"rancherctl-lab/{name}" in text
+            if of_lab and fields is not None and fields[0] != "Z":
                 processes.add(text)
     mounts = Path("/proc/mounts").read_text().splitlines()
-    # Groups of other labs come and go meanwhile: a walk goes past what is gone.
+    # Groups of other labs may vanish at any time: os.walk skips them.
     groups = [path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"rancherctl-lab/{name}")]
     netns = Path("/run/netns")
     runtime = Path("/run/systemd/nspawn")
@@ -74,7 +74,7 @@ def lab() -> Iterator[RunningLab]:
         yield found
 
 
-def test_hosts_are_hosts(lab: RunningLab) -> None:
+def test_hosts_boot_with_their_own_names_addresses_and_keys(lab: RunningLab) -> None:
     for reach in lab.hosts():
         assert lab.ssh(reach.name, "hostname").strip() == reach.name
         assert lab.ssh(reach.name, "systemctl is-system-running --wait").strip() == "running"
@@ -98,7 +98,7 @@ def test_ops_needs_a_password_for_sudo(lab: RunningLab) -> None:
     assert given.stdout == "0\n"
 
 
-def test_what_kubelet_and_runc_need_is_there(lab: RunningLab) -> None:
+def test_hosts_have_the_kernel_features_that_kubelet_and_runc_need(lab: RunningLab) -> None:
     script = """
     set -eu
     test "$(cat /proc/sys/vm/overcommit_memory) $(cat /proc/sys/kernel/panic)" = "1 10"
@@ -106,24 +106,25 @@ def test_what_kubelet_and_runc_need_is_there(lab: RunningLab) -> None:
     if [ -e /sys/fs/cgroup/cgroup.controllers ]; then top=/sys/fs/cgroup; else top=/sys/fs/cgroup/memory; fi
     mkdir $top/labtest; sleep 60 & echo $! > $top/labtest/cgroup.procs; kill $!; wait $! || true
     until rmdir $top/labtest 2>/dev/null; do sleep 0.05; done
-    mkdir -p /var/lib/labtest/l /var/lib/labtest/u /var/lib/labtest/w /var/lib/labtest/m
-    mount -t overlay overlay -o lowerdir=/var/lib/labtest/l,upperdir=/var/lib/labtest/u,workdir=/var/lib/labtest/w /var/lib/labtest/m
-    umount /var/lib/labtest/m; rm -r /var/lib/labtest
-    ip netns add labtest; ip link add labtest type veth peer name eth0 netns labtest; ip link del labtest; ip netns del labtest
+    d=/var/lib/labtest; mkdir -p $d/l $d/u $d/w $d/m
+    mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w $d/m
+    umount $d/m; rm -r $d
+    ip netns add labtest; ip link add labtest type veth peer name eth0 netns labtest
+    ip link del labtest; ip netns del labtest
     nft add table inet labtest; nft delete table inet labtest
     test -c /dev/kmsg
     """
     lab.ssh("h1", script)
 
 
-def test_the_machines_clock_is_out_of_reach(lab: RunningLab) -> None:
+def test_a_host_cannot_set_the_clock_of_the_machine(lab: RunningLab) -> None:
     before = time.time()
     with pytest.raises(LabError, match="not permitted"):
         lab.ssh("h1", "date -s '2001-01-01'")
     assert time.time() >= before
 
 
-ASK = """
+DNS_QUERY = """
 import socket
 server = next(line.split()[1] for line in open("/etc/resolv.conf") if line.startswith("nameserver"))
 with socket.socket(type=socket.SOCK_DGRAM) as sock:
@@ -134,17 +135,17 @@ with socket.socket(type=socket.SOCK_DGRAM) as sock:
 """
 
 
-def test_what_goes_out_is_refused_at_once(lab: RunningLab) -> None:
-    """The lab's router refuses outgoing traffic, so that clients do not wait for a timeout."""
-    with pytest.raises(LabError, match="status 7"):  # 28 would be a limit that was reached
+def test_outgoing_traffic_is_refused_at_once(lab: RunningLab) -> None:
+    """Clients do not wait for a timeout."""
+    with pytest.raises(LabError, match="status 7"):  # status 28 would be a timeout
         lab.ssh("h1", "curl -sS --max-time 60 http://192.0.2.1/")
     with pytest.raises(LabError, match="Connection refused"):
-        lab.ssh("h1", "python3 -", stdin=ASK)
+        lab.ssh("h1", "python3 -", stdin=DNS_QUERY)
     with pytest.raises(LabError):
         lab.ssh("h1", "getent hosts name.example")
 
 
-def test_up_again_changes_nothing(lab: RunningLab) -> None:
+def test_a_second_up_changes_nothing(lab: RunningLab) -> None:
     before = [row.pid for row in lab.status()]
     ops.up(lab.lab.spec, lab.roots, Steps())
     assert [row.pid for row in lab.status()] == before
@@ -166,7 +167,7 @@ def test_power_off_is_hard_and_the_disk_is_kept(lab: RunningLab) -> None:
     with (
         pytest.raises(OSError),
         socket.create_connection((lab.host("h2").address, 22), 2),
-    ):  # a host without power never answers
+    ):  # a host without power does not answer
         pass
     lab.stop("h2")
     lab.start("h2")
@@ -186,7 +187,7 @@ def test_a_host_reboots_itself(lab: RunningLab) -> None:
     assert "does not exist" in after
 
 
-def test_a_cut_host_is_alone_until_healed(lab: RunningLab) -> None:
+def test_a_cut_host_is_unreachable_until_healed(lab: RunningLab) -> None:
     lab.cut("h2")
     assert [row.state for row in lab.status()] == ["running", "cut"]
     assert "0 received" in lab.ssh("h1", f"ping -c 1 -W 1 {lab.host('h2').address} || true")
@@ -211,12 +212,13 @@ def test_two_labs_side_by_side_do_not_see_each_other(lab: RunningLab) -> None:
 
 
 @pytest.mark.parametrize("system", ["debian13", "debian12"])
-def test_packages_install_on_a_bare_host_without_a_way_out(system: str) -> None:
+def test_packages_install_on_a_bare_host_without_internet_access(system: str) -> None:
     with running_lab(f"{NAME}-{system[-2:]}", 1, bare=True, os=system) as found:  # type: ignore[arg-type]
         assert found.ssh("h1", "for p in haproxy named runc nft conntrack; do command -v $p || true; done") == ""
         found.ssh(
             "h1",
-            "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y haproxy bind9 bind9-dnsutils runc conntrack nftables",
+            "apt-get -q update && DEBIAN_FRONTEND=noninteractive "
+            "apt-get -q install -y haproxy bind9 bind9-dnsutils runc conntrack nftables",
             timeout=600,
         )
         assert found.ssh("h1", "haproxy -v; named -v; runc --version; nft --version; conntrack --version")
@@ -224,7 +226,7 @@ def test_packages_install_on_a_bare_host_without_a_way_out(system: str) -> None:
     assert traces(f"{NAME}-{system[-2:]}") == NOTHING
 
 
-def test_up_finishes_what_a_crash_left_and_down_removes_a_broken_lab() -> None:
+def test_up_repairs_a_crashed_lab_and_down_removes_a_damaged_one() -> None:
     name = f"{NAME}c"
     roots = Roots()
     try:
@@ -249,21 +251,21 @@ def test_up_finishes_what_a_crash_left_and_down_removes_a_broken_lab() -> None:
 
 
 def killed_at(words: str, home: Path, *argv: str) -> None:
-    """Run the command line and kill it as soon as it says these words."""
+    """Run the command line and kill it as soon as it prints these words."""
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("RANCHERCTL_", "XDG_"))}
     environment = keep | {"HOME": str(home), "RANCHERCTL_PROGRESS": "plain"}
     with subprocess.Popen(
         [str(BIN / "rancherctl"), "lab", *argv], stderr=subprocess.PIPE, text=True, env=environment
     ) as command:
         assert command.stderr is not None
-        said = next((line for line in command.stderr if words in line), "")
+        printed = next((line for line in command.stderr if words in line), "")
         command.kill()
-    assert said, f"lab {' '.join(argv)} never said {words!r}"
+    assert printed, f"lab {' '.join(argv)} did not print {words!r}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["network", "files of", "boot"])
-def test_what_is_killed_in_the_middle_is_finished_by_the_next(words: str, tmp_path: Path) -> None:
+def test_the_next_up_completes_what_a_killed_up_or_down_left(words: str, tmp_path: Path) -> None:
     name, roots = lab_name("t"), Roots()
     try:
         killed_at(words, tmp_path, "up", "--name", name, "--hosts", "2")
@@ -285,7 +287,8 @@ def test_down_leaves_nothing_of_a_lab_with_a_stopped_and_a_busy_host() -> None:
         found.stop("h2")
         found.ssh(
             "h1",
-            "mkdir -p /run/x; mount -t tmpfs x /run/x; ip netns add busy; systemd-run -q --unit busy ip netns exec busy sleep 1000",
+            "mkdir -p /run/x; mount -t tmpfs x /run/x; ip netns add busy; "
+            "systemd-run -q --unit busy ip netns exec busy sleep 1000",
         )
         seen = traces(name)
         assert seen.namespaces

@@ -1,4 +1,4 @@
-"""The pod network on one subnet: who reaches whom, and how it heals."""
+"""The pod network on one subnet: connections between pods, Services and hosts, and its repair."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from tests.lab.support import Environment, until
 
 @pytest.fixture(scope="module")
 def pods(shared: Environment, space: str) -> dict[str, str]:
-    """A pod on each of h2 and h3, two on h2, each answering; name → address."""
+    """Ready pods a and b on h2, c on h3; name → address."""
     shared.apply(w.pod(space, "a", "h2"), w.pod(space, "b", "h2"), w.pod(space, "c", "h3"))
     shared.apply(w.service(space, "b"), w.service(space, "c"))
     w.ready(shared, space, "pod", "a", "b", "c")
@@ -53,18 +53,18 @@ def test_pods_reach_pods_and_services(shared: Environment, space: str, pods: dic
 
 BREAKS = {
     "networkctl reconfigure host0": "networkctl reconfigure host0",
-    "all our routes deleted": "ip route flush proto 173",
+    "all own routes deleted": "ip route flush proto 173",
     "nft flush ruleset": "nft flush ruleset",
-    "DNS addresses taken off": "ip addr del 169.254.20.10/32 dev lo; ip addr del 10.43.0.10/32 dev lo",
+    "DNS addresses removed": "ip addr del 169.254.20.10/32 dev lo; ip addr del 10.43.0.10/32 dev lo",
 }
-WHOLE = (
+COMPLETE = (
     "[ $(ip -4 route show proto 173 | wc -l) = 3 ] && nft list table inet rancherctl_network >/dev/null 2>&1 "
     "&& ip -4 addr show dev lo | grep -q 169.254.20.10 && ip -4 addr show dev lo | grep -q 10.43.0.10"
 )
 
 
 def repairs(env: Environment, host: str) -> int:
-    """How often the agent of a host has put its network right, as its report says."""
+    """How often the agent of a host has repaired its network, according to its report."""
     report = json.loads(env.get("configmap", f"report-{host}", "-n", "rancherctl-system")["data"]["report"])
     return int(report["sections"]["network"]["changes"])
 
@@ -74,24 +74,24 @@ def test_foreign_changes_are_repaired(
     shared: Environment, space: str, pods: dict[str, str], what: str, measure: Measure
 ) -> None:
     """Routes, addresses and both nft tables are restored, and existing pods reach Services again."""
-    until("h3 is whole", lambda: shared.ssh("h3", f"{WHOLE} && echo yes"))
+    until("h3 is complete", lambda: shared.ssh("h3", f"{COMPLETE} && echo yes"))
     before = repairs(shared, "h3")
-    # One script on the host: a round trip by ssh would be longer than the repair. 3000 turns are a minute and more.
+    # One script on the host: a round trip by ssh would be longer than the repair. 3000 turns take at least a minute.
     script = f"""
     {BREAKS[what]}
     begin=$(date +%s%N); n=0
-    until {{ {WHOLE}; }}; do n=$((n+1)); [ $n -lt 3000 ] || {{ echo never; exit 0; }}; sleep 0.02; done
+    until {{ {COMPLETE}; }}; do n=$((n+1)); [ $n -lt 3000 ] || {{ echo never; exit 0; }}; sleep 0.02; done
     echo $(( ($(date +%s%N) - begin) / 1000000 ))
     """
     took = shared.ssh("h3", script, timeout=600.0).split()[-1]
     assert took != "never", shared.ssh(
         "h3", "ip -4 route; nft list tables; ip -4 addr show dev lo; journalctl -q -u rancherctl-agent -n 20 -o cat"
     )
-    measure(f"{what}, healed", int(took) / 1000, "s")
-    until("the agent says that it was the one", lambda: repairs(shared, "h3") > before)
+    measure(f"{what}, repaired", int(took) / 1000, "s")
+    until("the agent reports the repair", lambda: repairs(shared, "h3") > before)
     service = w.cluster_ip(shared, space, "b")
-    # kube-proxy's rules are not ours: it would write them again within the hour, so the agent restarts it. A pod that
-    # was there before sees it.
+    # kube-proxy itself would write its rules again within the hour, so the agent restarts it. A pod that existed before
+    # shows the effect.
     began = time.monotonic()
     until("pod to Service", lambda: get(shared, space, "c", f"http://{service}/"), pause=0.2)
     measure(f"{what}, pod to Service again", time.monotonic() - began, "s")

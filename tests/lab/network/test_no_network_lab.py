@@ -1,4 +1,4 @@
-"""network.mode none: all but the pod network runs, apply and status name the gap, a CNI add-on makes the node Ready."""
+"""network.mode none: all but the pod network runs, apply and status report it, an add-on makes the node Ready."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def test_the_pod_network_of_an_add_on_makes_nodes_ready(tmp_path: Path) -> None:
 
         found: dict[str, Any] = {}
 
-        def agent_lives() -> bool:
+        def agent_is_alive() -> bool:
             found.update(json.loads(env.rancherctl("env", "status", name, "-o", "json").stdout))
             return found["hosts"][0]["alive"] is True
 
-        until("the roster has the agent", agent_lives, timeout=60, pause=0.5)
+        until("the roster has the agent", agent_is_alive, timeout=60, pause=0.5)
         assert found["state"] == "degraded"
         (problem,) = found["problems"]
         assert problem.startswith("h1: Node is not Ready: ")

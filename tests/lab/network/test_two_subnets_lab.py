@@ -1,4 +1,4 @@
-"""The pod network across two subnets: VXLAN, with a router between that drops pod addresses."""
+"""The pod network across two subnets: VXLAN over a router that drops pod addresses."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,7 @@ def test_pods_and_haproxy_cross_the_subnets(wide: Environment) -> None:
     assert wide.ssh("h1", f"curl -s -m 60 http://{pod}:8080/{big} | wc -c").strip() == "1048576"
     w.published(wide, NAMESPACE, "b", 2)
     for host in ("h1", "h2"):
-        # Asked on the host itself: the machine has no way into subnet B.
+        # Requested on the host itself: the machine has no route to subnet B.
         at = wide.lab.host(host).address
         script = f"curl -s -m 60 -H 'Host: wide.example.org' http://{at}/{big} | wc -c"
         until("through HAProxy", lambda h=host, s=script: wide.ssh(h, s).strip() == "1048576")
@@ -47,12 +47,12 @@ def test_pods_and_haproxy_cross_the_subnets(wide: Environment) -> None:
     assert '"size":1048576' in sent.replace(" ", "")
 
 
-def test_the_tunnel_is_repaired(wide: Environment) -> None:
-    """The VXLAN device deleted on one side is back, with its neighbours, and carries traffic."""
+def test_a_deleted_tunnel_device_is_repaired(wide: Environment) -> None:
+    """After the VXLAN device is deleted on one host, it is created again with its neighbours and carries traffic."""
     wide.apply(w.pod(NAMESPACE, "c", "h2"))
     w.ready(wide, NAMESPACE, "pod", "c")
     pod = w.pod_ip(wide, NAMESPACE, "c")
-    ask = f"curl -s -m 2 -o /dev/null -w '%{{http_code}}' http://{pod}:8080/ || true"
-    until("host to pod", lambda: wide.ssh("h1", ask) == "200")
+    request = f"curl -s -m 2 -o /dev/null -w '%{{http_code}}' http://{pod}:8080/ || true"
+    until("host to pod", lambda: wide.ssh("h1", request) == "200")
     wide.ssh("h1", "ip link del rctl-vxlan")
-    until("host to pod again", lambda: wide.ssh("h1", ask) == "200")
+    until("host to pod again", lambda: wide.ssh("h1", request) == "200")

@@ -13,6 +13,7 @@ from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
 from tests.fakes.ingress import Haproxy
 from tests.fakes.ingress_host import LoadBalancerHost
 from tests.fakes.named import Named
+from tests.fakes.release_site import Site, release_site
 
 
 @pytest.fixture
@@ -58,3 +59,10 @@ def world() -> World:
         pod("p1", "10.42.1.5"),
     )
     return world
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A server with the layout of the official release sites."""
+    with release_site() as site:
+        yield site

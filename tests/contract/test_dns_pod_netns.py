@@ -1,4 +1,4 @@
-"""Entering a pod's network: with real network namespaces, whose handles lie in a folder like a container runtime's."""
+"""Entering a pod's network namespace: real namespaces with handles in a folder, as a container runtime has."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pytest
 from rancherctl.dns.pod_netns import run_in_netns
 from rancherctl.errors import NotFoundError
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a network namespace")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="creating a network namespace needs root")
 POD = "10.42.7.7"
 HERE = Path("/proc/thread-self/ns/net")
 
 
 def network(handle: Path = HERE) -> str:
-    """A network as the kernel names it; that of this thread."""
+    """The kernel's name of a network namespace; by default that of this thread."""
     return str(handle.readlink())
 
 
 @pytest.fixture
 def pod(tmp_path: Path) -> Iterator[str]:
-    """The network of a pod."""
+    """The kernel's name of a pod's network namespace."""
     script = f"ip link set lo up && ip addr add {POD}/32 dev lo && echo ready && exec sleep 600"
     process = subprocess.Popen(["unshare", "-n", "sh", "-c", script], stdout=subprocess.PIPE)
     assert process.stdout
@@ -38,24 +38,24 @@ def pod(tmp_path: Path) -> Iterator[str]:
     process.communicate()
 
 
-def test_what_is_done_inside_is_done_in_the_pods_network_alone(pod: str, tmp_path: Path) -> None:
+def test_the_function_runs_in_the_pods_network_and_the_caller_stays_outside(pod: str, tmp_path: Path) -> None:
     host, before = network(), threading.active_count()
     assert run_in_netns(POD, network, tmp_path) == pod != host
     assert network() == host
     assert threading.active_count() == before
 
 
-def test_a_pod_on_the_hosts_network_is_asked_from_there(tmp_path: Path) -> None:
+def test_for_a_pod_on_the_host_network_the_function_runs_there(tmp_path: Path) -> None:
     assert run_in_netns("127.0.0.1", network, tmp_path / "none") == network()
 
 
-def test_an_address_that_nobody_has_is_said(pod: str, tmp_path: Path) -> None:
+def test_an_address_without_a_pod_is_an_error_that_names_it(pod: str, tmp_path: Path) -> None:
     for address in ("192.0.2.7", "2001:db8::7"):
         with pytest.raises(NotFoundError, match=address):
             run_in_netns(address, lambda: 0, tmp_path)
 
 
-def test_a_failure_inside_comes_out(pod: str, tmp_path: Path) -> None:
+def test_an_exception_in_the_pods_network_reaches_the_caller(pod: str, tmp_path: Path) -> None:
     def fail() -> None:
         raise ValueError("inside")
 

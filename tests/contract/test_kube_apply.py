@@ -1,4 +1,4 @@
-"""Plan, apply, prune: against the fake and a real kube-apiserver."""
+"""Plan, apply and prune with the fake and with a real kube-apiserver."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def objects(inventory: Inventory, *names: str, value: str = "1") -> list[dict[st
     return [*configs, *fixed]
 
 
-def test_before_there_is_an_api_everything_is_new_as_it_will_be_planned_then(
-    client: RestClient, inventory: Inventory
-) -> None:
+def test_a_plan_without_an_api_equals_the_first_plan_with_one(client: RestClient, inventory: Inventory) -> None:
     wanted = objects(inventory, "a", "b")
     assert [(c.key, c.new) for c in first_plan(wanted, inventory)] == [
         (c.key, c.new) for c in plan(client, wanted, inventory)
@@ -63,7 +61,7 @@ def test_before_there_is_an_api_everything_is_new_as_it_will_be_planned_then(
     assert len(first_plan(wanted, None)) == 5
 
 
-def test_without_an_inventory_objects_are_plain_and_stay(client: RestClient, inventory: Inventory) -> None:
+def test_without_an_inventory_objects_get_no_mark_and_are_not_pruned(client: RestClient, inventory: Inventory) -> None:
     wanted = objects(inventory, "a", "b")
     apply(client, plan(client, wanted, None), None)
     assert not plan(client, objects(inventory, "a"), None)
@@ -73,7 +71,7 @@ def test_without_an_inventory_objects_are_plain_and_stay(client: RestClient, inv
     } == {"a", "b"}
 
 
-def test_a_second_plan_is_empty_and_the_order_serves_the_objects(client: RestClient, inventory: Inventory) -> None:
+def test_a_second_plan_is_empty_and_dependencies_are_created_first(client: RestClient, inventory: Inventory) -> None:
     first = plan(client, objects(inventory, "a", "b"), inventory)
     assert first.counts() == {"create": 6, "update": 0, "delete": 0}
     assert first.changes[0].key.endswith(f"Namespace/{inventory.namespace}")
@@ -81,7 +79,7 @@ def test_a_second_plan_is_empty_and_the_order_serves_the_objects(client: RestCli
     assert not plan(client, objects(inventory, "a", "b"), inventory)
 
 
-def test_changes_are_named_and_drift_is_repaired(client: RestClient, inventory: Inventory) -> None:
+def test_a_plan_lists_changes_and_an_apply_repairs_drift(client: RestClient, inventory: Inventory) -> None:
     apply(client, plan(client, objects(inventory, "a"), inventory), inventory)
     client.patch(CONFIGMAPS, "a", {"data": {"k": "drift", "foreign": "kept"}}, namespace=inventory.namespace)
     repair = plan(client, objects(inventory, "a"), inventory)
@@ -90,7 +88,7 @@ def test_changes_are_named_and_drift_is_repaired(client: RestClient, inventory: 
     assert client.get(CONFIGMAPS, "a", namespace=inventory.namespace)["data"] == {"k": "1", "foreign": "kept"}
 
 
-def test_what_is_no_longer_wanted_goes_and_foreign_things_stay(client: RestClient, inventory: Inventory) -> None:
+def test_unwanted_objects_are_deleted_and_foreign_ones_kept(client: RestClient, inventory: Inventory) -> None:
     ns = inventory.namespace
     apply(client, plan(client, objects(inventory, "a", "b", "c"), inventory), inventory)
     client.create(CONFIGMAPS, {"metadata": {"name": "foreign", "namespace": ns}})
@@ -107,7 +105,9 @@ def test_what_is_no_longer_wanted_goes_and_foreign_things_stay(client: RestClien
     assert not plan(client, objects(inventory, "a"), inventory)
 
 
-def test_growing_takes_nothing_away_until_the_surplus_is_applied(client: RestClient, inventory: Inventory) -> None:
+def test_an_apply_that_only_adds_deletes_nothing_until_the_next_full_one(
+    client: RestClient, inventory: Inventory
+) -> None:
     """Agents of the last release keep their rights until they are replaced."""
     ns = inventory.namespace
     before, after = objects(inventory, "a", "b"), objects(inventory, "a", "new")
@@ -126,7 +126,7 @@ def test_growing_takes_nothing_away_until_the_surplus_is_applied(client: RestCli
     apply(client, grown, inventory)
     assert rules() == [new_rule, old_rule]
     assert client.get(CONFIGMAPS, "b", namespace=ns)
-    assert not plan(client, after, inventory, grow=True), "growing twice changes nothing"
+    assert not plan(client, after, inventory, grow=True), "adding twice changes nothing"
 
     left = surplus(client, after, inventory)
     assert left.counts() == {"create": 0, "update": 2, "delete": 1}
@@ -138,8 +138,8 @@ def test_growing_takes_nothing_away_until_the_surplus_is_applied(client: RestCli
     assert not plan(client, after, inventory)
 
 
-def test_a_break_in_the_middle_forgets_nothing(client: RestClient, inventory: Inventory) -> None:
-    """The objects of a broken run are in the inventory: the next run, with other wishes, removes them."""
+def test_an_interrupted_apply_leaves_its_objects_in_the_inventory(client: RestClient, inventory: Inventory) -> None:
+    """The next run, which wants other objects, deletes them."""
     broken = [
         *objects(inventory, "a"),
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": "missing"}, "spec": 1},
@@ -164,7 +164,7 @@ def test_a_break_in_the_middle_forgets_nothing(client: RestClient, inventory: In
     assert not plan(client, objects(inventory), inventory)
 
 
-def test_everything_goes_and_a_damaged_inventory_prunes_nothing(client: RestClient, inventory: Inventory) -> None:
+def test_a_damaged_inventory_is_an_error_and_nothing_is_pruned(client: RestClient, inventory: Inventory) -> None:
     client.create(NAMESPACES, {"metadata": {"name": inventory.namespace}})
     configs = objects(inventory, "a")[:1]
     apply(client, plan(client, configs, inventory), inventory)
@@ -173,14 +173,14 @@ def test_everything_goes_and_a_damaged_inventory_prunes_nothing(client: RestClie
         plan(client, [], inventory)
 
 
-def test_bad_sets_are_refused_whole(client: RestClient, inventory: Inventory) -> None:
+def test_a_set_with_an_invalid_object_is_refused_as_a_whole(client: RestClient, inventory: Inventory) -> None:
     twice = objects(inventory, "a", "a")
     with pytest.raises(InvalidInputError, match="given twice"):
         plan(client, [*twice, {"kind": "X"}], inventory)
 
 
 @pytest.mark.lab
-def test_the_official_client_does_the_same() -> None:
+def test_the_official_client_applies_and_prunes_like_the_thin_one() -> None:
     from rancherctl.change import Plan
     from rancherctl.kube.client import Resource
     from rancherctl.kube.http.tls import ApiEndpoint
@@ -206,7 +206,7 @@ def test_the_official_client_does_the_same() -> None:
             with pytest.raises(NotFoundError):
                 client.resource("example.org/v1", "Nope")
         with server.client() as rest:
-            assert not plan(rest, objects(inventory, "a"), inventory), "both transports see the same"
+            assert not plan(rest, objects(inventory, "a"), inventory), "both transports find the same state"
         with pytest.raises(AuthError), OfficialClient(ApiEndpoint(server.url, server.ca), token="wrong"):
             pass
         server.stop("apiserver", kill=True)
@@ -215,7 +215,7 @@ def test_the_official_client_does_the_same() -> None:
 
 
 @pytest.mark.lab
-def test_kinds_we_do_not_know_are_discovered() -> None:
+def test_unknown_kinds_are_discovered() -> None:
     from tests.lab.apiserver import running
 
     inventory = Inventory("default", "flow")

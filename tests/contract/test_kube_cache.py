@@ -1,4 +1,4 @@
-"""The watch cache against the faults of R2 to R5."""
+"""The watch cache and the faults of R2 to R5."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def names(snapshot: Snapshot) -> set[str]:
     return set(snapshot.table("configs").items)
 
 
-def test_follows_creates_updates_and_deletes(api: FakeApi, start: Callable[..., Cache]) -> None:
+def test_the_cache_follows_creates_updates_and_deletes(api: FakeApi, start: Callable[..., Cache]) -> None:
     put(api, "a", k="1")
     seen = Waiter()
     cache = start(on_change=seen)
@@ -85,7 +85,7 @@ def test_follows_creates_updates_and_deletes(api: FakeApi, start: Callable[..., 
     assert set(seen.calls) == {frozenset({"configs"})}
 
 
-def test_gone_lists_again_and_misses_nothing(api: FakeApi, start: Callable[..., Cache]) -> None:
+def test_after_410_a_new_list_contains_every_missed_change(api: FakeApi, start: Callable[..., Cache]) -> None:
     put(api, "a")
     put(api, "b")
     cache = start()
@@ -101,7 +101,7 @@ def test_gone_lists_again_and_misses_nothing(api: FakeApi, start: Callable[..., 
     assert after.table("configs").items["ns/b"] is kept, "an unchanged object keeps its identity"
 
 
-def test_readers_never_see_a_half_list(api: FakeApi, start: Callable[..., Cache]) -> None:
+def test_readers_never_see_a_partial_list(api: FakeApi, start: Callable[..., Cache]) -> None:
     for i in range(1200):
         put(api, f"o{i:04}")
     sizes: set[int] = set()
@@ -129,7 +129,7 @@ def test_a_silent_watch_turns_unhealthy_and_then_catches_up(
     until(cache, lambda s: s.healthy and names(s) == {"ns/during"})
 
 
-def test_an_older_list_is_refused_until_it_lasts(
+def test_an_older_list_is_refused_until_it_is_seen_for_long_enough(
     api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = threading.Semaphore(0)
@@ -155,14 +155,14 @@ def test_an_older_list_is_refused_until_it_lasts(
     assert refused.acquire(timeout=60)
     assert not cache.snapshot().healthy
     assert cache.snapshot().table("configs").resource_version >= newest
-    assert names(cache.snapshot()) == {"ns/a", "ns/b"}, "no time travel"
+    assert names(cache.snapshot()) == {"ns/a", "ns/b"}, "an older state is not shown"
     now[0] = reflector.OLDER_REFUSED_SECONDS + 1
     restored = until(cache, lambda s: s.healthy)
     assert names(restored) == {"ns/a"}
     assert restored.table("configs").resource_version == "500"
 
 
-def test_a_storm_of_410_backs_off(api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_410_backs_off(api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reflector, "GOOD_WATCH_SECONDS", 1e9)
     waits: list[float] = []
     real = reflector.Backoff.after
@@ -221,7 +221,7 @@ def test_a_listener_that_fails_does_not_stop_the_watch(api: FakeApi, start: Call
     until(cache, lambda s: names(s) == {"ns/a"})
 
 
-def test_the_server_comes_later_and_goes(start: Callable[..., Cache], api: FakeApi) -> None:
+def test_the_cache_works_when_the_server_starts_later_and_stops(start: Callable[..., Cache], api: FakeApi) -> None:
     api.cut(times=3)
     cache = start(SPEC, PODS)
     until(cache, lambda s: s.healthy)
@@ -230,7 +230,7 @@ def test_the_server_comes_later_and_goes(start: Callable[..., Cache], api: FakeA
     assert not [t for t in threading.enumerate() if t.name.startswith("watch-")]
 
 
-def test_a_burst_costs_few_snapshots(api: FakeApi, start: Callable[..., Cache]) -> None:
+def test_a_burst_of_changes_makes_few_snapshots(api: FakeApi, start: Callable[..., Cache]) -> None:
     seen = Waiter()
     cache = start(on_change=seen)
     until(cache, lambda s: s.healthy)
@@ -254,10 +254,10 @@ def test_relist_reads_everything_again_at_once(api: FakeApi, start: Callable[...
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_the_cache_ends_up_equal_to_the_server(
+def test_after_random_faults_the_cache_equals_the_server(
     api: FakeApi, start: Callable[..., Cache], monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """Random writes between random faults; snapshots taken on the way never change afterwards."""
+    """Random writes between random faults; snapshots never change after they are taken."""
     monkeypatch.setattr(reflector, "SILENCE_SECONDS", 1.0)
     real = reflector.Backoff.after
     monkeypatch.setattr(reflector.Backoff, "after", lambda self, error: min(real(self, error), 0.02))

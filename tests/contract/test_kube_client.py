@@ -1,4 +1,4 @@
-"""What every KubeClient promises, run against the fake and against a real kube-apiserver: the fake is only worth what it shares with it."""
+"""The contract of KubeClient, run with the fake and with a real kube-apiserver, so that the fake stays faithful."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def config(namespace: str, name: str, **data: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": namespace}, "data": data}
 
 
-def test_create_get_delete(client: RestClient, namespace: str) -> None:
+def test_objects_are_created_read_and_deleted(client: RestClient, namespace: str) -> None:
     made = client.create(CONFIGMAPS, config(namespace, "a", k="v"))
     assert made["metadata"]["resourceVersion"]
     assert client.get(CONFIGMAPS, "a", namespace=namespace)["data"] == {"k": "v"}
@@ -59,7 +59,7 @@ def test_a_stale_version_conflicts(client: RestClient, namespace: str) -> None:
     assert client.patch(CONFIGMAPS, "a", {"data": {"k": None, "l": "4"}}, namespace=namespace)["data"] == {"l": "4"}
 
 
-def test_apply_owns_fields(client: RestClient, namespace: str) -> None:
+def test_apply_owns_its_fields_and_conflicts_over_those_of_others(client: RestClient, namespace: str) -> None:
     first = client.apply(CONFIGMAPS, config(namespace, "a", k="1", l="1"), manager="one")
     again = client.apply(CONFIGMAPS, config(namespace, "a", k="1", l="1"), manager="one")
     assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"], (
@@ -78,7 +78,7 @@ def test_a_dry_run_stores_nothing(client: RestClient, namespace: str) -> None:
         client.get(CONFIGMAPS, "a", namespace=namespace)
 
 
-def test_selectors_and_paging(client: RestClient, namespace: str) -> None:
+def test_lists_are_selected_and_paged(client: RestClient, namespace: str) -> None:
     for i in range(520):
         obj = config(namespace, f"o{i:03}")
         obj["metadata"]["labels"] = {"half": str(i % 2)}
@@ -94,7 +94,7 @@ def test_selectors_and_paging(client: RestClient, namespace: str) -> None:
     ] == ["o007"]
 
 
-def test_a_watch_tells_everything_in_order(client: RestClient, namespace: str) -> None:
+def test_a_watch_delivers_every_event_in_order(client: RestClient, namespace: str) -> None:
     start = client.list(CONFIGMAPS, namespace=namespace, field_selector="metadata.name=a").resource_version
     events = client.watch(
         CONFIGMAPS, namespace=namespace, resource_version=start, field_selector="metadata.name=a", timeout=60
@@ -113,9 +113,9 @@ def test_a_watch_tells_everything_in_order(client: RestClient, namespace: str) -
     assert [e.type for e in seen] == ["ADDED", "MODIFIED", "DELETED"]
     assert [e.object["data"]["k"] for e in seen] == ["1", "2", "2"]
     versions = [int(e.object["metadata"]["resourceVersion"]) for e in seen]
-    assert versions == sorted(set(versions)), "the deletion has a version of its own"
+    assert versions == sorted(set(versions)), "the deletion has its own version"
 
 
-def test_plain_requests(client: RestClient) -> None:
+def test_raw_returns_the_body_of_the_response(client: RestClient) -> None:
     assert client.raw("GET", "/readyz") == b"ok"
     assert b"v1.36" in client.raw("GET", "/version?pretty=false")

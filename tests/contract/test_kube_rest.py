@@ -1,4 +1,4 @@
-"""The REST client against faults that a real API server cannot be asked for."""
+"""The REST client and faults that a real API server does not produce on request."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_lists_are_paged_and_one_connection_is_kept(api: FakeApi, client: RestCl
     assert api.connections == 1
 
 
-def test_a_page_token_that_expires_begins_the_list_again(api: FakeApi, client: RestClient) -> None:
+def test_an_expired_page_token_restarts_the_list(api: FakeApi, client: RestClient) -> None:
     seed(api, 700)
     pages = client.pages(PODS)
     next(pages)
@@ -84,7 +84,7 @@ def test_an_answer_cut_in_the_middle_is_an_error(api: FakeApi, client: RestClien
 
 
 @pytest.mark.parametrize("trickle", [b"", b"HTTP/1.1 200 OK\r\n", b"X-Filler: 1\r\n"])
-def test_the_limit_holds_for_the_whole_call_even_if_bytes_keep_coming(
+def test_the_timeout_applies_to_the_whole_call_even_if_bytes_keep_arriving(
     api: FakeApi, client: RestClient, trickle: bytes
 ) -> None:
     api.stall(path="/pods", trickle=trickle)
@@ -95,14 +95,14 @@ def test_the_limit_holds_for_the_whole_call_even_if_bytes_keep_coming(
             client.list(PODS, timeout=0.3)
         ended.append(e.value)
 
-    # Where the limit began anew with every byte, the call would go on for ever.
+    # If every byte restarted the timeout, the call would never end.
     caller = threading.Thread(target=call, daemon=True)
     caller.start()
     caller.join(60)
     assert ended
 
 
-def test_nobody_listens() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     fake = FakeApi()
     fake.close()
     with pytest.raises(UnreachableError) as e:
@@ -110,7 +110,7 @@ def test_nobody_listens() -> None:
     assert "127.0.0.1" in e.value.what
 
 
-def test_errors_of_the_server(api: FakeApi, client: RestClient) -> None:
+def test_errors_of_the_server_are_typed(api: FakeApi, client: RestClient) -> None:
     api.fail(429, retry_after="7", path="/pods")
     with pytest.raises(ThrottledError) as e:
         client.list(PODS)
@@ -121,7 +121,7 @@ def test_errors_of_the_server(api: FakeApi, client: RestClient) -> None:
 
 
 @pytest.mark.parametrize("server", ["", "ftp://x", "https://", "https://x:port", "https://x/?q", "https://a\nb"])
-def test_addresses_that_are_none(server: str) -> None:
+def test_invalid_server_addresses_are_refused(server: str) -> None:
     with pytest.raises(UsageError):
         RestClient(server)
 
@@ -133,7 +133,7 @@ def test_a_token_with_a_newline_is_not_sent(api: FakeApi) -> None:
     assert not api.requests
 
 
-def test_a_token_is_asked_for_each_call(api: FakeApi) -> None:
+def test_the_token_is_requested_for_each_call(api: FakeApi) -> None:
     tokens = iter("ab")
     asked = []
 
@@ -148,7 +148,7 @@ def test_a_token_is_asked_for_each_call(api: FakeApi) -> None:
     assert asked == ["a", "b"]
 
 
-def test_preconditions_and_missing_things(client: RestClient) -> None:
+def test_failed_preconditions_conflict_and_missing_objects_are_not_found(client: RestClient) -> None:
     made = client.create(CONFIGMAPS, config("a", k="1"))
     client.replace(CONFIGMAPS, made | {"data": {"k": "2"}})
     with pytest.raises(ConflictError):
@@ -159,7 +159,7 @@ def test_preconditions_and_missing_things(client: RestClient) -> None:
         client.replace(CONFIGMAPS, {"data": {}})
 
 
-def test_a_write_that_is_no_longer_wanted_when_it_could_be_sent_is_not_sent(
+def test_a_write_that_is_no_longer_wanted_when_the_connection_is_open_is_not_sent(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A leader may be frozen, or wait for a connection, between its decision and its write."""
@@ -193,7 +193,7 @@ def test_a_write_that_is_no_longer_wanted_when_it_could_be_sent_is_not_sent(
         assert client.get(CONFIGMAPS, "a", namespace="ns")["data"] == {"x": "1"}
 
 
-def test_what_has_arrived_together_is_one_batch(api: FakeApi, client: RestClient) -> None:
+def test_events_that_arrive_together_are_one_batch(api: FakeApi, client: RestClient) -> None:
     version = str(api.store.version)
     seed(api, 2000)
     stream = client.watch_batches(PODS, resource_version=version)
@@ -205,7 +205,7 @@ def test_what_has_arrived_together_is_one_batch(api: FakeApi, client: RestClient
     assert len(sizes) < 400
 
 
-def test_a_watch_that_goes_silent_is_noticed(api: FakeApi, client: RestClient) -> None:
+def test_a_silent_watch_is_an_error(api: FakeApi, client: RestClient) -> None:
     api.silent = True
     with pytest.raises(UnreachableError, match="silent"):
         list(client.watch(PODS, resource_version=str(api.store.version), timeout=0.4))
@@ -221,7 +221,7 @@ def test_events_before_an_error_are_delivered(api: FakeApi, client: RestClient) 
         next(events)
 
 
-def test_a_version_that_is_gone(api: FakeApi, client: RestClient) -> None:
+def test_a_version_that_no_longer_exists_is_an_error(api: FakeApi, client: RestClient) -> None:
     version = str(api.store.version)
     seed(api, 1)
     api.compact()
@@ -240,7 +240,7 @@ def test_close_ends_watches_of_other_threads(api: FakeApi, client: RestClient) -
     assert not thread.is_alive()
 
 
-def test_lines_of_any_size(api: FakeApi, client: RestClient) -> None:
+def test_lines_of_any_size_are_read(api: FakeApi, client: RestClient) -> None:
     big = "x" * 3_000_000
     version = str(api.store.version)
     api.store.put("/api/v1/configmaps", "ns", {"metadata": {"name": "big"}, "data": {"k": big}})

@@ -1,4 +1,4 @@
-"""Programs that the lab runs on the machine, and a root tree that is being built: what is left when their parent is killed."""
+"""Programs of the lab and builds of a root tree: nothing is left when their parent is killed."""
 
 import os
 import signal
@@ -18,19 +18,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def killed_parent(pipe: Path, argv: Sequence[str]) -> Iterator[None]:
-    """Run ``argv`` as the lab does, from a process that is killed after the block; its children have ended when this returns.
+    """Run ``argv`` as the lab does, in a process that is killed after the block.
 
-    ``argv`` opens the pipe for writing, says a line there and hands it on to its children: the last of them closes it.
+    ``argv`` opens the pipe for writing, writes a line and passes the pipe on to its children. The last of them closes
+    it, so all have ended when this returns.
     """
     os.mkfifo(pipe)
-    with subprocess.Popen([sys.executable, "-c", PARENT, *argv], cwd=ROOT) as parent, pipe.open() as told:
-        assert told.readline() == "begun\n"
+    with subprocess.Popen([sys.executable, "-c", PARENT, *argv], cwd=ROOT) as parent, pipe.open() as written:
+        assert written.readline() == "begun\n"
         yield
         parent.kill()
-        assert told.read() == ""
+        assert written.read() == ""
 
 
-def test_a_program_does_not_outlive_who_runs_it(tmp_path: Path) -> None:
+def test_a_program_does_not_outlive_its_parent(tmp_path: Path) -> None:
     with killed_parent(
         tmp_path / "pipe",
         ["sh", "-c", 'exec 3>"$1" && echo begun >&3 && exec sleep 1000', "sh", str(tmp_path / "pipe")],
@@ -38,9 +39,9 @@ def test_a_program_does_not_outlive_who_runs_it(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as building a tree does")
+@pytest.mark.skipif(os.geteuid() != 0, reason="building a tree needs root")
 def test_a_killed_build_leaves_neither_mounts_nor_processes(tmp_path: Path) -> None:
-    """mmdebstrap mounts /sys into the tree: who removes the half tree must not walk into it."""
+    """mmdebstrap mounts /sys into the tree: removing the partial tree must not reach it."""
     tree = tmp_path / "tree"
     tree.mkdir()
     script = 'mount -t tmpfs x "$1" && touch "$1/mounted" && exec 3>"$2" && { sleep 1000 & } && echo begun >&3 && wait'
@@ -49,7 +50,7 @@ def test_a_killed_build_leaves_neither_mounts_nor_processes(tmp_path: Path) -> N
         assert list(tree.iterdir()) == []
 
 
-def test_a_program_that_ends_by_itself_hands_its_code_and_words_on() -> None:
+def test_the_error_of_a_failed_program_has_its_status_and_message() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PARENT, "sh", "-c", "echo why >&2; exit 3"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The test web server, really built by the modules source and really asked."""
+"""The test web server, built by the modules source and queried over HTTP."""
 
 import hashlib
 import http.client
@@ -17,7 +17,7 @@ import pytest
 from rancherctl.bundle.sources.modules import build_testweb
 from rancherctl.events import ignore
 
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="takes Go")
+pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="needs Go")
 ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -29,7 +29,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Server:
-    """A running server; ``port`` is the one it chose."""
+    """A running server on a free ``port``."""
 
     def __init__(self, program: Path) -> None:
         argv = [
@@ -50,14 +50,16 @@ class Server:
         assert found
         self.port = int(found[1])
 
-    def ask(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+    def request(
+        self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes]:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, body, headers)
             with connection.getresponse() as response:
                 return response.status, response.read()
 
     def json(self, path: str, **more: Any) -> dict[str, Any]:
-        code, body = self.ask(path, **more)
+        code, body = self.request(path, **more)
         assert code == 200
         answer: dict[str, Any] = json.loads(body)
         return answer
@@ -78,7 +80,7 @@ def server(program: Path) -> Iterator[Server]:
     made.stop()
 
 
-def test_it_says_who_was_asked_for_what(server: Server) -> None:
+def test_the_response_describes_the_request_and_the_pod(server: Server) -> None:
     answer = server.json("/foo?a=1", Host="foo.bar.com", X_Forwarded_For="9.9.9.9")
     assert (answer["pod"], answer["path"], answer["query"], answer["host"], answer["proto"]) == (
         "mdb-0",
@@ -90,11 +92,11 @@ def test_it_says_who_was_asked_for_what(server: Server) -> None:
     assert answer["remote"].startswith("127.0.0.1:")
 
 
-def test_bodies_go_both_ways_whole(server: Server) -> None:
+def test_bodies_are_received_and_sent_completely(server: Server) -> None:
     sent = bytes(range(256)) * 4096
     answer = server.json("/up", method="POST", body=sent)
     assert (answer["size"], answer["sha256"]) == (len(sent), hashlib.sha256(sent).hexdigest())
-    code, got = server.ask("/body?size=1000003")
+    code, got = server.request("/body?size=1000003")
     assert (code, len(got)) == (200, 1_000_003)
 
 
@@ -108,20 +110,20 @@ def test_bodies_go_both_ways_whole(server: Server) -> None:
         ("/healthz", 200),
     ],
 )
-def test_statuses(path: str, code: int, server: Server) -> None:
-    assert server.ask(path)[0] == code
+def test_the_status_code_is_the_requested_one_or_400(path: str, code: int, server: Server) -> None:
+    assert server.request(path)[0] == code
 
 
-def test_when_asked_to_stop_it_fails_its_health_check_but_serves_on_and_ends_well(server: Server) -> None:
+def test_after_sigterm_the_health_check_fails_and_requests_are_served_until_the_end(server: Server) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as slow:
         slow.request("GET", "/delay?ms=700")
         server.process.send_signal(signal.SIGTERM)
         assert server.process.stderr is not None
         assert "asked to stop" in server.process.stderr.readline()
-        assert server.ask("/healthz")[0] == 503
+        assert server.request("/healthz")[0] == 503
         assert server.json("/late")["path"] == "/late"
         with slow.getresponse() as response:
-            assert response.status == 200, "a request that was running when the listener closed is answered"
+            assert response.status == 200, "a request in progress when the listener closed is answered"
     assert server.stop() == 0
 
 

@@ -81,7 +81,7 @@ class ApiServer:
                     client.raw("GET", "/readyz", timeout=10)
                 except RancherctlError as e:
                     last = str(e)
-                    time.sleep(0.1)  # there is no event to wait for before the port is open
+                    time.sleep(0.1)  # before the port is open, polling is the only way
                 else:
                     return
         raise AssertionError(

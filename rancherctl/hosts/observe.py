@@ -129,7 +129,7 @@ def _unit(unit: Unit, answer: Mapping[str, Any]) -> ResourceState | None:
 
 
 def _digest_of(ran: Mapping[str, str], paths: Iterable[str]) -> str:
-    """Digest of the files that the unit depends on now: a file that it no longer depends on is no reason to restart it."""
+    """Digest of the files that the unit depends on now; a file that it no longer depends on does not restart it."""
     return digest({path: ran[path] for path in paths if path in ran})
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from rancherctl.bundle.create import MODULES, OFFICIAL, Request, create
+from rancherctl.bundle.create import MODULES, OFFICIAL, BundleRequest, create
 from rancherctl.bundle.images import testweb_reference
 from rancherctl.bundle.pause.elf import elf_static
 from rancherctl.bundle.resolve import resolve
@@ -49,7 +49,7 @@ def bundle_root(emit: Emit = quiet) -> Path:
     cache = settings.cache or settings.dirs.cache
     if chosen in {MODULES, OFFICIAL}:
         shell = BUSYBOX if BUSYBOX.is_file() and elf_static(BUSYBOX.read_bytes()) else None
-        return create(Request(DEFAULT, chosen, testweb=True, busybox=shell), cache, emit).root
+        return create(BundleRequest(DEFAULT, chosen, testweb=True, busybox=shell), cache, emit).root
     bundle = resolve(chosen, DEFAULT, cache, emit)
     if testweb_reference() not in {artefact.reference for artefact in bundle.manifest.artefacts}:
         raise NotFoundError(

@@ -12,10 +12,10 @@ from rancherctl.bundle import images
 from rancherctl.bundle.distribution import collect as distribution
 from rancherctl.bundle.distribution.systems import choices
 from rancherctl.bundle.files import place, sha256_of
-from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, manifest
+from rancherctl.bundle.model import MANIFEST, Bundle, BundleFile, manifest
 from rancherctl.bundle.pause.elf import elf_machine, elf_static
 from rancherctl.bundle.sources import directory, modules, official
-from rancherctl.bundle.sources.base import Found
+from rancherctl.bundle.sources.base import CollectedFile
 from rancherctl.bundle.sources.releases import Bases
 from rancherctl.bundle.staging import staging
 from rancherctl.bundle.verify import findings, load
@@ -32,7 +32,7 @@ _CACHED: Final = (OFFICIAL, MODULES)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BundleRequest:
     """What to make: ``source`` is ``official``, ``modules`` or a directory's path; ``output`` None = the cache.
 
     ``testweb`` adds the image of the samples and tests, which takes Go; ``busybox`` is a static busybox to put into it;
@@ -52,7 +52,7 @@ class Request:
     apt_mirror: str = ""
 
 
-def create(request: Request, cache: Path, emit: Emit) -> Bundle:
+def create(request: BundleRequest, cache: Path, emit: Emit) -> Bundle:
     """Make the bundle, or find it made. Files are linked with the cache where that is possible.
 
     Raises UsageError for an unknown version, ConflictError if ``output`` is not a bundle, and errors of the source.
@@ -73,7 +73,7 @@ def create(request: Request, cache: Path, emit: Emit) -> Bundle:
         raise RancherctlError("the bundle cannot be made", why=str(error), hint=hint) from error
 
 
-def _refuse_early(request: Request) -> None:
+def _refuse_early(request: BundleRequest) -> None:
     """What would fail at the end, after minutes of fetching or building, fails at once."""
     choices(request.packages)
     target = request.output
@@ -105,7 +105,9 @@ def _refuse_busybox(file: Path, arch: str) -> None:
         )
 
 
-def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:
+def _collect(
+    request: BundleRequest, versions: Versions, arch: str, cache: Path, emit: Emit
+) -> tuple[CollectedFile, ...]:
     if request.source == OFFICIAL:
         bases = Bases.below(request.mirror) if request.mirror else Bases()
         return official.collect(versions, arch, cache, emit, bases=bases)
@@ -114,15 +116,17 @@ def _collect(request: Request, versions: Versions, arch: str, cache: Path, emit:
     return directory.collect(versions, arch, Path(request.source).expanduser())
 
 
-def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterable[images.Image], emit: Emit) -> Bundle:
+def _fill(
+    root: Path, request: BundleRequest, found: tuple[CollectedFile, ...], extra: Iterable[images.Image], emit: Emit
+) -> Bundle:
     artefacts = []
     for item in found:
-        template = Artefact(item.component, item.version, item.name, "", 0, 0o755, "binary", request.arch)
+        template = BundleFile(item.component, item.version, item.name, "", 0, 0o755, "binary", request.arch)
         place(item.file, root / template.path, template.mode, link=request.source in _CACHED)
         artefacts.append(_intact(_measured(root, template), item))
     for image in extra:
         name, _, tag = image.reference.rpartition("/")[2].partition(":")
-        template = Artefact("images", tag, name, "", 0, 0o644, "image", request.arch, image.reference)
+        template = BundleFile("images", tag, name, "", 0, 0o644, "image", request.arch, image.reference)
         (root / template.path).parent.mkdir(parents=True, exist_ok=True)
         images.write_archive(image, root / template.path)
         (root / template.path).chmod(template.mode)
@@ -137,7 +141,7 @@ def _fill(root: Path, request: Request, found: tuple[Found, ...], extra: Iterabl
     return Bundle(root, listed)
 
 
-def _intact(artefact: Artefact, item: Found) -> Artefact:
+def _intact(artefact: BundleFile, item: CollectedFile) -> BundleFile:
     if item.sha256 and item.sha256 != artefact.sha256:
         why = f"sha256 is {artefact.sha256}, recorded was {item.sha256}"
         raise RancherctlError(
@@ -148,12 +152,12 @@ def _intact(artefact: Artefact, item: Found) -> Artefact:
     return artefact
 
 
-def _measured(root: Path, artefact: Artefact) -> Artefact:
+def _measured(root: Path, artefact: BundleFile) -> BundleFile:
     file = root / artefact.path
     return replace(artefact, sha256=sha256_of(file), size=file.stat().st_size)
 
 
-def _images(request: Request, versions: Versions, cache: Path, emit: Emit) -> Iterator[images.Image]:
+def _images(request: BundleRequest, versions: Versions, cache: Path, emit: Emit) -> Iterator[images.Image]:
     yield images.pause_image(versions, request.arch)
     if request.testweb:
         program = modules.build_testweb(request.arch, cache, emit)

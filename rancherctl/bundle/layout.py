@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rancherctl.bundle.model import Artefact, Bundle
+from rancherctl.bundle.model import Bundle, BundleFile
 
 ROOT: Final = "/opt/rancherctl"
 CNI_BIN: Final = "/opt/cni/bin"
@@ -67,14 +67,14 @@ def binary_dir(component: str, version: str) -> str:
     return f"{ROOT}/{component}/{version}/bin"
 
 
-def _needed(artefact: Artefact, roles: frozenset[str], images: frozenset[str] | None) -> bool:
+def _needed(artefact: BundleFile, roles: frozenset[str], images: frozenset[str] | None) -> bool:
     if artefact.kind == "image":
         return images is None or artefact.reference in images
     role = _ROLE_OF.get(artefact.name)
     return artefact.kind == "binary" and (role is None or role in roles)
 
 
-def _placed(bundle: Bundle, artefact: Artefact) -> HostArtefact:
+def _placed(bundle: Bundle, artefact: BundleFile) -> HostArtefact:
     if artefact.kind == "image":
         remote = f"{IMAGES}/{artefact.name}-{artefact.version}.tar"
     else:

@@ -27,7 +27,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Artefact:
+class BundleFile:
     """One file. ``size`` in bytes, ``mode`` as in stat (0o755), ``reference``: full image name with tag, else empty."""
 
     component: str
@@ -53,7 +53,7 @@ class Manifest:
     kubernetes: str
     arch: str
     source: str
-    artefacts: tuple[Artefact, ...]
+    artefacts: tuple[BundleFile, ...]
 
     def digest(self) -> str:
         """sha256 (64 hex digits) of the files and where they belong; the source does not count."""
@@ -64,7 +64,7 @@ class Manifest:
         """Bytes of all files together."""
         return sum(a.size for a in self.artefacts)
 
-    def of(self, component: str) -> tuple[Artefact, ...]:
+    def of(self, component: str) -> tuple[BundleFile, ...]:
         """The artefacts of one component."""
         return tuple(a for a in self.artefacts if a.component == component)
 
@@ -105,12 +105,12 @@ class Bundle:
     root: Path
     manifest: Manifest
 
-    def file(self, artefact: Artefact) -> Path:
+    def file(self, artefact: BundleFile) -> Path:
         """The file of an artefact."""
         return self.root / artefact.path
 
 
-def manifest(kubernetes: str, arch: str, source: str, artefacts: Iterable[Artefact]) -> Manifest:
+def manifest(kubernetes: str, arch: str, source: str, artefacts: Iterable[BundleFile]) -> Manifest:
     """A manifest with its artefacts in order."""
     return Manifest(kubernetes, arch, source, tuple(sorted(artefacts)))
 
@@ -129,7 +129,7 @@ def parse_manifest(text: str, *, where: str) -> Manifest:
         raise InvalidInputError(
             f"{where} is not a bundle manifest", problems, hint="make it again with rancherctl bundle create"
         )
-    artefacts = (Artefact(**entry) for entry in body["artefacts"])
+    artefacts = (BundleFile(**entry) for entry in body["artefacts"])
     found = manifest(body["kubernetes"], body["arch"], body["source"], artefacts)
     if found.digest() != body["digest"]:
         raise InvalidInputError(
@@ -155,7 +155,7 @@ def _problems(body: Any) -> list[str]:
     for number, entry in enumerate(entries):
         wrong = _entry_problem(entry)
         if wrong is None:
-            path = Artefact(**entry).path
+            path = BundleFile(**entry).path
             wrong = f"{path} is listed twice" if path in seen else None
             seen.add(path)
         if wrong:
@@ -164,7 +164,7 @@ def _problems(body: Any) -> list[str]:
 
 
 def _entry_problem(entry: Any) -> str | None:
-    names = {f.name for f in fields(Artefact)}
+    names = {f.name for f in fields(BundleFile)}
     if not isinstance(entry, dict) or set(entry) != names:
         return f"needs exactly the keys {', '.join(sorted(names))}"
     item = cast("dict[str, Any]", entry)

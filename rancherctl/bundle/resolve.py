@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rancherctl.bundle.create import MODULES, OFFICIAL, Request, create
+from rancherctl.bundle.create import MODULES, OFFICIAL, BundleRequest, create
 from rancherctl.bundle.model import Bundle
 from rancherctl.bundle.verify import check
 from rancherctl.bundle.versions import versions_for
@@ -26,7 +26,7 @@ def resolve(choice: str, kubernetes: str, cache: Path, emit: Emit, *, arch: str 
             hint="say --bundle official, --bundle modules or --bundle DIR (or set RANCHERCTL_BUNDLE)",
         )
     if choice in {OFFICIAL, MODULES}:
-        return create(Request(wanted, choice, arch), cache, emit)
+        return create(BundleRequest(wanted, choice, arch), cache, emit)
     bundle = check(Path(choice).expanduser(), contents=False)
     have = bundle.manifest
     if (have.kubernetes, have.arch) != (wanted, arch):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rancherctl.bundle.files import sha256_of
-from rancherctl.bundle.model import MANIFEST, Artefact, Bundle, parse_manifest
+from rancherctl.bundle.model import MANIFEST, Bundle, BundleFile, parse_manifest
 from rancherctl.bundle.sources.base import arch_problem
 from rancherctl.errors import InvalidInputError, NotFoundError
 
@@ -41,7 +41,7 @@ def check(folder: Path, *, contents: bool = True) -> Bundle:
     return bundle
 
 
-def _of(bundle: Bundle, artefact: Artefact, contents: bool) -> Iterator[str]:
+def _of(bundle: Bundle, artefact: BundleFile, contents: bool) -> Iterator[str]:
     file = bundle.file(artefact)
     if file.is_symlink() or not file.is_file():
         yield f"{artefact.path}: {'is not a regular file' if file.is_symlink() or file.exists() else 'missing'}"

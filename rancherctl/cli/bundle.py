@@ -98,12 +98,12 @@ def create(
       rancherctl bundle create --source official --packages debian13 --dir ./bundle
       rancherctl bundle create --source official --mirror https://mirror.example/releases
     """
-    from rancherctl.bundle.create import Request
+    from rancherctl.bundle.create import BundleRequest
     from rancherctl.bundle.create import create as make
     from rancherctl.bundle.versions import DEFAULT
 
     run = current(output=output)
-    request = Request(
+    request = BundleRequest(
         kubernetes or DEFAULT,
         str(_path(source)),
         arch,

@@ -120,9 +120,9 @@ def up(
     )
 
 
-def _of_all(roots: Roots) -> tuple[list[status.HostStatus], list[Failure]]:
+def _of_all(roots: Roots) -> tuple[list[status.LabHostStatus], list[Failure]]:
     """Hosts of all labs, and labs that cannot be read; a lab that is removed meanwhile is not a failure."""
-    rows, failures = list[status.HostStatus](), list[Failure]()
+    rows, failures = list[status.LabHostStatus](), list[Failure]()
     for name in state.names(roots):
         try:
             rows += status.lab_status(name, roots)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
-from rancherctl.placement.model import Placeable, PlacementOptions, Problem
+from rancherctl.placement.model import ObjectProblem, Placeable, PlacementOptions
 
 HTTP_PORT = 80
 HASH_SCHEME = 1
@@ -162,7 +162,7 @@ class Translated:
     uid: str
     hash: str
     routes: tuple[Route, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ObjectProblem, ...] = ()
     options: PlacementOptions = field(default_factory=PlacementOptions)
     obstacle: str = ""
     bare: frozenset[str] = frozenset()

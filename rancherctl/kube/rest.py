@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from rancherctl.errors import UnreachableError, UsageError
 from rancherctl.kube.client import GoneError, Json, ListPage, Resource, WatchEvent
 from rancherctl.kube.decode import loads
-from rancherctl.kube.http.exchange import JSON, Exchange, Request
+from rancherctl.kube.http.exchange import JSON, Exchange, HttpRequest
 from rancherctl.kube.http.pool import ConnectionPool
 from rancherctl.kube.http.stream import WatchStream
 from rancherctl.kube.http.tls import ApiEndpoint
@@ -132,7 +132,7 @@ class RestClient:
             "resourceVersion": resource_version,
             "timeoutSeconds": str(self._random.randint(*WATCH_SECONDS)),
         } | _selectors(label_selector, field_selector)
-        request = Request("GET", resource.path(namespace), urlencode(query))
+        request = HttpRequest("GET", resource.path(namespace), urlencode(query))
         connection, response = self._exchange.open(request, min(timeout, HEAD_SECONDS))
         stream = WatchStream(self._exchange.name(request), connection, response, timeout, self._forget)
         with self._lock:
@@ -236,7 +236,7 @@ class RestClient:
     def raw(self, method: str, path: str, *, body: bytes | None = None, timeout: float = 10.0) -> bytes:
         """A plain request; ``path`` may have a query."""
         plain, _, query = path.partition("?")
-        return self._exchange.call(Request(method, plain, query, body), timeout)
+        return self._exchange.call(HttpRequest(method, plain, query, body), timeout)
 
     def __enter__(self) -> RestClient:
         return self
@@ -267,7 +267,7 @@ class RestClient:
         timeout: float,
     ) -> Json:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        request = Request(method, path, urlencode(query or {}), data, content)
+        request = HttpRequest(method, path, urlencode(query or {}), data, content)
         answer = self._exchange.call(request, timeout)
         try:
             parsed = loads(answer)

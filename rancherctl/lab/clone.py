@@ -41,7 +41,7 @@ options timeout:1 attempts:1
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class CloneFile:
     """A file to write into a host: absolute ``path`` there, text, mode and numeric owner."""
 
     path: str
@@ -52,27 +52,27 @@ class File:
 
 def files(
     lab: Lab, host: LabHost, *, machine_id: str, host_key: str, host_key_pub: str, authorized: str
-) -> tuple[File, ...]:
+) -> tuple[CloneFile, ...]:
     """Everything in which one host differs from the tree."""
     prefix = lab.networks[host.subnet].prefixlen
     gateway = lab.gateway(host.subnet)
     return (
-        File("/etc/hostname", f"{host.name}\n"),
-        File("/etc/machine-id", f"{machine_id}\n", 0o444),
-        File("/etc/hosts", HOSTS.format(name=host.name)),
-        File("/etc/resolv.conf", RESOLV.format(gateway=gateway)),
-        File(
+        CloneFile("/etc/hostname", f"{host.name}\n"),
+        CloneFile("/etc/machine-id", f"{machine_id}\n", 0o444),
+        CloneFile("/etc/hosts", HOSTS.format(name=host.name)),
+        CloneFile("/etc/resolv.conf", RESOLV.format(gateway=gateway)),
+        CloneFile(
             "/etc/systemd/network/10-host0.network",
             NETWORK.format(address=host.address, prefix=prefix, gateway=gateway),
         ),
-        File("/etc/ssh/ssh_host_ed25519_key", host_key, 0o600),
-        File("/etc/ssh/ssh_host_ed25519_key.pub", host_key_pub),
-        File("/root/.ssh/authorized_keys", authorized, 0o600),
-        File(f"/home/{OPS_USER}/.ssh/authorized_keys", authorized, 0o600, OPS_UID),
+        CloneFile("/etc/ssh/ssh_host_ed25519_key", host_key, 0o600),
+        CloneFile("/etc/ssh/ssh_host_ed25519_key.pub", host_key_pub),
+        CloneFile("/root/.ssh/authorized_keys", authorized, 0o600),
+        CloneFile(f"/home/{OPS_USER}/.ssh/authorized_keys", authorized, 0o600, OPS_UID),
     )
 
 
-def write(upper: Path, tree: Path, file: File) -> None:
+def write(upper: Path, tree: Path, file: CloneFile) -> None:
     """Write one file into the layer. Folders are made like the tree's: the layer's mode and owner win in an overlay."""
     parts = Path(file.path).relative_to("/").parent.parts
     for depth in range(1, len(parts) + 1):

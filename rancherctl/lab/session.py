@@ -63,7 +63,7 @@ class RunningLab:
         """Run a shell script on a host as root and return its stdout; LabError on failure. ``timeout`` in seconds."""
         return command.run(access.ssh_argv(self.paths, self.lab.host(name), script), timeout=timeout, stdin=stdin)
 
-    def status(self) -> tuple[status.HostStatus, ...]:
+    def status(self) -> tuple[status.LabHostStatus, ...]:
         """Rows of ``lab status``."""
         return status.lab_status(self.lab.name, self.roots)
 

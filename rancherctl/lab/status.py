@@ -11,7 +11,7 @@ from rancherctl.lab.paths import LabPaths, Roots
 
 
 @dataclass(frozen=True, slots=True)
-class HostStatus:
+class LabHostStatus:
     """One row of ``lab status``. ``pid``: the host's init on the machine, None if stopped; ``via``: its ssh bastion."""
 
     lab: str
@@ -24,14 +24,14 @@ class HostStatus:
     via: str | None
 
 
-def lab_status(name: str, roots: Roots) -> tuple[HostStatus, ...]:
+def lab_status(name: str, roots: Roots) -> tuple[LabHostStatus, ...]:
     """All hosts of one lab; NotFoundError where there is none of that name."""
     lab, _tree = state.load(roots, name)
     paths = roots.lab(name)
     return tuple(host_status(lab, host, paths) for host in lab.hosts)
 
 
-def host_status(lab: Lab, host: LabHost, paths: LabPaths) -> HostStatus:
+def host_status(lab: Lab, host: LabHost, paths: LabPaths) -> LabHostStatus:
     """One host, looked at now."""
     leader = nspawn.leader_of(paths.host(host.name))
     bastion = lab.bastion(host)
@@ -39,7 +39,7 @@ def host_status(lab: Lab, host: LabHost, paths: LabPaths) -> HostStatus:
     if leader is not None:
         found = _link_state(leader.pid)
     pid = leader.pid if leader else None
-    return HostStatus(
+    return LabHostStatus(
         lab.name,
         host.name,
         str(host.address),

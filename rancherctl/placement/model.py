@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ObjectProblem:
     """A problem of one load-balanced object, reported in its status and as an Event.
 
     ``reason`` is a CamelCase token for programs, ``message`` one line for people. ``serious`` means that part of what

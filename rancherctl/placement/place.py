@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rancherctl.placement.model import Placeable, Problem, Roster, RosterHost
+from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
 from rancherctl.text import plural
 
 
@@ -25,7 +25,7 @@ class Placement:
     hosts: tuple[str, ...]
     wanted: int
     eligible: int
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ObjectProblem, ...] = ()
 
     @property
     def target(self) -> int:
@@ -90,13 +90,13 @@ def place(p: Placeable, roster: Roster) -> Placement:
     return Placement(tuple(sorted(best)), wanted, len(eligible), _problems(p, roster, len(eligible)))
 
 
-def _problems(p: Placeable, roster: Roster, eligible: int) -> tuple[Problem, ...]:
+def _problems(p: Placeable, roster: Roster, eligible: int) -> tuple[ObjectProblem, ...]:
     if not eligible:
         total = plural(len(roster.hosts), "host")
-        return (Problem("NoHosts", f"no eligible host among {total}: {_exclusions(p, roster)}"),)
+        return (ObjectProblem("NoHosts", f"no eligible host among {total}: {_exclusions(p, roster)}"),)
     if p.options.wanted > eligible:
         counts = f"{plural(p.options.wanted, 'instance')} requested, {plural(eligible, 'eligible host')}"
-        return (Problem("TooFewHosts", f"{counts}; placed on all of them", serious=False),)
+        return (ObjectProblem("TooFewHosts", f"{counts}; placed on all of them", serious=False),)
     return ()
 
 

@@ -24,7 +24,7 @@ from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Ingress
 from rancherctl.kube.snapshot import Snapshot
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class IngressStatusController:
         return len(ready) > STATUSES_PER_CALL
 
     def _write_events(
-        self, ingresses: Mapping[str, Ingress], problems: Mapping[str, tuple[Problem, ...]], now: float
+        self, ingresses: Mapping[str, Ingress], problems: Mapping[str, tuple[ObjectProblem, ...]], now: float
     ) -> bool:
         """Write one batch of the Events that are not written yet; returns whether there is more."""
         listed = ((key, p) for key, found in problems.items() if key in ingresses for p in found[:EVENTS_PER_INGRESS])

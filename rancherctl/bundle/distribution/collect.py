@@ -12,7 +12,7 @@ from rancherctl.bundle.distribution.control import control
 from rancherctl.bundle.distribution.index import Entry, entry, render
 from rancherctl.bundle.distribution.systems import NOWHERE_YET, Choice, collecting, too_old
 from rancherctl.bundle.files import place, sha256_of
-from rancherctl.bundle.model import INDEX, PACKAGES, Artefact
+from rancherctl.bundle.model import INDEX, PACKAGES, BundleFile
 from rancherctl.errors import InvalidInputError, NotFoundError
 from rancherctl.events import Emit, Event
 from rancherctl.files import replace as replace_file
@@ -21,7 +21,7 @@ PHASE: Final = "packages"
 MODE: Final = 0o644
 
 
-def packages(choice: Choice, arch: str, mirror: str, root: Path, emit: Emit) -> Iterator[Artefact]:
+def packages(choice: Choice, arch: str, mirror: str, root: Path, emit: Emit) -> Iterator[BundleFile]:
     """Fill ``root/packages/SYSTEM`` and give its files as artefacts, not yet measured.
 
     Raises NotFoundError or InvalidInputError (every problem at once) for a directory, and what apt raises.
@@ -41,12 +41,12 @@ def packages(choice: Choice, arch: str, mirror: str, root: Path, emit: Emit) -> 
         entries = read(debs, choice.system, arch)
         for file, one in entries.items():
             place(file, root / PACKAGES / choice.system / one.file, MODE, link=choice.folder is None)
-            yield Artefact(PACKAGES, choice.system, one.file, one.sha256, one.size, MODE, "package", arch)
+            yield BundleFile(PACKAGES, choice.system, one.file, one.sha256, one.size, MODE, "package", arch)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     text = render(entries.values()).encode()
     replace_file(root / PACKAGES / choice.system / INDEX, text, mode=MODE, folders=0o755)
-    yield Artefact(PACKAGES, choice.system, INDEX, "", 0, MODE, "index", arch)
+    yield BundleFile(PACKAGES, choice.system, INDEX, "", 0, MODE, "index", arch)
     emit(
         Event(
             PHASE,

@@ -15,7 +15,7 @@ from rancherctl.files import replace as replace_file
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CollectedFile:
     """One binary that a source has: ``file`` is where it is now; it is read, never moved or changed.
 
     ``sha256`` is what the cache recorded when the file came into it, empty for the user's own files.
@@ -48,14 +48,14 @@ def record(folder: Path, names: Iterable[str]) -> None:
     )
 
 
-def recorded(component: str, version: str, folder: Path, names: Iterable[str]) -> list[Found]:
+def recorded(component: str, version: str, folder: Path, names: Iterable[str]) -> list[CollectedFile]:
     """The files of ``folder`` with their recorded checksums; none if one is missing: then all must be made."""
     try:
         lines = (folder / SUMS).read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    found = [Found(component, version, name, folder / name, sums.get(name, "")) for name in names]
+    found = [CollectedFile(component, version, name, folder / name, sums.get(name, "")) for name in names]
     return found if all(f.sha256 and f.file.is_file() for f in found) else []
 
 

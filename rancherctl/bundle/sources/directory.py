@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rancherctl.bundle.files import sha256_of
 from rancherctl.bundle.model import MANIFEST
-from rancherctl.bundle.sources.base import SUMS, Found, check_arch_of, wanted
+from rancherctl.bundle.sources.base import SUMS, CollectedFile, check_arch_of, wanted
 from rancherctl.bundle.versions import Versions
 from rancherctl.errors import InvalidInputError, NotFoundError
 
 
-def collect(versions: Versions, arch: str, folder: Path) -> tuple[Found, ...]:
+def collect(versions: Versions, arch: str, folder: Path) -> tuple[CollectedFile, ...]:
     """The binaries of ``folder``, each as ``NAME`` or ``COMPONENT/VERSION/NAME``; checks a ``SHA256SUMS`` there.
 
     Raises InvalidInputError with every missing file and every wrong checksum at once.
@@ -26,7 +26,7 @@ def collect(versions: Versions, arch: str, folder: Path) -> tuple[Found, ...]:
         if file is None:
             problems.append(f"{name} is missing (looked for {name} and {component}/{version}/{name})")
         else:
-            found.append(Found(component, version, name, file))
+            found.append(CollectedFile(component, version, name, file))
     problems += _checksum_problems(folder)
     if problems:
         other = f"{folder} is a bundle: is it one of Kubernetes {versions.kubernetes}?"

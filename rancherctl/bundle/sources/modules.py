@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rancherctl.bundle.distribution.programs import run as run_program
-from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
+from rancherctl.bundle.sources.base import CollectedFile, check_arch_of, record, recorded
 from rancherctl.bundle.sources.gobuild import MODULES, Recipe, recipes, testweb
 from rancherctl.bundle.sources.streaming import run_streaming
 from rancherctl.bundle.versions import Versions
@@ -34,9 +34,9 @@ class Toolchain:
     run: Run = field(default=run_streaming)
 
 
-def collect(versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[Found, ...]:
+def collect(versions: Versions, arch: str, cache: Path, emit: Emit) -> tuple[CollectedFile, ...]:
     """Build what ``cache/builds`` lacks. NotFoundError if Go is missing, RancherctlError if a build fails."""
-    toolchain, found = find_go(), list[Found]()
+    toolchain, found = find_go(), list[CollectedFile]()
     for recipe in recipes(versions):
         found += build(recipe, arch, cache, emit, toolchain)
     return tuple(found)
@@ -70,7 +70,7 @@ def able(versions: Versions) -> bool:
     return all(recipe.fits(version) for recipe in recipes(versions))
 
 
-def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolchain) -> list[Found]:
+def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolchain) -> list[CollectedFile]:
     """The programs of one recipe; one process builds, others wait for it and take its result."""
     from filelock import FileLock, Timeout
 
@@ -102,7 +102,7 @@ def build(recipe: Recipe, arch: str, cache: Path, emit: Emit, toolchain: Toolcha
     return _built(recipe, folder)
 
 
-def _built(recipe: Recipe, folder: Path) -> list[Found]:
+def _built(recipe: Recipe, folder: Path) -> list[CollectedFile]:
     return recorded(recipe.component, recipe.version, folder, recipe.names)
 
 

@@ -11,7 +11,7 @@ from shutil import copyfileobj
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Final
 
-from rancherctl.bundle.sources.base import Found, check_arch_of, record, recorded
+from rancherctl.bundle.sources.base import CollectedFile, check_arch_of, record, recorded
 from rancherctl.bundle.sources.download import Clock, Terms, fetch, fetch_text
 from rancherctl.bundle.sources.releases import Bases, Release, parse_checksum, releases
 from rancherctl.bundle.versions import Versions
@@ -38,7 +38,7 @@ def collect(
     *,
     bases: Bases | None = None,
     terms: Terms | None = None,
-) -> tuple[Found, ...]:
+) -> tuple[CollectedFile, ...]:
     """Fetch what ``cache/releases`` lacks, four at a time. The first error or Ctrl-C cancels the rest; data is kept."""
     from concurrent.futures import ThreadPoolExecutor
     from concurrent.futures import wait as wait_for
@@ -56,7 +56,7 @@ def collect(
             raise
 
 
-def _failed_first(jobs: list[Future[list[Found]]]) -> list[Future[list[Found]]]:
+def _failed_first(jobs: list[Future[list[CollectedFile]]]) -> list[Future[list[CollectedFile]]]:
     """The jobs in order; one that failed stands before all others, which may not be done."""
     failed = [j for j in jobs if j.done() and j.exception()]
     return failed or jobs
@@ -71,7 +71,7 @@ class _Job:
     emit: Emit
     terms: Terms
 
-    def fetch(self, release: Release) -> list[Found]:
+    def fetch(self, release: Release) -> list[CollectedFile]:
         """The release's binaries; one process fetches, others wait for it and take its result."""
         folder = self.cache / f"{release.component}-{release.version}-{self.arch}"
         if found := self._there(release, folder):
@@ -106,10 +106,10 @@ class _Job:
         finally:
             lock.release()
 
-    def _there(self, release: Release, folder: Path) -> list[Found]:
+    def _there(self, release: Release, folder: Path) -> list[CollectedFile]:
         return recorded(release.component, release.version, _bin(release, folder), _names(release))
 
-    def _fetch(self, release: Release, folder: Path) -> list[Found]:
+    def _fetch(self, release: Release, folder: Path) -> list[CollectedFile]:
         names, bin_folder = _names(release), _bin(release, folder)
         for left in bin_folder.glob(".*"):  # of a run that was killed while it unpacked
             left.unlink()

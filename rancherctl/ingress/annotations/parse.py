@@ -14,7 +14,7 @@ from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTAT
 from rancherctl.ingress.annotations.status_annotation import read_status
 from rancherctl.ingress.model import NO_OPTIONS, RouteOptions
 from rancherctl.names import is_label_key, is_label_value
-from rancherctl.placement.model import PlacementOptions, Problem
+from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import and_more, quoted
 
 SCALE: Final = "scale"
@@ -64,7 +64,7 @@ class Annotation:
         """All spellings, the preferred one first."""
         return (self.name, *self.aliases)
 
-    def read(self, present: AnnotationSet, problems: list[Problem]) -> Any:
+    def read(self, present: AnnotationSet, problems: list[ObjectProblem]) -> Any:
         """The value for one Ingress; adds to ``problems``."""
         given = [name for name in self.names if name in present.annotations]
         if not given:
@@ -73,12 +73,12 @@ class Annotation:
         for other in given[1:]:
             if present.annotations[other].strip() != text.strip():
                 message = f"annotations {given[0]} and {other} differ; using {given[0]}"
-                problems.append(Problem(f"{self.title}Conflict", message, serious=False))
+                problems.append(ObjectProblem(f"{self.title}Conflict", message, serious=False))
         try:
             return self.parse(text.strip())
         except ValueError as error:
             value, consequence = self.fallback(present)
-            problems.append(Problem(f"Invalid{self.title}", f"annotation {given[0]}: {error}; {consequence}"))
+            problems.append(ObjectProblem(f"Invalid{self.title}", f"annotation {given[0]}: {error}; {consequence}"))
             return value
 
 
@@ -154,7 +154,7 @@ class Parsed:
     placement: PlacementOptions
     obstacle: str
     route: RouteOptions
-    problems: tuple[Problem, ...]
+    problems: tuple[ObjectProblem, ...]
 
 
 def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Parsed:
@@ -162,12 +162,12 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
 
     ``published`` is the number of addresses in its status.
     """
-    problems: list[Problem] = []
+    problems: list[ObjectProblem] = []
     present = AnnotationSet(annotations, published)
     values = {row.field: row.read(present, problems) for row in KNOWN}
     if values["everywhere"] and (SCALE in annotations or SCALE_ANNOTATION in annotations):
         message = f"scale is ignored because {GLOBAL} is true: placed on every eligible host"
-        problems.append(Problem("ScaleIgnored", message, serious=False))
+        problems.append(ObjectProblem("ScaleIgnored", message, serious=False))
     _report_unknown(annotations, problems)
     affinity = values["affinity"]
     return Parsed(
@@ -178,11 +178,11 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     )
 
 
-def _report_unknown(annotations: Mapping[str, str], problems: list[Problem]) -> None:
+def _report_unknown(annotations: Mapping[str, str], problems: list[ObjectProblem]) -> None:
     if raw := sorted(set(annotations) & RAW_CONFIG):
         message = f"annotation {raw[0]}: raw HAProxy snippets are not supported; use {INGRESS_PREFIX}… annotations"
-        problems.append(Problem("RawConfigRefused", message))
+        problems.append(ObjectProblem("RawConfigRefused", message))
     unknown = sorted(k for k in annotations if k.startswith(PREFIXES) and k not in _KNOWN_NAMES | RAW_CONFIG)
     if unknown:
         message = f"unknown annotation{'s' if len(unknown) > 1 else ''}, ignored: {and_more(unknown)}"
-        problems.append(Problem("UnknownAnnotation", message, serious=False))
+        problems.append(ObjectProblem("UnknownAnnotation", message, serious=False))

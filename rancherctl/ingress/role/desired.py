@@ -16,7 +16,7 @@ from rancherctl.ingress.translate import endpoints, merge
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.merge import Merged
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
-from rancherctl.placement.model import Problem, Roster
+from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.placement.place import Placement
 
 MAX_BACKEND_PROBLEMS = 5
@@ -76,7 +76,7 @@ class Desired:
     model: Model = field(default_factory=Model)
     serving: Serving = field(default_factory=Serving)
     address: str = ""
-    problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
 
 
 def build(
@@ -119,7 +119,7 @@ def _host_model(
     cache: TranslationCache,
     tables: Tables,
     host: LocalHost,
-) -> tuple[Model, Mapping[str, tuple[Problem, ...]]]:
+) -> tuple[Model, Mapping[str, tuple[ObjectProblem, ...]]]:
     """The model of a host that serves ``serving``, and problems of the backends of these Ingresses."""
     loaded = merge.loaded(translated, serving)
     routes = merged.routes_of(loaded)
@@ -127,7 +127,7 @@ def _host_model(
     cache.keep_lookups(refs)
     slices = cache.slices_by_service(tables.slices)
     servers: dict[str, tuple[Server, ...]] = {}
-    failing: dict[str, Problem] = {}
+    failing: dict[str, ObjectProblem] = {}
     for key, ref in refs.items():
         lookup = cache.servers_of(ref, tables.services, slices, tables.resolved)
         servers[key] = lookup.servers
@@ -142,12 +142,12 @@ def _host_model(
     return Model(host.listeners if loaded else (), routes, servers, hashes, bare), problems
 
 
-def _problems_of(t: Translated, failing: Mapping[str, Problem]) -> tuple[Problem, ...]:
+def _problems_of(t: Translated, failing: Mapping[str, ObjectProblem]) -> tuple[ObjectProblem, ...]:
     found = [failing[b] for b in sorted({r.backend.key for r in t.routes}) if b in failing]
     if len(found) <= MAX_BACKEND_PROBLEMS:
         return tuple(found)
     hidden = len(found) - MAX_BACKEND_PROBLEMS
-    rest = Problem("MoreBackends", f"{hidden} more backends of this ingress have problems")
+    rest = ObjectProblem("MoreBackends", f"{hidden} more backends of this ingress have problems")
     return (*found[:MAX_BACKEND_PROBLEMS], rest)
 
 

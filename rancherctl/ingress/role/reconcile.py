@@ -32,7 +32,7 @@ from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube.backoff import describe
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.snapshot import Snapshot
-from rancherctl.placement.model import Problem, Roster
+from rancherctl.placement.model import ObjectProblem, Roster
 
 FIRST_PAUSE: Final = 0.5
 MAX_PAUSE: Final = 15.0
@@ -85,7 +85,7 @@ class LbRole:
         self._pause = FIRST_PAUSE
         self._alarm = ""
         self._leaving: Mapping[str, float] = {}
-        self._problems: Mapping[str, tuple[Problem, ...]] = {}
+        self._problems: Mapping[str, tuple[ObjectProblem, ...]] = {}
         state = self.store.current
         self._roster_guard = RosterGuard(Roster(state.epoch, 0) if state else Roster())
         if state:

@@ -8,14 +8,14 @@ from rancherctl.contract import CONTROLLER_NAME
 from rancherctl.ingress.model import digest
 from rancherctl.kube.client import Resource
 from rancherctl.kube.objects import Meta
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 
 COMPONENT: Final = CONTROLLER_NAME
 MAX_MESSAGE: Final = 1000
 """Characters; the API takes 1,024."""
 
 
-def event(resource: Resource, meta: Meta, problem: Problem, timestamp: str) -> dict[str, Any]:
+def event(resource: Resource, meta: Meta, problem: ObjectProblem, timestamp: str) -> dict[str, Any]:
     """A v1 Event about the object; ``timestamp`` is RFC 3339.
 
     Its name is made from the object and the problem: a second Event about the same problem conflicts with the first.

@@ -17,7 +17,7 @@ from rancherctl.change import Plan, diff
 from rancherctl.ingress.annotations.status_annotation import decode_status, encode_status
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.net import address_key
-from rancherctl.placement.model import Placeable, Problem, Roster, RosterHost
+from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
 from rancherctl.placement.place import Placement, exclusion
 from rancherctl.text import and_more
 
@@ -55,7 +55,7 @@ class StatusRequest:
 
     placeable: Placeable
     placement: Placement
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ObjectProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Statuses:
     """
 
     desired: Mapping[str, Published]
-    problems: Mapping[str, tuple[Problem, ...]]
+    problems: Mapping[str, tuple[ObjectProblem, ...]]
     since: Mapping[str, float]
     managed: frozenset[str] = frozenset()
 
@@ -133,7 +133,7 @@ class _Planner:
         ]
         return sorted(found, key=address_key)
 
-    def problems(self, wanted: StatusRequest) -> tuple[Problem, ...]:
+    def problems(self, wanted: StatusRequest) -> tuple[ObjectProblem, ...]:
         """All problems of an object, serious ones first, each once."""
         reports = (self.reports.get(name, NO_REPORT) for name in wanted.placement.hosts)
         from_hosts = [p for report in reports for p in report.problems.get(wanted.placeable.key, ())]
@@ -141,7 +141,7 @@ class _Planner:
         return tuple(sorted(every, key=lambda p: not p.serious))
 
     def annotation(
-        self, wanted: StatusRequest, stored: Published, addresses: tuple[str, ...], known: Iterable[Problem]
+        self, wanted: StatusRequest, stored: Published, addresses: tuple[str, ...], known: Iterable[ObjectProblem]
     ) -> str:
         """The text of the status annotation. A wait that has just begun leaves the stored text as it is."""
         p, placement, problems = wanted.placeable, wanted.placement, list(known)
@@ -152,7 +152,7 @@ class _Planner:
                 return old
             missing = self.missing(wanted, addresses)
             text = f"{len(addresses)} of {placement.target} hosts serve it; waiting for {missing}"
-            problems.insert(0, Problem("Waiting", text))
+            problems.insert(0, ObjectProblem("Waiting", text))
         message = "; ".join(problem.message for problem in problems)
         return encode_status(
             problems[0].reason if problems else "Served",
@@ -202,7 +202,7 @@ def plan_statuses(
     planner = _Planner(roster, reports, hash_scheme, since, now)
     ours = {h.address for h in roster.hosts}
     out: dict[str, Published] = {}
-    problems: dict[str, tuple[Problem, ...]] = {}
+    problems: dict[str, tuple[ObjectProblem, ...]] = {}
     for key, old in stored.items():
         each = requests.get(key)
         if each is None:

@@ -16,7 +16,7 @@ from rancherctl.kube.client import EVENTS, Json, Resource
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Meta
 from rancherctl.net import is_ip
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 
 PARALLEL_WRITES: Final = 8
 """One write takes milliseconds, but a thousand in a row would delay the withdrawal of a lost host too long."""
@@ -117,7 +117,7 @@ def write_statuses(
     return WriteResult(frozenset(done), failed, stopped[0] if stopped else None)
 
 
-def write_event(client: Writer, resource: Resource, meta: Meta, problem: Problem, timestamp: str) -> None:
+def write_event(client: Writer, resource: Resource, meta: Meta, problem: ObjectProblem, timestamp: str) -> None:
     """Record a problem as an Event of the object; an Event that exists already is left as it is."""
     try:
         client.create(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rancherctl.net import parse_port
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 
 MAX_PROBLEM_CHARS: Final = 200_000
 """Characters of problems in one report: a ConfigMap holds a megabyte, and what is served must have room in it."""
@@ -30,7 +30,7 @@ class HostReport:
     """
 
     served: Mapping[str, str] = field(default_factory=dict)
-    problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
     hash_scheme: int = 0
     error: str = ""
@@ -87,17 +87,17 @@ def _texts(value: object) -> dict[str, str]:
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
 
 
-def _problems(value: object) -> dict[str, tuple[Problem, ...]]:
+def _problems(value: object) -> dict[str, tuple[ObjectProblem, ...]]:
     return {
         str(key): tuple(
-            Problem(str(e[0]), str(e[1]), bool(e[2])) for e in entries if isinstance(e, list) and len(e) == 3
+            ObjectProblem(str(e[0]), str(e[1]), bool(e[2])) for e in entries if isinstance(e, list) and len(e) == 3
         )
         for key, entries in (value.items() if isinstance(value, dict) else ())
         if isinstance(entries, list)
     }
 
 
-def _plain_problems(problems: Mapping[str, tuple[Problem, ...]]) -> dict[str, list[list[Any]]]:
+def _plain_problems(problems: Mapping[str, tuple[ObjectProblem, ...]]) -> dict[str, list[list[Any]]]:
     """Lists instead of Problems, in the order of the keys, as many as MAX_PROBLEM_CHARS allows."""
     out: dict[str, list[list[Any]]] = {}
     room = MAX_PROBLEM_CHARS

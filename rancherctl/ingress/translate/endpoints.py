@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from rancherctl.ingress.model import BackendRef, Server
 from rancherctl.kube.objects import EndpointSlice, Service, ServicePort
 from rancherctl.net import canonical_ip
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 
 SliceIndex = Mapping[str, Sequence[EndpointSlice]]
 
@@ -23,7 +23,7 @@ class EndpointLookup:
     """
 
     servers: tuple[Server, ...] = ()
-    problem: Problem | None = None
+    problem: ObjectProblem | None = None
 
 
 def by_service(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]]:
@@ -115,7 +115,7 @@ def servers_of(
 
 
 def _without(reason: str, message: str, *, serious: bool = True) -> EndpointLookup:
-    return EndpointLookup(problem=Problem(reason, message, serious))
+    return EndpointLookup(problem=ObjectProblem(reason, message, serious))
 
 
 def _in_turns(servers: Mapping[Server, str]) -> tuple[Server, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from rancherctl.ingress.model import ANY_HOST, Route, Translated
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 
 
 def wildcard_of(host: str) -> str:
@@ -46,7 +46,7 @@ class Merged:
     """The owner of every claim, and problems of Ingresses that share one, by Ingress key."""
 
     owners: Mapping[tuple[str, str, str], tuple[str, Route]]
-    problems: Mapping[str, tuple[Problem, ...]]
+    problems: Mapping[str, tuple[ObjectProblem, ...]]
 
     def routes_of(self, keys: frozenset[str]) -> tuple[Route, ...]:
         """The routes owned by these Ingresses."""
@@ -62,15 +62,15 @@ def merge(translated: Mapping[str, Translated], serving: Collection[str] = ()) -
     the status.
     """
     owners: dict[tuple[str, str, str], tuple[str, Route]] = {}
-    shared: dict[str, list[Problem]] = {}
+    shared: dict[str, list[ObjectProblem]] = {}
     for t in sorted((t for t in translated.values() if t.placeable or t.key in serving), key=lambda t: t.age):
         for route in t.routes:
             owner, _ = owners.setdefault(route.claim, (t.key, route))
             if owner == t.key or (route.kind == "default" and route.host != ANY_HOST):
                 continue
             what = "the default backend" if route.kind == "default" else f"{route.kind} path {route.host}{route.path}"
-            taken = Problem("PathTaken", f"{what} belongs to the older ingress {owner}")
+            taken = ObjectProblem("PathTaken", f"{what} belongs to the older ingress {owner}")
             shared.setdefault(t.key, []).append(taken)
-            claimed = Problem("PathShared", f"{what} is also claimed by the newer ingress {t.key}", serious=False)
+            claimed = ObjectProblem("PathShared", f"{what} is also claimed by the newer ingress {t.key}", serious=False)
             shared.setdefault(owner, []).append(claimed)
     return Merged(owners, {key: tuple(problems) for key, problems in shared.items()})

@@ -13,7 +13,7 @@ from rancherctl.ingress.annotations.parse import parse_annotations
 from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, RouteOptions, Translated, content_hash
 from rancherctl.ingress.translate import validate
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import quoted
 
 MAX_ROUTES: Final = 2000
@@ -27,12 +27,12 @@ class _Rules:
     options: RouteOptions
     routes: dict[tuple[str, str, str], Route] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ObjectProblem] = field(default_factory=list)
     full: bool = False
 
     def refuse(self, reason: str, error: object) -> None:
         """Report a part that is not served."""
-        self.problems.append(Problem(reason, str(error)))
+        self.problems.append(ObjectProblem(reason, str(error)))
 
     def backend(self, backend: IngressBackend, where: str) -> BackendRef | None:
         """The Service port of a rule, or None if it is refused."""
@@ -64,7 +64,7 @@ class _Rules:
             self.full = True
         elif self.routes.setdefault(route.claim, route) != route:
             message = f"{route.host}{route.path} occurs twice; the first one is used"
-            self.problems.append(Problem("DuplicatePath", message, serious=False))
+            self.problems.append(ObjectProblem("DuplicatePath", message, serious=False))
 
     def add_path(self, host: str, rule: IngressPath) -> None:
         """Validate one path of a rule and add its route."""
@@ -108,7 +108,7 @@ def translate(ingress: Ingress) -> Translated:
         rules.refuse("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served")
     if ingress.tls:
         message = "tls is not supported yet; the rules are served over plain HTTP on port 80"
-        rules.problems.append(Problem("TlsNotServed", message, serious=False))
+        rules.problems.append(ObjectProblem("TlsNotServed", message, serious=False))
     if not rules.routes:
         rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")
     routes = tuple(sorted(rules.routes.values(), key=lambda r: r.claim))

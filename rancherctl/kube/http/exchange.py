@@ -18,7 +18,7 @@ BROKEN = (OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """``path`` is quoted and starts with a slash; ``query`` is encoded; ``content`` is the body's type."""
 
     method: str
@@ -47,11 +47,11 @@ class Exchange:
         self._gate = gate
         self._agent = f"{agent}/{__version__}"
 
-    def name(self, request: Request) -> str:
+    def name(self, request: HttpRequest) -> str:
         """The request for messages."""
         return f"{request.method} {self._pool.host}:{self._pool.port}{request.path}"
 
-    def call(self, request: Request, timeout: float) -> bytes:
+    def call(self, request: HttpRequest, timeout: float) -> bytes:
         """The whole body of a good answer within ``timeout`` seconds."""
         connection, response = self.open(request, timeout)
         try:
@@ -62,7 +62,7 @@ class Exchange:
         self._finish(connection, response)
         return answer
 
-    def open(self, request: Request, timeout: float) -> tuple[Connection, http.client.HTTPResponse]:
+    def open(self, request: HttpRequest, timeout: float) -> tuple[Connection, http.client.HTTPResponse]:
         """Send and read the head of a good answer; the caller owns the connection then. Other answers are raised."""
         deadline = time.monotonic() + timeout
         head = self._head(request)
@@ -95,7 +95,7 @@ class Exchange:
         else:
             self._pool.give_back(connection)
 
-    def _head(self, request: Request) -> bytes:
+    def _head(self, request: HttpRequest) -> bytes:
         token = self._token() if callable(self._token) else self._token
         host = f"[{self._pool.host}]" if ":" in self._pool.host else self._pool.host
         target = self._pool.prefix + request.path + (f"?{request.query}" if request.query else "")
@@ -118,12 +118,12 @@ class Exchange:
             )
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
-    def _broken(self, request: Request, e: Exception, timeout: float) -> UnreachableError:
+    def _broken(self, request: HttpRequest, e: Exception, timeout: float) -> UnreachableError:
         why = f"no whole answer within {timeout:.0f} s" if isinstance(e, TimeoutError) else str(e) or type(e).__name__
         hint = "" if request.method == "GET" else "whether it was carried out is unknown: look before repeating it"
         return UnreachableError(self.name(request), why=why, hint=hint)
 
-    def _send(self, connection: Connection, request: Request, head: bytes) -> http.client.HTTPResponse:
+    def _send(self, connection: Connection, request: HttpRequest, head: bytes) -> http.client.HTTPResponse:
         data = head + (request.body or b"")
         if self._gate is not None and request.method != "GET":
             try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.bundle import create as module
-from rancherctl.bundle.create import Request, create
+from rancherctl.bundle.create import BundleRequest, create
 from rancherctl.bundle.model import Bundle
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.sources.base import wanted
@@ -31,7 +31,7 @@ def binaries(tmp_path: Path) -> Path:
 
 
 def made(binaries: Path, output: Path | None = None) -> Bundle:
-    return create(Request(DEFAULT, str(binaries), output=output), binaries.parent / "cache", ignore)
+    return create(BundleRequest(DEFAULT, str(binaries), output=output), binaries.parent / "cache", ignore)
 
 
 def test_a_bundle_has_every_program_and_the_pause_image(binaries: Path) -> None:
@@ -113,13 +113,13 @@ def test_what_fails_at_the_end_is_refused_before_anything_is_fetched(
     (tmp_path / "mine/precious").touch()
     for name in ("file", "mine"):
         with pytest.raises(ConflictError, match="is not this bundle"):
-            create(Request(DEFAULT, "official", output=tmp_path / name), tmp_path / "cache", ignore)
+            create(BundleRequest(DEFAULT, "official", output=tmp_path / name), tmp_path / "cache", ignore)
     with pytest.raises(NotFoundError, match="no file"):
-        create(Request(DEFAULT, "official", busybox=tmp_path / "none"), tmp_path / "cache", ignore)
+        create(BundleRequest(DEFAULT, "official", busybox=tmp_path / "none"), tmp_path / "cache", ignore)
     with pytest.raises(UsageError, match="not a static program for amd64"):
-        create(Request(DEFAULT, "official", busybox=Path("/bin/sh")), tmp_path / "cache", ignore)
+        create(BundleRequest(DEFAULT, "official", busybox=Path("/bin/sh")), tmp_path / "cache", ignore)
     with pytest.raises(NotFoundError, match="no Go here") as caught:
-        create(Request(DEFAULT, "official", testweb=True), tmp_path / "cache", ignore)
+        create(BundleRequest(DEFAULT, "official", testweb=True), tmp_path / "cache", ignore)
     assert "--testweb" in caught.value.why
     assert "--source official" not in caught.value.hint
 
@@ -193,4 +193,4 @@ def test_a_folder_that_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no manifest\.json"):
         load(tmp_path)
     with pytest.raises(NotFoundError, match="no directory"):
-        create(Request(DEFAULT, str(tmp_path / "none")), tmp_path / "cache", ignore)
+        create(BundleRequest(DEFAULT, str(tmp_path / "none")), tmp_path / "cache", ignore)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.bundle.create import Request, create
+from rancherctl.bundle.create import BundleRequest, create
 from rancherctl.bundle.distribution import archives, collect, isolated
 from rancherctl.bundle.distribution.control import control
 from rancherctl.bundle.distribution.index import entry, fields, parse, render
@@ -68,7 +68,7 @@ def bundle(debs: Path, tmp_path: Path) -> Bundle:
     for _, _, name in wanted(versions_for(DEFAULT)):
         (programs / name).write_bytes(pause_binary("amd64"))
     return create(
-        Request(DEFAULT, str(programs), output=tmp_path / "b", packages=(f"debian13={debs}",)),
+        BundleRequest(DEFAULT, str(programs), output=tmp_path / "b", packages=(f"debian13={debs}",)),
         tmp_path / "cache",
         ignore,
     )

@@ -3,18 +3,18 @@
 from pathlib import Path
 
 from rancherctl.bundle.layout import HostArtefact, host_artefacts
-from rancherctl.bundle.model import Artefact, Bundle, manifest
+from rancherctl.bundle.model import Bundle, BundleFile, manifest
 from rancherctl.bundle.versions import BINARIES, DEFAULT, versions_for
 
 
 def bundle() -> Bundle:
     row = versions_for(DEFAULT)
     binaries = [
-        Artefact(component, row.of(component), name, f"{number:064x}", 1000 + number, 0o755, "binary", "amd64")
+        BundleFile(component, row.of(component), name, f"{number:064x}", 1000 + number, 0o755, "binary", "amd64")
         for number, (component, name) in enumerate((c, n) for c, names in BINARIES.items() for n in names)
     ]
     images = [
-        Artefact("images", "1.0", name, "f" * 64, 10, 0o644, "image", "amd64", f"rancherctl.io/{name}:1.0")
+        BundleFile("images", "1.0", name, "f" * 64, 10, 0o644, "image", "amd64", f"rancherctl.io/{name}:1.0")
         for name in ("pause", "testweb")
     ]
     return Bundle(Path("/bundle"), manifest(DEFAULT, "amd64", "official", [*binaries, *images]))

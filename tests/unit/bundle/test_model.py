@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rancherctl.bundle.model import Artefact, manifest, parse_manifest
+from rancherctl.bundle.model import BundleFile, manifest, parse_manifest
 from rancherctl.errors import InvalidInputError
 
 TOKEN = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
 BINARY = st.builds(
-    Artefact,
+    BundleFile,
     component=TOKEN,
     version=TOKEN,
     name=TOKEN,
@@ -22,17 +22,17 @@ BINARY = st.builds(
     kind=st.just("binary"),
     arch=st.sampled_from(["amd64", "arm64"]),
 )
-PAUSE = Artefact("images", "1.0", "pause", "0" * 64, 10240, 0o644, "image", "amd64", "rancherctl.io/pause:1.0")
+PAUSE = BundleFile("images", "1.0", "pause", "0" * 64, 10240, 0o644, "image", "amd64", "rancherctl.io/pause:1.0")
 
 
 @given(st.lists(BINARY, min_size=1, max_size=6, unique_by=lambda a: a.path))
-def test_a_manifest_survives_its_text(artefacts: list[Artefact]) -> None:
+def test_a_manifest_survives_its_text(artefacts: list[BundleFile]) -> None:
     made = manifest("1.36.3", "amd64", "official", artefacts)
     assert parse_manifest(made.to_json(), where="m") == made
 
 
 @given(st.lists(BINARY, min_size=1, max_size=6, unique_by=lambda a: a.path), st.randoms())
-def test_the_digest_is_of_the_files_not_of_their_order_or_source(artefacts: list[Artefact], random: Any) -> None:
+def test_the_digest_is_of_the_files_not_of_their_order_or_source(artefacts: list[BundleFile], random: Any) -> None:
     shuffled = list(artefacts)
     random.shuffle(shuffled)
     assert (

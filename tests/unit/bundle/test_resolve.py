@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.bundle.create import Request, create
+from rancherctl.bundle.create import BundleRequest, create
 from rancherctl.bundle.model import Bundle
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.resolve import resolve
@@ -18,7 +18,7 @@ from rancherctl.events import ignore
 def bundle(tmp_path: Path) -> Bundle:
     for _, _, name in wanted(versions_for(DEFAULT)):
         (tmp_path / name).write_bytes(pause_binary("amd64"))
-    return create(Request(DEFAULT, str(tmp_path), output=tmp_path / "bundle"), tmp_path / "cache", ignore)
+    return create(BundleRequest(DEFAULT, str(tmp_path), output=tmp_path / "bundle"), tmp_path / "cache", ignore)
 
 
 def test_a_directory_is_taken_as_it_is(bundle: Bundle, tmp_path: Path) -> None:

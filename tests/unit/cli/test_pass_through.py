@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.bundle.model import MANIFEST, Artefact, manifest
+from rancherctl.bundle.model import MANIFEST, BundleFile, manifest
 from rancherctl.cli.context import CommandRun
 from rancherctl.cli.kubectl_program import find_kubectl
 from rancherctl.errors import NotFoundError
@@ -82,7 +82,7 @@ def test_kubectl_gets_its_arguments_unchanged(home: Path, words: list[str], got:
 
 def offered(cache: Path, name: str, version: str, arch: str) -> str:
     folder = cache / "bundles" / name
-    artefact = Artefact("kubernetes", version, "kubectl", "0" * 64, 1, 0o755, "binary", arch)
+    artefact = BundleFile("kubernetes", version, "kubectl", "0" * 64, 1, 0o755, "binary", arch)
     program(folder / artefact.path)
     (folder / MANIFEST).write_text(manifest(version, arch, "official", [artefact]).to_json())
     return str(folder / artefact.path)

@@ -10,7 +10,7 @@ import pytest
 from rancherctl.agents.install import host_resources
 from rancherctl.bundle.distribution.offer import Offer, OfferedDeb
 from rancherctl.bundle.distribution.systems import WANTED
-from rancherctl.bundle.model import Artefact, Bundle, manifest
+from rancherctl.bundle.model import Bundle, BundleFile, manifest
 from rancherctl.change import Unknown
 from rancherctl.environments import bundled_packages
 from rancherctl.environments import plan as plans
@@ -38,11 +38,11 @@ OFFER = Offer(
     "index",
     {d.name: d for d in (offered("haproxy", "3.0.11-1"), offered("bind9", "1:9.20.30-1"), offered("liblua", "5.4-1"))},
 )
-INDEX = Artefact("packages", "debian13", "index", "0" * 64, 1, 0o644, "index", "amd64")
-KUBELET = Artefact("kubernetes", "1.36.3", "kubelet", "0" * 64, 1, 0o755, "binary", "amd64")
+INDEX = BundleFile("packages", "debian13", "index", "0" * 64, 1, 0o644, "index", "amd64")
+KUBELET = BundleFile("kubernetes", "1.36.3", "kubelet", "0" * 64, 1, 0o755, "binary", "amd64")
 
 
-def bundle(*artefacts: Artefact) -> Bundle:
+def bundle(*artefacts: BundleFile) -> Bundle:
     return Bundle(Path("/b"), manifest("1.36.3", "amd64", "official", [KUBELET, *artefacts]))
 
 

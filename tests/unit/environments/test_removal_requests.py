@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rancherctl.agents.install import host_resources
-from rancherctl.bundle.model import Artefact, Bundle, manifest
+from rancherctl.bundle.model import Bundle, BundleFile, manifest
 from rancherctl.environments.components import places
 from rancherctl.environments.components.machine import MachineFacts
 from rancherctl.environments.design import design
@@ -31,8 +31,10 @@ def test_the_locks_folder_stays_on_a_control_plane_host_until_the_lock_is_releas
 
 def test_everything_that_an_apply_puts_on_a_host_is_removed() -> None:
     """Each path of a host's design is below a removed path, or is a unit's file, or is restored."""
-    binaries = [Artefact("cni", "1.9.1", name, "0" * 64, 1, 0o755, "binary", "amd64") for name in requests.CNI_PLUGINS]
-    image = Artefact("images", "1.0", "pause", "0" * 64, 1, 0o644, "image", "amd64", "rancherctl.io/pause:1.0")
+    binaries = [
+        BundleFile("cni", "1.9.1", name, "0" * 64, 1, 0o755, "binary", "amd64") for name in requests.CNI_PLUGINS
+    ]
+    image = BundleFile("images", "1.0", "pause", "0" * 64, 1, 0o644, "image", "amd64", "rancherctl.io/pause:1.0")
     bundle = Bundle(Path("/b"), manifest("1.36.3", "amd64", "official", [*binaries, image]))
     folders = {*requests.FOLDERS, "/etc/cni/net.d"}
     for environment in (

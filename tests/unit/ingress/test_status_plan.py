@@ -10,7 +10,7 @@ from rancherctl.ingress.status.publish import write_statuses
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.kube.client import SERVICES
 from rancherctl.kube.objects import Meta
-from rancherctl.placement.model import Placeable, PlacementOptions, Problem, Roster
+from rancherctl.placement.model import ObjectProblem, Placeable, PlacementOptions, Roster
 from rancherctl.placement.place import place
 from tests.fakes import ingress as fake
 from tests.fakes.status_client import StatusClient
@@ -59,7 +59,9 @@ def test_a_host_whose_port_is_blocked_is_not_published() -> None:
 
 
 def test_an_event_names_the_service() -> None:
-    found = event(SERVICES, META, Problem("TooFewHosts", "1 eligible host", serious=False), "2026-01-01T00:00:00Z")
+    found = event(
+        SERVICES, META, ObjectProblem("TooFewHosts", "1 eligible host", serious=False), "2026-01-01T00:00:00Z"
+    )
     assert (found["type"], found["involvedObject"]["apiVersion"], found["involvedObject"]["kind"]) == (
         "Normal",
         "v1",

@@ -10,7 +10,7 @@ from rancherctl.ingress.status.events import event
 from rancherctl.ingress.status.ingresses import stored_statuses
 from rancherctl.ingress.status.plan import plan_writes
 from rancherctl.kube.client import INGRESSES, InvalidObjectError, ServerError, ThrottledError
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 from tests.fakes import ingress as fake
 from tests.fakes.status_client import StatusClient
 from tests.fakes.status_cluster import H4, Cluster
@@ -46,6 +46,6 @@ def test_a_status_is_one_guarded_write_and_conflicts_are_left_to_the_next_plan()
 
 @pytest.mark.parametrize("odd", ["a" * 199 + ".b" * 20, "a" * 199 + "-b" * 20])
 def test_events_of_long_names_have_valid_names(odd: str) -> None:
-    name = event(INGRESSES, fake.ingress(odd).meta, Problem("R", "m"), "2026-01-01T00:00:00Z")["metadata"]["name"]
+    name = event(INGRESSES, fake.ingress(odd).meta, ObjectProblem("R", "m"), "2026-01-01T00:00:00Z")["metadata"]["name"]
     assert ".." not in name
     assert "-." not in name

@@ -7,11 +7,13 @@ import json
 import pytest
 
 from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
-from rancherctl.placement.model import Problem
+from rancherctl.placement.model import ObjectProblem
 
 FULL = HostReport(
     served={"default/a": "abc"},
-    problems={"default/a": (Problem("ServiceNotFound", "no such service"), Problem("Note", "text", serious=False))},
+    problems={
+        "default/a": (ObjectProblem("ServiceNotFound", "no such service"), ObjectProblem("Note", "text", serious=False))
+    },
     ports={"80": "in use", "443": ""},
     hash_scheme=3,
     error="HAProxy does not run",
@@ -57,7 +59,7 @@ def test_ports_in_use_are_blocked_and_nonsense_is_not() -> None:
 
 
 def test_problems_of_thousands_leave_room_in_the_report() -> None:
-    many = {f"ns/i{n:05}": (Problem("ServiceNotFound", "service not found " * 10),) for n in range(5000)}
+    many = {f"ns/i{n:05}": (ObjectProblem("ServiceNotFound", "service not found " * 10),) for n in range(5000)}
     section = HostReport(problems=many).to_section()
     assert len(json.dumps(section)) < 300_000
     read = parse_section(section).problems

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rancherctl.lab import cgroups, clone, nspawn, power, process
-from rancherctl.lab.clone import File
+from rancherctl.lab.clone import CloneFile
 from rancherctl.lab.command import LabError
 from rancherctl.lab.machine import CgroupMount, Cgroups, Machine
 from rancherctl.lab.model import Lab, LabSpec
@@ -23,7 +23,7 @@ MACHINE = Machine(
 )
 
 
-def texts() -> dict[str, File]:
+def texts() -> dict[str, CloneFile]:
     files = clone.files(
         LAB, LAB.host("h2"), machine_id="m" * 32, host_key="PRIVATE", host_key_pub="PUBLIC", authorized="KEY\n"
     )
@@ -48,7 +48,7 @@ def test_folders_in_the_layer_keep_the_trees_mode(tmp_path: Path) -> None:
     (tree / "root").mkdir(parents=True)
     (tree / "root").chmod(0o700)
     upper.mkdir()
-    clone.write(upper, tree, File("/root/.ssh/authorized_keys", "KEY\n", 0o600, os.getuid()))
+    clone.write(upper, tree, CloneFile("/root/.ssh/authorized_keys", "KEY\n", 0o600, os.getuid()))
     assert stat.S_IMODE((upper / "root").stat().st_mode) == 0o700
     assert stat.S_IMODE((upper / "root/.ssh").stat().st_mode) == 0o700
     assert (upper / "root/.ssh/authorized_keys").read_text() == "KEY\n"

@@ -8,8 +8,9 @@ import pytest
 
 from rancherctl.agents import units
 from rancherctl.agents.install import agent_config, host_resources
-from rancherctl.environments import host_roles, ports, remove
+from rancherctl.environments import host_roles, ports
 from rancherctl.environments.inventory import load
+from rancherctl.environments.removal import requests
 from rancherctl.hosts.model import Host, Unit
 from rancherctl.kube import client, objects
 from rancherctl.kube.rbac import READ, Right
@@ -76,7 +77,7 @@ def test_a_declared_role_gets_its_rights_and_ports_without_another_edit(monkeypa
 @pytest.mark.parametrize("host", ENV.hosts, ids=lambda host: host.name)
 def test_a_removal_takes_away_what_roles_declare(host: Host) -> None:
     """On every host, whatever its roles are now: an earlier file may have given it others."""
-    request = remove.request(ENV, host, "clear")
+    request = requests.request(ENV, host, "clear")
     for spec in ROLES:
         assert set(spec.paths) <= set(request["paths"])
         assert set(spec.runtime_paths) <= set(request["maybe"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.bundle.create import Request, create
+from rancherctl.bundle.create import BundleRequest, create
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.sources.base import wanted
 from rancherctl.bundle.sources.modules import Toolchain
@@ -38,7 +38,7 @@ def test_a_chosen_bundle_must_have_the_image_of_the_sample(tmp_path: Path, monke
     programs.mkdir()
     for _, _, name in wanted(versions_for(DEFAULT)):
         (programs / name).write_bytes(pause_binary("amd64"))
-    made = create(Request(DEFAULT, str(programs)), tmp_path / "cache", ignore)
+    made = create(BundleRequest(DEFAULT, str(programs)), tmp_path / "cache", ignore)
     monkeypatch.setenv("RANCHERCTL_BUNDLE", str(made.root))
     with pytest.raises(NotFoundError, match="has no image") as caught:
         prepare.bundle_root()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.bundle.create import Request, create
+from rancherctl.bundle.create import BundleRequest, create
 from rancherctl.bundle.sources import official
-from rancherctl.bundle.sources.base import Found
+from rancherctl.bundle.sources.base import CollectedFile
 from rancherctl.bundle.sources.releases import Bases
 from rancherctl.bundle.verify import check
 from rancherctl.bundle.versions import DEFAULT
@@ -18,7 +18,7 @@ from tests.fakes.release_site import ROW, FakeTime, Response, Site, archive, col
 
 
 def test_a_bundle_is_created_from_releases_and_no_file_is_downloaded_twice(site: Site, tmp_path: Path) -> None:
-    request = Request(DEFAULT, "official", mirror=site.url + "/")
+    request = BundleRequest(DEFAULT, "official", mirror=site.url + "/")
     bundle = create(request, tmp_path, ignore)
     check(bundle.root)
     assert (bundle.root / f"kubernetes/{DEFAULT}/kubelet").read_bytes() == program("kubelet")
@@ -31,7 +31,7 @@ def test_a_bundle_is_created_from_releases_and_no_file_is_downloaded_twice(site:
 
 
 def test_a_damaged_file_in_the_cache_is_an_error(site: Site, tmp_path: Path) -> None:
-    request = Request(DEFAULT, "official", mirror=site.url)
+    request = BundleRequest(DEFAULT, "official", mirror=site.url)
     bundle = create(request, tmp_path, ignore)
     kubelet = bundle.root / f"kubernetes/{DEFAULT}/kubelet"
     kubelet.write_bytes(kubelet.read_bytes()[:-1] + b"X")
@@ -40,7 +40,7 @@ def test_a_damaged_file_in_the_cache_is_an_error(site: Site, tmp_path: Path) -> 
 
 
 def test_a_damaged_bundle_does_not_count_as_complete(site: Site, tmp_path: Path) -> None:
-    request = Request(DEFAULT, "official", mirror=site.url)
+    request = BundleRequest(DEFAULT, "official", mirror=site.url)
     kubelet = create(request, tmp_path, ignore).root / f"kubernetes/{DEFAULT}/kubelet"
     data = kubelet.read_bytes()
     kubelet.unlink()
@@ -163,7 +163,7 @@ def test_two_runs_at_once_download_each_file_once(site: Site, tmp_path: Path) ->
     """They share the cache: two writers of one partial file would damage it."""
     begun = threading.Event()
     site.fault("/kubelet", lambda _: begun.wait(60) and None)
-    found: list[tuple[Found, ...]] = []
+    found: list[tuple[CollectedFile, ...]] = []
 
     def run(emit: Callable[[Event], None]) -> None:
         found.append(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.sources import official
-from rancherctl.bundle.sources.base import Found
+from rancherctl.bundle.sources.base import CollectedFile
 from rancherctl.bundle.sources.download import Clock, Limits, Terms
 from rancherctl.bundle.sources.releases import Bases
 from rancherctl.bundle.versions import BINARIES, DEFAULT, versions_for
@@ -157,7 +157,7 @@ class FakeTime:
         return Terms(Limits(silence=5.0, **limits), Clock(lambda: self.time, self.sleep, lambda: 1.0))  # type: ignore[arg-type]
 
 
-def collect(site: Site, cache: Path, fake_time: FakeTime | None = None) -> tuple[Found, ...]:
+def collect(site: Site, cache: Path, fake_time: FakeTime | None = None) -> tuple[CollectedFile, ...]:
     return official.collect(
         ROW, "amd64", cache, ignore, bases=Bases.below(site.url), terms=(fake_time or FakeTime()).terms()
     )

@@ -12,7 +12,7 @@ from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.cli import app
 from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.environments.fetch import Fetched
-from rancherctl.environments.health import HostHealth, EnvironmentStatus
+from rancherctl.environments.health import EnvironmentStatus, HostHealth
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Environment
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step

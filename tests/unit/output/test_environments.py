@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from rancherctl.change import Unknown
-from rancherctl.environments.health import CertificateStatus, HostHealth, EnvironmentStatus, UnitStatus
+from rancherctl.environments.health import CertificateStatus, EnvironmentStatus, HostHealth, UnitStatus
 from rancherctl.environments.plan import EnvironmentPlan, PhasePlan, Step
 from rancherctl.environments.reconcile import AppliedEnvironment
 from rancherctl.environments.removal.remove import Removed

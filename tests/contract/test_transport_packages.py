@@ -50,7 +50,7 @@ def run(host: FakeTransport, wanted: tuple[Package, ...]) -> list[str]:
     return [describe(change)[0] for change in changes]
 
 
-def test_resolving_changes_nothing(host: FakeTransport) -> None:
+def test_resolving_packages_changes_nothing_on_the_host(host: FakeTransport) -> None:
     found = resolve(host, INDEX, ["haproxy"])
     assert set(found.installs) == {Install("haproxy", "1.0"), Install("liblua", "1.0")}
     assert (host.state["installed"], host.state["log"]) == ([], [])

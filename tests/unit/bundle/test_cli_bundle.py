@@ -39,7 +39,7 @@ def programs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_versions_are_a_list_for_people_and_for_scripts(run: Any) -> None:
+def test_versions_are_listed_as_a_table_and_as_json(run: Any) -> None:
     code, out, _ = run("versions")
     assert (code, len(out.splitlines())) == (0, 1 + len(TABLE))
     code, out, _ = run("versions", "-o", "json")
@@ -48,7 +48,7 @@ def test_versions_are_a_list_for_people_and_for_scripts(run: Any) -> None:
     assert [item["kubernetes"] for item in listed["items"] if item["default"]] == [DEFAULT]
 
 
-def test_a_bundle_is_made_into_the_cache_or_a_directory_and_verified(
+def test_a_bundle_is_created_in_the_cache_or_a_directory_and_verified(
     run: Any, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, out, err = run("create", "--source", str(programs), "-o", "json")
@@ -75,7 +75,7 @@ def test_all_problems_of_a_damaged_bundle_are_reported(run: Any, programs: Path,
     assert "cni/1.9.1/extra: not in the manifest" in err
 
 
-def test_mistakes_are_usage_errors_with_a_remedy(run: Any, programs: Path, tmp_path: Path) -> None:
+def test_wrong_options_are_usage_errors_with_a_hint(run: Any, programs: Path, tmp_path: Path) -> None:
     code, _, err = run("create", "--source", str(programs), "--kubernetes", "1.36.5")
     assert (code, "did you mean 1.36.3?" in err) == (2, True)
     code, _, err = run("create", "--source", str(programs), "--packages", "debian11")

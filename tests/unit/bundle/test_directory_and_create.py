@@ -45,13 +45,13 @@ def test_a_bundle_has_every_program_and_the_pause_image(binaries: Path) -> None:
     assert check(bundle.root) == bundle == load(bundle.root)
 
 
-def test_the_same_input_is_the_same_bundle(binaries: Path) -> None:
+def test_equal_inputs_give_the_same_bundle(binaries: Path) -> None:
     first, second = made(binaries), made(binaries)
     assert first == second
     assert [p.name for p in first.root.parent.iterdir()] == [first.manifest.digest()[:16]]
 
 
-def test_other_programs_are_another_bundle_beside_it(binaries: Path) -> None:
+def test_different_programs_give_another_bundle_beside_it(binaries: Path) -> None:
     first = made(binaries)
     (binaries / "kubelet").write_bytes(pause_binary("amd64") + b"changed")
     assert made(binaries).root != first.root
@@ -103,9 +103,7 @@ def fetching_is_too_late(*_: object) -> None:
     raise AssertionError("fetched or built before it was refused")
 
 
-def test_what_fails_at_the_end_is_refused_before_anything_is_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_options_are_refused_before_any_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.official, "collect", fetching_is_too_late)
     monkeypatch.setattr("shutil.which", lambda _program: None)
     (tmp_path / "file").touch()
@@ -142,7 +140,7 @@ def test_a_full_disk_is_reported_and_leaves_no_files(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_what_killed_runs_left_is_removed_and_what_others_fill_is_not(tmp_path: Path) -> None:
+def test_leftovers_of_killed_runs_are_removed_and_folders_of_running_ones_kept(tmp_path: Path) -> None:
     left, busy = tmp_path / f"{PREFIX}left", tmp_path / f"{PREFIX}busy"
     for folder in (left, busy):
         (folder / "etcd").mkdir(parents=True)

@@ -74,7 +74,7 @@ def bundle(debs: Path, tmp_path: Path) -> Bundle:
     )
 
 
-def test_systems_are_named_once_and_known() -> None:
+def test_unknown_and_repeated_systems_are_refused() -> None:
     assert choice("debian13").folder is None
     assert choice("ubuntu24.04=/x").folder == Path("/x")
     for text, reported in (
@@ -107,7 +107,7 @@ def test_versions_that_are_too_old_are_reported(name: str, version: str, old: bo
 
 @pytest.mark.parametrize("packed", ["xz", "gz", ""])
 @pytest.mark.parametrize("inner", ["./control", "control"])
-def test_a_package_says_what_it_is(tmp_path: Path, packed: str, inner: str) -> None:
+def test_name_version_and_architecture_are_read_from_a_package(tmp_path: Path, packed: str, inner: str) -> None:
     (tmp_path / "x.deb").write_bytes(deb(stanza("haproxy"), packed=packed, inner=inner))
     assert fields(control(tmp_path / "x.deb"))["Package"] == "haproxy"
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_not_a_package_is_refused(
         control(tmp_path / "x.deb")
 
 
-def test_the_index_is_what_apt_reads_and_comes_back() -> None:
+def test_the_index_has_the_format_of_apt_and_is_parsed_back() -> None:
     text = stanza(
         "haproxy", more="Depends: liblua (>= 5),\n libc6\nDescription: fast\n and reliable\nInstalled-Size: 7\n"
     )
@@ -151,7 +151,7 @@ def test_the_index_is_what_apt_reads_and_comes_back() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=200))
-def test_an_index_is_understood_or_refused(text: str) -> None:
+def test_any_index_text_is_parsed_or_refused(text: str) -> None:
     try:
         found = parse(text)
     except ValueError:
@@ -170,7 +170,7 @@ def test_an_index_is_understood_or_refused(text: str) -> None:
         "",
     ],
 )
-def test_names_that_could_harm_are_refused(text: str) -> None:
+def test_dangerous_names_are_refused(text: str) -> None:
     with pytest.raises(ValueError):
         entry(text, "0" * 64, 1)
 
@@ -257,7 +257,7 @@ def apt(tmp_path: Path, debs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tools
 
 
-def test_apt_works_in_a_root_of_its_own_and_fetches_only_what_hosts_lack(tmp_path: Path, apt: Path) -> None:
+def test_apt_uses_its_own_root_and_downloads_only_missing_packages(tmp_path: Path, apt: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "to").mkdir()
     isolated.collect("debian13", "arm64", "http://m.example/debian/", tmp_path / "work", tmp_path / "to")
@@ -276,7 +276,7 @@ def test_apt_works_in_a_root_of_its_own_and_fetches_only_what_hosts_lack(tmp_pat
     assert (tmp_path / "to/haproxy_any.deb").exists()
 
 
-def test_apt_s_own_words_tell_why_packages_cannot_be_collected(tmp_path: Path, apt: Path) -> None:
+def test_the_error_quotes_apts_reason_why_packages_cannot_be_collected(tmp_path: Path, apt: Path) -> None:
     (apt / "apt-get").write_text("#!/bin/sh\necho 'E: The repository is not signed.' >&2; exit 100\n")
     (tmp_path / "work").mkdir()
     with pytest.raises(RancherctlError, match="The repository is not signed") as caught:

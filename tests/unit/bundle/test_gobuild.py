@@ -52,7 +52,7 @@ def test_builds_do_not_depend_on_the_users_settings() -> None:
     assert {"-trimpath", "-mod=readonly"} <= set(command)
 
 
-def test_the_key_changes_with_what_the_result_depends_on(tmp_path: Path) -> None:
+def test_the_cache_key_changes_with_every_input(tmp_path: Path) -> None:
     shutil.copytree(MODULES / "testweb", tmp_path / "web")
     recipe = dataclasses.replace(web(), module=tmp_path / "web")
     key = recipe.key("amd64", "go1.26.8")
@@ -75,10 +75,10 @@ def test_the_key_changes_with_what_the_result_depends_on(tmp_path: Path) -> None
         ("devel +abc", True),
     ],
 )
-def test_an_older_go_does_not_fit(version: str, fits: bool, tmp_path: Path) -> None:
+def test_an_older_go_is_refused(version: str, fits: bool, tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module x\n\ngo 1.26.0\n\ntool (\n)\n")
     assert dataclasses.replace(web(), module=tmp_path).fits(version) is fits
 
 
-def test_the_test_web_server_takes_the_go_of_every_supported_distribution() -> None:
+def test_the_test_web_server_builds_with_the_go_of_every_supported_distribution() -> None:
     assert web().fits("go1.19.8")

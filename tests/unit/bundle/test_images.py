@@ -35,7 +35,7 @@ def test_the_parts_name_each_other_by_checksum(tmp_path: Path) -> None:
     assert (config["architecture"], config["os"], config["config"]["Entrypoint"]) == ("arm64", "linux", ["/pause"])
 
 
-def test_the_pause_image_holds_the_program_and_nothing_else(tmp_path: Path) -> None:
+def test_the_pause_image_contains_only_the_program(tmp_path: Path) -> None:
     _, config, layer = archive(pause_image(versions_for(DEFAULT), "amd64"), tmp_path)
     with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
         (info,) = tar.getmembers()
@@ -46,7 +46,7 @@ def test_the_pause_image_holds_the_program_and_nothing_else(tmp_path: Path) -> N
     assert config["config"]["User"] == "65535:65535"
 
 
-def test_folders_come_before_what_is_in_them_and_links_point_into_the_image(tmp_path: Path) -> None:
+def test_folders_precede_their_content_and_links_point_into_the_image(tmp_path: Path) -> None:
     program, busybox = tmp_path / "web", tmp_path / "bb"
     program.write_bytes(b"web")
     busybox.write_bytes(b"bb")

@@ -43,7 +43,7 @@ def test_every_host_is_a_node_and_roles_add_to_that() -> None:
     assert names("etcd", "controlplane", "worker") == EVERYWHERE | ETCD | CONTROL_PLANE
 
 
-def test_paths_are_side_by_side_by_version() -> None:
+def test_paths_contain_the_version() -> None:
     kubelet = by_remote("worker")["/opt/rancherctl/kubernetes/1.36.3/bin/kubelet"]
     assert kubelet.local == Path("/bundle/kubernetes/1.36.3/kubelet")
     assert (kubelet.mode, kubelet.component, kubelet.version, kubelet.copies) == (0o755, "kubernetes", "1.36.3", ())
@@ -60,12 +60,12 @@ def test_images_carry_the_name_to_import_and_can_be_chosen() -> None:
     assert [a.reference for a in chosen if a.reference] == ["rancherctl.io/pause:1.0"]
 
 
-def test_the_largest_goes_first() -> None:
+def test_the_largest_file_is_uploaded_first() -> None:
     sizes = [a.size for a in host_artefacts(bundle(), frozenset({"etcd", "controlplane"}))]
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_no_two_files_share_a_place() -> None:
+def test_no_two_files_have_the_same_path() -> None:
     placed = host_artefacts(bundle(), frozenset({"etcd", "controlplane", "worker"}))
     places = [place for a in placed for place in (a.remote, *a.copies)]
     assert len(places) == len(set(places))

@@ -71,7 +71,7 @@ def problems(text: str) -> str:
         ({"owner": "root"}, "exactly the keys"),
     ],
 )
-def test_an_entry_that_could_harm_is_refused(changes: dict[str, Any], expected: str) -> None:
+def test_a_dangerous_entry_is_refused(changes: dict[str, Any], expected: str) -> None:
     assert expected in problems(entry(**changes))
 
 

@@ -63,7 +63,7 @@ def test_go_finds_its_caches_without_home(tmp_path: Path, monkeypatch: pytest.Mo
     assert seen[0][:2] == ["env", f"HOME={pwd.getpwuid(os.getuid()).pw_dir}"]
 
 
-def test_the_version_of_go_does_not_depend_on_where_the_user_is(
+def test_the_version_of_go_does_not_depend_on_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "go"
@@ -75,7 +75,7 @@ def test_the_version_of_go_does_not_depend_on_where_the_user_is(
     assert find_go().version == "go1.26.8"
 
 
-def test_an_interrupted_build_leaves_nothing_half_made(tmp_path: Path) -> None:
+def test_an_interrupted_build_leaves_no_partial_files(tmp_path: Path) -> None:
     def interrupted(argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:
         Path(argv[argv.index("-o") + 1], "server").touch()
         raise KeyboardInterrupt
@@ -85,7 +85,7 @@ def test_an_interrupted_build_leaves_nothing_half_made(tmp_path: Path) -> None:
     assert [p.suffix for p in (tmp_path / "builds").iterdir()] == [".lock"]
 
 
-def test_what_a_killed_build_left_is_not_taken(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_build_are_not_used(tmp_path: Path) -> None:
     go = FakeGo()
     done = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())[0].file.parent
     left = done.rename(done.with_name(f"{done.name}.tmp"))
@@ -96,7 +96,7 @@ def test_what_a_killed_build_left_is_not_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", ["etcdutl", "SHA256SUMS"])
-def test_what_lost_a_file_is_built_again(lost: str, tmp_path: Path) -> None:
+def test_a_result_with_a_missing_file_is_built_again(lost: str, tmp_path: Path) -> None:
     go = FakeGo()
     first = build(ETCD, "amd64", tmp_path, ignore, go.toolchain())
     (first[0].file.parent / lost).unlink()
@@ -104,7 +104,7 @@ def test_what_lost_a_file_is_built_again(lost: str, tmp_path: Path) -> None:
     assert go.calls == 2
 
 
-def test_a_failed_build_tells_the_compilers_words_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_build_quotes_the_compiler_and_leaves_nothing(tmp_path: Path) -> None:
     events: list[Event] = []
     go = FakeGo(code=1, output="example.org/fine\nserver/x.go:3:1: undefined: y\nexample.org/also")
     with pytest.raises(RancherctlError) as caught:
@@ -123,7 +123,7 @@ def test_a_failed_build_tells_the_compilers_words_and_leaves_nothing(tmp_path: P
         ("compile: writing output: write x: no space left on device", "GOCACHE"),
     ],
 )
-def test_known_failures_have_a_remedy(output: str, hint: str, tmp_path: Path) -> None:
+def test_known_failures_have_a_hint(output: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(RancherctlError) as caught:
         build(ETCD, "amd64", tmp_path, ignore, FakeGo(code=1, output=output).toolchain())
     assert hint in caught.value.hint
@@ -137,7 +137,7 @@ def test_programs_for_another_machine_are_not_kept(tmp_path: Path) -> None:
     assert go.calls == 1
 
 
-def test_who_builds_it_already_is_waited_for_and_that_is_said(tmp_path: Path) -> None:
+def test_a_build_in_another_process_is_waited_for_and_reported(tmp_path: Path) -> None:
     go, begun, goes_on, reported = FakeGo(), threading.Event(), threading.Event(), list[Event]()
 
     def slow(argv: list[str], folder: Path, limit: float, on_line: Callable[[str], None]) -> int:

@@ -29,7 +29,7 @@ def assembled(arch: str, folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("arch", sorted(CODE))
-def test_the_code_is_what_the_source_says(arch: str, tmp_path: Path) -> None:
+def test_the_committed_bytes_equal_the_assembled_source(arch: str, tmp_path: Path) -> None:
     assert CODE[arch] == assembled(arch, tmp_path)
 
 
@@ -56,7 +56,9 @@ def test_a_program_that_asks_for_a_loader_is_not_static() -> None:
 
 @pytest.mark.skipif(not HERE, reason="an architecture that bundles do not know")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_waits_through_other_signals_and_ends_well_when_asked(number: signal.Signals, tmp_path: Path) -> None:
+def test_the_pause_program_ignores_other_signals_and_exits_with_0_on_termination(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     program = tmp_path / "pause"
     program.write_bytes(pause_binary(HERE))
     program.chmod(0o755)

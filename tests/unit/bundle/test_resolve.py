@@ -21,12 +21,12 @@ def bundle(tmp_path: Path) -> Bundle:
     return create(BundleRequest(DEFAULT, str(tmp_path), output=tmp_path / "bundle"), tmp_path / "cache", ignore)
 
 
-def test_a_directory_is_taken_as_it_is(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_given_directory_is_used_as_the_bundle(bundle: Bundle, tmp_path: Path) -> None:
     assert resolve(str(bundle.root), f"v{DEFAULT}", tmp_path / "unused", ignore) == bundle
     assert not (tmp_path / "unused").exists()
 
 
-def test_nothing_chosen_is_a_question_not_a_guess(tmp_path: Path) -> None:
+def test_without_a_choice_a_usage_error_suggests_sources(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         resolve("", DEFAULT, tmp_path, ignore)
     assert "--bundle modules" in caught.value.hint

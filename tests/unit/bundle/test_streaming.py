@@ -8,7 +8,7 @@ import pytest
 from rancherctl.bundle.sources.streaming import run_streaming
 
 
-def test_lines_of_both_streams_and_the_exit_code(tmp_path: Path) -> None:
+def test_lines_of_both_streams_and_the_exit_code_are_returned(tmp_path: Path) -> None:
     lines: list[str] = []
     script = "import sys, os; print(os.getcwd(), flush=True); print('err', file=sys.stderr); sys.exit(3)"
     assert run_streaming([sys.executable, "-c", script], tmp_path, 30, lines.append) == 3

@@ -25,7 +25,7 @@ def test_an_unknown_version_names_the_known_ones_and_the_nearest(given: str, nea
     assert caught.value.hint == f"did you mean {near}?"
 
 
-def test_nonsense_gets_no_suggestion() -> None:
+def test_an_unrelated_version_gets_no_suggestion() -> None:
     with pytest.raises(UsageError) as caught:
         versions_for("latest")
     assert "did you mean" not in caught.value.hint

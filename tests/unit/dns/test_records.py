@@ -67,7 +67,7 @@ def lines(world: World, wanted: Wanted | None = None) -> list[str]:
 
 
 @pytest.mark.parametrize("case", sorted(path.parent.name for path in DATA.glob("*/objects.json")))
-def test_golden(case: str) -> None:
+def test_objects_have_the_records_of_the_golden_file(case: str) -> None:
     world = tables(json.loads((DATA / case / "objects.json").read_text()))
     wanted = Wanted(SHAPE)
     text = "".join(f"{line}\n" for line in lines(world, wanted))

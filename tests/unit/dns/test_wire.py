@@ -98,7 +98,7 @@ def test_an_invalid_name_is_refused(bad: str) -> None:
 
 
 @given(st.ip_addresses())
-def test_reverse_names(found: object) -> None:
+def test_reverse_names_equal_those_of_the_standard_library(found: object) -> None:
     assert reverse(address(str(found))[0]) == f"{found.reverse_pointer}."  # type: ignore[attr-defined]
 
 

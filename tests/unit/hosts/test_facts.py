@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_recorded_hosts(case: str) -> None:
+def test_the_output_of_a_recorded_host_is_parsed_into_its_facts(case: str) -> None:
     facts = plain(parse(output_of(case), B, 1000.0, 1001.0))
     golden = DATA / case / "facts.json"
     if os.environ.get("REGENERATE"):

@@ -38,7 +38,7 @@ def test_it_stays_off_while_another_thread_still_decodes() -> None:
     assert gc.isenabled()
 
 
-def test_who_switched_it_off_keeps_it_off() -> None:
+def test_garbage_collection_that_was_off_stays_off() -> None:
     gc.disable()
     try:
         with acyclic():

@@ -29,14 +29,14 @@ from rancherctl.kube.http.failures import failure, seconds, status_object
         (302, RancherctlError, 1),
     ],
 )
-def test_codes(code: int, kind: type[RancherctlError], exit_code: int) -> None:
+def test_a_status_code_has_its_error_and_exit_code(code: int, kind: type[RancherctlError], exit_code: int) -> None:
     error = failure("GET x", code, {"message": "the API's words"})
     assert type(error) is kind
     assert error.exit_code == exit_code
     assert error.why == "the API's words"
 
 
-def test_a_taken_name_is_its_own_kind_of_conflict() -> None:
+def test_an_existing_name_is_a_separate_kind_of_conflict() -> None:
     assert isinstance(failure("x", 409, {"reason": "AlreadyExists"}), AlreadyExistsError)
 
 
@@ -51,7 +51,9 @@ def test_a_taken_name_is_its_own_kind_of_conflict() -> None:
         (None, {}, 0.0),
     ],
 )
-def test_retry_after(header: str | None, status: dict[str, object], wanted: float) -> None:
+def test_the_pause_comes_from_the_header_or_the_status(
+    header: str | None, status: dict[str, object], wanted: float
+) -> None:
     assert seconds(header, status) == wanted
 
 

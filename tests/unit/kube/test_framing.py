@@ -40,7 +40,7 @@ def test_chunks_do_not_depend_on_the_cuts(payload: list[bytes], at: list[int], e
 
 
 @pytest.mark.parametrize("bad", [b"zz\r\n", b"-5\r\n", b"1" * 5000, b"3\r\nabcdef\r\n"])
-def test_what_is_not_chunked_is_refused(bad: bytes) -> None:
+def test_an_invalid_chunk_is_refused(bad: bytes) -> None:
     with pytest.raises(FramingError):
         Dechunker().feed(bad)
 

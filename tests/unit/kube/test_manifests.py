@@ -19,7 +19,7 @@ from rancherctl.kube.manifests import (
 )
 
 
-def test_what_others_need_comes_first() -> None:
+def test_dependencies_come_first() -> None:
     kinds = ["Deployment", "RoleBinding", "Namespace", "Secret", "ServiceAccount", "CustomResourceDefinition"]
     ids = sorted((ObjectId("v1", k, "ns", "x") for k in kinds), key=lambda i: i.key)
     assert [i.kind for i in ids] == [
@@ -70,6 +70,6 @@ def test_status_and_server_fields_do_not_count() -> None:
     assert settled(a) == {"metadata": {"name": "x", "labels": {"k": "v"}}, "spec": 1}
 
 
-def test_identity() -> None:
+def test_a_stub_has_the_identity_of_its_object() -> None:
     obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "n", "name": "x"}}
     assert identity(identity(obj).stub()) == identity(obj)

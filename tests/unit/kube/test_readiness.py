@@ -120,6 +120,8 @@ def cond(kind: str, status: str, reason: str = "", message: str = "") -> dict[st
         ({"kind": "Widget", "metadata": {"deletionTimestamp": "2026"}}, False, False, "is being deleted"),
     ],
 )
-def test_answers(thing: dict[str, Any], ready: bool | None, failed: bool, why: str) -> None:
+def test_readiness_is_ready_not_ready_or_unknown(
+    thing: dict[str, Any], ready: bool | None, failed: bool, why: str
+) -> None:
     got = readiness(thing)
     assert (got.ready, got.failed, got.why) == (ready, failed, why)

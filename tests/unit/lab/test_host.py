@@ -54,7 +54,7 @@ def test_folders_in_the_layer_keep_the_trees_mode(tmp_path: Path) -> None:
     assert (upper / "root/.ssh/authorized_keys").read_text() == "KEY\n"
 
 
-def test_a_half_made_key_is_made_again(tmp_path: Path) -> None:
+def test_an_incomplete_key_is_created_again(tmp_path: Path) -> None:
     key = tmp_path / "id"
     key.write_text("torn")
     clone.keypair(key, "c")
@@ -100,7 +100,7 @@ def test_the_console_explains_a_failed_boot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", '{"pid": 4'])
-def test_a_host_without_a_whole_run_file_is_stopped(tmp_path: Path, text: str | None) -> None:
+def test_a_host_with_a_missing_or_incomplete_run_file_is_stopped(tmp_path: Path, text: str | None) -> None:
     own = Roots(tmp_path).lab("two").host("h2")
     own.root.mkdir(parents=True)
     if text is not None:
@@ -126,7 +126,7 @@ def test_empty_cpusets_are_filled_and_groups_are_removed_deepest_first(tmp_path:
     assert list((tmp_path / "memory").iterdir()) == []
 
 
-def test_controllers_of_version_two_are_passed_down(tmp_path: Path) -> None:
+def test_controllers_of_version_two_are_delegated(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "rancherctl-lab", tmp_path / "rancherctl-lab/two"):
         folder.mkdir(exist_ok=True)
         (folder / "cgroup.controllers").write_text("cpu memory pids\n")
@@ -147,9 +147,7 @@ def test_processes_are_those_of_the_host_and_below_in_all_hierarchies(tmp_path: 
     assert cgroups.processes(mounts, "two", "h2") == {7, 8, 9, 10}
 
 
-def test_groups_that_vanish_while_they_are_listed_are_no_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_groups_that_vanish_while_they_are_listed_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """nspawn, or the host's own init in its last moment, removes groups of a host that is being powered off."""
     host = tmp_path / "rancherctl-lab/two/h2"
     listed = os.scandir
@@ -170,7 +168,7 @@ def test_groups_that_vanish_while_they_are_listed_are_no_failure(
     assert not host.exists()
 
 
-def test_what_was_forked_while_a_host_was_killed_is_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_forked_while_a_host_is_killed_are_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     lists, killed = iter([frozenset({7, 8}), frozenset({9}), frozenset()]), []
     monkeypatch.setattr(cgroups, "processes", lambda *_: next(lists))
     monkeypatch.setattr(process, "kill", lambda pids, _: killed.append(sorted(pids)))
@@ -195,14 +193,14 @@ def test_another_process_of_the_same_pid_is_not_alive() -> None:
     assert not process.Process(me.pid, me.started + 1).alive()
 
 
-def test_children_are_found() -> None:
+def test_child_processes_are_found() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         assert process.child_of(os.getpid()) is not None
         assert process.child_of(child.pid) is None
         child.kill()
 
 
-def test_waiting_ends_at_the_limit() -> None:
+def test_the_wait_ends_at_its_limit() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         assert process.await_end([child.pid], 0.01) == [child.pid]
         child.kill()
@@ -216,7 +214,7 @@ def test_a_group_with_files_left_is_an_error_not_a_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", [START, SUPERVISE])
-def test_the_programs_around_a_host_are_shell(script: str) -> None:
+def test_the_scripts_around_a_host_are_valid_shell(script: str) -> None:
     subprocess.run(["sh", "-n"], input=script, text=True, check=True)
 
 
@@ -241,7 +239,7 @@ def supervise(tmp_path: Path, statuses: list[int], *, version: str = "v1") -> tu
     return done.returncode, (tmp_path / "log").read_text().split()
 
 
-def test_a_host_that_rebooted_itself_is_booted_again_and_one_that_ended_is_not(tmp_path: Path) -> None:
+def test_a_host_that_rebooted_itself_is_started_again_and_one_that_ended_is_not(tmp_path: Path) -> None:
     assert supervise(tmp_path, [133, 133, 0]) == (0, ["boot"] * 3)
 
 

@@ -22,7 +22,7 @@ from rancherctl.lab.tree import locked
 LAB = Lab(LabSpec("two", 3, 2, bare=True, os="debian12"), (IPv4Network("10.77.3.0/24"), IPv4Network("10.77.4.0/24")))
 
 
-def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+def test_the_saved_state_is_loaded_unchanged(tmp_path: Path) -> None:
     roots = Roots(tmp_path)
     state.save(roots, LAB, Path("/tree"))
     assert state.load(roots, "two") == (LAB, Path("/tree"))
@@ -30,7 +30,7 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert state.taken_networks(roots) == frozenset(LAB.networks)
 
 
-def test_no_lab_is_not_found(tmp_path: Path) -> None:
+def test_an_unknown_lab_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="lab 'two' does not exist"):
         state.load(Roots(tmp_path), "two")
     assert state.names(Roots(tmp_path / "none")) == ()
@@ -47,7 +47,7 @@ def test_no_lab_is_not_found(tmp_path: Path) -> None:
         '{"version": 1, "name": "two", "spec": {"hosts": 0}}',
     ],
 )
-def test_a_torn_state_file_is_an_error_that_says_how_to_clean_up(tmp_path: Path, text: str) -> None:
+def test_a_damaged_state_file_is_an_error_that_says_how_to_clean_up(tmp_path: Path, text: str) -> None:
     roots = Roots(tmp_path)
     roots.lab("two").root.mkdir()
     roots.lab("two").state.write_text(text)
@@ -71,14 +71,14 @@ def test_known_hosts_have_names_and_addresses() -> None:
     assert access.known_hosts(LAB, keys).splitlines()[1] == "h2,10.77.4.12 ssh-ed25519 AAAAh2"
 
 
-def test_the_handle_tells_how_to_reach_a_host() -> None:
+def test_a_lab_describes_how_to_reach_a_host() -> None:
     lab = RunningLab(LAB, Roots(Path("/s")), Steps())
     found = lab.host("h2")
     assert (found.address, found.key, found.via) == ("10.77.4.12", Path("/s/two/id_ed25519"), "h1")
     assert [reach.name for reach in lab.hosts()] == ["h1", "h2", "h3"]
 
 
-def test_other_folders_beside_labs_are_no_labs(tmp_path: Path) -> None:
+def test_other_folders_beside_labs_are_ignored(tmp_path: Path) -> None:
     for name in ("lost+found", "two", "Old"):
         (tmp_path / name).mkdir()
     assert state.names(Roots(tmp_path)) == ("two",)
@@ -90,9 +90,7 @@ def test_no_path_leads_out_of_the_labs_folder(name: str, tmp_path: Path) -> None
         state.load(Roots(tmp_path), name)
 
 
-def test_a_removal_that_is_killed_leaves_nothing_that_looks_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_removal_leaves_nothing_that_looks_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roots = Roots(tmp_path)
     paths = roots.lab("two")
     state.save(roots, LAB, Path("/tree"))
@@ -148,7 +146,7 @@ def test_waiting_for_another_process_is_reported(tmp_path: Path) -> None:
     assert reported == ["busy", "mine"]
 
 
-def test_a_host_of_a_lab_without_wires_is_not_started_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_of_a_lab_without_a_network_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roots = Roots(tmp_path)
     state.save(roots, LAB, Path("/tree"))
     monkeypatch.setattr(machine, "inspect", lambda: None)
@@ -188,7 +186,7 @@ def test_a_full_disk_is_reported_with_its_host() -> None:
     assert "No space left" in caught.value.failures["h2"]
 
 
-def test_hosts_that_were_not_begun_are_not_begun_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_further_host_is_started_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
     held = threading.Event()
 
@@ -207,7 +205,7 @@ def test_hosts_that_were_not_begun_are_not_begun_after_an_interrupt(monkeypatch:
     assert "h3" not in begun
 
 
-def test_steps_tell_durations_and_failures() -> None:
+def test_steps_report_durations_and_failures() -> None:
     seen: list[Event] = []
     ticks = iter([1.0, 3.5, 10.0, 11.0])
     steps = Steps(seen.append, lambda: next(ticks))
@@ -242,7 +240,7 @@ def test_a_logged_command_points_to_its_log(tmp_path: Path) -> None:
     assert str(log) in caught.value.hint
 
 
-def test_a_command_that_is_not_there_and_one_that_hangs() -> None:
+def test_a_missing_command_and_a_hanging_one_are_errors() -> None:
     with pytest.raises(LabError, match="cannot run"):
         run(["/nonexistent/program"])
     with pytest.raises(TimeoutExceededError):

@@ -21,7 +21,7 @@ V2 = (
 )
 
 
-def test_version_one_takes_every_hierarchy_also_the_unified_one_beside_it() -> None:
+def test_version_one_uses_every_hierarchy_including_the_unified_one() -> None:
     found = parse_cgroups(V1)
     assert found.mode == "v1"
     assert found.mounts == (
@@ -38,17 +38,17 @@ def test_version_two_is_one_hierarchy() -> None:
     assert found.mounts == (CgroupMount(Path("/sys/fs/cgroup"), ()),)
 
 
-def test_a_named_hierarchy_alone_does_not_make_it_version_one() -> None:
+def test_a_named_hierarchy_alone_does_not_mean_version_one() -> None:
     hybrid = "cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
     assert parse_cgroups(hybrid).mode == "v2"
 
 
-def test_no_control_groups_is_said() -> None:
+def test_missing_control_groups_are_an_error() -> None:
     with pytest.raises(PreflightError, match="control groups"):
         parse_cgroups("proc /proc proc rw 0 0\n")
 
 
-def test_without_root_it_says_sudo_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_root_the_error_suggests_sudo_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(UsageError) as caught:
         machine.inspect()
@@ -56,7 +56,7 @@ def test_without_root_it_says_sudo_in_one_line(monkeypatch: pytest.MonkeyPatch) 
     assert "\n" not in str(caught.value)
 
 
-def test_another_system_than_linux_is_refused_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_other_than_linux_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     with pytest.raises(UsageError, match="needs Linux"):
         machine.inspect()
@@ -70,7 +70,7 @@ def test_all_missing_programs_are_named_at_once_with_their_packages(monkeypatch:
     assert caught.value.hint == "apt-get install mmdebstrap nftables"
 
 
-def test_inotify_is_only_mentioned_when_an_environment_would_not_fit() -> None:
+def test_inotify_is_mentioned_only_if_an_environment_would_not_fit() -> None:
     assert inotify.shortage(128, 20, 4) == ""
     text = inotify.shortage(128, 100, 4)
     assert "100 of 128" in text

@@ -25,7 +25,7 @@ def test_hosts_of_one_subnet_are_numbered_from_eleven() -> None:
     ]
 
 
-def test_hosts_are_dealt_over_two_subnets_and_the_second_goes_through_the_first_host() -> None:
+def test_hosts_alternate_over_two_subnets_and_the_second_is_reached_through_the_first_host() -> None:
     found = lab(4, 2)
     assert [(str(h.address), b.name if (b := found.bastion(h)) else "") for h in found.hosts] == [
         ("10.77.3.11", ""),
@@ -50,19 +50,19 @@ def test_interface_name_fits_the_kernels_limit_and_follows_the_subnet() -> None:
 
 
 @pytest.mark.parametrize("hosts", [0, -1, 61])
-def test_impossible_numbers_of_hosts(hosts: int) -> None:
+def test_impossible_numbers_of_hosts_are_refused(hosts: int) -> None:
     with pytest.raises(UsageError, match="1 to 60"):
         LabSpec("lab", hosts)
 
 
 @pytest.mark.parametrize("subnets", [0, 3])
-def test_impossible_numbers_of_subnets(subnets: int) -> None:
+def test_impossible_numbers_of_subnets_are_refused(subnets: int) -> None:
     with pytest.raises(UsageError, match="1 to 2"):
         LabSpec("lab", 2, subnets)
 
 
 @pytest.mark.parametrize("name", ["", "A", "1lab", "a/b", "..", "a b", "x" * 21, "a\n"])
-def test_names_that_are_not_safe_as_file_or_interface(name: str) -> None:
+def test_names_that_are_not_safe_as_file_or_interface_are_refused(name: str) -> None:
     with pytest.raises(UsageError):
         check_name(name)
 
@@ -85,7 +85,7 @@ def test_a_growing_lab_keeps_addresses() -> None:
     assert after.hosts[:3] == before.hosts
 
 
-def test_what_is_not_said_is_as_the_lab_has_it_or_as_new_ones_get_it() -> None:
+def test_omitted_options_come_from_the_existing_lab_or_the_defaults() -> None:
     have = LabSpec("two", 6, 2, bare=True, os="debian12")
     assert asked("two", have, hosts=None, subnets=None, bare=None, os=None) == have
     assert asked("two", have, hosts=7, subnets=None, bare=None, os=None) == LabSpec(
@@ -97,7 +97,7 @@ def test_what_is_not_said_is_as_the_lab_has_it_or_as_new_ones_get_it() -> None:
 @pytest.mark.parametrize(
     "spec", [LabSpec("lab", 3), LabSpec("lab", 4, 2), LabSpec("lab", 4, bare=True), LabSpec("lab", 4, os="debian12")]
 )
-def test_a_lab_is_never_shrunk_or_changed(spec: LabSpec) -> None:
+def test_a_lab_cannot_shrink_or_change_its_shape(spec: LabSpec) -> None:
     with pytest.raises(ConflictError) as caught:
         grown(lab(4), spec)
     assert "down --name lab" in caught.value.hint
@@ -116,6 +116,6 @@ def test_free_networks_are_free_distinct_and_in_the_pool(taken: set[int], count:
     assert all(network.subnet_of(POOL) for network in found)
 
 
-def test_a_host_route_takes_its_subnet_and_the_default_route_takes_none() -> None:
+def test_a_host_route_occupies_its_subnet_and_the_default_route_none() -> None:
     taken = frozenset({IPv4Network("10.77.0.7/32"), IPv4Network("0.0.0.0/0")})
     assert free_networks(1, taken) == (IPv4Network("10.77.1.0/24"),)

@@ -29,9 +29,7 @@ def test_the_machine_has_an_address_in_the_first_subnet_only() -> None:
     assert network.pair_command(LAB)[-2:] == ("netns", "rancherctl-lab-two")
 
 
-def test_wires_are_whole_only_when_the_last_step_of_making_them_was_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_network_is_complete_only_after_its_last_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ``build`` that is killed between two steps leaves links that the next one recreates."""
     done: list[str] = []
 

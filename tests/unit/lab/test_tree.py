@@ -24,7 +24,7 @@ Node Source|nodistro|nodistro|https://node.example/|main
 """
 
 
-def test_archives_of_the_machine_are_carried_to_another_release() -> None:
+def test_package_sources_of_the_machine_are_used_for_another_release() -> None:
     assert [archive.line("trixie", Path("/k.gpg")) for archive in parse_targets(TARGETS)] == [
         "deb [signed-by=/k.gpg] http://mirror.example/debian trixie main",
         "deb [signed-by=/k.gpg] http://mirror.example/debian-security trixie-security main",
@@ -43,7 +43,7 @@ def test_without_debian_sources_the_error_names_the_remedy(monkeypatch: pytest.M
     assert "--mirror" in caught.value.hint
 
 
-def test_options_about_reaching_mirrors_are_carried_and_nothing_else() -> None:
+def test_only_apt_options_for_reaching_mirrors_are_copied() -> None:
     dump = (
         'APT::Architecture "amd64";\nAcquire::http::Proxy "http://p:3128";\n'
         'Acquire::https::Proxy "";\nAcquire::Check-Date "false";\n'
@@ -51,20 +51,20 @@ def test_options_about_reaching_mirrors_are_carried_and_nothing_else() -> None:
     assert parse_options(dump) == ('Acquire::http::Proxy "http://p:3128";', 'Acquire::Check-Date "false";')
 
 
-def test_every_system_and_variant_has_a_tree_of_its_own() -> None:
+def test_every_system_and_variant_has_its_own_tree() -> None:
     names = {tree_name(os, variant) for os in ("debian12", "debian13") for variant in ("full", "bare")}
     assert len(names) == 4
     assert tree_name("debian13", "full") == tree_name("debian13", "full")
 
 
-def test_another_content_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_different_content_has_a_different_name(monkeypatch: pytest.MonkeyPatch) -> None:
     before = tree_name("debian13", "full")
     monkeypatch.setattr("rancherctl.lab.packages.BASE", ("systemd",))
     assert tree_name("debian13", "full") != before
 
 
 @pytest.mark.parametrize("script", [finish_script("full"), finish_script("bare"), EARLY_SCRIPT])
-def test_scripts_are_shell(script: str) -> None:
+def test_the_scripts_are_valid_shell(script: str) -> None:
     subprocess.run(["sh", "-n"], input=script, text=True, check=True)
 
 
@@ -77,12 +77,12 @@ def test_only_full_trees_install_the_extra_packages_and_mask_their_units() -> No
     assert "haproxy.service" not in bare
 
 
-def test_every_kernel_knob_has_its_stand_in() -> None:
+def test_every_kernel_setting_has_its_replacement_file() -> None:
     script = finish_script("bare")
     assert all(f'"$root/srv/lab-sysctl/{name}" <<EOF\n{value}\nEOF\n' in script for name, value in SYSCTLS.items())
 
 
-def test_a_tree_is_built_apart_from_the_machine_and_a_failure_is_the_builders(
+def test_a_tree_is_built_in_its_own_namespaces_and_a_failure_names_the_builder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[Sequence[str]] = []

@@ -75,7 +75,7 @@ def message(kind: int, body: bytes) -> bytes:
     return struct.pack("=IHHII", 16 + len(body), 10 << 8 | kind, 0, 0, 0) + body
 
 
-def test_which_notifications_wake() -> None:
+def test_changes_of_own_tables_and_deletions_by_others_wake_the_watchdog() -> None:
     delete_table, new_rule = 2, 6
     ours, theirs = b"\x00\x00rancherctl_network\x00", b"\x00\x00kube-proxy\x00"
     assert is_relevant(b"")

@@ -41,7 +41,7 @@ def test_json_lines_can_be_read_back() -> None:
     }  # fmt: skip
 
 
-def test_none_is_silent() -> None:
+def test_progress_none_prints_nothing() -> None:
     assert shown("none", Event("a", "b", level="error")) == ""
 
 

@@ -23,7 +23,7 @@ def _placed(hosts: Roster, count: int = 300) -> dict[str, tuple[str, ...]]:
     return {p.key: place(p, hosts).hosts for p in objects}
 
 
-def test_losing_one_host_of_fifty_moves_only_what_it_carried() -> None:
+def test_losing_one_host_of_fifty_moves_only_its_objects() -> None:
     before, after = _placed(fake.roster(*FIFTY)), _placed(fake.roster(*FIFTY, dead=["h7"]))
     assert any("h7" in hosts for hosts in before.values())
     for key, hosts in before.items():
@@ -96,7 +96,7 @@ def test_without_eligible_hosts_the_problem_lists_the_reasons() -> None:
         assert why in found.problems[0].message
 
 
-def test_an_obstacle_keeps_an_object_from_every_host() -> None:
+def test_an_object_with_an_obstacle_is_placed_on_no_host() -> None:
     p = replace(_object(), obstacle="its annotation is invalid")
     assert place(p, fake.roster("h1", "h2")).hosts == ()
     assert {c.excluded for c in explain(p, fake.roster("h1", "h2"))} == {"its annotation is invalid"}

@@ -36,6 +36,6 @@ def test_a_roster_of_an_earlier_leader_never_replaces_a_later_one() -> None:
         '{"hosts": [{"name": "a", "address": "b", "blocked": ["x"]}]}',
     ],
 )
-def test_what_is_not_a_roster_is_refused(text: str) -> None:
+def test_invalid_roster_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Roster.from_json(text)

@@ -75,7 +75,7 @@ def test_a_declared_role_gets_its_rights_and_ports_without_another_edit(monkeypa
 
 
 @pytest.mark.parametrize("host", ENV.hosts, ids=lambda host: host.name)
-def test_a_removal_takes_away_what_roles_declare(host: Host) -> None:
+def test_a_removal_includes_everything_that_roles_declare(host: Host) -> None:
     """On every host, whatever its roles are now: an earlier file may have given it others."""
     request = requests.request(ENV, host, "clear")
     for spec in ROLES:
@@ -102,5 +102,5 @@ def test_a_section_of_an_unexpected_form_raises_nothing() -> None:
         ("lb", {"ports": {"80": ""}}, 0),
     ],
 )
-def test_a_role_says_what_its_section_means(name: str, section: dict[str, object], expected: int) -> None:
+def test_a_role_turns_its_report_section_into_problems(name: str, section: dict[str, object], expected: int) -> None:
     assert len(role(name).health(section)) == expected

@@ -58,6 +58,6 @@ def test_a_bench_that_fails_or_hangs_is_reported_and_loses_no_values(
     assert "b.py, c.py failed" in capsys.readouterr().err
 
 
-def test_an_unknown_one_is_a_mistake(kept: Path) -> None:
+def test_an_unknown_bench_is_a_usage_error(kept: Path) -> None:
     assert bench.main(["nonsense"]) == 2
     assert not kept.exists()

@@ -40,7 +40,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("interrupted")
-def test_an_interrupted_command_is_asked_once_and_waited_for(tmp_path: Path) -> None:
+def test_an_interrupted_command_gets_one_signal_and_time_to_end(tmp_path: Path) -> None:
     """It holds locks on hosts, which it gives back when it is asked to end, not when it is killed."""
     with pytest.raises(KeyboardInterrupt):
         demo.run_to_completion([sys.executable, "-c", POLITE, str(tmp_path / "log")], 60.0)
@@ -48,7 +48,7 @@ def test_an_interrupted_command_is_asked_once_and_waited_for(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("interrupted")
-def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "GRACE", 0.05)
     ended: list[Any] = []
     end = demo.end
@@ -58,7 +58,7 @@ def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> 
     assert ended[0].returncode == -9
 
 
-def test_exit_code_and_output_of_a_command_that_ends(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_code_and_output_of_a_command_are_returned(capfd: pytest.CaptureFixture[str]) -> None:
     assert demo.run_to_completion(["sh", "-c", "echo out; echo err >&2; exit 3"], 60.0) == (3, "out\n")
     assert capfd.readouterr().err == "err\n"
 

@@ -24,7 +24,7 @@ from scripts import prepare
         ("/usr/bin/go", "go1.30", "official", "official"),
     ],
 )
-def test_the_source_is_what_was_said_or_what_the_machine_can(
+def test_the_source_is_the_configured_one_or_the_best_that_the_machine_supports(
     go: str | None, version: str, said: str, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _program: go)

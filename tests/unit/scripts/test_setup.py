@@ -50,7 +50,7 @@ def test_an_incomplete_virtual_environment_is_recreated(pip: bool, tree: Path, m
     assert len(commands.ran) == before
 
 
-def test_a_second_setup_takes_the_first_ones_result(
+def test_a_second_setup_uses_the_result_of_the_first(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands, waits = Commands(tree, pip=False), threading.Event()
@@ -81,12 +81,12 @@ def unlocked(_lock: Path) -> Iterator[None]:
     yield
 
 
-def test_a_package_may_be_wanted_only_where_a_program_is_missing() -> None:
+def test_a_package_can_be_required_only_if_its_program_is_missing() -> None:
     lines = ["# words", "", "haproxy   # tests", "golang-go unless no-such-program  # web", "shells unless sh"]
     assert setup.wanted_packages(lines) == ["haproxy", "golang-go"]
 
 
-def test_services_are_kept_off_while_packages_come_and_never_longer(
+def test_services_are_disabled_only_while_packages_are_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = tmp_path / "policy-rc.d"
@@ -106,7 +106,7 @@ def test_services_are_kept_off_while_packages_come_and_never_longer(
     assert policy.exists()
 
 
-def test_what_a_killed_setup_left_keeps_no_services_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_of_a_killed_setup_do_not_disable_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = tmp_path / "policy-rc.d"
     policy.write_text(setup.OURS)
     monkeypatch.setattr(setup, "POLICY", policy)

@@ -307,7 +307,7 @@ def folders(request: dict[str, Any]) -> dict[str, Any]:
         elif os.path.lexists(path):
             os.unlink(path)
     # Records of 0.1 did not look for these: an empty folder is removed, too, because programs that need it create it.
-    spare = [path for path in request["spare"] if path not in before.get("there", ())]
+    spare = [path for path in request["spare"] if before and path not in before.get("there", ())]
     for path in (*request["folders"], *spare):
         if os.path.isdir(path) and not os.path.ismount(path) and not os.listdir(path):
             os.rmdir(path)

@@ -68,11 +68,11 @@ def air(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_the_plan_names_the_packages_from_the_bundle_and_changes_nothing(air: Air) -> None:
-    said = air.environment.ok("env", "plan", "-f", str(air.environment.file))
+    output = air.environment.ok("env", "plan", "-f", str(air.environment.file))
     version = air.deb("haproxy").name.split("_")[1]
-    assert f"+ install package haproxy {version}" in said
-    assert "+ install package bind9-libs " in said, "what others need is named too"
-    assert "package openssl" not in said, "what is there stays as it is"
+    assert f"+ install package haproxy {version}" in output
+    assert "+ install package bind9-libs " in output, "dependencies are listed, too"
+    assert "package openssl" not in output, "an installed package stays unchanged"
     assert air.lines() == air.before
 
 

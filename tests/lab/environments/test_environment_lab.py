@@ -79,15 +79,15 @@ def test_the_plan_before_the_first_apply_names_hosts_packages_files_and_units(
     environment: Environment, before: dict[str, set[str]]
 ) -> None:
     found = run(environment, plan)
-    said = {(s.host, s.kind, s.verb, s.name) for s in found.steps()}
+    steps = {(s.host, s.kind, s.verb, s.name) for s in found.steps()}
     for host in ("h1", "h2"):
         assert {
             (host, "package", "install", name) for name in ("haproxy", "bind9", "runc", "conntrack", "nftables")
-        } <= said
-        assert (host, "unit", "start", "rancherctl-kubelet.service") in said
-        assert (host, "certificate", "create", "/etc/rancherctl/pki/agent.crt") in said
-    assert ("h1", "unit", "start", "rancherctl-etcd.service") in said
-    assert ("h2", "unit", "start", "rancherctl-etcd.service") not in said
+        } <= steps
+        assert (host, "unit", "start", "rancherctl-kubelet.service") in steps
+        assert (host, "certificate", "create", "/etc/rancherctl/pki/agent.crt") in steps
+    assert ("h1", "unit", "start", "rancherctl-etcd.service") in steps
+    assert ("h2", "unit", "start", "rancherctl-etcd.service") not in steps
     diff = next(s.detail for s in found.steps() if s.name == "/etc/rancherctl/kubelet.yaml")
     assert any(line.startswith("+") and "clusterDNS" in line for line in diff)
     assert {host: state(environment.lab, host) for host in before} == before, "a plan changes nothing"
@@ -139,7 +139,7 @@ def test_a_killed_apply_does_not_lock_out_the_next(environment: Environment) -> 
     assert applied.failures == {}
 
 
-def test_it_converges_and_a_second_run_plans_nothing(environment: Environment, measure: Measure) -> None:
+def test_an_apply_converges_and_a_second_run_plans_nothing(environment: Environment, measure: Measure) -> None:
     assert not run(environment, apply).failures
     began = time.monotonic()
     assert run(environment, plan).steps() == ()
@@ -165,11 +165,11 @@ def test_the_apply_made_only_what_the_plan_named(environment: Environment, befor
     planned = set(json.loads(environment.home.joinpath("planned.json").read_text()))
     for host, lines in before.items():
         new = {f for f in files(state(environment.lab, host)) - files(lines) if f.startswith(("/etc/", "/opt/"))}
-        ours = {f for f in new if not f.startswith(MADE_ON_HOSTS) and f not in planned}
+        unplanned = {f for f in new if not f.startswith(MADE_ON_HOSTS) and f not in planned}
         text = environment.lab.ssh(
-            host, "dpkg -S -- $(cat) 2>/dev/null | sed 's/^[^/]*: //' || true", stdin=" ".join(sorted(ours)) or "/"
+            host, "dpkg -S -- $(cat) 2>/dev/null | sed 's/^[^/]*: //' || true", stdin=" ".join(sorted(unplanned)) or "/"
         )
-        foreign = {f for f in ours - set(text.split()) if "rancherctl" in f or f.startswith("/opt/")}
+        foreign = {f for f in unplanned - set(text.split()) if "rancherctl" in f or f.startswith("/opt/")}
         assert foreign == set()
 
 
@@ -256,7 +256,7 @@ def test_rm_leaves_nothing_after_pods_have_run(
 def test_the_same_hosts_take_another_environment(
     environment: Environment, before: dict[str, set[str]], tmp_path: Path, measure: Measure
 ) -> None:
-    """With the audit log of the first one still there: it is the next API server's to write, and keeps what it says."""
+    """The audit log of the first environment is still there: the next API server appends to it."""
     first = environment.ssh("h1", f"stat -c %U {AUDIT}; head -n 1 {AUDIT}")
     assert first.startswith('root\n{"kind":"Event"')
     other = make(f"{NAME}b", environment.lab, tmp_path)

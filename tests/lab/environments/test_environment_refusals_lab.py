@@ -28,16 +28,16 @@ def untouched(lab: Environment) -> Iterator[None]:
         assert lab.ssh(host, "ls -d /etc/rancherctl /opt/rancherctl /var/lib/rancherctl 2>/dev/null || true") == ""
 
 
-def refused(lab: Environment, text: str, code: int, *said: str) -> None:
+def refused(lab: Environment, text: str, code: int, *texts: str) -> None:
     done = lab.rancherctl("env", "apply", "-f", "-", stdin=text)
     assert done.returncode == code, done.stderr
-    for words in said:
+    for words in texts:
         assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "code", "said"),
+    ("old", "new", "code", "text_of_problem"),
     [
         ("name: h2", "name: h1", 2, "used twice"),
         ("roles:\n    - worker\n    ssh", "rolez:\n    - worker\n    ssh", 2, "did you mean 'roles'?"),
@@ -46,10 +46,12 @@ def refused(lab: Environment, text: str, code: int, *said: str) -> None:
         ("spec:\n", "spec: [\n", 2, "not valid YAML"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_place(lab: Environment, old: str, new: str, code: int, said: str) -> None:
+def test_a_bad_file_is_refused_with_its_place(
+    lab: Environment, old: str, new: str, code: int, text_of_problem: str
+) -> None:
     text = lab.file.read_text()
     assert old in text
-    refused(lab, text.replace(old, new, 1), code, said, "standard input:")
+    refused(lab, text.replace(old, new, 1), code, text_of_problem, "standard input:")
 
 
 def test_two_names_for_one_machine_are_refused(lab: Environment) -> None:

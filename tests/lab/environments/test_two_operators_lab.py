@@ -28,7 +28,7 @@ LATE = "/etc/systemd/system/rancherctl-agent.service"
 
 
 class Held:
-    """An apply stopped in the phase ``packages``; ``go_on`` returns its exit code and output."""
+    """An apply stopped in the phase ``packages``; ``resume`` returns its exit code and output."""
 
     def __init__(self, environment: Environment) -> None:
         environment.ssh("h2", f"chmod 700 {EARLY}; rm {BETWEEN} {LATE}")
@@ -43,10 +43,10 @@ class Held:
                 return
         raise AssertionError(f"it ended with {self.process.wait()} before its first change")
 
-    def go_on(self) -> tuple[int, str]:
+    def resume(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGCONT)
-        _, said = self.process.communicate(timeout=600)
-        return self.process.returncode, said
+        _, output = self.process.communicate(timeout=600)
+        return self.process.returncode, output
 
 
 @contextmanager
@@ -75,10 +75,10 @@ def refused(environment: Environment) -> None:
 def lost(environment: Environment, first: Held, why: str) -> None:
     """The first apply continues, reports why it stops, and keeps the changes of the other operator."""
     environment.ssh("h2", f"test -e {LATE}; rm {LATE}")
-    code, said = first.go_on()
-    assert code == 5, said
-    assert why in said
-    assert " - agents " not in said
+    code, output = first.resume()
+    assert code == 5, output
+    assert why in output
+    assert " - agents " not in output
     environment.ssh("h2", f"test ! -e {LATE}")
 
 

@@ -140,7 +140,7 @@ def test_an_apply_that_loses_the_api_and_is_killed_while_agents_are_replaced_har
         load.check()
 
 
-def test_apply_brings_the_new_release_without_a_failed_request_or_query(upgrade: Upgrade) -> None:
+def test_an_apply_installs_the_new_release_without_a_failed_request_or_query(upgrade: Upgrade) -> None:
     new = upgrade.new
     until("all hosts take part again", lambda: all_hosts_take_part(new), timeout=240, pause=0.5)
     with Load(new) as load:

@@ -199,7 +199,7 @@ def test_a_unit_restarts_if_its_program_is_another_build_of_the_same_version() -
         if isinstance(r, Unit)
     }
     assert programs.pop("rancherctl-api-balancer.service") == [], (
-        "updates of the distribution's packages are not ours to follow"
+        "updates of the distribution's packages are left to the distribution"
     )
     for name, paths in programs.items():
         assert [path.rpartition("/")[2] for path in paths] == [

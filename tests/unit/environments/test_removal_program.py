@@ -176,6 +176,12 @@ def test_an_empty_folder_that_the_record_of_0_1_did_not_look_for_is_removed(tmp_
     assert not spare.exists()
 
 
+def test_without_a_record_the_folder_of_network_namespaces_stays(tmp_path: Path, spare: Path) -> None:
+    spare.mkdir()
+    remote.folders(_folders_request(tmp_path, spare))
+    assert spare.is_dir()
+
+
 def test_foreign_network_namespaces_are_not_unmounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of pods are deleted by their names, ``cni-…``."""
     environment = from_flags("demo", ["root@10.0.0.11"]).environment

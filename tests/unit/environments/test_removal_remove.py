@@ -54,10 +54,10 @@ def test_a_host_that_other_software_uses_is_skipped(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_host_whose_first_apply_was_interrupted_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
-    cut, clean = RemovalHost("h1", BUSY), RemovalHost("h2", HostFacts(marker={}), installed=False)
-    removed = remove.remove(DEMO, removal_context(monkeypatch, cut, clean))
+    interrupted, clean = RemovalHost("h1", BUSY), RemovalHost("h2", HostFacts(marker={}), installed=False)
+    removed = remove.remove(DEMO, removal_context(monkeypatch, interrupted, clean))
     assert set(removed.done) == {"h1", "h2"}
-    assert cut.did == ["clear", "folders", "-R /var/log/rancherctl", "folders", "left", "unlocked"]
+    assert interrupted.did == ["clear", "folders", "-R /var/log/rancherctl", "folders", "left", "unlocked"]
 
 
 def test_an_error_that_all_hosts_share_is_raised_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> P
         terminal.yes if terminal else None,
         say,
     )
-    answers = Prompts(sudo=sudo.password, sudo_refused=sudo.refused, sudo_accepted=sudo.accepted)
+    answers = Prompts(sudo=sudo.password, sudo_refused=sudo.refused, sudo_accepted=sudo.accepted, warn=say)
     if settings.yes:
         answers = replace(answers, host_key=lambda question: _trusted(question, say))
     if terminal is None:
@@ -49,7 +49,8 @@ _FILE_HINT: Final = "set RANCHERCTL_SUDO_PASSWORD_FILE, or sudo_password_file in
 
 
 def _trusted(question: HostKeyQuestion, say: Callable[[str], None]) -> bool:
-    say(f"{question.host}: accepted and stored host key {question.key_type} {question.fingerprint} (--yes)")
+    accepted = "accepted and stored" if question.stored else "accepted for this run"
+    say(f"{question.host}: {accepted} host key {question.key_type} {question.fingerprint} (--yes)")
     return True
 
 
@@ -76,9 +77,8 @@ class _Terminal:
     def host_key(self, question: HostKeyQuestion) -> bool:
         """Ask whether to trust an unknown host key."""
         with self._lock:
-            return self._yes(
-                f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. Accept and store it?"
-            )
+            accept = "Accept and store it?" if question.stored else "Accept it for this run?"
+            return self._yes(f"{question.host}: unknown host key {question.key_type} {question.fingerprint}. {accept}")
 
     def yes(self, question: str) -> bool:
         """Ask a question that is answered with yes or no."""

@@ -6,13 +6,17 @@ import os
 import shlex
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from rancherctl.errors import AuthError
 from rancherctl.hosts.known_hosts import KnownHostsLine, check_key, entries, fingerprint, lookup_name
 from rancherctl.hosts.prompts import HostKeyQuestion
 
-__all__ = ["check", "known", "lookup_name", "preferred"]
+__all__ = ["AcceptedKeys", "HostKeyRules", "Strict", "check", "known", "lookup_name", "preferred"]
+
+Strict = Literal["yes", "ask", "accept-new", "no"]
 
 _ASKING = threading.Lock()
 _RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
@@ -37,37 +41,77 @@ def known(files: Iterable[str], names: Iterable[str]) -> tuple[KnownHostsLine, .
     return entries(texts, names)
 
 
-def preferred(offered: Sequence[str], about: Iterable[KnownHostsLine]) -> tuple[str, ...]:
+def preferred(
+    offered: Sequence[str], about: Iterable[KnownHostsLine], certificates: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Key algorithms with those known for the host first.
 
-    A server with several keys then presents one that can be checked.
+    A server with several keys then presents one that can be checked. ``certificates`` are the algorithms of host
+    certificates, used if an authority is known for the host.
     """
-    kinds = {algorithm for entry in about for algorithm in (_RSA if entry.key_type == "ssh-rsa" else (entry.key_type,))}
-    return tuple(sorted(offered, key=lambda algorithm: algorithm not in kinds))
+    lines = tuple(about)
+    keys = [line for line in lines if not line.authority]
+    kinds = {algorithm for entry in keys for algorithm in (_RSA if entry.key_type == "ssh-rsa" else (entry.key_type,))}
+    ordered = sorted(offered, key=lambda algorithm: algorithm not in kinds)
+    return (*(certificates if any(line.authority for line in lines) else ()), *ordered)
+
+
+class AcceptedKeys:
+    """Keys that were accepted in this run without being stored. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: dict[str, KnownHostsLine] = {}
+
+    def add(self, name: str, key_type: str, key: str) -> None:
+        """Remember the key that was accepted for a name."""
+        with self._lock:
+            self._keys[name] = KnownHostsLine("this run", 0, key_type, key)
+
+    def of(self, name: str) -> tuple[KnownHostsLine, ...]:
+        """The key accepted for a name, as a line that decides."""
+        with self._lock:
+            return (self._keys[name],) if name in self._keys else ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeyRules:
+    """How to handle unknown keys.
+
+    ``strict`` is StrictHostKeyChecking, ``store`` the file for accepted keys ("" = none).
+    """
+
+    strict: Strict = "ask"
+    store: str = ""
+    ask: Callable[[HostKeyQuestion], bool] | None = None
+    warn: Callable[[str], None] | None = None
+    accepted: AcceptedKeys = field(default_factory=AcceptedKeys)
 
 
 def check(
-    host: str,
-    shown_key: tuple[str, str],
-    about: Iterable[KnownHostsLine],
-    *,
-    name: str,
-    files: Sequence[str],
-    ask: Callable[[HostKeyQuestion], bool] | None,
-) -> None:
-    """Return if the key (type, base64) is known under ``name``, or if the user accepts it.
+    host: str, shown_key: tuple[str, str], about: Sequence[KnownHostsLine], rules: HostKeyRules, *, name: str
+) -> bool:
+    """Return if the key (type, base64) is known under ``name``, or accepted by the user or the configuration.
 
-    It is then added to ``files``.
-
-    AuthError if the key changed or was revoked (with file and line), or is unknown and not accepted.
+    An accepted key is stored as ``rules`` say. False if the key changed and StrictHostKeyChecking is ``no``: send no
+    password to this host. AuthError if the key changed or was revoked (with file and line), or is unknown and not
+    accepted.
     """
     key_type, key = shown_key
-    found = check_key(about, key_type, key)
+    found = check_key((*about, *rules.accepted.of(name)), key_type, key)
     shown = f"{key_type} {fingerprint(key)}"
     if found.answer == "known":
-        return
+        return True
     place = f"{found.entry.file}:{found.entry.line}" if found.entry is not None else ""
+    if found.answer == "revoked":
+        raise AuthError(
+            f"{host}: the host key is revoked", why=f"{shown}, by {place}", hint="do not connect to this host"
+        )
     if found.answer == "changed" and found.entry is not None:
+        if rules.strict == "no":
+            _warn(rules, f"warning: {host}: the host key has changed to {shown}; {place} has another key")
+            rules.accepted.add(name, key_type, key)
+            return False
         remove = f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(found.entry.file)}"
         hint = f"if the host was really reinstalled, run: {remove}"
         raise AuthError(
@@ -75,26 +119,67 @@ def check(
             why=f"it presented {shown}; {place} has another key",
             hint=hint,
         )
-    if found.answer == "revoked":
-        raise AuthError(
-            f"{host}: the host key is revoked", why=f"{shown}, by {place}", hint="do not connect to this host"
-        )
+    _accept(host, name, shown_key, rules)
+    return True
+
+
+def _accept(host: str, name: str, shown_key: tuple[str, str], rules: HostKeyRules) -> None:
+    """Ask about an unknown key, or do what the configuration says; AuthError if it is not accepted."""
+    key_type, key = shown_key
+    kept = _can_store(rules.store)
     with _ASKING:
-        if ask is not None and ask(HostKeyQuestion(host, name, key_type, fingerprint(key))):
-            _store(files, f"{name} {key_type} {key}\n")
+        if rules.accepted.of(name):
+            # another connection to the same host was first
             return
-    first = files[0] if files else "~/.ssh/known_hosts"
+        if rules.strict in ("no", "accept-new"):
+            stored = f"stored in {rules.store}" if kept else "not stored"
+            _warn(
+                rules,
+                f"warning: {host}: accepted host key {key_type} {fingerprint(key)} without a check, {stored} "
+                f"(StrictHostKeyChecking {rules.strict})",
+            )
+        elif (
+            rules.strict == "yes"
+            or rules.ask is None
+            or not rules.ask(HostKeyQuestion(host, name, key_type, fingerprint(key), kept))
+        ):
+            raise _unknown(host, name, shown_key, rules, kept=kept)
+        rules.accepted.add(name, key_type, key)
+        if kept:
+            try:
+                _store(rules.store, f"{name} {key_type} {key}\n")
+            except OSError as error:
+                _warn(rules, f"warning: cannot store the host key in {rules.store}: {error.strerror or error}")
+
+
+def _unknown(host: str, name: str, shown_key: tuple[str, str], rules: HostKeyRules, *, kept: bool) -> AuthError:
+    key_type, key = shown_key
     address, port = name[1:].split("]:") if name.startswith("[") else (name, "22")
-    command = f"ssh-keyscan -p {port} {shlex.quote(address)} >> {first}"
-    raise AuthError(
+    command = f"ssh-keyscan -p {port} {shlex.quote(address)} >> {shlex.quote(rules.store)}"
+    ways = ["use --yes"] if rules.strict != "yes" else []
+    ways += [f"run: {command}"] if kept else []
+    hint = f"compare it with the host's own key, then {', or '.join(ways)}" if ways else ""
+    strict = "; StrictHostKeyChecking is yes" if rules.strict == "yes" else ""
+    return AuthError(
         f"{host}: the host key is unknown",
-        why=f"it presented {shown}",
-        hint=f"compare it with the host's own key, then use --yes, or run: {command}",
+        why=f"it presented {key_type} {fingerprint(key)}{strict}",
+        hint=hint or "set UserKnownHostsFile in your ssh configuration to a file with the host's key",
     )
 
 
-def _store(files: Sequence[str], line: str) -> None:
-    path = Path(files[0] if files else "~/.ssh/known_hosts").expanduser()
+def _warn(rules: HostKeyRules, line: str) -> None:
+    if rules.warn is not None:
+        rules.warn(line)
+
+
+def _can_store(file: str) -> bool:
+    """Whether keys can be kept in ``file``: not in /dev/null, which configurations name to keep nothing."""
+    path = Path(file).expanduser()
+    return bool(file) and (path.is_file() or not path.exists())
+
+
+def _store(file: str, line: str) -> None:
+    path = Path(file).expanduser()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

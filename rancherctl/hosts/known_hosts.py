@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+_MARKERS = ("@revoked", "@cert-authority")
+
 
 @dataclass(frozen=True, slots=True)
 class KnownHostsLine:
     """A line that matches the host.
 
-    File and line number, key type, key (base64), and whether it revokes the key.
+    File and line number, key type, key (base64), and its marker: whether it revokes the key, or names an authority
+    that certifies host keys.
     """
 
     file: str
@@ -24,6 +27,7 @@ class KnownHostsLine:
     key_type: str
     key: str
     revoked: bool = False
+    authority: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +48,31 @@ def lookup_name(host: str, port: int) -> str:
 
 
 def entries(texts: Iterable[tuple[str, str]], names: Iterable[str]) -> tuple[KnownHostsLine, ...]:
-    """The lines that match any of ``names`` in known_hosts texts, given as (path, content).
-
-    Ignores certificate authorities.
-    """
+    """The lines that match any of ``names`` in known_hosts texts, given as (path, content)."""
     wanted = tuple(names)
     found = []
     for path, text in texts:
         for number, line in enumerate(text.splitlines(), 1):
             words = line.split()
             marker = words.pop(0) if words and words[0].startswith("@") else ""
-            if len(words) < 3 or words[0].startswith("#") or marker == "@cert-authority":
+            if len(words) < 3 or words[0].startswith("#") or marker not in ("", *_MARKERS):
                 continue
             if any(_matches(words[0], name) for name in wanted):
-                found.append(KnownHostsLine(path, number, words[1], words[2], marker == "@revoked"))
+                revoked, authority = (marker == known for known in _MARKERS)
+                found.append(KnownHostsLine(path, number, words[1], words[2], revoked, authority))
     return tuple(found)
 
 
 def check_key(about: Iterable[KnownHostsLine], key_type: str, key: str) -> HostKeyCheck:
     """Check the key that a server presented against the lines for it."""
     lines = tuple(about)
-    same = [entry for entry in lines if (entry.key_type, entry.key) == (key_type, key)]
+    same = [entry for entry in lines if (entry.key_type, entry.key) == (key_type, key) and not entry.authority]
     for entry in same:
         if entry.revoked:
             return HostKeyCheck("revoked", entry)
     if same:
         return HostKeyCheck("known", same[0])
-    others = [entry for entry in lines if not entry.revoked]
+    others = [entry for entry in lines if not entry.revoked and not entry.authority]
     if not others:
         return HostKeyCheck("unknown")
     others.sort(key=lambda entry: entry.key_type != key_type)

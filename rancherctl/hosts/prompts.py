@@ -15,13 +15,15 @@ from rancherctl.hosts.command import Secret
 class HostKeyQuestion:
     """A host in no known_hosts file.
 
-    Display name, ``name`` in known_hosts, key type and fingerprint (``SHA256:…``).
+    Display name, ``name`` in known_hosts, key type and fingerprint (``SHA256:…``), and whether an accepted key is
+    stored (else it is valid for this run).
     """
 
     host: str
     name: str
     key_type: str
     fingerprint: str
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Prompts:
 
     ``host_key``: whether to trust and store this key. ``password``: login password of ``user@host``. ``passphrase``: of
     a private key file. ``sudo``: sudo password of a login. ``sudo_refused``: it was wrong; True = ask ``sudo`` again.
-    ``sudo_accepted``: it was right.
+    ``sudo_accepted``: it was right. ``warn`` prints a line for the user.
     """
 
     host_key: Callable[[HostKeyQuestion], bool] | None = None
@@ -55,3 +57,4 @@ class Prompts:
     sudo: Callable[[SudoLogin], Secret | None] | None = None
     sudo_refused: Callable[[SudoLogin, Secret], bool] | None = None
     sudo_accepted: Callable[[SudoLogin, Secret], None] | None = None
+    warn: Callable[[str], None] | None = None

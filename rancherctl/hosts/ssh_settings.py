@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rancherctl.errors import UsageError
+from rancherctl.hosts.host_keys import Strict
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.ssh_tokens import expand_path
 from rancherctl.net import parse_port, split_host_port
@@ -30,13 +31,19 @@ DEFAULT_KNOWN_HOSTS = (
     "/etc/ssh/ssh_known_hosts2",
 )
 JUMP_LIMIT = 5
+_STRICT: dict[str, Strict] = {
+    **dict.fromkeys(("yes", "true"), "yes"),
+    **dict.fromkeys(("no", "off", "false"), "no"),
+    "accept-new": "accept-new",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SshSettings:
     """Everything needed to connect.
 
-    ``key_name`` is the name in known_hosts; ``jump`` are the jump hosts, nearest first.
+    ``key_name`` is the name in known_hosts, ``store`` the file for accepted host keys ("" = keep none); ``jump`` are
+    the jump hosts, nearest first.
     """
 
     host: str
@@ -46,6 +53,8 @@ class SshSettings:
     identities: tuple[str, ...] = ()
     identities_only: bool = False
     known_hosts: tuple[str, ...] = DEFAULT_KNOWN_HOSTS
+    store: str = ""
+    strict: Strict = "ask"
     proxy_command: str = ""
     jump: tuple[SshAddress, ...] = ()
     keepalive: int = 15
@@ -106,11 +115,12 @@ def settings_of(
         value = (found.get(keyword) or [default])[0]
         return default if value.lower() == "none" else value
 
-    files = (
-        (address.known_hosts,)
-        if address.known_hosts
-        else tuple(word for k in ("userknownhostsfile", "globalknownhostsfile") for word in one(k).split())
-    )
+    user_files = tuple(one("userknownhostsfile").split())
+    files = (*user_files, *one("globalknownhostsfile").split())
+    if "userknownhostsfile" not in found:
+        user_files = files = DEFAULT_KNOWN_HOSTS
+    if address.known_hosts:
+        user_files = files = (address.known_hosts,)
     interval = int(one("serveraliveinterval", "0") or "0")
     base = SshSettings(
         host=one("hostname", address.host),
@@ -118,7 +128,9 @@ def settings_of(
         user=address.user or one("user") or getpass.getuser(),
         key_name=one("hostkeyalias"),
         identities_only=one("identitiesonly") == "yes",
-        known_hosts=files or DEFAULT_KNOWN_HOSTS,
+        known_hosts=files,
+        store=user_files[0] if user_files else "",
+        strict=_STRICT.get(one("stricthostkeychecking", "ask").lower(), "ask"),
         keepalive=interval or 15,
     )
     jump = address.jump or one("proxyjump")

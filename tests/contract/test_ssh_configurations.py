@@ -18,9 +18,9 @@ import pytest
 from rancherctl.errors import AuthError, RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.model import SshAddress
-from rancherctl.hosts.prompts import Prompts
+from rancherctl.hosts.prompts import HostKeyQuestion, Prompts
 from rancherctl.hosts.ssh.factory import SshTransports
-from tests.fakes.openssh import SSHD, USER, OpenSshServer, SshAgent, certify, make_key
+from tests.fakes.openssh import SSHD, USER, OpenSshServer, SshAgent, certify, keygen, make_key, public
 
 pytestmark = pytest.mark.skipif(not SSHD, reason="OpenSSH's server is not installed")
 
@@ -34,10 +34,12 @@ class Site:
 
     folder: Path
     server: OpenSshServer
+    certified: OpenSshServer
+    """Its host key is certified for 127.0.0.1 by the authority ``ca``."""
     agents: dict[str, SshAgent] = field(default_factory=dict)
 
     def fill(self, text: str) -> str:
-        return text.format(d=self.folder, port=self.server.port, user=USER)
+        return text.format(d=self.folder, port=self.server.port, certified=self.certified.port, user=USER)
 
     def config(self, lines: str) -> Path:
         """A configuration file whose host ``h`` is the server."""
@@ -68,6 +70,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         accepted = ("good", "held", "rsa", "locked", f"{USER}-127.0.0.1-{USER}", "expired", "mismatched", "damaged")
         server.authorize(*(folder / name for name in accepted))
         stack.enter_context(server)
+        certified = OpenSshServer(folder / "certified_server", f"HostCertificate {folder}/certified_server/certificate")
+        certified.authorize(folder / "good")
+        host_certificate = folder / "certified_server" / "certificate"
+        certify(certified.host_key, folder / "ca", "-h", "-n", "127.0.0.1", to=host_certificate)
+        stack.enter_context(certified)
+        _write_known_hosts(folder, server, certified)
         agents = {
             "agent": stack.enter_context(SshAgent(folder / "agent.sock", folder / "foreign", folder / "held")),
             "rsa": stack.enter_context(SshAgent(folder / "rsa.sock", folder / "rsa")),
@@ -75,8 +83,33 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         agents["agent"].add(folder / "locked", "open sesame")
         agents["certified"] = stack.enter_context(SshAgent(folder / "certified.sock", folder / "certified"))
         (folder / "held").unlink()
-        (folder / "known_hosts").write_text(server.known_line)
-        yield Site(folder, server, agents)
+        yield Site(folder, server, certified, agents)
+
+
+def _write_known_hosts(folder: Path, server: OpenSshServer, certified: OpenSshServer) -> None:
+    """The forms of known_hosts files, one file each."""
+    key, other = public(server.host_key), public(folder / "foreign")
+    authority, foreign = (folder / "ca_public").read_text(), public(folder / "foreign_ca")
+    files = {
+        "known_hosts": server.known_line,
+        "empty": "",
+        "plain": f"127.0.0.1 {key}",
+        "plain_changed": f"127.0.0.1 {other}",
+        "changed": f"[127.0.0.1]:{server.port} {other}",
+        "alias": f"alias {key}",
+        "pattern": f"*.example.org,[127.0.0.*]:{server.port} {key}",
+        "negated": f"![127.0.0.1]:{server.port},[127.0.0.*]:* {key}",
+        "hashed": server.known_line,
+        "revoked": f"{server.known_line}\n@revoked * {key}",
+        "authority": f"@cert-authority [127.0.0.1]:{certified.port} {authority}",
+        "authority_plain": f"@cert-authority 127.0.0.* {authority}",
+        "authority_foreign": f"@cert-authority * {foreign}",
+        "authority_revoked": f"@cert-authority * {authority}\n@revoked * {authority}",
+        "authority_only": f"@cert-authority * {authority}",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    keygen("-H", "-f", folder / "hashed")
 
 
 @dataclass(frozen=True)
@@ -134,17 +167,51 @@ CASES = {
         "IdentityFile {d}/mismatched\nIdentitiesOnly yes", True
     ),
     "a damaged certificate beside a key that works alone": Case("IdentityFile {d}/damaged\nIdentitiesOnly yes", True),
+    **{
+        f"known_hosts: {what}": Case(f"IdentityFile {{d}}/good\n{lines}", works)
+        for what, lines, works in (
+            ("unknown key", "UserKnownHostsFile {d}/empty", False),
+            ("changed key", "UserKnownHostsFile {d}/changed", False),
+            ("known under the plain name", "UserKnownHostsFile {d}/plain", True),
+            ("plain name has another key", "UserKnownHostsFile {d}/plain_changed", False),
+            ("HostKeyAlias", "UserKnownHostsFile {d}/alias\nHostKeyAlias Alias", True),
+            ("HostKeyAlias that is unknown", "UserKnownHostsFile {d}/plain\nHostKeyAlias other", False),
+            ("pattern", "UserKnownHostsFile {d}/pattern", True),
+            ("negated pattern", "UserKnownHostsFile {d}/negated", False),
+            ("hashed name", "UserKnownHostsFile {d}/hashed", True),
+            ("revoked key", "UserKnownHostsFile {d}/revoked", False),
+            ("second file", "UserKnownHostsFile {d}/empty {d}/plain", True),
+            ("none, and a global file", "UserKnownHostsFile none\nGlobalKnownHostsFile {d}/plain", True),
+            ("certified by an authority", "Port {certified}\nUserKnownHostsFile {d}/authority", True),
+            ("authority under the plain name", "Port {certified}\nUserKnownHostsFile {d}/authority_plain", True),
+            ("authority of others", "Port {certified}\nUserKnownHostsFile {d}/authority_foreign", False),
+            ("authority that is revoked", "Port {certified}\nUserKnownHostsFile {d}/authority_revoked", False),
+            (
+                "certificate for another name",
+                "Port {certified}\nUserKnownHostsFile {d}/authority_plain\nHostKeyAlias 127.0.0.2",
+                False,
+            ),
+            ("authority, but the host has no certificate", "UserKnownHostsFile {d}/authority_only", False),
+            ("/dev/null, no", "UserKnownHostsFile /dev/null\nStrictHostKeyChecking no", True),
+            ("/dev/null, accept-new", "UserKnownHostsFile /dev/null\nStrictHostKeyChecking accept-new", True),
+            ("/dev/null, ask", "UserKnownHostsFile /dev/null", False),
+            ("/dev/null, yes", "UserKnownHostsFile /dev/null\nStrictHostKeyChecking yes", False),
+            ("changed key, accept-new", "UserKnownHostsFile {d}/changed\nStrictHostKeyChecking accept-new", False),
+            ("changed key, no", "UserKnownHostsFile {d}/changed\nStrictHostKeyChecking no", True),
+        )
+    },
     "IdentitiesOnly, agent keys that no file names": Case(
         "IdentitiesOnly yes\nIdentityFile {d}/foreign", False, "agent"
     ),
 }
 
 
-def ssh_logs_in(config: Path) -> bool:
+def ssh_problem(config: Path) -> str:
+    """Standard error of ``ssh h true``; "" if it logs in."""
     done = subprocess.run(
         ["ssh", "-F", str(config), "h", "true"], capture_output=True, timeout=30, check=False, stdin=subprocess.DEVNULL
     )
-    return done.returncode == 0
+    return done.stderr.decode() or f"exit status {done.returncode}" if done.returncode else ""
 
 
 def login_error(config: Path, host: str = "h", prompts: Prompts | None = None) -> RancherctlError | None:
@@ -170,7 +237,8 @@ def test_our_login_agrees_with_ssh(site: Site, name: str, monkeypatch: pytest.Mo
     if case.agent:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(site.agents[case.agent].socket))
     config = site.config(case.lines)
-    assert ssh_logs_in(config) is case.works, (site.server.folder / "log").read_text()[-3000:]
+    problem = ssh_problem(config)
+    assert (problem == "") is case.works, problem
     error = login_error(config)
     assert (error is None) is case.works, error
 
@@ -211,3 +279,54 @@ def test_a_locked_key_that_no_agent_holds_is_named(site: Site) -> None:
     error = login_error(site.config("IdentityFile {d}/locked\nIdentitiesOnly yes\nIdentityAgent none"))
     assert isinstance(error, AuthError)
     assert f"{site.folder}/locked is encrypted with a passphrase" in error.why
+
+
+@pytest.mark.parametrize(("strict", "again"), [("no", 1), ("accept-new", 1)])
+def test_a_key_accepted_by_the_configuration_is_announced_once_and_kept_nowhere(
+    site: Site, tmp_path: Path, strict: str, again: int
+) -> None:
+    """What Vagrant, multipass and cloud tools print."""
+    lines: list[str] = []
+    config = site.config(f"IdentityFile {{d}}/good\nUserKnownHostsFile /dev/null\nStrictHostKeyChecking {strict}")
+    factory = SshTransports(Prompts(warn=lines.append))
+    for _ in range(2):
+        transport = factory.create(SshAddress("h", config=str(config)), "h1")
+        transport.run(command("true"))
+        transport.close()
+    assert len(lines) == again
+    assert lines[0].startswith("warning: h1: accepted host key ssh-ed25519 SHA256:")
+    assert f"not stored (StrictHostKeyChecking {strict})" in lines[0]
+
+
+def test_accept_new_stores_the_key_in_the_file_of_the_configuration(site: Site, tmp_path: Path) -> None:
+    config = site.config(
+        f"IdentityFile {{d}}/good\nUserKnownHostsFile {tmp_path}/known\nStrictHostKeyChecking accept-new"
+    )
+    assert login_error(config) is None
+    assert (tmp_path / "known").read_text().split()[:3] == site.server.known_line.split()[:3]
+
+
+def test_an_unknown_key_with_dev_null_is_asked_about_and_gives_no_useless_hint(site: Site) -> None:
+    config = site.config("IdentityFile {d}/good\nUserKnownHostsFile /dev/null")
+    error = login_error(config)
+    assert error is not None
+    assert "the host key is unknown" in error.what
+    assert "/dev/null" not in error.hint
+    asked: list[HostKeyQuestion] = []
+    assert login_error(config, prompts=Prompts(host_key=lambda question: not asked.append(question))) is None
+    assert not asked[0].stored
+
+
+def test_a_host_certificate_for_another_name_says_which(site: Site) -> None:
+    lines = "Port {certified}\nUserKnownHostsFile {d}/authority_plain\nHostKeyAlias 127.0.0.2"
+    error = login_error(site.config(lines))
+    assert isinstance(error, AuthError)
+    assert error.why.startswith("it is for 127.0.0.1, not for 127.0.0.2; its authority is ")
+    assert f"{site.folder}/authority_plain:1" in error.why
+
+
+def test_a_revoked_key_is_refused_whatever_the_configuration_says(site: Site) -> None:
+    """OpenSSH lets it pass with ``StrictHostKeyChecking no``; a key that somebody revoked is not worth that."""
+    error = login_error(site.config("IdentityFile {d}/good\nUserKnownHostsFile {d}/revoked\nStrictHostKeyChecking no"))
+    assert isinstance(error, AuthError)
+    assert "the host key is revoked" in error.what

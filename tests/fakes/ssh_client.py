@@ -34,6 +34,7 @@ def settings(server: SshServer, folder: Path, *, user: str = "root", **more: Any
         "identities": (str(key_file),),
         "identities_only": True,
         "known_hosts": (str(known),),
+        "store": str(known),
         "agent": "",
     }
     return SshSettings(host, port, user, **(base | more))

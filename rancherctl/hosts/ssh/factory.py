@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from rancherctl.errors import UsageError
+from rancherctl.hosts.host_keys import AcceptedKeys
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh.login import resolve_without_openssh
@@ -21,6 +22,7 @@ class SshTransports:
 
     def __init__(self, prompts: Prompts) -> None:
         self._prompts = prompts
+        self._accepted = AcceptedKeys()
         self._lock = threading.Lock()
         self._jumps: dict[tuple[SshAddress, ...], SshTransport] = {}
 
@@ -50,4 +52,4 @@ class SshTransports:
                     with self._lock:
                         self._jumps.setdefault(path, made)
                 via = self._jumps[path]
-        return SshTransport(settings, name=name, prompts=self._prompts, via=via)
+        return SshTransport(settings, name=name, prompts=self._prompts, via=via, accepted=self._accepted)

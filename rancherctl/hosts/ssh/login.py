@@ -17,8 +17,11 @@ import paramiko
 
 from rancherctl.errors import AuthError, UnreachableError, UsageError
 from rancherctl.hosts import host_keys
+from rancherctl.hosts.host_keys import AcceptedKeys, HostKeyRules
+from rancherctl.hosts.known_hosts import KnownHostsLine, check_key
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts, SudoLogin
+from rancherctl.hosts.ssh.host_certificates import check_certificate
 from rancherctl.hosts.ssh.identities import Identities
 from rancherctl.hosts.ssh.keepalive import keep_alive
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
@@ -29,6 +32,17 @@ SILENCE_LIMIT = 30.0
 """Seconds without an answer after which the peer counts as dead."""
 DROPS = 6
 """Connections in a row that the server may drop before the login (MaxStartups) until the host counts as unreachable."""
+CERTIFICATE_KINDS = tuple(
+    f"{kind}-cert-v01@openssh.com"
+    for kind in (
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "rsa-sha2-512",
+        "rsa-sha2-256",
+    )
+)
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 
 
@@ -58,10 +72,13 @@ class ParamikoLogin:
         via: JumpHost | None,
         closed: threading.Event,
         backoff: Callable[[int], float],
+        accepted: AcceptedKeys | None = None,
     ) -> None:
         self._settings, self._name, self._prompts, self._via = settings, name, prompts, via
         self._closed, self._backoff = closed, backoff
         self._identities = Identities(settings, prompts)
+        self._accepted = accepted or AcceptedKeys()
+        self._verified = True
         self.who = SudoLogin(settings.user, name, settings.host, settings.port)
 
     def connect(self) -> paramiko.Transport:
@@ -91,21 +108,19 @@ class ParamikoLogin:
 
     def _handshake(self) -> paramiko.Transport:
         settings = self._settings
-        names = [settings.key_name] if settings.key_name else [host_keys.lookup_name(settings.host, settings.port)]
-        about = host_keys.known(settings.known_hosts, names)
+        name = settings.key_name or host_keys.lookup_name(settings.host, settings.port)
+        about = host_keys.known(settings.known_hosts, [name])
+        # the port may be of a forward or a proxy: like OpenSSH, accept the key that the plain name has
+        plain = () if settings.key_name else host_keys.known(settings.known_hosts, [settings.host.lower()])
         transport = paramiko.Transport(self._socket(), strict_kex=True)
         try:
             transport.banner_timeout = CONNECT_LIMIT
             transport.auth_timeout = AUTH_LIMIT
             options = transport.get_security_options()
-            options.key_types = host_keys.preferred(options.key_types, about)
+            options.key_types = host_keys.preferred(options.key_types, (*about, *plain), CERTIFICATE_KINDS)
             options.ciphers = tuple(cipher for cipher in CIPHERS if cipher in options.ciphers)
             transport.start_client(timeout=CONNECT_LIMIT)
-            key = transport.get_remote_server_key()
-            shown = (key.get_name(), key.get_base64())
-            host_keys.check(
-                self._name, shown, about, name=names[0], files=settings.known_hosts, ask=self._prompts.host_key
-            )
+            self._check_host_key(transport.get_remote_server_key(), name, about, plain)
         except BaseException as error:
             transport.close()
             if isinstance(error, (EOFError, ConnectionResetError)) or (
@@ -118,6 +133,23 @@ class ParamikoLogin:
                 ) from error
             raise
         return transport
+
+    def _check_host_key(
+        self, key: paramiko.PKey, name: str, about: tuple[KnownHostsLine, ...], plain: tuple[KnownHostsLine, ...]
+    ) -> None:
+        settings = self._settings
+        shown = (key.get_name(), key.get_base64())
+        revoked = [line for line in plain if line.revoked]
+        if key.public_blob is not None and check_key((*about, *revoked), *shown).answer != "revoked":
+            certificate = (key.public_blob.key_type, key.public_blob.key_blob)
+            if check_certificate(self._name, certificate, (*about, *plain), settings.key_name or settings.host):
+                return
+        if check_key(about, *shown).answer == "unknown" and check_key(plain, *shown).answer == "known":
+            return
+        rules = HostKeyRules(
+            settings.strict, settings.store, self._prompts.host_key, self._prompts.warn, self._accepted
+        )
+        self._verified = host_keys.check(self._name, shown, (*about, *revoked), rules, name=name)
 
     def _socket(self) -> Any:
         settings = self._settings
@@ -157,7 +189,11 @@ class ParamikoLogin:
                     if not missing:
                         return
                     break
-            if self._prompts.password is not None and (secret := self._prompts.password(str(self.who))) is not None:
+            if (
+                self._verified
+                and self._prompts.password is not None
+                and (secret := self._prompts.password(str(self.who))) is not None
+            ):
                 tried.append("password")
                 if not transport.auth_password(user, str(secret)):
                     return

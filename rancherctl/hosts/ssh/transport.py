@@ -14,6 +14,7 @@ import paramiko
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
+from rancherctl.hosts.host_keys import AcceptedKeys
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.remote_call import ARGV, answer_of, call, request_bytes
 from rancherctl.hosts.rights import Rights
@@ -43,6 +44,7 @@ class SshTransport:
         via: SshTransport | None = None,
         channels: int = 8,
         backoff: Callable[[int], float] | None = None,
+        accepted: AcceptedKeys | None = None,
     ) -> None:
         self._name = name or settings.host
         # sshd's MaxSessions is 10 by default
@@ -50,7 +52,7 @@ class SshTransport:
         self._backoff = backoff or jitter
         self._closed = threading.Event()
         prompts = prompts or Prompts()
-        login = ParamikoLogin(settings, self._name, prompts, via, self._closed, self._backoff)
+        login = ParamikoLogin(settings, self._name, prompts, via, self._closed, self._backoff, accepted)
         self._connection = SharedValue(login.connect, paramiko.Transport.is_active)
         self._rights = Rights(login.who, prompts)
 

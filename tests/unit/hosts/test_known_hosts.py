@@ -7,7 +7,7 @@ import hmac
 import pytest
 
 from rancherctl.errors import AuthError
-from rancherctl.hosts.host_keys import check, preferred
+from rancherctl.hosts.host_keys import HostKeyRules, check, preferred
 from rancherctl.hosts.known_hosts import KnownHostsLine, check_key, entries, fingerprint, lookup_name
 
 KEY, OTHER = "QUJD", "REVG"
@@ -45,7 +45,7 @@ def test_host_names_match_patterns(patterns: str, name: str, *, found: bool) -> 
 
 
 def test_comments_and_invalid_lines_are_ignored() -> None:
-    text = f"\n# h1 ssh-ed25519 {KEY}\nh1 ssh-ed25519\n@cert-authority h1 ssh-ed25519 {KEY}\n"
+    text = f"\n# h1 ssh-ed25519 {KEY}\nh1 ssh-ed25519\n@unknown h1 ssh-ed25519 {KEY}\n"
     assert entries([("f", text)], ["h1"]) == ()
 
 
@@ -65,6 +65,8 @@ def test_a_line_keeps_its_file_and_number() -> None:
         (f"h1 ssh-ed25519 {KEY}\n@revoked * ssh-ed25519 {KEY}", "revoked"),
         (f"@revoked * ssh-ed25519 {OTHER}", "unknown"),
         (f"h1 ssh-rsa {KEY}", "changed"),
+        (f"@cert-authority h1 ssh-ed25519 {KEY}", "unknown"),
+        (f"@cert-authority h1 ssh-ed25519 {OTHER}", "unknown"),
     ],
 )
 def test_a_key_is_checked_against_the_lines(lines: str, answer: str) -> None:
@@ -96,5 +98,5 @@ def test_known_algorithms_are_preferred_and_rsa_includes_its_newer_signatures() 
 
 def test_the_hint_for_an_unknown_host_includes_its_port() -> None:
     with pytest.raises(AuthError) as caught:
-        check("h1", ("ssh-ed25519", KEY), (), name="[h1]:2222", files=("/k",), ask=None)
+        check("h1", ("ssh-ed25519", KEY), (), HostKeyRules(store="/k"), name="[h1]:2222")
     assert caught.value.hint.endswith("ssh-keyscan -p 2222 h1 >> /k")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,9 +84,37 @@ class Terminals:
         )
 
 
+NO_HOME: Final = Path("/proc/nonexistent")
+"""The home directory of a user who has none: every file below it is missing and cannot be created, also by root."""
+
+
 def home(environ: Mapping[str, str]) -> Path:
-    """The user's home directory."""
-    return Path(environ.get("HOME") or "~").expanduser()
+    """The user's home directory; NO_HOME if HOME is unset and the user id has no passwd entry (containers)."""
+    try:
+        return Path(environ.get("HOME") or "~").expanduser()
+    except RuntimeError:
+        return NO_HOME
+
+
+def complete_login(environ: MutableMapping[str, str]) -> None:
+    """Set the HOME and LOGNAME that a login would have set: libraries fail without both if there is no passwd entry."""
+    import getpass
+
+    environ["HOME"] = str(home(environ))
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        environ["LOGNAME"] = f"uid-{os.getuid()}"
+
+
+def write_hint(path: str, environ: Mapping[str, str]) -> str:
+    """Which variable moves the folder with ``path``, for an error of writing it; "" if ``path`` is elsewhere."""
+    where = dirs(environ)
+    folders = {"XDG_CONFIG_HOME": where.config, "XDG_STATE_HOME": where.state, "XDG_CACHE_HOME": where.cache}
+    variable = next((name for name, folder in folders.items() if Path(path).is_relative_to(folder)), "")
+    if variable:
+        return f"set {variable} to a folder that you can write, or HOME"
+    return "set HOME to a folder that you can write" if Path(path).is_relative_to(home(environ)) else ""
 
 
 def dirs(environ: Mapping[str, str]) -> Dirs:

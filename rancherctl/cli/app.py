@@ -46,13 +46,17 @@ def main_kubectl_plugin() -> int:
 
 
 def _run(words: list[str], prog: str) -> int:
+    import os
+
     import typer
 
     from rancherctl.cli import root
     from rancherctl.cli.args import normalise
     from rancherctl.cli.docs.topics import TOPICS
+    from rancherctl.settings import complete_login
 
     _watch_signals()
+    complete_login(os.environ)
     words = normalise(
         words, TOPICS, {word: noun for noun, entry in root.Root.nouns.items() for word in (noun, *entry.aliases)}
     )
@@ -90,11 +94,16 @@ def _failed(found: Exception) -> int:
 
 def _unexpected(error: Exception) -> RancherctlError:
     import errno
+    import os
 
     from rancherctl.errors import RancherctlError
+    from rancherctl.settings import write_hint
 
     if isinstance(error, OSError) and error.filename:
-        hint = "check its permissions and free disk space; --debug shows where this happened"
+        unwritable = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
+        hint = (
+            write_hint(os.fsdecode(error.filename), os.environ) if unwritable else ""
+        ) or "check its permissions and free disk space; --debug shows where this happened"
         wrapped = RancherctlError(f"cannot use {error.filename}", why=error.strerror or str(error), hint=hint)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         streams.discard(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rancherctl.cli.streams import out
 from rancherctl.errors import PartialError, RancherctlError, UsageError
 from rancherctl.events import Emit, Event
-from rancherctl.settings import Settings, load
+from rancherctl.settings import Settings, load, write_hint
 
 if TYPE_CHECKING:
     from rancherctl.cli.known_environments import KnownEnvironments
@@ -201,5 +202,6 @@ def current(*, env: str | None = None, output: str | None = None) -> CommandRun:
         except OSError as error:
             state.unlogged = True
             runlog.discard()
-            CommandRun(settings).say(f"warning: cannot write a log file in {folder}: {error.strerror or error}")
+            hint = write_hint(str(folder), os.environ)
+            CommandRun(settings).say(f"warning: cannot write a log file in {folder}: {error.strerror or error}; {hint}")
     return CommandRun(settings)

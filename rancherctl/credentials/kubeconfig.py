@@ -15,6 +15,7 @@ from typing import Any
 
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.secret import Secret
+from rancherctl.settings import home
 from rancherctl.text import did_you_mean
 
 Json = dict[str, Any]
@@ -99,7 +100,7 @@ def paths(explicit: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
     if explicit:
         return (Path(explicit).absolute(),)
     listed = [Path(part).absolute() for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return tuple(dict.fromkeys(listed)) or (Path(environ.get("HOME") or "~").expanduser() / ".kube" / "config",)
+    return tuple(dict.fromkeys(listed)) or (home(environ) / ".kube" / "config",)
 
 
 def merge(documents: Iterable[Document]) -> Kubeconfig:

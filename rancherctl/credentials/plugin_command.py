@@ -9,7 +9,7 @@ from typing import Final
 
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.errors import RancherctlError
-from rancherctl.settings import dirs
+from rancherctl.settings import complete_login, dirs
 
 USAGE: Final = "usage: rancherctl-credential --env NAME [--refresh | --revoke]\n"
 
@@ -25,6 +25,7 @@ def run_command(words: Sequence[str]) -> int:
         help_requested = rest in (["-h"], ["--help"])
         (sys.stdout if help_requested else sys.stderr).write(USAGE)
         return 0 if help_requested else 2
+    complete_login(os.environ)
     renewal = user_renewal(dirs(os.environ), lambda line: print(f"rancherctl-credential: {line}", file=sys.stderr))
     try:
         if "--revoke" in flags:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from rancherctl.credentials.token_cache_writer import cache_content, cached_docu
 from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
 from rancherctl.secret import Secret
+from rancherctl.settings import write_hint
 from rancherctl.text import last_line
 
 LOCK_SECONDS = 60.0
@@ -83,7 +85,9 @@ class Renewal:
         except TimeoutExceededError:
             raise
         except (OSError, RancherctlError) as e:
-            self.store.warn(f"{what}: {e.strerror or e if isinstance(e, OSError) else e}")
+            hint = write_hint(os.fsdecode(e.filename or ""), os.environ) if isinstance(e, OSError) else ""
+            why = f"{e.strerror or e if isinstance(e, OSError) else e}"
+            self.store.warn(f"{what}: {why}" + (f"; {hint}" if hint else ""))
 
     def accept(self, access: Access, issued: Issued) -> None:
         """Store the tokens that a control-plane host issued at sign-in."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rancherctl.credentials.registry import checked_name
+from rancherctl.credentials.registry import checked_name, folder_names
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.files import replace as replace_file
 from rancherctl.names import is_dns_label
@@ -32,8 +32,12 @@ class KnownEnvironments:
         return self.dirs.config / "environments" / f"{checked_name(name)}.yaml"
 
     def names(self) -> list[str]:
-        """All known names, sorted."""
-        return sorted(p.stem for p in (self.dirs.config / "environments").glob("*.yaml") if is_dns_label(p.stem))
+        """All known names, sorted. RancherctlError if the folder cannot be read: unknown is not none."""
+        return sorted(
+            name.removesuffix(".yaml")
+            for name in folder_names(self.dirs.config / "environments")
+            if name.endswith(".yaml") and is_dns_label(name.removesuffix(".yaml"))
+        )
 
     def read(self, name: str) -> Environment:
         """The environment of that name; NotFoundError with a suggestion, InvalidInputError for an unusable file."""

@@ -6,6 +6,7 @@ One 0600 JSON file each, no secrets.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,9 +54,13 @@ class Registry:
         return self.folder / f"{checked_name(name)}{SUFFIX}"
 
     def names(self) -> tuple[str, ...]:
-        """All names, sorted."""
+        """All names, sorted. RancherctlError if the folder cannot be read."""
         return tuple(
-            sorted(n for p in self.folder.glob(f"*{SUFFIX}") if is_dns_label(n := p.name.removesuffix(SUFFIX)))
+            sorted(
+                name.removesuffix(SUFFIX)
+                for name in folder_names(self.folder)
+                if name.endswith(SUFFIX) and is_dns_label(name.removesuffix(SUFFIX))
+            )
         )
 
     def load(self, name: str) -> Access:
@@ -88,6 +93,20 @@ class Registry:
     def forget(self, name: str) -> None:
         """Remove an environment, if it is known."""
         self.path(name).unlink(missing_ok=True)
+
+
+def folder_names(folder: Path) -> list[str]:
+    """Names of the files in a folder of the user; a missing folder has none. RancherctlError if it cannot be read."""
+    try:
+        return [path.name for path in folder.iterdir()]  # glob takes a folder that it may not read for an empty one
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as e:
+        raise RancherctlError(
+            f"cannot read {folder}",
+            why=e.strerror or str(e),
+            hint=f'if another user owns it, make it yours: sudo chown -R "$(id -un)" {shlex.quote(str(folder.parent))}',
+        ) from e
 
 
 def checked_name(name: str) -> str:

@@ -71,3 +71,23 @@ def test_a_write_to_a_read_only_home_names_the_variable_that_moves_the_folder(tm
     assert done.returncode == 1
     assert "cannot use" in done.stderr
     assert "next: set XDG_CONFIG_HOME to a folder that you can write, or HOME" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("env", "ls"), ("env", "ls", "-o", "name"), ("env", "show", "demo")], ids=" ".join)
+@pytest.mark.parametrize("closed", [".config/rancherctl", ".config/rancherctl/environments"])
+def test_a_configuration_folder_of_another_user_is_an_error(
+    tmp_path: Path, words: tuple[str, ...], closed: str
+) -> None:
+    folder = tmp_path / ".config" / "rancherctl" / "environments"
+    folder.mkdir(parents=True)
+    (folder / "demo.yaml").touch()
+    (tmp_path / closed).chmod(0)
+    try:
+        done = run(CLI, *words, before=STRANGER, HOME=str(tmp_path))
+    finally:
+        (tmp_path / closed).chmod(0o700)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Permission denied" in done.stderr
+    assert f"{tmp_path}/.config/rancherctl" in done.stderr
+    assert "internal error" not in done.stderr

@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "rancherctl") -> int:
     """Run one command line and return its exit code (see ``rancherctl help exit-codes``)."""
     words = list(sys.argv[1:] if argv is None else argv)
     streams.open_missing()
+    streams.encode_any_text()
     try:
         if words == ["--version"]:
             from rancherctl import __version__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -23,6 +25,28 @@ def open_missing() -> None:
         sys.stdout = _open(1, writer, "w")
     if sys.stderr is None:
         sys.stderr = _open(2, os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def encode_any_text() -> None:
+    """Let both output streams write any character: what their encoding lacks is written in ASCII.
+
+    Encodings chosen with an error handler of their own (``PYTHONIOENCODING=latin-1:replace``) keep it.
+    """
+    codecs.register_error("rancherctl", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
+            stream.reconfigure(errors="rancherctl")
+
+
+_ASCII = {"…": "...", "→": "->", "—": "-", "“": '"', "”": '"', "·": "*", "✓": "ok", "✗": "x"}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """A codec error handler: typographic characters become similar ones, others their escape (``\\u4e2d``)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or c.encode("ascii", "backslashreplace").decode() for c in characters), error.end
 
 
 def _open(number: int, handle: int, mode: str) -> IO[Any]:

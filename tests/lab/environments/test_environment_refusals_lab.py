@@ -59,7 +59,7 @@ def test_two_names_for_one_machine_are_refused(lab: Environment) -> None:
     lab.ssh("h1", "ip addr add 10.200.0.1/32 dev lo")
     try:
         text = _ssh_to(lab.file.read_text().replace(lab.lab.host("h2").address, "10.200.0.1"), "h2", "h1")
-        refused(lab, text, 1, "h2: has the same machine id", "are they one machine?")
+        refused(lab, text, 1, "h2: has the same machine ID", "is it the same machine?")
     finally:
         lab.ssh("h1", "ip addr del 10.200.0.1/32 dev lo")
 

@@ -85,6 +85,17 @@ def test_an_agent_sees_only_its_own_certificate_requests() -> None:
     assert verbs == [{"create", "get"}]
 
 
+def _without_messages(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_messages(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_messages(item) for key, item in value.items() if key != "message"}
+    return value
+
+
 def test_the_objects_are_those_of_the_previous_release() -> None:
-    """Agents of the previous release run on during an upgrade: apply must not change their rights."""
-    assert json.dumps(list(manifests(ENV)), indent=1) + "\n" == RELEASED.read_text()
+    """Agents of the previous release keep running during an upgrade: apply must not change their rights.
+
+    The messages of policies are for people: they may change.
+    """
+    assert _without_messages(list(manifests(ENV))) == _without_messages(json.loads(RELEASED.read_text()))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Target
 from rancherctl.errors import AuthError, RefusedError, UsageError
+from rancherctl.kube.http.proxy import proxy_for
 from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.rest import RestClient
 
@@ -28,8 +30,7 @@ def credentials(
 
     ``trusted`` decides whether a kubeconfig's plug-in may run, and its token file be read and sent to its server.
     """
-    if target.proxy:
-        raise UsageError(f"context {target.context}: proxy-url is not supported", hint="kubectl can use it")
+    proxy = proxy_for(target.server, target.proxy, os.environ)
     if target.username:
         raise UsageError(
             f"context {target.context}: a user name with a password is not supported",
@@ -51,7 +52,7 @@ def credentials(
         if first.cert:
             cert, key = first.cert, first.key
         token = plugin.token
-    return ApiEndpoint(target.server, target.ca, cert, key, target.server_name, target.insecure), token
+    return ApiEndpoint(target.server, target.ca, cert, key, target.server_name, target.insecure, proxy), token
 
 
 def _reader(path: Path, otherwise: str) -> Callable[[], str]:

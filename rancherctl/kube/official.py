@@ -36,6 +36,11 @@ class OfficialClient:
         settings.verify_ssl = not server.insecure
         settings.tls_server_name = server.server_name or None
         settings.retries = False
+        # Its own reading of HTTPS_PROXY would also send requests to a tunnel on loopback through the proxy.
+        proxy = server.proxy
+        settings.proxy = None if proxy is None else f"http://{proxy.host}:{proxy.port}"
+        settings.proxy_headers = None if proxy is None else proxy.headers()
+        settings.no_proxy = None
         if token:
             settings.api_key = {"authorization": token}
             settings.api_key_prefix = {"authorization": "Bearer"}

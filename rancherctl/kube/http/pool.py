@@ -136,21 +136,37 @@ class ConnectionPool:
 
     def _connect(self, deadline: float, context: ssl.SSLContext | None, generation: int) -> Connection:
         sock: socket.socket | None = None
+        proxy = self.server.proxy
+        next_hop = (self.host, self.port) if proxy is None else (proxy.host, proxy.port)
         try:
             left = min(CONNECT_SECONDS, deadline - time.monotonic())
             if left <= 0:
                 raise TimeoutError
-            sock = socket.create_connection((self.host, self.port), left)
+            sock = socket.create_connection(next_hop, left)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for name, value in KEEPALIVE.items():
                 if hasattr(socket, name):
                     sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            if proxy is not None:
+                proxy.connect(sock, self.host, self.port, left)
+                sock.settimeout(left)
+                next_hop = (self.host, self.port)
             if context:
                 sock = context.wrap_socket(sock, server_hostname=self.server.server_name or self.host)
+        except UnreachableError:
+            if sock is not None:
+                sock.close()
+            raise
         except OSError as e:
             if sock is not None:
                 sock.close()
+            if proxy is not None and next_hop == (proxy.host, proxy.port):
+                raise UnreachableError(
+                    f"cannot connect to the proxy {proxy.host}:{proxy.port} ({proxy.origin})",
+                    why=_reason(e),
+                    hint="if the API server is reachable without the proxy, add its address to NO_PROXY",
+                ) from e
             raise _not_connected(f"{self.host}:{self.port}", e) from e
         connection = Connection(sock, generation)
         connection.deadline = deadline
@@ -178,9 +194,12 @@ def _not_connected(where: str, e: OSError) -> RancherctlError:
     if isinstance(e, ssl.SSLCertVerificationError):
         what = f"{where}: the API server's certificate is not trusted"
         return AuthError(what, why=e.verify_message or str(e), hint="check the CA and the server address")
-    why = f"no answer within {CONNECT_SECONDS:.0f} s" if isinstance(e, TimeoutError) else e.strerror or str(e)
     return UnreachableError(
         f"cannot connect to the API server {where}",
-        why=why,
+        why=_reason(e),
         hint="check that it runs and that nothing filters the port",
     )
+
+
+def _reason(e: OSError) -> str:
+    return f"no answer within {CONNECT_SECONDS:.0f} s" if isinstance(e, TimeoutError) else e.strerror or str(e)

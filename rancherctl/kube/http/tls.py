@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rancherctl.errors import UsageError
+from rancherctl.kube.http.proxy import HttpProxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class ApiEndpoint:
     """Name to expect in the certificate instead of the URL's host."""
     insecure: bool = False
     """Accept any certificate (kubeconfig's insecure-skip-tls-verify)."""
+    proxy: HttpProxy | None = None
+    """The proxy on the way to the server."""
 
     def parts(self) -> tuple[bool, str, int, str]:
         """(TLS or not, host, port, path prefix). UsageError for a URL that is not http(s)://HOST[:PORT][/PREFIX]."""

@@ -81,14 +81,14 @@ def dies(name):
         {**own, "_SYSTEMD_INVOCATION_ID": dead, "MESSAGE": text}
         for text in state["logs"].get(name, ["it has no reason"])
     ]
-    told = {
+    systemd_entry = {
         "_PID": "1",
         "UNIT": name,
         "INVOCATION_ID": dead,
         "MESSAGE_ID": "98e322203f7a4ed290d09fe03c09fe15",
         "PRIORITY": "5",
     }
-    state["journal"].append({**told, "MESSAGE": f"{name}: Main process exited, code=exited, status=1/FAILURE"})
+    state["journal"].append({**systemd_entry, "MESSAGE": f"{name}: Main process exited, code=exited, status=1/FAILURE"})
     state["journal"].append(
         {
             **own,

@@ -97,7 +97,7 @@ def home(environ: Mapping[str, str]) -> Path:
 
 
 def complete_login(environ: MutableMapping[str, str]) -> None:
-    """Set the HOME and LOGNAME that a login would have set: libraries fail without both if there is no passwd entry."""
+    """Set the HOME and LOGNAME that a login would have set: libraries fail without them and a passwd entry."""
     import getpass
 
     environ["HOME"] = str(home(environ))

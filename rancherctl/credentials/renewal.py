@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -154,7 +154,11 @@ class Renewal:
         for argv in access.issue:
             try:
                 done = subprocess.run(
-                    [*argv, *more], stdin=subprocess.DEVNULL, capture_output=True, timeout=SSH_SECONDS, check=False
+                    [*plain_session(argv), *more],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=SSH_SECONDS,
+                    check=False,
                 )
             except (OSError, subprocess.TimeoutExpired) as e:
                 why = str(e)[:200]
@@ -163,6 +167,15 @@ class Renewal:
                 return done.stdout
             why = last_line(done.stderr, f"exit status {done.returncode}")
         raise UnreachableError("cannot get a token over ssh from a control-plane host", why=why)
+
+
+def plain_session(argv: Sequence[str]) -> list[str]:
+    """An OpenSSH command line without the RemoteCommand and terminal of the user's configuration.
+
+    ssh refuses a command beside a RemoteCommand. Added here, so that it holds for stored command lines, too.
+    """
+    options = ["-o", "RemoteCommand=none", "-o", "RequestTTY=no"] if Path(argv[0]).name == "ssh" else []
+    return [argv[0], *options, *argv[1:]]
 
 
 @dataclass(frozen=True, slots=True)

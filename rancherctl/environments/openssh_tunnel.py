@@ -67,6 +67,8 @@ def command(ssh: tuple[str, ...], port: int, target: str) -> list[str]:
         "LocalCommand=echo ready",
         "ServerAliveInterval=15",
         "ControlPath=none",
+        "RemoteCommand=none",
+        "RequestTTY=no",
     )
     flags = [word for option in options for word in ("-o", option)]
     return [*ssh[:-1], *flags, "-N", "-L", f"127.0.0.1:{port}:{target}", ssh[-1]]

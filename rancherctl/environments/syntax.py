@@ -9,7 +9,7 @@ from rancherctl.contract import AGENT_PREFIX, API_GROUP
 from rancherctl.names import is_dns_label, is_dns_name, is_label_key, is_label_value
 from rancherctl.net import is_ip, parse_ip
 
-_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_USER = re.compile(r"\w(?:[-\w.@+\\]{0,253}[-\w.+])?")
 _SSH_HOST = re.compile(r"[A-Za-z0-9_:][-A-Za-z0-9_.:%+/]{0,254}")
 _HOP = (
     r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,254}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]+"
@@ -87,8 +87,9 @@ def label(key: str, value: str) -> str:
 
 
 def user(text: str) -> str:
-    """Name of a Linux user to log in as."""
-    return "" if _USER.fullmatch(text) else f"{text!r} is not a login name"
+    """A login name, with or without a domain: ``ops``, ``ops@corp.example``, ``CORP\\ops``, ``ops+admin``."""
+    hint = "letters, digits and _ . - + @ \\, without spaces"
+    return "" if _USER.fullmatch(text) else f"{text!r} is not a login name ({hint})"
 
 
 def canonical(text: str) -> str:

@@ -38,10 +38,10 @@ def absolute(path: str, base: Path = Path()) -> str:
 
 def target_address(target: str, login: SshLogin) -> SshAddress:
     """The address of ``[USER@]HOST[:PORT]`` with the login options; UsageError if it is invalid."""
-    user, _, place = target.rpartition("@")
+    user, at, place = target.rpartition("@")
     host, port = split_host_port(place)
     number = parse_port(port) if port is not None else 0
-    if not host or syntax.ssh_host(host) or user.startswith("-") or number is None:
+    if not host or syntax.ssh_host(host) or (at and syntax.user(user)) or number is None:
         hint = "write [USER@]HOST[:PORT], with an IPv6 address in brackets if a port follows"
         raise UsageError(f"{target!r} is not a valid host", hint=hint)
     return replace(login.address(), host=host, user=user, port=number)

@@ -11,9 +11,9 @@ from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import command
+from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import File, Host, SshAddress
 from rancherctl.hosts.remote_call import source_of
-from rancherctl.hosts.ssh_settings import jumps
 from rancherctl.hosts.transport import Transport
 
 PROGRAM = places.OPERATOR_TOKEN

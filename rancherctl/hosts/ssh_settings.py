@@ -19,9 +19,9 @@ from pathlib import Path
 
 from rancherctl.errors import UsageError
 from rancherctl.hosts.host_keys import Strict
+from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.ssh_tokens import expand_path
-from rancherctl.net import parse_port, split_host_port
 from rancherctl.text import last_line
 
 DEFAULT_KNOWN_HOSTS = (
@@ -30,7 +30,6 @@ DEFAULT_KNOWN_HOSTS = (
     "/etc/ssh/ssh_known_hosts",
     "/etc/ssh/ssh_known_hosts2",
 )
-JUMP_LIMIT = 5
 _STRICT: dict[str, Strict] = {
     **dict.fromkeys(("yes", "true"), "yes"),
     **dict.fromkeys(("no", "off", "false"), "no"),
@@ -187,27 +186,6 @@ def _agent_socket(value: str, tokens: Mapping[str, str], environ: Mapping[str, s
     if value.startswith("$") and not value.startswith("${"):
         return environ.get(value[1:], "")
     return expand_path("IdentityAgent", value, tokens, environ)
-
-
-def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
-    """The hosts of a ProxyJump value, in the order of the path.
-
-    Each is resolved with the same configuration file.
-    """
-    out = []
-    for word in text.split(","):
-        user, _, place = word.strip().removeprefix("ssh://").rpartition("@")
-        host, port_text = split_host_port(place)
-        port = parse_port(port_text) if port_text else 0
-        if port is None:
-            raise UsageError(f"{address.host}: {word.strip()!r} is not a valid jump host", hint="write user@host:port")
-        known_hosts, identity = address.known_hosts, address.identity
-        out.append(
-            SshAddress(host, user=user, port=port, identity=identity, config=address.config, known_hosts=known_hosts)
-        )
-    if len(out) > JUMP_LIMIT:
-        raise UsageError(f"{address.host}: more than {JUMP_LIMIT} jump hosts")
-    return tuple(out)
 
 
 def _expand(command: str, base: SshSettings) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from rancherctl.errors import UsageError
 from rancherctl.hosts.host_keys import AcceptedKeys
+from rancherctl.hosts.jump_hosts import JUMP_LIMIT
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh.login import resolve_without_openssh
 from rancherctl.hosts.ssh.transport import SshTransport
-from rancherctl.hosts.ssh_settings import JUMP_LIMIT, resolve
+from rancherctl.hosts.ssh_settings import resolve
 
 
 class SshTransports:

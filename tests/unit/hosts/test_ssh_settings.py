@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from rancherctl.errors import UsageError
+from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import SshAddress
-from rancherctl.hosts.ssh_settings import DEFAULT_KNOWN_HOSTS, arguments, jumps, parse, settings_of
+from rancherctl.hosts.ssh_settings import DEFAULT_KNOWN_HOSTS, arguments, parse, settings_of
 
 RESOLVED = """host h2
 user admin

@@ -24,6 +24,28 @@ def load(data: bytes, where: str) -> Any:
     return _construct(data, where, lambda loader: [loader.get_single_node()])[0]
 
 
+def load_first(data: bytes, where: str) -> tuple[Any, bool]:
+    """(value of the first document, whether others with content follow), like kubectl; errors as in ``load``.
+
+    The documents that follow need not be valid YAML: kubectl does not read them.
+    """
+    import yaml
+
+    more = False
+
+    def first(loader: Any) -> Iterator[Any]:
+        nonlocal more
+        yield loader.get_node() if loader.check_node() else None
+        try:
+            while not more and loader.check_node():
+                node = loader.get_node()
+                more = node.tag != "tag:yaml.org,2002:null"
+        except yaml.YAMLError:
+            more = True
+
+    return _construct(data, where, first)[0], more
+
+
 def load_all(data: bytes, where: str) -> list[Any]:
     """The values of all documents that are not empty; errors as in ``load``."""
 

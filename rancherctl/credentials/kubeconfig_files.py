@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rancherctl.credentials import documents
 from rancherctl.credentials.in_place import NOT_REPLACEABLE, overwrite
@@ -39,8 +40,11 @@ def read(files: Sequence[Path], *, required: bool = False) -> tuple[Document, ..
 
 
 def parse(data: bytes, path: Path) -> Json:
-    """A file's content; an empty file is an empty config."""
-    value = documents.load(data, str(path))
+    """A file's content, which is its first document as for kubectl; an empty one is an empty config."""
+    return _checked(documents.load_first(data, str(path))[0], path)
+
+
+def _checked(value: Any, path: Path) -> Json:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -81,7 +85,14 @@ def update(path: Path, change: Callable[[Json], Json], say: Callable[[str], None
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     with _kubectl_lock(path):
         data = _read(path)
-        old = {} if data is None else parse(data, path)
+        value, more = (None, False) if data is None else documents.load_first(data, str(path))
+        if more:
+            raise UsageError(
+                f"{path} has several documents, so it was not changed",
+                why="kubectl reads the first one, and writing the file would remove the others",
+                hint="split it into files, and list them in KUBECONFIG, separated by colons",
+            )
+        old = _checked(value, path)
         new = change(old)
         if data is not None and new == old:
             return False

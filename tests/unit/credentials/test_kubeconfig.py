@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rancherctl.credentials import documents
 from rancherctl.credentials.kubeconfig import Kubeconfig, merge, paths, resolve
-from rancherctl.credentials.kubeconfig_files import read, trusted
+from rancherctl.credentials.kubeconfig_files import read, trusted, update
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 
 KUBECTL = shutil.which("kubectl")
@@ -331,3 +331,50 @@ def test_only_the_users_own_files_may_run_plugins(tmp_path: Path) -> None:
     assert not trusted(home / ".kube/none", (), home)
     (home / ".kube/link").symlink_to(elsewhere)
     assert not trusted(home / ".kube/link", (), home)
+
+
+ONE = """apiVersion: v1
+kind: Config
+clusters: [{name: a, cluster: {server: "https://a"}}]
+contexts: [{name: a, context: {cluster: a, user: ""}}]
+current-context: a
+"""
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ONE}---\n",
+        f"---\n{ONE}",
+        f"{ONE}...\n",
+        f"{ONE}---\n# nothing\n---\n",
+        f"{ONE}---\n{ONE.replace('name: a', 'name: b')}",
+        f"---\n---\n{ONE}",
+        f"{ONE}---\nclusters: [\n",
+        f"{ONE}--- garbage: [\n",
+        "---\n",
+    ],
+    ids=["end", "start", "dots", "comment", "two", "empty first", "invalid second", "garbage", "only a separator"],
+)
+def test_the_first_of_several_documents_counts_as_in_kubectl(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config").write_text(text)
+    expected = oracle(str(tmp_path / "config"))
+    assert expected is not None
+    assert ours(str(tmp_path / "config")) == expected
+
+
+def test_a_file_of_several_documents_is_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    for text in (f"{ONE}---\n{ONE}", f"{ONE}---\nclusters: [\n"):
+        path.write_text(text)
+        with pytest.raises(UsageError, match="several documents"):
+            update(path, lambda data: {**data, "current-context": ""}, print)
+        assert path.read_text() == text
+
+
+def test_a_separator_at_the_end_of_a_file_does_not_prevent_changes(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"{ONE}---\n# the end\n")
+    assert update(path, lambda data: {**data, "current-context": ""}, print)
+    assert read([path])[0].data["current-context"] == ""

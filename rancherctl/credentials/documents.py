@@ -19,15 +19,11 @@ _NUMBER_ELSEWHERE = re.compile(
 )
 
 
-def load(data: bytes, where: str) -> Any:
-    """The document's value, None for an empty one. UsageError names ``where`` and, if known, line and column."""
-    return _construct(data, where, lambda loader: [loader.get_single_node()])[0]
-
-
 def load_first(data: bytes, where: str) -> tuple[Any, bool]:
-    """(value of the first document, whether others with content follow), like kubectl; errors as in ``load``.
+    """(value of the first document, whether others with content follow). The value of an empty one is None.
 
-    The documents that follow need not be valid YAML: kubectl does not read them.
+    UsageError names ``where`` and, if known, line and column. The documents that follow need not be valid YAML:
+    kubectl does not read them.
     """
     import yaml
 
@@ -47,7 +43,7 @@ def load_first(data: bytes, where: str) -> tuple[Any, bool]:
 
 
 def load_all(data: bytes, where: str) -> list[Any]:
-    """The values of all documents that are not empty; errors as in ``load``."""
+    """The values of all documents that are not empty; errors as in ``load_first``."""
 
     def nodes(loader: Any) -> Iterator[Any]:
         while loader.check_node():

@@ -95,7 +95,8 @@ class Plugin:
                 why="its interactiveMode is Always",
                 hint="run the command on a terminal, without --no-input and CI",
             )
-        environ = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(self._info())}
+        info = json.dumps(self._info(), default=str)
+        environ = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": info}
         stdin = None if self._interactive and plugin.interactive != "Never" else subprocess.DEVNULL
         try:
             done = subprocess.run(
@@ -123,12 +124,27 @@ class Plugin:
         cluster: dict[str, Any] = {"server": target.server}
         if target.insecure:
             cluster["insecure-skip-tls-verify"] = True
-        if isinstance(target.ca, bytes):
-            cluster["certificate-authority-data"] = base64.b64encode(target.ca).decode()
+        if target.server_name:
+            cluster["tls-server-name"] = target.server_name
+        if target.proxy:
+            cluster["proxy-url"] = target.proxy
+        if self._exec.config is not None:
+            cluster["config"] = self._exec.config
+        if ca := _bytes(target.ca):
+            cluster["certificate-authority-data"] = base64.b64encode(ca).decode()
         spec: dict[str, Any] = {"interactive": self._interactive} | (
             {"cluster": cluster} if self._exec.provide_cluster_info else {}
         )
         return {"apiVersion": self._exec.api_version, "kind": "ExecCredential", "spec": spec}
+
+
+def _bytes(ca: Path | bytes | None) -> bytes:
+    if not isinstance(ca, Path):
+        return ca or b""
+    try:
+        return ca.read_bytes()
+    except OSError as e:
+        raise AuthError(f"cannot read the certificate authority {ca}", why=e.strerror or str(e)) from e
 
 
 def is_own_plugin(target: Target) -> bool:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rancherctl.errors import InvalidInputError, NotFoundError, UsageError
 from rancherctl.secret import Secret
@@ -22,6 +22,14 @@ Json = dict[str, Any]
 LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 """List → key of the value beside ``name``."""
 NOTHING = Secret()
+EXEC_EXTENSION: Final = "client.authentication.k8s.io/exec"
+_PROVIDERS: Final = {
+    "gcp": (True, "use gke-gcloud-auth-plugin: gcloud container clusters get-credentials CLUSTER"),
+    "azure": (True, "use kubelogin: kubelogin convert-kubeconfig"),
+    "openstack": (True, "use client-keystone-auth as an exec plug-in"),
+    "oidc": (False, "use kubectl-oidc_login as an exec plug-in: kubectl oidc-login setup"),
+}
+"""Auth provider → (whether kubectl 1.26 and later lack it, too; what replaces it)."""
 _FIX_HINT = "kubectl config view shows the merged files; correct them with kubectl config or an editor"
 
 
@@ -64,6 +72,8 @@ class Exec:
     install_hint: str
     provide_cluster_info: bool
     source: Path
+    config: Any = field(default=None, repr=False)
+    """The plug-in's settings in the cluster's extension ``client.authentication.k8s.io/exec``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,7 @@ def _target(
         raise UsageError(f"{at}: server is missing", hint=_FIX_HINT)
     u: Json = user.value if user else {}
     by, home = (f"{user.source}: user {user.name}", user.source.parent) if user else ("", Path())
+    _refuse_auth_provider(u, by)
     token_file = _text(u, "tokenFile", by, problems)
     return Target(
         context=name,
@@ -171,7 +182,11 @@ def _target(
         token_file=home / token_file if token_file else None,
         username=_text(u, "username", by, problems),
         password=Secret(_text(u, "password", by, problems)),
-        exec=_exec(u["exec"], user.source, by, problems) if user and isinstance(u.get("exec"), dict) else None,
+        exec=(
+            _exec(u["exec"], user.source, _extension(c, EXEC_EXTENSION), by, problems)
+            if user and isinstance(u.get("exec"), dict)
+            else None
+        ),
         server_name=_text(c, "tls-server-name", at, problems),
         insecure=c.get("insecure-skip-tls-verify") is True,
         proxy=_text(c, "proxy-url", at, problems),
@@ -179,7 +194,30 @@ def _target(
     )
 
 
-def _exec(value: Json, source: Path, where: str, problems: list[str]) -> Exec | None:
+def _refuse_auth_provider(user: Json, where: str) -> None:
+    """UsageError for a user of an auth provider: kubectl dropped those of clouds in 1.26, exec plug-ins replace all."""
+    provider = user.get("auth-provider")
+    if not isinstance(provider, dict):
+        return
+    name = str(provider.get("name") or "")
+    known, replacement = _PROVIDERS.get(
+        name, (False, "ask the cluster's administrator for a user with an exec plug-in")
+    )
+    raise UsageError(
+        f"{where}: auth-provider{f' {name}' if name else ''} is not supported",
+        why="kubectl 1.26 removed the auth providers of clouds" if known else "exec plug-ins replace auth providers",
+        hint=replacement,
+    )
+
+
+def _extension(value: Json, name: str) -> Any:
+    """What a named extension of an entry holds, None if it is missing."""
+    rows = value.get("extensions")
+    found = [row for row in rows if isinstance(row, dict) and row.get("name") == name] if isinstance(rows, list) else []
+    return found[0].get("extension") if found else None
+
+
+def _exec(value: Json, source: Path, config: Any, where: str, problems: list[str]) -> Exec | None:
     where = f"{where}: exec"
     command = _text(value, "command", where, problems)
     args = value.get("args") or []
@@ -203,6 +241,7 @@ def _exec(value: Json, source: Path, where: str, problems: list[str]) -> Exec | 
         _text(value, "installHint", where, problems),
         value.get("provideClusterInfo") is True,
         source,
+        config,
     )
 
 

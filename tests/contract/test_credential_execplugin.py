@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 
 from rancherctl.credentials.execplugin import Plugin
-from rancherctl.credentials.kubeconfig import Exec, Target
+from rancherctl.credentials.kubeconfig import Exec, Target, merge, resolve
+from rancherctl.credentials.kubeconfig_files import read
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.user_stores import user_registry
 from rancherctl.errors import AuthError, RefusedError
@@ -225,3 +228,57 @@ def test_a_plugin_returns_tokens_or_a_certificate(tmp_path: Path, client: Callab
     assert server.url == "https://10.0.0.1:6443"
     server, token = client(target(tmp_path, answer("", clientCertificateData="CRT", clientKeyData="KEY")))
     assert (server.cert, server.key, token()) == (b"CRT", b"KEY", "")
+
+
+CLUSTER = """apiVersion: v1
+kind: Config
+current-context: a
+contexts: [{name: a, context: {cluster: a, user: u}}]
+clusters:
+- name: a
+  cluster:
+    server: https://127.0.0.1:1/prefix
+    SETTINGS
+    extensions:
+    - {name: other, extension: {x: 1}}
+    - {name: client.authentication.k8s.io/exec, extension: {audience: [a, 1], on: true}}
+users:
+- name: u
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: ./plug
+      interactiveMode: Never
+      provideClusterInfo: true
+"""
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is the oracle")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "certificate-authority: ca.pem",
+        "tls-server-name: api.example.com",
+        "insecure-skip-tls-verify: true",
+        "proxy-url: http://127.0.0.1:1",
+    ],
+)
+def test_a_plugin_gets_the_same_cluster_as_from_kubectl(tmp_path: Path, settings: str) -> None:
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out ca.pem -subj /CN=ca -days 1"
+    subprocess.run(make.split(), cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    (tmp_path / "config").write_text(CLUSTER.replace("SETTINGS", settings))
+    (tmp_path / "plug").write_text(f'#!/bin/sh\nprintf "%s" "$KUBERNETES_EXEC_INFO" > {tmp_path}/info\n{answer()}\n')
+    (tmp_path / "plug").chmod(0o755)
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "config")}
+    words = ["kubectl", "get", "--raw", "/version", "--request-timeout", "1s"]
+    subprocess.run(words, env=env, capture_output=True, check=False, timeout=60)
+    expected = json.loads((tmp_path / "info").read_text())
+    (tmp_path / "info").unlink()
+    Plugin(resolve(merge(read([tmp_path / "config"]))), always).token()
+    assert json.loads((tmp_path / "info").read_text()) == expected
+
+
+def test_a_certificate_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    missing = replace(target(tmp_path, answer(), provide_cluster_info=True), ca=tmp_path / "ca.pem")
+    with pytest.raises(AuthError, match=r"cannot read the certificate authority .*ca\.pem"):
+        Plugin(missing, always).token()

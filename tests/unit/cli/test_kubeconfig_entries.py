@@ -114,12 +114,12 @@ def test_a_removed_context_is_current_in_no_file(files: Files) -> None:
     kubeconfig_entries.merge(CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS, use=False)
     assert files.means()[0] == "demo"
     assert kubeconfig_entries.remove(files.run, "demo") == (files.a, files.b)
-    assert documents.load(files.a.read_bytes(), "a") == foreign("work")
-    assert documents.load(files.b.read_bytes(), "b") == foreign("more")
+    assert documents.load_first(files.a.read_bytes(), "a")[0] == foreign("work")
+    assert documents.load_first(files.b.read_bytes(), "b")[0] == foreign("more")
 
 
 def test_a_foreign_current_context_of_the_same_name_stays(files: Files) -> None:
     files.write(files.a, foreign("demo", "demo"))
     kubeconfig_entries.merge(CommandRun(Settings(files.run.settings.dirs, kubeconfig=str(files.b))), OURS)
     assert kubeconfig_entries.remove(files.run, "demo") == (files.b,)
-    assert documents.load(files.a.read_bytes(), "a") == foreign("demo", "demo")
+    assert documents.load_first(files.a.read_bytes(), "a")[0] == foreign("demo", "demo")

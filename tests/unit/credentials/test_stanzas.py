@@ -130,7 +130,7 @@ def test_a_file_is_replaced_through_a_link_with_its_mode(tmp_path: Path) -> None
     assert update(link, lambda d: merged(d, DEMO, "d")[0], print)
     assert link.is_symlink()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
-    assert documents.load(real.read_bytes(), "x")["future-field"] == {"a": [1, 2]}
+    assert documents.load_first(real.read_bytes(), "x")[0]["future-field"] == {"a": [1, 2]}
     before = real.stat()
     assert not update(link, lambda d: merged(d, DEMO, "d")[0], print)
     assert real.stat().st_mtime_ns == before.st_mtime_ns
@@ -186,7 +186,7 @@ def test_eight_writers_lose_nothing(tmp_path: Path) -> None:
         t.start()
     for t in threads:
         t.join()
-    assert len(documents.load(path.read_bytes(), "x")["contexts"]) == 8
+    assert len(documents.load_first(path.read_bytes(), "x")[0]["contexts"]) == 8
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl reads what we wrote")
@@ -208,6 +208,6 @@ def test_kubectl_reads_and_changes_a_merged_file(tmp_path: Path) -> None:
     assert data["clusters"][0]["cluster"]["server"] == DEMO.server
     assert data["users"][0]["user"]["exec"]["command"] == "rancherctl-credential"
     update(path, lambda d: without(d, "demo"), print)
-    left = documents.load(path.read_bytes(), "x")
+    left = documents.load_first(path.read_bytes(), "x")[0]
     assert [c["name"] for c in left["contexts"]] == ["demo"]
     assert left["current-context"] == ""

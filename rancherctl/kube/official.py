@@ -15,7 +15,7 @@ from typing import Any
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.http.failures import failure, status_object
-from rancherctl.kube.http.tls import ApiEndpoint
+from rancherctl.kube.http.tls import ApiEndpoint, make_context
 
 
 class OfficialClient:
@@ -48,6 +48,8 @@ class OfficialClient:
         connect: Any = kubernetes.dynamic.DynamicClient
         try:
             with _translated(f"discovery at {server.url}"):
+                # The library's own context would be stricter than kubectl from Python 3.13 on.
+                self._api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = make_context(server)
                 self._dynamic = connect(self._api, cache_file=str(Path(self._folder.name, "discovery.json")))
         except BaseException:
             self.close()

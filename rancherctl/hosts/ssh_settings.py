@@ -21,7 +21,7 @@ from rancherctl.errors import UsageError
 from rancherctl.hosts.host_keys import Strict
 from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import SshAddress
-from rancherctl.hosts.ssh_tokens import expand_path
+from rancherctl.hosts.ssh_tokens import expand, expand_path
 from rancherctl.text import last_line
 
 DEFAULT_KNOWN_HOSTS = (
@@ -55,6 +55,9 @@ class SshSettings:
     store: str = ""
     strict: Strict = "ask"
     proxy_command: str = ""
+    """Shell text, with its tokens expanded."""
+    shell: str = "/bin/sh"
+    """The shell that runs it."""
     jump: tuple[SshAddress, ...] = ()
     keepalive: int = 15
     agent: str = ""
@@ -147,7 +150,8 @@ def settings_of(
     )
     if jump:
         return replace(base, jump=jumps(jump, address))
-    return replace(base, proxy_command=_expand(one("proxycommand"), base))
+    command = expand("ProxyCommand", one("proxycommand"), {name: tokens[name] for name in "hnpr"})
+    return replace(base, proxy_command=command, shell=environ.get("SHELL") or "/bin/sh")
 
 
 def _tokens(address: SshAddress, base: SshSettings, jump: str) -> dict[str, str]:
@@ -186,9 +190,3 @@ def _agent_socket(value: str, tokens: Mapping[str, str], environ: Mapping[str, s
     if value.startswith("$") and not value.startswith("${"):
         return environ.get(value[1:], "")
     return expand_path("IdentityAgent", value, tokens, environ)
-
-
-def _expand(command: str, base: SshSettings) -> str:
-    for token, value in (("%h", base.host), ("%p", str(base.port)), ("%r", base.user)):
-        command = command.replace(token, value)
-    return command

@@ -5,8 +5,10 @@ Issue 8, section S: what works with ``ssh HOST`` works here.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +20,7 @@ import pytest
 from rancherctl.credentials.renewal import plain_session
 from rancherctl.environments.openssh_tunnel import OpenSshTunnel
 from rancherctl.environments.sign_in import PROGRAM, renewal_argv
-from rancherctl.errors import AuthError, RancherctlError
+from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.model import Host, SshAddress
 from rancherctl.hosts.prompts import HostKeyQuestion, Prompts
@@ -26,6 +28,17 @@ from rancherctl.hosts.ssh.factory import SshTransports
 from tests.fakes.openssh import SSHD, USER, OpenSshServer, SshAgent, certify, keygen, make_key, public
 
 pytestmark = pytest.mark.skipif(not SSHD, reason="OpenSSH's server is not installed")
+
+
+RELAY = """import os, socket, sys, threading
+end = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def copy():
+    while data := os.read(0, 65536):
+        end.sendall(data)
+threading.Thread(target=copy, daemon=True).start()
+while data := end.recv(65536):
+    os.write(1, data)
+"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,9 @@ class Site:
     agents: dict[str, SshAgent] = field(default_factory=dict)
 
     def fill(self, text: str) -> str:
-        return text.format(d=self.folder, port=self.server.port, certified=self.certified.port, user=USER)
+        return text.format(
+            d=self.folder, port=self.server.port, certified=self.certified.port, user=USER, python=sys.executable
+        )
 
     def config(self, lines: str) -> Path:
         """A configuration file whose host ``h`` is the server."""
@@ -113,6 +128,7 @@ def _write_known_hosts(folder: Path, server: OpenSshServer, certified: OpenSshSe
     for name, text in files.items():
         (folder / name).write_text(text)
     keygen("-H", "-f", folder / "hashed")
+    (folder / "relay.py").write_text(RELAY)
 
 
 @dataclass(frozen=True)
@@ -203,6 +219,21 @@ CASES = {
             ("changed key, no", "UserKnownHostsFile {d}/changed\nStrictHostKeyChecking no", True),
         )
     },
+    **{
+        f"ProxyCommand: {what}": Case(f"IdentityFile {{d}}/good\nProxyCommand {lines}", works)
+        for what, lines, works in (
+            ("plain", "{python} {d}/relay.py %h %p", True),
+            ("with a variable and quotes", '"{python}" "$RELAY" \'%h\' "%p"', True),
+            ("with a redirection", "{python} {d}/relay.py %h %p 2>/dev/null", True),
+            ("with the name as typed", "sh -c 'test %n = h && exec {python} {d}/relay.py %h %p'", True),
+            ("with the user", "sh -c 'test %r = {user} && exec {python} {d}/relay.py %h %p'", True),
+            ("with a percent sign", "sh -c 'test 1%% = \"1%%\" && exec {python} {d}/relay.py %h %p'", True),
+            ("that does not exist", "/no/such/relay %h %p", False),
+            ("that ends at once", "false", False),
+            ("with an unknown token", "{python} {d}/relay.py %Q %p", False),
+            ("none", "none", True),
+        )
+    },
     "IdentitiesOnly, agent keys that no file names": Case(
         "IdentitiesOnly yes\nIdentityFile {d}/foreign", False, "agent"
     ),
@@ -236,11 +267,23 @@ def greeting(port: int) -> bytes:
         return connection.recv(4)
 
 
+def alive(group: int) -> list[str]:
+    """Processes of a group. Zombies do not count: they are for the machine's init to collect."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, pgrp = path.read_text().rpartition(")")[2].split()[:3]
+            if pgrp == str(group) and state != "Z":
+                found.append(path.parent.name)
+    return found
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_our_login_agrees_with_ssh(site: Site, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.setenv("OTHER_AGENT", str(site.agents["agent"].socket))
+    monkeypatch.setenv("RELAY", str(site.folder / "relay.py"))
     monkeypatch.setenv("KEYS", str(site.folder))
     if case.agent:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(site.agents[case.agent].socket))
@@ -378,3 +421,61 @@ def test_a_remote_command_in_the_configuration_does_not_break_renewal_and_tunnel
     assert login_error(config) is None
     with OpenSshTunnel(login, f"127.0.0.1:{site.server.port}").open() as port:
         assert greeting(port) == b"SSH-"
+
+
+def test_the_message_of_a_failed_proxy_command_is_shown_at_once(site: Site) -> None:
+    begin = time.monotonic()
+    config = site.config("IdentityFile {d}/good\nProxyCommand sh -c 'echo no route to the bastion >&2; exit 3'")
+    error = login_error(config)
+    assert time.monotonic() - begin < 5
+    assert isinstance(error, UnreachableError)
+    assert "h1: the ProxyCommand of the ssh configuration ended with status 3" in error.what
+    assert error.why == "no route to the bastion"
+    assert "run it by hand: sh -c 'echo no route" in error.hint
+
+
+def test_a_proxy_command_that_says_nothing_costs_no_time(site: Site) -> None:
+    begin, cpu = time.monotonic(), time.process_time()
+    error = login_error(site.config("IdentityFile {d}/good\nProxyCommand true"))
+    assert time.monotonic() - begin < 10
+    assert time.process_time() - cpu < 2
+    assert isinstance(error, UnreachableError)
+
+
+def test_a_closed_connection_leaves_no_proxy_command_behind(site: Site, tmp_path: Path) -> None:
+    relay = f"{sys.executable} {{d}}/relay.py %h %p"
+    config = site.config(f"IdentityFile {{d}}/good\nProxyCommand sh -c 'echo $$ > {tmp_path}/pid; {relay}; true'")
+    assert login_error(config) is None
+    group = int((tmp_path / "pid").read_text())
+    assert not alive(group)
+
+
+@pytest.mark.parametrize(
+    ("options", "what", "offer"),
+    [
+        ("Ciphers chacha20-poly1305@openssh.com", "cipher", "chacha20-poly1305@openssh.com"),
+        ("KexAlgorithms sntrup761x25519-sha512@openssh.com", "key exchange", "sntrup761x25519-sha512@openssh.com"),
+        ("Ciphers aes256-ctr\nMACs umac-128@openssh.com", "MAC", "umac-128@openssh.com"),
+    ],
+)
+def test_a_server_with_unknown_algorithms_is_told_apart(
+    site: Site, tmp_path: Path, options: str, what: str, offer: str
+) -> None:
+    with OpenSshServer(tmp_path / "server", options) as server:
+        server.authorize(site.folder / "good")
+        (tmp_path / "known").write_text(server.known_line)
+        error = login_error(
+            site.config(f"IdentityFile {{d}}/good\nPort {server.port}\nUserKnownHostsFile {tmp_path}/known")
+        )
+    assert isinstance(error, UnreachableError)
+    assert error.what == f"h1: no {what} in common with the ssh server"
+    assert error.why == f"the server offers {offer}"
+    assert "sshd_config: " in error.hint
+
+
+def test_a_server_with_an_uncommon_cipher_is_reached(site: Site, tmp_path: Path) -> None:
+    with OpenSshServer(tmp_path / "server", "Ciphers aes192-ctr") as server:
+        server.authorize(site.folder / "good")
+        (tmp_path / "known").write_text(server.known_line)
+        lines = f"IdentityFile {{d}}/good\nPort {server.port}\nUserKnownHostsFile {tmp_path}/known"
+        assert login_error(site.config(lines)) is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,9 +21,11 @@ from rancherctl.hosts.host_keys import AcceptedKeys, HostKeyRules
 from rancherctl.hosts.known_hosts import KnownHostsLine, check_key
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts, SudoLogin
+from rancherctl.hosts.ssh.client import SshClient
 from rancherctl.hosts.ssh.host_certificates import check_certificate
 from rancherctl.hosts.ssh.identities import Identities
 from rancherctl.hosts.ssh.keepalive import keep_alive
+from rancherctl.hosts.ssh.proxy_command import ProxyCommand
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
 
 CONNECT_LIMIT = 15.0
@@ -32,6 +34,8 @@ SILENCE_LIMIT = 30.0
 """Seconds without an answer after which the peer counts as dead."""
 DROPS = 6
 """Connections in a row that the server may drop before the login (MaxStartups) until the host counts as unreachable."""
+PROXY_DROPS = 3
+"""The same through a ProxyCommand, where most ends come from the command itself."""
 CERTIFICATE_KINDS = tuple(
     f"{kind}-cert-v01@openssh.com"
     for kind in (
@@ -83,11 +87,12 @@ class ParamikoLogin:
 
     def connect(self) -> paramiko.Transport:
         """An authenticated connection with keep-alive. UnreachableError, AuthError."""
-        for attempt in range(1, DROPS + 1):
+        limit = PROXY_DROPS if self._settings.proxy_command else DROPS
+        for attempt in range(1, limit + 1):
             try:
                 return self._login_once()
             except _DroppedError as error:
-                if attempt == DROPS or self._closed.wait(self._backoff(attempt)):
+                if attempt == limit or self._closed.wait(self._backoff(attempt)):
                     what = f"{self._name}: the server dropped {attempt} connections before the login"
                     raise UnreachableError(
                         what,
@@ -112,17 +117,21 @@ class ParamikoLogin:
         about = host_keys.known(settings.known_hosts, [name])
         # the port may be of a forward or a proxy: like OpenSSH, accept the key that the plain name has
         plain = () if settings.key_name else host_keys.known(settings.known_hosts, [settings.host.lower()])
-        transport = paramiko.Transport(self._socket(), strict_kex=True)
+        connection = self._socket()
+        transport = SshClient(connection, strict_kex=True)
         try:
             transport.banner_timeout = CONNECT_LIMIT
             transport.auth_timeout = AUTH_LIMIT
             options = transport.get_security_options()
             options.key_types = host_keys.preferred(options.key_types, (*about, *plain), CERTIFICATE_KINDS)
-            options.ciphers = tuple(cipher for cipher in CIPHERS if cipher in options.ciphers)
+            options.ciphers = tuple(sorted(_modern(options.ciphers), key=_cipher_rank))
             transport.start_client(timeout=CONNECT_LIMIT)
             self._check_host_key(transport.get_remote_server_key(), name, about, plain)
         except BaseException as error:
+            failure = _failure(self._name, connection, transport, error)
             transport.close()
+            if failure is not None:
+                raise failure from error
             if isinstance(error, (EOFError, ConnectionResetError)) or (
                 isinstance(error, paramiko.SSHException) and "banner" in str(error)
             ):
@@ -158,7 +167,7 @@ class ParamikoLogin:
             if self._via is not None:
                 return self._via.forward(*target)
             if settings.proxy_command:
-                return paramiko.ProxyCommand(settings.proxy_command)
+                return ProxyCommand(settings.proxy_command, settings.shell)
             connection = socket.create_connection(target, timeout=CONNECT_LIMIT)
         except (OSError, EOFError, paramiko.SSHException) as error:
             through = f" through {self._via.name}" if self._via is not None else ""
@@ -234,6 +243,23 @@ def resolve_without_openssh(address: SshAddress) -> SshSettings:
         found["port"] = [str(address.port)]
     found.setdefault("identityfile", [f"~/.ssh/id_{kind}" for kind in ("ed25519", "ecdsa", "rsa")])
     return settings_of(address, found)
+
+
+def _modern(ciphers: Iterable[str]) -> Iterator[str]:
+    return (cipher for cipher in ciphers if not cipher.endswith("-cbc"))
+
+
+def _cipher_rank(cipher: str) -> int:
+    return CIPHERS.index(cipher) if cipher in CIPHERS else len(CIPHERS)
+
+
+def _failure(host: str, connection: object, transport: SshClient, error: BaseException) -> UnreachableError | None:
+    """What prevented the connection, if it is known better than by paramiko's error."""
+    if not isinstance(error, (EOFError, OSError, paramiko.SSHException)):
+        return None
+    if (mismatch := transport.mismatch(host, error)) is not None:
+        return mismatch
+    return connection.failure(host, line_of(error)) if isinstance(connection, ProxyCommand) else None
 
 
 class _DroppedError(Exception):

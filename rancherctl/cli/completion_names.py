@@ -12,7 +12,7 @@ from rancherctl.errors import InvalidInputError, NotFoundError
 from rancherctl.files import replace as replace_file
 from rancherctl.settings import Settings
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@:+,%-]*")
 """Names that no shell can misread."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rancherctl.cli.root import command
 
 BASH = """
 source "$1"; shift
-COMP_WORDS=(rancherctl "$@"); COMP_CWORD=$#; COMPREPLY=()
+COMP_LINE="rancherctl $*"; COMP_WORDS=(rancherctl "$@"); COMP_CWORD=$#; COMPREPLY=()
 _rancherctl
 printf '%s\\n' "${COMPREPLY[@]}"
 """
@@ -38,6 +39,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = folder / "cache" / "rancherctl" / "names"
     names.mkdir(parents=True)
     (names / "labs").write_text("demo\n$(touch evil)\nother\n", encoding="utf-8")
+    (names / "contexts").write_text("arn:aws:eks:eu-1:12:cluster/demo\nadmin@corp.example\nteam/a\n", encoding="utf-8")
     return folder
 
 
@@ -84,8 +86,101 @@ def test_values_after_an_equals_sign_are_offered(shell: str, scripts: Path) -> N
     assert offered(shell, scripts, "lab", "status", "--output=y") == ["yaml"]
 
 
-def test_bash_splits_at_the_equals_sign(scripts: Path) -> None:
-    assert offered("bash", scripts, "lab", "status", "--output", "=", "y") == ["yaml"]
+INTERACTIVE = """
+PS1='$ '; bind 'set bell-style none'; bind 'set completion-query-items 0'; bind 'set show-all-if-ambiguous on'
+rancherctl() {{ printf '<%s>' "$@"; echo; }}
+{before}
+source {script}
+"""
+
+
+def typed(scripts: Path, keys: str, before: str = "") -> str:
+    """The arguments after ``keys`` (with TABs) were typed into an interactive bash: ``<a><b>``."""
+    rc = scripts / "rc"
+    rc.write_text(INTERACTIVE.format(before=before, script=scripts / "bash"), encoding="utf-8")
+    child, terminal = pty.fork()
+    if child == 0:
+        env = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(scripts / "cache"), "TERM": "dumb"}
+        os.execvpe("bash", ["bash", "--noprofile", "--rcfile", str(rc), "-i"], env)
+    seen = b""
+    try:
+        os.write(terminal, f"rancherctl {keys}\nexit\n".encode())
+        while part := os.read(terminal, 65536):
+            seen += part
+    except OSError:
+        pass  # the shell has ended
+    finally:
+        os.close(terminal)
+        os.waitpid(child, 0)
+    assert b"unbound variable" not in seen, seen
+    return next((line.strip() for line in seen.decode().splitlines() if line.startswith("<")), seen.decode())
+
+
+CONTEXT = "arn:aws:eks:eu-1:12:cluster/demo"
+
+
+@pytest.mark.parametrize(
+    ("keys", "arguments"),
+    [
+        ("ingress ls --context ar\t", f"<ingress><ls><--context><{CONTEXT}>"),
+        ("ingress ls --context arn:aws:e\t", f"<ingress><ls><--context><{CONTEXT}>"),
+        ("ingress ls --context arn:\t", f"<ingress><ls><--context><{CONTEXT}>"),
+        ("ingress ls --context=arn:aws:eks:eu-1:12:cl\t", f"<ingress><ls><--context={CONTEXT}>"),
+        ("ingress ls --context ad\t", "<ingress><ls><--context><admin@corp.example>"),
+        ("ingress ls --context admin@c\t", "<ingress><ls><--context><admin@corp.example>"),
+        ("ingress ls --context admin@\t", "<ingress><ls><--context><admin@corp.example>"),
+        ("ingress ls --context=ad\t", "<ingress><ls><--context=admin@corp.example>"),
+        ("ingress ls --context team/\t", "<ingress><ls><--context><team/a>"),
+        ("ingress ls --context a:b -o js\t", "<ingress><ls><--context><a:b><-o><json>"),
+        ("ingress ls --output=j\t", "<ingress><ls><--output=json>"),
+        ("ingress ls --output=\ty\t", "<ingress><ls><--output=yaml>"),
+    ],
+)
+def test_bash_completes_words_with_the_characters_at_which_it_splits(scripts: Path, keys: str, arguments: str) -> None:
+    assert typed(scripts, keys) == arguments
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "set -u; unset HOME",
+        "IFS=:",
+        "IFS=",
+        "IFS=x",
+        "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}",
+        "set -f",
+        "shopt -s nullglob",
+    ],
+)
+def test_bash_completes_whatever_the_shells_settings_are(scripts: Path, before: str) -> None:
+    keys = "ingress ls --context arn:aws:e\t -o js\t"
+    assert typed(scripts, keys, before) == f"<ingress><ls><--context><{CONTEXT}><-o><json>"
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_contexts_with_any_safe_character_are_offered(shell: str, scripts: Path) -> None:
+    assert offered(shell, scripts, "ingress", "ls", "--context", "arn:aws:e") == [CONTEXT]
+    assert offered(shell, scripts, "ingress", "ls", "--context", "admin@") == ["admin@corp.example"]
+
+
+def test_zsh_completes_if_it_is_sourced_before_compinit(scripts: Path) -> None:
+    code = """source "$1"; autoload -Uz compinit; compinit -u -d "$2"
+for hook in $precmd_functions; do $hook; done
+print -r -- "$_comps[rancherctl] $precmd_functions" """
+    argv = ["zsh", "-f", "-c", code, "zsh", str(scripts / "zsh"), str(scripts / "dump")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("_rancherctl \n", "")
+
+
+@pytest.mark.parametrize("before", ["setopt ksh_arrays", "setopt sh_word_split", "setopt nounset", "IFS=:", "IFS="])
+def test_zsh_completes_whatever_the_shells_settings_are(scripts: Path, before: str) -> None:
+    code = (
+        ZSH.replace("_rancherctl\n", f"{before}; _rancherctl\n") if before.startswith("setopt") else f"{before}\n{ZSH}"
+    )
+    argv = ["zsh", "-f", "-c", code, "zsh", str(scripts / "zsh"), "lab", "host", "st"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert not done.stderr
+    assert {"start", "stop"} <= set(done.stdout.split())
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

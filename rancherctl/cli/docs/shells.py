@@ -95,35 +95,62 @@ def _walk(root: CommandNode) -> str:
 
 
 _BASH: Final = """\
+# Joins the words that bash splits at = : and @ (COMP_WORDBREAKS), up to the cursor: sets given and cur.
+_rancherctl_join() {
+  local word rest=$COMP_LINE number=0
+  given=()
+  while [ "$number" -le "$COMP_CWORD" ]; do
+    word=${COMP_WORDS[number]}
+    if [ "$number" = 0 ] || [ "${rest#[[:blank:]]}" != "$rest" ] || [ -z "$word" ]; then
+      given[${#given[@]}]=$word
+    else
+      given[${#given[@]} - 1]=${given[${#given[@]} - 1]}$word
+    fi
+    rest=${rest#"${rest%%[![:blank:]]*}"}
+    rest=${rest#"$word"}
+    number=$((number + 1))
+  done
+  cur=${given[${#given[@]} - 1]}
+  given=("${given[@]:1:${#given[@]}-2}")
+}
+# Offers the words of $1 that begin with $2; bash replaces only what follows $3, so the rest is cut off.
 _rancherctl_offer() {
   local word
   case "$1" in
     @file) compopt -o default 2>/dev/null ;;
     @none | '') ;;
     @*)
-      local file="${XDG_CACHE_HOME:-$HOME/.cache}/rancherctl/names/${1#@}"
+      local file="${XDG_CACHE_HOME:-${HOME-}/.cache}/rancherctl/names/${1#@}"
       [ -r "$file" ] || return 0
       while IFS= read -r word; do
-        case "$word" in "$2"*) COMPREPLY[${#COMPREPLY[@]}]=$word ;; esac
+        case "$word" in "$2"*) COMPREPLY[${#COMPREPLY[@]}]=${word#"$3"} ;; esac
       done <"$file" ;;
     *) for word in $1; do
-        case "$word" in "$2"*) COMPREPLY[${#COMPREPLY[@]}]=$word ;; esac
+        case "$word" in "$2"*) COMPREPLY[${#COMPREPLY[@]}]=${word#"$3"} ;; esac
       done ;;
   esac
 }
 _rancherctl() {
-  local at count wanted commands options given cur=${COMP_WORDS[COMP_CWORD]} last=$COMP_CWORD
+  local IFS=$' \\t\\n' at count wanted commands options given cur kept
   COMPREPLY=()
-  # bash splits --option=value at the equals sign
-  if [ "$cur" = "=" ]; then cur=; else [ "${COMP_WORDS[COMP_CWORD - 1]}" = "=" ] && last=$((COMP_CWORD - 1)); fi
-  given=("${COMP_WORDS[@]:1:last-1}")
+  _rancherctl_join
   _rancherctl_walk ${given[@]+"${given[@]}"}
-  if [ -n "$wanted" ]; then _rancherctl_offer "$wanted" "$cur"; return 0; fi
+  if [ -z "$wanted" ]; then
+    case "$cur" in --*=*)
+      wanted=$(_rancherctl_follows "$at ${cur%%=*}")
+      cur=${cur#*=}
+      [ -n "$wanted" ] || return 0 ;;
+    esac
+  fi
+  kept=
+  case "$cur" in *["${COMP_WORDBREAKS:-:}"]*) kept=${cur%"${cur##*["${COMP_WORDBREAKS:-:}"]}"} ;; esac
+  kept=${kept%@}  # bash replaces this one, too
+  if [ -n "$wanted" ]; then _rancherctl_offer "$wanted" "$cur" "$kept"; return 0; fi
   _rancherctl_words "$at"
   case "$cur" in
-    -*) _rancherctl_offer "$options" "$cur" ;;
-    *) _rancherctl_offer "$commands" "$cur"
-      [ -n "$commands" ] || _rancherctl_offer "$(_rancherctl_argument "$at $count")" "$cur" ;;
+    -*) _rancherctl_offer "$options" "$cur" "$kept" ;;
+    *) _rancherctl_offer "$commands" "$cur" "$kept"
+      [ -n "$commands" ] || _rancherctl_offer "$(_rancherctl_argument "$at $count")" "$cur" "$kept" ;;
   esac
 }
 complete -F _rancherctl rancherctl
@@ -142,7 +169,8 @@ _rancherctl_offer() {
   esac
 }
 _rancherctl() {
-  local at count wanted commands options
+  setopt localoptions no_ksh_arrays no_sh_word_split unset
+  local IFS=$' \\t\\n' at count wanted commands options
   local -a given
   given=("${(@)words[2,CURRENT-1]}")
   _rancherctl_walk "$given[@]"
@@ -159,10 +187,18 @@ _rancherctl() {
   else _rancherctl_offer "$(_rancherctl_argument "$at $count")"
   fi
 }
-if [[ $funcstack[1] == _rancherctl ]]; then
+_rancherctl_register() {
+  (( $+functions[compdef] )) || return 0
+  compdef _rancherctl rancherctl
+  add-zsh-hook -d precmd _rancherctl_register
+}
+if [[ ${funcstack[1]-} == _rancherctl ]]; then
   _rancherctl "$@"
+elif (( $+functions[compdef] )); then
+  compdef _rancherctl rancherctl
 else
-  compdef _rancherctl rancherctl 2>/dev/null
+  # compinit runs later in the start-up file: registered at the first prompt after it
+  autoload -Uz add-zsh-hook && add-zsh-hook precmd _rancherctl_register
 fi
 """
 

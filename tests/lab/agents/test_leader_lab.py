@@ -155,6 +155,6 @@ def test_a_kubelet_cannot_change_its_labels_for_the_roster_or_its_addresses(shar
             shared.kubectl(*words, *who)
     elsewhere = '{"status":{"addresses":[{"type":"InternalIP","address":"192.0.2.66"}]}}'
     status, answer = asked(shared, "kubelet", "PATCH", "/api/v1/nodes/h1/status", elsewhere)
-    assert (status, "the addresses of a Node stay as they were when it joined" in answer) == (422, True), answer
+    assert (status, "a Node keeps the addresses with which it joined" in answer) == (422, True), answer
     shared.kubectl("annotate", "node", "h1", "seen=by-test", *who)
     shared.kubectl("annotate", "node", "h1", "seen-", *who[:3])

@@ -15,8 +15,26 @@ from typing import Literal
 
 PROBE = "test $(id -u) = 0 && echo root && exit; LC_ALL=C sudo -k -n true 2>/dev/null && echo sudo || echo password"
 """Shell text whose last word is ``root`` (the login is root), ``sudo`` (no password needed) or ``password``."""
-_REFUSED = ("is not in the sudoers file", "is not allowed to", "may not run", "must have a tty", "unknown user")
-_WRONG = ("Sorry, try again", "incorrect password", "no password was provided", "a password is required")
+_REFUSED = (
+    "is not in the sudoers file",
+    "is not allowed to",
+    "may not run",
+    "must have a tty",
+    "unknown user",
+    "i'm afraid i can't do that",  # sudo-rs
+)
+_WRONG = (
+    "sorry, try again",
+    "incorrect password",
+    "no password was provided",
+    "a password is required",
+    # sudo-rs
+    "authentication failed",
+    "incorrect authentication attempt",
+    "authentication is required",
+)
+_OTHER_PROMPTS = ("[sudo: authenticate] Password:",)
+"""Prompts of sudo-rs releases that ignore ``-p``."""
 
 
 def without_password(line: str) -> str:
@@ -37,7 +55,8 @@ def with_password(line: str, marker: str) -> str:
     # in two words: a refusal quotes the refused command, which must not look like the printed marker
     half = len(marker) // 2
     script = f"printf %s%s {marker[:half]} {marker[half:]} >&2; {line}"
-    return f"LC_ALL=C sudo -k -S -p {prompt(marker)} -- sh -c {shlex.quote(script)}"
+    # env: csh and tcsh as login shells know no "NAME=value command"
+    return f"env LC_ALL=C sudo -k -S -p {prompt(marker)} -- sh -c {shlex.quote(script)}"
 
 
 def state_of(stderr: bytes, marker: str) -> Literal["running", "wrong", "refused", "asks", "waiting"]:
@@ -48,11 +67,12 @@ def state_of(stderr: bytes, marker: str) -> Literal["running", "wrong", "refused
     if marker.encode() in stderr:
         return "running"
     text = stderr.decode("utf-8", "replace")
-    if any(words in text for words in _REFUSED):
+    messages = text.lower()
+    if any(words in messages for words in _REFUSED):
         return "refused"
-    if any(words in text for words in _WRONG):
+    if any(words in messages for words in _WRONG):
         return "wrong"
-    return "asks" if prompt(marker) in text else "waiting"
+    return "asks" if any(words in text for words in (prompt(marker), *_OTHER_PROMPTS)) else "waiting"
 
 
 def clean(stderr: bytes, marker: str) -> bytes:

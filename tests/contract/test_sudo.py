@@ -39,7 +39,7 @@ def test_sudos_messages_are_removed_from_standard_error() -> None:
 
 def test_the_command_line_is_quoted_as_one_word() -> None:
     assert sudo.with_password("printf '%s' \"a b\"", "M").startswith(
-        f"LC_ALL=C sudo -k -S -p {sudo.prompt('M')} -- sh -c "
+        f"env LC_ALL=C sudo -k -S -p {sudo.prompt('M')} -- sh -c "
     )
     assert sudo.without_password("true; rm x") == "sudo -n -- sh -c 'true; rm x'"
 
@@ -52,7 +52,7 @@ def test_the_prompt_is_not_mistaken_for_the_marker() -> None:
 
 def test_a_refusal_that_quotes_the_command_is_not_mistaken_for_the_marker() -> None:
     marker = "rancherctl-0123456789abcdef"
-    words = shlex.split(sudo.with_password("id -u; cat /etc/hostname", marker))[7:]
+    words = shlex.split(sudo.with_password("id -u; cat /etc/hostname", marker))[8:]
     refusal = f"Sorry, user ops is not allowed to execute '/usr/bin/{' '.join(words)}' as root on h1.\n"
     assert sudo.state_of(refusal.encode(), marker) == "refused"
     done = subprocess.run(words, capture_output=True, check=True, timeout=10)

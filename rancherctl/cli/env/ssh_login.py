@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,23 @@ class SshLogin:
 
     def address(self) -> SshAddress:
         """The options as an address without a host, from which each host's own is made."""
+        for option, path in (("--identity", self.identity), ("--ssh-config", self.config)):
+            _refuse_pipe(option, path)
         return SshAddress("", identity=absolute(self.identity), config=absolute(self.config), jump=self.jump)
+
+
+def _refuse_pipe(option: str, path: str) -> None:
+    """The file is read for each host, and its path is stored: ``<(…)`` of a shell can be read once only."""
+    try:
+        pipe = bool(path) and stat.S_ISFIFO(Path(path).stat().st_mode)
+    except OSError:
+        # ssh has the better message
+        return
+    if pipe:
+        raise UsageError(
+            f"{option} {path}: is a pipe, which can be read only once",
+            hint=f"write its content to a file, and give the file's path to {option}",
+        )
 
 
 def absolute(path: str, base: Path = Path()) -> str:

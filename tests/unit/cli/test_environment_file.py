@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -91,6 +92,18 @@ def test_fetch_parses_user_host_and_port(target: str, found: tuple[str, str, int
 def test_fetch_refuses_invalid_hosts(target: str) -> None:
     with pytest.raises(UsageError, match="is not a valid host"):
         target_address(target, SshLogin())
+
+
+@pytest.mark.parametrize("option", ["--identity", "--ssh-config"])
+def test_a_pipe_as_ssh_option_is_refused(option: str, tmp_path: Path) -> None:
+    """``--ssh-config <(…)``: each host would need it again, and later commands, too."""
+    pipe = tmp_path / "63"
+    os.mkfifo(pipe)
+    login = SshLogin(identity=str(pipe)) if option == "--identity" else SshLogin(config=str(pipe))
+    with pytest.raises(UsageError, match=f"{option} {pipe}: is a pipe, which can be read only once") as caught:
+        login.address()
+    assert "write its content to a file" in caught.value.hint
+    assert SshLogin(config="/dev/null").address().config == "/dev/null"
 
 
 def test_problems_name_the_file_and_the_place(run: CommandRun, tmp_path: Path) -> None:

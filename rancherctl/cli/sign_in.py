@@ -12,7 +12,7 @@ from rancherctl.cli.context import CommandRun
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.tokens import operator_name
-from rancherctl.credentials.user_stores import user_renewal
+from rancherctl.credentials.user_stores import user_renewal, user_session
 from rancherctl.environments.model import Environment
 from rancherctl.environments.sign_in import PROGRAM, renewal_argv, sign_in_at_any
 from rancherctl.errors import RancherctlError
@@ -44,7 +44,7 @@ def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[H
     """
     renewal = user_renewal(run.settings.dirs, run.say)
     machine = socket.gethostname()
-    operator, session = operator_name(getpass.getuser()), operator_name(machine)
+    operator, session = operator_name(getpass.getuser()), user_session(run.settings.dirs, machine)
     answer = sign_in_at_any(environment, transport, operator, session, machine)
     issued = parse_issued(answer, time.time())
     commands = [renewal_argv(host, operator, session) for host in environment.with_role("controlplane")]

@@ -30,6 +30,7 @@ DEFAULT_KNOWN_HOSTS = (
     "/etc/ssh/ssh_known_hosts",
     "/etc/ssh/ssh_known_hosts2",
 )
+_NO_USER = "No user exists for uid"
 _STRICT: dict[str, Strict] = {
     **dict.fromkeys(("yes", "true"), "yes"),
     **dict.fromkeys(("no", "off", "false"), "no"),
@@ -78,7 +79,10 @@ def arguments(address: SshAddress) -> list[str]:
 
 
 def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None:
-    """The settings by ``ssh -G``; None if OpenSSH is not installed. UsageError if the configuration is invalid."""
+    """The settings by ``ssh -G``; None if OpenSSH is not installed or does not work for this user id.
+
+    UsageError if the configuration is invalid.
+    """
     try:
         done = subprocess.run(
             arguments(address), capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL
@@ -90,6 +94,9 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
             f"ssh -G {address.host} did not answer within {timeout:.0f} s",
             hint='check the "Match exec" lines of your ssh configuration',
         ) from error
+    if done.returncode != 0 and _NO_USER in done.stderr:
+        # in a container with a user id of its own, OpenSSH does nothing at all
+        return None
     if done.returncode != 0:
         raise UsageError(
             f"invalid ssh configuration for {address.host}",
@@ -127,7 +134,7 @@ def settings_of(
     base = SshSettings(
         host=one("hostname", address.host),
         port=int(one("port", str(address.port or 22))),
-        user=address.user or one("user") or getpass.getuser(),
+        user=address.user or one("user") or _local_user(),
         key_name=one("hostkeyalias"),
         identities_only=one("identitiesonly") == "yes",
         known_hosts=files,
@@ -136,7 +143,7 @@ def settings_of(
         keepalive=interval or 15,
     )
     jump = address.jump or one("proxyjump")
-    tokens = _tokens(address, base, jump)
+    tokens = _tokens(address, base, jump, environ)
     identities = (
         (str(Path(address.identity).expanduser()),)
         if address.identity
@@ -154,11 +161,11 @@ def settings_of(
     return replace(base, proxy_command=command, shell=environ.get("SHELL") or "/bin/sh")
 
 
-def _tokens(address: SshAddress, base: SshSettings, jump: str) -> dict[str, str]:
+def _tokens(address: SshAddress, base: SshSettings, jump: str, environ: Mapping[str, str]) -> dict[str, str]:
     """The tokens of ssh_config(5) that a path may contain."""
     local = socket.gethostname()
     tokens = {
-        "d": str(Path.home()),
+        "d": environ.get("HOME") or str(Path("~").expanduser()),
         "h": base.host,
         "i": str(os.getuid()),
         "j": jump,
@@ -168,11 +175,19 @@ def _tokens(address: SshAddress, base: SshSettings, jump: str) -> dict[str, str]
         "n": address.host,
         "p": str(base.port),
         "r": base.user,
-        "u": getpass.getuser(),
+        "u": _local_user(),
     }
     joined = "".join(tokens[name] for name in "lhpr") + jump
     # the hash that names control sockets; no protection depends on it
     return tokens | {"C": hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()}
+
+
+def _local_user() -> str:
+    """The user's name; the number of a user id without an entry in the user database."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _paths(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from rancherctl.errors import UsageError
 from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import SshAddress
-from rancherctl.hosts.ssh_settings import DEFAULT_KNOWN_HOSTS, arguments, parse, settings_of
+from rancherctl.hosts.ssh_settings import DEFAULT_KNOWN_HOSTS, arguments, parse, resolve, settings_of
 
 RESOLVED = """host h2
 user admin
@@ -147,3 +149,22 @@ def test_a_host_that_ssh_would_read_as_an_option_is_refused(address: SshAddress)
 def test_an_invalid_port_of_a_jump_host_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a valid jump host"):
         jumps(text, SshAddress("h1"))
+
+
+def test_a_user_id_without_an_entry_in_the_user_database_can_log_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSH refuses to run at all in such a container; the configuration is then read without it."""
+    fake = tmp_path / "ssh"
+    fake.write_text("#!/bin/sh\necho 'No user exists for uid 12345' >&2\nexit 255\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert resolve(SshAddress("h", user="ops")) is None
+
+    def no_user() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", no_user)
+    assert settings_of(SshAddress("h", user="ops"), {"identityfile": ["%d/%u"]}, {"HOME": "/h"}).identities == (
+        f"/h/{os.getuid()}",
+    )

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rancherctl.change import Change, Plan
+from rancherctl.dns import names
 from rancherctl.dns.client import Channel
-from rancherctl.dns.model import MARKER, Marker, RecordSet
+from rancherctl.dns.model import Marker, RecordSet
 from rancherctl.dns.wire import Update
 from rancherctl.errors import RancherctlError
 
@@ -99,7 +100,7 @@ def apply(channel: Channel, zone: str, plan: Plan[RecordSet], marker: Marker) ->
 def build(zone: str, batch: Sequence[Edit], *, first: bool, marker: Marker | None) -> Update:
     """Build one unsigned update message."""
     update = Update(zone)
-    mark = f"{MARKER}.{zone}"
+    mark = names.marker_name(zone)
     if first:
         update.clear(mark, "TXT")
     for one in batch:

@@ -12,8 +12,6 @@ from rancherctl.contract import DATA, ETC, LINK_LOCAL_DNS
 
 TTL = 5
 """Seconds, for positive and negative answers: the longest time for which a cached answer can be wrong."""
-MARKER = "_rancherctl"
-"""First label of the TXT record that describes the state of a zone; never part of a plan."""
 HASH_BITS = 128
 _MARKER_TEXT = re.compile(r'"hash=([0-9a-f]{32})" "version=([^"]*)"')
 

@@ -13,6 +13,7 @@ from rancherctl.names import is_dns_label
 _TARGET_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 REVERSE_POLICY = "reverse.rpz."
 """Response policy zone with the reverse names of endpoints outside the pod and service networks (decision 33)."""
+_MARKER_LABEL, _POLICY_MARKER_LABEL = "_rancherctl", "~rancherctl"
 LONGEST = 254
 """Characters of an absolute name with its final dot (RFC 1035: 255 octets on the wire)."""
 
@@ -87,6 +88,16 @@ def pointer_owner(normal_address: str, zones: frozenset[str]) -> str:
 def queried(owner: str) -> str:
     """The name that clients ask for to get the records of ``owner``."""
     return owner.removesuffix(REVERSE_POLICY) if owner.endswith(f".arpa.{REVERSE_POLICY}") else owner
+
+
+def marker_name(zone: str) -> str:
+    """The owner of the TXT record that describes the state of a zone; never part of a plan.
+
+    In REVERSE_POLICY it sorts after all other names. BIND searches a balanced tree of their last labels for every
+    query; ``arpa``, the top label of the cluster's domain (records.fixed_records) and this one put the cluster's label,
+    the middle one, at the root (decision 33).
+    """
+    return f"{_POLICY_MARKER_LABEL if zone == REVERSE_POLICY else _MARKER_LABEL}.{zone}"
 
 
 def zone_of(name: str, zones: frozenset[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rancherctl.dns import names
 from rancherctl.dns.client import Channel, DnsProtocolError
-from rancherctl.dns.model import MARKER, Marker, RecordSet, fingerprint, zone_hash
+from rancherctl.dns.model import Marker, RecordSet, fingerprint, zone_hash
 
 if TYPE_CHECKING:
     import dns.message
@@ -29,7 +29,7 @@ def read_marker(channel: Channel, zone: str) -> Reading:
     """Read the state of a zone with one query."""
     import dns.rcode
 
-    answer = channel.exchange(_question(f"{MARKER}.{zone}", "TXT"))
+    answer = channel.exchange(_question(names.marker_name(zone), "TXT"))
     rcode = answer.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not _authoritative(answer):
         return Reading(zone, loaded=False, why=f"answers {dns.rcode.to_text(rcode)}")
@@ -69,9 +69,9 @@ class Content:
 def transfer(channel: Channel, zone: str, *, timeout: float = 60.0) -> Content:
     """Read a whole zone with a signed AXFR: one consistent version; the keys are those of a plan."""
     sets: dict[str, RecordSet] = {}
-    marker = None
+    marker, place = None, names.marker_name(zone)
     for one in _record_sets(channel, zone, timeout):
-        if one.name == f"{MARKER}.{zone}":
+        if one.name == place:
             marker = _marker(one.rdatas)
         else:
             sets[one.key] = one
@@ -80,13 +80,13 @@ def transfer(channel: Channel, zone: str, *, timeout: float = 60.0) -> Content:
 
 def whole(channel: Channel, zone: str, *, timeout: float = 60.0) -> bool:
     """Whether a zone's content matches its marker; reads everything and stores nothing."""
-    total, said = 0, None
+    total, marker, place = 0, None, names.marker_name(zone)
     for one in _record_sets(channel, zone, timeout):
-        if one.name == f"{MARKER}.{zone}":
-            said = _marker(one.rdatas)
+        if one.name == place:
+            marker = _marker(one.rdatas)
         else:
             total += fingerprint(one)
-    return said is not None and said.hash == zone_hash(total)
+    return marker is not None and marker.hash == zone_hash(total)
 
 
 def _marker(rdatas: Iterable[str]) -> Marker | None:

@@ -179,6 +179,7 @@ def fixed_records(shape: Shape, addresses: Iterable[str]) -> Group:
     draft = _Draft(shape)
     draft.add(f"dns-version.{shape.domain}.", "TXT", '"1.1.0"')
     # An entry for the top label ends the policy's search for names of the cluster at once; it changes no answer.
+    # It must be the middle of the policy's top labels (names.marker_name).
     draft.add(f"{shape.domain.rpartition('.')[2]}.{names.REVERSE_POLICY}", "CNAME", "rpz-passthru.")
     for text in addresses:
         normal, kind = names.address(text)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from rancherctl.dns.model import MARKER, TTL, Marker, RecordSet
+from rancherctl.dns import names
+from rancherctl.dns.model import TTL, Marker, RecordSet
 
 _SEAL = "; sha256 "
 
@@ -21,7 +22,7 @@ def render(zone: str, domain: str, record_sets: Iterable[RecordSet], serial: int
     head = [
         f"{zone} {TTL} IN SOA {server} {mailbox} {serial} 7200 1800 86400 {TTL}",
         f"{zone} {TTL} IN NS {server}",
-        f"{MARKER}.{zone} 0 IN TXT {marker.text()}",
+        f"{names.marker_name(zone)} 0 IN TXT {marker.text()}",
     ]
     body = [line for one in record_sets for line in one.lines()]
     return "\n".join([*head, *body, ""])
@@ -29,7 +30,7 @@ def render(zone: str, domain: str, record_sets: Iterable[RecordSet], serial: int
 
 def marker_of(text: str, zone: str) -> Marker | None:
     """Read the marker from a text of ``render``."""
-    start = f"{MARKER}.{zone} 0 IN TXT "
+    start = f"{names.marker_name(zone)} 0 IN TXT "
     head = text.split("\n", 3)[:3]
     return next((Marker.of(line.removeprefix(start)) for line in head if line.startswith(start)), None)
 

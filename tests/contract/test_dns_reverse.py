@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from rancherctl.dns.reconcile import DnsRole
 from tests.fakes.dns_queries import addresses, ask, settle, soon, values
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, service
 from tests.fakes.dns_upstream import Upstream
-from tests.fakes.named import Named
+from tests.fakes.named import Named, without_policy
 from tests.fakes.ports import free_port
 
 POLICY_FILE = "reverse.rpz.zone"
@@ -169,7 +168,7 @@ def test_a_server_of_release_0_1_gets_the_policy_by_a_reload_without_a_failed_qu
     server = Named(tmp_path)
     conf = Path(server.config.etc) / "named.conf"
     current = conf.read_text()
-    conf.write_text(_without_policy(current))
+    conf.write_text(without_policy(current))
     server.start()
     world, policy = World(), names.REVERSE_POLICY
     world.add(service("web", "10.43.5.1"), service("outside", "None"))
@@ -199,9 +198,3 @@ def test_a_server_of_release_0_1_gets_the_policy_by_a_reload_without_a_failed_qu
         server.stop()
     assert rcodes == {dns.rcode.NOERROR}
     assert server.starts == 1
-
-
-def _without_policy(text: str) -> str:
-    """The configuration as release 0.1 wrote it."""
-    text = re.sub(r"    response-policy \{.*?\} [^}]*?;\n", "", text, flags=re.DOTALL)
-    return re.sub(r'zone "reverse\.rpz" \{.*?\n\};\n', "", text, flags=re.DOTALL)

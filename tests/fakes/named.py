@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -90,3 +91,9 @@ class Named:
     def log(self) -> str:
         """What it has logged so far."""
         return (self._folder / "log").read_text(errors="replace")
+
+
+def without_policy(text: str) -> str:
+    """The configuration as release 0.1 wrote it."""
+    text = re.sub(r"    response-policy \{.*?\} [^}]*?;\n", "", text, flags=re.DOTALL)
+    return re.sub(r'zone "reverse\.rpz" \{.*?\n\};\n', "", text, flags=re.DOTALL)

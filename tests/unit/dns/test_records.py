@@ -8,12 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import dns.name
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rancherctl.dns import named_conf
-from rancherctl.dns.model import DnsHostConfig, RecordSet
+from rancherctl.dns import named_conf, names
+from rancherctl.dns.model import DnsHostConfig, Marker, RecordSet
 from rancherctl.dns.records import MAX_SET_OCTETS, Shape, fit, pod_records, service_records
 from rancherctl.dns.wanted import Wanted
 from rancherctl.dns.zonefile import render
@@ -216,9 +217,22 @@ def test_services_that_share_their_pods_cost_what_each_costs(monkeypatch: pytest
     assert looks < 20 * count
 
 
-def test_a_zone_file_has_the_negative_ttl() -> None:
-    from rancherctl.dns.model import Marker
+def test_the_entry_for_the_domain_is_the_middle_of_three_top_labels_in_the_reverse_policy() -> None:
+    """BIND keeps the top labels in a balanced tree: the middle of three is its root, and a search starts there."""
+    world = World()
+    world.add(service("exporter", "None"), endpoint_slice("exporter", [endpoint("192.0.2.7"), endpoint("192.0.2.8")]))
+    world.add(endpoint_slice("exporter", [endpoint("2001:db8::7")], name="exporter-v6", kind="IPv6"))
+    wanted = Wanted(SHAPE)
+    sets = {**wanted.fixed(()), **wanted.update(world.services, world.slices, {})}
+    policy = [s for s in sets.values() if s is not None and names.zone_of(s.name, SHAPE.zones) == names.REVERSE_POLICY]
+    text = render(names.REVERSE_POLICY, "cluster.local", policy, 1, Marker("0" * 32))
+    owners = {dns.name.from_text(line.partition(" ")[0]) for line in text.splitlines()}
+    origin = dns.name.from_text(names.REVERSE_POLICY)
+    tops = {dns.name.Name(owner.relativize(origin)[-1:]) for owner in owners - {origin}}
+    assert [top.to_text() for top in sorted(tops)] == ["arpa", "local", "~rancherctl"]
 
+
+def test_a_zone_file_has_the_negative_ttl() -> None:
     text = render(
         "cluster.local.",
         "cluster.local",

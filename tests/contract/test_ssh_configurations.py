@@ -458,7 +458,7 @@ def test_a_closed_connection_leaves_no_proxy_command_behind(site: Site, tmp_path
         ("Ciphers aes256-ctr\nMACs umac-128@openssh.com", "MAC", "umac-128@openssh.com"),
     ],
 )
-def test_a_server_with_unknown_algorithms_is_told_apart(
+def test_the_error_lists_the_algorithms_of_a_server_that_has_none_in_common(
     site: Site, tmp_path: Path, options: str, what: str, offer: str
 ) -> None:
     with OpenSshServer(tmp_path / "server", options) as server:

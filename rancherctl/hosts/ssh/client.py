@@ -14,7 +14,7 @@ _LISTS: Final = {
     "ciphers": ("server_encrypt_algo_list", "Ciphers", "cipher", "ciphers"),
     "macs": ("server_mac_algo_list", "MACs", "MAC", "digests"),
 }
-"""Word of paramiko's message → its list of the server, option of sshd_config, name, list of ours."""
+"""Word in paramiko's message → list from the server, option of sshd_config, name, own list."""
 
 
 class SshClient(paramiko.Transport):

@@ -22,7 +22,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-DAEMONS = {"haproxy": ("haproxy.service",), "bind9": ("named.service",)}
+DAEMONS = {
+    "haproxy": ("haproxy.service",),
+    "bind9": ("named.service",),
+    "openssh-server": ("ssh.service", "ssh.socket"),
+}
 INOTIFY = 512
 POLICY = Path("/usr/sbin/policy-rc.d")
 OURS = "#!/bin/sh\n# made by rancherctl's setup, which removes it\nexit 101\n"
@@ -64,7 +68,7 @@ def missing_packages() -> list[str]:
 
 @contextlib.contextmanager
 def no_daemons(packages: list[str]) -> Iterator[None]:
-    """Keep haproxy and named from starting, now and at boot: tests run their own on loopback.
+    """Keep daemons from starting, now and at boot: tests run their own on loopback.
 
     Masks their units; until they are installed, a policy refuses to start services.
     """

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.api_route import api_route
 from rancherctl.cli.completion_names import remember_names
 from rancherctl.cli.context import CommandRun
+from rancherctl.credentials.renewal import Renewal
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.errors import UsageError
 from rancherctl.kube.connect import Token
@@ -72,11 +74,30 @@ def api_access(
     renewal = user_renewal(run.settings.dirs, run.say)
     access = renewal.registry.load(name)
 
-    def token() -> str:
-        return str(json.loads(renewal.document(name))["status"]["token"])
-
     with api_route(access, run.say) as url:
-        yield ApiEndpoint(url, access.ca.encode() or None), token
+        yield ApiEndpoint(url, access.ca.encode() or None), EnvironmentToken(renewal, name)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentToken:
+    """The cached token of an environment; a new one if the API server refuses it, as after the end of its session."""
+
+    renewal: Renewal
+    name: str
+
+    def __call__(self) -> str:
+        """The cached token, renewed if it is about to expire."""
+        return self._token(self.renewal.document(self.name))
+
+    def renew(self, refused: str) -> bool:
+        """Replace the cached token if it is the refused one; whether the token is another one now."""
+        if self() == refused:
+            self.renewal.document(self.name, force=True)
+        return self() != refused
+
+    @staticmethod
+    def _token(document: str) -> str:
+        return str(json.loads(document)["status"]["token"])
 
 
 def _of_context(run: CommandRun, context: str, *, allow_exec: bool) -> tuple[ApiEndpoint, Token]:

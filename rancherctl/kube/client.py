@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from rancherctl.errors import ConflictError, RancherctlError, UsageError
+from rancherctl.errors import AuthError, ConflictError, RancherctlError, UsageError
 
 Json = dict[str, Any]
 
@@ -31,6 +31,10 @@ class ThrottledError(RancherctlError):
     def __init__(self, what: str, *, retry_after: float = 0.0) -> None:
         super().__init__(what)
         self.retry_after = retry_after
+
+
+class UnauthorizedError(AuthError):
+    """401: the token is not, or no longer, valid."""
 
 
 class AlreadyExistsError(ConflictError):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rancherctl.errors import ConflictError, NotFoundError, UnreachableError, UsageError
-from rancherctl.kube.client import CONFIGMAPS, PODS, GoneError, ServerError, ThrottledError
+from rancherctl.kube.client import CONFIGMAPS, PODS, GoneError, ServerError, ThrottledError, UnauthorizedError
 from rancherctl.kube.rest import RestClient
-from tests.fakes.kube import FakeApi
+from tests.fakes.kube import FakeApi, Fault
 
 
 def config(name: str, **data: str) -> dict[str, Any]:
@@ -146,6 +146,57 @@ def test_the_token_is_requested_for_each_call(api: FakeApi) -> None:
     client.list(PODS)
     client.close()
     assert asked == ["a", "b"]
+
+
+class Renewable:
+    """Tokens of a session; ``renew`` gives the next one."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+        self.refused: list[str] = []
+
+    def __call__(self) -> str:
+        return self.tokens[0]
+
+    def renew(self, refused: str) -> bool:
+        self.refused.append(refused)
+        if len(self.tokens) > 1:
+            self.tokens.pop(0)
+        return self.tokens[0] != refused
+
+
+@pytest.mark.parametrize(
+    ("tokens", "accepted", "sent"),
+    [
+        (("old", "new"), "new", ["old", "new"]),
+        (("old", "new", "third"), "third", ["old", "new"]),
+        (("old",), "x", ["old"]),
+    ],
+    ids=["renewed", "once", "no other"],
+)
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+def test_a_refused_token_is_renewed_once(
+    api: FakeApi, tokens: tuple[str, ...], accepted: str, sent: list[str], write: bool
+) -> None:
+    seen: list[str] = []
+
+    def act(handler: Any) -> bool:
+        seen.append(handler.headers["Authorization"].removeprefix("Bearer "))
+        if seen[-1] == accepted:
+            return False
+        handler.answer(401, {"kind": "Status", "code": 401, "message": "Unauthorized"})
+        return True
+
+    api.faults.append(Fault(lambda _m, _p, _q: True, act, 9))
+    source = Renewable(*tokens)
+    with RestClient(api.url, token=source) as client:
+        call = (lambda: client.create(CONFIGMAPS, config("a"))) if write else (lambda: client.list(PODS))
+        if accepted in sent:
+            call()
+        else:
+            with pytest.raises(UnauthorizedError):
+                call()
+    assert (seen, source.refused) == (sent, ["old"])
 
 
 def test_failed_preconditions_conflict_and_missing_objects_are_not_found(client: RestClient) -> None:

@@ -6,9 +6,11 @@ import http.client
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from rancherctl import __version__
 from rancherctl.errors import UnreachableError, UsageError
+from rancherctl.kube.client import UnauthorizedError
 from rancherctl.kube.http.failures import failure, status_object
 from rancherctl.kube.http.pool import Connection, ConnectionPool
 
@@ -33,8 +35,21 @@ class HttpRequest:
         return self.method == "GET" or self.content == APPLY
 
 
+@runtime_checkable
+class RenewableToken(Protocol):
+    """A source of bearer tokens that can replace one which the API server no longer accepts."""
+
+    def __call__(self) -> str:
+        """The present token."""
+
+    def renew(self, refused: str) -> bool:
+        """Whether there is another token than ``refused`` now; errors of the renewal are raised."""
+
+
 class Exchange:
     """Sends requests over a pool. ``token`` is a bearer token or a callable that gives one, asked before every request.
+
+    After a 401 a ``RenewableToken`` is renewed and the request sent again, once: the server has not carried it out.
 
     ``gate`` is asked when a connection is there and the next step would send a write; what it raises stops the write.
     """
@@ -65,7 +80,19 @@ class Exchange:
     def open(self, request: HttpRequest, timeout: float) -> tuple[Connection, http.client.HTTPResponse]:
         """Send and read the head of a good answer; the caller owns the connection then. Other answers are raised."""
         deadline = time.monotonic() + timeout
-        head = self._head(request)
+        token = self._token() if callable(self._token) else self._token
+        try:
+            return self._open(request, token, deadline, timeout)
+        except UnauthorizedError:
+            if not isinstance(self._token, RenewableToken) or not self._token.renew(token):
+                raise
+        # A renewal may have taken longer than this request has: it gets its whole time again.
+        return self._open(request, self._token(), time.monotonic() + timeout, timeout)
+
+    def _open(
+        self, request: HttpRequest, token: str, deadline: float, timeout: float
+    ) -> tuple[Connection, http.client.HTTPResponse]:
+        head = self._head(request, token)
         connection, used = self._pool.take(deadline)
         try:
             response = self._send(connection, request, head)
@@ -95,8 +122,7 @@ class Exchange:
         else:
             self._pool.give_back(connection)
 
-    def _head(self, request: HttpRequest) -> bytes:
-        token = self._token() if callable(self._token) else self._token
+    def _head(self, request: HttpRequest, token: str) -> bytes:
         host = f"[{self._pool.host}]" if ":" in self._pool.host else self._pool.host
         target = self._pool.prefix + request.path + (f"?{request.query}" if request.query else "")
         lines = [

@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from rancherctl.errors import AuthError, ConflictError, NotFoundError, RancherctlError, UnreachableError
-from rancherctl.kube.client import AlreadyExistsError, GoneError, InvalidObjectError, ServerError, ThrottledError
+from rancherctl.kube.client import (
+    AlreadyExistsError,
+    GoneError,
+    InvalidObjectError,
+    ServerError,
+    ThrottledError,
+    UnauthorizedError,
+)
 
 KINDS: Mapping[int, tuple[type[RancherctlError], str, str]] = {
     400: (InvalidObjectError, "", ""),
-    401: (AuthError, ": the API server does not accept the credential", "it may have expired: renew it"),
+    401: (UnauthorizedError, ": the API server does not accept the credential", "it may have expired: renew it"),
     403: (AuthError, ": not allowed", "ask an administrator of the environment for this right"),
     404: (NotFoundError, "", ""),
     409: (ConflictError, "", "read it again, then repeat the change"),

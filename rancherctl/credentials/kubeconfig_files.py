@@ -82,6 +82,9 @@ def update(path: Path, change: Callable[[Json], Json], say: Callable[[str], None
 
     LockedError names the lock file: a killed kubectl leaves it behind, and only a person can decide to remove it.
     """
+    if path.exists() and not path.is_file():
+        why = "its content is read and then replaced, which works with regular files only"
+        raise UsageError(f"{path} cannot be changed", why=why, hint=_FILE_HINT)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     with _kubectl_lock(path):
         data = _read(path)

@@ -404,3 +404,20 @@ def test_a_context_of_another_user_works_beside_an_auth_provider(tmp_path: Path)
     path = tmp_path / "config"
     path.write_text(f"{ONE}users: [{{name: u, user: {{auth-provider: {{name: gcp}}}}}}]\n")
     assert resolve(merge(read([path]))).server == "https://a"
+
+
+def test_a_kubeconfig_file_may_be_read_from_a_pipe() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, ONE.encode())
+    os.close(writer)
+    try:
+        assert resolve(merge(read([Path(f"/dev/fd/{reader}")]))).server == "https://a"
+    finally:
+        os.close(reader)
+
+
+def test_a_pipe_is_not_changed_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config")
+    with pytest.raises(UsageError, match="cannot be changed"):
+        update(tmp_path / "config", lambda data: data, print)
+    assert [p.name for p in tmp_path.iterdir()] == ["config"]

@@ -51,6 +51,10 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
         ),
     ),
     (
+        "~/.local/state/rancherctl/session-id",
+        "makes the name of this home directory's sessions unique on the machine",
+    ),
+    (
         "~/.local/state/rancherctl/log/",
         "one log file per run, without secrets; the last 50 are kept, and the last 20 of create, apply and rm",
     ),

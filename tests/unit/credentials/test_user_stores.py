@@ -1,4 +1,4 @@
-"""Sessions of homes on one machine are told apart."""
+"""Sessions of homes on one machine have names of their own."""
 
 from __future__ import annotations
 

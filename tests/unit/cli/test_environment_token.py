@@ -44,5 +44,5 @@ def test_a_token_that_another_process_has_replaced_is_not_renewed_again(tmp_path
     assert token() == "old"
 
 
-def test_the_same_token_again_is_no_renewal(tmp_path: Path) -> None:
+def test_the_same_token_again_does_not_count_as_renewed(tmp_path: Path) -> None:
     assert not signed_in(tmp_path, "old").renew("old")

@@ -8,7 +8,15 @@ import pytest
 
 from rancherctl.errors import AuthError, ConflictError, NotFoundError, RancherctlError, UnreachableError, UsageError
 from rancherctl.kube.backoff import Backoff
-from rancherctl.kube.client import PODS, AlreadyExistsError, GoneError, InvalidObjectError, ServerError, ThrottledError
+from rancherctl.kube.client import (
+    PODS,
+    AlreadyExistsError,
+    GoneError,
+    InvalidObjectError,
+    ServerError,
+    ThrottledError,
+    UnauthorizedError,
+)
 from rancherctl.kube.http.failures import failure, seconds, status_object
 
 
@@ -16,7 +24,7 @@ from rancherctl.kube.http.failures import failure, seconds, status_object
     ("code", "kind", "exit_code"),
     [
         (400, InvalidObjectError, 1),
-        (401, AuthError, 4),
+        (401, UnauthorizedError, 4),
         (403, AuthError, 4),
         (404, NotFoundError, 3),
         (409, ConflictError, 5),

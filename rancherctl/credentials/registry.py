@@ -105,7 +105,7 @@ def folder_names(folder: Path) -> list[str]:
         raise RancherctlError(
             f"cannot read {folder}",
             why=e.strerror or str(e),
-            hint=f'if another user owns it, make it yours: sudo chown -R "$(id -un)" {shlex.quote(str(folder.parent))}',
+            hint=f'if another user owns it, take ownership: sudo chown -R "$USER" {shlex.quote(str(folder.parent))}',
         ) from e
 
 

@@ -9,6 +9,7 @@ from rancherctl.dns.daemon import UNIT
 from rancherctl.dns.model import DnsHostConfig
 from rancherctl.dns.named_conf import check, named_conf
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
+from rancherctl.hosts.unit_text import MULTI_USER, unit_text
 
 __all__ = ["DnsHostConfig", "resources"]
 
@@ -64,51 +65,51 @@ fi
 exit 0
 """
 
-_UNIT = """\
-[Unit]
-Description=Cluster DNS of this host (rancherctl)
-Documentation=man:rancherctl(1) man:named(8)
-After=network.target rancherctl-network.service
-Wants=rancherctl-network.service
-StartLimitIntervalSec=0
 
-[Service]
-Type=exec
-User=bind
-Group=bind
-UMask=0007
-ExecStartPre=+/bin/sh {etc}/prepare.sh {etc} {data} {own} {upstreams}
-ExecStart=/usr/sbin/named -f -c {etc}/named.conf
-ExecReload=/bin/kill -HUP $MAINPID
-Restart=always
-RestartSec=100ms
-TimeoutStopSec=10
-AmbientCapabilities=CAP_NET_BIND_SERVICE
-CapabilityBoundingSet=CAP_NET_BIND_SERVICE
-NoNewPrivileges=yes
-ProtectSystem=strict
-ReadWritePaths={data}
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-RestrictSUIDSGID=yes
-RestrictRealtime=yes
-RestrictNamespaces=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-
-[Install]
-WantedBy=multi-user.target
-"""
+def _unit(config: DnsHostConfig) -> str:
+    etc, data, own = config.etc, config.data, ",".join(config.addresses)
+    unit = (
+        "Description=Cluster DNS of this host (rancherctl)",
+        "Documentation=man:rancherctl(1) man:named(8)",
+        "After=network.target rancherctl-network.service",
+        "Wants=rancherctl-network.service",
+        "StartLimitIntervalSec=0",
+    )
+    service = (
+        "Type=exec",
+        "User=bind",
+        "Group=bind",
+        "UMask=0007",
+        f"ExecStartPre=+/bin/sh {etc}/prepare.sh {etc} {data} {own} {' '.join(config.upstreams)}",
+        f"ExecStart=/usr/sbin/named -f -c {etc}/named.conf",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "Restart=always",
+        "RestartSec=100ms",
+        "TimeoutStopSec=10",
+        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        f"ReadWritePaths={data}",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "ProtectKernelTunables=yes",
+        "ProtectKernelModules=yes",
+        "ProtectKernelLogs=yes",
+        "ProtectControlGroups=yes",
+        "ProtectClock=yes",
+        "ProtectHostname=yes",
+        "RestrictSUIDSGID=yes",
+        "RestrictRealtime=yes",
+        "RestrictNamespaces=yes",
+        "LockPersonality=yes",
+        "MemoryDenyWriteExecute=yes",
+        "SystemCallArchitectures=native",
+        "SystemCallFilter=@system-service",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    )
+    return unit_text(("Unit", unit), ("Service", service), MULTI_USER)
 
 
 def _apparmor(config: DnsHostConfig) -> str:
@@ -125,9 +126,6 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
     """All resources of DNS on one host. Raises InvalidInputError if a setting is not valid in named.conf."""
     check(config)
     named, prepare = f"{config.etc}/named.conf", f"{config.etc}/prepare.sh"
-    unit = _UNIT.format(
-        etc=config.etc, data=config.data, own=",".join(config.addresses), upstreams=" ".join(config.upstreams)
-    )
     return (
         Package("bind9", mask=("named.service", "named-resolvconf.service")),
         Directory(config.etc),
@@ -135,7 +133,7 @@ def resources(config: DnsHostConfig) -> tuple[Resource, ...]:
         File(named, named_conf(config).encode()),
         File(prepare, _PREPARE.encode(), 0o755),
         File(APPARMOR_PATH, _apparmor(config).encode()),
-        File(UNIT_PATH, unit.encode()),
+        File(UNIT_PATH, _unit(config).encode()),
         # A new prepare.sh takes effect at the next start. Any other text in restart_on, also a comment, interrupts DNS
         # on every host during an upgrade.
         Unit(UNIT, restart_on=(UNIT_PATH, APPARMOR_PATH), reload_on=(named,), makes=(f"{config.etc}/tsig.key",)),

@@ -4,31 +4,40 @@ from __future__ import annotations
 
 from rancherctl.contract import AGENT_CONFIG, AGENT_PYZ, NETWORK_UNIT, SYSCTL_CONFIG
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
-from rancherctl.hosts.sandbox import SANDBOX
+from rancherctl.hosts.unit_text import MULTI_USER, SANDBOX, unit_text
 
 UNIT = NETWORK_UNIT
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 SYSCTL_PATH = SYSCTL_CONFIG
 
-_UNIT_TEXT = f"""\
-[Unit]
-Description=Pod network and DNS addresses of this host, as last known (rancherctl)
-Documentation=man:rancherctl(1)
-After=network.target nftables.service systemd-sysctl.service
-Before=rancherctl-dns.service rancherctl-ingress.service rancherctl-kubelet.service rancherctl-agent.service
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/bin/python3 -I {AGENT_PYZ} network-restore --config {AGENT_CONFIG}
-TimeoutStartSec=90
-CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_OVERRIDE CAP_FOWNER
-ReadWritePaths=-/etc/cni/net.d -/var/lib/rancherctl -/proc/sys/net
-{SANDBOX}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-
-[Install]
-WantedBy=multi-user.target
-"""
+_UNIT_TEXT = unit_text(
+    (
+        "Unit",
+        (
+            "Description=Pod network and DNS addresses of this host, as last known (rancherctl)",
+            "Documentation=man:rancherctl(1)",
+            "After=network.target nftables.service systemd-sysctl.service",
+            (
+                "Before=rancherctl-dns.service rancherctl-ingress.service "
+                "rancherctl-kubelet.service rancherctl-agent.service"
+            ),
+        ),
+    ),
+    (
+        "Service",
+        (
+            "Type=oneshot",
+            "RemainAfterExit=yes",
+            f"ExecStart=/usr/bin/python3 -I {AGENT_PYZ} network-restore --config {AGENT_CONFIG}",
+            "TimeoutStartSec=90",
+            "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_OVERRIDE CAP_FOWNER",
+            "ReadWritePaths=-/etc/cni/net.d -/var/lib/rancherctl -/proc/sys/net",
+            *SANDBOX,
+            "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        ),
+    ),
+    MULTI_USER,
+)
 
 
 def resources(*, routed: bool) -> tuple[Resource, ...]:

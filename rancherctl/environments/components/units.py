@@ -13,6 +13,7 @@ from typing import Literal
 from rancherctl.bundle.layout import ROOT
 from rancherctl.environments.components import places
 from rancherctl.hosts.model import File, Resource, Unit
+from rancherctl.hosts.unit_text import MULTI_USER, continued, unit_text
 
 _COMMON = (
     "NoNewPrivileges=yes",
@@ -61,16 +62,15 @@ class ServiceUnit:
 
 def text(service: ServiceUnit) -> str:
     """The unit file. systemd restarts it without limit, after 1 s at first, after 30 s at most."""
-    unit = [
-        "[Unit]",
+    unit = (
         f"Description={service.description}",
         f"After={' '.join(service.after)}",
         f"Wants={' '.join(service.wants)}",
         "StartLimitIntervalSec=0",
-        "",
-        "[Service]",
+    )
+    lines = [
         f"Type={service.type}",
-        "ExecStart=" + " \\\n  ".join(service.command),
+        f"ExecStart={continued(service.command)}",
         f"Restart={'on-failure' if service.type == 'oneshot' else 'always'}",
         "RestartSec=1",
         "RestartSteps=5",
@@ -78,14 +78,14 @@ def text(service: ServiceUnit) -> str:
         "LimitNOFILE=1048576",
     ]
     if service.user != "root":
-        unit += [f"User={service.user}", f"Group={service.user}"]
+        lines += [f"User={service.user}", f"Group={service.user}"]
     if service.sandbox != "node":
-        unit += [f"CapabilityBoundingSet={' '.join(service.capabilities)}", *_COMMON]
+        lines += [f"CapabilityBoundingSet={' '.join(service.capabilities)}", *_COMMON]
     if service.sandbox == "user":
-        unit += _USER
+        lines += _USER
     if service.writable:
-        unit.append(f"ReadWritePaths={' '.join(service.writable)}")
-    return "\n".join([*unit, *service.lines, "", "[Install]", "WantedBy=multi-user.target", ""])
+        lines.append(f"ReadWritePaths={' '.join(service.writable)}")
+    return unit_text(("Unit", unit), ("Service", (*lines, *service.lines)), MULTI_USER)
 
 
 def resources(service: ServiceUnit) -> tuple[Resource, ...]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from rancherctl import contract
 from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
+from rancherctl.hosts.unit_text import MULTI_USER, unit_text
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import UNIT, USER
 from rancherctl.ingress.haproxy.layout import Layout
@@ -27,56 +28,56 @@ class IngressHostConfig:
     paths: render.Paths = field(default_factory=render.Paths)
 
 
-def unit_text(paths: render.Paths) -> str:
+def unit(paths: render.Paths) -> str:
     """The unit: master-worker mode, no privilege except ports below 1024, restarted at once if it dies.
 
     Any change of the text, also in a comment, restarts HAProxy on every host during an upgrade and resets connections.
     """
-    return f"""[Unit]
-Description=rancherctl ingress load balancer (HAProxy)
-Documentation=man:haproxy(1)
-After=network.target rancherctl-network.service
-StartLimitIntervalSec=0
-
-[Service]
-Type=notify
-User={USER}
-Group={USER}
-# Before the agent wrote anything HAProxy starts idle. A damaged configuration is repaired by the agent.
-ExecStartPre=+/bin/sh -c 'test -s {paths.config} || install -m 0640 -g {USER} {IDLE} {paths.config}'
-ExecStart=/usr/sbin/haproxy -Ws -f {paths.config} -S {paths.master},mode,600
-ExecReload=/bin/kill -USR2 $MAINPID
-KillMode=mixed
-Restart=always
-# The count of restarts is never forgotten, so even the longest pause must be short. \
-systemd before 254 keeps to the first one.
-RestartSec=50ms
-RestartSteps=8
-RestartMaxDelaySec=500ms
-TimeoutStopSec=15
-SuccessExitStatus=143
-# A reload prints a line for every backend.
-LogFilterPatterns=~Proxy [a-z0-9-]+ stopped
-RuntimeDirectory=rancherctl/ingress
-RuntimeDirectoryMode=0750
-AmbientCapabilities=CAP_NET_BIND_SERVICE
-CapabilityBoundingSet=CAP_NET_BIND_SERVICE
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectControlGroups=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-
-[Install]
-WantedBy=multi-user.target
-"""
+    head = (
+        "Description=rancherctl ingress load balancer (HAProxy)",
+        "Documentation=man:haproxy(1)",
+        "After=network.target rancherctl-network.service",
+        "StartLimitIntervalSec=0",
+    )
+    service = (
+        "Type=notify",
+        f"User={USER}",
+        f"Group={USER}",
+        "# Before the agent wrote anything HAProxy starts idle. A damaged configuration is repaired by the agent.",
+        f"ExecStartPre=+/bin/sh -c 'test -s {paths.config} || install -m 0640 -g {USER} {IDLE} {paths.config}'",
+        f"ExecStart=/usr/sbin/haproxy -Ws -f {paths.config} -S {paths.master},mode,600",
+        "ExecReload=/bin/kill -USR2 $MAINPID",
+        "KillMode=mixed",
+        "Restart=always",
+        (
+            "# The count of restarts is never forgotten, so even the longest pause must be short. "
+            "systemd before 254 keeps to the first one."
+        ),
+        "RestartSec=50ms",
+        "RestartSteps=8",
+        "RestartMaxDelaySec=500ms",
+        "TimeoutStopSec=15",
+        "SuccessExitStatus=143",
+        "# A reload prints a line for every backend.",
+        "LogFilterPatterns=~Proxy [a-z0-9-]+ stopped",
+        "RuntimeDirectory=rancherctl/ingress",
+        "RuntimeDirectoryMode=0750",
+        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "ProtectControlGroups=yes",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        "RestrictNamespaces=yes",
+        "RestrictSUIDSGID=yes",
+        "LockPersonality=yes",
+        "MemoryDenyWriteExecute=yes",
+        "SystemCallArchitectures=native",
+    )
+    return unit_text(("Unit", head), ("Service", service), MULTI_USER)
 
 
 def resources(config: IngressHostConfig) -> tuple[Resource, ...]:
@@ -87,6 +88,6 @@ def resources(config: IngressHostConfig) -> tuple[Resource, ...]:
         Directory(CONFIG_FOLDER, 0o755),
         Directory(paths.data, 0o750, f"root:{USER}"),
         File(IDLE, render.config(Layout(), paths).encode(), 0o644),
-        File(UNIT_PATH, unit_text(paths).encode(), 0o644),
+        File(UNIT_PATH, unit(paths).encode(), 0o644),
         Unit(UNIT, restart_on=(UNIT_PATH,)),
     )

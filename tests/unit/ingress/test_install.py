@@ -35,4 +35,4 @@ def test_the_role_needs_the_standard_library_only() -> None:
 def test_an_upgrade_from_release_0_1_does_not_restart_haproxy() -> None:
     """The unit is restarted when its text changes, which resets the connections of every client."""
     recorded = Path(__file__).parents[2] / "data" / "release_0.1" / "rancherctl-ingress.service"
-    assert install.unit_text(Paths()) == recorded.read_text(encoding="utf-8")
+    assert install.unit(Paths()) == recorded.read_text(encoding="utf-8")

@@ -16,8 +16,9 @@ from typing import Final
 
 from rancherctl.bundle.pause.elf import pause_binary
 from rancherctl.bundle.versions import Versions
+from rancherctl.contract import API_GROUP
 
-REGISTRY: Final = "rancherctl.io"
+REGISTRY: Final = API_GROUP
 TESTWEB_VERSION: Final = "1.0"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from rancherctl.bundle.model import Bundle, BundleFile
+from rancherctl.contract import PROGRAMS
 
-ROOT: Final = "/opt/rancherctl"
+ROOT: Final = PROGRAMS
 CNI_BIN: Final = "/opt/cni/bin"
 IMAGES: Final = f"{ROOT}/images"
 

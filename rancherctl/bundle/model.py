@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
+from rancherctl.contract import API_VERSION
 from rancherctl.errors import InvalidInputError
 
-API_VERSION: Final = "rancherctl.io/v1alpha1"
 MANIFEST: Final = "manifest.json"
 PACKAGES: Final = "packages"
 """The component of distribution packages; their version is the system they are for."""

@@ -27,7 +27,7 @@ PROXY = Leaf("kube-proxy", "ca", "system:kube-proxy")
 CA = authority.new_authority("ca", "demo", NOW)
 
 
-class Api:
+class SigningApi:
     """Signs the request by the third read, as the real API does a moment after the approval; or denies it."""
 
     def __init__(self, *, denied: bool = False) -> None:
@@ -65,13 +65,13 @@ class NoWait(threading.Event):
         return False
 
 
-def ask(api: Api, crt: Path, key: Path) -> None:
+def ask(api: SigningApi, crt: Path, key: Path) -> None:
     renewal.renew_proxy(api, LocalTransport("h1"), "h1", crt=crt, key=key, stop=NoWait())  # type: ignore[arg-type]
 
 
 def test_the_kube_proxy_certificate_is_renewed_for_the_same_key(pair: tuple[Path, Path]) -> None:
     crt, key = pair
-    api, secret = Api(), key.read_bytes()
+    api, secret = SigningApi(), key.read_bytes()
     ask(api, crt, key)
     new = x509.load_pem_x509_certificate(crt.read_bytes())
     assert x509.load_pem_x509_csr(api.asked.encode()).subject.rfc4514_string() == "CN=system:kube-proxy"
@@ -85,7 +85,7 @@ def test_a_denied_request_leaves_the_old_certificate(pair: tuple[Path, Path]) ->
     crt, key = pair
     before = crt.read_bytes()
     with pytest.raises(RancherctlError, match="was denied: no"):
-        ask(Api(denied=True), crt, key)
+        ask(SigningApi(denied=True), crt, key)
     assert crt.read_bytes() == before
 
 

@@ -15,17 +15,14 @@ from rancherctl.kube.client import NODES as NODES_RESOURCE
 from rancherctl.kube.client import InvalidObjectError
 from rancherctl.kube.objects import Meta, Node
 from tests.fakes.certificate_requests import API_NAMES, request_pem
+from tests.fakes.controllers import Leadership
 
 NODES = {"h1": Node(Meta("", "h1"), (("InternalIP", "10.77.0.11"), ("Hostname", "h1")), (), True, False)}
 SERVICES = "10.43.0.0/16"
 USAGES = ["digital signature", "key encipherment", "server auth"]
 
 
-class Leading:
-    leading = True
-
-
-class Api:
+class RequestStore:
     """Stores certificate requests; those in ``broken`` cannot be written."""
 
     def __init__(self, *bodies: dict[str, Any]) -> None:
@@ -62,9 +59,9 @@ def stored(name: str, pem: str, *, uid: str = "1", username: str = "system:node:
     return {"metadata": {"name": name, "uid": uid}, "spec": spec | {"request": base64.b64encode(pem.encode()).decode()}}
 
 
-def decide(api: Api, seen: list[dict[str, Any]]) -> int:
+def decide(api: RequestStore, seen: list[dict[str, Any]]) -> int:
     requests = {b["metadata"]["name"]: certificate_request(b) for b in seen}
-    return CertificateRequestController(api, Leading(), SERVICES).decide(requests, NODES)  # type: ignore[arg-type]
+    return CertificateRequestController(api, Leadership(), SERVICES).decide(requests, NODES)  # type: ignore[arg-type]
 
 
 def test_requests_of_hosts_are_decided_once_and_others_never() -> None:
@@ -74,7 +71,7 @@ def test_requests_of_hosts_are_decided_once_and_others_never() -> None:
         stored("foreign", "torn", username="someone"),
     )
     torn = stored("torn", "torn")
-    api = Api(good, bad, foreign, torn)
+    api = RequestStore(good, bad, foreign, torn)
     every = [copy.deepcopy(b) for b in api.stored.values()]
     assert decide(api, every) == 3
     assert [api.conditions(n) for n in ("good", "bad", "foreign", "torn")] == [["Approved"], ["Denied"], [], ["Denied"]]
@@ -83,24 +80,24 @@ def test_requests_of_hosts_are_decided_once_and_others_never() -> None:
 
 def test_a_late_watch_does_not_deny_a_kubelet_whose_address_just_changed() -> None:
     asked = [x509.IPAddress(ipaddress.ip_address("10.77.0.99"))]
-    api = Api(stored("late", request_pem(asked)))
+    api = RequestStore(stored("late", request_pem(asked)))
     api.node["status"]["addresses"][0]["address"] = "10.77.0.99"
     assert decide(api, list(api.stored.values())) == 1
     assert api.conditions("late") == ["Approved"]
-    api = Api(stored("foreign", request_pem(asked)))
+    api = RequestStore(stored("foreign", request_pem(asked)))
     assert decide(api, list(api.stored.values())) == 1
     assert api.conditions("foreign") == ["Denied"]
 
 
 def test_a_new_request_with_the_name_of_another_is_not_approved_in_its_place() -> None:
-    api = Api(stored("x", request_pem([*API_NAMES]), uid="2"))
+    api = RequestStore(stored("x", request_pem([*API_NAMES]), uid="2"))
     assert decide(api, [stored("x", request_pem([x509.DNSName("h1")]), uid="1")]) == 0
     assert api.conditions("x") == []
 
 
 def test_a_request_that_cannot_be_written_does_not_delay_the_others() -> None:
     every = [stored(n, request_pem([x509.DNSName("h1")])) for n in ("a", "b", "c")]
-    api = Api(*copy.deepcopy(every))
+    api = RequestStore(*copy.deepcopy(every))
     api.broken.add("a")
     with pytest.raises(InvalidObjectError):
         decide(api, every)
@@ -110,7 +107,7 @@ def test_a_request_that_cannot_be_written_does_not_delay_the_others() -> None:
 def test_thousands_of_requests_are_decided_in_batches() -> None:
     """Each costs two round trips, and the same thread detects dead hosts."""
     every = [stored(f"r{n}", "torn") for n in range(2 * MAX_DECISIONS + 1)]
-    api = Api(*copy.deepcopy(every))
+    api = RequestStore(*copy.deepcopy(every))
     assert [decide(api, list(api.stored.values())) for _ in range(4)] == [MAX_DECISIONS, MAX_DECISIONS, 1, 0]
 
 

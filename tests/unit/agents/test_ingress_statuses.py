@@ -11,15 +11,12 @@ from rancherctl.kube import objects
 from rancherctl.kube.client import EVENTS, Json, Resource, ThrottledError
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.placement.model import Roster, RosterHost
+from tests.fakes.controllers import Leadership
 
 SYSTEM = "rancherctl-system"
 
 
-class Leading:
-    leading = True
-
-
-class Client:
+class StatusWrites:
     """Accepts writes; raises for the namespaces in ``broken``."""
 
     def __init__(self) -> None:
@@ -87,8 +84,8 @@ def snapshot(number: int, *namespaces: str, paths: int = 0, published: str = "")
 
 
 @pytest.fixture
-def client() -> Client:
-    return Client()
+def client() -> StatusWrites:
+    return StatusWrites()
 
 
 @pytest.fixture
@@ -97,12 +94,12 @@ def times() -> list[float]:
 
 
 @pytest.fixture
-def controller(client: Client, times: list[float]) -> IngressStatusController:
-    return IngressStatusController(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
+def controller(client: StatusWrites, times: list[float]) -> IngressStatusController:
+    return IngressStatusController(client, Leadership(), lambda: times[0])  # type: ignore[arg-type]
 
 
 def test_an_event_that_cannot_be_written_stops_nothing_and_is_retried(
-    client: Client, controller: IngressStatusController, times: list[float]
+    client: StatusWrites, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["ending"] = RancherctlError("not allowed")
     controller.reconcile(snapshot(1, "ending", "good"))
@@ -120,9 +117,9 @@ def test_an_event_that_cannot_be_written_stops_nothing_and_is_retried(
     assert set(client.recorded[recorded:]) == {"ending"}
 
 
-def test_a_status_that_cannot_be_written_is_retried_without_any_change(client: Client) -> None:
+def test_a_status_that_cannot_be_written_is_retried_without_any_change(client: StatusWrites) -> None:
     now = 100.0
-    controller = IngressStatusController(client, Leading(), lambda: now)  # type: ignore[arg-type]
+    controller = IngressStatusController(client, Leadership(), lambda: now)  # type: ignore[arg-type]
     client.broken["patch bad"] = RancherctlError("refused")
     same = snapshot(1, "bad", "good")
     controller.reconcile(same)
@@ -135,14 +132,14 @@ def test_a_status_that_cannot_be_written_is_retried_without_any_change(client: C
     assert "bad" in client.patched
 
 
-def test_losing_the_leadership_ends_the_call(client: Client, controller: IngressStatusController) -> None:
+def test_losing_the_leadership_ends_the_call(client: StatusWrites, controller: IngressStatusController) -> None:
     client.broken["late"] = NotLeaderError("not the leader any more")
     with pytest.raises(NotLeaderError):
         controller.reconcile(snapshot(1, "late"))
 
 
 def test_changes_of_leases_cause_no_work(
-    client: Client, controller: IngressStatusController, times: list[float]
+    client: StatusWrites, controller: IngressStatusController, times: list[float]
 ) -> None:
     """In large environments some Lease changes many times a second."""
     client.broken["patch bad"] = RancherctlError("refused")
@@ -155,7 +152,7 @@ def test_changes_of_leases_cause_no_work(
 
 
 def test_a_failing_status_is_not_retried_with_every_change_of_another_ingress(
-    client: Client, controller: IngressStatusController, times: list[float]
+    client: StatusWrites, controller: IngressStatusController, times: list[float]
 ) -> None:
     client.broken["patch bad"] = RancherctlError("refused")
     controller.reconcile(snapshot(1, "bad", "good"))
@@ -167,7 +164,7 @@ def test_a_failing_status_is_not_retried_with_every_change_of_another_ingress(
 
 
 def test_a_written_status_is_not_written_again_before_the_watch_delivers_it(
-    client: Client, controller: IngressStatusController, times: list[float]
+    client: StatusWrites, controller: IngressStatusController, times: list[float]
 ) -> None:
     controller.reconcile(snapshot(1, "a"))
     controller.reconcile(snapshot(1, "a"))
@@ -181,7 +178,7 @@ def test_a_written_status_is_not_written_again_before_the_watch_delivers_it(
     "error", [ThrottledError("busy", retry_after=60.0), UnreachableError("gone"), NotLeaderError("no")]
 )
 def test_an_error_that_concerns_all_writes_is_raised_at_once(
-    client: Client, controller: IngressStatusController, error: Exception
+    client: StatusWrites, controller: IngressStatusController, error: Exception
 ) -> None:
     client.broken["patch"] = error
     with pytest.raises(type(error)) as raised:
@@ -191,7 +188,7 @@ def test_an_error_that_concerns_all_writes_is_raised_at_once(
 
 
 def test_a_thousand_statuses_are_written_in_batches_and_withdrawals_first(
-    client: Client, controller: IngressStatusController
+    client: StatusWrites, controller: IngressStatusController
 ) -> None:
     """Between batches the other controllers run: a host that dies meanwhile is noticed."""
     every = [f"n{n:04}" for n in range(1000)]
@@ -205,7 +202,7 @@ def test_a_thousand_statuses_are_written_in_batches_and_withdrawals_first(
 
 
 def test_one_ingress_with_thousands_of_problems_does_not_delay_the_others(
-    client: Client, controller: IngressStatusController
+    client: StatusWrites, controller: IngressStatusController
 ) -> None:
     controller.reconcile(snapshot(1, "flood", "z", paths=3000))
     controller.reconcile(snapshot(1, "flood", "z", paths=3000))

@@ -9,13 +9,10 @@ from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.objects import Meta
 from rancherctl.kube.snapshot import Snapshot, Table
+from tests.fakes.controllers import Leadership
 
 
-class Leading:
-    leading = True
-
-
-class Client:
+class EventWrites:
     def __init__(self) -> None:
         self.written: list[str] = []
         self.again: list[Any] = []
@@ -36,8 +33,8 @@ class Client:
 
 
 @pytest.fixture
-def client() -> Client:
-    return Client()
+def client() -> EventWrites:
+    return EventWrites()
 
 
 @pytest.fixture
@@ -46,8 +43,8 @@ def times() -> list[float]:
 
 
 @pytest.fixture
-def controller(client: Client, times: list[float]) -> NetworkPolicyController:
-    return NetworkPolicyController(client, Leading(), lambda: times[0])  # type: ignore[arg-type]
+def controller(client: EventWrites, times: list[float]) -> NetworkPolicyController:
+    return NetworkPolicyController(client, Leadership(), lambda: times[0])  # type: ignore[arg-type]
 
 
 def snapshot(*namespaces: str) -> Snapshot:
@@ -61,7 +58,7 @@ def snapshot(*namespaces: str) -> Snapshot:
 
 
 def test_a_policy_whose_event_fails_is_retried_and_delays_no_other(
-    client: Client, controller: NetworkPolicyController, times: list[float]
+    client: EventWrites, controller: NetworkPolicyController, times: list[float]
 ) -> None:
     client.broken["ending"] = AuthError("not allowed: the namespace is being terminated")
     same = snapshot("ending", "good")
@@ -77,7 +74,7 @@ def test_a_policy_whose_event_fails_is_retried_and_delays_no_other(
     assert client.written == ["good", "new", "ending"]
 
 
-def test_an_unreachable_api_is_asked_only_once(client: Client, controller: NetworkPolicyController) -> None:
+def test_an_unreachable_api_is_asked_only_once(client: EventWrites, controller: NetworkPolicyController) -> None:
     client.broken = {f"n{n}": UnreachableError("down") for n in range(50)}
     with pytest.raises(UnreachableError):
         controller.reconcile(snapshot(*client.broken))
@@ -85,7 +82,7 @@ def test_an_unreachable_api_is_asked_only_once(client: Client, controller: Netwo
 
 
 def test_events_of_thousands_of_policies_are_written_in_batches(
-    client: Client, controller: NetworkPolicyController
+    client: EventWrites, controller: NetworkPolicyController
 ) -> None:
     many = snapshot(*(f"n{n}" for n in range(2 * MAX_WRITES + 1)))
     for count in (MAX_WRITES, 2 * MAX_WRITES, 2 * MAX_WRITES + 1, 2 * MAX_WRITES + 1):
@@ -95,7 +92,7 @@ def test_events_of_thousands_of_policies_are_written_in_batches(
 
 
 def test_an_event_is_renewed_before_the_api_drops_it(
-    client: Client, controller: NetworkPolicyController, times: list[float]
+    client: EventWrites, controller: NetworkPolicyController, times: list[float]
 ) -> None:
     same = snapshot("a")
     controller.reconcile(same)

@@ -21,7 +21,7 @@ ENV = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12"]).environment
 ROLE = {"kind": "Role", "metadata": {"namespace": "rancherctl-system", "name": "old"}}
 
 
-class Api:
+class SurplusObjects:
     """Stands in for ``kube.apply``: one role is surplus until it is pruned."""
 
     def __init__(self) -> None:
@@ -35,8 +35,8 @@ class Api:
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    found = Api()
+def api(monkeypatch: pytest.MonkeyPatch) -> SurplusObjects:
+    found = SurplusObjects()
     monkeypatch.setattr(module, "kube", found)
     monkeypatch.setattr(EnvironmentRun, "api_answers", lambda _run: True)
     monkeypatch.setattr(EnvironmentRun, "client", lambda _run: None)
@@ -54,7 +54,7 @@ def test_pruning_comes_after_the_agents_and_before_the_record() -> None:
     assert names.index("agents") < names.index("prune") < names.index("record")
 
 
-def test_a_complete_apply_prunes_and_the_next_plan_has_nothing_to_prune(api: Api) -> None:
+def test_a_complete_apply_prunes_and_the_next_plan_has_nothing_to_prune(api: SurplusObjects) -> None:
     current, _ = run()
     assert [step.line() for step in PRUNE.plan(current).steps] == ["remove Role rancherctl-system/old"]
     PRUNE.apply(current, PRUNE.plan(current))
@@ -62,7 +62,7 @@ def test_a_complete_apply_prunes_and_the_next_plan_has_nothing_to_prune(api: Api
     assert PRUNE.plan(current).steps == ()
 
 
-def test_while_a_host_is_missing_nothing_is_pruned_and_the_output_says_so(api: Api) -> None:
+def test_while_a_host_is_missing_nothing_is_pruned_and_the_output_says_so(api: SurplusObjects) -> None:
     current, events = run("h2")
     (step,) = PRUNE.plan(current).steps
     assert (step.verb, step.kind) == ("check", "objects")
@@ -76,7 +76,7 @@ def test_while_a_host_is_missing_nothing_is_pruned_and_the_output_says_so(api: A
     assert [(event.message, event.level) for event in events] == [(expected, "warning")]
 
 
-def test_a_missing_host_is_not_mentioned_if_nothing_is_surplus(api: Api) -> None:
+def test_a_missing_host_is_not_mentioned_if_nothing_is_surplus(api: SurplusObjects) -> None:
     api.surplus_objects = []
     current, events = run("h2")
     assert PRUNE.plan(current).steps == ()

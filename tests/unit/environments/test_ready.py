@@ -25,7 +25,7 @@ ENVIRONMENT = from_flags("demo", ["root@10.0.0.11", "root@10.0.0.12", "root@10.0
 Condition = Callable[[Mapping[str, Node]], bool]
 
 
-class Api:
+class NodesApi:
     """A client whose Nodes are these: name → whether Ready. What is patched is remembered."""
 
     def __init__(self, **ready: bool | None) -> None:
@@ -38,10 +38,10 @@ class Api:
         self.patched[name] = body
 
 
-def finish(api: Api, monkeypatch: pytest.MonkeyPatch) -> EnvironmentRun:
+def finish(api: NodesApi, monkeypatch: pytest.MonkeyPatch) -> EnvironmentRun:
     """Run the last phase; no wait takes any time."""
 
-    def wait(client: Api, _names: frozenset[str], condition: Condition, timeout: float) -> Mapping[str, Node]:
+    def wait(client: NodesApi, _names: frozenset[str], condition: Condition, timeout: float) -> Mapping[str, Node]:
         if not condition(client.nodes):
             raise TimeoutExceededError(f"nodes are not Ready after {timeout:.0f} s", hint="look there")
         return client.nodes
@@ -56,7 +56,7 @@ def finish(api: Api, monkeypatch: pytest.MonkeyPatch) -> EnvironmentRun:
 
 
 def test_a_node_that_never_joins_does_not_keep_the_others_from_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    api = Api(h1=True, h2=True)
+    api = NodesApi(h1=True, h2=True)
     run = finish(api, monkeypatch)
     assert set(api.patched) == {"h1", "h2"}
     assert LOAD_BALANCER_LABEL in api.patched["h2"]["metadata"]["labels"]
@@ -66,14 +66,14 @@ def test_a_node_that_never_joins_does_not_keep_the_others_from_their_labels(monk
 
 
 def test_a_node_that_joins_and_is_never_ready_drops_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    api = Api(h1=True, h2=False)
+    api = NodesApi(h1=True, h2=False)
     run = finish(api, monkeypatch)
     assert set(api.patched) == {"h1", "h2"}
     assert set(run.failures) == {"h2", "h3"}
 
 
-@pytest.mark.parametrize("api", [Api(), Api(h1=False, h2=None, h3=False)])
-def test_if_all_nodes_are_late_the_wait_itself_fails(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("api", [NodesApi(), NodesApi(h1=False, h2=None, h3=False)])
+def test_if_all_nodes_are_late_the_wait_itself_fails(api: NodesApi, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimeoutExceededError, match="not Ready after 600 s"):
         finish(api, monkeypatch)
 

@@ -10,7 +10,7 @@ WHOLE = "table ip kube-proxy {\n\tchain services {\n\t\tip daddr . meta l4proto 
 EMPTY = "table ip kube-proxy {\n\tchain services {\n\t}\n}\n"
 
 
-class Host:
+class KubeProxyHost:
     """Answers the three commands of the guard and fails on any other."""
 
     def __init__(self, listing: str | None, state: str = "active", since: float = 0.0) -> None:
@@ -37,7 +37,7 @@ class Host:
         return Result(wanted, 0, b"", b"")
 
 
-def restarts(host: Host, *moments: float) -> int:
+def restarts(host: KubeProxyHost, *moments: float) -> int:
     """Restarts after a look at each moment."""
     now = [0.0]
     guard = KubeProxyWatchdog(host, lambda: now[0])  # type: ignore[arg-type]
@@ -49,25 +49,25 @@ def restarts(host: Host, *moments: float) -> int:
 
 
 def test_existing_rules_cause_no_restart() -> None:
-    assert restarts(Host(WHOLE), 100.0, 200.0) == 0
+    assert restarts(KubeProxyHost(WHOLE), 100.0, 200.0) == 0
 
 
 def test_a_missing_table_or_rule_causes_a_restart() -> None:
-    assert restarts(Host(None), 100.0) == 1
-    assert restarts(Host(EMPTY), 100.0) == 1
+    assert restarts(KubeProxyHost(None), 100.0) == 1
+    assert restarts(KubeProxyHost(EMPTY), 100.0) == 1
 
 
 def test_a_restart_is_not_repeated_while_rules_are_written() -> None:
-    assert restarts(Host(None), 100.0, 101.0, 100.0 + START_GRACE - 0.1) == 1
-    assert restarts(Host(None), 100.0, 100.0 + START_GRACE) == 2
+    assert restarts(KubeProxyHost(None), 100.0, 101.0, 100.0 + START_GRACE - 0.1) == 1
+    assert restarts(KubeProxyHost(None), 100.0, 100.0 + START_GRACE) == 2
 
 
 def test_a_kube_proxy_that_has_just_started_gets_time() -> None:
-    assert restarts(Host(None, since=99.0), 100.0) == 0
+    assert restarts(KubeProxyHost(None, since=99.0), 100.0) == 0
 
 
 def test_without_kube_proxy_nothing_is_done() -> None:
-    assert restarts(Host(None, state="inactive"), 100.0) == 0
+    assert restarts(KubeProxyHost(None, state="inactive"), 100.0) == 0
 
 
 def message(kind: int, body: bytes) -> bytes:
@@ -89,7 +89,7 @@ def test_changes_of_own_tables_and_deletions_by_others_wake_the_watchdog() -> No
 
 
 def test_rules_that_existed_and_vanish_cause_a_restart_at_once() -> None:
-    host, now = Host(WHOLE, since=99.0), [100.0]
+    host, now = KubeProxyHost(WHOLE, since=99.0), [100.0]
     guard = KubeProxyWatchdog(host, lambda: now[0])  # type: ignore[arg-type]
     assert not guard.check()
     host.listing, now[0] = None, 101.0

@@ -306,6 +306,7 @@ def _status(env: Environment) -> dict[str, dict[str, object]]:
     return {row["host"]: row for row in json.loads(env.ok("dns", "status", "-o", "json"))["items"]}
 
 
+@pytest.mark.slow  # make test-all also reboots a worker while the control plane is off
 def test_reboot_with_the_api_away(shared: Environment, namespace: str, measure: Measure) -> None:
     address, second = fresh(), fresh()
     create(shared, namespace, service("lasting", address))

@@ -48,7 +48,7 @@ LOSSES: dict[str, Callable[[Environment, str], object]] = {
 }
 
 
-SLOW = ("HAProxy frozen", "agent stopped")
+SLOW = ("cable cut", "HAProxy frozen", "agent stopped")
 """In make test-all only: make test has a time limit."""
 
 

@@ -151,7 +151,8 @@ def status(
 ) -> None:
     """Check that every published address answers HTTP requests for every rule.
 
-    Also reports Ingresses with fewer addresses than requested. Exit code 6 if a check fails.
+    Also reports Ingresses with fewer addresses than requested, and parts of an Ingress that are not served. A service's
+    own errors count as answers; errors that the load balancer sends in its place do not. Exit code 6 if a check fails.
 
     \b
     Examples:
@@ -167,7 +168,10 @@ def status(
         view = api_view.read_api(client)
     chosen = overview.select(view, name, namespace)
     results = http_check.run_checks([c for t in chosen for c in http_check.checks_for(t, view.ingresses[t.key].status)])
-    run.show(check_listing([r.as_json() for r in (*overview.unpublished(view, chosen), *results)]))
+    found = (*overview.unpublished(view, chosen), *overview.unserved(view, chosen), *results)
+    run.show(check_listing([r.as_json() for r in found]))
+    for note in overview.notes(view):
+        run.say(f"note: {note}")
 
 
 @app.command()

@@ -207,6 +207,33 @@ def test_plan_explains_every_host(run: Callable[..., tuple[int, str, str]]) -> N
     assert next(r["why"] for r in rows if r["host"] == "h3") == "not alive"
 
 
+def test_status_reports_what_hosts_cannot_serve_and_what_they_noticed(
+    run: Callable[..., tuple[int, str, str]], api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rancherctl.ingress.operator import http_check
+
+    monkeypatch.setattr(http_check, "run_check", lambda q, port, timeout: http_check.HttpResult(q, True, 200, "fine"))
+    api.store.put(
+        INGRESSES, "shop", _object("front", loadBalancer={"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]})
+    )
+    assert run("status")[0] == 0
+    problems = [["ResponseRefused", "an answer was refused", True], ["ReadTimeout", "cut", False]]
+    section = {"served": {}, "problems": {"shop/front": problems}, "note": "requests were refused"}
+    api.store.put(
+        CONFIGMAPS,
+        SYSTEM,
+        {
+            "metadata": {"name": "report-h1", "namespace": SYSTEM},
+            "data": {"report": json.dumps({"sections": {"lb": section}})},
+        },
+    )
+    code, out, err = run("status", "-o", "json")
+    failed = [item for item in json.loads(out)["items"] if not item["ok"]]
+    assert (code, [item["result"] for item in failed]) == (6, ["ResponseRefused: an answer was refused"])
+    assert "note: h1: requests were refused" in err
+    assert "h1 127.0.0.1: placed, not serving yet, published, requests were refused" in run("show", "front")[1]
+
+
 def test_status_is_partial_if_an_address_does_not_answer(
     run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
-import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 from rancherctl.ingress.translate import endpoints
 from tests.fakes import ingress as fake
 from tests.fakes.ingress_host import LoadBalancerHost
+from tests.fakes.request_stream import Clients
 
 FOO = [("foo.bar.com", "Prefix", "/foo", "web:80")]
 
@@ -77,42 +76,6 @@ def test_a_rejected_configuration_changes_nothing(lb_host: LoadBalancerHost, mon
     monkeypatch.setattr(endpoints, "routable", lambda address: True)
     section = lb_host.reconcile([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {f"s{n}": ["w1"] for n in range(20)})
     assert (section["alarm"], len(section["served"])) == ("", 21)
-
-
-class Clients:
-    """Threads that send requests all the time, half of them over kept connections, and count answers other than 200."""
-
-    def __init__(self, haproxy: fake.Haproxy, threads: int = 4) -> None:
-        self.haproxy, self.good, self.bad, self.stopping = haproxy, 0, list[str](), threading.Event()
-        self.threads = [threading.Thread(target=self.send, args=(n % 2 == 0,)) for n in range(threads)]
-
-    def send(self, kept: bool) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.haproxy.port, timeout=60)
-        while not self.stopping.is_set():
-            try:
-                connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
-                response = connection.getresponse()
-                response.read()
-                if response.status == 200:
-                    self.good += 1
-                else:
-                    self.bad.append(str(response.status))
-            except (OSError, http.client.HTTPException) as error:
-                self.bad.append(repr(error))
-            # A worker that ends sends "Connection: close" with its last answer; http.client then reconnects.
-            if not kept:
-                connection.close()
-        connection.close()
-
-    def __enter__(self) -> Clients:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
 
 
 def test_no_request_fails_over_edits_and_reloads(lb_host: LoadBalancerHost) -> None:

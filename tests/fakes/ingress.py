@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import Driver
+from rancherctl.ingress.haproxy.responses import ORIGIN
 from rancherctl.ingress.model import Listener, http_listeners
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
@@ -146,7 +148,10 @@ def snapshot(
 
 
 class Pod:
-    """An HTTP server that answers with its name and the headers it got; ``/slow`` takes a second."""
+    """An HTTP server that answers with its name and the headers it got; a path that ends with ``/slow`` takes a second.
+
+    The query may ask for a ``status``, for so many bytes of ``headers``, and for an ``origin`` of the load balancer.
+    """
 
     def __init__(self, name: str, address: str = "127.0.0.1", port: int = 0) -> None:
         self.name = name
@@ -164,7 +169,12 @@ class Pod:
                 body = json.dumps(
                     {"pod": pod.name, "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}
                 ).encode()
-                self.send_response(200)
+                query = dict(parse_qsl(urlsplit(self.path).query))
+                self.send_response(int(query.get("status", "200")))
+                if size := int(query.get("headers", "0")):
+                    self.send_header("Set-Cookie", "x" * size)
+                if origin := query.get("origin"):
+                    self.send_header(ORIGIN, origin)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from rancherctl.contract import INGRESS_UNIT
-from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, render
+from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, refusals, render
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
@@ -60,6 +60,7 @@ class Driver:
 
     ``restart`` starts it if its master is gone. ``start_limit`` is the time for a new worker to answer, in seconds.
     ``user`` is the account that HAProxy runs as: its group may read the files, and configuration tests run under it.
+    ``text`` is the digest of the configuration's fixed text, as this release writes it.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Driver:
         self.counters = Counters()
         self.restart = restart
         self.start_limit = start_limit
+        self.text = render.text_digest(paths)
         self._stopping = threading.Event()
         self._ids = _ids(user)
 
@@ -109,6 +111,10 @@ class Driver:
     def busy(self, pools: tuple[str, ...]) -> Busy:
         """Slots of these pools that still have connections to their last server. Raises HaproxyError."""
         return observe.busy(self.socket, pools)
+
+    def refusals(self) -> str:
+        """The log of what HAProxy refused; see refusals.py. Raises HaproxyError."""
+        return self.socket.send(refusals.COMMAND, allow_empty=True)
 
     def differences(self, layout: Layout) -> tuple[str, ...]:
         """How the running HAProxy differs from ``layout``, one line each. Raises HaproxyError."""
@@ -153,7 +159,7 @@ class Driver:
         """
         match decision:
             case Reload():
-                layout = replace(decision.layout, generation=secrets.token_hex(4))
+                layout = replace(decision.layout, generation=secrets.token_hex(4), text=self.text)
                 self.check(layout)
                 self.save(layout)
                 self.reload(layout.generation)

@@ -83,7 +83,8 @@ class Layout:
 
     ``loaded`` are content hashes by Ingress key, computed by ``hash_scheme``. ``check_seconds`` is the pause between
     two active checks of a server. ``generation`` names the process started with this layout and the socket of that
-    process, so that no command reaches an earlier process.
+    process, so that no command reaches an earlier process. ``text`` is the digest of the configuration's fixed text
+    (``render.text_digest``) that the process was started with; "" in states of release 0.1.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -93,6 +94,7 @@ class Layout:
     check_seconds: int = 2
     generation: str = "idle"
     hash_scheme: int = HASH_SCHEME
+    text: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the agent's state file, which later releases read too."""
@@ -104,6 +106,7 @@ class Layout:
             "check_seconds": self.check_seconds,
             "generation": self.generation,
             "hash_scheme": self.hash_scheme,
+            "text": self.text,
         }
 
     @staticmethod
@@ -125,6 +128,7 @@ class Layout:
                 check_seconds=int(data["check_seconds"]),
                 generation=_token(data["generation"]),
                 hash_scheme=int(data.get("hash_scheme", 0)),
+                text=str(data.get("text", "")),
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rancherctl import contract
+from rancherctl.ingress.haproxy import refusals
 from rancherctl.ingress.haproxy.layout import MAPS, NOTHING, Layout, Pool, Slot
 from rancherctl.ingress.haproxy.listeners import frontend_name
-from rancherctl.ingress.model import NO_OPTIONS, Family, Listener, RouteOptions
+from rancherctl.ingress.haproxy.responses import ERRORS, NO_ROUTE_RESPONSE, ORIGIN
+from rancherctl.ingress.model import HTTP_PORT, NO_OPTIONS, Family, Listener, RouteOptions, digest
 from rancherctl.net import join_host_port
-
-ORIGIN = "X-Rancherctl-Ingress"
-"""Header of responses made by the load balancer itself: ``no-route`` or ``no-endpoint``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,17 @@ def config(layout: Layout, paths: Paths) -> str:
     return _global(paths, layout.generation) + _body(layout, paths)
 
 
+def text_digest(paths: Paths) -> str:
+    """A digest of the text around what a layout decides.
+
+    A HAProxy that was started with another one must be reloaded: a new release writes other rules.
+    """
+    listeners = tuple(Listener(family, HTTP_PORT) for family in paths.families)
+    return digest(config(Layout(listeners=listeners, pools=(Pool("b1", "", (Slot("s1"),)),)), paths))
+
+
 def _global(paths: Paths, generation: str) -> str:
+    # Headers of a request or response may have bufsize - maxrewrite = 28 KB; each active stream takes 32 KB more.
     # Old workers end after ten minutes or eight reloads, whichever comes first: their connections continue until then,
     # and memory stays bounded.
     return f"""# Written by rancherctl, changes are overwritten.
@@ -96,7 +105,10 @@ global
   mworker-max-reloads 8
   fd-hard-limit {paths.descriptors}
   spread-checks 5
-"""
+  tune.bufsize 32768
+  tune.maxrewrite 4096
+  tune.http.maxhdr 256
+{refusals.GLOBAL_TEXT}"""
 
 
 def _body(layout: Layout, paths: Paths) -> str:
@@ -112,6 +124,7 @@ def _defaults() -> str:
     # idle-close-on-response: a connection that is idle during a reload gets one more answer instead of a reset.
     # tcp-ut ends a request that a lost host does not acknowledge; it is then retried on another server.
     # A lost host may have several pods of one Service, and each try on one of them costs a connect timeout.
+    errors = "".join(f"  http-error {error.arguments}\n" for error in ERRORS)
     return f"""
 defaults
   mode http
@@ -135,8 +148,7 @@ defaults
   srvtcpka-intvl 2s
   srvtcpka-cnt 3
   default-server tcp-ut 1s
-  http-error status 503 {_answer("503: no endpoint of this service answers", "no-endpoint")}
-"""
+{refusals.DEFAULTS}{errors}"""
 
 
 def _monitor(paths: Paths) -> str:
@@ -145,11 +157,6 @@ frontend monitor
   bind unix@{paths.run}/monitor.sock mode 600
   http-request return status 200 content-type text/plain string "ok"
 """
-
-
-def _answer(text: str, origin: str) -> str:
-    """A response made by the load balancer: one line of plain text, and the header that says why."""
-    return f'content-type text/plain string "{text}\\n" hdr {ORIGIN} {origin}'
 
 
 def _frontend(listener: Listener, paths: Paths) -> str:
@@ -172,6 +179,7 @@ frontend {frontend_name(listener)}
   http-request set-header X-Forwarded-Proto {listener.protocol}
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  http-response del-header {ORIGIN}
   use_backend %[var(txn.pool)] if routed
   default_backend no-route
 """
@@ -179,7 +187,7 @@ frontend {frontend_name(listener)}
 
 _NO_ROUTE = f"""
 backend no-route
-  http-request return status 404 {_answer("404: no ingress rule matches this request", "no-route")}
+  http-request return {NO_ROUTE_RESPONSE.arguments}
 """
 
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rancherctl.ingress.haproxy.render import ORIGIN
+from rancherctl.ingress.annotations.parse import READ_TIMEOUT
+from rancherctl.ingress.haproxy.responses import HEADER_LIMIT, NO_ROUTE, ORIGIN
 from rancherctl.ingress.model import HTTP_PORT, Translated
 from rancherctl.net import bracketed
 
@@ -17,6 +18,16 @@ MAX_PATHS: Final = 20
 """Paths of one Ingress that are checked on each address."""
 PARALLEL: Final = 16
 USER_AGENT: Final = "rancherctl-probe"
+_OWN: Final[dict[str, tuple[bool | None, str]]] = {
+    NO_ROUTE: (False, "the load balancer has no route for this host and path"),
+    "no-endpoint": (None, "routed, but the service has no ready endpoint"),
+    "bad-response": (
+        False,
+        f"routed, but the service's answer is not valid HTTP, or its headers are larger than {HEADER_LIMIT >> 10} KB",
+    ),
+    "slow-response": (False, f"routed, but the service did not answer in time; {READ_TIMEOUT} sets the limit"),
+}
+"""Results by the origin of responses that the load balancer makes itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,9 @@ class HttpCheck:
 class HttpResult:
     """The result of one check. ``status`` is the HTTP status, 0 without an answer.
 
-    ``ok`` is True if a backend answered, False if nothing answers or the load balancer has no such route, and None
-    if the route exists but its service has no ready endpoint, so that nothing is known about the backend.
+    ``ok`` is True if a backend answered, with any status of its own. It is False if nothing answers, or if the load
+    balancer answers itself because it has no such route or no usable answer. It is None if the route exists but its
+    service has no ready endpoint, so that nothing is known about the backend.
     """
 
     check: HttpCheck
@@ -84,10 +96,9 @@ def run_check(check: HttpCheck, port: int = HTTP_PORT, timeout: float = TIMEOUT)
         return HttpResult(check, False, 0, f"no answer: {error}")
     finally:
         connection.close()
-    if origin == "no-route":
-        return HttpResult(check, False, response.status, "the load balancer has no route for this host and path")
     if origin:
-        return HttpResult(check, None, response.status, "routed, but the service has no ready endpoint")
+        ok, text = _OWN.get(origin, (False, f"the load balancer itself answered with status {response.status}"))
+        return HttpResult(check, ok, response.status, text)
     return HttpResult(check, True, response.status, f"answered with status {response.status}")
 
 

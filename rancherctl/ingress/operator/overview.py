@@ -17,7 +17,7 @@ from rancherctl.ingress.translate import classes
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import Ingress
-from rancherctl.placement.model import Roster
+from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.placement.place import Candidate, explain, place
 
 Item = dict[str, Any]
@@ -54,20 +54,26 @@ def detail(view: ApiView, ingress: Ingress) -> Item:
     t = translate(ingress)
     item = _row(view, ingress, t)
     managed = classes.is_rancher(ingress, view.classes)
-    problems = [*t.problems, *place(t.for_placement, view.roster).problems]
-    problems += _cluster(view).merged.problems.get(t.key, ())
-    for host in item["placed"]:
-        problems += view.reports.get(host, HostReport()).problems.get(t.key, ())
+    problems = _problems(view, t, _cluster(view))
     involved = sorted({*item["placed"], *_other_hosts(view, ingress, t)})
     return item | {
         "ours": managed,
         "hash": t.hash,
         "rules": [{"host": r.host, "match": r.kind, "path": _path(r), "backend": r.backend.key} for r in t.routes],
         "instances": [_instance(view, t, ingress, name, item["placed"]) for name in involved] if managed else [],
-        "problems": [{"reason": p.reason, "message": p.message, "serious": p.serious} for p in dict.fromkeys(problems)]
+        "problems": [{"reason": p.reason, "message": p.message, "serious": p.serious} for p in problems]
         if managed
         else [],
     }
+
+
+def _problems(view: ApiView, t: Translated, cluster: desired.Desired) -> list[ObjectProblem]:
+    """All problems of one Ingress, each once."""
+    placed = place(t.for_placement, view.roster)
+    found = [*t.problems, *placed.problems, *cluster.merged.problems.get(t.key, ())]
+    for host in placed.hosts:
+        found += view.reports.get(host, HostReport()).problems.get(t.key, ())
+    return list(dict.fromkeys(found))
 
 
 def _path(route: Route) -> str:
@@ -95,6 +101,7 @@ def _instance(view: ApiView, t: Translated, ingress: Ingress, name: str, placed:
         "serves": confirmed,
         "current": confirmed == t.hash if comparable else None,
         "alarm": report.trouble,
+        "note": report.note,
     }
 
 
@@ -128,6 +135,7 @@ def _state(instance: Mapping[str, Any]) -> str:
         "published" if instance["published"] else "not published",
         "" if instance["alive"] else "not alive",
         instance["alarm"],
+        instance["note"],
     ]
     return ", ".join(part for part in parts if part)
 
@@ -192,5 +200,26 @@ def unpublished(view: ApiView, ingresses: Iterable[Translated]) -> list[http_che
         if len(stored.status) < max(1, target):
             message = read_status(stored.meta.annotations).get("message") or "the controller has not said why"
             text = f"{len(stored.status)} of {target or t.options.wanted or 'all'} addresses published: {message}"
-            out.append(http_check.HttpResult(http_check.HttpCheck(t.key, "", "", ""), False, 0, text))
+            out.append(_failed(t, text))
     return out
+
+
+def _failed(t: Translated, text: str) -> http_check.HttpResult:
+    """A result about an Ingress as a whole."""
+    return http_check.HttpResult(http_check.HttpCheck(t.key, "", "", ""), False, 0, text)
+
+
+def unserved(view: ApiView, ingresses: Iterable[Translated]) -> list[http_check.HttpResult]:
+    """A failed result for each serious problem: part of what the Ingress requests is not served."""
+    cluster = _cluster(view)
+    return [
+        _failed(t, f"{p.reason}: {p.message}")
+        for t in ingresses
+        for p in _problems(view, t, cluster)
+        if p.serious and p.reason != "NoHosts"  # ``unpublished`` says that
+    ]
+
+
+def notes(view: ApiView) -> list[str]:
+    """What hosts noticed that may concern clients, a line for each host."""
+    return [f"{host}: {report.note}" for host, report in sorted(view.reports.items()) if report.note]

@@ -41,12 +41,14 @@ class Tables:
 class Previous:
     """What a host did until now: the Ingress keys that it ``serves`` (None = unknown), and its published address.
 
-    ``leaving`` maps Ingresses that leave the host to the time when that began, in monotonic seconds.
+    ``leaving`` maps Ingresses that leave the host to the time when that began, in monotonic seconds. ``refused`` are
+    problems seen in traffic by backend key.
     """
 
     serves: Collection[str] | None = None
     address: str = ""
     leaving: Mapping[str, float] = field(default_factory=dict)
+    refused: Mapping[str, ObjectProblem] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def build(
     for key in serving.keys - translated.keys():
         translated[key] = cache.translate(tables.ingresses[key])
     merged = merge.merge(translated, serving.keys)
-    model, problems = _host_model(translated, serving.keys, merged, cache, tables, host)
+    model, problems = _host_model(translated, serving.keys, merged, cache, tables, host, previous.refused)
     return Desired(translated, placements, merged, model, serving, address, problems)
 
 
@@ -119,6 +121,7 @@ def _host_model(
     cache: TranslationCache,
     tables: Tables,
     host: LocalHost,
+    refused: Mapping[str, ObjectProblem],
 ) -> tuple[Model, Mapping[str, tuple[ObjectProblem, ...]]]:
     """The model of a host that serves ``serving``, and problems of the backends of these Ingresses."""
     loaded = merge.loaded(translated, serving)
@@ -127,7 +130,7 @@ def _host_model(
     cache.keep_lookups(refs)
     slices = cache.slices_by_service(tables.slices)
     servers: dict[str, tuple[Server, ...]] = {}
-    failing: dict[str, ObjectProblem] = {}
+    failing = dict(refused)
     for key, ref in refs.items():
         lookup = cache.servers_of(ref, tables.services, slices, tables.resolved)
         servers[key] = lookup.servers

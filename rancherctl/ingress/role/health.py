@@ -50,7 +50,8 @@ class HaproxyHealth:
         if not self._frozen_reported and (why := self._driver.frozen(layout)):
             self._frozen_reported, self.confirmed, self.error = True, False, why
             return False
-        if differing := self._store.save(self._store.current):
+        outdated = layout.text != self._driver.text
+        if not outdated and (differing := self._store.save(self._store.current)):
             log.warning("rewrote files with unexpected content: %s", ", ".join(differing))
         try:
             differences: tuple[str, ...] = self._driver.differences(layout)
@@ -59,6 +60,9 @@ class HaproxyHealth:
         if differences:
             log.warning("reloading HAProxy, its state differs: %s", "; ".join(differences))
             self._load("drift", layout)
+        elif outdated:
+            log.info("reloading HAProxy: its configuration was written by another release")
+            self._load("another release", layout)
         else:
             self.settle()
         return True

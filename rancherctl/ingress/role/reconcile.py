@@ -23,6 +23,7 @@ from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.desired import Desired, LocalHost, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
 from rancherctl.ingress.role.ports import PortCheck
+from rancherctl.ingress.role.refusal_watch import RefusalWatch
 from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
 from rancherctl.ingress.role.state import State, StateStore
@@ -79,6 +80,7 @@ class LbRole:
         self.driver = driver or Driver(config.paths)
         self.store = StateStore(self.driver)
         self.health = HaproxyHealth(self.driver, self.store, clock)
+        self._refusals = RefusalWatch(self.driver, clock)
         self._cache = TranslationCache()
         self._ports = PortCheck(self.driver.listener_error)
         self._hold = Hold(loss_guard.HOLD_SECONDS)
@@ -162,7 +164,10 @@ class LbRole:
         )
         names = desired.external_names(tables, state.serving if state else (), self._cache)
         tables = replace(tables, resolved=self._resolver.addresses(names))
-        previous = Previous(state.serving if state else None, state.address if state else "", self._leaving)
+        if state:
+            self._refusals.look(state.layout)
+        refused = self._refusals.problems()
+        previous = Previous(state.serving if state else None, state.address if state else "", self._leaving, refused)
         return desired.build(tables, roster, previous, self._cache, self._host, self._clock())
 
     def _without_mass_loss(self, wanted: Desired) -> tuple[Model, frozenset[str]]:
@@ -222,5 +227,6 @@ class LbRole:
             hash_scheme=layout.hash_scheme,
             error=health.error,
             alarm=self._alarm or self.store.error or self._ports.summary(),
+            note=self._refusals.note(),
         )
         return section | report.to_section()

@@ -26,7 +26,8 @@ class HostReport:
 
     ``served`` maps keys of Ingresses to the hash of the content it serves, computed by ``hash_scheme`` (0: releases
     without that key). ``problems`` are those of its backends by Ingress key, ``ports`` errors by port number (as text).
-    ``error``: it serves nothing. ``alarm``: it serves, but something needs attention.
+    ``error``: it serves nothing. ``alarm``: it serves, but something needs attention. ``note``: it works, and a client
+    may have a problem.
     """
 
     served: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class HostReport:
     hash_scheme: int = 0
     error: str = ""
     alarm: str = ""
+    note: str = ""
 
     @property
     def trouble(self) -> str:
@@ -55,7 +57,7 @@ class HostReport:
             "alarm": self.alarm,
             "problems": _plain_problems(self.problems),
         }
-        return section | {"error": self.error} if self.error else section
+        return section | {key: text for key, text in (("error", self.error), ("note", self.note)) if text}
 
 
 def load_balancer_section(data: Mapping[str, str]) -> Mapping[str, Any]:
@@ -80,6 +82,7 @@ def parse_section(section: Mapping[str, Any]) -> HostReport:
         hash_scheme=scheme if isinstance(scheme, int) else 0,
         error=str(section.get("error") or ""),
         alarm=str(section.get("alarm") or ""),
+        note=str(section.get("note") or ""),
     )
 
 

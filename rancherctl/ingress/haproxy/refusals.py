@@ -1,0 +1,62 @@
+"""What HAProxy refused or cut: a log in its memory, read through its socket. Pure.
+
+A client gets 400, 502 or 504, and cannot see why. HAProxy keeps a line for each such case in a ring buffer of fixed
+size. The lines hold no text from users except addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+RING: Final = "refusals"
+COMMAND: Final = f"show events {RING}"
+_LINE: Final = "%Ts %rt %ci:%cp %ts"
+GLOBAL_TEXT: Final = f"""
+ring {RING}
+  format raw
+  maxlen 256
+  size 65536
+"""
+DEFAULTS: Final = (
+    f"  log ring@{RING} format raw local0\n"
+    "  option dontlog-normal\n"
+    f'  log-format "{_LINE} %b"\n'
+    f'  error-log-format "{_LINE} -"\n'
+)
+
+Kind = Literal["request", "response", "timeout"]
+_KINDS: Final[dict[str, Kind]] = {"PR": "request", "PH": "response", "sH": "timeout", "sD": "timeout"}
+"""By HAProxy's termination state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One line. ``request``: malformed, or too large a header; ``response``: the same of a pool's server.
+
+    ``timeout``: a server sent nothing for as long as it may. ``pool`` is HAProxy's backend, "" for a request.
+    """
+
+    kind: Kind
+    client: str
+    pool: str
+
+
+def new_lines(answer: str, last: str) -> list[str]:
+    """The lines of the ring after ``last``, the newest line at the previous call ("" = none).
+
+    All of them if ``last`` is gone: the ring is full of newer ones, or the process is another.
+    """
+    lines = [line for line in answer.splitlines() if line]
+    return lines[lines.index(last) + 1 :] if last in lines else lines
+
+
+def parse(lines: Iterable[str]) -> list[Refusal]:
+    """The refusals among the lines; other errors are left out."""
+    out: list[Refusal] = []
+    for line in lines:
+        words = line.split()
+        if len(words) == 5 and (kind := _KINDS.get(words[3])):
+            out.append(Refusal(kind, words[2], "" if kind == "request" else words[4]))
+    return out

@@ -1,0 +1,42 @@
+"""Responses that the load balancer makes itself: texts, and the header that tells them from a service's own. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+ORIGIN: Final = "X-Rancherctl-Ingress"
+"""Header of responses made by the load balancer itself: the ``origin`` of an ``OwnResponse``.
+
+It is removed from responses of services.
+"""
+NO_ROUTE: Final = "no-route"
+HEADER_LIMIT: Final = 28 << 10
+"""Bytes of all headers of a request or response, first line included."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnResponse:
+    """A response with this HTTP status; ``text`` is its body, one line."""
+
+    status: int
+    origin: str
+    text: str
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of HAProxy's ``http-error`` and ``return``."""
+        return f'status {self.status} content-type text/plain string "{self.text}\\n" hdr {ORIGIN} {self.origin}'
+
+
+_KB: Final = HEADER_LIMIT >> 10
+NO_ROUTE_RESPONSE: Final = OwnResponse(404, NO_ROUTE, "404: no ingress rule matches this request")
+ERRORS: Final = (
+    OwnResponse(400, "bad-request", f"400: the request is malformed, or its headers are larger than {_KB} KB"),
+    OwnResponse(408, "slow-request", "408: the request did not arrive in time"),
+    OwnResponse(500, "internal", "500: the load balancer could not handle this request"),
+    OwnResponse(502, "bad-response", f"502: the service sent no valid answer, or its headers are larger than {_KB} KB"),
+    OwnResponse(503, "no-endpoint", "503: no endpoint of this service answers"),
+    OwnResponse(504, "slow-response", "504: the service did not answer in time"),
+)
+"""HAProxy's own errors, which it sends instead of a service's answer."""

@@ -169,9 +169,9 @@ def status(
     chosen = overview.select(view, name, namespace)
     results = http_check.run_checks([c for t in chosen for c in http_check.checks_for(t, view.ingresses[t.key].status)])
     found = (*overview.unpublished(view, chosen), *overview.unserved(view, chosen), *results)
-    run.show(check_listing([r.as_json() for r in found]))
     for note in overview.notes(view):
         run.say(f"note: {note}")
+    run.show(check_listing([r.as_json() for r in found]))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTATION
+from rancherctl.ingress.annotations.foreign import foreign_problems
 from rancherctl.ingress.annotations.status_annotation import read_status
 from rancherctl.ingress.model import NO_OPTIONS, RouteOptions
 from rancherctl.names import is_label_key, is_label_value
@@ -48,7 +49,7 @@ class Annotation:
 
     ``parse`` turns the text into the value of ``field`` or raises ValueError with the reason. ``default`` applies
     without the annotation. For an invalid text, ``fallback`` gives the value to use and says so in words. ``title``
-    makes the reasons of problems.
+    makes the reasons of problems. ``replaces`` are names of other controllers' annotations, after their domain.
     """
 
     field: str
@@ -58,6 +59,7 @@ class Annotation:
     default: Any
     fallback: Callable[[AnnotationSet], tuple[Any, str]]
     aliases: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,8 +144,10 @@ KNOWN: Final = (
         _parse_duration,
         NO_OPTIONS.read_timeout,
         lambda _: (NO_OPTIONS.read_timeout, "using the default"),
+        replaces=("proxy-read-timeout", "timeout-server"),
     ),
 )
+_EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}
 _KNOWN_NAMES = frozenset({STATUS_ANNOTATION, *(name for row in KNOWN for name in row.names)})
 
 
@@ -186,3 +190,4 @@ def _report_unknown(annotations: Mapping[str, str], problems: list[ObjectProblem
     if unknown:
         message = f"unknown annotation{'s' if len(unknown) > 1 else ''}, ignored: {and_more(unknown)}"
         problems.append(ObjectProblem("UnknownAnnotation", message, serious=False))
+    problems += foreign_problems(annotations, _EQUIVALENTS)

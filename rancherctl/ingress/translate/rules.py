@@ -76,6 +76,9 @@ class _Rules:
         except ValueError as error:
             self.refuse("InvalidPath", f"host {host}: {error}")
             return
+        if meant := validate.pattern_meant(path):
+            message = f"path {host}{path} matches only requests with that very path, asterisk included; {meant}"
+            self.problems.append(ObjectProblem("PathPattern", message, serious=False))
         if (backend := self.backend(rule.backend, f"{host}{path}")) is not None:
             self.add(host, "exact" if rule.path_type == "Exact" else "prefix", path, backend)
 

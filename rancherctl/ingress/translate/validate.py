@@ -17,6 +17,7 @@ from rancherctl.text import quoted
 MAX_PATH: Final = 1024
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!&'()*+,=:@/$-]|%[0-9A-Fa-f]{2})*")
 _HIDDEN = re.compile(r"%(?:[01][0-9A-F]|2E|2F|3B|5C|7F)", re.IGNORECASE)
+_PATTERN = re.compile(r"\*(?:/|$)|\.\*")
 _PORT_NAME = re.compile(r"[a-z0-9-]{1,63}")
 
 
@@ -49,6 +50,19 @@ def path(text: str) -> str:
             f"path {quoted(text)} has empty, . or .. elements, which clients and proxies change in requests"
         )
     return text
+
+
+def pattern_meant(path: str) -> str:
+    """What a valid path that looks like a pattern was probably meant to be; "" for other paths.
+
+    Ingress paths have no patterns: an asterisk matches itself only.
+    """
+    if not _PATTERN.search(path):
+        return ""
+    parent = path.removesuffix("*").removesuffix(".").removesuffix("/") or "/"
+    if path.endswith(("/*", "/.*")) and "*" not in parent:
+        return f"for everything below, use path {parent} with pathType Prefix"
+    return "paths have no patterns: list each path, or use pathType Prefix"
 
 
 def _bad_character(text: str) -> str:

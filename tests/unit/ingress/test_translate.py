@@ -170,3 +170,21 @@ def test_who_owns_a_path_does_not_depend_on_order(order: list[str]) -> None:
 @given(st.from_regex(r"/[a-z]{1,5}(/[a-z]{1,5}){0,3}", fullmatch=True))
 def test_good_paths_pass_unchanged(path: str) -> None:
     assert validate.path(path) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/*", "use path / with pathType Prefix"),
+        ("/api/*", "use path /api with pathType Prefix"),
+        ("/api/.*", "use path /api with pathType Prefix"),
+        ("/a/*/b", "list each path, or use pathType Prefix"),
+        ("/a*/*", "list each path, or use pathType Prefix"),
+    ],
+)
+def test_a_path_with_an_asterisk_is_a_note_with_the_path_that_was_meant(path: str, meant: str) -> None:
+    found = translate(fake.ingress("a", [("a.com", "Prefix", path, "web:80")]))
+    (problem,) = found.problems
+    assert (problem.reason, problem.serious, len(found.routes)) == ("PathPattern", False, 1)
+    assert problem.message.startswith(f"path a.com{path} matches only requests with that very path")
+    assert problem.message.endswith(meant)

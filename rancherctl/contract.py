@@ -32,6 +32,8 @@ CONTROLLER_IDENTITY: Final = "rancherctl:controller"
 # Nodes
 PUBLIC_ADDRESS_ANNOTATION: Final = "rancherctl.io/public-address"
 LOAD_BALANCER_LABEL: Final = "rancherctl.io/load-balancer"
+EXCLUDE_LABEL: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
+"""Kubernetes' own label; its value does not matter."""
 OWNED_LABELS_ANNOTATION: Final = "rancherctl.io/labels"
 INVENTORY_ANNOTATION: Final = "rancherctl.io/inventory"
 

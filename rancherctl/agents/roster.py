@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 
 from rancherctl.agents.liveness import suspicious
-from rancherctl.contract import LOAD_BALANCER_LABEL, PUBLIC_ADDRESS_ANNOTATION
+from rancherctl.contract import EXCLUDE_LABEL, LOAD_BALANCER_LABEL, PUBLIC_ADDRESS_ANNOTATION
 from rancherctl.kube.objects import Node
 from rancherctl.names import is_dns_name
 from rancherctl.net import parse_ip
@@ -78,6 +78,7 @@ def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> Roster
         lb=node.meta.labels.get(LOAD_BALANCER_LABEL) == "true",
         alive=alive,
         blocked=blocked,
+        excluded=EXCLUDE_LABEL in node.meta.labels,
     )
 
 

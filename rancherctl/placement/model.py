@@ -55,8 +55,8 @@ class RosterHost:
     """One host as the leader sees it.
 
     ``address`` is published in statuses, ``internal`` is its InternalIP. ``lb`` says whether it may carry load
-    balancers, ``alive`` whether its agent renews its Lease. ``blocked`` are ports on which its load balancer cannot
-    serve.
+    balancers, ``excluded`` whether its Node has the label EXCLUDE_LABEL, ``alive`` whether its agent renews its Lease.
+    ``blocked`` are ports on which its load balancer cannot serve.
     """
 
     name: str
@@ -66,6 +66,7 @@ class RosterHost:
     lb: bool = True
     alive: bool = True
     blocked: tuple[int, ...] = ()
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Roster:
                 "lb": h.lb,
                 "alive": h.alive,
                 "blocked": list(h.blocked),
+                **({"excluded": True} if h.excluded else {}),
             }
             for h in sorted(self.hosts, key=lambda h: h.name)
         ]
@@ -122,6 +124,7 @@ class Roster:
                     lb=bool(h.get("lb", True)),
                     alive=bool(h.get("alive", True)),
                     blocked=tuple(int(p) for p in h.get("blocked") or ()),
+                    excluded=bool(h.get("excluded", False)),
                 )
                 for h in data["hosts"]
             )

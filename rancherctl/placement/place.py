@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rancherctl.contract import EXCLUDE_LABEL
 from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
 from rancherctl.text import plural
 
@@ -58,6 +59,8 @@ def exclusion(p: Placeable, host: RosterHost) -> str:
         return "not a load-balancer host"
     if not host.alive:
         return "not alive"
+    if host.excluded:
+        return f"excluded by the Node label {EXCLUDE_LABEL}"
     if not host.address:
         return "has no address to publish"
     blocked = [port for port in p.ports if port in host.blocked]

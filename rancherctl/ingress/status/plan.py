@@ -10,7 +10,7 @@ are not added.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rancherctl.change import Plan, diff
@@ -122,13 +122,18 @@ class _Planner:
         return tuple(sorted(set(out), key=address_key))
 
     def stand_ins(self, p: Placeable, placement: Placement, current: tuple[str, ...]) -> list[str]:
-        """Published addresses of eligible hosts that placement no longer chooses, but that still serve."""
+        """Published addresses of hosts that placement no longer chooses, but that still serve.
+
+        They are eligible hosts, and for OUTDATED_SECONDS hosts that have just been excluded: so that clients have an
+        address until the next host confirms.
+        """
         found = [
             h.address
             for h in self.usable.values()
             if h.address in current
             and h.name not in placement.hosts
-            and not exclusion(p, h)
+            and not exclusion(p, replace(h, excluded=False))
+            and (not h.excluded or self.waited(f"excluded {p.key} {h.name}") < OUTDATED_SECONDS)
             and self.serves(h.name, p, published=True)
         ]
         return sorted(found, key=address_key)

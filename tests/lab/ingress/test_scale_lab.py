@@ -47,6 +47,33 @@ def test_scale_two_three_one_without_a_failed_request(shared: Environment, names
     measure("scale, requests without a failure", len(samples), "requests")
 
 
+def test_a_host_with_the_exclude_label_loses_its_ingress_without_a_failed_request(
+    shared: Environment, namespace: str, measure: Measure
+) -> None:
+    """The next host serves before the address changes; without the label the Ingress returns."""
+    label = "node.kubernetes.io/exclude-from-external-load-balancers"
+    w.web(shared, namespace, 2)
+    shared.apply(w.ingress(namespace, "web", w.host(namespace), "web"))
+    with IngressWatch(shared, namespace, "web") as watch:
+        (first,) = watch.wait(lambda s: len(s.addresses) == 1).addresses
+        host = next(h.name for h in shared.lab.hosts() if h.address == first)
+        with Traffic(watch.current, w.host(namespace)) as traffic:
+            traffic.wait_for(30)
+            try:
+                shared.kubectl("label", "node", host, f"{label}=")
+                labelled = time.monotonic()
+                other = watch.wait(lambda s: s.addresses not in ((), (first,)))
+                measure("exclude label set, address moved", other.at - labelled, "s")
+                traffic.wait_for(30)
+            finally:
+                shared.kubectl("label", "node", host, f"{label}-")
+            watch.wait(lambda s: s.addresses == (first,), since=other.at)
+            traffic.wait_for(30)
+        samples = traffic.samples()
+    assert not failed(samples), failed(samples)[:5]
+    assert [s.addresses for s in watch.history if not s.addresses and s.at > labelled] == []
+
+
 def test_a_forged_status_is_corrected(shared: Environment, namespace: str) -> None:
     """Foreign addresses are removed from a status, and missing ones are written again."""
     w.web(shared, namespace, 1)

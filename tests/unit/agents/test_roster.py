@@ -143,3 +143,10 @@ def test_a_node_with_very_many_labels_fits() -> None:
     ).roster.hosts[0]
     assert sum(len(k) + len(v) for k, v in host.labels.items()) <= 32_768
     assert host.lb
+
+
+def test_the_label_that_excludes_a_node_counts_whatever_its_value() -> None:
+    meta = Meta("", "h1", labels={"node.kubernetes.io/exclude-from-external-load-balancers": ""})
+    excluded = Node(meta, (("InternalIP", "10.77.0.1"),), (), True, False)
+    found = next_roster(Roster(), {"h1": excluded, "h2": NODES["h2"]}, **FIRST).roster
+    assert [h.excluded for h in found.hosts] == [True, False]

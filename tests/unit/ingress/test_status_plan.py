@@ -67,3 +67,27 @@ def test_an_event_names_the_service() -> None:
         "v1",
         "Service",
     )
+
+
+def test_an_excluded_host_leaves_when_the_next_one_has_confirmed_or_after_some_seconds() -> None:
+    one = replace(MAIL, options=PlacementOptions(1))
+    hosts = fake.roster("h1", "h2").hosts
+    first = next(h for h in hosts if h.name in place(one, Roster(1, 1, hosts)).hosts)
+    (other,) = (h for h in hosts if h is not first)
+    serving = {first.name: HostReport({MAIL.key: "abc"}, hash_scheme=SCHEME)}
+    both = serving | {other.name: HostReport({MAIL.key: "abc"}, hash_scheme=SCHEME)}
+    objects = {MAIL.key: Stored("u", Published((first.address,), ""))}
+
+    def decide(roster: Roster, reports: dict[str, HostReport], now: float, since: dict[str, float]) -> tuple[str, ...]:
+        request = {MAIL.key: StatusRequest(one, place(one, roster))}
+        found = plan_statuses(objects, request, roster, reports, hash_scheme=SCHEME, since=since, now=now)
+        since |= found.since
+        return found.desired[MAIL.key].addresses
+
+    roster = Roster(1, 2, tuple(replace(h, excluded=h is first) for h in hosts))
+    waits: dict[str, float] = {}
+    assert decide(roster, serving, 100.0, waits) == (first.address,)
+    assert decide(roster, both, 101.0, dict(waits)) == (other.address,)
+    assert decide(roster, serving, 106.0, waits) == ()
+    alone = Roster(1, 2, (replace(first, excluded=True),))
+    assert decide(alone, serving, 100.0, {}) == (), "no other host can serve it"

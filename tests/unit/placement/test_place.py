@@ -108,3 +108,17 @@ def test_explain_agrees_with_place() -> None:
     candidates = explain(p, roster)
     assert tuple(sorted(c.host for c in candidates if c.chosen)) == place(p, roster).hosts
     assert next(c for c in candidates if c.host == "h2").excluded == "not alive"
+
+
+def test_a_host_with_the_label_that_excludes_it_gets_nothing() -> None:
+    hosts = fake.roster("h1", "h2").hosts
+    roster = Roster(1, 1, (replace(hosts[0], excluded=True), hosts[1]))
+    found = place(_object(wanted=2), roster)
+    assert found.hosts == ("h2",)
+    assert [p.reason for p in found.problems] == ["TooFewHosts"]
+    assert {c.host: c.excluded for c in explain(_object(), roster)} == {
+        "h1": "excluded by the Node label node.kubernetes.io/exclude-from-external-load-balancers",
+        "h2": "",
+    }
+    none = place(_object(), Roster(1, 1, (roster.hosts[0],)))
+    assert none.problems[0].message.startswith("no eligible host among 1 host: 1 excluded by the Node label")

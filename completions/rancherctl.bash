@@ -50,7 +50,7 @@ _rancherctl_words() {
     'manifests apply') commands='' options='--file -f --namespace -n --env -e --context --allow-exec --force-conflicts --allow-deletes --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'manifests rm') commands='' options='--namespace -n --env -e --context --allow-exec --confirm --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubeconfig') commands='merge show rm' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
-    'kubeconfig merge') commands='' options='--context-name --on-conflict --use --no-use -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
+    'kubeconfig merge') commands='' options='--context-name --on-conflict --use --no-use --proxy-url -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubeconfig show') commands='' options='--context-name --output -o -h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubeconfig rm') commands='' options='-h --help --color --progress --kubeconfig --no-input --yes --debug' ;;
     'kubectl') commands='' options='--env -e -h --help' ;;
@@ -283,6 +283,7 @@ _rancherctl_follows() {
     'kubeconfig --kubeconfig') echo '@file' ;;
     'kubeconfig merge --context-name') echo '@none' ;;
     'kubeconfig merge --on-conflict') echo 'fail replace rename' ;;
+    'kubeconfig merge --proxy-url') echo '@none' ;;
     'kubeconfig merge --color') echo 'auto always never' ;;
     'kubeconfig merge --progress') echo 'auto plain json none' ;;
     'kubeconfig merge --kubeconfig') echo '@file' ;;

@@ -44,7 +44,7 @@ function __rancherctl_at --description 'true at this command; with a second argu
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --proxy-url --scale --source --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -425,6 +425,7 @@ complete -c rancherctl -n '__rancherctl_at "kubeconfig"' -l debug -d 'Show debug
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l context-name -x -d 'Name of the context. (default: the environment\'s name)'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l on-conflict -x -a 'fail replace rename' -d 'If another entry has the same name: fail, replace or rename.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l use -l no-use -d 'Make it the current context.'
+complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l proxy-url -x -d 'Proxy on the way to the API (http, https, socks5), also for rancherctl; \'\' removes it.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
 complete -c rancherctl -n '__rancherctl_at "kubeconfig merge"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'

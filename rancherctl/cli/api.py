@@ -74,8 +74,8 @@ def api_access(
     renewal = user_renewal(run.settings.dirs, run.say)
     access = renewal.registry.load(name)
 
-    with api_route(access, run.say) as url:
-        yield ApiEndpoint(url, access.ca.encode() or None), EnvironmentToken(renewal, name)
+    with api_route(access, run.say) as found:
+        yield ApiEndpoint(found.url, access.ca.encode() or None, proxy=found.proxy), EnvironmentToken(renewal, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,20 @@ def merge(
         ),
     ] = "fail",
     use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current context.")] = True,
+    proxy_url: Annotated[
+        str | None,
+        typer.Option(
+            "--proxy-url",
+            metavar="URL",
+            help="Proxy on the way to the API (http, https, socks5), also for rancherctl; '' removes it.",
+        ),
+    ] = None,
 ) -> None:
     """Add or update an environment's context in the kubeconfig file.
 
     The file is the one that already has the environment, else the first of $KUBECONFIG that exists, else
-    ~/.kube/config. No token is written to it: kubectl gets tokens from the plug-in rancherctl-credential.
+    ~/.kube/config. No token is written to it: kubectl gets tokens from the plug-in rancherctl-credential. Without
+    --proxy-url, the cluster's proxy-url is kept, also one that kubectl config set-cluster wrote.
 
     \b
     Examples:
@@ -70,10 +79,13 @@ def merge(
       rancherctl kubeconfig merge demo --on-conflict rename
     """
     from rancherctl.cli import kubeconfig_entries
+    from rancherctl.proxy.choice import parsed
 
+    if proxy_url:
+        parsed(proxy_url, "--proxy-url")
     run = current()
     found, path, changed = kubeconfig_entries.merge(
-        run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use
+        run, _access(run, name), context=context_name, on_conflict=on_conflict, use=use, proxy=proxy_url
     )
     run.say(f"context {found} {'written to' if changed else 'is up to date in'} {path}")
     run.next(f"kubectl --context {shlex.quote(found)} get nodes")

@@ -17,15 +17,23 @@ from rancherctl.credentials.user_stores import user_registry
 
 def stanza_of(access: Access, server: str = "") -> Stanza:
     """The kubeconfig entries of an environment; ``server`` replaces its own URL (for a tunnel)."""
-    return Stanza(access.name, server or access.server, access.ca, access.uid, program.command())
+    proxy = "" if server else access.proxy
+    return Stanza(access.name, server or access.server, access.ca, access.uid, program.command(), proxy=proxy)
 
 
 def merge(
-    run: CommandRun, access: Access, *, context: str = "", on_conflict: OnConflict = "rename", use: bool | None = None
+    run: CommandRun,
+    access: Access,
+    *,
+    context: str = "",
+    on_conflict: OnConflict = "rename",
+    use: bool | None = None,
+    proxy: str | None = None,
 ) -> tuple[str, Path, bool]:
     """Add or update the entries; returns (context, file, whether anything changed).
 
-    ``use`` None makes it the current context only if there is none. The context's name is stored in the registry.
+    ``use`` None makes it the current context only if there is none. ``proxy`` None keeps the cluster's proxy-url.
+    The context's name and the proxy-url are stored in the registry.
     ConflictError with ``on_conflict="fail"`` if an entry of another origin has the name.
     """
     files = run.kubeconfig_files()
@@ -36,9 +44,12 @@ def merge(
     becomes_current = not any(d.data.get("current-context") for d in documents) if use is None else use
     first = documents[0].path if documents else path  # kubectl takes the current context from this one
     name = ""
+    known = access
 
     def change(data: Json) -> Json:
-        nonlocal name
+        nonlocal name, access
+        present = stanzas.proxy_of(data, stanza_of(access)) if proxy is None else proxy
+        access = access if present is None else replace(access, proxy=present)
         others = [d.data for d in documents if d.path != path]
         new, name = stanzas.merged(
             data,
@@ -56,7 +67,7 @@ def merge(
     remember_names(
         run.settings, "contexts", {name, *(other for d in documents for other in stanzas.names(d.data, "contexts"))}
     )
-    if name != access.context:
+    if replace(access, context=name) != known:
         user_registry(run.settings.dirs).save(replace(access, context=name))
     return name, path, changed
 

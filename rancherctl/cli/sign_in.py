@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import time
 from collections.abc import Callable
 
 from rancherctl.cli import kubeconfig_entries
 from rancherctl.cli.context import CommandRun
-from rancherctl.credentials.registry import Access
+from rancherctl.credentials.registry import Access, proxy_origin
 from rancherctl.credentials.renewal import Renewal, parse_issued
 from rancherctl.credentials.tokens import operator_name
 from rancherctl.credentials.user_stores import user_renewal, user_session
@@ -19,7 +20,9 @@ from rancherctl.errors import RancherctlError
 from rancherctl.hosts.model import Host
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.client import NAMESPACES
+from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.rest import RestClient
+from rancherctl.proxy.choice import Proxy, proxy_for
 
 
 def sign_in_if_needed(
@@ -47,6 +50,8 @@ def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[H
     operator, session = operator_name(getpass.getuser()), user_session(run.settings.dirs, machine)
     answer = sign_in_at_any(environment, transport, operator, session, machine)
     issued = parse_issued(answer, time.time())
+    known = _known(renewal, environment.name)
+    proxy = proxy_for(environment.server(), known.proxy if known else "", os.environ, proxy_origin(environment.name))
     commands = [renewal_argv(host, operator, session) for host in environment.with_role("controlplane")]
     access = Access(
         environment.name,
@@ -55,8 +60,9 @@ def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[H
         operator,
         session,
         issued.session_uid,
-        uid=_uid(environment, ca, str(issued.token.value)),
-        context=_known_context(renewal, environment.name),
+        uid=_uid(environment, ca, str(issued.token.value), proxy),
+        context=known.context if known else "",
+        proxy=known.proxy if known else "",
         issue=tuple(commands),
         tunnels=tuple(command[: command.index(PROGRAM)] for command in commands),
         targets=tuple(f"{host.address}:{environment.api.port}" for host in environment.with_role("controlplane")),
@@ -66,17 +72,18 @@ def sign_in_to(run: CommandRun, environment: Environment, transport: Callable[[H
     return access
 
 
-def _known_context(renewal: Renewal, name: str) -> str:
+def _known(renewal: Renewal, name: str) -> Access | None:
     try:
-        return renewal.registry.load(name).context
+        return renewal.registry.load(name)
     except RancherctlError:
-        return ""
+        return None
 
 
-def _uid(environment: Environment, ca: str, token: str) -> str:
-    """The uid of kube-system, which identifies an environment; "" if its API is not reachable directly."""
+def _uid(environment: Environment, ca: str, token: str, proxy: Proxy | None) -> str:
+    """The uid of kube-system, which identifies an environment; "" if its API is not reachable without ssh."""
     try:
-        with RestClient(environment.server(), ca=ca.encode(), token=token) as client:
+        endpoint = ApiEndpoint(environment.server(), ca.encode(), proxy=proxy)
+        with RestClient(endpoint, token=token) as client:
             return str(client.get(NAMESPACES, "kube-system", timeout=5.0)["metadata"]["uid"])
     except RancherctlError:
         return ""

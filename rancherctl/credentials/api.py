@@ -10,21 +10,33 @@ from urllib.parse import urlsplit
 
 from rancherctl import __version__
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
+from rancherctl.proxy.choice import Proxy
+from rancherctl.proxy.connect import connect
 from rancherctl.secret import Secret
+from rancherctl.trust import client_context
 
 SECONDS = 5.0
 LARGEST = 1 << 20
 
 
-def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: dict[str, Any] | None = None) -> bytes:
-    """The body of a 2xx response.
+def call(
+    method: str,
+    server: str,
+    path: str,
+    *,
+    ca: str,
+    token: Secret,
+    body: dict[str, Any] | None = None,
+    proxy: Proxy | None = None,
+) -> bytes:
+    """The body of a 2xx response, through ``proxy`` if there is one.
 
     AuthError (401, 403, certificate), NotFoundError, UnreachableError or RancherctlError.
     """
     url = urlsplit(server)
     what = f"{method} {server}{path}"
     try:
-        context = ssl.create_default_context(cadata=ca or None)
+        context = client_context(ca.encode())
     except (ssl.SSLError, ValueError) as e:
         raise AuthError(f"{server}: cannot read the stored certificate authority", why=str(e)) from e
     connection = http.client.HTTPSConnection(url.hostname or "", url.port or 443, timeout=SECONDS, context=context)
@@ -37,6 +49,9 @@ def call(method: str, server: str, path: str, *, ca: str, token: Secret, body: d
     if data is not None:
         headers["Content-Type"] = "application/json"
     try:
+        plain = connect(connection.host, connection.port, proxy, SECONDS, ca=ca.encode())
+        connection.sock = plain
+        connection.sock = context.wrap_socket(plain, server_hostname=connection.host)
         connection.request(method, url.path.rstrip("/") + path, data, headers)
         response = connection.getresponse()
         content = response.read(LARGEST)

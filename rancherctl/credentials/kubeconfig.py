@@ -99,6 +99,8 @@ class Target:
     server_name: str = ""
     insecure: bool = False
     proxy: str = ""
+    proxy_origin: str = "proxy-url"
+    """Where ``proxy`` is set, for messages."""
     source: Path | None = None
 
 
@@ -190,6 +192,7 @@ def _target(
         server_name=_text(c, "tls-server-name", at, problems),
         insecure=c.get("insecure-skip-tls-verify") is True,
         proxy=_text(c, "proxy-url", at, problems),
+        proxy_origin=f"proxy-url of cluster {cluster.name} in {cluster.source}",
         source=user.source if user else None,
     )
 

@@ -26,7 +26,11 @@ def run_command(words: Sequence[str]) -> int:
         (sys.stdout if help_requested else sys.stderr).write(USAGE)
         return 0 if help_requested else 2
     complete_login(os.environ)
-    renewal = user_renewal(dirs(os.environ), lambda line: print(f"rancherctl-credential: {line}", file=sys.stderr))
+    renewal = user_renewal(
+        dirs(os.environ),
+        lambda line: print(f"rancherctl-credential: {line}", file=sys.stderr),
+        os.environ.get("KUBERNETES_EXEC_INFO", ""),
+    )
     try:
         if "--revoke" in flags:
             renewal.revoke(rest[1])

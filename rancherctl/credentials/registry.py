@@ -15,6 +15,7 @@ from typing import Any
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
 from rancherctl.files import replace as replace_file
 from rancherctl.names import is_dns_label
+from rancherctl.proxy.choice import Proxy, proxy_for
 
 SUFFIX = ".access.json"
 
@@ -41,6 +42,12 @@ class Access:
     issue: tuple[tuple[str, ...], ...] = ()
     tunnels: tuple[tuple[str, ...], ...] = ()
     targets: tuple[str, ...] = ()
+    proxy: str = ""
+    """URL of the proxy on the way to the server, "" for what HTTPS_PROXY and NO_PROXY say."""
+
+    def proxy_for(self, url: str, environ: Mapping[str, str]) -> Proxy | None:
+        """The proxy on the way to an address of the API; UsageError for a value that is not the URL of a proxy."""
+        return proxy_for(url, self.proxy, environ, proxy_origin(self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,11 @@ class Registry:
         self.path(name).unlink(missing_ok=True)
 
 
+def proxy_origin(name: str) -> str:
+    """Where the proxy of an environment is set, for messages."""
+    return f"proxy-url of environment {name}, set by kubeconfig merge --proxy-url"
+
+
 def folder_names(folder: Path) -> list[str]:
     """Names of the files in a folder of the user; a missing folder has none. RancherctlError if it cannot be read."""
     try:
@@ -123,7 +135,8 @@ def checked_name(name: str) -> str:
 
 def parse(name: str, data: Mapping[str, Any]) -> Access:
     """Parse a file of any release: missing and unknown fields are accepted; ValueError without a server."""
-    text = {k: str(data.get(k) or "") for k in ("server", "ca", "operator", "session", "session_uid", "uid", "context")}
+    keys = ("server", "ca", "operator", "session", "session_uid", "uid", "context", "proxy")
+    text = {k: str(data.get(k) or "") for k in keys}
     if not text["server"]:
         raise ValueError("server is missing")
     issue, tunnels = (tuple(tuple(str(w) for w in argv) for argv in data.get(k) or ()) for k in ("issue", "tunnels"))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rancherctl.credentials import api, tokens
 from rancherctl.credentials.locks import locked
@@ -19,6 +20,7 @@ from rancherctl.credentials.token_cache import boot_now, cached
 from rancherctl.credentials.token_cache_writer import cache_content, cached_document, write_content, write_token
 from rancherctl.credentials.tokens import Token
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, TimeoutExceededError, UnreachableError
+from rancherctl.proxy.choice import Proxy
 from rancherctl.secret import Secret
 from rancherctl.settings import write_hint
 from rancherctl.text import last_line
@@ -35,6 +37,8 @@ class Renewal:
     store: SecretStore
     tokens: Path
     wall: Callable[[], float] = time.time
+    exec_info: str = ""
+    """KUBERNETES_EXEC_INFO of kubectl, whose cluster says which proxy leads to the API."""
 
     def token_file(self, name: str) -> Path:
         """Path of an environment's cached token."""
@@ -108,9 +112,8 @@ class Renewal:
         access = self.registry.load(name)
         token = Secret(json.loads(self.document(name))["status"]["token"])
         try:
-            api.call(
-                "DELETE", access.server, tokens.session_path(access.operator, access.session), ca=access.ca, token=token
-            )
+            path = tokens.session_path(access.operator, access.session)
+            api.call("DELETE", access.server, path, ca=access.ca, token=token, proxy=self._proxy(access))
         except NotFoundError:
             pass  # the session has already ended; its tokens on this machine remain to be removed
         except (AuthError, UnreachableError):
@@ -126,11 +129,12 @@ class Renewal:
             else:
                 secret = tokens.session_secret(access.operator, access.session)
                 path, body = tokens.token_request(access.operator, tokens.TOKEN_SECONDS, secret, access.session_uid)
-                return tokens.parse_token(
-                    api.call("POST", access.server, path, ca=access.ca, token=refresh, body=body), self.wall()
-                )
+                proxy = self._proxy(access)
+                answer = api.call("POST", access.server, path, ca=access.ca, token=refresh, body=body, proxy=proxy)
+                return tokens.parse_token(answer, self.wall())
         except (RancherctlError, ValueError) as e:
-            problems.append(str(e))
+            hint = getattr(e, "hint", "")
+            problems.append(f"{e} ({hint})" if hint else str(e))
         try:
             issued = parse_issued(self._over_ssh(access), self.wall())
         except (RancherctlError, ValueError) as e:
@@ -148,6 +152,13 @@ class Renewal:
             with self._warn_only("cannot store the new session"):
                 self.registry.save(replace(access, session_uid=issued.session_uid))
         return issued.token
+
+    def _proxy(self, access: Access) -> Proxy | None:
+        """The proxy that kubectl uses for this cluster, else the environment's own."""
+        cluster = exec_cluster(self.exec_info)
+        if cluster.get("server") == access.server:
+            access = replace(access, proxy=str(cluster.get("proxy-url") or ""))
+        return access.proxy_for(access.server, os.environ)
 
     def _over_ssh(self, access: Access, *more: str) -> bytes:
         why = "no control-plane host is known"
@@ -167,6 +178,15 @@ class Renewal:
                 return done.stdout
             why = last_line(done.stderr, f"exit status {done.returncode}")
         raise UnreachableError("cannot get a token over ssh from a control-plane host", why=why)
+
+
+def exec_cluster(info: str) -> dict[str, Any]:
+    """The cluster in KUBERNETES_EXEC_INFO; {} if there is none."""
+    try:
+        found = json.loads(info)["spec"]["cluster"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def plain_session(argv: Sequence[str]) -> list[str]:

@@ -35,6 +35,7 @@ class Stanza:
     uid: str = ""
     command: str = "rancherctl-credential"
     server_name: str = ""
+    proxy: str = ""
 
     @property
     def entry_name(self) -> str:
@@ -103,6 +104,12 @@ def without(data: Json, environment: str, uid: str = "", gone_elsewhere: Collect
     return new
 
 
+def proxy_of(data: Json, stanza: Stanza) -> str | None:
+    """The proxy-url of the environment's cluster in a file, "" for one without, None if the file does not have it."""
+    found = next((r for r in _rows(data, "clusters") if _is_ours(r, "cluster", stanza)), None)
+    return None if found is None else str(found["cluster"].get("proxy-url") or "")
+
+
 def names(data: Json, kind: str) -> frozenset[str]:
     """The names of all entries of a kind (``contexts``)."""
     return frozenset(str(row.get("name", "")) for row in _rows(data, kind))
@@ -125,13 +132,15 @@ def _parts(stanza: Stanza, entry: str, context: str) -> dict[str, list[Json]]:
         cluster["certificate-authority-data"] = base64.b64encode(stanza.ca.encode()).decode()
     if stanza.server_name:
         cluster["tls-server-name"] = stanza.server_name
+    if stanza.proxy:
+        cluster["proxy-url"] = stanza.proxy
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1",
         "command": stanza.command,
         "args": ["--env", stanza.environment],
         "interactiveMode": "Never",
         "installHint": INSTALL_HINT,
-        "provideClusterInfo": False,
+        "provideClusterInfo": True,
     }
     return {
         "clusters": [{"name": entry, "cluster": {**cluster, "extensions": mark}}],

@@ -29,9 +29,9 @@ def user_secrets(where: Dirs, warn: Callable[[str], None]) -> SecretStore:
     return SecretStore(where.state / "secrets.json", Keyring() if keyring_possible(os.environ) else None, warn)
 
 
-def user_renewal(where: Dirs, warn: Callable[[str], None]) -> Renewal:
-    """Token renewal with this user's registry, secrets and token cache."""
-    return Renewal(user_registry(where), user_secrets(where, warn), where.cache / "credentials")
+def user_renewal(where: Dirs, warn: Callable[[str], None], exec_info: str = "") -> Renewal:
+    """Token renewal with this user's registry, secrets and token cache; ``exec_info`` is what kubectl passes."""
+    return Renewal(user_registry(where), user_secrets(where, warn), where.cache / "credentials", exec_info=exec_info)
 
 
 def user_session(where: Dirs, machine: str) -> str:

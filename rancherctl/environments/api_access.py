@@ -7,8 +7,6 @@ may answer at one of them. The API's certificate names 127.0.0.1, so the local e
 from __future__ import annotations
 
 import queue
-import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -20,6 +18,9 @@ from rancherctl.errors import UnreachableError
 from rancherctl.hosts.forward import PortForward
 from rancherctl.hosts.transport import TcpOpener
 from rancherctl.net import join_host_port
+from rancherctl.proxy.choice import Proxy
+from rancherctl.proxy.connect import connect
+from rancherctl.trust import client_context
 
 if TYPE_CHECKING:
     from rancherctl.environments.model import Environment
@@ -35,10 +36,11 @@ TUNNEL_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """The URL to use, and the host that it leads through ("" = directly)."""
+    """The URL to use, the host that it leads through ("" = directly), and the proxy on the way (None = none)."""
 
     url: str
     through: str = ""
+    proxy: Proxy | None = None
 
 
 class ApiTunnel(Protocol):
@@ -66,20 +68,22 @@ def urls(environment: Environment) -> list[str]:
     return [f"https://{join_host_port(address, port)}" for address in dict.fromkeys(found)]
 
 
-def problem_at(url: str, ca: str, seconds: float = CONNECT_SECONDS) -> str:
+def problem_at(url: str, ca: str, seconds: float = CONNECT_SECONDS, proxy: Proxy | None = None) -> str:
     """Why the API cannot be used at ``url`` from here, "" if it can.
 
-    It must accept a connection and prove itself with ``ca`` (PEM text).
+    It must accept a connection, which ``proxy`` makes if there is one, and prove itself with ``ca`` (PEM text).
     """
     where = urlsplit(url)
     host, port = where.hostname or "", where.port or 443
     try:
-        with socket.create_connection((host, port), seconds) as plain:
+        with connect(host, port, proxy, seconds, ca=ca.encode()) as plain:
             if where.scheme == "https":
                 plain.settimeout(max(seconds, HANDSHAKE_SECONDS))
-                ssl.create_default_context(cadata=ca or None).wrap_socket(plain, server_hostname=host).close()
+                client_context(ca.encode()).wrap_socket(plain, server_hostname=host).close()
     except OSError as error:
         return f"{join_host_port(host, port)}: {error.strerror or error}"
+    except UnreachableError as error:
+        return f"{error} ({error.hint})"
     return ""
 
 
@@ -116,16 +120,19 @@ def route(
     ca: str,
     tunnels: Iterable[ApiTunnel],
     *,
+    proxy: Callable[[str], Proxy | None] = lambda _url: None,
     seconds: float = CONNECT_SECONDS,
     hint: str = "check whether a firewall blocks the API's port",
 ) -> Iterator[ApiRoute]:
     """The route to the API of environment ``name`` while the block runs.
 
+    ``proxy`` gives the proxy for a candidate; tunnels have none.
+
     UnreachableError lists every attempt if all failed.
     """
-    url, problems = first_usable(candidates, lambda candidate: problem_at(candidate, ca, seconds))
+    url, problems = first_usable(candidates, lambda candidate: problem_at(candidate, ca, seconds, proxy(candidate)))
     if url:
-        yield ApiRoute(url)
+        yield ApiRoute(url, proxy=proxy(url))
         return
     with ExitStack() as opened:
         found = _through(tunnels, ca, opened, problems)

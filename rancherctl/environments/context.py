@@ -14,11 +14,16 @@ from rancherctl.environments.model import Environment
 from rancherctl.events import Emit, Event, ignore
 from rancherctl.hosts.model import Host, Resource
 from rancherctl.hosts.transport import Transport
+from rancherctl.proxy.choice import Proxy
 
 
 def no_extras(_environment: Environment, _host: Host) -> tuple[Resource, ...]:
     """``Extras`` of an environment without agents."""
     return ()
+
+
+def _no_proxy(_url: str) -> None:
+    return None
 
 
 def _now() -> datetime:
@@ -45,6 +50,8 @@ class Context:
     operator: str = field(default_factory=_operator)
     now: Callable[[], datetime] = _now
     parallel: int = 30
+    proxy: Callable[[str], Proxy | None] = _no_proxy
+    """The proxy for the URL of an API."""
 
     def observing_interrupted(self) -> None:
         """Say, after Ctrl-C while hosts are only observed, what is still under way (for ``fanout.each``)."""

@@ -31,6 +31,7 @@ from rancherctl.hosts.observe import observe as observe_resources
 from rancherctl.hosts.plan import plan as plan_resources
 from rancherctl.hosts.state import ResourceState
 from rancherctl.kube.client import CONFIGMAPS, NODES
+from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.objects import Node, node
 from rancherctl.kube.rest import RestClient
 from rancherctl.polling import Tolerant, poll_until
@@ -159,15 +160,22 @@ class EnvironmentRun:
             ca = pki.pair_of(self.material(), "ca")
             tunnels = api_access.host_tunnels(self.environment, self.context.transport)
             route = self._opened.enter_context(
-                api_access.route(self.environment.name, api_access.urls(self.environment), ca.crt, tunnels)
+                api_access.route(
+                    self.environment.name,
+                    api_access.urls(self.environment),
+                    ca.crt,
+                    tunnels,
+                    proxy=self.context.proxy,
+                )
             )
             if route.through:
                 text = f"the API cannot be reached from here: connecting through ssh to {route.through}"
                 self.context.emit(Event("objects", text, "", "note"))
             credential = run_credential(self.context.operator, ca, self.context.now())
-            client = RestClient(
-                route.url, ca=ca.crt.encode(), cert=credential.crt.encode(), key=credential.key.encode()
+            endpoint = ApiEndpoint(
+                route.url, ca.crt.encode(), credential.crt.encode(), credential.key.encode(), proxy=route.proxy
             )
+            client = RestClient(endpoint)
             self._client = self._opened.enter_context(client)
         return self._client
 

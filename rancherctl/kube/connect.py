@@ -9,9 +9,9 @@ from pathlib import Path
 from rancherctl.credentials.execplugin import Plugin
 from rancherctl.credentials.kubeconfig import Target
 from rancherctl.errors import AuthError, RefusedError, UsageError
-from rancherctl.kube.http.proxy import proxy_for
 from rancherctl.kube.http.tls import ApiEndpoint
 from rancherctl.kube.rest import RestClient
+from rancherctl.proxy.choice import proxy_for
 
 Token = str | Callable[[], str]
 """A bearer token, or a function that returns a valid one."""
@@ -30,7 +30,7 @@ def credentials(
 
     ``trusted`` decides whether a kubeconfig's plug-in may run, and its token file be read and sent to its server.
     """
-    proxy = proxy_for(target.server, target.proxy, os.environ)
+    proxy = proxy_for(target.server, target.proxy, os.environ, target.proxy_origin)
     if target.username:
         raise UsageError(
             f"context {target.context}: a user name with a password is not supported",

@@ -7,6 +7,7 @@ used.
 from __future__ import annotations
 
 import json
+import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.http.failures import failure, status_object
+from rancherctl.kube.http.pool import CONNECT_SECONDS
 from rancherctl.kube.http.tls import ApiEndpoint, make_context
+from rancherctl.proxy.connect import connect
 
 
 class OfficialClient:
@@ -36,10 +39,9 @@ class OfficialClient:
         settings.verify_ssl = not server.insecure
         settings.tls_server_name = server.server_name or None
         settings.retries = False
-        # Its own reading of HTTPS_PROXY would also send requests to a tunnel on loopback through the proxy.
-        proxy = server.proxy
-        settings.proxy = None if proxy is None else f"http://{proxy.host}:{proxy.port}"
-        settings.proxy_headers = None if proxy is None else proxy.headers()
+        # Its own reading of HTTPS_PROXY would also send requests to a tunnel on loopback through the proxy, and it
+        # knows no SOCKS5: connections come from proxy.connect.
+        settings.proxy = None
         settings.no_proxy = None
         if token:
             settings.api_key = {"authorization": token}
@@ -49,7 +51,10 @@ class OfficialClient:
         try:
             with _translated(f"discovery at {server.url}"):
                 # The library's own context would be stricter than kubectl from Python 3.13 on.
-                self._api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = make_context(server)
+                manager = self._api.rest_client.pool_manager
+                manager.connection_pool_kw["ssl_context"] = make_context(server)
+                if server.proxy is not None:
+                    manager.pool_classes_by_scheme = _pools_through(server)
                 self._dynamic = connect(self._api, cache_file=str(Path(self._folder.name, "discovery.json")))
         except BaseException:
             self.close()
@@ -138,6 +143,31 @@ class OfficialClient:
         path.touch(mode=0o600)
         path.write_bytes(value)
         return str(path)
+
+
+def _pools_through(server: ApiEndpoint) -> dict[str, Any]:
+    """Pools of urllib3 by scheme whose connections lead through the endpoint's proxy."""
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    def opened(host: str, port: int | None) -> socket.socket:
+        return connect(host, port or server.parts()[2], server.proxy, CONNECT_SECONDS, ca=server.ca)
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return opened(self.host, self.port)
+
+    class Encrypted(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return opened(self.host, self.port)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
 
 
 class _translated:  # noqa: N801  # used as a statement

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
 import ssl
 import sys
@@ -15,15 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from rancherctl.cli.api_route import api_route, environment_route
 from rancherctl.credentials.registry import Access
 from rancherctl.environments.api_access import problem_at
 from rancherctl.errors import UnreachableError
+from tests.fakes.certificates import certificate
 
 SSH = """
 import re, socket, sys, threading
@@ -56,32 +51,6 @@ TUNNELS = ((sys.executable, "-c", SSH, "host1"),)
 
 def reachable(server: str, ca: str, seconds: float = 3.0) -> bool:
     return not problem_at(server, ca, seconds)
-
-
-def certificate(folder: Path) -> tuple[Path, str]:
-    """A key and self-signed certificate for 127.0.0.1 in one file, and the certificate as text."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, folder.name)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    folder.mkdir()
-    (folder / "pair.pem").write_bytes(secret + pem)
-    return folder / "pair.pem", pem.decode()
 
 
 @contextmanager
@@ -123,7 +92,7 @@ def served(tmp_path: Path) -> Iterator[Access]:
 
 def test_an_api_that_answers_is_used_directly(served: Access) -> None:
     with api_route(served, pytest.fail) as server:
-        assert server == served.server
+        assert server.url == served.server
 
 
 def test_an_api_that_is_slow_with_its_handshake_counts_as_reachable(tmp_path: Path) -> None:
@@ -138,8 +107,8 @@ def test_another_environments_api_at_the_address_is_not_used(served: Access, tmp
         assert not reachable(served.server, other.ca)
         said: list[str] = []
         with api_route(replace(served, ca=other.ca, targets=other.targets), said.append) as server:
-            assert server != served.server
-            assert reachable(server, other.ca), "the local end of the tunnel must lead to the right API"
+            assert server.url != served.server
+            assert reachable(server.url, other.ca), "the local end of the tunnel must lead to the right API"
         assert said == [f"API {served.server} is not reachable directly; connecting through ssh to host1"]
 
 
@@ -178,4 +147,4 @@ def test_an_ssh_that_ignores_sigterm_is_killed(served: Access, monkeypatch: pyte
 
 def test_without_tunnels_the_api_is_not_checked_before_use() -> None:
     with api_route(Access("demo", "https://127.0.0.1:1", "", "op", "s"), pytest.fail) as server:
-        assert server == "https://127.0.0.1:1"
+        assert server.url == "https://127.0.0.1:1"

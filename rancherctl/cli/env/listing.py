@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
+from rancherctl.cli.api_route import proxy_to
 from rancherctl.cli.known_environments import KnownEnvironments
-from rancherctl.errors import InvalidInputError, NotFoundError
+from rancherctl.errors import InvalidInputError, NotFoundError, RancherctlError
 from rancherctl.net import split_host_port
+from rancherctl.proxy.choice import Proxy
+from rancherctl.proxy.connect import connect
 
 CONNECT_SECONDS: Final = 2.0
 """Time limit of one connection."""
+Endpoint = tuple[str, int, Callable[[], Proxy | None]]
+"""Host and port of an API, and what chooses the proxy on the way."""
 GRACE: Final = 0.2
 """Seconds added for the whole, so that each connection can report its own reason."""
 
@@ -23,7 +28,7 @@ def rows(known: KnownEnvironments) -> Sequence[Mapping[str, Any]]:
 
     An unreadable file is a row with its problem, one removed meanwhile is left out.
     """
-    default, found, endpoints = known.default(), list[dict[str, Any]](), dict[str, tuple[str, int]]()
+    default, found, endpoints = known.default(), list[dict[str, Any]](), dict[str, Endpoint]()
     for name in known.names():
         row: dict[str, Any] = {
             "name": name,
@@ -43,7 +48,7 @@ def rows(known: KnownEnvironments) -> Sequence[Mapping[str, Any]]:
             del found[-1]
             continue
         host, port = split_host_port(environment.api_endpoint())
-        endpoints[name] = (host, int(port or 443))
+        endpoints[name] = (host, int(port or 443), partial(proxy_to, known.dirs, name, environment.server()))
         found[-1] |= {
             "kubernetes": environment.kubernetes,
             "hosts": len(environment.hosts),
@@ -55,7 +60,7 @@ def rows(known: KnownEnvironments) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def connect_problems(endpoints: Mapping[str, tuple[str, int]], timeout: float = CONNECT_SECONDS) -> dict[str, str]:
+def connect_problems(endpoints: Mapping[str, Endpoint], timeout: float = CONNECT_SECONDS) -> dict[str, str]:
     """``connect_problem`` of each endpoint, in parallel.
 
     A thread that is late is not waited for: name resolution has no time limit.
@@ -74,11 +79,13 @@ def connect_problems(endpoints: Mapping[str, tuple[str, int]], timeout: float = 
     return {name: found.get(name, f"no answer within {timeout:.0f} s") for name in endpoints}
 
 
-def connect_problem(host: str, port: int) -> str:
+def connect_problem(host: str, port: int, proxy: Callable[[], Proxy | None]) -> str:
     """Why a TCP connection to the API fails, "" if it succeeds."""
     try:
-        with socket.create_connection((host, port), timeout=CONNECT_SECONDS):
+        with connect(host, port, proxy(), CONNECT_SECONDS):
             return ""
+    except RancherctlError as error:
+        return f"{error} ({error.hint})"
     except TimeoutError:
         return f"no answer within {CONNECT_SECONDS:.0f} s"
     except OSError as error:

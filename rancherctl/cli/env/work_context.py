@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rancherctl.bundle.create import MODULES, OFFICIAL
 from rancherctl.bundle.model import Bundle, manifest
 from rancherctl.bundle.resolve import resolve
+from rancherctl.cli.api_route import proxy_to
 from rancherctl.cli.context import CommandRun
 from rancherctl.cli.env.ssh_login import absolute
 from rancherctl.environments.context import Context
@@ -34,20 +36,21 @@ def work_context(run: CommandRun, environment: Environment, choice: str | None, 
     """The context with the chosen bundle; connections are closed at the end of the block."""
     cache = run.settings.cache or run.settings.dirs.cache
     bundle = resolve(bundle_choice(run, environment.name, choice), environment.kubernetes, cache, emit)
-    with _context(run, bundle, emit) as work:
+    with _context(run, environment, bundle, emit) as work:
         yield work
 
 
 @contextmanager
 def without_bundle(run: CommandRun, environment: Environment, emit: Emit) -> Iterator[Context]:
     """The context for work that installs nothing: its bundle is empty."""
-    with _context(run, Bundle(Path(), manifest(environment.kubernetes, "", "", ())), emit) as work:
+    with _context(run, environment, Bundle(Path(), manifest(environment.kubernetes, "", "", ())), emit) as work:
         yield work
 
 
 @contextmanager
-def _context(run: CommandRun, bundle: Bundle, emit: Emit) -> Iterator[Context]:
+def _context(run: CommandRun, environment: Environment, bundle: Bundle, emit: Emit) -> Iterator[Context]:
     from rancherctl.agents.install import host_resources
 
+    proxy = partial(proxy_to, run.settings.dirs, environment.name)
     with run.connections() as connections:
-        yield Context(transport=connections.transport, bundle=bundle, extras=host_resources, emit=emit)
+        yield Context(connections.transport, bundle, extras=host_resources, emit=emit, proxy=proxy)

@@ -11,11 +11,10 @@ from typing import Any
 
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.kube.http.tls import ApiEndpoint, make_context, stamp
+from rancherctl.proxy.connect import connect
 
 CONNECT_SECONDS = 5.0
 IDLE_KEPT = 8
-KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
-"""Detects a peer that vanished silently after about 30 s. Linux has all these options, other systems some."""
 
 
 class Connection:
@@ -136,37 +135,17 @@ class ConnectionPool:
 
     def _connect(self, deadline: float, context: ssl.SSLContext | None, generation: int) -> Connection:
         sock: socket.socket | None = None
-        proxy = self.server.proxy
-        next_hop = (self.host, self.port) if proxy is None else (proxy.host, proxy.port)
+        server = self.server
         try:
             left = min(CONNECT_SECONDS, deadline - time.monotonic())
             if left <= 0:
                 raise TimeoutError
-            sock = socket.create_connection(next_hop, left)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in KEEPALIVE.items():
-                if hasattr(socket, name):
-                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-            if proxy is not None:
-                proxy.connect(sock, self.host, self.port, left)
-                sock.settimeout(left)
-                next_hop = (self.host, self.port)
+            sock = connect(self.host, self.port, server.proxy, left, ca=server.ca)
             if context:
-                sock = context.wrap_socket(sock, server_hostname=self.server.server_name or self.host)
-        except UnreachableError:
-            if sock is not None:
-                sock.close()
-            raise
+                sock = context.wrap_socket(sock, server_hostname=server.server_name or self.host)
         except OSError as e:
             if sock is not None:
                 sock.close()
-            if proxy is not None and next_hop == (proxy.host, proxy.port):
-                raise UnreachableError(
-                    f"cannot connect to the proxy {proxy.host}:{proxy.port} ({proxy.origin})",
-                    why=_reason(e),
-                    hint="if the API server is reachable without the proxy, add its address to NO_PROXY",
-                ) from e
             raise _not_connected(f"{self.host}:{self.port}", e) from e
         connection = Connection(sock, generation)
         connection.deadline = deadline

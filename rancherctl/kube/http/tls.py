@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rancherctl.errors import UsageError
-from rancherctl.kube.http.proxy import HttpProxy
+from rancherctl.proxy.choice import Proxy
+from rancherctl.trust import client_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ApiEndpoint:
     """Name to expect in the certificate instead of the URL's host."""
     insecure: bool = False
     """Accept any certificate (kubeconfig's insecure-skip-tls-verify)."""
-    proxy: HttpProxy | None = None
+    proxy: Proxy | None = None
     """The proxy on the way to the server."""
 
     def parts(self) -> tuple[bool, str, int, str]:
@@ -46,11 +47,7 @@ class ApiEndpoint:
 
 def make_context(server: ApiEndpoint) -> ssl.SSLContext:
     """A TLS client context. Raises OSError or ssl.SSLError for files that are missing or do not fit."""
-    file = str(server.ca) if isinstance(server.ca, Path) else None
-    data = server.ca.decode("ascii", "replace") if isinstance(server.ca, bytes) else None
-    context = ssl.create_default_context(cafile=file, cadata=data)
-    # Python 3.13 sets it. Go, and so kubectl, accepts certificates without the extensions that it requires.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context = client_context(server.ca)
     if server.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -43,7 +43,7 @@ def test_a_warning_names_a_known_file_that_cannot_be_read(
 def test_a_known_file_that_is_not_text_does_not_hide_others(
     call: Call, known: KnownEnvironments, stored_file: str, monkeypatch: pytest.MonkeyPatch, broken: bytes | None
 ) -> None:
-    monkeypatch.setattr("rancherctl.cli.env.listing.connect_problem", lambda host, port: "")
+    monkeypatch.setattr("rancherctl.cli.env.listing.connect_problem", lambda host, port, proxy: "")
     known.file("other").mkdir() if broken is None else known.file("other").write_bytes(broken)
     code, text = call("env", "ls", "-o", "name")
     assert code == 0

@@ -80,7 +80,7 @@ def usable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """URLs at which the API answers."""
     answering: set[str] = set()
     monkeypatch.setattr(
-        api_access, "problem_at", lambda url, ca, seconds: "" if url in answering else f"{url}: refused"
+        api_access, "problem_at", lambda url, ca, seconds, proxy=None: "" if url in answering else f"{url}: refused"
     )
     return answering
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from rancherctl.placement.model import ObjectProblem, Placeable, PlacementOptions
 
@@ -26,6 +26,8 @@ ANY_HOST = "*"
 
 PathKind = Literal["exact", "prefix", "default"]
 Family = Literal["IPv4", "IPv6"]
+Protocol = Literal["", "http", "h2c", "https", "grpc", "grpcs"]
+"""How a service is spoken to. ``h2c`` and ``grpc`` are HTTP/2 without TLS, ``grpcs`` is HTTP/2 with TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,11 @@ class RouteOptions:
     """How requests of a route are forwarded. Every default is the behaviour without annotations.
 
     ``read_timeout``: milliseconds that a server may send nothing while a request waits for (more of) its answer.
+    ``protocol`` "" is what the Service port says; in a host's model it is HTTP/1.1.
     """
 
     read_timeout: int = 300_000
+    protocol: Protocol = ""
 
     def to_json(self) -> dict[str, Any]:
         """The options that differ from their defaults.
@@ -97,7 +101,11 @@ class RouteOptions:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> RouteOptions:
         """Parse the output of ``to_json``. Raises TypeError or ValueError for anything else."""
-        return RouteOptions(**{str(name): int(value) for name, value in data.items()})
+        given = {str(name): value for name, value in data.items()}
+        protocol = given.pop("protocol", "")
+        if protocol not in get_args(Protocol):
+            raise ValueError(f"unknown protocol: {protocol!a}")
+        return RouteOptions(**{name: int(value) for name, value in given.items()}, protocol=protocol)
 
 
 NO_OPTIONS = RouteOptions()

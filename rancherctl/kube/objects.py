@@ -89,6 +89,7 @@ def service(obj: Json) -> Service:
                 int(p["port"]),
                 p.get("targetPort", p["port"]),
                 p.get("nodePort", 0),
+                p.get("appProtocol") or "",
             )
             for p in spec.get("ports") or ()
         ),

@@ -30,13 +30,14 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """``target_port`` is a number or a container port's name; "" name = unnamed."""
+    """``target_port`` is a number or a container port's name; "" name = unnamed, "" ``app_protocol`` = not given."""
 
     name: str
     protocol: str
     port: int
     target_port: int | str
     node_port: int = 0
+    app_protocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)

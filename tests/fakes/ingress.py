@@ -73,10 +73,16 @@ def _backend(text: str) -> dict[str, Any]:
 
 
 def service(
-    name: str, ports: Mapping[str, int] | None = None, *, namespace: str = NAMESPACE, **spec: Any
+    name: str,
+    ports: Mapping[str, int] | Sequence[Mapping[str, Any]] | None = None,
+    *,
+    namespace: str = NAMESPACE,
+    **spec: Any,
 ) -> objects.Service:
-    """Ports by name; target ports are the endpoints' business."""
-    listed = [{"name": k, "port": v, "protocol": "TCP"} for k, v in (ports or {"http": 80}).items()]
+    """Ports by name, or as in the API; target ports are the endpoints' business."""
+    listed = ports or {"http": 80}
+    if isinstance(listed, Mapping):
+        listed = [{"name": k, "port": v, "protocol": "TCP"} for k, v in listed.items()]
     return objects.service(
         {"metadata": {"name": name, "namespace": namespace}, "spec": {"clusterIP": "10.43.0.9", "ports": listed} | spec}
     )

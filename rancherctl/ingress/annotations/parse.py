@@ -13,7 +13,7 @@ from typing import Any, Final
 from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTATION
 from rancherctl.ingress.annotations.foreign import foreign_problems
 from rancherctl.ingress.annotations.status_annotation import read_status
-from rancherctl.ingress.model import NO_OPTIONS, RouteOptions
+from rancherctl.ingress.model import NO_OPTIONS, Protocol, RouteOptions
 from rancherctl.names import is_label_key, is_label_value
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import and_more, quoted
@@ -23,6 +23,7 @@ SCALE: Final = "scale"
 AFFINITY: Final = "io.rancher.scheduler.affinity.host_label"
 GLOBAL: Final = "io.rancher.scheduler.global"
 READ_TIMEOUT: Final = f"{INGRESS_PREFIX}timeout-read"
+BACKEND_PROTOCOL: Final = f"{INGRESS_PREFIX}backend-protocol"
 LEGACY_CLASS: Final = "kubernetes.io/ingress.class"
 
 PREFIXES: Final = (INGRESS_PREFIX, "io.rancher.")
@@ -118,6 +119,14 @@ def _parse_duration(text: str) -> int:
     return duration
 
 
+def _parse_protocol(text: str) -> Protocol:
+    known: tuple[Protocol, ...] = ("http", "h2c", "https", "grpc", "grpcs")
+    for protocol in known:
+        if text.lower() == protocol:
+            return protocol
+    raise ValueError(f"{quoted(text, 30)} is not one of {', '.join(known)}")
+
+
 def _parse_bool(text: str) -> bool:
     value = {"": False, "false": False, "true": True}.get(text.lower())
     if value is None:
@@ -145,6 +154,15 @@ KNOWN: Final = (
         NO_OPTIONS.read_timeout,
         lambda _: (NO_OPTIONS.read_timeout, "using the default"),
         replaces=("proxy-read-timeout", "timeout-server"),
+    ),
+    Annotation(
+        "protocol",
+        "BackendProtocol",
+        BACKEND_PROTOCOL,
+        _parse_protocol,
+        NO_OPTIONS.protocol,
+        lambda _: (NO_OPTIONS.protocol, "using what the Service port says"),
+        replaces=("backend-protocol", "secure-backends", "server-ssl"),
     ),
 )
 _EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}
@@ -177,7 +195,7 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     return Parsed(
         PlacementOptions(0 if values["everywhere"] else values["wanted"], affinity or ()),
         f"its annotation {AFFINITY} is invalid" if affinity is None else "",
-        RouteOptions(read_timeout=values["read_timeout"]),
+        RouteOptions(read_timeout=values["read_timeout"], protocol=values["protocol"]),
         tuple(problems),
     )
 

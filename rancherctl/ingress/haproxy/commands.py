@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rancherctl.ingress.haproxy import render
-from rancherctl.ingress.model import Server
+from rancherctl.ingress.model import RouteOptions, Server
 from rancherctl.net import join_host_port
 
 MAX_COMMAND = 8192
@@ -50,13 +50,14 @@ def switch(pool: str, slot: str, *, on: bool) -> RuntimeCommand:
     return RuntimeCommand(f"set server {pool}/{slot} state {'ready' if on else 'maint'}")
 
 
-def add_server(pool: str, slot: str, server: Server, seconds: int) -> tuple[RuntimeCommand, ...]:
+def add_server(pool: str, slot: str, server: Server, seconds: int, options: RouteOptions) -> tuple[RuntimeCommand, ...]:
     """Add a slot at run time. It starts in maintenance, with its checks off.
 
     It cannot have ``tcp-ut``: a request on an idle connection to a lost host would hang for minutes. So it keeps no
     idle connections, which is also what HAProxy 2.6 does for such servers.
     """
-    text = f"add server {pool}/{slot} {join_host_port(*server)} {render.checks(seconds)} pool-max-conn 0"
+    words = f"{render.checks(seconds)}{render.protocol_words(options)}"
+    text = f"add server {pool}/{slot} {join_host_port(*server)} {words} pool-max-conn 0"
     return (
         RuntimeCommand(text, ("New server registered",)),
         RuntimeCommand(f"enable health {pool}/{slot}"),

@@ -177,7 +177,7 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
         if len(out) >= MAX_SLOTS:
             raise _NoRoomError(f"more than {MAX_SLOTS} servers in {pool.backend}")
         name = f"s{len(out) + 1}"
-        steps.fill += commands.add_server(pool.name, name, server, seconds)
+        steps.fill += commands.add_server(pool.name, name, server, seconds, pool.options)
         out.append(Slot(name, server, used=True))
     return tuple(out)
 

@@ -66,6 +66,16 @@ def checks(seconds: int) -> str:
     return f"check inter {seconds}s {fast} observe layer4 error-limit 2 on-error mark-down"
 
 
+def protocol_words(options: RouteOptions) -> str:
+    """Options of a server that decide how it is spoken to, with a space before; "" for HTTP/1.1."""
+    return {
+        "h2c": " proto h2",
+        "grpc": " proto h2",
+        "https": " ssl verify none",
+        "grpcs": " ssl verify none alpn h2",
+    }.get(options.protocol, "")
+
+
 def files(layout: Layout, paths: Paths) -> dict[str, str]:
     """The texts of all files by absolute path."""
     out = {paths.map(name): map_text(layout.maps[name]) for name in MAPS}
@@ -200,7 +210,7 @@ def _pool(pool: Pool, seconds: int) -> str:
     if known is not None and known[0] is pool and known[1] == seconds:
         return known[2]
     lines = [f"\nbackend {pool.name}  # {pool.key or 'spare'}\n", *_options(pool.options)]
-    lines += [_server(slot, seconds) for slot in pool.slots]
+    lines += [_server(slot, seconds, pool.options) for slot in pool.slots]
     text = "".join(lines)
     _texts[pool.name] = (pool, seconds, text)
     return text
@@ -212,6 +222,7 @@ def _options(options: RouteOptions) -> list[str]:
     return [] if same else [f"  timeout server {options.read_timeout}ms\n"]
 
 
-def _server(slot: Slot, seconds: int) -> str:
+def _server(slot: Slot, seconds: int, options: RouteOptions) -> str:
     address = join_host_port(*(slot.server or NOTHING))
-    return f"  server {slot.name} {address} {checks(seconds)}{'' if slot.server else ' disabled'}\n"
+    words = f"{checks(seconds)}{protocol_words(options)}"
+    return f"  server {slot.name} {address} {words}{'' if slot.server else ' disabled'}\n"

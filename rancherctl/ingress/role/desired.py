@@ -6,10 +6,10 @@ The agent's role calls ``build`` for its host, the controller and the command li
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from rancherctl.ingress.model import BackendRef, Listener, Model, Server, Translated
+from rancherctl.ingress.model import BackendRef, Listener, Model, Protocol, Route, Server, Translated
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge
@@ -56,11 +56,13 @@ class LocalHost:
     """The host to build a model for.
 
     ``drain`` is the time between its address leaving a status and the removal of the route, in seconds.
+    ``external_names``: whether ExternalName Services are served.
     """
 
     name: str
     listeners: tuple[Listener, ...]
     drain: float = 2.0
+    external_names: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,17 @@ def _host_model(
     slices = cache.slices_by_service(tables.slices)
     servers: dict[str, tuple[Server, ...]] = {}
     failing = dict(refused)
+    protocols: dict[str, Protocol] = {}
     for key, ref in refs.items():
-        lookup = cache.servers_of(ref, tables.services, slices, tables.resolved)
+        lookup = cache.servers_of(ref, tables.services, slices, tables.resolved, external=host.external_names)
         servers[key] = lookup.servers
+        protocols[key] = lookup.protocol
         if lookup.problem:
             failing[key] = lookup.problem
+    if any(protocols.values()) or any(route.options.protocol for route in routes):
+        routes = tuple(_spoken(route, protocols[route.backend.key]) for route in routes)
+        for key in {r.backend.key for r in routes if r.options.protocol in {"https", "grpcs"}}:
+            failing.setdefault(key, _not_verified(key))
     problems = {
         key: found for key in sorted(serving & loaded) if failing and (found := _problems_of(translated[key], failing))
     }
@@ -143,6 +151,19 @@ def _host_model(
     hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
     bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
     return Model(host.listeners if loaded else (), routes, servers, hashes, bare), problems
+
+
+def _spoken(route: Route, said: Protocol) -> Route:
+    """The route with the protocol that its servers are spoken to: the annotation's, else what the Service port says."""
+    wanted = route.options.protocol or said
+    protocol: Protocol = "" if wanted == "http" else wanted
+    if protocol == route.options.protocol:
+        return route
+    return replace(route, options=replace(route.options, protocol=protocol))
+
+
+def _not_verified(backend: str) -> ObjectProblem:
+    return ObjectProblem("BackendNotVerified", f"the certificate of {backend} is not verified", serious=False)
 
 
 def _problems_of(t: Translated, failing: Mapping[str, ObjectProblem]) -> tuple[ObjectProblem, ...]:

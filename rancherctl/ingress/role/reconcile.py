@@ -46,13 +46,15 @@ class LbConfig:
     """``node`` is this host's name in the roster.
 
     ``drain`` is the time between an address leaving a status and the removal of the route, in seconds. ``dns`` is the
-    host's DNS server, which resolves the names behind ExternalName Services.
+    host's DNS server, which resolves the names behind ExternalName Services; ``external_names``: whether these are
+    served.
     """
 
     node: str
     listeners: tuple[Listener, ...]
     drain: float = 2.0
     dns: str = contract.LINK_LOCAL_DNS
+    external_names: bool = True
     paths: render.Paths = field(default_factory=local_paths)
 
 
@@ -74,7 +76,7 @@ class LbRole:
         resolver: Resolver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._host = LocalHost(config.node, config.listeners, config.drain)
+        self._host = LocalHost(config.node, config.listeners, config.drain, config.external_names)
         self._resolver = resolver or Resolver(by_server(config.dns))
         self._clock = clock
         self.driver = driver or Driver(config.paths)
@@ -162,7 +164,8 @@ class LbRole:
             snapshot.table("services").items,
             snapshot.table("endpointslices").items,
         )
-        names = desired.external_names(tables, state.serving if state else (), self._cache)
+        served = state.serving if state else ()
+        names = desired.external_names(tables, served, self._cache) if self._host.external_names else frozenset()
         tables = replace(tables, resolved=self._resolver.addresses(names))
         if state:
             self._refusals.look(state.layout)

@@ -97,6 +97,8 @@ class TranslationCache:
         services: Mapping[str, Service],
         slices: SliceLists,
         resolved: Mapping[str, Sequence[str]],
+        *,
+        external: bool = True,
     ) -> EndpointLookup:
         """Look up the servers of one backend; cached while the Service and its slices are the same objects.
 
@@ -112,7 +114,7 @@ class TranslationCache:
             and (service is None or service.type != "ExternalName")
         ):
             return known[2]
-        fresh = endpoints.servers_of(ref, services, slices, resolved)
+        fresh = endpoints.servers_of(ref, services, slices, resolved, external=external)
         self.lookups[ref.key] = (service, own, fresh)
         return fresh
 

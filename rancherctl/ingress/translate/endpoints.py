@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final
 
-from rancherctl.ingress.model import BackendRef, Server
+from rancherctl.ingress.model import BackendRef, Protocol, Server
 from rancherctl.kube.objects import EndpointSlice, Service, ServicePort
 from rancherctl.net import canonical_ip
 from rancherctl.placement.model import ObjectProblem
@@ -19,11 +20,23 @@ SliceIndex = Mapping[str, Sequence[EndpointSlice]]
 class EndpointLookup:
     """``servers`` in the order of their turns.
 
-    ``problem`` says why there are none, except if just no pod is ready.
+    ``problem`` says why there are none, except if just no pod is ready. ``protocol`` is that of the Service port.
     """
 
     servers: tuple[Server, ...] = ()
     problem: ObjectProblem | None = None
+    protocol: Protocol = ""
+
+
+_PROTOCOLS: Final[dict[str, Protocol]] = {
+    "kubernetes.io/h2c": "h2c",
+    "kubernetes.io/wss": "https",
+    "https": "https",
+    "grpc": "grpc",
+}
+"""By ``appProtocol``; all others are HTTP/1.1."""
+_METADATA: Final = frozenset({"100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"})
+"""Services of clouds that give credentials of the machine to anybody on it; most others are link-local."""
 
 
 def by_service(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]]:
@@ -37,7 +50,7 @@ def by_service(slices: Iterable[EndpointSlice]) -> dict[str, list[EndpointSlice]
 
 @lru_cache(maxsize=16_384)
 def routable(address: str) -> bool:
-    """Whether a canonical address may be a server: not the host itself, and not link-local.
+    """Whether a canonical address may be a server: not the host itself, not link-local, not a cloud's metadata.
 
     The host's own daemons listen there.
 
@@ -45,6 +58,8 @@ def routable(address: str) -> bool:
     """
     ip = ip_address(address)
     embedded = ip.version == 6 and int(ip) < 1 << 32  # ::127.0.0.1, ::1, ::
+    if address in _METADATA:
+        return False
     return not (embedded or ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
 
 
@@ -77,11 +92,17 @@ def _family(service: Service, slices: Sequence[EndpointSlice]) -> str:
 
 
 def servers_of(
-    ref: BackendRef, services: Mapping[str, Service], slices: SliceIndex, resolved: Mapping[str, Sequence[str]]
+    ref: BackendRef,
+    services: Mapping[str, Service],
+    slices: SliceIndex,
+    resolved: Mapping[str, Sequence[str]],
+    *,
+    external: bool = True,
 ) -> EndpointLookup:
     """The servers of one backend: its ready endpoints.
 
-    If there are none, those that still serve while they terminate.
+    If there are none, those that still serve while they terminate. ``external``: whether ExternalName Services are
+    served.
     """
     key = f"{ref.namespace}/{ref.service}"
     service = services.get(key)
@@ -89,6 +110,11 @@ def servers_of(
         return _without("ServiceNotFound", f"service {key} not found; its requests are answered with 503")
     port = _port(service, ref)
     if service.type == "ExternalName":
+        if not external:
+            message = (
+                f"service {key} has the type ExternalName, which spec.ingress.externalNames of the environment denies"
+            )
+            return _without("ExternalNameDenied", message)
         return _external(service, ref, port, resolved)
     if port is None:
         return _without(
@@ -111,7 +137,7 @@ def servers_of(
                 ready |= servers
             elif endpoint.serving and endpoint.terminating:
                 terminating |= servers
-    return EndpointLookup(_in_turns(ready or terminating))
+    return EndpointLookup(_in_turns(ready or terminating), protocol=_PROTOCOLS.get(port.app_protocol, ""))
 
 
 def _without(reason: str, message: str, *, serious: bool = True) -> EndpointLookup:
@@ -145,7 +171,14 @@ def _external(
             "PortNotFound",
             f"service {service.meta.key} has no port named {ref.name}; its requests are answered with 503",
         )
-    servers = _servers(resolved.get(service.external_name, ()), number)
+    literal = canonical_ip(service.external_name)
+    if literal and not routable(literal):
+        return _without(
+            "ExternalAddressRefused",
+            f"external name {service.external_name} of service {service.meta.key} is an address of the host itself, "
+            "a link-local one or a cloud's metadata service; its requests are answered with 503",
+        )
+    servers = _servers((literal,) if literal else resolved.get(service.external_name, ()), number)
     if not servers:
         return _without(
             "NameNotResolved",
@@ -153,10 +186,11 @@ def _external(
             "its requests are answered with 503",
             serious=False,
         )
-    return EndpointLookup(tuple(sorted(servers)))
+    return EndpointLookup(tuple(sorted(servers)), protocol=_PROTOCOLS.get(port.app_protocol, "") if port else "")
 
 
 def external_names(refs: Iterable[BackendRef], services: Mapping[str, Service]) -> frozenset[str]:
     """The names that must be resolved for these backends."""
     found = (services.get(f"{r.namespace}/{r.service}") for r in refs)
-    return frozenset(s.external_name for s in found if s is not None and s.type == "ExternalName" and s.external_name)
+    names = (s.external_name for s in found if s is not None and s.type == "ExternalName")
+    return frozenset(name for name in names if name and not canonical_ip(name))

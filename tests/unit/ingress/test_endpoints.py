@@ -133,3 +133,44 @@ def test_external_names_use_resolved_addresses_but_never_the_host_itself() -> No
     none = endpoints.servers_of(WEB, services, {}, {}).problem
     assert none is not None
     assert none.reason == "NameNotResolved"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("192.0.2.5", ""),
+        ("127.0.0.1", "ExternalAddressRefused"),
+        ("0.0.0.0", "ExternalAddressRefused"),
+        ("169.254.169.254", "ExternalAddressRefused"),
+        ("100.100.100.200", "ExternalAddressRefused"),
+        ("168.63.129.16", "ExternalAddressRefused"),
+        ("224.0.0.1", "ExternalAddressRefused"),
+    ],
+)
+def test_an_external_name_that_is_an_address_is_used_if_it_is_routable(text: str, reason: str) -> None:
+    services = {"default/web": fake.service("web", type="ExternalName", externalName=text)}
+    found = endpoints.servers_of(WEB, services, {}, {})
+    assert (found.problem.reason if found.problem else "") == reason
+    assert found.servers == (() if reason else (Server(text, 80),))
+    assert endpoints.external_names([WEB], services) == frozenset(), "an address is not resolved"
+
+
+def test_a_name_that_resolves_to_a_metadata_service_is_not_used() -> None:
+    services = {"default/web": fake.service("web", type="ExternalName", externalName="meta.example.org")}
+    resolved = {"meta.example.org": ["169.254.169.254", "100.100.100.200", "fd00:ec2::254", "192.0.2.5"]}
+    assert endpoints.servers_of(WEB, services, {}, resolved).servers == (Server("192.0.2.5", 80),)
+
+
+def test_external_names_may_be_denied() -> None:
+    services = {
+        "default/web": fake.service("web", type="ExternalName", externalName="192.0.2.5"),
+        "default/own": fake.service("own"),
+    }
+    found = endpoints.servers_of(WEB, services, {}, {}, external=False)
+    assert (found.servers, found.problem and (found.problem.reason, found.problem.serious)) == (
+        (),
+        ("ExternalNameDenied", True),
+    )
+    slices = endpoints.by_service([fake.endpoint_slice("own", [("10.0.0.1", 80)])])
+    own = BackendRef("default", "own", 80)
+    assert endpoints.servers_of(own, services, slices, {}, external=False).servers == (Server("10.0.0.1", 80),)

@@ -74,6 +74,12 @@ def list_ingresses(
 @app.command()
 def show(
     name: NameArgument,
+    request: Annotated[
+        str,
+        typer.Option(
+            "--request", metavar="REQUEST", help='Explain the answer to this request, such as "GET http://HOST/PATH".'
+        ),
+    ] = "",
     namespace: NamespaceOption = "",
     env: EnvOption = None,
     context: ContextOption = "",
@@ -82,18 +88,28 @@ def show(
 ) -> None:
     """Show the rules, hosts and problems of one Ingress, and which content each host serves.
 
+    With --request, shows instead which Ingress, rule and endpoints answer a request at the hosts that serve this
+    Ingress, or why the load balancer answers itself. Sends nothing to the hosts.
+
     \b
     Examples:
       rancherctl ingress show scalelb
       rancherctl ingress show shop/front -o json
+      rancherctl ingress show scalelb --request "GET http://foo.bar.com/foo"
     """
     from rancherctl.cli.api import api
-    from rancherctl.ingress.operator import api_view, overview
-    from rancherctl.output.ingress import ingress_record
+    from rancherctl.ingress.operator import api_view, explain, overview
+    from rancherctl.output.ingress import ingress_record, request_record
 
     run = current(env=env, output=output)
+    asked = explain.parse_request(request) if request else None
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
+        if asked:
+            found = view.require_managed(view.find(name, namespace))
+            item = explain.explain(client, view, found, asked)
+            run.show(request_record(item, explain.text(item)))
+            return
     item = overview.detail(view, view.find(name, namespace))
     run.show(ingress_record(item, overview.text(item)))
 

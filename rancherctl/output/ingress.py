@@ -45,6 +45,11 @@ def ingress_record(item: Mapping[str, Any], text: str) -> Record:
     return Record("Ingress", item, text=text, name=_name(item))
 
 
+def request_record(item: Mapping[str, Any], text: str) -> Record:
+    """What happens to one request, on the hosts that serve an Ingress."""
+    return Record("IngressRequest", item, text=text, name=_name(item))
+
+
 def plan_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     """One row per host, in the order in which an Ingress takes them."""
     return Listing("IngressCandidate", rows, PLAN_COLUMNS, name="host", empty="no load-balancer hosts in the roster")

@@ -17,9 +17,14 @@ from tests.fakes.release_site import Site, release_site
 
 
 @pytest.fixture
-def lb_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadBalancerHost]:
-    """A host with a load balancer whose pods may be on loopback."""
+def pods_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let load balancers send requests to pods on this machine."""
     monkeypatch.setattr(endpoints, "routable", lambda address: True)
+
+
+@pytest.fixture
+def lb_host(tmp_path: Path, pods_on_loopback: None) -> Iterator[LoadBalancerHost]:
+    """A host with a load balancer whose pods may be on loopback."""
     host = LoadBalancerHost(Haproxy(tmp_path))
     yield host
     host.close()

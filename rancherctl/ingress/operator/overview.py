@@ -59,7 +59,9 @@ def detail(view: ApiView, ingress: Ingress) -> Item:
     return item | {
         "ours": managed,
         "hash": t.hash,
-        "rules": [{"host": r.host, "match": r.kind, "path": _path(r), "backend": r.backend.key} for r in t.routes],
+        "rules": [
+            {"host": r.host, "match": r.kind, "path": written_path(r), "backend": r.backend.key} for r in t.routes
+        ],
         "instances": [_instance(view, t, ingress, name, item["placed"]) for name in involved] if managed else [],
         "problems": [{"reason": p.reason, "message": p.message, "serious": p.serious} for p in problems]
         if managed
@@ -76,7 +78,7 @@ def _problems(view: ApiView, t: Translated, cluster: desired.Desired) -> list[Ob
     return list(dict.fromkeys(found))
 
 
-def _path(route: Route) -> str:
+def written_path(route: Route) -> str:
     """The path as in the Ingress; the model ends prefixes with a slash."""
     return (route.path.rstrip("/") or "/") if route.kind == "prefix" else route.path
 

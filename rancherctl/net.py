@@ -58,6 +58,12 @@ def parse_network(text: str) -> IPNetwork | None:
         return None
 
 
+def canonical_network(text: str) -> str:
+    """The usual spelling of a network, an address as a network of one; the text itself if it is neither."""
+    network = parse_network(text)
+    return text if network is None else str(network)
+
+
 def bracketed(address: str) -> str:
     """An address as written before a port: ``[fd00::1]``; names and IPv4 unchanged."""
     return f"[{address}]" if ":" in address else address

@@ -15,16 +15,20 @@ from rancherctl.network.model import Mode
 PATH = Path(AGENT_CONFIG)
 
 
-def _json(*path: str, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
-    """Where a field stands in the file, and how its JSON value is read."""
-    return {"path": path, "read": read}
+def _json(*path: str, read: Callable[[Any], Any] = lambda value: value, optional: bool = False) -> dict[str, Any]:
+    """Where a field stands in the file, and how its JSON value is read.
+
+    An ``optional`` one is in the file only if it differs from its default: release 0.1 did not write it.
+    """
+    return {"path": path, "read": read, "optional": optional}
 
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
     """One host's configuration; the fields also define the file, in their order.
 
-    ``dns_upstreams`` () = the host's own resolvers. ``lease_seconds``: period of the host's heartbeat. ``owners``,
+    ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies``, ``proxy_protocol``, ``external_names``: see
+    environments.model.IngressSettings. ``lease_seconds``: period of the host's heartbeat. ``owners``,
     for the controller only: each address that the environment file names → the host that has it, "" = no host.
     """
 
@@ -45,6 +49,13 @@ class AgentConfig:
     dns_upstreams: tuple[str, ...] = field(metadata=_json("dns", "upstreams", read=tuple))
     http_port: int = field(default=80, metadata=_json("ingress", "http_port", read=int))
     https_port: int = field(default=443, metadata=_json("ingress", "https_port", read=int))
+    trusted_proxies: tuple[str, ...] = field(
+        default=(), metadata=_json("ingress", "trusted_proxies", read=tuple, optional=True)
+    )
+    proxy_protocol: tuple[str, ...] = field(
+        default=(), metadata=_json("ingress", "proxy_protocol", read=tuple, optional=True)
+    )
+    external_names: bool = field(default=True, metadata=_json("ingress", "external_names", read=bool, optional=True))
     lease_seconds: float = field(default=2.0, metadata=_json("lease_seconds", read=float))
     owners: tuple[tuple[str, str], ...] = field(default=(), metadata=_json("owners", read=lambda d: tuple(d.items())))
 
@@ -52,6 +63,8 @@ class AgentConfig:
         """The file's text; without ``owners`` if there are none."""
         data: dict[str, Any] = {}
         for item in fields(self):
+            if item.metadata.get("optional") and getattr(self, item.name) == item.default:
+                continue
             *groups, key = _path(item)
             inner = data
             for group in groups:
@@ -71,13 +84,17 @@ def lease_seconds(hosts: int) -> float:
 
 
 def parse(data: Mapping[str, Any]) -> AgentConfig:
-    """Parse the file's JSON; KeyError or TypeError if a part other than ``owners`` is missing."""
+    """Parse the file's JSON; KeyError or TypeError if a part is missing that is neither optional nor ``owners``."""
     complete = {**data, "owners": data.get("owners") or {}}
     values: dict[str, Any] = {}
     for item in fields(AgentConfig):
         value: Any = complete
-        for key in _path(item):
-            value = value[key]
+        *groups, key = _path(item)
+        for group in groups:
+            value = value[group]
+        if item.metadata.get("optional") and key not in value:
+            continue
+        value = value[key]
         values[item.name] = item.metadata["read"](value) if item.metadata else value
     return AgentConfig(**values)
 

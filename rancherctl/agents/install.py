@@ -42,6 +42,9 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         dns_domain=environment.dns.domain,
         dns_addresses=environment.dns_addresses(),
         dns_upstreams=environment.dns.upstreams,
+        trusted_proxies=environment.ingress.trusted_proxies,
+        proxy_protocol=environment.ingress.proxy_protocol,
+        external_names=environment.ingress.external_names == "allow",
         lease_seconds=lease_seconds(len(environment.hosts)),
     )
 

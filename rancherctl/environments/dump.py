@@ -68,6 +68,10 @@ def _ingress(ingress: IngressSettings) -> dict[str, Any]:
         out["hosts"] = ({"role": ingress.role} if ingress.role else {}) | (
             {"labels": dict(ingress.labels)} if ingress.labels else {}
         )
+    lists = {"trustedProxies": ingress.trusted_proxies, "proxyProtocol": ingress.proxy_protocol}
+    out |= {key: list(networks) for key, networks in lists.items() if networks}
+    if ingress.external_names != default.external_names:
+        out["externalNames"] = ingress.external_names
     return out
 
 

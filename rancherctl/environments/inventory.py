@@ -19,19 +19,21 @@ from rancherctl.environments.model import (
     Api,
     Dns,
     Environment,
+    ExternalNames,
     IngressSettings,
     Mode,
     Network,
 )
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
-from rancherctl.net import parse_port, split_host_port
+from rancherctl.net import canonical_network, parse_port, split_host_port
 from rancherctl.text import plural
 
 if TYPE_CHECKING:
     import yaml
 
 MODES: tuple[Mode, ...] = ("routed", "none")
+EXTERNAL_NAMES: tuple[ExternalNames, ...] = ("allow", "deny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,20 @@ def _api(spec: Section) -> Api:
 
 def _ingress(spec: Section) -> IngressSettings:
     section, out = spec.section("ingress"), IngressSettings()
-    out = replace(out, default_class=section.flag("defaultClass", default=out.default_class))
+    proxies = (section.texts(key, syntax.proxy_network) for key in ("trustedProxies", "proxyProtocol"))
+    trusted, speaking = (tuple(dict.fromkeys(map(canonical_network, listed))) for listed in proxies)
+    names = section.text(
+        "externalNames",
+        out.external_names,
+        lambda t: "" if t in EXTERNAL_NAMES else f"must be allow or deny, not {t!r}",
+    )
+    out = replace(
+        out,
+        default_class=section.flag("defaultClass", default=out.default_class),
+        trusted_proxies=trusted,
+        proxy_protocol=speaking,
+        external_names=cast("ExternalNames", names),
+    )
     chosen = section.section("hosts")
     if section.get("hosts") is not None:
         role = chosen.text("role", "", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")

@@ -16,6 +16,7 @@ DEFAULT_KUBERNETES: Final = "1.36.3"
 LOCAL_API_PORT: Final = 7443
 LOCAL_API: Final = f"https://127.0.0.1:{LOCAL_API_PORT}"
 Mode = Literal["routed", "none"]
+ExternalNames = Literal["allow", "deny"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,17 @@ class Api:
 class IngressSettings:
     """Which hosts carry load balancers: those with ``role`` ("" = any) and all ``labels``.
 
-    ``default_class``: whether IngressClass ``rancher`` is the API's default.
+    ``default_class``: whether IngressClass ``rancher`` is the API's default. ``trusted_proxies`` are networks of
+    proxies whose X-Forwarded headers count, ``proxy_protocol`` networks of those that speak PROXY protocol.
+    ``external_names``: whether ExternalName Services are served.
     """
 
     role: str = "worker"
     labels: Mapping[str, str] = field(default_factory=dict)
     default_class: bool = True
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_protocol: tuple[str, ...] = ()
+    external_names: ExternalNames = "allow"
 
     def wants(self, host: Host) -> bool:
         """Whether the host is chosen."""

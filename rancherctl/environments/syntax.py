@@ -7,7 +7,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueE
 
 from rancherctl.contract import AGENT_PREFIX, API_GROUP
 from rancherctl.names import is_dns_label, is_dns_name, is_label_key, is_label_value
-from rancherctl.net import is_ip, parse_ip
+from rancherctl.net import is_ip, parse_ip, parse_network
 
 _USER = re.compile(r"\w(?:[-\w.@+\\]{0,253}[-\w.+])?")
 _SSH_HOST = re.compile(r"[A-Za-z0-9_:][-A-Za-z0-9_.:%+/]{0,254}")
@@ -63,6 +63,16 @@ def cidr(text: str) -> str:
     if network.is_multicast or network.is_loopback or network.is_link_local:
         return f"{text} cannot be the range of pods or Services"
     return ""
+
+
+def proxy_network(text: str) -> str:
+    """Address or network (IPv4 or IPv6, without host bits) of proxies in front of load balancers."""
+    network = parse_network(text)
+    if network is None:
+        return f"{text!r} is not an IP address or a network such as 192.0.2.0/24 without host bits"
+    if not network.prefixlen:
+        return f"{text} is every address: list the networks of your proxies"
+    return f"{text} is the host itself" if network.is_loopback else ""
 
 
 def resolver(text: str) -> str:

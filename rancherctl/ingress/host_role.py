@@ -11,12 +11,21 @@ from rancherctl.role_spec import HostRole, HostSettings, Relist
 def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> HostRole:
     """Return the role that keeps this host's HAProxy up to date."""
     from rancherctl.ingress.haproxy.driver import local_paths
-    from rancherctl.ingress.model import http_listeners
+    from rancherctl.ingress.model import Proxies, http_listeners
     from rancherctl.ingress.role.reconcile import LbConfig, LbRole
 
     paths = local_paths()
     listeners = http_listeners(settings.http_port, paths.families)
-    return LbRole(LbConfig(settings.node, listeners, dns=settings.dns_addresses[0], paths=paths))
+    return LbRole(
+        LbConfig(
+            settings.node,
+            listeners,
+            dns=settings.dns_addresses[0],
+            external_names=settings.external_names,
+            proxies=Proxies(settings.trusted_proxies, settings.proxy_protocol),
+            paths=paths,
+        )
+    )
 
 
 def resources(_settings: HostSettings) -> tuple[Resource, ...]:

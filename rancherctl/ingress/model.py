@@ -197,11 +197,26 @@ class Translated:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxies:
+    """Networks of proxies in front of the load balancers, as ``ADDRESS/LENGTH``.
+
+    X-Forwarded headers of ``trusted`` ones are kept, and the client that they name counts. Those that are ``speaking``
+    must begin every connection with the PROXY protocol, version 1 or 2.
+    """
+
+    trusted: tuple[str, ...] = ()
+    speaking: tuple[str, ...] = ()
+
+
+NO_PROXIES = Proxies()
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """What one host's HAProxy must do: listeners to open, routes (one per claim), servers per backend key.
 
     ``loaded`` are the content hashes of the Ingresses in it, ``bare`` are host patterns that are known without any
-    route.
+    route. ``proxies`` is what the host knows about proxies in front of it.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -209,6 +224,7 @@ class Model:
     servers: Mapping[str, tuple[Server, ...]] = field(default_factory=dict)
     loaded: Mapping[str, str] = field(default_factory=dict)
     bare: frozenset[str] = frozenset()
+    proxies: Proxies = NO_PROXIES
 
 
 def digest(*parts: object) -> str:

@@ -87,6 +87,10 @@ network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none
 podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
 the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish.
 ingress.defaultClass makes rancherctl's ingress class the default; set it to false if another class is the default.
+ingress.trustedProxies lists the networks of HTTP proxies or CDNs in front of the load balancers: X-Forwarded headers
+from there are kept, from elsewhere replaced. ingress.proxyProtocol lists the networks of load balancers that send the
+PROXY protocol; all connections from there must have it. Both can be changed without a reload. ingress.externalNames:
+deny refuses Ingresses to Services of the type ExternalName, for environments with several tenants.
 
 `rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` creates such a file and applies it;
 `rancherctl env plan -f FILE` shows every change first; `rancherctl env fetch` restores the file from the hosts.

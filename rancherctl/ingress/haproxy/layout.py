@@ -26,7 +26,9 @@ from rancherctl.ingress.model import (
     pool_key,
 )
 
-MAPS = ("hosts", "wildcards", "exact", "prefix")
+MAPS = ("hosts", "wildcards", "exact", "prefix", "trusted", "speaking")
+NETWORK_MAPS = ("trusted", "speaking")
+"""Their keys are networks, see ``model.Proxies``. HAProxy finds them by an address in them."""
 MIN_SLOTS = 4
 MIN_SPARES = 16
 SPARES_WITH_OPTIONS = 2
@@ -123,7 +125,7 @@ class Layout:
                     else tuple(Listener(family, int(port)) for port in data["ports"] for family in families)
                 ),
                 pools=tuple(_pool(*pool) for pool in data["pools"]),
-                maps={name: {str(k): str(v) for k, v in data["maps"][name].items()} for name in MAPS},
+                maps={name: {str(k): str(v) for k, v in _map(data["maps"], name).items()} for name in MAPS},
                 loaded={str(k): str(v) for k, v in data["loaded"].items()},
                 check_seconds=int(data["check_seconds"]),
                 generation=_token(data["generation"]),
@@ -132,6 +134,10 @@ class Layout:
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
+
+
+def _map(maps: Any, name: str) -> Any:
+    return maps.get(name, {}) if name in NETWORK_MAPS else maps[name]  # release 0.1 had none of networks
 
 
 def _listener(value: Any) -> Listener:
@@ -172,8 +178,12 @@ def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str
 
     ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A
     tier is the matching host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
+    ``trusted`` and ``speaking`` are sets: all values are 1.
     """
     maps: dict[str, dict[str, str]] = {name: {} for name in MAPS}
+    if model.listeners:  # without one, HAProxy loads no maps
+        maps["trusted"] = dict.fromkeys(model.proxies.trusted, "1")
+        maps["speaking"] = dict.fromkeys(model.proxies.speaking, "1")
     for host in {*model.bare, *(route.host for route in model.routes)} - {"*"}:
         if host.startswith("*."):
             maps["wildcards"][host[2:]] = host

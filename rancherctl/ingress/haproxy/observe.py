@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, Slot
+from rancherctl.ingress.haproxy.layout import MAPS, NETWORK_MAPS, Layout, Pool, Slot
 from rancherctl.ingress.haproxy.plan import Busy
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.haproxy.runtime import Socket
@@ -96,12 +96,19 @@ def touched(
     for pool in layout.pools:
         if pool.name in pools:
             out += _pool(pool, parse_servers(socket.send(f"show servers state {pool.name}")))
+    networks = {name: parse_map(socket.send(f"show map {paths.map(name)}")) for name, _ in keys if name in NETWORK_MAPS}
     for name, key in keys:
+        if name in networks:
+            out += _entry(name, key, networks[name].get(key), layout)
+            continue
         found = _ENTRY.search(socket.send(f"get map {paths.map(name)} {key}"))
-        have = found.group(2) if found and found.group(1) == key else None
-        if have != layout.maps[name].get(key):
-            out.append(f"map {name}: {key} is {have}, expected {layout.maps[name].get(key)}")
+        out += _entry(name, key, found.group(2) if found and found.group(1) == key else None, layout)
     return tuple(out)
+
+
+def _entry(name: str, key: str, have: str | None, layout: Layout) -> list[str]:
+    want = layout.maps[name].get(key)
+    return [] if have == want else [f"map {name}: {key} is {have}, expected {want}"]
 
 
 def differences(layout: Layout, found: LiveState, *, limit: int = 5) -> tuple[str, ...]:

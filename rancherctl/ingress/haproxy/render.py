@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rancherctl import contract
-from rancherctl.ingress.haproxy import refusals
+from rancherctl.ingress.haproxy import forwarded, refusals
 from rancherctl.ingress.haproxy.layout import MAPS, NOTHING, Layout, Pool, Slot
 from rancherctl.ingress.haproxy.listeners import frontend_name
 from rancherctl.ingress.haproxy.responses import ERRORS, NO_ROUTE_RESPONSE, ORIGIN
@@ -174,6 +174,7 @@ def _frontend(listener: Listener, paths: Paths) -> str:
     return f"""
 frontend {frontend_name(listener)}
   bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}
+{forwarded.connection_lines(paths.map)}\
   http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
   http-request set-var(txn.tier) var(txn.host),map_str({paths.map("hosts")})
   acl known var(txn.tier) -m found
@@ -185,11 +186,7 @@ frontend {frontend_name(listener)}
   http-request set-var(txn.pool) var(txn.tier),concat(,txn.path,/),map_beg({paths.map("prefix")}) if !routed
   http-request set-var(txn.pool) str(*),map_str({paths.map("exact")}) if !routed
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
-  http-request set-header X-Forwarded-For %[src]
-  http-request set-header X-Forwarded-Proto {listener.protocol}
-  http-request set-header X-Forwarded-Port %[dst_port]
-  http-request set-header X-Forwarded-Host %[req.hdr(host)]
-  http-response del-header {ORIGIN}
+{forwarded.request_lines(listener.protocol, paths.map)}  http-response del-header {ORIGIN}
   use_backend %[var(txn.pool)] if routed
   default_backend no-route
 """

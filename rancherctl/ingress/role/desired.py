@@ -9,7 +9,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from rancherctl.ingress.model import BackendRef, Listener, Model, Protocol, Route, Server, Translated
+from rancherctl.ingress.model import (
+    NO_PROXIES,
+    BackendRef,
+    Listener,
+    Model,
+    Protocol,
+    Proxies,
+    Route,
+    Server,
+    Translated,
+)
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge
@@ -56,13 +66,14 @@ class LocalHost:
     """The host to build a model for.
 
     ``drain`` is the time between its address leaving a status and the removal of the route, in seconds.
-    ``external_names``: whether ExternalName Services are served.
+    ``external_names``: whether ExternalName Services are served. ``proxies`` are in front of it.
     """
 
     name: str
     listeners: tuple[Listener, ...]
     drain: float = 2.0
     external_names: bool = True
+    proxies: Proxies = NO_PROXIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +161,7 @@ def _host_model(
     # An Ingress that cannot be placed is loaded for its host names only, unless this host still serves it.
     hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
     bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
-    return Model(host.listeners if loaded else (), routes, servers, hashes, bare), problems
+    return Model(host.listeners if loaded else (), routes, servers, hashes, bare, host.proxies), problems
 
 
 def _spoken(route: Route, said: Protocol) -> Route:

@@ -18,7 +18,7 @@ from rancherctl.ingress.haproxy import plan, render
 from rancherctl.ingress.haproxy.driver import Driver, local_paths
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
-from rancherctl.ingress.model import Listener, Model
+from rancherctl.ingress.model import NO_PROXIES, Listener, Model, Proxies
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.desired import Desired, LocalHost, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
@@ -47,7 +47,7 @@ class LbConfig:
 
     ``drain`` is the time between an address leaving a status and the removal of the route, in seconds. ``dns`` is the
     host's DNS server, which resolves the names behind ExternalName Services; ``external_names``: whether these are
-    served.
+    served. ``proxies`` are in front of the load balancers.
     """
 
     node: str
@@ -55,6 +55,7 @@ class LbConfig:
     drain: float = 2.0
     dns: str = contract.LINK_LOCAL_DNS
     external_names: bool = True
+    proxies: Proxies = NO_PROXIES
     paths: render.Paths = field(default_factory=local_paths)
 
 
@@ -76,7 +77,7 @@ class LbRole:
         resolver: Resolver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._host = LocalHost(config.node, config.listeners, config.drain, config.external_names)
+        self._host = LocalHost(config.node, config.listeners, config.drain, config.external_names, config.proxies)
         self._resolver = resolver or Resolver(by_server(config.dns))
         self._clock = clock
         self.driver = driver or Driver(config.paths)

@@ -33,6 +33,9 @@ def test_every_field_survives_the_file() -> None:
         dns_upstreams=("192.0.2.53", "2001:db8::53"),
         http_port=8080,
         https_port=8443,
+        trusted_proxies=("192.0.2.0/24",),
+        proxy_protocol=("10.0.0.5/32",),
+        external_names=False,
         lease_seconds=3.5,
         owners=(("192.0.2.10", ""), ("10.0.0.11", "h1")),
     )

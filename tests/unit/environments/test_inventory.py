@@ -57,6 +57,22 @@ def test_default_class_must_be_true_or_false() -> None:
     )
 
 
+def test_networks_of_proxies_get_their_usual_spelling_and_each_wrong_one_is_named() -> None:
+    listed = '["192.0.2.5", "192.0.2.5/32", "2001:DB8::/32"]'
+    text = GOOD.replace("spec:\n", f"spec:\n  ingress: {{trustedProxies: {listed}, proxyProtocol: [10.0.0.0/8]}}\n")
+    found = load(text).environment.ingress
+    assert found == IngressSettings(trusted_proxies=("192.0.2.5/32", "2001:db8::/32"), proxy_protocol=("10.0.0.0/8",))
+    bad = "{externalNames: never, trustedProxies: [0.0.0.0/0, 10.0.0.1/8, x;y], proxyProtocol: [127.0.0.1]}"
+    wrong = GOOD.replace("spec:\n", f"spec:\n  ingress: {bad}\n")
+    assert [line.partition("spec.ingress.")[2] for line in problems(wrong)] == [
+        "externalNames: must be allow or deny, not 'never'",
+        "trustedProxies[0]: 0.0.0.0/0 is every address: list the networks of your proxies",
+        "trustedProxies[1]: '10.0.0.1/8' is not an IP address or a network such as 192.0.2.0/24 without host bits",
+        "trustedProxies[2]: 'x;y' is not an IP address or a network such as 192.0.2.0/24 without host bits",
+        "proxyProtocol[0]: 127.0.0.1 is the host itself",
+    ]
+
+
 def test_all_problems_are_reported_with_their_place_and_a_suggestion() -> None:
     text = (
         GOOD.replace("roles: [worker]", "rolez: [worker]")
@@ -257,6 +273,8 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
                 IngressSettings("", {"lb": "yes"}),
                 IngressSettings("controlplane"),
                 IngressSettings(default_class=False),
+                IngressSettings(trusted_proxies=("192.0.2.0/24", "2001:db8::/32"), external_names="deny"),
+                IngressSettings(proxy_protocol=("10.0.0.5/32",)),
             ]
         ),
     )

@@ -170,6 +170,8 @@ def test_default_backends_and_ipv6_servers_are_laid_out() -> None:
         "wildcards": {"w.com": "*.w.com"},
         "exact": {"*": "b2", "*.w.com/e": "b3"},
         "prefix": {"a.com/": "b1", "a.com/x/": "b3"},
+        "trusted": {},
+        "speaking": {},
     }
     assert "server s1 [fd00::1]:8080 check" in render.config(found, PATHS)
 

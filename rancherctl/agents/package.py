@@ -20,6 +20,8 @@ NOT_ON_HOSTS = (
     "output/",
     "settings.py",
     "hosts/connections.py",
+    "hosts/openssh",
+    "hosts/remote_host.py",
     "hosts/ssh",
     "kube/official",
     "kube/connect",

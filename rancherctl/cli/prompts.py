@@ -42,6 +42,7 @@ def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> P
         host_key=answers.host_key or terminal.host_key,
         password=lambda login: terminal.secret(f"password for {login}: "),
         passphrase=lambda key: terminal.secret(f"passphrase for {key}: "),
+        answer=lambda question: terminal.read_secret(f"{question} "),
     )
 
 

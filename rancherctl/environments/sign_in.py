@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
 
 from rancherctl.credentials.tokens import operator_objects
@@ -11,8 +10,8 @@ from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import command
-from rancherctl.hosts.jump_hosts import jumps
-from rancherctl.hosts.model import File, Host, SshAddress
+from rancherctl.hosts.model import File, Host
+from rancherctl.hosts.openssh.arguments import jump_options, login_options
 from rancherctl.hosts.remote_call import source_of
 from rancherctl.hosts.transport import Transport
 
@@ -49,43 +48,6 @@ def sign_in_at_any(
 def renewal_argv(host: Host, operator: str, session: str) -> tuple[str, ...]:
     """The OpenSSH command line that renews tokens without a prompt (``credentials.registry.Access.issue``)."""
     ssh = host.ssh
-    login = _login(ssh)
-    if ssh.jump and (ssh.identity or ssh.known_hosts):
-        # with -J, OpenSSH gives -i and -o to the last host only
-        login += ["-o", f"ProxyCommand={_proxy_command(jumps(ssh.jump, ssh))}"]
-    elif ssh.jump:
-        login += ["-J", ssh.jump]
+    base = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]
+    login = [*base, *login_options(ssh), *jump_options(ssh, base)]
     return (*login, ssh.host, PROGRAM, "--operator", operator, "--session", session)
-
-
-def _login(ssh: SshAddress) -> list[str]:
-    argv = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]
-    for option, value in (
-        ("-F", ssh.config),
-        ("-i", "" if "%" in ssh.identity else ssh.identity),
-        ("-p", str(ssh.port or "")),
-        ("-l", ssh.user),
-    ):
-        if value:
-            argv += [option, value]
-    if "%" in ssh.identity:
-        # -i wants the file's own name, and expands it all the same
-        argv += ["-o", f"IdentityFile={_quoted(ssh.identity)}"]
-    if ssh.known_hosts:
-        argv += ["-o", f"UserKnownHostsFile={_quoted(ssh.known_hosts)}"]
-    return argv
-
-
-def _quoted(path: str) -> str:
-    """A path as the value of an option, in which OpenSSH expands tokens and splits at spaces."""
-    text = path.replace("%", "%%")
-    return f'"{text}"' if " " in text else text
-
-
-def _proxy_command(hops: tuple[SshAddress, ...]) -> str:
-    """A ProxyCommand that leads through ``hops`` in their order, with the same login options for each."""
-    argv = _login(hops[-1])
-    if len(hops) > 1:
-        argv += ["-o", f"ProxyCommand={_proxy_command(hops[:-1])}"]
-    # the percent signs of each level are doubled once more, because every ssh expands its own
-    return f"{shlex.join(argv).replace('%', '%%')} -W '[%h]:%p' {shlex.quote(hops[-1].host)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import threading
@@ -14,7 +15,22 @@ from rancherctl.errors import AuthError
 from rancherctl.hosts.known_hosts import KnownHostsLine, check_key, entries, fingerprint, lookup_name
 from rancherctl.hosts.prompts import HostKeyQuestion
 
-__all__ = ["AcceptedKeys", "HostKeyRules", "Strict", "check", "known", "lookup_name", "preferred"]
+__all__ = [
+    "AcceptedKeys",
+    "HostKeyRules",
+    "Strict",
+    "accepted_warning",
+    "can_store",
+    "changed_error",
+    "changed_warning",
+    "check",
+    "end_last_line",
+    "known",
+    "lookup_name",
+    "preferred",
+    "revoked_error",
+    "unknown_error",
+]
 
 Strict = Literal["yes", "ask", "accept-new", "no"]
 
@@ -102,23 +118,14 @@ def check(
     shown = f"{key_type} {fingerprint(key)}"
     if found.answer == "known":
         return True
-    place = f"{found.entry.file}:{found.entry.line}" if found.entry is not None else ""
     if found.answer == "revoked":
-        raise AuthError(
-            f"{host}: the host key is revoked", why=f"{shown}, by {place}", hint="do not connect to this host"
-        )
+        raise revoked_error(host, shown, found.entry)
     if found.answer == "changed" and found.entry is not None:
         if rules.strict == "no":
-            _warn(rules, f"warning: {host}: the host key has changed to {shown}; {place} has another key")
+            _warn(rules, changed_warning(host, shown, found.entry))
             rules.accepted.add(name, key_type, key)
             return False
-        remove = f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(found.entry.file)}"
-        hint = f"if the host was really reinstalled, run: {remove}"
-        raise AuthError(
-            f"{host}: the host key has changed",
-            why=f"it presented {shown}; {place} has another key",
-            hint=hint,
-        )
+        raise changed_error(host, shown, found.entry, name)
     _accept(host, name, shown_key, rules)
     return True
 
@@ -126,24 +133,22 @@ def check(
 def _accept(host: str, name: str, shown_key: tuple[str, str], rules: HostKeyRules) -> None:
     """Ask about an unknown key, or do what the configuration says; AuthError if it is not accepted."""
     key_type, key = shown_key
-    kept = _can_store(rules.store)
+    kept = can_store(rules.store)
     with _ASKING:
         if rules.accepted.of(name):
             # another connection to the same host was first
             return
         if rules.strict in ("no", "accept-new"):
-            stored = f"stored in {rules.store}" if kept else "not stored"
             _warn(
                 rules,
-                f"warning: {host}: accepted host key {key_type} {fingerprint(key)} without a check, {stored} "
-                f"(StrictHostKeyChecking {rules.strict})",
+                accepted_warning(host, f"{key_type} {fingerprint(key)}", rules.store if kept else "", rules.strict),
             )
         elif (
             rules.strict == "yes"
             or rules.ask is None
             or not rules.ask(HostKeyQuestion(host, name, key_type, fingerprint(key), kept))
         ):
-            raise _unknown(host, name, shown_key, rules, kept=kept)
+            raise unknown_error(host, f"{key_type} {fingerprint(key)}", name, rules.strict, rules.store if kept else "")
         rules.accepted.add(name, key_type, key)
         if kept:
             try:
@@ -152,17 +157,44 @@ def _accept(host: str, name: str, shown_key: tuple[str, str], rules: HostKeyRule
                 _warn(rules, f"warning: cannot store the host key in {rules.store}: {error.strerror or error}")
 
 
-def _unknown(host: str, name: str, shown_key: tuple[str, str], rules: HostKeyRules, *, kept: bool) -> AuthError:
-    key_type, key = shown_key
+def revoked_error(host: str, shown: str, entry: KnownHostsLine | None) -> AuthError:
+    """For a key that a line revokes; ``shown`` is the key's type and fingerprint."""
+    by = f", by {entry.file}:{entry.line}" if entry is not None else ""
+    return AuthError(f"{host}: the host key is revoked", why=f"{shown}{by}", hint="do not connect to this host")
+
+
+def changed_error(host: str, shown: str, entry: KnownHostsLine, name: str) -> AuthError:
+    """For a key other than the one of ``entry``, the line under ``name``."""
+    remove = f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(entry.file)}"
+    return AuthError(
+        f"{host}: the host key has changed",
+        why=f"it presented {shown}; {entry.file}:{entry.line} has another key",
+        hint=f"if the host was really reinstalled, run: {remove}",
+    )
+
+
+def changed_warning(host: str, shown: str, entry: KnownHostsLine) -> str:
+    """For the same, where StrictHostKeyChecking is ``no``."""
+    return f"warning: {host}: the host key has changed to {shown}; {entry.file}:{entry.line} has another key"
+
+
+def accepted_warning(host: str, shown: str, store: str, strict: Strict) -> str:
+    """For a key that the configuration accepts; ``store`` is the file that it was written to ("" = none)."""
+    stored = f"stored in {store}" if store else "not stored"
+    return f"warning: {host}: accepted host key {shown} without a check, {stored} (StrictHostKeyChecking {strict})"
+
+
+def unknown_error(host: str, shown: str, name: str, strict: Strict, store: str) -> AuthError:
+    """For a key that no file has and that was not accepted; ``store`` is the file to add it to ("" = none)."""
     address, port = name[1:].split("]:") if name.startswith("[") else (name, "22")
-    command = f"ssh-keyscan -p {port} {shlex.quote(address)} >> {shlex.quote(rules.store)}"
-    ways = ["use --yes"] if rules.strict != "yes" else []
-    ways += [f"run: {command}"] if kept else []
+    command = f"ssh-keyscan -p {port} {shlex.quote(address)} >> {shlex.quote(store)}"
+    ways = ["use --yes"] if strict != "yes" else []
+    ways += [f"run: {command}"] if store else []
     hint = f"compare it with the host's own key, then {', or '.join(ways)}" if ways else ""
-    strict = "; StrictHostKeyChecking is yes" if rules.strict == "yes" else ""
+    checking = "; StrictHostKeyChecking is yes" if strict == "yes" else ""
     return AuthError(
         f"{host}: the host key is unknown",
-        why=f"it presented {key_type} {fingerprint(key)}{strict}",
+        why=f"it presented {shown}{checking}",
         hint=hint or "set UserKnownHostsFile in your ssh configuration to a file with the host's key",
     )
 
@@ -172,10 +204,20 @@ def _warn(rules: HostKeyRules, line: str) -> None:
         rules.warn(line)
 
 
-def _can_store(file: str) -> bool:
+def can_store(file: str) -> bool:
     """Whether keys can be kept in ``file``: not in /dev/null, which configurations name to keep nothing."""
     path = Path(file).expanduser()
     return bool(file) and (path.is_file() or not path.exists())
+
+
+def end_last_line(file: str) -> None:
+    """Add the newline that the file's last line may lack: OpenSSH before 9.9 appends its line without a look."""
+    path = Path(file).expanduser()
+    with contextlib.suppress(OSError):
+        # a file that cannot be written cannot be appended to by ssh, either, which says so
+        if path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size:
+            with path.open("ab") as target:
+                target.write(b"\n")
 
 
 def _store(file: str, line: str) -> None:

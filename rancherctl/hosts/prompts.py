@@ -47,13 +47,15 @@ class Prompts:
     """Callables that may be called from any thread; a secret is None if the user gave no answer.
 
     ``host_key``: whether to trust and store this key. ``password``: login password of ``user@host``. ``passphrase``: of
-    a private key file. ``sudo``: sudo password of a login. ``sudo_refused``: it was wrong; True = ask ``sudo`` again.
-    ``sudo_accepted``: it was right. ``warn`` prints a line for the user.
+    a private key file. ``answer``: to any other question of a login, in its own words (a PIN, a one-time code).
+    ``sudo``: sudo password of a login. ``sudo_refused``: it was wrong; True = ask ``sudo`` again. ``sudo_accepted``: it
+    was right. ``warn`` prints a line for the user.
     """
 
     host_key: Callable[[HostKeyQuestion], bool] | None = None
     password: Callable[[str], Secret | None] | None = None
     passphrase: Callable[[str], Secret | None] | None = None
+    answer: Callable[[str], Secret | None] | None = None
     sudo: Callable[[SudoLogin], Secret | None] | None = None
     sudo_refused: Callable[[SudoLogin, Secret], bool] | None = None
     sudo_accepted: Callable[[SudoLogin, Secret], None] | None = None

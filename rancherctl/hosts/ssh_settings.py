@@ -30,6 +30,10 @@ DEFAULT_KNOWN_HOSTS = (
     "/etc/ssh/ssh_known_hosts",
     "/etc/ssh/ssh_known_hosts2",
 )
+DEFAULT_IDENTITIES = frozenset(
+    f"~/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss", "dsa")
+)
+"""Files that OpenSSH tries without configuration; most do not exist."""
 _NO_USER = "No user exists for uid"
 _STRICT: dict[str, Strict] = {
     **dict.fromkeys(("yes", "true"), "yes"),
@@ -65,6 +69,11 @@ class SshSettings:
     """Path of the agent's socket; "" = no agent."""
     certificates: tuple[str, ...] = ()
     """Paths of user certificates; those beside the identity files come in addition."""
+
+
+def is_default_identity(path: str) -> bool:
+    """Whether OpenSSH tries this file without configuration; it may be absent."""
+    return path in {str(Path(name).expanduser()) for name in DEFAULT_IDENTITIES}
 
 
 def arguments(address: SshAddress) -> list[str]:

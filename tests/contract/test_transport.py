@@ -1,4 +1,4 @@
-"""Contract of every transport: this machine itself, and ssh to a server in this process."""
+"""Contract of every transport: this machine itself, and each ssh client to a server in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.fakes.ssh_client import connect
 from tests.fakes.ssh_server import SshServer
 
 
-@pytest.fixture(params=["local", "ssh", "ssh-sudo", "ssh-sudo-password"])
+@pytest.fixture(params=["local", "paramiko", "paramiko-sudo", "paramiko-password", "openssh", "openssh-password"])
 def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transport]:
     if request.param == "local":
         if os.geteuid() != 0:
@@ -31,11 +31,13 @@ def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transp
         return
     with ExitStack() as stack:
         server = stack.enter_context(SshServer(tmp_path / "server"))
-        server.sudo("asks" if request.param == "ssh-sudo-password" else "free")
-        user = "root" if request.param == "ssh" else "ops"
-        client = connect(server, tmp_path, user=user, sudo=lambda login: Secret("right"))
-        stack.callback(client.close)
-        yield client
+        client, _, way = request.param.partition("-")
+        server.sudo("asks" if way == "password" else "free")
+        made = connect(
+            server, tmp_path, client=client, user="ops" if way else "root", sudo=lambda login: Secret("right")
+        )
+        stack.callback(made.close)
+        yield made
 
 
 def test_status_output_and_errors_are_separate(transport: Transport) -> None:

@@ -1,4 +1,4 @@
-"""A client for the ssh server of the tests: its own key, its own known_hosts."""
+"""Clients for the ssh server of the tests: their own key, their own known_hosts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 import paramiko
 
+from rancherctl.hosts.model import SshAddress
+from rancherctl.hosts.openssh.factory import OpenSshTransports
+from rancherctl.hosts.openssh.transport import OpenSshTransport
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh.transport import SshTransport
 from rancherctl.hosts.ssh_settings import SshSettings
@@ -40,8 +43,35 @@ def settings(server: SshServer, folder: Path, *, user: str = "root", **more: Any
     return SshSettings(host, port, user, **(base | more))
 
 
-def connect(server: SshServer, folder: Path, *, user: str = "root", **prompts: Any) -> SshTransport:
-    """A transport that retries without waiting."""
-    return SshTransport(
-        settings(server, folder, user=user), name="h1", prompts=Prompts(**prompts), backoff=lambda attempt: 0.0
-    )
+def address(made: SshSettings, folder: Path) -> SshAddress:
+    """The same settings as a configuration file for OpenSSH."""
+    lines = [
+        f"HostName {made.host}",
+        f"Port {made.port}",
+        f"User {made.user}",
+        *(f"IdentityFile {path}" for path in made.identities),
+        f"IdentitiesOnly {'yes' if made.identities_only else 'no'}",
+        f"IdentityAgent {made.agent or 'none'}",
+        f"UserKnownHostsFile {' '.join(made.known_hosts)}",
+        "GlobalKnownHostsFile none",
+        f"StrictHostKeyChecking {made.strict}",
+        f"ServerAliveInterval {made.keepalive}",
+    ]
+    path = folder / "ssh_config"
+    path.write_text("Host *\n" + "\n".join(lines) + "\n")
+    return SshAddress(made.host, config=str(path))
+
+
+def transport(client: str, made: SshSettings, folder: Path, **prompts: Any) -> SshTransport | OpenSshTransport:
+    """A transport of either client that retries without waiting."""
+    answers = Prompts(**prompts)
+    if client == "openssh":
+        return OpenSshTransports(answers, backoff=lambda attempt: 0.0).create(address(made, folder), "h1")
+    return SshTransport(made, name="h1", prompts=answers, backoff=lambda attempt: 0.0)
+
+
+def connect(
+    server: SshServer, folder: Path, *, client: str = "paramiko", user: str = "root", **prompts: Any
+) -> SshTransport | OpenSshTransport:
+    """A transport to the server."""
+    return transport(client, settings(server, folder, user=user), folder, **prompts)

@@ -193,9 +193,10 @@ class SshServer:
             for thread in pumps:
                 thread.join()
             status = child.wait()
-            if channel.transport.is_active():
+            # the client may have left before the command ended
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 channel.send_exit_status(status & 0xFF)
-            channel.close()
+                channel.close()
             feeder.join()
 
 

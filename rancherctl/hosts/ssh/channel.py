@@ -17,7 +17,11 @@ class ParamikoChannel:
 
     def start(self, line: str) -> None:
         """Start a shell line on the host."""
-        self._channel.exec_command(line)
+        try:
+            self._channel.exec_command(line)
+        except paramiko.SSHException as error:
+            # the server closed the channel instead of an answer
+            raise ConnectionError(str(error)) from error
 
     def write(self, data: memoryview) -> None:
         """Send all of ``data`` as standard input."""

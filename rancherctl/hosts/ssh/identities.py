@@ -19,12 +19,8 @@ from rancherctl.hosts.command import Secret
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh.agent import AgentError, AgentKey, SshAgent
 from rancherctl.hosts.ssh.public_keys import Certificate, public_half, read_certificate
-from rancherctl.hosts.ssh_settings import SshSettings
+from rancherctl.hosts.ssh_settings import SshSettings, is_default_identity
 
-DEFAULT_NAMES = frozenset(
-    f"~/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss", "dsa")
-)
-"""Files that OpenSSH tries without configuration; most do not exist."""
 _KINDS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -47,7 +43,7 @@ class Identities:
         with ExitStack() as stack:
             held = {key.blob: key for key in self._agent_keys(stack)}
             files = [
-                _IdentityFile(Path(text), public_half(Path(text)), explicit=text not in _default_paths())
+                _IdentityFile(Path(text), public_half(Path(text)), explicit=not is_default_identity(text))
                 for text in self._settings.identities
             ]
             certificates = self._certificates(files)
@@ -144,10 +140,6 @@ class Identities:
             else "is not a supported private key"
         )
         return None
-
-
-def _default_paths() -> frozenset[str]:
-    return frozenset(str(Path(name).expanduser()) for name in DEFAULT_NAMES)
 
 
 def _with_certificates(

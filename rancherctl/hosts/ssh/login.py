@@ -6,7 +6,6 @@ retried.
 
 from __future__ import annotations
 
-import random
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -58,11 +57,6 @@ class JumpHost(Protocol):
 
     def forward(self, address: str, port: int) -> paramiko.Channel:
         """A TCP connection from that host; raises errors of paramiko and socket."""
-
-
-def jitter(attempt: int) -> float:
-    """Seconds before the next attempt: growing, and random so that clients do not retry in step."""
-    return float(min(0.2 * 2**attempt, 5.0) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
 class ParamikoLogin:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import paramiko
 import pytest
 
 from rancherctl.errors import UnreachableError
-from rancherctl.hosts.ssh.transport import DROPS, SshTransport
-from rancherctl.hosts.ssh_settings import SshSettings
+from rancherctl.hosts.command import command
+from rancherctl.hosts.prompts import Prompts, SudoLogin
+from rancherctl.hosts.remote_host import REFUSALS, ConnectionLostError, RemoteHost, SessionRefusedError
+from rancherctl.hosts.ssh.transport import ParamikoConnection
 
 REFUSED = paramiko.ChannelException(2, "Connect failed")
 NO_WHY = paramiko.SSHException("Unable to open channel.")
@@ -17,35 +20,107 @@ NO_WHY = paramiko.SSHException("Unable to open channel.")
 
 
 class Server:
-    """A connection whose first sessions end in these errors."""
+    """paramiko's connection, whose sessions end in this error."""
 
-    def __init__(self, *errors: Exception, active: bool = True) -> None:
-        self.errors, self.active = list(errors), active
+    def __init__(self, error: Exception, active: bool) -> None:
+        self.error, self.active = error, active
 
-    def open_session(self, timeout: float) -> str:
-        if self.errors:
-            raise self.errors.pop(0)
-        return "channel"
+    def open_session(self, timeout: float) -> Any:
+        raise self.error
 
     def is_active(self) -> bool:
         return self.active
 
 
-def channel(server: Any) -> Any:
-    return SshTransport(SshSettings("10.0.0.1", 22, "root"), name="h1", backoff=lambda _: 0.0)._channel(server)
+class Channel:
+    """A command that says nothing and succeeds; or one that cannot start."""
+
+    def __init__(self, refusal: Exception | None) -> None:
+        self.refusal = refusal
+
+    def start(self, line: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    def set_timeout(self, seconds: float) -> None: ...
+    def write(self, data: memoryview) -> None: ...
+    def end_input(self) -> None: ...
+    def wait(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
+    def read_output(self, size: int) -> bytes:
+        return b""
+
+    def read_errors(self, size: int) -> bytes:
+        return b""
+
+    def status(self) -> int:
+        return 0
 
 
-def test_refusals_of_several_sessions_at_once_are_all_retried() -> None:
-    assert channel(Server(REFUSED, NO_WHY, NO_WHY, REFUSED)) == "channel"
+class Connected:
+    """A connection whose first channels end in these errors, at opening (paramiko) or at the start (OpenSSH)."""
+
+    def __init__(self, *errors: Exception, at_start: bool) -> None:
+        self.errors, self.at_start = list(errors), at_start
+
+    def channel(self) -> Channel:
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None and not self.at_start:
+            raise error
+        return Channel(error)
+
+    def is_active(self) -> bool:
+        return True
+
+    def still_active(self) -> bool:
+        return True
+
+    def open_tcp(self, address: str, port: int) -> Any:
+        raise AssertionError
+
+    def close(self) -> None: ...
 
 
-def test_a_server_that_refuses_every_session_is_unreachable() -> None:
-    with pytest.raises(UnreachableError, match="refuses more sessions"):
-        channel(Server(*[NO_WHY] * DROPS))
+def host(connection: Connected) -> RemoteHost[Connected]:
+    return RemoteHost(
+        "h1",
+        lambda: connection,
+        SudoLogin("root", "h1"),
+        Prompts(),
+        closed=threading.Event(),
+        backoff=lambda _: 0.0,
+    )
+
+
+@pytest.mark.parametrize("at_start", [False, True])
+def test_refusals_of_sessions_are_retried(at_start: bool) -> None:
+    refusals = [SessionRefusedError("no more")] * (REFUSALS - 1)
+    assert host(Connected(*refusals, at_start=at_start)).run(command("true")).ok
+
+
+@pytest.mark.parametrize("at_start", [False, True])
+def test_a_server_that_refuses_every_session_is_unreachable(at_start: bool) -> None:
+    made = host(Connected(*[SessionRefusedError("no more")] * REFUSALS, at_start=at_start))
+    with pytest.raises(UnreachableError, match="refuses more sessions: no more"):
+        made.run(command("true"))
+
+
+@pytest.mark.parametrize("at_start", [False, True])
+def test_a_lost_connection_is_not_retried(at_start: bool) -> None:
+    made = host(Connected(ConnectionLostError("closed"), at_start=at_start))
+    with pytest.raises(UnreachableError, match="connection lost: closed"):
+        made.run(command("true"))
+
+
+@pytest.mark.parametrize("error", [REFUSED, NO_WHY])
+def test_refusals_of_several_sessions_at_once_all_count_as_refusals(error: Exception) -> None:
+    connection: Any = Server(error, active=True)
+    with pytest.raises(SessionRefusedError):
+        ParamikoConnection(connection).channel()
 
 
 @pytest.mark.parametrize("error", [NO_WHY, EOFError(), OSError("Socket is closed")])
-def test_a_lost_connection_is_not_retried(error: Exception) -> None:
-    server = Server(error, active=False)
-    with pytest.raises(UnreachableError, match="connection lost"):
-        channel(server)
+def test_an_error_of_a_closed_connection_means_that_it_is_lost(error: Exception) -> None:
+    connection: Any = Server(error, active=False)
+    with pytest.raises(ConnectionLostError):
+        ParamikoConnection(connection).channel()

@@ -98,7 +98,7 @@ def denied(log: str) -> str:
 def tried(log: str, exists: Callable[[str], bool]) -> list[str]:
     """What was offered to the server, in order: files, keys of the agent, ``password``.
 
-    Of a private key whose public half is not known beforehand ssh logs the attempt even if there is no file.
+    Of a private key whose public half is not known beforehand ssh logs the attempt even if the file does not exist.
     """
     out = []
     unusable = {found[1] for found in re.finditer(rf'{_LINE}Load key "(.+)": ', log)}
@@ -159,7 +159,7 @@ def is_waiting_for_approval(log: str) -> bool:
 
 
 def connect_problem(log: str) -> str:
-    """Why there is no connection to the host at all; "" if there was one."""
+    """Why the host could not be connected to at all; "" if it could."""
     found = _find(r"ssh: (?:connect to host .+ port \d+: |Could not resolve hostname .+: )(.+)", log)
     return found[1].strip() if found else ""
 

@@ -95,7 +95,7 @@ class Questions:
                 asked = json.loads(data)
                 text, kind = str(asked["text"]), str(asked["kind"])
             except (ValueError, KeyError, TypeError):
-                # whoever it was, it is not the helper: only that sends a whole question
+                # not the helper, which sends a whole question
                 return
             self._count(1)
             answer = None

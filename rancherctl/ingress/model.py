@@ -90,17 +90,20 @@ class RouteOptions:
 
     read_timeout: int = 300_000
     protocol: Protocol = ""
+    changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)
+    """The options that differ from their defaults.
 
-    def to_json(self) -> dict[str, Any]:
-        """The options that differ from their defaults.
+    Hashes and stored values are made from these alone, so a new option changes none of an Ingress without it. Computed
+    once: every change reads it for thousands of pools.
+    """
 
-        So a new option changes no stored value and no hash of an Ingress without it.
-        """
-        return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) != f.default}
+    def __post_init__(self) -> None:
+        changed = {f.name: v for f in fields(self) if f.init and (v := getattr(self, f.name)) != f.default}
+        object.__setattr__(self, "changed", changed)
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> RouteOptions:
-        """Parse the output of ``to_json``. Raises TypeError or ValueError for anything else."""
+        """Parse ``changed`` as it was stored. Raises TypeError or ValueError for anything else."""
         given = {str(name): value for name, value in data.items()}
         protocol = given.pop("protocol", "")
         if protocol not in get_args(Protocol):
@@ -140,7 +143,7 @@ class Route:
 
 def pool_key(backend: str, options: RouteOptions) -> str:
     """``namespace/service:port``, and ``@`` with a digest of the options if they are not the defaults."""
-    return backend if options == NO_OPTIONS else f"{backend}@{digest(options.to_json())}"
+    return f"{backend}@{digest(options.changed)}" if options.changed else backend
 
 
 def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
@@ -149,8 +152,7 @@ def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
     See HASH_SCHEME: a release that gives any Ingress another hash must raise that number.
     """
     parts = [
-        (r.host, r.kind, r.path, r.backend.key, *((r.options.to_json(),) if r.options != NO_OPTIONS else ()))
-        for r in routes
+        (r.host, r.kind, r.path, r.backend.key, *((r.options.changed,) if r.options.changed else ())) for r in routes
     ]
     return digest(uid, parts, *sorted(bare))
 
@@ -178,22 +180,20 @@ class Translated:
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
     """The host patterns of its rules."""
+    placeable: bool = field(init=False, compare=False)
+    """Whether hosts may carry it."""
     for_placement: Placeable = field(init=False, compare=False)
     """What placement and the status need to know about it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "age", (self.created or "9999", self.key))
-        hosts = self.bare.union(route.host for route in self.routes)
+        hosts = self.bare.union([route.host for route in self.routes])
         object.__setattr__(self, "hosts", hosts)
+        object.__setattr__(self, "placeable", not self.obstacle)
         # DNS made from statuses mixes the addresses of Ingresses with the same name. A rule for any host has none.
         shared = hosts - {ANY_HOST}
         placeable = Placeable(self.key, self.options, self.hash, (HTTP_PORT,), self.obstacle, shared)
         object.__setattr__(self, "for_placement", placeable)
-
-    @property
-    def placeable(self) -> bool:
-        """Whether hosts may carry it."""
-        return not self.obstacle
 
 
 @dataclass(frozen=True, slots=True)

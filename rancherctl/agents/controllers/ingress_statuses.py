@@ -13,16 +13,16 @@ from rancherctl.agents.fence import Fenced
 from rancherctl.agents.host_report_reader import ReportCache, load_balancer_report
 from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.agents.roster_reader import RosterReader
-from rancherctl.change import Change
+from rancherctl.change import Change, Plan
 from rancherctl.errors import RancherctlError
 from rancherctl.ingress.status import publish
 from rancherctl.ingress.status.ingresses import ingress_statuses, stored_statuses
-from rancherctl.ingress.status.plan import Published, plan_writes
+from rancherctl.ingress.status.plan import Published, Statuses, plan_writes
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube.client import INGRESSES
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
-from rancherctl.kube.objects import Ingress
+from rancherctl.kube.objects import ConfigMap, Ingress, IngressClass
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.roles import controllers
@@ -65,21 +65,9 @@ class IngressStatusController:
         if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
             return
         ingresses, classes, maps = tables
+        # What the decision needs only in between is gone before the next garbage collection could visit it.
         with acyclic():
-            roster, reports = self._roster.read(maps), self._reports.by_host(maps)
-            stored = stored_statuses(ingresses)
-            statuses = ingress_statuses(
-                ingresses,
-                classes,
-                roster,
-                reports,
-                stored=stored,
-                since=self._since,
-                now=now,
-                managed=self._managed,
-                cache=self._cache,
-            )
-            plan = plan_writes(stored, statuses)
+            statuses, plan = self._decide(ingresses, classes, maps, now)
         self._since, self._managed = dict(statuses.since), statuses.managed
         more = self._write_statuses(ingresses, plan, now)
         more |= self._write_events(ingresses, statuses.problems, now)
@@ -87,6 +75,27 @@ class IngressStatusController:
         waits = [pause for pause in pauses if pause is not None]
         self._next_at = now if more else now + min(waits) if waits else None
         self._seen = tables
+
+    def _decide(
+        self,
+        ingresses: Mapping[str, Ingress],
+        classes: Mapping[str, IngressClass],
+        maps: Mapping[str, ConfigMap],
+        now: float,
+    ) -> tuple[Statuses, Plan[Published]]:
+        stored = stored_statuses(ingresses)
+        statuses = ingress_statuses(
+            ingresses,
+            classes,
+            self._roster.read(maps),
+            self._reports.by_host(maps),
+            stored=stored,
+            since=self._since,
+            now=now,
+            managed=self._managed,
+            cache=self._cache,
+        )
+        return statuses, plan_writes(stored, statuses)
 
     def _write_statuses(self, ingresses: Mapping[str, Ingress], plan: Iterable[Change[Published]], now: float) -> bool:
         """Write one batch; returns whether there is more.

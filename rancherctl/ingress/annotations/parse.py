@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTATION
@@ -68,10 +69,8 @@ class Annotation:
         return (self.name, *self.aliases)
 
     def read(self, present: AnnotationSet, problems: list[ObjectProblem]) -> Any:
-        """The value for one Ingress; adds to ``problems``."""
+        """The value for one Ingress that has the annotation; adds to ``problems``."""
         given = [name for name in self.names if name in present.annotations]
-        if not given:
-            return self.default
         text = present.annotations[given[0]]
         for other in given[1:]:
             if present.annotations[other].strip() != text.strip():
@@ -166,7 +165,12 @@ KNOWN: Final = (
     ),
 )
 _EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}
-_KNOWN_NAMES = frozenset({STATUS_ANNOTATION, *(name for row in KNOWN for name in row.names)})
+_DEFAULTS: Final = {row.field: row.default for row in KNOWN}
+_ROWS: Final = tuple((row, frozenset(row.names)) for row in KNOWN)
+_EXPECTED: Final = RAW_CONFIG.union({STATUS_ANNOTATION}, *(names for _, names in _ROWS))
+# Thousands of Ingresses have the same few options: they share one object.
+_placement_options = lru_cache(maxsize=1 << 10)(PlacementOptions)
+_route_options = lru_cache(maxsize=1 << 10)(RouteOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,25 +190,28 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     """
     problems: list[ObjectProblem] = []
     present = AnnotationSet(annotations, published)
-    values = {row.field: row.read(present, problems) for row in KNOWN}
+    values = dict(_DEFAULTS)
+    for row, names in _ROWS:
+        if not names.isdisjoint(annotations):
+            values[row.field] = row.read(present, problems)
     if values["everywhere"] and (SCALE in annotations or SCALE_ANNOTATION in annotations):
         message = f"scale is ignored because {GLOBAL} is true: placed on every eligible host"
         problems.append(ObjectProblem("ScaleIgnored", message, serious=False))
     _report_unknown(annotations, problems)
     affinity = values["affinity"]
     return Parsed(
-        PlacementOptions(0 if values["everywhere"] else values["wanted"], affinity or ()),
+        _placement_options(0 if values["everywhere"] else values["wanted"], affinity or ()),
         f"its annotation {AFFINITY} is invalid" if affinity is None else "",
-        RouteOptions(read_timeout=values["read_timeout"], protocol=values["protocol"]),
+        _route_options(read_timeout=values["read_timeout"], protocol=values["protocol"]),
         tuple(problems),
     )
 
 
 def _report_unknown(annotations: Mapping[str, str], problems: list[ObjectProblem]) -> None:
-    if raw := sorted(set(annotations) & RAW_CONFIG):
+    if raw := sorted(RAW_CONFIG.intersection(annotations)):
         message = f"annotation {raw[0]}: raw HAProxy snippets are not supported; use {INGRESS_PREFIX}… annotations"
         problems.append(ObjectProblem("RawConfigRefused", message))
-    unknown = sorted(k for k in annotations if k.startswith(PREFIXES) and k not in _KNOWN_NAMES | RAW_CONFIG)
+    unknown = sorted([k for k in annotations if k.startswith(PREFIXES) and k not in _EXPECTED])
     if unknown:
         message = f"unknown annotation{'s' if len(unknown) > 1 else ''}, ignored: {and_more(unknown)}"
         problems.append(ObjectProblem("UnknownAnnotation", message, serious=False))

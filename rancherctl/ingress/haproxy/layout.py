@@ -160,7 +160,7 @@ def _plain_pool(pool: Pool) -> list[Any]:
         for number, s in enumerate(pool.slots, 1)
         if s.used
     ]
-    options = pool.options.to_json()
+    options = pool.options.changed
     return [pool.name, pool.backend, len(pool.slots), used, *([options] if options else [])]
 
 

@@ -72,12 +72,11 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     """
     if now is None or now.listeners != model.listeners:
         return ()
-    have = {p.key: p for p in now.pools if p.key}
     wanted = {r.pool_key: r for r in model.routes}
     names: list[str] = []
-    for key in wanted.keys() & have.keys():
-        pool, servers = have[key], model.servers.get(wanted[key].backend.key, ())
-        if pool.servers.issuperset(servers):
+    for pool in now.pools:
+        servers = model.servers.get(pool.backend, ())
+        if pool.servers.issuperset(servers) or pool.key not in wanted:
             continue
         new = set(servers) - pool.servers
         if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
@@ -94,8 +93,9 @@ def _missing(now: Layout, wanted: Mapping[str, Route]) -> dict[RouteOptions, lis
 
     A spare pool takes only routes with its own options.
     """
+    have = {p.key for p in now.pools}
     out: dict[RouteOptions, list[str]] = {}
-    for key in sorted(wanted.keys() - {p.key for p in now.pools}):
+    for key in sorted(key for key in wanted if key not in have):
         out.setdefault(wanted[key].options, []).append(key)
     return out
 

@@ -95,9 +95,10 @@ def _tables(view: ApiView) -> desired.Tables:
 
 def _table_of(view: ApiView, host: str, cache: TranslationCache) -> RuleTable:
     local = desired.LocalHost(host, http_listeners(HTTP_PORT, ("IPv4",)))
-    there = desired.build(_tables(view), view.roster, desired.Previous(), cache, local, 0.0)
-    owners = there.merged.owners.values()
-    return RuleTable([(owner, route) for owner, route in owners if owner in there.model.loaded], there.model.bare)
+    built = desired.build(_tables(view), view.roster, desired.Previous(), cache, local, 0.0)
+    model = built.host.model
+    served = [(owner, route) for owner, route in built.merged.owners.values() if owner in model.loaded]
+    return RuleTable(served, model.bare)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,27 +77,35 @@ class LocalHost:
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
-    """Results of ``build``.
+class DesiredHost:
+    """One host: the ``model`` of its HAProxy, the Ingresses that it serves on purpose, and its published ``address``.
 
-    For the cluster: translations, placements and path owners of all Ingresses of the rancherctl class. For one host:
-    the ``model`` of its HAProxy, the Ingresses that it serves on purpose, its published ``address``, and problems of
-    backends by Ingress key.
+    ``problems`` are those of backends by Ingress key.
     """
 
-    translated: Mapping[str, Translated]
-    placements: Mapping[str, Placement]
-    merged: Merged
     model: Model = field(default_factory=Model)
     serving: Serving = field(default_factory=Serving)
     address: str = ""
     problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Translations, placements and path owners of all Ingresses of the rancherctl class, and what one ``host`` does.
+
+    Keep no more of it than needed: its thousands of objects would be visited by each garbage collection.
+    """
+
+    translated: Mapping[str, Translated]
+    placements: Mapping[str, Placement]
+    merged: Merged
+    host: DesiredHost = field(default_factory=DesiredHost)
+
+
 def build(
     tables: Tables, roster: Roster, previous: Previous, cache: TranslationCache, host: LocalHost | None, now: float
 ) -> Desired:
-    """Derive what should be served. Without a ``host``, only the cluster-wide part is filled in.
+    """Derive what should be served. Without a ``host``, that part of the result stays empty.
 
     ``cache`` is kept by the caller between calls. ``now`` is monotonic, in seconds.
     """
@@ -124,7 +132,7 @@ def build(
         translated[key] = cache.translate(tables.ingresses[key])
     merged = merge.merge(translated, serving.keys)
     model, problems = _host_model(translated, serving.keys, merged, cache, tables, host, previous.refused)
-    return Desired(translated, placements, merged, model, serving, address, problems)
+    return Desired(translated, placements, merged, DesiredHost(model, serving, address, problems))
 
 
 def _host_model(

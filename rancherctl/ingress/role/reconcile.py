@@ -20,7 +20,7 @@ from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import NO_PROXIES, Listener, Model, Proxies
 from rancherctl.ingress.role import desired, loss_guard
-from rancherctl.ingress.role.desired import Desired, LocalHost, Previous, Tables
+from rancherctl.ingress.role.desired import DesiredHost, LocalHost, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
 from rancherctl.ingress.role.ports import PortCheck
 from rancherctl.ingress.role.refusal_watch import RefusalWatch
@@ -157,7 +157,7 @@ class LbRole:
         model, serving = self._without_mass_loss(wanted)
         self._apply(model, serving, wanted, roster)
 
-    def _desired(self, snapshot: Snapshot, roster: Roster) -> Desired:
+    def _desired(self, snapshot: Snapshot, roster: Roster) -> DesiredHost:
         state = self.store.current
         tables = Tables(
             snapshot.table("ingresses").items,
@@ -172,9 +172,9 @@ class LbRole:
             self._refusals.look(state.layout)
         refused = self._refusals.problems()
         previous = Previous(state.serving if state else None, state.address if state else "", self._leaving, refused)
-        return desired.build(tables, roster, previous, self._cache, self._host, self._clock())
+        return desired.build(tables, roster, previous, self._cache, self._host, self._clock()).host
 
-    def _without_mass_loss(self, wanted: Desired) -> tuple[Model, frozenset[str]]:
+    def _without_mass_loss(self, wanted: DesiredHost) -> tuple[Model, frozenset[str]]:
         """The model to apply, and the Ingresses to serve, without a mass loss.
 
         A mass loss is held back for a while, additions are not.
@@ -189,7 +189,7 @@ class LbRole:
             return wanted.model, wanted.serving.keys
         return loss_guard.without_removals(state.layout, wanted.model), wanted.serving.keys.union(state.serving)
 
-    def _apply(self, wanted_model: Model, serving: frozenset[str], wanted: Desired, roster: Roster) -> None:
+    def _apply(self, wanted_model: Model, serving: frozenset[str], wanted: DesiredHost, roster: Roster) -> None:
         now = self.store.current.layout if self.store.current else None
         own = now.listeners if now else self.driver.configured(wanted_model.listeners)
         model = self._ports.free(wanted_model, own)

@@ -217,8 +217,8 @@ def plan_statuses(
             if old.published.annotation or old.uid in managed:
                 out[key] = Published(tuple(a for a in old.published.addresses if a not in ours), "")
             continue
-        shared = (hosts_by_name[name] for name in each.placeable.shared_names)
-        peers = sorted(set[str]().union(*shared) - set(each.placement.hosts))
+        peers = {host for name in each.placeable.shared_names for host in hosts_by_name[name]}
+        peers.difference_update(each.placement.hosts)
         addresses = planner.addresses(each, old.published.addresses, peers)
         problems[key] = planner.problems(each)
         out[key] = Published(addresses, planner.annotation(each, old.published, addresses, problems[key]))

@@ -60,9 +60,10 @@ class _Rules:
             route = Route(host, "prefix", path.rstrip("/") + "/", backend, self.options)
         else:
             route = Route(host, "default", "", backend, self.options)
-        if len(self.routes) >= MAX_ROUTES and route.claim not in self.routes:
+        claim = route.claim
+        if len(self.routes) >= MAX_ROUTES and claim not in self.routes:
             self.full = True
-        elif self.routes.setdefault(route.claim, route) != route:
+        elif (first := self.routes.setdefault(claim, route)) is not route and first != route:
             message = f"{route.host}{route.path} occurs twice; the first one is used"
             self.problems.append(ObjectProblem("DuplicatePath", message, serious=False))
 
@@ -114,7 +115,7 @@ def translate(ingress: Ingress) -> Translated:
         rules.problems.append(ObjectProblem("TlsNotServed", message, serious=False))
     if not rules.routes:
         rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")
-    routes = tuple(sorted(rules.routes.values(), key=lambda r: r.claim))
+    routes = tuple(rules.routes[claim] for claim in sorted(rules.routes))
     bare = frozenset(rules.hosts - {r.host for r in routes} - {ANY_HOST})
     return Translated(
         key=ingress.meta.key,

@@ -33,17 +33,17 @@ def _build(tables: Tables, *hosts: str, previous: Previous | None = None, now: f
 
 def test_a_host_listens_and_serves_what_is_placed_on_it() -> None:
     found = _build(_tables([fake.ingress("a", FOO)], web=[("10.0.0.1", 8080)]))
-    assert found.serving == Serving(frozenset({"default/a"}))
-    assert found.model.listeners == HTTP
-    assert found.model.servers == {"default/web:80": (Server("10.0.0.1", 8080),)}
-    assert found.model.loaded == {"default/a": found.translated["default/a"].hash}
-    assert (found.address, found.problems) == ("192.0.2.1", {})
+    assert found.host.serving == Serving(frozenset({"default/a"}))
+    assert found.host.model.listeners == HTTP
+    assert found.host.model.servers == {"default/web:80": (Server("10.0.0.1", 8080),)}
+    assert found.host.model.loaded == {"default/a": found.translated["default/a"].hash}
+    assert (found.host.address, found.host.problems) == ("192.0.2.1", {})
 
 
 def test_a_host_without_any_ingress_does_not_listen() -> None:
     found = _build(_tables([fake.ingress("a", FOO, class_name="nginx")]))
-    assert found.model.listeners == ()
-    assert found.serving.keys == frozenset()
+    assert found.host.model.listeners == ()
+    assert found.host.serving.keys == frozenset()
 
 
 def test_without_a_host_only_the_cluster_wide_part_is_filled_in() -> None:
@@ -54,17 +54,17 @@ def test_without_a_host_only_the_cluster_wide_part_is_filled_in() -> None:
     assert set(found.translated) == set(found.placements) == {"default/a", "default/b"}
     assert {owner for owner, _ in found.merged.owners.values()} == {"default/a"}
     assert [p.reason for p in found.merged.problems["default/b"]] == ["PathTaken"]
-    assert (found.model.routes, found.serving.keys) == ((), frozenset())
+    assert (found.host.model.routes, found.host.serving.keys) == ((), frozenset())
 
 
 def test_role_and_controller_agree_on_placement_and_owners() -> None:
     ingresses = [fake.ingress(f"i{n}", [(f"h{n % 3}.com", "Prefix", "/", "web:80")]) for n in range(9)]
     hosts = ("h1", "h2", "h3")
-    host = _build(_tables(ingresses, web=[("10.0.0.1", 80)]), *hosts)
+    role = _build(_tables(ingresses, web=[("10.0.0.1", 80)]), *hosts)
     cluster = desired.build(_tables(ingresses), fake.roster(*hosts), Previous(), TranslationCache(), None, 0.0)
-    assert host.placements == cluster.placements
-    assert host.merged.owners == cluster.merged.owners
-    assert host.serving.keys == {key for key, placed in cluster.placements.items() if "h1" in placed.hosts}
+    assert role.placements == cluster.placements
+    assert role.merged.owners == cluster.merged.owners
+    assert role.host.serving.keys == {key for key, placed in cluster.placements.items() if "h1" in placed.hosts}
 
 
 def test_an_ingress_that_leaves_is_served_until_its_drain_is_over() -> None:
@@ -72,23 +72,23 @@ def test_an_ingress_that_leaves_is_served_until_its_drain_is_over() -> None:
     tables = _tables([fake.ingress("a", FOO, class_name="nginx")], web=[("10.0.0.1", 80)])
     leaving = Previous(("default/a",), "192.0.2.1", {"default/a": 9.0})
     found = _build(tables, previous=leaving, now=10.0)
-    assert found.serving == Serving(frozenset({"default/a"}), {"default/a": 9.0}, 1.0)
-    assert [r.host for r in found.model.routes] == ["foo.com"]
-    assert _build(tables, previous=leaving, now=11.0).model.routes == ()
+    assert found.host.serving == Serving(frozenset({"default/a"}), {"default/a": 9.0}, 1.0)
+    assert [r.host for r in found.host.model.routes] == ["foo.com"]
+    assert _build(tables, previous=leaving, now=11.0).host.model.routes == ()
 
 
 def test_without_a_state_the_published_ingresses_count_as_served() -> None:
     tables = _tables([fake.ingress("a", FOO, status=["192.0.2.1"], class_name="nginx")], web=[("10.0.0.1", 80)])
-    assert _build(tables, previous=Previous(None)).serving.keys == {"default/a"}
-    assert _build(tables, previous=Previous(())).serving.keys == frozenset()
+    assert _build(tables, previous=Previous(None)).host.serving.keys == {"default/a"}
+    assert _build(tables, previous=Previous(())).host.serving.keys == frozenset()
 
 
 def test_backend_problems_are_reported_for_the_ingresses_served_here_up_to_a_limit() -> None:
     many = [(f"h{n}.com", "Prefix", "/", f"missing{n}:80") for n in range(8)]
     found = _build(_tables([fake.ingress("a", many), fake.ingress("b", FOO)], web=[("10.0.0.1", 80)]))
-    assert set(found.problems) == {"default/a"}
-    assert [p.reason for p in found.problems["default/a"]] == ["ServiceNotFound"] * 5 + ["MoreBackends"]
-    assert found.problems["default/a"][-1].message == "3 more backends of this ingress have problems"
+    assert set(found.host.problems) == {"default/a"}
+    assert [p.reason for p in found.host.problems["default/a"]] == ["ServiceNotFound"] * 5 + ["MoreBackends"]
+    assert found.host.problems["default/a"][-1].message == "3 more backends of this ingress have problems"
 
 
 def test_external_names_are_those_of_ingresses_of_the_class_and_of_those_still_served() -> None:

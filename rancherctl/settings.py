@@ -46,7 +46,10 @@ class Settings:
     output: str = ""
     color: str = "auto"
     progress: str = "auto"
+    verbose: bool = False
+    """Show each step, and how hosts are reached."""
     debug: bool = False
+    """The same, and tracebacks."""
     interactive: bool = False
     yes: bool = False
     """Accept unknown ssh host keys without a prompt."""
@@ -172,6 +175,7 @@ def load(
         output=get("output", ""),
         color=color,
         progress=get("progress", "auto"),
+        verbose=get("verbose", False) or get("debug", False),
         debug=get("debug", False),
         interactive=not get("no_input", False) and not ci and term.stdin and term.stderr,
         yes=get("yes", False),
@@ -194,7 +198,7 @@ def _at_home(path: str, environ: Mapping[str, str]) -> str:
 
 
 _TEXT: Final = ("env", "output", "color", "progress", "kubeconfig", "bundle", "cache_dir", "sudo_password_file")
-_FLAGS: Final = ("debug", "no_input", "yes")
+_FLAGS: Final = ("verbose", "debug", "no_input", "yes")
 
 
 def _flags_layer(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 GLOBAL_VALUES: Final = ("--color", "--progress", "--kubeconfig")
-GLOBAL_FLAGS: Final = ("--debug", "--no-input", "--yes")
+GLOBAL_FLAGS: Final = ("--debug", "--no-input", "--verbose", "--yes", "-v")
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ class CommandRun:
         log = logger()
         settings = self.settings
         with progress(
-            settings.progress, sys.stderr, live=settings.live, debug=settings.debug, color=settings.stderr_color
+            settings.progress, sys.stderr, live=settings.live, debug=settings.verbose, color=settings.stderr_color
         ) as shown:
 
             def emit(event: Event) -> None:

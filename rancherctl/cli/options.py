@@ -11,6 +11,7 @@ import typer
 
 from rancherctl.cli.durations import Duration, parse_duration
 from rancherctl.errors import UsageError
+from rancherctl.hosts.model import SSH_CLIENTS
 from rancherctl.settings import FORMATS
 
 
@@ -78,10 +79,27 @@ TimeoutOption = Annotated[
     Duration,
     typer.Option("--timeout", metavar="TIME", parser=_duration, help="Time limit, such as 90s, 5m or 1h30m."),
 ]
+
+
+def _ssh_client(value: str) -> str:
+    if value and value not in SSH_CLIENTS:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(SSH_CLIENTS)}.")
+    return value
+
+
 IdentityOption = Annotated[str, typer.Option("--identity", metavar="FILE", help="The ssh private key for the hosts.")]
 SshConfigOption = Annotated[
     str, typer.Option("--ssh-config", metavar="FILE", help="The ssh configuration file. (default: your own)")
 ]
 JumpOption = Annotated[
     str, typer.Option("--jump", metavar="[USER@]HOST", help="Connect to the hosts through this jump host.")
+]
+SshClientOption = Annotated[
+    str,
+    typer.Option(
+        "--ssh-client",
+        metavar="CLIENT",
+        callback=_ssh_client,
+        help="Connect with auto, paramiko or openssh. (default: auto)",
+    ),
 ]

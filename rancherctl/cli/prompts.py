@@ -23,7 +23,8 @@ Paused = Callable[[], AbstractContextManager[object]]
 
 def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> Prompts:
     """The prompts of this run. ``paused`` removes the live view for a question; ``say`` prints a line for a person."""
-    terminal = _Terminal(paused) if settings.interactive else None
+    view = _Terminal(paused)
+    terminal = view if settings.interactive else None
     given = _from_file(settings.sudo_password_file, say) if settings.sudo_password_file else None
     sudo = SudoPasswords(
         given,
@@ -33,6 +34,8 @@ def prompts(settings: Settings, paused: Paused, say: Callable[[str], None]) -> P
         say,
     )
     answers = Prompts(sudo=sudo.password, sudo_refused=sudo.refused, sudo_accepted=sudo.accepted, warn=say)
+    if settings.verbose:
+        answers = replace(answers, note=lambda text: view.note(text, say))
     if settings.yes:
         answers = replace(answers, host_key=lambda question: _trusted(question, say))
     if terminal is None:
@@ -97,6 +100,11 @@ class _Terminal:
         """Read a secret, asking each time."""
         with self._lock:
             return self._ask(prompt)
+
+    def note(self, text: str, say: Callable[[str], None]) -> None:
+        """Print a line without disturbing a live view or a question."""
+        with self._lock, self._paused():
+            say(text)
 
     def _ask(self, prompt: str) -> Secret | None:
         return Secret(self._line(prompt, hidden=True) or "") or None

@@ -55,7 +55,10 @@ def globals_(
             help="Accept unknown ssh host keys and store them. Removals still need --confirm.",
         ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show debug messages and tracebacks.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show each step, and which ssh client connects to a host.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="As --verbose, and show tracebacks.")] = False,
     version: Annotated[  # noqa: ARG001 - handled by its callback
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
@@ -78,6 +81,7 @@ def globals_(
             "kubeconfig": kubeconfig,
             "no_input": no_input,
             "yes": yes,
+            "verbose": verbose,
             "debug": debug,
         }
     )

@@ -97,5 +97,6 @@ def _ssh(ssh: SshAddress, address: str) -> dict[str, Any]:
         "config": ssh.config,
         "knownHosts": ssh.known_hosts,
         "jump": ssh.jump,
+        "client": ssh.client if ssh.client != SshAddress("").client else "",
     }
     return {key: value for key, value in values.items() if value}

@@ -25,7 +25,7 @@ from rancherctl.environments.model import (
     Network,
 )
 from rancherctl.errors import InvalidInputError
-from rancherctl.hosts.model import ROLES, Host, Role, SshAddress
+from rancherctl.hosts.model import ROLES, Host, Role, SshAddress, SshClient
 from rancherctl.net import canonical_network, parse_port, split_host_port
 from rancherctl.text import plural
 
@@ -258,6 +258,7 @@ def _ssh(section: Section, base: SshAddress) -> SshAddress:
         config=section.text("config", base.config, syntax.path),
         known_hosts=section.text("knownHosts", base.known_hosts, syntax.path),
         jump=section.text("jump", base.jump, syntax.jump),
+        client=cast("SshClient", section.text("client", base.client, syntax.ssh_client)),
     )
     section.finish()
     return out

@@ -6,6 +6,7 @@ import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 
 from rancherctl.contract import AGENT_PREFIX, API_GROUP
+from rancherctl.hosts.model import SSH_CLIENTS
 from rancherctl.names import is_dns_label, is_dns_name, is_label_key, is_label_value
 from rancherctl.net import is_ip, parse_ip, parse_network
 
@@ -117,6 +118,11 @@ def jump(text: str) -> str:
     """Jump hosts separated by commas, as in ssh's ProxyJump."""
     wrong = [part for part in text.split(",") if not _JUMP.fullmatch(part.strip())]
     return f"{wrong[0]!r} is not a jump host such as user@host:port" if wrong else ""
+
+
+def ssh_client(text: str) -> str:
+    """Program that connects to hosts."""
+    return "" if text in SSH_CLIENTS else f"{text!r} is not an ssh client: write {', '.join(SSH_CLIENTS)}"
 
 
 def path(text: str) -> str:

@@ -12,7 +12,7 @@ from rancherctl.hosts.transport import RemoteTransport
 
 
 class TransportFactory(Protocol):
-    """Makes transports; an implementation of ssh."""
+    """Makes transports: an ssh client, or the choice between two."""
 
     def create(self, address: SshAddress, name: str) -> RemoteTransport:
         """A transport to a host, not yet connected; ``name`` is for messages ("" = the address)."""
@@ -68,7 +68,7 @@ class Connections:
     def _transports(self) -> TransportFactory:
         with self._lock:
             if self._factory is None:
-                from rancherctl.hosts.ssh.factory import SshTransports
+                from rancherctl.hosts.ssh_clients import ChosenTransports
 
-                self._factory = SshTransports(self._prompts)
+                self._factory = ChosenTransports(self._prompts)
             return self._factory

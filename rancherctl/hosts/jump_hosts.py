@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rancherctl.errors import UsageError
 from rancherctl.hosts.model import SshAddress
 from rancherctl.net import parse_port, split_host_port
@@ -12,7 +14,7 @@ JUMP_LIMIT = 5
 def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
     """The hosts of a ProxyJump value, in the order of the path.
 
-    Each is resolved with the same configuration file.
+    Each has the identity, the configuration file, the known_hosts file and the ssh client of the address.
     """
     out = []
     for word in text.split(","):
@@ -21,10 +23,7 @@ def jumps(text: str, address: SshAddress) -> tuple[SshAddress, ...]:
         port = parse_port(port_text) if port_text else 0
         if port is None:
             raise UsageError(f"{address.host}: {word.strip()!r} is not a valid jump host", hint="write user@host:port")
-        known_hosts, identity = address.known_hosts, address.identity
-        out.append(
-            SshAddress(host, user=user, port=port, identity=identity, config=address.config, known_hosts=known_hosts)
-        )
+        out.append(replace(address, host=host, user=user, port=port, jump=""))
     if len(out) > JUMP_LIMIT:
         raise UsageError(f"{address.host}: more than {JUMP_LIMIT} jump hosts")
     return tuple(out)

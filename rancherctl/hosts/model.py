@@ -10,6 +10,9 @@ from typing import Literal
 
 Role = Literal["etcd", "controlplane", "worker"]
 ROLES: tuple[Role, ...] = ("etcd", "controlplane", "worker")
+SshClient = Literal["auto", "paramiko", "openssh"]
+SSH_CLIENTS: tuple[SshClient, ...] = ("auto", "paramiko", "openssh")
+"""``auto`` decides for each host by its ssh configuration (hosts.ssh_choice)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class SshAddress:
     """Path of an ssh_config file to use instead of the user's own ("" = the user's own)."""
     known_hosts: str = ""
     jump: str = ""
+    client: SshClient = "auto"
 
 
 @dataclass(frozen=True, slots=True)

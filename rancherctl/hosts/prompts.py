@@ -49,7 +49,7 @@ class Prompts:
     ``host_key``: whether to trust and store this key. ``password``: login password of ``user@host``. ``passphrase``: of
     a private key file. ``answer``: to any other question of a login, in its own words (a PIN, a one-time code).
     ``sudo``: sudo password of a login. ``sudo_refused``: it was wrong; True = ask ``sudo`` again. ``sudo_accepted``: it
-    was right. ``warn`` prints a line for the user.
+    was right. ``warn`` prints a line for the user, ``note`` one for a user who wants details.
     """
 
     host_key: Callable[[HostKeyQuestion], bool] | None = None
@@ -60,3 +60,4 @@ class Prompts:
     sudo_refused: Callable[[SudoLogin, Secret], bool] | None = None
     sudo_accepted: Callable[[SudoLogin, Secret], None] | None = None
     warn: Callable[[str], None] | None = None
+    note: Callable[[str], None] | None = None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
-from rancherctl.errors import UnreachableError
+from rancherctl.errors import RancherctlError, UnreachableError
 from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
 from rancherctl.hosts.prompts import Prompts, SudoLogin
@@ -71,6 +71,9 @@ class RemoteHost(Generic[C]):
     waiting.
     """
 
+    client = ""
+    """The name of the implementation for messages."""
+
     def __init__(
         self,
         name: str,
@@ -85,7 +88,8 @@ class RemoteHost(Generic[C]):
         self._slots = threading.BoundedSemaphore(CHANNELS)
         self._backoff = backoff
         self._closed = closed
-        self._connection: SharedValue[C] = SharedValue(connect, lambda made: made.is_active())
+        self._connect = connect
+        self._connection: SharedValue[C] = SharedValue(self._log_in, lambda made: made.is_active())
         self._rights = Rights(login, prompts)
 
     @property
@@ -141,6 +145,16 @@ class RemoteHost(Generic[C]):
         if self._closed.is_set():
             raise UnreachableError(f"{self._name}: the connection is closed")
         return self._connection.get()
+
+    def _log_in(self) -> C:
+        """A new connection; errors say which client could not make it."""
+        try:
+            return self._connect()
+        except RancherctlError as error:
+            if (client := f"(ssh client: {self.client})") not in error.why:
+                # a jump host's error has passed here already
+                error.why = f"{error.why} {client}".lstrip()
+            raise
 
     def _execute(self, command: Command, blocks: Iterable[bytes]) -> Result:
         way = self._rights.way(lambda probe: self._execute(probe, ())) if command.root else "root"

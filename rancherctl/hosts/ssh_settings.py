@@ -16,11 +16,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from rancherctl.errors import UsageError
 from rancherctl.hosts.host_keys import Strict
 from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import SshAddress
+from rancherctl.hosts.openssh.mux import answers
+from rancherctl.hosts.ssh_options import Keywords, openssh_only
 from rancherctl.hosts.ssh_tokens import expand, expand_path
 from rancherctl.text import last_line
 
@@ -35,11 +38,23 @@ DEFAULT_IDENTITIES = frozenset(
 )
 """Files that OpenSSH tries without configuration; most do not exist."""
 _NO_USER = "No user exists for uid"
+Family = Literal["any", "inet", "inet6"]
+_FAMILIES: dict[str, Family] = {"inet": "inet", "inet6": "inet6"}
 _STRICT: dict[str, Strict] = {
     **dict.fromkeys(("yes", "true"), "yes"),
     **dict.fromkeys(("no", "off", "false"), "no"),
     "accept-new": "accept-new",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithms:
+    """Lists of the configuration; () = not given."""
+
+    kex: tuple[str, ...] = ()
+    ciphers: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    host_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,15 @@ class SshSettings:
     """Path of the agent's socket; "" = no agent."""
     certificates: tuple[str, ...] = ()
     """Paths of user certificates; those beside the identity files come in addition."""
+    family: Family = "any"
+    bind_address: str = ""
+    algorithms: Algorithms = Algorithms()
+    control_path: str = ""
+    """Socket of a live master connection that the user's own ssh holds to this host; "" = none. Never end it."""
+    openssh_only: tuple[str, ...] = ()
+    """What the configuration needs and paramiko cannot do, in words."""
+    handover: bool = False
+    """Whether OpenSSH takes over a login that paramiko cannot complete."""
 
 
 def is_default_identity(path: str) -> bool:
@@ -111,7 +135,14 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
             f"invalid ssh configuration for {address.host}",
             why=last_line(done.stderr, "ssh -G failed"),
         )
-    return settings_of(address, parse(done.stdout))
+    found = parse(done.stdout)
+    return replace(settings_of(address, found), control_path=_live_master(found))
+
+
+def _live_master(found: Mapping[str, Sequence[str]]) -> str:
+    """The configured ControlPath if a master connection answers there, else ""."""
+    path = (found.get("controlpath") or ["none"])[0]
+    return path if path.lower() != "none" and Path(path).is_socket() and answers(path) else ""
 
 
 def parse(text: str) -> dict[str, list[str]]:
@@ -139,6 +170,7 @@ def settings_of(
         user_files = files = DEFAULT_KNOWN_HOSTS
     if address.known_hosts:
         user_files = files = (address.known_hosts,)
+    keywords = Keywords(found)
     interval = int(one("serveraliveinterval", "0") or "0")
     base = SshSettings(
         host=one("hostname", address.host),
@@ -150,6 +182,14 @@ def settings_of(
         store=user_files[0] if user_files else "",
         strict=_STRICT.get(one("stricthostkeychecking", "ask").lower(), "ask"),
         keepalive=interval or 15,
+        family=_FAMILIES.get(one("addressfamily"), "any"),
+        bind_address=one("bindaddress"),
+        algorithms=Algorithms(
+            keywords.words("kexalgorithms"),
+            keywords.words("ciphers"),
+            keywords.words("macs"),
+            keywords.words("hostkeyalgorithms"),
+        ),
     )
     jump = address.jump or one("proxyjump")
     tokens = _tokens(address, base, jump, environ)
@@ -158,12 +198,15 @@ def settings_of(
         if address.identity
         else _paths("IdentityFile", found.get("identityfile", ()), tokens, environ)
     )
-    base = replace(
-        base,
-        identities=identities,
-        certificates=_paths("CertificateFile", found.get("certificatefile", ()), tokens, environ),
-        agent=_agent_socket((found.get("identityagent") or [""])[0], tokens, environ),
-    )
+    proxied = bool(jump or one("proxycommand"))
+    base = replace(base, openssh_only=openssh_only(found, base.host, proxied=proxied))
+    if keywords.keys():
+        base = replace(
+            base,
+            identities=identities,
+            certificates=_paths("CertificateFile", found.get("certificatefile", ()), tokens, environ),
+            agent=_agent_socket((found.get("identityagent") or [""])[0], tokens, environ),
+        )
     if jump:
         return replace(base, jump=jumps(jump, address))
     command = expand("ProxyCommand", one("proxycommand"), {name: tokens[name] for name in "hnpr"})

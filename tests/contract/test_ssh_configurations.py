@@ -430,7 +430,7 @@ def test_the_message_of_a_failed_proxy_command_is_shown_at_once(site: Site) -> N
     assert time.monotonic() - begin < 5
     assert isinstance(error, UnreachableError)
     assert "h1: the ProxyCommand of the ssh configuration ended with status 3" in error.what
-    assert error.why == "no route to the bastion"
+    assert error.why == "no route to the bastion (ssh client: paramiko)"
     assert "run it by hand: sh -c 'echo no route" in error.hint
 
 
@@ -469,7 +469,7 @@ def test_the_error_lists_the_algorithms_of_a_server_that_has_none_in_common(
         )
     assert isinstance(error, UnreachableError)
     assert error.what == f"h1: no {what} in common with the ssh server"
-    assert error.why == f"the server offers {offer}"
+    assert error.why == f"the server offers {offer} (ssh client: paramiko)"
     assert "sshd_config: " in error.hint
 
 

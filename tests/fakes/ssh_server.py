@@ -43,13 +43,30 @@ exit 1
 class _Guest(paramiko.ServerInterface):
     def __init__(self, server: SshServer, connection: _Connection) -> None:
         self._server, self._connection = server, connection
+        self._allowed = server.methods
 
     def get_allowed_auths(self, username: str) -> str:
-        return "publickey,password"
+        return self._allowed
+
+    def check_auth_none(self, username: str) -> int:
+        return paramiko.AUTH_SUCCESSFUL if not self._server.methods else paramiko.AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        allowed = self._server.client_key is not None and key.get_base64() == self._server.client_key
-        return paramiko.AUTH_SUCCESSFUL if allowed else paramiko.AUTH_FAILED
+        if self._server.client_key is None or key.get_base64() != self._server.client_key:
+            return paramiko.AUTH_FAILED
+        if not self._server.after_key:
+            return paramiko.AUTH_SUCCESSFUL
+        self._allowed = self._server.after_key
+        return paramiko.AUTH_PARTIALLY_SUCCESSFUL
+
+    def check_auth_interactive(self, username: str, submethods: str) -> int | paramiko.InteractiveQuery:
+        if "keyboard-interactive" not in self._allowed:
+            return paramiko.AUTH_FAILED
+        return paramiko.InteractiveQuery("", "", *self._server.questions)
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        right = responses == list(self._server.questions.values())
+        return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
         return paramiko.AUTH_SUCCESSFUL if password == self._server.password else paramiko.AUTH_FAILED
@@ -86,7 +103,7 @@ class _Connection(paramiko.Transport):
 class SshServer:
     """Use as a context manager. ``address`` is (host, port).
 
-    Set ``drop``, ``noise``, ``greeting`` before a client connects.
+    Set ``drop``, ``noise``, ``greeting``, ``methods``, ``after_key`` and ``questions`` before a client connects.
     """
 
     def __init__(self, folder: Path, *, host_key: paramiko.PKey | None = None) -> None:
@@ -99,6 +116,12 @@ class SshServer:
         """So many connections are closed before a word is said."""
         self.noise = b""
         """Said before the protocol's own banner."""
+        self.methods = "publickey,password"
+        """The login methods that it offers; "" lets everybody in."""
+        self.after_key = ""
+        """The methods that it asks for after an accepted key."""
+        self.questions: dict[str, str] = {}
+        """The questions of keyboard-interactive with the right answers."""
         self.greeting = ""
         """Shell text that every command's shell runs first, like a talkative .bashrc."""
         self.connections = 0

@@ -13,12 +13,14 @@ from rancherctl.bundle.distribution.systems import SYSTEMS
 from rancherctl.cli.args import PASS_THROUGH
 from rancherctl.cli.docs.tree import CommandNode
 from rancherctl.cli.docs.tree import Option as TreeOption
+from rancherctl.hosts.model import SSH_CLIENTS
 from rancherctl.settings import COLORS, FORMATS, PROGRESS
 
 KINDS: Final = {"ENV": "environments", "HOST": "hosts", "INGRESS": "ingresses", "LAB": "labs", "CONTEXT": "contexts"}
 """Metavars whose values are names from the cache, and the cache file of each."""
 CHOICES: Final = {
     "FORM": FORMATS,
+    "CLIENT": SSH_CLIENTS,
     "WHEN": COLORS,
     "STYLE": PROGRESS,
     "SHELL": ("bash", "zsh", "fish"),

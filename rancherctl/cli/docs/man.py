@@ -186,7 +186,7 @@ def _environment_variables() -> list[str]:
         (
             ", ".join(
                 f"RANCHERCTL_{name}"
-                for name in ("OUTPUT", "COLOR", "PROGRESS", "KUBECONFIG", "DEBUG", "NO_INPUT", "YES")
+                for name in ("OUTPUT", "COLOR", "PROGRESS", "KUBECONFIG", "VERBOSE", "DEBUG", "NO_INPUT", "YES")
             ),
             "defaults of the global options and of --output",
         ),

@@ -32,7 +32,7 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
         "~/.config/rancherctl/config.toml",
         (
             "defaults: env, output, color, progress, kubeconfig, bundle, cache_dir, "
-            "sudo_password_file, debug, no_input, yes"
+            "sudo_password_file, verbose, debug, no_input, yes"
         ),
     ),
     ("~/.config/rancherctl/", "known environments, and the default one (`env use`)"),
@@ -78,7 +78,7 @@ spec:
   dns: {domain: cluster.local, upstreams: [192.0.2.53]}
   api: {port: 6443, extraSANs: [api.example.org]}
   ingress: {hosts: {role: worker}, defaultClass: true}
-  ssh: {user: root, identity: ~/.ssh/id_ed25519}
+  ssh: {user: root, identity: ~/.ssh/id_ed25519, client: auto}
   hosts:
   - {name: h1, address: 10.0.0.11, publicAddress: 192.0.2.11, roles: [etcd, controlplane, worker]}
   - {name: h2, address: 10.0.0.12, publicAddress: 192.0.2.12, roles: [worker]}
@@ -86,6 +86,11 @@ spec:
 network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none (for another network add-on).
 podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
 the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish.
+ssh is the default of all hosts; each host may have an ssh of its own: host, user, port, identity, config, knownHosts,
+jump, client. ssh.client is auto, paramiko or openssh. auto connects with paramiko, and with the system's OpenSSH where
+the ssh configuration of the host needs it: PKCS #11 and security keys, Kerberos or host-based logins, a ControlMaster
+that is open, host keys from a command or DNS or in RevokedHostKeys, LocalCommand, ProxyUseFdpass, or algorithms that
+paramiko does not have. `rancherctl env show` says which client is used for each host, and why.
 ingress.defaultClass makes rancherctl's ingress class the default; set it to false if another class is the default.
 ingress.trustedProxies lists the networks of HTTP proxies or CDNs in front of the load balancers: X-Forwarded headers
 from there are kept, from elsewhere replaced. ingress.proxyProtocol lists the networks of load balancers that send the

@@ -17,6 +17,7 @@ from rancherctl.cli.options import (
     JumpOption,
     NoWaitOption,
     OutputOption,
+    SshClientOption,
     SshConfigOption,
     TimeoutOption,
 )
@@ -46,6 +47,7 @@ def create(
     identity: IdentityOption = "",
     ssh_config: SshConfigOption = "",
     jump: JumpOption = "",
+    ssh_client: SshClientOption = "",
     bundle: BundleOption = None,
     timeout: TimeoutOption = TEN_MINUTES,
     no_wait: NoWaitOption = False,
@@ -77,6 +79,7 @@ def create(
             "--identity": identity,
             "--ssh-config": ssh_config,
             "--jump": jump,
+            "--ssh-client": ssh_client,
         }
         if also := [flag for flag, value in options.items() if value]:
             raise UsageError(
@@ -86,7 +89,7 @@ def create(
             )
         environment = requested_environment(run, name, file)
     elif name:
-        environment = from_hosts(run, name, host or (), kubernetes, SshLogin(identity, ssh_config, jump))
+        environment = from_hosts(run, name, host or (), kubernetes, SshLogin(identity, ssh_config, jump, ssh_client))
     else:
         raise UsageError("missing name of the environment", hint="rancherctl env create NAME --host …, or -f FILE")
     if dry_run:

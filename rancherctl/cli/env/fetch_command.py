@@ -8,7 +8,7 @@ import typer
 
 from rancherctl.cli.completion_names import remember_environments
 from rancherctl.cli.context import current
-from rancherctl.cli.options import IdentityOption, JumpOption, OutputOption, SshConfigOption
+from rancherctl.cli.options import IdentityOption, JumpOption, OutputOption, SshClientOption, SshConfigOption
 
 
 def fetch_(
@@ -18,6 +18,7 @@ def fetch_(
     identity: IdentityOption = "",
     ssh_config: SshConfigOption = "",
     jump: JumpOption = "",
+    ssh_client: SshClientOption = "",
     replace: Annotated[
         bool,
         typer.Option("--replace", help="Replace another environment of the same name on this machine."),
@@ -42,7 +43,7 @@ def fetch_(
     from rancherctl.output.results import Record
 
     run = current(output=output)
-    login = SshLogin(identity, ssh_config, jump)
+    login = SshLogin(identity, ssh_config, jump, ssh_client)
     address = target_address(target, login)
     with run.connections() as connections:
         fetched = fetch(connections.address(address))

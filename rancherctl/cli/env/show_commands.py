@@ -45,19 +45,22 @@ def ls(output: OutputOption = None) -> None:
 
 
 def show(name: EnvArgument = None, output: OutputOption = None) -> None:
-    """Print an environment's file, with defaults filled in.
+    """Print an environment's file, with defaults filled in, and which ssh client connects to each host.
 
     \b
     Examples:
       rancherctl env show demo
       rancherctl env show demo -o json
     """
+    from rancherctl.cli.env.ssh_report import as_comments, ssh_clients
     from rancherctl.environments.dump import document, dump
     from rancherctl.output.results import Record
 
     run = current(output=output)
     environment = run.environment(name)
-    run.show(Record("Environment", document(environment), text=dump(environment), name=environment.name))
+    clients = ssh_clients(environment)
+    item = {**document(environment), "status": {"ssh": clients}}
+    run.show(Record("Environment", item, text=dump(environment) + as_comments(clients), name=environment.name))
 
 
 def use(name: Annotated[str, typer.Argument(metavar="ENV", help="Name of the environment.")]) -> None:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from rancherctl.environments import syntax
 from rancherctl.environments.model import Environment
 from rancherctl.errors import UsageError
-from rancherctl.hosts.model import Host, SshAddress
+from rancherctl.hosts.model import Host, SshAddress, SshClient
 from rancherctl.net import parse_port, split_host_port
 
 
 @dataclass(frozen=True, slots=True)
 class SshLogin:
-    """The options --identity, --ssh-config and --jump as typed; "" = not given."""
+    """The options --identity, --ssh-config, --jump and --ssh-client as typed; "" = not given."""
 
     identity: str = ""
     config: str = ""
     jump: str = ""
+    client: str = ""
 
     def address(self) -> SshAddress:
         """The options as an address without a host, from which each host's own is made."""
         for option, path in (("--identity", self.identity), ("--ssh-config", self.config)):
             _refuse_pipe(option, path)
-        return SshAddress("", identity=absolute(self.identity), config=absolute(self.config), jump=self.jump)
+        base = SshAddress("", identity=absolute(self.identity), config=absolute(self.config), jump=self.jump)
+        return replace(base, client=cast("SshClient", self.client)) if self.client else base
 
 
 def _refuse_pipe(option: str, path: str) -> None:
@@ -71,6 +74,7 @@ def with_login(environment: Environment, login: SshLogin) -> Environment:
     def apply(host: Host) -> Host:
         ssh = host.ssh
         identity, config, jump = given.identity or ssh.identity, given.config or ssh.config, given.jump or ssh.jump
-        return replace(host, ssh=replace(ssh, identity=identity, config=config, jump=jump))
+        client = given.client if login.client else ssh.client
+        return replace(host, ssh=replace(ssh, identity=identity, config=config, jump=jump, client=client))
 
     return replace(environment, hosts=tuple(apply(host) for host in environment.hosts))

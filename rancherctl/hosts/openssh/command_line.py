@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,12 @@ def master_argv(
     options += ["KbdInteractiveAuthentication=no"] if prompts.answer is None else []
     options += [] if with_agent else ["IdentityAgent=none"]
     if via:
-        options += [f"ProxyCommand=ssh -F none -S {via} -W '[%h]:%p' -- jump", "ProxyUseFdpass=no"]
+        options += [f"ProxyCommand=ssh -F none -S {_in_command(via)} -W '[%h]:%p' -- jump", "ProxyUseFdpass=no"]
     flags = [word for option in options for word in ("-o", option)]
     own = ["-M", "-N", "-S", str(folder / CONTROL), "-E", str(folder / LOG)]
     return ["ssh", *login_options(address), *own, *flags, "--", address.host]
+
+
+def _in_command(path: str) -> str:
+    """The path of a control socket in a ProxyCommand: both the option -S and the command expand percent signs."""
+    return shlex.quote(path.replace("%", "%%")).replace("%", "%%")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from rancherctl.hosts.openssh.channel import MuxChannel, MuxStream
-from rancherctl.hosts.openssh.master import Master
 from rancherctl.hosts.openssh.messages import open_failure
 from rancherctl.hosts.openssh.mux import ControlSocket, MuxRefusedError
 from rancherctl.hosts.remote_host import ConnectionLostError
@@ -16,10 +16,23 @@ LOG_LIMIT: Final = 1.0
 """Seconds until what the master has logged is read here."""
 
 
+class OpenMaster(Protocol):
+    """A master that is logged in."""
+
+    @property
+    def control(self) -> str: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def log(self) -> str: ...
+    def wait_for(self, check: Callable[[], bool], seconds: float) -> bool: ...
+    def close(self) -> None: ...
+
+
 class MuxConnection:
     """Commands and TCP connections through a master that is logged in."""
 
-    def __init__(self, master: Master) -> None:
+    def __init__(self, master: OpenMaster) -> None:
         self._master = master
         self._lost = False
 

@@ -15,14 +15,32 @@ from rancherctl.hosts.openssh.host_key_policy import AcceptedFingerprints
 from rancherctl.hosts.openssh.transport import OpenSshTransport
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.remote_host import jitter
-from rancherctl.hosts.ssh_settings import resolve
+from rancherctl.hosts.ssh_settings import SshSettings, resolve
+
+
+def settings_for(address: SshAddress) -> SshSettings:
+    """The settings of an address by its ssh configuration. UsageError if OpenSSH cannot be used."""
+    if (settings := resolve(address)) is None:
+        raise UsageError(
+            f"{address.host}: OpenSSH's client cannot be used",
+            why="ssh is not installed, or does not work for this user id",
+            hint="install openssh-client",
+        )
+    return settings
 
 
 class OpenSshTransports:
     """Transports of the OpenSSH implementation. Thread-safe; a transport connects when it is first used."""
 
-    def __init__(self, prompts: Prompts, *, backoff: Callable[[int], float] = jitter) -> None:
+    def __init__(
+        self,
+        prompts: Prompts,
+        settings: Callable[[SshAddress], SshSettings] = settings_for,
+        *,
+        backoff: Callable[[int], float] = jitter,
+    ) -> None:
         self._prompts = prompts
+        self._settings = settings
         self._backoff = backoff
         self._accepted = AcceptedFingerprints()
         self._lock = threading.Lock()
@@ -48,13 +66,7 @@ class OpenSshTransports:
             raise UsageError(
                 f"{name or address.host}: jump hosts form a loop", hint="check ProxyJump in your ssh config"
             )
-        settings = resolve(address)
-        if settings is None:
-            raise UsageError(
-                f"{name or address.host}: OpenSSH's client cannot be used",
-                why="ssh is not installed, or does not work for this user id",
-                hint="install openssh-client",
-            )
+        settings = self._settings(address)
         if via is None:
             for jump in settings.jump:
                 path = (*path, jump)

@@ -22,7 +22,9 @@ from rancherctl.hosts.openssh.failures import Attempt, DroppedError, failure
 from rancherctl.hosts.openssh.host_key_policy import AcceptedFingerprints, HostKeyPolicy
 from rancherctl.hosts.openssh.master import Master
 from rancherctl.hosts.openssh.messages import is_waiting_for_approval
+from rancherctl.hosts.openssh.mux import answers
 from rancherctl.hosts.openssh.questions import Questions
+from rancherctl.hosts.openssh.user_master import BorrowedConnection
 from rancherctl.hosts.prompts import Prompts, SudoLogin
 from rancherctl.hosts.ssh_settings import SshSettings
 
@@ -67,7 +69,9 @@ class OpenSshLogin:
         self.who = SudoLogin(settings.user, name, settings.host, settings.port)
 
     def connect(self) -> MuxConnection:
-        """An authenticated connection. UnreachableError, AuthError."""
+        """An authenticated connection, of the user's own master if that is open. UnreachableError, AuthError."""
+        if (shared := self._settings.control_path) and answers(shared):
+            return BorrowedConnection(shared)
         limit = PROXY_DROPS if self._settings.proxy_command else DROPS
         for attempt in range(1, limit + 1):
             try:

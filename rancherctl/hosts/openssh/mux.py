@@ -24,6 +24,8 @@ _ALIVE: Final = 0x80000005
 _SESSION_OPENED: Final = 0x80000006
 _NO_ESCAPE: Final = 0xFFFFFFFF
 _REQUEST: Final = 0
+CHECK_LIMIT: Final = 5.0
+"""Seconds for the answer of a master, which is on this machine."""
 MAX_MESSAGE: Final = 1 << 18
 
 
@@ -112,6 +114,21 @@ class ControlSocket:
                 raise EOFError("the control socket was closed")
             data += more
         return data
+
+
+def answers(path: str) -> bool:
+    """Whether a master answers at a control socket."""
+    try:
+        control = ControlSocket(path, CHECK_LIMIT)
+    except (OSError, EOFError):
+        return False
+    try:
+        control.check_alive()
+    except (OSError, EOFError, MuxRefusedError):
+        return False
+    finally:
+        control.close()
+    return True
 
 
 def _u32(number: int) -> bytes:

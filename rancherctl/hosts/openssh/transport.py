@@ -17,7 +17,7 @@ from rancherctl.hosts.ssh_settings import SshSettings
 class OpenSshTransport(RemoteHost[MuxConnection]):
     """A host through a master of OpenSSH; ``via`` is the jump host's transport."""
 
-    client = "openssh"
+    client = "OpenSSH"
 
     def __init__(
         self,

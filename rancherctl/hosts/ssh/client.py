@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import paramiko
 
-from rancherctl.errors import UnreachableError
+from rancherctl.hosts.ssh_errors import NoCommonAlgorithmError
 
 _LISTS: Final = {
     "kex": ("kex_algo_list", "KexAlgorithms", "key exchange", "kex"),
@@ -27,7 +27,7 @@ class SshClient(paramiko.Transport):
         self.offered = {name: list(value) for name, value in parsed.items() if isinstance(value, list)}
         return parsed
 
-    def mismatch(self, host: str, error: Exception) -> UnreachableError | None:
+    def mismatch(self, host: str, error: Exception) -> NoCommonAlgorithmError | None:
         """The error for a server whose algorithms this program does not know; None for any other failure."""
         if not isinstance(error, paramiko.ssh_exception.IncompatiblePeer) or self.offered is None:
             return None
@@ -35,7 +35,7 @@ class SshClient(paramiko.Transport):
             if word in str(error):
                 known = list(getattr(self.get_security_options(), own))
                 offers = [name for name in self.offered[field] if not name.startswith(("ext-info-", "kex-strict-"))]
-                return UnreachableError(
+                return NoCommonAlgorithmError(
                     f"{host}: no {what} in common with the ssh server",
                     why=f"the server offers {', '.join(offers)}",
                     hint=f"add one of these to {option} in the server's sshd_config: {', '.join(known)}",

@@ -6,7 +6,7 @@ A jump host that several hosts share is connected once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rancherctl.errors import UsageError
 from rancherctl.hosts.host_keys import AcceptedKeys
@@ -15,14 +15,20 @@ from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh.login import resolve_without_openssh
 from rancherctl.hosts.ssh.transport import SshTransport
-from rancherctl.hosts.ssh_settings import resolve
+from rancherctl.hosts.ssh_settings import SshSettings, resolve
+
+
+def settings_for(address: SshAddress) -> SshSettings:
+    """The settings of an address by its ssh configuration."""
+    return resolve(address) or resolve_without_openssh(address)
 
 
 class SshTransports:
     """Transports of the paramiko implementation. Thread-safe; a transport connects when it is first used."""
 
-    def __init__(self, prompts: Prompts) -> None:
+    def __init__(self, prompts: Prompts, settings: Callable[[SshAddress], SshSettings] = settings_for) -> None:
         self._prompts = prompts
+        self._settings = settings
         self._accepted = AcceptedKeys()
         self._lock = threading.Lock()
         self._jumps: dict[tuple[SshAddress, ...], SshTransport] = {}
@@ -44,7 +50,7 @@ class SshTransports:
             raise UsageError(
                 f"{name or address.host}: jump hosts form a loop", hint="check ProxyJump in your ssh config"
             )
-        settings = resolve(address) or resolve_without_openssh(address)
+        settings = self._settings(address)
         if via is None:
             for jump in settings.jump:
                 path = (*path, jump)

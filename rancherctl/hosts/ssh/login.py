@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import paramiko
 
-from rancherctl.errors import AuthError, UnreachableError, UsageError
+from rancherctl.errors import UnreachableError, UsageError
 from rancherctl.hosts import host_keys
 from rancherctl.hosts.host_keys import AcceptedKeys, HostKeyRules
 from rancherctl.hosts.known_hosts import KnownHostsLine, check_key
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.prompts import Prompts, SudoLogin
+from rancherctl.hosts.ssh.authentication import Authentication
 from rancherctl.hosts.ssh.client import SshClient
 from rancherctl.hosts.ssh.host_certificates import check_certificate
-from rancherctl.hosts.ssh.identities import Identities
 from rancherctl.hosts.ssh.keepalive import keep_alive
+from rancherctl.hosts.ssh.messages import line_of
 from rancherctl.hosts.ssh.proxy_command import ProxyCommand
+from rancherctl.hosts.ssh.tcp import connect
+from rancherctl.hosts.ssh_options import CIPHERS, KEYS, KEYS_AND_CERTIFICATES, allowed
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
 
 CONNECT_LIMIT = 15.0
@@ -35,18 +38,7 @@ DROPS = 6
 """Connections in a row that the server may drop before the login (MaxStartups) until the host counts as unreachable."""
 PROXY_DROPS = 3
 """The same through a ProxyCommand, where most ends come from the command itself."""
-CERTIFICATE_KINDS = tuple(
-    f"{kind}-cert-v01@openssh.com"
-    for kind in (
-        "ssh-ed25519",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "rsa-sha2-512",
-        "rsa-sha2-256",
-    )
-)
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
+CERTIFICATE_KINDS = tuple(kind for kind in KEYS_AND_CERTIFICATES if kind not in KEYS)
 
 
 class JumpHost(Protocol):
@@ -74,10 +66,10 @@ class ParamikoLogin:
     ) -> None:
         self._settings, self._name, self._prompts, self._via = settings, name, prompts, via
         self._closed, self._backoff = closed, backoff
-        self._identities = Identities(settings, prompts)
         self._accepted = accepted or AcceptedKeys()
         self._verified = True
         self.who = SudoLogin(settings.user, name, settings.host, settings.port)
+        self._authentication = Authentication(settings, self.who, prompts)
 
     def connect(self) -> paramiko.Transport:
         """An authenticated connection with keep-alive. UnreachableError, AuthError."""
@@ -98,7 +90,7 @@ class ParamikoLogin:
     def _login_once(self) -> paramiko.Transport:
         transport = self._handshake()
         try:
-            self._authenticate(transport)
+            self._authentication.run(transport, verified=self._verified)
         except BaseException:
             transport.close()
             raise
@@ -117,8 +109,17 @@ class ParamikoLogin:
             transport.banner_timeout = CONNECT_LIMIT
             transport.auth_timeout = AUTH_LIMIT
             options = transport.get_security_options()
-            options.key_types = host_keys.preferred(options.key_types, (*about, *plain), CERTIFICATE_KINDS)
-            options.ciphers = tuple(sorted(_modern(options.ciphers), key=_cipher_rank))
+            lists = settings.algorithms
+            options.kex = _allowed(options.kex, lists.kex)
+            options.digests = _allowed(options.digests, lists.macs)
+            kinds = _allowed((*options.key_types, *CERTIFICATE_KINDS), lists.host_keys)
+            options.key_types = host_keys.preferred(
+                [kind for kind in kinds if kind not in CERTIFICATE_KINDS],
+                (*about, *plain),
+                [kind for kind in CERTIFICATE_KINDS if kind in kinds],
+            )
+            ciphers = _allowed(CIPHERS, lists.ciphers) if lists.ciphers else _modern(CIPHERS)
+            options.ciphers = tuple(ciphers)
             transport.start_client(timeout=CONNECT_LIMIT)
             self._check_host_key(transport.get_remote_server_key(), name, about, plain)
         except BaseException as error:
@@ -132,7 +133,8 @@ class ParamikoLogin:
                 raise _DroppedError(line_of(error)) from error
             if isinstance(error, (paramiko.SSHException, OSError)):
                 raise UnreachableError(
-                    f"{self._name}: cannot start ssh with {settings.host}:{settings.port}", why=line_of(error)
+                    f"{self._name}: cannot start ssh with {settings.host}:{settings.port}",
+                    why=line_of(error),
                 ) from error
             raise
         return transport
@@ -162,7 +164,7 @@ class ParamikoLogin:
                 return self._via.forward(*target)
             if settings.proxy_command:
                 return ProxyCommand(settings.proxy_command, settings.shell)
-            connection = socket.create_connection(target, timeout=CONNECT_LIMIT)
+            connection = connect(settings, CONNECT_LIMIT)
         except (OSError, EOFError, paramiko.SSHException) as error:
             through = f" through {self._via.name}" if self._via is not None else ""
             hint = "check the address and the port, and that sshd is running"
@@ -175,49 +177,6 @@ class ParamikoLogin:
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE_LIMIT * 1000))
         return connection
-
-    def _authenticate(self, transport: paramiko.Transport) -> None:
-        user, tried = self._settings.user, []
-        try:
-            for what, key in self._identities.candidates():
-                tried.append(what)
-                try:
-                    missing = transport.auth_publickey(user, key)
-                except paramiko.BadAuthenticationType as error:
-                    if "publickey" not in error.allowed_types:
-                        break
-                except paramiko.AuthenticationException:
-                    continue
-                else:
-                    if not missing:
-                        return
-                    break
-            if (
-                self._verified
-                and self._prompts.password is not None
-                and (secret := self._prompts.password(str(self.who))) is not None
-            ):
-                tried.append("password")
-                if not transport.auth_password(user, str(secret)):
-                    return
-        except paramiko.AuthenticationException as error:
-            raise self._denied(tried, line_of(error)) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            if transport.is_active() or not tried:
-                raise UnreachableError(f"{self._name}: the login did not finish", why=line_of(error)) from error
-            raise self._denied(tried, f"the server closed the connection after {len(tried)} attempts") from error
-        raise self._denied(
-            tried, "the server accepted none of them" if tried else "no key, agent or password is available"
-        )
-
-    def _denied(self, tried: list[str], why: str) -> AuthError:
-        hint = "set the right key (ssh.identity), or add your public key to authorized_keys on the host"
-        why = "; ".join([why, *(f"{path} {what}" for path, what in self._identities.problems.items())])
-        return AuthError(
-            f"{self._name}: login as {self._settings.user} refused (tried {', '.join(tried) or 'nothing'})",
-            why=why,
-            hint=hint,
-        )
 
 
 def resolve_without_openssh(address: SshAddress) -> SshSettings:
@@ -243,8 +202,9 @@ def _modern(ciphers: Iterable[str]) -> Iterator[str]:
     return (cipher for cipher in ciphers if not cipher.endswith("-cbc"))
 
 
-def _cipher_rank(cipher: str) -> int:
-    return CIPHERS.index(cipher) if cipher in CIPHERS else len(CIPHERS)
+def _allowed(own: Sequence[str], configured: Sequence[str]) -> tuple[str, ...]:
+    """What the configuration allows; all, if it allows none: then the user chose paramiko in spite of it."""
+    return allowed(own, configured) or tuple(own)
 
 
 def _failure(host: str, connection: object, transport: SshClient, error: BaseException) -> UnreachableError | None:
@@ -258,10 +218,3 @@ def _failure(host: str, connection: object, transport: SshClient, error: BaseExc
 
 class _DroppedError(Exception):
     """The server closed the connection before the login began: it may have too many connections."""
-
-
-def line_of(error: BaseException) -> str:
-    """An exception's message in one line."""
-    # str() of a ChannelException is that of a tuple
-    text = getattr(error, "text", "") if isinstance(error, paramiko.ChannelException) else ""
-    return (getattr(error, "strerror", "") or text or str(error) or type(error).__name__).splitlines()[0][:300]

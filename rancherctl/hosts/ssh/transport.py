@@ -11,7 +11,8 @@ from rancherctl.hosts.host_keys import AcceptedKeys
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.remote_host import ConnectionLostError, RemoteHost, SessionRefusedError, jitter
 from rancherctl.hosts.ssh.channel import ParamikoChannel
-from rancherctl.hosts.ssh.login import CONNECT_LIMIT, ParamikoLogin, line_of
+from rancherctl.hosts.ssh.login import CONNECT_LIMIT, ParamikoLogin
+from rancherctl.hosts.ssh.messages import line_of
 from rancherctl.hosts.ssh_settings import SshSettings
 
 

@@ -11,6 +11,8 @@ TOPICS = frozenset({"files"})
     ("typed", "parsed"),
     [
         (["lab", "status", "--debug", "-o", "json"], ["--debug", "lab", "status", "-o", "json"]),
+        (["lab", "status", "-v", "-o", "json"], ["-v", "lab", "status", "-o", "json"]),
+        (["kubectl", "get", "pods", "-v", "6"], ["kubectl", "--", "get", "pods", "-v", "6"]),
         (["lab", "status", "--color", "never"], ["--color", "never", "lab", "status"]),
         (["lab", "--progress=json", "status"], ["--progress=json", "lab", "status"]),
         (["lab", "status", "-o=json"], ["lab", "status", "-o", "json"]),

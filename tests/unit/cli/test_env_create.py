@@ -35,7 +35,14 @@ def test_invalid_input_stores_no_environment(call: Call, known: KnownEnvironment
 
 @pytest.mark.parametrize(
     "more",
-    [("--host", "10.0.0.1"), ("--kubernetes", "1.35.4"), ("--identity", "k"), ("--ssh-config", "c"), ("--jump", "b")],
+    [
+        ("--host", "10.0.0.1"),
+        ("--kubernetes", "1.35.4"),
+        ("--identity", "k"),
+        ("--ssh-config", "c"),
+        ("--jump", "b"),
+        ("--ssh-client", "paramiko"),
+    ],
 )
 def test_options_that_the_file_defines_cannot_be_combined_with_it(call: Call, more: tuple[str, str]) -> None:
     code, text = call("env", "create", "-f", "prod.yaml", *more)

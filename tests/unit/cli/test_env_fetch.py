@@ -10,6 +10,7 @@ from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.environments.fetch import Fetched
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.model import Environment
+from rancherctl.hosts.ssh_settings import settings_of
 from tests.fakes.env_operations import Call
 
 
@@ -35,6 +36,19 @@ def test_a_fetched_environment_uses_the_ssh_options_of_the_fetch(
         ("root", 0, f"{tmp_path}/key", "bastion"),
         ("ops", 2222, f"{tmp_path}/key", "bastion"),
     ]
+
+
+def test_the_ssh_client_of_the_fetch_is_stored_and_one_that_does_not_exist_is_refused(
+    call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetching(monkeypatch, "root@10.0.0.1", "root@10.0.0.2")
+    monkeypatch.setattr("rancherctl.hosts.ssh_clients.resolve", lambda address: settings_of(address, {}, {}))
+    code, text = call("env", "fetch", "root@10.0.0.1", "--ssh-client", "putty")
+    assert code == 2
+    assert "'putty' is not one of auto, paramiko, openssh." in text
+    for given in ("paramiko", "auto"):
+        assert call("env", "fetch", "root@10.0.0.1", "--ssh-client", given)[0] == 0
+        assert [host.ssh.client for host in known.read("demo").hosts] == [given, given]
 
 
 def test_fetch_does_not_replace_another_environment(

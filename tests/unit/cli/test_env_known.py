@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from rancherctl.cli.known_environments import KnownEnvironments
 from rancherctl.environments.health import EnvironmentStatus, HostHealth
+from rancherctl.environments.inventory import from_flags, load
+from rancherctl.errors import UsageError
+from rancherctl.hosts.model import SshAddress
+from rancherctl.hosts.ssh_settings import SshSettings, parse, settings_of
 from tests.fakes.env_operations import Call
 
 
@@ -63,3 +68,37 @@ def test_status_works_without_a_bundle(
     found = EnvironmentStatus("demo", "1.36.3", "https://10.0.0.1:6443", "ok", ())
     monkeypatch.setattr("rancherctl.environments.status.status", lambda environment, context: found)
     assert call("env", "status", "demo")[0] == 0
+
+
+def test_show_says_which_ssh_client_connects_to_each_host_and_why(
+    call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = from_flags("demo", [f"root@10.0.0.{number}" for number in range(1, 5)]).environment
+    known.save(environment)
+    found = {
+        "10.0.0.1": "hostname a",
+        "10.0.0.2": "pkcs11provider /p.so",
+        "10.0.0.3": "hostname c",
+    }
+
+    def resolve(address: SshAddress) -> SshSettings:
+        if address.host not in found:
+            raise UsageError("invalid ssh configuration for 10.0.0.4")
+        return settings_of(address, parse(found[address.host]), {})
+
+    monkeypatch.setattr("rancherctl.hosts.ssh_clients.resolve", resolve)
+    code, text = call("env", "show", "demo")
+    assert code == 0
+    assert load(text).environment == environment
+    assert text.splitlines()[-3:] == [
+        "# ssh client of h2: OpenSSH (the ssh configuration needs PKCS11Provider /p.so)",
+        "# ssh client of h4: invalid ssh configuration for 10.0.0.4",
+        "# ssh client of h1, h3: paramiko (the ssh configuration needs nothing else)",
+    ]
+    shown = json.loads(call("env", "show", "demo", "-o", "json")[1])
+    assert shown["status"]["ssh"][1] == {
+        "host": "h2",
+        "client": "OpenSSH",
+        "reason": "the ssh configuration needs PKCS11Provider /p.so",
+    }
+    assert shown["status"]["ssh"][3] == {"host": "h4", "problem": "invalid ssh configuration for 10.0.0.4"}

@@ -120,8 +120,11 @@ def test_a_missing_file_is_not_found(run: CommandRun) -> None:
 
 
 def test_hosts_from_flags_get_the_login_of_flags(run: CommandRun, tmp_path: Path) -> None:
-    environment = from_hosts(run, "demo", ["ops@10.0.0.1:2222", "10.0.0.2"], "", SshLogin("~/key", "", "bastion"))
+    environment = from_hosts(
+        run, "demo", ["ops@10.0.0.1:2222", "10.0.0.2"], "", SshLogin("~/key", "", "bastion", "openssh")
+    )
     first = environment.hosts[0].ssh
+    assert first.client == "openssh"
     assert (first.user, first.port, first.identity, first.jump) == ("ops", 2222, f"{tmp_path}/key", "bastion")
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,20 @@ def test_an_end_of_input_gives_no_password_and_ends_all_prompts(monkeypatch: pyt
     assert found.sudo(LOGIN) is None
     assert not found.host_key(QUESTION)
     assert asked == ["sudo password for ops@h: "]
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_notes_are_printed_with_verbose_only_and_never_into_a_live_view(interactive: bool) -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def paused() -> Iterator[None]:
+        said.append("view removed")
+        yield
+        said.append("view back")
+
+    assert prompts(Settings(DIRS, interactive=interactive), paused, said.append).note is None
+    note = prompts(Settings(DIRS, interactive=interactive, verbose=True), paused, said.append).note
+    assert note is not None
+    note("h1: ssh client paramiko")
+    assert said == ["view removed", "h1: ssh client paramiko", "view back"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rancherctl.environments import file_checks
 from rancherctl.environments.document import Problems
-from rancherctl.environments.dump import dump
+from rancherctl.environments.dump import dump, portable
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.model import Api, Dns, Environment, IngressSettings, Network
 from rancherctl.environments.pki.leaves import api_names
@@ -110,6 +110,8 @@ def test_all_problems_are_reported_with_their_place_and_a_suggestion() -> None:
         ("name: h2", f"name: {'h' * 48}", "longer than 47 characters"),
         ("user: ops", "user: ops, jump: 'ops@b:abc'", "'ops@b:abc' is not a jump host"),
         ("user: ops", "user: ops, jump: 'a,-oProxyCommand=x'", "'-oProxyCommand=x' is not a jump host"),
+        ("user: ops", "user: ops, client: putty", "'putty' is not an ssh client: write auto, paramiko, openssh"),
+        ("user: ops", "user: ops, client: 'OpenSSH'", "env.yaml:8:28: spec.ssh.client: 'OpenSSH' is not an ssh client"),
         ("user: ops", "user: ops, host: '-oProxyCommand=x'", "is not a valid host"),
         ("user: ops", "user: ops, host: 'a b'", "is not a valid host"),
         ("~/.ssh/id_ed25519", '"a\\0b"', "is not a path"),
@@ -302,3 +304,13 @@ def test_a_federation_without_workers_is_not_warned_about_missing_load_balancers
     worker = replace(federation.environment.hosts[0], roles=frozenset({"etcd", "controlplane", "worker"}))
     unserved = replace(federation.environment, hosts=(worker,), ingress=IngressSettings("", {"lb": "yes"}))
     assert file_checks.check(unserved, {}, Problems("")) == (warning,)
+
+
+def test_the_ssh_client_of_a_host_takes_precedence_and_survives_a_round_trip() -> None:
+    assert [host.ssh.client for host in load(GOOD).environment.hosts] == ["auto", "auto"]
+    text = GOOD.replace("user: ops", "user: ops, client: openssh").replace("{port: 2222}", "{port: 2222, client: auto}")
+    environment = load(text).environment
+    assert [host.ssh.client for host in environment.hosts] == ["auto", "openssh"]
+    assert load(dump(environment)).environment == environment
+    assert "client" not in dump(load(GOOD).environment)
+    assert [host.ssh.client for host in portable(environment).hosts] == ["auto", "openssh"]

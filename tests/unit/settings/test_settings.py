@@ -113,3 +113,19 @@ def test_a_tilde_in_the_file_is_the_home_folder(tmp_path: Path) -> None:
     config(tmp_path, 'kubeconfig = "~/k/c"\ncache_dir = "~/cache"\n')
     found = settings(tmp_path)
     assert (found.kubeconfig, found.cache) == (f"{tmp_path}/k/c", tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "expected"),
+    [
+        ({}, {}, (False, False)),
+        ({}, {"verbose": True}, (True, False)),
+        ({"RANCHERCTL_VERBOSE": "yes"}, {}, (True, False)),
+        ({}, {"debug": True}, (True, True)),
+    ],
+)
+def test_debug_includes_verbose(
+    tmp_path: Path, environ: dict[str, str], flags: dict[str, Any], expected: tuple[bool, bool]
+) -> None:
+    found = settings(tmp_path, flags, **environ)
+    assert (found.verbose, found.debug) == expected

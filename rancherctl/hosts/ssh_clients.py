@@ -1,0 +1,214 @@
+"""Transports of the ssh client that is right for each host: paramiko, or the system's OpenSSH.
+
+With ``auto``, a host whose server turns out to need OpenSSH is switched to it once. A refused key is not tried again
+with the other client: servers count it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from rancherctl.errors import RancherctlError, UsageError
+from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.connections import TransportFactory
+from rancherctl.hosts.jump_hosts import JUMP_LIMIT
+from rancherctl.hosts.model import SshAddress
+from rancherctl.hosts.prompts import Prompts
+from rancherctl.hosts.ssh_choice import INSTALL, OTHER_CLIENT, Choice, Machine, choose, needs
+from rancherctl.hosts.ssh_errors import BEYOND_CLIENT
+from rancherctl.hosts.ssh_machine import machine
+from rancherctl.hosts.ssh_settings import SshSettings, resolve
+from rancherctl.hosts.transport import Progress, RemoteTransport, Stream
+
+T = TypeVar("T")
+Client = Literal["paramiko", "openssh"]
+Successor = Callable[[], RemoteTransport] | str
+_log = logging.getLogger(__name__)
+
+
+class SshConfigurations:
+    """The settings of hosts by their ssh configuration, each resolved once in a run. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[SshAddress, tuple[SshSettings, Machine]] = {}
+
+    def settings(self, address: SshAddress) -> SshSettings:
+        """How to connect to an address. UsageError if its configuration is invalid."""
+        return self._resolved(address)[0]
+
+    def no_openssh(self, address: SshAddress) -> str:
+        """Why OpenSSH cannot be used ("" = it can)."""
+        return self._resolved(address)[1].no_openssh
+
+    def choice(self, address: SshAddress) -> Choice:
+        """The client for an address, by its own configuration and that of its jump hosts."""
+        settings, here = self._resolved(address)
+        return choose(address.client, settings, here, self._jump_needs(settings, JUMP_LIMIT))
+
+    def _jump_needs(self, settings: SshSettings, depth: int) -> list[tuple[str, str]]:
+        found = []
+        for index, jump in enumerate(settings.jump):
+            own, here = self._resolved(jump)
+            found += [(jump.host, need) for need in needs(own, here)]
+            if index == 0 and depth:
+                # the first one may itself be reached through others
+                found += self._jump_needs(own, depth - 1)
+        return found
+
+    def _resolved(self, address: SshAddress) -> tuple[SshSettings, Machine]:
+        if address not in self._known:
+            found = resolve(address)
+            settings = found if found is not None else _without_openssh(address)
+            here = machine(settings.identities, openssh_works=found is not None)
+            settings = replace(settings, handover=address.client == "auto" and not here.no_openssh)
+            self._known.setdefault(address, (settings, here))
+        return self._known[address]
+
+
+def _without_openssh(address: SshAddress) -> SshSettings:
+    from rancherctl.hosts.ssh.login import resolve_without_openssh
+
+    return resolve_without_openssh(address)
+
+
+class ChosenTransports:
+    """Makes transports of the right client. Thread-safe."""
+
+    def __init__(self, prompts: Prompts, makers: Mapping[Client, Callable[[], TransportFactory]] | None = None) -> None:
+        self._prompts = prompts
+        self._configurations = SshConfigurations()
+        self._makers = makers or {"paramiko": self._paramiko, "openssh": self._openssh}
+        self._lock = threading.Lock()
+        self._factories: dict[Client, TransportFactory] = {}
+        self._warned: set[str] = set()
+
+    def create(self, address: SshAddress, name: str) -> RemoteTransport:
+        """A new transport to a host; ``name`` is the host's name for messages ("" = its address).
+
+        UsageError if the host needs OpenSSH, which is not there.
+        """
+        choice = self._configurations.choice(address)
+        host = name or address.host
+        self._note(f"{host}: ssh client {choice.name} ({choice.reason})")
+        if choice.problem:
+            what = "OpenSSH was requested" if address.client == "openssh" else choice.reason
+            raise UsageError(f"{host}: {what}, but {choice.problem}", hint=choice.remedy)
+        if choice.warning:
+            self._warn(choice.warning)
+        first = self._factory(choice.client).create(address, name)
+        if choice.client == "openssh":
+            return first
+        return SwitchingTransport(first, self._second(address, name), self._note)
+
+    def shared(self) -> Sequence[RemoteTransport]:
+        """Transports of jump hosts, each after those that lead to it."""
+        with self._lock:
+            return tuple(transport for factory in self._factories.values() for transport in factory.shared())
+
+    def _second(self, address: SshAddress, name: str) -> Successor:
+        """What a host that paramiko cannot log in to gets."""
+        if address.client == "paramiko":
+            return OTHER_CLIENT
+        if self._configurations.no_openssh(address):
+            return f"{INSTALL}: it is used where paramiko is not enough"
+        return lambda: self._factory("openssh").create(address, name)
+
+    def _factory(self, client: Client) -> TransportFactory:
+        with self._lock:
+            if client not in self._factories:
+                self._factories[client] = self._makers[client]()
+            return self._factories[client]
+
+    def _paramiko(self) -> TransportFactory:
+        from rancherctl.hosts.ssh.factory import SshTransports
+
+        return SshTransports(self._prompts, self._configurations.settings)
+
+    def _openssh(self) -> TransportFactory:
+        from rancherctl.hosts.openssh.factory import OpenSshTransports
+
+        return OpenSshTransports(self._prompts, self._configurations.settings)
+
+    def _note(self, text: str) -> None:
+        _log.info("%s", text)
+        if self._prompts.note is not None:
+            self._prompts.note(text)
+
+    def _warn(self, text: str) -> None:
+        """Warn once in a run: usually the same lines of the configuration concern all hosts."""
+        with self._lock:
+            first = text not in self._warned
+            self._warned.add(text)
+        _log.warning("%s", text)
+        if first and self._prompts.warn is not None:
+            self._prompts.warn(f"warning: {text}")
+
+
+class SwitchingTransport:
+    """Connects with paramiko; if the login needs what it does not have, from then on with OpenSSH.
+
+    ``second`` makes the other transport, or is the remedy if there is none.
+    """
+
+    def __init__(self, first: RemoteTransport, second: Successor, note: Callable[[str], None]) -> None:
+        self._first, self._second, self._note = first, second, note
+        self._lock = threading.Lock()
+        self._current = first
+        self._stopped = False
+
+    @property
+    def name(self) -> str:
+        """The host's name for messages."""
+        return self._first.name
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        """Run a command to its end. With ``check`` a non-zero exit raises CommandFailedError."""
+        return self._use(lambda transport: transport.run(command, check=check))
+
+    def upload(self, source: Path, target: str, *, mode: int = 0o644, progress: Progress | None = None) -> None:
+        """Copy a local file to an absolute path."""
+        self._use(lambda transport: transport.upload(source, target, mode=mode, progress=progress))
+
+    def open_tcp(self, address: str, port: int) -> Stream:
+        """A connection from the host to ``address:port``."""
+        return self._use(lambda transport: transport.open_tcp(address, port))
+
+    def stop(self) -> None:
+        """Begin no further attempt to connect."""
+        with self._lock:
+            self._stopped = True
+            current = self._current
+        current.stop()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.stop()
+        self._current.close()
+
+    def _use(self, action: Callable[[RemoteTransport], T]) -> T:
+        used = self._current
+        try:
+            return action(used)
+        except BEYOND_CLIENT as error:
+            if used is not self._first:
+                raise
+            if isinstance(self._second, str):
+                error.hint = f"{error.hint}; or {self._second}" if error.hint else self._second
+                raise
+            return action(self._switch(self._second, error))
+
+    def _switch(self, make: Callable[[], RemoteTransport], error: RancherctlError) -> RemoteTransport:
+        """The second transport, made by the first thread that needs it. No command has begun yet."""
+        with self._lock:
+            if self._stopped:
+                raise error
+            if self._current is self._first:
+                self._note(f"{error}; continuing with OpenSSH")
+                self._current = make()
+                self._first.close()
+            return self._current

@@ -22,6 +22,7 @@ NOT_ON_HOSTS = (
     "hosts/connections.py",
     "hosts/openssh",
     "hosts/remote_host.py",
+    "hosts/session_slots.py",
     "hosts/ssh",
     "kube/official",
     "kube/connect",

@@ -18,6 +18,7 @@ from rancherctl.hosts.prompts import Prompts, SudoLogin
 from rancherctl.hosts.remote_call import ARGV, answer_of, call, request_bytes
 from rancherctl.hosts.rights import Rights
 from rancherctl.hosts.session import CommandChannel, Session
+from rancherctl.hosts.session_slots import SessionSlots
 from rancherctl.hosts.shared_value import SharedValue
 from rancherctl.hosts.transfer import feed, source_of
 from rancherctl.hosts.transport import CommandFailedError, Progress, Stream
@@ -26,7 +27,7 @@ UPLOAD_LIMIT: Final = 3600.0
 CHANNELS: Final = 8
 """Commands at once on one connection: sshd's MaxSessions is 10 by default."""
 REFUSALS: Final = 6
-"""Refusals of one more session in a row until a command fails."""
+"""Refusals of the only session in a row until a command fails."""
 
 
 class SessionRefusedError(Exception):
@@ -85,7 +86,7 @@ class RemoteHost(Generic[C]):
         backoff: Callable[[int], float] = jitter,
     ) -> None:
         self._name = name
-        self._slots = threading.BoundedSemaphore(CHANNELS)
+        self._slots = SessionSlots(CHANNELS)
         self._backoff = backoff
         self._closed = closed
         self._connect = connect
@@ -165,9 +166,10 @@ class RemoteHost(Generic[C]):
     def _session(
         self, command: Command, blocks: Iterable[bytes], password: Secret | None, wrap: Callable[[str], str]
     ) -> Result:
-        with self._slots:
-            connection = self.connected()
-            for attempt in range(REFUSALS):
+        refusals = 0
+        while True:
+            with self._slots:
+                connection = self.connected()
                 try:
                     session = Session(connection.channel(), command, where=self._name, alive=connection.still_active)
                     return session.run(blocks, password=password, wrap=wrap)
@@ -176,9 +178,10 @@ class RemoteHost(Generic[C]):
                         f"{self._name}: connection lost", why=str(error), hint="run the same command again"
                     ) from error
                 except SessionRefusedError as error:
-                    # other clients of this login, or a lower MaxSessions, use all sessions
-                    if self._closed.wait(self._backoff(attempt)) or attempt == REFUSALS - 1:
-                        raise UnreachableError(
-                            f"{self._name}: the ssh server refuses more sessions", why=str(error)
-                        ) from error
-        raise AssertionError
+                    # MaxSessions is lower, so the next slot is waited for; or other clients of this login use them all
+                    if not self._slots.refused():
+                        refusals += 1
+                        if self._closed.wait(self._backoff(refusals)) or refusals == REFUSALS:
+                            raise UnreachableError(
+                                f"{self._name}: the ssh server refuses more sessions", why=str(error)
+                            ) from error

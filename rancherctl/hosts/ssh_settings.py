@@ -93,6 +93,8 @@ class SshSettings:
     """What the configuration needs and paramiko cannot do, in words."""
     handover: bool = False
     """Whether OpenSSH takes over a login that paramiko cannot complete."""
+    forks: bool = False
+    """Whether ssh would go to the background (ForkAfterAuthentication)."""
 
 
 def is_default_identity(path: str) -> bool:
@@ -190,6 +192,7 @@ def settings_of(
             keywords.words("macs"),
             keywords.words("hostkeyalgorithms"),
         ),
+        forks=one("forkafterauthentication") == "yes",
     )
     jump = address.jump or one("proxyjump")
     tokens = _tokens(address, base, jump, environ)

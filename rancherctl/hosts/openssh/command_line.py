@@ -46,6 +46,8 @@ def master_argv(
     ]
     options += ["PasswordAuthentication=no"] if prompts.password is None else []
     options += ["KbdInteractiveAuthentication=no"] if prompts.answer is None else []
+    # releases before 8.7 do not know the option
+    options += ["ForkAfterAuthentication=no"] if settings.forks else []
     options += [] if with_agent else ["IdentityAgent=none"]
     if via:
         options += [f"ProxyCommand=ssh -F none -S {_in_command(via)} -W '[%h]:%p' -- jump", "ProxyUseFdpass=no"]

@@ -19,14 +19,15 @@ from typing import Final
 
 from rancherctl.hosts.openssh import folder as folders
 from rancherctl.hosts.openssh.folder import CONTROL, LOG
+from rancherctl.hosts.openssh.messages import is_ready
 
 KEPT: Final = 1 << 16
 """Bytes that are kept of the log and of standard error, each."""
+MOST: Final = 1 << 20
+"""The same of the log of a login, which a server can make long."""
 END_SECONDS = 2.0
 """How long ssh has to end after SIGTERM, before it is killed."""
 _READ: Final = 1 << 16
-_READY: Final = b"Entering interactive session."
-"""Logged after ssh has created the control socket."""
 _START: Final = """\
 folder=$1; shift
 exec 3<&0 </dev/null
@@ -149,10 +150,9 @@ class Master:
             kept += data
             if kept is self._log:
                 self.heard = time.monotonic()
-                self.ready = self.ready or _READY in kept
-            # the beginning of a login is what explains its failure; afterwards only the end is of use
-            if self.ready or kept is self._noise:
-                del kept[:-KEPT]
+                self.ready = self.ready or is_ready(self.log)
+            # all of a login may explain its failure; afterwards only the end is of use
+            del kept[: -(KEPT if self.ready or kept is self._noise else MOST)]
             self.changed.notify_all()
 
     @staticmethod

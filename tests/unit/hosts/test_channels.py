@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import paramiko
@@ -11,7 +12,8 @@ import pytest
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.prompts import Prompts, SudoLogin
-from rancherctl.hosts.remote_host import REFUSALS, ConnectionLostError, RemoteHost, SessionRefusedError
+from rancherctl.hosts.remote_host import CHANNELS, REFUSALS, ConnectionLostError, RemoteHost, SessionRefusedError
+from rancherctl.hosts.session_slots import SessionSlots
 from rancherctl.hosts.ssh.transport import ParamikoConnection
 
 REFUSED = paramiko.ChannelException(2, "Connect failed")
@@ -124,3 +126,53 @@ def test_an_error_of_a_closed_connection_means_that_it_is_lost(error: Exception)
     connection: Any = Server(error, active=False)
     with pytest.raises(ConnectionLostError):
         ParamikoConnection(connection).channel()
+
+
+class Narrow(Connected):
+    """A server that allows two sessions at once."""
+
+    def __init__(self) -> None:
+        super().__init__(at_start=False)
+        self.lock, self.running, self.most, self.refusals = threading.Lock(), 0, 0, 0
+        self.both = threading.Event()
+
+    def channel(self) -> Channel:
+        with self.lock:
+            if self.running == 2:
+                self.refusals += 1
+                self.both.set()
+                raise SessionRefusedError("no more")
+            self.running += 1
+            return Waiting(self)
+
+
+class Waiting(Channel):
+    """A command that ends only after another one was refused."""
+
+    def __init__(self, server: Narrow) -> None:
+        super().__init__(None)
+        self.server = server
+
+    def wait(self, seconds: float) -> None:
+        assert self.server.both.wait(60)
+        with self.server.lock:
+            self.server.running -= 1
+
+
+def test_a_command_that_is_refused_waits_for_another_to_end_and_the_limit_is_remembered() -> None:
+    """However long the others take: a refusal beside them does not end the command."""
+    server = Narrow()
+    made = host(server)
+    with ThreadPoolExecutor(12) as pool:
+        assert all(result.ok for result in pool.map(lambda _: made.run(command("true")), range(40)))
+    assert 1 <= server.refusals <= CHANNELS
+
+
+def test_the_limit_of_sessions_shrinks_to_those_that_run_and_never_to_none() -> None:
+    slots = SessionSlots(8)
+    with slots, slots, slots:
+        assert slots.refused()
+    assert slots.limit == 2
+    with slots:
+        assert not slots.refused()
+    assert slots.limit == 1

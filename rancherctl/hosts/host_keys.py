@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from rancherctl.errors import AuthError
-from rancherctl.hosts.known_hosts import KnownHostsLine, check_key, entries, fingerprint, lookup_name
+from rancherctl.hosts.known_hosts import (
+    KnownHostsLine,
+    check_key,
+    entries,
+    fingerprint,
+    hashed_name,
+    lookup_name,
+)
 from rancherctl.hosts.prompts import HostKeyQuestion
 
 __all__ = [
@@ -48,7 +56,7 @@ def known(files: Iterable[str], names: Iterable[str]) -> tuple[KnownHostsLine, .
         path = Path(name).expanduser()
         try:
             texts.append((str(path), path.read_text(encoding="utf-8", errors="replace")))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             continue
         except OSError as error:
             raise AuthError(
@@ -94,11 +102,13 @@ class AcceptedKeys:
 class HostKeyRules:
     """How to handle unknown keys.
 
-    ``strict`` is StrictHostKeyChecking, ``store`` the file for accepted keys ("" = none).
+    ``strict`` is StrictHostKeyChecking, ``store`` the file for accepted keys ("" = none), ``hash_names`` whether it
+    hides the names of hosts.
     """
 
     strict: Strict = "ask"
     store: str = ""
+    hash_names: bool = False
     ask: Callable[[HostKeyQuestion], bool] | None = None
     warn: Callable[[str], None] | None = None
     accepted: AcceptedKeys = field(default_factory=AcceptedKeys)
@@ -152,7 +162,8 @@ def _accept(host: str, name: str, shown_key: tuple[str, str], rules: HostKeyRule
         rules.accepted.add(name, key_type, key)
         if kept:
             try:
-                _store(rules.store, f"{name} {key_type} {key}\n")
+                shown_name = hashed_name(name, secrets.token_bytes(20)) if rules.hash_names else name
+                _store(rules.store, f"{shown_name} {key_type} {key}\n")
             except OSError as error:
                 _warn(rules, f"warning: cannot store the host key in {rules.store}: {error.strerror or error}")
 

@@ -47,6 +47,13 @@ def lookup_name(host: str, port: int) -> str:
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 
+def hashed_name(name: str, salt: bytes) -> str:
+    """The name of a host as a line with HashKnownHosts has it."""
+    # SHA-1 is part of the file format
+    digest = hmac.new(salt, name.encode(), "sha1").digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
 def entries(texts: Iterable[tuple[str, str]], names: Iterable[str]) -> tuple[KnownHostsLine, ...]:
     """The lines that match any of ``names`` in known_hosts texts, given as (path, content)."""
     wanted = tuple(names)
@@ -102,9 +109,7 @@ def _glob(pattern: str, name: str) -> bool:
 
 def _hashed(pattern: str, name: str) -> bool:
     try:
-        _, _, salt, digest = pattern.split("|")
-        expected = base64.b64decode(digest)
-        # SHA-1 is part of the file format
-        return hmac.compare_digest(hmac.new(base64.b64decode(salt), name.encode(), "sha1").digest(), expected)
-    except (ValueError, binascii.Error):
+        salt = base64.b64decode(pattern.split("|")[2])
+        return hmac.compare_digest(hashed_name(name, salt), pattern)
+    except (ValueError, binascii.Error, IndexError, TypeError):
         return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import pwd
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.openssh.mux import answers
 from rancherctl.hosts.ssh_options import Keywords, openssh_only
-from rancherctl.hosts.ssh_tokens import expand, expand_path
+from rancherctl.hosts.ssh_tokens import expand, expand_path, split_paths
 from rancherctl.text import last_line
 
 DEFAULT_KNOWN_HOSTS = (
@@ -55,6 +56,7 @@ class Algorithms:
     ciphers: tuple[str, ...] = ()
     macs: tuple[str, ...] = ()
     host_keys: tuple[str, ...] = ()
+    user_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class SshSettings:
     identities_only: bool = False
     known_hosts: tuple[str, ...] = DEFAULT_KNOWN_HOSTS
     store: str = ""
+    hash_names: bool = False
+    """Whether accepted host keys are stored without the host's name in clear text."""
     strict: Strict = "ask"
     proxy_command: str = ""
     """Shell text, with its tokens expanded."""
@@ -99,7 +103,8 @@ class SshSettings:
 
 def is_default_identity(path: str) -> bool:
     """Whether OpenSSH tries this file without configuration; it may be absent."""
-    return path in {str(Path(name).expanduser()) for name in DEFAULT_IDENTITIES}
+    homes = {user_home(), str(Path("~").expanduser())}
+    return path in {f"{home}{name[1:]}" for home in homes for name in DEFAULT_IDENTITIES}
 
 
 def arguments(address: SshAddress) -> list[str]:
@@ -138,7 +143,7 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
             why=last_line(done.stderr, "ssh -G failed"),
         )
     found = parse(done.stdout)
-    return replace(settings_of(address, found), control_path=_live_master(found))
+    return replace(settings_of(address, found, home=user_home()), control_path=_live_master(found))
 
 
 def _live_master(found: Mapping[str, Sequence[str]]) -> str:
@@ -157,17 +162,27 @@ def parse(text: str) -> dict[str, list[str]]:
 
 
 def settings_of(
-    address: SshAddress, found: Mapping[str, Sequence[str]], environ: Mapping[str, str] | None = None
+    address: SshAddress,
+    found: Mapping[str, Sequence[str]],
+    environ: Mapping[str, str] | None = None,
+    *,
+    home: str = "",
 ) -> SshSettings:
-    """Settings from resolved keywords; fields of the address itself take precedence."""
+    """Settings from resolved keywords; fields of the address itself take precedence.
+
+    ``home`` is what ``~`` and ``%d`` mean ("" = $HOME).
+    """
     environ = os.environ if environ is None else environ
 
     def one(keyword: str, default: str = "") -> str:
         value = (found.get(keyword) or [default])[0]
         return default if value.lower() == "none" else value
 
-    user_files = tuple(one("userknownhostsfile").split())
-    files = (*user_files, *one("globalknownhostsfile").split())
+    def exists(path: str) -> bool:
+        return Path(path).exists()
+
+    user_files = split_paths(one("userknownhostsfile"), exists)
+    files = (*user_files, *split_paths(one("globalknownhostsfile"), exists))
     if "userknownhostsfile" not in found:
         user_files = files = DEFAULT_KNOWN_HOSTS
     if address.known_hosts:
@@ -182,6 +197,7 @@ def settings_of(
         identities_only=one("identitiesonly") == "yes",
         known_hosts=files,
         store=user_files[0] if user_files else "",
+        hash_names=one("hashknownhosts") == "yes",
         strict=_STRICT.get(one("stricthostkeychecking", "ask").lower(), "ask"),
         keepalive=interval or 15,
         family=_FAMILIES.get(one("addressfamily"), "any"),
@@ -191,11 +207,13 @@ def settings_of(
             keywords.words("ciphers"),
             keywords.words("macs"),
             keywords.words("hostkeyalgorithms"),
+            keywords.words("pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"),
         ),
         forks=one("forkafterauthentication") == "yes",
     )
     jump = address.jump or one("proxyjump")
-    tokens = _tokens(address, base, jump, environ)
+    tokens = _tokens(address, base, jump, home or environ.get("HOME") or str(Path("~").expanduser()))
+    proxy_tokens = {name: tokens[name] for name in "hknpr"}
     identities = (
         (str(Path(address.identity).expanduser()),)
         if address.identity
@@ -211,16 +229,16 @@ def settings_of(
             agent=_agent_socket((found.get("identityagent") or [""])[0], tokens, environ),
         )
     if jump:
-        return replace(base, jump=jumps(jump, address))
-    command = expand("ProxyCommand", one("proxycommand"), {name: tokens[name] for name in "hnpr"})
+        return replace(base, jump=jumps(address.jump or expand("ProxyJump", jump, proxy_tokens), address))
+    command = expand("ProxyCommand", one("proxycommand"), proxy_tokens)
     return replace(base, proxy_command=command, shell=environ.get("SHELL") or "/bin/sh")
 
 
-def _tokens(address: SshAddress, base: SshSettings, jump: str, environ: Mapping[str, str]) -> dict[str, str]:
+def _tokens(address: SshAddress, base: SshSettings, jump: str, home: str) -> dict[str, str]:
     """The tokens of ssh_config(5) that a path may contain."""
     local = socket.gethostname()
     tokens = {
-        "d": environ.get("HOME") or str(Path("~").expanduser()),
+        "d": home,
         "h": base.host,
         "i": str(os.getuid()),
         "j": jump,
@@ -235,6 +253,14 @@ def _tokens(address: SshAddress, base: SshSettings, jump: str, environ: Mapping[
     joined = "".join(tokens[name] for name in "lhpr") + jump
     # the hash that names control sockets; no protection depends on it
     return tokens | {"C": hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()}
+
+
+def user_home() -> str:
+    """The home directory that OpenSSH uses: the one of the user database, whatever $HOME says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return str(Path("~").expanduser())
 
 
 def _local_user() -> str:

@@ -13,7 +13,10 @@ from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
 from tests.fakes.ingress import Haproxy
 from tests.fakes.ingress_host import LoadBalancerHost
 from tests.fakes.named import Named
+from tests.fakes.openssh import SSHD
 from tests.fakes.release_site import Site, release_site
+from tests.fakes.ssh_site import Site as SshSite
+from tests.fakes.ssh_site import running_site
 
 
 @pytest.fixture
@@ -71,3 +74,19 @@ def site() -> Iterator[Site]:
     """A server with the layout of the official release sites."""
     with release_site() as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def shared_ssh_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshSite]:
+    """Servers, agents and keys, started once."""
+    if not SSHD:
+        pytest.skip("OpenSSH's server is not installed")
+    with running_site(tmp_path_factory.mktemp("ssh")) as site:
+        yield site
+
+
+@pytest.fixture
+def ssh_site(shared_ssh_site: SshSite, monkeypatch: pytest.MonkeyPatch) -> SshSite:
+    """The same, with the environment that its configurations need."""
+    shared_ssh_site.set_environment(monkeypatch)
+    return shared_ssh_site

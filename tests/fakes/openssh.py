@@ -8,6 +8,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,10 +42,32 @@ def certify(path: Path, authority: Path, *words: str, to: Path | None = None) ->
     return made.rename(to) if to is not None else made
 
 
-class OpenSshServer:
-    """A local sshd; a context manager. ``known_line`` is its line for known_hosts."""
+@dataclass(frozen=True)
+class Account:
+    """A user of a server of its own. ``expires``: days since 1970, as in /etc/shadow."""
 
-    def __init__(self, folder: Path, options: str = "") -> None:
+    name: str
+    shell: str
+    expires: str = ""
+    startup: Mapping[str, str] = field(default_factory=dict)
+    """Files of the home directory, by name."""
+
+
+IN_NAMESPACE: Final = """set -e
+for name in passwd shadow; do mount --bind "$1/$name" "/etc/$name"; done
+shift
+exec "$@"
+"""
+"""Give a program other accounts than this machine's; only in a mount namespace of its own."""
+
+
+class OpenSshServer:
+    """A local sshd; a context manager. ``known_line`` is its line for known_hosts.
+
+    With ``accounts`` it runs in a mount namespace, and has these users beside root; that needs root rights.
+    """
+
+    def __init__(self, folder: Path, options: str = "", accounts: Sequence[Account] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.host_key = folder / "host_key"
@@ -58,9 +82,29 @@ class OpenSshServer:
         self._config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nPidFile none\nUsePAM no\n"
             f"StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxAuthTries 20\n"
-            f"AuthorizedKeysFile {self.authorized}\n{options}\n"
+            f"AuthorizedKeysFile {self.authorized}\n{options}\n" + ("" if accounts else f"SetEnv HOME={folder}\n")
+            # without the startup files of the user who runs the tests
         )
+        self._argv = [SSHD, "-D", "-e", "-f", str(self._config)]
+        if accounts:
+            self._make_accounts(accounts)
+            namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", IN_NAMESPACE, "sh"]
+            self._argv = [*namespace, str(folder), *self._argv]
         self._process: subprocess.Popen[bytes] | None = None
+
+    def _make_accounts(self, accounts: Sequence[Account]) -> None:
+        """All have root's user id: whatever they do on this machine, they may do."""
+        passwd = ["root:x:0:0:root:/root:/bin/sh", "sshd:x:1:65534::/run/sshd:/usr/sbin/nologin"]
+        shadow = ["root:*:19000::::::"]
+        for account in accounts:
+            home = self.folder / "homes" / account.name
+            home.mkdir(parents=True)
+            for name, text in account.startup.items():
+                (home / name).write_text(text)
+            passwd.append(f"{account.name}:x:0:0::{home}:{account.shell}")
+            shadow.append(f"{account.name}:*:19000:::::{account.expires}:")
+        (self.folder / "passwd").write_text("\n".join([*passwd, ""]))
+        (self.folder / "shadow").write_text("\n".join([*shadow, ""]))
 
     @property
     def known_line(self) -> str:
@@ -74,9 +118,7 @@ class OpenSshServer:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (self.folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [SSHD, "-D", "-e", "-f", str(self._config)], stdin=subprocess.DEVNULL, stderr=log
-            )
+            self._process = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stderr=log)
         end = time.monotonic() + 20
         while time.monotonic() < end and self._process.poll() is None:
             with socket.socket() as probe:

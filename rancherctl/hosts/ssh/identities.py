@@ -19,6 +19,7 @@ from rancherctl.hosts.command import Secret
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh.agent import AgentError, AgentKey, SshAgent
 from rancherctl.hosts.ssh.public_keys import Certificate, public_half, read_certificate
+from rancherctl.hosts.ssh_options import KEYS_AND_CERTIFICATES, allowed
 from rancherctl.hosts.ssh_settings import SshSettings, is_default_identity
 
 _KINDS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
@@ -40,6 +41,14 @@ class Identities:
 
     def candidates(self) -> Iterator[tuple[str, paramiko.PKey]]:
         """Each key with its description: explicit files and what the agent holds first, questions last."""
+        accepted = allowed(KEYS_AND_CERTIFICATES, self._settings.algorithms.user_keys) or KEYS_AND_CERTIFICATES
+        for what, key in self._all():
+            if _algorithms(key).isdisjoint(accepted):
+                self.problems[what] = "is of a type that PubkeyAcceptedAlgorithms leaves out"
+            else:
+                yield what, key
+
+    def _all(self) -> Iterator[tuple[str, paramiko.PKey]]:
         with ExitStack() as stack:
             held = {key.blob: key for key in self._agent_keys(stack)}
             files = [
@@ -140,6 +149,15 @@ class Identities:
             else "is not a supported private key"
         )
         return None
+
+
+def _algorithms(key: paramiko.PKey) -> frozenset[str]:
+    """The algorithms with which a key or certificate can sign."""
+    kind = key.public_blob.key_type if key.public_blob is not None else key.get_name()
+    if not kind.startswith("ssh-rsa"):
+        return frozenset((kind,))
+    suffix = kind.removeprefix("ssh-rsa")
+    return frozenset(f"rsa-sha2-{bits}{suffix}" for bits in (256, 512))
 
 
 def _with_certificates(

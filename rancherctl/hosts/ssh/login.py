@@ -152,7 +152,12 @@ class ParamikoLogin:
         if check_key(about, *shown).answer == "unknown" and check_key(plain, *shown).answer == "known":
             return
         rules = HostKeyRules(
-            settings.strict, settings.store, self._prompts.host_key, self._prompts.warn, self._accepted
+            settings.strict,
+            settings.store,
+            settings.hash_names,
+            self._prompts.host_key,
+            self._prompts.warn,
+            self._accepted,
         )
         self._verified = host_keys.check(self._name, shown, (*about, *revoked), rules, name=name)
 

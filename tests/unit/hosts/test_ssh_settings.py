@@ -12,6 +12,7 @@ from rancherctl.errors import UsageError
 from rancherctl.hosts.jump_hosts import jumps
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.ssh_settings import DEFAULT_KNOWN_HOSTS, arguments, parse, resolve, settings_of
+from rancherctl.hosts.ssh_tokens import split_paths
 
 RESOLVED = """host h2
 user admin
@@ -168,3 +169,36 @@ def test_a_user_id_without_an_entry_in_the_user_database_can_log_in(
     assert settings_of(SshAddress("h", user="ops"), {"identityfile": ["%d/%u"]}, {"HOME": "/h"}).identities == (
         f"/h/{os.getuid()}",
     )
+
+
+@pytest.mark.parametrize(
+    ("printed", "existing", "paths"),
+    [
+        ("/a/known /b/known", "", ("/a/known", "/b/known")),
+        ("/a b /c", "/a b", ("/a b", "/c")),
+        ("/a b /c", "", ("/a b", "/c")),
+        ("/a /b", "/a /b", ("/a /b",)),
+        ("/a /b c /d", "/a", ("/a", "/b c", "/d")),
+        ("known hosts ~/k", "", ("known hosts", "~/k")),
+        ("", "", ()),
+    ],
+)
+def test_paths_with_spaces_are_separated_although_ssh_prints_them_without_quotes(
+    printed: str, existing: str, paths: tuple[str, ...]
+) -> None:
+    assert split_paths(printed, lambda path: path == existing) == paths
+
+
+def test_the_home_directory_is_the_one_of_the_user_database() -> None:
+    """Containers of CI systems often set $HOME to another folder, which OpenSSH ignores."""
+    keywords = {"identityfile": ["~/.ssh/id_rsa", "%d/key", "~"]}
+    found = settings_of(SshAddress("h"), keywords, {"HOME": "/github/home"}, home="/root")
+    assert found.identities == ("/root/.ssh/id_rsa", "/root/key", "/root")
+
+
+def test_proxy_jump_and_proxy_command_have_the_tokens_of_openssh() -> None:
+    tokens = {"hostname": ["10.0.0.1"], "port": ["2222"], "user": ["ops"], "hostkeyalias": ["alias"]}
+    jump = settings_of(SshAddress("web"), {**tokens, "proxyjump": ["%r@gate-%n:%p"]}).jump
+    assert [(host.user, host.host, host.port) for host in jump] == [("ops", "gate-web", 2222)]
+    command = settings_of(SshAddress("web"), {**tokens, "proxycommand": ["nc %h %p %k %n"]}).proxy_command
+    assert command == "nc 10.0.0.1 2222 alias web"

@@ -50,9 +50,14 @@ DATA: Final = "/var/lib/rancherctl"
 RUN: Final = "/run/rancherctl"
 LOGS: Final = "/var/log/rancherctl"
 PROGRAMS: Final = "/opt/rancherctl"
+UNITS: Final = "/etc/systemd/system"
 AGENT_CONFIG: Final = "/etc/rancherctl/agent.json"
 CONTROLLER_CONFIG: Final = "/etc/rancherctl/controller.json"
 AGENT_PYZ: Final = "/opt/rancherctl/agent/current/agent.pyz"
+
+# Users on a host
+INGRESS_USER: Final = "rancherctl-lb"
+"""Runs the load balancer's HAProxy; its group may read the load balancer's files."""
 
 # Units of the roles of a host's agent
 NETWORK_UNIT: Final = "rancherctl-network.service"

@@ -98,6 +98,21 @@ def section_problems(section: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class ServingUnit:
+    """A unit whose restart clients notice: hosts follow one after another, and each must serve again before the next.
+
+    The folders and files in ``paths`` change together with the ``unit``. It listens on TCP ``port`` of the host's
+    address if it has anything to serve. ``seen`` returns what the role's section of a host report says: the number of
+    the unit's process (None: nothing), and whether it serves.
+    """
+
+    unit: str
+    paths: tuple[str, ...]
+    port: int
+    seen: Callable[[Mapping[str, Any]], tuple[object, bool]]
+
+
+@dataclass(frozen=True, slots=True)
 class RoleSpec:
     """A role of a host's agent.
 
@@ -106,7 +121,7 @@ class RoleSpec:
     read them follows, ``rights`` are the others. ``hosts``: every host, or those that carry load balancers. A removal
     takes away ``paths``, ``runtime_paths`` (made at run time by the role's packages; kept if they were there before
     the environment), ``devices`` and ``nft_tables``. ``health`` returns what the role's section of a host report says
-    is wrong.
+    is wrong. ``serving`` is what clients connect to.
     """
 
     name: str
@@ -121,6 +136,7 @@ class RoleSpec:
     runtime_paths: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     nft_tables: tuple[str, ...] = ()
+    serving: ServingUnit | None = None
     health: Callable[[Mapping[str, Any]], list[str]] = section_problems
 
 

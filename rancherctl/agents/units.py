@@ -14,8 +14,8 @@ CONTROLLER_UNIT = "rancherctl-controller.service"
 CERTIFICATES_UNIT = "rancherctl-certificates.service"
 CERTIFICATES_TIMER = "rancherctl-certificates.timer"
 
-# The agent sets routes and nft (NET_ADMIN, NET_RAW), writes files of the users bind and haproxy (CHOWN, DAC_OVERRIDE,
-# FOWNER), reloads their processes (KILL) and runs checks as these users (SETUID, SETGID).
+# The agent sets routes and nft (NET_ADMIN, NET_RAW), writes files of the users bind and rancherctl-lb (CHOWN,
+# DAC_OVERRIDE, FOWNER), reloads their processes (KILL) and runs checks as these users (SETUID, SETGID).
 _AGENT_CAPABILITIES = (
     "CAP_NET_ADMIN",
     "CAP_NET_RAW",

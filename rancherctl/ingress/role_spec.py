@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rancherctl.contract import INGRESS_UNIT, NAMESPACE, ROSTER_NAME
+from rancherctl.contract import DATA, INGRESS_UNIT, NAMESPACE, ROSTER_NAME, UNITS
 from rancherctl.kube import client, objects
 from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
-from rancherctl.role_spec import PortUse, RoleSpec, section_problems
+from rancherctl.role_spec import PortUse, RoleSpec, ServingUnit, section_problems
 
 ROSTER: Final = TableSpec(
     "roster",
@@ -26,6 +26,12 @@ def _health(section: Mapping[str, Any]) -> list[str]:
     return section_problems(section) or ([", ".join(taken)] if taken else [])
 
 
+def _seen(section: Mapping[str, Any]) -> tuple[object, bool]:
+    """HAProxy's process, and whether any Ingress is confirmed."""
+    process = section.get("haproxy")
+    return process.get("pid") if isinstance(process, Mapping) else None, bool(section.get("served"))
+
+
 SPEC: Final = RoleSpec(
     name="lb",
     title="load balancer",
@@ -35,5 +41,6 @@ SPEC: Final = RoleSpec(
     units=(INGRESS_UNIT,),
     ports=(PortUse("tcp", 80, "load balancers"), PortUse("tcp", 443, "load balancers")),
     runtime_paths=("/run/haproxy", "/var/lib/haproxy"),
+    serving=ServingUnit(INGRESS_UNIT, (f"{DATA}/ingress", f"{UNITS}/{INGRESS_UNIT}"), 80, _seen),
     health=_health,
 )

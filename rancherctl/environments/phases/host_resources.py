@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 
+from rancherctl.change import Plan
 from rancherctl.environments.phases.base import Phase
 from rancherctl.environments.plan import PhasePlan, Step, resource_steps
 from rancherctl.environments.run import EnvironmentRun
@@ -30,9 +32,11 @@ class HostResources(Phase):
         """Whether the host's design has anything for this phase."""
         return bool(run.observed.hosts[host.name].design[self.name])
 
-    def apply_to(self, run: EnvironmentRun, host: Host) -> None:
-        """Apply the phase's changes on one host, if there are any."""
+    def apply_to(self, run: EnvironmentRun, host: Host, *, without: Container[str] = ()) -> None:
+        """Apply the phase's changes on one host, if there are any, ``without`` those of resources with these keys."""
         changes = run.resource_plan(self.name, host)
+        if without:
+            changes = Plan(tuple(c for c in changes if c.key not in without), changes.unknown)
         if not changes:
             return
         began = time.monotonic()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from rancherctl.contract import INGRESS_UNIT
+from rancherctl.contract import INGRESS_UNIT, INGRESS_USER
 from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, refusals, render
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
@@ -23,7 +23,9 @@ from rancherctl.ingress.model import Listener
 from rancherctl.polling import poll_until
 
 UNIT: Final = INGRESS_UNIT
-USER: Final = "haproxy"
+USER: Final = INGRESS_USER
+FORMER_USER: Final = "haproxy"
+"""In release 0.1, which shared it with the API balancer. An apply changes host by host, after the agents."""
 RELOAD_TIMEOUT: Final = 5.0
 FROZEN_TIMEOUT: Final = 2.0
 """Seconds."""
@@ -60,6 +62,7 @@ class Driver:
 
     ``restart`` starts it if its master is gone. ``start_limit`` is the time for a new worker to answer, in seconds.
     ``user`` is the account that HAProxy runs as: its group may read the files, and configuration tests run under it.
+    While the folder still belongs to the group of FORMER_USER, HAProxy runs as that one.
     ``text`` is the digest of the configuration's fixed text, as this release writes it.
     """
 
@@ -79,7 +82,7 @@ class Driver:
         self.start_limit = start_limit
         self.text = render.text_digest(paths)
         self._stopping = threading.Event()
-        self._ids = _ids(user)
+        self._user = user
 
     def use(self, generation: str) -> None:
         """Send commands to the worker of this generation from now on.
@@ -99,6 +102,15 @@ class Driver:
                     old.unlink(missing_ok=True)
         except OSError as error:
             log.warning("cannot remove sockets of earlier workers in %s: %s", path.parent, error)
+
+    def _ids(self) -> tuple[int, int] | None:
+        """The user and group id of the account that reads the files now; None if this host does not have it."""
+        try:
+            folder = Path(self.paths.data).stat().st_gid
+        except OSError:
+            folder = -1
+        former = _ids(FORMER_USER)
+        return former if former and former[1] == folder else _ids(self._user)
 
     def stop(self) -> None:
         """End a wait that is under way."""
@@ -177,9 +189,10 @@ class Driver:
         """
         texts = render.files(layout, self.paths)
         differing = files.differing(texts)
+        ids = self._ids()
         try:
             for path in differing:
-                files.write(Path(path), texts[path].encode(), group=self._ids[1] if self._ids else -1)
+                files.write(Path(path), texts[path].encode(), group=ids[1] if ids else -1)
         except OSError as error:
             raise HaproxyError(
                 f"cannot write to {self.paths.data}",
@@ -194,15 +207,16 @@ class Driver:
         Raises ConfigRefusedError with HAProxy's message, or HaproxyError if the test cannot run.
         """
         folder = Path(self.paths.data) / "check"
+        ids = self._ids()
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o750)
-            if self._ids:
-                os.chown(folder, -1, self._ids[1])
+            if ids:
+                os.chown(folder, -1, ids[1])
             copies = replace(self.paths, data=str(folder))
             for path, text in render.files(layout, copies).items():
-                files.write(Path(path), text.encode(), group=self._ids[1] if self._ids else -1)
-            uid, gid = self._ids if self._ids and os.geteuid() == 0 else (None, None)
+                files.write(Path(path), text.encode(), group=ids[1] if ids else -1)
+            uid, gid = ids if ids and os.geteuid() == 0 else (None, None)
             command = ["haproxy", "-c", "-f", copies.config]
             groups = () if uid is not None else None
             result = subprocess.run(

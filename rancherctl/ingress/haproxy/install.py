@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl import contract
-from rancherctl.hosts.model import Directory, File, Package, Resource, Unit
+from rancherctl.hosts.model import Directory, File, Package, Resource, Unit, User
 from rancherctl.hosts.unit_text import MULTI_USER, unit_text
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import UNIT, USER
@@ -18,7 +18,7 @@ from rancherctl.ingress.haproxy.layout import Layout
 
 CONFIG_FOLDER: Final = f"{contract.ETC}/ingress"
 IDLE: Final = f"{CONFIG_FOLDER}/idle.cfg"
-UNIT_PATH: Final = f"/etc/systemd/system/{UNIT}"
+UNIT_PATH: Final = f"{contract.UNITS}/{UNIT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ def unit(paths: render.Paths) -> str:
         f"Group={USER}",
         "# Before the agent wrote anything HAProxy starts idle. A damaged configuration is repaired by the agent.",
         f"ExecStartPre=+/bin/sh -c 'test -s {paths.config} || install -m 0640 -g {USER} {IDLE} {paths.config}'",
+        "# Release 0.1 ran it as another user.",
+        f"ExecStartPre=+/bin/chgrp -R {USER} {paths.data}",
         f"ExecStart=/usr/sbin/haproxy -Ws -f {paths.config} -S {paths.master},mode,600",
         "ExecReload=/bin/kill -USR2 $MAINPID",
         "KillMode=mixed",
@@ -85,6 +87,7 @@ def resources(config: IngressHostConfig) -> tuple[Resource, ...]:
     paths = config.paths
     return (
         Package("haproxy", mask=("haproxy.service",)),
+        User(USER, paths.data),
         Directory(CONFIG_FOLDER, 0o755),
         Directory(paths.data, 0o750, f"root:{USER}"),
         File(IDLE, render.config(Layout(), paths).encode(), 0o644),

@@ -6,16 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rancherctl.hosts.model import File, Package, Unit
+from rancherctl.hosts.model import Directory, File, Package, Unit, User
 from rancherctl.ingress.haproxy import install
 from rancherctl.ingress.haproxy.render import Paths
+from rancherctl.ingress.role_spec import SPEC
 
 
 def test_a_host_gets_the_package_without_its_unit_and_an_unprivileged_one_instead() -> None:
     found = install.resources(install.IngressHostConfig())
     assert Package("haproxy", mask=("haproxy.service",)) in found
     unit = next(r.content.decode() for r in found if isinstance(r, File) and r.path.endswith(".service"))
-    assert "User=haproxy" in unit
+    assert "User=rancherctl-lb\nGroup=rancherctl-lb\n" in unit
+    assert User("rancherctl-lb", "/var/lib/rancherctl/ingress") in found
+    assert Directory("/var/lib/rancherctl/ingress", 0o750, "root:rancherctl-lb") in found
     assert "CapabilityBoundingSet=CAP_NET_BIND_SERVICE" in unit
     assert isinstance(found[-1], Unit)
     idle = next(r.content.decode() for r in found if isinstance(r, File) and r.path.endswith("idle.cfg"))
@@ -32,7 +35,30 @@ def test_the_role_needs_the_standard_library_only() -> None:
     assert result.stdout.strip() == "['rancherctl']"
 
 
-def test_an_upgrade_from_release_0_1_does_not_restart_haproxy() -> None:
+def test_an_upgrade_from_release_0_1_changes_only_the_user_of_haproxy() -> None:
     """The unit is restarted when its text changes, which resets the connections of every client."""
     recorded = Path(__file__).parents[2] / "data" / "release_0.1" / "rancherctl-ingress.service"
-    assert install.unit(Paths()) == recorded.read_text(encoding="utf-8")
+    before, after = recorded.read_text(encoding="utf-8").splitlines(), install.unit(Paths()).splitlines()
+    config = "/var/lib/rancherctl/ingress/haproxy.cfg"
+    start = "ExecStartPre=+/bin/sh -c 'test -s {0} || install -m 0640 -g {1} /etc/rancherctl/ingress/idle.cfg {0}'"
+    assert [line for line in before if line not in after] == [
+        "User=haproxy",
+        "Group=haproxy",
+        start.format(config, "haproxy"),
+    ]
+    assert [line for line in after if line not in before] == [
+        "User=rancherctl-lb",
+        "Group=rancherctl-lb",
+        start.format(config, "rancherctl-lb"),
+        "# Release 0.1 ran it as another user.",
+        "ExecStartPre=+/bin/chgrp -R rancherctl-lb /var/lib/rancherctl/ingress",
+    ]
+
+
+def test_what_changes_together_with_the_unit_is_what_the_role_declares() -> None:
+    found = install.resources(install.IngressHostConfig())
+    (unit,) = (r for r in found if isinstance(r, Unit))
+    assert SPEC.serving is not None
+    assert SPEC.serving.unit == unit.name
+    owned = {r.path for r in found if isinstance(r, Directory | File) and "rancherctl-lb" in r.owner}
+    assert set(SPEC.serving.paths) == {*unit.restart_on, *owned}

@@ -378,7 +378,7 @@ _rancherctl_argument() {
     'lab host cut 0') echo '@hosts' ;;
     'lab host heal 0') echo '@hosts' ;;
     'completion 0') echo 'bash zsh fish' ;;
-    'help 0') echo 'environment exit-codes files' ;;
+    'help 0') echo 'annotations environment exit-codes files' ;;
   esac
 }
 # Walks the words before the cursor: sets at (the command), count (of arguments), wanted (the value an option expects).

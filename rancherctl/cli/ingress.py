@@ -19,11 +19,9 @@ ingress.rancherctl.io/scale) sets on how many load-balancer hosts an Ingress run
 these hosts are published in its status. Two more annotations choose the hosts:
 io.rancher.scheduler.affinity.host_label: "KEY=VALUE,..." allows only hosts whose Nodes have these labels, and
 io.rancher.scheduler.global: "true" selects every load-balancer host. A Node with the label
-node.kubernetes.io/exclude-from-external-load-balancers carries none. The annotation ingress.rancherctl.io/timeout-read
-(for example 90s; the default is 5m) limits how long a server may send nothing during a request: raise it for long
-polls and silent streams. ingress.rancherctl.io/backend-protocol (http, h2c, https, grpc or grpcs) says how services
-are spoken to; without it, appProtocol of the Service port does (kubernetes.io/h2c, https, grpc). Certificates of
-services are not verified. Requests and responses may have 28 KB of headers.
+node.kubernetes.io/exclude-from-external-load-balancers carries none. More annotations decide how requests are
+answered: timeouts, redirects, access lists, sticky sessions and others; `rancherctl help annotations` lists them all.
+Requests and responses may have 28 KB of headers.
 
 An exact host name takes precedence over a wildcard (which matches one label), and a wildcard over a rule without a
 host. Then the longest path wins; of two equally long paths, Exact wins over Prefix. Prefix compares whole path

@@ -33,5 +33,5 @@ NOUNS: Final[dict[str, Noun]] = {
     "version": Noun(
         "rancherctl.cli.version", "Show the version of rancherctl and the Kubernetes versions it installs."
     ),
-    "help": Noun("rancherctl.cli.docs.topics", "Show help on a topic: environment, exit-codes or files."),
+    "help": Noun("rancherctl.cli.docs.topics", "Show help on a topic: annotations, environment, exit-codes or files."),
 }

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NamedTuple, get_args
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
+from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.placement.model import ObjectProblem, Placeable, PlacementOptions
 
 HTTP_PORT = 80
@@ -26,8 +27,6 @@ ANY_HOST = "*"
 
 PathKind = Literal["exact", "prefix", "default"]
 Family = Literal["IPv4", "IPv6"]
-Protocol = Literal["", "http", "h2c", "https", "grpc", "grpcs"]
-"""How a service is spoken to. ``h2c`` and ``grpc`` are HTTP/2 without TLS, ``grpcs`` is HTTP/2 with TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +80,6 @@ class BackendRef:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteOptions:
-    """How requests of a route are forwarded. Every default is the behaviour without annotations.
-
-    ``read_timeout``: milliseconds that a server may send nothing while a request waits for (more of) its answer.
-    ``protocol`` "" is what the Service port says; in a host's model it is HTTP/1.1.
-    """
-
-    read_timeout: int = 300_000
-    protocol: Protocol = ""
-    changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)
-    """The options that differ from their defaults.
-
-    Hashes and stored values are made from these alone, so a new option changes none of an Ingress without it. Computed
-    once: every change reads it for thousands of pools.
-    """
-
-    def __post_init__(self) -> None:
-        changed = {f.name: v for f in fields(self) if f.init and (v := getattr(self, f.name)) != f.default}
-        object.__setattr__(self, "changed", changed)
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> RouteOptions:
-        """Parse ``changed`` as it was stored. Raises TypeError or ValueError for anything else."""
-        given = {str(name): value for name, value in data.items()}
-        protocol = given.pop("protocol", "")
-        if protocol not in get_args(Protocol):
-            raise ValueError(f"unknown protocol: {protocol!a}")
-        return RouteOptions(**{name: int(value) for name, value in given.items()}, protocol=protocol)
-
-
-NO_OPTIONS = RouteOptions()
-
-
-@dataclass(frozen=True, slots=True)
 class Route:
     """One rule of an Ingress.
 
@@ -130,7 +95,10 @@ class Route:
     backend: BackendRef
     options: RouteOptions = NO_OPTIONS
     pool_key: str = field(init=False, compare=False, repr=False)
-    """Routes with equal keys share one HAProxy backend: the same Service port with the same options."""
+    """Routes with equal keys share one HAProxy backend: the same Service port with the same options.
+
+    "" for a closed route.
+    """
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pool_key", pool_key(self.backend.key, self.options))
@@ -142,7 +110,12 @@ class Route:
 
 
 def pool_key(backend: str, options: RouteOptions) -> str:
-    """``namespace/service:port``, and ``@`` with a digest of the options if they are not the defaults."""
+    """``namespace/service:port``, and ``@`` with a digest of the options if they are not the defaults.
+
+    "" for a closed route: it forwards no request.
+    """
+    if options.closed:
+        return ""
     return f"{backend}@{digest(options.changed)}" if options.changed else backend
 
 

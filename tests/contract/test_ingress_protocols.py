@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rancherctl.ingress.haproxy.layout import MIN_SLOTS
+from rancherctl.ingress.haproxy.pools import MIN_SLOTS
 from tests.fakes import ingress as fake
 from tests.fakes.ingress_host import LoadBalancerHost
 from tests.fakes.protocol_server import ProtocolServer

@@ -65,7 +65,7 @@ def test_a_rejected_configuration_changes_nothing(lb_host: LoadBalancerHost, mon
     from rancherctl.ingress.haproxy import render
 
     first = lb_host.reconcile([fake.ingress("a", FOO)], {"web": ["w1"]})
-    monkeypatch.setattr(render, "_NO_ROUTE", "\nbackend no-route\n  nonsense\n")
+    monkeypatch.setattr(render, "_OWN_BACKENDS", "\nbackend no-route from base\n  nonsense\n")
     many = [fake.ingress(f"m{n}", [(f"m{n}.com", "Prefix", "/", f"s{n}:80")]) for n in range(20)]
     section = lb_host.reconcile([fake.ingress("a", FOO), *many], {"web": ["w1"]} | {f"s{n}": ["w1"] for n in range(20)})
     assert "unknown keyword 'nonsense'" in section["alarm"]

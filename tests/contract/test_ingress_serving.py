@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from rancherctl.ingress.haproxy.layout import MIN_SLOTS
+from rancherctl.ingress.haproxy.pools import MIN_SLOTS
 from tests.fakes import ingress as fake
 from tests.fakes.ingress_host import LoadBalancerHost
 

@@ -170,6 +170,7 @@ class Pod:
 
             def do_GET(self) -> None:
                 pod.requests += 1
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 if self.path.endswith("/slow"):
                     time.sleep(1)
                 body = json.dumps(
@@ -184,6 +185,8 @@ class Pod:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            do_POST = do_PUT = do_OPTIONS = do_DELETE = do_GET
 
             def log_message(self, *args: Any) -> None:
                 """Quiet."""

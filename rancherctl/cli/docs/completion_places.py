@@ -24,7 +24,7 @@ CHOICES: Final = {
     "WHEN": COLORS,
     "STYLE": PROGRESS,
     "SHELL": ("bash", "zsh", "fish"),
-    "TOPIC": ("environment", "exit-codes", "files"),
+    "TOPIC": ("annotations", "environment", "exit-codes", "files"),
     "ARCH": ("amd64", "arm64"),
     "HOW": ("fail", "replace", "rename"),
     "SOURCE": ("official", "modules"),

@@ -1,4 +1,4 @@
-"""Man pages from the command tree: rancherctl.1, one page per noun, rancherctl-environment.5.
+"""Man pages from the command tree: rancherctl.1, one page per noun, and the pages of section 5.
 
 Pure: tree → {file name: mdoc text}.
 """
@@ -10,9 +10,12 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-from rancherctl.cli.docs.topics import ENVIRONMENT, EXIT_CODES, FILES
+from rancherctl.cli.docs.topics import ANNOTATIONS, ENVIRONMENT, EXIT_CODES, FILES
 from rancherctl.cli.docs.tree import CommandNode, Option
+from rancherctl.ingress.annotations.table import KNOWN
 
+_PAGES_5: Final = {"env": ("rancherctl-environment 5",), "ingress": ("rancherctl-annotations 5",)}
+"""Pages of section 5 that a noun's page refers to."""
 DATE: Final = "$Mdocdate$"
 """A fixed word instead of a date, so that the pages do not depend on the day."""
 
@@ -22,6 +25,7 @@ def pages(root: CommandNode) -> dict[str, str]:
     out = {"rancherctl.1": _main(root)}
     for child in root.children:
         out[f"rancherctl-{child.path[0]}.1"] = _noun(child)
+    out["rancherctl-annotations.5"] = _annotations()
     out["rancherctl-environment.5"] = _environment()
     return out
 
@@ -95,7 +99,10 @@ def _main(root: CommandNode) -> str:
     out += _environment_variables() + _files() + _exit() + _examples(root)
     out += [
         ".Sh SEE ALSO",
-        *_see([f"rancherctl-{child.path[0]} 1" for child in root.children] + ["rancherctl-environment 5"]),
+        *_see(
+            [f"rancherctl-{child.path[0]} 1" for child in root.children]
+            + ["rancherctl-annotations 5", "rancherctl-environment 5"]
+        ),
     ]
     return _page(out)
 
@@ -124,7 +131,7 @@ def _noun(noun: CommandNode) -> str:
         for node in commands:
             out += [f".Ss {text(' '.join(node.path[1:]))}", *_command_body(node)]
     out += [".Sh EXIT STATUS", "See", ".Xr rancherctl 1 .", ".Sh EXAMPLES", *_example_block(commands)]
-    out += [".Sh SEE ALSO", *_see(["rancherctl 1", *(["rancherctl-environment 5"] if noun.path[0] == "env" else [])])]
+    out += [".Sh SEE ALSO", *_see(["rancherctl 1", *_PAGES_5.get(noun.path[0], ())])]
     return _page(out)
 
 
@@ -223,6 +230,14 @@ def _exit() -> list[str]:
 def _see(names: list[str]) -> list[str]:
     ordered = sorted(names, key=lambda name: (name.split()[1], name))
     return [f".Xr {name}" + (" ," if name is not ordered[-1] else "") for name in ordered]
+
+
+def _annotations() -> str:
+    out = _head("RANCHERCTL-ANNOTATIONS", 5, "rancherctl-annotations", "annotations of an Ingress")
+    out += [".Sh DESCRIPTION", text(ANNOTATIONS), ".Bl -tag -width Ds"]
+    for row in KNOWN:
+        out += [f".It Cm {_arg(row.name)}", f"{text(row.allowed)}", ".br", text(row.effect)]
+    return _page([*out, ".El", ".Sh SEE ALSO", ".Xr rancherctl-ingress 1"])
 
 
 def _environment() -> str:

@@ -10,6 +10,7 @@ from rancherctl.cli.context import current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.streams import out
 from rancherctl.contract import DATA, ETC, PROGRAMS
+from rancherctl.ingress.annotations.table import KNOWN
 from rancherctl.text import did_you_mean
 
 EXIT_CODES: Final[tuple[tuple[int, str], ...]] = (
@@ -103,21 +104,40 @@ Editors can validate the file with the JSON Schema in the package: rancherctl/en
 """
 
 
+ANNOTATIONS: Final = """\
+Annotations of an Ingress of the class rancher, with the values they take. They hold for all rules of the Ingress. An
+invalid value is reported as an Event, in the annotation ingress.rancherctl.io/status and by `rancherctl ingress show`;
+the rest of the Ingress is served.
+"""
+
+
 def _rows(rows: tuple[tuple[object, str], ...]) -> str:
     size = max(len(str(key)) for key, _ in rows) + 2
     return "".join(f"{key!s:<{size}}{text}\n" for key, text in rows)
 
 
-TOPICS: Final[dict[str, str]] = {"environment": ENVIRONMENT, "exit-codes": _rows(EXIT_CODES), "files": _rows(FILES)}
+def _annotations() -> str:
+    listed = "".join(f"\n{row.name}\n  {row.allowed}\n  {row.effect}\n" for row in KNOWN)
+    return f"{ANNOTATIONS}{listed}"
 
-app = noun("Show help on a topic: environment, exit-codes or files.")
+
+TOPICS: Final[dict[str, str]] = {
+    "annotations": _annotations(),
+    "environment": ENVIRONMENT,
+    "exit-codes": _rows(EXIT_CODES),
+    "files": _rows(FILES),
+}
+
+app = noun("Show help on a topic: annotations, environment, exit-codes or files.")
 
 
 @app.command()
 def show(
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="environment, exit-codes, files, or a command.")],
+    topic: Annotated[
+        str, typer.Argument(metavar="TOPIC", help="annotations, environment, exit-codes, files, or a command.")
+    ],
 ) -> None:
-    """Show help on a topic: environment, exit-codes or files.
+    """Show help on a topic: annotations, environment, exit-codes or files.
 
     \b
     Examples:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rancherctl.ingress.haproxy import render
-from rancherctl.ingress.model import RouteOptions, Server
+from rancherctl.ingress.model import Server
+from rancherctl.ingress.options import RouteOptions
 from rancherctl.net import join_host_port
 
 MAX_COMMAND = 8192

@@ -7,76 +7,23 @@ is in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, get_args
 
-from rancherctl.ingress.model import (
-    HASH_SCHEME,
-    NO_OPTIONS,
-    BackendRef,
-    Family,
-    Listener,
-    Model,
-    PathKind,
-    Route,
-    RouteOptions,
-    Server,
-    pool_key,
-)
+from rancherctl.ingress.haproxy import pools
+from rancherctl.ingress.haproxy.pools import Pool
+from rancherctl.ingress.haproxy.profiles import VALUE_MAPS, values_of
+from rancherctl.ingress.haproxy.responses import CLOSED
+from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, PathKind, Route
+from rancherctl.ingress.options import CLOSED as CLOSED_OPTIONS
 
-MAPS = ("hosts", "wildcards", "exact", "prefix", "trusted", "speaking")
+MAPS = ("hosts", "wildcards", "exact", "prefix", "trusted", "speaking", *VALUE_MAPS)
+"""In this order keys are removed; they are added in the opposite one."""
 NETWORK_MAPS = ("trusted", "speaking")
 """Their keys are networks, see ``model.Proxies``. HAProxy finds them by an address in them."""
-MIN_SLOTS = 4
-MIN_SPARES = 16
-SPARES_WITH_OPTIONS = 2
-"""Spare pools for each set of options in use: enough for the next Ingress that has the same ones."""
 CHECKS_PER_SECOND = 250
-NOTHING = Server("0.0.0.0", 1)  # noqa: S104 - the address of a disabled slot; never bound, never contacted
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One server line; without a ``server`` it is disabled.
-
-    ``used``: it had a server since the process started, and may still have connections to it.
-    """
-
-    name: str
-    server: Server | None = None
-    used: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """One HAProxy backend. ``backend`` is the key of the Service port in it, "" for a spare one.
-
-    ``options`` are part of its text, so only a reload changes them.
-    """
-
-    name: str
-    backend: str
-    slots: tuple[Slot, ...]
-    options: RouteOptions = NO_OPTIONS
-    key: str = field(init=False, compare=False)
-    """The ``pool_key`` of its routes; "" for a spare one."""
-    servers: frozenset[Server] = field(init=False, compare=False)
-    """The servers in its slots."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", pool_key(self.backend, self.options) if self.backend else "")
-        object.__setattr__(self, "servers", frozenset(s.server for s in self.slots if s.server))
-
-    def __hash__(self) -> int:
-        # Cheap: every change looks up thousands of pools, most of which are the same object as before.
-        return hash((self.name, self.backend))
-
-    @property
-    def used(self) -> bool:
-        """Whether any of its slots was used."""
-        return any(slot.used for slot in self.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +49,7 @@ class Layout:
         """Plain values for the agent's state file, which later releases read too."""
         return {
             "listeners": [[x.family, x.port, x.protocol, list(x.certificates)] for x in self.listeners],
-            "pools": [_plain_pool(p) for p in self.pools],
+            "pools": [pools.to_json(p) for p in self.pools],
             "maps": {name: dict(entries) for name, entries in self.maps.items()},
             "loaded": dict(self.loaded),
             "check_seconds": self.check_seconds,
@@ -124,7 +71,7 @@ class Layout:
                     if "listeners" in data
                     else tuple(Listener(family, int(port)) for port in data["ports"] for family in families)
                 ),
-                pools=tuple(_pool(*pool) for pool in data["pools"]),
+                pools=tuple(pools.from_json(*pool) for pool in data["pools"]),
                 maps={name: {str(k): str(v) for k, v in _map(data["maps"], name).items()} for name in MAPS},
                 loaded={str(k): str(v) for k, v in data["loaded"].items()},
                 check_seconds=int(data["check_seconds"]),
@@ -137,7 +84,7 @@ class Layout:
 
 
 def _map(maps: Any, name: str) -> Any:
-    return maps.get(name, {}) if name in NETWORK_MAPS else maps[name]  # release 0.1 had none of networks
+    return maps.get(name, {}) if name in (*NETWORK_MAPS, *VALUE_MAPS) else maps[name]  # release 0.1 had none of these
 
 
 def _listener(value: Any) -> Listener:
@@ -153,33 +100,16 @@ def _token(text: Any) -> str:
     return text
 
 
-def _plain_pool(pool: Pool) -> list[Any]:
-    """Slots are called s1, s2 …; unused ones and default options are left out."""
-    used = [
-        [number, s.server.address, s.server.port] if s.server else [number]
-        for number, s in enumerate(pool.slots, 1)
-        if s.used
-    ]
-    options = pool.options.changed
-    return [pool.name, pool.backend, len(pool.slots), used, *([options] if options else [])]
-
-
-def _pool(name: Any, backend: Any, count: Any, used: Any, options: Any = None) -> Pool:
-    slots = [Slot(f"s{i}") for i in range(1, int(count) + 1)]
-    for number, *server in used:
-        slots[int(number) - 1] = Slot(
-            f"s{number}", Server(str(server[0]), int(server[1])) if server else None, used=True
-        )
-    return Pool(str(name), str(backend), tuple(slots), RouteOptions.from_json(options or {}))
-
-
-def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The routing maps of a model; ``pool_of`` maps pool keys of routes to names of pools.
+def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
+    """The maps of a model whose routes lead to these pools.
 
     ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A
     tier is the matching host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
-    ``trusted`` and ``speaking`` are sets: all values are 1.
+    ``trusted`` and ``speaking`` are sets: all values are 1. The other maps have an
+    option's value by name of the pool.
     """
+    live = [pool for pool in pools if pool.key]
+    pool_of = {pool.key: pool.name for pool in live} | {"": CLOSED}
     maps: dict[str, dict[str, str]] = {name: {} for name in MAPS}
     if model.listeners:  # without one, HAProxy loads no maps
         maps["trusted"] = dict.fromkeys(model.proxies.trusted, "1")
@@ -193,6 +123,9 @@ def maps_of(model: Model, pool_of: Mapping[str, str]) -> dict[str, dict[str, str
     for route in sorted(model.routes, key=lambda r: r.kind == "default"):
         name, key = map_entry(route)
         maps[name].setdefault(key, pool_of[route.pool_key])
+    for pool in live:
+        for name, value in values_of(pool.options).items():
+            maps[name][pool.name] = value
     return maps
 
 
@@ -208,10 +141,11 @@ def routes_of(layout: Layout) -> list[Route]:
 
     The default of a host is returned as its prefix ``/``, which has the same effect.
     """
-    pools = {p.name: p for p in layout.pools if p.backend}
+    led = {p.name: (BackendRef.of(p.backend), p.options) for p in layout.pools if p.backend}
+    led[CLOSED] = BackendRef("", "", 0), CLOSED_OPTIONS
 
     def route(host: str, kind: PathKind, path: str, pool: str) -> Route:
-        return Route(host, kind, path, BackendRef.of(pools[pool].backend), pools[pool].options)
+        return Route(host, kind, path, *led[pool])
 
     out = [route("*", "default", "", pool) for key, pool in layout.maps["exact"].items() if key == "*"]
     kinds: tuple[PathKind, ...] = ("exact", "prefix")
@@ -223,41 +157,28 @@ def routes_of(layout: Layout) -> list[Route]:
     return out
 
 
-def _slot_count(servers: int) -> int:
-    """How many slots a pool gets: a power of two, at least twice the number of its servers."""
-    size = MIN_SLOTS
-    while size < 2 * servers:
-        size *= 2
-    return size
-
-
 def build(model: Model, previous: Layout | None) -> Layout:
     """A fresh layout for a new process.
 
     Pools keep the names they had; slots are filled from the first one on.
     """
-    wanted = {r.pool_key: r for r in sorted(model.routes, key=lambda r: r.pool_key)}
+    wanted = {r.pool_key: r for r in sorted(model.routes, key=lambda r: r.pool_key) if r.pool_key}
     kept = {p.key: p.name for p in previous.pools if p.key} if previous else {}
     taken = {kept[key] for key in wanted if key in kept}
     numbers = (n for n in count(1) if f"b{n}" not in taken)
     names = {key: kept.get(key) or f"b{next(numbers)}" for key in wanted}
-    pools: list[Pool] = []
-    total = 0
-    for key, route in wanted.items():
-        servers = model.servers.get(route.backend.key, ())
-        total += len(servers)
-        filled = [Slot(f"s{i}", s, used=True) for i, s in enumerate(servers, 1)]
-        empty = [Slot(f"s{i}") for i in range(len(filled) + 1, _slot_count(len(servers)) + 1)]
-        pools.append(Pool(names[key], route.backend.key, (*filled, *empty), route.options))
-    spares = [NO_OPTIONS] * max(MIN_SPARES, len(wanted) // 4) if model.listeners else []
-    others = {r.options for r in wanted.values()} - {NO_OPTIONS}
-    spares += [options for options in sorted(others, key=repr) for _ in range(SPARES_WITH_OPTIONS)]
-    slots = tuple(Slot(f"s{i}") for i in range(1, MIN_SLOTS + 1))
-    pools.extend(Pool(f"b{next(numbers)}", "", slots, options) for options in spares)
+    made = [
+        pools.filled(names[key], route.backend.key, route.options, model.servers.get(route.backend.key, ()))
+        for key, route in wanted.items()
+    ]
+    total = sum(len(pool.servers) for pool in made)
+    if model.listeners:
+        made += [pools.spare(f"b{next(numbers)}", profile) for profile in pools.spare_profiles(made)]
+    made.sort(key=lambda p: int(p.name[1:]))
     return Layout(
         listeners=model.listeners,
-        pools=tuple(sorted(pools, key=lambda p: int(p.name[1:]))),
-        maps=maps_of(model, names),
+        pools=tuple(made),
+        maps=maps_of(model, made),
         loaded=dict(model.loaded),
         check_seconds=max(2, -(-total // CHECKS_PER_SECOND)),
     )

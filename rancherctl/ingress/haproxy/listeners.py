@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from rancherctl.ingress.model import Listener
 
-_FRONTEND = re.compile(r"^frontend (\S+)$", re.MULTILINE)
+_FRONTEND = re.compile(r"^frontend (\S+)(?: from \S+)?$", re.MULTILINE)
 
 
 def frontend_name(listener: Listener) -> str:

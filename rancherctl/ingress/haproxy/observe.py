@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rancherctl.ingress.haproxy.layout import MAPS, NETWORK_MAPS, Layout, Pool, Slot
+from rancherctl.ingress.haproxy.layout import MAPS, NETWORK_MAPS, Layout
 from rancherctl.ingress.haproxy.plan import Busy
+from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.haproxy.runtime import Socket
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from rancherctl.ingress.haproxy import commands, layout, listeners
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
-from rancherctl.ingress.haproxy.layout import MAPS, Layout, Pool, Slot
+from rancherctl.ingress.haproxy.layout import MAPS, Layout
+from rancherctl.ingress.haproxy.pools import Pool, Slot
+from rancherctl.ingress.haproxy.profiles import PLAIN, Profile, profile_of
 from rancherctl.ingress.haproxy.render import Paths
-from rancherctl.ingress.model import HASH_SCHEME, NO_OPTIONS, Model, Route, RouteOptions, Server
+from rancherctl.ingress.model import HASH_SCHEME, Model, Route, Server
 
 MAX_COMMANDS = 4000
 MAX_SLOTS = 4000
@@ -72,31 +74,51 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     """
     if now is None or now.listeners != model.listeners:
         return ()
-    wanted = {r.pool_key: r for r in model.routes}
+    wanted = _by_pool(model)
+    kept = _kept(now, wanted)
     names: list[str] = []
     for pool in now.pools:
-        servers = model.servers.get(pool.backend, ())
-        if pool.servers.issuperset(servers) or pool.key not in wanted:
+        servers = model.servers.get(wanted[key].backend.key, ()) if (key := kept.get(pool.name)) else ()
+        if pool.servers.issuperset(servers):
             continue
         new = set(servers) - pool.servers
         if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
             names.append(pool.name)
-    for options, missing in _missing(now, wanted).items():
-        spares = [p for p in now.pools if not p.key and p.options == options]
+    for profile, missing in _missing(kept, wanted).items():
+        spares = [p for p in now.pools if not p.key and p.profile == profile]
         if len(missing) > sum(not p.used for p in spares):
             names += [p.name for p in spares if p.used]
     return tuple(sorted(names))
 
 
-def _missing(now: Layout, wanted: Mapping[str, Route]) -> dict[RouteOptions, list[str]]:
-    """Keys of wanted pools that HAProxy does not have, by options.
+def _by_pool(model: Model) -> dict[str, Route]:
+    """A route for each pool that the model needs, by key."""
+    return {r.pool_key: r for r in model.routes if r.pool_key}
 
-    A spare pool takes only routes with its own options.
+
+def _kept(now: Layout, wanted: Mapping[str, Route]) -> dict[str, str]:
+    """The key of each pool that stays in use, by name of the pool.
+
+    A pool whose key is not wanted any more takes that of the same Service port with other values of its options.
     """
-    have = {p.key for p in now.pools}
-    out: dict[RouteOptions, list[str]] = {}
-    for key in sorted(key for key in wanted if key not in have):
-        out.setdefault(wanted[key].options, []).append(key)
+    kept = {p.name: p.key for p in now.pools if p.key in wanted}
+    have = set(kept.values())
+    free: dict[tuple[str, Profile], list[str]] = {}
+    for pool in now.pools:
+        if pool.key and pool.name not in kept:
+            free.setdefault((pool.backend, pool.profile), []).append(pool.name)
+    for key in sorted(wanted.keys() - have) if free else ():
+        route = wanted[key]
+        if names := free.get((route.backend.key, profile_of(route.options))):
+            kept[names.pop()] = key
+    return kept
+
+
+def _missing(kept: Mapping[str, str], wanted: Mapping[str, Route]) -> dict[Profile, list[str]]:
+    """Keys of wanted pools that HAProxy does not have, by profile: only a spare pool of it can take the routes."""
+    out: dict[Profile, list[str]] = {}
+    for key in sorted(wanted.keys() - kept.values()):
+        out.setdefault(profile_of(wanted[key].options), []).append(key)
     return out
 
 
@@ -117,7 +139,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         pools = _pools(now, model, busy, steps)
     except _NoRoomError as full:
         return Reload(str(full), layout.build(model, now))
-    maps = layout.maps_of(model, {p.key: p.name for p in pools if p.key})
+    maps = layout.maps_of(model, pools)
     _maps(now.maps, maps, paths, steps)
     wanted = replace(now, pools=pools, maps=maps, loaded=dict(model.loaded), hash_scheme=HASH_SCHEME)
     runtime = steps.in_order()
@@ -132,28 +154,31 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
 
 
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:
-    wanted = {r.pool_key: r for r in model.routes}
-    taken: dict[str, str] = {}
-    for options, missing in _missing(now, wanted).items():
+    wanted = _by_pool(model)
+    keys = _kept(now, wanted)
+    for profile, missing in _missing(keys, wanted).items():
         # A pool that becomes spare in this step is not used again in it: its slots may have old connections.
         spares = [
             p
             for p in now.pools
-            if not p.key and p.options == options and not any((p.name, s.name) in busy for s in p.slots)
+            if not p.key and p.profile == profile and not any((p.name, s.name) in busy for s in p.slots)
         ]
         if len(missing) > len(spares):
-            such = " with the same options" if options != NO_OPTIONS else ""
+            such = "" if profile == PLAIN else f" of the profile {profile.name}"
             raise _NoRoomError(f"{len(spares)} spare backends{such} for {len(missing)} new ones")
         names = (p.name for p in sorted(spares, key=lambda p: p.used))
-        taken |= dict(zip(names, missing, strict=False))
+        keys |= dict(zip(names, missing, strict=False))
     out: list[Pool] = []
     for pool in now.pools:
-        route = wanted.get(taken.get(pool.name, pool.key))
-        backend = route.backend.key if route else ""
-        servers = model.servers.get(backend, ())
-        same = backend == pool.backend and len(servers) == len(pool.servers) and pool.servers.issuperset(servers)
+        key = keys.get(pool.name, "")
+        servers = model.servers.get(wanted[key].backend.key, ()) if key else ()
+        same = len(servers) == len(pool.servers) and pool.servers.issuperset(servers)
         slots = pool.slots if same else _slots(pool, servers, busy, now.check_seconds, steps)
-        out.append(pool if same else Pool(pool.name, backend, slots, pool.options))
+        if key == pool.key:
+            out.append(pool if same else replace(pool, slots=slots))
+        else:
+            options = wanted[key].options if key else pool.profile.text
+            out.append(Pool(pool.name, wanted[key].backend.key if key else "", slots, options, pool.profile))
     return tuple(out)
 
 
@@ -177,7 +202,7 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
         if len(out) >= MAX_SLOTS:
             raise _NoRoomError(f"more than {MAX_SLOTS} servers in {pool.backend}")
         name = f"s{len(out) + 1}"
-        steps.fill += commands.add_server(pool.name, name, server, seconds, pool.options)
+        steps.fill += commands.add_server(pool.name, name, server, seconds, pool.profile.text)
         out.append(Slot(name, server, used=True))
     return tuple(out)
 

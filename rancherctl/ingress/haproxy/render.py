@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from rancherctl import contract
 from rancherctl.ingress.haproxy import forwarded, refusals
-from rancherctl.ingress.haproxy.layout import MAPS, NOTHING, Layout, Pool, Slot
+from rancherctl.ingress.haproxy.layout import MAPS, Layout
 from rancherctl.ingress.haproxy.listeners import frontend_name
-from rancherctl.ingress.haproxy.responses import ERRORS, NO_ROUTE_RESPONSE, ORIGIN
-from rancherctl.ingress.model import HTTP_PORT, NO_OPTIONS, Family, Listener, RouteOptions, digest
+from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
+from rancherctl.ingress.haproxy.profiles import ALWAYS, BASE, section
+from rancherctl.ingress.haproxy.responses import CLOSED_RESPONSE, ERRORS, NO_ROUTE_RESPONSE, ORIGIN
+from rancherctl.ingress.model import HTTP_PORT, Family, Listener, digest
+from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.net import join_host_port
 
 
@@ -125,7 +128,9 @@ def _body(layout: Layout, paths: Paths) -> str:
     parts = [_defaults(), _monitor(paths)]
     parts += [_frontend(listener, paths) for listener in layout.listeners]
     if layout.listeners:
-        parts.append(_NO_ROUTE)
+        parts.append(_OWN_BACKENDS)
+        used = {*ALWAYS, *(pool.profile for pool in layout.pools)}
+        parts += [section(profile, paths.map) for profile in sorted(used, key=lambda profile: profile.name)]
     parts += [_pool(p, layout.check_seconds) for p in layout.pools]
     return "".join(parts)
 
@@ -136,14 +141,14 @@ def _defaults() -> str:
     # A lost host may have several pods of one Service, and each try on one of them costs a connect timeout.
     errors = "".join(f"  http-error {error.arguments}\n" for error in ERRORS)
     return f"""
-defaults
+defaults {BASE}
   mode http
   balance roundrobin
   timeout connect 500ms
   timeout check 1s
   timeout client 5m
   timeout server {NO_OPTIONS.read_timeout}ms
-  timeout tunnel 1h
+  timeout tunnel {NO_OPTIONS.tunnel_timeout}ms
   timeout queue 5s
   timeout http-request 10s
   timeout http-keep-alive 60s
@@ -163,7 +168,7 @@ defaults
 
 def _monitor(paths: Paths) -> str:
     return f"""
-frontend monitor
+frontend monitor from {BASE}
   bind unix@{paths.run}/monitor.sock mode 600
   http-request return status 200 content-type text/plain string "ok"
 """
@@ -172,7 +177,7 @@ frontend monitor
 def _frontend(listener: Listener, paths: Paths) -> str:
     wildcard = f"var(txn.host),field(2,.,0),map_str({paths.map('wildcards')})"
     return f"""
-frontend {frontend_name(listener)}
+frontend {frontend_name(listener)} from {BASE}
   bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}
 {forwarded.connection_lines(paths.map)}\
   http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
@@ -192,10 +197,10 @@ frontend {frontend_name(listener)}
 """
 
 
-_NO_ROUTE = f"""
-backend no-route
-  http-request return {NO_ROUTE_RESPONSE.arguments}
-"""
+_OWN_BACKENDS = "".join(
+    f"\nbackend {own.origin} from {BASE}\n  http-request return {own.arguments}\n"
+    for own in (NO_ROUTE_RESPONSE, CLOSED_RESPONSE)
+)
 
 
 _texts: dict[str, tuple[Pool, int, str]] = {}
@@ -206,17 +211,11 @@ def _pool(pool: Pool, seconds: int) -> str:
     known = _texts.get(pool.name)
     if known is not None and known[0] is pool and known[1] == seconds:
         return known[2]
-    lines = [f"\nbackend {pool.name}  # {pool.key or 'spare'}\n", *_options(pool.options)]
+    lines = [f"\nbackend {pool.name} from {pool.profile.name}  # {pool.key or 'spare'}\n"]
     lines += [_server(slot, seconds, pool.options) for slot in pool.slots]
     text = "".join(lines)
     _texts[pool.name] = (pool, seconds, text)
     return text
-
-
-def _options(options: RouteOptions) -> list[str]:
-    """The lines of a backend whose options differ from the ``defaults`` section."""
-    same = options.read_timeout == NO_OPTIONS.read_timeout
-    return [] if same else [f"  timeout server {options.read_timeout}ms\n"]
 
 
 def _server(slot: Slot, seconds: int, options: RouteOptions) -> str:

@@ -31,6 +31,9 @@ class OwnResponse:
 
 _KB: Final = HEADER_LIMIT >> 10
 NO_ROUTE_RESPONSE: Final = OwnResponse(404, NO_ROUTE, "404: no ingress rule matches this request")
+CLOSED: Final = "closed"
+CLOSED_RESPONSE: Final = OwnResponse(503, CLOSED, "503: an access rule of this ingress is invalid, so it is closed")
+TOO_LARGE: Final = OwnResponse(413, "too-large", "413: the body of the request is larger than this ingress allows")
 ERRORS: Final = (
     OwnResponse(400, "bad-request", f"400: the request is malformed, or its headers are larger than {_KB} KB"),
     OwnResponse(408, "slow-request", "408: the request did not arrive in time"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SCALE_ANNOTATION
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
-from rancherctl.ingress.annotations.parse import MAX_SCALE, SCALE
+from rancherctl.ingress.annotations.table import MAX_SCALE, SCALE
 from rancherctl.ingress.model import CLASS_NAME
 from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
 from rancherctl.ingress.translate import classes

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rancherctl.ingress.annotations.parse import READ_TIMEOUT
-from rancherctl.ingress.haproxy.responses import HEADER_LIMIT, NO_ROUTE, ORIGIN
+from rancherctl.ingress.annotations.table import READ_TIMEOUT
+from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_ROUTE, ORIGIN
 from rancherctl.ingress.model import HTTP_PORT, Translated
 from rancherctl.net import bracketed
 
@@ -25,6 +25,7 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
         False,
         f"routed, but the service's answer is not valid HTTP, or its headers are larger than {HEADER_LIMIT >> 10} KB",
     ),
+    CLOSED: (False, "the load balancer answers with 503, because an annotation that restricts access is invalid"),
     "slow-response": (False, f"routed, but the service did not answer in time; {READ_TIMEOUT} sets the limit"),
 }
 """Results by the origin of responses that the load balancer makes itself."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.errors import RancherctlError, TimeoutExceededError, UnreachableError
-from rancherctl.ingress.annotations.parse import GLOBAL
 from rancherctl.ingress.annotations.status_annotation import read_status
+from rancherctl.ingress.annotations.table import GLOBAL
 from rancherctl.ingress.operator import api_view, http_check
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.backoff import Backoff

@@ -9,17 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from rancherctl.ingress.model import (
-    NO_PROXIES,
-    BackendRef,
-    Listener,
-    Model,
-    Protocol,
-    Proxies,
-    Route,
-    Server,
-    Translated,
-)
+from rancherctl.ingress.model import NO_PROXIES, BackendRef, Listener, Model, Proxies, Route, Server, Translated
+from rancherctl.ingress.options import Protocol
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge

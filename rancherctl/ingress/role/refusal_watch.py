@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from rancherctl.ingress.annotations.parse import READ_TIMEOUT
+from rancherctl.ingress.annotations.table import READ_TIMEOUT
 from rancherctl.ingress.haproxy import refusals
 from rancherctl.ingress.haproxy.driver import Driver
-from rancherctl.ingress.haproxy.layout import Layout, Pool
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.pools import Pool
 from rancherctl.ingress.haproxy.responses import HEADER_LIMIT
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import plural

@@ -7,11 +7,14 @@ default class, which the API server normally fills in on creation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from rancherctl.contract import INGRESS_CONTROLLER
-from rancherctl.ingress.annotations.parse import LEGACY_CLASS
 from rancherctl.ingress.model import CLASS_NAME
 from rancherctl.kube.objects import Ingress, IngressClass
+
+LEGACY_CLASS: Final = "kubernetes.io/ingress.class"
+"""The annotation that named the class before ``ingressClassName``."""
 
 
 def is_rancher(ingress: Ingress, classes: Mapping[str, IngressClass]) -> bool:

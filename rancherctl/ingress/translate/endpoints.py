@@ -8,7 +8,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
-from rancherctl.ingress.model import BackendRef, Protocol, Server
+from rancherctl.ingress.model import BackendRef, Server
+from rancherctl.ingress.options import Protocol
 from rancherctl.kube.objects import EndpointSlice, Service, ServicePort
 from rancherctl.net import canonical_ip
 from rancherctl.placement.model import ObjectProblem

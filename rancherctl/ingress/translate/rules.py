@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.ingress.annotations.parse import parse_annotations
-from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, RouteOptions, Translated, content_hash
+from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, Translated, content_hash
+from rancherctl.ingress.options import RouteOptions
 from rancherctl.ingress.translate import validate
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
 from rancherctl.placement.model import ObjectProblem

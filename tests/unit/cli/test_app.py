@@ -116,7 +116,7 @@ def test_help_suggests_the_topic_or_command_that_was_mistyped(act: Any, capsys: 
         assert app.main(["help", typed]) == 2
         assert f'did you mean "{meant}"?' in capsys.readouterr().err
     assert app.main(["help", "xyzzy"]) == 2
-    assert "topics: environment, exit-codes, files" in capsys.readouterr().err
+    assert "topics: annotations, environment, exit-codes, files" in capsys.readouterr().err
 
 
 def test_a_partial_list_is_printed_and_exits_with_6(act: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.contract import STATUS_ANNOTATION
-from rancherctl.ingress.annotations.parse import AFFINITY, GLOBAL, KNOWN, SCALE, parse_annotations
+from rancherctl.ingress.annotations.parse import parse_annotations
 from rancherctl.ingress.annotations.status_annotation import decode_status, encode_status
+from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN, SCALE
 
 DATA = Path(__file__).parents[2] / "data" / "ingress" / "annotations"
 CASES = [

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy import commands, plan, render
-from rancherctl.ingress.haproxy.layout import MAPS, SPARES_WITH_OPTIONS, Layout, build, routes_of
-from rancherctl.ingress.model import NO_OPTIONS, BackendRef, Listener, Model, Route, RouteOptions, Server
+from rancherctl.ingress.haproxy.layout import MAPS, Layout, build, routes_of
+from rancherctl.ingress.haproxy.pools import MIN_SPARES_ALWAYS, MIN_SPARES_IN_USE
+from rancherctl.ingress.haproxy.profiles import PLAIN
+from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
+from rancherctl.ingress.options import CLOSED, NO_OPTIONS, RouteOptions
 
 HTTP = (Listener("IPv4", 80),)
 PATHS = render.Paths(data="/d", run="/r")
@@ -102,10 +105,12 @@ def test_without_a_spare_pool_a_reload_adds_more() -> None:
     decision = plan.plan(now, many, PATHS)
     assert isinstance(decision, plan.Reload)
     assert "16 spare backends" in decision.reason
-    assert sum(not p.backend for p in decision.layout.pools) == 16
+    assert sum(not p.backend and p.profile == PLAIN for p in decision.layout.pools) == 16
 
 
 SLOW = RouteOptions(read_timeout=90_000)
+FAST = RouteOptions(read_timeout=1000, body_size=5)
+H2C = RouteOptions(read_timeout=90_000, protocol="h2c")
 
 
 def _with_options(*options: RouteOptions) -> Model:
@@ -119,9 +124,12 @@ def test_routes_with_other_options_have_their_own_pool_and_equal_options_share_o
     pools = {p.name: (p.backend, p.options) for p in layout.pools if p.key}
     assert pools == {"b1": ("ns/a:80", NO_OPTIONS), "b2": ("ns/a:80", SLOW)}
     assert layout.maps["prefix"] == {"h0.com/": "b1", "h1.com/": "b2", "h2.com/": "b2"}
+    assert layout.maps["timeout-read"] == {"b2": "90000"}
     text = render.config(layout, PATHS)
-    assert text.count("timeout server 90000ms") == 1 + SPARES_WITH_OPTIONS
-    assert "\nbackend b2  # ns/a:80@" in text
+    assert text.count("be_name,map_str_int(/d/timeout-read.map,300000)") == 1
+    assert "\nbackend b1 from base  # ns/a:80\n" in text
+    assert "\nbackend b2 from values  # ns/a:80@" in text
+    assert text.count(" from values  # spare\n") == MIN_SPARES_ALWAYS
     assert Layout.from_json(layout.to_json(), ["IPv4"]) == layout
     assert {(r.host, r.options) for r in routes_of(layout)} == {
         ("h0.com", NO_OPTIONS),
@@ -130,18 +138,51 @@ def test_routes_with_other_options_have_their_own_pool_and_equal_options_share_o
     }
 
 
-def test_options_in_use_need_no_reload_and_new_ones_do() -> None:
+def test_a_pool_with_its_first_option_is_filled_and_has_its_value_before_the_route_leads_to_it() -> None:
+    now = build(_with_options(NO_OPTIONS, NO_OPTIONS), None)
+    spare = next(p.name for p in now.pools if not p.key and p.profile.kind == "values")
+    assert _texts(plan.plan(now, _with_options(NO_OPTIONS, SLOW), PATHS)) == [
+        f"set server {spare}/s1 addr 10.0.0.1 port 1",
+        f"set server {spare}/s1 state ready",
+        f"add map /d/timeout-read.map <<\n{spare} 90000\n",
+        f"set map /d/prefix.map h1.com/ {spare}",
+    ]
+
+
+def test_another_value_changes_one_map_entry_and_the_pool_stays() -> None:
     now = build(_with_options(SLOW), None)
-    more = plan.plan(now, replace(_with_options(SLOW), routes=(*_with_options(SLOW, SLOW).routes,)), PATHS)
-    assert _texts(more) == ["add map /d/prefix.map <<\nh1.com/ b1\n", "add map /d/hosts.map <<\nh1.com h1.com\n"]
-    other = replace(_route("b.com", "/", "b"), options=SLOW)
-    model = _with_options(SLOW)
-    new = plan.plan(now, replace(model, routes=(*model.routes, other)), PATHS)
-    assert isinstance(new, plan.Runtime)
-    assert {p.options for p in new.layout.pools if p.key} == {SLOW}
-    fast = plan.plan(now, _with_options(SLOW, RouteOptions(read_timeout=1000)), PATHS)
-    assert isinstance(fast, plan.Reload)
-    assert fast.reason == "0 spare backends with the same options for 1 new ones"
+    decision = plan.plan(now, _with_options(FAST), PATHS)
+    assert _texts(decision) == ["add map /d/body-size.map <<\nb1 5\n", "set map /d/timeout-read.map b1 1000"]
+    back = plan.plan(decision.layout, _with_options(SLOW), PATHS)
+    assert _texts(back) == ["set map /d/timeout-read.map b1 90000", "del map /d/body-size.map b1"]
+    assert back.layout.maps == now.maps
+    both = plan.plan(now, _with_options(SLOW, FAST), PATHS)
+    assert isinstance(both, plan.Runtime)
+    assert {p.options for p in both.layout.pools if p.key} == {SLOW, FAST}
+    assert Layout.from_json(both.layout.to_json(), ["IPv4"]) == both.layout
+
+
+def test_a_new_text_needs_one_reload_and_the_next_route_with_it_none() -> None:
+    now = build(_with_options(SLOW), None)
+    first = plan.plan(now, _with_options(SLOW, H2C), PATHS)
+    assert isinstance(first, plan.Reload)
+    assert first.reason.startswith("0 spare backends of the profile values-")
+    other = replace(_route("b.com", "/", "b"), options=H2C)
+    model = _with_options(SLOW, H2C)
+    second = plan.plan(first.layout, replace(model, routes=(*model.routes, other)), PATHS)
+    assert isinstance(second, plan.Runtime)
+    assert sum(not p.key and p.profile.text.protocol == "h2c" for p in first.layout.pools) == MIN_SPARES_IN_USE
+    assert Layout.from_json(first.layout.to_json(), ["IPv4"]) == first.layout
+
+
+def test_a_closed_route_leads_to_a_refusal_and_needs_no_pool() -> None:
+    now = build(_with_options(NO_OPTIONS), None)
+    decision = plan.plan(now, _with_options(CLOSED), PATHS)
+    assert _texts(decision) == ["set map /d/prefix.map h0.com/ closed", "set server b1/s1 state maint"]
+    assert [(r.host, r.options) for r in routes_of(decision.layout)] == [("h0.com", CLOSED)]
+    again = plan.plan(decision.layout, replace(_with_options(), routes=tuple(routes_of(decision.layout))), PATHS)
+    assert isinstance(again, plan.Unchanged)
+    assert "\nbackend closed from base\n  http-request return status 503 " in render.config(now, PATHS)
 
 
 def test_a_route_whose_options_change_moves_to_another_pool_before_its_old_one_is_emptied() -> None:
@@ -165,13 +206,11 @@ def test_default_backends_and_ipv6_servers_are_laid_out() -> None:
         _route("*.w.com", "/e", "x", "exact"),
     )
     found = build(Model(HTTP, routes, {"ns/d:80": (Server("fd00::1", 8080),)}, {}), None)
-    assert found.maps == {
+    assert {name: entries for name, entries in found.maps.items() if entries} == {
         "hosts": {"a.com": "a.com"},
         "wildcards": {"w.com": "*.w.com"},
         "exact": {"*": "b2", "*.w.com/e": "b3"},
         "prefix": {"a.com/": "b1", "a.com/x/": "b3"},
-        "trusted": {},
-        "speaking": {},
     }
     assert "server s1 [fd00::1]:8080 check" in render.config(found, PATHS)
 

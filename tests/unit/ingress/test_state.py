@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rancherctl.ingress.haproxy.layout import Layout, build
-from rancherctl.ingress.model import NO_OPTIONS, BackendRef, Listener, Model, Route, RouteOptions, Server
+from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
+from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.ingress.role.state import State
 
 DATA = Path(__file__).parents[2] / "data" / "ingress"

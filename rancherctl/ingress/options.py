@@ -1,0 +1,61 @@
+"""Options of a route: how its requests are answered and forwarded, as typed values. Pure.
+
+Annotations become these values (annotations/), and HAProxy gets them as map entries or as text (haproxy/profiles.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal
+
+Protocol = Literal["", "http", "h2c", "https", "grpc", "grpcs"]
+"""How a service is spoken to. ``h2c`` and ``grpc`` are HTTP/2 without TLS, ``grpcs`` is HTTP/2 with TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOptions:
+    """How requests of a route are answered. Every default is the behaviour without annotations.
+
+    ``closed``: an annotation that restricts access is invalid, so that every request is answered with 503.
+
+    ``read_timeout``: milliseconds that a server may send nothing while a request waits for (more of) its answer.
+    ``tunnel_timeout``: the same for both sides of an upgraded connection (WebSocket).
+
+    ``body_size``: bytes of a request's body as its Content-Length says, 0 = no limit.
+
+    ``protocol`` "" is what the Service port says; in a host's model it is HTTP/1.1.
+    """
+
+    closed: bool = False
+    read_timeout: int = 300_000
+    tunnel_timeout: int = 3_600_000
+    body_size: int = 0
+    protocol: Protocol = ""
+
+    changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)
+    """The options that differ from their defaults.
+
+    Hashes and stored values are made from these alone, so a new option changes none of an Ingress without it. Computed
+    once: every change reads it for thousands of pools.
+    """
+
+    def __post_init__(self) -> None:
+        changed = {f.name: v for f in fields(self) if f.init and (v := getattr(self, f.name)) != f.default}
+        object.__setattr__(self, "changed", changed)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> RouteOptions:
+        """Parse ``changed`` as it was stored. Raises ValueError for anything else."""
+        given: dict[str, Any] = {}
+        for name, value in data.items():
+            plain = tuple(value) if isinstance(value, list) else value
+            if name not in _TYPES or type(plain) is not _TYPES[name]:
+                raise ValueError(f"unknown option: {name!a} = {value!a}")
+            given[name] = plain
+        return RouteOptions(**given)
+
+
+_TYPES: Final = {f.name: type(f.default) for f in fields(RouteOptions) if f.init}
+NO_OPTIONS: Final = RouteOptions()
+CLOSED: Final = RouteOptions(closed=True)

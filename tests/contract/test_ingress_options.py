@@ -1,0 +1,114 @@
+"""Annotations of routes through a real HAProxy: cases in tests/data/ingress/answers, one file for each annotation.
+
+A case has annotations (without our prefix), requests with the expected answers, and the reasons of expected problems.
+Each case is one more change of the same HAProxy.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rancherctl.contract import INGRESS_PREFIX
+from rancherctl.ingress.annotations.table import KNOWN, PLACEMENT
+from rancherctl.ingress.haproxy.responses import ORIGIN
+from rancherctl.ingress.translate.rules import translate
+from tests.fakes import ingress as fake
+from tests.fakes.ingress_host import LoadBalancerHost
+
+DATA = Path(__file__).parents[1] / "data" / "ingress" / "answers"
+CASES = [
+    pytest.param(case, id=f"{file.stem}-{number}")
+    for file in sorted(DATA.iterdir())
+    for number, case in enumerate(yaml.safe_load(file.read_text(encoding="utf-8")))
+]
+NEIGHBOUR = fake.ingress("neighbour", [("neighbour.org", "Prefix", "/", "web:80")], created="2020-01-01T00:00:00Z")
+"""It has no options, and the same Service."""
+
+
+def made(case: dict[str, Any]) -> Any:
+    """The Ingress of a case. Its rules are (host, type, path); by default one for everything on o.com."""
+    rules = [(*rule, "web:80") for rule in case.get("rules", [("o.com", "Prefix", "/")])]
+    notes = {name if "." in name else INGRESS_PREFIX + name: text for name, text in case["annotations"].items()}
+    return fake.ingress("o", rules, annotations=notes, version=repr(case))
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadBalancerHost]:
+    host = LoadBalancerHost(fake.Haproxy(tmp_path_factory.mktemp("haproxy")))
+    yield host
+    host.close()
+
+
+def ask(host: LoadBalancerHost, request: dict[str, Any]) -> dict[str, Any]:
+    """Send a request; the answer in the words of the cases, with those that the case has."""
+    source = (request.get("from", "127.0.0.1"), 0)
+    connection = http.client.HTTPConnection("127.0.0.1", host.haproxy.port, timeout=60, source_address=source)
+    try:
+        headers = {"Host": request.get("host", "o.com"), **request.get("headers", {})}
+        connection.request(request.get("method", "GET"), request.get("path", "/"), request.get("body"), headers)
+        response = connection.getresponse()
+        response.read()
+    finally:
+        connection.close()
+    found: dict[str, Any] = {"status": response.status, "origin": response.getheader(ORIGIN, "")}
+    return found | {"answer": {name: response.getheader(name, "") for name in request.get("answer", {})}}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_requests_are_answered_as_in_the_case(
+    host: LoadBalancerHost, pods_on_loopback: None, case: dict[str, Any]
+) -> None:
+    ingress = made(case)
+    assert [p.reason for p in translate(ingress).problems] == case.get("problems", [])
+    before = host.driver.counters.reloads
+    section = host.reconcile([NEIGHBOUR, ingress], {"web": ["w1"]})
+    assert section["alarm"] == ""
+    needed = host.driver.counters.reloads - before
+    assert needed <= (1 if case.get("reload") or not before else 0), "only a new text needs a reload"
+    wrong = [
+        (request, found)
+        for request in case["requests"]
+        if (found := ask(host, request))
+        != {"status": request["status"], "origin": request.get("origin", ""), "answer": request.get("answer", {})}
+    ]
+    assert wrong == []
+    assert host.haproxy.answer("neighbour.org", "/slow") == "w1"
+
+
+def test_every_annotation_of_routes_has_cases() -> None:
+    assert {file.stem for file in DATA.iterdir()} >= {row.title.lower() for row in KNOWN if row not in PLACEMENT}
+
+
+def test_values_change_a_hundred_times_without_a_reload(lb_host: LoadBalancerHost) -> None:
+    for turn in range(100):
+        notes = {"timeout-read": f"{turn + 1}m", "body-size": str(turn), "timeout-tunnel": f"{turn + 5}s"}
+        section = lb_host.reconcile([NEIGHBOUR, made({"annotations": notes})], {"web": ["w1"]})
+        assert section["metrics"]["reloads"] == 1
+    assert ask(lb_host, {"method": "POST", "body": "x" * 99})["status"] == 200
+    assert ask(lb_host, {"method": "POST", "body": "x" * 100})["status"] == 413
+
+
+def test_twenty_new_texts_at_once_need_one_reload_and_the_next_ingress_with_one_needs_none(
+    lb_host: LoadBalancerHost,
+) -> None:
+    """Texts: what servers are spoken to is one."""
+    first = lb_host.reconcile([NEIGHBOUR], {"web": ["w1"]})["metrics"]["reloads"]
+    many = [
+        fake.ingress(
+            f"i{n}",
+            [(f"i{n}.com", "Prefix", "/", "web:80")],
+            annotations={f"{INGRESS_PREFIX}backend-protocol": ["h2c", "https", "grpc", "grpcs"][n % 4]},
+        )
+        for n in range(20)
+    ]
+    assert lb_host.reconcile([NEIGHBOUR, *many], {"web": ["w1"]})["metrics"]["reloads"] == first + 1
+    one = fake.ingress(
+        "one", [("one.com", "Prefix", "/", "api:80")], annotations={f"{INGRESS_PREFIX}backend-protocol": "h2c"}
+    )
+    assert lb_host.reconcile([NEIGHBOUR, *many, one], {"web": ["w1"], "api": ["a1"]})["metrics"]["reloads"] == first + 1

@@ -1,4 +1,8 @@
-"""A tunnel through a control-plane host made by OpenSSH, for commands that need no other connection to it."""
+"""A tunnel through a control-plane host made by OpenSSH, for commands that need no other connection to it.
+
+If the user's own ssh holds a master connection to the host (ControlMaster), the tunnel leads through that: a login of
+its own may need a second factor.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,19 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
+from rancherctl.hosts.forward import PortForward
+from rancherctl.hosts.openssh.user_master import BorrowedConnection
+from rancherctl.hosts.remote_host import ConnectionLostError
+from rancherctl.hosts.ssh_choice import INSTALL
+from rancherctl.hosts.ssh_settings import live_master, parse
+from rancherctl.hosts.transport import Stream
+from rancherctl.net import split_host_port
 from rancherctl.text import last_line
 
 CONNECT_SECONDS: Final = 25.0
@@ -35,6 +46,12 @@ class OpenSshTunnel:
     @contextmanager
     def open(self) -> Iterator[int]:
         """The local port while the block runs; UnreachableError with OpenSSH's last line if it cannot connect."""
+        if control := _open_master(self.ssh):
+            address, port_text = split_host_port(self.target)
+            through = _Master(self.name, BorrowedConnection(control))
+            with closing(through), PortForward(through, address, int(port_text or 0)) as forward:
+                yield forward.port
+            return
         port = _free_port()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
@@ -52,6 +69,44 @@ class OpenSshTunnel:
                 yield port
             finally:
                 _end(process)
+
+
+@dataclass(frozen=True, slots=True)
+class _Master:
+    """The user's master connection to a host, as ``hosts.transport.TcpOpener``."""
+
+    name: str
+    connection: BorrowedConnection
+
+    def open_tcp(self, address: str, port: int) -> Stream:
+        try:
+            return self.connection.open_tcp(address, port)
+        except (OSError, ConnectionLostError) as error:
+            raise UnreachableError(
+                f"{self.name}: cannot connect from this host to {address}:{port}", why=str(error)
+            ) from error
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def _open_master(ssh: tuple[str, ...]) -> str:
+    """The control socket of the user's master for this command line; "" if none answers."""
+    try:
+        done = subprocess.run(
+            ["ssh", "-G", *ssh[1:]],
+            capture_output=True,
+            text=True,
+            timeout=CONNECT_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise UnreachableError(f"{ssh[-1]}: no tunnel", why="OpenSSH is not installed", hint=INSTALL) from error
+    except subprocess.TimeoutExpired:
+        # a "Match exec" that hangs: the login itself reports it
+        return ""
+    return live_master(parse(done.stdout))
 
 
 def tunnels_of(access: Access) -> list[OpenSshTunnel]:

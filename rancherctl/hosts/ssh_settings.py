@@ -143,10 +143,10 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
             why=last_line(done.stderr, "ssh -G failed"),
         )
     found = parse(done.stdout)
-    return replace(settings_of(address, found, home=user_home()), control_path=_live_master(found))
+    return replace(settings_of(address, found, home=user_home()), control_path=live_master(found))
 
 
-def _live_master(found: Mapping[str, Sequence[str]]) -> str:
+def live_master(found: Mapping[str, Sequence[str]]) -> str:
     """The configured ControlPath if a master connection answers there, else ""."""
     path = (found.get("controlpath") or ["none"])[0]
     return path if path.lower() != "none" and Path(path).is_socket() and answers(path) else ""

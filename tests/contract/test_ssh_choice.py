@@ -11,14 +11,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import create_connection
 
 import pytest
 
 from rancherctl.cli import app
+from rancherctl.credentials.renewal import plain_session
+from rancherctl.environments.openssh_tunnel import OpenSshTunnel
+from rancherctl.environments.sign_in import PROGRAM, renewal_argv
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError, UsageError
 from rancherctl.hosts.command import Secret, command, script
 from rancherctl.hosts.connections import Connections
-from rancherctl.hosts.model import SshAddress, SshClient
+from rancherctl.hosts.model import Host, SshAddress, SshClient
 from rancherctl.hosts.openssh.mux import answers
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.transport import RemoteTransport
@@ -285,6 +289,23 @@ def test_a_master_that_the_user_opened_is_used_and_left_open(
     assert answers(str(socket))
 
 
+def test_tunnel_and_renewal_lead_through_the_users_master(site: Site, opened: tuple[OpenSshServer, Path, Path]) -> None:
+    """A login of their own would be refused here; they run when no one can answer a question."""
+    server, config, socket = opened
+    host = Host("h1", "127.0.0.1", frozenset({"controlplane"}), SshAddress("h", config=str(config)))
+    argv = renewal_argv(host, "ann", "laptop")
+    login = argv[: argv.index(PROGRAM)]
+    done = subprocess.run(
+        [*plain_session(login), "echo", "in"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "in\n", done.stderr
+    with OpenSshTunnel(login, f"127.0.0.1:{server.port}").open() as port:
+        for _ in range(2):
+            with create_connection(("127.0.0.1", port), 20) as connection:
+                assert connection.recv(4) == b"SSH-"
+    assert answers(str(socket))
+
+
 def test_a_command_on_the_users_master_ends_with_the_run_and_the_master_does_not(
     site: Site, opened: tuple[OpenSshServer, Path, Path]
 ) -> None:
@@ -363,3 +384,13 @@ def test_verbose_prints_the_client_of_a_host_and_the_log_always_has_it(
     assert capsys.readouterr().err.count(line) == int(shown)
     (log,) = (site.folder / "STATE" / "rancherctl" / "log").glob("*.log")
     assert log.read_text().count(line) == 1
+
+
+def test_a_tunnel_without_openssh_is_an_error_that_says_what_to_install(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(site.folder))
+    tunnel = OpenSshTunnel(("ssh", "h"), "127.0.0.1:6443")
+    with pytest.raises(UnreachableError, match="OpenSSH is not installed") as caught, tunnel.open():
+        pass
+    assert "openssh-client" in caught.value.hint

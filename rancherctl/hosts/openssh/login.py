@@ -95,7 +95,8 @@ class OpenSshLogin:
         agent = self._settings.agent
         problem = agent_problem(agent) if agent else ""
         via = self._via.connected() if self._via is not None else None
-        with ExitStack() as failed, ExitStack() as always:
+        # on a failure the master ends first: an answer that is missing must not become an empty one
+        with ExitStack() as always, ExitStack() as failed:
             folder = folders.create()
             failed.callback(folders.remove, folder)
             questions = Questions(folder, self._name, self.who, self._prompts, self._ask_host_key, self.cancel)

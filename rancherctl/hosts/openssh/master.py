@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
+import select
 import signal
 import subprocess
 import threading
@@ -28,6 +28,8 @@ MOST: Final = 1 << 20
 END_SECONDS = 2.0
 """How long ssh has to end after SIGTERM, before it is killed."""
 _READ: Final = 1 << 16
+_ENDED: Final = b"\0"
+"""Written to the log's pipe after the end of ssh, whose messages contain no such byte: a pipe less per host."""
 _START: Final = """\
 folder=$1; shift
 exec 3<&0 </dev/null
@@ -56,6 +58,8 @@ class Master:
         self.ended = False
         self.heard = time.monotonic()
         """When the log grew for the last time."""
+        self._signals = threading.RLock()
+        self._gone = False
         self._log = bytearray()
         self._noise = bytearray()
         os.mkfifo(folder / LOG, 0o600)
@@ -77,6 +81,7 @@ class Master:
             raise
         finally:
             os.close(watched)
+        threading.Thread(target=self._await_end, name="end of the ssh master", daemon=True).start()
         self._thread = threading.Thread(target=self._follow, name="ssh master", daemon=True)
         self._thread.start()
 
@@ -113,36 +118,43 @@ class Master:
         assert self._process.stderr
         errors = self._process.stderr.fileno()
         os.set_blocking(errors, False)
-        ended, ending = os.pipe()
-        threading.Thread(target=self._await_end, args=(ending,), name="end of the ssh master", daemon=True).start()
-        with selectors.DefaultSelector() as selector:
-            for source in (ended, errors, self._log_end):
-                selector.register(source, selectors.EVENT_READ)
-            running = True
-            while running:
-                for key, _ in selector.select():
-                    if key.fd == ended:
-                        running = False
-                    elif data := self._read(key.fd):
-                        self._heard(key.fd, data)
-                    elif key.fd == errors:
-                        selector.unregister(errors)
-        for source in (self._log_end, errors):
-            while data := self._read(source):
-                self._heard(source, data)
-        for end in (self._alive, self._log_end, ended):
-            os.close(end)
+        sources = select.poll()
+        for source in (errors, self._log_end):
+            sources.register(source, select.POLLIN)
+        running = True
+        while running:
+            for source, _ in sources.poll():
+                data = self._read(source)
+                if source == self._log_end:
+                    running = not data.endswith(_ENDED)
+                    self._heard(source, data.rstrip(_ENDED))
+                elif data:
+                    self._heard(source, data)
+                else:
+                    sources.unregister(errors)
+        while data := self._read(errors):
+            self._heard(errors, data)
+        os.close(self._alive)
+        os.close(self._log_end)
         self._process.stderr.close()
         folders.remove(self.folder)
         with self.changed:
             self.ended = True
             self.changed.notify_all()
 
-    def _await_end(self, ending: int) -> None:
+    def _await_end(self) -> None:
         self._process.wait()
-        # what ssh has started may hold its standard error
-        self._signal(signal.SIGKILL)
-        os.close(ending)
+        with self._signals:
+            # what ssh has started, and the watcher; after this the number may belong to others
+            self._signal(signal.SIGKILL)
+            self._gone = True
+        while True:
+            try:
+                os.write(self._log_end, _ENDED)
+            except BlockingIOError:
+                select.select([], [self._log_end], [])
+            else:
+                return
 
     def _heard(self, source: int, data: bytes) -> None:
         with self.changed:
@@ -163,6 +175,7 @@ class Master:
             return b""
 
     def _signal(self, number: signal.Signals) -> None:
-        # the watcher ignores SIGTERM, so the group exists, and its number is not reused, until SIGKILL
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+        # the watcher ignores SIGTERM, so the group exists until SIGKILL
+        with self._signals, contextlib.suppress(ProcessLookupError, PermissionError):
+            if not self._gone:
+                os.killpg(self._process.pid, number)

@@ -35,10 +35,12 @@ from rancherctl.hosts.model import (
     User,
 )
 from rancherctl.hosts.observe import observe
+from rancherctl.hosts.openssh.factory import OpenSshTransports
 from rancherctl.hosts.plan import describe, plan
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.remove import remove
+from rancherctl.hosts.ssh.factory import SshTransports
 from rancherctl.hosts.transport import Transport
 from rancherctl.lab.session import RunningLab, running_lab
 from tests.lab.support import lab_name
@@ -70,8 +72,16 @@ def lab() -> Iterator[RunningLab]:
 
 
 @pytest.fixture
-def stage(lab: RunningLab) -> Iterator[Stage]:
-    with Connections(Prompts(sudo=lambda login: Secret("ops"))) as connections:
+def client() -> str:
+    """The ssh client; tests that try both have it as a parameter."""
+    return "paramiko"
+
+
+@pytest.fixture
+def stage(lab: RunningLab, client: str) -> Iterator[Stage]:
+    prompts = Prompts(sudo=lambda login: Secret("ops"))
+    factory = OpenSshTransports(prompts) if client == "openssh" else SshTransports(prompts)
+    with Connections(prompts, factory) as connections:
         yield Stage(lab, connections)
 
 
@@ -98,7 +108,15 @@ def everything_of(transport: Transport) -> list[str]:
     return sorted(transport.run(text).text().splitlines())
 
 
-@pytest.mark.parametrize(("name", "user"), [("h1", "root"), ("h1", "ops"), ("h2", "root"), ("h2", "ops")])
+@pytest.mark.parametrize(
+    ("client", "name", "user"),
+    [
+        ("paramiko", "h1", "root"),
+        ("openssh", "h1", "ops"),
+        ("openssh", "h2", "root"),
+        ("paramiko", "h2", "ops"),
+    ],
+)
 def test_apply_twice_then_remove_restores_the_host(stage: Stage, tmp_path: Path, name: str, user: str) -> None:
     transport = stage.transport(name, user)
     before = everything_of(transport)
@@ -208,6 +226,7 @@ def test_a_power_loss_between_file_and_restart_is_recovered(stage: Stage) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("client", ["paramiko", "openssh"])
 def test_an_interrupted_upload_is_resumed(lab: RunningLab, stage: Stage, tmp_path: Path) -> None:
     source = tmp_path / "big"
     source.write_bytes(os.urandom(120_000_000))
@@ -300,12 +319,14 @@ def test_a_wrong_sudo_password_and_a_wrong_host_key_are_refused(lab: RunningLab,
         connections.address(address).run(command("id"))
 
 
+@pytest.mark.parametrize("client", ["paramiko", "openssh"])
 def test_more_connections_than_the_server_accepts_at_once_all_succeed(stage: Stage) -> None:
     many = [Host(f"c{number}", "", frozenset(), stage.host("h1").ssh) for number in range(30)]
     outcomes = each(many, lambda host: stage.connections.transport(host).run(command("hostname")).text())
     assert {name: outcome.value for name, outcome in outcomes.items()} == {host.name: "h1" for host in many}
 
 
+@pytest.mark.parametrize("client", ["paramiko", "openssh"])
 def test_more_commands_than_the_server_allows_sessions_all_succeed(stage: Stage) -> None:
     transport = stage.transport("h2")
     many = [Host(f"c{number}", "", frozenset(), stage.host("h2").ssh) for number in range(30)]

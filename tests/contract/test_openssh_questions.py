@@ -75,6 +75,9 @@ def helper(questions: Questions, text: str, kind: str = "") -> subprocess.Comple
     [
         ("ops@10.0.0.1's password: ", ("password", "ops@h1")),
         ("bob@bastion's password: ", ("password", "bob@bastion")),
+        ("(CORP\\ops@10.0.0.1) Password: ", ("password", "CORP\\ops@10.0.0.1")),
+        ("(ops@10.0.0.1) Password: ", ("password", "ops@h1")),
+        ("Password: ", ("password", "ops@h1")),
         ("Enter passphrase for key '/home/ann/my key': ", ("passphrase", "/home/ann/my key")),
         ("Enter PIN for ED25519-SK key /home/ann/id_sk: ", ("answer", "Enter PIN for ED25519-SK key /home/ann/id_sk:")),
         ("(ops@h1) One-time code: ", ("answer", "(ops@h1) One-time code:")),

@@ -45,7 +45,7 @@ def failure(attempt: Attempt, policy: HostKeyPolicy, jump_reason: str = "") -> R
             why=f"the server offers {none[1]}",
             hint="allow one of these for the host in your ssh configuration, if you consider it safe",
         )
-    if attempt.refused or messages.denied(attempt.log):
+    if attempt.refused or messages.denied(attempt.log) or (messages.was_cut(attempt.log) and _tried(attempt)):
         return _denied(attempt)
     return _no_login(attempt, jump_reason)
 
@@ -77,17 +77,21 @@ def _denied(attempt: Attempt) -> AuthError:
                 why="the passphrase is wrong",
                 hint="enter the right passphrase, or add the key to an ssh agent",
             )
-    tried = messages.tried(log, lambda path: Path(path).is_file())
+    tried = _tried(attempt)
     asked = dict.fromkeys(attempt.refused)
     problems = [f"{path} {what}" for path, what in attempt.problems.items()]
     problems += [f"{subject} is encrypted with a passphrase" for what, subject in asked if what == "passphrase"]
     problems += [f'the question "{subject}" has no answer' for what, subject in asked if what == "question"]
     problems += [*messages.key_problems(log, attempt.settings.agent), *key_files.problems(attempt.settings)]
     why = "the server accepted none of them" if tried else "no key, agent or password is available"
-    if "Too many" in messages.denied(log):
+    if "Too many" in messages.denied(log) or messages.was_cut(log):
         why = f"the server closed the connection after {len(tried)} attempts"
     return AuthError(
         f"{attempt.name}: login as {attempt.settings.user} refused (tried {', '.join(tried) or 'nothing'})",
         why="; ".join([why, *dict.fromkeys(problems)]),
         hint="set the right key (ssh.identity), or add your public key to authorized_keys on the host",
     )
+
+
+def _tried(attempt: Attempt) -> list[str]:
+    return messages.tried(attempt.log, lambda path: Path(path).is_file())

@@ -95,6 +95,11 @@ def denied(log: str) -> str:
     return found[1] if found else ""
 
 
+def was_cut(log: str) -> bool:
+    """Whether the server closed the connection: after an attempt to log in, it refuses more of them."""
+    return _find(r"Connection (?:closed|reset) by .+ port \d+", log) is not None
+
+
 def tried(log: str, exists: Callable[[str], bool]) -> list[str]:
     """What was offered to the server, in order: files, keys of the agent, ``password``.
 

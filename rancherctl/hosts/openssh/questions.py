@@ -24,7 +24,8 @@ _HOST_KEY = re.compile(
     r"The authenticity of host '(?P<name>[^']*?)(?: \([^']*\))?' can't be established\.\s+"
     r"(?P<kind>\S+) key fingerprint is:?\s+(?P<fingerprint>\S+?)\.?\s"
 )
-_PASSWORD = re.compile(r"(?P<login>.+)'s password: ?")
+_PASSWORD = re.compile(r"(?:(?P<login>.+)'s password|\((?P<asked>[^()]+)\) Password|Password): ?")
+"""Of the method ``password``, and the same question of ``keyboard-interactive``, before 8.5 without the login."""
 _PASSPHRASE = re.compile(r"Enter passphrase for (?:RSA |DSA |ECDSA |ED25519 )?(?:key )?'?(?P<path>.+?)'?: ?")
 _KEY_TYPES: Final = {"RSA": "ssh-rsa", "DSA": "ssh-dss", "ED25519": "ssh-ed25519"}
 
@@ -125,7 +126,7 @@ class Questions:
             shown = found["kind"]
             return "yes" if self._host_key(found["name"], _KEY_TYPES.get(shown, shown), found["fingerprint"]) else "no"
         if found := _PASSWORD.fullmatch(text):
-            what, subject, ask = "password", self._shown(found["login"]), prompts.password
+            what, subject, ask = "password", self._shown(found["login"] or found["asked"]), prompts.password
         elif found := _PASSPHRASE.fullmatch(text):
             what, subject, ask = "passphrase", found["path"], prompts.passphrase
         else:
@@ -141,7 +142,7 @@ class Questions:
             self.answered.append((what, subject))
         return str(secret)
 
-    def _shown(self, login: str) -> str:
+    def _shown(self, login: str | None) -> str:
         """The host's name for messages instead of its address."""
-        user, _, host = login.rpartition("@")
-        return str(self._login) if (user, host) == (self._login.user, self._login.address) else login
+        user, _, host = (login or str(self._login)).rpartition("@")
+        return str(self._login) if (user, host) == (self._login.user, self._login.address) else f"{user}@{host}"

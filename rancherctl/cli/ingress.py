@@ -78,6 +78,9 @@ def show(
             "--request", metavar="REQUEST", help='Explain the answer to this request, such as "GET http://HOST/PATH".'
         ),
     ] = "",
+    source: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="With --request: the client's address, for access lists.")
+    ] = "",
     namespace: NamespaceOption = "",
     env: EnvOption = None,
     context: ContextOption = "",
@@ -93,14 +96,14 @@ def show(
     Examples:
       rancherctl ingress show scalelb
       rancherctl ingress show shop/front -o json
-      rancherctl ingress show scalelb --request "GET http://foo.bar.com/foo"
+      rancherctl ingress show scalelb --request "GET http://foo.bar.com/foo" --from 192.0.2.7
     """
     from rancherctl.cli.api import api
     from rancherctl.ingress.operator import api_view, explain, overview
     from rancherctl.output.ingress import ingress_record, request_record
 
     run = current(env=env, output=output)
-    asked = explain.parse_request(request) if request else None
+    asked = explain.parse_request(request, source) if request or source else None
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
         if asked:

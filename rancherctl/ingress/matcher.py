@@ -9,21 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Literal
 
 from rancherctl.ingress.model import ANY_HOST, Route
+from rancherctl.ingress.options import RouteOptions
+from rancherctl.net import unmapped
 
-Kind = Literal["forwarded", "no-route", "no-endpoint"]
+Kind = Literal["forwarded", "no-route", "no-endpoint", "closed", "denied", "redirect"]
 _PORT = re.compile(r":[0-9]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request over plain HTTP. ``host`` is the Host header, ``target`` the path with its query, both as sent."""
+    """A request over plain HTTP. ``host`` is the Host header, ``target`` the path with its query, both as sent.
+
+    ``source`` is the client's address; "" = one that every list allows.
+    """
 
     host: str
     target: str
     method: str = "GET"
+    source: str = ""
 
     @property
     def name(self) -> str:
@@ -52,12 +59,14 @@ class Match:
 class Answer:
     """What a client gets: the answer of the service (``forwarded``), or a response of the load balancer itself.
 
-    ``status`` is that of the load balancer's response, 0 if the service answers.
+    ``status`` is that of the load balancer's response, 0 if the service answers. ``location`` is where a redirect
+    leads.
     """
 
     kind: Kind
     status: int
     match: Match
+    location: str = ""
 
 
 class RuleTable:
@@ -97,10 +106,32 @@ class RuleTable:
         return Match(pattern, *found[0]) if found else Match(pattern)
 
 
-def answer(match: Match, servers: int) -> Answer:
+def answer(request: Request, match: Match, servers: int) -> Answer:
     """The answer to a request that matched so, if the route's backend has so many servers."""
     if match.route is None:
         return Answer("no-route", 404, match)
+    options = match.route.options
+    if options.closed:
+        return Answer("closed", 503, match)
+    if request.source and not allowed(request.source, options):
+        return Answer("denied", 403, match)
+    if options.redirect:
+        return Answer("redirect", options.redirect_code, match, location(request, options.redirect))
     if not servers:
         return Answer("no-endpoint", 503, match)
     return Answer("forwarded", 0, match)
+
+
+def allowed(source: str, options: RouteOptions) -> bool:
+    """Whether a client may send requests: one of ``deny_source`` may not, even if it is in ``allow_source``."""
+    address = unmapped(ip_address(source))
+
+    def listed(networks: tuple[str, ...]) -> bool:
+        return any(address in ip_network(network) for network in networks)
+
+    return not listed(options.deny_source) and (not options.allow_source or listed(options.allow_source))
+
+
+def location(request: Request, redirect: str) -> str:
+    """The header Location of a redirect: the URL or path itself, or the same target at another host."""
+    return f"http:{redirect}{request.target}" if redirect.startswith("//") else redirect

@@ -104,6 +104,11 @@ class Route:
         object.__setattr__(self, "pool_key", pool_key(self.backend.key, self.options))
 
     @property
+    def forwards(self) -> bool:
+        """Whether a service answers; otherwise the load balancer itself does."""
+        return not (self.options.closed or self.options.redirect)
+
+    @property
     def claim(self) -> tuple[str, str, str]:
         """What two Ingresses may not both own."""
         return (self.host, self.kind, self.path)
@@ -198,6 +203,10 @@ class Model:
     loaded: Mapping[str, str] = field(default_factory=dict)
     bare: frozenset[str] = frozenset()
     proxies: Proxies = NO_PROXIES
+
+    def servers_of(self, route: Route) -> tuple[Server, ...]:
+        """The servers of a route; () if the load balancer itself answers."""
+        return self.servers.get(route.backend.key, ()) if route.forwards else ()
 
 
 def digest(*parts: object) -> str:

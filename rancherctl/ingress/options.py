@@ -19,6 +19,11 @@ class RouteOptions:
 
     ``closed``: an annotation that restricts access is invalid, so that every request is answered with 503.
 
+    ``allow_source`` and ``deny_source`` are networks of clients in CIDR notation, () = all and none.
+
+    ``redirect``: requests are redirected to this URL, to this path, or to the same path of another host (``//HOST``),
+    with the status ``redirect_code``.
+
     ``read_timeout``: milliseconds that a server may send nothing while a request waits for (more of) its answer.
     ``tunnel_timeout``: the same for both sides of an upgraded connection (WebSocket).
 
@@ -28,6 +33,10 @@ class RouteOptions:
     """
 
     closed: bool = False
+    allow_source: tuple[str, ...] = ()
+    deny_source: tuple[str, ...] = ()
+    redirect: str = ""
+    redirect_code: int = 302
     read_timeout: int = 300_000
     tunnel_timeout: int = 3_600_000
     body_size: int = 0
@@ -57,5 +66,20 @@ class RouteOptions:
 
 
 _TYPES: Final = {f.name: type(f.default) for f in fields(RouteOptions) if f.init}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOptions:
+    """Further host names and paths of one Ingress. They become routes, see translate/sites.py.
+
+    ``app_root`` is the path to which ``/`` is redirected; ``www``: redirect from the name without www. ("to-www") or
+    with it ("from-www"); ``aliases`` are names with the same rules.
+    """
+
+    app_root: str = ""
+    www: str = ""
+    aliases: tuple[str, ...] = ()
+
+
 NO_OPTIONS: Final = RouteOptions()
 CLOSED: Final = RouteOptions(closed=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.contract.test_cli_ingress import INGRESSES, api, run  # noqa: F401
+from tests.contract.test_cli_ingress import _object as object_of
 from tests.fakes.kube import FakeApi, Fault
 
 Run = Callable[..., tuple[int, str, str]]
@@ -99,6 +100,30 @@ def test_an_older_ingress_that_answers_is_named(run: Run, services: FakeApi) -> 
         "rule:   foo.bar.com/foo (prefix) of ingress shop/old, not of shop/front"
         in (run("show", "front", "--request", "GET http://foo.bar.com/foo")[1])
     )
+
+
+def test_redirects_access_lists_and_invalid_ones_are_explained(run: Run, services: FakeApi) -> None:
+    prefix = "ingress.rancherctl.io/"
+    lists = {f"{prefix}allow-source": "192.0.2.0/24"}
+    for notes, source, kind, status, text in (
+        ({f"{prefix}redirect": "https://new.org/"}, "", "redirect", 302, "status 302, redirect to https://new.org/"),
+        (lists, "192.0.2.7", "forwarded", 0, "forwarded to shop/web:80"),
+        (lists, "10.0.0.1", "denied", 403, "status 403, the access list of the ingress does not allow 10.0.0.1"),
+        (
+            {f"{prefix}deny-source": "x"},
+            "",
+            "closed",
+            503,
+            "status 503, an annotation that restricts access is invalid",
+        ),
+    ):
+        changed = object_of("front")
+        changed["metadata"]["annotations"] |= notes
+        services.store.put(INGRESSES, "shop", changed)
+        words = ("--request", "http://foo.bar.com/foo", *(("--from", source) if source else ()))
+        answer = _only(run, *words)
+        assert (answer["answer"], answer["status"]) == (kind, status)
+        assert f"answer: {text}" in run("show", "front", *words)[1]
 
 
 def test_endpoints_that_may_not_be_read_are_unknown_not_missing(run: Run, services: FakeApi) -> None:

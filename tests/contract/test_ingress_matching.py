@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import http.client
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress import matcher
 from rancherctl.ingress.matcher import Request, RuleTable
 from rancherctl.ingress.translate import merge
@@ -20,7 +23,8 @@ from tests.fakes import ingress as fake
 from tests.fakes.ingress_host import LoadBalancerHost
 
 HOSTS = ["", "a.com", "b.a.com", "*.a.com", "c.b.a.com", "*.b.a.com"]
-ASKED = ["a.com", "B.a.com", "x.a.com", "c.b.a.com:80", "y.b.a.com", "z.org", "com", "a.com.", ".a.com"]
+ASKED = ["a.com", "www.a.com", "B.a.com", "www.b.a.com", "x.a.com", "c.b.a.com:80", "y.b.a.com", "z.org", "com"]
+ASKED += ["a.com.", ".a.com"]
 PARTS = st.lists(st.sampled_from(["a", "ab", "b", "B", "%61", ""]), max_size=3)
 REQUESTED = st.builds(
     lambda parts, end: "/" + "/".join(parts) + end, PARTS, st.sampled_from(["", "", "", "/", "?", "?q=/a/b", "/?x"])
@@ -35,9 +39,25 @@ RULE = st.tuples(
     PATHS,
     st.sampled_from([*(f"{p}:80" for p in PODS), f"{EMPTY}:80", ""]),
 )
-INGRESS = st.tuples(st.lists(RULE, max_size=5), st.sampled_from(["", "p1:80", "p2:80"]))
+OPTIONS = st.sampled_from(
+    [
+        {},
+        {},
+        {"body-size": "10m"},
+        {"redirect": "https://new.org/x", "redirect-code": "308"},
+        {"app-root": "/a", "allow-source": "127.0.0.2"},
+        {"www-redirect": "from-www"},
+        {"www-redirect": "from-www", "deny-source": "127.0.0.2", "aliases": "z.org, *.a.com"},
+        {"allow-source": "127.0.0.x"},
+        {"aliases": "com b.a.com"},
+    ]
+)
+INGRESS = st.tuples(st.lists(RULE, max_size=5), st.sampled_from(["", "p1:80", "p2:80"]), OPTIONS)
 CLUSTER = st.lists(INGRESS, min_size=1, max_size=4)
-Drawn = list[tuple[list[tuple[str, str, str, str]], str]]
+Drawn = list[tuple[list[tuple[str, str, str, str]], str, dict[str, str]]]
+REQUEST = st.builds(
+    Request, st.sampled_from(ASKED), REQUESTED, st.just("GET"), st.sampled_from(["127.0.0.1", "127.0.0.2"])
+)
 KEEP = fake.ingress("keep", [("keep.org", "Exact", "/", "p1:80")], created="2020-01-01T00:00:00Z")
 """An Ingress that always exists: without any, HAProxy would not listen."""
 
@@ -46,8 +66,15 @@ def _objects(drawn: Drawn) -> list[Any]:
     return [
         KEEP,
         *(
-            fake.ingress(f"i{n}", rules, default=default, created=f"2026-01-0{n + 1}T00:00:00Z", version=repr(drawn))
-            for n, (rules, default) in enumerate(drawn)
+            fake.ingress(
+                f"i{n}",
+                rules,
+                default=default,
+                annotations={INGRESS_PREFIX + name: text for name, text in options.items()},
+                created=f"2026-01-0{n + 1}T00:00:00Z",
+                version=repr(drawn),
+            )
+            for n, (rules, default, options) in enumerate(drawn)
         ),
     ]
 
@@ -67,24 +94,45 @@ class Cluster:
         Path(self.host.role.store.path).unlink()
         self.host.new_role()
 
-    def check(self, drawn: Drawn, requests: list[tuple[str, str]], when: str) -> None:
+    def check(self, drawn: Drawn, requests: list[Request], when: str) -> None:
         translated = {i.meta.key: translate(i) for i in _objects(drawn)}
         keys = merge.loaded(translated, [key for key, t in translated.items() if t.placeable])
         owners = merge.merge(translated).owners.values()
         bare = {host for k in keys for host in (translated[k].bare if translated[k].placeable else translated[k].hosts)}
         table = RuleTable(owners, bare)
-        expected = [_expected(table, host, target) for host, target in requests]
-        assert [self.host.haproxy.answer(*r) for r in requests] == expected, (when, "HTTP/1.1")
-        connection = h2.cleartext(self.host.haproxy.port)
-        assert [connection.get(*r).answer for r in requests] == expected, (when, "HTTP/2")
+        expected = [_expected(table, request) for request in requests]
+        port = self.host.haproxy.port
+        assert [_over_http1(port, request) for request in requests] == expected, (when, "HTTP/1.1")
+        assert [_over_http2(port, request) for request in requests] == expected, (when, "HTTP/2")
+
+
+def _expected(table: RuleTable, request: Request) -> tuple[str, str]:
+    """Name of the pod or status, and where a redirect leads."""
+    match = table.match(request)
+    service = match.route.backend.service if match.route else ""
+    found = matcher.answer(request, match, int(service in PODS))
+    return (service if found.kind == "forwarded" else str(found.status)), found.location
+
+
+def _over_http1(port: int, request: Request) -> tuple[str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(request.source, 0))
+    try:
+        connection.request("GET", request.target, headers={"Host": request.host})
+        response = connection.getresponse()
+        body = response.read()
+    finally:
         connection.close()
+    answer = json.loads(body)["pod"] if response.status == 200 else str(response.status)
+    return answer, response.getheader("Location", "")
 
 
-def _expected(table: RuleTable, host: str, target: str) -> str:
-    match = table.match(Request(host, target))
-    servers: Mapping[str, int] = {f"default/{p}:80": 1 for p in PODS}
-    found = matcher.answer(match, servers.get(match.route.backend.key, 0) if match.route else 0)
-    return found.match.route.backend.service if found.kind == "forwarded" and found.match.route else str(found.status)
+def _over_http2(port: int, request: Request) -> tuple[str, str]:
+    connection = h2.cleartext(port, request.source)
+    try:
+        response = connection.get(request.host, request.target)
+    finally:
+        connection.close()
+    return response.answer, response.headers.get("location", "")
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +145,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(CLUSTER, min_size=1, max_size=3),
-    st.lists(st.tuples(st.sampled_from(ASKED), REQUESTED), min_size=6, max_size=12),
+    st.lists(REQUEST, min_size=6, max_size=12),
 )
 def test_haproxy_answers_as_the_matcher_says(
     cluster: Cluster,
     pods_on_loopback: None,
     clusters: list[Drawn],
-    requests: list[tuple[str, str]],
+    requests: list[Request],
 ) -> None:
     """After a random sequence of changes while it runs, after a reload, and with a configuration built from nothing."""
     for drawn in clusters:

@@ -76,9 +76,9 @@ class H2Connection:
         self._socket.close()
 
 
-def cleartext(port: int) -> H2Connection:
+def cleartext(port: int, source: str = "127.0.0.1") -> H2Connection:
     """HTTP/2 without TLS, by prior knowledge."""
-    return H2Connection(socket.create_connection(("127.0.0.1", port), 20))
+    return H2Connection(socket.create_connection(("127.0.0.1", port), 20, (source, 0)))
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

@@ -31,21 +31,22 @@ def foreign_problems(annotations: Iterable[str], equivalents: Mapping[str, str])
     """
     restricting: list[str] = []
     others: list[str] = []
-    replaced: list[str] = []
     for annotation in sorted(annotations):
         domain, slash, name = annotation.partition("/")
-        if not slash or not _DOMAINS.fullmatch(domain):
-            continue
-        (restricting if _RESTRICTS.match(name) else others).append(annotation)
-        if name in equivalents:
-            replaced.append(f"{equivalents[name]} replaces {annotation}")
+        if slash and _DOMAINS.fullmatch(domain):
+            (restricting if _RESTRICTS.match(name) else others).append(annotation)
     out: list[ObjectProblem] = []
     if restricting:
-        names = and_more(restricting)
-        message = f"annotations of other ingress controllers that restrict access are not applied: {names}"
-        out.append(ObjectProblem("ForeignAnnotation", message))
+        message = (
+            f"annotations of other ingress controllers that restrict access are not applied: {and_more(restricting)}"
+        )
+        out.append(ObjectProblem("ForeignAnnotation", message + _hint(restricting, equivalents)))
     if others:
-        hint = f" ({and_more(replaced)})" if replaced else ""
-        message = f"annotations of other ingress controllers, ignored: {and_more(others)}{hint}"
-        out.append(ObjectProblem("ForeignAnnotation", message, serious=False))
+        message = f"annotations of other ingress controllers, ignored: {and_more(others)}"
+        out.append(ObjectProblem("ForeignAnnotation", message + _hint(others, equivalents), serious=False))
     return out
+
+
+def _hint(annotations: Iterable[str], equivalents: Mapping[str, str]) -> str:
+    replaced = [f"{new} replaces {old}" for old in annotations if (new := equivalents.get(old.partition("/")[2]))]
+    return f" ({and_more(replaced)})" if replaced else ""

@@ -9,8 +9,9 @@ from typing import Final
 
 from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTATION
 from rancherctl.ingress.annotations.foreign import foreign_problems
-from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN, SCALE, AnnotationSet
-from rancherctl.ingress.options import RouteOptions
+from rancherctl.ingress.annotations.row import AnnotationSet
+from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN, SCALE
+from rancherctl.ingress.options import CLOSED, RouteOptions, SiteOptions
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import SHOWN, and_more, closest
 
@@ -18,14 +19,19 @@ PREFIXES: Final = (INGRESS_PREFIX, "io.rancher.")
 """Annotations with these prefixes are meant for this product: an unknown one is reported."""
 RAW_CONFIG: Final = frozenset({"config", "io.rancher.config", f"{INGRESS_PREFIX}config"})
 _ROUTE_FIELDS: Final = tuple(f.name for f in fields(RouteOptions) if f.init and f.name != "closed")
+_SITE_FIELDS: Final = tuple(f.name for f in fields(SiteOptions))
+_RESTRICTING: Final = tuple(row for row in KNOWN if row.restricts)
+_DEPENDENT: Final = tuple(row for row in KNOWN if row.needs)
 _EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}
 _SHORT_NAMES: Final = {row.name.rpartition("/")[2]: row.name for row in KNOWN}
+_NAMES: Final = {row.field: row.name for row in KNOWN}
 _DEFAULTS: Final = {row.field: row.default for row in KNOWN}
 _ROWS: Final = tuple((row, frozenset(row.names)) for row in KNOWN)
 _EXPECTED: Final = RAW_CONFIG.union({STATUS_ANNOTATION}, *(names for _, names in _ROWS))
 # Thousands of Ingresses have the same few options: they share one object.
 _placement_options = lru_cache(maxsize=1 << 10)(PlacementOptions)
 _route_options = lru_cache(maxsize=1 << 10)(RouteOptions)
+_site_options = lru_cache(maxsize=1 << 10)(SiteOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Parsed:
     placement: PlacementOptions
     obstacle: str
     route: RouteOptions
+    sites: SiteOptions
     problems: tuple[ObjectProblem, ...]
 
 
@@ -52,12 +59,19 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     if values["everywhere"] and (SCALE in annotations or SCALE_ANNOTATION in annotations):
         message = f"scale is ignored because {GLOBAL} is true: placed on every eligible host"
         problems.append(ObjectProblem("ScaleIgnored", message, serious=False))
+    for row in _DEPENDENT:
+        if values[row.field] != row.default and values[row.needs] == _DEFAULTS[row.needs]:
+            values[row.field] = row.default
+            message = f"annotation {row.name} has no effect without {_NAMES[row.needs]}"
+            problems.append(ObjectProblem(f"{row.title}Unused", message, serious=False))
     _report_unknown(annotations, problems)
     affinity = values["affinity"]
+    closed = any(values[row.field] is None for row in _RESTRICTING)
     return Parsed(
         _placement_options(0 if values["everywhere"] else values["wanted"], affinity or ()),
         f"its annotation {AFFINITY} is invalid" if affinity is None else "",
-        _route_options(**{name: values[name] for name in _ROUTE_FIELDS}),
+        CLOSED if closed else _route_options(**{name: values[name] for name in _ROUTE_FIELDS}),
+        _site_options(**{name: values[name] for name in _SITE_FIELDS}),
         tuple(problems),
     )
 
@@ -70,10 +84,17 @@ def _report_unknown(annotations: Mapping[str, str], problems: list[ObjectProblem
     if unknown:
         shown = [_with_suggestion(name) for name in unknown[:SHOWN]] + unknown[SHOWN:]
         message = f"unknown annotation{'s' if len(unknown) > 1 else ''}, ignored: {and_more(shown)}"
-        problems.append(ObjectProblem("UnknownAnnotation", message, serious=False))
+        meant = {_meant(name) for name in unknown[:SHOWN]}
+        # A mistyped access list leaves the Ingress open.
+        serious = any(row.name in meant for row in _RESTRICTING)
+        problems.append(ObjectProblem("UnknownAnnotation", message, serious=serious))
     problems += foreign_problems(annotations, _EQUIVALENTS)
 
 
+def _meant(name: str) -> str:
+    """The known name that looks most like an unknown one, "" if none does."""
+    return _SHORT_NAMES.get(closest(name.rpartition("/")[2][:100], _SHORT_NAMES, cutoff=0.75), "")
+
+
 def _with_suggestion(name: str) -> str:
-    near = closest(name.rpartition("/")[2][:100], _SHORT_NAMES, cutoff=0.75)
-    return f"{name} (did you mean {_SHORT_NAMES[near]}?)" if near else name
+    return f"{name} (did you mean {meant}?)" if (meant := _meant(name)) else name

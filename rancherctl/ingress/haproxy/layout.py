@@ -168,7 +168,7 @@ def build(model: Model, previous: Layout | None) -> Layout:
     numbers = (n for n in count(1) if f"b{n}" not in taken)
     names = {key: kept.get(key) or f"b{next(numbers)}" for key in wanted}
     made = [
-        pools.filled(names[key], route.backend.key, route.options, model.servers.get(route.backend.key, ()))
+        pools.filled(names[key], route.backend.key, route.options, model.servers_of(route))
         for key, route in wanted.items()
     ]
     total = sum(len(pool.servers) for pool in made)

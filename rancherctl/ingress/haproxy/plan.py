@@ -78,7 +78,7 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     kept = _kept(now, wanted)
     names: list[str] = []
     for pool in now.pools:
-        servers = model.servers.get(wanted[key].backend.key, ()) if (key := kept.get(pool.name)) else ()
+        servers = model.servers_of(wanted[key]) if (key := kept.get(pool.name)) else ()
         if pool.servers.issuperset(servers):
             continue
         new = set(servers) - pool.servers
@@ -171,7 +171,7 @@ def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Poo
     out: list[Pool] = []
     for pool in now.pools:
         key = keys.get(pool.name, "")
-        servers = model.servers.get(wanted[key].backend.key, ()) if key else ()
+        servers = model.servers_of(wanted[key]) if key else ()
         same = len(servers) == len(pool.servers) and pool.servers.issuperset(servers)
         slots = pool.slots if same else _slots(pool, servers, busy, now.check_seconds, steps)
         if key == pool.key:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Literal
 
-from rancherctl.ingress.haproxy.responses import TOO_LARGE
+from rancherctl.ingress.haproxy.responses import DENIED, REDIRECTS, TOO_LARGE
 from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.text import short_digest
 
 BASE: Final = "base"
 """The ``defaults`` section of front ends and plain pools."""
-Kind = Literal["plain", "values"]
+Kind = Literal["plain", "values", "redirect"]
 MapPath = Callable[[str], str]
 """The file of a map by its name."""
 
@@ -59,8 +59,13 @@ VALUES: Final = (
         ),
     ),
 )
-VALUE_MAPS: Final = tuple(value.map for value in VALUES)
-_VALUE_FIELDS: Final = {value.field: getattr(NO_OPTIONS, value.field) for value in VALUES}
+REDIRECT_MAP: Final = "redirect"
+"""STATUS|url|URL, or STATUS|host|NAME to keep scheme and path. A bar is in no URL."""
+VALUE_MAPS: Final = (*(value.map for value in VALUES), REDIRECT_MAP)
+_TEXT: Final = {value.field: getattr(NO_OPTIONS, value.field) for value in VALUES}
+"""Replacements that leave only the options that are text."""
+_WORDS_PER_LINE: Final = 40
+"""HAProxy allows 64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Profile:
 
 
 PLAIN: Final = Profile("plain")
-ALWAYS: Final = (Profile("values"),)
+ALWAYS: Final = (Profile("redirect"), Profile("values"))
 """Profiles that every process has, so that the first Ingress with such options needs no reload."""
 
 
@@ -88,13 +93,18 @@ def profile_of(options: RouteOptions) -> Profile:
     """The profile of a pool with these options."""
     if not options.changed:
         return PLAIN
-    return Profile("values", replace(options, **_VALUE_FIELDS))
+    if options.redirect:
+        return Profile("redirect", RouteOptions(allow_source=options.allow_source, deny_source=options.deny_source))
+    return Profile("values", replace(options, **_TEXT))
 
 
 def values_of(options: RouteOptions) -> Mapping[str, str]:
     """Entries of a pool with these options, by map."""
     if not options.changed:
         return {}
+    if options.redirect:
+        kind = "host" if options.redirect.startswith("//") else "url"
+        return {REDIRECT_MAP: f"{options.redirect_code}|{kind}|{options.redirect.removeprefix('//')}"}
     return {value.map: text for value in VALUES if (text := value.of(options))}
 
 
@@ -102,5 +112,38 @@ def section(profile: Profile, path: MapPath) -> str:
     """The ``defaults`` section of a profile; "" for the plain one."""
     if profile.kind == "plain":
         return ""
-    lines = [line for value in VALUES for line in value.lines(path(value.map))]
+    lines = _source_lines(profile.text)
+    if profile.kind == "redirect":
+        lines += _redirect_lines(path(REDIRECT_MAP))
+    else:
+        lines += [line for value in VALUES for line in value.lines(path(value.map))]
     return f"\ndefaults {profile.name} from {BASE}\n" + "".join(f"  {line}\n" for line in lines)
+
+
+def _source_lines(options: RouteOptions) -> list[str]:
+    lists = {"allowed": options.allow_source, "denied": options.deny_source}
+    lines = [
+        f"acl {name} src {' '.join(networks[first : first + _WORDS_PER_LINE])}"
+        for name, networks in lists.items()
+        for first in range(0, len(networks), _WORDS_PER_LINE)
+    ]
+    if options.allow_source:
+        lines.append(f"http-request return {DENIED.arguments} if !allowed")
+    if options.deny_source:
+        lines.append(f"http-request return {DENIED.arguments} if denied")
+    return lines
+
+
+def _redirect_lines(file: str) -> list[str]:
+    location = "req.hdr(x-forwarded-proto),concat(://,txn.location),concat(,txn.pathq)"
+    return [
+        f"http-request set-var(txn.to) be_name,map_str({file})",
+        "http-request set-var(txn.location) var(txn.to),field(3,|)",
+        "http-request set-var(txn.pathq) pathq",
+        f"http-request set-var(txn.location) {location} if {{ var(txn.to),field(2,|) host }}",
+        *(
+            f'http-request return {own.arguments} hdr Location "%[var(txn.location)]" '
+            f"if {{ var(txn.to) -m beg {own.status}| }}"
+            for own in REDIRECTS
+        ),
+    ]

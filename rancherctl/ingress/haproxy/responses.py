@@ -33,7 +33,11 @@ _KB: Final = HEADER_LIMIT >> 10
 NO_ROUTE_RESPONSE: Final = OwnResponse(404, NO_ROUTE, "404: no ingress rule matches this request")
 CLOSED: Final = "closed"
 CLOSED_RESPONSE: Final = OwnResponse(503, CLOSED, "503: an access rule of this ingress is invalid, so it is closed")
+DENIED: Final = OwnResponse(403, "denied", "403: this client is not allowed here")
 TOO_LARGE: Final = OwnResponse(413, "too-large", "413: the body of the request is larger than this ingress allows")
+REDIRECTS: Final = tuple(
+    OwnResponse(status, "redirect", f"{status}: see the header Location") for status in (301, 302, 303, 307, 308)
+)
 ERRORS: Final = (
     OwnResponse(400, "bad-request", f"400: the request is malformed, or its headers are larger than {_KB} KB"),
     OwnResponse(408, "slow-request", "408: the request did not arrive in time"),

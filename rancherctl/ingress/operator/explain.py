@@ -19,7 +19,7 @@ from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube import objects
 from rancherctl.kube.client import ENDPOINTSLICES, SERVICES, KubeClient
 from rancherctl.kube.objects import Ingress
-from rancherctl.net import join_host_port, parse_port, split_host_port
+from rancherctl.net import is_ip, join_host_port, parse_port, split_host_port
 from rancherctl.placement.place import place
 from rancherctl.text import and_more, quoted
 
@@ -28,8 +28,15 @@ _LINE = re.compile(r"(?:(?P<method>[A-Za-z]+)\s+)?(?P<scheme>[A-Za-z]+)://(?P<au
 _TARGET = re.compile(r"[!-~]*")
 
 
-def parse_request(text: str) -> Request:
-    """``[METHOD] http://HOST[:PORT]/PATH`` as a request. UsageError if it is none that a client could send."""
+def parse_request(text: str, source: str = "") -> Request:
+    """``[METHOD] http://HOST[:PORT]/PATH`` as a request of the client ``source`` ("" = any).
+
+    UsageError if no client could send it.
+    """
+    if source and not is_ip(source):
+        raise UsageError(
+            f"invalid client address {quoted(source)}", why="it is not an IP address", hint="--from 192.0.2.7"
+        )
     found = _LINE.fullmatch(text.strip())
     if found is None:
         raise _invalid(text, f"the form is {FORM}")
@@ -47,7 +54,7 @@ def parse_request(text: str) -> Request:
         raise _invalid(text, "the path has spaces or characters outside ASCII", "write them percent-encoded")
     # Clients send a slash for an empty path: http://HOST?QUERY is asked as /?QUERY.
     target = target if target.startswith("/") else f"/{target}"
-    return Request(found["authority"], target, (found["method"] or "GET").upper())
+    return Request(found["authority"], target, (found["method"] or "GET").upper(), source)
 
 
 def _invalid(text: str, why: str, hint: str = "") -> UsageError:
@@ -133,7 +140,7 @@ def read_endpoints(client: KubeClient, ref: BackendRef) -> Endpoints:
 def explain(client: KubeClient, view: ApiView, ingress: Ingress, request: Request) -> dict[str, Any]:
     """All of it as plain values. Reads the endpoints of the Services that answer."""
     found = matches(view, ingress, request)
-    refs = {one.match.route.backend for one in found if one.match.route}
+    refs = {one.match.route.backend for one in found if one.match.route and one.match.route.forwards}
     ends = {ref.key: read_endpoints(client, ref) for ref in refs}
     addresses = {h.name: h.address for h in view.roster.hosts}
     return {
@@ -143,17 +150,21 @@ def explain(client: KubeClient, view: ApiView, ingress: Ingress, request: Reques
         "host": request.host,
         "target": request.target,
         "answers": [
-            {"hosts": [{"host": name, "address": addresses[name]} for name in one.hosts]} | _answer(one, ends)
+            {"hosts": [{"host": name, "address": addresses[name]} for name in one.hosts]} | _answer(request, one, ends)
             for one in found
         ],
     }
 
 
-def _answer(one: HostMatch, ends: Mapping[str, Endpoints]) -> dict[str, Any]:
+def _answer(request: Request, one: HostMatch, ends: Mapping[str, Endpoints]) -> dict[str, Any]:
     match, route = one.match, one.match.route
-    have = ends[route.backend.key] if route else Endpoints(())
-    answer = matcher.answer(match, len(have.addresses) or int(not have.known))
-    reason = have.note
+    have = ends[route.backend.key] if route and route.forwards else Endpoints(())
+    answer = matcher.answer(request, match, len(have.addresses) or int(not have.known))
+    reason = {
+        "closed": "an annotation that restricts access is invalid",
+        "denied": f"the access list of the ingress does not allow {request.source}",
+        "redirect": f"redirect to {answer.location}",
+    }.get(answer.kind, have.note)
     if route is None:
         rules = ", ".join(f"{written_path(r)} ({r.kind})" for r in one.rules[:5])
         more = f" and {len(one.rules) - 5} more" if len(one.rules) > 5 else ""
@@ -165,7 +176,8 @@ def _answer(one: HostMatch, ends: Mapping[str, Endpoints]) -> dict[str, Any]:
         "pattern": match.pattern,
         "ingress": match.ingress,
         "rule": {"host": route.host, "match": route.kind, "path": written_path(route)} if route else None,
-        "backend": route.backend.key if route else "",
+        "backend": route.backend.key if route and route.forwards else "",
+        "location": answer.location,
         "endpoints": list(have.addresses),
         "reason": reason,
     }

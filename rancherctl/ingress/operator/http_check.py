@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rancherctl.ingress.annotations.table import READ_TIMEOUT
+from rancherctl.ingress.annotations.traffic import READ_TIMEOUT
 from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_ROUTE, ORIGIN
 from rancherctl.ingress.model import HTTP_PORT, Translated
 from rancherctl.net import bracketed
@@ -26,6 +26,8 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
         f"routed, but the service's answer is not valid HTTP, or its headers are larger than {HEADER_LIMIT >> 10} KB",
     ),
     CLOSED: (False, "the load balancer answers with 503, because an annotation that restricts access is invalid"),
+    "redirect": (True, "redirected by the load balancer"),
+    "denied": (None, "routed, but the access list of the ingress does not allow this machine"),
     "slow-response": (False, f"routed, but the service did not answer in time; {READ_TIMEOUT} sets the limit"),
 }
 """Results by the origin of responses that the load balancer makes itself."""

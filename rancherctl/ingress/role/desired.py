@@ -138,7 +138,7 @@ def _host_model(
     """The model of a host that serves ``serving``, and problems of the backends of these Ingresses."""
     loaded = merge.loaded(translated, serving)
     routes = merged.routes_of(loaded)
-    refs = {r.backend.key: r.backend for r in routes}
+    refs = {r.backend.key: r.backend for r in routes if r.forwards}
     cache.keep_lookups(refs)
     slices = cache.slices_by_service(tables.slices)
     servers: dict[str, tuple[Server, ...]] = {}
@@ -151,8 +151,8 @@ def _host_model(
         if lookup.problem:
             failing[key] = lookup.problem
     if any(protocols.values()) or any(route.options.protocol for route in routes):
-        routes = tuple(_spoken(route, protocols[route.backend.key]) for route in routes)
-        for key in {r.backend.key for r in routes if r.options.protocol in {"https", "grpcs"}}:
+        routes = tuple(_spoken(route, protocols.get(route.backend.key, "")) for route in routes)
+        for key in {r.backend.key for r in routes if r.forwards and r.options.protocol in {"https", "grpcs"}}:
             failing.setdefault(key, _not_verified(key))
     problems = {
         key: found for key in sorted(serving & loaded) if failing and (found := _problems_of(translated[key], failing))
@@ -165,7 +165,7 @@ def _host_model(
 
 def _spoken(route: Route, said: Protocol) -> Route:
     """The route with the protocol that its servers are spoken to: the annotation's, else what the Service port says."""
-    wanted = route.options.protocol or said
+    wanted = (route.options.protocol or said) if route.forwards else ""
     protocol: Protocol = "" if wanted == "http" else wanted
     if protocol == route.options.protocol:
         return route
@@ -177,7 +177,7 @@ def _not_verified(backend: str) -> ObjectProblem:
 
 
 def _problems_of(t: Translated, failing: Mapping[str, ObjectProblem]) -> tuple[ObjectProblem, ...]:
-    found = [failing[b] for b in sorted({r.backend.key for r in t.routes}) if b in failing]
+    found = [failing[b] for b in sorted({r.backend.key for r in t.routes if r.forwards}) if b in failing]
     if len(found) <= MAX_BACKEND_PROBLEMS:
         return tuple(found)
     hidden = len(found) - MAX_BACKEND_PROBLEMS
@@ -194,5 +194,6 @@ def external_names(tables: Tables, serves: Collection[str], cache: TranslationCa
         return frozenset()
     translated = cache.translate_all(tables.ingresses, tables.classes)
     leaving = (cache.translate(tables.ingresses[k]) for k in serves if k in tables.ingresses and k not in translated)
-    refs: set[BackendRef] = {route.backend for t in chain(translated.values(), leaving) for route in t.routes}
+    routes = chain.from_iterable(t.routes for t in chain(translated.values(), leaving))
+    refs: set[BackendRef] = {route.backend for route in routes if route.forwards}
     return endpoints.external_names(refs, tables.services)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from rancherctl.ingress.annotations.table import READ_TIMEOUT
+from rancherctl.ingress.annotations.traffic import READ_TIMEOUT
 from rancherctl.ingress.haproxy import refusals
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.layout import Layout

@@ -6,13 +6,14 @@ path; endpoints.py finds the addresses behind a Service.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.ingress.annotations.parse import parse_annotations
 from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, Translated, content_hash
 from rancherctl.ingress.options import RouteOptions
-from rancherctl.ingress.translate import validate
+from rancherctl.ingress.translate import sites, validate
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import quoted
@@ -68,8 +69,8 @@ class _Rules:
             message = f"{route.host}{route.path} occurs twice; the first one is used"
             self.problems.append(ObjectProblem("DuplicatePath", message, serious=False))
 
-    def add_path(self, host: str, rule: IngressPath) -> None:
-        """Validate one path of a rule and add its route."""
+    def add_path(self, host: str, names: Iterable[str], rule: IngressPath) -> None:
+        """Validate one path of the rules for ``host``, and add its route for all these names."""
         if rule.path_type not in {"Exact", "Prefix", "ImplementationSpecific", ""}:
             self.refuse("InvalidPath", f"host {host}: unknown pathType {quoted(rule.path_type)}")
             return
@@ -82,7 +83,8 @@ class _Rules:
             message = f"path {host}{path} matches only requests with that very path, asterisk included; {meant}"
             self.problems.append(ObjectProblem("PathPattern", message, serious=False))
         if (backend := self.backend(rule.backend, f"{host}{path}")) is not None:
-            self.add(host, "exact" if rule.path_type == "Exact" else "prefix", path, backend)
+            for name in names:
+                self.add(name, "exact" if rule.path_type == "Exact" else "prefix", path, backend)
 
     def add_default(self, default: IngressBackend) -> None:
         """Add the default backend.
@@ -104,11 +106,15 @@ def translate(ingress: Ingress) -> Translated:
         except ValueError as error:
             rules.refuse("InvalidHost", error)
             continue
-        rules.hosts.add(host)
+        names = dict.fromkeys((host, *annotations.sites.aliases))
+        rules.hosts.update(names)
         for path in rule.paths:
-            rules.add_path(host, path)
+            rules.add_path(host, names, path)
     if ingress.default_backend is not None:
         rules.add_default(ingress.default_backend)
+    if rules.routes:
+        added = list(sites.added_routes(rules.routes, annotations.sites, rules.options, rules.problems))
+        rules.routes.update({route.claim: route for route in added})
     if rules.full:
         rules.refuse("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served")
     if ingress.tls:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.annotations.parse import parse_annotations
 from rancherctl.ingress.annotations.status_annotation import decode_status, encode_status
 from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN, SCALE
+from rancherctl.ingress.options import SiteOptions
 
 DATA = Path(__file__).parents[2] / "data" / "ingress" / "annotations"
 CASES = [
@@ -26,12 +29,19 @@ NESTED = ("[" * 100_000, '{"a":' * 50_000)
 """JSON that the parser cannot finish; an annotation may have 256 KB."""
 
 
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as YAML reads them: lists, not tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
 @pytest.mark.parametrize("case", [c for _, _, c in CASES], ids=[f"{name}-{number}" for name, number, _ in CASES])
 def test_annotations_as_in_the_golden_case(case: dict[str, Any]) -> None:
     found = parse_annotations(case["annotations"], case.get("published", 0))
     assert found.placement.wanted == case["wanted"]
     assert dict(found.placement.affinity) == case.get("affinity", {})
-    assert found.route.changed == case.get("route", {})
+    assert _plain(found.route.changed) == case.get("route", {})
+    sites = {f.name: getattr(found.sites, f.name) for f in fields(SiteOptions)}
+    assert _plain({name: value for name, value in sites.items() if value}) == case.get("sites", {})
     assert found.obstacle == case.get("obstacle", "")
     problems = [f"{'' if p.serious else 'note '}{p.reason} {p.message}" for p in found.problems]
     assert problems == case.get("problems", [])

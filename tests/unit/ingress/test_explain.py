@@ -47,3 +47,12 @@ def test_what_no_client_could_send_is_refused_with_a_reason_and_a_remedy(text: s
     assert caught.value.why == why
     assert caught.value.hint
     assert "\n" not in str(caught.value)
+
+
+def test_the_client_is_an_address() -> None:
+    assert parse_request("http://a.com/", "fd00::7").source == "fd00::7"
+    for source in ("a.com", "10.0.0.0/8", "fe80::1%eth0"):
+        with pytest.raises(UsageError, match="is not an IP address"):
+            parse_request("http://a.com/", source)
+    with pytest.raises(UsageError, match="the form is"):
+        parse_request("", "10.0.0.1")

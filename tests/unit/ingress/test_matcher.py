@@ -13,6 +13,7 @@ def _route(host: str, kind: PathKind, path: str, service: str) -> tuple[str, Rou
     return "ns/i", Route(host, kind, path, BackendRef("ns", service, 80))
 
 
+REQUEST = Request("a.com", "/x?y")
 TABLE = RuleTable(
     [
         _route("a.com", "prefix", "/", "root"),
@@ -59,10 +60,10 @@ def test_a_known_name_without_a_matching_path_is_answered_with_404() -> None:
     for host in ("a.com", "b.com"):
         found = table.match(Request(host, "/y"))
         assert found == Match(host)
-        assert (matcher.answer(found, 0).kind, matcher.answer(found, 0).status) == ("no-route", 404)
+        assert (matcher.answer(REQUEST, found, 0).kind, matcher.answer(REQUEST, found, 0).status) == ("no-route", 404)
 
 
 def test_a_service_without_servers_is_answered_with_503_and_never_by_another_rule() -> None:
     found = TABLE.match(Request("a.com", "/foo/bar"))
-    assert (matcher.answer(found, 0).kind, matcher.answer(found, 0).status) == ("no-endpoint", 503)
-    assert (matcher.answer(found, 2).kind, matcher.answer(found, 2).status) == ("forwarded", 0)
+    assert (matcher.answer(REQUEST, found, 0).kind, matcher.answer(REQUEST, found, 0).status) == ("no-endpoint", 503)
+    assert (matcher.answer(REQUEST, found, 2).kind, matcher.answer(REQUEST, found, 2).status) == ("forwarded", 0)

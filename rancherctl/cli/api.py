@@ -42,7 +42,7 @@ def official_api(
 
     with (
         api_access(run, env, context, allow_exec) as (server, token),
-        OfficialClient(server, token if isinstance(token, str) else token()) as client,
+        OfficialClient(server, token) as client,
     ):
         yield client
 

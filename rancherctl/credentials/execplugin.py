@@ -71,9 +71,16 @@ class Plugin:
                 kept = self._kept = self._run()
             return kept
 
-    def token(self) -> str:
+    def __call__(self) -> str:
         """The bearer token, "" if the plug-in returns certificates only."""
         return str(self.credential().token)
+
+    def renew(self, refused: str) -> bool:
+        """Run the plug-in again if ``refused`` is its present token; whether the token is another one now."""
+        with self._lock:
+            if self._kept is not None and str(self._kept.token) == refused:
+                self._kept = None
+        return bool(refused) and self() != refused
 
     def _run(self) -> Credential:
         plugin, what = self._exec, f"{self._exec.source}: the credential plug-in {self._exec.command}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from rancherctl.credentials.token_cache import boot_now, cache_file, cached
+from rancherctl.credentials.token_cache import boot_now, cache_file, cached, caller, refused
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,13 +21,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def _answer(words: list[str]) -> int:
     if len(words) == 2 and words[0] == "--env" and "/" not in words[1]:
-        document, fresh = cached(cache_file(words[1]), time.time(), boot_now())
+        path, wall = cache_file(words[1]), time.time()
+        document, fresh = cached(path, wall, boot_now())
+        if fresh and refused(path, caller(), wall):
+            return _renewed(words, refused=True)
         if fresh:
             sys.stdout.write(document)
             return 0
+    return _renewed(words)
+
+
+def _renewed(words: list[str], *, refused: bool = False) -> int:
     from rancherctl.credentials.plugin_command import run_command
 
-    return run_command(words)
+    return run_command(words, refused=refused)
 
 
 if __name__ == "__main__":

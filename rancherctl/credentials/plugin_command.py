@@ -14,8 +14,11 @@ from rancherctl.settings import complete_login, dirs
 USAGE: Final = "usage: rancherctl-credential --env NAME [--refresh | --revoke]\n"
 
 
-def run_command(words: Sequence[str]) -> int:
-    """Run one command line and return its exit code; an error is written to standard error in up to three lines."""
+def run_command(words: Sequence[str], *, refused: bool = False) -> int:
+    """Run one command line and return its exit code; an error is written to standard error in up to three lines.
+
+    ``refused``: the API has refused the cached token.
+    """
     known = {"--refresh", "--revoke"}
     flags = [w for w in words if w in known]
     rest = [w for w in words if w not in known]
@@ -35,6 +38,8 @@ def run_command(words: Sequence[str]) -> int:
         if "--revoke" in flags:
             renewal.revoke(rest[1])
             sys.stderr.write(f"session of this machine in {rest[1]} revoked\n")
+        elif refused:
+            sys.stdout.write(renewal.replaced(rest[1]))
         else:
             sys.stdout.write(renewal.document(rest[1], force="--refresh" in flags))
     except RancherctlError as e:

@@ -73,6 +73,24 @@ class Renewal:
                 return before
             raise
 
+    def replaced(self, name: str) -> str:
+        """A new document instead of the cached one, which the API refused.
+
+        If none can be had, the cached one with a warning: the refusal may have been a single server's.
+        """
+        path = self.token_file(name)
+        before, _ = cached(str(path), self.wall(), boot_now())
+        try:
+            return self.document(name, force=True)
+        except RancherctlError as e:
+            if not before:
+                raise
+            with self._warn_only(f"cannot use {path}"):
+                os.utime(path)  # the next attempt comes after a pause, like after a renewal
+            hint = f"; {e.hint}" if e.hint else ""
+            self.store.warn(f"the API refused the cached token, and renewing it failed: {e}{hint}")
+            return before
+
     @contextlib.contextmanager
     def _lock(self, path: Path, seconds: float) -> Iterator[None]:
         """Hold the lock; continue without it if its file cannot be created: two renewals are better than none."""
@@ -101,7 +119,8 @@ class Renewal:
 
     def forget(self, name: str) -> None:
         """Remove the cached token and the refresh token from this machine."""
-        self.token_file(name).unlink(missing_ok=True)
+        for path in (self.token_file(name), Path(f"{self.token_file(name)}.callers")):
+            path.unlink(missing_ok=True)
         self.store.delete(secret_key(name))
 
     def revoke(self, name: str) -> None:

@@ -51,7 +51,7 @@ def credentials(
         first = plugin.credential()
         if first.cert:
             cert, key = first.cert, first.key
-        token = plugin.token
+        token = plugin
     return ApiEndpoint(target.server, target.ca, cert, key, target.server_name, target.insecure, proxy), token
 
 

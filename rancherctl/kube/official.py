@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rancherctl.errors import RancherctlError, UnreachableError
-from rancherctl.kube.client import Json, Resource
+from rancherctl.kube.client import Json, Resource, UnauthorizedError
+from rancherctl.kube.http.exchange import RenewableToken
 from rancherctl.kube.http.failures import failure, status_object
 from rancherctl.kube.http.pool import CONNECT_SECONDS
 from rancherctl.kube.http.tls import ApiEndpoint, make_context
@@ -27,7 +28,7 @@ class OfficialClient:
     Use it as a context manager: its private files are removed at the end.
     """
 
-    def __init__(self, server: ApiEndpoint, token: str = "") -> None:
+    def __init__(self, server: ApiEndpoint, token: str | Callable[[], str] = "") -> None:
         import kubernetes.client
         import kubernetes.dynamic
 
@@ -43,19 +44,20 @@ class OfficialClient:
         # knows no SOCKS5: connections come from proxy.connect.
         settings.proxy = None
         settings.no_proxy = None
-        if token:
-            settings.api_key = {"authorization": token}
-            settings.api_key_prefix = {"authorization": "Bearer"}
+        self._token = token
         self._api = kubernetes.client.ApiClient(settings)
         connect: Any = kubernetes.dynamic.DynamicClient
         try:
-            with _translated(f"discovery at {server.url}"):
+            with _translated(f"the credentials for {server.url}"):
                 # The library's own context would be stricter than kubectl from Python 3.13 on.
                 manager = self._api.rest_client.pool_manager
                 manager.connection_pool_kw["ssl_context"] = make_context(server)
                 if server.proxy is not None:
                     manager.pool_classes_by_scheme = _pools_through(server)
-                self._dynamic = connect(self._api, cache_file=str(Path(self._folder.name, "discovery.json")))
+            self._dynamic = self._with_token(
+                f"discovery at {server.url}",
+                lambda: connect(self._api, cache_file=str(Path(self._folder.name, "discovery.json"))),
+            )
         except BaseException:
             self.close()
             raise
@@ -73,8 +75,9 @@ class OfficialClient:
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """The resource of a kind; NotFoundError if the API does not serve it."""
-        with _translated(f"{kind} ({api_version})"):
-            found = self._dynamic.resources.get(api_version=api_version, kind=kind)
+        found = self._with_token(
+            f"{kind} ({api_version})", lambda: self._dynamic.resources.get(api_version=api_version, kind=kind)
+        )
         return Resource(found.group or "", found.api_version, found.name, found.kind, bool(found.namespaced))
 
     def get(self, resource: Resource, name: str, *, namespace: str = "", timeout: float = 10.0) -> Json:
@@ -130,11 +133,31 @@ class OfficialClient:
         return parsed
 
     def _bytes(self, method: str, path: str, *, timeout: float, **more: Any) -> bytes:
-        with _translated(f"{method.upper()} {self._api.configuration.host}{path}"):
+        def request() -> bytes:
             answer = self._dynamic.request(
                 method, path, serialize=False, _request_timeout=timeout, query_params=[], header_params={}, **more
             )
             return bytes(answer.data)
+
+        answer: bytes = self._with_token(f"{method.upper()} {self._api.configuration.host}{path}", request)
+        return answer
+
+    def _with_token(self, what: str, request: Callable[[], Any]) -> Any:
+        """Send requests with the present token; after a 401 once again with a renewed one, as ``Exchange`` does."""
+        token = self._token() if callable(self._token) else self._token
+        try:
+            return self._sent(what, token, request)
+        except UnauthorizedError:
+            if not isinstance(self._token, RenewableToken) or not self._token.renew(token):
+                raise
+        return self._sent(what, self._token(), request)
+
+    def _sent(self, what: str, token: str, request: Callable[[], Any]) -> Any:
+        settings = self._api.configuration
+        settings.api_key = {"authorization": token} if token else {}
+        settings.api_key_prefix = {"authorization": "Bearer"}
+        with _translated(what):
+            return request()
 
     def _file(self, name: str, value: Path | bytes | None) -> str | None:
         if not isinstance(value, bytes):

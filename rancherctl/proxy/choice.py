@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from rancherctl.errors import UsageError
-from rancherctl.net import parse_ip, split_host_port
+from rancherctl.net import parse_ip, split_host_port, unmapped
 
 PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 """Scheme → default port."""
@@ -71,10 +71,10 @@ def uses_proxy(host: str, port: str, no_proxy: str) -> bool:
             continue
         excluded = parse_ip(name)
         if excluded is not None:
-            if excluded == ip:
+            if ip is not None and unmapped(excluded) == unmapped(ip):
                 return False
             continue
-        suffix = name.removeprefix("*")
+        suffix = name.removeprefix("*") if name.startswith("*.") else name
         if host.endswith(suffix if suffix.startswith(".") else f".{suffix}") or host == suffix:
             return False
     return True

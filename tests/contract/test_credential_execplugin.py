@@ -66,24 +66,24 @@ def never(_: Path) -> bool:
 def test_a_plugin_runs_once_until_its_credential_expires(tmp_path: Path) -> None:
     now = [0.0]
     plugin = Plugin(target(tmp_path, answer(until="1970-01-01T01:00:00Z")), always, wall=lambda: now[0])
-    assert [plugin.token(), plugin.token()] == ["tok", "tok"]
+    assert [plugin(), plugin()] == ["tok", "tok"]
     assert runs(tmp_path) == 1
     now[0] = 3595.0
-    plugin.token()
+    plugin()
     assert runs(tmp_path) == 2
     assert "'tok'" not in repr(plugin.credential())
 
 
 def test_a_credential_without_expiry_is_kept_for_the_process(tmp_path: Path) -> None:
     plugin = Plugin(target(tmp_path, answer()), always, wall=lambda: 1e12)
-    plugin.token()
-    plugin.token()
+    plugin()
+    plugin()
     assert runs(tmp_path) == 1
 
 
 def test_a_plugin_gets_its_environment_and_the_cluster(tmp_path: Path) -> None:
     script = 'printf "%s|%s|%s" "$1" "$GIVEN" "$KUBERNETES_EXEC_INFO" > $0.input; ' + answer()
-    Plugin(target(tmp_path, script, provide_cluster_info=True), always).token()
+    Plugin(target(tmp_path, script, provide_cluster_info=True), always)()
     argument, given, info = (tmp_path / "plug.input").read_text().split("|")
     assert (argument, given) == ("a b", "x")
     spec = json.loads(info)["spec"]
@@ -91,13 +91,13 @@ def test_a_plugin_gets_its_environment_and_the_cluster(tmp_path: Path) -> None:
         "interactive": False,
         "cluster": {"server": "https://10.0.0.1:6443", "certificate-authority-data": "UEVN"},
     }
-    Plugin(target(tmp_path, script), always).token()
+    Plugin(target(tmp_path, script), always)()
     assert "cluster" not in json.loads((tmp_path / "plug.input").read_text().split("|")[2])["spec"]
 
 
 def test_a_plugin_of_a_foreign_file_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="not run"):
-        Plugin(target(tmp_path, answer()), never).token()
+        Plugin(target(tmp_path, answer()), never)()
     assert runs(tmp_path) == 0
 
 
@@ -111,10 +111,10 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 
 def test_the_own_plugin_runs_for_any_file(tmp_path: Path, mine: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Plugin(mine, never).token() == "tok"
+    assert Plugin(mine, never)() == "tok"
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert mine.exec
-    assert Plugin(replace(mine, exec=replace(mine.exec, command="rancherctl-credential")), never).token() == "tok"
+    assert Plugin(replace(mine, exec=replace(mine.exec, command="rancherctl-credential")), never)() == "tok"
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_a_foreign_file_gets_no_token_sent_elsewhere_and_ends_no_session(
     assert mine.exec
     changed = replace(mine, exec=replace(mine.exec, **changes)) if "args" in changes else replace(mine, **changes)
     with pytest.raises(RefusedError, match="not run"):
-        Plugin(changed, never).token()
+        Plugin(changed, never)()
     assert not (tmp_path / "rancherctl-credential.runs").exists()
-    assert Plugin(changed, always).token() == "tok"
+    assert Plugin(changed, always)() == "tok"
 
 
 def test_a_program_with_only_the_name_of_the_own_plugin_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="not run"):
-        Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=()), never).token()
+        Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=()), never)()
 
 
 def test_the_own_plugin_with_variables_of_a_foreign_file_is_not_run(
@@ -153,9 +153,7 @@ def test_the_own_plugin_with_variables_of_a_foreign_file_is_not_run(
 ) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
     with pytest.raises(RefusedError, match="not run"):
-        Plugin(
-            target(tmp_path, answer(), name="rancherctl-credential", env=(("PYTHONPATH", "/tmp/theirs"),)), never
-        ).token()
+        Plugin(target(tmp_path, answer(), name="rancherctl-credential", env=(("PYTHONPATH", "/tmp/theirs"),)), never)()
 
 
 def test_certificates_are_credentials_too(tmp_path: Path) -> None:
@@ -183,7 +181,7 @@ def test_failures_of_a_plugin_name_the_plugin_and_the_reason(
     tmp_path: Path, script: str, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(AuthError, match=message):
-        Plugin(target(tmp_path, script, **changes), always).token()
+        Plugin(target(tmp_path, script, **changes), always)()
 
 
 @pytest.fixture
@@ -274,11 +272,11 @@ def test_a_plugin_gets_the_same_cluster_as_from_kubectl(tmp_path: Path, settings
     subprocess.run(words, env=env, capture_output=True, check=False, timeout=60)
     expected = json.loads((tmp_path / "info").read_text())
     (tmp_path / "info").unlink()
-    Plugin(resolve(merge(read([tmp_path / "config"]))), always).token()
+    Plugin(resolve(merge(read([tmp_path / "config"]))), always)()
     assert json.loads((tmp_path / "info").read_text()) == expected
 
 
 def test_a_certificate_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     missing = replace(target(tmp_path, answer(), provide_cluster_info=True), ca=tmp_path / "ca.pem")
     with pytest.raises(AuthError, match=r"cannot read the certificate authority .*ca\.pem"):
-        Plugin(missing, always).token()
+        Plugin(missing, always)()

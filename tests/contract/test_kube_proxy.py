@@ -133,6 +133,8 @@ def test_the_official_client_uses_the_proxy_of_the_endpoint_and_no_other(
         ("api.example.com", ".example.com", False),
         ("api.example.com", "*.example.com", False),
         ("notexample.com", "example.com", True),
+        ("notexample.com", "*example.com", True),
+        ("10.1.2.3", "::ffff:10.1.2.3", False),
         ("api.example.com", "example.com:6443", False),
         ("api.example.com", "example.com:443", True),
         ("10.1.2.3", "10.0.0.0/8", False),

@@ -75,6 +75,7 @@ def token_api(folder: Path) -> Iterator[TokenApi]:
             body = json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            self.send_header("Cache-Control", "no-cache, private")  # as kube-apiserver does
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

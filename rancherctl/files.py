@@ -32,9 +32,22 @@ def atomically(
     """Let ``fill`` write (or move) a file to a temporary path beside ``target``, then fsync and rename it.
 
     The temporary file has mode 0600 until it is complete, so that a secret is never readable by others; it is removed
-    on failure.
+    on failure. An OSError names ``target`` or a folder on the way to it.
     """
     target.parent.mkdir(parents=True, exist_ok=True, mode=folders)
+    try:
+        _replace(target, fill, mode, owner)
+    except OSError as error:
+        error.filename, error.filename2 = str(target), None
+        raise
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # makes the rename itself durable
+    finally:
+        os.close(folder)
+
+
+def _replace(target: Path, fill: Callable[[Path], object], mode: int, owner: tuple[int, int] | None) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)
     temporary = Path(name)
@@ -49,8 +62,3 @@ def atomically(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)  # makes the rename itself durable
-    finally:
-        os.close(folder)

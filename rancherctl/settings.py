@@ -7,13 +7,14 @@ about environments (credentials.registry, environments.inventory) and code that 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rancherctl.errors import InvalidInputError
+from rancherctl.errors import InvalidInputError, RancherctlError
 from rancherctl.text import did_you_mean
 
 APP: Final = "rancherctl"
@@ -92,11 +93,15 @@ NO_HOME: Final = Path("/proc/nonexistent")
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The user's home directory; NO_HOME if HOME is unset and the user id has no passwd entry (containers)."""
+    """The user's home directory; NO_HOME if HOME is unset and the user id has no passwd entry (containers).
+
+    Also for /nonexistent, the home of Debian's system users, which must not be created, not even by root.
+    """
     try:
-        return Path(environ.get("HOME") or "~").expanduser()
+        found = Path(environ.get("HOME") or "~").expanduser()
     except RuntimeError:
         return NO_HOME
+    return NO_HOME if found == Path("/nonexistent") else found
 
 
 def complete_login(environ: MutableMapping[str, str]) -> None:
@@ -112,12 +117,15 @@ def complete_login(environ: MutableMapping[str, str]) -> None:
 
 def write_hint(path: str, environ: Mapping[str, str]) -> str:
     """Which variable moves the folder with ``path``, for an error of writing it; "" if ``path`` is elsewhere."""
-    where = dirs(environ)
+    where, own, failed = dirs(environ), home(environ), Path(path)
     folders = {"XDG_CONFIG_HOME": where.config, "XDG_STATE_HOME": where.state, "XDG_CACHE_HOME": where.cache}
-    variable = next((name for name, folder in folders.items() if Path(path).is_relative_to(folder)), "")
-    if variable:
-        return f"set {variable} to a folder that you can write, or HOME"
-    return "set HOME to a folder that you can write" if Path(path).is_relative_to(home(environ)) else ""
+    # what cannot be created may be a parent of the folder, as ~/.cache
+    near = [n for n, folder in folders.items() if failed.is_relative_to(folder) or folder.is_relative_to(failed)]
+    if len(near) == 1:
+        return f"set {near[0]} to a folder that you can write, or HOME"
+    if failed.is_relative_to(own / ".kube"):
+        return "set KUBECONFIG to a file that you can write, or use --kubeconfig"
+    return "set HOME to a folder that you can write" if failed.is_relative_to(own) else ""
 
 
 def dirs(environ: Mapping[str, str]) -> Dirs:
@@ -217,15 +225,20 @@ def _environ_layer(env: Mapping[str, str], problems: list[str]) -> dict[str, Any
 
 
 def _file_layer(path: Path, problems: list[str], *, required: bool) -> dict[str, Any]:
-    if not path.is_file():
+    try:
+        text = path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        hint = f'if another user owns the folder, take ownership: sudo chown -R "$USER" {shlex.quote(str(path.parent))}'
+        raise RancherctlError(f"cannot read {path}", why=error.strerror or str(error), hint=hint) from error
+    if text is None:
         if required:
             problems.append(f"{path}: no such file (set by {PREFIX}CONFIG)")
         return {}
     import tomllib
 
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        values = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path}: {error}")
         return {}
     layer: dict[str, Any] = {}

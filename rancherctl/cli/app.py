@@ -101,10 +101,13 @@ def _unexpected(error: Exception) -> RancherctlError:
     from rancherctl.settings import write_hint
 
     if isinstance(error, OSError) and error.filename:
-        unwritable = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
-        hint = (
-            write_hint(os.fsdecode(error.filename), os.environ) if unwritable else ""
-        ) or "check its permissions and free disk space; --debug shows where this happened"
+        elsewhere = write_hint(os.fsdecode(error.filename), os.environ)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "free some disk space" + (f", or {elsewhere}" if elsewhere else "")
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR) and elsewhere:
+            hint = elsewhere
+        else:
+            hint = "check its permissions and free disk space; --debug shows where this happened"
         wrapped = RancherctlError(f"cannot use {error.filename}", why=error.strerror or str(error), hint=hint)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         streams.discard(1)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
+from rancherctl.children import ends_with_parent
 from rancherctl.errors import NotFoundError, RancherctlError
 
 GRACE: Final = 5.0
@@ -52,7 +53,8 @@ def run_child(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         handlers[signal.SIGHUP] = pass_on
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        with subprocess.Popen(argv, env=environ) as child:
+        bound = ends_with_parent()
+        with subprocess.Popen(argv, env=environ, preexec_fn=bound) as child:  # noqa: PLW1509  # it calls the kernel only
             if received:  # while it was being started
                 _terminate(child)
             status = child.wait()

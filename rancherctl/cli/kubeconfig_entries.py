@@ -102,4 +102,4 @@ def file_for(files: tuple[Path, ...], documents: Sequence[Document], environment
 
 def readable(files: tuple[Path, ...]) -> tuple[Document, ...]:
     """The files that exist, parsed."""
-    return kubeconfig_files.read([path for path in files if path.is_file()])
+    return kubeconfig_files.read(kubeconfig_files.existing(files))

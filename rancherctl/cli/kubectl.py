@@ -64,7 +64,8 @@ def _run_with(command: list[str], kubeconfig: str) -> int:
     try:
         return run_child(command, _with_kubeconfig(kubeconfig))
     finally:
-        Path(kubeconfig).unlink(missing_ok=True)
+        if not kubeconfig.startswith("/proc/"):
+            Path(kubeconfig).unlink(missing_ok=True)
 
 
 def _with_kubeconfig(path: str) -> dict[str, str]:
@@ -72,7 +73,7 @@ def _with_kubeconfig(path: str) -> dict[str, str]:
 
 
 def _kubeconfig(run: CommandRun, access: Access, server: str) -> str:
-    """Path of a kubeconfig file in the cache, without secrets.
+    """Path of a kubeconfig file in the cache, or in memory if that cannot be written; without secrets.
 
     With ``server``, a tunnel of this process, one of its own.
     """
@@ -83,6 +84,15 @@ def _kubeconfig(run: CommandRun, access: Access, server: str) -> str:
     name = f"{access.name}-{os.getpid()}" if server else access.name
     path = run.settings.dirs.cache / "kubeconfigs" / f"{name}.yaml"
     data = documents.dump(stanzas.document(stanza_of(access, server)))
-    if not path.is_file() or path.read_bytes() != data:
-        replace_file(path, data)
+    try:
+        if not path.is_file() or path.read_bytes() != data:
+            replace_file(path, data)
+    except OSError as error:
+        if not hasattr(os, "memfd_create"):
+            raise
+        run.log(f"cannot write {path}: {error}")
+        # not closed: kubectl opens it by this process's descriptor, also as the program that replaces this process
+        handle = os.memfd_create("kubeconfig", 0)
+        os.write(handle, data)
+        return f"/proc/{os.getpid()}/fd/{handle}"
     return str(path)

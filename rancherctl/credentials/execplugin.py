@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rancherctl import children
 from rancherctl.credentials import program
 from rancherctl.credentials.kubeconfig import Target
 from rancherctl.credentials.user_stores import user_registry
@@ -106,14 +107,7 @@ class Plugin:
         environ = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": info}
         stdin = None if self._interactive and plugin.interactive != "Never" else subprocess.DEVNULL
         try:
-            done = subprocess.run(
-                [plugin.command, *plugin.args],
-                env=environ,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                timeout=SECONDS,
-                check=False,
-            )
+            done = children.run([plugin.command, *plugin.args], env=environ, stdin=stdin, timeout=SECONDS)
         except FileNotFoundError as e:
             raise AuthError(
                 f"{what} is not installed", hint=plugin.install_hint.splitlines()[0] if plugin.install_hint else ""

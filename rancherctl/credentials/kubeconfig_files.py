@@ -6,6 +6,7 @@ Bounded reads, kubectl's lock, atomic replacement through symbolic links with th
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,18 @@ def read(files: Sequence[Path], *, required: bool = False) -> tuple[Document, ..
         if data is not None:
             out.append(Document(path, parse(data, path)))
     return tuple(out)
+
+
+def existing(files: Sequence[Path]) -> tuple[Path, ...]:
+    """The files that exist; UsageError for one in a folder that may not be read."""
+    found = []
+    for path in files:
+        try:
+            if path.is_file():
+                found.append(path)
+        except OSError as e:
+            raise UsageError(f"cannot read {path}", why=e.strerror or str(e), hint=_FILE_HINT) from e
+    return tuple(found)
 
 
 def parse(data: bytes, path: Path) -> Json:
@@ -130,7 +143,12 @@ def _kubectl_lock(path: Path) -> Iterator[None]:
         raise RancherctlError(
             f"cannot lock {path}",
             why=e.strerror or str(e),
-            hint="make the folder writable: kubectl's lock file is created there",
+            hint=(
+                "free some disk space"
+                if e.errno in (errno.ENOSPC, errno.EDQUOT)
+                else "make the folder writable, because kubectl's lock file is created there; or select another file"
+                " with --kubeconfig or $KUBECONFIG"
+            ),
         ) from e
     try:
         yield

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
 
+from rancherctl import children
 from rancherctl.credentials.user_stores import user_renewal
 from rancherctl.errors import RancherctlError
 from rancherctl.settings import complete_login, dirs
@@ -29,6 +31,7 @@ def run_command(words: Sequence[str], *, refused: bool = False) -> int:
         (sys.stdout if help_requested else sys.stderr).write(USAGE)
         return 0 if help_requested else 2
     complete_login(os.environ)
+    _watch_parent()
     renewal = user_renewal(
         dirs(os.environ),
         lambda line: print(f"rancherctl-credential: {line}", file=sys.stderr),
@@ -50,3 +53,16 @@ def run_command(words: Sequence[str], *, refused: bool = False) -> int:
         sys.stderr.write(f"rancherctl-credential: unexpected failure\nrancherctl-credential: {type(e).__name__}: {e}\n")
         return 1
     return 0
+
+
+def _watch_parent() -> None:
+    """Let SIGTERM, SIGHUP and the end of the client that runs this interrupt the run like Ctrl-C, which ends ssh."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, stop)
+    if "KUBERNETES_EXEC_INFO" in os.environ:
+        children.end_with_parent()

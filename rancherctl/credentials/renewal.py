@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rancherctl import children
 from rancherctl.credentials import api, tokens
 from rancherctl.credentials.locks import locked
 from rancherctl.credentials.registry import Access, Registry
@@ -183,13 +184,7 @@ class Renewal:
         why = "no control-plane host is known"
         for argv in access.issue:
             try:
-                done = subprocess.run(
-                    [*plain_session(argv), *more],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=SSH_SECONDS,
-                    check=False,
-                )
+                done = children.run([*plain_session(argv), *more], stderr=subprocess.PIPE, timeout=SSH_SECONDS)
             except (OSError, subprocess.TimeoutExpired) as e:
                 why = str(e)[:200]
                 continue

@@ -15,7 +15,7 @@ def cache_file(name: str) -> str:
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not base.startswith("/"):
         home = os.environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111  # pathlib costs 5 ms
-        base = f"{'/proc/nonexistent' if home == '~' else home}/.cache"  # as settings.NO_HOME
+        base = f"{'/proc/nonexistent' if home in ('~', '/nonexistent') else home}/.cache"  # as settings.home
     return f"{base}/rancherctl/credentials/{name}"
 
 

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from rancherctl.children import ends_with_parent
 from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.forward import PortForward
@@ -60,6 +61,7 @@ class OpenSshTunnel:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
+                preexec_fn=ends_with_parent(),  # noqa: PLW1509  # it calls the kernel only
             )
             try:
                 if not _connected(process):

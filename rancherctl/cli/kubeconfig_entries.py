@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rancherctl.cli.completion_names import remember_names
 from rancherctl.cli.context import CommandRun
-from rancherctl.credentials import kubeconfig_files, program, stanzas
+from rancherctl.credentials import kubeconfig, kubeconfig_files, program, stanzas
 from rancherctl.credentials.kubeconfig import Document, Json
 from rancherctl.credentials.registry import Access
 from rancherctl.credentials.stanzas import OnConflict, Stanza
@@ -38,6 +38,7 @@ def merge(
     """
     files = run.kubeconfig_files()
     documents = readable(files)
+    kubeconfig.merge(documents)  # refuses what kubectl cannot read, before anything is added to it
     path = file_for(
         files, documents, access.name, (context or access.context or access.name) if on_conflict == "replace" else ""
     )

@@ -162,6 +162,10 @@ def _replace(real: Path, data: bytes, say: Callable[[str], None]) -> None:
     except FileNotFoundError:
         before = None
     owner = (before.st_uid, before.st_gid) if before and os.getuid() == 0 else None
+    if before is not None and (why := _keeps_inode(before)):
+        overwrite(real, data)
+        say(f"{real} was written in place, not replaced atomically: {why}")
+        return
     try:
         replace_file(real, data, mode=stat.S_IMODE(before.st_mode) if before else 0o600, folders=0o750, owner=owner)
     except OSError as e:
@@ -169,6 +173,13 @@ def _replace(real: Path, data: bytes, say: Callable[[str], None]) -> None:
             raise
         overwrite(real, data)
         say(f"{real} was written in place, not replaced atomically: it is a mount point")
+
+
+def _keeps_inode(before: os.stat_result) -> str:
+    """Why a file is not replaced, "" if it is: kubectl writes in place, which keeps other names and the owner."""
+    if before.st_nlink > 1:
+        return f"it has {before.st_nlink} names (hard links)"
+    return "it belongs to another user" if os.getuid() not in (0, before.st_uid) else ""
 
 
 def _read(path: Path) -> bytes | None:

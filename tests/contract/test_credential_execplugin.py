@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -252,6 +253,8 @@ users:
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is the oracle")
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+@pytest.mark.parametrize("more", ["", "provideClusterInfo: false", "interactiveMode: IfAvailable"])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -261,11 +264,15 @@ users:
         "proxy-url: http://127.0.0.1:1",
     ],
 )
-def test_a_plugin_gets_the_same_cluster_as_from_kubectl(tmp_path: Path, settings: str) -> None:
+def test_a_plugin_gets_the_same_cluster_as_from_kubectl(tmp_path: Path, settings: str, version: str, more: str) -> None:
     make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out ca.pem -subj /CN=ca -days 1"
     subprocess.run(make.split(), cwd=tmp_path, capture_output=True, check=True, timeout=60)
-    (tmp_path / "config").write_text(CLUSTER.replace("SETTINGS", settings))
-    (tmp_path / "plug").write_text(f'#!/bin/sh\nprintf "%s" "$KUBERNETES_EXEC_INFO" > {tmp_path}/info\n{answer()}\n')
+    text = CLUSTER.replace("SETTINGS", settings).replace("k8s.io/v1\n", f"k8s.io/{version}\n")
+    if more:
+        text = re.sub(rf"{more.split(':', maxsplit=1)[0]}: .*", more, text)
+    (tmp_path / "config").write_text(text)
+    script = answer().replace(V1, f"client.authentication.k8s.io/{version}")
+    (tmp_path / "plug").write_text(f'#!/bin/sh\nprintf "%s" "$KUBERNETES_EXEC_INFO" > {tmp_path}/info\n{script}\n')
     (tmp_path / "plug").chmod(0o755)
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "config")}
     words = ["kubectl", "get", "--raw", "/version", "--request-timeout", "1s"]

@@ -41,7 +41,7 @@ def write_token(path: Path, token: Token, wall: float) -> str:
 
 
 def write_content(path: Path, content: str) -> None:
-    """Write a file's content (0600); nobody has been given this token yet."""
+    """Write a file's content (0600); no process has this token yet."""
     replace_file(path, content.encode())
     Path(f"{path}.callers").unlink(missing_ok=True)
 

@@ -72,7 +72,7 @@ def test_kubectl_runs_with_a_kubeconfig_in_memory_if_the_cache_cannot_be_written
 
 
 @pytest.mark.parametrize("closed", [".config/rancherctl", ".config/rancherctl/environments"])
-def test_a_closed_configuration_folder_is_told_how_to_open(home: Path, closed: str) -> None:
+def test_an_error_of_a_closed_configuration_folder_says_how_to_open_it(home: Path, closed: str) -> None:
     folder = home / closed
     folder.chmod(0)
     try:

@@ -1,4 +1,4 @@
-"""Tokens that the API refuses before they expire: replaced once, by kubectl's plug-in and by every client of ours."""
+"""Tokens that the API refuses before they expire: replaced once, by kubectl's plug-in and by every other client."""
 
 from __future__ import annotations
 

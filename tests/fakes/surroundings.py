@@ -59,7 +59,7 @@ metadata: {name: demo}
 spec:
   kubernetes: {version: 1.36.3}
   api: {address: 127.0.0.1, port: 1}
-  ssh: {user: nobody, config: SSH}
+  ssh: {user: ops, config: SSH}
   hosts:
   - {name: h1, address: 10.0.0.11, roles: [etcd, controlplane, worker]}
 """

@@ -105,7 +105,7 @@ def test_an_interrupted_run_ends_what_it_has_started(mark: str, tmp_path: Path, 
     assert len(marked(mark)) >= 2
     process.send_signal(getattr(signal, name))
     assert process.wait(60) == 130
-    assert marked(mark) == []
+    assert wait_for(lambda: marked(mark) == [])
 
 
 @pytest.mark.parametrize("kind", ["renewal", "plugin", "tunnel"])
@@ -141,4 +141,4 @@ def test_a_plugin_that_takes_too_long_is_ended_with_what_it_has_started(
     argv = ["sh", "-c", "trap '' TERM; sleep 300 & sleep 300"]
     with pytest.raises(subprocess.TimeoutExpired):
         children.run(argv, timeout=0.5)
-    assert [pid for pid in marked(mark) if pid != os.getpid()] == []
+    assert wait_for(lambda: [pid for pid in marked(mark) if pid != os.getpid()] == [])

@@ -169,6 +169,18 @@ def test_the_end_of_our_own_process_ends_everything(site: Site, number: signal.S
     assert all_ended(site), left_of(site)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_the_end_of_our_own_process_ends_a_login_in_progress(site: Site, number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        config = site.config(f"Host *\nPort {mute.getsockname()[1]}")
+        with subprocess.Popen([sys.executable, "-c", CHILD, str(config)], stderr=subprocess.DEVNULL) as child:
+            guest, _ = mute.accept()
+            child.send_signal(number)
+            assert child.wait(20)
+        assert all_ended(site), left_of(site)
+        guest.close()
+
+
 def test_stopping_ends_a_login_in_progress_at_once(site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         transport = site.transport(f"Host *\nPort {mute.getsockname()[1]}")
@@ -265,6 +277,20 @@ def test_what_the_configuration_wants_for_a_person_is_left_out(site: Site) -> No
     assert all_ended(site), left_of(site)
 
 
+def test_a_revoked_key_is_refused_however_the_configuration_writes_fingerprints(site: Site) -> None:
+    """ssh itself goes on with StrictHostKeyChecking no."""
+    kind, key = site.server.known_line.split()[1:3]
+    with (site.folder / "known_hosts").open("a") as file:
+        file.write(f"@revoked * {kind} {key}\n")
+    transport = site.transport("Host *\nStrictHostKeyChecking no\nFingerprintHash md5\nVisualHostKey yes")
+    with pytest.raises(
+        AuthError, match=f"h1: the host key is revoked: ssh-ed25519 SHA256:.*{site.folder}/known_hosts:2"
+    ):
+        transport.run(command("true"))
+    transport.close()
+    assert all_ended(site), left_of(site)
+
+
 def test_a_local_command_of_the_configuration_is_run(site: Site) -> None:
     transport = site.transport(f"Host *\nPermitLocalCommand yes\nLocalCommand touch {site.folder}/%n")
     assert transport.run(command("true")).ok
@@ -318,6 +344,21 @@ def test_many_hosts_share_one_jump_host_and_all_at_once(site: Site) -> None:
         with ThreadPoolExecutor(20) as pool:
             assert all(result.ok for result in pool.map(lambda host: host.run(command("true")), hosts))
         assert site.logins() == 21
+    assert all_ended(site), left_of(site)
+
+
+def test_hosts_behind_a_lost_jump_host_are_reached_through_a_new_connection(site: Site) -> None:
+    factory = OpenSshTransports(Prompts())
+    with Connections(factory=factory) as connections:
+        host = connections.address(SshAddress("h", config=str(site.config("Host h\nProxyJump gate"))), "h1")
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(host.run, script(f"touch {site.folder}/started; exec sleep 60"))
+            assert poll_until((site.folder / "started").exists, 20)
+            factory.shared()[0].connected().close()
+            with pytest.raises(UnreachableError, match="h1: connection lost during"):
+                running.result(20)
+        assert host.run(command("true")).ok
+        assert site.logins() == 4
     assert all_ended(site), left_of(site)
 
 

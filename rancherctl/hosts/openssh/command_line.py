@@ -37,6 +37,7 @@ def master_argv(
         "RemoteCommand=none",
         "RequestTTY=no",
         "LogLevel=DEBUG1",
+        "FingerprintHash=sha256",
         "VisualHostKey=no",
         f"ConnectTimeout={CONNECT_LIMIT}",
         f"ServerAliveInterval={min(settings.keepalive, ALIVE_SECONDS)}",

@@ -45,7 +45,9 @@ def failure(attempt: Attempt, policy: HostKeyPolicy, jump_reason: str = "") -> R
             why=f"the server offers {none[1]}",
             hint="allow one of these for the host in your ssh configuration, if you consider it safe",
         )
-    if attempt.refused or messages.denied(attempt.log) or (messages.was_cut(attempt.log) and _tried(attempt)):
+    # without a passphrase ssh goes on with the next key, without any other answer the login was ended here
+    unanswered = any(what != "passphrase" for what, _ in attempt.refused)
+    if unanswered or messages.denied(attempt.log) or (messages.was_cut(attempt.log) and _tried(attempt)):
         return _denied(attempt)
     return _no_login(attempt, jump_reason)
 

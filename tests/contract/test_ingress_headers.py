@@ -123,6 +123,33 @@ def test_the_text_of_another_release_is_replaced_by_one_reload_without_a_failed_
     assert (list(section["served"]), section["alarm"]) == (["default/a"], "")
 
 
+def test_a_text_that_haproxy_rejects_leaves_the_last_one_running_and_following(
+    lb_host: LoadBalancerHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rancherctl.ingress.haproxy import render
+    from rancherctl.ingress.translate import endpoints
+
+    ingresses = [fake.ingress("a", FOO)]
+    lb_host.reconcile(ingresses, {"web": ["w1"]})
+    config = Path(lb_host.haproxy.paths.config)
+    accepted = config.read_text()
+    monkeypatch.setattr(render, "_OWN_BACKENDS", "\nbackend no-route from base\n  nonsense\n")
+    lb_host.new_role()
+    for pod in ("w2", "w3"):
+        section = lb_host.reconcile(ingresses, {"web": [pod]})
+        assert lb_host.haproxy.answer("foo.bar.com", "/foo") == pod
+        assert "unknown keyword 'nonsense'" in section["alarm"]
+        assert (list(section["served"]), section["metrics"]["reloads"]) == (["default/a"], 0)
+        lb_host.now += 10
+    assert config.read_text() == accepted, "what HAProxy would start with"
+    monkeypatch.undo()
+    monkeypatch.setattr(endpoints, "routable", lambda address: True)
+    lb_host.new_role()
+    section = lb_host.reconcile(ingresses, {"web": ["w3"]})
+    assert (section["alarm"], section["metrics"]["reloads"]) == ("", 0), "it has never run with the other text"
+    assert lb_host.haproxy.answer("foo.bar.com", "/foo") == "w3"
+
+
 def test_a_changed_text_has_another_digest(tmp_path: Path) -> None:
     from rancherctl.ingress.haproxy import render
 

@@ -185,9 +185,12 @@ class Driver:
     def save(self, layout: Layout) -> list[str]:
         """Write the files that differ, and return their paths. Raises HaproxyError.
 
-        HAProxy reads them at its next start.
+        HAProxy reads them at its next start. While it runs with the text of another release, its configuration file
+        stays: a text that HAProxy has not accepted must not be what it starts with.
         """
         texts = render.files(layout, self.paths)
+        if layout.text != self.text:
+            del texts[self.paths.config]
         differing = files.differing(texts)
         ids = self._ids()
         try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from rancherctl.ingress.haproxy import plan
-from rancherctl.ingress.haproxy.driver import Driver
+from rancherctl.ingress.haproxy.driver import ConfigRefusedError, Driver
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.role.state import StateStore
@@ -18,12 +18,16 @@ log = logging.getLogger(__name__)
 
 
 class HaproxyHealth:
-    """Whether HAProxy has the stored layout (``confirmed``), and why this host cannot serve (``error``)."""
+    """Whether HAProxy has the stored layout (``confirmed``), and why this host cannot serve (``error``).
+
+    ``refused``: why HAProxy rejects this release's configuration text while it still runs with that of another release.
+    """
 
     def __init__(self, driver: Driver, store: StateStore, clock: Callable[[], float]) -> None:
         self._driver, self._store, self._clock = driver, store, clock
         self.confirmed = False
         self.error = ""
+        self.refused = ""
         self.pid, self.version = 0, ""
         self._checked_at = float("-inf")
         self._frozen_reported = False
@@ -50,8 +54,7 @@ class HaproxyHealth:
         if not self._frozen_reported and (why := self._driver.frozen(layout)):
             self._frozen_reported, self.confirmed, self.error = True, False, why
             return False
-        outdated = layout.text != self._driver.text
-        if not outdated and (differing := self._store.save(self._store.current)):
+        if differing := self._store.save(self._store.current):
             log.warning("rewrote files with unexpected content: %s", ", ".join(differing))
         try:
             differences: tuple[str, ...] = self._driver.differences(layout)
@@ -60,12 +63,21 @@ class HaproxyHealth:
         if differences:
             log.warning("reloading HAProxy, its state differs: %s", "; ".join(differences))
             self._load("drift", layout)
-        elif outdated:
+        elif layout.text != self._driver.text and not self.refused:
             log.info("reloading HAProxy: its configuration was written by another release")
-            self._load("another release", layout)
+            self._replace_text(layout)
         else:
             self.settle()
         return True
+
+    def _replace_text(self, layout: Layout) -> None:
+        """Load this release's text. If HAProxy rejects it, what runs still follows changes that need no reload."""
+        try:
+            self._load("another release", layout)
+        except ConfigRefusedError as error:
+            log.warning("%s", error)
+            self.refused = str(error)
+            self.settle()
 
     def _with_free_ports(self, layout: Layout) -> Layout:
         """``layout`` without listeners whose port another program took while HAProxy was down.
@@ -81,6 +93,7 @@ class HaproxyHealth:
 
     def _load(self, reason: str, layout: Layout) -> None:
         self._store.save_layout(self._driver.apply(plan.Reload(reason, layout)))
+        self.refused = ""
         self.settle()
 
     def settle(self) -> None:

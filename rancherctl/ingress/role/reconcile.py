@@ -230,7 +230,7 @@ class LbRole:
             ports=self._ports.by_port(),
             hash_scheme=layout.hash_scheme,
             error=health.error,
-            alarm=self._alarm or self.store.error or self._ports.summary(),
+            alarm=self._alarm or self.health.refused or self.store.error or self._ports.summary(),
             note=self._refusals.note(),
         )
         return section | report.to_section()

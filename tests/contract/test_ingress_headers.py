@@ -150,9 +150,13 @@ def test_a_text_that_haproxy_rejects_leaves_the_last_one_running_and_following(
     assert lb_host.haproxy.answer("foo.bar.com", "/foo") == "w3"
 
 
-def test_a_changed_text_has_another_digest(tmp_path: Path) -> None:
+def test_a_changed_text_has_another_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rancherctl.ingress.haproxy import render
 
     paths = render.Paths(data=str(tmp_path), run=str(tmp_path))
-    assert text_digest(paths) == text_digest(paths)
-    assert text_digest(paths) != text_digest(render.Paths(data=str(tmp_path), run=str(tmp_path), descriptors=5))
+    first = text_digest(paths)
+    assert text_digest(paths) == first
+    assert text_digest(render.Paths(data=str(tmp_path), run=str(tmp_path), descriptors=5)) != first
+    words = render.protocol_words
+    monkeypatch.setattr(render, "protocol_words", lambda o: words(o) + (" sni str(x)" if o.protocol == "https" else ""))
+    assert text_digest(paths) != first, "also if only the text of an option differs"

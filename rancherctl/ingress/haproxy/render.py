@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from rancherctl import contract
 from rancherctl.ingress.haproxy import forwarded, refusals
@@ -18,7 +19,7 @@ from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
 from rancherctl.ingress.haproxy.profiles import ALWAYS, BASE, section
 from rancherctl.ingress.haproxy.responses import CLOSED_RESPONSE, ERRORS, NO_ROUTE_RESPONSE, ORIGIN
 from rancherctl.ingress.model import HTTP_PORT, Family, Listener, digest
-from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
+from rancherctl.ingress.options import NO_OPTIONS, Protocol, RouteOptions
 from rancherctl.net import join_host_port
 
 
@@ -99,10 +100,13 @@ def config(layout: Layout, paths: Paths) -> str:
 def text_digest(paths: Paths) -> str:
     """A digest of the text around what a layout decides.
 
-    A HAProxy that was started with another one must be reloaded: a new release writes other rules.
+    A HAProxy that was started with another one must be reloaded: a new release writes other rules. An option with text
+    of its own needs a sample here.
     """
     listeners = tuple(Listener(family, HTTP_PORT) for family in paths.families)
-    return digest(config(Layout(listeners=listeners, pools=(Pool("b1", "", (Slot("s1"),)),)), paths))
+    samples = (NO_OPTIONS, *(RouteOptions(protocol=protocol) for protocol in get_args(Protocol)))
+    pools = tuple(Pool.of(f"b{n}", "", (Slot("s1"),), options) for n, options in enumerate(samples, 1))
+    return digest(config(Layout(listeners=listeners, pools=pools), paths))
 
 
 def _global(paths: Paths, generation: str) -> str:

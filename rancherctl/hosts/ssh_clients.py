@@ -85,7 +85,7 @@ class ChosenTransports:
         self._makers = makers or {"paramiko": self._paramiko, "openssh": self._openssh}
         self._lock = threading.Lock()
         self._factories: dict[Client, TransportFactory] = {}
-        self._warned: set[str] = set()
+        self._said: set[str] = set()
 
     def create(self, address: SshAddress, name: str) -> RemoteTransport:
         """A new transport to a host; ``name`` is the host's name for messages ("" = its address).
@@ -135,18 +135,24 @@ class ChosenTransports:
         return OpenSshTransports(self._prompts, self._configurations.settings)
 
     def _note(self, text: str) -> None:
-        _log.info("%s", text)
-        if self._prompts.note is not None:
-            self._prompts.note(text)
+        """Say it once in a run: two threads may make the transport of one host."""
+        if self._is_new(text):
+            _log.info("%s", text)
+            if self._prompts.note is not None:
+                self._prompts.note(text)
 
     def _warn(self, text: str) -> None:
         """Warn once in a run: usually the same lines of the configuration concern all hosts."""
+        if self._is_new(text):
+            _log.warning("%s", text)
+            if self._prompts.warn is not None:
+                self._prompts.warn(f"warning: {text}")
+
+    def _is_new(self, text: str) -> bool:
         with self._lock:
-            first = text not in self._warned
-            self._warned.add(text)
-        _log.warning("%s", text)
-        if first and self._prompts.warn is not None:
-            self._prompts.warn(f"warning: {text}")
+            new = text not in self._said
+            self._said.add(text)
+        return new
 
 
 class SwitchingTransport:

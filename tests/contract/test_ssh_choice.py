@@ -174,10 +174,10 @@ def test_a_configuration_that_needs_openssh_gets_it_and_paramiko_warns_if_it_is_
 
 def test_questions_of_a_login_are_answered_through_openssh(site: Site, fake: SshServer) -> None:
     fake.methods, fake.questions = "keyboard-interactive", {"Password: ": "secret", "Code: ": "123456"}
-    site.answers = {"Password:": "secret", "Code:": "123456"}
+    site.answers = {f"{USER}@h1": "secret", "Code:": "123456"}
     assert site.login(site.config(fake.address[1], known(fake))) == "in"
     assert [question.strip() for question in site.questions] == [
-        f"({USER}@127.0.0.1) Password:",
+        f"{USER}@h1",
         f"({USER}@127.0.0.1) Code:",
     ]
     assert "the server offers keyboard-interactive" in site.notes[-1]

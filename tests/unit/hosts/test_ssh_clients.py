@@ -105,6 +105,13 @@ def test_each_host_gets_the_client_that_its_configuration_needs_with_one_note(mo
     ]
 
 
+def test_a_host_whose_transport_two_threads_make_is_noted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(monkeypatch, {"a": "hostname a"})
+    for _ in range(2):
+        site.transports.create(SshAddress("a"), "h1")
+    assert len(site.notes) == 1
+
+
 def test_jump_hosts_of_both_clients_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     site = Site(monkeypatch, {"a": "hostname a", "b": "pkcs11provider /p.so"})
     assert site.transports.shared() == ()

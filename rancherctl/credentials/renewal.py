@@ -224,9 +224,11 @@ class Issued:
 def parse_issued(answer: bytes, wall: float) -> Issued:
     """Parse the JSON that ``operator-token`` prints on a host: ``token`` and ``refresh`` are TokenRequest answers.
 
-    The last line counts, because a login shell may print a greeting first. ValueError for anything else.
+    The last line counts, from its first brace, because a login shell may print a greeting first. ValueError for
+    anything else.
     """
-    data = json.loads((answer.rstrip().splitlines() or [b""])[-1])
+    line = (answer.rstrip().splitlines() or [b""])[-1]
+    data = json.loads(line[max(line.find(b"{"), 0) :])
     if not isinstance(data, dict) or "token" not in data:
         raise ValueError("the host's answer has no token")
     refresh = tokens.parse_token(data["refresh"], wall).value if data.get("refresh") else None

@@ -110,8 +110,9 @@ def answer_of(host: str, result: Result, operation: str) -> dict[str, Any]:
         )
     lines = [line for line in result.stdout.splitlines() if line.startswith((b'{"ok": ', b'{"error": '))]
     if not lines:
-        why = last_line(result.stderr, f"exit status {result.status}")
-        raise HostStepError(f"{host}: {operation} ended without an answer", why=why[:500])
+        why = last_line(result.stderr, last_line(result.stdout, f"exit status {result.status}"))
+        hint = f"check that the login runs commands: a login shell other than nologin, no ForceCommand on {host}"
+        raise HostStepError(f"{host}: {operation} ended without an answer", why=why[:500], hint=hint)
     try:
         answer: dict[str, Any] = json.loads(lines[-1])
     except (ValueError, RecursionError) as error:

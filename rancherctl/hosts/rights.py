@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from rancherctl.errors import AuthError
 from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
 from rancherctl.hosts.prompts import Prompts, SudoLogin
 from rancherctl.hosts.session import SudoPasswordError
+from rancherctl.text import last_line
 
 Way = Literal["root", "sudo", "password"]
+WAYS: Final[tuple[Way, ...]] = get_args(Way)
 
 
 class Rights:
@@ -36,10 +38,21 @@ class Rights:
         """How to become root; ``run`` runs a command as the login itself."""
         with self._lock:
             if self._way is None:
-                words = run(Command(("sh", "-c", sudo.PROBE), root=False, timeout=30)).text().split()
-                last = words[-1] if words else ""
-                self._way = "root" if last == "root" else "sudo" if last == "sudo" else "password"
+                result = run(Command(("sh", "-c", sudo.PROBE), root=False, timeout=30))
+                # a login shell may print a greeting first
+                answer = (result.text().split() or [""])[-1]
+                way = next((way for way in WAYS if way == answer), None)
+                if way is None:
+                    raise self._no_commands(result)
+                self._way = way
             return self._way
+
+    def _no_commands(self, result: Result) -> AuthError:
+        return AuthError(
+            f"{self._login}: the login does not run commands",
+            why=last_line(result.stderr, last_line(result.stdout, f"exit status {result.status}"))[:500],
+            hint="give the user a login shell such as /bin/sh, without a ForceCommand or a command in authorized_keys",
+        )
 
     def with_password(self, run: Callable[[Secret], Result]) -> Result:
         """Call ``run`` with a password that sudo accepts.

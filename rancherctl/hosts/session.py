@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts import sudo
 from rancherctl.hosts.command import Command, Result, Secret
+from rancherctl.hosts.login_shell import for_login_shell
 from rancherctl.text import last_line
 
 READ: Final = 1 << 18
@@ -126,7 +127,7 @@ class Session:
 
     def _start(self, line: str) -> None:
         self._limit()
-        self._channel.start(line)
+        self._channel.start(for_login_shell(line))
 
     def _authenticate(self, password: Secret) -> None:
         """Send the password when sudo asks for it, and wait until the command runs; AuthError if sudo refuses."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rancherctl.errors import AuthError, UnreachableError
+
+KEY_HINT: Final = "set the right key (ssh.identity), or add your public key to authorized_keys on the host"
+FEWER_KEYS_HINT: Final = (
+    "the server ends a login after MaxAuthTries keys: name the right one with IdentityFile and IdentitiesOnly yes in "
+    "your ssh configuration, or with ssh.identity"
+)
 
 
 class NoCommonAlgorithmError(UnreachableError):

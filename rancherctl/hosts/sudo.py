@@ -13,8 +13,13 @@ from __future__ import annotations
 import shlex
 from typing import Literal
 
-PROBE = "test $(id -u) = 0 && echo root && exit; LC_ALL=C sudo -k -n true 2>/dev/null && echo sudo || echo password"
-"""Shell text whose last word is ``root`` (the login is root), ``sudo`` (no password needed) or ``password``."""
+PROBE = (
+    "echo; test $(id -u) = 0 && echo root && exit; LC_ALL=C sudo -k -n true 2>/dev/null && echo sudo || echo password"
+)
+"""Shell text whose last word is ``root`` (the login is root), ``sudo`` (no password needed) or ``password``.
+
+It begins a new line, because a login shell may have printed half of one.
+"""
 _REFUSED = (
     "is not in the sudoers file",
     "is not allowed to",

@@ -80,9 +80,10 @@ class OpenSshServer:
             self.port = int(listener.getsockname()[1])
         self._config = folder / "sshd_config"
         self._config.write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nPidFile none\nUsePAM no\n"
+            # the first value of an option counts
+            f"{options}\nPort {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nPidFile none\nUsePAM no\n"
             f"StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxAuthTries 20\n"
-            f"AuthorizedKeysFile {self.authorized}\n{options}\n" + ("" if accounts else f"SetEnv HOME={folder}\n")
+            f"AuthorizedKeysFile {self.authorized}\n" + ("" if accounts else f"SetEnv HOME={folder}\n")
             # without the startup files of the user who runs the tests
         )
         self._argv = [SSHD, "-D", "-e", "-f", str(self._config)]
@@ -100,6 +101,7 @@ class OpenSshServer:
             home = self.folder / "homes" / account.name
             home.mkdir(parents=True)
             for name, text in account.startup.items():
+                (home / name).parent.mkdir(parents=True, exist_ok=True)
                 (home / name).write_text(text)
             passwd.append(f"{account.name}:x:0:0::{home}:{account.shell}")
             shadow.append(f"{account.name}:*:19000:::::{account.expires}:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -144,6 +145,8 @@ def running_site(folder: Path) -> Iterator[Site]:
         (folder / "agent_certified-cert.pub").rename(folder / "agent_certificate")
         _write_known_hosts(folder, server, certified, gate)
         (folder / "relay.py").write_text(RELAY)
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(folder / "dead-control"))
         site = Site(folder, server, certified, gate, agents)
         _write_includes(site)
         yield site

@@ -9,6 +9,7 @@ from pathlib import Path
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts.openssh import key_files, messages
 from rancherctl.hosts.openssh.host_key_policy import HostKeyPolicy
+from rancherctl.hosts.ssh_errors import FEWER_KEYS_HINT, KEY_HINT
 from rancherctl.hosts.ssh_settings import SshSettings
 from rancherctl.text import last_line
 
@@ -86,12 +87,13 @@ def _denied(attempt: Attempt) -> AuthError:
     problems += [f'the question "{subject}" has no answer' for what, subject in asked if what == "question"]
     problems += [*messages.key_problems(log, attempt.settings.agent), *key_files.problems(attempt.settings)]
     why = "the server accepted none of them" if tried else "no key, agent or password is available"
-    if "Too many" in messages.denied(log) or messages.was_cut(log):
+    too_many = "Too many" in messages.denied(log) or messages.was_cut(log)
+    if too_many:
         why = f"the server closed the connection after {len(tried)} attempts"
     return AuthError(
         f"{attempt.name}: login as {attempt.settings.user} refused (tried {', '.join(tried) or 'nothing'})",
         why="; ".join([why, *dict.fromkeys(problems)]),
-        hint="set the right key (ssh.identity), or add your public key to authorized_keys on the host",
+        hint=FEWER_KEYS_HINT if too_many else KEY_HINT,
     )
 
 

@@ -10,7 +10,7 @@ from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.prompts import Prompts, SudoLogin
 from rancherctl.hosts.ssh.identities import Identities
 from rancherctl.hosts.ssh.messages import line_of
-from rancherctl.hosts.ssh_errors import LoginMethodError
+from rancherctl.hosts.ssh_errors import FEWER_KEYS_HINT, KEY_HINT, LoginMethodError
 from rancherctl.hosts.ssh_settings import SshSettings
 
 
@@ -45,7 +45,9 @@ class Authentication:
         except (paramiko.SSHException, OSError, EOFError) as error:
             if transport.is_active() or not tried:
                 raise UnreachableError(f"{self._who.host}: the login did not finish", why=line_of(error)) from error
-            raise self._denied(tried, f"the server closed the connection after {len(tried)} attempts") from error
+            raise self._denied(
+                tried, f"the server closed the connection after {len(tried)} attempts", FEWER_KEYS_HINT
+            ) from error
         raise self._denied(
             tried,
             f"the server accepts the key, and then asks for {', '.join(methods)}"
@@ -100,9 +102,8 @@ class Authentication:
             hint="allow logins with a key in the server's sshd_config",
         )
 
-    def _denied(self, tried: list[str], why: str) -> AuthError:
+    def _denied(self, tried: list[str], why: str, hint: str = KEY_HINT) -> AuthError:
         keys = ", ".join(tried) or "nothing"
-        hint = "set the right key (ssh.identity), or add your public key to authorized_keys on the host"
         return AuthError(
             f"{self._who.host}: login as {self._settings.user} refused (tried {keys})",
             why=self._with_problems(why),

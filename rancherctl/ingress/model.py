@@ -124,6 +124,11 @@ def pool_key(backend: str, options: RouteOptions) -> str:
     return f"{backend}@{digest(options.changed)}" if options.changed else backend
 
 
+def servers_key(backend: str, options: RouteOptions) -> str:
+    """Routes with equal keys have the same servers: the backend's key, and ``#`` with the target if there is one."""
+    return f"{backend}#{options.target}" if options.target else backend
+
+
 def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
     """The hash of everything that is rendered for one Ingress, except endpoints and placement.
 
@@ -191,7 +196,7 @@ NO_PROXIES = Proxies()
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What one host's HAProxy must do: listeners to open, routes (one per claim), servers per backend key.
+    """What one host's HAProxy must do: listeners to open, routes (one per claim), servers per ``servers_key``.
 
     ``loaded`` are the content hashes of the Ingresses in it, ``bare`` are host patterns that are known without any
     route. ``proxies`` is what the host knows about proxies in front of it.
@@ -206,7 +211,7 @@ class Model:
 
     def servers_of(self, route: Route) -> tuple[Server, ...]:
         """The servers of a route; () if the load balancer itself answers."""
-        return self.servers.get(route.backend.key, ()) if route.forwards else ()
+        return self.servers.get(servers_key(route.backend.key, route.options), ()) if route.forwards else ()
 
 
 def digest(*parts: object) -> str:

@@ -29,6 +29,18 @@ class RouteOptions:
 
     ``body_size``: bytes of a request's body as its Content-Length says, 0 = no limit.
 
+    ``cors_*``: which origins (URLs without a path, with ``*.`` for a wildcard, or ``*``) may read answers in a browser,
+    and with what; () = no CORS headers. ``cors_max_age`` is in seconds.
+
+    ``balance`` is HAProxy's method to choose a server, or ``hdr:NAME``; "" = round robin. ``target`` is "only-local" or
+    "prefer-local" for endpoints on the load balancer's own host.
+
+    ``sticky``: requests of one client go to one server, by a cookie. ``sticky_key`` makes its values unpredictable; it
+    is set in a host's model.
+
+    ``check_path``: servers are checked by requests for it; ``check_status`` are the statuses of a healthy one, and
+    ``check_interval`` is in milliseconds, 0 = as for other servers.
+
     ``protocol`` "" is what the Service port says; in a host's model it is HTTP/1.1.
     """
 
@@ -40,6 +52,25 @@ class RouteOptions:
     read_timeout: int = 300_000
     tunnel_timeout: int = 3_600_000
     body_size: int = 0
+    cors_origins: tuple[str, ...] = ()
+    cors_methods: tuple[str, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    cors_headers: tuple[str, ...] = ()
+    cors_expose: tuple[str, ...] = ()
+    cors_credentials: bool = False
+    cors_max_age: int = 600
+    balance: str = ""
+    target: str = ""
+    sticky: bool = False
+    sticky_name: str = "rancherctl"
+    sticky_path: str = "/"
+    sticky_domain: str = ""
+    sticky_samesite: str = ""
+    sticky_secure: bool = False
+    sticky_max_age: int = 0
+    sticky_key: str = ""
+    check_path: str = ""
+    check_status: tuple[str, ...] = ("200-399",)
+    check_interval: int = 0
     protocol: Protocol = ""
 
     changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)

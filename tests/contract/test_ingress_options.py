@@ -7,6 +7,7 @@ Each case is one more change of the same HAProxy.
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def ask(host: LoadBalancerHost, request: dict[str, Any]) -> dict[str, Any]:
     finally:
         connection.close()
     found: dict[str, Any] = {"status": response.status, "origin": response.getheader(ORIGIN, "")}
+    for name, pattern in request.get("matches", {}).items():
+        assert re.fullmatch(pattern, response.getheader(name, "")), (request, response.getheader(name, ""))
     return found | {"answer": {name: response.getheader(name, "") for name in request.get("answer", {})}}
 
 

@@ -77,6 +77,7 @@ def service(
     ports: Mapping[str, int] | Sequence[Mapping[str, Any]] | None = None,
     *,
     namespace: str = NAMESPACE,
+    uid: str = "",
     **spec: Any,
 ) -> objects.Service:
     """Ports by name, or as in the API; target ports are the endpoints' business."""
@@ -84,7 +85,10 @@ def service(
     if isinstance(listed, Mapping):
         listed = [{"name": k, "port": v, "protocol": "TCP"} for k, v in listed.items()]
     return objects.service(
-        {"metadata": {"name": name, "namespace": namespace}, "spec": {"clusterIP": "10.43.0.9", "ports": listed} | spec}
+        {
+            "metadata": {"name": name, "namespace": namespace, "uid": uid},
+            "spec": {"clusterIP": "10.43.0.9", "ports": listed} | spec,
+        }
     )
 
 
@@ -162,6 +166,8 @@ class Pod:
     def __init__(self, name: str, address: str = "127.0.0.1", port: int = 0) -> None:
         self.name = name
         self.requests = 0
+        self.statuses: dict[str, int] = {}
+        """Statuses of paths that are not answered with 200."""
         pod = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -177,7 +183,7 @@ class Pod:
                     {"pod": pod.name, "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}
                 ).encode()
                 query = dict(parse_qsl(urlsplit(self.path).query))
-                self.send_response(int(query.get("status", "200")))
+                self.send_response(int(query.get("status", pod.statuses.get(self.path, 200))))
                 if size := int(query.get("headers", "0")):
                     self.send_header("Set-Cookie", "x" * size)
                 if origin := query.get("origin"):

@@ -236,7 +236,7 @@ def _annotations() -> str:
     out = _head("RANCHERCTL-ANNOTATIONS", 5, "rancherctl-annotations", "annotations of an Ingress")
     out += [".Sh DESCRIPTION", text(ANNOTATIONS), ".Bl -tag -width Ds"]
     for row in KNOWN:
-        out += [f".It Cm {_arg(row.name)}", f"{text(row.allowed)}", ".br", text(row.effect)]
+        out += [f".It Cm {_arg(row.name)}", f"{text(row.allowed)}", ".br", text(row.description)]
     return _page([*out, ".El", ".Sh SEE ALSO", ".Xr rancherctl-ingress 1"])
 
 

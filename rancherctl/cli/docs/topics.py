@@ -117,7 +117,7 @@ def _rows(rows: tuple[tuple[object, str], ...]) -> str:
 
 
 def _annotations() -> str:
-    listed = "".join(f"\n{row.name}\n  {row.allowed}\n  {row.effect}\n" for row in KNOWN)
+    listed = "".join(f"\n{row.name}\n  {row.allowed}\n  {row.description}\n" for row in KNOWN)
     return f"{ANNOTATIONS}{listed}"
 
 

@@ -18,7 +18,7 @@ from rancherctl.text import SHOWN, and_more, closest
 PREFIXES: Final = (INGRESS_PREFIX, "io.rancher.")
 """Annotations with these prefixes are meant for this product: an unknown one is reported."""
 RAW_CONFIG: Final = frozenset({"config", "io.rancher.config", f"{INGRESS_PREFIX}config"})
-_ROUTE_FIELDS: Final = tuple(f.name for f in fields(RouteOptions) if f.init and f.name != "closed")
+_ROUTE_FIELDS: Final = tuple(f.name for f in fields(RouteOptions) if f.init and f.name not in {"closed", "sticky_key"})
 _SITE_FIELDS: Final = tuple(f.name for f in fields(SiteOptions))
 _RESTRICTING: Final = tuple(row for row in KNOWN if row.restricts)
 _DEPENDENT: Final = tuple(row for row in KNOWN if row.needs)
@@ -59,6 +59,12 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     if values["everywhere"] and (SCALE in annotations or SCALE_ANNOTATION in annotations):
         message = f"scale is ignored because {GLOBAL} is true: placed on every eligible host"
         problems.append(ObjectProblem("ScaleIgnored", message, serious=False))
+    if (policy := values.pop("sticky_policy")) and not values["sticky"]:
+        values |= {"sticky": True, "sticky_name": policy[0] or values["sticky_name"], "sticky_domain": policy[1]}
+    if values["cors_credentials"] and "*" in values["cors_origins"]:
+        values["cors_credentials"] = False
+        message = "cors-credentials is ignored: with the origin *, any page could read answers with a user's cookies"
+        problems.append(ObjectProblem("CorsCredentialsRefused", message))
     for row in _DEPENDENT:
         if values[row.field] != row.default and values[row.needs] == _DEFAULTS[row.needs]:
             values[row.field] = row.default

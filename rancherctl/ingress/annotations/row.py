@@ -51,6 +51,11 @@ class Annotation:
         """All spellings, the preferred one first."""
         return (self.name, *self.aliases)
 
+    @property
+    def description(self) -> str:
+        """What it does, and its other spellings."""
+        return self.effect + (f"; also spelled {', '.join(self.aliases)}" if self.aliases else "")
+
     def read(self, present: AnnotationSet, problems: list[ObjectProblem]) -> Any:
         """The value for one Ingress that has the annotation; adds to ``problems``."""
         given = [name for name in self.names if name in present.annotations]
@@ -79,6 +84,7 @@ def option(
     invalid: str = "using the default",
     restricts: bool = False,
     needs: str = "",
+    aliases: tuple[str, ...] = (),
     replaces: tuple[str, ...] = (),
 ) -> Annotation:
     """A row for the option ``field`` of routes. An invalid text gives the default.
@@ -97,6 +103,7 @@ def option(
         lambda _: instead,
         allowed,
         effect,
+        aliases=aliases,
         restricts=restricts,
         needs=needs,
         replaces=replaces,

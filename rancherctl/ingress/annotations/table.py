@@ -10,8 +10,10 @@ from typing import Final
 
 from rancherctl.contract import SCALE_ANNOTATION
 from rancherctl.ingress.annotations import values
+from rancherctl.ingress.annotations.cors import CORS
 from rancherctl.ingress.annotations.routing import ROUTING
 from rancherctl.ingress.annotations.row import Annotation, AnnotationSet
+from rancherctl.ingress.annotations.servers import SERVERS
 from rancherctl.ingress.annotations.status_annotation import read_status
 from rancherctl.ingress.annotations.traffic import TRAFFIC
 
@@ -40,7 +42,7 @@ PLACEMENT: Final = (
         1,
         _last_scale,
         f"1 to {MAX_SCALE}; default 1",
-        "number of load-balancer hosts that serve the Ingress; may also be spelled scale",
+        "number of load-balancer hosts that serve the Ingress",
         aliases=(SCALE,),
     ),
     Annotation(
@@ -65,4 +67,4 @@ PLACEMENT: Final = (
         "every load-balancer host, whatever scale says",
     ),
 )
-KNOWN: Final = (*PLACEMENT, *TRAFFIC, *ROUTING)
+KNOWN: Final = (*PLACEMENT, *ROUTING, *TRAFFIC, *SERVERS, *CORS)

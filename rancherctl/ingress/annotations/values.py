@@ -23,6 +23,10 @@ _DURATION = re.compile(r"(?P<number>[1-9][0-9]{0,8})(?P<unit>ms|s|m|h)")
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]{0,12})(?P<unit>[kmg]?)", re.IGNORECASE)
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]+)(?P<rest>[A-Za-z0-9._~!$&()*+,=:@/?#%-]*)")
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@/?#%-]*")
+_ORIGIN = re.compile(r"https?://(?P<host>(?:\*\.)?[a-z0-9.-]+)(?P<port>:[1-9][0-9]{0,4})?")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_COOKIE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_STATUS = re.compile(r"[1-5][0-9]{2}(?:-[1-5][0-9]{2})?")
 MAX_NETWORKS: Final = 500
 MAX_NAMES: Final = 20
 MAX_URL: Final = 1000
@@ -133,3 +137,102 @@ def path_to(text: str) -> str:
     if not _PATH.fullmatch(text) or text == "/" or text.startswith("//") or len(text) > MAX_URL:
         raise ValueError(f"{quoted(text)} is not a path such as /app of at most {MAX_URL} characters; / is not allowed")
     return text
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins as browsers send them; a host may start with ``*.``, and ``*`` alone is any origin."""
+    out = tuple(word.lower() for word in _words(text, "origins", MAX_NAMES))
+    for word in out:
+        found = _ORIGIN.fullmatch(word)
+        if word != "*" and not (found and is_dns_name(found["host"].removeprefix("*."))):
+            raise ValueError(
+                f"{quoted(word)} is not an origin such as https://app.example.org, https://*.example.org or *"
+            )
+    return out
+
+
+def methods(text: str) -> tuple[str, ...]:
+    """HTTP methods."""
+    return tuple(one_of(*_METHODS)(word.lower()).upper() for word in _words(text, "methods", len(_METHODS)))
+
+
+_METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
+
+
+def headers(text: str) -> tuple[str, ...]:
+    """Names of headers."""
+    return tuple(_matching(_HEADER, word, "header name") for word in _words(text, "headers", 50))
+
+
+def balance_method(text: str) -> str:
+    """How to choose a server; the default is ""."""
+    kind, colon, name = text.partition(":")
+    if kind.lower() == "hdr" and colon:
+        return f"hdr:{_matching(_HEADER, name, 'header name').lower()}"
+    chosen = one_of("roundrobin", "leastconn", "source", "uri", "hdr:name")(text)
+    return "" if chosen == "roundrobin" else chosen
+
+
+def cookie_name(text: str) -> str:
+    """The name of a cookie."""
+    return _matching(_COOKIE, text, "cookie name")
+
+
+def domain(text: str) -> str:
+    """The domain of a cookie, without a dot before it."""
+    name = text.lower().removeprefix(".")
+    if not is_dns_name(name) or "." not in name:
+        raise ValueError(f"{quoted(text)} is not a domain such as example.org")
+    return name
+
+
+def path(text: str) -> str:
+    """An absolute path without query."""
+    if not _PLAIN_PATH.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a path such as /healthz")
+    return text
+
+
+_PLAIN_PATH: Final = re.compile(r"/[A-Za-z0-9._~!()*+,=:@/-]{0,255}")
+
+
+def statuses(text: str) -> tuple[str, ...]:
+    """HTTP statuses and ranges of them."""
+    out = tuple(_matching(_STATUS, word, "status such as 200 or 200-399") for word in _words(text, "statuses", 20))
+    for word in out:
+        first, _, last = word.partition("-")
+        if last and last < first:
+            raise ValueError(f"{quoted(word)} is not a range of statuses")
+    return out
+
+
+def _matching(pattern: re.Pattern[str], text: str, what: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a valid {what}")
+    return text
+
+
+def seconds(text: str) -> int:
+    """A duration in whole seconds, at least one."""
+    value = duration(text)
+    if value % 1000:
+        raise ValueError(f"{quoted(text, 30)} is not a duration in whole seconds, such as 90s or 5m")
+    return value // 1000
+
+
+def sticky_policy(text: str) -> tuple[str, str]:
+    """Rancher 1.6's stickiness policy, lines ``KEY: VALUE``: name and domain of the cookie, "" = not given."""
+    given: dict[str, str] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        key, colon, value = line.partition(":")
+        if not colon or key.strip() not in _POLICY_KEYS:
+            raise ValueError(f"{quoted(line)} is not one of the lines {', '.join(_POLICY_KEYS)} in the form KEY: VALUE")
+        given[key.strip()] = value.strip().strip("'\"")
+    name = given.get("cookie") or given.get("name") or ""
+    if not name:
+        raise ValueError("it has no line name: or cookie:")
+    return cookie_name(name), domain(given["domain"]) if given.get("domain") else ""
+
+
+_POLICY_KEYS: Final = ("name", "cookie", "domain", "mode", "indirect", "nocache", "postonly")
+"""The last four are always as Rancher's defaults, whatever their lines say."""

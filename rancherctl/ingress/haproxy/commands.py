@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rancherctl.ingress.haproxy import render
+from rancherctl.ingress.haproxy.profile_text import server_words
 from rancherctl.ingress.model import Server
 from rancherctl.ingress.options import RouteOptions
 from rancherctl.net import join_host_port
@@ -57,7 +57,7 @@ def add_server(pool: str, slot: str, server: Server, seconds: int, options: Rout
     It cannot have ``tcp-ut``: a request on an idle connection to a lost host would hang for minutes. So it keeps no
     idle connections, which is also what HAProxy 2.6 does for such servers.
     """
-    words = f"{render.checks(seconds)}{render.protocol_words(options)}"
+    words = server_words(options, seconds)
     text = f"add server {pool}/{slot} {join_host_port(*server)} {words} pool-max-conn 0"
     return (
         RuntimeCommand(text, ("New server registered",)),

@@ -199,6 +199,9 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
         else:
             out.append(slot)
     for server in new[len(filled) :]:
+        if pool.profile.text.sticky:
+            # HAProxy 2.6 gives servers that are added at run time no cookie.
+            raise _NoRoomError(f"more servers than slots in {pool.backend or 'a new pool'} with sticky sessions")
         if len(out) >= MAX_SLOTS:
             raise _NoRoomError(f"more than {MAX_SLOTS} servers in {pool.backend}")
         name = f"s{len(out) + 1}"

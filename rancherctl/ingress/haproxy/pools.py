@@ -94,10 +94,13 @@ def from_json(name: Any, backend: Any, count: Any, used: Any, options: Any = Non
     return Pool(str(name), "", tuple(slots), found, Profile(kind, found))
 
 
-def slot_count(servers: int) -> int:
-    """How many slots a pool gets: a power of two, at least twice the number of its servers."""
+def slot_count(servers: int, options: RouteOptions) -> int:
+    """How many slots a pool gets: a power of two, at least twice the number of its servers.
+
+    A pool with sticky sessions has twice as many: it cannot get more while HAProxy runs.
+    """
     size = MIN_SLOTS
-    while size < 2 * servers:
+    while size < (4 if options.sticky else 2) * servers:
         size *= 2
     return size
 
@@ -105,7 +108,7 @@ def slot_count(servers: int) -> int:
 def filled(name: str, backend: str, options: RouteOptions, servers: Sequence[Server]) -> Pool:
     """A pool with these servers in its first slots."""
     slots = [Slot(f"s{i}", s, used=True) for i, s in enumerate(servers, 1)]
-    empty = [Slot(f"s{i}") for i in range(len(slots) + 1, slot_count(len(slots)) + 1)]
+    empty = [Slot(f"s{i}") for i in range(len(slots) + 1, slot_count(len(slots), options) + 1)]
     return Pool.of(name, backend, (*slots, *empty), options)
 
 

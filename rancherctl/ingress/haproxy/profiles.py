@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Literal
 
-from rancherctl.ingress.haproxy.responses import DENIED, REDIRECTS, TOO_LARGE
+from rancherctl.ingress.haproxy import profile_text
+from rancherctl.ingress.haproxy.responses import REDIRECTS, TOO_LARGE
 from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.text import short_digest
 
@@ -62,10 +63,8 @@ VALUES: Final = (
 REDIRECT_MAP: Final = "redirect"
 """STATUS|url|URL, or STATUS|host|NAME to keep scheme and path. A bar is in no URL."""
 VALUE_MAPS: Final = (*(value.map for value in VALUES), REDIRECT_MAP)
-_TEXT: Final = {value.field: getattr(NO_OPTIONS, value.field) for value in VALUES}
-"""Replacements that leave only the options that are text."""
-_WORDS_PER_LINE: Final = 40
-"""HAProxy allows 64."""
+_TEXT: Final = {name: getattr(NO_OPTIONS, name) for name in (*(value.field for value in VALUES), "target")}
+"""Replacements that leave only the options that are text; ``target`` decides about servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +111,12 @@ def section(profile: Profile, path: MapPath) -> str:
     """The ``defaults`` section of a profile; "" for the plain one."""
     if profile.kind == "plain":
         return ""
-    lines = _source_lines(profile.text)
     if profile.kind == "redirect":
-        lines += _redirect_lines(path(REDIRECT_MAP))
+        lines = [*profile_text.source_lines(profile.text), *_redirect_lines(path(REDIRECT_MAP))]
     else:
+        lines = profile_text.lines(profile.text)
         lines += [line for value in VALUES for line in value.lines(path(value.map))]
     return f"\ndefaults {profile.name} from {BASE}\n" + "".join(f"  {line}\n" for line in lines)
-
-
-def _source_lines(options: RouteOptions) -> list[str]:
-    lists = {"allowed": options.allow_source, "denied": options.deny_source}
-    lines = [
-        f"acl {name} src {' '.join(networks[first : first + _WORDS_PER_LINE])}"
-        for name, networks in lists.items()
-        for first in range(0, len(networks), _WORDS_PER_LINE)
-    ]
-    if options.allow_source:
-        lines.append(f"http-request return {DENIED.arguments} if !allowed")
-    if options.deny_source:
-        lines.append(f"http-request return {DENIED.arguments} if denied")
-    return lines
 
 
 def _redirect_lines(file: str) -> list[str]:

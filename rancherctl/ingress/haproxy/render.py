@@ -16,6 +16,7 @@ from rancherctl.ingress.haproxy import forwarded, refusals
 from rancherctl.ingress.haproxy.layout import MAPS, Layout
 from rancherctl.ingress.haproxy.listeners import frontend_name
 from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
+from rancherctl.ingress.haproxy.profile_text import EXAMPLES, server_words
 from rancherctl.ingress.haproxy.profiles import ALWAYS, BASE, section
 from rancherctl.ingress.haproxy.responses import CLOSED_RESPONSE, ERRORS, NO_ROUTE_RESPONSE, ORIGIN
 from rancherctl.ingress.model import HTTP_PORT, Family, Listener, digest
@@ -64,22 +65,6 @@ class Paths:
         return f"{self.data}/{name}.map"
 
 
-def checks(seconds: int) -> str:
-    """Options of every server: active checks, and passive checks that act on the second failed connect."""
-    fast = "fastinter 500ms downinter 1s rise 1 fall 2"
-    return f"check inter {seconds}s {fast} observe layer4 error-limit 2 on-error mark-down"
-
-
-def protocol_words(options: RouteOptions) -> str:
-    """Options of a server that decide how it is spoken to, with a space before; "" for HTTP/1.1."""
-    return {
-        "h2c": " proto h2",
-        "grpc": " proto h2",
-        "https": " ssl verify none",
-        "grpcs": " ssl verify none alpn h2",
-    }.get(options.protocol, "")
-
-
 def files(layout: Layout, paths: Paths) -> dict[str, str]:
     """The texts of all files by absolute path."""
     out = {paths.map(name): map_text(layout.maps[name]) for name in MAPS}
@@ -100,11 +85,11 @@ def config(layout: Layout, paths: Paths) -> str:
 def text_digest(paths: Paths) -> str:
     """A digest of the text around what a layout decides.
 
-    A HAProxy that was started with another one must be reloaded: a new release writes other rules. An option with text
-    of its own needs a sample here.
+    A HAProxy that was started with another one must be reloaded: a new release writes other rules. ``EXAMPLES`` has
+    every option with text.
     """
     listeners = tuple(Listener(family, HTTP_PORT) for family in paths.families)
-    samples = (NO_OPTIONS, *(RouteOptions(protocol=protocol) for protocol in get_args(Protocol)))
+    samples = (*EXAMPLES, *(RouteOptions(protocol=protocol) for protocol in get_args(Protocol)))
     pools = tuple(Pool.of(f"b{n}", "", (Slot("s1"),), options) for n, options in enumerate(samples, 1))
     return digest(config(Layout(listeners=listeners, pools=pools), paths))
 
@@ -216,7 +201,7 @@ def _pool(pool: Pool, seconds: int) -> str:
     if known is not None and known[0] is pool and known[1] == seconds:
         return known[2]
     lines = [f"\nbackend {pool.name} from {pool.profile.name}  # {pool.key or 'spare'}\n"]
-    lines += [_server(slot, seconds, pool.options) for slot in pool.slots]
+    lines += [_server(slot, seconds, pool.profile.text) for slot in pool.slots]
     text = "".join(lines)
     _texts[pool.name] = (pool, seconds, text)
     return text
@@ -224,5 +209,5 @@ def _pool(pool: Pool, seconds: int) -> str:
 
 def _server(slot: Slot, seconds: int, options: RouteOptions) -> str:
     address = join_host_port(*(slot.server or NOTHING))
-    words = f"{checks(seconds)}{protocol_words(options)}"
+    words = server_words(options, seconds)
     return f"  server {slot.name} {address} {words}{'' if slot.server else ' disabled'}\n"

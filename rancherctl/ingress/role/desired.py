@@ -7,10 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import chain
 
-from rancherctl.ingress.model import NO_PROXIES, BackendRef, Listener, Model, Proxies, Route, Server, Translated
-from rancherctl.ingress.options import Protocol
+from rancherctl.ingress.model import (
+    NO_PROXIES,
+    BackendRef,
+    Listener,
+    Model,
+    Proxies,
+    Route,
+    Server,
+    Translated,
+    servers_key,
+)
+from rancherctl.ingress.options import Protocol, RouteOptions
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge
@@ -19,6 +30,7 @@ from rancherctl.ingress.translate.merge import Merged
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.placement.place import Placement
+from rancherctl.text import short_digest
 
 MAX_BACKEND_PROBLEMS = 5
 """Backend problems reported for one Ingress: a host's report has a limited size, which one user must not use up."""
@@ -138,21 +150,28 @@ def _host_model(
     """The model of a host that serves ``serving``, and problems of the backends of these Ingresses."""
     loaded = merge.loaded(translated, serving)
     routes = merged.routes_of(loaded)
-    refs = {r.backend.key: r.backend for r in routes if r.forwards}
-    cache.keep_lookups(refs)
+    wanted = {servers_key(r.backend.key, r.options): r for r in routes if r.forwards}
+    cache.keep_lookups({r.backend.key: r for r in wanted.values()})
     slices = cache.slices_by_service(tables.slices)
     servers: dict[str, tuple[Server, ...]] = {}
     failing = dict(refused)
     protocols: dict[str, Protocol] = {}
-    for key, ref in refs.items():
+    for key, route in wanted.items():
+        ref, target = route.backend, route.options.target
         lookup = cache.servers_of(ref, tables.services, slices, tables.resolved, external=host.external_names)
         servers[key] = lookup.servers
-        protocols[key] = lookup.protocol
+        protocols[ref.key] = lookup.protocol
         if lookup.problem:
-            failing[key] = lookup.problem
-    if any(protocols.values()) or any(route.options.protocol for route in routes):
-        routes = tuple(_spoken(route, protocols.get(route.backend.key, "")) for route in routes)
-        for key in {r.backend.key for r in routes if r.forwards and r.options.protocol in {"https", "grpcs"}}:
+            failing[ref.key] = lookup.problem
+        if target:
+            local = cache.servers_of(ref, tables.services, slices, tables.resolved, node=host.name).servers
+            servers[key] = local if local or target == "only-local" else lookup.servers
+            if lookup.servers and not servers[key]:
+                failing.setdefault(ref.key, _not_local(ref.key, host.name))
+    if any(protocols.values()) or any(r.options.protocol or r.options.sticky for r in routes):
+        cookie_key = _cookie_key(tables)
+        routes = tuple(_effective(route, protocols.get(route.backend.key, ""), cookie_key) for route in routes)
+        for key in {r.backend.key for r in routes if r.options.protocol in {"https", "grpcs"}}:
             failing.setdefault(key, _not_verified(key))
     problems = {
         key: found for key in sorted(serving & loaded) if failing and (found := _problems_of(translated[key], failing))
@@ -163,13 +182,30 @@ def _host_model(
     return Model(host.listeners if loaded else (), routes, servers, hashes, bare, host.proxies), problems
 
 
-def _spoken(route: Route, said: Protocol) -> Route:
-    """The route with the protocol that its servers are spoken to: the annotation's, else what the Service port says."""
-    wanted = (route.options.protocol or said) if route.forwards else ""
-    protocol: Protocol = "" if wanted == "http" else wanted
-    if protocol == route.options.protocol:
+def _effective(route: Route, said: Protocol, cookie_key: str) -> Route:
+    """The route with what only hosts know: the protocol that the Service port says, and the key of cookies."""
+    options = route.options
+    if not (route.forwards and (said or options.protocol or options.sticky)):
         return route
-    return replace(route, options=replace(route.options, protocol=protocol))
+    return replace(route, options=_effective_options(options, said, cookie_key))
+
+
+@lru_cache(maxsize=1 << 10)
+def _effective_options(options: RouteOptions, said: Protocol, cookie_key: str) -> RouteOptions:
+    protocol = options.protocol or said
+    key = cookie_key if options.sticky else ""
+    return replace(options, protocol="" if protocol == "http" else protocol, sticky_key=key)
+
+
+def _cookie_key(tables: Tables) -> str:
+    """What makes cookies of sticky sessions unpredictable: the same on all hosts, and known to no client."""
+    service = tables.services.get("default/kubernetes")
+    return short_digest(f"sticky {service.meta.uid}", 32) if service else ""
+
+
+def _not_local(backend: str, host: str) -> ObjectProblem:
+    message = f"{backend} has no ready endpoint on {host}; target only-local answers with 503 there"
+    return ObjectProblem("NoLocalEndpoint", message, serious=False)
 
 
 def _not_verified(backend: str) -> ObjectProblem:

@@ -11,7 +11,7 @@ from typing import Final
 from rancherctl.hold import is_mass_loss
 from rancherctl.ingress.haproxy import layout
 from rancherctl.ingress.haproxy.layout import Layout
-from rancherctl.ingress.model import Model
+from rancherctl.ingress.model import Model, servers_key
 
 HOLD_SECONDS: Final = 30.0
 """How long a mass loss must last before the host applies it."""
@@ -37,9 +37,9 @@ def without_removals(now: Layout, model: Model) -> Model:
     new = {layout.map_entry(route) for route in model.routes}
     old = [route for route in layout.routes_of(now) if layout.map_entry(route) not in new]
     servers = {
-        p.backend: tuple(s.server for s in p.slots if s.server)
+        key: tuple(s.server for s in p.slots if s.server)
         for p in now.pools
-        if p.backend and not model.servers.get(p.backend)
+        if p.backend and not model.servers.get(key := servers_key(p.backend, p.options))
     }
     return replace(
         model,

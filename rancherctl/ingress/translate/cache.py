@@ -30,7 +30,9 @@ class TranslationCache:
     roster: Roster | None = None
     slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
     by_service: dict[str, list[EndpointSlice]] = field(default_factory=dict)
-    lookups: dict[str, tuple[Service | None, list[EndpointSlice] | None, EndpointLookup]] = field(default_factory=dict)
+    lookups: dict[tuple[str, str], tuple[Service | None, list[EndpointSlice] | None, EndpointLookup]] = field(
+        default_factory=dict
+    )
 
     def translate(self, ingress: Ingress) -> Translated:
         """Translate one Ingress; cached by uid and resource version."""
@@ -99,6 +101,7 @@ class TranslationCache:
         resolved: Mapping[str, Sequence[str]],
         *,
         external: bool = True,
+        node: str = "",
     ) -> EndpointLookup:
         """Look up the servers of one backend; cached while the Service and its slices are the same objects.
 
@@ -106,7 +109,7 @@ class TranslationCache:
         """
         key = f"{ref.namespace}/{ref.service}"
         service, own = services.get(key), slices.get(key)
-        known = self.lookups.get(ref.key)
+        known = self.lookups.get((ref.key, node))
         if (
             known is not None
             and known[0] is service
@@ -114,11 +117,11 @@ class TranslationCache:
             and (service is None or service.type != "ExternalName")
         ):
             return known[2]
-        fresh = endpoints.servers_of(ref, services, slices, resolved, external=external)
-        self.lookups[ref.key] = (service, own, fresh)
+        fresh = endpoints.servers_of(ref, services, slices, resolved, external=external, node=node)
+        self.lookups[ref.key, node] = (service, own, fresh)
         return fresh
 
     def keep_lookups(self, backends: Mapping[str, object]) -> None:
         """Forget the lookups of all other backends."""
-        for key in self.lookups.keys() - backends.keys():
+        for key in [k for k in self.lookups if k[0] not in backends]:
             del self.lookups[key]

@@ -99,11 +99,12 @@ def servers_of(
     resolved: Mapping[str, Sequence[str]],
     *,
     external: bool = True,
+    node: str = "",
 ) -> EndpointLookup:
     """The servers of one backend: its ready endpoints.
 
     If there are none, those that still serve while they terminate. ``external``: whether ExternalName Services are
-    served.
+    served. With a ``node``, only endpoints on it count; external addresses are on none.
     """
     key = f"{ref.namespace}/{ref.service}"
     service = services.get(key)
@@ -133,6 +134,8 @@ def servers_of(
         if not number:
             continue
         for endpoint in entry.endpoints:
+            if node and endpoint.node != node:
+                continue
             servers = dict.fromkeys(_servers(endpoint.addresses[:1], number), endpoint.node)
             if endpoint.ready or service.publish_not_ready:
                 ready |= servers

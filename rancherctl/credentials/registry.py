@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,16 @@ def parse(name: str, data: Mapping[str, Any]) -> Access:
     text = {k: str(data.get(k) or "") for k in keys}
     if not text["server"]:
         raise ValueError("server is missing")
-    issue, tunnels = (tuple(tuple(str(w) for w in argv) for argv in data.get(k) or ()) for k in ("issue", "tunnels"))
+    issue, tunnels = (tuple(_login(argv) for argv in data.get(k) or ()) for k in ("issue", "tunnels"))
     return Access(
         name=name, **text, issue=issue, tunnels=tunnels, targets=tuple(str(t) for t in data.get("targets") or ())
     )
+
+
+def _login(argv: Iterable[object]) -> tuple[str, ...]:
+    """A stored ssh command line. Releases before 0.2 forced StrictHostKeyChecking; the configuration counts."""
+    words = [str(word) for word in argv]
+    forced = [index for index in range(len(words)) if words[index : index + 2] == ["-o", "StrictHostKeyChecking=yes"]]
+    for index in reversed(forced):
+        del words[index : index + 2]
+    return tuple(words)

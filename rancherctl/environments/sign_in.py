@@ -46,8 +46,12 @@ def sign_in_at_any(
 
 
 def renewal_argv(host: Host, operator: str, session: str) -> tuple[str, ...]:
-    """The OpenSSH command line that renews tokens without a prompt (``credentials.registry.Access.issue``)."""
+    """The OpenSSH command line that renews tokens without a prompt (``credentials.registry.Access.issue``).
+
+    Host keys are checked as the user's ssh configuration says, as at the login; an unknown one that would be asked
+    about is refused.
+    """
     ssh = host.ssh
-    base = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]
+    base = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
     login = [*base, *login_options(ssh), *jump_options(ssh, base)]
     return (*login, ssh.host, PROGRAM, "--operator", operator, "--session", session)

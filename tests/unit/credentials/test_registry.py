@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rancherctl.credentials.registry import Access, Registry
+from rancherctl.credentials.registry import Access, Registry, parse
 from rancherctl.errors import NotFoundError, RancherctlError, UsageError
 
 WAYS = (("ssh", "a"), ("ssh", "b"))
@@ -56,3 +56,10 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as e:
         registry.load("other")
     assert "demo" in e.value.why
+
+
+def test_stored_commands_obey_the_ssh_configuration_about_host_keys() -> None:
+    """Releases before 0.2 forced StrictHostKeyChecking: with UserKnownHostsFile /dev/null no token was renewed."""
+    stored = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "h1"]
+    found = parse("demo", {"server": "https://a", "issue": [stored], "tunnels": [stored]})
+    assert found.issue == found.tunnels == (("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "h1"),)

@@ -12,6 +12,7 @@ import getpass
 import hashlib
 import os
 import pwd
+import re
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -140,7 +141,8 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
     if done.returncode != 0:
         raise UsageError(
             f"invalid ssh configuration for {address.host}",
-            why=last_line(done.stderr, "ssh -G failed"),
+            why=_reason(done.stderr),
+            hint=f"check it with: ssh -G {address.host}",
         )
     found = parse(done.stdout)
     return replace(settings_of(address, found, home=user_home()), control_path=live_master(found))

@@ -154,6 +154,12 @@ def live_master(found: Mapping[str, Sequence[str]]) -> str:
     return path if path.lower() != "none" and Path(path).is_socket() and answers(path) else ""
 
 
+def _reason(messages: str) -> str:
+    """The first message of ``ssh -G`` that names a line of a file; the last one only counts the errors."""
+    lines = [line.strip() for line in messages.splitlines()]
+    return next((line for line in lines if re.search(r" line \d+", line)), last_line(messages, "ssh -G failed"))
+
+
 def parse(text: str) -> dict[str, list[str]]:
     """Keyword in lower case → its values, in order, of ``ssh -G`` output."""
     out: dict[str, list[str]] = {}

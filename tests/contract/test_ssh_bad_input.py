@@ -104,8 +104,10 @@ def mute_agent(path: Path) -> Iterator[None]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        yield
-    path.unlink()
+        try:
+            yield
+        finally:
+            path.unlink()
 
 
 def children() -> set[str]:

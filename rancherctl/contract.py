@@ -21,6 +21,8 @@ REPORT_PREFIX: Final = "report-"
 """A host's report is the ConfigMap ``report-HOST``."""
 HOST_LEASE_PREFIX: Final = "host-"
 """A host's heartbeat is the Lease ``host-HOST``."""
+HOST_NAMESPACE_PREFIX: Final = "rancherctl-host-"
+"""Each load-balancer host has a namespace, whose Secrets its agent may read: copies made by the controller."""
 CONTROLLER_NAME: Final = "rancherctl-controller"
 """The controller's Lease, its name in Events, and its user on hosts."""
 
@@ -42,6 +44,16 @@ INGRESS_CONTROLLER: Final = "rancherctl.io/ingress"
 INGRESS_PREFIX: Final = "ingress.rancherctl.io/"
 STATUS_ANNOTATION: Final = "ingress.rancherctl.io/status"
 SCALE_ANNOTATION: Final = "ingress.rancherctl.io/scale"
+
+# Copies of Secrets in the namespaces of hosts
+SOURCE_ANNOTATION: Final = "rancherctl.io/source"
+"""``namespace/name`` of the Secret that was copied."""
+CONTENT_ANNOTATION: Final = "rancherctl.io/content"
+"""Digest of what was copied: the normalised certificate and key, or why there is none."""
+UNUSABLE_ANNOTATION: Final = "rancherctl.io/unusable"
+"""Why the Secret cannot be used; its copy has no data then."""
+COPY_LABEL: Final = "rancherctl.io/copy"
+"""What a copy is for: ``tls``. The controller deletes nothing without it."""
 
 # Paths on a host
 ETC: Final = "/etc/rancherctl"
@@ -70,3 +82,8 @@ SYSCTL_CONFIG: Final = "/etc/sysctl.d/90-rancherctl.conf"
 LINK_LOCAL_DNS: Final = "169.254.20.10"
 DNS_DEVICE: Final = "lo"
 VXLAN_DEVICE: Final = "rctl-vxlan"
+
+
+def host_namespace(node: str) -> str:
+    """The namespace of a host; names of hosts are short enough for it."""
+    return f"{HOST_NAMESPACE_PREFIX}{node}"

@@ -44,6 +44,12 @@ class HostSettings(Protocol):
     @property
     def http_port(self) -> int: ...
     @property
+    def https_port(self) -> int: ...
+    @property
+    def default_certificate(self) -> str: ...
+    @property
+    def tls_redirect(self) -> bool: ...
+    @property
     def trusted_proxies(self) -> tuple[str, ...]: ...
     @property
     def proxy_protocol(self) -> tuple[str, ...]: ...
@@ -118,16 +124,18 @@ class RoleSpec:
 
     ``name`` is stored: in agent.json and as the name of the section in host reports. ``title`` names the role to
     operators. ``module`` is the RoleModule with its code. ``tables`` are all that the role may watch: the right to
-    read them follows, ``rights`` are the others. ``hosts``: every host, or those that carry load balancers. A removal
-    takes away ``paths``, ``runtime_paths`` (made at run time by the role's packages; kept if they were there before
-    the environment), ``devices`` and ``nft_tables``. ``health`` returns what the role's section of a host report says
-    is wrong. ``serving`` is what clients connect to.
+    read them follows, ``rights`` are the others. ``own_tables`` are further ones that only the host itself may watch,
+    by its name. ``hosts``: every host, or those that carry load balancers. A removal takes away ``paths``,
+    ``runtime_paths`` (made at run time by the role's packages; kept if they were there before the environment),
+    ``devices`` and ``nft_tables``. ``health`` returns what the role's section of a host report says is wrong.
+    ``serving`` is what clients connect to.
     """
 
     name: str
     title: str
     module: str
     tables: tuple[TableSpec, ...]
+    own_tables: tuple[Callable[[str], TableSpec], ...] = ()
     hosts: Literal["all", "load-balancer"] = "all"
     rights: tuple[Right, ...] = ()
     units: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ def _json(*path: str, read: Callable[[Any], Any] = lambda value: value, optional
 class AgentConfig:
     """One host's configuration; the fields also define the file, in their order.
 
-    ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies``, ``proxy_protocol``, ``external_names``: see
+    ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``tls_redirect``: see
     environments.model.IngressSettings. ``lease_seconds``: period of the host's heartbeat. ``owners``,
     for the controller only: each address that the environment file names → the host that has it, "" = no host.
     """
@@ -56,6 +56,10 @@ class AgentConfig:
         default=(), metadata=_json("ingress", "proxy_protocol", read=tuple, optional=True)
     )
     external_names: bool = field(default=True, metadata=_json("ingress", "external_names", read=bool, optional=True))
+    default_certificate: str = field(
+        default="", metadata=_json("ingress", "default_certificate", read=str, optional=True)
+    )
+    tls_redirect: bool = field(default=True, metadata=_json("ingress", "tls_redirect", read=bool, optional=True))
     lease_seconds: float = field(default=2.0, metadata=_json("lease_seconds", read=float))
     owners: tuple[tuple[str, str], ...] = field(default=(), metadata=_json("owners", read=lambda d: tuple(d.items())))
 

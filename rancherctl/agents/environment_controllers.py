@@ -16,6 +16,7 @@ from rancherctl.agents.controllers.host_objects import HostObjectsController
 from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.controllers.network_policies import NetworkPolicyController
 from rancherctl.agents.controllers.roster import RosterController
+from rancherctl.agents.controllers.secret_copies import SecretCopiesController
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
@@ -24,9 +25,12 @@ from rancherctl.kube.rest import RestClient
 
 def environment_controllers(config: AgentConfig, client: Fenced, leader: Leader) -> list[Controller]:
     """The controllers of the environment; the roster first, because a dead host matters most."""
+    copies = SecretCopiesController(client, leader, boottime, config.default_certificate)
+    liveness = Liveness(limit=3 * config.lease_seconds)
     controllers: list[Controller] = [
-        RosterController(client, leader, boottime, liveness=Liveness(limit=3 * config.lease_seconds)),
+        RosterController(client, leader, boottime, liveness=liveness, more_alarms=lambda: copies.alarms),
         HostObjectsController(client, leader),
+        copies,
         IngressStatusController(client, leader, boottime),
         CertificateRequestController(client, leader, config.service_cidr, dict(config.owners)),
     ]

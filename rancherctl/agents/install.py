@@ -45,6 +45,8 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         trusted_proxies=environment.ingress.trusted_proxies,
         proxy_protocol=environment.ingress.proxy_protocol,
         external_names=environment.ingress.external_names == "allow",
+        default_certificate=environment.ingress.default_certificate,
+        tls_redirect=environment.ingress.tls_redirect == "auto",
         lease_seconds=lease_seconds(len(environment.hosts)),
     )
 

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from rancherctl.der import OCTETS, OID, SEQUENCE, SET, Node, exactly, nodes
+
 _PEM = re.compile(
     r"\s*-----BEGIN CERTIFICATE REQUEST-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE REQUEST-----\s*"
 )
-_SEQUENCE, _SET, _OID, _OCTETS, _ATTRIBUTES = 0x30, 0x31, 0x06, 0x04, 0xA0
+_ATTRIBUTES = 0xA0
 _TEXTS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii"}
 _DNS, _IP = 0x82, 0x87
 _COMMON_NAME, _ORGANIZATION = bytes.fromhex("550403"), bytes.fromhex("55040a")
@@ -39,48 +41,14 @@ class RequestContent:
     other_parts: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    tag: int
-    data: bytes
-
-    def all(self) -> list[_Node]:
-        """The elements in it."""
-        return list(_nodes(self.data))
-
-    def expect(self, tag: int) -> _Node:
-        if self.tag != tag:
-            raise ValueError(f"type {self.tag:#x} where {tag:#x} was expected")
-        return self
-
-
-def _nodes(data: bytes) -> Iterator[_Node]:
-    at = 0
-    while at < len(data):
-        if at + 2 > len(data) or data[at] & 0x1F == 0x1F:
-            raise ValueError("not DER")
-        tag, size = data[at], data[at + 1]
-        at += 2
-        if size >= 0x80:
-            count = size & 0x7F
-            if not 1 <= count <= 3 or at + count > len(data):
-                raise ValueError("not DER: invalid length")
-            size = int.from_bytes(data[at : at + count], "big")
-            at += count
-        if at + size > len(data):
-            raise ValueError("not DER: truncated")
-        yield _Node(tag, data[at : at + size])
-        at += size
-
-
 def parse(pem: str) -> RequestContent:
     """Parse one PEM block; ValueError says what is wrong."""
     found = _PEM.fullmatch(pem)
     if found is None:
         raise ValueError("not exactly one PEM block with a certificate request")
-    (request,) = _exactly(_nodes(base64.b64decode(found.group(1))), 1, "requests")
-    info, *_ = _exactly(iter(request.expect(_SEQUENCE).all()), 3, "parts of the request")
-    parts = info.expect(_SEQUENCE).all()
+    (request,) = exactly(nodes(base64.b64decode(found.group(1))), 1, "requests")
+    info, *_ = exactly(iter(request.expect(SEQUENCE).all()), 3, "parts of the request")
+    parts = info.expect(SEQUENCE).all()
     if len(parts) not in (3, 4):
         raise ValueError(f"{len(parts)} parts of the request's information")
     names = list(_subject(parts[1]))
@@ -97,30 +65,23 @@ def parse(pem: str) -> RequestContent:
     )
 
 
-def _exactly(nodes: Iterator[_Node], count: int, what: str) -> list[_Node]:
-    found = list(nodes)
-    if len(found) != count:
-        raise ValueError(f"{len(found)} {what}, {count} expected")
-    return found
-
-
-def _subject(node: _Node) -> Iterator[tuple[bytes, str]]:
-    for several in node.expect(_SEQUENCE).all():
-        for pair in several.expect(_SET).all():
-            kind, value = _exactly(iter(pair.expect(_SEQUENCE).all()), 2, "parts of a name")
+def _subject(node: Node) -> Iterator[tuple[bytes, str]]:
+    for several in node.expect(SEQUENCE).all():
+        for pair in several.expect(SET).all():
+            kind, value = exactly(iter(pair.expect(SEQUENCE).all()), 2, "parts of a name")
             if value.tag not in _TEXTS:
                 raise ValueError(f"a name of type {value.tag:#x}")
-            yield kind.expect(_OID).data, value.data.decode(_TEXTS[value.tag])
+            yield kind.expect(OID).data, value.data.decode(_TEXTS[value.tag])
 
 
-def _alternatives(attributes: _Node) -> tuple[frozenset[str], frozenset[str], bool]:
+def _alternatives(attributes: Node) -> tuple[frozenset[str], frozenset[str], bool]:
     names = [name for extensions in _extensions(attributes) for name in extensions]
     if len(names) > 1:
         raise ValueError("two lists of alternative names")
     dns: set[str] = set()
     ips: set[str] = set()
     other = False
-    for name in names[0].expect(_SEQUENCE).all() if names else ():
+    for name in names[0].expect(SEQUENCE).all() if names else ():
         if name.tag == _DNS:
             dns.add(name.data.decode("ascii"))
         elif name.tag == _IP and len(name.data) in (4, 16):
@@ -130,17 +91,17 @@ def _alternatives(attributes: _Node) -> tuple[frozenset[str], frozenset[str], bo
     return frozenset(dns), frozenset(ips), other
 
 
-def _extensions(attributes: _Node) -> Iterator[list[_Node]]:
+def _extensions(attributes: Node) -> Iterator[list[Node]]:
     """The alternative names in each list of requested extensions."""
     for attribute in attributes.expect(_ATTRIBUTES).all():
-        kind, values = _exactly(iter(attribute.expect(_SEQUENCE).all()), 2, "parts of an attribute")
-        if kind.expect(_OID).data != _EXTENSION_REQUEST:
+        kind, values = exactly(iter(attribute.expect(SEQUENCE).all()), 2, "parts of an attribute")
+        if kind.expect(OID).data != _EXTENSION_REQUEST:
             continue
-        for extensions in values.expect(_SET).all():
+        for extensions in values.expect(SET).all():
             found = []
-            for extension in extensions.expect(_SEQUENCE).all():
-                parts = extension.expect(_SEQUENCE).all()
-                if parts and parts[0].expect(_OID).data == _ALTERNATIVES:
-                    (name,) = _exactly(_nodes(parts[-1].expect(_OCTETS).data), 1, "lists of alternative names")
+            for extension in extensions.expect(SEQUENCE).all():
+                parts = extension.expect(SEQUENCE).all()
+                if parts and parts[0].expect(OID).data == _ALTERNATIVES:
+                    (name,) = exactly(nodes(parts[-1].expect(OCTETS).data), 1, "lists of alternative names")
                     found.append(name)
             yield found

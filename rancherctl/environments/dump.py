@@ -72,6 +72,9 @@ def _ingress(ingress: IngressSettings) -> dict[str, Any]:
     out |= {key: list(networks) for key, networks in lists.items() if networks}
     if ingress.external_names != default.external_names:
         out["externalNames"] = ingress.external_names
+    tls = {"redirect": ingress.tls_redirect, "defaultCertificate": ingress.default_certificate}
+    if changed := {key: text for key, text in tls.items() if text not in {default.tls_redirect, ""}}:
+        out["tls"] = changed
     return out
 
 

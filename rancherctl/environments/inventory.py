@@ -23,6 +23,7 @@ from rancherctl.environments.model import (
     IngressSettings,
     Mode,
     Network,
+    TlsRedirect,
 )
 from rancherctl.errors import InvalidInputError
 from rancherctl.hosts.model import ROLES, Host, Role, SshAddress, SshClient
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MODES: tuple[Mode, ...] = ("routed", "none")
 EXTERNAL_NAMES: tuple[ExternalNames, ...] = ("allow", "deny")
+TLS_REDIRECTS: tuple[TlsRedirect, ...] = ("auto", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,13 @@ def _ingress(spec: Section) -> IngressSettings:
         proxy_protocol=speaking,
         external_names=cast("ExternalNames", names),
     )
+    tls = section.section("tls")
+    redirect = tls.text(
+        "redirect", out.tls_redirect, lambda t: "" if t in TLS_REDIRECTS else f"must be auto or off, not {t!r}"
+    )
+    certificate = tls.text("defaultCertificate", "", syntax.secret)
+    out = replace(out, tls_redirect=cast("TlsRedirect", redirect), default_certificate=certificate)
+    tls.finish()
     chosen = section.section("hosts")
     if section.get("hosts") is not None:
         role = chosen.text("role", "", lambda t: "" if t in ROLES else f"unknown role {t!r}{suggestion(t, ROLES)}")

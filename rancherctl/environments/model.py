@@ -17,6 +17,7 @@ LOCAL_API_PORT: Final = 7443
 LOCAL_API: Final = f"https://127.0.0.1:{LOCAL_API_PORT}"
 Mode = Literal["routed", "none"]
 ExternalNames = Literal["allow", "deny"]
+TlsRedirect = Literal["auto", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,9 @@ class IngressSettings:
 
     ``default_class``: whether IngressClass ``rancher`` is the API's default. ``trusted_proxies`` are networks of
     proxies whose X-Forwarded headers count, ``proxy_protocol`` networks of those that speak PROXY protocol.
-    ``external_names``: whether ExternalName Services are served.
+    ``external_names``: whether ExternalName Services are served. ``default_certificate`` is the secret (namespace/name)
+    for clients whose name has no certificate ("" = refuse them); ``tls_redirect``: whether plain requests to sites with
+    a certificate are redirected to HTTPS.
     """
 
     role: str = "worker"
@@ -61,6 +64,8 @@ class IngressSettings:
     trusted_proxies: tuple[str, ...] = ()
     proxy_protocol: tuple[str, ...] = ()
     external_names: ExternalNames = "allow"
+    default_certificate: str = ""
+    tls_redirect: TlsRedirect = "auto"
 
     def wants(self, host: Host) -> bool:
         """Whether the host is chosen."""

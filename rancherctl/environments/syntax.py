@@ -76,6 +76,14 @@ def proxy_network(text: str) -> str:
     return f"{text} is the host itself" if network.is_loopback else ""
 
 
+def secret(text: str) -> str:
+    """A Secret as ``NAMESPACE/NAME``."""
+    namespace, slash, name = text.partition("/")
+    if slash and is_dns_label(namespace) and is_dns_name(name):
+        return ""
+    return f"{text!r} is not a secret in the form NAMESPACE/NAME"
+
+
 def resolver(text: str) -> str:
     """IP address of an upstream resolver, which answers on port 53."""
     return "" if is_ip(text) else f"{text!r} is not the address of a resolver (an IP address without a port)"

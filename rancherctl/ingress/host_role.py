@@ -11,11 +11,13 @@ from rancherctl.role_spec import HostRole, HostSettings, Relist
 def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> HostRole:
     """Return the role that keeps this host's HAProxy up to date."""
     from rancherctl.ingress.haproxy.driver import local_paths
-    from rancherctl.ingress.model import Proxies, http_listeners
+    from rancherctl.ingress.model import Proxies, http_listeners, https_listeners
     from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+    from rancherctl.ingress.translate.certificates import TlsPolicy
 
     paths = local_paths()
-    listeners = http_listeners(settings.http_port, paths.families)
+    http, https = settings.http_port, settings.https_port
+    listeners = (*http_listeners(http, paths.families), *https_listeners(https, paths.families))
     return LbRole(
         LbConfig(
             settings.node,
@@ -23,6 +25,7 @@ def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> Hos
             dns=settings.dns_addresses[0],
             external_names=settings.external_names,
             proxies=Proxies(settings.trusted_proxies, settings.proxy_protocol),
+            tls=TlsPolicy(settings.default_certificate, settings.tls_redirect),
             paths=paths,
         )
     )

@@ -15,6 +15,7 @@ from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.placement.model import ObjectProblem, Placeable, PlacementOptions
 
 HTTP_PORT = 80
+HTTPS_PORT = 443
 HASH_SCHEME = 1
 """Number of the rule that makes ``Translated.hash``: hashes of different schemes are not compared.
 
@@ -33,18 +34,24 @@ Family = Literal["IPv4", "IPv6"]
 class Listener:
     """A place where a host's load balancer accepts connections.
 
-    ``certificates`` names TLS certificates; it is empty for HTTP.
+    ``certificates`` is always empty: the certificates of HTTPS belong to names, see TlsModel. It is part of stored
+    values.
     """
 
     family: Family
     port: int
-    protocol: Literal["http"] = "http"
+    protocol: Literal["http", "https"] = "http"
     certificates: tuple[str, ...] = ()
 
 
 def http_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...]:
     """Plain HTTP on one port, in these address families."""
     return tuple(Listener(family, port) for family in families)
+
+
+def https_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...]:
+    """HTTPS on one port, in these address families."""
+    return tuple(Listener(family, port, "https") for family in families)
 
 
 class Server(NamedTuple):
@@ -129,15 +136,29 @@ def servers_key(backend: str, options: RouteOptions) -> str:
     return f"{backend}#{options.target}" if options.target else backend
 
 
-def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str]) -> str:
-    """The hash of everything that is rendered for one Ingress, except endpoints and placement.
+@dataclass(frozen=True, slots=True)
+class TlsName:
+    """A name for which an Ingress has a TLS secret.
+
+    ``name`` is what clients ask for (SNI; may be ``*.parent``), ``site`` the host pattern of the Ingress's rules that
+    answers for it. ``secret`` is ``namespace/name``, "" for the environment's default certificate.
+    """
+
+    name: str
+    site: str
+    secret: str
+
+
+def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str], tls: Iterable[TlsName] = ()) -> str:
+    """The hash of everything that is rendered for one Ingress, except endpoints, certificates and placement.
 
     See HASH_SCHEME: a release that gives any Ingress another hash must raise that number.
     """
     parts = [
         (r.host, r.kind, r.path, r.backend.key, *((r.options.changed,) if r.options.changed else ())) for r in routes
     ]
-    return digest(uid, parts, *sorted(bare))
+    names = [(t.name, t.site, t.secret) for t in tls]
+    return digest(uid, parts, *sorted(bare), *([names] if names else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +168,8 @@ class Translated:
     ``hash`` covers everything that decides what is served, except endpoints and placement.
 
     ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any
-    valid path: nothing answers for them, and no other Ingress's wildcard does.
+    valid path: nothing answers for them, and no other Ingress's wildcard does. ``tls`` are the names with a
+    secret, sorted.
     """
 
     key: str
@@ -159,6 +181,7 @@ class Translated:
     options: PlacementOptions = field(default_factory=PlacementOptions)
     obstacle: str = ""
     bare: frozenset[str] = frozenset()
+    tls: tuple[TlsName, ...] = ()
     age: tuple[str, str] = field(init=False, compare=False)
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
@@ -175,7 +198,8 @@ class Translated:
         object.__setattr__(self, "placeable", not self.obstacle)
         # DNS made from statuses mixes the addresses of Ingresses with the same name. A rule for any host has none.
         shared = hosts - {ANY_HOST}
-        placeable = Placeable(self.key, self.options, self.hash, (HTTP_PORT,), self.obstacle, shared)
+        ports = (HTTP_PORT, HTTPS_PORT) if self.tls else (HTTP_PORT,)
+        placeable = Placeable(self.key, self.options, self.hash, ports, self.obstacle, shared)
         object.__setattr__(self, "for_placement", placeable)
 
 
@@ -195,11 +219,35 @@ NO_PROXIES = Proxies()
 
 
 @dataclass(frozen=True, slots=True)
+class TlsModel:
+    """How one host's HAProxy answers over TLS.
+
+    ``names``: SNI name → contents of its certificates (translate.pem.KeyPair), one for each kind of key. ``sites`` are
+    the host patterns that are answered over TLS, ``redirects`` those of them whose plain requests are redirected to
+    HTTPS. ``default`` is the content for clients whose name is in no certificate here; "" refuses
+    them.
+    """
+
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sites: frozenset[str] = frozenset()
+    redirects: frozenset[str] = frozenset()
+    default: str = ""
+
+    @property
+    def contents(self) -> frozenset[str]:
+        """All certificates in use."""
+        return frozenset({c for contents in self.names.values() for c in contents} | ({self.default} - {""}))
+
+
+NO_TLS = TlsModel()
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """What one host's HAProxy must do: listeners to open, routes (one per claim), servers per ``servers_key``.
 
-    ``loaded`` are the content hashes of the Ingresses in it, ``bare`` are host patterns that are known without any
-    route. ``proxies`` is what the host knows about proxies in front of it.
+    ``loaded`` are the content hashes of the Ingresses in it, ``secured`` those of them that need HTTPS. ``bare`` are
+    host patterns that are known without any route. ``proxies`` is what the host knows about proxies in front of it.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -208,6 +256,8 @@ class Model:
     loaded: Mapping[str, str] = field(default_factory=dict)
     bare: frozenset[str] = frozenset()
     proxies: Proxies = NO_PROXIES
+    tls: TlsModel = NO_TLS
+    secured: frozenset[str] = frozenset()
 
     def servers_of(self, route: Route) -> tuple[Server, ...]:
         """The servers of a route; () if the load balancer itself answers."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rancherctl.contract import DATA, INGRESS_UNIT, NAMESPACE, ROSTER_NAME, UNITS
 from rancherctl.kube import client, objects
-from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec
+from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec, copies_for
 from rancherctl.role_spec import PortUse, RoleSpec, ServingUnit, section_problems
 
 ROSTER: Final = TableSpec(
@@ -37,6 +37,7 @@ SPEC: Final = RoleSpec(
     title="load balancer",
     module="rancherctl.ingress.host_role",
     tables=(INGRESSES, INGRESSCLASSES, SERVICES, ENDPOINTSLICES, ROSTER),
+    own_tables=(copies_for,),
     hosts="load-balancer",
     units=(INGRESS_UNIT,),
     ports=(PortUse("tcp", 80, "load balancers"), PortUse("tcp", 443, "load balancers")),

@@ -7,6 +7,8 @@ imported from here too. Pure: no I/O. Source: the Kubernetes API reference, v1.3
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +29,7 @@ from rancherctl.kube.views import (
     Pod,
     Service,
     ServicePort,
+    TlsSecret,
 )
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     "Pod",
     "Service",
     "ServicePort",
+    "TlsSecret",
 ]
 
 Json = Mapping[str, Any]
@@ -201,6 +205,19 @@ def ingress(obj: Json) -> Ingress:
         status=tuple(e.get("ip") or e.get("hostname") or "" for e in status),
         status_says_more=any((e.get("ip") and e.get("hostname")) or e.get("ports") for e in status),
     )
+
+
+def tls_secret(obj: Json) -> TlsSecret:
+    """v1 Secret, of which only certificate and key are kept. Data that is not base64 reads as empty."""
+    data = obj.get("data") or {}
+
+    def decoded(key: str) -> bytes:
+        try:
+            return base64.b64decode(data.get(key) or "", validate=True)
+        except (binascii.Error, TypeError):
+            return b""
+
+    return TlsSecret(meta(obj), decoded("tls.crt"), decoded("tls.key"))
 
 
 def ingress_class(obj: Json) -> IngressClass:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rancherctl.contract import COPY_LABEL, host_namespace
 from rancherctl.kube import client, objects
 
 
@@ -27,3 +28,14 @@ PODS = TableSpec("pods", client.PODS, objects.pod)
 NODES = TableSpec("nodes", client.NODES, objects.node)
 INGRESSES = TableSpec("ingresses", client.INGRESSES, objects.ingress)
 INGRESSCLASSES = TableSpec("ingressclasses", client.INGRESSCLASSES, objects.ingress_class)
+TLS_SECRETS = TableSpec("tlssecrets", client.SECRETS, objects.tls_secret, field_selector="type=kubernetes.io/tls")
+"""Of all namespaces: for the controller only."""
+COPIES = "secretcopies"
+"""Name of the table of ``copies_for``."""
+
+
+def copies_for(node: str) -> TableSpec:
+    """The copies of TLS secrets that a host may read."""
+    return TableSpec(
+        COPIES, client.SECRETS, objects.tls_secret, host_namespace(node), label_selector=f"{COPY_LABEL}=tls"
+    )

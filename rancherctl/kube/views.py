@@ -182,6 +182,15 @@ class Ingress:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSecret:
+    """A Secret with a certificate and its private key as stored, decoded; empty if it has none."""
+
+    meta: Meta
+    certificate: bytes = field(default=b"", repr=False)
+    key: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class IngressClass:
     """``default`` from the annotation ingressclass.kubernetes.io/is-default-class."""
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from rancherctl.contract import NAMESPACE
+from rancherctl.contract import COPY_LABEL, NAMESPACE
 from rancherctl.kube import client, objects
 from rancherctl.kube.certificate_requests import certificate_request
 from rancherctl.kube.rbac import READ, Right, reading
-from rancherctl.kube.tables import INGRESSCLASSES, INGRESSES, NODES, TableSpec
+from rancherctl.kube.tables import INGRESSCLASSES, INGRESSES, NODES, TLS_SECRETS, TableSpec
 from rancherctl.role_spec import ControllerSpec
 
 LEASES: Final = TableSpec("leases", client.LEASES, objects.lease, namespace=NAMESPACE)
 CONFIGMAPS: Final = TableSpec("configmaps", client.CONFIGMAPS, objects.config_map, namespace=NAMESPACE)
 CSRS: Final = TableSpec("csrs", client.CSRS, certificate_request)
+COPIES: Final = TableSpec("copies", client.SECRETS, objects.meta, label_selector=f"{COPY_LABEL}=tls")
+"""Of all namespaces, which the controller may read anyway; it acts only on those of hosts."""
 NETWORKPOLICIES: Final = TableSpec("networkpolicies", client.NETWORKPOLICIES, objects.meta)
 SIGNERS: Final = ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client")
 
@@ -39,7 +41,7 @@ HOST_OBJECTS: Final = ControllerSpec(
 )
 INGRESS_STATUSES: Final = ControllerSpec(
     "ingress-statuses",
-    (INGRESSES, INGRESSCLASSES, CONFIGMAPS),
+    (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS),
     (Right(INGRESSES.resource.group, "ingresses/status", ("patch",)), WRITE_EVENTS),
 )
 CERTIFICATE_REQUESTS: Final = ControllerSpec(
@@ -52,7 +54,12 @@ CERTIFICATE_REQUESTS: Final = ControllerSpec(
 )
 NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,), (WRITE_EVENTS,))
 
-CONTROLLERS: Final = (ROSTER, HOST_OBJECTS, INGRESS_STATUSES, CERTIFICATE_REQUESTS, NETWORK_POLICIES)
+SECRET_COPIES: Final = ControllerSpec("secret-copies", (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS, COPIES))
+"""It writes in the namespaces of hosts only, see ``COPY_RIGHTS``."""
+COPY_RIGHTS: Final = (Right("", "secrets", ("create", "update", "delete")),)
+"""What the controller may do in the namespace of each host."""
+
+CONTROLLERS: Final = (ROSTER, HOST_OBJECTS, INGRESS_STATUSES, CERTIFICATE_REQUESTS, NETWORK_POLICIES, SECRET_COPIES)
 
 
 def controller_rights() -> tuple[Right, ...]:

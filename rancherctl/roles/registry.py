@@ -28,3 +28,10 @@ def agent_rights(roles: Iterable[RoleSpec] = ROLES) -> tuple[Right, ...]:
     """
     ordered = sorted(roles, key=lambda spec: spec.name)
     return (*(r for spec in ordered for r in (*map(reading, spec.tables), *spec.rights)), OWN_REQUESTS)
+
+
+def own_rights(node: str, roles: Iterable[RoleSpec] = ROLES) -> tuple[Right, ...]:
+    """What only the agent of this host may read, in the namespace of the host."""
+    return tuple(
+        reading(table(node)) for spec in sorted(roles, key=lambda spec: spec.name) for table in spec.own_tables
+    )

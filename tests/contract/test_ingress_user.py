@@ -43,7 +43,7 @@ def test_files_belong_to_the_group_of_the_folder_which_changes_with_the_unit(fol
     driver = Driver(paths, user=OTHER.pw_name)  # started before the apply reaches the folder
     os.chown(paths.data, 0, wanted.pw_gid)
     layout = build(Model(fake.http_listeners(fake.free_port(), ["IPv4"])), None)
-    driver.check(layout)  # HAProxy reads copies of the files as that user
+    driver.checker.check(layout)  # HAProxy reads copies of the files as that user
     driver.save(replace(layout, text=driver.text))
     owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in Path(paths.data).iterdir()}
     assert owners.keys() >= {"check", "haproxy.cfg", "hosts.map"}

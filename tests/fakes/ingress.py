@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.responses import ORIGIN
-from rancherctl.ingress.model import Listener, http_listeners
+from rancherctl.ingress.model import Listener, http_listeners, https_listeners
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.placement.model import Roster, RosterHost
@@ -38,13 +38,19 @@ def ingress(
     created: str = "2026-01-01T00:00:00Z",
     status: Sequence[str] = (),
     version: str = "1",
+    tls: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> objects.Ingress:
-    """Rules are (host, path type, path, "service:port"); without a service a rule has a host only."""
+    """Rules are (host, path type, path, "service:port"); without a service a rule has a host only.
+
+    ``tls`` entries are (secret, hosts).
+    """
     spec: dict[str, Any] = {"rules": [_rule(*rule) for rule in rules]}
     if class_name is not None:
         spec["ingressClassName"] = class_name
     if default:
         spec["defaultBackend"] = _backend(default)
+    if tls:
+        spec["tls"] = [{"secretName": secret, "hosts": list(hosts)} for secret, hosts in tls]
     meta = {
         "name": name,
         "namespace": namespace,
@@ -135,9 +141,10 @@ def snapshot(
     hosts: Roster | None = None,
     *,
     classes: Iterable[objects.IngressClass] = (RANCHER,),
+    copies: Iterable[objects.TlsSecret] | None = (),
     healthy: bool = True,
 ) -> Snapshot:
-    """A synced snapshot with the API's own service."""
+    """A synced snapshot with the API's own service. ``copies`` None: they cannot be listed."""
     kubernetes = service("kubernetes")
     config = objects.config_map(
         {
@@ -152,9 +159,12 @@ def snapshot(
         "endpointslices": list(slices),
         "roster": [config],
     }
-    return Snapshot(
-        {name: Table({o.meta.key: o for o in items}, synced=True, healthy=healthy) for name, items in content.items()}
-    )
+    tables = {
+        name: Table({o.meta.key: o for o in items}, synced=True, healthy=healthy) for name, items in content.items()
+    }
+    if copies is not None:
+        tables["secretcopies"] = Table({o.meta.key: o for o in copies}, synced=True, healthy=healthy)
+    return Snapshot(tables)
 
 
 class Pod:
@@ -229,12 +239,18 @@ class Haproxy:
         for path in (self.paths.data, self.paths.run):
             Path(path).mkdir()
         self.port = free_port()
+        self.https_port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "haproxy.log"
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
         return http_listeners(self.port, self.paths.families)
+
+    @property
+    def all_listeners(self) -> tuple[Listener, ...]:
+        """Those of HTTP and of HTTPS."""
+        return (*self.listeners, *https_listeners(self.https_port, self.paths.families))
 
     def driver(self) -> Driver:
         return Driver(self.paths, restart=self.restart, user="no-such-user")
@@ -263,6 +279,16 @@ class Haproxy:
         finally:
             connection.close()
         return response.status, json.loads(body) if body.startswith(b"{") else {}
+
+    def redirect(self, host: str, path: str = "/") -> tuple[int, str, str]:
+        """Status, body and Location."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("GET", path, headers={"Host": host})
+            response = connection.getresponse()
+            return response.status, response.read().decode(), response.getheader("Location", "")
+        finally:
+            connection.close()
 
     def answer(self, host: str, path: str = "/") -> str:
         """The name of the pod that answered, or the status."""

@@ -8,6 +8,7 @@ from typing import Any
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.model import NO_PROXIES, Listener, Proxies
 from rancherctl.ingress.role.reconcile import LbConfig, LbRole
+from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from tests.fakes import ingress as fake
 
 
@@ -20,9 +21,11 @@ class LoadBalancerHost:
         self.now = 0.0
         self.role = self.new_role()
 
-    def new_role(self, listeners: tuple[Listener, ...] = (), proxies: Proxies = NO_PROXIES) -> LbRole:
+    def new_role(
+        self, listeners: tuple[Listener, ...] = (), proxies: Proxies = NO_PROXIES, tls: TlsPolicy = NO_POLICY
+    ) -> LbRole:
         """Restart the agent; it reads what is on disk."""
-        config = LbConfig("h1", listeners or self.haproxy.listeners, paths=self.haproxy.paths, proxies=proxies)
+        config = LbConfig("h1", listeners or self.haproxy.listeners, paths=self.haproxy.paths, proxies=proxies, tls=tls)
         self.role = LbRole(config, driver=self.haproxy.driver(), clock=lambda: self.now)
         return self.role
 

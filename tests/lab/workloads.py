@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rancherctl.bundle.images import testweb_reference
+from tests.fakes.tls import Pair
 from tests.lab.support import GIVE_UP, Environment, until
 
 Json = dict[str, Any]
@@ -109,8 +110,9 @@ def ingress(
     path: str = "/",
     path_type: str = "Prefix",
     annotations: Mapping[str, str] | None = None,
+    secret: str = "",
 ) -> Json:
-    """An Ingress of class `rancher` with one rule."""
+    """An Ingress of class `rancher` with one rule; ``secret`` has the certificate of its host."""
     own = dict(annotations or {}) | ({"scale": scale} if scale is not None else {})
     to = {"service": {"name": backend, "port": {"name": "http"}}}
     rule = {"host": host, "http": {"paths": [{"path": path, "pathType": path_type, "backend": to}]}}
@@ -118,7 +120,19 @@ def ingress(
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": _meta(name, namespace, annotations=own),
-        "spec": {"ingressClassName": "rancher", "rules": [rule]},
+        "spec": {"ingressClassName": "rancher", "rules": [rule]}
+        | ({"tls": [{"hosts": [host], "secretName": secret}]} if secret else {}),
+    }
+
+
+def tls_secret(namespace: str, name: str, pair: Pair) -> Json:
+    """A Secret of the type kubernetes.io/tls."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": _meta(name, namespace),
+        "data": pair.files(),
     }
 
 

@@ -15,6 +15,7 @@ from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.agents.roster_reader import RosterReader
 from rancherctl.change import Change, Plan
 from rancherctl.errors import RancherctlError
+from rancherctl.ingress.copies import Contents
 from rancherctl.ingress.status import publish
 from rancherctl.ingress.status.ingresses import ingress_statuses, stored_statuses
 from rancherctl.ingress.status.plan import Published, Statuses, plan_writes
@@ -28,7 +29,7 @@ from rancherctl.placement.model import ObjectProblem
 from rancherctl.roles import controllers
 
 log = logging.getLogger(__name__)
-TABLES: Final = ("ingresses", "ingressclasses", "configmaps")
+TABLES: Final = ("ingresses", "ingressclasses", "configmaps", "tlssecrets")
 """Statuses are made from these; other tables (Leases) change many times a second."""
 STATUSES_PER_CALL: Final = 200
 """Between two batches the other controllers run, so that a host that dies meanwhile is noticed."""
@@ -48,6 +49,7 @@ class IngressStatusController:
     def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float]) -> None:
         self._client, self._leader, self._clock = client, leader, clock
         self._cache, self._reports, self._roster = TranslationCache(), ReportCache(load_balancer_report), RosterReader()
+        self._contents = Contents()
         self._since: dict[str, float] = {}
         self._managed: frozenset[str] = frozenset()
         self._recorded: set[tuple[str, str]] = set()
@@ -62,12 +64,13 @@ class IngressStatusController:
         tables = tuple(snapshot.table(t).items for t in TABLES)
         changed = len(self._seen) != len(tables) or any(a is not b for a, b in zip(tables, self._seen, strict=True))
         due = changed or (self._next_at is not None and now >= self._next_at)
-        if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
+        # Secrets that cannot be listed delay no status: addresses are published without waiting for certificates.
+        if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES[:3])):
             return
-        ingresses, classes, maps = tables
+        ingresses, classes, maps, secrets = tables
         # What the decision needs only in between is gone before the next garbage collection could visit it.
         with acyclic():
-            statuses, plan = self._decide(ingresses, classes, maps, now)
+            statuses, plan = self._decide(ingresses, classes, maps, self._contents.of(secrets), now)
         self._since, self._managed = dict(statuses.since), statuses.managed
         more = self._write_statuses(ingresses, plan, now)
         more |= self._write_events(ingresses, statuses.problems, now)
@@ -81,6 +84,7 @@ class IngressStatusController:
         ingresses: Mapping[str, Ingress],
         classes: Mapping[str, IngressClass],
         maps: Mapping[str, ConfigMap],
+        secrets: Mapping[str, str],
         now: float,
     ) -> tuple[Statuses, Plan[Published]]:
         stored = stored_statuses(ingresses)
@@ -94,6 +98,7 @@ class IngressStatusController:
             now=now,
             managed=self._managed,
             cache=self._cache,
+            secrets=secrets,
         )
         return statuses, plan_writes(stored, statuses)
 

@@ -33,7 +33,10 @@ def inputs_known(snapshot: Snapshot) -> bool:
 
 
 class RosterController:
-    """Observe liveness on every call, also on standbys; as leader, write the roster when it changes."""
+    """Observe liveness on every call, also on standbys; as leader, write the roster when it changes.
+
+    ``more_alarms`` are those of other controllers, stored beside the roster, too.
+    """
 
     spec = controllers.ROSTER
 
@@ -45,9 +48,11 @@ class RosterController:
         *,
         answering: Callable[[Mapping[str, str]], frozenset[str]] = reachability.answering,
         liveness: Liveness | None = None,
+        more_alarms: Callable[[], tuple[str, ...]] = lambda: (),
     ) -> None:
         self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
         self._liveness = liveness or Liveness()
+        self._more_alarms = more_alarms
         self._epoch = -1
         self._last, self._reader, self._blocked = Roster(), RosterReader(), ReportCache(blocked_ports)
         self._alarms: tuple[str, ...] = ()
@@ -94,7 +99,7 @@ class RosterController:
             epoch=self._leader.epoch,
             blocked=self._debounce.lasting(self._blocked.by_host(maps), {h.name: h.blocked for h in before.hosts}, now),
         )
-        alarms = (*following.alarms, *self._mass_loss(before, following.roster))
+        alarms = (*following.alarms, *self._mass_loss(before, following.roster), *self._more_alarms())
         for alarm in set(alarms) - set(self._alarms):
             log.error("%s", alarm)
         self._alarms = alarms

@@ -97,6 +97,9 @@ ingress.trustedProxies lists the networks of HTTP proxies or CDNs in front of th
 from there are kept, from elsewhere replaced. ingress.proxyProtocol lists the networks of load balancers that send the
 PROXY protocol; all connections from there must have it. Both can be changed without a reload. ingress.externalNames:
 deny refuses Ingresses to Services of the type ExternalName, for environments with several tenants.
+ingress.tls.redirect: off ends the redirect from HTTP to HTTPS for hosts with a certificate (default: auto).
+ingress.tls.defaultCertificate: NAMESPACE/NAME is a TLS secret for clients that ask for a name without a certificate;
+without it they are refused.
 
 `rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` creates such a file and applies it;
 `rancherctl env plan -f FILE` shows every change first; `rancherctl env fetch` restores the file from the hosts.

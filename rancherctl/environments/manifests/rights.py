@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from rancherctl.contract import AGENT_GROUP, AGENT_PREFIX, CONTROLLER_IDENTITY, HOST_LEASE_PREFIX, REPORT_PREFIX
+from rancherctl.contract import (
+    AGENT_GROUP,
+    AGENT_PREFIX,
+    CONTROLLER_IDENTITY,
+    HOST_LEASE_PREFIX,
+    REPORT_PREFIX,
+    host_namespace,
+)
 from rancherctl.environments.manifests.base import SYSTEM, meta
 from rancherctl.environments.model import Environment
 from rancherctl.kube.client import Json
 from rancherctl.kube.rbac import rule, rules
-from rancherctl.roles.controllers import controller_rights
-from rancherctl.roles.registry import agent_rights
+from rancherctl.roles.controllers import COPY_RIGHTS, controller_rights
+from rancherctl.roles.registry import agent_rights, own_rights
 
 RBAC = "rbac.authorization.k8s.io"
 AGENT, CONTROLLER = AGENT_PREFIX.removesuffix(":"), CONTROLLER_IDENTITY
@@ -67,7 +74,7 @@ def cluster_wide() -> list[Json]:
 
 
 def per_host(environment: Environment) -> list[Json]:
-    """Each agent's own Lease and report: the controller creates them, only this agent writes them."""
+    """Each agent's own Lease and report, which the controller creates and only this agent writes, and its secrets."""
     out = []
     for host in environment.hosts:
         name = f"{AGENT_PREFIX}{host.name}"
@@ -77,4 +84,21 @@ def per_host(environment: Environment) -> list[Json]:
             rule("", ("configmaps",), verbs, (f"{REPORT_PREFIX}{host.name}",)),
         ]
         out += [role(name, own, SYSTEM), binding(name, name, "User", name, SYSTEM, cluster_role=False)]
+        if environment.carries_load_balancers(host):
+            out += _host_namespace(host.name)
     return out
+
+
+def _host_namespace(host: str) -> list[Json]:
+    """The namespace with the secrets that a host needs: its agent reads them, the controller writes them.
+
+    The rights do not change with what is placed on the host.
+    """
+    name, agent = host_namespace(host), f"{AGENT_PREFIX}{host}"
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": meta(name)},
+        role(agent, rules(own_rights(host), name), name),
+        binding(agent, agent, "User", agent, name, cluster_role=False),
+        role(CONTROLLER, rules(COPY_RIGHTS), name),
+        binding(CONTROLLER, CONTROLLER, "User", CONTROLLER, name, cluster_role=False),
+    ]

@@ -15,6 +15,8 @@ from rancherctl.ingress.options import RouteOptions
 from rancherctl.net import join_host_port
 
 MAX_COMMAND = 8192
+MAX_CERTIFICATE_COMMAND = 31_000
+"""Commands with a certificate: ``tune.bufsize`` is 32 KB."""
 _PAYLOAD = 7000
 
 
@@ -94,3 +96,16 @@ def delete_entries(path: str, keys: Iterable[str]) -> Iterator[RuntimeCommand]:
     """Remove keys."""
     for key in sorted(keys):
         yield RuntimeCommand(f"del map {path} {_safe(key)}")
+
+
+def add_line(crt_list: str, line: str) -> RuntimeCommand:
+    """Add a line (render.crt_line) to the crt-list."""
+    names = line.split()
+    return RuntimeCommand(
+        f"add ssl crt-list {crt_list} <<\n{' '.join(map(_safe, names))}\n", ("Inserting certificate",)
+    )
+
+
+def delete_line(crt_list: str, file: str, number: int) -> RuntimeCommand:
+    """Delete the line with this number, which ``show ssl crt-list -n`` gives, from the crt-list."""
+    return RuntimeCommand(f"del ssl crt-list {crt_list} {_safe(file)}:{number}", ("Entry",))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
 import pwd
 import secrets
-import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from rancherctl.contract import INGRESS_UNIT, INGRESS_USER
 from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, refusals, render
+from rancherctl.ingress.haproxy.certificates import FILE_GONE, CertificateRefusedError, RuntimeCertificates
+from rancherctl.ingress.haproxy.checker import Checker
+from rancherctl.ingress.haproxy.commands import RuntimeCommand
 from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.pem_files import Pairs, PemFiles
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 from rancherctl.ingress.model import Listener
@@ -30,10 +32,6 @@ RELOAD_TIMEOUT: Final = 5.0
 FROZEN_TIMEOUT: Final = 2.0
 """Seconds."""
 log = logging.getLogger(__name__)
-
-
-class ConfigRefusedError(HaproxyError):
-    """HAProxy rejects a configuration; the running one stays in use."""
 
 
 @dataclass(slots=True)
@@ -83,6 +81,8 @@ class Driver:
         self.text = render.text_digest(paths)
         self._stopping = threading.Event()
         self._user = user
+        self.certificates = PemFiles(paths, lambda: self._group)
+        self.checker = Checker(paths, self.certificates, self._ids)
 
     def use(self, generation: str) -> None:
         """Send commands to the worker of this generation from now on.
@@ -102,6 +102,11 @@ class Driver:
                     old.unlink(missing_ok=True)
         except OSError as error:
             log.warning("cannot remove sockets of earlier workers in %s: %s", path.parent, error)
+
+    @property
+    def _group(self) -> int:
+        ids = self._ids()
+        return ids[1] if ids else -1
 
     def _ids(self) -> tuple[int, int] | None:
         """The user and group id of the account that reads the files now; None if this host does not have it."""
@@ -130,7 +135,10 @@ class Driver:
 
     def differences(self, layout: Layout) -> tuple[str, ...]:
         """How the running HAProxy differs from ``layout``, one line each. Raises HaproxyError."""
-        return observe.differences(layout, observe.live(self.socket, self.paths))
+        found = observe.differences(layout, observe.live(self.socket, self.paths), self.paths)
+        if not found:
+            self.checker.proven = layout.contents
+        return found
 
     def configured(self, wanted: Collection[Listener]) -> tuple[Listener, ...]:
         """The ``wanted`` listeners that HAProxy's file on disk opens.
@@ -164,23 +172,39 @@ class Driver:
                 return str(error)
         return ""
 
-    def apply(self, decision: Decision) -> Layout:
+    def apply(self, decision: Decision, pair: Pairs = lambda _: None) -> Layout:
         """Carry out a decision; returns the layout that HAProxy was verified to have. Raises HaproxyError.
 
         Runtime commands do not change the files on disk, from which a new process starts: call ``save`` afterwards.
+        ``pair`` gives the certificate and key of a content that has no file yet.
         """
         match decision:
             case Reload():
                 layout = replace(decision.layout, generation=secrets.token_hex(4), text=self.text)
-                self.check(layout)
+                layout = self.checker.prepared(layout, pair)
                 self.save(layout)
                 self.reload(layout.generation)
                 _raise_for(self.differences(layout))
                 return layout
             case Runtime(commands=commands, layout=layout):
-                self.counters.commands += self.socket.run(commands)
+                if missing := self.checker.write(layout, pair):
+                    raise CertificateRefusedError(min(missing), FILE_GONE)
+                self._change(decision, commands)
                 _raise_for(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
+                if decision.certificates.add or decision.certificates.delete:
+                    found = observe.crt_lines(self.socket, self.paths)
+                    _raise_for(tuple(observe.certificate_differences(layout, found, self.paths)))
+                self.checker.proven = layout.contents
         return decision.layout
+
+    def _change(self, decision: Runtime, commands: Iterable[RuntimeCommand]) -> None:
+        """Certificates come before the routes of their names, and go after them."""
+        running = RuntimeCertificates(self.socket, self.paths, self.certificates.read)
+        self.counters.commands += running.add(decision.certificates)
+        if decision.default:
+            self.counters.commands += running.replace_default(decision.default)
+        self.counters.commands += self.socket.run(commands)
+        self.counters.commands += running.remove(decision.certificates)
 
     def save(self, layout: Layout) -> list[str]:
         """Write the files that differ, and return their paths. Raises HaproxyError.
@@ -192,10 +216,10 @@ class Driver:
         if layout.text != self.text:
             del texts[self.paths.config]
         differing = files.differing(texts)
-        ids = self._ids()
+        group = self._group
         try:
             for path in differing:
-                files.write(Path(path), texts[path].encode(), group=ids[1] if ids else -1)
+                files.write(Path(path), texts[path].encode(), group=group)
         except OSError as error:
             raise HaproxyError(
                 f"cannot write to {self.paths.data}",
@@ -203,35 +227,6 @@ class Driver:
                 hint="free disk space; traffic is still served",
             ) from error
         return differing
-
-    def check(self, layout: Layout) -> None:
-        """Run ``haproxy -c`` on copies of the files, as the unprivileged user.
-
-        Raises ConfigRefusedError with HAProxy's message, or HaproxyError if the test cannot run.
-        """
-        folder = Path(self.paths.data) / "check"
-        ids = self._ids()
-        try:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(mode=0o750)
-            if ids:
-                os.chown(folder, -1, ids[1])
-            copies = replace(self.paths, data=str(folder))
-            for path, text in render.files(layout, copies).items():
-                files.write(Path(path), text.encode(), group=ids[1] if ids else -1)
-            uid, gid = ids if ids and os.geteuid() == 0 else (None, None)
-            command = ["haproxy", "-c", "-f", copies.config]
-            groups = () if uid is not None else None
-            result = subprocess.run(
-                command, capture_output=True, timeout=60, check=False, user=uid, group=gid, extra_groups=groups
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise HaproxyError("cannot test the new configuration", why=str(error)) from error
-        if result.returncode:
-            lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
-            raise ConfigRefusedError(
-                "HAProxy rejects the new configuration", why=(lines or ["no reason given"])[0][:500]
-            )
 
     def reload(self, generation: str) -> None:
         """Make a new worker load the files, wait until it answers, and use it. Raises HaproxyError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,13 @@ def write(path: Path, data: bytes, *, mode: int = 0o640, group: int = -1) -> Non
     After a crash the file has its old or its new content.
     """
     disk.put(path, data, mode, gid=group)
+
+
+def make_folder(path: Path, mode: int, *, group: int = -1) -> None:
+    """Create a folder that its owner and ``group`` may read. Raises OSError."""
+    path.mkdir(mode=0o700)
+    os.chown(path, -1, group)
+    path.chmod(mode)
 
 
 Identity = tuple[int, int, int]

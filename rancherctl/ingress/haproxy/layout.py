@@ -12,17 +12,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, get_args
 
-from rancherctl.ingress.haproxy import pools
+from rancherctl.ingress.haproxy import crt_list, pools
+from rancherctl.ingress.haproxy.crt_list import CrtLine
 from rancherctl.ingress.haproxy.pools import Pool
 from rancherctl.ingress.haproxy.profiles import VALUE_MAPS, values_of
 from rancherctl.ingress.haproxy.responses import CLOSED
 from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, PathKind, Route
 from rancherctl.ingress.options import CLOSED as CLOSED_OPTIONS
 
-MAPS = ("hosts", "wildcards", "exact", "prefix", "trusted", "speaking", *VALUE_MAPS)
+MAPS = ("hosts", "wildcards", "exact", "prefix", "trusted", "speaking", "secured", "to-https", *VALUE_MAPS)
 """In this order keys are removed; they are added in the opposite one."""
 NETWORK_MAPS = ("trusted", "speaking")
 """Their keys are networks, see ``model.Proxies``. HAProxy finds them by an address in them."""
+LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", *VALUE_MAPS)
+"""Release 0.1 had none of them."""
 CHECKS_PER_SECOND = 250
 
 
@@ -33,7 +36,9 @@ class Layout:
     ``loaded`` are content hashes by Ingress key, computed by ``hash_scheme``. ``check_seconds`` is the pause between
     two active checks of a server. ``generation`` names the process started with this layout and the socket of that
     process, so that no command reaches an earlier process. ``text`` is the digest of the configuration's fixed text
-    (``render.text_digest``) that the process was started with; "" in states of release 0.1.
+    (``render.text_digest``) that the process was started with; "" in states of release 0.1. ``lines`` are those of the
+    crt-list, ``default`` is the content of the default certificate ("" = none), ``secured`` are the loaded Ingresses
+    that need HTTPS.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -44,6 +49,14 @@ class Layout:
     generation: str = "idle"
     hash_scheme: int = HASH_SCHEME
     text: str = ""
+    lines: tuple[CrtLine, ...] = ()
+    default: str = ""
+    secured: frozenset[str] = frozenset()
+
+    @property
+    def contents(self) -> frozenset[str]:
+        """All certificates in use."""
+        return frozenset({line.content for line in self.lines} | ({self.default} - {""}))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the agent's state file, which later releases read too."""
@@ -56,6 +69,9 @@ class Layout:
             "generation": self.generation,
             "hash_scheme": self.hash_scheme,
             "text": self.text,
+            "certificates": [[line.content, *line.names] for line in self.lines],
+            "default_certificate": self.default,
+            "secured": sorted(self.secured),
         }
 
     @staticmethod
@@ -78,25 +94,30 @@ class Layout:
                 generation=_token(data["generation"]),
                 hash_scheme=int(data.get("hash_scheme", 0)),
                 text=str(data.get("text", "")),
+                lines=tuple(
+                    CrtLine(_token(content), tuple(map(str, names))) for content, *names in data.get("certificates", ())
+                ),
+                default=str(data.get("default_certificate", "")),
+                secured=frozenset(map(str, data.get("secured", ()))),
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
 
 
 def _map(maps: Any, name: str) -> Any:
-    return maps.get(name, {}) if name in (*NETWORK_MAPS, *VALUE_MAPS) else maps[name]  # release 0.1 had none of these
+    return maps.get(name, {}) if name in LATER_MAPS else maps[name]
 
 
 def _listener(value: Any) -> Listener:
     family, port, protocol, certificates = value
-    if family not in get_args(Family) or protocol != "http":
+    if family not in get_args(Family) or protocol not in {"http", "https"}:
         raise ValueError(f"unknown listener: {value!a}")
     return Listener(family, int(port), protocol, tuple(map(str, certificates)))
 
 
 def _token(text: Any) -> str:
     if not isinstance(text, str) or not text.isalnum() or not text.isascii():
-        raise ValueError(f"not a generation: {text!a}")
+        raise ValueError(f"not a token: {text!a}")
     return text
 
 
@@ -105,8 +126,8 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
 
     ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A
     tier is the matching host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
-    ``trusted`` and ``speaking`` are sets: all values are 1. The other maps have an
-    option's value by name of the pool.
+    ``trusted``, ``speaking``, ``secured`` (tiers that are answered over TLS) and ``to-https`` (those whose plain
+    requests are redirected) are sets: all values are 1. The other maps have an option's value by name of the pool.
     """
     live = [pool for pool in pools if pool.key]
     pool_of = {pool.key: pool.name for pool in live} | {"": CLOSED}
@@ -114,6 +135,8 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     if model.listeners:  # without one, HAProxy loads no maps
         maps["trusted"] = dict.fromkeys(model.proxies.trusted, "1")
         maps["speaking"] = dict.fromkeys(model.proxies.speaking, "1")
+        maps["secured"] = dict.fromkeys(model.tls.sites, "1")
+        maps["to-https"] = dict.fromkeys(model.tls.redirects, "1")
     for host in {*model.bare, *(route.host for route in model.routes)} - {"*"}:
         if host.startswith("*."):
             maps["wildcards"][host[2:]] = host
@@ -181,4 +204,7 @@ def build(model: Model, previous: Layout | None) -> Layout:
         maps=maps_of(model, made),
         loaded=dict(model.loaded),
         check_seconds=max(2, -(-total // CHECKS_PER_SECOND)),
+        lines=crt_list.change((), model.tls.names).lines,
+        default=model.tls.default,
+        secured=model.secured,
     )

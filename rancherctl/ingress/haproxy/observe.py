@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from rancherctl.ingress.haproxy import crt_list
 from rancherctl.ingress.haproxy.layout import MAPS, NETWORK_MAPS, Layout
 from rancherctl.ingress.haproxy.plan import Busy
 from rancherctl.ingress.haproxy.pools import Pool, Slot
@@ -32,10 +34,14 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """``servers``: (pool, slot) → (address, port, enabled). ``maps``: name → key → value."""
+    """``servers``: (pool, slot) → (address, port, enabled). ``maps``: name → key → value.
+
+    ``lines`` of the crt-list: (file, names), sorted.
+    """
 
     servers: Mapping[tuple[str, str], tuple[str, int, bool]]
     maps: Mapping[str, Mapping[str, str]]
+    lines: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def info(socket: Socket) -> Info:
@@ -64,7 +70,13 @@ def parse_map(text: str) -> dict[str, str]:
 def live(socket: Socket, paths: Paths) -> LiveState:
     """Read everything that a layout decides. Raises HaproxyError."""
     maps = {name: parse_map(socket.send(f"show map {paths.map(name)}")) for name in MAPS}
-    return LiveState(parse_servers(socket.send("show servers state")), maps)
+    return LiveState(parse_servers(socket.send("show servers state")), maps, crt_lines(socket, paths))
+
+
+def crt_lines(socket: Socket, paths: Paths) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(file, names) of the lines in use, sorted. A HAProxy without HTTPS has none. Raises HaproxyError."""
+    text = socket.send(f"show ssl crt-list -n {paths.crt_list}", allow_empty=True)
+    return tuple(sorted((file, names) for file, _, names in crt_list.parse(text) if file.startswith("/")))
 
 
 def busy(socket: Socket, pools: Iterable[str]) -> Busy:
@@ -92,7 +104,7 @@ def touched(
 ) -> tuple[str, ...]:
     """Like ``differences``, for the pools and (map, key) pairs that a few commands changed."""
     if len(pools) + len(keys) > MAX_SINGLE_READS:
-        return differences(layout, live(socket, paths))
+        return differences(layout, live(socket, paths), paths)
     out: list[str] = []
     for pool in layout.pools:
         if pool.name in pools:
@@ -112,7 +124,7 @@ def _entry(name: str, key: str, have: str | None, layout: Layout) -> list[str]:
     return [] if have == want else [f"map {name}: {key} is {have}, expected {want}"]
 
 
-def differences(layout: Layout, found: LiveState, *, limit: int = 5) -> tuple[str, ...]:
+def differences(layout: Layout, found: LiveState, paths: Paths, *, limit: int = 5) -> tuple[str, ...]:
     """How HAProxy differs from ``layout``, at most ``limit`` lines; () if it does not."""
     out = [line for pool in layout.pools for line in _pool(pool, found.servers)]
     if layout.listeners:  # HAProxy loads maps for front ends only
@@ -123,7 +135,22 @@ def differences(layout: Layout, found: LiveState, *, limit: int = 5) -> tuple[st
                 for key in sorted(have.keys() | want.keys())
                 if have.get(key) != want.get(key)
             ]
+    if any(listener.protocol == "https" for listener in layout.listeners):
+        out += certificate_differences(layout, found.lines, paths)
     return tuple(out[:limit])
+
+
+def certificate_differences(layout: Layout, found: Iterable[tuple[str, tuple[str, ...]]], paths: Paths) -> list[str]:
+    """How the crt-list in use differs from ``layout``."""
+    wanted = Counter((paths.certificate(line.content), tuple(sorted(line.names))) for line in layout.lines)
+    if layout.default:
+        wanted[paths.default_certificate, ("!*",)] += 1
+    have = Counter(found)
+    return [
+        f"certificate {file.rpartition('/')[2]} for {' '.join(names[:3])} is {'missing' if too_few else 'not expected'}"
+        for lines, too_few in ((wanted - have, True), (have - wanted, False))
+        for file, names in sorted(lines)
+    ]
 
 
 def _pool(pool: Pool, found: Mapping[tuple[str, str], tuple[str, int, bool]]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from rancherctl.ingress.haproxy import commands, layout, listeners
+from rancherctl.ingress.haproxy import commands, crt_list, layout, listeners
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
+from rancherctl.ingress.haproxy.crt_list import NO_CHANGE, CrtChange
 from rancherctl.ingress.haproxy.layout import MAPS, Layout
 from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.profiles import PLAIN, Profile, profile_of
@@ -30,13 +31,16 @@ class Unchanged:
 class Runtime:
     """Commands in this order, and the layout that results.
 
-    ``pools`` and ``keys`` (map, key) are those that the commands change.
+    ``pools`` and ``keys`` (map, key) are those that the commands change. ``certificates`` is added before the commands
+    and deleted after them. ``default`` is a new content of the default certificate ("" = as before).
     """
 
     commands: tuple[RuntimeCommand, ...]
     layout: Layout
     pools: frozenset[str] = frozenset()
     keys: tuple[tuple[str, str], ...] = ()
+    certificates: CrtChange = NO_CHANGE
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,8 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     """
     if now is None:
         return Reload("the running configuration is unknown", layout.build(model, None))
-    if now.listeners != model.listeners:
-        return Reload(
-            f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}",
-            layout.build(model, now),
-        )
+    if reason := _restart(now, model):
+        return Reload(reason, layout.build(model, now))
     steps = _Commands()
     try:
         pools = _pools(now, model, busy, steps)
@@ -141,16 +142,37 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         return Reload(str(full), layout.build(model, now))
     maps = layout.maps_of(model, pools)
     _maps(now.maps, maps, paths, steps)
-    wanted = replace(now, pools=pools, maps=maps, loaded=dict(model.loaded), hash_scheme=HASH_SCHEME)
+    certificates = crt_list.change(now.lines, model.tls.names)
+    default = model.tls.default if model.tls.default != now.default else ""
+    wanted = replace(
+        now,
+        pools=pools,
+        maps=maps,
+        loaded=dict(model.loaded),
+        hash_scheme=HASH_SCHEME,
+        lines=certificates.lines,
+        default=model.tls.default,
+        secured=model.secured,
+    )
     runtime = steps.in_order()
-    if not runtime:
+    count = len(runtime) + len(certificates.add) + len(certificates.delete)
+    if not count and not default:
         return Unchanged(wanted)
-    if len(runtime) > MAX_COMMANDS:
-        return Reload(f"{len(runtime)} changes at once", layout.build(model, now))
+    if count > MAX_COMMANDS:
+        return Reload(f"{count} changes at once", layout.build(model, now))
     pools_touched = frozenset(
         new.name for old, new in zip(now.pools, pools, strict=True) if new is not old and new.slots != old.slots
     )
-    return Runtime(runtime, wanted, pools_touched, _changed_keys(now.maps, maps))
+    return Runtime(runtime, wanted, pools_touched, _changed_keys(now.maps, maps), certificates, default)
+
+
+def _restart(now: Layout, model: Model) -> str:
+    """Why only a new process can do it; "" if the running one may."""
+    if now.listeners != model.listeners:
+        return f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}"
+    if bool(now.default) != bool(model.tls.default):
+        return "default certificate removed" if now.default else "default certificate added"
+    return ""
 
 
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:

@@ -12,14 +12,23 @@ from dataclasses import dataclass
 from typing import get_args
 
 from rancherctl import contract
-from rancherctl.ingress.haproxy import forwarded, refusals
+from rancherctl.ingress.haproxy import forwarded, refusals, secured
+from rancherctl.ingress.haproxy.crt_list import CrtLine
 from rancherctl.ingress.haproxy.layout import MAPS, Layout
 from rancherctl.ingress.haproxy.listeners import frontend_name
 from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
 from rancherctl.ingress.haproxy.profile_text import EXAMPLES, server_words
 from rancherctl.ingress.haproxy.profiles import ALWAYS, BASE, section
 from rancherctl.ingress.haproxy.responses import CLOSED_RESPONSE, ERRORS, NO_ROUTE_RESPONSE, ORIGIN
-from rancherctl.ingress.model import HTTP_PORT, Family, Listener, digest
+from rancherctl.ingress.model import (
+    HTTP_PORT,
+    HTTPS_PORT,
+    Family,
+    Listener,
+    digest,
+    http_listeners,
+    https_listeners,
+)
 from rancherctl.ingress.options import NO_OPTIONS, Protocol, RouteOptions
 from rancherctl.net import join_host_port
 
@@ -64,12 +73,43 @@ class Paths:
         """The file of one map; on the socket it is also the name of the map."""
         return f"{self.data}/{name}.map"
 
+    @property
+    def crt_list(self) -> str:
+        """The file that says which name gets which certificate."""
+        return f"{self.data}/certificates.list"
+
+    @property
+    def certificates(self) -> str:
+        """The folder of certificates with their keys."""
+        return f"{self.data}/tls"
+
+    def certificate(self, content: str) -> str:
+        """The file of one certificate with its key."""
+        return f"{self.certificates}/{content}.pem"
+
+    @property
+    def default_certificate(self) -> str:
+        """The file of the default certificate, which HAProxy can replace but not remove while it runs."""
+        return f"{self.certificates}/default.pem"
+
 
 def files(layout: Layout, paths: Paths) -> dict[str, str]:
     """The texts of all files by absolute path."""
     out = {paths.map(name): map_text(layout.maps[name]) for name in MAPS}
+    out[paths.crt_list] = crt_list_text(layout, paths)
     out[paths.config] = config(layout, paths)
     return out
+
+
+def crt_list_text(layout: Layout, paths: Paths) -> str:
+    """One line for each CrtLine. The default certificate comes first, with a filter that matches no name."""
+    default = [f"{paths.default_certificate} !*\n"] if layout.default else []
+    return "".join([*default, *(crt_line(line, paths) for line in layout.lines)])
+
+
+def crt_line(line: CrtLine, paths: Paths) -> str:
+    """One line of the crt-list, also for HAProxy's socket."""
+    return f"{paths.certificate(line.content)} {' '.join(line.names)}\n"
 
 
 def map_text(entries: Mapping[str, str]) -> str:
@@ -88,7 +128,7 @@ def text_digest(paths: Paths) -> str:
     A HAProxy that was started with another one must be reloaded: a new release writes other rules. ``EXAMPLES`` has
     every option with text.
     """
-    listeners = tuple(Listener(family, HTTP_PORT) for family in paths.families)
+    listeners = (*http_listeners(HTTP_PORT, paths.families), *https_listeners(HTTPS_PORT, paths.families))
     samples = (*EXAMPLES, *(RouteOptions(protocol=protocol) for protocol in get_args(Protocol)))
     pools = tuple(Pool.of(f"b{n}", "", (Slot("s1"),), options) for n, options in enumerate(samples, 1))
     return digest(config(Layout(listeners=listeners, pools=pools), paths))
@@ -110,12 +150,16 @@ global
   tune.bufsize 32768
   tune.maxrewrite 4096
   tune.http.maxhdr 256
+  ssl-load-extra-files none
+  ssl-default-bind-options ssl-min-ver TLSv1.2
 {refusals.GLOBAL_TEXT}"""
 
 
 def _body(layout: Layout, paths: Paths) -> str:
     parts = [_defaults(), _monitor(paths)]
-    parts += [_frontend(listener, paths) for listener in layout.listeners]
+    # Plain requests are redirected to the port of HTTPS; without it in the address if it is the usual one.
+    secure = next((x.port for x in layout.listeners if x.protocol == "https"), 0)
+    parts += [_frontend(listener, paths, layout, secure) for listener in layout.listeners]
     if layout.listeners:
         parts.append(_OWN_BACKENDS)
         used = {*ALWAYS, *(pool.profile for pool in layout.pools)}
@@ -163,11 +207,12 @@ frontend monitor from {BASE}
 """
 
 
-def _frontend(listener: Listener, paths: Paths) -> str:
+def _frontend(listener: Listener, paths: Paths, layout: Layout, secure: int) -> str:
     wildcard = f"var(txn.host),field(2,.,0),map_str({paths.map('wildcards')})"
     return f"""
 frontend {frontend_name(listener)} from {BASE}
-  bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}
+  bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}\
+{secured.bind_words(paths.crt_list, strict=not layout.default) if listener.protocol == "https" else ""}
 {forwarded.connection_lines(paths.map)}\
   http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
   http-request set-var(txn.tier) var(txn.host),map_str({paths.map("hosts")})
@@ -180,7 +225,10 @@ frontend {frontend_name(listener)} from {BASE}
   http-request set-var(txn.pool) var(txn.tier),concat(,txn.path,/),map_beg({paths.map("prefix")}) if !routed
   http-request set-var(txn.pool) str(*),map_str({paths.map("exact")}) if !routed
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
-{forwarded.request_lines(listener.protocol, paths.map)}  http-response del-header {ORIGIN}
+{secured.request_lines(paths.map) if listener.protocol == "https" else ""}\
+{forwarded.request_lines(listener.protocol, paths.map)}\
+{secured.redirect_lines(paths.map, secure) if listener.protocol == "http" and secure else ""}\
+  http-response del-header {ORIGIN}
   use_backend %[var(txn.pool)] if routed
   default_backend no-route
 """

@@ -11,6 +11,8 @@ ORIGIN: Final = "X-Rancherctl-Ingress"
 It is removed from responses of services.
 """
 NO_ROUTE: Final = "no-route"
+TLS_REDIRECT: Final = "tls-redirect"
+"""The origin of redirects to HTTPS."""
 HEADER_LIMIT: Final = 28 << 10
 """Bytes of all headers of a request or response, first line included."""
 
@@ -37,6 +39,9 @@ DENIED: Final = OwnResponse(403, "denied", "403: this client is not allowed here
 TOO_LARGE: Final = OwnResponse(413, "too-large", "413: the body of the request is larger than this ingress allows")
 REDIRECTS: Final = tuple(
     OwnResponse(status, "redirect", f"{status}: see the header Location") for status in (301, 302, 303, 307, 308)
+)
+MISDIRECTED_RESPONSE: Final = OwnResponse(
+    421, "misdirected", "421: this host name is not served over TLS here; open a new connection for it"
 )
 ERRORS: Final = (
     OwnResponse(400, "bad-request", f"400: the request is malformed, or its headers are larger than {_KB} KB"),

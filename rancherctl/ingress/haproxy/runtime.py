@@ -30,15 +30,15 @@ class Socket:
         self.path = path
         self._timeout = timeout
 
-    def send(self, text: str, *, allow_empty: bool = False) -> str:
-        """Send one command and return its answer, stripped. Raises HaproxyError.
+    def send(self, text: str, *, allow_empty: bool = False, limit: int = MAX_COMMAND) -> str:
+        """Send one command of at most ``limit`` bytes and return its answer, stripped. Raises HaproxyError.
 
         ``allow_empty`` is for a master that re-executes itself.
         """
         data = text.encode("ascii") + b"\n"
-        if len(data) > MAX_COMMAND:
+        if len(data) > limit:
             raise HaproxyError(
-                f"command of {len(data)} bytes is too long for HAProxy's socket", why=f"the limit is {MAX_COMMAND}"
+                f"command of {len(data)} bytes is too long for HAProxy's socket", why=f"the limit is {limit}"
             )
         try:
             answer = self._exchange(data)

@@ -1,16 +1,17 @@
-"""Check over HTTP whether a published address answers for a host name and path."""
+"""Check whether a published address answers for a host name and path: over HTTP, or HTTPS after a redirect."""
 
 from __future__ import annotations
 
 import http.client
+import ssl
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rancherctl.ingress.annotations.traffic import READ_TIMEOUT
-from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_ROUTE, ORIGIN
-from rancherctl.ingress.model import HTTP_PORT, Translated
+from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_ROUTE, ORIGIN, TLS_REDIRECT
+from rancherctl.ingress.model import HTTP_PORT, HTTPS_PORT, Translated
 from rancherctl.net import bracketed
 
 TIMEOUT: Final = 5.0
@@ -88,21 +89,50 @@ def checks_for(t: Translated, addresses: Iterable[str]) -> list[HttpCheck]:
 
 
 def run_check(check: HttpCheck, port: int = HTTP_PORT, timeout: float = TIMEOUT) -> HttpResult:
-    """Send one GET request; the body of the response is not read."""
-    connection = http.client.HTTPConnection(check.address, port, timeout=timeout)
+    """Send one GET request, and another one over TLS if the load balancer redirects there.
+
+    The body of the response is not read.
+    """
+    found, origin = _request(http.client.HTTPConnection(check.address, port, timeout=timeout), check)
+    if origin == TLS_REDIRECT:
+        found, origin = _request(_TlsConnection(check.address, check.host, timeout), check)
+    return found
+
+
+def _request(connection: http.client.HTTPConnection, check: HttpCheck) -> tuple[HttpResult, str]:
+    """The result, and the origin of a response that the load balancer made itself."""
     try:
         headers = {"Host": check.host, "User-Agent": USER_AGENT, "Connection": "close"}
         connection.request("GET", check.path, headers=headers)
         response = connection.getresponse()
         origin = response.getheader(ORIGIN, "")
     except (OSError, http.client.HTTPException) as error:
-        return HttpResult(check, False, 0, f"no answer: {error}")
+        return HttpResult(check, False, 0, f"no answer{_over(connection)}: {error}"), ""
     finally:
         connection.close()
     if origin:
         ok, text = _OWN.get(origin, (False, f"the load balancer itself answered with status {response.status}"))
-        return HttpResult(check, ok, response.status, text)
-    return HttpResult(check, True, response.status, f"answered with status {response.status}")
+        return HttpResult(check, ok, response.status, text), origin
+    return HttpResult(check, True, response.status, f"answered with status {response.status}{_over(connection)}"), ""
+
+
+def _over(connection: http.client.HTTPConnection) -> str:
+    return " over TLS" if isinstance(connection, _TlsConnection) else ""
+
+
+class _TlsConnection(http.client.HTTPConnection):
+    """HTTPS to an address with the name of a host. Whether the certificate is trusted is not this check's question."""
+
+    def __init__(self, address: str, name: str, timeout: float) -> None:
+        super().__init__(address, HTTPS_PORT, timeout=timeout)
+        self._name = name
+
+    def connect(self) -> None:
+        """Connect, then shake hands."""
+        super().connect()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.sock = context.wrap_socket(self.sock, server_hostname=self._name)
 
 
 def run_checks(checks: list[HttpCheck], port: int = HTTP_PORT, timeout: float = TIMEOUT) -> list[HttpResult]:

@@ -72,7 +72,7 @@ def detail(view: ApiView, ingress: Ingress) -> Item:
 def _problems(view: ApiView, t: Translated, cluster: desired.Desired) -> list[ObjectProblem]:
     """All problems of one Ingress, each once."""
     placed = place(t.for_placement, view.roster)
-    found = [*t.problems, *placed.problems, *cluster.merged.problems.get(t.key, ())]
+    found = [*t.problems, *placed.problems, *cluster.problems.get(t.key, ())]
     for host in placed.hosts:
         found += view.reports.get(host, HostReport()).problems.get(t.key, ())
     return list(dict.fromkeys(found))

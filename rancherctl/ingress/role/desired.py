@@ -12,6 +12,7 @@ from itertools import chain
 
 from rancherctl.ingress.model import (
     NO_PROXIES,
+    NO_TLS,
     BackendRef,
     Listener,
     Model,
@@ -26,7 +27,9 @@ from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints, merge
 from rancherctl.ingress.translate.cache import TranslationCache
+from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy, host_tls
 from rancherctl.ingress.translate.merge import Merged
+from rancherctl.ingress.translate.tls import TlsClaims, claim_names, sites_of
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.placement.place import Placement
@@ -40,7 +43,8 @@ MAX_BACKEND_PROBLEMS = 5
 class Tables:
     """API objects by key. ``resolved`` maps external names to addresses.
 
-    The cluster-wide part needs only Ingresses and classes.
+    ``secrets`` are the states of TLS secrets on this host at ``today``, in seconds since 1970. The cluster-wide part
+    needs only Ingresses and classes.
     """
 
     ingresses: Mapping[str, Ingress]
@@ -48,6 +52,8 @@ class Tables:
     services: Mapping[str, Service] = field(default_factory=dict)
     slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
     resolved: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    secrets: Mapping[str, SecretState] = field(default_factory=dict)
+    today: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +83,22 @@ class LocalHost:
     drain: float = 2.0
     external_names: bool = True
     proxies: Proxies = NO_PROXIES
+    tls: TlsPolicy = NO_POLICY
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredHost:
     """One host: the ``model`` of its HAProxy, the Ingresses that it serves on purpose, and its published ``address``.
 
-    ``problems`` are those of backends by Ingress key.
+    ``problems`` are those of backends and certificates by Ingress key. ``secrets`` are those that concern each Ingress
+    on purpose here.
     """
 
     model: Model = field(default_factory=Model)
     serving: Serving = field(default_factory=Serving)
     address: str = ""
     problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
+    secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,14 @@ class Desired:
     translated: Mapping[str, Translated]
     placements: Mapping[str, Placement]
     merged: Merged
+    claims: TlsClaims
     host: DesiredHost = field(default_factory=DesiredHost)
+
+    @property
+    def problems(self) -> Mapping[str, tuple[ObjectProblem, ...]]:
+        """Problems of Ingresses that share a path or a TLS name, by Ingress key."""
+        paths, names = self.merged.problems, self.claims.problems
+        return {key: (*paths.get(key, ()), *names.get(key, ())) for key in paths.keys() | names.keys()}
 
 
 def build(
@@ -115,7 +131,7 @@ def build(
     translated = cache.translate_all(tables.ingresses, tables.classes)
     placements = {key: cache.place(t, roster) for key, t in translated.items()}
     if host is None:
-        return Desired(translated, placements, merge.merge(translated))
+        return Desired(translated, placements, merge.merge(translated), claim_names(translated))
     listed = roster.host(host.name)
     address = listed.address if listed else previous.address
     statuses = {key: (key in translated, i.status) for key, i in tables.ingresses.items()}
@@ -133,9 +149,14 @@ def build(
     )
     for key in serving.keys - translated.keys():
         translated[key] = cache.translate(tables.ingresses[key])
-    merged = merge.merge(translated, serving.keys)
+    merged, claims = merge.merge(translated, serving.keys), claim_names(translated, serving.keys)
     model, problems = _host_model(translated, serving.keys, merged, cache, tables, host, previous.refused)
-    return Desired(translated, placements, merged, DesiredHost(model, serving, address, problems))
+    on_purpose = [translated[key] for key in sorted(serving.keys) if key in translated]
+    tls = host_tls(claims.on(sites_of(translated, serving.keys)), on_purpose, tables.secrets, host.tls, tables.today)
+    model = replace(model, tls=tls.model if model.listeners else NO_TLS)
+    problems = {k: (*problems.get(k, ()), *tls.problems.get(k, ())) for k in problems.keys() | tls.problems.keys()}
+    secrets = {t.key: claims.secrets.get(t.key, frozenset()) for t in on_purpose if t.tls}
+    return Desired(translated, placements, merged, claims, DesiredHost(model, serving, address, problems, secrets))
 
 
 def _host_model(
@@ -179,7 +200,9 @@ def _host_model(
     # An Ingress that cannot be placed is loaded for its host names only, unless this host still serves it.
     hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
     bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
-    return Model(host.listeners if loaded else (), routes, servers, hashes, bare, host.proxies), problems
+    secured = frozenset(key for key in hashes if translated[key].tls)
+    listeners = host.listeners if loaded else ()
+    return Model(listeners, routes, servers, hashes, bare, host.proxies, secured=secured), problems
 
 
 def _effective(route: Route, said: Protocol, cookie_key: str) -> Route:

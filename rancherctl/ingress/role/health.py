@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from rancherctl.ingress.haproxy import plan
-from rancherctl.ingress.haproxy.driver import ConfigRefusedError, Driver
+from rancherctl.ingress.haproxy.checker import ConfigRefusedError
+from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.role.state import StateStore
@@ -40,7 +41,7 @@ class HaproxyHealth:
         """
         self.error = ""
         if self._broken:
-            self._driver.check(self._layout())
+            self._driver.checker.check(self._layout())
 
     def check(self) -> bool:
         """Repair changed files, a restarted process, and foreign changes. Raises HaproxyError.

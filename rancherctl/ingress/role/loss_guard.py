@@ -32,7 +32,7 @@ def mass_loss(now: Layout, model: Model) -> str:
 def without_removals(now: Layout, model: Model) -> Model:
     """``model`` plus everything that it would remove.
 
-    That is routes, and the servers of backends that would have none left.
+    That is routes, the servers of backends that would have none left, and the certificates of names.
     """
     new = {layout.map_entry(route) for route in model.routes}
     old = [route for route in layout.routes_of(now) if layout.map_entry(route) not in new]
@@ -41,8 +41,20 @@ def without_removals(now: Layout, model: Model) -> Model:
         for p in now.pools
         if p.backend and not model.servers.get(key := servers_key(p.backend, p.options))
     }
+    names: dict[str, tuple[str, ...]] = {}
+    for line in now.lines:
+        names |= {name: (*names.get(name, ()), line.content) for name in line.names if name not in model.tls.names}
+    tls = replace(
+        model.tls,
+        names={**names, **model.tls.names},
+        sites=model.tls.sites.union(now.maps["secured"]),
+        redirects=model.tls.redirects.union(now.maps["to-https"]),
+        default=model.tls.default or now.default,
+    )
     return replace(
         model,
+        tls=tls,
+        secured=model.secured | now.secured,
         listeners=model.listeners or now.listeners,
         routes=(*model.routes, *old),
         servers={**model.servers, **servers},

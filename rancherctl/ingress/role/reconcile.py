@@ -14,12 +14,15 @@ from typing import Any, Final
 
 from rancherctl import contract
 from rancherctl.hold import Hold
+from rancherctl.ingress.copies import certificates_digest
 from rancherctl.ingress.haproxy import plan, render
+from rancherctl.ingress.haproxy.certificates import CertificateRefusedError
 from rancherctl.ingress.haproxy.driver import Driver, local_paths
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import NO_PROXIES, Listener, Model, Proxies
 from rancherctl.ingress.role import desired, loss_guard
+from rancherctl.ingress.role.certificates import CertificateStore
 from rancherctl.ingress.role.desired import DesiredHost, LocalHost, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
 from rancherctl.ingress.role.ports import PortCheck
@@ -30,9 +33,11 @@ from rancherctl.ingress.role.state import State, StateStore
 from rancherctl.ingress.role_spec import SPEC
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.ingress.translate.cache import TranslationCache
+from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from rancherctl.kube.backoff import describe
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tables import COPIES
 from rancherctl.placement.model import ObjectProblem, Roster
 
 FIRST_PAUSE: Final = 0.5
@@ -47,7 +52,7 @@ class LbConfig:
 
     ``drain`` is the time between an address leaving a status and the removal of the route, in seconds. ``dns`` is the
     host's DNS server, which resolves the names behind ExternalName Services; ``external_names``: whether these are
-    served. ``proxies`` are in front of the load balancers.
+    served. ``proxies`` are in front of the load balancers.  ``tls`` is what the environment says about HTTPS.
     """
 
     node: str
@@ -56,6 +61,7 @@ class LbConfig:
     dns: str = contract.LINK_LOCAL_DNS
     external_names: bool = True
     proxies: Proxies = NO_PROXIES
+    tls: TlsPolicy = NO_POLICY
     paths: render.Paths = field(default_factory=local_paths)
 
 
@@ -66,7 +72,6 @@ class LbRole:
     """
 
     name = SPEC.name
-    tables = SPEC.tables
     resync: float = CHECK_SECONDS
 
     def __init__(
@@ -76,10 +81,14 @@ class LbRole:
         driver: Driver | None = None,
         resolver: Resolver | None = None,
         clock: Callable[[], float] = time.monotonic,
+        calendar: Callable[[], float] = time.time,
     ) -> None:
-        self._host = LocalHost(config.node, config.listeners, config.drain, config.external_names, config.proxies)
+        self.tables = (*SPEC.tables, *(table(config.node) for table in SPEC.own_tables))
+        self._host = LocalHost(
+            config.node, config.listeners, config.drain, config.external_names, config.proxies, config.tls
+        )
         self._resolver = resolver or Resolver(by_server(config.dns))
-        self._clock = clock
+        self._clock, self._calendar = clock, calendar
         self.driver = driver or Driver(config.paths)
         self.store = StateStore(self.driver)
         self.health = HaproxyHealth(self.driver, self.store, clock)
@@ -91,7 +100,9 @@ class LbRole:
         self._alarm = ""
         self._leaving: Mapping[str, float] = {}
         self._problems: Mapping[str, tuple[ObjectProblem, ...]] = {}
+        self._certificates: Mapping[str, str] = {}
         state = self.store.current
+        self.secrets = CertificateStore(self.driver.certificates, state.secrets if state else {}, clock)
         self._roster_guard = RosterGuard(Roster(state.epoch, 0) if state else Roster())
         if state:
             self.driver.use(state.layout.generation)
@@ -119,6 +130,12 @@ class LbRole:
                 self.resync = SOON
             elif self._usable(snapshot) and (roster := self._roster_guard.roster):
                 self._follow(snapshot, roster)
+        except CertificateRefusedError as error:
+            # OpenSSL accepted it: HAProxy knows better. All others are served without it, at once.
+            log.warning("%s", error)
+            self.secrets.refuse(error.content, f"HAProxy refuses it: {error.why}")
+            self._failed(str(error))
+            self.resync = SOON
         except HaproxyError as error:
             log.warning("%s", error)
             self._failed(str(error))
@@ -129,7 +146,15 @@ class LbRole:
         else:
             self._pause = FIRST_PAUSE
             self.health.succeed()
+        self._note_refused()
         return self._section()
+
+    def _note_refused(self) -> None:
+        """Certificates without which HAProxy had to start are not used any more; their Ingresses say why."""
+        while self.driver.checker.refused:
+            content, why = self.driver.checker.refused.popitem()
+            self.secrets.refuse(content, why)
+            self.resync = SOON
 
     def _failed(self, why: str) -> None:
         self.resync, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
@@ -139,9 +164,10 @@ class LbRole:
     def _usable(self, snapshot: Snapshot) -> bool:
         """Whether the snapshot can be trusted.
 
-        All tables are listed and watched, and the API's own Service is among the Services.
+        All tables are listed and watched, and the API's own Service is among the Services. Copies of secrets may be
+        missing: HTTPS then goes on with the certificates on disk.
         """
-        tables = [snapshot.table(spec.name) for spec in self.tables]
+        tables = [snapshot.table(spec.name) for spec in SPEC.tables]
         if not all(t.synced and t.healthy for t in tables):
             return False
         if "default/kubernetes" not in snapshot.table("services").items:
@@ -167,7 +193,12 @@ class LbRole:
         )
         served = state.serving if state else ()
         names = desired.external_names(tables, served, self._cache) if self._host.external_names else frozenset()
-        tables = replace(tables, resolved=self._resolver.addresses(names))
+        tables = replace(
+            tables,
+            resolved=self._resolver.addresses(names),
+            secrets=self.secrets.states(snapshot.table(COPIES)),
+            today=self._calendar(),
+        )
         if state:
             self._refusals.look(state.layout)
         refused = self._refusals.problems()
@@ -199,38 +230,59 @@ class LbRole:
             decision = plan.plan(now, model, self.driver.paths, busy)
         if isinstance(decision, plan.Reload):
             log.info("reloading HAProxy: %s", decision.reason)
-        layout = self.driver.apply(decision)
+        layout = self.driver.apply(decision, self.secrets.pair)
         unchanged = isinstance(decision, plan.Unchanged)
         served = tuple(sorted(serving)) if model.loaded else ()
-        state = State(layout, served, roster.epoch, roster.sequence, wanted.address)
-        self.store.save(state, same_layout=unchanged)
+        used = frozenset({self._host.tls.default}.union(*wanted.secrets.values()))
+        self.secrets.keep(used)
+        good = dict(self.secrets.good)
+        self.store.save(
+            State(layout, served, roster.epoch, roster.sequence, wanted.address, good), same_layout=unchanged
+        )
+        self.driver.certificates.collect({*layout.contents, *good.values()})
+        contents = self.secrets.contents
+        self._certificates = {
+            key: found for key, s in wanted.secrets.items() if (found := certificates_digest(s, contents))
+        }
         self._leaving, self._problems = wanted.serving.leaving, wanted.problems
         if not unchanged:
             self.health.settle()
         self.health.confirmed = True
-        if wanted.serving.wake is not None:
-            self.resync = min(self.resync, max(wanted.serving.wake, SOON))
+        for wake in (wanted.serving.wake, self.secrets.wake()):
+            if wake is not None:
+                self.resync = min(self.resync, max(wake, SOON))
 
     def _section(self) -> Mapping[str, Any]:
         """The host report's section ``lb``; its keys are read by controllers of other releases."""
         state, health = self.store.current, self.health
         layout = state.layout if state and health.confirmed else Layout()
-        # Every Ingress needs all listeners: while one is missing, its address must lead clients to other hosts.
-        complete = set(self._host.listeners) <= set(layout.listeners)
+        served = self._served(layout)
         counters, roster = self.driver.counters, self._roster_guard.roster
         section = {
-            "placed": list(state.serving) if state else [],
             "haproxy": {"pid": health.pid, "version": health.version},
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [roster.epoch, roster.sequence] if roster else [-1, -1],
         }
         report = HostReport(
-            served=layout.loaded if complete else {},
+            served=served,
             problems=self._problems,
             ports=self._ports.by_port(),
             hash_scheme=layout.hash_scheme,
             error=health.error,
             alarm=self._alarm or self.health.refused or self.store.error or self._ports.summary(),
             note=self._refusals.note(),
+            placed=frozenset(state.serving if state else ()),
+            certificates={key: found for key, found in self._certificates.items() if key in served},
         )
         return section | report.to_section()
+
+    def _served(self, layout: Layout) -> Mapping[str, str]:
+        """The content hashes of Ingresses whose listeners are all open.
+
+        Every Ingress needs those of HTTP, some need those of HTTPS: while one is missing, their address must lead
+        clients to other hosts.
+        """
+        missing = {listener.protocol for listener in self._host.listeners if listener not in layout.listeners}
+        if "http" in missing:
+            return {}
+        return {k: h for k, h in layout.loaded.items() if k not in layout.secured} if missing else layout.loaded

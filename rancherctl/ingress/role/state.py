@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 class State:
     """HAProxy's layout, and the Ingresses that this host serves on purpose.
 
-    ``epoch`` and ``sequence`` are those of the roster in use; ``address`` is the host's published address.
+    ``epoch`` and ``sequence`` are those of the roster in use; ``address`` is the host's published address. ``secrets``:
+    TLS secret → content of its last usable certificate.
     """
 
     layout: Layout
@@ -35,6 +36,7 @@ class State:
     epoch: int = 0
     sequence: int = 0
     address: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """JSON after a line with its SHA-256."""
@@ -44,6 +46,7 @@ class State:
             "epoch": self.epoch,
             "sequence": self.sequence,
             "address": self.address,
+            "secrets": dict(sorted(self.secrets.items())),
         }
         body = json.dumps(data, separators=(",", ":")).encode()
         return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
@@ -60,7 +63,12 @@ class State:
         value: Any = json.loads(body)
         layout = Layout.from_json(value["layout"], families)
         return State(
-            layout, tuple(value["serving"]), int(value["epoch"]), int(value["sequence"]), str(value["address"])
+            layout,
+            tuple(value["serving"]),
+            int(value["epoch"]),
+            int(value["sequence"]),
+            str(value["address"]),
+            {str(k): str(v) for k, v in value.get("secrets", {}).items()},
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from rancherctl.contract import STATUS_ANNOTATION
+from rancherctl.ingress.copies import certificates_digest
 from rancherctl.ingress.model import HASH_SCHEME
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.status.plan import Published, Statuses, StatusRequest, Stored, plan_statuses
@@ -33,16 +34,22 @@ def ingress_statuses(
     now: float,
     managed: Collection[str] = (),
     cache: TranslationCache | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> Statuses:
     """Desired statuses of all Ingresses.
 
-    ``stored`` is ``stored_statuses(ingresses)``, for the rest see ``plan_statuses``.
+    ``stored`` is ``stored_statuses(ingresses)``, ``secrets`` are contents of TLS secrets by key (copies.Contents); for
+    the rest see ``plan_statuses``.
     """
     cache = cache or TranslationCache()
     cluster = desired.build(desired.Tables(ingresses, classes), roster, desired.Previous(), cache, None, now)
+    shared = cluster.problems
     requests = {
         key: StatusRequest(
-            t.for_placement, cluster.placements[key], (*t.problems, *cluster.merged.problems.get(key, ()))
+            t.for_placement,
+            cluster.placements[key],
+            (*t.problems, *shared.get(key, ())),
+            certificates_digest(cluster.claims.secrets.get(key, ()), secrets or {}) if t.tls else "",
         )
         for key, t in cluster.translated.items()
     }

@@ -23,8 +23,11 @@ from rancherctl.text import and_more
 
 OUTDATED_SECONDS: Final = 5.0
 """How long a published host may serve an older content, and a new address wait for hosts with the same DNS name."""
+CERTIFICATE_SECONDS: Final = 15.0
+"""How long a new address waits for the object's certificates: without them it answers plain requests only."""
 QUIET_SECONDS: Final = 2.0
 """How long an object may wait for hosts before its annotation says so: most waits are shorter, and it costs a write."""
+_LIMITS: Final = (QUIET_SECONDS, OUTDATED_SECONDS, CERTIFICATE_SECONDS)
 MAX_MESSAGE: Final = 1000
 NO_REPORT: Final = HostReport()
 
@@ -51,11 +54,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """One object that needs a status, its placement, and the problems known without asking hosts."""
+    """One object that needs a status, its placement, and the problems known without asking hosts.
+
+    ``certificates`` is the digest that a host reports when it has the object's certificates; "" if there are none.
+    """
 
     placeable: Placeable
     placement: Placement
     problems: tuple[ObjectProblem, ...] = ()
+    certificates: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class Statuses:
 
     def next_change(self, now: float) -> float | None:
         """Seconds until time alone changes a decision; None if nothing waits."""
-        ends = (start + limit for start in self.since.values() for limit in (QUIET_SECONDS, OUTDATED_SECONDS))
+        ends = (start + limit for start in self.since.values() for limit in _LIMITS)
         return min((max(0.05, end - now) for end in ends if end > now), default=None)
 
 
@@ -114,12 +121,24 @@ class _Planner:
         out: list[str] = []
         for name in placement.hosts:
             published = self.usable[name].address in current
-            if self.serves(name, p, published=published) and (published or not hold):
+            if not self.serves(name, p, published=published):
+                continue
+            if published or not (hold or self.lacks_certificates(name, wanted)):
                 out.append(self.usable[name].address)
         missing = placement.target - len(out)
         if missing > 0:
             out += self.stand_ins(p, placement, current)[:missing]
         return tuple(sorted(set(out), key=address_key))
+
+    def lacks_certificates(self, host: str, wanted: StatusRequest) -> bool:
+        """Whether a new address must wait until ``host`` has the object's certificates. A rotation withdraws none."""
+        if not wanted.certificates:
+            return False
+        has = self.reports.get(host, NO_REPORT).certificates.get(wanted.placeable.key, "")
+        return (
+            has != wanted.certificates
+            and self.waited(f"certificates {wanted.placeable.key} {host}") < CERTIFICATE_SECONDS
+        )
 
     def stand_ins(self, p: Placeable, placement: Placement, current: tuple[str, ...]) -> list[str]:
         """Published addresses of hosts that placement no longer chooses, but that still serve.
@@ -178,6 +197,8 @@ class _Planner:
                 late.append(f"{name} (its agent runs another release)")
             elif report.served.get(wanted.placeable.key) != wanted.placeable.hash:
                 late.append(name)
+            elif wanted.certificates and report.certificates.get(wanted.placeable.key) != wanted.certificates:
+                late.append(f"{name} (its certificates)")
         return and_more(late) or "the hosts that serve the same DNS name"
 
 

@@ -27,7 +27,8 @@ class HostReport:
     ``served`` maps keys of Ingresses to the hash of the content it serves, computed by ``hash_scheme`` (0: releases
     without that key). ``problems`` are those of its backends by Ingress key, ``ports`` errors by port number (as text).
     ``error``: it serves nothing. ``alarm``: it serves, but something needs attention. ``note``: it works, and a client
-    may have a problem.
+    may have a problem. ``placed`` are the Ingresses that it serves on purpose, ``certificates`` a digest of the
+    certificates that it has for each Ingress (``copies.certificates_digest``).
     """
 
     served: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +38,8 @@ class HostReport:
     error: str = ""
     alarm: str = ""
     note: str = ""
+    placed: frozenset[str] = frozenset()
+    certificates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def trouble(self) -> str:
@@ -56,6 +59,8 @@ class HostReport:
             "hash_scheme": self.hash_scheme,
             "alarm": self.alarm,
             "problems": _plain_problems(self.problems),
+            "placed": sorted(self.placed),
+            "certificates": dict(self.certificates),
         }
         return section | {key: text for key, text in (("error", self.error), ("note", self.note)) if text}
 
@@ -83,11 +88,17 @@ def parse_section(section: Mapping[str, Any]) -> HostReport:
         error=str(section.get("error") or ""),
         alarm=str(section.get("alarm") or ""),
         note=str(section.get("note") or ""),
+        placed=_set(section.get("placed")),
+        certificates=_texts(section.get("certificates")),
     )
 
 
 def _texts(value: object) -> dict[str, str]:
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _set(value: object) -> frozenset[str]:
+    return frozenset(map(str, value)) if isinstance(value, list) else frozenset()
 
 
 def _problems(value: object) -> dict[str, tuple[ObjectProblem, ...]]:

@@ -14,6 +14,7 @@ from rancherctl.ingress.annotations.parse import parse_annotations
 from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, Translated, content_hash
 from rancherctl.ingress.options import RouteOptions
 from rancherctl.ingress.translate import sites, validate
+from rancherctl.ingress.translate.tls import tls_names
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import quoted
@@ -117,9 +118,8 @@ def translate(ingress: Ingress) -> Translated:
         rules.routes.update({route.claim: route for route in added})
     if rules.full:
         rules.refuse("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served")
-    if ingress.tls:
-        message = "tls is not supported yet; the rules are served over plain HTTP on port 80"
-        rules.problems.append(ObjectProblem("TlsNotServed", message, serious=False))
+    named = rules.hosts.union(route.host for route in rules.routes.values())
+    tls, tls_problems = tls_names(ingress.tls, ingress.meta.namespace, named) if ingress.tls else ((), [])
     if not rules.routes:
         rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")
     routes = tuple(rules.routes[claim] for claim in sorted(rules.routes))
@@ -128,10 +128,11 @@ def translate(ingress: Ingress) -> Translated:
         key=ingress.meta.key,
         created=ingress.meta.created,
         uid=ingress.meta.uid,
-        hash=content_hash(ingress.meta.uid, routes, bare),
+        hash=content_hash(ingress.meta.uid, routes, bare, tls),
         routes=routes,
-        problems=(*rules.problems, *annotations.problems),
+        problems=(*rules.problems, *tls_problems, *annotations.problems),
         options=annotations.placement,
         obstacle=annotations.obstacle if routes else "no rule of this ingress can be served",
         bare=bare,
+        tls=tls,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from rancherctl.agents import role_registry
 from rancherctl.agents.environment_controllers import environment_controllers
 from rancherctl.agents.install import agent_config
+from rancherctl.contract import host_namespace
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.manifests import manifests
 from rancherctl.hosts.local import LocalTransport
@@ -67,12 +68,16 @@ def test_the_controllers_may_write_exactly_what_they_write() -> None:
         (False, "signers"): {"approve"},
         (True, "leases"): {"create", "update", "delete"},
         (True, "configmaps"): {"create", "update", "delete"},
+        (True, "secrets"): {"create", "update", "delete"},
     }
 
 
 def test_an_agent_may_read_exactly_what_its_roles_watch() -> None:
     roles = role_registry.build_roles(CONFIG, LocalTransport(), lambda names: None)
-    assert readable("rancherctl:agent") == watched([spec for role in roles for spec in role.tables])
+    tables = [spec for role in roles for spec in role.tables]
+    own = [spec for spec in tables if spec.namespace == host_namespace(CONFIG.node)]
+    assert readable("rancherctl:agent") == watched([spec for spec in tables if spec not in own])
+    assert readable(f"rancherctl:agent:{CONFIG.node}") == watched(own) == {(True, "", "secrets")}
 
 
 def test_an_agent_sees_only_its_own_certificate_requests() -> None:
@@ -93,9 +98,38 @@ def _without_messages(value: Any) -> Any:
     return value
 
 
-def test_the_objects_are_those_of_the_previous_release() -> None:
-    """Agents of the previous release keep running during an upgrade: apply must not change their rights.
+def _objects(bodies: list[Any]) -> dict[tuple[str, str, str], Any]:
+    return {(b["kind"], b["metadata"].get("namespace", ""), b["metadata"]["name"]): b for b in bodies}
+
+
+def _granted(rules: list[Any]) -> set[tuple[str, str, str, str]]:
+    """(group, resource, verb, name) of rules."""
+    return {
+        (group, resource, verb, name)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", ["*"])
+    }
+
+
+def test_the_objects_of_the_previous_release_stay_and_rights_only_grow() -> None:
+    """Agents of the previous release keep running during an upgrade: apply must not take rights from them.
 
     The messages of policies are for people: they may change.
     """
-    assert _without_messages(list(manifests(ENV))) == _without_messages(json.loads(RELEASED.read_text()))
+    now = _objects(_without_messages(list(manifests(ENV))))
+    before = _objects(_without_messages(json.loads(RELEASED.read_text())))
+    grown = {}
+    for key, old in before.items():
+        if now[key] != old:
+            assert {**now[key], "rules": old.get("rules")} == old, key
+            grown[key[2]] = _granted(now[key]["rules"]) - _granted(old["rules"])
+            assert _granted(old["rules"]) <= _granted(now[key]["rules"])
+    secrets = {("", "secrets", verb, "*") for verb in ("get", "list", "watch")}
+    assert grown == {"rancherctl:controller": secrets}
+    assert {key[:2] for key in now.keys() - before.keys()} == {
+        ("Namespace", ""),
+        *((kind, host_namespace(h.name)) for h in ENV.hosts for kind in ("Role", "RoleBinding")),
+    }

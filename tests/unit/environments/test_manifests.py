@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rancherctl.contract import LOAD_BALANCER_LABEL, PUBLIC_ADDRESS_ANNOTATION
+from rancherctl.contract import LOAD_BALANCER_LABEL, PUBLIC_ADDRESS_ANNOTATION, host_namespace
 from rancherctl.credentials import tokens
 from rancherctl.environments.inventory import from_flags, load
 from rancherctl.environments.manifests import manifests
@@ -51,7 +51,7 @@ def test_an_agent_writes_its_own_lease_and_report_and_nothing_else() -> None:
         for b in manifests(ENV)
         if b["kind"] in ("Role", "ClusterRole") and b["metadata"]["name"].startswith("rancherctl:agent")
     ]
-    assert len(roles) == 4
+    assert len(roles) == 2 + 2 * len(ENV.hosts)
     for role in roles:
         for rule in role["rules"]:
             verbs = writing & set(rule["verbs"])
@@ -73,7 +73,13 @@ def test_the_controller_writes_statuses_events_and_approvals_and_its_own_namespa
         for b in manifests(ENV)
         if b["metadata"]["name"] == "rancherctl:controller" and "rules" in b
     }
-    assert roles.keys() == {("ClusterRole", ""), ("Role", "rancherctl-system")}
+    hosts = {("Role", host_namespace(h.name)) for h in ENV.hosts if ENV.carries_load_balancers(h)}
+    assert roles.keys() == {("ClusterRole", ""), ("Role", "rancherctl-system"), *hosts}
+    assert hosts
+    for host in hosts:
+        assert roles[host]["rules"] == [
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "update", "delete"]}
+        ]
     reading = {"get", "list", "watch"}
     written = {
         (r, v)
@@ -91,11 +97,25 @@ def test_the_controller_writes_statuses_events_and_approvals_and_its_own_namespa
     }
 
 
-def test_no_role_of_rancherctl_may_read_secrets() -> None:
+def test_hosts_read_secrets_of_their_own_namespace_only_and_the_controller_all_of_them() -> None:
+    readers = set()
     for body in manifests(ENV):
         for rule in body.get("rules", ()):
-            assert "secrets" not in rule["resources"]
             assert "*" not in rule["resources"]
+            if "secrets" in rule["resources"] and "get" in rule["verbs"]:
+                readers.add((body["metadata"]["name"], body["metadata"].get("namespace", "")))
+                assert set(rule["verbs"]) == {"get", "list", "watch"}
+    agents = {(f"rancherctl:agent:{h.name}", f"rancherctl-host-{h.name}") for h in ENV.hosts}
+    assert readers - agents == {("rancherctl:controller", "")}
+    assert readers & agents
+    users = {
+        (b["metadata"]["namespace"], b["subjects"][0]["name"])
+        for b in manifests(ENV)
+        if b["kind"] == "RoleBinding" and b["metadata"]["namespace"].startswith("rancherctl-host-")
+    }
+    assert {(n, u) for n, u in users if u != "rancherctl:controller"} == {
+        (f"rancherctl-host-{u.rpartition(':')[2]}", u) for _, u in users if u != "rancherctl:controller"
+    }
 
 
 def test_the_api_limits_refresh_tokens_to_short_ones_that_end_with_a_session() -> None:

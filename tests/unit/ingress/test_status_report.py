@@ -29,7 +29,8 @@ def test_a_section_survives_the_api(report: HostReport) -> None:
 
 
 def test_keys_of_the_section_are_those_of_earlier_releases() -> None:
-    assert set(FULL.to_section()) == {"served", "problems", "ports", "alarm", "error", "hash_scheme", "note"}
+    keys = {"served", "problems", "ports", "alarm", "error", "hash_scheme", "note", "placed", "certificates"}
+    assert set(FULL.to_section()) == keys
     assert "error" not in HostReport().to_section(), "earlier releases take the key alone for an error"
     assert parse_section({"served": {"default/a": "abc"}}).hash_scheme == 0, "a release without the key"
 

@@ -115,13 +115,12 @@ def test_invalid_annotations_are_reported_and_the_rules_are_served() -> None:
     assert not t.placeable
 
 
-def test_resource_backends_tls_and_missing_rules_are_reported() -> None:
+def test_resource_backends_and_missing_rules_are_reported() -> None:
     t = translate(
         objects.ingress(
             {
                 "metadata": {"name": "a", "namespace": "default"},
                 "spec": {
-                    "tls": [{"hosts": ["a.com"]}],
                     "rules": [
                         {
                             "host": "a.com",
@@ -140,7 +139,7 @@ def test_resource_backends_tls_and_missing_rules_are_reported() -> None:
             }
         )
     )
-    assert [p.reason for p in t.problems] == ["ResourceBackend", "TlsNotServed", "NoRoutes"]
+    assert [p.reason for p in t.problems] == ["ResourceBackend", "NoRoutes"]
     assert not t.placeable
 
 

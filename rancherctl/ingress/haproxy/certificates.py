@@ -1,0 +1,103 @@
+"""Load, replace and remove certificates of a running HAProxy.
+
+A failed command leaves a transaction, and HAProxy 2.6 puts the next certificate into it, under the first one's name.
+So a failure always ends the transaction, and every answer must name the file that was meant.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from rancherctl.ingress.haproxy import commands, crt_list, render
+from rancherctl.ingress.haproxy.crt_list import CrtChange, CrtLine
+from rancherctl.ingress.haproxy.pem_files import Pairs
+from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
+
+log = logging.getLogger(__name__)
+FILE_GONE: Final = "its file on this host is damaged or gone"
+
+
+class CertificateRefusedError(HaproxyError):
+    """HAProxy refuses one certificate, which has this ``content``; it serves everything else."""
+
+    def __init__(self, content: str, why: str) -> None:
+        super().__init__("HAProxy refuses a certificate", why=why)
+        self.content = content
+
+
+class RuntimeCertificates:
+    """Certificates of the worker behind ``socket``. ``pair`` gives certificate and key of a content."""
+
+    def __init__(self, socket: Socket, paths: render.Paths, pair: Pairs) -> None:
+        self._socket, self._paths, self._pair = socket, paths, pair
+
+    def add(self, change: CrtChange) -> int:
+        """Load certificates and add lines; returns the number of commands. Raises HaproxyError."""
+        for content in change.install:
+            file = self._paths.certificate(content)
+            answer = self._socket.send(f"new ssl cert {file}")
+            if not answer.startswith("New empty certificate store") and "already exists" not in answer:
+                raise HaproxyError("HAProxy cannot add a certificate", why=answer[:300])
+            self._fill(content, file)
+        for line in change.add:
+            self._add(line)
+        return 3 * len(change.install) + len(change.add)
+
+    def replace_default(self, content: str) -> int:
+        """Give the default certificate another content; returns the number of commands. Raises HaproxyError."""
+        self._fill(content, self._paths.default_certificate)
+        return 2
+
+    def remove(self, change: CrtChange) -> int:
+        """Delete lines, then certificates that no line needs; returns the number of commands. Raises HaproxyError."""
+        if change.delete:
+            self._delete(change.delete)
+        for content in change.forget:
+            answer = self._socket.send(f"del ssl cert {self._paths.certificate(content)}")
+            if "deleted" not in answer:
+                log.warning("HAProxy keeps a certificate that is not used any more: %s", answer[:300])
+        return len(change.delete) + len(change.forget)
+
+    def _fill(self, content: str, file: str) -> None:
+        pair = self._pair(content)
+        if pair is None:
+            raise CertificateRefusedError(content, FILE_GONE)
+        limit = commands.MAX_CERTIFICATE_COMMAND
+        try:
+            answer = self._socket.send(f"set ssl cert {file} <<\n{pair.text}", limit=limit)
+            if not answer.startswith("Transaction created") or f" {file}!" not in answer:
+                raise CertificateRefusedError(content, answer[:300])
+            answer = self._socket.send(f"commit ssl cert {file}")
+            if f"Committing {file}" not in answer or not answer.endswith("Success!"):
+                raise CertificateRefusedError(content, answer[:300])
+        except HaproxyError:
+            self._abort(file)
+            raise
+
+    def _abort(self, file: str) -> None:
+        """End a transaction that may be open. If HAProxy does not answer now, it is reloaded later."""
+        for command in (f"abort ssl cert {file}", f"del ssl cert {file}"):
+            try:
+                log.info("%s: %s", command, self._socket.send(command)[:200])
+            except HaproxyError as error:
+                log.warning("%s: %s", command, error)
+
+    def _add(self, line: CrtLine) -> None:
+        command = commands.add_line(self._paths.crt_list, render.crt_line(line, self._paths))
+        answer = self._socket.send(command.text)
+        if not answer.endswith("Success!"):
+            self._abort(self._paths.certificate(line.content))
+            raise CertificateRefusedError(line.content, answer[-300:])
+
+    def _delete(self, lines: tuple[CrtLine, ...]) -> None:
+        """Delete lines by their number. HAProxy counts them itself, so it is asked."""
+        found: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        for file, number, names in crt_list.parse(self._socket.send(f"show ssl crt-list -n {self._paths.crt_list}")):
+            found.setdefault((file, names), []).append(number)
+        for line in lines:
+            file = self._paths.certificate(line.content)
+            numbers = found.get((file, tuple(sorted(line.names))), [])
+            if not numbers:
+                raise HaproxyError(f"HAProxy has no line for {' '.join(line.names[:3])} any more")
+            self._socket.run([commands.delete_line(self._paths.crt_list, file, numbers.pop(0))])

@@ -1,0 +1,115 @@
+"""Prepare a new HAProxy process: write its certificates, test its configuration with ``haproxy -c``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+
+from rancherctl.ingress.haproxy import files, render
+from rancherctl.ingress.haproxy.certificates import FILE_GONE, CertificateRefusedError
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.pem_files import Pairs, PemFiles
+from rancherctl.ingress.haproxy.runtime import HaproxyError
+
+log = logging.getLogger(__name__)
+
+
+class ConfigRefusedError(HaproxyError):
+    """HAProxy rejects a configuration; the running one stays in use."""
+
+
+class Checker:
+    """``ids`` gives the user and group that tests run as; None = those of this process.
+
+    ``proven`` are certificates that the running process has loaded. ``refused``: content of a certificate → why a new
+    process is started without it.
+    """
+
+    def __init__(self, paths: render.Paths, certificates: PemFiles, ids: Callable[[], tuple[int, int] | None]) -> None:
+        self.proven: frozenset[str] = frozenset()
+        self.refused: dict[str, str] = {}
+        self._paths, self._certificates, self._ids = paths, certificates, ids
+
+    def prepared(self, layout: Layout, pair: Pairs) -> Layout:
+        """Write certificates and test a layout; returns it without certificates that cannot be used.
+
+        One of them would keep the new process from serving anything. Raises HaproxyError.
+        """
+        self.refused.update(dict.fromkeys(self.write(layout, pair), FILE_GONE))
+        while True:
+            layout = _without(layout, self.refused)
+            try:
+                self.check(layout)
+            except CertificateRefusedError as error:
+                log.warning("%s: %s", error, error.why)
+                self.refused[error.content] = error.why
+            else:
+                return layout
+
+    def write(self, layout: Layout, pair: Pairs) -> frozenset[str]:
+        """Write the files of certificates that a layout needs and that are missing or damaged.
+
+        Returns the contents that are nowhere. Raises HaproxyError.
+        """
+        try:
+            missing = self._certificates.write(sorted(layout.contents), pair)
+            if layout.default and layout.default not in missing:
+                self._certificates.write_default(layout.default)
+        except OSError as error:
+            raise HaproxyError(
+                f"cannot write to {self._paths.certificates}",
+                why=str(error),
+                hint="free disk space; traffic is still served",
+            ) from error
+        return missing
+
+    def check(self, layout: Layout) -> None:
+        """Run ``haproxy -c`` on copies of the files, as the unprivileged user.
+
+        Proven certificates are left out: loading 3,000 takes seconds. Raises CertificateRefusedError for a certificate,
+        ConfigRefusedError with HAProxy's message, or HaproxyError if the test cannot run.
+        """
+        lines = tuple(line for line in layout.lines if line.content not in self.proven)
+        default = layout.default if layout.default not in self.proven else ""
+        unproven = render.crt_list_text(replace(layout, lines=lines, default=default), self._paths)
+        result = self._run(layout, unproven)
+        if result.returncode:
+            alerts = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
+            why = (alerts or ["no reason given"])[0][:500]
+            for content in sorted(layout.contents):
+                if any(f"{content}.pem" in line for line in alerts):
+                    raise CertificateRefusedError(content, why)
+            raise ConfigRefusedError("HAProxy rejects the new configuration", why=why)
+
+    def _run(self, layout: Layout, crt_list: str) -> subprocess.CompletedProcess[bytes]:
+        folder, ids = Path(self._paths.data) / "check", self._ids()
+        group = ids[1] if ids else -1
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o750)
+            if ids:
+                os.chown(folder, -1, group)
+            copies = replace(self._paths, data=str(folder))
+            for path, text in (render.files(layout, copies) | {copies.crt_list: crt_list}).items():
+                files.write(Path(path), text.encode(), group=group)
+            uid, gid = ids if ids and os.geteuid() == 0 else (None, None)
+            command = ["haproxy", "-c", "-f", copies.config]
+            groups = () if uid is not None else None
+            return subprocess.run(
+                command, capture_output=True, timeout=60, check=False, user=uid, group=gid, extra_groups=groups
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise HaproxyError("cannot test the new configuration", why=str(error)) from error
+
+
+def _without(layout: Layout, contents: Collection[str]) -> Layout:
+    """A layout without these certificates; their names are refused then."""
+    if layout.contents.isdisjoint(contents):
+        return layout
+    lines = tuple(line for line in layout.lines if line.content not in contents)
+    return replace(layout, lines=lines, default="" if layout.default in contents else layout.default)

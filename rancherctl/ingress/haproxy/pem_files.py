@@ -1,0 +1,68 @@
+"""The folder with certificates and keys on a host: one file for each content, named after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from rancherctl.ingress.haproxy import files
+from rancherctl.ingress.haproxy.render import Paths
+from rancherctl.ingress.translate import pem
+
+Pairs = Callable[[str], pem.KeyPair | None]
+"""The certificate and key of a content; None if they are nowhere."""
+
+
+class PemFiles:
+    """Writes and removes the files. ``group`` gives the group that may read them (-1 = that of this process)."""
+
+    def __init__(self, paths: Paths, group: Callable[[], int]) -> None:
+        self._paths, self._group = paths, group
+        self._known: dict[str, files.Identity | None] = {}
+
+    def read(self, content: str) -> pem.KeyPair | None:
+        """The pair in a file; None if it is missing or has another content."""
+        try:
+            pair = pem.read(Path(self._paths.certificate(content)).read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+        return pair if pair.content == content else None
+
+    def write(self, contents: Iterable[str], pair: Pairs) -> frozenset[str]:
+        """Write the files that are missing or were changed; returns the contents that are nowhere. Raises OSError."""
+        missing: set[str] = set()
+        for content in contents:
+            path = Path(self._paths.certificate(content))
+            if content in self._known and self._known[content] == files.identity(path) is not None:
+                continue
+            if self.read(content) is None:
+                found = pair(content)
+                if found is None:
+                    missing.add(content)
+                    continue
+                self._folder()
+                files.write(path, found.text.encode(), group=self._group())
+            self._known[content] = files.identity(path)
+        return frozenset(missing)
+
+    def write_default(self, content: str) -> None:
+        """Copy a content to the file of the default certificate, whose name never changes. Raises OSError."""
+        source, path = Path(self._paths.certificate(content)), Path(self._paths.default_certificate)
+        data = source.read_bytes()
+        if not path.exists() or path.read_bytes() != data:
+            files.write(path, data, group=self._group())
+
+    def collect(self, keep: Collection[str]) -> None:
+        """Remove the files of all other contents."""
+        folder = Path(self._paths.certificates)
+        wanted = {Path(self._paths.certificate(content)).name for content in keep}
+        wanted.add(Path(self._paths.default_certificate).name if keep else "")
+        for path in folder.glob("*.pem"):
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
+                self._known.pop(path.stem, None)
+
+    def _folder(self) -> None:
+        folder = Path(self._paths.certificates)
+        if not folder.exists():
+            files.make_folder(folder, 0o750, group=self._group())

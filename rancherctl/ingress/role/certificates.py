@@ -1,0 +1,127 @@
+"""The certificates of one host: copies from the API, verdicts of OpenSSL, the last good one of each secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from rancherctl.ingress.copies import Copied, read_copy
+from rancherctl.ingress.haproxy.pem_files import PemFiles
+from rancherctl.ingress.role import openssl
+from rancherctl.ingress.translate import certificate, pem
+from rancherctl.ingress.translate.certificate import CertificateFacts
+from rancherctl.ingress.translate.certificates import DELETED_SECONDS, SecretState
+from rancherctl.kube.objects import TlsSecret
+from rancherctl.kube.snapshot import Table
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Whether a content may be used: ``reason`` says why not ("" = it may, and ``facts`` are known)."""
+
+    reason: str = ""
+    facts: CertificateFacts | None = None
+
+
+class CertificateStore:
+    """Knows the state of each secret. ``good``: secret → the last content that was usable; it outlives a restart."""
+
+    def __init__(
+        self,
+        files: PemFiles,
+        good: Mapping[str, str],
+        clock: Callable[[], float],
+        refusal: Callable[[pem.KeyPair], str] = openssl.refusal,
+    ) -> None:
+        self.good = dict(good)
+        self._files, self._clock, self._refusal = files, clock, refusal
+        self._items: Mapping[str, TlsSecret] | None = None
+        self._read: dict[str, tuple[TlsSecret, tuple[str, Copied] | None]] = {}
+        self._copies: dict[str, Copied] = {}
+        self._pairs: dict[str, pem.KeyPair] = {}
+        self._verdicts: dict[str, _Verdict] = {}
+        self._gone: dict[str, float] = {}
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Secret → content of its copy, usable or not."""
+        return {source: copy.content for source, copy in self._copies.items()}
+
+    def states(self, copies: Table[TlsSecret]) -> dict[str, SecretState]:
+        """The state of each secret that is known. While copies cannot be listed, none of them counts as deleted."""
+        if copies.synced and copies.items is not self._items:
+            self._take(copies.items)
+        now = self._clock()
+        out = {source: self._state(source, copy) for source, copy in self._copies.items()}
+        for source in self.good.keys() - self._copies.keys():
+            since = self._gone.setdefault(source, now) if self._items is not None else now
+            verdict = self._verdict(self.good[source])
+            if verdict.reason or now - since >= DELETED_SECONDS:
+                del self.good[source]
+            else:
+                out[source] = SecretState(
+                    self.good[source], verdict.facts, "deleted" if self._items is not None else ""
+                )
+        self._gone = {source: since for source, since in self._gone.items() if source in self.good}
+        return out
+
+    def _take(self, items: Mapping[str, TlsSecret]) -> None:
+        """Read the copies that changed."""
+        before, self._read = self._read, {}
+        for key, copy in items.items():
+            seen = before.get(key)
+            self._read[key] = seen if seen is not None and seen[0] is copy else (copy, read_copy(copy))
+        self._copies = dict(found for _, found in self._read.values() if found is not None)
+        self._pairs = {copy.content: copy.pair for copy in self._copies.values() if copy.pair}
+        self._gone = {source: since for source, since in self._gone.items() if source not in self._copies}
+        self._items = items
+        used = {*self.contents.values(), *self.good.values()}
+        self._verdicts = {content: verdict for content, verdict in self._verdicts.items() if content in used}
+
+    def _state(self, source: str, copy: Copied) -> SecretState:
+        reason = copy.unusable
+        if copy.pair is not None:
+            verdict = self._verdict(copy.content)
+            if not verdict.reason:
+                self.good[source] = copy.content
+                return SecretState(copy.content, verdict.facts)
+            reason = verdict.reason
+        last = self.good.get(source, "")
+        known = self._verdict(last) if last else _Verdict("none")
+        if known.reason:
+            self.good.pop(source, None)
+            return SecretState(trouble="unusable", reason=reason)
+        return SecretState(last, known.facts, "unusable", reason)
+
+    def _verdict(self, content: str) -> _Verdict:
+        """Whether OpenSSL accepts a content; asked once."""
+        known = self._verdicts.get(content)
+        if known is None:
+            pair = self.pair(content)
+            known = self._verdicts[content] = self._judge(pair) if pair else _Verdict("its file is gone")
+        return known
+
+    def _judge(self, pair: pem.KeyPair) -> _Verdict:
+        if reason := self._refusal(pair):
+            return _Verdict(reason)
+        try:
+            return _Verdict(facts=certificate.facts(pair.leaf))
+        except ValueError as error:
+            return _Verdict(f"the certificate cannot be read: {error}")
+
+    def pair(self, content: str) -> pem.KeyPair | None:
+        """The certificate and key of a content: of a copy, else of a file on this host."""
+        return self._pairs.get(content) or self._files.read(content)
+
+    def refuse(self, content: str, why: str) -> None:
+        """Do not use this content any more: HAProxy itself refused it."""
+        self._verdicts[content] = _Verdict(why)
+
+    def keep(self, secrets: Collection[str]) -> None:
+        """Forget the last good certificates of all other secrets: nothing served here needs them."""
+        self.good = {source: content for source, content in self.good.items() if source in secrets}
+
+    def wake(self) -> float | None:
+        """Seconds until the certificate of a deleted secret goes; None if there is none."""
+        now = self._clock()
+        return min((max(0.0, since + DELETED_SECONDS - now) for since in self._gone.values()), default=None)

@@ -1,0 +1,78 @@
+"""What a certificate says about itself: names, dates, kind of key. Pure.
+
+Read from its DER (RFC 5280). Whether OpenSSL accepts it is for the host to decide.
+"""
+
+from __future__ import annotations
+
+from calendar import timegm
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from rancherctl.der import GENERAL_TIME, OCTETS, OID, SEQUENCE, UTC_TIME, Node, exactly, nodes
+
+_VERSION, _EXTENSIONS, _DNS = 0xA0, 0xA3, 0x82
+_ALTERNATIVES: Final = bytes.fromhex("551d11")
+_KEYS: Final = {bytes.fromhex("2a864886f70d010101"): "RSA", bytes.fromhex("2a8648ce3d0201"): "EC"}
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """DNS ``names`` in lower case, the end of its validity in seconds since 1970, and the kind of its key.
+
+    ``serial`` is in hexadecimal digits.
+    """
+
+    names: tuple[str, ...]
+    not_after: int
+    key_kind: str
+    serial: str = ""
+
+    def covers(self, name: str) -> bool:
+        """Whether it is valid for a host name, or for all names of ``*.parent``."""
+        return name in self.names or (not name.startswith("*.") and f"*.{name.partition('.')[2]}" in self.names)
+
+
+def facts(der: bytes) -> CertificateFacts:
+    """Read one certificate. Raises ValueError for anything else."""
+    (certificate,) = exactly(nodes(der), 1, "certificates")
+    parts = certificate.expect(SEQUENCE).all()
+    if not parts:
+        raise ValueError("an empty certificate")
+    info = parts[0].expect(SEQUENCE).all()
+    if info and info[0].tag == _VERSION:
+        info = info[1:]
+    if len(info) < 6:
+        raise ValueError("a certificate without all parts")
+    serial, validity, key = info[0], info[3], info[5]
+    _, end = exactly(iter(validity.expect(SEQUENCE).all()), 2, "dates")
+    algorithm = key.expect(SEQUENCE).all()[0].expect(SEQUENCE).all()[0].expect(OID).data
+    extensions = next((part for part in info[6:] if part.tag == _EXTENSIONS), None)
+    return CertificateFacts(
+        names=tuple(dict.fromkeys(_names(extensions))) if extensions else (),
+        not_after=_seconds(end),
+        key_kind=_KEYS.get(algorithm, "other"),
+        serial=serial.data.hex(),
+    )
+
+
+def _seconds(node: Node) -> int:
+    text = node.expect(UTC_TIME, GENERAL_TIME).data.decode("ascii")
+    form = "%y%m%d%H%M%SZ" if node.tag == UTC_TIME else "%Y%m%d%H%M%SZ"
+    when = datetime.strptime(text, form)  # noqa: DTZ007 - UTC by its definition
+    if node.tag == UTC_TIME and when.year >= 2050:  # RFC 5280: 50 to 99 are years of the last century
+        when = when.replace(year=when.year - 100)
+    return timegm(when.timetuple())
+
+
+def _names(extensions: Node) -> Collection[str]:
+    (listed,) = exactly(nodes(extensions.data), 1, "lists of extensions")
+    for extension in listed.expect(SEQUENCE).all():
+        parts = extension.expect(SEQUENCE).all()
+        if parts and parts[0].expect(OID).data == _ALTERNATIVES:
+            (names,) = exactly(nodes(parts[-1].expect(OCTETS).data), 1, "lists of names")
+            every = names.expect(SEQUENCE).all()
+            return [name.data.decode("ascii", "replace").lower() for name in every if name.tag == _DNS]
+    return ()

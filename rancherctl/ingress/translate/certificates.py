@@ -1,0 +1,158 @@
+"""Which certificates a host uses for which names, and what to say about each secret. Pure.
+
+A secret that becomes unusable keeps its last good certificate; without any, its sites answer plain requests only and
+are not redirected, so that an ACME challenge over HTTP can succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from rancherctl.ingress.model import ANY_HOST, NO_TLS, TlsModel, Translated
+from rancherctl.ingress.translate.certificate import CertificateFacts
+from rancherctl.ingress.translate.tls import TlsClaim
+from rancherctl.placement.model import ObjectProblem
+from rancherctl.text import plural
+
+WARN_DAYS: Final = 14
+DELETED_SECONDS: Final = 60.0
+"""How long the certificate of a deleted secret is used: tools delete and create secrets again, and keys are revoked."""
+_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class SecretState:
+    """What a host has of one secret.
+
+    ``content`` is the certificate to use ("" = none), with its ``facts``. ``trouble`` says how the secret differs from
+    it: it is missing (never seen), unusable (for the ``reason``), or was deleted a short time ago.
+    """
+
+    content: str = ""
+    facts: CertificateFacts | None = None
+    trouble: Literal["", "missing", "unusable", "deleted"] = ""
+    reason: str = ""
+
+
+MISSING: Final = SecretState(trouble="missing")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """What the environment says: the secret of the ``default`` certificate ("" = none), and whether to ``redirect``."""
+
+    default: str = ""
+    redirect: bool = True
+
+
+NO_POLICY: Final = TlsPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class HostTls:
+    """The ``model`` of one host, and problems of certificates by Ingress key."""
+
+    model: TlsModel = NO_TLS
+    problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
+
+
+def host_tls(
+    claims: Mapping[str, TlsClaim],
+    serving: Iterable[Translated],
+    states: Mapping[str, SecretState],
+    policy: TlsPolicy,
+    now: float,
+) -> HostTls:
+    """Choose the certificates for ``claims``, the names that a host answers for.
+
+    ``serving`` are the Ingresses that it serves on purpose. ``now`` is in seconds since 1970.
+    """
+    default = states.get(policy.default, MISSING) if policy.default else MISSING
+    names: dict[str, tuple[str, ...]] = {}
+    secured: set[str] = set()
+    for name, claim in claims.items():
+        if contents := _chosen(claim, states, default):
+            secured.add(claim.site)
+            if contents != (default.content,) or not _is_default(claim):
+                names[name] = contents
+    redirects = frozenset(secured) if policy.redirect else frozenset[str]()
+    every = list(serving)
+    if default.content:
+        claimed = {claim.site for claim in claims.values()}
+        secured |= {site for t in every for site in t.hosts if site not in claimed or site == ANY_HOST}
+    problems = {t.key: _problems(t, claims, states, policy, default, now) for t in every if t.tls}
+    return HostTls(
+        TlsModel(names, frozenset(secured), redirects, default.content), {k: p for k, p in problems.items() if p}
+    )
+
+
+def _is_default(claim: TlsClaim) -> bool:
+    return all(not secret for _, secrets in claim.candidates for secret in secrets)
+
+
+def _chosen(claim: TlsClaim, states: Mapping[str, SecretState], default: SecretState) -> tuple[str, ...]:
+    """The certificates of a name: those of the oldest Ingress that has any, one for each kind of key."""
+    for _, secrets in claim.candidates:
+        found: dict[str, str] = {}
+        for secret in secrets:
+            state = states.get(secret, MISSING) if secret else default
+            if state.content:
+                found.setdefault(state.facts.key_kind if state.facts else "", state.content)
+        if found:
+            return tuple(found.values())
+    return ()
+
+
+def _problems(
+    t: Translated,
+    claims: Mapping[str, TlsClaim],
+    states: Mapping[str, SecretState],
+    policy: TlsPolicy,
+    default: SecretState,
+    now: float,
+) -> tuple[ObjectProblem, ...]:
+    """What to say about the secrets of one Ingress."""
+    out: list[ObjectProblem] = []
+    own: dict[str, list[str]] = {}
+    for n in t.tls:
+        claim = claims.get(n.name)
+        if claim is not None and any(key == t.key for key, _ in claim.candidates):
+            own.setdefault(n.secret, []).append(n.name)
+    for secret, names in sorted(own.items()):
+        if secret:
+            out += _of_secret(f"secret {secret}", states.get(secret, MISSING), names, now)
+        elif not policy.default:
+            message = f"tls without a secret for {', '.join(names[:3])}, and the environment has no default certificate"
+            out.append(ObjectProblem("NoDefaultCertificate", message))
+        else:
+            out += _of_secret(f"default certificate {policy.default}", default, names, now)
+    return tuple(out)
+
+
+def _of_secret(what: str, state: SecretState, names: Collection[str], now: float) -> Iterable[ObjectProblem]:
+    days = int((state.facts.not_after - now) // _DAY) if state.facts else 0
+    left = f"it expires in {plural(days, 'day')}" if days >= 0 else "it has expired"
+    if state.trouble == "missing":
+        message = f"waiting for {what} (type kubernetes.io/tls); until then its hosts answer plain HTTP only"
+        yield ObjectProblem("CertificatePending", message, serious=False)
+    elif state.trouble == "unusable":
+        then = (
+            f"the last good certificate stays in use, {left}" if state.content else "its hosts answer plain HTTP only"
+        )
+        yield ObjectProblem("CertificateInvalid", f"{what}: {state.reason}; {then}")
+    elif state.trouble == "deleted":
+        message = f"{what} was deleted; its certificate is used for {DELETED_SECONDS:.0f} s more"
+        yield ObjectProblem("CertificateDeleted", message)
+    if state.facts is None:
+        return
+    if days < 0:
+        yield ObjectProblem("CertificateExpired", f"the certificate of {what} has expired")
+    elif days < WARN_DAYS:
+        message = f"the certificate of {what} expires in {plural(days, 'day')}"
+        yield ObjectProblem("CertificateExpiring", message, serious=False)
+    if uncovered := sorted(name for name in names if not state.facts.covers(name)):
+        valid = ", ".join(state.facts.names[:3]) or "no name"
+        message = f"the certificate of {what} is for {valid}, not for {', '.join(uncovered[:3])}"
+        yield ObjectProblem("CertificateName", message, serious=False)

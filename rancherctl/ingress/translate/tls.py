@@ -1,0 +1,125 @@
+"""TLS entries of Ingresses → who owns a name, and which secrets a host needs. Pure.
+
+Names are claims like paths: the oldest Ingress whose ``tls`` names a site owns the name, whether its secret is valid or
+not. A lapse must not hand a name to another tenant: only Ingresses of the owner's namespace may fill in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rancherctl.ingress.model import ANY_HOST, TlsName, Translated
+from rancherctl.ingress.translate import validate
+from rancherctl.ingress.translate.merge import wildcard_of
+from rancherctl.kube.objects import IngressTls
+from rancherctl.placement.model import ObjectProblem
+from rancherctl.text import and_more
+
+
+def tls_names(
+    entries: Iterable[IngressTls], namespace: str, sites: Collection[str]
+) -> tuple[tuple[TlsName, ...], list[ObjectProblem]]:
+    """The names of one Ingress with their secrets, sorted, and what is wrong with its entries.
+
+    ``sites`` are the host patterns of its rules. An entry without hosts is for all of them that no other entry names;
+    a rule without a host has no name. A host of an entry that no rule answers for is left out.
+    """
+    named = {s for s in sites if s != ANY_HOST}
+    problems: list[ObjectProblem] = []
+    parsed: list[tuple[str, str]] = []
+    for secret, host in ((entry.secret, host) for entry in entries for host in entry.hosts or ("",)):
+        try:
+            name = f"{namespace}/{validate.name(secret, 'secret')}" if secret else ""
+            parsed.append((validate.host(host), name))
+        except ValueError as error:
+            problems.append(ObjectProblem("InvalidTls", f"tls: {error}"))
+    found = {TlsName(host, site, secret) for host, secret in parsed if (site := _site(host, named))}
+    # An entry for *.example.org is also for a rule's a.example.org, unless another entry names that one.
+    free = named - {t.site for t in found}
+    found |= {TlsName(s, s, secret) for host, secret in parsed for s in free if wildcard_of(s) == host}
+    free = named - {t.site for t in found}
+    found |= {TlsName(s, s, secret) for host, secret in parsed if host == ANY_HOST for s in free}
+    used = {t.name for t in found} | {wildcard_of(t.name) for t in found} | {ANY_HOST}
+    if unused := sorted({host for host, _ in parsed} - used):
+        message = f"tls: no rule of this ingress is for {and_more(unused)}"
+        problems.append(ObjectProblem("TlsHostWithoutRule", message, serious=False))
+    return tuple(sorted(found, key=lambda t: (t.name, t.site, t.secret))), problems
+
+
+def _site(host: str, sites: Collection[str]) -> str:
+    """The host pattern of a rule that answers for a host of an entry: itself, or a wildcard; "" if there is none."""
+    return next((site for site in (host, wildcard_of(host)) if site in sites), "")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsClaim:
+    """Who provides the certificates of a name.
+
+    ``candidates`` are Ingresses of the ``owner``'s namespace with their secrets, the oldest first: the first one with
+    a usable certificate provides it.
+    """
+
+    site: str
+    owner: str
+    candidates: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsClaims:
+    """The claim on each SNI name, problems of Ingresses that share one, and the secrets that concern each Ingress."""
+
+    names: Mapping[str, TlsClaim] = field(default_factory=dict)
+    problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
+    secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def on(self, sites: Collection[str]) -> dict[str, TlsClaim]:
+        """The claims that a host needs to answer for these host patterns.
+
+        These are names of Ingresses placed there, and of those that share a host pattern with one. Others, whose rules
+        the host knows because they might match, are not among them: their keys have no business there.
+        """
+        return {name: claim for name, claim in self.names.items() if claim.site in sites}
+
+
+def claim_names(translated: Mapping[str, Translated], serving: Collection[str] = ()) -> TlsClaims:
+    """Give each name to the oldest Ingress that has a secret for it; see ``merge.merge`` for who may own anything."""
+    found: dict[str, tuple[str, str, dict[str, list[str]]]] = {}
+    problems: dict[str, list[ObjectProblem]] = {}
+    for t in sorted(
+        (t for t in translated.values() if t.tls and (t.placeable or t.key in serving)), key=lambda t: t.age
+    ):
+        namespace = t.key.partition("/")[0]
+        shadowed: dict[str, list[str]] = {}
+        for n in t.tls:
+            site, owner, candidates = found.setdefault(n.name, (n.site, t.key, {}))
+            if owner.partition("/")[0] == namespace and site == n.site:
+                candidates.setdefault(t.key, []).append(n.secret)
+            else:
+                shadowed.setdefault(owner, []).append(n.name)
+        for owner, names in shadowed.items():
+            message = f"the certificate of {and_more(sorted(set(names)))} is that of the older ingress {owner}"
+            problems.setdefault(t.key, []).append(ObjectProblem("CertificateShadowed", message))
+    claims = {
+        name: TlsClaim(site, owner, tuple((key, tuple(dict.fromkeys(s))) for key, s in candidates.items()))
+        for name, (site, owner, candidates) in found.items()
+    }
+    secrets: dict[str, set[str]] = {}
+    for claim in claims.values():
+        every = {secret for _, listed in claim.candidates for secret in listed if secret}
+        for key, _ in claim.candidates:
+            secrets.setdefault(key, set()).update(every)
+    return TlsClaims(
+        claims, {k: tuple(v) for k, v in problems.items()}, {key: frozenset(every) for key, every in secrets.items()}
+    )
+
+
+def sites_of(translated: Mapping[str, Translated], serving: Iterable[str]) -> frozenset[str]:
+    """The host patterns that a host answers for on purpose; a rule without a host has no name of its own."""
+    return frozenset({site for key in serving if key in translated for site in translated[key].hosts} - {ANY_HOST})
+
+
+def secrets_on(claims: TlsClaims, sites: Collection[str]) -> frozenset[str]:
+    """The secrets that a host needs to answer for these host patterns; not the default certificate."""
+    every = claims.on(sites).values()
+    return frozenset({s for claim in every for _, secrets in claim.candidates for s in secrets if s})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
 import socket
 from pathlib import Path
 
@@ -97,19 +95,38 @@ def test_a_frozen_haproxy_is_reported_before_it_is_repaired(
 ) -> None:
     """Its address must leave the statuses within seconds, and the repair takes longer."""
     lb_host.reconcile([fake.ingress("a", FOO)], {"web": ["w1"]})
-    assert lb_host.haproxy.process is not None
     asked: list[str] = []
-    monkeypatch.setattr(lb_host.driver.master, "send", lambda text, **_: asked.append(text))
+    monkeypatch.setattr(lb_host.driver.master, "send", lambda text, **_: asked.append(text) or "")
     lb_host.now += 10
-    os.killpg(lb_host.haproxy.process.pid, signal.SIGSTOP)
+    lb_host.haproxy.freeze()
     section = lb_host.role.reconcile(fake.Snapshot())
     assert (section["served"], asked) == ({}, [])
     assert "does not answer" in section["error"]
     assert lb_host.role.resync < 1
-    os.killpg(lb_host.haproxy.process.pid, signal.SIGCONT)
+    lb_host.haproxy.thaw()
     section = lb_host.role.reconcile(fake.Snapshot())
     assert list(section["served"]) == ["default/a"]
     assert "error" not in section
+
+
+def test_a_haproxy_that_freezes_during_its_check_is_reported_before_it_is_repaired(
+    lb_host: LoadBalancerHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lb_host.reconcile([fake.ingress("a", FOO)], {"web": ["w1"]})
+    asked: list[str] = []
+    monkeypatch.setattr(lb_host.driver.master, "send", lambda text, **_: asked.append(text) or "")
+    differences = lb_host.driver.differences
+
+    def freeze_first(layout: Layout) -> tuple[str, ...]:
+        lb_host.haproxy.freeze()
+        return differences(layout)
+
+    monkeypatch.setattr(lb_host.driver, "differences", freeze_first)
+    lb_host.now += 10
+    section = lb_host.role.reconcile(fake.Snapshot())
+    assert (section["served"], asked) == ({}, [])
+    assert "does not answer" in section["error"]
+    assert lb_host.role.resync < 1
 
 
 def test_a_haproxy_that_answers_requests_is_not_frozen_even_if_its_socket_hangs(lb_host: LoadBalancerHost) -> None:

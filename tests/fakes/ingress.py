@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from rancherctl.ingress.model import Listener, http_listeners, https_listeners
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.placement.model import Roster, RosterHost
+from rancherctl.polling import poll_until
 from tests.fakes.ports import free_port
 
 NAMESPACE = "default"
@@ -267,6 +269,20 @@ class Haproxy:
             self.process.wait()
             self.process = None
 
+    def freeze(self) -> None:
+        """Stop all its threads, as if they hung, and return when none of them runs any more.
+
+        The signal is only delivered when a thread is scheduled: on a busy machine others still answer until then.
+        """
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        group = self.process.pid
+        assert poll_until(lambda: set(_thread_states(group)) == {"T"}, 30, first=0.001)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     def request(
         self, host: str, path: str = "/", method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
@@ -294,3 +310,12 @@ class Haproxy:
         """The name of the pod that answered, or the status."""
         status, body = self.request(host, path)
         return body["pod"] if status == 200 else str(status)
+
+
+def _thread_states(group: int) -> Iterator[str]:
+    """The state letters of all threads of a process group, as in proc_pid_stat(5)."""
+    for stat in Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            state, _parent, owner, *_rest = stat.read_text().rpartition(")")[2].split()
+            if int(owner) == group:
+                yield state

@@ -52,14 +52,15 @@ class HaproxyHealth:
         if self._store.current is None or (self.confirmed and self._clock() - self._checked_at < CHECK_SECONDS):
             return True
         layout = self._store.current.layout
-        if not self._frozen_reported and (why := self._driver.frozen(layout)):
-            self._frozen_reported, self.confirmed, self.error = True, False, why
+        if self._newly_frozen(layout):
             return False
         if differing := self._store.save(self._store.current):
             log.warning("rewrote files with unexpected content: %s", ", ".join(differing))
         try:
             differences: tuple[str, ...] = self._driver.differences(layout)
         except HaproxyError as error:
+            if self._newly_frozen(layout):  # it still answered the first question
+                return False
             differences, layout = (str(error),), self._with_free_ports(layout)
         if differences:
             log.warning("reloading HAProxy, its state differs: %s", "; ".join(differences))
@@ -79,6 +80,13 @@ class HaproxyHealth:
             log.warning("%s", error)
             self.refused = str(error)
             self.settle()
+
+    def _newly_frozen(self, layout: Layout) -> bool:
+        """Whether HAProxy is frozen and that was not reported yet; makes it the ``error`` to report."""
+        if self._frozen_reported or not (why := self._driver.frozen(layout)):
+            return False
+        self._frozen_reported, self.confirmed, self.error = True, False, why
+        return True
 
     def _with_free_ports(self, layout: Layout) -> Layout:
         """``layout`` without listeners whose port another program took while HAProxy was down.

@@ -19,7 +19,6 @@ from rancherctl.hold import Hold, is_mass_loss
 from rancherctl.ingress import copies
 from rancherctl.ingress.model import Translated
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.tls import claim_names
 from rancherctl.kube.client import SECRETS
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
@@ -88,12 +87,12 @@ class SecretCopiesController:
         contents = self._contents.of(secrets)
         if not any(t.tls for t in translated.values()) and not self._default:
             return have, copies.plan_copies({}, have)
-        for key, t in translated.items():
-            for host in self._cache.place(t, roster).hosts:
+        for key, placement in self._cache.place_all(translated, roster).items():
+            for host in placement.hosts:
                 hosts.setdefault(host, set()).add(key)
         for host, keys in hosts.items():  # an Ingress that leaves a host is served there a little longer
             keys.update(reports[host].placed if host in reports else ())
-        wanted = copies.copies_by_host(translated, claim_names(translated), hosts, contents, self._default)
+        wanted = copies.copies_by_host(translated, self._cache.claim_names(translated), hosts, contents, self._default)
         return have, copies.plan_copies(wanted, have)
 
     def _without_mass_loss(

@@ -146,7 +146,7 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     for route in sorted(model.routes, key=lambda r: r.kind == "default"):
         name, key = map_entry(route)
         maps[name].setdefault(key, pool_of[route.pool_key])
-    for pool in live:
+    for pool in (p for p in live if p.options.changed):
         for name, value in values_of(pool.options).items():
             maps[name][pool.name] = value
     return maps

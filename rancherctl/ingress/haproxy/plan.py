@@ -235,8 +235,16 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
 def _changed_keys(
     old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]
 ) -> tuple[tuple[str, str], ...]:
-    changed = ((name, key) for name in MAPS for key, _ in old[name].items() ^ new[name].items())
-    return tuple(sorted(set(changed)))
+    return tuple(
+        (name, key)
+        for name in sorted(MAPS)
+        for key in sorted(_entries(old[name], new[name]).keys() | (old[name].keys() - new[name].keys()))
+    )
+
+
+def _entries(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """The entries of ``new`` that ``old`` does not have, sorted."""
+    return dict(sorted([(k, v) for k, v in new.items() if old.get(k) != v]))
 
 
 def _maps(
@@ -247,10 +255,8 @@ def _maps(
     So no request finds only a part of the paths.
     """
     for name in reversed(MAPS):
-        path, before, after = paths.map(name), old[name], new[name]
-        steps.route += commands.add_entries(path, {k: v for k, v in after.items() if k not in before})
-        steps.route += [
-            commands.set_entry(path, k, v) for k, v in sorted(after.items()) if k in before and before[k] != v
-        ]
+        path, before, entries = paths.map(name), old[name], _entries(old[name], new[name])
+        steps.route += commands.add_entries(path, {k: v for k, v in entries.items() if k not in before})
+        steps.route += [commands.set_entry(path, k, v) for k, v in entries.items() if k in before]
     for name in MAPS:
         steps.unroute += commands.delete_entries(paths.map(name), old[name].keys() - new[name].keys())

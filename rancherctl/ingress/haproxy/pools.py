@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, get_args
 
 from rancherctl.ingress.haproxy.profiles import ALWAYS, PLAIN, Kind, Profile, profile_of
@@ -68,15 +69,19 @@ class Pool:
         return any(slot.used for slot in self.slots)
 
 
-def to_json(pool: Pool) -> list[Any]:
-    """Plain values for the state file. Slots are called s1, s2 …; unused ones and default options are left out."""
-    used = [
-        [number, s.server.address, s.server.port] if s.server else [number]
+@lru_cache(maxsize=1 << 14)
+def to_json(pool: Pool) -> tuple[Any, ...]:
+    """Plain values for the state file. Slots are called s1, s2 …; unused ones and default options are left out.
+
+    Cached: from one change to the next, most pools stay the same object.
+    """
+    used = tuple(
+        (number, s.server.address, s.server.port) if s.server else (number,)
         for number, s in enumerate(pool.slots, 1)
         if s.used
-    ]
-    plain = [pool.name, pool.backend, len(pool.slots), used]
-    return plain if pool.profile == PLAIN else [*plain, pool.options.changed, pool.profile.kind]
+    )
+    plain = (pool.name, pool.backend, len(pool.slots), used)
+    return plain if pool.profile == PLAIN else (*plain, pool.options.changed, pool.profile.kind)
 
 
 def from_json(name: Any, backend: Any, count: Any, used: Any, options: Any = None, kind: Any = "plain") -> Pool:

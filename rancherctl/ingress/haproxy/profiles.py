@@ -11,7 +11,7 @@ nor be shared by a front end and a backend: each profile is written in full.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -73,13 +73,15 @@ class Profile:
 
     kind: Kind
     text: RouteOptions = NO_OPTIONS
+    name: str = field(init=False, compare=False)
+    """The name of its ``defaults`` section."""
 
-    @property
-    def name(self) -> str:
-        """The name of its ``defaults`` section."""
-        if self.kind == "plain":
-            return BASE
-        return self.kind if not self.text.changed else f"{self.kind}-{short_digest(repr(self.text.changed))}"
+    def __post_init__(self) -> None:
+        own = self.kind if not self.text.changed else f"{self.kind}-{short_digest(repr(self.text.changed))}"
+        object.__setattr__(self, "name", BASE if self.kind == "plain" else own)
+
+    def __hash__(self) -> int:
+        return hash(self.name)  # cheap: every change collects those of thousands of pools
 
 
 PLAIN: Final = Profile("plain")
@@ -99,8 +101,6 @@ def profile_of(options: RouteOptions) -> Profile:
 
 def values_of(options: RouteOptions) -> Mapping[str, str]:
     """Entries of a pool with these options, by map."""
-    if not options.changed:
-        return {}
     if options.redirect:
         kind = "host" if options.redirect.startswith("//") else "url"
         return {REDIRECT_MAP: f"{options.redirect_code}|{kind}|{options.redirect.removeprefix('//')}"}

@@ -20,16 +20,15 @@ from rancherctl.ingress.model import (
     Route,
     Server,
     Translated,
-    servers_key,
 )
 from rancherctl.ingress.options import Protocol, RouteOptions
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
-from rancherctl.ingress.translate import endpoints, merge
+from rancherctl.ingress.translate import endpoints
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy, host_tls
-from rancherctl.ingress.translate.merge import Merged
-from rancherctl.ingress.translate.tls import TlsClaims, claim_names, sites_of
+from rancherctl.ingress.translate.merge import HostRules, Merged
+from rancherctl.ingress.translate.tls import TlsClaims, sites_of
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.placement.place import Placement
@@ -129,9 +128,9 @@ def build(
     ``cache`` is kept by the caller between calls. ``now`` is monotonic, in seconds.
     """
     translated = cache.translate_all(tables.ingresses, tables.classes)
-    placements = {key: cache.place(t, roster) for key, t in translated.items()}
+    placements = cache.place_all(translated, roster)
     if host is None:
-        return Desired(translated, placements, merge.merge(translated), claim_names(translated))
+        return Desired(translated, placements, cache.merge(translated), cache.claim_names(translated))
     listed = roster.host(host.name)
     address = listed.address if listed else previous.address
     statuses = {key: (key in translated, i.status) for key, i in tables.ingresses.items()}
@@ -147,37 +146,36 @@ def build(
         now=now,
         drain=host.drain,
     )
-    for key in serving.keys - translated.keys():
-        translated[key] = cache.translate(tables.ingresses[key])
-    merged, claims = merge.merge(translated, serving.keys), claim_names(translated, serving.keys)
-    model, problems = _host_model(translated, serving.keys, merged, cache, tables, host, previous.refused)
+    left = {key: cache.translate(tables.ingresses[key]) for key in serving.keys - translated.keys()}
+    translated = {**translated, **left}
+    rules, claims = cache.host_rules(translated, serving.keys), cache.claim_names(translated, serving.keys)
+    model, problems = _host_model(translated, serving.keys, rules, cache, tables, host, previous.refused)
     on_purpose = [translated[key] for key in sorted(serving.keys) if key in translated]
     tls = host_tls(claims.on(sites_of(translated, serving.keys)), on_purpose, tables.secrets, host.tls, tables.today)
     model = replace(model, tls=tls.model if model.listeners else NO_TLS)
     problems = {k: (*problems.get(k, ()), *tls.problems.get(k, ())) for k in problems.keys() | tls.problems.keys()}
     secrets = {t.key: claims.secrets.get(t.key, frozenset()) for t in on_purpose if t.tls}
-    return Desired(translated, placements, merged, claims, DesiredHost(model, serving, address, problems, secrets))
+    own = DesiredHost(model, serving, address, problems, secrets)
+    return Desired(translated, placements, rules.merged, claims, own)
 
 
 def _host_model(
     translated: Mapping[str, Translated],
     serving: frozenset[str],
-    merged: Merged,
+    rules: HostRules,
     cache: TranslationCache,
     tables: Tables,
     host: LocalHost,
     refused: Mapping[str, ObjectProblem],
 ) -> tuple[Model, Mapping[str, tuple[ObjectProblem, ...]]]:
     """The model of a host that serves ``serving``, and problems of the backends of these Ingresses."""
-    loaded = merge.loaded(translated, serving)
-    routes = merged.routes_of(loaded)
-    wanted = {servers_key(r.backend.key, r.options): r for r in routes if r.forwards}
-    cache.keep_lookups({r.backend.key: r for r in wanted.values()})
+    routes = rules.routes
+    cache.keep_lookups(rules.backends)
     slices = cache.slices_by_service(tables.slices)
     servers: dict[str, tuple[Server, ...]] = {}
     failing = dict(refused)
     protocols: dict[str, Protocol] = {}
-    for key, route in wanted.items():
+    for key, route in rules.forwarding.items():
         ref, target = route.backend, route.options.target
         lookup = cache.servers_of(ref, tables.services, slices, tables.resolved, external=host.external_names)
         servers[key] = lookup.servers
@@ -194,15 +192,11 @@ def _host_model(
         routes = tuple(_effective(route, protocols.get(route.backend.key, ""), cookie_key) for route in routes)
         for key in {r.backend.key for r in routes if r.options.protocol in {"https", "grpcs"}}:
             failing.setdefault(key, _not_verified(key))
-    problems = {
-        key: found for key in sorted(serving & loaded) if failing and (found := _problems_of(translated[key], failing))
-    }
-    # An Ingress that cannot be placed is loaded for its host names only, unless this host still serves it.
-    hashes = {key: translated[key].hash for key in sorted(loaded) if translated[key].placeable or key in serving}
-    bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in loaded))
-    secured = frozenset(key for key in hashes if translated[key].tls)
-    listeners = host.listeners if loaded else ()
-    return Model(listeners, routes, servers, hashes, bare, host.proxies, secured=secured), problems
+    affected = sorted(serving & rules.loaded) if failing else ()
+    problems = {key: found for key in affected if (found := _problems_of(translated[key], failing))}
+    listeners = host.listeners if rules.loaded else ()
+    model = Model(listeners, routes, servers, rules.hashes, rules.bare, host.proxies, secured=rules.secured)
+    return model, problems
 
 
 def _effective(route: Route, said: Protocol, cookie_key: str) -> Route:

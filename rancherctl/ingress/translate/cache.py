@@ -1,18 +1,20 @@
-"""Cache of translations, placements and endpoint lookups, valid while their inputs stay. Pure.
+"""Cache of translations, placements, rules and endpoint lookups, valid while their inputs stay. Pure.
 
 It only saves time: every method returns what the uncached function would return. One change among thousands of objects
-must not translate the others again.
+must not translate the others again, and a changed endpoint must not merge the paths of all Ingresses again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 
 from rancherctl.ingress.model import BackendRef, Translated
 from rancherctl.ingress.translate import classes, endpoints
 from rancherctl.ingress.translate.endpoints import EndpointLookup
+from rancherctl.ingress.translate.latest import Latest
+from rancherctl.ingress.translate.merge import host_rules, merge
 from rancherctl.ingress.translate.rules import translate
+from rancherctl.ingress.translate.tls import claim_names
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 from rancherctl.placement.model import Roster
 from rancherctl.placement.place import Placement, place
@@ -21,18 +23,22 @@ SliceLists = Mapping[str, list[EndpointSlice]]
 """EndpointSlices by the key of their Service."""
 
 
-@dataclass(slots=True)
 class TranslationCache:
-    """Translations by object version, placements for one roster, servers by backend."""
+    """Translations by object version, placements for one roster, servers by backend.
 
-    translated: dict[str, tuple[tuple[str, str], Translated]] = field(default_factory=dict)
-    placed: dict[str, tuple[Translated, Placement]] = field(default_factory=dict)
-    roster: Roster | None = None
-    slices: Mapping[str, EndpointSlice] = field(default_factory=dict)
-    by_service: dict[str, list[EndpointSlice]] = field(default_factory=dict)
-    lookups: dict[tuple[str, str], tuple[Service | None, list[EndpointSlice] | None, EndpointLookup]] = field(
-        default_factory=dict
-    )
+    What is made from all Ingresses is kept until one of them changes: ``translate_all`` (those of the rancherctl class
+    that are not being deleted), ``place_all``, and the functions of the same names in merge.py and tls.py.
+    """
+
+    def __init__(self) -> None:
+        self.translated: dict[str, tuple[tuple[str, str], Translated]] = {}
+        self.placed: dict[str, tuple[Translated, Placement]] = {}
+        self.roster: Roster | None = None
+        self.slices: Mapping[str, EndpointSlice] = {}
+        self.by_service: dict[str, list[EndpointSlice]] = {}
+        self.lookups: dict[tuple[str, str], tuple[Service | None, list[EndpointSlice] | None, EndpointLookup]] = {}
+        self.translate_all, self.place_all = Latest(self._translate_all), Latest(self._place_all)
+        self.merge, self.host_rules, self.claim_names = Latest(merge), Latest(host_rules), Latest(claim_names)
 
     def translate(self, ingress: Ingress) -> Translated:
         """Translate one Ingress; cached by uid and resource version."""
@@ -44,10 +50,9 @@ class TranslationCache:
         self.translated[ingress.meta.key] = (version, fresh)
         return fresh
 
-    def translate_all(
+    def _translate_all(
         self, ingresses: Mapping[str, Ingress], table: Mapping[str, IngressClass]
     ) -> dict[str, Translated]:
-        """Translate all Ingresses of the rancherctl class that are not being deleted; forget deleted objects."""
         for results in (self.translated, self.placed):
             for key in [k for k in results if k not in ingresses]:
                 del results[key]
@@ -57,15 +62,13 @@ class TranslationCache:
             if not i.meta.deleting and classes.is_rancher(i, table)
         }
 
-    def place(self, t: Translated, roster: Roster) -> Placement:
-        """Place one Ingress; cached for one roster.
+    def _place_all(self, translated: Mapping[str, Translated], roster: Roster) -> dict[str, Placement]:
+        if self.roster is None or self.roster.hosts != roster.hosts:
+            self.placed.clear()
+        self.roster = roster
+        return {key: self._place(t, roster) for key, t in translated.items()}
 
-        Callers pass the same object while the roster does not change.
-        """
-        if self.roster is not roster:
-            if self.roster is None or self.roster.hosts != roster.hosts:
-                self.placed.clear()
-            self.roster = roster
+    def _place(self, t: Translated, roster: Roster) -> Placement:
         known = self.placed.get(t.key)
         if known is not None and known[0] is t:
             return known[1]
@@ -121,7 +124,7 @@ class TranslationCache:
         self.lookups[ref.key, node] = (service, own, fresh)
         return fresh
 
-    def keep_lookups(self, backends: Mapping[str, object]) -> None:
+    def keep_lookups(self, backends: Collection[str]) -> None:
         """Forget the lookups of all other backends."""
         for key in [k for k in self.lookups if k[0] not in backends]:
             del self.lookups[key]

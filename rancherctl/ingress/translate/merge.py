@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
-from rancherctl.ingress.model import ANY_HOST, Route, Translated
+from rancherctl.ingress.model import ANY_HOST, Route, Translated, servers_key
 from rancherctl.placement.model import ObjectProblem
 
 
@@ -34,11 +35,10 @@ def loaded(translated: Mapping[str, Translated], placed: Iterable[str]) -> froze
     if ANY_HOST in names:
         return frozenset(translated)
     wildcards = {wildcard_of(n) for n in names}
-
-    def could_match(host: str) -> bool:
-        return host in names or host in wildcards or host == ANY_HOST or wildcard_of(host) in names
-
-    return frozenset(k for k, t in translated.items() if any(could_match(h) for h in t.hosts)) | {t.key for t in here}
+    patterns = frozenset().union(*(t.hosts for t in translated.values()))
+    others = [h for h in patterns - names if h in wildcards or h == ANY_HOST or wildcard_of(h) in names]
+    matching = names.union(others)
+    return frozenset(k for k, t in translated.items() if not matching.isdisjoint(t.hosts)) | {t.key for t in here}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +74,37 @@ def merge(translated: Mapping[str, Translated], serving: Collection[str] = ()) -
             claimed = ObjectProblem("PathShared", f"{what} is also claimed by the newer ingress {t.key}", serious=False)
             shared.setdefault(owner, []).append(claimed)
     return Merged(owners, {key: tuple(problems) for key, problems in shared.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class HostRules:
+    """The rules that one host loads.
+
+    ``merged`` concerns the whole cluster. ``loaded`` are keys of Ingresses, ``routes`` those that they own.
+    ``backends`` are keys of the Service ports that routes forward to; ``forwarding`` has one such route for each
+    ``servers_key``. ``hashes`` are the contents that the host can confirm, ``secured`` the Ingresses
+    among them that need HTTPS, ``bare`` the host patterns without a route.
+    """
+
+    merged: Merged
+    loaded: frozenset[str]
+    routes: tuple[Route, ...]
+    backends: frozenset[str]
+    forwarding: Mapping[str, Route]
+    hashes: Mapping[str, str]
+    secured: frozenset[str]
+    bare: frozenset[str]
+
+
+def host_rules(translated: Mapping[str, Translated], serving: frozenset[str]) -> HostRules:
+    """What a host loads that is ``serving`` these Ingresses on purpose."""
+    merged = merge(translated, serving)
+    keys = loaded(translated, serving)
+    routes = merged.routes_of(keys)
+    # An Ingress that cannot be placed is loaded for its host names only, unless this host still serves it.
+    hashes = {key: translated[key].hash for key in sorted(keys) if translated[key].placeable or key in serving}
+    bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in keys))
+    forwarding = {servers_key(r.backend.key, r.options): r for r in routes if r.forwards}
+    backends = frozenset(r.backend.key for r in forwarding.values())
+    secured = frozenset(key for key in hashes if translated[key].tls)
+    return HostRules(merged, keys, routes, backends, forwarding, hashes, secured, bare)

@@ -157,6 +157,8 @@ def test_a_changed_text_has_another_digest(tmp_path: Path, monkeypatch: pytest.M
     first = text_digest(paths)
     assert text_digest(paths) == first
     assert text_digest(render.Paths(data=str(tmp_path), run=str(tmp_path), descriptors=5)) != first
-    words = render.protocol_words
-    monkeypatch.setattr(render, "protocol_words", lambda o: words(o) + (" sni str(x)" if o.protocol == "https" else ""))
+    words = render.server_words
+    monkeypatch.setattr(
+        render, "server_words", lambda o, seconds: words(o, seconds) + (" sni str(x)" if o.protocol == "https" else "")
+    )
     assert text_digest(paths) != first, "also if only the text of an option differs"

@@ -167,5 +167,7 @@ def test_ingress_commands_agree_with_the_api_and_the_hosts(shared: Environment, 
         "a missing service is reported",
         lambda: w.status_annotation(shared, namespace, "web").get("reason") == "ServiceNotFound",
     )
-    unknown = json.loads(shared.ok("ingress", "status", key, "--env", shared.name, "-o", "json"))["items"]
-    assert {p["ok"] for p in unknown} == {None}
+    done = shared.rancherctl("ingress", "status", key, "--env", shared.name, "-o", "json")
+    problem, *unknown = json.loads(done.stdout)["items"]
+    assert (done.returncode, problem["ok"], problem["result"].partition(":")[0]) == (6, False, "ServiceNotFound")
+    assert {p["ok"] for p in unknown} == {None}, "nothing is known about a backend that is not there"

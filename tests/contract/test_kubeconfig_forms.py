@@ -235,7 +235,8 @@ def test_nothing_is_lost_while_kubectl_changes_the_file(home: Path, tmp_path: Pa
                 done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
                 if done.returncode == 0:
                     break
-                if ".lock" not in done.stderr:
+                # it also reads without the lock, and may see what another kubectl has written only in part
+                if ".lock" not in done.stderr and "no context exists" not in done.stderr:
                     failed.append(done.stderr)
                     return
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,10 @@ def started(mark: str, tmp_path: Path, kind: str, *before: str, **environ: str) 
         words = [TUNNEL, SLEEP, str(begun)]
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CI": "true", MARK: mark, **environ}
     argv = [*before, sys.executable, "-c", *words]
-    process = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # whoever runs the tests may ignore SIGHUP (nohup), which children inherit
+    at_start = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(argv, env=env, stdout=silent, stderr=silent, preexec_fn=at_start)  # noqa: PLW1509
     assert wait_for(begun.exists)
     return process
 

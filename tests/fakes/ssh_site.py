@@ -28,6 +28,7 @@ if sys.argv[3:] == ["pass"]:
 def copy():
     while data := os.read(0, 65536):
         end.sendall(data)
+    os._exit(0)
 threading.Thread(target=copy, daemon=True).start()
 while data := end.recv(65536):
     os.write(1, data)

@@ -94,7 +94,7 @@ def started(mark: str, tmp_path: Path, kind: str, *before: str, **environ: str) 
         words = [TUNNEL, SLEEP, str(begun)]
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CI": "true", MARK: mark, **environ}
     argv = [*before, sys.executable, "-c", *words]
-    # whoever runs the tests may ignore SIGHUP (nohup), which children inherit
+    # The tests may run with SIGHUP ignored (nohup), which children inherit.
     at_start = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
     silent = subprocess.DEVNULL
     process = subprocess.Popen(argv, env=env, stdout=silent, stderr=silent, preexec_fn=at_start)  # noqa: PLW1509

@@ -14,11 +14,17 @@ from rancherctl.environments.model import Environment
 from rancherctl.events import Emit, Event, ignore
 from rancherctl.hosts.model import Host, Resource
 from rancherctl.hosts.transport import Transport
+from rancherctl.kube.client import KubeClient
 from rancherctl.proxy.choice import Proxy
 
 
 def no_extras(_environment: Environment, _host: Host) -> tuple[Resource, ...]:
     """``Extras`` of an environment without agents."""
+    return ()
+
+
+def no_redirects(_client: KubeClient, _default_certificate: bool) -> tuple[str, ...]:
+    """``redirecting`` of an environment without load balancers."""
     return ()
 
 
@@ -52,6 +58,8 @@ class Context:
     parallel: int = 30
     proxy: Callable[[str], Proxy | None] = _no_proxy
     """The proxy for the URL of an API."""
+    redirecting: Callable[[KubeClient, bool], tuple[str, ...]] = no_redirects
+    """Keys of Ingresses with TLS; the flag says whether there is a default certificate for names without a secret."""
 
     def observing_interrupted(self) -> None:
         """Say, after Ctrl-C while hosts are only observed, what is still under way (for ``fanout.each``)."""

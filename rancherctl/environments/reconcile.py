@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.change import Unknown
-from rancherctl.environments import immutable_fields, layout
+from rancherctl.environments import https_notice, immutable_fields, layout
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.lease_lock import LeaseLock
@@ -116,12 +116,20 @@ def planned(run: EnvironmentRun) -> EnvironmentPlan:
     stored = run.read_stored()
     if stored is not None:
         immutable_fields.refuse(stored, run.environment)
+        _warn_of_redirects(run, stored)
     parts = tuple(part for phase in PHASES if (part := phase.plan(run)).steps)
     unreachable = (Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items()))
     unreadable = (
         Unknown(f"{name}: {u.where}", u.why) for name, host in run.observed.hosts.items() for u in host.observed.unknown
     )
     return EnvironmentPlan(run.environment.name, parts, (*unreachable, *unreadable), run.warnings)
+
+
+def _warn_of_redirects(run: EnvironmentRun, stored: Environment) -> None:
+    if https_notice.redirects_begin(stored, run.stored_stamp, run.environment):
+        keys = run.context.redirecting(run.client(), bool(run.environment.ingress.default_certificate))
+        if keys:
+            run.warn("agents", https_notice.notice(keys))
 
 
 def _checked(environment: Environment, context: Context) -> Checked:

@@ -15,7 +15,7 @@ from rancherctl.environments import api_access
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.inventory import load
-from rancherctl.environments.layout import refuse_newer
+from rancherctl.environments.layout import Stamp, refuse_newer, stamp_of
 from rancherctl.environments.manifests.base import RECORD, SYSTEM
 from rancherctl.environments.model import Environment
 from rancherctl.environments.observe import ObservedHosts
@@ -72,6 +72,7 @@ class EnvironmentRun:
         self.plans = {name: host.plans() for name, host in observed.hosts.items()}
         self.authorities = pki.authorities(environment, {name: host.folder for name, host in observed.hosts.items()})
         self.stored: Environment | None = None
+        self.stored_stamp = Stamp()
         self._material: dict[str, Secret] = {}
         self._client: RestClient | None = None
         self._opened = ExitStack()
@@ -249,5 +250,6 @@ class EnvironmentRun:
             except NotFoundError:
                 return None
             refuse_newer(self.environment.name, [body.get("data", {})], begun=bool(self.changed))
+            self.stored_stamp = stamp_of(body.get("data", {}))
             self.stored = load(body.get("data", {}).get("environment", ""), "the environment's own record").environment
         return self.stored

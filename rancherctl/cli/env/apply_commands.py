@@ -24,6 +24,8 @@ from rancherctl.cli.options import (
 from rancherctl.errors import RancherctlError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rancherctl.environments.model import Environment
     from rancherctl.environments.plan import EnvironmentPlan
 
@@ -169,7 +171,14 @@ def _plan(run: CommandRun, environment: Environment, bundle: str | None) -> Envi
         planned = plan(environment, work)
     run.log(plan_text(planned))
     run.show(plan_record(planned, wide=run.settings.output == "wide"))
+    _say_warnings(run, planned.warnings)
     return planned
+
+
+def _say_warnings(run: CommandRun, warnings: Iterable[str]) -> None:
+    if run.settings.progress == "none":  # otherwise progress has shown them
+        for warning in warnings:
+            run.say(f"warning: {warning}")
 
 
 def _apply(
@@ -197,9 +206,7 @@ def _apply(
     run.log(plan_text(applied.plan, done=not applied.failures))
     record = applied_record(applied, wide=run.settings.output == "wide")
     run.show(record, fail=not applied.failures)
-    if run.settings.progress == "none":  # otherwise progress has shown them
-        for warning in applied.warnings:
-            run.say(f"warning: {warning}")
+    _say_warnings(run, applied.warnings)
     applied.raise_failures()
     name, seconds, server = environment.name, applied.seconds, applied.server
     if sign_in_error is not None:

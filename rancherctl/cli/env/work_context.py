@@ -50,7 +50,15 @@ def without_bundle(run: CommandRun, environment: Environment, emit: Emit) -> Ite
 @contextmanager
 def _context(run: CommandRun, environment: Environment, bundle: Bundle, emit: Emit) -> Iterator[Context]:
     from rancherctl.agents.install import host_resources
+    from rancherctl.ingress.operator import https_redirects
 
     proxy = partial(proxy_to, run.settings.dirs, environment.name)
     with run.connections() as connections:
-        yield Context(connections.transport, bundle, extras=host_resources, emit=emit, proxy=proxy)
+        yield Context(
+            connections.transport,
+            bundle,
+            extras=host_resources,
+            emit=emit,
+            proxy=proxy,
+            redirecting=https_redirects.read,
+        )

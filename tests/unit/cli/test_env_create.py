@@ -112,3 +112,13 @@ def test_an_apply_reports_its_changes_before_a_sign_in_failure(
     assert "/etc/rancherctl/x" in text
     assert "demo applied, but this machine is not signed in" in text
     assert "error: the kubeconfig file is locked\n  next: run the same command again to sign in" in text
+
+
+def test_a_plan_without_progress_still_prints_its_warnings(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(environment: Environment, context: Any) -> EnvironmentPlan:
+        return EnvironmentPlan("demo", warnings=("HTTP requests are redirected",))
+
+    monkeypatch.setattr("rancherctl.environments.reconcile.plan", plan)
+    code, text = call(*CREATE, "--dry-run", "--progress", "none")
+    assert code == 0
+    assert "warning: HTTP requests are redirected" in text

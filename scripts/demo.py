@@ -1,4 +1,4 @@
-"""`make demo`: turn four throw-away hosts into a Kubernetes environment with a scaled Ingress and DNS on every host.
+"""`make demo`: turn four throw-away hosts into a Kubernetes environment with a scaled Ingress, HTTPS and DNS.
 
 Shows every command with its output and duration. Removes everything at the end, also after a failure or Ctrl-C, unless
 KEEP=1 is set. Removes a demo that an earlier run left behind; waits for one that is still running.
@@ -29,7 +29,10 @@ from scripts.prepare import bundle_root  # noqa: E402
 
 PROGRAM = ROOT / ".venv" / "bin" / "rancherctl"
 NAME = "demo"
+FOLDER = Path("/var/lib/rancherctl-lab") / NAME
+"""Files of the lab; `lab down` removes them."""
 HOSTS = 4
+SITE = "foo.bar.com"
 NAMES = ("mongodb.default.svc.cluster.local", "mdb-0.mongodb.default.svc.cluster.local")
 KEEP = os.environ.get("KEEP", "") not in ("", "0")
 CERTAIN = {
@@ -157,9 +160,8 @@ def dig(host: str, **options: Any) -> str:
 
 
 def create() -> None:
-    folder = Path("/var/lib/rancherctl-lab") / NAME
     hosts = [word for host in lab_hosts() for word in ("--host", f"root@{host['address']}")]
-    chosen = ("--ssh-config", str(folder / "ssh_config"), "--bundle", str(bundle_root()))
+    chosen = ("--ssh-config", str(FOLDER / "ssh_config"), "--bundle", str(bundle_root()))
     run("rancherctl", "env", "create", NAME, *chosen, *hosts)
 
 
@@ -167,6 +169,52 @@ def application() -> None:
     kubectl("apply", "-f", str(ROOT / "examples" / "sample.yaml"))
     kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     kubectl("rollout", "status", "statefulset/mdb", "--timeout=120s")
+
+
+def certificates(folder: Path) -> None:
+    """Write ca.crt, a demo authority's certificate, and tls.crt and tls.key, which it issued for SITE."""
+    new_key = shlex.split("openssl req -x509 -days 30 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes")
+    authority = ("-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt")
+    run(*new_key, "-subj", "/CN=demo authority", "-addext", "keyUsage=critical,keyCertSign", *authority)
+    issued = ("-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key", "-subj", f"/CN={SITE}")
+    extensions = ("-addext", f"subjectAltName=DNS:{SITE}", "-addext", "basicConstraints=critical,CA:FALSE")
+    run(*new_key, *issued, *extensions, "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt")
+
+
+def request(scheme: str, address: str, folder: Path, **options: Any) -> str:
+    """The status line, headers and body of the answer that this address gives for SITE; "" if there is none."""
+    port, trust = ("443", ("--cacert", f"{folder}/ca.crt")) if scheme == "https" else ("80", ())
+    sent_to = ("--resolve", f"{SITE}:{port}:{address}", f"{scheme}://{SITE}/foo")
+    return run("curl", "-sS", "-i", "--max-time", "10", *trust, *sent_to, **options)
+
+
+def status_of(answer: str) -> str:
+    """The status in the first line of an HTTP answer; "" without an answer."""
+    return " ".join(answer.split(maxsplit=2)[1:2])
+
+
+def https(found: list[str], folder: Path) -> None:
+    """Add a certificate to the Ingress; return when all its addresses use it and redirect plain HTTP."""
+    kubectl("create", "secret", "tls", "foo-bar-com", f"--cert={folder}/tls.crt", f"--key={folder}/tls.key")
+    kubectl("apply", "-f", str(ROOT / "examples" / "tls.yaml"))
+    for address in found:
+        wait_until(
+            f"redirect to https by {address}",
+            lambda address=address: status_of(request("http", address, folder, quiet=True, check=False)) == "308",
+        )
+
+
+def show_https(found: list[str]) -> None:
+    folder = FOLDER / "certificates"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    certificates(folder)
+    timed("HTTPS: certificate in use on both addresses", lambda: https(found, folder))
+    kubectl("get", "ingress")
+    for scheme, expected in (("https", "200"), ("http", "308")):
+        for address in found:
+            status = status_of(request(scheme, address, folder))
+            if status != expected:
+                sys.exit(f"demo: {scheme}://{SITE} at {address}: status {status or 'missing'} instead of {expected}")
 
 
 def show() -> None:
@@ -177,7 +225,8 @@ def show() -> None:
     )
     kubectl("get", "ingress")
     for address in found:
-        run("curl", "-sS", "--fail", "--max-time", "10", "-H", "Host: foo.bar.com", f"http://{address}/foo")
+        run("curl", "-sS", "--fail", "--max-time", "10", "-H", f"Host: {SITE}", f"http://{address}/foo")
+    show_https(found)
     for host in lab_hosts():
         wait_until(
             f"{host['name']} answers for every name",
@@ -185,6 +234,7 @@ def show() -> None:
         )
         dig(host["name"])
     run("rancherctl", "ingress", "ls")
+    run("rancherctl", "ingress", "status")
     run("rancherctl", "env", "status", NAME, check=False)
 
 

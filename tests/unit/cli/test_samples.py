@@ -9,6 +9,9 @@ import yaml
 
 from rancherctl.cli.docs.topics import ENVIRONMENT
 from rancherctl.environments.inventory import load
+from rancherctl.ingress.model import TlsName
+from rancherctl.ingress.translate.rules import translate
+from rancherctl.kube.objects import ingress
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
@@ -31,10 +34,20 @@ def test_the_sample_application_is_what_the_demo_promises() -> None:
     }
     assert objects["StatefulSet", "mdb"]["spec"]["serviceName"] == "mongodb"
     assert "clusterIP" not in objects["Service", "mongodb"]["spec"]
-    ingress = objects["Ingress", "scalelb"]
-    assert ingress["metadata"]["annotations"]["scale"] == "2"
-    rule = ingress["spec"]["rules"][0]
+    sample = objects["Ingress", "scalelb"]
+    assert sample["metadata"]["annotations"]["scale"] == "2"
+    rule = sample["spec"]["rules"][0]
     assert (rule["host"], rule["http"]["paths"][0]["path"]) == ("foo.bar.com", "/foo")
+
+
+def test_the_tls_example_is_the_ingress_of_the_sample_with_a_secret_for_all_its_hosts() -> None:
+    (secured,) = yaml.safe_load_all((EXAMPLES / "tls.yaml").read_text(encoding="utf-8"))
+    stored = secured["metadata"] | {"namespace": "default", "uid": "1", "resourceVersion": "1"}
+    translated = translate(ingress(secured | {"metadata": stored}))
+    assert translated.tls == (TlsName("foo.bar.com", "foo.bar.com", "default/foo-bar-com"),)
+    assert translated.problems == ()
+    del secured["spec"]["tls"]
+    assert secured in yaml.safe_load_all((EXAMPLES / "sample.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(("kind", "name"), [("Deployment", "web"), ("StatefulSet", "mdb")])

@@ -66,3 +66,26 @@ def test_the_exit_code_and_output_of_a_command_are_returned(capfd: pytest.Captur
 def test_a_command_over_its_time_limit_is_reported() -> None:
     with pytest.raises(SystemExit, match="did not end within"):
         demo.run_to_completion(["tail", "-f", "/dev/null"], 0.05)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [("HTTP/2 200 \r\n\r\n{}", "200"), ("HTTP/1.1 308 Permanent Redirect\r\n\r\n", "308"), ("", "")],
+)
+def test_the_status_is_read_from_the_first_line(answer: str, status: str) -> None:
+    assert demo.status_of(answer) == status
+
+
+def test_certificates_of_the_demo_are_valid_for_its_host_name(tmp_path: Path) -> None:
+    """Checked strictly, as by clients that ask for the extensions of RFC 5280."""
+    demo.certificates(tmp_path)
+    strict = ["openssl", "verify", "-x509_strict", "-verify_hostname", demo.SITE, "-CAfile", f"{tmp_path}/ca.crt"]
+    assert demo.run_to_completion([*strict, f"{tmp_path}/tls.crt"], 60.0) == (0, f"{tmp_path}/tls.crt: OK\n")
+
+
+def test_an_address_without_https_ends_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"https://foo.bar.com/foo": "HTTP/2 404\r\n", "http://foo.bar.com/foo": "HTTP/1.1 308 Moved\r\n"}
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    monkeypatch.setattr(demo, "run", lambda *words, **_: answers.get(words[-1], ""))
+    with pytest.raises(SystemExit, match=r"https://foo.bar.com at 192.0.2.1: status 404 instead of 200"):
+        demo.show_https(["192.0.2.1"])

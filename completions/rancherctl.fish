@@ -271,7 +271,7 @@ complete -c rancherctl -n '__rancherctl_at "bundle versions"' -l debug -d 'As --
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a ls -d 'List rancherctl Ingresses with their addresses and ready/desired instances.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a show -d 'Show the rules, hosts and problems of one Ingress, and which content each host serves.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a scale -d 'Set the number of hosts that serve an Ingress.'
-complete -c rancherctl -n '__rancherctl_at "ingress"' -a status -d 'Check that every published address answers HTTP requests for every rule.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a status -d 'Check that every published address answers requests for every rule, over HTTP or HTTPS.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a plan -d 'Show on which hosts an Ingress is placed, and why. Changes nothing.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'

@@ -29,6 +29,9 @@ elements. ImplementationSpecific means Prefix. Paths are case-sensitive and are 
 included. Requests that match no rule get the default backend, or status 404. If a service has no ready endpoint,
 requests for it get status 503. If several Ingresses claim the same path, the oldest one serves it.
 
+An entry of tls with a secret of the type kubernetes.io/tls makes the hosts of the Ingress answer HTTPS on port 443, and
+redirect HTTP requests there with status 308. The oldest Ingress with a secret for a host name chooses its certificate.
+
 Problems of an Ingress are reported as Events, in its annotation ingress.rancherctl.io/status, and by `rancherctl
 ingress show`.
 """
@@ -170,8 +173,9 @@ def status(
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Check that every published address answers HTTP requests for every rule.
+    """Check that every published address answers requests for every rule, over HTTP or HTTPS.
 
+    Requests that are redirected to HTTPS are sent again there; whether clients trust the certificate is not checked.
     Also reports Ingresses with fewer addresses than requested, and parts of an Ingress that are not served. A service's
     own errors count as answers; errors that the load balancer sends in its place do not. Exit code 6 if a check fails.
 

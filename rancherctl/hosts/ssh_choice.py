@@ -66,9 +66,9 @@ def choose(
         remedy = f"{INSTALL}, or choose another one: --ssh-client auto, or ssh.client in the environment file"
         return Choice("openssh", "requested", problem=machine.no_openssh, remedy=remedy if machine.no_openssh else "")
     if requested == "paramiko":
-        return Choice("paramiko", "requested", warning=f"{why}, which paramiko cannot do" if found else "")
+        return Choice("paramiko", "requested", warning=f"{why}, which paramiko does not support" if found else "")
     if not found:
-        return Choice("paramiko", "the ssh configuration needs nothing else")
+        return Choice("paramiko", "the ssh configuration does not need OpenSSH")
     if machine.no_openssh:
         return Choice("openssh", why, problem=machine.no_openssh, remedy=f"{INSTALL}, or {WITHOUT}")
     return Choice("openssh", why)

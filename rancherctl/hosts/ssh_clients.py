@@ -115,7 +115,7 @@ class ChosenTransports:
         if address.client == "paramiko":
             return OTHER_CLIENT
         if self._configurations.no_openssh(address):
-            return f"{INSTALL}: it is used where paramiko is not enough"
+            return f"{INSTALL}: rancherctl then uses it where paramiko cannot log in"
         return lambda: self._factory("openssh").create(address, name)
 
     def _factory(self, client: Client) -> TransportFactory:

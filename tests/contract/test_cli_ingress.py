@@ -271,7 +271,7 @@ def test_status_checks_published_addresses_and_reports_missing_ones(
     api.store.put(INGRESSES, "shop", _object("front"))
     code, _, err = run("status", "front")
     assert code == 6
-    assert "0 of 2 addresses published: the controller has not said why" in err
+    assert "0 of 2 addresses published: the controller has not reported why" in err
 
 
 def test_an_ingress_of_another_class_is_neither_scaled_nor_planned_nor_checked(

@@ -118,7 +118,7 @@ def test_a_server_with_other_algorithms_is_reached_in_auto_and_refused_with_the_
         config = site.config(server.port, server.known_line)
         assert site.login(config) == "in"
         first, second = site.notes
-        assert first == "h1: ssh client paramiko (the ssh configuration needs nothing else)"
+        assert first == "h1: ssh client paramiko (the ssh configuration does not need OpenSSH)"
         assert second.startswith(f"h1: no {what} in common with the ssh server: the server offers ")
         assert second.endswith("; continuing with OpenSSH")
         assert site.login(config, "openssh") == "in"
@@ -168,7 +168,7 @@ def test_a_configuration_that_needs_openssh_gets_it_and_paramiko_warns_if_it_is_
         assert site.notes == [f"h1: ssh client OpenSSH (the ssh configuration needs RevokedHostKeys {revoked})"]
         assert site.login(config, "paramiko") == "in"
     assert site.warnings == [
-        f"warning: the ssh configuration needs RevokedHostKeys {revoked}, which paramiko cannot do"
+        f"warning: the ssh configuration needs RevokedHostKeys {revoked}, which paramiko does not support"
     ]
 
 
@@ -197,7 +197,7 @@ def test_questions_without_a_terminal_are_an_error_that_says_what_the_server_off
     fake.methods = "keyboard-interactive"
     error = site.failure(site.config(fake.address[1], known(fake)))
     assert isinstance(error, AuthError)
-    assert error.what == f"h1: login as {USER} needs answers"
+    assert error.what == f"h1: login as {USER} requires interactive answers"
     assert "the server offers keyboard-interactive" in error.why
     assert "run the command on a terminal" in error.hint
     assert fake.connections == 1
@@ -364,7 +364,7 @@ def test_a_socket_that_no_master_answers_is_ignored(site: Site, tmp_path: Path) 
         stale.bind(str(tmp_path / "stale"))
     with sshd(site) as server:
         assert site.login(site.config(server.port, server.known_line, f"ControlPath {tmp_path}/stale")) == "in"
-    assert site.notes == ["h1: ssh client paramiko (the ssh configuration needs nothing else)"]
+    assert site.notes == ["h1: ssh client paramiko (the ssh configuration does not need OpenSSH)"]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ Editors can validate the file with the JSON Schema in the package: rancherctl/en
 
 
 ANNOTATIONS: Final = """\
-Annotations of an Ingress of the class rancher, with the values they take. They hold for all rules of the Ingress. An
+Annotations of an Ingress of the class rancher, with the values they take. They apply to all rules of the Ingress. An
 invalid value is reported as an Event, in the annotation ingress.rancherctl.io/status and by `rancherctl ingress show`;
 the rest of the Ingress is served.
 """

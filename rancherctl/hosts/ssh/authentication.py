@@ -87,7 +87,7 @@ class Authentication:
             return
         if not ask:
             raise AuthError(
-                f"{self._who.host}: login as {self._settings.user} needs answers",
+                f"{self._who.host}: login as {self._settings.user} requires interactive answers",
                 why=self._with_problems(why),
                 hint="run the command on a terminal, or allow logins with a key in the server's sshd_config",
             )

@@ -25,7 +25,7 @@ TRAFFIC: Final = (
         "timeout-tunnel",
         values.duration,
         f"{DURATION}; default 1h",
-        "how long an upgraded connection (WebSocket) may be silent",
+        "how long an upgraded connection (WebSocket) may be idle",
         replaces=("timeout-tunnel",),
     ),
     option(
@@ -41,7 +41,7 @@ TRAFFIC: Final = (
         "backend-protocol",
         values.one_of("http", "h2c", "https", "grpc", "grpcs"),
         "http, h2c, https, grpc, grpcs",
-        "how services are spoken to; without it, appProtocol of the Service port decides. "
+        "protocol of the services; without it, appProtocol of the Service port decides. "
         "Certificates of services are not verified",
         invalid="using what the Service port says",
         replaces=("backend-protocol", "secure-backends", "server-ssl"),

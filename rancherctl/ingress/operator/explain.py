@@ -190,7 +190,7 @@ def text(item: Mapping[str, Any]) -> str:
         if answer["hosts"]:
             lines.append("on " + ", ".join(f"{h['host']} {h['address']}" for h in answer["hosts"]) + ":")
         else:
-            lines.append(f"no host serves {item['namespace']}/{item['name']} now; one that did would answer:")
+            lines.append(f"no host serves {item['namespace']}/{item['name']} now; a host that served it would answer:")
         lines += [f"  {line}" for line in _lines(answer, f"{item['namespace']}/{item['name']}")]
     return "".join(f"{line}\n" for line in lines)
 

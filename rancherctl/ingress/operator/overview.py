@@ -200,7 +200,7 @@ def unpublished(view: ApiView, ingresses: Iterable[Translated]) -> list[http_che
     for t in ingresses:
         stored, target = view.ingresses[t.key], place(t.for_placement, view.roster).target
         if len(stored.status) < max(1, target):
-            message = read_status(stored.meta.annotations).get("message") or "the controller has not said why"
+            message = read_status(stored.meta.annotations).get("message") or "the controller has not reported why"
             text = f"{len(stored.status)} of {target or t.options.wanted or 'all'} addresses published: {message}"
             out.append(_failed(t, text))
     return out

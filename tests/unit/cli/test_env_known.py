@@ -93,7 +93,7 @@ def test_show_says_which_ssh_client_connects_to_each_host_and_why(
     assert text.splitlines()[-3:] == [
         "# ssh client of h2: OpenSSH (the ssh configuration needs PKCS11Provider /p.so)",
         "# ssh client of h4: invalid ssh configuration for 10.0.0.4",
-        "# ssh client of h1, h3: paramiko (the ssh configuration needs nothing else)",
+        "# ssh client of h1, h3: paramiko (the ssh configuration does not need OpenSSH)",
     ]
     shown = json.loads(call("env", "show", "demo", "-o", "json")[1])
     assert shown["status"]["ssh"][1] == {

@@ -18,8 +18,8 @@ MISSING = Machine(no_openssh="OpenSSH is not installed")
 @pytest.mark.parametrize(
     ("settings", "machine", "jumps", "client", "reason"),
     [
-        (PLAIN, HERE, (), "paramiko", "the ssh configuration needs nothing else"),
-        (PLAIN, MISSING, (), "paramiko", "the ssh configuration needs nothing else"),
+        (PLAIN, HERE, (), "paramiko", "the ssh configuration does not need OpenSSH"),
+        (PLAIN, MISSING, (), "paramiko", "the ssh configuration does not need OpenSSH"),
         (TOKEN, HERE, (), "openssh", "the ssh configuration needs PKCS11Provider /p.so"),
         (OPEN, HERE, (), "openssh", "the ssh configuration needs the open master connection /run/user/0/cm"),
         (PLAIN, KEY, (), "openssh", "the ssh configuration needs the security key /k"),
@@ -49,7 +49,7 @@ def test_a_requested_client_is_taken() -> None:
 def test_paramiko_requested_against_the_configuration_gives_a_warning() -> None:
     assert choose("paramiko", PLAIN, HERE).warning == ""
     warning = choose("paramiko", TOKEN, HERE).warning
-    assert warning == "the ssh configuration needs PKCS11Provider /p.so, which paramiko cannot do"
+    assert warning == "the ssh configuration needs PKCS11Provider /p.so, which paramiko does not support"
 
 
 @pytest.mark.parametrize(("requested", "settings"), [("auto", TOKEN), ("openssh", PLAIN)])

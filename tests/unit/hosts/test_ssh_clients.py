@@ -100,7 +100,7 @@ def test_each_host_gets_the_client_that_its_configuration_needs_with_one_note(mo
     site.transports.create(SshAddress("b"), "h2").run(command("true"))
     assert site.calls == ["paramiko: run true", "openssh: run true"]
     assert site.notes == [
-        "h1: ssh client paramiko (the ssh configuration needs nothing else)",
+        "h1: ssh client paramiko (the ssh configuration does not need OpenSSH)",
         "h2: ssh client OpenSSH (the ssh configuration needs PKCS11Provider /p.so)",
     ]
 
@@ -133,7 +133,7 @@ def test_what_a_jump_host_needs_counts_also_if_it_is_reached_through_another(mon
     site.transports.create(SshAddress("b"), "h2")
     assert site.notes == [
         "h1: ssh client OpenSSH (the ssh configuration needs KnownHostsCommand of the jump host outer)",
-        "h2: ssh client paramiko (the ssh configuration needs nothing else)",
+        "h2: ssh client paramiko (the ssh configuration does not need OpenSSH)",
     ]
 
 
@@ -235,7 +235,7 @@ def test_paramiko_requested_against_the_configuration_warns_once_for_all_hosts(m
     site = Site(monkeypatch, {"a": "revokedhostkeys /r", "b": "revokedhostkeys /r"})
     for host in "ab":
         site.transports.create(SshAddress(host, client="paramiko"), host).run(command("true"))
-    assert site.warnings == ["warning: the ssh configuration needs RevokedHostKeys /r, which paramiko cannot do"]
+    assert site.warnings == ["warning: the ssh configuration needs RevokedHostKeys /r, which paramiko does not support"]
     assert site.calls == ["paramiko: run true", "paramiko: run true"]
 
 

@@ -13,6 +13,7 @@ import hashlib
 import os
 import pwd
 import re
+import shlex
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -108,11 +109,14 @@ def is_default_identity(path: str) -> bool:
     return path in {f"{home}{name[1:]}" for home in homes for name in DEFAULT_IDENTITIES}
 
 
-def arguments(address: SshAddress) -> list[str]:
-    """Arguments of the ``ssh -G`` call for an address; UsageError for a host that ssh would read as an option."""
+def arguments(address: SshAddress, action: str = "-G") -> list[str]:
+    """The command ``ssh -G`` (or another ``action``) for an address.
+
+    UsageError for a host that ssh would read as an option.
+    """
     if address.host.startswith("-") or address.user.startswith("-") or not address.host:
         raise UsageError(f"not a valid host: {address.host!r}")
-    words = ["ssh", "-G"]
+    words = ["ssh", action]
     words += ["-F", str(Path(address.config).expanduser())] if address.config else []
     words += ["-p", str(address.port)] if address.port else []
     words += ["-l", address.user] if address.user else []
@@ -142,7 +146,7 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
         raise UsageError(
             f"invalid ssh configuration for {address.host}",
             why=_reason(done.stderr),
-            hint=f"check it with: ssh -G {address.host}",
+            hint=f"check it with: {shlex.join(arguments(address))}",
         )
     found = parse(done.stdout)
     return replace(settings_of(address, found, home=user_home()), control_path=live_master(found))

@@ -83,7 +83,7 @@ WRONG = {
     ),
     "a port where nothing listens": Wrong(KEY + "Port 1", UnreachableError, ("127.0.0.1:1",), "sshd"),
     "a line that ssh does not know": Wrong(
-        KEY + "NoSuchOption yes", UsageError, ("nosuchoption", "{d}/config: line 5"), "ssh -G h"
+        KEY + "NoSuchOption yes", UsageError, ("nosuchoption", "{d}/config: line 5"), "ssh -G -F {d}/config"
     ),
 }
 
@@ -147,7 +147,7 @@ def test_the_error_names_the_cause_and_the_remedy_and_nothing_is_left(
     assert isinstance(error, wrong.kind), repr(error)
     text = str(error)
     assert [word for word in wrong.named if bad_site.fill(word) not in text] == [], text
-    assert wrong.hint in error.hint
+    assert bad_site.fill(wrong.hint) in error.hint
     assert children() <= processes
     assert contents(bad_site.folder) == files
 

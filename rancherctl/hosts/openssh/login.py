@@ -6,6 +6,7 @@ Every wait has a limit; a server that drops connections before the login (MaxSta
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from rancherctl.hosts.openssh.mux import answers
 from rancherctl.hosts.openssh.questions import Questions
 from rancherctl.hosts.openssh.user_master import BorrowedConnection
 from rancherctl.hosts.prompts import Prompts, SudoLogin
-from rancherctl.hosts.ssh_settings import SshSettings
+from rancherctl.hosts.ssh_settings import SshSettings, arguments
 
 LOGIN_LIMIT = 30.0
 """Seconds after which a login that does not go on is given up."""
@@ -143,7 +144,7 @@ class OpenSshLogin:
                     raise UnreachableError(
                         f"{self._name}: the login did not finish",
                         why=f"no progress for {limit:.0f} s",
-                        hint=f"try it by hand: ssh -v {self._address.host}",
+                        hint=f"try it by hand: {shlex.join(arguments(self._address, '-v'))}",
                     )
                 master.changed.wait(left)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,8 @@ def test_proxy_jump_and_proxy_command_have_the_tokens_of_openssh() -> None:
     assert [(host.user, host.host, host.port) for host in jump] == [("ops", "gate-web", 2222)]
     command = settings_of(SshAddress("web"), {**tokens, "proxycommand": ["nc %h %p %k %n"]}).proxy_command
     assert command == "nc 10.0.0.1 2222 alias web"
+
+
+def test_the_command_to_try_by_hand_connects_like_the_run() -> None:
+    address = SshAddress("192.0.2.7", user="ops", port=2222, config="/etc/my config")
+    assert shlex.join(arguments(address, "-v")) == "ssh -v -F '/etc/my config' -p 2222 -l ops -- 192.0.2.7"

@@ -106,9 +106,13 @@ class Route:
 
     "" for a closed route.
     """
+    servers_key: str = field(init=False, compare=False, repr=False)
+    """The ``servers_key`` of its backend; "" if the load balancer itself answers."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pool_key", pool_key(self.backend.key, self.options))
+        own = servers_key(self.backend.key, self.options) if self.forwards else ""
+        object.__setattr__(self, "servers_key", own)
 
     @property
     def forwards(self) -> bool:
@@ -188,6 +192,8 @@ class Translated:
     """The host patterns of its rules."""
     placeable: bool = field(init=False, compare=False)
     """Whether hosts may carry it."""
+    claims: tuple[tuple[tuple[str, str, str], tuple[str, Route]], ...] = field(init=False, compare=False, repr=False)
+    """(claim, (key, route)) of each route, made once: every change gives thousands of claims to their owners."""
     for_placement: Placeable = field(init=False, compare=False)
     """What placement and the status need to know about it."""
 
@@ -196,6 +202,7 @@ class Translated:
         hosts = self.bare.union([route.host for route in self.routes])
         object.__setattr__(self, "hosts", hosts)
         object.__setattr__(self, "placeable", not self.obstacle)
+        object.__setattr__(self, "claims", tuple([(r.claim, (self.key, r)) for r in self.routes]))
         # DNS made from statuses mixes the addresses of Ingresses with the same name. A rule for any host has none.
         shared = hosts - {ANY_HOST}
         ports = (HTTP_PORT, HTTPS_PORT) if self.tls else (HTTP_PORT,)
@@ -261,7 +268,7 @@ class Model:
 
     def servers_of(self, route: Route) -> tuple[Server, ...]:
         """The servers of a route; () if the load balancer itself answers."""
-        return self.servers.get(servers_key(route.backend.key, route.options), ()) if route.forwards else ()
+        return self.servers.get(route.servers_key, ())
 
 
 def digest(*parts: object) -> str:

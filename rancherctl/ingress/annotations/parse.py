@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from rancherctl.contract import INGRESS_PREFIX, SCALE_ANNOTATION, STATUS_ANNOTATION
+from rancherctl.contract import INGRESS_PREFIX, STATUS_ANNOTATION
 from rancherctl.ingress.annotations.foreign import foreign_problems
 from rancherctl.ingress.annotations.row import AnnotationSet
-from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN, SCALE
+from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN
 from rancherctl.ingress.options import CLOSED, RouteOptions, SiteOptions
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import SHOWN, and_more, closest
@@ -26,12 +26,8 @@ _EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}
 _SHORT_NAMES: Final = {row.name.rpartition("/")[2]: row.name for row in KNOWN}
 _NAMES: Final = {row.field: row.name for row in KNOWN}
 _DEFAULTS: Final = {row.field: row.default for row in KNOWN}
-_ROWS: Final = tuple((row, frozenset(row.names)) for row in KNOWN)
-_EXPECTED: Final = RAW_CONFIG.union({STATUS_ANNOTATION}, *(names for _, names in _ROWS))
-# Thousands of Ingresses have the same few options: they share one object.
-_placement_options = lru_cache(maxsize=1 << 10)(PlacementOptions)
-_route_options = lru_cache(maxsize=1 << 10)(RouteOptions)
-_site_options = lru_cache(maxsize=1 << 10)(SiteOptions)
+_ROWS: Final = {name: number for number, row in enumerate(KNOWN) for name in row.names}
+_EXPECTED: Final = RAW_CONFIG.union({STATUS_ANNOTATION}, _ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +48,22 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
     """
     problems: list[ObjectProblem] = []
     present = AnnotationSet(annotations, published)
-    values = dict(_DEFAULTS)
-    for row, names in _ROWS:
-        if not names.isdisjoint(annotations):
-            values[row.field] = row.read(present, problems)
-    if values["everywhere"] and (SCALE in annotations or SCALE_ANNOTATION in annotations):
+    rows = [KNOWN[number] for number in sorted({_ROWS[name] for name in annotations if name in _ROWS})]
+    parsed = _combined(tuple((row.field, row.read(present, problems)) for row in rows))
+    problems += parsed.problems
+    _report_unknown(annotations, problems)
+    return replace(parsed, problems=tuple(problems)) if problems else parsed
+
+
+@lru_cache(maxsize=1 << 10)
+def _combined(given: tuple[tuple[str, Any], ...]) -> Parsed:
+    """The options for these values by field, with problems of values that do not fit together.
+
+    Cached: thousands of Ingresses have the same few options, and share their objects.
+    """
+    problems: list[ObjectProblem] = []
+    values = _DEFAULTS | dict(given)
+    if values["everywhere"] and "wanted" in dict(given):
         message = f"scale is ignored because {GLOBAL} is true: placed on every eligible host"
         problems.append(ObjectProblem("ScaleIgnored", message, serious=False))
     if (policy := values.pop("sticky_policy")) and not values["sticky"]:
@@ -70,14 +77,13 @@ def parse_annotations(annotations: Mapping[str, str], published: int = 0) -> Par
             values[row.field] = row.default
             message = f"annotation {row.name} has no effect without {_NAMES[row.needs]}"
             problems.append(ObjectProblem(f"{row.title}Unused", message, serious=False))
-    _report_unknown(annotations, problems)
     affinity = values["affinity"]
     closed = any(values[row.field] is None for row in _RESTRICTING)
     return Parsed(
-        _placement_options(0 if values["everywhere"] else values["wanted"], affinity or ()),
+        PlacementOptions(0 if values["everywhere"] else values["wanted"], affinity or ()),
         f"its annotation {AFFINITY} is invalid" if affinity is None else "",
-        CLOSED if closed else _route_options(**{name: values[name] for name in _ROUTE_FIELDS}),
-        _site_options(**{name: values[name] for name in _SITE_FIELDS}),
+        CLOSED if closed else RouteOptions(**{name: values[name] for name in _ROUTE_FIELDS}),
+        SiteOptions(**{name: values[name] for name in _SITE_FIELDS}),
         tuple(problems),
     )
 

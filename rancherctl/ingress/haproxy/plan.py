@@ -141,7 +141,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     except _NoRoomError as full:
         return Reload(str(full), layout.build(model, now))
     maps = layout.maps_of(model, pools)
-    _maps(now.maps, maps, paths, steps)
+    keys = _maps(now.maps, maps, paths, steps)
     certificates = crt_list.change(now.lines, model.tls.names)
     default = model.tls.default if model.tls.default != now.default else ""
     wanted = replace(
@@ -163,7 +163,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     pools_touched = frozenset(
         new.name for old, new in zip(now.pools, pools, strict=True) if new is not old and new.slots != old.slots
     )
-    return Runtime(runtime, wanted, pools_touched, _changed_keys(now.maps, maps), certificates, default)
+    return Runtime(runtime, wanted, pools_touched, keys, certificates, default)
 
 
 def _restart(now: Layout, model: Model) -> str:
@@ -232,16 +232,6 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
     return tuple(out)
 
 
-def _changed_keys(
-    old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]
-) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name, key)
-        for name in sorted(MAPS)
-        for key in sorted(_entries(old[name], new[name]).keys() | (old[name].keys() - new[name].keys()))
-    )
-
-
 def _entries(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """The entries of ``new`` that ``old`` does not have, sorted."""
     return dict(sorted([(k, v) for k, v in new.items() if old.get(k) != v]))
@@ -249,14 +239,19 @@ def _entries(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
 
 def _maps(
     old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]], paths: Paths, steps: _Commands
-) -> None:
-    """Add a host name after its paths and remove it before them.
+) -> tuple[tuple[str, str], ...]:
+    """Add a host name after its paths and remove it before them; returns the changed keys (map, key), sorted.
 
     So no request finds only a part of the paths.
     """
+    keys: set[tuple[str, str]] = set()
     for name in reversed(MAPS):
         path, before, entries = paths.map(name), old[name], _entries(old[name], new[name])
         steps.route += commands.add_entries(path, {k: v for k, v in entries.items() if k not in before})
         steps.route += [commands.set_entry(path, k, v) for k, v in entries.items() if k in before]
+        keys.update((name, key) for key in entries)
     for name in MAPS:
-        steps.unroute += commands.delete_entries(paths.map(name), old[name].keys() - new[name].keys())
+        gone = old[name].keys() - new[name].keys()
+        steps.unroute += commands.delete_entries(paths.map(name), gone)
+        keys.update((name, key) for key in gone)
+    return tuple(sorted(keys))

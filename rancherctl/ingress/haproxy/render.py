@@ -249,13 +249,13 @@ def _pool(pool: Pool, seconds: int) -> str:
     if known is not None and known[0] is pool and known[1] == seconds:
         return known[2]
     lines = [f"\nbackend {pool.name} from {pool.profile.name}  # {pool.key or 'spare'}\n"]
-    lines += [_server(slot, seconds, pool.profile.text) for slot in pool.slots]
+    words = server_words(pool.profile.text, seconds)
+    lines += [_server(slot, words) for slot in pool.slots]
     text = "".join(lines)
     _texts[pool.name] = (pool, seconds, text)
     return text
 
 
-def _server(slot: Slot, seconds: int, options: RouteOptions) -> str:
+def _server(slot: Slot, words: str) -> str:
     address = join_host_port(*(slot.server or NOTHING))
-    words = server_words(options, seconds)
     return f"  server {slot.name} {address} {words}{'' if slot.server else ' disabled'}\n"

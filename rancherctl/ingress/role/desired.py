@@ -28,7 +28,7 @@ from rancherctl.ingress.translate import endpoints
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy, host_tls
 from rancherctl.ingress.translate.merge import HostRules, Merged
-from rancherctl.ingress.translate.tls import TlsClaims, sites_of
+from rancherctl.ingress.translate.tls import TlsClaims
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.placement.place import Placement
@@ -150,8 +150,9 @@ def build(
     translated = {**translated, **left}
     rules, claims = cache.host_rules(translated, serving.keys), cache.claim_names(translated, serving.keys)
     model, problems = _host_model(translated, serving.keys, rules, cache, tables, host, previous.refused)
-    on_purpose = [translated[key] for key in sorted(serving.keys) if key in translated]
-    tls = host_tls(claims.on(sites_of(translated, serving.keys)), on_purpose, tables.secrets, host.tls, tables.today)
+    on_purpose = [translated[key] for key in serving.keys if key in translated]
+    sites = cache.sites_of(translated, serving.keys)
+    tls = host_tls(claims.on(sites), on_purpose, tables.secrets, host.tls, tables.today)
     model = replace(model, tls=tls.model if model.listeners else NO_TLS)
     problems = {k: (*problems.get(k, ()), *tls.problems.get(k, ())) for k in problems.keys() | tls.problems.keys()}
     secrets = {t.key: claims.secrets.get(t.key, frozenset()) for t in on_purpose if t.tls}

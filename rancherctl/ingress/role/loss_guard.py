@@ -22,7 +22,8 @@ FLOOR: Final = 10
 def mass_loss(now: Layout, model: Model) -> str:
     """Describe a loss of servers that needs a second opinion; "" if ``model`` takes away little."""
     had = {p.backend for p in now.pools if p.backend and p.servers}
-    have = {r.backend.key for r in model.routes if model.servers_of(r)}
+    served = {key for key, servers in model.servers.items() if servers}
+    have = {r.backend.key for r in model.routes if r.servers_key in served}
     lost = had - have
     if is_mass_loss(len(lost), len(had), floor=FLOOR):
         return f"{len(lost)} of {len(had)} backends would lose all their servers at once"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from rancherctl.ingress.model import ANY_HOST, Route, Translated, servers_key
+from rancherctl.ingress.model import ANY_HOST, Route, Translated
 from rancherctl.placement.model import ObjectProblem
 
 
@@ -64,9 +64,11 @@ def merge(translated: Mapping[str, Translated], serving: Collection[str] = ()) -
     owners: dict[tuple[str, str, str], tuple[str, Route]] = {}
     shared: dict[str, list[ObjectProblem]] = {}
     for t in sorted((t for t in translated.values() if t.placeable or t.key in serving), key=lambda t: t.age):
-        for route in t.routes:
-            owner, _ = owners.setdefault(route.claim, (t.key, route))
-            if owner == t.key or (route.kind == "default" and route.host != ANY_HOST):
+        for claim, offer in t.claims:
+            if (known := owners.setdefault(claim, offer)) is offer:
+                continue
+            owner, route = known[0], offer[1]
+            if route.kind == "default" and route.host != ANY_HOST:
                 continue
             what = "the default backend" if route.kind == "default" else f"{route.kind} path {route.host}{route.path}"
             taken = ObjectProblem("PathTaken", f"{what} belongs to the older ingress {owner}")
@@ -104,7 +106,7 @@ def host_rules(translated: Mapping[str, Translated], serving: frozenset[str]) ->
     # An Ingress that cannot be placed is loaded for its host names only, unless this host still serves it.
     hashes = {key: translated[key].hash for key in sorted(keys) if translated[key].placeable or key in serving}
     bare = frozenset(chain.from_iterable(translated[k].bare if k in hashes else translated[k].hosts for k in keys))
-    forwarding = {servers_key(r.backend.key, r.options): r for r in routes if r.forwards}
+    forwarding = {r.servers_key: r for r in routes if r.servers_key}
     backends = frozenset(r.backend.key for r in forwarding.values())
     secured = frozenset(key for key in hashes if translated[key].tls)
     return HostRules(merged, keys, routes, backends, forwarding, hashes, secured, bare)

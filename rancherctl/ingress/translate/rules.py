@@ -118,7 +118,7 @@ def translate(ingress: Ingress) -> Translated:
         rules.routes.update({route.claim: route for route in added})
     if rules.full:
         rules.refuse("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served")
-    named = rules.hosts.union(route.host for route in rules.routes.values())
+    named = rules.hosts.union([host for host, _, _ in rules.routes])
     tls, tls_problems = tls_names(ingress.tls, ingress.meta.namespace, named) if ingress.tls else ((), [])
     if not rules.routes:
         rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")

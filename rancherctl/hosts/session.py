@@ -150,8 +150,7 @@ class Session:
             self._channel.end_input()
             if not self._alive():
                 raise self._cut()
-            text = seen.decode("utf-8", "replace").replace(sudo.prompt(self._marker), "")
-            raise self._sudo_error(state == "wrong", last_line(text, "sudo ended"))
+            raise self._sudo_error(state == "wrong", last_line(sudo.messages(seen, self._marker), "sudo ended"))
         self._stderr.append(seen)
 
     def _sudo_error(self, wrong: bool, why: str) -> AuthError:

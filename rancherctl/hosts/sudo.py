@@ -26,7 +26,11 @@ _REFUSED = (
     "may not run",
     "must have a tty",
     "unknown user",
-    "i'm afraid i can't do that",  # sudo-rs
+    # sudo-rs; its source names them in src/common/error.rs and src/pam/error.rs
+    "i'm afraid i can't do that",
+    "is your account locked",
+    "password is expired",
+    "a terminal is required",
 )
 _WRONG = (
     "sorry, try again",
@@ -37,6 +41,7 @@ _WRONG = (
     "authentication failed",
     "incorrect authentication attempt",
     "authentication is required",
+    "authentication required but not attempted",
 )
 _OTHER_PROMPTS = ("[sudo: authenticate] Password:",)
 """Prompts of sudo-rs releases that ignore ``-p``."""
@@ -72,12 +77,20 @@ def state_of(stderr: bytes, marker: str) -> Literal["running", "wrong", "refused
     if marker.encode() in stderr:
         return "running"
     text = stderr.decode("utf-8", "replace")
-    messages = text.lower()
-    if any(words in messages for words in _REFUSED):
+    lower = text.lower()
+    if any(words in lower for words in _REFUSED):
         return "refused"
-    if any(words in messages for words in _WRONG):
+    if any(words in lower for words in _WRONG):
         return "wrong"
     return "asks" if any(words in text for words in (prompt(marker), *_OTHER_PROMPTS)) else "waiting"
+
+
+def messages(stderr: bytes, marker: str) -> str:
+    """What sudo printed beside its prompts."""
+    text = stderr.decode("utf-8", "replace")
+    for words in (prompt(marker), *_OTHER_PROMPTS):
+        text = text.replace(words, "")
+    return text
 
 
 def clean(stderr: bytes, marker: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rancherctl.hosts.model import SshClient
+from tests.fakes.openssh import client_version
 from tests.fakes.ssh_site import Case, Site, assert_agreement, rows
 
 KEY = "IdentityFile {d}/good\nIdentitiesOnly yes"
@@ -93,7 +94,16 @@ VALUES = {
 TOKENS = {
     "%h in HostName": Case("HostName 127.0.0.%h\nHostKeyAlias [127.0.0.1]:{port}\n" + KEY, True, host="1"),
 }
-CASES = MATCHES | INCLUDES | HOSTS | VALUES | TOKENS
+TAGS = {
+    f"Tag: {what}": Case(f"IdentitiesOnly yes\nTag {tag}\nMatch tagged {wanted}\n{KEY}", works)
+    for what, tag, wanted, works in (
+        ("matches", "work", "work", True),
+        ("matches a pattern", "work", "w*", True),
+        ("is another", "home", "work", False),
+    )
+    if client_version() >= (9, 4)
+}
+CASES = MATCHES | INCLUDES | HOSTS | VALUES | TOKENS | TAGS
 
 
 @rows(CASES)

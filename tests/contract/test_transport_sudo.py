@@ -90,6 +90,25 @@ def test_a_sudo_with_its_own_prompt_gets_the_password_after_a_pause(
     assert (tmp_path / "out").read_text() == "mine\n"
 
 
+def test_sudo_rs_gets_the_password_at_its_own_prompt(
+    server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    """Releases that ignore ``-p``; without the prompt the password would be sent after a pause, here a long one."""
+    monkeypatch.setattr("rancherctl.hosts.session.PROMPT_LIMIT", 3600.0)
+    server.sudo("sudo-rs")
+    made = connect(server, tmp_path, client=client, user="ops", sudo=lambda login: Secret("right"))
+    assert made.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok
+    made.close()
+    assert (tmp_path / "out").read_text() == "mine\n"
+
+
+def test_a_password_that_sudo_rs_refuses_is_wrong(server: SshServer, tmp_path: Path, client: str) -> None:
+    server.sudo("sudo-rs")
+    error = refused(connect(server, tmp_path, client=client, user="ops", sudo=lambda login: Secret("no")))
+    assert "sudo password is wrong" in error.what
+    assert "sudo-rs: Authentication" in error.why
+
+
 def test_a_missing_sudo_password_is_an_authentication_error(server: SshServer, tmp_path: Path, client: str) -> None:
     server.sudo("asks")
     assert "sudo asks for a password" in refused(connect(server, tmp_path, client=client, user="ops")).what

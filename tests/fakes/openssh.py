@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 SSHD: Final = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
 USER: Final = getpass.getuser()
+
+
+@cache
+def client_version() -> tuple[int, int]:
+    """The version of ``ssh``; (0, 0) if it is not installed."""
+    if not shutil.which("ssh"):
+        return 0, 0
+    shown = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=True).stderr
+    found = re.match(r"OpenSSH_(\d+)\.(\d+)", shown)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def keygen(*words: str | Path) -> str:
@@ -150,12 +162,17 @@ class SshAgent:
             env=os.environ | {"SSH_ASKPASS": "/bin/false", "SSH_ASKPASS_REQUIRE": "force"},
         )
         end = time.monotonic() + 20
-        while not self.socket.exists():
+        # the file is there before the agent listens
+        while not self._listens():
             assert time.monotonic() < end
             time.sleep(0.02)
         for key in self._keys:
             self.add(key)
         return self
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def add(self, key: Path, passphrase: str = "", *, confirm: bool = False) -> None:
         """Add a private key; with ``confirm`` the agent asks for each use, which here means that it refuses."""

@@ -29,13 +29,19 @@ shift 5
 test "$mode" = quiet && exec "$@"
 echo "We trust you have received the usual lecture from the local System" >&2
 test "$mode" = own-words && prompt="Token: "
+again="Sorry, try again." none="sudo: no password was provided"
+if test "$mode" = sudo-rs; then
+  prompt="[sudo: authenticate] Password: "
+  again="sudo-rs: Authentication failed, try again."
+  none="sudo-rs: Authentication required but not attempted"
+fi
 printf %s "$prompt" >&2
 while read -r given; do
   if test "$given" = right; then exec "$@"; fi
-  echo "Sorry, try again." >&2
+  echo "$again" >&2
   printf %s "$prompt" >&2
 done
-echo "sudo: no password was provided" >&2
+echo "$none" >&2
 exit 1
 """
 
@@ -143,7 +149,7 @@ class SshServer:
         return self._listener.getsockname()
 
     def sudo(self, mode: str) -> None:
-        """``free``, ``asks`` (password: right) or ``refused``."""
+        """``free``, ``asks`` (password: right), ``quiet``, ``own-words``, ``sudo-rs`` or ``refused``."""
         (self.folder / "sudo").write_text(mode)
 
     def start(self, function: Callable[..., None], *args: object) -> None:

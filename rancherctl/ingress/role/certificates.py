@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from rancherctl.ingress.copies import Copied, read_copy
+from rancherctl.ingress.haproxy.certificates import FILE_GONE
 from rancherctl.ingress.haproxy.pem_files import PemFiles
 from rancherctl.ingress.role import openssl
 from rancherctl.ingress.translate import certificate, pem
@@ -98,7 +99,9 @@ class CertificateStore:
         known = self._verdicts.get(content)
         if known is None:
             pair = self.pair(content)
-            known = self._verdicts[content] = self._judge(pair) if pair else _Verdict("its file is gone")
+            if pair is None:  # not a verdict about the content: its copy may come
+                return _Verdict(FILE_GONE)
+            known = self._verdicts[content] = self._judge(pair)
         return known
 
     def _judge(self, pair: pem.KeyPair) -> _Verdict:
@@ -114,8 +117,11 @@ class CertificateStore:
         return self._pairs.get(content) or self._files.read(content)
 
     def refuse(self, content: str, why: str) -> None:
-        """Do not use this content any more: HAProxy itself refused it."""
-        self._verdicts[content] = _Verdict(why)
+        """Do not use this content any more: HAProxy itself refused it, or its file was gone and no copy is known."""
+        if why == FILE_GONE:
+            self._verdicts.pop(content, None)
+        else:
+            self._verdicts[content] = _Verdict(f"HAProxy refuses it: {' '.join(why.split())[:300]}")
 
     def keep(self, secrets: Collection[str]) -> None:
         """Forget the last good certificates of all other secrets: nothing served here needs them."""

@@ -133,7 +133,7 @@ class LbRole:
         except CertificateRefusedError as error:
             # OpenSSL accepted it: HAProxy knows better. All others are served without it, at once.
             log.warning("%s", error)
-            self.secrets.refuse(error.content, f"HAProxy refuses it: {error.why}")
+            self.secrets.refuse(error.content, error.why)
             self._failed(str(error))
             self.resync = SOON
         except HaproxyError as error:

@@ -20,8 +20,12 @@ CHECK = 2.0
 """Seconds between two reads of a zone's marker."""
 VERIFY_AFTER = 1.0
 """Quiet seconds after a (re)connection before whole zones are read and compared."""
-GRACE = 4.0
-"""Seconds after which a missing zone counts as failed even if the server has not logged the end of loading."""
+GRACE = 60.0
+"""Seconds after which a missing zone counts as failed even if the server has not logged the end of loading.
+
+It cannot log on a full disk. Otherwise it is still loading, which takes seconds on a busy host: replacing the files
+then would undo the acknowledged updates in the journal.
+"""
 MAX_REFUSALS = 2
 """Updates refused in a row before the zone is rewritten."""
 

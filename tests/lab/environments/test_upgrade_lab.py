@@ -16,17 +16,23 @@ import pytest
 
 from rancherctl import __version__
 from rancherctl.lab.session import running_lab
+from tests.fakes import tls
 from tests.lab import workloads
 from tests.lab.host_state import state
 from tests.lab.measures import Measure
 from tests.lab.releases import RELEASE_0_1, by_release, checked_out
-from tests.lab.support import Environment, all_hosts_take_part, lab_name, make, until
+from tests.lab.support import Environment, all_hosts_take_part, curl, lab_name, make, until
 from tests.lab.traffic import IngressWatch, Queries, Traffic, failed
 
 pytestmark = pytest.mark.slow
 NAME = lab_name("up")
 SPACE = "default"
 HOST = "upgrade.example.org"
+SECURE = "secure.example.org"
+RESTARTED = {"rancherctl-agent.service", "rancherctl-ingress.service"}
+"""What the upgrade restarts on a host; on the control plane also the controller."""
+CONTROLLER = "rancherctl-controller.service"
+CERTIFICATE = tls.Authority().issue(SECURE)
 
 
 @dataclass
@@ -40,7 +46,10 @@ class Upgrade:
 
 @pytest.fixture(scope="module")
 def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
-    """Four hosts with an environment of release 0.1 that serves two pods through an Ingress with two addresses."""
+    """Four hosts with an environment of release 0.1 that serves two pods through an Ingress with two addresses.
+
+    A second Ingress has TLS entries, which release 0.1 ignores: its host answers plain requests.
+    """
     with (
         checked_out(RELEASE_0_1, tmp_path_factory.mktemp("release")) as programs,
         running_lab(NAME, 4, bare=True) as lab,
@@ -52,6 +61,9 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
         workloads.web(old, SPACE, 2, **workloads.spread("web"))
         old.apply(workloads.ingress(SPACE, "web", HOST, "web", scale="2"))
         workloads.published(old, SPACE, "web", 2)
+        old.apply(workloads.tls_secret(SPACE, "secure", CERTIFICATE))
+        old.apply(workloads.ingress(SPACE, "secure", SECURE, "web", secret="secure"))
+        workloads.published(old, SPACE, "secure", 1)
         yield Upgrade(old, new, bare)
 
 
@@ -105,6 +117,13 @@ def haproxy_user(env: Environment, host: str) -> str:
     return env.ssh(host, f"stat -c %U /proc/{pid}").strip()
 
 
+def processes(env: Environment, host: str) -> dict[str, str]:
+    """The main process of each of rancherctl's services on a host."""
+    shown = env.ssh(host, "systemctl show -p Id -p MainPID 'rancherctl-*.service'")
+    blocks = (dict(line.split("=", 1) for line in block.splitlines()) for block in shown.strip().split("\n\n"))
+    return {block["Id"]: block["MainPID"] for block in blocks}
+
+
 def agent_release(env: Environment, host: str) -> str:
     """The folder of the agent that runs on a host."""
     return env.ssh(host, "readlink /opt/rancherctl/agent/current").strip()
@@ -112,8 +131,13 @@ def agent_release(env: Environment, host: str) -> str:
 
 def test_a_plan_by_the_new_release_changes_nothing(upgrade: Upgrade) -> None:
     before = {h: agent_release(upgrade.new, h) for h in upgrade.bare}
-    planned = upgrade.new.ok("env", "plan", NAME)
-    assert "agent" in planned
+    planned = upgrade.new.rancherctl("env", "plan", NAME)
+    assert planned.returncode == 0, planned.stderr
+    assert "agent" in planned.stdout
+    assert f"with tls are redirected to HTTPS once the certificates are valid: {SPACE}/secure;" in planned.stderr
+    assert "spec.ingress.tls.redirect" in planned.stderr
+    (address,) = upgrade.new.addresses("secure", SPACE)
+    assert curl(address, SECURE)[0] == 200
     assert {h: agent_release(upgrade.new, h) for h in upgrade.bare} == before
 
 
@@ -126,6 +150,7 @@ def test_an_apply_with_one_host_away_updates_the_others_and_harms_nothing(upgrad
     published = new.addresses("web", SPACE)
     away = next(h.name for h in new.lab.hosts() if h.address not in published and h.name != "h1")
     until("all hosts take part again", lambda: all_hosts_take_part(new), timeout=240, pause=0.5)
+    before = {host: processes(new, host) for host in upgrade.bare if host != away}
     with Load(new, without=away, restarting=True) as load:
         new.lab.cut(away)
         try:
@@ -138,6 +163,9 @@ def test_an_apply_with_one_host_away_updates_the_others_and_harms_nothing(upgrad
     measure("upgrade, requests while load balancers restart", len(samples), "requests")
     measure("upgrade, of them failed at the restarting host", len(failed(samples)), "requests")
     assert agent_release(new, "h1") != agent_release(new, away), "the host that was away still has the last release"
+    for host, pids in before.items():
+        after = processes(new, host)
+        assert {unit for unit, pid in pids.items() if after[unit] != pid} - {CONTROLLER} == RESTARTED, host
 
 
 def test_an_apply_that_loses_the_api_and_is_killed_while_agents_are_replaced_harms_nothing(upgrade: Upgrade) -> None:
@@ -178,7 +206,9 @@ def test_an_apply_installs_the_new_release_without_a_failed_request_or_query(upg
 
 def test_afterwards_nothing_is_left_to_do_and_the_environment_is_healthy(upgrade: Upgrade) -> None:
     new = upgrade.new
-    assert "nothing to do" in (planned := new.ok("env", "plan", NAME)) or "up to date" in planned
+    planned = new.rancherctl("env", "plan", NAME)
+    assert "nothing to do" in planned.stdout
+    assert "redirected" not in planned.stderr
     new.ok("env", "status", NAME)
     new.apply(workloads.ingress(SPACE, "second", "second.example.org", "web", scale="3"))
     workloads.published(new, SPACE, "second", 3)
@@ -193,6 +223,13 @@ def test_the_load_balancer_has_a_user_of_its_own_and_the_api_balancer_cannot_rea
         assert others == ["state.json 600 root"], "the agent's own file"
         tried = new.ssh(host, f"su -s /bin/sh haproxy -c 'cat {folder}/haproxy.cfg' 2>&1 || true")
         assert "Permission denied" in tried
+
+
+def test_an_ingress_with_tls_keeps_its_address_is_served_over_https_and_redirects(upgrade: Upgrade) -> None:
+    (address,) = upgrade.new.addresses("secure", SPACE)
+    until("the certificate", lambda: tls.serial(443, SECURE, address) == CERTIFICATE.serial)
+    until("the redirect", lambda: curl(address, SECURE)[0] == 308)
+    assert tls.answer(443, SECURE, address=address).startswith("web-")
 
 
 def test_the_record_names_the_release_that_applied_last(upgrade: Upgrade) -> None:

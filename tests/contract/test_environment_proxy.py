@@ -223,7 +223,9 @@ def test_a_proxy_that_hangs_is_given_up_in_time_by_every_way(api: TokenApi, kind
         assert time.monotonic() - begun < SECONDS
     name = f"the proxy 127.0.0.1:{proxy.port} (proxy-url of environment demo, set by kubeconfig merge --proxy-url)"
     assert done.returncode == 4
-    for text in (done.stderr, str(row["problem"]), caught.value.why):
+    # env ls has one limit for all of its checks, which a busy machine may reach before the proxy's own
+    assert "no answer within" in str(row["problem"])
+    for text in (done.stderr, caught.value.why):
         assert f"{name} does not connect to {NAME}:{api.port}" in text
         assert "no answer within" in text
 

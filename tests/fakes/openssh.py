@@ -164,13 +164,18 @@ class SshAgent:
             stdout=subprocess.DEVNULL,
             env=os.environ | {"SSH_ASKPASS": "/bin/false", "SSH_ASKPASS_REQUIRE": "force"},
         )
-        end = time.monotonic() + 20
-        # the file is there before the agent listens
-        while not self._listens():
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        for key in self._keys:
-            self.add(key)
+        try:
+            end = time.monotonic() + 20
+            # the file is there before the agent listens
+            while not self._listens():
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            for key in self._keys:
+                self.add(key)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
         return self
 
     def _listens(self) -> bool:

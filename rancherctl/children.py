@@ -81,12 +81,14 @@ def run(
         try:
             out, errors = child.communicate(timeout=timeout)
         except BaseException:
-            _end(child, whole_group=alone)
+            end(child, whole_group=alone)
             raise
     return subprocess.CompletedProcess(argv, child.returncode, out, errors)
 
 
-def _end(child: subprocess.Popen[bytes], *, whole_group: bool) -> None:
+def end(child: subprocess.Popen[bytes], *, whole_group: bool, seconds: float = END_SECONDS) -> None:
+    """End a child, or its whole process group: SIGTERM, and SIGKILL for what is left after ``seconds``."""
+
     def send(number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             if whole_group:
@@ -97,6 +99,7 @@ def _end(child: subprocess.Popen[bytes], *, whole_group: bool) -> None:
     send(signal.SIGTERM)
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):  # it ignores SIGTERM
-            child.wait(END_SECONDS)
+            child.wait(seconds)
     finally:
         send(signal.SIGKILL)
+        child.wait()

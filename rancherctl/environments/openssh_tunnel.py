@@ -15,14 +15,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from rancherctl.children import ends_with_parent
+from rancherctl.children import end, ends_with_parent
 from rancherctl.credentials.registry import Access
 from rancherctl.errors import UnreachableError
 from rancherctl.hosts.forward import PortForward
 from rancherctl.hosts.openssh.user_master import BorrowedConnection
 from rancherctl.hosts.remote_host import ConnectionLostError
 from rancherctl.hosts.ssh_choice import INSTALL
-from rancherctl.hosts.ssh_settings import live_master, parse
+from rancherctl.hosts.ssh_settings import live_master, parse, run_ssh
 from rancherctl.hosts.transport import Stream
 from rancherctl.net import split_host_port
 from rancherctl.text import last_line
@@ -70,7 +70,9 @@ class OpenSshTunnel:
                     raise UnreachableError(f"{self.name}: {why}")
                 yield port
             finally:
-                _end(process)
+                end(process, whole_group=False, seconds=END_SECONDS)
+                assert process.stdout
+                process.stdout.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,7 @@ class _Master:
 def _open_master(ssh: tuple[str, ...]) -> str:
     """The control socket of the user's master for this command line; "" if none answers."""
     try:
-        done = subprocess.run(
-            ["ssh", "-G", *ssh[1:]],
-            capture_output=True,
-            text=True,
-            timeout=CONNECT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = run_ssh(["ssh", "-G", *ssh[1:]], CONNECT_SECONDS)
     except FileNotFoundError as error:
         raise UnreachableError(f"{ssh[-1]}: no tunnel", why="OpenSSH is not installed", hint=INSTALL) from error
     except subprocess.TimeoutExpired:
@@ -135,17 +130,6 @@ def _connected(process: subprocess.Popen[bytes]) -> bool:
     assert process.stdout
     readable, _, _ = select.select([process.stdout], [], [], CONNECT_SECONDS)
     return bool(readable) and process.stdout.readline() == b"ready\n"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    assert process.stdout
-    process.stdout.close()
 
 
 def _free_port() -> int:

@@ -129,9 +129,7 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
     UsageError if the configuration is invalid.
     """
     try:
-        done = subprocess.run(
-            arguments(address), capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL
-        )
+        done = run_ssh(arguments(address), timeout)
     except FileNotFoundError:
         return None
     except subprocess.TimeoutExpired as error:
@@ -150,6 +148,11 @@ def resolve(address: SshAddress, *, timeout: float = 15.0) -> SshSettings | None
         )
     found = parse(done.stdout)
     return replace(settings_of(address, found, home=user_home()), control_path=live_master(found))
+
+
+def run_ssh(argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run OpenSSH for what it prints. FileNotFoundError if it is not installed, subprocess.TimeoutExpired."""
+    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
 
 
 def live_master(found: Mapping[str, Sequence[str]]) -> str:

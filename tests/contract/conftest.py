@@ -14,9 +14,12 @@ from tests.fakes.ingress import Haproxy
 from tests.fakes.ingress_host import LoadBalancerHost
 from tests.fakes.named import Named
 from tests.fakes.openssh import SSHD
+from tests.fakes.openssh_site import Site as OpenSshSite
+from tests.fakes.openssh_site import openssh_site
 from tests.fakes.release_site import Site, release_site
 from tests.fakes.ssh_site import Site as SshSite
 from tests.fakes.ssh_site import running_site
+from tests.fakes.tls_host import TlsHost
 
 
 @pytest.fixture
@@ -90,3 +93,20 @@ def ssh_site(shared_ssh_site: SshSite, monkeypatch: pytest.MonkeyPatch) -> SshSi
     """The same, with the environment that its configurations need."""
     shared_ssh_site.set_environment(monkeypatch)
     return shared_ssh_site
+
+
+@pytest.fixture
+def own_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenSshSite]:
+    """A server for one test; what its clients leave behind is counted in a folder of their own."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    with openssh_site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def tls_host(tmp_path: Path, pods_on_loopback: None) -> Iterator[TlsHost]:
+    """A host with a load balancer and an authority for its certificates."""
+    host = TlsHost(Haproxy(tmp_path))
+    host.start()
+    yield host
+    host.close()

@@ -7,16 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.command import command
 from tests.fakes.openssh import SSHD
-from tests.fakes.openssh_site import Site, all_ended, left_of, openssh_site
+from tests.fakes.openssh_site import Site, all_ended, left_of
 
 RELAY = """import os, signal, socket, sys, threading
 for name in (signal.SIGTERM, signal.SIGHUP):
@@ -35,27 +33,20 @@ signal.pause()
 pytestmark = pytest.mark.skipif(not SSHD, reason="OpenSSH's server is not installed")
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    with openssh_site(tmp_path) as site:
-        yield site
-
-
-def proxied(site: Site) -> str:
+def proxied(own_site: Site) -> str:
     """Configuration that leads through the stubborn command."""
-    (site.folder / "relay.py").write_text(RELAY)
-    return f"Host *\nProxyCommand {sys.executable} {site.folder}/relay.py %h %p"
+    (own_site.folder / "relay.py").write_text(RELAY)
+    return f"Host *\nProxyCommand {sys.executable} {own_site.folder}/relay.py %h %p"
 
 
 @pytest.mark.parametrize("lines", ["", "proxied"])
-def test_a_closed_connection_leaves_no_process_and_no_file(site: Site, lines: str) -> None:
-    transport = site.transport(proxied(site) if lines else "")
+def test_a_closed_connection_leaves_no_process_and_no_file(own_site: Site, lines: str) -> None:
+    transport = own_site.transport(proxied(own_site) if lines else "")
     transport.run(command("true"))
-    assert left_of(site)
+    assert left_of(own_site)
     transport.close()
     transport.close()
-    assert all_ended(site), left_of(site)
+    assert all_ended(own_site), left_of(own_site)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +58,11 @@ def test_a_closed_connection_leaves_no_process_and_no_file(site: Site, lines: st
         "Host *\nUserKnownHostsFile /dev/null\nStrictHostKeyChecking yes",
     ],
 )
-def test_a_failed_login_leaves_no_process_and_no_file(site: Site, lines: str) -> None:
-    transport = site.transport(lines)
+def test_a_failed_login_leaves_no_process_and_no_file(own_site: Site, lines: str) -> None:
+    transport = own_site.transport(lines)
     with pytest.raises((AuthError, UnreachableError)):
         transport.run(command("true"))
-    assert all_ended(site), left_of(site)
+    assert all_ended(own_site), left_of(own_site)
     transport.close()
 
 
@@ -81,7 +72,9 @@ from rancherctl.hosts.command import command, script
 from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.openssh.factory import OpenSshTransports
 from rancherctl.hosts.prompts import Prompts
-transport = OpenSshTransports(Prompts()).create(SshAddress("h", config=sys.argv[1]), "h1")
+from rancherctl.hosts.ssh_configurations import SshConfigurations
+factory = OpenSshTransports(Prompts(), SshConfigurations().settings)
+transport = factory.create(SshAddress("h", config=sys.argv[1]), "h1")
 transport.run(command("true"))
 print("ready", flush=True)
 transport.run(script("exec sleep 60"))
@@ -89,36 +82,36 @@ transport.run(script("exec sleep 60"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_end_of_our_own_process_ends_everything(site: Site, number: signal.Signals) -> None:
+def test_the_end_of_our_own_process_ends_everything(own_site: Site, number: signal.Signals) -> None:
     """Even if it had no time to clean up: its master notices, and takes a stubborn ProxyCommand with it."""
-    config = site.config(proxied(site))
+    config = own_site.config(proxied(own_site))
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(config)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert child.stdout
     assert child.stdout.readline() == b"ready\n"
-    assert any("relay.py" in words for words in left_of(site))
+    assert any("relay.py" in words for words in left_of(own_site))
     child.send_signal(number)
     child.wait(20)
     child.stdout.close()
-    assert all_ended(site), left_of(site)
+    assert all_ended(own_site), left_of(own_site)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_the_end_of_our_own_process_ends_a_login_in_progress(site: Site, number: signal.Signals) -> None:
+def test_the_end_of_our_own_process_ends_a_login_in_progress(own_site: Site, number: signal.Signals) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        config = site.config(f"Host *\nPort {mute.getsockname()[1]}")
+        config = own_site.config(f"Host *\nPort {mute.getsockname()[1]}")
         with subprocess.Popen([sys.executable, "-c", CHILD, str(config)], stderr=subprocess.DEVNULL) as child:
             guest, _ = mute.accept()
             child.send_signal(number)
             assert child.wait(20)
-        assert all_ended(site), left_of(site)
+        assert all_ended(own_site), left_of(own_site)
         guest.close()
 
 
-def test_stopping_ends_a_login_in_progress_at_once(site: Site) -> None:
+def test_stopping_ends_a_login_in_progress_at_once(own_site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        transport = site.transport(f"Host *\nPort {mute.getsockname()[1]}")
+        transport = own_site.transport(f"Host *\nPort {mute.getsockname()[1]}")
         with ThreadPoolExecutor(1) as pool:
             run = pool.submit(transport.run, command("true"))
             guest, _ = mute.accept()
@@ -128,27 +121,27 @@ def test_stopping_ends_a_login_in_progress_at_once(site: Site) -> None:
                 run.result(20)
         guest.close()
     assert time.monotonic() - begin < 5
-    assert all_ended(site), left_of(site)
+    assert all_ended(own_site), left_of(own_site)
 
 
-def test_a_login_that_does_not_go_on_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_that_does_not_go_on_is_given_up(own_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rancherctl.hosts.openssh.login.LOGIN_LIMIT", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        transport = site.transport(f"Host *\nPort {mute.getsockname()[1]}")
+        transport = own_site.transport(f"Host *\nPort {mute.getsockname()[1]}")
         with pytest.raises(UnreachableError, match="h1: the login did not finish: no progress for 1 s"):
             transport.run(command("true"))
-    assert all_ended(site), left_of(site)
+    assert all_ended(own_site), left_of(own_site)
 
 
 def test_a_long_or_strange_folder_for_temporary_files_is_passed_over(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    own_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The path of a socket has a limit of about 100 bytes."""
-    odd = site.folder / ("long" * 40) / "% $HOME"
+    odd = own_site.folder / ("long" * 40) / "% $HOME"
     odd.mkdir(parents=True)
     monkeypatch.setenv("TMPDIR", str(odd))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(odd))
-    transport = site.transport()
+    transport = own_site.transport()
     assert transport.run(command("true")).ok
     folder = transport.connected()._master.folder
     transport.close()

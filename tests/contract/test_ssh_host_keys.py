@@ -11,6 +11,7 @@ from rancherctl.hosts.command import command
 from rancherctl.hosts.model import SshAddress, SshClient
 from rancherctl.hosts.prompts import HostKeyQuestion, Prompts
 from rancherctl.hosts.ssh.factory import SshTransports
+from rancherctl.hosts.ssh_configurations import SshConfigurations
 from tests.fakes.ssh_site import Site, login_error, ssh_problem
 
 
@@ -21,7 +22,7 @@ def test_a_key_accepted_by_the_configuration_is_announced_once_and_kept_nowhere(
     """What Vagrant, multipass and cloud tools print."""
     lines: list[str] = []
     config = ssh_site.config(f"IdentityFile {{d}}/good\nUserKnownHostsFile /dev/null\nStrictHostKeyChecking {strict}")
-    factory = SshTransports(Prompts(warn=lines.append))
+    factory = SshTransports(Prompts(warn=lines.append), SshConfigurations().settings)
     for _ in range(2):
         transport = factory.create(SshAddress("h", config=str(config)), "h1")
         transport.run(command("true"))

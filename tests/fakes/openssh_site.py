@@ -12,6 +12,7 @@ from rancherctl.hosts.model import SshAddress
 from rancherctl.hosts.openssh.factory import OpenSshTransports
 from rancherctl.hosts.openssh.transport import OpenSshTransport
 from rancherctl.hosts.prompts import Prompts
+from rancherctl.hosts.ssh_configurations import SshConfigurations
 from rancherctl.polling import poll_until
 from tests.fakes.openssh import USER, OpenSshServer, make_key
 
@@ -34,7 +35,9 @@ class Site:
         return path
 
     def transport(self, lines: str = "") -> OpenSshTransport:
-        return OpenSshTransports(Prompts()).create(SshAddress("h", config=str(self.config(lines))), "h1")
+        return OpenSshTransports(Prompts(), SshConfigurations().settings).create(
+            SshAddress("h", config=str(self.config(lines))), "h1"
+        )
 
     def logins(self) -> int:
         return (self.folder / "server" / "log").read_text().count("Accepted publickey")

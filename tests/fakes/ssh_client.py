@@ -12,6 +12,7 @@ from rancherctl.hosts.openssh.factory import OpenSshTransports
 from rancherctl.hosts.openssh.transport import OpenSshTransport
 from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.ssh.transport import SshTransport
+from rancherctl.hosts.ssh_configurations import SshConfigurations
 from rancherctl.hosts.ssh_settings import SshSettings
 from tests.fakes.ssh_server import SshServer
 
@@ -66,7 +67,9 @@ def transport(client: str, made: SshSettings, folder: Path, **prompts: Any) -> S
     """A transport of either client that retries without waiting."""
     answers = Prompts(**prompts)
     if client == "openssh":
-        return OpenSshTransports(answers, backoff=lambda attempt: 0.0).create(address(made, folder), "h1")
+        return OpenSshTransports(answers, SshConfigurations().settings, backoff=lambda attempt: 0.0).create(
+            address(made, folder), "h1"
+        )
     return SshTransport(made, name="h1", prompts=answers, backoff=lambda attempt: 0.0)
 
 

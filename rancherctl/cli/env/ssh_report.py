@@ -7,7 +7,7 @@ from typing import Any
 
 from rancherctl.environments.model import Environment
 from rancherctl.hosts.fanout import each
-from rancherctl.hosts.ssh_clients import SshConfigurations
+from rancherctl.hosts.ssh_configurations import SshConfigurations
 from rancherctl.text import and_more
 
 

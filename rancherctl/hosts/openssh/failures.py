@@ -10,12 +10,9 @@ from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts.openssh import key_files, messages
 from rancherctl.hosts.openssh.host_key_policy import HostKeyPolicy
 from rancherctl.hosts.ssh_errors import FEWER_KEYS_HINT, KEY_HINT
+from rancherctl.hosts.ssh_login_attempts import DroppedError
 from rancherctl.hosts.ssh_settings import SshSettings
 from rancherctl.text import last_line
-
-
-class DroppedError(Exception):
-    """The server closed the connection before the login began: it may have too many connections."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from rancherctl.hosts.openssh import folder as folders
 from rancherctl.hosts.openssh.agent_probe import agent_problem
 from rancherctl.hosts.openssh.command_line import master_argv
 from rancherctl.hosts.openssh.connection import MuxConnection
-from rancherctl.hosts.openssh.failures import Attempt, DroppedError, failure
+from rancherctl.hosts.openssh.failures import Attempt, failure
 from rancherctl.hosts.openssh.host_key_policy import AcceptedFingerprints, HostKeyPolicy
 from rancherctl.hosts.openssh.master import Master
 from rancherctl.hosts.openssh.messages import is_waiting_for_approval
@@ -27,16 +27,13 @@ from rancherctl.hosts.openssh.mux import answers
 from rancherctl.hosts.openssh.questions import Questions
 from rancherctl.hosts.openssh.user_master import BorrowedConnection
 from rancherctl.hosts.prompts import Prompts, SudoLogin
+from rancherctl.hosts.ssh_login_attempts import repeated
 from rancherctl.hosts.ssh_settings import SshSettings, arguments
 
 LOGIN_LIMIT = 30.0
 """Seconds after which a login that does not go on is given up."""
 APPROVAL_LIMIT: Final = 60.0
 """The same while an agent or a security key may ask its owner."""
-DROPS: Final = 6
-"""Connections in a row that the server may drop before the login (MaxStartups) until the host counts as unreachable."""
-PROXY_DROPS: Final = 3
-"""The same through a ProxyCommand, where most ends come from the command itself."""
 
 
 class JumpHost(Protocol):
@@ -73,18 +70,13 @@ class OpenSshLogin:
         """An authenticated connection, of the user's own master if that is open. UnreachableError, AuthError."""
         if (shared := self._settings.control_path) and answers(shared):
             return BorrowedConnection(shared)
-        limit = PROXY_DROPS if self._settings.proxy_command else DROPS
-        for attempt in range(1, limit + 1):
-            try:
-                return self._login_once()
-            except DroppedError as error:
-                if attempt == limit or self._closed.wait(self._backoff(attempt)):
-                    raise UnreachableError(
-                        f"{self._name}: the server dropped {attempt} connections before the login",
-                        why=str(error),
-                        hint="check that this is an ssh server and that it allows this many connections",
-                    ) from error
-        raise AssertionError
+        return repeated(
+            self._login_once,
+            self._name,
+            by_command=bool(self._settings.proxy_command),
+            closed=self._closed,
+            backoff=self._backoff,
+        )
 
     def cancel(self) -> None:
         """Have a login in progress look at ``closed``."""

@@ -27,6 +27,7 @@ from rancherctl.hosts.ssh.keepalive import keep_alive
 from rancherctl.hosts.ssh.messages import line_of
 from rancherctl.hosts.ssh.proxy_command import ProxyCommand
 from rancherctl.hosts.ssh.tcp import connect
+from rancherctl.hosts.ssh_login_attempts import DroppedError, repeated
 from rancherctl.hosts.ssh_options import CIPHERS, KEYS, KEYS_AND_CERTIFICATES, allowed
 from rancherctl.hosts.ssh_settings import SshSettings, settings_of
 
@@ -34,10 +35,6 @@ CONNECT_LIMIT = 15.0
 AUTH_LIMIT = 30.0
 SILENCE_LIMIT = 30.0
 """Seconds without an answer after which the peer counts as dead."""
-DROPS = 6
-"""Connections in a row that the server may drop before the login (MaxStartups) until the host counts as unreachable."""
-PROXY_DROPS = 3
-"""The same through a ProxyCommand, where most ends come from the command itself."""
 CERTIFICATE_KINDS = tuple(kind for kind in KEYS_AND_CERTIFICATES if kind not in KEYS)
 
 
@@ -73,19 +70,13 @@ class ParamikoLogin:
 
     def connect(self) -> paramiko.Transport:
         """An authenticated connection with keep-alive. UnreachableError, AuthError."""
-        limit = PROXY_DROPS if self._settings.proxy_command else DROPS
-        for attempt in range(1, limit + 1):
-            try:
-                return self._login_once()
-            except _DroppedError as error:
-                if attempt == limit or self._closed.wait(self._backoff(attempt)):
-                    what = f"{self._name}: the server dropped {attempt} connections before the login"
-                    raise UnreachableError(
-                        what,
-                        why=str(error),
-                        hint="check that this is an ssh server and that it allows this many connections",
-                    ) from error
-        raise AssertionError
+        return repeated(
+            self._login_once,
+            self._name,
+            by_command=bool(self._settings.proxy_command),
+            closed=self._closed,
+            backoff=self._backoff,
+        )
 
     def _login_once(self) -> paramiko.Transport:
         transport = self._handshake()
@@ -130,7 +121,7 @@ class ParamikoLogin:
             if isinstance(error, (EOFError, ConnectionResetError)) or (
                 isinstance(error, paramiko.SSHException) and "banner" in str(error)
             ):
-                raise _DroppedError(line_of(error)) from error
+                raise DroppedError(line_of(error)) from error
             if isinstance(error, (paramiko.SSHException, OSError)):
                 raise UnreachableError(
                     f"{self._name}: cannot start ssh with {settings.host}:{settings.port}",

@@ -41,6 +41,7 @@ from rancherctl.hosts.prompts import Prompts
 from rancherctl.hosts.remote_call import HostStepError
 from rancherctl.hosts.remove import remove
 from rancherctl.hosts.ssh.factory import SshTransports
+from rancherctl.hosts.ssh_configurations import SshConfigurations
 from rancherctl.hosts.transport import Transport
 from rancherctl.lab.session import RunningLab, running_lab
 from tests.lab.support import lab_name
@@ -80,7 +81,7 @@ def client() -> str:
 @pytest.fixture
 def stage(lab: RunningLab, client: str) -> Iterator[Stage]:
     prompts = Prompts(sudo=lambda login: Secret("ops"))
-    factory = OpenSshTransports(prompts) if client == "openssh" else SshTransports(prompts)
+    factory = (OpenSshTransports if client == "openssh" else SshTransports)(prompts, SshConfigurations().settings)
     with Connections(prompts, factory) as connections:
         yield Stage(lab, connections)
 

@@ -42,7 +42,7 @@ def test_the_ssh_client_of_the_fetch_is_stored_and_one_that_does_not_exist_is_re
     call: Call, known: KnownEnvironments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetching(monkeypatch, "root@10.0.0.1", "root@10.0.0.2")
-    monkeypatch.setattr("rancherctl.hosts.ssh_clients.resolve", lambda address: settings_of(address, {}, {}))
+    monkeypatch.setattr("rancherctl.hosts.ssh_configurations.resolve", lambda address: settings_of(address, {}, {}))
     code, text = call("env", "fetch", "root@10.0.0.1", "--ssh-client", "putty")
     assert code == 2
     assert "'putty' is not one of auto, paramiko, openssh." in text

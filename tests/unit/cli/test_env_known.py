@@ -86,7 +86,7 @@ def test_show_says_which_ssh_client_connects_to_each_host_and_why(
             raise UsageError("invalid ssh configuration for 10.0.0.4")
         return settings_of(address, parse(found[address.host]), {})
 
-    monkeypatch.setattr("rancherctl.hosts.ssh_clients.resolve", resolve)
+    monkeypatch.setattr("rancherctl.hosts.ssh_configurations.resolve", resolve)
     code, text = call("env", "show", "demo")
     assert code == 0
     assert load(text).environment == environment

@@ -9,9 +9,10 @@ import pytest
 
 from rancherctl.errors import AuthError, RancherctlError, UnreachableError
 from rancherctl.hosts.known_hosts import fingerprint
-from rancherctl.hosts.openssh.failures import Attempt, DroppedError, failure
+from rancherctl.hosts.openssh.failures import Attempt, failure
 from rancherctl.hosts.openssh.host_key_policy import AcceptedFingerprints, HostKeyPolicy
 from rancherctl.hosts.prompts import HostKeyQuestion, Prompts
+from rancherctl.hosts.ssh_login_attempts import DroppedError
 from rancherctl.hosts.ssh_settings import SshSettings
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

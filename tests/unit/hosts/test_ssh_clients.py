@@ -67,11 +67,11 @@ class Site:
             self.resolved.append(address.host)
             return settings_of(address, parse(hosts[address.host]), {}) if openssh else None
 
-        monkeypatch.setattr("rancherctl.hosts.ssh_clients.resolve", resolve)
+        monkeypatch.setattr("rancherctl.hosts.ssh_configurations.resolve", resolve)
         if not openssh:
             monkeypatch.setenv("PATH", "/nonexistent")
             monkeypatch.setattr(
-                "rancherctl.hosts.ssh_clients._without_openssh",
+                "rancherctl.hosts.ssh_configurations._without_openssh",
                 lambda address: settings_of(address, parse(hosts[address.host]), {}),
             )
         makers: dict[Client, Callable[[], TransportFactory]] = {

@@ -8,10 +8,11 @@ from typing import Final
 
 from rancherctl.contract import NAMESPACE, REPORT_PREFIX
 from rancherctl.environments.run import EnvironmentRun
+from rancherctl.environments.stored_json import report_section
 from rancherctl.errors import NotFoundError, RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.model import Host
-from rancherctl.kube.client import CONFIGMAPS, Json
+from rancherctl.kube.client import CONFIGMAPS
 from rancherctl.role_spec import RoleSpec
 
 SECONDS: Final = 5.0
@@ -53,18 +54,9 @@ def observe(run: EnvironmentRun, host: Host, spec: RoleSpec) -> Serving:
         report = run.client().get(CONFIGMAPS, f"{REPORT_PREFIX}{host.name}", namespace=NAMESPACE)
     except NotFoundError:
         return Serving(answers)
-    section = _section(report, spec.name)
+    section = report_section(report, spec.name)
     process, confirmed = spec.serving.seen(section)
     return Serving(answers, process, confirmed, "; ".join(spec.health(section)))
-
-
-def _section(report: Json, name: str) -> Json:
-    """A section of a host's report; {} if it is damaged: hosts write their reports, any text is possible."""
-    try:
-        section = json.loads(report["data"]["report"])["sections"][name]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    return section if isinstance(section, dict) else {}
 
 
 def problem(run: EnvironmentRun, host: Host, spec: RoleSpec, before: Serving) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +25,7 @@ from rancherctl.environments.pki.leaves import leaves
 from rancherctl.environments.pki.wanted import apply_in, parse
 from rancherctl.environments.preflight import machine
 from rancherctl.environments.run import EnvironmentRun
+from rancherctl.environments.stored_json import json_field
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UnreachableError
 from rancherctl.events import busy
 from rancherctl.hosts.facts import HostFacts, gather_facts
@@ -102,9 +102,9 @@ def _read_api(run: EnvironmentRun) -> _ApiStatus:
         return _ApiStatus(
             "",
             run.nodes(),
-            {h["name"]: h for h in _json(maps.get("roster"), "roster").get("hosts", ()) if "name" in h},
+            {h["name"]: h for h in json_field(maps.get("roster"), "roster").get("hosts", ()) if "name" in h},
             {
-                name.removeprefix(REPORT_PREFIX): _json(body, "report").get("sections", {})
+                name.removeprefix(REPORT_PREFIX): json_field(body, "report").get("sections", {})
                 for name, body in maps.items()
                 if name.startswith(REPORT_PREFIX)
             },
@@ -116,14 +116,6 @@ def _read_api(run: EnvironmentRun) -> _ApiStatus:
         return _ApiStatus(error.why or str(error))
     except RancherctlError as error:
         return _ApiStatus(str(error))
-
-
-def _json(body: Json | None, field_name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(((body or {}).get("data") or {}).get(field_name, "{}"))
-    except (ValueError, RecursionError):  # hosts write their reports: any text is possible
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def alarms(roster: Json | None) -> tuple[str, ...]:

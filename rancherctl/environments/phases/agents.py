@@ -12,12 +12,11 @@ from typing import Final
 from rancherctl.environments import serving_health
 from rancherctl.environments.host_roles import host_roles
 from rancherctl.environments.phases.host_resources import HostResources
+from rancherctl.environments.phases.one_by_one import await_health, one_by_one
 from rancherctl.environments.plan import PhasePlan
 from rancherctl.environments.run import EnvironmentRun
-from rancherctl.errors import RancherctlError
 from rancherctl.hosts.model import Directory, File, Host, Unit, key
 from rancherctl.hosts.plan import action
-from rancherctl.polling import poll_until
 from rancherctl.role_spec import ServingUnit
 
 SERVING_SECONDS: Final = 120.0
@@ -48,30 +47,24 @@ class AgentResources(HostResources):
 
     def _roll(self, run: EnvironmentRun, hosts: tuple[Host, ...]) -> None:
         """Restart on one host after the other. If one does not serve again, the rest drops out unchanged."""
-        for index, host in enumerate(hosts):
-            run.each(self, (host,), lambda host: self._restart(run, host))
-            if host.name in run.failures:
-                for left in hosts[index + 1 :]:
-                    why = f"{left.name}: load balancer left unchanged, because that on {host.name} failed"
-                    run.failures[left.name] = RancherctlError(why)
-                return
+        one_by_one(
+            run,
+            self,
+            hosts,
+            lambda host: self._restart(run, host),
+            lambda failed: f"load balancer left unchanged, because that on {failed.name} failed",
+        )
 
     def _restart(self, run: EnvironmentRun, host: Host) -> None:
         spec = next(spec for spec in host_roles(run.environment, host) if spec.serving)
         before = serving_health.observe(run, host, spec)
         self.apply_to(run, host)
-        problems: list[str] = []
-
-        def serves() -> bool:
-            problems.append(serving_health.problem(run, host, spec, before))
-            return not problems[-1]
-
-        if not poll_until(serves, self.serving_seconds):
-            raise RancherctlError(
-                f"{host.name}: its load balancer does not serve {self.serving_seconds:.0f} s after its restart",
-                why=problems[-1],
-                hint="those of the other hosts were not changed; `rancherctl env status` shows more",
-            )
+        await_health(
+            lambda: serving_health.problem(run, host, spec, before),
+            self.serving_seconds,
+            what=f"{host.name}: its load balancer does not serve {self.serving_seconds:.0f} s after its restart",
+            hint="those of the other hosts were not changed; `rancherctl env status` shows more",
+        )
 
 
 def _serving(run: EnvironmentRun, host: Host) -> ServingUnit | None:

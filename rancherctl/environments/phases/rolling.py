@@ -14,11 +14,11 @@ from rancherctl.environments import member_health
 from rancherctl.environments.components import places
 from rancherctl.environments.model import Environment
 from rancherctl.environments.phases.host_resources import HostResources
+from rancherctl.environments.phases.one_by_one import await_health, one_by_one
 from rancherctl.environments.plan import PhasePlan
 from rancherctl.environments.run import EnvironmentRun
-from rancherctl.errors import RancherctlError, RefusedError
+from rancherctl.errors import RefusedError
 from rancherctl.hosts.model import Host, Role, Unit, key
-from rancherctl.polling import poll_until
 
 HEALTHY_SECONDS: Final = 120.0
 """How long a changed member may take to become healthy."""
@@ -79,28 +79,17 @@ class RollingResources(HostResources):
                 self.apply_to(run, host)
                 self._wait_until_healthy(run, host)
 
-        for index, host in enumerate(hosts):
-            run.each(self, (host,), work)
-            if host.name in run.failures:
-                for left in hosts[index + 1 :]:
-                    why = f"{left.name}: left unchanged, because {self.members.unit} on {host.name} failed"
-                    run.failures[left.name] = RancherctlError(why)
-                return
+        unit = self.members.unit
+        one_by_one(run, self, hosts, work, lambda failed: f"left unchanged, because {unit} on {failed.name} failed")
 
     def _wait_until_healthy(self, run: EnvironmentRun, host: Host) -> None:
-        problems: list[str] = []
-
-        def healthy() -> bool:
-            problems.append(self.members.problem(run, host))
-            return not problems[-1]
-
-        if not poll_until(healthy, self.healthy_seconds):
-            unit = places.unit(self.members.unit)
-            raise RancherctlError(
-                f"{host.name}: {self.members.unit} is not healthy {self.healthy_seconds:.0f} s after its change",
-                why=problems[-1],
-                hint=f"the other members were not changed; journalctl -n 50 -u {unit} on the host shows more",
-            )
+        unit = places.unit(self.members.unit)
+        await_health(
+            lambda: self.members.problem(run, host),
+            self.healthy_seconds,
+            what=f"{host.name}: {self.members.unit} is not healthy {self.healthy_seconds:.0f} s after its change",
+            hint=f"the other members were not changed; journalctl -n 50 -u {unit} on the host shows more",
+        )
 
     def _refuse_loss(self, run: EnvironmentRun, host: Host) -> None:
         """RefusedError if too few other members are healthy to serve without this one.

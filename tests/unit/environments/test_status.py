@@ -15,7 +15,8 @@ from rancherctl.environments.health import HostHealth
 from rancherctl.environments.inventory import from_flags
 from rancherctl.environments.observe import ObservedHost, ObservedHosts
 from rancherctl.environments.pki.wanted import CertificateFolder
-from rancherctl.environments.status import _ApiStatus, _host, _json, _Observation, _units, alarms, status
+from rancherctl.environments.status import _ApiStatus, _host, _Observation, _units, alarms, status
+from rancherctl.environments.stored_json import json_field
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.facts import HostFacts
 from rancherctl.hosts.model import Host, Unit
@@ -160,4 +161,4 @@ def test_a_report_of_any_form_gives_short_lines(report: Any) -> None:
 
 def test_a_report_that_cannot_be_parsed_is_empty() -> None:
     for text in ("{", "[]", "[" * 100_000):
-        assert _json({"data": {"report": text}}, "report") == {}
+        assert json_field({"data": {"report": text}}, "report") == {}

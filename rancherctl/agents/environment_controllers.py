@@ -13,6 +13,7 @@ from rancherctl.agents.controller_process import Cluster, ControllerProcess
 from rancherctl.agents.controllers.base import Controller
 from rancherctl.agents.controllers.certificate_requests import CertificateRequestController
 from rancherctl.agents.controllers.host_objects import HostObjectsController
+from rancherctl.agents.controllers.ingress_inputs import IngressInputs
 from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.controllers.network_policies import NetworkPolicyController
 from rancherctl.agents.controllers.roster import RosterController
@@ -25,13 +26,14 @@ from rancherctl.kube.rest import RestClient
 
 def environment_controllers(config: AgentConfig, client: Fenced, leader: Leader) -> list[Controller]:
     """The controllers of the environment; the roster first, because a dead host matters most."""
-    copies = SecretCopiesController(client, leader, boottime, config.default_certificate)
+    inputs = IngressInputs()
+    copies = SecretCopiesController(client, leader, boottime, config.default_certificate, inputs)
     liveness = Liveness(limit=3 * config.lease_seconds)
     controllers: list[Controller] = [
         RosterController(client, leader, boottime, liveness=liveness, more_alarms=lambda: copies.alarms),
         HostObjectsController(client, leader),
         copies,
-        IngressStatusController(client, leader, boottime),
+        IngressStatusController(client, leader, boottime, inputs),
         CertificateRequestController(client, leader, config.service_cidr, dict(config.owners)),
     ]
     if config.network_mode == "routed":

@@ -5,21 +5,19 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from rancherctl.agents.backoffs import Backoffs
 from rancherctl.agents.clock import micro_time
+from rancherctl.agents.controllers.ingress_inputs import IngressInputs
+from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.host_report_reader import ReportCache, load_balancer_report
 from rancherctl.agents.leader import Leader, NotLeaderError
-from rancherctl.agents.roster_reader import RosterReader
 from rancherctl.change import Change, Plan
 from rancherctl.errors import RancherctlError
-from rancherctl.ingress.copies import Contents
 from rancherctl.ingress.status import publish
 from rancherctl.ingress.status.ingresses import ingress_statuses, stored_statuses
 from rancherctl.ingress.status.plan import Published, Statuses, plan_writes
-from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube.client import INGRESSES
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
@@ -46,38 +44,35 @@ class IngressStatusController:
 
     spec = controllers.INGRESS_STATUSES
 
-    def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float]) -> None:
-        self._client, self._leader, self._clock = client, leader, clock
-        self._cache, self._reports, self._roster = TranslationCache(), ReportCache(load_balancer_report), RosterReader()
-        self._contents = Contents()
+    def __init__(
+        self, client: Fenced, leader: Leader, clock: Callable[[], float], inputs: IngressInputs | None = None
+    ) -> None:
+        self._client, self._leader, self._clock, self._inputs = client, leader, clock, inputs or IngressInputs()
         self._since: dict[str, float] = {}
         self._managed: frozenset[str] = frozenset()
         self._recorded: set[tuple[str, str]] = set()
-        self._seen: tuple[Mapping[str, Any], ...] = ()
-        self._next_at: float | None = None
+        self._due = Due(TABLES)
         choose = random.Random()  # noqa: S311  # spreads load, protects nothing
         self._writes, self._events = Backoffs(choose), Backoffs(choose)
 
     def reconcile(self, snapshot: Snapshot) -> None:
         """Write the statuses that differ; computes nothing while neither the tables nor time ask for it."""
         now = self._clock()
-        tables = tuple(snapshot.table(t).items for t in TABLES)
-        changed = len(self._seen) != len(tables) or any(a is not b for a, b in zip(tables, self._seen, strict=True))
-        due = changed or (self._next_at is not None and now >= self._next_at)
+        tables = self._due.items(snapshot)
+        due = self._due.now(tables, now)
         # Secrets that cannot be listed delay no status: addresses are published without waiting for certificates.
         if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES[:3])):
             return
         ingresses, classes, maps, secrets = tables
         # What the decision needs only in between is gone before the next garbage collection could visit it.
         with acyclic():
-            statuses, plan = self._decide(ingresses, classes, maps, self._contents.of(secrets), now)
+            statuses, plan = self._decide(ingresses, classes, maps, self._inputs.contents.of(secrets), now)
         self._since, self._managed = dict(statuses.since), statuses.managed
         more = self._write_statuses(ingresses, plan, now)
         more |= self._write_events(ingresses, statuses.problems, now)
         pauses = (statuses.next_change(now), self._writes.wake(now), self._events.wake(now))
         waits = [pause for pause in pauses if pause is not None]
-        self._next_at = now if more else now + min(waits) if waits else None
-        self._seen = tables
+        self._due.done(tables, now if more else now + min(waits) if waits else None)
 
     def _decide(
         self,
@@ -91,13 +86,13 @@ class IngressStatusController:
         statuses = ingress_statuses(
             ingresses,
             classes,
-            self._roster.read(maps),
-            self._reports.by_host(maps),
+            self._inputs.roster.read(maps),
+            self._inputs.reports.by_host(maps),
             stored=stored,
             since=self._since,
             now=now,
             managed=self._managed,
-            cache=self._cache,
+            cache=self._inputs.cache,
             secrets=secrets,
         )
         return statuses, plan_writes(stored, statuses)

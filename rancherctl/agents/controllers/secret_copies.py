@@ -6,19 +6,18 @@ import logging
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 from rancherctl.agents.backoffs import Backoffs
+from rancherctl.agents.controllers.ingress_inputs import IngressInputs
+from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
-from rancherctl.agents.host_report_reader import ReportCache, load_balancer_report
 from rancherctl.agents.leader import Leader, NotLeaderError
-from rancherctl.agents.roster_reader import RosterReader
 from rancherctl.change import Change, Plan
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.hold import Hold, is_mass_loss
 from rancherctl.ingress import copies
 from rancherctl.ingress.model import Translated
-from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.kube.client import SECRETS
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
@@ -43,12 +42,16 @@ class SecretCopiesController:
 
     spec = controllers.SECRET_COPIES
 
-    def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float], default: str = "") -> None:
+    def __init__(
+        self,
+        client: Fenced,
+        leader: Leader,
+        clock: Callable[[], float],
+        default: str = "",
+        inputs: IngressInputs | None = None,
+    ) -> None:
         self._client, self._leader, self._clock, self._default = client, leader, clock, default
-        self._cache, self._reports, self._roster = TranslationCache(), ReportCache(load_balancer_report), RosterReader()
-        self._contents = copies.Contents()
-        self._seen: tuple[Mapping[str, Any], ...] = ()
-        self._next_at: float | None = None
+        self._inputs, self._due = inputs or IngressInputs(), Due(TABLES)
         self._hold = Hold(LOSS_SECONDS)
         self._alarm = ""
         self._backoffs = Backoffs(random.Random())  # noqa: S311  # spreads load, protects nothing
@@ -56,14 +59,13 @@ class SecretCopiesController:
     def reconcile(self, snapshot: Snapshot) -> None:
         """Write a batch of the copies that differ; computes nothing while neither the tables nor time ask for it."""
         now = self._clock()
-        tables = tuple(snapshot.table(t).items for t in TABLES)
-        changed = len(self._seen) != len(tables) or any(a is not b for a, b in zip(tables, self._seen, strict=True))
-        due = changed or (self._next_at is not None and now >= self._next_at)
+        tables = self._due.items(snapshot)
+        due = self._due.now(tables, now)
         if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
             return
         ingresses, classes, maps, secrets, stored = tables
         with acyclic():
-            translated = self._cache.translate_all(ingresses, classes)
+            translated = self._inputs.cache.translate_all(ingresses, classes)
             have, plan = self._plan(translated, maps, secrets, stored)
         todo = list(self._without_mass_loss(plan, have, secrets, now))
         self._backoffs.keep({c.key for c in todo})
@@ -71,8 +73,7 @@ class SecretCopiesController:
         ready = [c for c in todo if self._backoffs.open(c.key, now, versions[c.key])]
         self._write(ready[:WRITES_PER_CALL], have, secrets, versions, now)
         waits = [w for w in (self._backoffs.wake(now), self._hold.remaining(now)) if w is not None]
-        self._next_at = now if len(ready) > WRITES_PER_CALL else now + min(waits) if waits else None
-        self._seen = tables
+        self._due.done(tables, now if len(ready) > WRITES_PER_CALL else now + min(waits) if waits else None)
 
     def _plan(
         self,
@@ -81,18 +82,18 @@ class SecretCopiesController:
         secrets: Mapping[str, TlsSecret],
         stored: Mapping[str, Meta],
     ) -> tuple[dict[tuple[str, str], Meta], Plan[str]]:
-        roster, reports = self._roster.read(maps), self._reports.by_host(maps)
+        cache, roster, reports = self._inputs.cache, self._inputs.roster.read(maps), self._inputs.reports.by_host(maps)
         hosts = {h.name: set[str]() for h in roster.hosts if h.lb}
         have = copies.stored_copies(stored, hosts)
-        contents = self._contents.of(secrets)
+        contents = self._inputs.contents.of(secrets)
         if not any(t.tls for t in translated.values()) and not self._default:
             return have, copies.plan_copies({}, have)
-        for key, placement in self._cache.place_all(translated, roster).items():
+        for key, placement in cache.place_all(translated, roster).items():
             for host in placement.hosts:
                 hosts.setdefault(host, set()).add(key)
         for host, keys in hosts.items():  # an Ingress that leaves a host is served there a little longer
             keys.update(reports[host].placed if host in reports else ())
-        wanted = copies.copies_by_host(translated, self._cache.claim_names(translated), hosts, contents, self._default)
+        wanted = copies.copies_by_host(translated, cache.claim_names(translated), hosts, contents, self._default)
         return have, copies.plan_copies(wanted, have)
 
     def _without_mass_loss(

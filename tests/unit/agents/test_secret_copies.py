@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.controllers.secret_copies import SecretCopiesController
+from rancherctl.agents.environment_controllers import environment_controllers
 from rancherctl.agents.fence import Fenced
+from rancherctl.agents.install import agent_config
 from rancherctl.contract import UNUSABLE_ANNOTATION
+from rancherctl.environments.inventory import from_flags
 from rancherctl.errors import AuthError, ConflictError, UnreachableError
 from rancherctl.ingress import copies
+from rancherctl.ingress.model import Translated
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube import objects
 from rancherctl.kube.client import AlreadyExistsError
@@ -23,6 +29,7 @@ from tests.fakes import tls
 from tests.fakes.controllers import Leadership
 
 AUTHORITY = tls.Authority()
+ENV = from_flags("demo", ["root@10.0.0.11"]).environment
 HOSTS = ("h1", "h2", "h3")
 
 
@@ -243,3 +250,20 @@ def test_copies_elsewhere_are_not_touched(world: World) -> None:
     body["metadata"] |= {"namespace": "team", "resourceVersion": "1", "uid": "u"}
     world.api.secrets["team/own"] = body
     assert world.turn() == []
+
+
+def test_an_ingress_is_translated_once_for_all_controllers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of Ingresses the translations are most of what the controller process keeps in memory."""
+    translated: list[str] = []
+
+    def counted(ingress: objects.Ingress) -> Translated:
+        translated.append(ingress.meta.name)
+        return translate(ingress)
+
+    monkeypatch.setattr("rancherctl.ingress.translate.cache.translate", counted)
+    world.ingresses, world.secrets = [site("a", "sa"), site("b", "sb")], []
+    config = agent_config(ENV, ENV.hosts[0])
+    for controller in environment_controllers(config, Mock(), world.leadership):  # type: ignore[arg-type]
+        if isinstance(controller, (SecretCopiesController, IngressStatusController)):
+            controller.reconcile(world.snapshot())
+    assert translated == ["a", "b"]

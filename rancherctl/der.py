@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-BOOLEAN: Final = 0x01
 OCTETS: Final = 0x04
 OID: Final = 0x06
 UTC_TIME: Final = 0x17

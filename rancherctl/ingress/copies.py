@@ -1,6 +1,6 @@
 """Which host gets copies of which TLS secrets, and what is in them. Pure.
 
-A host reads secrets in a namespace of its own only (docs/adr/0037). The controller keeps there what Ingresses placed on
+A host reads secrets in a namespace of its own only (docs/adr/0038). The controller keeps there what Ingresses placed on
 the host need, and takes away what they no longer do.
 """
 
@@ -15,7 +15,6 @@ from rancherctl.change import Plan, diff
 from rancherctl.contract import (
     CONTENT_ANNOTATION,
     COPY_LABEL,
-    HOST_NAMESPACE_PREFIX,
     SOURCE_ANNOTATION,
     UNUSABLE_ANNOTATION,
     host_namespace,
@@ -140,8 +139,3 @@ def certificates_digest(secrets: Collection[str], contents: Mapping[str, str]) -
     """
     present = [(secret, contents[secret]) for secret in sorted(secrets) if secret in contents]
     return digest(*present) if present else ""
-
-
-def is_host_namespace(namespace: str) -> bool:
-    """Whether it is the namespace of a host."""
-    return namespace.startswith(HOST_NAMESPACE_PREFIX)

@@ -231,19 +231,13 @@ class TlsModel:
 
     ``names``: SNI name → contents of its certificates (translate.pem.KeyPair), one for each kind of key. ``sites`` are
     the host patterns that are answered over TLS, ``redirects`` those of them whose plain requests are redirected to
-    HTTPS. ``default`` is the content for clients whose name is in no certificate here; "" refuses
-    them.
+    HTTPS. ``default`` is the content for clients whose name is in no certificate here; "" refuses them.
     """
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sites: frozenset[str] = frozenset()
     redirects: frozenset[str] = frozenset()
     default: str = ""
-
-    @property
-    def contents(self) -> frozenset[str]:
-        """All certificates in use."""
-        return frozenset({c for contents in self.names.values() for c in contents} | ({self.default} - {""}))
 
 
 NO_TLS = TlsModel()

@@ -56,16 +56,10 @@ class Checker:
 
         Returns the contents that are nowhere. Raises HaproxyError.
         """
-        try:
+        with files.writing(self._paths.certificates):
             missing = self._certificates.write(sorted(layout.contents), pair)
             if layout.default and layout.default not in missing:
                 self._certificates.write_default(layout.default)
-        except OSError as error:
-            raise HaproxyError(
-                f"cannot write to {self._paths.certificates}",
-                why=str(error),
-                hint="free disk space; traffic is still served",
-            ) from error
         return missing
 
     def check(self, layout: Layout) -> None:

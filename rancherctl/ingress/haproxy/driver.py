@@ -217,15 +217,9 @@ class Driver:
             del texts[self.paths.config]
         differing = files.differing(texts)
         group = self._group
-        try:
+        with files.writing(self.paths.data):
             for path in differing:
                 files.write(Path(path), texts[path].encode(), group=group)
-        except OSError as error:
-            raise HaproxyError(
-                f"cannot write to {self.paths.data}",
-                why=str(error),
-                hint="free disk space; traffic is still served",
-            ) from error
         return differing
 
     def reload(self, generation: str) -> None:

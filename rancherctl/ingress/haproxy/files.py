@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rancherctl.hosts.remote import disk
+from rancherctl.ingress.haproxy.runtime import HaproxyError
+
+
+@contextmanager
+def writing(folder: str) -> Iterator[None]:
+    """Raise HaproxyError instead of an OSError of the block, which writes into ``folder``."""
+    try:
+        yield
+    except OSError as error:
+        raise HaproxyError(
+            f"cannot write to {folder}", why=str(error), hint="free disk space; traffic is still served"
+        ) from error
 
 
 def write(path: Path, data: bytes, *, mode: int = 0o640, group: int = -1) -> None:

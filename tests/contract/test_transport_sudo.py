@@ -70,13 +70,18 @@ def test_after_a_wrong_sudo_password_it_is_asked_for_again_and_the_command_runs_
     assert events == [("refused", "wrong"), ("accepted", "right")]
 
 
-def test_a_password_that_sudo_does_not_ask_for_is_not_sent(server: SshServer, tmp_path: Path, client: str) -> None:
-    """sudoers may require one for the command of the detection but not for this one, which would read it as input."""
-    server.sudo("quiet")
+def assert_only_its_input_arrives(server: SshServer, tmp_path: Path, client: str) -> None:
+    """A command that copies its input runs under sudo and does not read the password."""
     made = connect(server, tmp_path, client=client, user="ops", sudo=lambda login: Secret("right"))
     assert made.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok
     made.close()
     assert (tmp_path / "out").read_text() == "mine\n"
+
+
+def test_a_password_that_sudo_does_not_ask_for_is_not_sent(server: SshServer, tmp_path: Path, client: str) -> None:
+    """sudoers may require one for the command of the detection but not for this one, which would read it as input."""
+    server.sudo("quiet")
+    assert_only_its_input_arrives(server, tmp_path, client)
 
 
 def test_a_sudo_with_its_own_prompt_gets_the_password_after_a_pause(
@@ -84,10 +89,7 @@ def test_a_sudo_with_its_own_prompt_gets_the_password_after_a_pause(
 ) -> None:
     monkeypatch.setattr("rancherctl.hosts.session.PROMPT_LIMIT", 0.2)
     server.sudo("own-words")
-    made = connect(server, tmp_path, client=client, user="ops", sudo=lambda login: Secret("right"))
-    assert made.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok
-    made.close()
-    assert (tmp_path / "out").read_text() == "mine\n"
+    assert_only_its_input_arrives(server, tmp_path, client)
 
 
 def test_sudo_rs_gets_the_password_at_its_own_prompt(
@@ -96,10 +98,7 @@ def test_sudo_rs_gets_the_password_at_its_own_prompt(
     """Releases that ignore ``-p``; without the prompt the password would be sent after a pause, here a long one."""
     monkeypatch.setattr("rancherctl.hosts.session.PROMPT_LIMIT", 3600.0)
     server.sudo("sudo-rs")
-    made = connect(server, tmp_path, client=client, user="ops", sudo=lambda login: Secret("right"))
-    assert made.run(command("tee", str(tmp_path / "out"), stdin="mine\n")).ok
-    made.close()
-    assert (tmp_path / "out").read_text() == "mine\n"
+    assert_only_its_input_arrives(server, tmp_path, client)
 
 
 def test_a_password_that_sudo_rs_refuses_is_wrong(server: SshServer, tmp_path: Path, client: str) -> None:

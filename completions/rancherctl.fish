@@ -34,7 +34,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second argument, if that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress plan" "dns" "dns lookup" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "dns" "dns lookup" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -44,7 +44,7 @@ function __rancherctl_at --description 'true at this command; with a second argu
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --proxy-url --request --scale --source --ssh-client --ssh-config --subnets --timeout --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --proxy-url --request --scale --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -272,7 +272,8 @@ complete -c rancherctl -n '__rancherctl_at "ingress"' -a ls -d 'List rancherctl 
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a show -d 'Show the rules, hosts and problems of one Ingress, and which content each host serves.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a scale -d 'Set the number of hosts that serve an Ingress.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -a status -d 'Check that every published address answers requests for every rule, over HTTP or HTTPS.'
-complete -c rancherctl -n '__rancherctl_at "ingress"' -a plan -d 'Show on which hosts an Ingress is placed, and why. Changes nothing.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a certs -d 'List the certificates that serve Ingresses, with hosts, expiry and problems. Exits with 1 if there is one.'
+complete -c rancherctl -n '__rancherctl_at "ingress"' -a plan -d 'Show on which hosts an Ingress is placed, and why; or what moves if a host is gone. Changes nothing.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
 complete -c rancherctl -n '__rancherctl_at "ingress"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
@@ -341,6 +342,20 @@ complete -c rancherctl -n '__rancherctl_at "ingress status"' -l yes -d 'Accept u
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "ingress status" 0' -a '(__rancherctl_names ingresses)'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l warn-days -x -d 'Report certificates with fewer days left.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l namespace -s n -x -d 'Only this namespace; default: all namespaces.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l allow-exec -d 'With --context: run the credential plug-in of a kubeconfig file that is not your own.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l namespace -s n -x -d 'Only this namespace; default: all namespaces.'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l scale -x -d 'Plan for this number of hosts.'
 complete -c rancherctl -n '__rancherctl_at "ingress plan"' -l without -x -a '(__rancherctl_names hosts)' -d 'Plan without this host; may be repeated.'

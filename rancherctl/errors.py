@@ -98,6 +98,12 @@ class PartialError(RancherctlError):
         self.failures = dict(failures)
 
 
+class UnhealthyError(PartialError):
+    """A check found problems in what it could read; ``failures`` maps each subject to one line."""
+
+    exit_code = 1
+
+
 class UnreachableError(RancherctlError):
     """No connection to a host or an API within the time limit: its state is unknown, not absent."""
 

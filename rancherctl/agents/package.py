@@ -16,6 +16,7 @@ NOT_ON_HOSTS = (
     "cli/",
     "credentials/",
     "environments/",
+    "ingress/operator/",
     "lab/",
     "output/",
     "settings.py",

@@ -14,6 +14,7 @@ from rancherctl.cli.streams import out
 from rancherctl.errors import PartialError, RancherctlError, UsageError
 from rancherctl.events import Emit, Event
 from rancherctl.settings import Settings, load, write_hint
+from rancherctl.text import and_more
 
 if TYPE_CHECKING:
     from rancherctl.cli.known_environments import KnownEnvironments
@@ -112,10 +113,12 @@ class CommandRun:
 
         logger().info("%s", text)
 
-    def show(self, result: Any, *, default: str = "table", fail: bool = True) -> None:
+    def show(
+        self, result: Any, *, default: str = "table", fail: bool = True, error: type[PartialError] = PartialError
+    ) -> None:
         """Print a result (output.results) in the chosen format.
 
-        Then PartialError if parts are missing, unless ``fail`` is False.
+        Then ``error`` if parts are missing or failed, unless ``fail`` is False.
         """
         from rancherctl.output.render import render
         from rancherctl.output.results import Listing
@@ -127,7 +130,7 @@ class CommandRun:
             self.say(result.empty or f"no {result.kind.lower()} found")
         if result.failures and fail:
             failures = {failure.where: failure.what for failure in result.failures}
-            raise PartialError(f"{', '.join(sorted(failures))} {result.trouble}", failures, hint=result.hint)
+            raise error(f"{and_more(sorted(failures))} {result.trouble}", failures, hint=result.hint)
 
     def say(self, text: str) -> None:
         """Print text for a person on standard error."""

@@ -10,6 +10,9 @@ from rancherctl.cli.context import current
 from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
 from rancherctl.cli.options import AllowExecOption, ContextOption, DryRunOption, EnvOption, OutputOption, TimeoutOption
+from rancherctl.errors import UnhealthyError, UsageError
+from rancherctl.ingress.translate.certificates import WARN_DAYS
+from rancherctl.text import plural
 
 HELP = """\
 Show, scale and check Ingresses, and the hosts that serve them.
@@ -200,8 +203,42 @@ def status(
 
 
 @app.command()
+def certs(
+    warn_days: Annotated[
+        int,
+        typer.Option("--warn-days", metavar="DAYS", min=0, help="Report certificates with fewer days left."),
+    ] = WARN_DAYS,
+    namespace: NamespaceOption = "",
+    env: EnvOption = None,
+    context: ContextOption = "",
+    allow_exec: AllowExecOption = False,
+    output: OutputOption = None,
+) -> None:
+    """List the certificates that serve Ingresses, with hosts, expiry and problems. Exits with 1 if there is one.
+
+    \b
+    Examples:
+      rancherctl ingress certs
+      rancherctl ingress certs --warn-days 30 -o wide
+    """
+    from rancherctl.cli.api import api
+    from rancherctl.cli.ingress_certs import certificate_view
+    from rancherctl.ingress.operator import api_view, certificates, overview
+    from rancherctl.output.ingress import certificate_listing
+
+    run = current(env=env, output=output)
+    with api(run, env, context, allow_exec) as client:
+        view = api_view.read_api(client)
+        seen = certificate_view(run, client, view, env, context, namespace=namespace)
+    rows = certificates.rows(seen, overview.select(view, namespace=namespace), warn_days)
+    run.show(certificate_listing(rows), error=UnhealthyError)
+
+
+@app.command()
 def plan(
-    name: NameArgument,
+    name: Annotated[
+        str, typer.Argument(metavar="[INGRESS]", help="NAME or NAMESPACE/NAME; default, with --without: all.")
+    ] = "",
     namespace: NamespaceOption = "",
     number: Annotated[
         int | None, typer.Option("--scale", metavar="N", min=1, help="Plan for this number of hosts.")
@@ -214,22 +251,36 @@ def plan(
     allow_exec: AllowExecOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Show on which hosts an Ingress is placed, and why. Changes nothing.
+    """Show on which hosts an Ingress is placed, and why; or what moves if a host is gone. Changes nothing.
+
+    With --without and no INGRESS, lists all Ingresses that would change: the hosts and addresses that they lose and
+    gain, and why one would have fewer instances or none.
 
     \b
     Examples:
       rancherctl ingress plan scalelb
       rancherctl ingress plan scalelb --scale 3
       rancherctl ingress plan shop/front --without h2
+      rancherctl ingress plan --without h2
     """
     from rancherctl.cli.api import api
-    from rancherctl.ingress.operator import api_view, overview
-    from rancherctl.output.ingress import plan_listing
+    from rancherctl.ingress.operator import api_view, overview, relocation
+    from rancherctl.output.ingress import plan_listing, relocation_listing
 
     run = current(env=env, output=output)
+    if not name and (number is not None or not without):
+        raise UsageError(
+            "no ingress given",
+            why="only the loss of a host can be planned for all ingresses",
+            hint="rancherctl ingress plan INGRESS, or rancherctl ingress plan --without HOST",
+        )
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
-    rows = overview.plan_rows(
-        view, view.require_managed(view.find(name, namespace)), scale=number, without=tuple(without or ())
-    )
-    run.show(plan_listing(rows))
+    if name:
+        found = view.require_managed(view.find(name, namespace))
+        run.show(plan_listing(overview.plan_rows(view, found, scale=number, without=tuple(without or ()))))
+        return
+    changes = relocation.without_hosts(view, without or (), namespace)
+    run.show(relocation_listing(changes.rows))
+    if changes.rows and changes.unchanged:
+        run.say(f"{plural(changes.unchanged, 'other ingress', 'other ingresses')} would not change")

@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rancherctl.output.results import Column, Failure, Listing, Record
+from rancherctl.text import and_more
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['namespace']}/{row['name']}"
+
 
 COLUMNS: Final = (
     Column("NAMESPACE", "namespace"),
@@ -24,6 +30,28 @@ PLAN_COLUMNS: Final = (
     Column("CHOSEN", "chosen"),
     Column("CHANGE", "change"),
     Column("REASON", "why"),
+)
+RELOCATION_COLUMNS: Final = (
+    Column("INGRESS", _name),
+    Column("CHANGE", "change"),
+    Column("FROM", "loses"),
+    Column("TO", "gains"),
+    Column("LEAVES", "leaving"),
+    Column("JOINS", "joining"),
+    Column("READY", lambda row: f"{len(row['after'])}/{row['wanted']}"),
+    Column("WHY", "message"),
+)
+CERTIFICATE_COLUMNS: Final = (
+    Column("SECRET", "secret"),
+    Column("INGRESS", lambda row: and_more(row["ingresses"], shown=2)),
+    Column("NAMES", lambda row: and_more(row["names"], shown=2)),
+    Column("KEY", "key", wide=True),
+    Column("ISSUER", lambda row: "self-signed" if row["self_signed"] else row["issuer"]),
+    Column("EXPIRES", lambda row: str(row["not_after"] or "").partition("T")[0], wide=True),
+    Column("DAYS", "days_left"),
+    Column("SERIAL", "serial", wide=True),
+    Column("HOSTS", lambda row: [host["host"] for host in row["hosts"]]),
+    Column("PROBLEMS", lambda row: [problem["reason"].removeprefix("Certificate") for problem in row["problems"]]),
 )
 CHECK_COLUMNS: Final = (
     Column("INGRESS", "ingress"),
@@ -55,6 +83,31 @@ def plan_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     return Listing("IngressCandidate", rows, PLAN_COLUMNS, name="host", empty="no load-balancer hosts in the roster")
 
 
+def relocation_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row per Ingress whose placement would change."""
+    return Listing("IngressRelocation", rows, RELOCATION_COLUMNS, name=_name, empty="no ingress would change")
+
+
+def certificate_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row per certificate; each with a problem is a failure."""
+    failures = tuple(
+        Failure(
+            row["secret"] or and_more(row["ingresses"]), "; ".join(f"{p['message']} ({p['remedy']})" for p in problems)
+        )
+        for row in rows
+        if (problems := row["problems"])
+    )
+    return Listing(
+        "IngressCertificate",
+        rows,
+        CERTIFICATE_COLUMNS,
+        name="secret",
+        failures=failures,
+        empty="no ingress has tls",
+        trouble="has a problem" if len(failures) == 1 else "have problems",
+    )
+
+
 def check_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     """One row per request, and per Ingress without all its addresses; a failed one makes the result partial."""
     failures = tuple(_failure(row) for row in rows if row["ok"] is False)
@@ -73,7 +126,3 @@ def _failure(row: Mapping[str, Any]) -> Failure:
     if not row["address"]:
         return Failure(row["ingress"], row["result"])
     return Failure(f"{row['ingress']} at {row['address']}", f"{row['host']}{row['path']}: {row['result']}")
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['namespace']}/{row['name']}"

@@ -20,6 +20,8 @@ from rancherctl.ingress import copies
 from rancherctl.kube import objects
 
 PEM = serialization.Encoding.PEM
+AN_HOUR_LATER = datetime.datetime.now(datetime.UTC).timestamp() + 3600
+"""After certificates are issued, in seconds since 1970: one for 90 days has 89 whole days left."""
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 

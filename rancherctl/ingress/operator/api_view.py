@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SCALE_ANNOTATION
-from rancherctl.errors import NotFoundError, RancherctlError, UsageError
+from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UsageError
 from rancherctl.ingress.annotations.table import MAX_SCALE, SCALE
 from rancherctl.ingress.model import CLASS_NAME
 from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
 from rancherctl.ingress.translate import classes
-from rancherctl.kube.client import CONFIGMAPS, INGRESSCLASSES, INGRESSES, KubeClient
-from rancherctl.kube.objects import Ingress, IngressClass, config_map, ingress, ingress_class
+from rancherctl.kube.client import CONFIGMAPS, INGRESSCLASSES, INGRESSES, SECRETS, KubeClient
+from rancherctl.kube.objects import Ingress, IngressClass, TlsSecret, config_map, ingress, ingress_class, tls_secret
 from rancherctl.placement.model import Roster
 from rancherctl.text import did_you_mean
 
@@ -85,6 +85,27 @@ def read_api(client: KubeClient) -> ApiView:
             if name.startswith(REPORT_PREFIX)
         },
     )
+
+
+def read_tls_secrets(client: KubeClient, namespaces: Collection[str] = ()) -> dict[str, TlsSecret]:
+    """TLS secrets by key: of these namespaces, or of all.
+
+    AuthError if the credential may not list them. Keys of secrets are in memory only.
+    """
+    selector = "type=kubernetes.io/tls"
+    try:
+        listed = [
+            secret
+            for namespace in (sorted(namespaces) or [""])
+            for secret in client.list(SECRETS, namespace=namespace, field_selector=selector).items
+        ]
+    except AuthError as error:
+        raise AuthError(
+            "cannot read the TLS secrets",
+            why=str(error),
+            hint="use a credential that may list secrets; rancherctl ingress status checks certificates without it",
+        ) from error
+    return {secret.meta.key: secret for secret in map(tls_secret, listed)}
 
 
 def checked_scale(number: int) -> int:

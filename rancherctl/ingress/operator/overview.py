@@ -19,11 +19,13 @@ from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import Ingress
 from rancherctl.placement.model import ObjectProblem, Roster
 from rancherctl.placement.place import Candidate, explain, place
+from rancherctl.text import did_you_mean
 
 Item = dict[str, Any]
 
 
-def _cluster(view: ApiView) -> desired.Desired:
+def cluster_of(view: ApiView) -> desired.Desired:
+    """What agents and leader derive from the same objects, for the cluster as a whole."""
     tables = desired.Tables(view.ingresses, view.classes)
     return desired.build(tables, view.roster, desired.Previous(), TranslationCache(), None, 0.0)
 
@@ -54,7 +56,7 @@ def detail(view: ApiView, ingress: Ingress) -> Item:
     t = translate(ingress)
     item = _row(view, ingress, t)
     managed = classes.is_rancher(ingress, view.classes)
-    problems = _problems(view, t, _cluster(view))
+    problems = _problems(view, t, cluster_of(view))
     involved = sorted({*item["placed"], *_other_hosts(view, ingress, t)})
     return item | {
         "ours": managed,
@@ -142,6 +144,17 @@ def _state(instance: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def check_hosts(roster: Roster, names: Iterable[str]) -> None:
+    """UsageError if one of these hosts is not in the roster."""
+    known = [h.name for h in roster.hosts]
+    if unknown := sorted({*names} - {*known}):
+        raise UsageError(
+            f"unknown host: {', '.join(unknown)}",
+            why=f"the load-balancer hosts are {', '.join(known) or 'none'}",
+            hint=did_you_mean(unknown[0], known) or "rancherctl env status lists the hosts",
+        )
+
+
 def plan_rows(
     view: ApiView, ingress: Ingress, *, scale: int | None = None, without: tuple[str, ...] = ()
 ) -> list[Item]:
@@ -149,9 +162,7 @@ def plan_rows(
 
     ``scale`` and ``without`` show the placement with another number of instances, or after the loss of some hosts.
     """
-    if unknown := sorted({*without} - {h.name for h in view.roster.hosts}):
-        known = ", ".join(h.name for h in view.roster.hosts)
-        raise UsageError(f"unknown host: {', '.join(unknown)}", why=f"the load-balancer hosts are {known or 'none'}")
+    check_hosts(view.roster, without)
     p = translate(ingress).for_placement
     before = set(place(p, view.roster).hosts)
     if scale is not None:
@@ -166,7 +177,7 @@ def plan_rows(
             "address": addresses[c.host],
             "chosen": c.chosen,
             "change": "" if c.chosen == (c.host in before) else "add" if c.chosen else "remove",
-            "why": _reason(c, p.options.wanted),
+            "why": "left out by --without" if c.host in without else _reason(c, p.options.wanted),
         }
         for rank, c in enumerate(candidates, 1)
     ]
@@ -186,7 +197,7 @@ def select(view: ApiView, name: str = "", namespace: str = "") -> list[Translate
 
     UsageError if the named one is not managed by rancherctl.
     """
-    managed = _cluster(view).translated
+    managed = cluster_of(view).translated
     if name:
         keys = [view.require_managed(view.find(name, namespace)).meta.key]
     else:
@@ -213,7 +224,7 @@ def _failed(t: Translated, text: str) -> http_check.HttpResult:
 
 def unserved(view: ApiView, ingresses: Iterable[Translated]) -> list[http_check.HttpResult]:
     """A failed result for each serious problem: part of what the Ingress requests is not served."""
-    cluster = _cluster(view)
+    cluster = cluster_of(view)
     return [
         _failed(t, f"{p.reason}: {p.message}")
         for t in ingresses

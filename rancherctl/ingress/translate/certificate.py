@@ -35,8 +35,26 @@ class CertificateFacts:
         return name in self.names or (not name.startswith("*.") and f"*.{name.partition('.')[2]}" in self.names)
 
 
-def facts(der: bytes) -> CertificateFacts:
-    """Read one certificate. Raises ValueError for anything else."""
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The parts of what its issuer has signed."""
+
+    serial: Node
+    issuer: Node
+    validity: Node
+    subject: Node
+    key: Node
+    extensions: Node | None
+
+    @property
+    def dates(self) -> tuple[int, int]:
+        """Begin and end of its validity in seconds since 1970. Raises ValueError."""
+        begin, end = exactly(iter(self.validity.expect(SEQUENCE).all()), 2, "dates")
+        return _seconds(begin), _seconds(end)
+
+
+def signed_parts(der: bytes) -> Signed:
+    """Take one certificate apart. Raises ValueError for anything else."""
     (certificate,) = exactly(nodes(der), 1, "certificates")
     parts = certificate.expect(SEQUENCE).all()
     if not parts:
@@ -46,15 +64,19 @@ def facts(der: bytes) -> CertificateFacts:
         info = info[1:]
     if len(info) < 6:
         raise ValueError("a certificate without all parts")
-    serial, validity, key = info[0], info[3], info[5]
-    _, end = exactly(iter(validity.expect(SEQUENCE).all()), 2, "dates")
-    algorithm = key.expect(SEQUENCE).all()[0].expect(SEQUENCE).all()[0].expect(OID).data
     extensions = next((part for part in info[6:] if part.tag == _EXTENSIONS), None)
+    return Signed(info[0], info[2], info[3], info[4], info[5], extensions)
+
+
+def facts(der: bytes) -> CertificateFacts:
+    """Read one certificate. Raises ValueError for anything else."""
+    parts = signed_parts(der)
+    algorithm = parts.key.expect(SEQUENCE).all()[0].expect(SEQUENCE).all()[0].expect(OID).data
     return CertificateFacts(
-        names=tuple(dict.fromkeys(_names(extensions))) if extensions else (),
-        not_after=_seconds(end),
+        names=tuple(dict.fromkeys(_names(parts.extensions))) if parts.extensions else (),
+        not_after=parts.dates[1],
         key_kind=_KEYS.get(algorithm, "other"),
-        serial=serial.data.hex(),
+        serial=parts.serial.data.hex(),
     )
 
 

@@ -122,13 +122,18 @@ def _problems(
             own.setdefault(n.secret, []).append(n.name)
     for secret, names in sorted(own.items()):
         if secret:
-            out += _of_secret(f"secret {secret}", states.get(secret, MISSING), names, now)
+            out += _of_secret(title(secret), states.get(secret, MISSING), names, now)
         elif not policy.default:
             message = f"tls without a secret for {', '.join(names[:3])}, and the environment has no default certificate"
             out.append(ObjectProblem("NoDefaultCertificate", message))
         else:
-            out += _of_secret(f"default certificate {policy.default}", default, names, now)
+            out += _of_secret(title(policy.default, default=True), default, names, now)
     return tuple(out)
+
+
+def title(secret: str, *, default: bool = False) -> str:
+    """How messages name a secret."""
+    return f"default certificate {secret}" if default else f"secret {secret}"
 
 
 def _of_secret(what: str, state: SecretState, names: Collection[str], now: float) -> Iterable[ObjectProblem]:

@@ -1,0 +1,232 @@
+"""The certificates of all Ingresses: what the API has, which hosts serve them, and what is wrong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rancherctl.ingress.copies import Copied, certificates_digest, copied
+from rancherctl.ingress.model import Translated
+from rancherctl.ingress.operator import certificate_details
+from rancherctl.ingress.operator.api_view import ApiView
+from rancherctl.ingress.operator.certificate_details import CertificateDetails
+from rancherctl.ingress.operator.overview import cluster_of
+from rancherctl.ingress.status.report import HostReport
+from rancherctl.ingress.translate.certificates import title
+from rancherctl.ingress.translate.tls import secrets_on, sites_of
+from rancherctl.kube.objects import TlsSecret
+from rancherctl.text import and_more, plural
+
+Item = dict[str, Any]
+REFUSED: Final = "CertificateInvalid"
+_NO_DETAILS: Final[Item] = dict.fromkeys(
+    ("subject", "issuer", "self_signed", "key", "not_before", "not_after", "days_left", "serial", "fingerprint")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a certificate, and what to do about it."""
+
+    reason: str
+    message: str
+    remedy: str
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.message} ({self.remedy})"
+
+
+@dataclass(slots=True)
+class Use:
+    """What a secret is for: ``names`` that clients ask for, of these ``ingresses``.
+
+    ``shadowed``: names that belong to an older Ingress → its key.
+    """
+
+    names: set[str] = field(default_factory=set)
+    ingresses: set[str] = field(default_factory=set)
+    shadowed: dict[str, str] = field(default_factory=dict)
+
+
+class CertificateView:
+    """Everything that decides about certificates, at ``now`` (seconds since 1970).
+
+    ``default`` is the secret of the environment's default certificate: "" = none, None = not known here.
+    """
+
+    def __init__(self, view: ApiView, secrets: Mapping[str, TlsSecret], default: str | None, now: float) -> None:
+        self.view, self.default, self.now = view, default, now
+        self.cluster = cluster_of(view)
+        self.secrets: Mapping[str, Copied] = {key: copied(secret) for key, secret in secrets.items()}
+        translated, claims = self.cluster.translated, self.cluster.claims
+        contents = {key: secret.content for key, secret in self.secrets.items()}
+        self._digests = {key: certificates_digest(listed, contents) for key, listed in claims.secrets.items()}
+        self._users: dict[str, set[str]] = {}
+        for key, listed in claims.secrets.items():
+            for secret in listed:
+                self._users.setdefault(secret, set()).add(key)
+        carried: dict[str, set[str]] = {h.name: set() for h in view.roster.hosts}
+        for key, placement in self.cluster.placements.items():
+            for host in placement.hosts:
+                carried[host].add(key)
+        for host, report in view.reports.items():
+            carried.setdefault(host, set()).update(report.placed & translated.keys())
+        default_one = {default} if default else set()
+        self._needed = {
+            host: secrets_on(claims, sites_of(translated, keys)) | default_one if keys else frozenset[str]()
+            for host, keys in carried.items()
+        }
+
+    def uses(self, keys: Collection[str]) -> dict[str, Use]:
+        """Secret → its use by these Ingresses; "" stands for a default certificate that is not there or not known."""
+        out: dict[str, Use] = {}
+        for t in (self.cluster.translated[key] for key in sorted(keys) if key in self.cluster.translated):
+            for name in t.tls:
+                use = out.setdefault(name.secret or self.default or "", Use())
+                use.ingresses.add(t.key)
+                claim = self.cluster.claims.names.get(name.name)
+                if claim is None or any(key == t.key for key, _ in claim.candidates):
+                    use.names.add(name.name)
+                else:
+                    use.shadowed[name.name] = claim.owner
+        return out
+
+    def details(self, secret: str) -> tuple[CertificateDetails | None, str]:
+        """What the certificate of a secret says, or why it cannot be used; (None, "") if the secret does not exist."""
+        have = self.secrets.get(secret)
+        if have is None or have.pair is None:
+            return None, have.unusable if have else ""
+        try:
+            return certificate_details.details(have.pair.leaf), ""
+        except ValueError as error:
+            return None, f"the certificate cannot be read: {error}"
+
+    def hosts(self, secret: str) -> list[Item]:
+        """The hosts that serve a secret's certificate, or should.
+
+        ``current`` says whether a host confirmed the present content (None: it does not say).
+        """
+        out = []
+        users = self._users.get(secret, set())
+        for host in self.view.roster.hosts:
+            if secret in self._needed[host.name]:
+                said = self.view.reports.get(host.name, HostReport()).certificates
+                confirmed = [said[key] == self._digests[key] for key in sorted(users & said.keys())]
+                current = all(confirmed) if confirmed else None
+                out.append({"host": host.name, "address": host.address, "alive": host.alive, "current": current})
+        return out
+
+    def refusals(self, secret: str, ingresses: Iterable[str], hosts: Iterable[Item]) -> dict[str, list[str]]:
+        """Why hosts do not use the content of a secret → the hosts that say so."""
+        prefixes = tuple(f"{title(secret, default=default)}: " for default in (False, True))
+        out: dict[str, list[str]] = {}
+        for host in (h["host"] for h in hosts if h["current"] is not False):
+            report = self.view.reports.get(host, HostReport())
+            found = {p.message for key in ingresses for p in report.problems.get(key, ()) if p.reason == REFUSED}
+            for message in sorted(found):
+                if prefix := next((p for p in prefixes if message.startswith(p)), ""):
+                    out.setdefault(message.removeprefix(prefix), []).append(host)
+        return out
+
+
+def rows(view: CertificateView, ingresses: Iterable[Translated], warn_days: int) -> list[Item]:
+    """One row for each secret that serves one of these Ingresses, sorted; see ``_row``."""
+    uses = view.uses([t.key for t in ingresses])
+    return [_row(view, secret, use, warn_days) for secret, use in sorted(uses.items())]
+
+
+def _row(view: CertificateView, secret: str, use: Use, warn_days: int) -> Item:
+    found, reason = view.details(secret)
+    hosts = view.hosts(secret) if secret in view.secrets else []
+    refused = view.refusals(secret, use.ingresses, hosts)
+    problems = list(_problems(view, secret, use, found, reason, refused, warn_days))
+    late = [h["host"] for h in hosts if h["current"] is False and h["alive"]]
+    if late and found:
+        problems.append(
+            Problem(
+                "CertificateNotConfirmed",
+                f"{and_more(late)} has not confirmed the present content of the secret",
+                "if it stays so, see rancherctl env status",
+            )
+        )
+    shown = certificate_details.item(found, view.now) if found and not refused else _NO_DETAILS
+    return {
+        "secret": secret,
+        "default": bool(secret) and secret == view.default,
+        "ingresses": sorted(use.ingresses),
+        "names": sorted(use.names | use.shadowed.keys()),
+        "certificate_names": [],
+        **shown,
+        "hosts": hosts,
+        "problems": [{"reason": p.reason, "message": p.message, "remedy": p.remedy} for p in problems],
+    }
+
+
+def _problems(
+    view: CertificateView,
+    secret: str,
+    use: Use,
+    found: CertificateDetails | None,
+    reason: str,
+    refused: Mapping[str, Collection[str]],
+    warn_days: int,
+) -> Iterable[Problem]:
+    names = and_more(sorted(use.names), shown=3)
+    for name, owner in sorted(use.shadowed.items()):
+        yield Problem(
+            "CertificateShadowed",
+            f"{name} gets the certificate of the older ingress {owner}",
+            f"remove {name} from one of the two",
+        )
+    if not secret:
+        if view.default == "":
+            yield Problem(
+                "NoDefaultCertificate",
+                f"tls without a secret for {names}, and the environment has no default certificate",
+                "add secretName to the ingress, or ingress.tls.defaultCertificate to the environment file",
+            )
+        return
+    namespace, _, name = secret.partition("/")
+    if secret not in view.secrets:
+        yield Problem(
+            "CertificatePending",
+            f"the secret (type kubernetes.io/tls) does not exist; {names or 'no name'} has plain HTTP only",
+            f"kubectl -n {namespace} create secret tls {name} --cert=FILE --key=FILE",
+        )
+        return
+    replace = f"replace tls.crt and tls.key of the secret {secret}"
+    for message, hosts in sorted(refused.items()):
+        yield Problem(REFUSED, f"refused by {and_more(sorted(hosts))}: {message}", replace)
+    if reason and not refused:
+        yield Problem(REFUSED, f"{reason}; hosts keep the last good certificate if they have one", replace)
+    if found is None or refused:
+        return
+    yield from _of_certificate(found, use.names, view.now, warn_days, replace)
+
+
+def _of_certificate(
+    found: CertificateDetails, names: Iterable[str], now: float, warn_days: int, replace: str
+) -> Iterable[Problem]:
+    """What is wrong with the certificate itself."""
+    days, date = found.days_left(now), certificate_details.timestamp(found.facts.not_after)
+    if days < 0:
+        yield Problem("CertificateExpired", f"the certificate expired at {date}", f"renew it: {replace}")
+    elif days < warn_days:
+        yield Problem(
+            "CertificateExpiring", f"the certificate expires in {plural(days, 'day')} ({date})", f"renew it: {replace}"
+        )
+    if found.not_before > now:
+        when = certificate_details.timestamp(found.not_before)
+        yield Problem(
+            "CertificateNotYetValid", f"the certificate is not valid before {when}", "check the clock of its issuer"
+        )
+    if uncovered := sorted(name for name in names if not found.facts.covers(name)):
+        valid = and_more(found.facts.names, shown=3) or "no name"
+        yield Problem(
+            "CertificateName",
+            f"the certificate is for {valid}, not for {and_more(uncovered, shown=3)}",
+            "have a certificate issued for these names, or correct tls of the ingress",
+        )

@@ -1,0 +1,130 @@
+"""``rancherctl ingress certs`` and ``plan --without`` with an API over HTTP: output, exit codes, errors."""
+
+# ruff: noqa: F811 - fixtures of another module
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.test_cli_ingress import CONFIGMAPS, INGRESSES, SYSTEM, api, run  # noqa: F401
+from tests.contract.test_cli_ingress import _object as object_of
+from tests.fakes import tls
+from tests.fakes.kube import FakeApi, Fault, Handler
+
+Run = Callable[..., tuple[int, str, str]]
+SECRETS = "/api/v1/secrets"
+AUTHORITY = tls.Authority()
+
+
+def with_tls(name: str, secret: str, host: str = "foo.bar.com", namespace: str = "shop") -> dict[str, Any]:
+    out = object_of(name, namespace, loadBalancer={"ingress": [{"ip": "127.0.0.1"}]})
+    out["spec"]["rules"][0]["host"] = host
+    out["spec"]["tls"] = [{"hosts": [host], "secretName": secret}]
+    return out
+
+
+def put_secret(api: FakeApi, name: str, pair: tls.Pair, kind: str = "kubernetes.io/tls") -> None:
+    meta = {"name": name, "namespace": "shop"}
+    api.store.put(SECRETS, "shop", {"metadata": meta, "type": kind, "data": pair.files()})
+
+
+@pytest.fixture
+def shop(api: FakeApi) -> FakeApi:
+    """An Ingress with a good certificate."""
+    api.store.put(INGRESSES, "shop", with_tls("front", "foo"))
+    put_secret(api, "foo", AUTHORITY.issue("foo.bar.com"))
+    return api
+
+
+def test_certs_lists_each_certificate_with_its_ingress_and_hosts(run: Run, shop: FakeApi) -> None:
+    code, out, err = run("certs")
+    assert (code, err) == (0, "")
+    title, row = (line.split() for line in out.splitlines())
+    assert title == ["SECRET", "INGRESS", "NAMES", "ISSUER", "DAYS", "HOSTS", "PROBLEMS"]
+    assert row == ["shop/foo", "shop/front", "foo.bar.com", "test", "authority", "89", "h1,h2", "-"]
+    (item,) = json.loads(run("certs", "-o", "json")[1])["items"]
+    assert (item["key"], item["names"], item["problems"]) == ("EC P-256", ["foo.bar.com"], [])
+    assert "PRIVATE" not in json.dumps(item)
+    assert run("certs", "-o", "name")[1] == "ingresscertificate/shop/foo\n"
+    assert "days_left: 89" in run("certs", "-o", "yaml")[1]
+
+
+def test_certs_ends_with_1_and_a_remedy_for_each_problem(run: Run, shop: FakeApi) -> None:
+    shop.store.put(INGRESSES, "shop", with_tls("late", "none", "late.com"))
+    shop.store.put(INGRESSES, "shop", with_tls("old", "old", "old.com"))
+    put_secret(shop, "old", AUTHORITY.issue("other.com", days=-3))
+    code, out, err = run("certs")
+    assert code == 1
+    assert [line.split()[-1] for line in out.splitlines()[1:]] == ["-", "Pending", "Expired,Name"]
+    assert "error: shop/none, shop/old have problems" in err
+    assert "kubectl -n shop create secret tls none --cert=FILE --key=FILE" in err
+    assert "the certificate is for other.com, not for old.com" in err
+    errors = json.loads(run("certs", "-o", "json")[1])["errors"]
+    assert [error["where"] for error in errors] == ["shop/none", "shop/old"]
+
+
+def test_warn_days_decide_what_expires_soon(run: Run, shop: FakeApi) -> None:
+    code, _, err = run("certs", "--warn-days", "100")
+    assert code == 1
+    assert "the certificate expires in 89 days" in err
+    assert run("certs", "--warn-days", "-1")[0] == 2
+
+
+def test_a_secret_of_another_type_is_not_used(run: Run, shop: FakeApi) -> None:
+    shop.store.put(INGRESSES, "shop", with_tls("front", "opaque"))
+    put_secret(shop, "opaque", AUTHORITY.issue("foo.bar.com"), "Opaque")
+    code, _, err = run("certs")
+    assert code == 1
+    assert "the secret (type kubernetes.io/tls) does not exist" in err
+
+
+def test_certs_of_one_namespace_reads_secrets_there_only(run: Run, shop: FakeApi) -> None:
+    shop.store.put(INGRESSES, "team", with_tls("back", "none", "back.com", "team"))
+    shop.requests.clear()
+    assert run("certs", "-n", "shop")[0] == 0
+    assert [path for _, path in shop.requests if "secrets" in path and "namespaces/shop" not in path] == []
+    assert run("certs", "-n", "team")[0] == 1
+
+
+def test_certs_without_the_right_to_read_secrets_is_an_error(run: Run, shop: FakeApi) -> None:
+    def refuse(handler: Handler) -> bool:
+        handler.answer(403, {"kind": "Status", "status": "Failure", "message": "secrets is forbidden", "code": 403})
+        return True
+
+    shop.faults.append(Fault(lambda method, path, query: path == SECRETS, refuse, times=9))
+    code, out, err = run("certs")
+    assert (code, out) == (4, "")
+    assert "cannot read the TLS secrets" in err
+    assert "rancherctl ingress status" in err
+
+
+def test_certs_without_tls_says_so(run: Run, api: FakeApi) -> None:
+    code, out, err = run("certs")
+    assert (code, out) == (0, "")
+    assert "no ingress has tls" in err
+
+
+def test_plan_without_a_host_lists_what_moves(run: Run, api: FakeApi) -> None:
+    code, out, err = run("plan", "--without", "h1")
+    assert (code, err) == (0, "")
+    title, row = (line.split() for line in out.splitlines())
+    assert title == ["INGRESS", "CHANGE", "FROM", "TO", "LEAVES", "JOINS", "READY", "WHY"]
+    assert row[:7] == ["shop/front", "fewer", "h1", "-", "127.0.0.1", "-", "1/2"]
+    (item,) = json.loads(run("plan", "--without", "h1", "-o", "json")[1])["items"]
+    assert (item["before"], item["after"], item["reason"]) == (["h1", "h2"], ["h2"], "TooFewHosts")
+    code, out, err = run("plan", "--without", "h3")
+    assert (code, out) == (0, "")
+    assert "no ingress would change" in err
+
+
+def test_plan_needs_an_ingress_or_a_host_that_exists(run: Run, api: FakeApi) -> None:
+    for words in (("plan",), ("plan", "--scale", "2"), ("plan", "--scale", "2", "--without", "h1")):
+        code, _, err = run(*words)
+        assert code == 2
+        assert "no ingress given" in err
+    code, out, err = run("plan", "--without", "h9")
+    assert (code, out) == (2, "")
+    assert "the load-balancer hosts are h1, h2, h3" in err

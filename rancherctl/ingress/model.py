@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
+from rancherctl.ingress.options import NO_OPTIONS, NO_TLS_OPTIONS, RouteOptions, TlsOptions
 from rancherctl.placement.model import ObjectProblem, Placeable, PlacementOptions
 
 HTTP_PORT = 80
@@ -153,7 +153,13 @@ class TlsName:
     secret: str
 
 
-def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str], tls: Iterable[TlsName] = ()) -> str:
+def content_hash(
+    uid: str,
+    routes: Iterable[Route],
+    bare: Iterable[str],
+    tls: Iterable[TlsName] = (),
+    tls_options: TlsOptions = NO_TLS_OPTIONS,
+) -> str:
     """The hash of everything that is rendered for one Ingress, except endpoints, certificates and placement.
 
     See HASH_SCHEME: a release that gives any Ingress another hash must raise that number.
@@ -162,7 +168,8 @@ def content_hash(uid: str, routes: Iterable[Route], bare: Iterable[str], tls: It
         (r.host, r.kind, r.path, r.backend.key, *((r.options.changed,) if r.options.changed else ())) for r in routes
     ]
     names = [(t.name, t.site, t.secret) for t in tls]
-    return digest(uid, parts, *sorted(bare), *([names] if names else []))
+    options = [tls_options.changed] if names and tls_options.changed else []
+    return digest(uid, parts, *sorted(bare), *([names] if names else []), *options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +180,7 @@ class Translated:
 
     ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any
     valid path: nothing answers for them, and no other Ingress's wildcard does. ``tls`` are the names with a
-    secret, sorted.
+    secret, sorted, all with the same ``tls_options``.
     """
 
     key: str
@@ -186,6 +193,7 @@ class Translated:
     obstacle: str = ""
     bare: frozenset[str] = frozenset()
     tls: tuple[TlsName, ...] = ()
+    tls_options: TlsOptions = NO_TLS_OPTIONS
     age: tuple[str, str] = field(init=False, compare=False)
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
@@ -229,12 +237,14 @@ NO_PROXIES = Proxies()
 class TlsModel:
     """How one host's HAProxy answers over TLS.
 
-    ``names``: SNI name → contents of its certificates (translate.pem.KeyPair), one for each kind of key. ``sites`` are
+    ``names``: SNI name → contents of its certificates (translate.pem.KeyPair), one for each kind of key. ``options``
+    are those of names that have others than the defaults. ``sites`` are
     the host patterns that are answered over TLS, ``redirects`` those of them whose plain requests are redirected to
     HTTPS. ``default`` is the content for clients whose name is in no certificate here; "" refuses them.
     """
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options: Mapping[str, TlsOptions] = field(default_factory=dict)
     sites: frozenset[str] = frozenset()
     redirects: frozenset[str] = frozenset()
     default: str = ""

@@ -6,7 +6,7 @@ Annotations become these values (annotations/), and HAProxy gets them as map ent
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, Final, Literal
 
 Protocol = Literal["", "http", "h2c", "https", "grpc", "grpcs"]
@@ -81,22 +81,54 @@ class RouteOptions:
     """
 
     def __post_init__(self) -> None:
-        changed = {f.name: v for f in fields(self) if f.init and (v := getattr(self, f.name)) != f.default}
-        object.__setattr__(self, "changed", changed)
+        object.__setattr__(self, "changed", _changed(self, fields(self)))
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> RouteOptions:
         """Parse ``changed`` as it was stored. Raises ValueError for anything else."""
-        given: dict[str, Any] = {}
-        for name, value in data.items():
-            plain = tuple(value) if isinstance(value, list) else value
-            if name not in _TYPES or type(plain) is not _TYPES[name]:
-                raise ValueError(f"unknown option: {name!a} = {value!a}")
-            given[name] = plain
-        return RouteOptions(**given)
+        return RouteOptions(**_given(data, _TYPES))
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """How clients of a name are answered over TLS: what a line of HAProxy's crt-list says beside certificate and names.
+
+    ``http2``: whether clients may choose HTTP/2. ``tls_min_version`` is the oldest version of TLS, "1.2" or "1.3".
+    """
+
+    http2: bool = True
+    tls_min_version: str = "1.2"
+
+    changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)
+    """As in ``RouteOptions``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "changed", _changed(self, fields(self)))
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> TlsOptions:
+        """Parse ``changed`` as it was stored. Raises ValueError for anything else."""
+        return TlsOptions(**_given(data, _TLS_TYPES))
+
+
+def _changed(options: object, every: tuple[Field[Any], ...]) -> dict[str, Any]:
+    """The fields that differ from their defaults."""
+    return {f.name: v for f in every if f.init and (v := getattr(options, f.name)) != f.default}
+
+
+def _given(data: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
+    """Stored values by field; lists become tuples."""
+    given: dict[str, Any] = {}
+    for name, value in data.items():
+        plain = tuple(value) if isinstance(value, list) else value
+        if name not in types or type(plain) is not types[name]:
+            raise ValueError(f"unknown option: {name!a} = {value!a}")
+        given[name] = plain
+    return given
 
 
 _TYPES: Final = {f.name: type(f.default) for f in fields(RouteOptions) if f.init}
+_TLS_TYPES: Final = {f.name: type(f.default) for f in fields(TlsOptions) if f.init}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +146,4 @@ class SiteOptions:
 
 NO_OPTIONS: Final = RouteOptions()
 CLOSED: Final = RouteOptions(closed=True)
+NO_TLS_OPTIONS: Final = TlsOptions()

@@ -11,6 +11,7 @@ import yaml
 
 from rancherctl.ingress.annotations.row import Annotation
 from rancherctl.ingress.annotations.table import KNOWN
+from rancherctl.ingress.annotations.tls import TLS
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.translate.rules import translate
 from tests.fakes import ingress as fake
@@ -35,7 +36,8 @@ def _hostile() -> list[tuple[Annotation, Any]]:
         for number, text in enumerate(TEXTS):
             name = f"{row.title.lower()}-{number}"
             rules = [(f"{name}.org", "Prefix", "/", "web:80")]
-            out.append((row, fake.ingress(name, rules, annotations={**needed, row.name: text})))
+            entries = [("s", [f"{name}.org"])] if row in TLS else []
+            out.append((row, fake.ingress(name, rules, annotations={**needed, row.name: text}, tls=entries)))
     return out
 
 

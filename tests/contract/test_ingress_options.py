@@ -1,6 +1,8 @@
 """Annotations of routes through a real HAProxy: cases in tests/data/ingress/answers, one file for each annotation.
 
 A case has annotations (without our prefix), requests with the expected answers, and the reasons of expected problems.
+``tls`` are names with a certificate. A request with ``https`` is sent over TLS; a ``handshake`` is what a client offers
+(``alpn``, the ``newest`` version of TLS), with what is ``negotiated`` or why it is ``refused``.
 Each case is one more change of the same HAProxy.
 """
 
@@ -20,7 +22,9 @@ from rancherctl.ingress.annotations.table import KNOWN, PLACEMENT
 from rancherctl.ingress.haproxy.responses import ORIGIN
 from rancherctl.ingress.translate.rules import translate
 from tests.fakes import ingress as fake
+from tests.fakes import tls
 from tests.fakes.ingress_host import LoadBalancerHost
+from tests.fakes.tls_host import TlsHost
 
 DATA = Path(__file__).parents[1] / "data" / "ingress" / "answers"
 CASES = [
@@ -36,14 +40,21 @@ def made(case: dict[str, Any]) -> Any:
     """The Ingress of a case. Its rules are (host, type, path); by default one for everything on o.com."""
     rules = [(*rule, "web:80") for rule in case.get("rules", [("o.com", "Prefix", "/")])]
     notes = {name if "." in name else INGRESS_PREFIX + name: text for name, text in case["annotations"].items()}
-    return fake.ingress("o", rules, annotations=notes, version=repr(case))
+    names = [("certificate", case["tls"])] if "tls" in case else []
+    return fake.ingress("o", rules, annotations=notes, version=repr(case), tls=names)
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadBalancerHost]:
-    host = LoadBalancerHost(fake.Haproxy(tmp_path_factory.mktemp("haproxy")))
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsHost]:
+    host = TlsHost(fake.Haproxy(tmp_path_factory.mktemp("haproxy")))
+    host.start()
     yield host
     host.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(host: TlsHost) -> tls.Pair:
+    return host.authority.issue("o.com", "*.o.com")
 
 
 def ask(host: LoadBalancerHost, request: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +62,8 @@ def ask(host: LoadBalancerHost, request: dict[str, Any]) -> dict[str, Any]:
     source = (request.get("from", "127.0.0.1"), 0)
     connection = http.client.HTTPConnection("127.0.0.1", host.haproxy.port, timeout=60, source_address=source)
     try:
+        if request.get("https"):
+            connection.sock = tls.connect(host.haproxy.https_port, request.get("sni", request.get("host", "o.com")))
         headers = {"Host": request.get("host", "o.com"), **request.get("headers", {})}
         connection.request(request.get("method", "GET"), request.get("path", "/"), request.get("body"), headers)
         response = connection.getresponse()
@@ -63,24 +76,36 @@ def ask(host: LoadBalancerHost, request: dict[str, Any]) -> dict[str, Any]:
     return found | {"answer": {name: response.getheader(name, "") for name in request.get("answer", {})}}
 
 
+def shake(host: LoadBalancerHost, case: dict[str, Any]) -> dict[str, Any]:
+    """The result of a handshake, in the words of the cases."""
+    offer = case["handshake"]
+    name, alpn = offer.get("sni", "o.com"), tuple(offer.get("alpn", ()))
+    found = tls.negotiated(host.haproxy.https_port, name, alpn=alpn, newest=offer.get("newest", ""))
+    return {"refused": found} if isinstance(found, str) else {"negotiated": [one for one in found if one]}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_requests_are_answered_as_in_the_case(
-    host: LoadBalancerHost, pods_on_loopback: None, case: dict[str, Any]
+    host: TlsHost, pods_on_loopback: None, certificate: tls.Pair, case: dict[str, Any]
 ) -> None:
     ingress = made(case)
     assert [p.reason for p in translate(ingress).problems] == case.get("problems", [])
     before = host.driver.counters.reloads
-    section = host.reconcile([NEIGHBOUR, ingress], {"web": ["w1"]})
+    section = host.reconcile([NEIGHBOUR, ingress], {"web": ["w1"]}, copies=[certificate.copy("certificate")])
     assert section["alarm"] == ""
     needed = host.driver.counters.reloads - before
     assert needed <= (1 if case.get("reload") or not before else 0), "only a new text needs a reload"
     wrong = [
         (request, found)
-        for request in case["requests"]
+        for request in case.get("requests", [])
         if (found := ask(host, request))
         != {"status": request["status"], "origin": request.get("origin", ""), "answer": request.get("answer", {})}
     ]
     assert wrong == []
+    hands = case.get("handshakes", [])
+    assert [shake(host, one) for one in hands] == [
+        {word: one[word] for word in ("refused", "negotiated") if word in one} for one in hands
+    ]
     assert host.haproxy.answer("neighbour.org", "/slow") == "w1"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import stat
-import subprocess
 from pathlib import Path
 
 from rancherctl.ingress.translate.certificates import TlsPolicy
@@ -200,11 +199,3 @@ def test_files_of_keys_are_for_their_group_only(tls_host: TlsHost) -> None:
     for path in Path(tls_host.haproxy.paths.data).rglob("*"):
         if path.is_file() and path.parent != folder:
             assert "PRIVATE KEY" not in path.read_text("ascii", "replace"), path
-
-
-def test_tls_1_1_is_refused(tls_host: TlsHost) -> None:
-    tls_host.follow([site("a.example", "sa")], [tls_host.authority.issue("a.example").copy("sa")])
-    words = ["openssl", "s_client", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", "-servername", "a.example"]
-    command = [*words, "-connect", f"127.0.0.1:{tls_host.port}"]
-    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False)
-    assert "alert protocol version" in done.stderr

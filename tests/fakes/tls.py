@@ -100,10 +100,17 @@ class Authority:
         return Pair(made.public_bytes(PEM) + more, text, made.serial_number)
 
 
-def connect(port: int, name: str | None, *, alpn: tuple[str, ...] = (), address: str = "127.0.0.1") -> ssl.SSLSocket:
-    """A TLS connection that asks for ``name`` (None = no SNI) and accepts any certificate."""
+def connect(
+    port: int, name: str | None, *, alpn: tuple[str, ...] = (), address: str = "127.0.0.1", newest: str = ""
+) -> ssl.SSLSocket:
+    """A TLS connection that asks for ``name`` (None = no SNI) and accepts any certificate.
+
+    ``newest`` is the latest version of TLS that the client knows ("" = the latest of all).
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if newest:
+        context.maximum_version = ssl.TLSVersion[f"TLSv{newest.replace('.', '_')}"]
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context.wrap_socket(socket.create_connection((address, port), 10), server_hostname=name)
@@ -118,6 +125,17 @@ def serial(port: int, name: str | None, address: str = "127.0.0.1") -> int | str
         return str(error.reason)
     assert shown
     return x509.load_der_x509_certificate(shown).serial_number
+
+
+def negotiated(
+    port: int, name: str | None, *, alpn: tuple[str, ...] = (), newest: str = ""
+) -> tuple[str | None, str | None] | str:
+    """Version of TLS and protocol that a handshake ends with, or why it is refused."""
+    try:
+        with connect(port, name, alpn=alpn, newest=newest) as stream:
+            return stream.version(), stream.selected_alpn_protocol()
+    except ssl.SSLError as error:
+        return str(error.reason)
 
 
 class Connection:

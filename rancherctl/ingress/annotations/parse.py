@@ -11,7 +11,7 @@ from rancherctl.contract import INGRESS_PREFIX, STATUS_ANNOTATION
 from rancherctl.ingress.annotations.foreign import foreign_problems
 from rancherctl.ingress.annotations.row import AnnotationSet
 from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN
-from rancherctl.ingress.options import CLOSED, RouteOptions, SiteOptions
+from rancherctl.ingress.options import CLOSED, RouteOptions, SiteOptions, TlsOptions
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import SHOWN, and_more, closest
 
@@ -20,6 +20,7 @@ PREFIXES: Final = (INGRESS_PREFIX, "io.rancher.")
 RAW_CONFIG: Final = frozenset({"config", "io.rancher.config", f"{INGRESS_PREFIX}config"})
 _ROUTE_FIELDS: Final = tuple(f.name for f in fields(RouteOptions) if f.init and f.name not in {"closed", "sticky_key"})
 _SITE_FIELDS: Final = tuple(f.name for f in fields(SiteOptions))
+_TLS_FIELDS: Final = tuple(f.name for f in fields(TlsOptions) if f.init)
 _RESTRICTING: Final = tuple(row for row in KNOWN if row.restricts)
 _DEPENDENT: Final = tuple(row for row in KNOWN if row.needs)
 _EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}
@@ -38,6 +39,7 @@ class Parsed:
     obstacle: str
     route: RouteOptions
     sites: SiteOptions
+    tls: TlsOptions
     problems: tuple[ObjectProblem, ...]
 
 
@@ -84,6 +86,7 @@ def _combined(given: tuple[tuple[str, Any], ...]) -> Parsed:
         f"its annotation {AFFINITY} is invalid" if affinity is None else "",
         CLOSED if closed else RouteOptions(**{name: values[name] for name in _ROUTE_FIELDS}),
         SiteOptions(**{name: values[name] for name in _SITE_FIELDS}),
+        TlsOptions(**{name: values[name] for name in _TLS_FIELDS}),
         tuple(problems),
     )
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from rancherctl.contract import INGRESS_PREFIX
-from rancherctl.ingress.options import NO_OPTIONS, RouteOptions, SiteOptions
+from rancherctl.ingress.options import NO_OPTIONS, NO_TLS_OPTIONS, RouteOptions, SiteOptions, TlsOptions
 from rancherctl.placement.model import ObjectProblem
 
 
@@ -79,7 +79,7 @@ def option(
     allowed: str,
     effect: str,
     *,
-    of: RouteOptions | SiteOptions = NO_OPTIONS,
+    of: RouteOptions | SiteOptions | TlsOptions = NO_OPTIONS,
     title: str = "",
     invalid: str = "using the default",
     restricts: bool = False,
@@ -112,3 +112,5 @@ def option(
 
 site_option = partial(option, of=SiteOptions())
 """A row for a field of ``SiteOptions``."""
+tls_option = partial(option, of=NO_TLS_OPTIONS)
+"""A row for a field of ``TlsOptions``."""

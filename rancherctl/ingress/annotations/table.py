@@ -15,6 +15,7 @@ from rancherctl.ingress.annotations.routing import ROUTING
 from rancherctl.ingress.annotations.row import Annotation, AnnotationSet
 from rancherctl.ingress.annotations.servers import SERVERS
 from rancherctl.ingress.annotations.status_annotation import read_status
+from rancherctl.ingress.annotations.tls import TLS
 from rancherctl.ingress.annotations.traffic import TRAFFIC
 
 SCALE: Final = "scale"
@@ -67,4 +68,4 @@ PLACEMENT: Final = (
         "every load-balancer host, whatever scale says",
     ),
 )
-KNOWN: Final = (*PLACEMENT, *ROUTING, *TRAFFIC, *SERVERS, *CORS)
+KNOWN: Final = (*PLACEMENT, *ROUTING, *TRAFFIC, *SERVERS, *CORS, *TLS)

@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from rancherctl.ingress.haproxy import commands, crt_list, render
-from rancherctl.ingress.haproxy.crt_list import CrtChange, CrtLine
+from rancherctl.ingress.haproxy.crt_list import CrtChange, CrtLine, ShownLine
 from rancherctl.ingress.haproxy.pem_files import Pairs
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 
@@ -92,12 +92,12 @@ class RuntimeCertificates:
 
     def _delete(self, lines: tuple[CrtLine, ...]) -> None:
         """Delete lines by their number. HAProxy counts them itself, so it is asked."""
-        found: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-        for file, number, names in crt_list.parse(self._socket.send(f"show ssl crt-list -n {self._paths.crt_list}")):
-            found.setdefault((file, names), []).append(number)
+        found: dict[ShownLine, list[int]] = {}
+        for number, shown in crt_list.parse(self._socket.send(f"show ssl crt-list -n {self._paths.crt_list}")):
+            found.setdefault(shown, []).append(number)
         for line in lines:
-            file = self._paths.certificate(line.content)
-            numbers = found.get((file, tuple(sorted(line.names))), [])
+            shown = render.shown_line(line, self._paths)
+            numbers = found.get(shown, [])
             if not numbers:
                 raise HaproxyError(f"HAProxy has no line for {' '.join(line.names[:3])} any more")
-            self._socket.run([commands.delete_line(self._paths.crt_list, file, numbers.pop(0))])
+            self._socket.run([commands.delete_line(self._paths.crt_list, shown.file, numbers.pop(0))])

@@ -1,7 +1,7 @@
 """Lines of HAProxy's crt-list, and how they change while HAProxy runs. Pure.
 
-A line gives names the certificate of one content. Changing the names of a line means adding another line and deleting
-the old one. If two lines have the same name, the first one counts, so nothing is refused in between.
+A line gives names the certificate of one content, and options of TLS. Changing a line means adding another one and
+deleting the old one. If two lines have the same name, the first one counts, so nothing is refused in between.
 """
 
 from __future__ import annotations
@@ -9,19 +9,42 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+from rancherctl.ingress.options import NO_TLS_OPTIONS, TlsOptions
 
 MAX_NAMES: Final = 200
 MAX_CHARS: Final = 6000
 """Of the names of one line: a command on HAProxy's socket has 8 KB."""
-_LINE = re.compile(r"(?P<file>\S+?)(?::(?P<number>[0-9]+))? (?:\[[^]]*\] ?)?(?P<names>.*)")
+_LINE = re.compile(r"(?P<file>\S+?)(?::(?P<number>[0-9]+))? (?:\[(?P<words>[^]]*)\] ?)?(?P<names>.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class CrtLine:
-    """``names`` (SNI) that get the certificate ``content``."""
+    """``names`` (SNI) that get the certificate ``content`` with these ``options``."""
 
     content: str
+    names: tuple[str, ...]
+    options: TlsOptions = NO_TLS_OPTIONS
+
+    def to_json(self) -> list[Any]:
+        """Plain values for the state file; default options are left out."""
+        return [self.content, *([self.options.changed] if self.options.changed else []), *self.names]
+
+    @staticmethod
+    def from_json(content: Any, *rest: Any) -> CrtLine:
+        """Parse the values that ``to_json`` gave. Raises ValueError or TypeError for others."""
+        given, names = (rest[0], rest[1:]) if rest and isinstance(rest[0], dict) else ({}, rest)
+        if not isinstance(content, str) or not content.isalnum() or not content.isascii():
+            raise ValueError(f"not a content: {content!a}")
+        return CrtLine(content, tuple(map(str, names)), TlsOptions.from_json(given) if given else NO_TLS_OPTIONS)
+
+
+class ShownLine(NamedTuple):
+    """A line as HAProxy shows it: ``words`` are its options, sorted, and so are ``names``."""
+
+    file: str
+    words: tuple[str, ...]
     names: tuple[str, ...]
 
 
@@ -48,40 +71,50 @@ class CrtChange:
 NO_CHANGE: Final = CrtChange(())
 
 
-def change(now: Iterable[CrtLine], names: Mapping[str, tuple[str, ...]]) -> CrtChange:
-    """Get from these lines to ``names`` (name → contents). Lines stay as long as all their names do."""
+def change(
+    now: Iterable[CrtLine], names: Mapping[str, tuple[str, ...]], options: Mapping[str, TlsOptions]
+) -> CrtChange:
+    """Get from these lines to ``names`` (name → contents), some of them with ``options``.
+
+    Lines stay as long as all their names do.
+    """
     wanted = {(content, name) for name, contents in names.items() for content in contents}
     kept: list[CrtLine] = []
     delete: list[CrtLine] = []
     for line in now:
         pairs = {(line.content, name) for name in line.names}
-        if pairs <= wanted:
+        if pairs <= wanted and all(_same(options.get(name, NO_TLS_OPTIONS), line.options) for name in line.names):
             kept.append(line)
             wanted -= pairs
         else:
             delete.append(line)
-    add = _lines(wanted)
+    add = _lines((content, options.get(name, NO_TLS_OPTIONS), name) for content, name in wanted)
     return CrtChange((*kept, *add), add, tuple(delete))
 
 
-def _lines(pairs: Iterable[tuple[str, str]]) -> tuple[CrtLine, ...]:
+def _same(one: TlsOptions, other: TlsOptions) -> bool:
+    return one is other or one == other  # mostly the first: every change asks for thousands of names
+
+
+def _lines(wanted: Iterable[tuple[str, TlsOptions, str]]) -> tuple[CrtLine, ...]:
+    """New lines for these contents, options and names, sorted."""
     out: list[CrtLine] = []
-    names: list[str] = []
-    content = ""
-    for each, name in [*sorted(pairs), ("", "")]:
-        if names and (each != content or len(names) >= MAX_NAMES or sum(map(len, names)) > MAX_CHARS):
-            out.append(CrtLine(content, tuple(names)))
-            names = []
-        content = each
-        names.append(name)
+    for content, options, name in sorted(wanted, key=lambda each: (each[0], repr(each[1]), each[2])):
+        if out and (out[-1].content, out[-1].options) == (content, options):
+            names = out[-1].names
+            if len(names) < MAX_NAMES and sum(map(len, names)) <= MAX_CHARS:
+                out[-1] = CrtLine(content, (*names, name), options)
+                continue
+        out.append(CrtLine(content, (name,), options))
     return tuple(out)
 
 
-def parse(text: str) -> list[tuple[str, int, tuple[str, ...]]]:
-    """(file, number, names) of each line of ``show ssl crt-list -n``."""
+def parse(text: str) -> list[tuple[int, ShownLine]]:
+    """The lines of ``show ssl crt-list -n`` with their numbers."""
     out = []
-    for line in text.splitlines():
+    for line in text.replace("\0", "").splitlines():  # HAProxy writes one after the list of ALPN
         found = _LINE.fullmatch(line.strip())
         if found and not line.startswith("#"):
-            out.append((found["file"], int(found["number"] or 0), tuple(sorted(found["names"].split()))))
+            words, names = (tuple(sorted((found[part] or "").split())) for part in ("words", "names"))
+            out.append((int(found["number"] or 0), ShownLine(found["file"], words, names)))
     return out

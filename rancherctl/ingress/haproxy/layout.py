@@ -69,7 +69,7 @@ class Layout:
             "generation": self.generation,
             "hash_scheme": self.hash_scheme,
             "text": self.text,
-            "certificates": [[line.content, *line.names] for line in self.lines],
+            "certificates": [line.to_json() for line in self.lines],
             "default_certificate": self.default,
             "secured": sorted(self.secured),
         }
@@ -94,9 +94,7 @@ class Layout:
                 generation=_token(data["generation"]),
                 hash_scheme=int(data.get("hash_scheme", 0)),
                 text=str(data.get("text", "")),
-                lines=tuple(
-                    CrtLine(_token(content), tuple(map(str, names))) for content, *names in data.get("certificates", ())
-                ),
+                lines=tuple(CrtLine.from_json(*line) for line in data.get("certificates", ())),
                 default=str(data.get("default_certificate", "")),
                 secured=frozenset(map(str, data.get("secured", ()))),
             )
@@ -204,7 +202,7 @@ def build(model: Model, previous: Layout | None) -> Layout:
         maps=maps_of(model, made),
         loaded=dict(model.loaded),
         check_seconds=max(2, -(-total // CHECKS_PER_SECOND)),
-        lines=crt_list.change((), model.tls.names).lines,
+        lines=crt_list.change((), model.tls.names, model.tls.options).lines,
         default=model.tls.default,
         secured=model.secured,
     )

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rancherctl.ingress.haproxy import crt_list
+from rancherctl.ingress.haproxy.crt_list import ShownLine
 from rancherctl.ingress.haproxy.layout import MAPS, NETWORK_MAPS, Layout
 from rancherctl.ingress.haproxy.plan import Busy
 from rancherctl.ingress.haproxy.pools import Pool, Slot
-from rancherctl.ingress.haproxy.render import Paths
+from rancherctl.ingress.haproxy.render import Paths, shown_line
 from rancherctl.ingress.haproxy.runtime import Socket
 
 # Bits of srv_admin_state that disable a server: forced, inherited and resolution maintenance. 0x04 only says that the
@@ -36,12 +37,12 @@ class Info:
 class LiveState:
     """``servers``: (pool, slot) → (address, port, enabled). ``maps``: name → key → value.
 
-    ``lines`` of the crt-list: (file, names), sorted.
+    ``lines`` of the crt-list are sorted.
     """
 
     servers: Mapping[tuple[str, str], tuple[str, int, bool]]
     maps: Mapping[str, Mapping[str, str]]
-    lines: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lines: tuple[ShownLine, ...] = ()
 
 
 def info(socket: Socket) -> Info:
@@ -73,10 +74,10 @@ def live(socket: Socket, paths: Paths) -> LiveState:
     return LiveState(parse_servers(socket.send("show servers state")), maps, crt_lines(socket, paths))
 
 
-def crt_lines(socket: Socket, paths: Paths) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """(file, names) of the lines in use, sorted. A HAProxy without HTTPS has none. Raises HaproxyError."""
+def crt_lines(socket: Socket, paths: Paths) -> tuple[ShownLine, ...]:
+    """The lines of the crt-list in use, sorted. A HAProxy without HTTPS has none. Raises HaproxyError."""
     text = socket.send(f"show ssl crt-list -n {paths.crt_list}", allow_empty=True)
-    return tuple(sorted((file, names) for file, _, names in crt_list.parse(text) if file.startswith("/")))
+    return tuple(sorted(line for _, line in crt_list.parse(text) if line.file.startswith("/")))
 
 
 def busy(socket: Socket, pools: Iterable[str]) -> Busy:
@@ -140,16 +141,17 @@ def differences(layout: Layout, found: LiveState, paths: Paths, *, limit: int = 
     return tuple(out[:limit])
 
 
-def certificate_differences(layout: Layout, found: Iterable[tuple[str, tuple[str, ...]]], paths: Paths) -> list[str]:
+def certificate_differences(layout: Layout, found: Iterable[ShownLine], paths: Paths) -> list[str]:
     """How the crt-list in use differs from ``layout``."""
-    wanted = Counter((paths.certificate(line.content), tuple(sorted(line.names))) for line in layout.lines)
+    wanted = Counter(shown_line(line, paths) for line in layout.lines)
     if layout.default:
-        wanted[paths.default_certificate, ("!*",)] += 1
+        wanted[ShownLine(paths.default_certificate, (), ("!*",))] += 1
     have = Counter(found)
     return [
-        f"certificate {file.rpartition('/')[2]} for {' '.join(names[:3])} is {'missing' if too_few else 'not expected'}"
+        f"certificate {' '.join([line.file.rpartition('/')[2], *line.words])} for {' '.join(line.names[:3])} "
+        f"is {'missing' if too_few else 'not expected'}"
         for lines, too_few in ((wanted - have, True), (have - wanted, False))
-        for file, names in sorted(lines)
+        for line in sorted(lines)
     ]
 
 

@@ -142,7 +142,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         return Reload(str(full), layout.build(model, now))
     maps = layout.maps_of(model, pools)
     keys = _maps(now.maps, maps, paths, steps)
-    certificates = crt_list.change(now.lines, model.tls.names)
+    certificates = crt_list.change(now.lines, model.tls.names, model.tls.options)
     default = model.tls.default if model.tls.default != now.default else ""
     wanted = replace(
         now,

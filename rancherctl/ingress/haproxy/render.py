@@ -13,7 +13,7 @@ from typing import get_args
 
 from rancherctl import contract
 from rancherctl.ingress.haproxy import forwarded, refusals, secured
-from rancherctl.ingress.haproxy.crt_list import CrtLine
+from rancherctl.ingress.haproxy.crt_list import CrtLine, ShownLine
 from rancherctl.ingress.haproxy.layout import MAPS, Layout
 from rancherctl.ingress.haproxy.listeners import frontend_name
 from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
@@ -109,7 +109,14 @@ def crt_list_text(layout: Layout, paths: Paths) -> str:
 
 def crt_line(line: CrtLine, paths: Paths) -> str:
     """One line of the crt-list, also for HAProxy's socket."""
-    return f"{paths.certificate(line.content)} {' '.join(line.names)}\n"
+    options = f"[{' '.join(secured.name_words(line.options))}] " if line.options.changed else ""
+    return f"{paths.certificate(line.content)} {options}{' '.join(line.names)}\n"
+
+
+def shown_line(line: CrtLine, paths: Paths) -> ShownLine:
+    """What HAProxy shows of a line."""
+    words = sorted(secured.name_words(line.options))
+    return ShownLine(paths.certificate(line.content), tuple(words), tuple(sorted(line.names)))
 
 
 def map_text(entries: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rancherctl.ingress.haproxy.responses import MISDIRECTED_RESPONSE, ORIGIN, TLS_REDIRECT
+from rancherctl.ingress.options import TlsOptions
 
 REDIRECT_CODE: Final = 308
 """Keeps method and body; browsers remember it."""
@@ -22,6 +23,13 @@ ACME: Final = "/.well-known/acme-challenge/"
 def bind_words(crt_list: str, *, strict: bool) -> str:
     """The rest of a ``bind`` line. ``strict`` refuses clients that ask for no name or for one without certificate."""
     return f" ssl crt-list {crt_list}{' strict-sni' if strict else ''} alpn h2,http/1.1"
+
+
+def name_words(options: TlsOptions) -> tuple[str, ...]:
+    """What a line of the crt-list says about its names, beside their certificate."""
+    alpn = () if options.http2 else ("alpn", "http/1.1")
+    version = () if options.tls_min_version == "1.2" else ("ssl-min-ver", f"TLSv{options.tls_min_version}")
+    return (*alpn, *version)
 
 
 def request_lines(map_file: Callable[[str], str]) -> str:

@@ -43,11 +43,15 @@ def without_removals(now: Layout, model: Model) -> Model:
         if p.backend and not model.servers.get(key := servers_key(p.backend, p.options))
     }
     names: dict[str, tuple[str, ...]] = {}
+    options = dict(model.tls.options)
     for line in now.lines:
-        names |= {name: (*names.get(name, ()), line.content) for name in line.names if name not in model.tls.names}
+        gone = [name for name in line.names if name not in model.tls.names]
+        names |= {name: (*names.get(name, ()), line.content) for name in gone}
+        options |= dict.fromkeys(gone, line.options)
     tls = replace(
         model.tls,
         names={**names, **model.tls.names},
+        options=options,
         sites=model.tls.sites.union(now.maps["secured"]),
         redirects=model.tls.redirects.union(now.maps["to-https"]),
         default=model.tls.default or now.default,

@@ -75,8 +75,9 @@ def host_tls(
     for name, claim in claims.items():
         if contents := _chosen(claim, states, default):
             secured.add(claim.site)
-            if contents != (default.content,) or not _is_default(claim):
+            if contents != (default.content,) or not _is_default(claim) or claim.options.changed:
                 names[name] = contents
+    options = {name: claims[name].options for name in names if claims[name].options.changed}
     redirects = frozenset(secured) if policy.redirect else frozenset[str]()
     every = list(serving)
     if default.content:
@@ -84,7 +85,8 @@ def host_tls(
         secured |= {site for t in every for site in t.hosts if site not in claimed or site == ANY_HOST}
     problems = {t.key: _problems(t, claims, states, policy, default, now) for t in every if t.tls}
     return HostTls(
-        TlsModel(names, frozenset(secured), redirects, default.content), {k: p for k, p in problems.items() if p}
+        TlsModel(names, options, frozenset(secured), redirects, default.content),
+        {k: p for k, p in problems.items() if p},
     )
 
 

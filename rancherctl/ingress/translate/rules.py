@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.ingress.annotations.parse import parse_annotations
+from rancherctl.ingress.annotations.tls import names_of
 from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, Translated, content_hash
 from rancherctl.ingress.options import RouteOptions
 from rancherctl.ingress.translate import sites, validate
@@ -120,6 +121,9 @@ def translate(ingress: Ingress) -> Translated:
         rules.refuse("TooManyPaths", f"more than {MAX_ROUTES} paths in one ingress; the rest is not served")
     named = rules.hosts.union([host for host, _, _ in rules.routes])
     tls, tls_problems = tls_names(ingress.tls, ingress.meta.namespace, named) if ingress.tls else ((), [])
+    if annotations.tls.changed and not tls:
+        message = f"{names_of(annotations.tls.changed)} has no effect without tls"
+        tls_problems.append(ObjectProblem("TlsOptionsUnused", message, serious=False))
     if not rules.routes:
         rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")
     routes = tuple(rules.routes[claim] for claim in sorted(rules.routes))
@@ -128,11 +132,12 @@ def translate(ingress: Ingress) -> Translated:
         key=ingress.meta.key,
         created=ingress.meta.created,
         uid=ingress.meta.uid,
-        hash=content_hash(ingress.meta.uid, routes, bare, tls),
+        hash=content_hash(ingress.meta.uid, routes, bare, tls, annotations.tls),
         routes=routes,
         problems=(*rules.problems, *tls_problems, *annotations.problems),
         options=annotations.placement,
         obstacle=annotations.obstacle if routes else "no rule of this ingress can be served",
         bare=bare,
         tls=tls,
+        tls_options=annotations.tls,
     )

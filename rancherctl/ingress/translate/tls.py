@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rancherctl.ingress.model import ANY_HOST, TlsName, Translated
+from rancherctl.ingress.options import NO_TLS_OPTIONS, TlsOptions
 from rancherctl.ingress.translate import validate
 from rancherctl.ingress.translate.merge import wildcard_of
 from rancherctl.kube.objects import IngressTls
@@ -57,12 +58,13 @@ class TlsClaim:
     """Who provides the certificates of a name.
 
     ``candidates`` are Ingresses of the ``owner``'s namespace with their secrets, the oldest first: the first one with
-    a usable certificate provides it.
+    a usable certificate provides it. ``options`` are the owner's in any case.
     """
 
     site: str
     owner: str
     candidates: tuple[tuple[str, tuple[str, ...]], ...]
+    options: TlsOptions = NO_TLS_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,28 @@ def claim_names(translated: Mapping[str, Translated], serving: Collection[str] =
     ):
         namespace = t.key.partition("/")[0]
         shadowed: dict[str, list[str]] = {}
+        overruled: dict[str, list[str]] = {}
         for n in t.tls:
             site, owner, candidates = found.setdefault(n.name, (n.site, t.key, {}))
             if owner.partition("/")[0] == namespace and site == n.site:
                 candidates.setdefault(t.key, []).append(n.secret)
             else:
                 shadowed.setdefault(owner, []).append(n.name)
+            if t.tls_options.changed and t.tls_options != translated[owner].tls_options:
+                overruled.setdefault(owner, []).append(n.name)
         for owner, names in shadowed.items():
             message = f"the certificate of {and_more(sorted(set(names)))} is that of the older ingress {owner}"
             problems.setdefault(t.key, []).append(ObjectProblem("CertificateShadowed", message))
+        for owner, names in overruled.items():
+            message = f"the TLS annotations of the older ingress {owner} count for {and_more(sorted(set(names)))}"
+            problems.setdefault(t.key, []).append(ObjectProblem("TlsOptionsShadowed", message))
     claims = {
-        name: TlsClaim(site, owner, tuple((key, tuple(dict.fromkeys(s))) for key, s in candidates.items()))
+        name: TlsClaim(
+            site,
+            owner,
+            tuple((key, tuple(dict.fromkeys(s))) for key, s in candidates.items()),
+            translated[owner].tls_options,
+        )
         for name, (site, owner, candidates) in found.items()
     }
     secrets: dict[str, set[str]] = {}

@@ -42,6 +42,7 @@ def test_annotations_as_in_the_golden_case(case: dict[str, Any]) -> None:
     assert _plain(found.route.changed) == case.get("route", {})
     sites = {f.name: getattr(found.sites, f.name) for f in fields(SiteOptions)}
     assert _plain({name: value for name, value in sites.items() if value}) == case.get("sites", {})
+    assert _plain(found.tls.changed) == case.get("tls", {})
     assert found.obstacle == case.get("obstacle", "")
     problems = [f"{'' if p.serious else 'note '}{p.reason} {p.message}" for p in found.problems]
     assert problems == case.get("problems", [])

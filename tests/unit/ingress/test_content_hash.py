@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.layout import build
-from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Listener, Model, Route, Server, content_hash
-from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
+from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Listener, Model, Route, Server, TlsName, content_hash
+from rancherctl.ingress.options import NO_OPTIONS, NO_TLS_OPTIONS, RouteOptions, TlsOptions
 from rancherctl.ingress.translate.rules import translate
 from tests.fakes import ingress as fake
 
@@ -61,6 +61,19 @@ def test_every_field_of_a_route_and_of_its_options_changes_the_hash() -> None:
     ]
     hashes += [content_hash("u", [replace(base, options=changed)], ()) for changed in options]
     hashes += [content_hash("u", [base], ()), content_hash("v", [base], ()), content_hash("u", [base], ["b.com"])]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_every_field_of_a_tls_name_and_of_the_tls_options_changes_the_hash() -> None:
+    base = TlsName("a.com", "a.com", "ns/s")
+    names = [base, *(replace(base, **{f.name: _another(getattr(base, f.name))}) for f in fields(TlsName) if f.init)]
+    hashes = [content_hash("u", [], (), [name]) for name in names]
+    options = [
+        replace(NO_TLS_OPTIONS, **{f.name: _another(getattr(NO_TLS_OPTIONS, f.name))})
+        for f in fields(TlsOptions)
+        if f.init
+    ]
+    hashes += [content_hash("u", [], (), [base], changed) for changed in options]
     assert len(set(hashes)) == len(hashes)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress.model import TlsName, Translated
+from rancherctl.ingress.options import TlsOptions
 from rancherctl.ingress.translate.certificate import CertificateFacts
 from rancherctl.ingress.translate.certificates import HostTls, SecretState, TlsPolicy, host_tls
 from rancherctl.ingress.translate.rules import translate
@@ -15,11 +17,19 @@ DAY = 86_400
 
 
 def of(
-    name: str, hosts: list[str], tls: list[tuple[str, list[str]]], *, namespace: str = "default", age: int = 1
+    name: str,
+    hosts: list[str],
+    tls: list[tuple[str, list[str]]],
+    *,
+    namespace: str = "default",
+    age: int = 1,
+    **options: str,
 ) -> Translated:
+    """``options`` are annotations, with underscores for hyphens."""
     rules = [(host, "Prefix", "/", "web:80") for host in hosts]
     created = f"2026-01-{age:02}T00:00:00Z"
-    return translate(fake.ingress(name, rules, namespace=namespace, tls=tls, created=created))
+    notes = {INGRESS_PREFIX + option.replace("_", "-"): text for option, text in options.items()}
+    return translate(fake.ingress(name, rules, namespace=namespace, tls=tls, created=created, annotations=notes))
 
 
 def keyed(*translated: Translated) -> dict[str, Translated]:
@@ -108,6 +118,29 @@ def test_only_the_namespace_of_the_owner_fills_in_for_a_missing_secret() -> None
     new = of("new", ["a.com"], [("t", ["a.com"])], age=2)
     assert on_host(old, new, t=usable("c2")).model.names == {"a.com": ("c2",)}
     assert on_host(old, new, s=usable("c1"), t=usable("c2")).model.names == {"a.com": ("c1",)}
+
+
+def test_the_owner_chooses_the_options_of_a_name_also_if_another_ingress_fills_in() -> None:
+    old = of("old", ["a.com"], [("s", ["a.com"])], age=1, http2="false")
+    new = of("new", ["a.com", "b.com"], [("t", [])], age=2, tls_min_version="1.3")
+    found = on_host(old, new, t=usable("c2"))
+    assert found.model.names == {"a.com": ("c2",), "b.com": ("c2",)}
+    assert found.model.options == {"a.com": TlsOptions(http2=False), "b.com": TlsOptions(tls_min_version="1.3")}
+    claims = claim_names(keyed(old, new))
+    assert {key: [p.message for p in said] for key, said in claims.problems.items()} == {
+        "default/new": ["the TLS annotations of the older ingress default/old count for a.com"]
+    }
+    same = of("new", ["a.com"], [("t", [])], age=2, http2="false")
+    assert claim_names(keyed(old, same)).problems == {}
+    assert claim_names(keyed(old, of("new", ["a.com"], [("t", [])], age=2))).problems == {}
+
+
+def test_options_hold_for_names_with_the_default_certificate_and_need_tls() -> None:
+    plain, named = of("p", ["a.com"], [], http2="false"), of("i", ["b.com"], [("", ["b.com"])], http2="false")
+    assert [p.message for p in plain.problems] == ["http2 has no effect without tls"]
+    assert plain.hash == of("p", ["a.com"], []).hash
+    found = on_host(plain, named, policy=TlsPolicy(default="default/d"), d=usable("c0"))
+    assert (found.model.names, found.model.options) == ({"b.com": ("c0",)}, {"b.com": TlsOptions(http2=False)})
 
 
 def test_one_certificate_of_each_kind_of_key_is_used() -> None:

@@ -41,7 +41,7 @@ _rancherctl_words() {
     'ingress show') commands='' options='--request --from --namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress scale') commands='' options='--namespace -n --wait --timeout --dry-run --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress status') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'ingress certs') commands='' options='--warn-days --namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'ingress certs') commands='' options='--warn-days --on --namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress plan') commands='' options='--namespace -n --scale --without --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns') commands='lookup ls status' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns lookup') commands='' options='--from-host --from-pod --all-hosts --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -220,6 +220,7 @@ _rancherctl_follows() {
     'ingress status --progress') echo 'auto plain json none' ;;
     'ingress status --kubeconfig') echo '@file' ;;
     'ingress certs --warn-days') echo '@none' ;;
+    'ingress certs --on') echo '@hosts' ;;
     'ingress certs --namespace') echo '@none' ;;
     'ingress certs -n') echo '@none' ;;
     'ingress certs --env') echo '@environments' ;;

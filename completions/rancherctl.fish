@@ -44,7 +44,7 @@ function __rancherctl_at --description 'true at this command; with a second argu
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on-conflict --os --output --packages --progress --proxy-url --request --scale --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on --on-conflict --os --output --packages --progress --proxy-url --request --scale --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -343,6 +343,7 @@ complete -c rancherctl -n '__rancherctl_at "ingress status"' -l verbose -s v -d 
 complete -c rancherctl -n '__rancherctl_at "ingress status"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "ingress status" 0' -a '(__rancherctl_names ingresses)'
 complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l warn-days -x -d 'Report certificates with fewer days left.'
+complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l on -x -a '(__rancherctl_names hosts)' -d 'List what the disk of this host has, read over ssh.'
 complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l namespace -s n -x -d 'Only this namespace; default: all namespaces.'
 complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
 complete -c rancherctl -n '__rancherctl_at "ingress certs"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'

@@ -17,6 +17,7 @@ NOT_ON_HOSTS = (
     "credentials/",
     "environments/",
     "ingress/operator/",
+    "ingress/remote.py",
     "lab/",
     "output/",
     "settings.py",

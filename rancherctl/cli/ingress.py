@@ -208,6 +208,9 @@ def certs(
         int,
         typer.Option("--warn-days", metavar="DAYS", min=0, help="Report certificates with fewer days left."),
     ] = WARN_DAYS,
+    on: Annotated[
+        str, typer.Option("--on", metavar="HOST", help="List what the disk of this host has, read over ssh.")
+    ] = "",
     namespace: NamespaceOption = "",
     env: EnvOption = None,
     context: ContextOption = "",
@@ -216,17 +219,24 @@ def certs(
 ) -> None:
     """List the certificates that serve Ingresses, with hosts, expiry and problems. Exits with 1 if there is one.
 
+    With --on, lists the certificates with private keys on one host's disk: what must be replaced if the host is stolen.
+    If the host does not answer, lists what was sent to it.
+
     \b
     Examples:
       rancherctl ingress certs
       rancherctl ingress certs --warn-days 30 -o wide
+      rancherctl ingress certs --on h2
     """
     from rancherctl.cli.api import api
-    from rancherctl.cli.ingress_certs import certificate_view
+    from rancherctl.cli.ingress_certs import certificate_view, show_host
     from rancherctl.ingress.operator import api_view, certificates, overview
     from rancherctl.output.ingress import certificate_listing
 
     run = current(env=env, output=output)
+    if on:
+        show_host(run, on, warn_days, env, context, namespace)
+        return
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
         seen = certificate_view(run, client, view, env, context, namespace=namespace)

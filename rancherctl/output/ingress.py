@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from rancherctl.output.results import Column, Failure, Listing, Record
@@ -11,6 +11,18 @@ from rancherctl.text import and_more
 
 def _name(row: Mapping[str, Any]) -> str:
     return f"{row['namespace']}/{row['name']}"
+
+
+def _issuer(row: Mapping[str, Any]) -> str:
+    return "self-signed" if row["self_signed"] else str(row["issuer"] or "")
+
+
+def _expires(row: Mapping[str, Any]) -> str:
+    return str(row["not_after"] or "").partition("T")[0]
+
+
+def _problem_reasons(row: Mapping[str, Any]) -> list[str]:
+    return [problem["reason"].removeprefix("Certificate") for problem in row["problems"]]
 
 
 COLUMNS: Final = (
@@ -46,12 +58,26 @@ CERTIFICATE_COLUMNS: Final = (
     Column("INGRESS", lambda row: and_more(row["ingresses"], shown=2)),
     Column("NAMES", lambda row: and_more(row["names"], shown=2)),
     Column("KEY", "key", wide=True),
-    Column("ISSUER", lambda row: "self-signed" if row["self_signed"] else row["issuer"]),
-    Column("EXPIRES", lambda row: str(row["not_after"] or "").partition("T")[0], wide=True),
+    Column("ISSUER", _issuer),
+    Column("EXPIRES", _expires, wide=True),
     Column("DAYS", "days_left"),
     Column("SERIAL", "serial", wide=True),
     Column("HOSTS", lambda row: [host["host"] for host in row["hosts"]]),
-    Column("PROBLEMS", lambda row: [problem["reason"].removeprefix("Certificate") for problem in row["problems"]]),
+    Column("PROBLEMS", _problem_reasons),
+)
+CERTIFICATE_FILE_COLUMNS: Final = (
+    Column("FILE", "file"),
+    Column("SECRETS", lambda row: and_more(row["secrets"], shown=2)),
+    Column("INGRESSES", lambda row: and_more(row["ingresses"], shown=2), wide=True),
+    Column("NAMES", lambda row: and_more(row["certificate_names"], shown=2)),
+    Column("KEY", "key", wide=True),
+    Column("ISSUER", _issuer, wide=True),
+    Column("EXPIRES", _expires, wide=True),
+    Column("DAYS", "days_left"),
+    Column("SERIAL", "serial", wide=True),
+    Column("MODE", "mode", wide=True),
+    Column("OWNER", "owner", wide=True),
+    Column("PROBLEMS", _problem_reasons),
 )
 CHECK_COLUMNS: Final = (
     Column("INGRESS", "ingress"),
@@ -90,13 +116,7 @@ def relocation_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
 
 def certificate_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
     """One row per certificate; each with a problem is a failure."""
-    failures = tuple(
-        Failure(
-            row["secret"] or and_more(row["ingresses"]), "; ".join(f"{p['message']} ({p['remedy']})" for p in problems)
-        )
-        for row in rows
-        if (problems := row["problems"])
-    )
+    failures = _problems(rows, lambda row: row["secret"] or and_more(row["ingresses"]))
     return Listing(
         "IngressCertificate",
         rows,
@@ -105,6 +125,28 @@ def certificate_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
         failures=failures,
         empty="no ingress has tls",
         trouble="has a problem" if len(failures) == 1 else "have problems",
+    )
+
+
+def certificate_file_listing(host: str, rows: Sequence[Mapping[str, Any]]) -> Listing:
+    """One row per file on a host's disk; each with a problem is a failure."""
+    failures = _problems(rows, lambda row: f"{host} {and_more(row['secrets'], shown=2) or row['file']}")
+    return Listing(
+        "IngressCertificateFile",
+        rows,
+        CERTIFICATE_FILE_COLUMNS,
+        name="file",
+        failures=failures,
+        empty=f"{host} has no certificates of ingresses on its disk",
+        trouble="has a problem" if len(failures) == 1 else "have problems",
+    )
+
+
+def _problems(rows: Sequence[Mapping[str, Any]], where: Callable[[Mapping[str, Any]], str]) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(where(row), "; ".join(f"{p['message']} ({p['remedy']})" for p in problems))
+        for row in rows
+        if (problems := row["problems"])
     )
 
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rancherctl.cli import ingress_certs
+from rancherctl.cli.context import CommandRun
+from rancherctl.errors import AuthError, UnreachableError
+from rancherctl.hosts.model import Host
+from rancherctl.ingress import copies
+from rancherctl.ingress.operator import host_certificates
+from rancherctl.ingress.operator.host_certificates import HostCertificates
 from tests.contract.test_cli_ingress import CONFIGMAPS, INGRESSES, SYSTEM, api, run  # noqa: F401
 from tests.contract.test_cli_ingress import _object as object_of
 from tests.fakes import tls
@@ -105,6 +113,86 @@ def test_certs_without_tls_says_so(run: Run, api: FakeApi) -> None:
     code, out, err = run("certs")
     assert (code, out) == (0, "")
     assert "no ingress has tls" in err
+
+
+@pytest.fixture
+def hosts(shop: FakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """What the disks of h1 and h2 have: certificates, or the error of the connection."""
+    disks: dict[str, Any] = {}
+
+    def read(_run: CommandRun, host: Host) -> HostCertificates:
+        found = disks[host.name]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    listed = [
+        {"name": "h1", "address": "192.0.2.1", "roles": ["etcd", "controlplane", "worker"]},
+        {"name": "h2", "address": "192.0.2.2", "roles": ["worker"]},
+    ]
+    document = {"apiVersion": "rancherctl.io/v1alpha1", "kind": "Environment", "metadata": {"name": "demo"}}
+    file = tmp_path / "XDG_CONFIG_HOME" / "rancherctl" / "environments" / "demo.yaml"
+    file.write_text(json.dumps({**document, "spec": {"hosts": listed}}))
+    monkeypatch.setattr(ingress_certs, "_read_host", read)
+    return disks
+
+
+def on_disk(pair: tls.Pair, secret: str) -> HostCertificates:
+    return host_certificates.of_copies([pair.copy(secret, "shop")])
+
+
+def test_certs_on_a_host_lists_its_disk_with_the_ingresses_of_each_secret(run: Run, hosts: dict[str, Any]) -> None:
+    hosts["h1"] = on_disk(AUTHORITY.issue("foo.bar.com"), "foo")
+    code, out, err = run("certs", "--on", "h1")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].split() == ["FILE", "SECRETS", "NAMES", "DAYS", "PROBLEMS"]
+    (item,) = json.loads(run("certs", "--on", "h1", "-o", "json")[1])["items"]
+    assert (item["secrets"], item["ingresses"], item["days_left"]) == (["shop/foo"], ["shop/front"], 89)
+    hosts["h1"] = on_disk(AUTHORITY.issue("foo.bar.com", days=5), "foo")
+    code, _, err = run("certs", "--on", "h1")
+    assert code == 1
+    assert "error: h1 shop/foo has a problem" in err
+    hosts["h1"] = HostCertificates(())
+    code, out, err = run("certs", "--on", "h1")
+    assert (code, out) == (0, "")
+    assert "h1 has no certificates of ingresses on its disk" in err
+
+
+def test_certs_on_a_host_works_without_the_api(run: Run, hosts: dict[str, Any], shop: FakeApi) -> None:
+    hosts["h1"] = on_disk(AUTHORITY.issue("foo.bar.com"), "foo")
+    shop.close()
+    code, out, err = run("certs", "--on", "h1", "-o", "json")
+    assert code == 0
+    assert [item["secrets"] for item in json.loads(out)["items"]] == [["shop/foo"]]
+    assert "note: cannot say which ingresses use the secrets" in err
+
+
+def test_certs_on_a_lost_host_lists_what_was_sent_to_it(run: Run, hosts: dict[str, Any], shop: FakeApi) -> None:
+    hosts["h2"] = UnreachableError("cannot connect to h2", why="no route", hint="check the network")
+    code, out, err = run("certs", "--on", "h2")
+    assert (code, out) == (7, "")
+    assert "next: check the network" in err
+    pair = AUTHORITY.issue("foo.bar.com")
+    body = copies.copy_object("h2", "shop/foo", pair.secret("foo", "shop"))
+    shop.store.put(SECRETS, "rancherctl-host-h2", body)
+    code, out, err = run("certs", "--on", "h2", "-o", "json")
+    assert code == 7
+    assert [(i["secrets"], i["ingresses"]) for i in json.loads(out)["items"]] == [(["shop/foo"], ["shop/front"])]
+    assert "cannot read the disk of h2" in err
+    assert "these are the certificates that were sent to it" in err
+
+
+def test_certs_on_a_host_refuses_what_it_cannot_combine(run: Run, hosts: dict[str, Any]) -> None:
+    code, _, err = run("certs", "--on", "h9")
+    assert code == 3
+    assert "hosts: h1, h2" in err
+    for words in (("--context", "team"), ("-n", "shop")):
+        code, _, err = run("certs", "--on", "h1", *words)
+        assert code == 2
+        assert "--on cannot be combined with" in err
+    hosts["h1"] = AuthError("h1: login refused", hint="check the key")
+    code, out, err = run("certs", "--on", "h1")
+    assert (code, out) == (4, "")
 
 
 def test_plan_without_a_host_lists_what_moves(run: Run, api: FakeApi) -> None:

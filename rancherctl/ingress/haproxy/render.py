@@ -60,6 +60,11 @@ class Paths:
         """The configuration file."""
         return f"{self.data}/haproxy.cfg"
 
+    @property
+    def state(self) -> str:
+        """The agent's state file."""
+        return f"{self.data}/state.json"
+
     def socket(self, generation: str) -> str:
         """The stats socket of the worker that was started with this generation."""
         return f"{self.run}/admin-{generation}.sock"

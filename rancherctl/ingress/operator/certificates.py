@@ -20,7 +20,7 @@ from rancherctl.text import and_more, plural
 
 Item = dict[str, Any]
 REFUSED: Final = "CertificateInvalid"
-_NO_DETAILS: Final[Item] = dict.fromkeys(
+NO_DETAILS: Final[Item] = dict.fromkeys(
     ("subject", "issuer", "self_signed", "key", "not_before", "not_after", "days_left", "serial", "fingerprint")
 )
 
@@ -37,6 +37,11 @@ class Problem:
     def text(self) -> str:
         """One line for people."""
         return f"{self.message} ({self.remedy})"
+
+
+def plain(problem: Problem) -> Item:
+    """Plain values."""
+    return {"reason": problem.reason, "message": problem.message, "remedy": problem.remedy}
 
 
 @dataclass(slots=True)
@@ -152,7 +157,7 @@ def _row(view: CertificateView, secret: str, use: Use, warn_days: int) -> Item:
                 "if it stays so, see rancherctl env status",
             )
         )
-    shown = certificate_details.item(found, view.now) if found and not refused else _NO_DETAILS
+    shown = certificate_details.item(found, view.now) if found and not refused else NO_DETAILS
     return {
         "secret": secret,
         "default": bool(secret) and secret == view.default,
@@ -161,7 +166,7 @@ def _row(view: CertificateView, secret: str, use: Use, warn_days: int) -> Item:
         "certificate_names": [],
         **shown,
         "hosts": hosts,
-        "problems": [{"reason": p.reason, "message": p.message, "remedy": p.remedy} for p in problems],
+        "problems": [plain(p) for p in problems],
     }
 
 
@@ -204,10 +209,10 @@ def _problems(
         yield Problem(REFUSED, f"{reason}; hosts keep the last good certificate if they have one", replace)
     if found is None or refused:
         return
-    yield from _of_certificate(found, use.names, view.now, warn_days, replace)
+    yield from of_certificate(found, use.names, view.now, warn_days, replace)
 
 
-def _of_certificate(
+def of_certificate(
     found: CertificateDetails, names: Iterable[str], now: float, warn_days: int, replace: str
 ) -> Iterable[Problem]:
     """What is wrong with the certificate itself."""

@@ -82,7 +82,7 @@ class StateStore:
     """
 
     def __init__(self, driver: Driver) -> None:
-        self.path = Path(driver.paths.data) / "state.json"
+        self.path = Path(driver.paths.state)
         self.error = ""
         self._driver = driver
         self._written: tuple[State, files.Identity | None] | None = None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.command import command
+from rancherctl.hosts.openssh.master import Master
 from tests.fakes.openssh import SSHD
 from tests.fakes.openssh_site import Site, all_ended, left_of
 
@@ -47,6 +50,22 @@ def test_a_closed_connection_leaves_no_process_and_no_file(own_site: Site, lines
     transport.close()
     transport.close()
     assert all_ended(own_site), left_of(own_site)
+
+
+DEAF = """
+trap 'if test -e "$1/first"; then : > "$1/ended"; exit; fi; : > "$1/first"' TERM
+echo ready >&2
+while :; do sleep 0.01; done
+"""
+"""Misses the first SIGTERM, as OpenSSH 9.2 does now and then."""
+
+
+def test_a_client_that_misses_a_signal_is_not_killed(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    master = Master(["/bin/sh", "-c", DEAF, "sh", str(tmp_path)], tmp_path / "control", os.environ)
+    assert master.wait_for(lambda: "ready" in master.noise, 20)
+    master.close()
+    assert (tmp_path / "ended").exists()
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,11 @@ KEPT: Final = 1 << 16
 """Bytes that are kept of the log and of standard error, each."""
 MOST: Final = 1 << 20
 """The same of the log of a login, which a server can make long."""
-END_SECONDS = 2.0
-"""How long ssh has to end after SIGTERM, before it is killed."""
+TERM_PAUSES: Final = (0.1, 0.2, 0.4, 1.3)
+"""Seconds that ssh has to end after each SIGTERM, before it is killed.
+
+A signal that comes just before ssh waits for its connections is only noticed with the next event (OpenSSH 9.2).
+"""
 _READ: Final = 1 << 16
 _ENDED: Final = b"\0"
 """Written to the log's pipe after the end of ssh, whose messages contain no such byte: a pipe less per host."""
@@ -108,8 +111,9 @@ class Master:
 
     def close(self) -> None:
         """End ssh and everything that it started; safe to call twice and from several threads."""
-        self._signal(signal.SIGTERM)
-        self._thread.join(END_SECONDS)
+        for pause in TERM_PAUSES:
+            self._signal(signal.SIGTERM)
+            self._thread.join(pause)
         self._signal(signal.SIGKILL)
         self._thread.join()
 

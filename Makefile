@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# unit and contract tests use every core; lab tests share hosts and measure outages, so they run one after the other
+# unit and contract tests use every core, with two workers each (tests/conftest.py); lab tests share hosts and measure outages, so they run one after the other
 PARALLEL := $(PYTEST) -q -n auto --dist loadfile
 TIMED := scripts/timed
 TREES := debian13:full,debian13:bare,debian12:bare

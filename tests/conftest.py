@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 
+import pytest
 from hypothesis import settings
 
 from rancherctl.settings import load
@@ -24,3 +25,9 @@ if shutil.which("kubectl") is None:
     found = sorted(cache.glob("bundles/*/kubernetes/*/kubectl"))
     if found:
         os.environ["PATH"] += os.pathsep + str(found[-1].parent)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """``-n auto``: two for each processor, because tests with real programs mostly wait for them."""
+    return 2 * len(os.sched_getaffinity(0))

@@ -75,10 +75,11 @@ def test_our_programs_run_under_every_login_shell_and_its_output_is_not_mixed_wi
         transport = connections.address(SshAddress("h", config=str(made), client=client), "h1")
         seen = call(transport, {"op": "observe", "paths": {"/etc/passwd": {"content": True}}})
         assert "/etc/passwd" in seen["paths"]
-        facts = read_facts(transport)
+        # what a login shell makes of the command does not depend on the client
+        if client == "auto":
+            assert read_facts(transport).python
         transport.upload(host.folder / "host_key.pub", str(host.folder / f"copy-{account}-{client}"))
         printed = transport.run(command("printf", "%s|", "a!\nb", "\\\\c'd", "ä")).stdout
-    assert facts.python
     assert printed.endswith("a!\nb|\\\\c'd|ä|".encode())
     assert (host.folder / f"copy-{account}-{client}").read_text() == (host.folder / "host_key.pub").read_text()
 

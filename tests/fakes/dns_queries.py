@@ -15,10 +15,10 @@ from rancherctl.kube.snapshot import Snapshot
 from tests.fakes.named import Named
 
 
-def ask(server: Named, name: str, kind: str = "A", *, tcp: bool = False) -> dns.message.Message:
+def ask(server: Named, name: str, kind: str = "A", *, tcp: bool = False, seconds: float = 60.0) -> dns.message.Message:
     query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
     call = dns.query.tcp if tcp else dns.query.udp
-    return call(query, "127.0.0.1", timeout=60, port=server.config.port)
+    return call(query, "127.0.0.1", timeout=seconds, port=server.config.port)
 
 
 def values(answer: dns.message.Message) -> list[str]:

@@ -139,3 +139,23 @@ def certificates_digest(secrets: Collection[str], contents: Mapping[str, str]) -
     """
     present = [(secret, contents[secret]) for secret in sorted(secrets) if secret in contents]
     return digest(*present) if present else ""
+
+
+@dataclass(slots=True)
+class Digests:
+    """``certificates_digest`` of many Ingresses, computed again only for those whose secrets have other contents."""
+
+    secrets: Mapping[str, Collection[str]] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+
+    def of(self, secrets: Mapping[str, Collection[str]], contents: Mapping[str, str]) -> dict[str, str]:
+        """Ingress key → digest, for Ingresses with these ``secrets``."""
+        before = self.contents
+        changed = {s for s, content in contents.items() if before.get(s) != content} | (before.keys() - contents.keys())
+        old = self.secrets
+        stay = [key for key, listed in secrets.items() if old.get(key) == listed and changed.isdisjoint(listed)]
+        known = {key: self.known[key] for key in stay}
+        known |= {key: certificates_digest(secrets[key], contents) for key in secrets.keys() - known.keys()}
+        self.secrets, self.contents, self.known = secrets, contents, known
+        return known

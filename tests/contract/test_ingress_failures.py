@@ -26,7 +26,8 @@ def test_a_full_disk_withdraws_no_address_and_delays_no_change(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(files.disk, "put", full)
+        disk.setattr(files.disk, "_filled", full)
+        disk.setattr(files, "write_scratch", full)
         more = [fake.ingress("a", FOO), fake.ingress("b", [("b.com", "Prefix", "/", "web:80")])]
         for turn, pods in enumerate((["w2"], ["w3"], ["w4"])):
             lb_host.now += 3
@@ -59,7 +60,8 @@ def test_a_host_that_cannot_serve_reports_an_error_until_it_can(
 
     elsewhere = fake.roster("h1", "h2", sequence=2, dead=["h1"])
     with monkeypatch.context() as disk:
-        disk.setattr(files.disk, "put", full)
+        disk.setattr(files.disk, "_filled", full)
+        disk.setattr(files, "write_scratch", full)
         for ingresses, hosts in (
             ([fake.ingress("a", FOO)], fake.roster("h1")),
             ([fake.ingress("a", FOO)], elsewhere),

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
+from rancherctl.contract import INGRESS_PREFIX
+from rancherctl.ingress.role import openssl
 from rancherctl.ingress.role.certificates import CertificateStore
+from rancherctl.ingress.translate import pem
+from rancherctl.ingress.translate.certificates import TlsPolicy
 from tests.fakes import ingress as fake
 from tests.fakes import tls
 from tests.fakes.tls_host import REFUSED, TlsHost, reasons, site
@@ -40,10 +45,74 @@ def test_a_certificate_that_only_haproxy_refuses_harms_no_other(tls_host: TlsHos
             path.unlink()
     tls_host.start()
     tls_host.role.secrets = CertificateStore(tls_host.driver.certificates, {}, lambda: tls_host.now, lambda _: "")
-    tls_host.follow(sites, copies)
-    section = tls_host.follow(sites, copies)
+    for _ in range(3):  # HAProxy does not start; it is tested with the certificates; the reason is reported
+        section = tls_host.follow(sites, copies)
     assert [tls_host.serial(f"{n}.example") for n in "abc"] == [good.serial, REFUSED, later.serial]
     assert reasons(section, "default/i-b.example") == ["CertificateInvalid"]
+
+
+def test_a_bad_certificate_does_not_keep_a_new_host_from_serving(tls_host: TlsHost) -> None:
+    """Without a state OpenSSL is not asked before HAProxy: a host with thousands of certificates starts in time."""
+    good, bad = tls_host.authority.issue("a.example"), mixed(tls_host, "b.example")
+    sites = [site("a.example", "sa"), site("b.example", "sb")]
+    asked: list[str] = []
+
+    def refusal(pair: pem.KeyPair) -> str:
+        asked.append(pair.content)
+        return openssl.refusal(pair)
+
+    store = CertificateStore(tls_host.driver.certificates, {}, lambda: tls_host.now, refusal)
+    tls_host.role.secrets, store.trusting = store, True
+    tls_host.follow(sites, [good.copy("sa"), bad.copy("sb")])
+    assert asked == []
+    section = tls_host.follow(sites, [good.copy("sa"), bad.copy("sb")])
+    assert [tls_host.serial(f"{n}.example") for n in "ab"] == [good.serial, REFUSED]
+    assert reasons(section, "default/i-b.example") == ["CertificateInvalid"]
+    assert len(asked) == 2
+
+
+def test_a_reload_that_fails_is_noticed_at_once_and_repaired(tls_host: TlsHost) -> None:
+    """The running process serves meanwhile: its certificates are not what the new one cannot load."""
+    good, bad = tls_host.authority.issue("a.example"), mixed(tls_host, "b.example")
+    tls_host.role.secrets = CertificateStore(tls_host.driver.certificates, {}, lambda: tls_host.now, lambda _: "")
+    tls_host.follow([site("a.example", "sa")], [good.copy("sa")])
+    sites = [site("a.example", "sa"), site("b.example", "sb", annotations={f"{INGRESS_PREFIX}balance": "source"})]
+    began = time.monotonic()
+    section = tls_host.follow(sites, [good.copy("sa"), bad.copy("sb")])
+    assert "could not load its files" in section["alarm"]
+    assert time.monotonic() - began < tls_host.driver.start_limit
+    assert tls_host.answer("a.example") == "w1"
+    for _ in range(2):
+        section = tls_host.follow(sites, [good.copy("sa"), bad.copy("sb")])
+    assert [tls_host.serial(f"{n}.example") for n in "ab"] == [good.serial, REFUSED]
+    assert reasons(section, "default/i-b.example") == ["CertificateInvalid"]
+
+
+def test_a_default_certificate_stays_in_the_test_of_a_configuration(tls_host: TlsHost) -> None:
+    """Without it, HAProxy refuses a listener that answers to any name."""
+    default = tls_host.authority.issue("default.example")
+    tls_host.start(TlsPolicy(default="infra/fallback"))
+    tls_host.follow([site("plain.example", "none")], [default.copy("fallback", "infra")])
+    tls_host.reload()
+    assert tls_host.serial("x.example") == default.serial
+
+
+def test_500_copies_of_one_wildcard_are_one_file_and_one_certificate(tls_host: TlsHost) -> None:
+    """In 500 namespaces, as tools that copy secrets make them. HAProxy loads it once, for names in a few lines."""
+    wild = tls_host.authority.issue("*.example")
+    ingresses = [site(f"n{i}.example", "wild", namespace=f"team-{i}", service="web") for i in range(500)]
+    tls_host.follow(ingresses, [wild.copy("wild", f"team-{i}") for i in range(500)])
+    assert len(tls_host.files()) == 1
+    listed = tls_host.driver.socket.send("show ssl cert").splitlines()
+    assert len([line for line in listed if line.startswith("/")]) == 1
+    lines = tls_host.driver.socket.send(f"show ssl crt-list {tls_host.haproxy.paths.crt_list}").splitlines()
+    assert len([line for line in lines if line.startswith("/")]) == 3
+    assert {tls_host.serial(f"n{i}.example") for i in (0, 250, 499)} == {wild.serial}
+    newer = tls_host.authority.issue("*.example")
+    before = tls_host.reloads
+    tls_host.follow(ingresses, [newer.copy("wild", f"team-{i}", version="2") for i in range(500)])
+    assert {tls_host.serial(f"n{i}.example") for i in (0, 250, 499)} == {newer.serial}
+    assert (len(tls_host.files()), tls_host.reloads) == (1, before)
 
 
 def test_a_damaged_file_is_written_again_or_left_out(tls_host: TlsHost) -> None:

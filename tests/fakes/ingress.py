@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.responses import ORIGIN
+from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import Listener, http_listeners, https_listeners
 from rancherctl.kube import objects
 from rancherctl.kube.snapshot import Snapshot, Table
@@ -258,10 +259,17 @@ class Haproxy:
         return Driver(self.paths, restart=self.restart, user="no-such-user")
 
     def restart(self) -> None:
+        """Returns when the master has loaded its files; raises HaproxyError if it could not."""
         self.stop()
+        master = Path(self.paths.master)
+        master.unlink(missing_ok=True)
         command = ["haproxy", "-W", "-f", self.paths.config, "-S", f"{self.paths.master},mode,600"]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self.process = process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        poll_until(lambda: process.poll() is not None or master.exists(), 60, first=0.005)
+        if process.poll() is not None:
+            self.process = None
+            raise HaproxyError("cannot restart HAProxy", why=self.log.read_text(errors="replace")[-500:])
 
     def stop(self) -> None:
         if self.process is not None:

@@ -7,6 +7,7 @@ So a failure always ends the transaction, and every answer must name the file th
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import Final
 
 from rancherctl.ingress.haproxy import commands, crt_list, render
@@ -52,7 +53,7 @@ class RuntimeCertificates:
     def remove(self, change: CrtChange) -> int:
         """Delete lines, then certificates that no line needs; returns the number of commands. Raises HaproxyError."""
         if change.delete:
-            self._delete(change.delete)
+            self._delete(change)
         for content in change.forget:
             answer = self._socket.send(f"del ssl cert {self._paths.certificate(content)}")
             if "deleted" not in answer:
@@ -90,8 +91,21 @@ class RuntimeCertificates:
             self._abort(self._paths.certificate(line.content))
             raise CertificateRefusedError(line.content, answer[-300:])
 
-    def _delete(self, lines: tuple[CrtLine, ...]) -> None:
-        """Delete lines by their number. HAProxy counts them itself, so it is asked."""
+    def _delete(self, change: CrtChange) -> None:
+        """Delete lines. If a file has several of them, the number is needed: HAProxy counts, so it is asked.
+
+        That takes milliseconds if there are thousands of lines.
+        """
+        files = Counter(line.content for line in (*change.lines, *change.delete))
+        several = tuple(line for line in change.delete if files[line.content] > 1)
+        for line in change.delete:
+            if files[line.content] == 1:
+                file = self._paths.certificate(line.content)
+                self._socket.run([commands.delete_line(self._paths.crt_list, file)])
+        if several:
+            self._delete_by_number(several)
+
+    def _delete_by_number(self, lines: tuple[CrtLine, ...]) -> None:
         found: dict[ShownLine, list[int]] = {}
         for number, shown in crt_list.parse(self._socket.send(f"show ssl crt-list -n {self._paths.crt_list}")):
             found.setdefault(shown, []).append(number)

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +26,13 @@ class ConfigRefusedError(HaproxyError):
 class Checker:
     """``ids`` gives the user and group that tests run as; None = those of this process.
 
-    ``proven`` are certificates that the running process has loaded. ``refused``: content of a certificate → why a new
-    process is started without it.
+    Certificates are not part of a test: OpenSSL accepted each of them, and loading 3,000 takes seconds. After a process
+    could not start, ``thorough`` is set, and tests load them. ``refused``: content of a certificate → why a new process
+    is started without it.
     """
 
     def __init__(self, paths: render.Paths, certificates: PemFiles, ids: Callable[[], tuple[int, int] | None]) -> None:
-        self.proven: frozenset[str] = frozenset()
+        self.thorough = False
         self.refused: dict[str, str] = {}
         self._paths, self._certificates, self._ids = paths, certificates, ids
 
@@ -40,7 +41,7 @@ class Checker:
 
         One of them would keep the new process from serving anything. Raises HaproxyError.
         """
-        self.refused.update(dict.fromkeys(self.write(layout, pair), FILE_GONE))
+        self.refused.update(dict.fromkeys(self.write(layout.contents, layout.default, pair), FILE_GONE))
         while True:
             layout = _without(layout, self.refused)
             try:
@@ -51,27 +52,26 @@ class Checker:
             else:
                 return layout
 
-    def write(self, layout: Layout, pair: Pairs) -> frozenset[str]:
-        """Write the files of certificates that a layout needs and that are missing or damaged.
+    def write(self, contents: Iterable[str], default: str, pair: Pairs) -> frozenset[str]:
+        """Write the files of certificates that are missing or damaged, and that of the ``default`` ("" = none).
 
         Returns the contents that are nowhere. Raises HaproxyError.
         """
         with files.writing(self._paths.certificates):
-            missing = self._certificates.write(sorted(layout.contents), pair)
-            if layout.default and layout.default not in missing:
-                self._certificates.write_default(layout.default)
+            missing = self._certificates.write(sorted({*contents, default} - {""}), pair)
+            if default and default not in missing:
+                self._certificates.write_default(default)
         return missing
 
     def check(self, layout: Layout) -> None:
         """Run ``haproxy -c`` on copies of the files, as the unprivileged user.
 
-        Proven certificates are left out: loading 3,000 takes seconds. Raises CertificateRefusedError for a certificate,
-        ConfigRefusedError with HAProxy's message, or HaproxyError if the test cannot run.
+        Raises CertificateRefusedError for a certificate, ConfigRefusedError with HAProxy's message, or HaproxyError if
+        the test cannot run.
         """
-        lines = tuple(line for line in layout.lines if line.content not in self.proven)
-        default = layout.default if layout.default not in self.proven else ""
-        unproven = render.crt_list_text(replace(layout, lines=lines, default=default), self._paths)
-        result = self._run(layout, unproven)
+        # A listener that is not strict needs one: the default certificate stays.
+        tested = layout if self.thorough else replace(layout, lines=())
+        result = self._run(layout, render.crt_list_text(tested, self._paths))
         if result.returncode:
             alerts = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
             why = (alerts or ["no reason given"])[0][:500]
@@ -90,7 +90,7 @@ class Checker:
                 os.chown(folder, -1, group)
             copies = replace(self._paths, data=str(folder))
             for path, text in (render.files(layout, copies) | {copies.crt_list: crt_list}).items():
-                files.write(Path(path), text.encode(), group=group)
+                files.write_scratch(Path(path), text.encode(), group=group)
             uid, gid = ids if ids and os.geteuid() == 0 else (None, None)
             command = ["haproxy", "-c", "-f", copies.config]
             groups = () if uid is not None else None

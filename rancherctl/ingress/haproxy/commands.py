@@ -106,6 +106,10 @@ def add_line(crt_list: str, line: str) -> RuntimeCommand:
     )
 
 
-def delete_line(crt_list: str, file: str, number: int) -> RuntimeCommand:
-    """Delete the line with this number, which ``show ssl crt-list -n`` gives, from the crt-list."""
-    return RuntimeCommand(f"del ssl crt-list {crt_list} {_safe(file)}:{number}", ("Entry",))
+def delete_line(crt_list: str, file: str, number: int = 0) -> RuntimeCommand:
+    """Delete a line of a certificate's file from the crt-list.
+
+    ``number`` says which one if there are several; ``show ssl crt-list -n`` gives it.
+    """
+    which = f"{_safe(file)}:{number}" if number else _safe(file)
+    return RuntimeCommand(f"del ssl crt-list {crt_list} {which}", ("Entry",))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from rancherctl.ingress.options import NO_TLS_OPTIONS, TlsOptions
@@ -50,22 +50,21 @@ class ShownLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CrtChange:
-    """What to do, in this order: ``add`` lines, ``delete`` lines; ``lines`` is the result."""
+    """What to do, in this order: ``add`` lines, ``delete`` lines; ``lines`` is the result, added ones at its end."""
 
     lines: tuple[CrtLine, ...]
     add: tuple[CrtLine, ...] = ()
     delete: tuple[CrtLine, ...] = ()
+    install: tuple[str, ...] = field(init=False)
+    """Contents that must be loaded first."""
+    forget: tuple[str, ...] = field(init=False)
+    """Contents that no line needs any more."""
 
-    @property
-    def install(self) -> tuple[str, ...]:
-        """Contents that must be loaded first."""
-        kept = {line.content for line in self.lines if line not in self.add} | {line.content for line in self.delete}
-        return tuple(sorted({line.content for line in self.add} - kept))
-
-    @property
-    def forget(self) -> tuple[str, ...]:
-        """Contents that no line needs any more."""
-        return tuple(sorted({line.content for line in self.delete} - {line.content for line in self.lines}))
+    def __post_init__(self) -> None:
+        added, deleted = {line.content for line in self.add}, {line.content for line in self.delete}
+        kept = {line.content for line in self.lines[: len(self.lines) - len(self.add)]} if added or deleted else set()
+        object.__setattr__(self, "install", tuple(sorted(added - kept - deleted)))
+        object.__setattr__(self, "forget", tuple(sorted(deleted - kept - added)))
 
 
 NO_CHANGE: Final = CrtChange(())

@@ -17,7 +17,7 @@ from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe
 from rancherctl.ingress.haproxy.certificates import FILE_GONE, CertificateRefusedError, RuntimeCertificates
 from rancherctl.ingress.haproxy.checker import Checker
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
-from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.layout import Layout, old_workers
 from rancherctl.ingress.haproxy.pem_files import Pairs, PemFiles
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
@@ -31,6 +31,8 @@ FORMER_USER: Final = "haproxy"
 RELOAD_TIMEOUT: Final = 5.0
 FROZEN_TIMEOUT: Final = 2.0
 """Seconds."""
+CERTIFICATE_SECONDS: Final = 0.02
+"""For each certificate, a new worker may take so long in addition; it needs a tenth of that while nothing else runs."""
 log = logging.getLogger(__name__)
 
 
@@ -79,6 +81,8 @@ class Driver:
         self.restart = restart
         self.start_limit = start_limit
         self.text = render.text_digest(paths)
+        self._saved: dict[str, tuple[object, files.Identity | None]] = {}
+        """The source and identity of each file that this process wrote or compared."""
         self._stopping = threading.Event()
         self._user = user
         self.certificates = PemFiles(paths, lambda: self._group)
@@ -135,10 +139,7 @@ class Driver:
 
     def differences(self, layout: Layout) -> tuple[str, ...]:
         """How the running HAProxy differs from ``layout``, one line each. Raises HaproxyError."""
-        found = observe.differences(layout, observe.live(self.socket, self.paths), self.paths)
-        if not found:
-            self.checker.proven = layout.contents
-        return found
+        return observe.differences(layout, observe.live(self.socket, self.paths), self.paths)
 
     def configured(self, wanted: Collection[Listener]) -> tuple[Listener, ...]:
         """The ``wanted`` listeners that HAProxy's file on disk opens.
@@ -181,20 +182,20 @@ class Driver:
         match decision:
             case Reload():
                 layout = replace(decision.layout, generation=secrets.token_hex(4), text=self.text)
+                layout = replace(layout, old_workers=old_workers(self._worker_memory()))
                 layout = self.checker.prepared(layout, pair)
                 self.save(layout)
-                self.reload(layout.generation)
+                self.checker.thorough = bool(layout.contents)  # until it has been loaded
+                self._reload(layout)
+                self.checker.thorough = False
                 _raise_for(self.differences(layout))
                 return layout
             case Runtime(commands=commands, layout=layout):
-                if missing := self.checker.write(layout, pair):
+                if missing := self.checker.write(decision.certificates.install, decision.default, pair):
                     raise CertificateRefusedError(min(missing), FILE_GONE)
                 self._change(decision, commands)
                 _raise_for(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
-                if decision.certificates.add or decision.certificates.delete:
-                    found = observe.crt_lines(self.socket, self.paths)
-                    _raise_for(tuple(observe.certificate_differences(layout, found, self.paths)))
-                self.checker.proven = layout.contents
+                _raise_for(observe.changed_certificates(self.socket, self.paths, layout, decision.certificates))
         return decision.layout
 
     def _change(self, decision: Runtime, commands: Iterable[RuntimeCommand]) -> None:
@@ -212,39 +213,59 @@ class Driver:
         HAProxy reads them at its next start. While it runs with the text of another release, its configuration file
         stays: a text that HAProxy has not accepted must not be what it starts with.
         """
-        texts = render.files(layout, self.paths)
+        wanted = render.renderings(layout, self.paths)
         if layout.text != self.text:
-            del texts[self.paths.config]
+            del wanted[self.paths.config]
+        known = self._saved
+        texts = {
+            path: file.text() for path, file in wanted.items() if known.get(path) != (file.source, _identity(path))
+        }
         differing = files.differing(texts)
         group = self._group
         with files.writing(self.paths.data):
-            for path in differing:
-                files.write(Path(path), texts[path].encode(), group=group)
+            files.write_all({Path(path): texts[path].encode() for path in differing}, group=group)
+        self._saved |= {path: (wanted[path].source, _identity(path)) for path in texts}
         return differing
 
-    def reload(self, generation: str) -> None:
+    def _worker_memory(self) -> int:
+        """Bytes that the running worker uses; 0 = unknown."""
+        try:
+            status = Path(f"/proc/{self.info().pid}/status").read_text("ascii")
+        except (HaproxyError, OSError):
+            return 0
+        return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS:")), 0)
+
+    def _reload(self, layout: Layout) -> None:
         """Make a new worker load the files, wait until it answers, and use it. Raises HaproxyError."""
+        limit = self.start_limit + CERTIFICATE_SECONDS * len(layout.contents)
+        before = self._reloads()
         try:
             answer = self.master.send("reload", allow_empty=True)
         except HaproxyError as error:
             gone = isinstance(error.__cause__, (FileNotFoundError, ConnectionRefusedError))
-            self._await_or_restart(generation, gone=gone)
+            self._await_or_restart(layout.generation, limit, gone=gone)
         else:
             # HAProxy 2.6 answers nothing. Since 2.7 it waits for the new worker and reports success or failure.
             if answer.startswith("Success=0"):
                 raise HaproxyError("HAProxy could not load its files", why=answer[-500:])
         self.counters.reloads += 1
-        self._await_worker(generation)
-        self.use(generation)
+        self._await_worker(layout.generation, limit, before)
+        self.use(layout.generation)
 
-    def _await_or_restart(self, generation: str, *, gone: bool) -> None:
+    def _reloads(self) -> observe.Reloads:
+        try:
+            return observe.reloads(self.master)
+        except HaproxyError:
+            return observe.Reloads()
+
+    def _await_or_restart(self, generation: str, limit: float, *, gone: bool) -> None:
         """Restart HAProxy if its master is ``gone``, or if no new worker answers.
 
         A master whose answer was lost may still be reloading, and a restart cuts all connections, so wait first.
         """
         if not gone:
             try:
-                self._await_worker(generation)
+                self._await_worker(generation, limit)
             except HaproxyError as error:
                 if self._stopping.is_set():
                     raise
@@ -253,28 +274,36 @@ class Driver:
                 return
         self.restart()
 
-    def _await_worker(self, generation: str) -> None:
+    def _await_worker(self, generation: str, limit: float, before: observe.Reloads | None = None) -> None:
+        """Wait until a worker answers, or until the master says that its reload after ``before`` failed."""
         worker = Socket(self.paths.socket(generation))
-        last = "no worker answered"
+        last, failed = "no worker answered", False
 
-        def answers() -> bool:
-            nonlocal last
+        def ended() -> bool:
+            nonlocal last, failed
             try:
                 observe.info(worker)
             except HaproxyError as error:
                 last = str(error)
-                return False
+                failed = before is not None and self._reloads().failed_after(before)
+                return failed
             return True
 
-        if poll_until(answers, self.start_limit, first=0.005, largest=0.2, stop=self._stopping):
+        if poll_until(ended, limit, first=0.005, largest=0.2, stop=self._stopping):
+            if failed:
+                raise HaproxyError("HAProxy could not load its files", why=last, hint=f"see journalctl -u {UNIT}")
             return
         if self._stopping.is_set():
             raise HaproxyError("the agent is stopping")
         raise HaproxyError(
-            f"HAProxy did not load its new configuration within {self.start_limit:.0f} s",
+            f"HAProxy did not load its new configuration within {limit:.0f} s",
             why=last,
             hint=f"see journalctl -u {UNIT}",
         )
+
+
+def _identity(path: str) -> files.Identity | None:
+    return files.identity(Path(path))
 
 
 def _raise_for(differences: tuple[str, ...]) -> None:

@@ -30,6 +30,20 @@ def write(path: Path, data: bytes, *, mode: int = 0o640, group: int = -1) -> Non
     disk.put(path, data, mode, gid=group)
 
 
+def write_all(contents: Mapping[Path, bytes], *, group: int = -1) -> None:
+    """``write`` for several files at once, renamed in this order. Raises OSError."""
+    disk.put_all(contents, 0o640, gid=group)
+
+
+def write_scratch(path: Path, data: bytes, *, group: int = -1) -> None:
+    """Create a file that need not survive a crash. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    with os.fdopen(fd, "wb") as out:
+        os.fchown(fd, -1, group)
+        os.fchmod(fd, 0o640)
+        out.write(data)
+
+
 def make_folder(path: Path, mode: int, *, group: int = -1) -> None:
     """Create a folder that its owner and ``group`` may read. Raises OSError."""
     path.mkdir(mode=0o700)

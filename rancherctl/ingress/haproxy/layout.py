@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from rancherctl.ingress.haproxy import crt_list, pools
 from rancherctl.ingress.haproxy.crt_list import CrtLine
@@ -19,6 +19,7 @@ from rancherctl.ingress.haproxy.profiles import VALUE_MAPS, values_of
 from rancherctl.ingress.haproxy.responses import CLOSED
 from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, PathKind, Route
 from rancherctl.ingress.options import CLOSED as CLOSED_OPTIONS
+from rancherctl.ingress.translate.latest import Latest
 
 MAPS = ("hosts", "wildcards", "exact", "prefix", "trusted", "speaking", "secured", "to-https", *VALUE_MAPS)
 """In this order keys are removed; they are added in the opposite one."""
@@ -27,6 +28,9 @@ NETWORK_MAPS = ("trusted", "speaking")
 LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", *VALUE_MAPS)
 """Release 0.1 had none of them."""
 CHECKS_PER_SECOND = 250
+MIN_OLD_WORKERS, MAX_OLD_WORKERS = 2, 8
+OLD_WORKERS_MEMORY = 512 << 20
+"""Bytes that earlier processes may use together, if MIN_OLD_WORKERS need no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Layout:
     process, so that no command reaches an earlier process. ``text`` is the digest of the configuration's fixed text
     (``render.text_digest``) that the process was started with; "" in states of release 0.1. ``lines`` are those of the
     crt-list, ``default`` is the content of the default certificate ("" = none), ``secured`` are the loaded Ingresses
-    that need HTTPS.
+    that need HTTPS. ``old_workers``: how many earlier processes may still serve their connections.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -52,6 +56,7 @@ class Layout:
     lines: tuple[CrtLine, ...] = ()
     default: str = ""
     secured: frozenset[str] = frozenset()
+    old_workers: int = MAX_OLD_WORKERS
 
     @property
     def contents(self) -> frozenset[str]:
@@ -72,6 +77,7 @@ class Layout:
             "certificates": [line.to_json() for line in self.lines],
             "default_certificate": self.default,
             "secured": sorted(self.secured),
+            "old_workers": self.old_workers,
         }
 
     @staticmethod
@@ -97,9 +103,15 @@ class Layout:
                 lines=tuple(CrtLine.from_json(*line) for line in data.get("certificates", ())),
                 default=str(data.get("default_certificate", "")),
                 secured=frozenset(map(str, data.get("secured", ()))),
+                old_workers=int(data.get("old_workers", MAX_OLD_WORKERS)),
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
+
+
+def old_workers(memory: int) -> int:
+    """How many earlier processes may live if each uses so many bytes; 0 = unknown."""
+    return max(MIN_OLD_WORKERS, min(MAX_OLD_WORKERS, OLD_WORKERS_MEMORY // memory)) if memory else MAX_OLD_WORKERS
 
 
 def _map(maps: Any, name: str) -> Any:
@@ -129,25 +141,36 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     """
     live = [pool for pool in pools if pool.key]
     pool_of = {pool.key: pool.name for pool in live} | {"": CLOSED}
-    maps: dict[str, dict[str, str]] = {name: {} for name in MAPS}
+    maps: dict[str, dict[str, str]] = {name: {} for name in MAPS} | _route_maps(model.routes, model.bare, pool_of)
     if model.listeners:  # without one, HAProxy loads no maps
         maps["trusted"] = dict.fromkeys(model.proxies.trusted, "1")
         maps["speaking"] = dict.fromkeys(model.proxies.speaking, "1")
         maps["secured"] = dict.fromkeys(model.tls.sites, "1")
         maps["to-https"] = dict.fromkeys(model.tls.redirects, "1")
-    for host in {*model.bare, *(route.host for route in model.routes)} - {"*"}:
+    for pool in (p for p in live if p.options.changed):
+        for name, value in values_of(pool.options).items():
+            maps[name][pool.name] = value
+    return maps
+
+
+def _maps_of_routes(
+    routes: tuple[Route, ...], bare: Iterable[str], pool_of: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    maps: dict[str, dict[str, str]] = {"hosts": {}, "wildcards": {}, "exact": {}, "prefix": {}}
+    for host in {*bare, *(route.host for route in routes)} - {"*"}:
         if host.startswith("*."):
             maps["wildcards"][host[2:]] = host
         else:
             maps["hosts"][host] = host
     # Defaults come last: a prefix / has the same key as the default of its host, and counts before it.
-    for route in sorted(model.routes, key=lambda r: r.kind == "default"):
+    for route in sorted(routes, key=lambda r: r.kind == "default"):
         name, key = map_entry(route)
         maps[name].setdefault(key, pool_of[route.pool_key])
-    for pool in (p for p in live if p.options.changed):
-        for name, value in values_of(pool.options).items():
-            maps[name][pool.name] = value
     return maps
+
+
+_route_maps: Final = Latest(_maps_of_routes)
+"""A change of endpoints or certificates leaves them as they are."""
 
 
 def map_entry(route: Route) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rancherctl.ingress.haproxy import crt_list
-from rancherctl.ingress.haproxy.crt_list import ShownLine
+from rancherctl.ingress.haproxy.crt_list import CrtChange, ShownLine
 from rancherctl.ingress.haproxy.layout import MAPS, NETWORK_MAPS, Layout
 from rancherctl.ingress.haproxy.plan import Busy
 from rancherctl.ingress.haproxy.pools import Pool, Slot
@@ -19,6 +19,8 @@ from rancherctl.ingress.haproxy.runtime import Socket
 # configuration file disables it.
 _MAINTENANCE = 0x01 | 0x02 | 0x20
 
+_RELOADS = re.compile(r"^\d+ +master +(\d+) \[failed: (\d+)\]", re.MULTILINE)
+_USED = re.compile(r"^Status: Used$", re.MULTILINE)
 _ENTRY = re.compile(r'key="([^"]*)", value="([^"]*)"')
 MAX_SINGLE_READS = 100
 """More pools and keys than this are verified by reading everything at once."""
@@ -31,6 +33,18 @@ class Info:
     pid: int
     version: str
     generation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reloads:
+    """How often a master was reloaded, and how often in a row that failed."""
+
+    count: int = 0
+    failed: int = 0
+
+    def failed_after(self, before: Reloads) -> bool:
+        """Whether the last reload failed and came after ``before``."""
+        return self.failed > 0 and self.count > before.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,12 @@ def info(socket: Socket) -> Info:
     return Info(
         int(fields.get("Pid", "0")), fields.get("Version", ""), fields.get("description", fields.get("Description", ""))
     )
+
+
+def reloads(master: Socket) -> Reloads:
+    """Parse ``show proc``. Raises HaproxyError."""
+    found = _RELOADS.search(master.send("show proc"))
+    return Reloads(int(found[1]), int(found[2])) if found else Reloads()
 
 
 def parse_servers(text: str) -> dict[tuple[str, str], tuple[str, int, bool]]:
@@ -118,6 +138,19 @@ def touched(
         found = _ENTRY.search(socket.send(f"get map {paths.map(name)} {key}"))
         out += _entry(name, key, found.group(2) if found and found.group(1) == key else None, layout)
     return tuple(out)
+
+
+def changed_certificates(socket: Socket, paths: Paths, layout: Layout, change: CrtChange) -> tuple[str, ...]:
+    """Like ``differences``, for the certificates of a change. Raises HaproxyError."""
+    others = {line.content for line in (*change.add, *change.delete)}.difference(change.install, change.forget)
+    if others or len(change.add) + len(change.delete) > MAX_SINGLE_READS:
+        return tuple(certificate_differences(layout, crt_lines(socket, paths), paths))
+    expected = dict.fromkeys(change.forget, False) | dict.fromkeys(change.install, True)
+    return tuple(
+        f"certificate {content} is {'not ' if used else 'still '}in use"
+        for content, used in expected.items()
+        if bool(_USED.search(socket.send(f"show ssl cert {paths.certificate(content)}"))) != used
+    )
 
 
 def _entry(name: str, key: str, have: str | None, layout: Layout) -> list[str]:

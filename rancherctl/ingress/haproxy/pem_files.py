@@ -19,6 +19,7 @@ class PemFiles:
     def __init__(self, paths: Paths, group: Callable[[], int]) -> None:
         self._paths, self._group = paths, group
         self._known: dict[str, files.Identity | None] = {}
+        self._listed = False
 
     def read(self, content: str) -> pem.KeyPair | None:
         """The pair in a file; None if it is missing or has another content."""
@@ -31,6 +32,8 @@ class PemFiles:
     def write(self, contents: Iterable[str], pair: Pairs) -> frozenset[str]:
         """Write the files that are missing or were changed; returns the contents that are nowhere. Raises OSError."""
         missing: set[str] = set()
+        new: dict[Path, bytes] = {}
+        checked: list[tuple[str, Path]] = []
         for content in contents:
             path = Path(self._paths.certificate(content))
             if content in self._known and self._known[content] == files.identity(path) is not None:
@@ -40,9 +43,12 @@ class PemFiles:
                 if found is None:
                     missing.add(content)
                     continue
-                self._folder()
-                files.write(path, found.text.encode(), group=self._group())
-            self._known[content] = files.identity(path)
+                new[path] = found.text.encode()
+            checked.append((content, path))
+        if new:
+            self._folder()
+            files.write_all(new, group=self._group())
+        self._known |= {content: files.identity(path) for content, path in checked}
         return frozenset(missing)
 
     def write_default(self, content: str) -> None:
@@ -53,14 +59,17 @@ class PemFiles:
             files.write(path, data, group=self._group())
 
     def collect(self, keep: Collection[str]) -> None:
-        """Remove the files of all other contents."""
-        folder = Path(self._paths.certificates)
-        wanted = {Path(self._paths.certificate(content)).name for content in keep}
-        wanted.add(Path(self._paths.default_certificate).name if keep else "")
-        for path in folder.glob("*.pem"):
-            if path.name not in wanted:
-                path.unlink(missing_ok=True)
-                self._known.pop(path.stem, None)
+        """Remove the files of all other contents. The folder is listed only once: later files are known."""
+        if not self._listed:
+            listed = Path(self._paths.certificates).glob("*.pem")
+            self._known = dict.fromkeys(path.stem for path in listed) | self._known
+            self._known.pop(Path(self._paths.default_certificate).stem, None)
+            self._listed = True
+        for content in self._known.keys() - keep:
+            Path(self._paths.certificate(content)).unlink(missing_ok=True)
+            del self._known[content]
+        if not keep:
+            Path(self._paths.default_certificate).unlink(missing_ok=True)
 
     def _folder(self) -> None:
         folder = Path(self._paths.certificates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
 
 from rancherctl.ingress.haproxy import commands, crt_list, layout, listeners
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
@@ -13,6 +14,7 @@ from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.profiles import PLAIN, Profile, profile_of
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.model import HASH_SCHEME, Model, Route, Server
+from rancherctl.ingress.translate.latest import Latest
 
 MAX_COMMANDS = 4000
 MAX_SLOTS = 4000
@@ -78,8 +80,7 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
     """
     if now is None or now.listeners != model.listeners:
         return ()
-    wanted = _by_pool(model)
-    kept = _kept(now, wanted)
+    wanted, kept, missing_by_profile = _usage(now.pools, model.routes)
     names: list[str] = []
     for pool in now.pools:
         servers = model.servers_of(wanted[key]) if (key := kept.get(pool.name)) else ()
@@ -88,27 +89,40 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
         new = set(servers) - pool.servers
         if len(new) > sum(not s.used for s in pool.slots) and any(s.used and not s.server for s in pool.slots):
             names.append(pool.name)
-    for profile, missing in _missing(kept, wanted).items():
+    for profile, missing in missing_by_profile.items():
         spares = [p for p in now.pools if not p.key and p.profile == profile]
         if len(missing) > sum(not p.used for p in spares):
             names += [p.name for p in spares if p.used]
     return tuple(sorted(names))
 
 
-def _by_pool(model: Model) -> dict[str, Route]:
-    """A route for each pool that the model needs, by key."""
-    return {r.pool_key: r for r in model.routes if r.pool_key}
+class _Usage(NamedTuple):
+    """``wanted``: a route for each pool that the routes need, by key. For the others see the functions below."""
+
+    wanted: Mapping[str, Route]
+    kept: Mapping[str, str]
+    missing: Mapping[Profile, list[str]]
 
 
-def _kept(now: Layout, wanted: Mapping[str, Route]) -> dict[str, str]:
+def _usage_of(pools: tuple[Pool, ...], routes: tuple[Route, ...]) -> _Usage:
+    wanted = {r.pool_key: r for r in routes if r.pool_key}
+    kept = _kept(pools, wanted)
+    return _Usage(wanted, kept, _missing(kept, wanted))
+
+
+_usage: Final = Latest(_usage_of)
+"""``contended`` and ``plan`` are asked about the same model one after the other."""
+
+
+def _kept(pools: tuple[Pool, ...], wanted: Mapping[str, Route]) -> dict[str, str]:
     """The key of each pool that stays in use, by name of the pool.
 
     A pool whose key is not wanted any more takes that of the same Service port with other values of its options.
     """
-    kept = {p.name: p.key for p in now.pools if p.key in wanted}
+    kept = {p.name: p.key for p in pools if p.key in wanted}
     have = set(kept.values())
     free: dict[tuple[str, Profile], list[str]] = {}
-    for pool in now.pools:
+    for pool in pools:
         if pool.key and pool.name not in kept:
             free.setdefault((pool.backend, pool.profile), []).append(pool.name)
     for key in sorted(wanted.keys() - have) if free else ():
@@ -176,9 +190,9 @@ def _restart(now: Layout, model: Model) -> str:
 
 
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:
-    wanted = _by_pool(model)
-    keys = _kept(now, wanted)
-    for profile, missing in _missing(keys, wanted).items():
+    wanted, kept, missing_by_profile = _usage(now.pools, model.routes)
+    keys = dict(kept)
+    for profile, missing in missing_by_profile.items():
         # A pool that becomes spare in this step is not used again in it: its slots may have old connections.
         spares = [
             p
@@ -246,11 +260,15 @@ def _maps(
     """
     keys: set[tuple[str, str]] = set()
     for name in reversed(MAPS):
+        if old[name] == new[name]:
+            continue
         path, before, entries = paths.map(name), old[name], _entries(old[name], new[name])
         steps.route += commands.add_entries(path, {k: v for k, v in entries.items() if k not in before})
         steps.route += [commands.set_entry(path, k, v) for k, v in entries.items() if k in before]
         keys.update((name, key) for key in entries)
     for name in MAPS:
+        if old[name] == new[name]:
+            continue
         gone = old[name].keys() - new[name].keys()
         steps.unroute += commands.delete_entries(paths.map(name), gone)
         keys.update((name, key) for key in gone)

@@ -7,9 +7,10 @@ the path of a request before it is compared with prefixes, which also end with o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from functools import partial
+from typing import NamedTuple, get_args
 
 from rancherctl import contract
 from rancherctl.ingress.haproxy import forwarded, refusals, secured
@@ -98,12 +99,25 @@ class Paths:
         return f"{self.certificates}/default.pem"
 
 
+class Rendering(NamedTuple):
+    """A file to write: ``text()`` is the same as long as ``source`` is equal."""
+
+    source: object
+    text: Callable[[], str]
+
+
+def renderings(layout: Layout, paths: Paths) -> dict[str, Rendering]:
+    """All files by absolute path."""
+    out = {paths.map(name): Rendering(entries := layout.maps[name], partial(map_text, entries)) for name in MAPS}
+    out[paths.crt_list] = Rendering((layout.lines, layout.default), partial(crt_list_text, layout, paths))
+    process = (layout.listeners, layout.check_seconds, layout.generation, layout.old_workers, bool(layout.default))
+    out[paths.config] = Rendering((process, layout.pools), partial(config, layout, paths))
+    return out
+
+
 def files(layout: Layout, paths: Paths) -> dict[str, str]:
     """The texts of all files by absolute path."""
-    out = {paths.map(name): map_text(layout.maps[name]) for name in MAPS}
-    out[paths.crt_list] = crt_list_text(layout, paths)
-    out[paths.config] = config(layout, paths)
-    return out
+    return {path: rendering.text() for path, rendering in renderings(layout, paths).items()}
 
 
 def crt_list_text(layout: Layout, paths: Paths) -> str:
@@ -131,7 +145,7 @@ def map_text(entries: Mapping[str, str]) -> str:
 
 def config(layout: Layout, paths: Paths) -> str:
     """haproxy.cfg."""
-    return _global(paths, layout.generation) + _body(layout, paths)
+    return _global(paths, layout) + _body(layout, paths)
 
 
 def text_digest(paths: Paths) -> str:
@@ -146,17 +160,17 @@ def text_digest(paths: Paths) -> str:
     return digest(config(Layout(listeners=listeners, pools=pools), paths))
 
 
-def _global(paths: Paths, generation: str) -> str:
+def _global(paths: Paths, layout: Layout) -> str:
     # Headers of a request or response may have bufsize - maxrewrite = 28 KB; each active stream takes 32 KB more.
-    # Old workers end after ten minutes or eight reloads, whichever comes first: their connections continue until then,
+    # Old workers end after ten minutes or a few reloads, whichever comes first: their connections continue until then,
     # and memory stays bounded.
     return f"""# Written by rancherctl, changes are overwritten.
 global
-  description {generation}
-  stats socket unix@{paths.socket(generation)} mode 600 level admin
+  description {layout.generation}
+  stats socket unix@{paths.socket(layout.generation)} mode 600 level admin
   stats timeout 10s
   hard-stop-after 10m
-  mworker-max-reloads 8
+  mworker-max-reloads {layout.old_workers}
   fd-hard-limit {paths.descriptors}
   spread-checks 5
   tune.bufsize 32768

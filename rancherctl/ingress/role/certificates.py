@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from rancherctl.ingress.copies import Copied, read_copy
+from rancherctl.ingress.copies import copied, read_copy
 from rancherctl.ingress.haproxy.certificates import FILE_GONE
 from rancherctl.ingress.haproxy.pem_files import PemFiles
 from rancherctl.ingress.role import openssl
@@ -18,14 +19,35 @@ from rancherctl.kube.snapshot import Table
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """Whether a content may be used: ``reason`` says why not ("" = it may, and ``facts`` are known)."""
+    """Whether a content may be used: ``reason`` says why not ("" = it may, and ``facts`` are known).
 
+    ``state`` is that of a secret with this content. ``judged`` is false while OpenSSL was not asked.
+    """
+
+    content: str
     reason: str = ""
     facts: CertificateFacts | None = None
+    judged: bool = True
+    state: SecretState = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", SecretState(self.content, self.facts))
+
+
+class _Copy(NamedTuple):
+    """What is kept of a copy: keys stay in the table of copies only."""
+
+    content: str
+    unusable: str
 
 
 class CertificateStore:
-    """Knows the state of each secret. ``good``: secret → the last content that was usable; it outlives a restart."""
+    """Knows the state of each secret. ``good``: secret → the last content that was usable; it outlives a restart.
+
+    OpenSSL takes a millisecond for each content, so it is not asked about those that were good before a restart. With
+    ``trusting`` it is not asked at all: a new HAProxy process is about to load them, and says whether it can. If it
+    cannot, call ``doubt``.
+    """
 
     def __init__(
         self,
@@ -35,18 +57,17 @@ class CertificateStore:
         refusal: Callable[[pem.KeyPair], str] = openssl.refusal,
     ) -> None:
         self.good = dict(good)
+        self.trusting = False
+        self.contents: Mapping[str, str] = {}
+        """Secret → content of its copy, usable or not."""
+        self._proven = frozenset(good.values())
         self._files, self._clock, self._refusal = files, clock, refusal
         self._items: Mapping[str, TlsSecret] | None = None
-        self._read: dict[str, tuple[TlsSecret, tuple[str, Copied] | None]] = {}
-        self._copies: dict[str, Copied] = {}
-        self._pairs: dict[str, pem.KeyPair] = {}
+        self._read: dict[str, tuple[TlsSecret, tuple[str, _Copy] | None]] = {}
+        self._copies: dict[str, _Copy] = {}
+        self._sources: dict[str, TlsSecret] = {}
         self._verdicts: dict[str, _Verdict] = {}
         self._gone: dict[str, float] = {}
-
-    @property
-    def contents(self) -> dict[str, str]:
-        """Secret → content of its copy, usable or not."""
-        return {source: copy.content for source, copy in self._copies.items()}
 
     def states(self, copies: Table[TlsSecret]) -> dict[str, SecretState]:
         """The state of each secret that is known. While copies cannot be listed, none of them counts as deleted."""
@@ -71,24 +92,35 @@ class CertificateStore:
         before, self._read = self._read, {}
         for key, copy in items.items():
             seen = before.get(key)
-            self._read[key] = seen if seen is not None and seen[0] is copy else (copy, read_copy(copy))
-        self._copies = dict(found for _, found in self._read.values() if found is not None)
-        self._pairs = {copy.content: copy.pair for copy in self._copies.values() if copy.pair}
+            self._read[key] = seen if seen is not None and seen[0] is copy else (copy, self._read_copy(copy))
+        found = [(secret, *copied) for secret, copied in self._read.values() if copied is not None]
+        self._copies = {source: copy for _, source, copy in found}
+        self._sources = {copy.content: secret for secret, _, copy in found if not copy.unusable}
+        self.contents = {source: copy.content for _, source, copy in found}
         self._gone = {source: since for source, since in self._gone.items() if source not in self._copies}
         self._items = items
         used = {*self.contents.values(), *self.good.values()}
         self._verdicts = {content: verdict for content, verdict in self._verdicts.items() if content in used}
 
-    def _state(self, source: str, copy: Copied) -> SecretState:
+    def _read_copy(self, copy: TlsSecret) -> tuple[str, _Copy] | None:
+        """The source and what to keep of a copy; its content is judged while the pair is at hand."""
+        if (found := read_copy(copy)) is None:
+            return None
+        source, copied = found
+        if copied.pair and copied.content not in self._verdicts:
+            self._verdicts[copied.content] = self._judge(copied.pair)
+        return source, _Copy(copied.content, copied.unusable)
+
+    def _state(self, source: str, copy: _Copy) -> SecretState:
         reason = copy.unusable
-        if copy.pair is not None:
+        if not reason:
             verdict = self._verdict(copy.content)
             if not verdict.reason:
                 self.good[source] = copy.content
-                return SecretState(copy.content, verdict.facts)
+                return verdict.state
             reason = verdict.reason
         last = self.good.get(source, "")
-        known = self._verdict(last) if last else _Verdict("none")
+        known = self._verdict(last) if last else _Verdict("", "none")
         if known.reason:
             self.good.pop(source, None)
             return SecretState(trouble="unusable", reason=reason)
@@ -100,28 +132,35 @@ class CertificateStore:
         if known is None:
             pair = self.pair(content)
             if pair is None:  # not a verdict about the content: its copy may come
-                return _Verdict(FILE_GONE)
+                return _Verdict(content, FILE_GONE)
             known = self._verdicts[content] = self._judge(pair)
         return known
 
     def _judge(self, pair: pem.KeyPair) -> _Verdict:
-        if reason := self._refusal(pair):
-            return _Verdict(reason)
+        trusted = self.trusting or pair.content in self._proven
+        if not trusted and (reason := self._refusal(pair)):
+            return _Verdict(pair.content, reason)
         try:
-            return _Verdict(facts=certificate.facts(pair.leaf))
+            return _Verdict(pair.content, facts=certificate.facts(pair.leaf), judged=not trusted)
         except ValueError as error:
-            return _Verdict(f"the certificate cannot be read: {error}")
+            return _Verdict(pair.content, f"the certificate cannot be read: {error}")
+
+    def doubt(self) -> None:
+        """Ask OpenSSL about every content that it was not asked about: HAProxy could not load all of them."""
+        self.trusting, self._proven = False, frozenset()
+        self._verdicts = {content: verdict for content, verdict in self._verdicts.items() if verdict.judged}
 
     def pair(self, content: str) -> pem.KeyPair | None:
         """The certificate and key of a content: of a copy, else of a file on this host."""
-        return self._pairs.get(content) or self._files.read(content)
+        copy = self._sources.get(content)
+        return copied(copy).pair if copy else self._files.read(content)
 
     def refuse(self, content: str, why: str) -> None:
         """Do not use this content any more: HAProxy itself refused it, or its file was gone and no copy is known."""
         if why == FILE_GONE:
             self._verdicts.pop(content, None)
         else:
-            self._verdicts[content] = _Verdict(f"HAProxy refuses it: {' '.join(why.split())[:300]}")
+            self._verdicts[content] = _Verdict(content, f"HAProxy refuses it: {' '.join(why.split())[:300]}")
 
     def keep(self, secrets: Collection[str]) -> None:
         """Forget the last good certificates of all other secrets: nothing served here needs them."""

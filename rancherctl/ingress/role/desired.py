@@ -26,7 +26,7 @@ from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy, host_tls
+from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy
 from rancherctl.ingress.translate.merge import HostRules, Merged
 from rancherctl.ingress.translate.tls import TlsClaims
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
@@ -152,7 +152,8 @@ def build(
     model, problems = _host_model(translated, serving.keys, rules, cache, tables, host, previous.refused)
     on_purpose = [translated[key] for key in serving.keys if key in translated]
     sites = cache.sites_of(translated, serving.keys)
-    tls = host_tls(claims.on(sites), on_purpose, tables.secrets, host.tls, tables.today)
+    names = cache.claims_on(claims, sites)
+    tls = cache.certificates.host_tls(names, on_purpose, tables.secrets, host.tls, tables.today)
     model = replace(model, tls=tls.model if model.listeners else NO_TLS)
     problems = {k: (*problems.get(k, ()), *tls.problems.get(k, ())) for k in problems.keys() | tls.problems.keys()}
     secrets = {t.key: claims.secrets.get(t.key, frozenset()) for t in on_purpose if t.tls}

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from rancherctl import contract
 from rancherctl.hold import Hold
-from rancherctl.ingress.copies import certificates_digest
+from rancherctl.ingress.copies import Digests
 from rancherctl.ingress.haproxy import plan, render
 from rancherctl.ingress.haproxy.certificates import CertificateRefusedError
 from rancherctl.ingress.haproxy.driver import Driver, local_paths
@@ -100,9 +100,11 @@ class LbRole:
         self._alarm = ""
         self._leaving: Mapping[str, float] = {}
         self._problems: Mapping[str, tuple[ObjectProblem, ...]] = {}
+        self._digests = Digests()
         self._certificates: Mapping[str, str] = {}
         state = self.store.current
         self.secrets = CertificateStore(self.driver.certificates, state.secrets if state else {}, clock)
+        self.secrets.trusting = state is None
         self._roster_guard = RosterGuard(Roster(state.epoch, 0) if state else Roster())
         if state:
             self.driver.use(state.layout.generation)
@@ -138,6 +140,8 @@ class LbRole:
             self.resync = SOON
         except HaproxyError as error:
             log.warning("%s", error)
+            if self.driver.checker.thorough:
+                self.secrets.doubt()
             self._failed(str(error))
         except Exception as error:
             # An unexpected object reaches all hosts at once: what each of them serves must stay published.
@@ -231,6 +235,7 @@ class LbRole:
         if isinstance(decision, plan.Reload):
             log.info("reloading HAProxy: %s", decision.reason)
         layout = self.driver.apply(decision, self.secrets.pair)
+        self.secrets.trusting = False
         unchanged = isinstance(decision, plan.Unchanged)
         served = tuple(sorted(serving)) if model.loaded else ()
         used = frozenset({self._host.tls.default}.union(*wanted.secrets.values()))
@@ -240,10 +245,7 @@ class LbRole:
             State(layout, served, roster.epoch, roster.sequence, wanted.address, good), same_layout=unchanged
         )
         self.driver.certificates.collect({*layout.contents, *good.values()})
-        contents = self.secrets.contents
-        self._certificates = {
-            key: found for key, s in wanted.secrets.items() if (found := certificates_digest(s, contents))
-        }
+        self._certificates = self._digests.of(wanted.secrets, self.secrets.contents)
         self._leaving, self._problems = wanted.serving.leaving, wanted.problems
         if not unchanged:
             self.health.settle()
@@ -272,7 +274,7 @@ class LbRole:
             alarm=self._alarm or self.health.refused or self.store.error or self._ports.summary(),
             note=self._refusals.note(),
             placed=frozenset(state.serving if state else ()),
-            certificates={key: found for key, found in self._certificates.items() if key in served},
+            certificates={key: found for key, found in self._certificates.items() if found and key in served},
         )
         return section | report.to_section()
 

@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from rancherctl.ingress.model import BackendRef, Translated
 from rancherctl.ingress.translate import classes, endpoints
+from rancherctl.ingress.translate.certificates import CertificateChoice
 from rancherctl.ingress.translate.endpoints import EndpointLookup
 from rancherctl.ingress.translate.latest import Latest
 from rancherctl.ingress.translate.merge import host_rules, merge
 from rancherctl.ingress.translate.rules import translate
-from rancherctl.ingress.translate.tls import claim_names, sites_of
+from rancherctl.ingress.translate.tls import TlsClaims, claim_names, sites_of
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 from rancherctl.placement.model import Roster
 from rancherctl.placement.place import Placement, place
@@ -39,7 +40,8 @@ class TranslationCache:
         self.lookups: dict[tuple[str, str], tuple[Service | None, list[EndpointSlice] | None, EndpointLookup]] = {}
         self.translate_all, self.place_all = Latest(self._translate_all), Latest(self._place_all)
         self.merge, self.host_rules = Latest(merge), Latest(host_rules)
-        self.claim_names, self.sites_of = Latest(claim_names), Latest(sites_of)
+        self.claim_names, self.sites_of, self.claims_on = Latest(claim_names), Latest(sites_of), Latest(TlsClaims.on)
+        self.certificates = CertificateChoice()
 
     def translate(self, ingress: Ingress) -> Translated:
         """Translate one Ingress; cached by uid and resource version."""

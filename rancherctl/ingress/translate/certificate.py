@@ -5,16 +5,17 @@ Read from its DER (RFC 5280). Whether OpenSSL accepts it is for the host to deci
 
 from __future__ import annotations
 
-from calendar import timegm
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from rancherctl.der import GENERAL_TIME, OCTETS, OID, SEQUENCE, UTC_TIME, Node, exactly, nodes
 
 _VERSION, _EXTENSIONS, _DNS = 0xA0, 0xA3, 0x82
 _ALTERNATIVES: Final = bytes.fromhex("551d11")
+_TIME: Final = re.compile(rb"(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z")
 _KEYS: Final = {bytes.fromhex("2a864886f70d010101"): "RSA", bytes.fromhex("2a8648ce3d0201"): "EC"}
 
 
@@ -81,12 +82,13 @@ def facts(der: bytes) -> CertificateFacts:
 
 
 def _seconds(node: Node) -> int:
-    text = node.expect(UTC_TIME, GENERAL_TIME).data.decode("ascii")
-    form = "%y%m%d%H%M%SZ" if node.tag == UTC_TIME else "%Y%m%d%H%M%SZ"
-    when = datetime.strptime(text, form)  # noqa: DTZ007 - UTC by its definition
-    if node.tag == UTC_TIME and when.year >= 2050:  # RFC 5280: 50 to 99 are years of the last century
-        when = when.replace(year=when.year - 100)
-    return timegm(when.timetuple())
+    found = _TIME.fullmatch(node.expect(UTC_TIME, GENERAL_TIME).data)
+    if not found or (len(found[1]) == 2) != (node.tag == UTC_TIME):
+        raise ValueError("a date that cannot be read")
+    year, month, day, hour, minute, second = map(int, found.groups())
+    if node.tag == UTC_TIME:  # RFC 5280: 50 to 99 are years of the last century
+        year += 1900 if year >= 50 else 2000
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
 
 
 def _names(extensions: Node) -> Collection[str]:

@@ -58,40 +58,73 @@ class HostTls:
     problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
 
 
-def host_tls(
-    claims: Mapping[str, TlsClaim],
-    serving: Iterable[Translated],
-    states: Mapping[str, SecretState],
-    policy: TlsPolicy,
-    now: float,
-) -> HostTls:
-    """Choose the certificates for ``claims``, the names that a host answers for.
-
-    ``serving`` are the Ingresses that it serves on purpose. ``now`` is in seconds since 1970.
-    """
-    default = states.get(policy.default, MISSING) if policy.default else MISSING
-    names: dict[str, tuple[str, ...]] = {}
-    secured: set[str] = set()
-    for name, claim in claims.items():
-        if contents := _chosen(claim, states, default):
-            secured.add(claim.site)
-            if contents != (default.content,) or not _is_default(claim) or claim.options.changed:
-                names[name] = contents
-    options = {name: claims[name].options for name in names if claims[name].options.changed}
-    redirects = frozenset(secured) if policy.redirect else frozenset[str]()
-    every = list(serving)
-    if default.content:
-        claimed = {claim.site for claim in claims.values()}
-        secured |= {site for t in every for site in t.hosts if site not in claimed or site == ANY_HOST}
-    problems = {t.key: _problems(t, claims, states, policy, default, now) for t in every if t.tls}
-    return HostTls(
-        TlsModel(names, options, frozenset(secured), redirects, default.content),
-        {k: p for k, p in problems.items() if p},
-    )
+_Inputs = tuple[object, ...]
 
 
-def _is_default(claim: TlsClaim) -> bool:
-    return all(not secret for _, secrets in claim.candidates for secret in secrets)
+class CertificateChoice:
+    """Chooses certificates for names, and keeps what it found for those whose claim and secrets did not change."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[str, tuple[_Inputs, tuple[str, ...]]] = {}
+        self._problems: dict[str, tuple[_Inputs, tuple[ObjectProblem, ...]]] = {}
+
+    def host_tls(
+        self,
+        claims: Mapping[str, TlsClaim],
+        serving: Iterable[Translated],
+        states: Mapping[str, SecretState],
+        policy: TlsPolicy,
+        now: float,
+    ) -> HostTls:
+        """Choose the certificates for ``claims``, the names that a host answers for.
+
+        ``serving`` are the Ingresses that it serves on purpose. ``now`` is in seconds since 1970; what is said about
+        the time that is left may be a minute old.
+        """
+        default = states.get(policy.default, MISSING) if policy.default else MISSING
+        names: dict[str, tuple[str, ...]] = {}
+        secured: set[str] = set()
+        before, self._chosen = self._chosen, {}
+        for name, claim in claims.items():
+            inputs = (claim, default, *[states.get(secret) for secret in claim.secrets])
+            found = before.get(name)
+            if found is None or found[0] != inputs:
+                found = inputs, _chosen(claim, states, default)
+            self._chosen[name] = found
+            if contents := found[1]:
+                secured.add(claim.site)
+                if contents != (default.content,) or any(claim.secrets) or claim.options.changed:
+                    names[name] = contents
+        options = {name: claims[name].options for name in names if claims[name].options.changed}
+        redirects = frozenset(secured) if policy.redirect else frozenset[str]()
+        every = list(serving)
+        if default.content:
+            claimed = {claim.site for claim in claims.values()}
+            secured |= {site for t in every for site in t.hosts if site not in claimed or site == ANY_HOST}
+        problems = self._all_problems([t for t in every if t.tls], claims, states, policy, now)
+        return HostTls(TlsModel(names, options, frozenset(secured), redirects, default.content), problems)
+
+    def _all_problems(
+        self,
+        served: Iterable[Translated],
+        claims: Mapping[str, TlsClaim],
+        states: Mapping[str, SecretState],
+        policy: TlsPolicy,
+        now: float,
+    ) -> dict[str, tuple[ObjectProblem, ...]]:
+        default = states.get(policy.default, MISSING) if policy.default else MISSING
+        before, self._problems = self._problems, {}
+        out: dict[str, tuple[ObjectProblem, ...]] = {}
+        for t in served:
+            own = [x for n in t.tls for x in (claims.get(n.name), states.get(n.secret))]
+            inputs = (t, policy, default, now // 60, *own)
+            found = before.get(t.key)
+            if found is None or found[0] != inputs:
+                found = inputs, _problems(t, claims, states, policy, default, now)
+            self._problems[t.key] = found
+            if found[1]:
+                out[t.key] = found[1]
+        return out
 
 
 def _chosen(claim: TlsClaim, states: Mapping[str, SecretState], default: SecretState) -> tuple[str, ...]:

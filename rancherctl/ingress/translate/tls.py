@@ -65,6 +65,11 @@ class TlsClaim:
     owner: str
     candidates: tuple[tuple[str, tuple[str, ...]], ...]
     options: TlsOptions = NO_TLS_OPTIONS
+    secrets: tuple[str, ...] = field(init=False, compare=False)
+    """Those of all candidates; "" for the default certificate."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "secrets", tuple([s for _, secrets in self.candidates for s in secrets]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def claim_names(translated: Mapping[str, Translated], serving: Collection[str] =
     }
     secrets: dict[str, set[str]] = {}
     for claim in claims.values():
-        every = {secret for _, listed in claim.candidates for secret in listed if secret}
+        every = set(claim.secrets) - {""}
         for key, _ in claim.candidates:
             secrets.setdefault(key, set()).update(every)
     return TlsClaims(
@@ -135,4 +140,4 @@ def sites_of(translated: Mapping[str, Translated], serving: Iterable[str]) -> fr
 def secrets_on(claims: TlsClaims, sites: Collection[str]) -> frozenset[str]:
     """The secrets that a host needs to answer for these host patterns; not the default certificate."""
     every = claims.on(sites).values()
-    return frozenset({s for claim in every for _, secrets in claim.candidates for s in secrets if s})
+    return frozenset({secret for claim in every for secret in claim.secrets if secret})

@@ -8,7 +8,7 @@ from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress.model import TlsName, Translated
 from rancherctl.ingress.options import TlsOptions
 from rancherctl.ingress.translate.certificate import CertificateFacts
-from rancherctl.ingress.translate.certificates import HostTls, SecretState, TlsPolicy, host_tls
+from rancherctl.ingress.translate.certificates import CertificateChoice, HostTls, SecretState, TlsPolicy
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.ingress.translate.tls import claim_names, secrets_on, sites_of
 from tests.fakes import ingress as fake
@@ -45,7 +45,7 @@ def on_host(*translated: Translated, policy: TlsPolicy | None = None, **states: 
     every = keyed(*translated)
     secrets = {f"default/{name}": state for name, state in states.items()}
     claims = claim_names(every).on(sites_of(every, every))
-    return host_tls(claims, translated, secrets, policy or TlsPolicy(), 0.0)
+    return CertificateChoice().host_tls(claims, translated, secrets, policy or TlsPolicy(), 0.0)
 
 
 def reasons(found: HostTls, key: str = "default/i") -> list[str]:
@@ -108,7 +108,7 @@ def test_the_oldest_ingress_owns_a_name_also_with_an_unusable_secret() -> None:
     assert [p.message for p in claims.problems["other/new"]] == [
         "the certificate of a.com is that of the older ingress team/old"
     ]
-    found = host_tls(claims.on({"a.com"}), [old, new], {"other/t": usable("c2")}, TlsPolicy(), 0.0)
+    found = CertificateChoice().host_tls(claims.on({"a.com"}), [old, new], {"other/t": usable("c2")}, TlsPolicy(), 0.0)
     assert found.model.names == {}
     assert secrets_on(claims, {"a.com"}) == {"team/s"}, "the loser's key is not even copied"
 

@@ -191,6 +191,16 @@ def test_the_default_certificate_is_for_names_without_one(tls_host: TlsHost) -> 
     assert tls_host.serial("x.example") == REFUSED
 
 
+def test_a_default_certificate_that_is_in_use_keeps_no_new_process_from_starting(tls_host: TlsHost) -> None:
+    """The test of a configuration leaves out certificates that are in use, and HAProxy needs one for such a listener."""
+    pair = tls_host.authority.issue("default.example")
+    anywhere = fake.ingress("anywhere", [("", "Prefix", "/", "other:80")])
+    tls_host.start(TlsPolicy(default="infra/fallback"))
+    tls_host.follow([anywhere], [pair.copy("fallback", "infra")])
+    tls_host.reload()
+    assert tls_host.serial("x.example") == pair.serial
+
+
 def test_files_of_keys_are_for_their_group_only(tls_host: TlsHost) -> None:
     tls_host.follow([site("a.example", "sa")], [tls_host.authority.issue("a.example").copy("sa")])
     folder = Path(tls_host.haproxy.paths.certificates)

@@ -1,36 +1,69 @@
 """The rules by which a load balancer answers requests, stated once and in plain steps. Pure.
 
-HAProxy gets maps and a few lines that do the same, fast (haproxy/layout.py, haproxy/render.py). The contract tests
-compare its answers with these, and ``rancherctl ingress show --request`` explains requests with them.
+HAProxy gets maps, certificates and a few lines that do the same, fast (haproxy/layout.py, haproxy/render.py). The
+contract tests compare its answers with these, and ``rancherctl ingress show --request`` explains requests with them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Literal
+from typing import Final, Literal
 
-from rancherctl.ingress.model import ANY_HOST, Route
+from rancherctl.ingress.model import ANY_HOST, HTTP_PORT, HTTPS_PORT, NO_TLS, Route, TlsModel
 from rancherctl.ingress.options import RouteOptions
 from rancherctl.net import unmapped
 
-Kind = Literal["forwarded", "no-route", "no-endpoint", "closed", "denied", "redirect"]
+Scheme = Literal["http", "https"]
+Kind = Literal[
+    "no-listener",
+    "refused",
+    "misdirected",
+    "tls-redirect",
+    "no-route",
+    "closed",
+    "denied",
+    "redirect",
+    "too-large",
+    "no-endpoint",
+    "forwarded",
+]
+"""In the order of the steps. All between ``refused`` and ``forwarded`` are responses of the load balancer itself."""
+STATUS: Final[dict[Kind, int]] = {
+    "misdirected": 421,
+    "tls-redirect": 308,
+    "no-route": 404,
+    "closed": 503,
+    "denied": 403,
+    "too-large": 413,
+    "no-endpoint": 503,
+}
+ACME: Final = "/.well-known/acme-challenge/"
+"""Authorities fetch these paths over plain HTTP before they issue a certificate (RFC 8555 8.3)."""
 _PORT = re.compile(r":[0-9]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request over plain HTTP. ``host`` is the Host header, ``target`` the path with its query, both as sent.
+    """A request to a ``port`` of a load balancer, over HTTP/1.1 or HTTP/2: which one changes no answer.
 
-    ``source`` is the client's address; "" = one that every list allows.
+    ``host`` is the Host header, ``target`` the path with its query, both as sent. ``source`` is the client's address;
+    "" = one that every list allows. ``length`` is the Content-Length, None without one. Over ``https``, ``sni`` is the
+    name that the client asks for in its handshake, "" without one. ``forwarded_proto`` is what a trusted proxy in front
+    says about the client's scheme, "" without one.
     """
 
     host: str
     target: str
     method: str = "GET"
     source: str = ""
+    scheme: Scheme = "http"
+    port: int = HTTP_PORT
+    sni: str = ""
+    length: int | None = None
+    forwarded_proto: str = ""
 
     @property
     def name(self) -> str:
@@ -41,6 +74,11 @@ class Request:
     def path(self) -> str:
         """The path that is compared with rules: percent codes and empty elements as sent."""
         return self.target.partition("?")[0]
+
+    @property
+    def client_scheme(self) -> str:
+        """The scheme of the URL that the client has: a trusted proxy may have received it over TLS."""
+        return self.forwarded_proto or self.scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +94,50 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a client gets: the answer of the service (``forwarded``), or a response of the load balancer itself.
+class Shown:
+    """The certificate that a client is shown: that of the SNI ``name``, which may be a wildcard; "" = the default one.
 
-    ``status`` is that of the load balancer's response, 0 if the service answers. ``location`` is where a redirect
-    leads.
+    ``contents`` has more than one if there are several kinds of keys: the client chooses.
+    """
+
+    name: str
+    contents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client gets: the answer of the service (``forwarded``), or of the load balancer itself.
+
+    ``status`` is that of the load balancer's response, 0 if the service answers, or if no response is sent.
+    ``location`` is where a redirect leads. ``certificate`` is None without TLS, and if the handshake is refused.
     """
 
     kind: Kind
     status: int
     match: Match
     location: str = ""
+    certificate: Shown | None = None
+
+
+Listeners = frozenset[tuple[Scheme, int]]
+"""Protocols and ports on which a load balancer accepts connections."""
+PLAIN_LISTENERS: Final[Listeners] = frozenset({("http", HTTP_PORT)})
 
 
 class RuleTable:
-    """The rules that one load balancer has: routes with the Ingress that owns each, and names known without a route."""
+    """The rules that one load balancer has.
 
-    def __init__(self, owned: Iterable[tuple[str, Route]], bare: Iterable[str] = ()) -> None:
+    ``owned`` are its routes with the Ingress that owns each, ``bare`` names that are known without a route.
+    """
+
+    def __init__(
+        self,
+        owned: Iterable[tuple[str, Route]],
+        bare: Iterable[str] = (),
+        tls: TlsModel = NO_TLS,
+        listeners: Listeners = PLAIN_LISTENERS,
+    ) -> None:
+        self.tls, self.listeners = tls, listeners
         self._routes: dict[str, list[tuple[str, Route]]] = {host: [] for host in bare}
         for ingress, route in owned:
             self._routes.setdefault(route.host, []).append((ingress, route))
@@ -105,21 +170,80 @@ class RuleTable:
         found += [(i, r) for i, r in self._routes.get(ANY_HOST, ()) if r.kind == "default"]
         return Match(pattern, *found[0]) if found else Match(pattern)
 
+    def certificate(self, sni: str) -> Shown | None:
+        """The certificate for a name in a handshake ("" = none); None: the handshake is refused.
 
-def answer(request: Request, match: Match, servers: int) -> Answer:
-    """The answer to a request that matched so, if the route's backend has so many servers."""
+        That of the name itself counts before one for a wildcard, and that before the default certificate.
+        """
+        name = sni.lower()
+        for each in (name, f"*.{name.partition('.')[2]}"):
+            if name and (contents := self.tls.names.get(each)):
+                return Shown(each, contents)
+        return Shown("", (self.tls.default,)) if self.tls.default else None
+
+    def misdirected(self, request: Request) -> bool:
+        """Whether the client of a TLS connection must open another one for this request (421).
+
+        Clients send requests for several names over one connection, if its certificate covers them (RFC 9110 7.4). They
+        are answered wherever the rules are known, because some browsers never repeat a request. They are not if the
+        name is not answered over TLS here, or is unknown and another one than in the handshake.
+        """
+        pattern = self.pattern(request.name)
+        if pattern != ANY_HOST:
+            return pattern not in self.tls.sites
+        asked = request.sni.lower().rstrip(".")
+        return bool(asked) and asked != request.name
+
+    def https_location(self, request: Request) -> str:
+        """Where a plain request is redirected to HTTPS; "" if it is not.
+
+        Not before the certificate is there, and never a challenge of an authority: otherwise it could not issue one.
+        """
+        port = min((port for scheme, port in self.listeners if scheme == "https"), default=0)
+        if (
+            request.scheme == "https"
+            or request.forwarded_proto == "https"
+            or not port
+            or self.pattern(request.name) not in self.tls.redirects
+            or request.path.startswith(ACME)
+        ):
+            return ""
+        return f"https://{request.name}{'' if port == HTTPS_PORT else f':{port}'}{request.target}"
+
+    def answer(self, request: Request, servers: Callable[[Route], int]) -> Answer:
+        """The answer to a request, if a route's backend has so many ``servers``."""
+        match = self.match(request)
+        if (request.scheme, request.port) not in self.listeners:
+            return Answer("no-listener", 0, match)
+        shown = self.certificate(request.sni) if request.scheme == "https" else None
+        if request.scheme == "https":
+            if shown is None:
+                return Answer("refused", 0, match)
+            if self.misdirected(request):
+                return _own("misdirected", match, shown)
+        elif location := self.https_location(request):
+            return _own("tls-redirect", match, shown, location)
+        return _of_route(request, match, shown, servers)
+
+
+def _own(kind: Kind, match: Match, shown: Shown | None, location: str = "") -> Answer:
+    return Answer(kind, STATUS[kind], match, location, shown)
+
+
+def _of_route(request: Request, match: Match, shown: Shown | None, servers: Callable[[Route], int]) -> Answer:
+    """The answer to a request that reaches the rules for paths."""
     if match.route is None:
-        return Answer("no-route", 404, match)
+        return _own("no-route", match, shown)
     options = match.route.options
-    if options.closed:
-        return Answer("closed", 503, match)
-    if request.source and not allowed(request.source, options):
-        return Answer("denied", 403, match)
+    if options.closed or (request.source and not allowed(request.source, options)):
+        return _own("closed" if options.closed else "denied", match, shown)
     if options.redirect:
-        return Answer("redirect", options.redirect_code, match, location(request, options.redirect))
-    if not servers:
-        return Answer("no-endpoint", 503, match)
-    return Answer("forwarded", 0, match)
+        return Answer("redirect", options.redirect_code, match, _location(request, options.redirect), shown)
+    if options.body_size and (request.length or 0) > options.body_size:
+        return _own("too-large", match, shown)
+    return (
+        Answer("forwarded", 0, match, certificate=shown) if servers(match.route) else _own("no-endpoint", match, shown)
+    )
 
 
 def allowed(source: str, options: RouteOptions) -> bool:
@@ -132,6 +256,6 @@ def allowed(source: str, options: RouteOptions) -> bool:
     return not listed(options.deny_source) and (not options.allow_source or listed(options.allow_source))
 
 
-def location(request: Request, redirect: str) -> str:
+def _location(request: Request, redirect: str) -> str:
     """The header Location of a redirect: the URL or path itself, or the same target at another host."""
-    return f"http:{redirect}{request.target}" if redirect.startswith("//") else redirect
+    return f"{request.client_scheme}:{redirect}{request.target}" if redirect.startswith("//") else redirect

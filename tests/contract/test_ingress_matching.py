@@ -1,11 +1,10 @@
-"""Random rules and requests: HAProxy answers as the matcher says, whichever way it came to its configuration."""
+"""Random Ingresses, secrets and requests: HAProxy answers as the matcher says, however it got its configuration."""
 
 from __future__ import annotations
 
-import http.client
-import json
+import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,69 +13,137 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rancherctl.contract import INGRESS_PREFIX
-from rancherctl.ingress import matcher
+from rancherctl.ingress import copies
 from rancherctl.ingress.matcher import Request, RuleTable
-from rancherctl.ingress.translate import merge
-from rancherctl.ingress.translate.rules import translate
-from tests.fakes import h2
+from rancherctl.ingress.model import Proxies, Route
+from rancherctl.ingress.operator.host_rules import rule_table
+from rancherctl.ingress.role import desired
+from rancherctl.ingress.translate.cache import TranslationCache
+from rancherctl.ingress.translate.certificates import TlsPolicy
+from rancherctl.kube.objects import TlsSecret
+from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tables import COPIES
 from tests.fakes import ingress as fake
+from tests.fakes import tls
+from tests.fakes.ingress_client import FORGER, PROXY, Seen, send_all
 from tests.fakes.ingress_host import LoadBalancerHost
 
-HOSTS = ["", "a.com", "b.a.com", "*.a.com", "c.b.a.com", "*.b.a.com"]
+HOSTS = ["", "a.com", "b.a.com", "*.a.com", "c.b.a.com", "*.b.a.com", "a.com", "*.a.com"]
 ASKED = ["a.com", "www.a.com", "B.a.com", "www.b.a.com", "x.a.com", "c.b.a.com:80", "y.b.a.com", "z.org", "com"]
 ASKED += ["a.com.", ".a.com"]
 PARTS = st.lists(st.sampled_from(["a", "ab", "b", "B", "%61", ""]), max_size=3)
-REQUESTED = st.builds(
-    lambda parts, end: "/" + "/".join(parts) + end, PARTS, st.sampled_from(["", "", "", "/", "?", "?q=/a/b", "/?x"])
+REQUESTED = st.one_of(
+    st.builds(
+        lambda parts, end: "/" + "/".join(parts) + end, PARTS, st.sampled_from(["", "", "", "/", "?", "?q=/a/b", "/?x"])
+    ),
+    st.sampled_from(["/", "/.well-known/acme-challenge/x", "/.well-known/acme-challenge"]),
 )
 PATHS = REQUESTED.map(lambda path: path.partition("?")[0])
 PODS = ["p1", "p2", "p3"]
 EMPTY = "empty"
 """A Service without endpoints."""
-RULE = st.tuples(
-    st.sampled_from(HOSTS),
-    st.sampled_from(["Exact", "Prefix", "ImplementationSpecific"]),
-    PATHS,
-    st.sampled_from([*(f"{p}:80" for p in PODS), f"{EMPTY}:80", ""]),
+NAMESPACES = ["default", "other"]
+BACKENDS = st.sampled_from([*(f"{p}:80" for p in PODS), f"{EMPTY}:80", ""])
+RULE = st.one_of(
+    st.tuples(st.sampled_from(HOSTS), st.sampled_from(["Exact", "Prefix", "ImplementationSpecific"]), PATHS, BACKENDS),
+    st.tuples(st.sampled_from(HOSTS), st.just("Prefix"), st.just("/"), BACKENDS),
 )
-OPTIONS = st.sampled_from(
-    [
-        {},
-        {},
-        {"body-size": "10m"},
-        {"redirect": "https://new.org/x", "redirect-code": "308"},
-        {"app-root": "/a", "allow-source": "127.0.0.2"},
-        {"www-redirect": "from-www"},
-        {"www-redirect": "from-www", "deny-source": "127.0.0.2", "aliases": "z.org, *.a.com"},
-        {"allow-source": "127.0.0.x"},
-        {"aliases": "com b.a.com"},
-    ]
+OPTIONS: list[dict[str, str]] = [
+    {},
+    {"body-size": "3"},
+    {"body-size": "3"},
+    {"redirect": "https://new.org/x", "redirect-code": "308"},
+    {"app-root": "/a", "allow-source": "127.0.0.2", "body-size": "10"},
+    {"www-redirect": "from-www"},
+    {"www-redirect": "from-www", "deny-source": "127.0.0.2", "aliases": "z.org, *.a.com"},
+    {"allow-source": "127.0.0.x"},
+    {"aliases": "com b.a.com"},
+]
+SECRETS = ["sa", "sb", "sc"]
+TLS_ENTRY = st.tuples(
+    st.sampled_from([*SECRETS, *SECRETS, ""]),
+    st.one_of(st.just([]), st.lists(st.sampled_from([*HOSTS[1:], "x.a.com", "z.org", "www.a.com"]), max_size=3)),
 )
-INGRESS = st.tuples(st.lists(RULE, max_size=5), st.sampled_from(["", "p1:80", "p2:80"]), OPTIONS)
-CLUSTER = st.lists(INGRESS, min_size=1, max_size=4)
-Drawn = list[tuple[list[tuple[str, str, str, str]], str, dict[str, str]]]
+INGRESS = st.tuples(
+    st.lists(RULE, max_size=5),
+    st.sampled_from(["", "p1:80", "p2:80"]),
+    st.sampled_from(OPTIONS),
+    st.lists(TLS_ENTRY, max_size=2),
+    st.sampled_from(NAMESPACES),
+)
+PAIRS = ["first", "second", "rsa", "unusable"]
+SOURCES = [f"{namespace}/{secret}" for namespace in NAMESPACES for secret in SECRETS]
+CONTENTS = st.fixed_dictionaries({source: st.sampled_from([*PAIRS, *PAIRS[:3], ""]) for source in SOURCES})
+"""What is in each secret; "" = it does not exist."""
+CLUSTER = st.tuples(st.lists(INGRESS, min_size=1, max_size=4), CONTENTS)
+Drawn = tuple[list[Any], dict[str, str]]
+POLICIES = [TlsPolicy(), TlsPolicy(), TlsPolicy(redirect=False), TlsPolicy("default/sc")]
+HTTP, HTTPS = 80, 443
+"""Ports of drawn requests; HAProxy listens on others."""
+
+
+def _request(host: str, target: str, client: str, proto: str, sni: str, length: int | None, secure: bool) -> Request:
+    sni = {"host": host.partition(":")[0], "none": ""}.get(sni, sni).removeprefix(".")
+    method = "GET" if length is None else "POST"
+    if secure:
+        return Request(host, target, method, client, "https", HTTPS, sni, length, proto)
+    return Request(host, target, method, client, "http", HTTP, "", length, proto)
+
+
 REQUEST = st.builds(
-    Request, st.sampled_from(ASKED), REQUESTED, st.just("GET"), st.sampled_from(["127.0.0.1", "127.0.0.2"])
+    _request,
+    st.sampled_from(ASKED),
+    REQUESTED,
+    st.sampled_from(["127.0.0.1", FORGER]),
+    st.sampled_from(["", "", "", "", "http", "https"]),
+    st.sampled_from(["host", "host", "host", "none", "x.a.com", "b.a.com", "a.com"]),
+    st.sampled_from([None, None, 3, 4, 11]),
+    st.booleans(),
 )
 KEEP = fake.ingress("keep", [("keep.org", "Exact", "/", "p1:80")], created="2020-01-01T00:00:00Z")
 """An Ingress that always exists: without any, HAProxy would not listen."""
 
 
-def _objects(drawn: Drawn) -> list[Any]:
+def _ingresses(drawn: Drawn) -> list[Any]:
     return [
         KEEP,
         *(
             fake.ingress(
                 f"i{n}",
                 rules,
+                namespace=namespace,
                 default=default,
                 annotations={INGRESS_PREFIX + name: text for name, text in options.items()},
                 created=f"2026-01-0{n + 1}T00:00:00Z",
                 version=repr(drawn),
+                tls=entries,
             )
-            for n, (rules, default, options) in enumerate(drawn)
+            for n, (rules, default, options, entries, namespace) in enumerate(drawn[0])
         ),
     ]
+
+
+class Certificates:
+    """Pairs by name; ``der`` is what clients see of a content."""
+
+    def __init__(self) -> None:
+        authority = tls.Authority()
+        first, second = authority.issue("a.com"), authority.issue("b.com")
+        rsa = authority.issue("a.com", key=tls.rsa_key())
+        self.pairs = {"first": first, "second": second, "rsa": rsa, "unusable": replace(first, key=second.key)}
+        contents = {name: copies.copied(pair.secret(name)).content for name, pair in self.pairs.items()}
+        self.der = {
+            contents[name]: ssl.PEM_cert_to_DER_cert(pair.certificate.decode()) for name, pair in self.pairs.items()
+        }
+
+    def copies(self, drawn: Drawn) -> list[TlsSecret]:
+        made = []
+        for source, name in drawn[1].items():
+            if not name:
+                continue
+            namespace, _, secret = source.partition("/")
+            made.append(self.pairs[name].copy(secret, namespace, version=name))
+        return made
 
 
 @dataclass
@@ -84,55 +151,71 @@ class Cluster:
     """One host that serves all Ingresses."""
 
     host: LoadBalancerHost
+    certificates: Certificates = field(default_factory=Certificates)
+    policy: TlsPolicy = POLICIES[0]
 
-    def reconcile(self, drawn: Drawn) -> None:
-        section = self.host.reconcile(_objects(drawn), {p: [p] for p in PODS} | {EMPTY: []})
-        assert section["alarm"] == ""
+    def restart(self, policy: TlsPolicy, *, forget: bool = False) -> None:
+        """Restart the agent; without its state file it builds the next configuration from nothing."""
+        if forget:
+            Path(self.host.role.store.path).unlink()
+        self.policy = policy
+        proxies = Proxies(trusted=(f"{PROXY}/32",))
+        self.host.new_role(self.host.haproxy.all_listeners, tls=policy, proxies=proxies)
 
-    def forget(self) -> None:
-        """Lose the state file: the next configuration is built from nothing."""
-        Path(self.host.role.store.path).unlink()
-        self.host.new_role()
+    def snapshot(self, drawn: Drawn) -> Snapshot:
+        services = [fake.service(name, namespace=ns) for ns in NAMESPACES for name in (*PODS, EMPTY)]
+        slices = [
+            fake.endpoint_slice(name, [self.host.pod(f"{ns}/{name}").endpoint], namespace=ns)
+            for ns in NAMESPACES
+            for name in PODS
+        ]
+        return fake.snapshot(_ingresses(drawn), services, slices, copies=self.certificates.copies(drawn))
 
-    def check(self, drawn: Drawn, requests: list[Request], when: str) -> None:
-        translated = {i.meta.key: translate(i) for i in _objects(drawn)}
-        keys = merge.loaded(translated, [key for key, t in translated.items() if t.placeable])
-        owners = merge.merge(translated).owners.values()
-        bare = {host for k in keys for host in (translated[k].bare if translated[k].placeable else translated[k].hosts)}
-        table = RuleTable(owners, bare)
-        expected = [_expected(table, request) for request in requests]
-        port = self.host.haproxy.port
-        assert [_over_http1(port, request) for request in requests] == expected, (when, "HTTP/1.1")
-        assert [_over_http2(port, request) for request in requests] == expected, (when, "HTTP/2")
+    def reconcile(self, drawn: Drawn, seconds: float = 1.0) -> None:
+        self.host.now += seconds
+        assert self.host.role.reconcile(self.snapshot(drawn))["alarm"] == ""
 
+    def settle(self, drawn: Drawn) -> None:
+        """Let what leaves and certificates of deleted secrets go."""
+        self.reconcile(drawn)
+        self.reconcile(drawn, 61.0)
 
-def _expected(table: RuleTable, request: Request) -> tuple[str, str]:
-    """Name of the pod or status, and where a redirect leads."""
-    match = table.match(request)
-    service = match.route.backend.service if match.route else ""
-    found = matcher.answer(request, match, int(service in PODS))
-    return (service if found.kind == "forwarded" else str(found.status)), found.location
+    def rules(self, drawn: Drawn) -> tuple[RuleTable, desired.Desired]:
+        """The rules, made from the objects alone and from what the host has of each secret."""
+        snapshot = self.snapshot(drawn)
+        tables = desired.Tables(
+            *(snapshot.table(t).items for t in ("ingresses", "ingressclasses", "services", "endpointslices")),
+            secrets=self.host.role.secrets.states(snapshot.table(COPIES)),
+        )
+        local = desired.LocalHost("h1", self.host.haproxy.all_listeners, tls=self.policy)
+        built = desired.build(tables, fake.roster("h1"), desired.Previous(()), TranslationCache(), local, 0.0)
+        return rule_table(built), built
 
+    def check(self, drawn: Drawn, drawn_requests: list[Request], when: str) -> None:
+        table, built = self.rules(drawn)
+        ports = {HTTP: self.host.haproxy.port, HTTPS: self.host.haproxy.https_port}
+        requests = [replace(r, port=ports[r.port]) for r in drawn_requests]
+        expected = [self._expected(table, built, r) for r in requests]
+        for name, second in (("HTTP/1.1", False), ("HTTP/2", True)):
+            seen = send_all(requests, second_version=second)
+            wrong = [
+                (request, said, found)
+                for request, (said, certificates), found in zip(requests, expected, seen, strict=True)
+                if found._replace(certificate=b"") != said or found.certificate not in certificates
+            ]
+            assert wrong == [], (when, name)
 
-def _over_http1(port: int, request: Request) -> tuple[str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(request.source, 0))
-    try:
-        connection.request("GET", request.target, headers={"Host": request.host})
-        response = connection.getresponse()
-        body = response.read()
-    finally:
-        connection.close()
-    answer = json.loads(body)["pod"] if response.status == 200 else str(response.status)
-    return answer, response.getheader("Location", "")
+    def _expected(self, table: RuleTable, built: desired.Desired, r: Request) -> tuple[Seen, set[bytes]]:
+        """What a client may see, and which certificates."""
 
+        def servers(route: Route) -> int:
+            return len(built.host.model.servers_of(route))
 
-def _over_http2(port: int, request: Request) -> tuple[str, str]:
-    connection = h2.cleartext(port, request.source)
-    try:
-        response = connection.get(request.host, request.target)
-    finally:
-        connection.close()
-    return response.answer, response.headers.get("location", "")
+        found = table.answer(r, servers)
+        backend = found.match.route.backend if found.match.route else None
+        name = f"{backend.namespace}/{backend.service}" if found.kind == "forwarded" and backend else found.kind
+        shown = found.certificate.contents if found.certificate else ()
+        return Seen(name, found.status, found.location), {self.certificates.der[c] for c in shown} or {b""}
 
 
 @pytest.fixture(scope="module")
@@ -142,24 +225,47 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     host.close()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(CLUSTER, min_size=1, max_size=3),
-    st.lists(REQUEST, min_size=6, max_size=12),
-)
-def test_haproxy_answers_as_the_matcher_says(
-    cluster: Cluster,
-    pods_on_loopback: None,
-    clusters: list[Drawn],
-    requests: list[Request],
-) -> None:
+def _check(cluster: Cluster, policy: TlsPolicy, clusters: list[Drawn], requests: list[Request]) -> None:
     """After a random sequence of changes while it runs, after a reload, and with a configuration built from nothing."""
+    cluster.restart(policy)
     for drawn in clusters:
         cluster.reconcile(drawn)
     last = clusters[-1]
+    cluster.settle(last)
     cluster.check(last, requests, "after changes at run time")
     cluster.host.reload()
     cluster.check(last, requests, "after a reload")
-    cluster.forget()
-    cluster.reconcile(last)
+    cluster.restart(policy, forget=True)
+    cluster.settle(last)
     cluster.check(last, requests, "built from nothing")
+
+
+def _examples(number: int, requests: int) -> Any:
+    """Decorator: so many random clusters with so many requests each."""
+    few = settings(
+        max_examples=number,
+        phases=[__import__("hypothesis").Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    drawn = given(
+        st.sampled_from(POLICIES),
+        st.lists(CLUSTER, min_size=1, max_size=3),
+        st.lists(REQUEST, min_size=requests, max_size=requests),
+    )
+    return lambda test: few(drawn(test))
+
+
+@_examples(15, 20)
+def test_haproxy_answers_as_the_matcher_says(
+    cluster: Cluster, pods_on_loopback: None, policy: TlsPolicy, clusters: list[Drawn], requests: list[Request]
+) -> None:
+    _check(cluster, policy, clusters, requests)
+
+
+@pytest.mark.slow
+@_examples(200, 50)
+def test_haproxy_answers_10000_requests_as_the_matcher_says(
+    cluster: Cluster, pods_on_loopback: None, policy: TlsPolicy, clusters: list[Drawn], requests: list[Request]
+) -> None:
+    _check(cluster, policy, clusters, requests)

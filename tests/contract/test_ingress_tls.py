@@ -192,7 +192,7 @@ def test_the_default_certificate_is_for_names_without_one(tls_host: TlsHost) -> 
 
 
 def test_a_default_certificate_that_is_in_use_keeps_no_new_process_from_starting(tls_host: TlsHost) -> None:
-    """The test of a configuration leaves out certificates that are in use, and HAProxy needs one for such a listener."""
+    """HAProxy needs one for a listener that is not strict, also when a configuration is only tested."""
     pair = tls_host.authority.issue("default.example")
     anywhere = fake.ingress("anywhere", [("", "Prefix", "/", "other:80")])
     tls_host.start(TlsPolicy(default="infra/fallback"))

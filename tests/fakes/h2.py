@@ -1,4 +1,4 @@
-"""A small HTTP/2 client for GET requests, one after the other on one connection.
+"""A small HTTP/2 client: requests one after the other on one connection.
 
 The standard library has none, and a process for each request would be slow. It encodes and decodes only what HAProxy
 sends: header fields without Huffman codes and without a dynamic table.
@@ -41,13 +41,23 @@ class H2Connection:
         stream.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, b""))
 
     def get(
-        self, authority: str, target: str, scheme: str = "http", headers: Mapping[str, str] | None = None
+        self,
+        authority: str,
+        target: str,
+        scheme: str = "http",
+        headers: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
     ) -> Response:
-        """Send a GET request and read its response."""
+        """Send a request and read its response. Bodies have at most 16 KB."""
         stream, self._next = self._next, self._next + 2
-        fields = {":method": "GET", ":scheme": scheme, ":authority": authority, ":path": target} | dict(headers or {})
+        fields = {":method": method, ":scheme": scheme, ":authority": authority, ":path": target} | dict(headers or {})
+        fields |= {} if body is None else {"content-length": str(len(body))}
         block = b"".join(b"\0" + _text(name) + _text(value) for name, value in fields.items())
-        self._socket.sendall(_frame(_HEADERS, _END_STREAM | _END_HEADERS, stream, block))
+        last = _END_STREAM if body is None else 0
+        data = b"" if body is None else _frame(_DATA, _END_STREAM, stream, body)
+        self._socket.sendall(_frame(_HEADERS, last | _END_HEADERS, stream, block) + data)
         found, body, ended = dict[str, str](), b"", False
         while not ended:
             kind, flags, number, payload = self._read()

@@ -25,6 +25,11 @@ AN_HOUR_LATER = datetime.datetime.now(datetime.UTC).timestamp() + 3600
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
+def rsa_key() -> Key:
+    """A new RSA key of the usual size."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 @dataclass(frozen=True)
 class Pair:
     """Certificate (with chain) and key as PEM; ``serial`` as clients see it."""

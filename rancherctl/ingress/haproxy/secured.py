@@ -11,13 +11,11 @@ from collections.abc import Callable
 from typing import Final
 
 from rancherctl.ingress.haproxy.responses import MISDIRECTED_RESPONSE, ORIGIN, TLS_REDIRECT
+from rancherctl.ingress.matcher import ACME
 from rancherctl.ingress.options import TlsOptions
 
 REDIRECT_CODE: Final = 308
 """Keeps method and body; browsers remember it."""
-
-ACME: Final = "/.well-known/acme-challenge/"
-"""Authorities fetch these paths over plain HTTP before they issue a certificate (RFC 8555 8.3)."""
 
 
 def bind_words(crt_list: str, *, strict: bool) -> str:

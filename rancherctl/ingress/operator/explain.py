@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rancherctl.errors import AuthError, NotFoundError, UsageError
-from rancherctl.ingress import matcher
 from rancherctl.ingress.matcher import Match, Request, RuleTable
 from rancherctl.ingress.model import ANY_HOST, HTTP_PORT, BackendRef, Route, http_listeners
 from rancherctl.ingress.operator.api_view import ApiView
+from rancherctl.ingress.operator.host_rules import rule_table
 from rancherctl.ingress.operator.overview import written_path
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.translate import endpoints, merge
@@ -68,6 +68,7 @@ class HostMatch:
     hosts: tuple[str, ...]
     match: Match
     rules: tuple[Route, ...]
+    table: RuleTable
 
 
 def matches(view: ApiView, ingress: Ingress, request: Request) -> list[HostMatch]:
@@ -83,17 +84,20 @@ def matches(view: ApiView, ingress: Ingress, request: Request) -> list[HostMatch
         | {h.name for h in view.roster.hosts if h.address in ingress.status}
     )
     found: dict[tuple[Match, tuple[Route, ...]], list[str]] = {}
+    tables: dict[Match, RuleTable] = {}
     for name in serving:
         table = _table_of(view, name, cache)
         match = table.match(request)
+        tables[match] = table
         found.setdefault((match, table.of(match.pattern)), []).append(name)
     if not serving:
         keys = merge.loaded(cluster.translated, [key])
         owned = [(owner, route) for owner, route in cluster.merged.owners.values() if owner in keys]
         table = RuleTable(owned, [host for k in keys for host in cluster.translated[k].hosts])
         match = table.match(request)
+        tables[match] = table
         found[match, table.of(match.pattern)] = []
-    return [HostMatch(tuple(hosts), match, rules) for (match, rules), hosts in found.items()]
+    return [HostMatch(tuple(hosts), match, rules, tables[match]) for (match, rules), hosts in found.items()]
 
 
 def _tables(view: ApiView) -> desired.Tables:
@@ -102,10 +106,7 @@ def _tables(view: ApiView) -> desired.Tables:
 
 def _table_of(view: ApiView, host: str, cache: TranslationCache) -> RuleTable:
     local = desired.LocalHost(host, http_listeners(HTTP_PORT, ("IPv4",)))
-    built = desired.build(_tables(view), view.roster, desired.Previous(), cache, local, 0.0)
-    model = built.host.model
-    served = [(owner, route) for owner, route in built.merged.owners.values() if owner in model.loaded]
-    return RuleTable(served, model.bare)
+    return rule_table(desired.build(_tables(view), view.roster, desired.Previous(), cache, local, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def explain(client: KubeClient, view: ApiView, ingress: Ingress, request: Reques
 def _answer(request: Request, one: HostMatch, ends: Mapping[str, Endpoints]) -> dict[str, Any]:
     match, route = one.match, one.match.route
     have = ends[route.backend.key] if route and route.forwards else Endpoints(())
-    answer = matcher.answer(request, match, len(have.addresses) or int(not have.known))
+    answer = one.table.answer(request, lambda _: len(have.addresses) or int(not have.known))
     reason = {
         "closed": "an annotation that restricts access is invalid",
         "denied": f"the access list of the ingress does not allow {request.source}",

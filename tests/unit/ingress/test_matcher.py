@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from rancherctl.ingress import matcher
-from rancherctl.ingress.matcher import Match, Request, RuleTable
-from rancherctl.ingress.model import BackendRef, PathKind, Route
+from rancherctl.ingress.matcher import Listeners, Match, Request, RuleTable, Shown
+from rancherctl.ingress.model import BackendRef, PathKind, Route, TlsModel
+from rancherctl.ingress.options import RouteOptions
 
 
 def _route(host: str, kind: PathKind, path: str, service: str) -> tuple[str, Route]:
     return "ns/i", Route(host, kind, path, BackendRef("ns", service, 80))
 
 
-REQUEST = Request("a.com", "/x?y")
 TABLE = RuleTable(
     [
         _route("a.com", "prefix", "/", "root"),
@@ -55,15 +56,131 @@ def test_one_rule_answers(host: str, target: str, pattern: str, service: str) ->
     assert (found.pattern, found.route.backend.service, found.ingress) == (pattern, service, "ns/i")
 
 
+def _answer(table: RuleTable, request: Request, servers: int = 1) -> tuple[str, int]:
+    found = table.answer(request, lambda _: servers)
+    return found.kind, found.status
+
+
 def test_a_known_name_without_a_matching_path_is_answered_with_404() -> None:
     table = RuleTable([_route("a.com", "exact", "/x", "web"), _route("*", "prefix", "/", "any")], bare=["b.com"])
     for host in ("a.com", "b.com"):
-        found = table.match(Request(host, "/y"))
-        assert found == Match(host)
-        assert (matcher.answer(REQUEST, found, 0).kind, matcher.answer(REQUEST, found, 0).status) == ("no-route", 404)
+        request = Request(host, "/y")
+        assert table.match(request) == Match(host)
+        assert _answer(table, request) == ("no-route", 404)
 
 
 def test_a_service_without_servers_is_answered_with_503_and_never_by_another_rule() -> None:
-    found = TABLE.match(Request("a.com", "/foo/bar"))
-    assert (matcher.answer(REQUEST, found, 0).kind, matcher.answer(REQUEST, found, 0).status) == ("no-endpoint", 503)
-    assert (matcher.answer(REQUEST, found, 2).kind, matcher.answer(REQUEST, found, 2).status) == ("forwarded", 0)
+    assert _answer(TABLE, Request("a.com", "/foo/bar"), 0) == ("no-endpoint", 503)
+    assert _answer(TABLE, Request("a.com", "/foo/bar"), 2) == ("forwarded", 0)
+
+
+SECURE = TlsModel(
+    {"a.com": ("A",), "*.a.com": ("W",), "x.w.com": ("X",)},
+    sites=frozenset({"a.com", "*.a.com", "*.w.com"}),
+    redirects=frozenset({"a.com", "*.a.com"}),
+)
+SITES = [_route(host, "prefix", "/", "web") for host in ("a.com", "*.a.com", "plain.a.com", "*.w.com")]
+BOTH: Listeners = frozenset({("http", 80), ("https", 443)})
+
+
+def _secure(host: str, sni: str, target: str = "/") -> Request:
+    return Request(host, target, scheme="https", port=443, sni=sni)
+
+
+@pytest.mark.parametrize(
+    ("sni", "name", "content"),
+    [
+        ("a.com", "a.com", "A"),
+        ("A.Com", "a.com", "A"),
+        ("b.a.com", "*.a.com", "W"),
+        ("c.b.a.com", None, ""),
+        ("a.com.", None, ""),
+        ("y.w.com", None, ""),
+        ("com", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_the_name_of_the_handshake_chooses_the_certificate(sni: str, name: str | None, content: str) -> None:
+    """A name without one is refused, unless there is a default certificate."""
+    strict = RuleTable(SITES, tls=SECURE, listeners=BOTH)
+    assert strict.certificate(sni) == (None if name is None else Shown(name, (content,)))
+    lenient = RuleTable(SITES, tls=replace(SECURE, default="D"), listeners=BOTH)
+    assert lenient.certificate(sni) == (Shown("", ("D",)) if name is None else Shown(name, (content,)))
+    assert _answer(strict, _secure("a.com", sni))[0] == ("refused" if name is None else "forwarded")
+
+
+@pytest.mark.parametrize(
+    ("sni", "host", "kind"),
+    [
+        ("a.com", "b.a.com", "forwarded"),
+        ("b.a.com", "A.com.", "forwarded"),
+        ("plain.a.com", "plain.a.com", "misdirected"),
+        ("a.com", "plain.a.com", "misdirected"),
+        ("a.com", "elsewhere.org", "misdirected"),
+        ("x.w.com", "y.w.com", "forwarded"),
+    ],
+)
+def test_a_request_is_misdirected_only_if_its_name_is_not_answered_over_tls_here(
+    sni: str, host: str, kind: str
+) -> None:
+    assert _answer(RuleTable(SITES, tls=SECURE, listeners=BOTH), _secure(host, sni))[0] == kind
+
+
+def test_an_unknown_name_of_its_own_handshake_has_no_route() -> None:
+    table = RuleTable(SITES, tls=replace(SECURE, default="D"), listeners=BOTH)
+    assert _answer(table, _secure("z.org", "z.org")) == ("no-route", 404)
+    assert _answer(table, _secure("z.org", "")) == ("no-route", 404)
+    assert _answer(table, _secure("z.org", "y.org")) == ("misdirected", 421)
+
+
+def test_plain_requests_are_redirected_once_a_certificate_is_here_but_no_challenge_is() -> None:
+    table = RuleTable(SITES, tls=SECURE, listeners=BOTH)
+    found = table.answer(Request("B.a.com.:80", "/x?y"), lambda _: 0)
+    assert (found.kind, found.status, found.location) == ("tls-redirect", 308, "https://b.a.com/x?y")
+    odd = RuleTable(SITES, tls=SECURE, listeners=frozenset({("http", 80), ("https", 8443)}))
+    assert odd.answer(Request("a.com", "/"), lambda _: 1).location == "https://a.com:8443/"
+    for request in (
+        Request("a.com", "/.well-known/acme-challenge/x"),
+        Request("plain.a.com", "/"),
+        Request("x.w.com", "/"),
+        Request("a.com", "/", forwarded_proto="https"),
+    ):
+        assert _answer(table, request) == ("forwarded", 0), request
+    assert _answer(RuleTable(SITES, tls=SECURE), Request("a.com", "/")) == ("forwarded", 0), "HTTPS is not open"
+    assert _answer(table, Request("a.com", "/.well-known/acme-challenge"))[0] == "tls-redirect"
+
+
+@pytest.mark.parametrize(
+    ("options", "request_", "kind"),
+    [
+        (RouteOptions(closed=True), Request("a.com", "/"), ("closed", 503)),
+        (RouteOptions(allow_source=("10.0.0.0/8",)), Request("a.com", "/", source="10.1.1.1"), ("forwarded", 0)),
+        (RouteOptions(allow_source=("10.0.0.0/8",)), Request("a.com", "/", source="11.1.1.1"), ("denied", 403)),
+        (RouteOptions(deny_source=("10.0.0.0/8",)), Request("a.com", "/", source="::ffff:10.0.0.1"), ("denied", 403)),
+        (RouteOptions(body_size=3), Request("a.com", "/", "POST", length=3), ("forwarded", 0)),
+        (RouteOptions(body_size=3), Request("a.com", "/", "POST", length=4), ("too-large", 413)),
+        (RouteOptions(body_size=3), Request("a.com", "/", "POST"), ("forwarded", 0)),
+        (RouteOptions(redirect="/app", redirect_code=301), Request("a.com", "/"), ("redirect", 301)),
+    ],
+)
+def test_options_decide_before_the_service_does(
+    options: RouteOptions, request_: Request, kind: tuple[str, int]
+) -> None:
+    table = RuleTable([("ns/i", Route("a.com", "prefix", "/", BackendRef("ns", "web", 80), options))])
+    assert _answer(table, request_) == kind
+
+
+def test_a_redirect_to_another_name_keeps_the_scheme_of_the_client() -> None:
+    route = Route("a.com", "prefix", "/", BackendRef("ns", "web", 80), RouteOptions(redirect="//b.com"))
+    table = RuleTable([("ns/i", route)], tls=TlsModel({"a.com": ("A",)}, sites=frozenset({"a.com"})), listeners=BOTH)
+    for request, location in (
+        (Request("a.com", "/x?y"), "http://b.com/x?y"),
+        (_secure("a.com", "a.com", "/x?y"), "https://b.com/x?y"),
+        (Request("a.com", "/x?y", forwarded_proto="https"), "https://b.com/x?y"),
+    ):
+        assert table.answer(request, lambda _: 1).location == location
+
+
+def test_a_port_without_a_listener_does_not_answer() -> None:
+    for request in (Request("a.com", "/", port=8080), _secure("a.com", "a.com"), Request("a.com", "/", port=443)):
+        assert _answer(TABLE, request) == ("no-listener", 0)

@@ -1,0 +1,125 @@
+"""Send requests to a load balancer as clients do: HTTP/1.1 or HTTP/2, with or without TLS, several a connection."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from rancherctl.ingress.haproxy.responses import ORIGIN
+from rancherctl.ingress.matcher import Request
+from tests.fakes.h2 import H2Connection
+
+PROXY: Final = "127.0.0.3"
+"""The address of the trusted proxy that sends requests with ``forwarded_proto``."""
+FORGER: Final = "127.0.0.2"
+"""A client that claims to have sent each request over HTTPS."""
+
+
+class Seen(NamedTuple):
+    """What a client sees: the pod that answered or the origin of the load balancer's response, its status and Location.
+
+    ``certificate`` is that of the connection in DER; b"" without TLS, and if the handshake is refused.
+    """
+
+    answer: str
+    status: int
+    location: str = ""
+    certificate: bytes = b""
+
+
+def context(*alpn: str) -> ssl.SSLContext:
+    """Accepts any certificate."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    if alpn:
+        made.set_alpn_protocols(list(alpn))
+    return made
+
+
+_OVER_1: Final = context("http/1.1")
+_OVER_2: Final = context("h2")
+
+
+class _Client:
+    """One connection to ``port``, opened again when the load balancer closes it."""
+
+    def __init__(self, first: Request, *, second_version: bool) -> None:
+        self._first, self._second_version = first, second_version
+        self._h1: http.client.HTTPConnection | None = None
+        self._h2: H2Connection | None = None
+        self.certificate = b""
+
+    def _open(self) -> socket.socket:
+        request = self._first
+        source = PROXY if request.forwarded_proto else request.source
+        stream = socket.create_connection(("127.0.0.1", request.port), 30, (source, 0))
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if request.scheme == "http":
+            return stream
+        try:
+            secure = (_OVER_2 if self._second_version else _OVER_1).wrap_socket(
+                stream, server_hostname=request.sni or None
+            )
+        except ssl.SSLError:
+            stream.close()
+            raise
+        self.certificate = secure.getpeercert(binary_form=True) or b""
+        return secure
+
+    def send(self, request: Request) -> Seen:
+        headers = _headers(request)
+        body = None if request.length is None else b"x" * request.length
+        if self._second_version:
+            self._h2 = self._h2 or H2Connection(self._open())
+            found = self._h2.get(
+                request.host, request.target, request.scheme, headers, method=request.method, body=body
+            )
+            status, shown, content = found.status, found.headers, found.body
+        else:
+            if self._h1 is None:
+                stream = self._open()
+                self._h1 = http.client.HTTPConnection("127.0.0.1", request.port, timeout=30)
+                self._h1.sock = stream
+            self._h1.request(request.method, request.target, body, {"Host": request.host, **headers})
+            response = self._h1.getresponse()
+            status, content = response.status, response.read()
+            shown = {key.lower(): value for key, value in response.getheaders()}
+            if response.will_close:
+                self.close()
+        own = shown.get(ORIGIN.lower(), "")
+        name = own or str(json.loads(content)["pod"])
+        return Seen(name, status if own else 0, shown.get("location", ""), self.certificate)
+
+    def close(self) -> None:
+        for connection in (self._h1, self._h2):
+            if connection is not None:
+                connection.close()
+        self._h1 = self._h2 = None
+
+
+def _headers(request: Request) -> Mapping[str, str]:
+    if request.forwarded_proto:
+        return {"x-forwarded-for": request.source, "x-forwarded-proto": request.forwarded_proto}
+    return {"x-forwarded-proto": "https"} if request.source == FORGER else {}
+
+
+def send_all(requests: Iterable[Request], *, second_version: bool) -> list[Seen]:
+    """What a client sees for each. Requests that may share a connection do: one for each client and SNI name."""
+    clients: dict[tuple[object, ...], _Client] = {}
+    out: list[Seen] = []
+    try:
+        for r in requests:
+            key = (r.port, r.sni, bool(r.forwarded_proto) or r.source)
+            client = clients.setdefault(key, _Client(r, second_version=second_version))
+            try:
+                out.append(client.send(r))
+            except ssl.SSLError as error:
+                out.append(Seen("refused" if error.reason == "TLSV1_UNRECOGNIZED_NAME" else str(error.reason), 0))
+    finally:
+        for client in clients.values():
+            client.close()
+    return out

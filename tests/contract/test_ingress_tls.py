@@ -201,6 +201,19 @@ def test_a_default_certificate_that_is_in_use_keeps_no_new_process_from_starting
     assert tls_host.serial("x.example") == pair.serial
 
 
+def test_a_new_host_serves_without_a_default_certificate_that_cannot_be_used(tls_host: TlsHost) -> None:
+    """The copies are the first that this host sees, so HAProxy is the one that refuses it."""
+    good, other = (tls_host.authority.issue("default.example") for _ in range(2))
+    mixed = tls.copy_of(tls.secret("fallback", good.certificate, other.key, namespace="infra"))
+    own = tls_host.authority.issue("a.example")
+    tls_host.start(TlsPolicy(default="infra/fallback"))
+    tls_host.follow([site("a.example", "sa")], [mixed, own.copy("sa")])
+    tls_host.follow([site("a.example", "sa")], [mixed, own.copy("sa")])
+    assert (tls_host.serial("a.example"), tls_host.serial("x.example")) == (own.serial, REFUSED)
+    tls_host.follow([site("a.example", "sa")], [good.copy("fallback", "infra", "2"), own.copy("sa")])
+    assert tls_host.serial("x.example") == good.serial
+
+
 def test_files_of_keys_are_for_their_group_only(tls_host: TlsHost) -> None:
     tls_host.follow([site("a.example", "sa")], [tls_host.authority.issue("a.example").copy("sa")])
     folder = Path(tls_host.haproxy.paths.certificates)

@@ -76,7 +76,9 @@ class Checker:
             alerts = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
             why = (alerts or ["no reason given"])[0][:500]
             for content in sorted(layout.contents):
-                if any(f"{content}.pem" in line for line in alerts):
+                files_of = {self._paths.certificate(content)}
+                files_of |= {self._paths.default_certificate} if content == layout.default else set()
+                if any(file in line for line in alerts for file in files_of):
                     raise CertificateRefusedError(content, why)
             raise ConfigRefusedError("HAProxy rejects the new configuration", why=why)
 

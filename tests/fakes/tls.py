@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from rancherctl.ingress import copies
@@ -22,7 +22,7 @@ from rancherctl.kube import objects
 PEM = serialization.Encoding.PEM
 AN_HOUR_LATER = datetime.datetime.now(datetime.UTC).timestamp() + 3600
 """After certificates are issued, in seconds since 1970: one for 90 days has 89 whole days left."""
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 def rsa_key() -> Key:

@@ -68,6 +68,8 @@ class CertificateStore:
         self._sources: dict[str, TlsSecret] = {}
         self._verdicts: dict[str, _Verdict] = {}
         self._gone: dict[str, float] = {}
+        self._former: dict[str, str] = {}
+        """Secret → the good content before the one in ``good``, in case HAProxy refuses that."""
 
     def states(self, copies: Table[TlsSecret]) -> dict[str, SecretState]:
         """The state of each secret that is known. While copies cannot be listed, none of them counts as deleted."""
@@ -116,7 +118,7 @@ class CertificateStore:
         if not reason:
             verdict = self._verdict(copy.content)
             if not verdict.reason:
-                self.good[source] = copy.content
+                self._prefer(source, copy.content)
                 return verdict.state
             reason = verdict.reason
         last = self.good.get(source, "")
@@ -125,6 +127,12 @@ class CertificateStore:
             self.good.pop(source, None)
             return SecretState(trouble="unusable", reason=reason)
         return SecretState(last, known.facts, "unusable", reason)
+
+    def _prefer(self, source: str, content: str) -> None:
+        """Use a content for a secret from now on."""
+        if (last := self.good.get(source, content)) != content:
+            self._former[source] = last
+        self.good[source] = content
 
     def _verdict(self, content: str) -> _Verdict:
         """Whether OpenSSL accepts a content; asked once."""
@@ -161,10 +169,14 @@ class CertificateStore:
             self._verdicts.pop(content, None)
         else:
             self._verdicts[content] = _Verdict(content, f"HAProxy refuses it: {' '.join(why.split())[:300]}")
+            for source in [source for source, good in self.good.items() if good == content]:
+                # without a file of the former one, its verdict says so
+                self.good[source] = self._former.pop(source, content)
 
     def keep(self, secrets: Collection[str]) -> None:
         """Forget the last good certificates of all other secrets: nothing served here needs them."""
         self.good = {source: content for source, content in self.good.items() if source in secrets}
+        self._former = {source: content for source, content in self._former.items() if source in secrets}
 
     def wake(self) -> float | None:
         """Seconds until the certificate of a deleted secret goes; None if there is none."""

@@ -7,9 +7,10 @@ from math import inf
 from typing import Final, Generic, TypeVar
 
 from rancherctl.contract import NAMESPACE, REPORT_PREFIX
-from rancherctl.ingress.model import HTTP_PORT
+from rancherctl.ingress.options import HTTP_PORT
 from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
 from rancherctl.kube.objects import ConfigMap
+from rancherctl.placement.model import EVERY_PORT
 
 T = TypeVar("T")
 _PREFIX: Final = f"{NAMESPACE}/{REPORT_PREFIX}"
@@ -24,7 +25,7 @@ def blocked_ports(stored: ConfigMap) -> tuple[int, ...]:
     """Ports on which a host cannot serve: another program uses them, or its load balancer has failed."""
     report = load_balancer_report(stored)
     used = set(report.blocked_ports())
-    return tuple(sorted(used | {HTTP_PORT} if report.error else used))
+    return tuple(sorted(used | {EVERY_PORT, HTTP_PORT} if report.error else used))
 
 
 class ReportCache(Generic[T]):

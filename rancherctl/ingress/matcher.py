@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final, Literal
 
-from rancherctl.ingress.model import ANY_HOST, HTTP_PORT, HTTPS_PORT, NO_TLS, Route, TlsModel
-from rancherctl.ingress.options import RouteOptions
+from rancherctl.ingress.model import ANY_HOST, NO_TLS, Route, TlsModel
+from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT, RouteOptions
 from rancherctl.net import unmapped
 
 Scheme = Literal["http", "https"]

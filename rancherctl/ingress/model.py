@@ -11,11 +11,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from rancherctl.ingress.options import NO_OPTIONS, NO_TLS_OPTIONS, RouteOptions, TlsOptions
+from rancherctl.ingress.options import (
+    DEFAULT_PORTS,
+    HTTP_PORT,
+    HTTPS_PORT,
+    NO_OPTIONS,
+    NO_TLS_OPTIONS,
+    PortGroup,
+    RouteOptions,
+    TlsOptions,
+)
 from rancherctl.placement.model import ObjectProblem, Placeable, PlacementOptions
 
-HTTP_PORT = 80
-HTTPS_PORT = 443
 HASH_SCHEME = 1
 """Number of the rule that makes ``Translated.hash``: hashes of different schemes are not compared.
 
@@ -28,6 +35,7 @@ ANY_HOST = "*"
 
 PathKind = Literal["exact", "prefix", "default"]
 Family = Literal["IPv4", "IPv6"]
+Scheme = Literal["http", "https"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +43,14 @@ class Listener:
     """A place where a host's load balancer accepts connections.
 
     ``certificates`` is always empty: the certificates of HTTPS belong to names, see TlsModel. It is part of stored
-    values.
+    values. ``own``: its port is one that Ingresses ask for by annotation, with sites of its own (``site_id``).
     """
 
     family: Family
     port: int
-    protocol: Literal["http", "https"] = "http"
+    protocol: Scheme = "http"
     certificates: tuple[str, ...] = ()
+    own: bool = False
 
 
 def http_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...]:
@@ -52,6 +61,25 @@ def http_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...
 def https_listeners(port: int, families: Iterable[Family]) -> tuple[Listener, ...]:
     """HTTPS on one port, in these address families."""
     return tuple(Listener(family, port, "https") for family in families)
+
+
+def site_id(host: str, port: int) -> str:
+    """How a host pattern on one port is named in routes and maps: ``a.example:8080``.
+
+    The default ports share the sites of most Ingresses, so that on 80 it is the pattern alone, and on 443 also,
+    unless an Ingress has only one of these two ports: then the site on 443 is ``a.example:443``.
+    """
+    return host if port == HTTP_PORT else f"{host}:{port}"
+
+
+def tls_id(name: str, port: int | None) -> str:
+    """How a name (SNI) or host pattern on one HTTPS port is named in TlsModel: on the default port by itself."""
+    return name if port == HTTPS_PORT else f"{name}:{port}"
+
+
+def host_of(site: str) -> str:
+    """The host pattern of a site. A colon is in no name."""
+    return site.partition(":")[0]
 
 
 class Server(NamedTuple):
@@ -90,7 +118,8 @@ class BackendRef:
 class Route:
     """One rule of an Ingress.
 
-    ``host`` is a lower-case name, ``*.name`` or ``*`` (any). ``path`` starts with a slash; a prefix ends with one.
+    ``host`` is a lower-case name, ``*.name`` or ``*`` (any); with a port if it is not for both default ports, see
+    ``site_id``. ``path`` starts with a slash; a prefix ends with one.
 
     ``kind`` ``default`` is a defaultBackend: it answers for ``host`` if no path matches, and with host ``*`` for all
     unmatched requests.
@@ -180,7 +209,7 @@ class Translated:
 
     ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any
     valid path: nothing answers for them, and no other Ingress's wildcard does. ``tls`` are the names with a
-    secret, sorted, all with the same ``tls_options``.
+    secret, sorted, all with the same ``tls_options``. ``ports`` are those that it is served on.
     """
 
     key: str
@@ -194,10 +223,13 @@ class Translated:
     bare: frozenset[str] = frozenset()
     tls: tuple[TlsName, ...] = ()
     tls_options: TlsOptions = NO_TLS_OPTIONS
+    ports: PortGroup = DEFAULT_PORTS
     age: tuple[str, str] = field(init=False, compare=False)
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
-    """The host patterns of its rules."""
+    """The host patterns of its rules, without ports."""
+    sites: frozenset[str] = field(init=False, compare=False)
+    """The same with the ports that they are served on, as in routes."""
     placeable: bool = field(init=False, compare=False)
     """Whether hosts may carry it."""
     claims: tuple[tuple[tuple[str, str, str], tuple[str, Route]], ...] = field(init=False, compare=False, repr=False)
@@ -207,13 +239,15 @@ class Translated:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "age", (self.created or "9999", self.key))
-        hosts = self.bare.union([route.host for route in self.routes])
+        sites = self.bare.union([route.host for route in self.routes])
+        hosts = sites if self.ports == DEFAULT_PORTS else frozenset(map(host_of, sites))
+        object.__setattr__(self, "sites", sites)
         object.__setattr__(self, "hosts", hosts)
         object.__setattr__(self, "placeable", not self.obstacle)
         object.__setattr__(self, "claims", tuple([(r.claim, (self.key, r)) for r in self.routes]))
         # DNS made from statuses mixes the addresses of Ingresses with the same name. A rule for any host has none.
         shared = hosts - {ANY_HOST}
-        ports = (HTTP_PORT, HTTPS_PORT) if self.tls else (HTTP_PORT,)
+        ports = self.ports.needed(tls=bool(self.tls))
         placeable = Placeable(self.key, self.options, self.hash, ports, self.obstacle, shared)
         object.__setattr__(self, "for_placement", placeable)
 
@@ -241,6 +275,9 @@ class TlsModel:
     are those of names that have others than the defaults. ``sites`` are
     the host patterns that are answered over TLS, ``redirects`` those of them whose plain requests are redirected to
     HTTPS. ``default`` is the content for clients whose name is in no certificate here; "" refuses them.
+
+    On an HTTPS port other than the default one, names and sites have it after a colon. ``https_ports``: site whose
+    plain requests are redirected → that port, if it is not the default one.
     """
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -248,6 +285,7 @@ class TlsModel:
     sites: frozenset[str] = frozenset()
     redirects: frozenset[str] = frozenset()
     default: str = ""
+    https_ports: Mapping[str, int] = field(default_factory=dict)
 
 
 NO_TLS = TlsModel()
@@ -259,6 +297,7 @@ class Model:
 
     ``loaded`` are the content hashes of the Ingresses in it, ``secured`` those of them that need HTTPS. ``bare`` are
     host patterns that are known without any route. ``proxies`` is what the host knows about proxies in front of it.
+    ``ports`` are those that loaded Ingresses need, by key, of all that do not have the default ones.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -269,6 +308,7 @@ class Model:
     proxies: Proxies = NO_PROXIES
     tls: TlsModel = NO_TLS
     secured: frozenset[str] = frozenset()
+    ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def servers_of(self, route: Route) -> tuple[Server, ...]:
         """The servers of a route; () if the load balancer itself answers."""

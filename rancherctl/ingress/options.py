@@ -144,6 +144,39 @@ class SiteOptions:
     aliases: tuple[str, ...] = ()
 
 
+HTTP_PORT: Final = 80
+HTTPS_PORT: Final = 443
+
+
+@dataclass(frozen=True, slots=True)
+class PortGroup:
+    """The ports that an Ingress is served on, for plain requests and for those over TLS. None = not at all."""
+
+    http: int | None = HTTP_PORT
+    https: int | None = HTTPS_PORT
+
+    @property
+    def own(self) -> tuple[tuple[int, Literal["http", "https"]], ...]:
+        """Those that are not the default ones, with their protocols."""
+        out: list[tuple[int, Literal["http", "https"]]] = []
+        if self.http not in {None, HTTP_PORT}:
+            out.append((self.http or 0, "http"))
+        if self.https not in {None, HTTPS_PORT}:
+            out.append((self.https or 0, "https"))
+        return tuple(out)
+
+    @property
+    def shares_default(self) -> bool:
+        """Whether it concerns a default port. Without plain HTTP, that port says so."""
+        return self.http in {None, HTTP_PORT} or self.https == HTTPS_PORT
+
+    def needed(self, *, tls: bool) -> tuple[int, ...]:
+        """The ports that a host must have free to carry an Ingress. That of HTTPS only if nothing else can answer."""
+        https = self.https if tls or self.http is None else None
+        return tuple(port for port in (self.http, https) if port is not None)
+
+
+DEFAULT_PORTS: Final = PortGroup()
 NO_OPTIONS: Final = RouteOptions()
 CLOSED: Final = RouteOptions(closed=True)
 NO_TLS_OPTIONS: Final = TlsOptions()

@@ -50,13 +50,17 @@ class Placeable:
     shared_names: frozenset[str] = frozenset()
 
 
+EVERY_PORT = 0
+"""In ``RosterHost.blocked``: the load balancer has failed. Release 0.1 blocked port 80 only, which it always needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class RosterHost:
     """One host as the leader sees it.
 
     ``address`` is published in statuses, ``internal`` is its InternalIP. ``lb`` says whether it may carry load
     balancers, ``excluded`` whether its Node has the label EXCLUDE_LABEL, ``alive`` whether its agent renews its Lease.
-    ``blocked`` are ports on which its load balancer cannot serve.
+    ``blocked`` are ports on which its load balancer cannot serve, EVERY_PORT for all of them.
     """
 
     name: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rancherctl.contract import EXCLUDE_LABEL
-from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
+from rancherctl.placement.model import EVERY_PORT, ObjectProblem, Placeable, Roster, RosterHost
 from rancherctl.text import plural
 
 
@@ -63,7 +63,7 @@ def exclusion(p: Placeable, host: RosterHost) -> str:
         return f"excluded by the Node label {EXCLUDE_LABEL}"
     if not host.address:
         return "has no address to publish"
-    blocked = [port for port in p.ports if port in host.blocked]
+    blocked = p.ports if EVERY_PORT in host.blocked else [port for port in p.ports if port in host.blocked]
     if blocked:
         return f"port {blocked[0]} is not available: its load balancer is not running, or another program uses the port"
     missing = [f"{k}={v}" for k, v in p.options.affinity if host.labels.get(k) != v]

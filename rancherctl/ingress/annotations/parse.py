@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from rancherctl.contract import INGRESS_PREFIX, STATUS_ANNOTATION
 from rancherctl.ingress.annotations.foreign import foreign_problems
+from rancherctl.ingress.annotations.ports import port_group
 from rancherctl.ingress.annotations.row import AnnotationSet
 from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN
-from rancherctl.ingress.options import CLOSED, RouteOptions, SiteOptions, TlsOptions
+from rancherctl.ingress.options import CLOSED, PortGroup, RouteOptions, SiteOptions, TlsOptions
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import SHOWN, and_more, closest
 
@@ -40,6 +41,7 @@ class Parsed:
     route: RouteOptions
     sites: SiteOptions
     tls: TlsOptions
+    ports: PortGroup
     problems: tuple[ObjectProblem, ...]
 
 
@@ -79,14 +81,16 @@ def _combined(given: tuple[tuple[str, Any], ...]) -> Parsed:
             values[row.field] = row.default
             message = f"annotation {row.name} has no effect without {_NAMES[row.needs]}"
             problems.append(ObjectProblem(f"{row.title}Unused", message, serious=False))
+    ports, no_port = port_group(values["http_port"], values["https_port"], values["allow_http"], problems)
     affinity = values["affinity"]
     closed = any(values[row.field] is None for row in _RESTRICTING)
     return Parsed(
         PlacementOptions(0 if values["everywhere"] else values["wanted"], affinity or ()),
-        f"its annotation {AFFINITY} is invalid" if affinity is None else "",
+        f"its annotation {AFFINITY} is invalid" if affinity is None else no_port,
         CLOSED if closed else RouteOptions(**{name: values[name] for name in _ROUTE_FIELDS}),
         SiteOptions(**{name: values[name] for name in _SITE_FIELDS}),
         TlsOptions(**{name: values[name] for name in _TLS_FIELDS}),
+        ports,
         tuple(problems),
     )
 

@@ -11,6 +11,7 @@ from typing import Final
 from rancherctl.contract import SCALE_ANNOTATION
 from rancherctl.ingress.annotations import values
 from rancherctl.ingress.annotations.cors import CORS
+from rancherctl.ingress.annotations.ports import PORTS
 from rancherctl.ingress.annotations.routing import ROUTING
 from rancherctl.ingress.annotations.row import Annotation, AnnotationSet
 from rancherctl.ingress.annotations.servers import SERVERS
@@ -68,4 +69,4 @@ PLACEMENT: Final = (
         "every load-balancer host, whatever scale says",
     ),
 )
-KNOWN: Final = (*PLACEMENT, *ROUTING, *TRAFFIC, *SERVERS, *CORS, *TLS)
+KNOWN: Final = (*PLACEMENT, *PORTS, *ROUTING, *TRAFFIC, *SERVERS, *CORS, *TLS)

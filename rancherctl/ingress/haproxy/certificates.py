@@ -85,7 +85,7 @@ class RuntimeCertificates:
                 log.warning("%s: %s", command, error)
 
     def _add(self, line: CrtLine) -> None:
-        command = commands.add_line(self._paths.crt_list, render.crt_line(line, self._paths))
+        command = commands.add_line(self._paths.crt_list_of(line.port), render.crt_line(line, self._paths))
         answer = self._socket.send(command.text)
         if not answer.endswith("Success!"):
             self._abort(self._paths.certificate(line.content))
@@ -101,17 +101,20 @@ class RuntimeCertificates:
         for line in change.delete:
             if files[line.content] == 1:
                 file = self._paths.certificate(line.content)
-                self._socket.run([commands.delete_line(self._paths.crt_list, file)])
+                self._socket.run([commands.delete_line(self._paths.crt_list_of(line.port), file)])
         if several:
             self._delete_by_number(several)
 
     def _delete_by_number(self, lines: tuple[CrtLine, ...]) -> None:
         found: dict[ShownLine, list[int]] = {}
-        for number, shown in crt_list.parse(self._socket.send(f"show ssl crt-list -n {self._paths.crt_list}")):
-            found.setdefault(shown, []).append(number)
+        for port in sorted({line.port for line in lines}):
+            text = self._socket.send(f"show ssl crt-list -n {self._paths.crt_list_of(port)}")
+            for number, shown in crt_list.parse(text):
+                found.setdefault(shown._replace(port=port), []).append(number)
         for line in lines:
             shown = render.shown_line(line, self._paths)
             numbers = found.get(shown, [])
             if not numbers:
                 raise HaproxyError(f"HAProxy has no line for {' '.join(line.names[:3])} any more")
-            self._socket.run([commands.delete_line(self._paths.crt_list, shown.file, numbers.pop(0))])
+            path = self._paths.crt_list_of(line.port)
+            self._socket.run([commands.delete_line(path, shown.file, numbers.pop(0))])

@@ -70,8 +70,7 @@ class Checker:
         the test cannot run.
         """
         # A listener that is not strict needs one: the default certificate stays.
-        tested = layout if self.thorough else replace(layout, lines=())
-        result = self._run(layout, render.crt_list_text(tested, self._paths))
+        result = self._run(layout, layout if self.thorough else replace(layout, lines=()))
         if result.returncode:
             alerts = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
             why = (alerts or ["no reason given"])[0][:500]
@@ -82,7 +81,7 @@ class Checker:
                     raise CertificateRefusedError(content, why)
             raise ConfigRefusedError("HAProxy rejects the new configuration", why=why)
 
-    def _run(self, layout: Layout, crt_list: str) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, layout: Layout, tested: Layout) -> subprocess.CompletedProcess[bytes]:
         folder, ids = Path(self._paths.data) / "check", self._ids()
         group = ids[1] if ids else -1
         try:
@@ -91,7 +90,11 @@ class Checker:
             if ids:
                 os.chown(folder, -1, group)
             copies = replace(self._paths, data=str(folder))
-            for path, text in (render.files(layout, copies) | {copies.crt_list: crt_list}).items():
+            lists = {
+                copies.crt_list_of(port): render.crt_list_text(tested, self._paths, port)
+                for port in layout.tls_ports | {0}
+            }
+            for path, text in (render.files(layout, copies) | lists).items():
                 files.write_scratch(Path(path), text.encode(), group=group)
             uid, gid = ids if ids and os.geteuid() == 0 else (None, None)
             command = ["haproxy", "-c", "-f", copies.config]

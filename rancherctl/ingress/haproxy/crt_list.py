@@ -21,31 +21,44 @@ _LINE = re.compile(r"(?P<file>\S+?)(?::(?P<number>[0-9]+))? (?:\[(?P<words>[^]]*
 
 @dataclass(frozen=True, slots=True)
 class CrtLine:
-    """``names`` (SNI) that get the certificate ``content`` with these ``options``."""
+    """``names`` (SNI) that get the certificate ``content`` with these ``options`` on an HTTPS ``port``.
+
+    Port 0 is the default one.
+    """
 
     content: str
     names: tuple[str, ...]
     options: TlsOptions = NO_TLS_OPTIONS
+    port: int = 0
+
+    @property
+    def ids(self) -> list[str]:
+        """The names as in TlsModel."""
+        return [f"{name}:{self.port}" for name in self.names] if self.port else list(self.names)
 
     def to_json(self) -> list[Any]:
         """Plain values for the state file; default options are left out."""
-        return [self.content, *([self.options.changed] if self.options.changed else []), *self.names]
+        return [self.content, *([self.options.changed] if self.options.changed else []), *self.ids]
 
     @staticmethod
     def from_json(content: Any, *rest: Any) -> CrtLine:
         """Parse the values that ``to_json`` gave. Raises ValueError or TypeError for others."""
-        given, names = (rest[0], rest[1:]) if rest and isinstance(rest[0], dict) else ({}, rest)
+        given, ids = (rest[0], rest[1:]) if rest and isinstance(rest[0], dict) else ({}, rest)
         if not isinstance(content, str) or not content.isalnum() or not content.isascii():
             raise ValueError(f"not a content: {content!a}")
-        return CrtLine(content, tuple(map(str, names)), TlsOptions.from_json(given) if given else NO_TLS_OPTIONS)
+        names = [str(name).partition(":") for name in ids]
+        port = int(names[0][2] or 0) if names else 0
+        options = TlsOptions.from_json(given) if given else NO_TLS_OPTIONS
+        return CrtLine(content, tuple(name for name, _, _ in names), options, port)
 
 
 class ShownLine(NamedTuple):
-    """A line as HAProxy shows it: ``words`` are its options, sorted, and so are ``names``."""
+    """A line as HAProxy shows it: ``words`` are its options, sorted, and so are ``names``. ``port`` as in CrtLine."""
 
     file: str
     words: tuple[str, ...]
     names: tuple[str, ...]
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ NO_CHANGE: Final = CrtChange(())
 def change(
     now: Iterable[CrtLine], names: Mapping[str, tuple[str, ...]], options: Mapping[str, TlsOptions]
 ) -> CrtChange:
-    """Get from these lines to ``names`` (name → contents), some of them with ``options``.
+    """Get from these lines to ``names`` (as in TlsModel → contents), some of them with ``options``.
 
     Lines stay as long as all their names do.
     """
@@ -81,8 +94,9 @@ def change(
     kept: list[CrtLine] = []
     delete: list[CrtLine] = []
     for line in now:
-        pairs = {(line.content, name) for name in line.names}
-        if pairs <= wanted and all(_same(options.get(name, NO_TLS_OPTIONS), line.options) for name in line.names):
+        ids = line.ids
+        pairs = {(line.content, name) for name in ids}
+        if pairs <= wanted and all(_same(options.get(name, NO_TLS_OPTIONS), line.options) for name in ids):
             kept.append(line)
             wanted -= pairs
         else:
@@ -98,13 +112,16 @@ def _same(one: TlsOptions, other: TlsOptions) -> bool:
 def _lines(wanted: Iterable[tuple[str, TlsOptions, str]]) -> tuple[CrtLine, ...]:
     """New lines for these contents, options and names, sorted."""
     out: list[CrtLine] = []
-    for content, options, name in sorted(wanted, key=lambda each: (each[0], repr(each[1]), each[2])):
-        if out and (out[-1].content, out[-1].options) == (content, options):
-            names = out[-1].names
-            if len(names) < MAX_NAMES and sum(map(len, names)) <= MAX_CHARS:
-                out[-1] = CrtLine(content, (*names, name), options)
-                continue
-        out.append(CrtLine(content, (name,), options))
+    lines: dict[tuple[str, TlsOptions, int], int] = {}
+    for content, options, name_id in sorted(wanted, key=lambda each: (each[0], repr(each[1]), each[2])):
+        name, _, number = name_id.partition(":")
+        port = int(number or 0)
+        last = lines.get((content, options, port))
+        if last is not None and len(names := out[last].names) < MAX_NAMES and sum(map(len, names)) <= MAX_CHARS:
+            out[last] = CrtLine(content, (*names, name), options, port)
+            continue
+        lines[content, options, port] = len(out)
+        out.append(CrtLine(content, (name,), options, port))
     return tuple(out)
 
 

@@ -139,7 +139,7 @@ class Driver:
 
     def differences(self, layout: Layout) -> tuple[str, ...]:
         """How the running HAProxy differs from ``layout``, one line each. Raises HaproxyError."""
-        return observe.differences(layout, observe.live(self.socket, self.paths), self.paths)
+        return observe.differences(layout, observe.live(self.socket, self.paths, layout), self.paths)
 
     def configured(self, wanted: Collection[Listener]) -> tuple[Listener, ...]:
         """The ``wanted`` listeners that HAProxy's file on disk opens.

@@ -17,20 +17,28 @@ from rancherctl.ingress.haproxy.crt_list import CrtLine
 from rancherctl.ingress.haproxy.pools import Pool
 from rancherctl.ingress.haproxy.profiles import VALUE_MAPS, values_of
 from rancherctl.ingress.haproxy.responses import CLOSED
-from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, PathKind, Route
+from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, PathKind, Route, host_of
 from rancherctl.ingress.options import CLOSED as CLOSED_OPTIONS
+from rancherctl.ingress.options import HTTPS_PORT
 from rancherctl.ingress.translate.latest import Latest
 
-MAPS = ("hosts", "wildcards", "exact", "prefix", "trusted", "speaking", "secured", "to-https", *VALUE_MAPS)
+PORT_MAPS = ("tls-tiers", "https-ports")
+"""HAProxy has them only while an Ingress has not the default ports (``Layout.own_ports``)."""
+MAPS = (
+    *("hosts", "wildcards", "tls-tiers", "exact", "prefix"),
+    *("trusted", "speaking", "secured", "to-https", "https-ports"),
+    *VALUE_MAPS,
+)
 """In this order keys are removed; they are added in the opposite one."""
 NETWORK_MAPS = ("trusted", "speaking")
 """Their keys are networks, see ``model.Proxies``. HAProxy finds them by an address in them."""
-LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", *VALUE_MAPS)
+LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", *PORT_MAPS, *VALUE_MAPS)
 """Release 0.1 had none of them."""
 CHECKS_PER_SECOND = 250
 MIN_OLD_WORKERS, MAX_OLD_WORKERS = 2, 8
 OLD_WORKERS_MEMORY = 512 << 20
 """Bytes that earlier processes may use together, if MIN_OLD_WORKERS need no more."""
+_ON_HTTPS = f":{HTTPS_PORT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,9 @@ class Layout:
     (``render.text_digest``) that the process was started with; "" in states of release 0.1. ``lines`` are those of the
     crt-list, ``default`` is the content of the default certificate ("" = none), ``secured`` are the loaded Ingresses
     that need HTTPS. ``old_workers``: how many earlier processes may still serve their connections.
+
+    ``ports`` are those that loaded Ingresses need, of all that do not have the default ones. ``own_ports``: the process
+    knows such ports; a listener that no Ingress needs any more stays until the next process.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -57,6 +68,25 @@ class Layout:
     default: str = ""
     secured: frozenset[str] = frozenset()
     old_workers: int = MAX_OLD_WORKERS
+    ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    own_ports: bool = False
+
+    @property
+    def loaded_maps(self) -> tuple[str, ...]:
+        """Names of the maps that its listeners need: HAProxy does not load others."""
+        open_for = {listener.protocol for listener in self.listeners}
+        unused = {
+            *(() if self.own_ports else PORT_MAPS),
+            *(() if "https" in open_for else ("secured",)),
+            *(() if len(open_for) == 2 else ("to-https", "https-ports")),
+            *(() if any(x.protocol == "https" and not x.own for x in self.listeners) else ("tls-tiers",)),
+        }
+        return tuple(name for name in MAPS if name not in unused) if self.listeners else ()
+
+    @property
+    def tls_ports(self) -> frozenset[int]:
+        """Ports of its crt-lists, as in CrtLine."""
+        return frozenset(x.port if x.own else 0 for x in self.listeners if x.protocol == "https")
 
     @property
     def contents(self) -> frozenset[str]:
@@ -66,9 +96,13 @@ class Layout:
     def to_json(self) -> dict[str, Any]:
         """Plain values for the agent's state file, which later releases read too."""
         return {
-            "listeners": [[x.family, x.port, x.protocol, list(x.certificates)] for x in self.listeners],
+            "listeners": [
+                [x.family, x.port, x.protocol, list(x.certificates), *([True] if x.own else [])] for x in self.listeners
+            ],
             "pools": [pools.to_json(p) for p in self.pools],
-            "maps": {name: dict(entries) for name, entries in self.maps.items()},
+            "maps": {
+                name: dict(entries) for name, entries in self.maps.items() if self.own_ports or name not in PORT_MAPS
+            },
             "loaded": dict(self.loaded),
             "check_seconds": self.check_seconds,
             "generation": self.generation,
@@ -78,6 +112,7 @@ class Layout:
             "default_certificate": self.default,
             "secured": sorted(self.secured),
             "old_workers": self.old_workers,
+            **({"needed_ports": {key: list(ports) for key, ports in self.ports.items()}} if self.own_ports else {}),
         }
 
     @staticmethod
@@ -104,6 +139,8 @@ class Layout:
                 default=str(data.get("default_certificate", "")),
                 secured=frozenset(map(str, data.get("secured", ()))),
                 old_workers=int(data.get("old_workers", MAX_OLD_WORKERS)),
+                ports={str(k): tuple(map(int, p)) for k, p in data.get("needed_ports", {}).items()},
+                own_ports="needed_ports" in data,
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
@@ -119,10 +156,10 @@ def _map(maps: Any, name: str) -> Any:
 
 
 def _listener(value: Any) -> Listener:
-    family, port, protocol, certificates = value
+    family, port, protocol, certificates, *own = value
     if family not in get_args(Family) or protocol not in {"http", "https"}:
         raise ValueError(f"unknown listener: {value!a}")
-    return Listener(family, int(port), protocol, tuple(map(str, certificates)))
+    return Listener(family, int(port), protocol, tuple(map(str, certificates)), bool(own))
 
 
 def _token(text: Any) -> str:
@@ -135,9 +172,12 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     """The maps of a model whose routes lead to these pools.
 
     ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A
-    tier is the matching host pattern. The key ``*`` in ``exact`` is the default backend for everything unmatched.
+    tier is the matching host pattern, with the port if that is not a default one (``model.site_id``). The key ``*``
+    in ``exact`` is the default backend for everything unmatched.
     ``trusted``, ``speaking``, ``secured`` (tiers that are answered over TLS) and ``to-https`` (those whose plain
-    requests are redirected) are sets: all values are 1. The other maps have an option's value by name of the pool.
+    requests are redirected) are sets: all values are 1. ``https-ports``: their other HTTPS port with a colon.
+    ``tls-tiers``: tier → tier on the default HTTPS port if that has other rules. The other maps have an option's value
+    by name of the pool.
     """
     live = [pool for pool in pools if pool.key]
     pool_of = {pool.key: pool.name for pool in live} | {"": CLOSED}
@@ -145,8 +185,9 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     if model.listeners:  # without one, HAProxy loads no maps
         maps["trusted"] = dict.fromkeys(model.proxies.trusted, "1")
         maps["speaking"] = dict.fromkeys(model.proxies.speaking, "1")
-        maps["secured"] = dict.fromkeys(model.tls.sites, "1")
         maps["to-https"] = dict.fromkeys(model.tls.redirects, "1")
+        maps["https-ports"] = {site: f":{port}" for site, port in model.tls.https_ports.items()}
+        maps["secured"] = {maps["tls-tiers"].get(site, site): "1" for site in model.tls.sites}
     for pool in (p for p in live if p.options.changed):
         for name, value in values_of(pool.options).items():
             maps[name][pool.name] = value
@@ -156,11 +197,13 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
 def _maps_of_routes(
     routes: tuple[Route, ...], bare: Iterable[str], pool_of: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
-    maps: dict[str, dict[str, str]] = {"hosts": {}, "wildcards": {}, "exact": {}, "prefix": {}}
+    maps: dict[str, dict[str, str]] = {"hosts": {}, "wildcards": {}, "tls-tiers": {}, "exact": {}, "prefix": {}}
     for host in {*bare, *(route.host for route in routes)} - {"*"}:
-        if host.startswith("*."):
+        if host.endswith(_ON_HTTPS):
+            maps["tls-tiers"][host.removesuffix(_ON_HTTPS)] = host
+        elif host.startswith("*."):
             maps["wildcards"][host[2:]] = host
-        else:
+        elif not host.startswith("*"):
             maps["hosts"][host] = host
     # Defaults come last: a prefix / has the same key as the default of its host, and counts before it.
     for route in sorted(routes, key=lambda r: r.kind == "default"):
@@ -177,7 +220,7 @@ def map_entry(route: Route) -> tuple[str, str]:
     """The map and the key that lead to a route."""
     if route.kind != "default":
         return route.kind, route.host + route.path
-    return ("exact", "*") if route.host == "*" else ("prefix", f"{route.host}/")
+    return ("exact", route.host) if host_of(route.host) == "*" else ("prefix", f"{route.host}/")
 
 
 def routes_of(layout: Layout) -> list[Route]:
@@ -191,12 +234,12 @@ def routes_of(layout: Layout) -> list[Route]:
     def route(host: str, kind: PathKind, path: str, pool: str) -> Route:
         return Route(host, kind, path, *led[pool])
 
-    out = [route("*", "default", "", pool) for key, pool in layout.maps["exact"].items() if key == "*"]
+    out = [route(key, "default", "", pool) for key, pool in layout.maps["exact"].items() if "/" not in key]
     kinds: tuple[PathKind, ...] = ("exact", "prefix")
     for kind in kinds:
         for key, pool in layout.maps[kind].items():
-            if key != "*":
-                host, slash, path = key.partition("/")
+            host, slash, path = key.partition("/")
+            if slash:
                 out.append(route(host, kind, slash + path, pool))
     return out
 
@@ -228,4 +271,6 @@ def build(model: Model, previous: Layout | None) -> Layout:
         lines=crt_list.change((), model.tls.names, model.tls.options).lines,
         default=model.tls.default,
         secured=model.secured,
+        ports=dict(model.ports),
+        own_ports=bool(model.ports),
     )

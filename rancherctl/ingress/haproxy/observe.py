@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rancherctl.ingress.haproxy import crt_list
 from rancherctl.ingress.haproxy.crt_list import CrtChange, ShownLine
-from rancherctl.ingress.haproxy.layout import MAPS, NETWORK_MAPS, Layout
+from rancherctl.ingress.haproxy.layout import NETWORK_MAPS, Layout
 from rancherctl.ingress.haproxy.plan import Busy
 from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.render import Paths, shown_line
@@ -24,6 +24,9 @@ _USED = re.compile(r"^Status: Used$", re.MULTILINE)
 _ENTRY = re.compile(r'key="([^"]*)", value="([^"]*)"')
 MAX_SINGLE_READS = 100
 """More pools and keys than this are verified by reading everything at once."""
+
+
+LiveLine = tuple[int, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Reloads:
 class LiveState:
     """``servers``: (pool, slot) → (address, port, enabled). ``maps``: name → key → value.
 
-    ``lines`` of the crt-list are sorted.
+    ``lines`` of the crt-lists are sorted.
     """
 
     servers: Mapping[tuple[str, str], tuple[str, int, bool]]
@@ -88,16 +91,20 @@ def parse_map(text: str) -> dict[str, str]:
     return {words[1]: words[2] for line in text.splitlines() if len(words := line.split()) == 3}
 
 
-def live(socket: Socket, paths: Paths) -> LiveState:
-    """Read everything that a layout decides. Raises HaproxyError."""
-    maps = {name: parse_map(socket.send(f"show map {paths.map(name)}")) for name in MAPS}
-    return LiveState(parse_servers(socket.send("show servers state")), maps, crt_lines(socket, paths))
+def live(socket: Socket, paths: Paths, layout: Layout) -> LiveState:
+    """Read everything that ``layout`` decides. Raises HaproxyError."""
+    maps = {name: parse_map(socket.send(f"show map {paths.map(name)}")) for name in layout.loaded_maps}
+    lines = crt_lines(socket, paths, layout.tls_ports)
+    return LiveState(parse_servers(socket.send("show servers state")), maps, lines)
 
 
-def crt_lines(socket: Socket, paths: Paths) -> tuple[ShownLine, ...]:
-    """The lines of the crt-list in use, sorted. A HAProxy without HTTPS has none. Raises HaproxyError."""
-    text = socket.send(f"show ssl crt-list -n {paths.crt_list}", allow_empty=True)
-    return tuple(sorted(line for _, line in crt_list.parse(text) if line.file.startswith("/")))
+def crt_lines(socket: Socket, paths: Paths, ports: Iterable[int]) -> tuple[ShownLine, ...]:
+    """The lines in use of the crt-lists of these ports, sorted. Raises HaproxyError."""
+    out: list[ShownLine] = []
+    for port in ports:
+        text = socket.send(f"show ssl crt-list -n {paths.crt_list_of(port)}", allow_empty=True)
+        out += [line._replace(port=port) for _, line in crt_list.parse(text) if line.file.startswith("/")]
+    return tuple(sorted(out))
 
 
 def busy(socket: Socket, pools: Iterable[str]) -> Busy:
@@ -125,7 +132,7 @@ def touched(
 ) -> tuple[str, ...]:
     """Like ``differences``, for the pools and (map, key) pairs that a few commands changed."""
     if len(pools) + len(keys) > MAX_SINGLE_READS:
-        return differences(layout, live(socket, paths), paths)
+        return differences(layout, live(socket, paths, layout), paths)
     out: list[str] = []
     for pool in layout.pools:
         if pool.name in pools:
@@ -144,7 +151,7 @@ def changed_certificates(socket: Socket, paths: Paths, layout: Layout, change: C
     """Like ``differences``, for the certificates of a change. Raises HaproxyError."""
     others = {line.content for line in (*change.add, *change.delete)}.difference(change.install, change.forget)
     if others or len(change.add) + len(change.delete) > MAX_SINGLE_READS:
-        return tuple(certificate_differences(layout, crt_lines(socket, paths), paths))
+        return tuple(certificate_differences(layout, crt_lines(socket, paths, layout.tls_ports), paths))
     expected = dict.fromkeys(change.forget, False) | dict.fromkeys(change.install, True)
     return tuple(
         f"certificate {content} is {'not ' if used else 'still '}in use"
@@ -161,28 +168,27 @@ def _entry(name: str, key: str, have: str | None, layout: Layout) -> list[str]:
 def differences(layout: Layout, found: LiveState, paths: Paths, *, limit: int = 5) -> tuple[str, ...]:
     """How HAProxy differs from ``layout``, at most ``limit`` lines; () if it does not."""
     out = [line for pool in layout.pools for line in _pool(pool, found.servers)]
-    if layout.listeners:  # HAProxy loads maps for front ends only
-        for name in MAPS:
-            have, want = found.maps[name], layout.maps[name]
-            out += [
-                f"map {name}: {key} is {have.get(key)}, expected {want.get(key)}"
-                for key in sorted(have.keys() | want.keys())
-                if have.get(key) != want.get(key)
-            ]
-    if any(listener.protocol == "https" for listener in layout.listeners):
-        out += certificate_differences(layout, found.lines, paths)
+    for name in layout.loaded_maps:
+        have, want = found.maps[name], layout.maps[name]
+        out += [
+            f"map {name}: {key} is {have.get(key)}, expected {want.get(key)}"
+            for key in sorted(have.keys() | want.keys())
+            if have.get(key) != want.get(key)
+        ]
+    out += certificate_differences(layout, found.lines, paths)
     return tuple(out[:limit])
 
 
 def certificate_differences(layout: Layout, found: Iterable[ShownLine], paths: Paths) -> list[str]:
-    """How the crt-list in use differs from ``layout``."""
-    wanted = Counter(shown_line(line, paths) for line in layout.lines)
+    """How the crt-lists in use differ from ``layout``."""
+    ports = layout.tls_ports
+    wanted = Counter(shown_line(line, paths) for line in layout.lines if line.port in ports)
     if layout.default:
-        wanted[ShownLine(paths.default_certificate, (), ("!*",))] += 1
+        wanted.update(ShownLine(paths.default_certificate, (), ("!*",), port) for port in ports)
     have = Counter(found)
     return [
-        f"certificate {' '.join([line.file.rpartition('/')[2], *line.words])} for {' '.join(line.names[:3])} "
-        f"is {'missing' if too_few else 'not expected'}"
+        f"certificate {' '.join([line.file.rpartition('/')[2], *line.words])} for {' '.join(line.names[:3])}"
+        f"{f' on port {line.port}' if line.port else ''} is {'missing' if too_few else 'not expected'}"
         for lines, too_few in ((wanted - have, True), (have - wanted, False))
         for line in sorted(lines)
     ]

@@ -13,7 +13,7 @@ from rancherctl.ingress.haproxy.layout import MAPS, Layout
 from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.profiles import PLAIN, Profile, profile_of
 from rancherctl.ingress.haproxy.render import Paths
-from rancherctl.ingress.model import HASH_SCHEME, Model, Route, Server
+from rancherctl.ingress.model import HASH_SCHEME, Listener, Model, Route, Server
 from rancherctl.ingress.translate.latest import Latest
 
 MAX_COMMANDS = 4000
@@ -78,7 +78,7 @@ def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
 
     Read whether these slots still have old connections (``observe.busy``) before calling ``plan``.
     """
-    if now is None or now.listeners != model.listeners:
+    if now is None or _restart(now, model):
         return ()
     wanted, kept, missing_by_profile = _usage(now.pools, model.routes)
     names: list[str] = []
@@ -167,6 +167,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         lines=certificates.lines,
         default=model.tls.default,
         secured=model.secured,
+        ports=dict(model.ports),
     )
     runtime = steps.in_order()
     count = len(runtime) + len(certificates.add) + len(certificates.delete)
@@ -180,10 +181,21 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     return Runtime(runtime, wanted, pools_touched, keys, certificates, default)
 
 
+def _kept_listeners(now: Layout, model: Model) -> tuple[Listener, ...]:
+    """Those of the model, and those of ``now`` that only Ingresses asked for: they are not worth a new process."""
+    unused = [x for x in now.listeners if x.own and x not in model.listeners]
+    taken = {x.port for x in model.listeners}
+    if not model.listeners or any(x.port in taken for x in unused):
+        return model.listeners
+    return (*model.listeners, *unused) if unused else model.listeners
+
+
 def _restart(now: Layout, model: Model) -> str:
     """Why only a new process can do it; "" if the running one may."""
-    if now.listeners != model.listeners:
+    if set(_kept_listeners(now, model)) != set(now.listeners):
         return f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}"
+    if model.ports and not now.own_ports:
+        return "the first Ingress with other ports than the default ones"
     if bool(now.default) != bool(model.tls.default):
         return "default certificate removed" if now.default else "default certificate added"
     return ""

@@ -8,29 +8,27 @@ the path of a request before it is compared with prefixes, which also end with o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, get_args
 
 from rancherctl import contract
 from rancherctl.ingress.haproxy import forwarded, refusals, secured
 from rancherctl.ingress.haproxy.crt_list import CrtLine, ShownLine
-from rancherctl.ingress.haproxy.layout import MAPS, Layout
+from rancherctl.ingress.haproxy.layout import MAPS, PORT_MAPS, Layout
 from rancherctl.ingress.haproxy.listeners import frontend_name
 from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
 from rancherctl.ingress.haproxy.profile_text import EXAMPLES, server_words
 from rancherctl.ingress.haproxy.profiles import ALWAYS, BASE, section
 from rancherctl.ingress.haproxy.responses import CLOSED_RESPONSE, ERRORS, NO_ROUTE_RESPONSE, ORIGIN
 from rancherctl.ingress.model import (
-    HTTP_PORT,
-    HTTPS_PORT,
     Family,
     Listener,
     digest,
     http_listeners,
     https_listeners,
 )
-from rancherctl.ingress.options import NO_OPTIONS, Protocol, RouteOptions
+from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT, NO_OPTIONS, Protocol, RouteOptions
 from rancherctl.net import join_host_port
 
 
@@ -82,7 +80,11 @@ class Paths:
     @property
     def crt_list(self) -> str:
         """The file that says which name gets which certificate."""
-        return f"{self.data}/certificates.list"
+        return self.crt_list_of(0)
+
+    def crt_list_of(self, port: int) -> str:
+        """The same for an HTTPS port; 0 = the default one."""
+        return f"{self.data}/certificates{f'-{port}' if port else ''}.list"
 
     @property
     def certificates(self) -> str:
@@ -108,10 +110,13 @@ class Rendering(NamedTuple):
 
 def renderings(layout: Layout, paths: Paths) -> dict[str, Rendering]:
     """All files by absolute path."""
-    out = {paths.map(name): Rendering(entries := layout.maps[name], partial(map_text, entries)) for name in MAPS}
-    out[paths.crt_list] = Rendering((layout.lines, layout.default), partial(crt_list_text, layout, paths))
+    names = [name for name in MAPS if layout.own_ports or name not in PORT_MAPS]
+    out = {paths.map(name): Rendering(entries := layout.maps[name], partial(map_text, entries)) for name in names}
+    for port in layout.tls_ports | {0}:
+        text = partial(crt_list_text, layout, paths, port)
+        out[paths.crt_list_of(port)] = Rendering((layout.lines, layout.default), text)
     process = (layout.listeners, layout.check_seconds, layout.generation, layout.old_workers, bool(layout.default))
-    out[paths.config] = Rendering((process, layout.pools), partial(config, layout, paths))
+    out[paths.config] = Rendering((process, layout.own_ports, layout.pools), partial(config, layout, paths))
     return out
 
 
@@ -120,10 +125,10 @@ def files(layout: Layout, paths: Paths) -> dict[str, str]:
     return {path: rendering.text() for path, rendering in renderings(layout, paths).items()}
 
 
-def crt_list_text(layout: Layout, paths: Paths) -> str:
-    """One line for each CrtLine. The default certificate comes first, with a filter that matches no name."""
+def crt_list_text(layout: Layout, paths: Paths, port: int = 0) -> str:
+    """One line for each CrtLine of a port. The default certificate comes first, with a filter that matches no name."""
     default = [f"{paths.default_certificate} !*\n"] if layout.default else []
-    return "".join([*default, *(crt_line(line, paths) for line in layout.lines)])
+    return "".join([*default, *(crt_line(line, paths) for line in layout.lines if line.port == port)])
 
 
 def crt_line(line: CrtLine, paths: Paths) -> str:
@@ -135,7 +140,7 @@ def crt_line(line: CrtLine, paths: Paths) -> str:
 def shown_line(line: CrtLine, paths: Paths) -> ShownLine:
     """What HAProxy shows of a line."""
     words = sorted(secured.name_words(line.options))
-    return ShownLine(paths.certificate(line.content), tuple(words), tuple(sorted(line.names)))
+    return ShownLine(paths.certificate(line.content), tuple(words), tuple(sorted(line.names)), line.port)
 
 
 def map_text(entries: Mapping[str, str]) -> str:
@@ -157,7 +162,9 @@ def text_digest(paths: Paths) -> str:
     listeners = (*http_listeners(HTTP_PORT, paths.families), *https_listeners(HTTPS_PORT, paths.families))
     samples = (*EXAMPLES, *(RouteOptions(protocol=protocol) for protocol in get_args(Protocol)))
     pools = tuple(Pool.of(f"b{n}", "", (Slot("s1"),), options) for n, options in enumerate(samples, 1))
-    return digest(config(Layout(listeners=listeners, pools=pools), paths))
+    own = tuple(replace(listener, own=True) for listener in listeners)
+    layouts = (Layout(listeners=listeners, pools=pools), Layout(listeners=(*listeners, *own), own_ports=True))
+    return digest("".join(config(layout, paths) for layout in layouts))
 
 
 def _global(paths: Paths, layout: Layout) -> str:
@@ -183,9 +190,7 @@ global
 
 def _body(layout: Layout, paths: Paths) -> str:
     parts = [_defaults(), _monitor(paths)]
-    # Plain requests are redirected to the port of HTTPS; without it in the address if it is the usual one.
-    secure = next((x.port for x in layout.listeners if x.protocol == "https"), 0)
-    parts += [_frontend(listener, paths, layout, secure) for listener in layout.listeners]
+    parts += [_frontend(listener, paths, layout) for listener in layout.listeners]
     if layout.listeners:
         parts.append(_OWN_BACKENDS)
         used = {*ALWAYS, *(pool.profile for pool in layout.pools)}
@@ -233,31 +238,51 @@ frontend monitor from {BASE}
 """
 
 
-def _frontend(listener: Listener, paths: Paths, layout: Layout, secure: int) -> str:
-    wildcard = f"var(txn.host),field(2,.,0),map_str({paths.map('wildcards')})"
+def _frontend(listener: Listener, paths: Paths, layout: Layout) -> str:
+    # On a port of its own, hosts are looked up with the port. On the default HTTPS port, a tier may be replaced.
+    own_port = listener.port if listener.own else 0
+    port = f",concat(:{own_port})" if own_port else ""
+    anything = f"*:{own_port}" if own_port else "*"
+    wildcard = f"var(txn.host),field(2,.,0){port},map_str({paths.map('wildcards')})"
+    https = listener.protocol == "https"
+    tls = secured.bind_words(paths.crt_list_of(own_port), strict=not layout.default) if https else ""
+    unknown, fallback, replace_tiers = anything, f"str({anything})", ""
+    if https and layout.own_ports and not own_port:
+        fallback, anything = "var(txn.any)", f"* {secured.ANY_ON_HTTPS}"
+        replace_tiers = secured.tier_lines(paths.map)
     return f"""
 frontend {frontend_name(listener)} from {BASE}
   bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}\
-{secured.bind_words(paths.crt_list, strict=not layout.default) if listener.protocol == "https" else ""}
+{tls}
 {forwarded.connection_lines(paths.map)}\
   http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
-  http-request set-var(txn.tier) var(txn.host),map_str({paths.map("hosts")})
+  http-request set-var(txn.tier) var(txn.host){port},map_str({paths.map("hosts")})
   acl known var(txn.tier) -m found
   acl routed var(txn.pool) -m found
   http-request set-var(txn.tier) {wildcard} if !known !{{ var(txn.host) -m beg . }}
-  http-request set-var(txn.tier) str(*) if !known
+  http-request set-var(txn.tier) str({unknown}) if !known
+{replace_tiers}\
   http-request set-var(txn.path) path
   http-request set-var(txn.pool) var(txn.tier),concat(,txn.path),map_str({paths.map("exact")})
   http-request set-var(txn.pool) var(txn.tier),concat(,txn.path,/),map_beg({paths.map("prefix")}) if !routed
-  http-request set-var(txn.pool) str(*),map_str({paths.map("exact")}) if !routed
+  http-request set-var(txn.pool) {fallback},map_str({paths.map("exact")}) if !routed
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
-{secured.request_lines(paths.map) if listener.protocol == "https" else ""}\
+{secured.request_lines(paths.map, anything) if https else ""}\
 {forwarded.request_lines(listener.protocol, paths.map)}\
-{secured.redirect_lines(paths.map, secure) if listener.protocol == "http" and secure else ""}\
+{"" if https else _redirect_lines(listener, paths, layout)}\
   http-response del-header {ORIGIN}
   use_backend %[var(txn.pool)] if routed
   default_backend no-route
 """
+
+
+def _redirect_lines(listener: Listener, paths: Paths, layout: Layout) -> str:
+    """Redirects to HTTPS: to the port in a map, else to the default one."""
+    https = [x for x in layout.listeners if x.protocol == "https"]
+    default = next((x.port for x in https if not x.own), 0)
+    if not https:
+        return ""
+    return secured.redirect_lines(paths.map, default, acme=not listener.own, other_ports=layout.own_ports)
 
 
 _OWN_BACKENDS = "".join(

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from rancherctl.errors import AuthError, NotFoundError, UsageError
 from rancherctl.ingress.matcher import Match, Request, RuleTable
-from rancherctl.ingress.model import ANY_HOST, HTTP_PORT, BackendRef, Route, http_listeners
+from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, http_listeners
 from rancherctl.ingress.operator.api_view import ApiView
 from rancherctl.ingress.operator.host_rules import rule_table
 from rancherctl.ingress.operator.overview import written_path
+from rancherctl.ingress.options import HTTP_PORT
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.translate import endpoints, merge
 from rancherctl.ingress.translate.cache import TranslationCache

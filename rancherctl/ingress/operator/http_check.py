@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from rancherctl.ingress.annotations.traffic import READ_TIMEOUT
 from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_ROUTE, ORIGIN, TLS_REDIRECT
-from rancherctl.ingress.model import HTTP_PORT, HTTPS_PORT, Translated
+from rancherctl.ingress.model import Translated
+from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
 from rancherctl.net import bracketed
 
 TIMEOUT: Final = 5.0

@@ -196,9 +196,26 @@ def _host_model(
             failing.setdefault(key, _not_verified(key))
     affected = sorted(serving & rules.loaded) if failing else ()
     problems = {key: found for key in affected if (found := _problems_of(translated[key], failing))}
-    listeners = host.listeners if rules.loaded else ()
-    model = Model(listeners, routes, servers, rules.hashes, rules.bare, host.proxies, secured=rules.secured)
+    model = Model(
+        _listeners(host, rules),
+        routes,
+        servers,
+        rules.hashes,
+        rules.bare,
+        host.proxies,
+        secured=rules.secured,
+        ports=rules.ports,
+    )
     return model, problems
+
+
+def _listeners(host: LocalHost, rules: HostRules) -> tuple[Listener, ...]:
+    """Those of the host if an Ingress needs the default ports, and those of all other ports in use."""
+    if not rules.loaded:
+        return ()
+    families = dict.fromkeys(listener.family for listener in host.listeners)
+    own = (Listener(family, port, scheme, own=True) for port, scheme in rules.own_ports for family in families)
+    return (*(host.listeners if rules.default_ports else ()), *own)
 
 
 def _effective(route: Route, said: Protocol, cookie_key: str) -> Route:

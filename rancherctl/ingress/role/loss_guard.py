@@ -45,7 +45,7 @@ def without_removals(now: Layout, model: Model) -> Model:
     names: dict[str, tuple[str, ...]] = {}
     options = dict(model.tls.options)
     for line in now.lines:
-        gone = [name for name in line.names if name not in model.tls.names]
+        gone = [name for name in line.ids if name not in model.tls.names]
         names |= {name: (*names.get(name, ()), line.content) for name in gone}
         options |= dict.fromkeys(gone, line.options)
     tls = replace(
@@ -55,13 +55,19 @@ def without_removals(now: Layout, model: Model) -> Model:
         sites=model.tls.sites.union(now.maps["secured"]),
         redirects=model.tls.redirects.union(now.maps["to-https"]),
         default=model.tls.default or now.default,
+        https_ports={
+            **{site: int(port.removeprefix(":")) for site, port in now.maps["https-ports"].items()},
+            **model.tls.https_ports,
+        },
     )
+    unused = tuple(listener for listener in now.listeners if listener.own and listener not in model.listeners)
     return replace(
         model,
         tls=tls,
         secured=model.secured | now.secured,
-        listeners=model.listeners or now.listeners,
+        listeners=(*model.listeners, *unused) if model.listeners else now.listeners,
         routes=(*model.routes, *old),
         servers={**model.servers, **servers},
         loaded={**now.loaded, **model.loaded},
+        ports={**now.ports, **model.ports},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from rancherctl.ingress.haproxy import listeners
 from rancherctl.ingress.model import Listener, Model
 
 
@@ -21,14 +22,16 @@ class PortCheck:
     def free(self, model: Model, own: Collection[Listener]) -> Model:
         """``model`` without the listeners whose port is taken; an empty model if none is left.
 
-        ``own`` listeners may be open in HAProxy itself, so they are not tested. Taken ports are tested again every
-        time.
+        Ports of ``own`` listeners may be open in HAProxy itself, so they are not tested. Taken ports are tested again
+        every time.
         """
-        tested = {x for x in (*model.listeners, *(x for x, error in self._errors.items() if error)) if x not in own}
+        opened = {(x.family, x.port) for x in own}
+        every = (*model.listeners, *(x for x, error in self._errors.items() if error))
+        tested = {x for x in every if (x.family, x.port) not in opened}
         known = dict.fromkeys((*model.listeners, *tested))
         self._errors = {x: self._error(x) if x in tested else "" for x in known}
         free = tuple(x for x in model.listeners if not self._errors[x])
-        return replace(model, listeners=free) if free or not model.listeners else Model()
+        return listeners.reachable(replace(model, listeners=free)) if free or not model.listeners else Model()
 
     def by_port(self) -> dict[str, str]:
         """Port → why one of its listeners cannot be opened ("" = all can), for a host's report."""

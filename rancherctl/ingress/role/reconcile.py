@@ -15,12 +15,13 @@ from typing import Any, Final
 from rancherctl import contract
 from rancherctl.hold import Hold
 from rancherctl.ingress.copies import Digests
-from rancherctl.ingress.haproxy import plan, render
+from rancherctl.ingress.haproxy import listeners, plan, render
 from rancherctl.ingress.haproxy.certificates import CertificateRefusedError
 from rancherctl.ingress.haproxy.driver import Driver, local_paths
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import NO_PROXIES, Listener, Model, Proxies
+from rancherctl.ingress.options import DEFAULT_PORTS
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.certificates import CertificateStore
 from rancherctl.ingress.role.desired import DesiredHost, LocalHost, Previous, Tables
@@ -102,6 +103,7 @@ class LbRole:
         self._problems: Mapping[str, tuple[ObjectProblem, ...]] = {}
         self._digests = Digests()
         self._certificates: Mapping[str, str] = {}
+        self._own_listeners: tuple[Listener, ...] = ()
         state = self.store.current
         self.secrets = CertificateStore(self.driver.certificates, state.secrets if state else {}, clock)
         self.secrets.trusting = state is None
@@ -247,6 +249,7 @@ class LbRole:
         self.driver.certificates.collect({*layout.contents, *good.values()})
         self._certificates = self._digests.of(wanted.secrets, self.secrets.contents)
         self._leaving, self._problems = wanted.serving.leaving, wanted.problems
+        self._own_listeners = tuple(x for x in wanted_model.listeners if x.own)
         if not unchanged:
             self.health.settle()
         self.health.confirmed = True
@@ -281,10 +284,13 @@ class LbRole:
     def _served(self, layout: Layout) -> Mapping[str, str]:
         """The content hashes of Ingresses whose listeners are all open.
 
-        Every Ingress needs those of HTTP, some need those of HTTPS: while one is missing, their address must lead
-        clients to other hosts.
+        While one is missing, their address must lead clients to other hosts.
         """
-        missing = {listener.protocol for listener in self._host.listeners if listener not in layout.listeners}
-        if "http" in missing:
-            return {}
-        return {k: h for k, h in layout.loaded.items() if k not in layout.secured} if missing else layout.loaded
+        opened = listeners.open_ports(layout.listeners, (*self._host.listeners, *self._own_listeners))
+        if not layout.ports and opened.issuperset(DEFAULT_PORTS.needed(tls=True)):
+            return layout.loaded
+        return {
+            key: content
+            for key, content in layout.loaded.items()
+            if opened.issuperset(layout.ports.get(key) or DEFAULT_PORTS.needed(tls=key in layout.secured))
+        }

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
 from rancherctl.net import parse_port
 from rancherctl.placement.model import ObjectProblem
 
@@ -47,9 +48,10 @@ class HostReport:
         return self.error or self.alarm or ", ".join(error for _, error in sorted(self.ports.items()) if error)
 
     def blocked_ports(self) -> tuple[int, ...]:
-        """Ports that another program on the host uses."""
+        """Ports that another program on the host uses; the default ones count before those of single Ingresses."""
         numbers = (parse_port(port) for port, error in self.ports.items() if error)
-        return tuple(sorted(number for number in numbers if number is not None)[:MAX_PORTS])
+        found = sorted((number not in {HTTP_PORT, HTTPS_PORT}, number) for number in numbers if number is not None)
+        return tuple(sorted(number for _, number in found[:MAX_PORTS]))
 
     def to_section(self) -> dict[str, Any]:
         """Plain values for the report."""

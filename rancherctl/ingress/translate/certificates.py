@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from rancherctl.ingress.model import ANY_HOST, NO_TLS, TlsModel, Translated
+from rancherctl.ingress.model import ANY_HOST, NO_TLS, TlsModel, Translated, host_of, tls_id
+from rancherctl.ingress.options import HTTPS_PORT
 from rancherctl.ingress.translate.certificate import CertificateFacts
 from rancherctl.ingress.translate.tls import TlsClaim
 from rancherctl.placement.model import ObjectProblem
@@ -84,6 +85,7 @@ class CertificateChoice:
         default = states.get(policy.default, MISSING) if policy.default else MISSING
         names: dict[str, tuple[str, ...]] = {}
         secured: set[str] = set()
+        redirects: dict[str, int] = {}
         before, self._chosen = self._chosen, {}
         for name, claim in claims.items():
             inputs = (claim, default, *[states.get(secret) for secret in claim.secrets])
@@ -93,16 +95,22 @@ class CertificateChoice:
             self._chosen[name] = found
             if contents := found[1]:
                 secured.add(claim.site)
+                port = int(name.partition(":")[2] or HTTPS_PORT)
+                for plain in claim.plain:
+                    redirects.setdefault(plain, port)
                 if contents != (default.content,) or any(claim.secrets) or claim.options.changed:
                     names[name] = contents
         options = {name: claims[name].options for name in names if claims[name].options.changed}
-        redirects = frozenset(secured) if policy.redirect else frozenset[str]()
+        redirects = redirects if policy.redirect else {}
+        others = {plain: port for plain, port in redirects.items() if port != HTTPS_PORT}
         every = list(serving)
         if default.content:
             claimed = {claim.site for claim in claims.values()}
-            secured |= {site for t in every for site in t.hosts if site not in claimed or site == ANY_HOST}
-        problems = self._all_problems([t for t in every if t.tls], claims, states, policy, now)
-        return HostTls(TlsModel(names, options, frozenset(secured), redirects, default.content), problems)
+            sites = {tls_id(host, t.ports.https) for t in every if t.ports.https for host in t.hosts}
+            secured |= {site for site in sites if site not in claimed or host_of(site) == ANY_HOST}
+        problems = self._all_problems([t for t in every if t.tls or not t.ports.http], claims, states, policy, now)
+        model = TlsModel(names, options, frozenset(secured), frozenset(redirects), default.content, others)
+        return HostTls(model, problems)
 
     def _all_problems(
         self,
@@ -116,7 +124,7 @@ class CertificateChoice:
         before, self._problems = self._problems, {}
         out: dict[str, tuple[ObjectProblem, ...]] = {}
         for t in served:
-            own = [x for n in t.tls for x in (claims.get(n.name), states.get(n.secret))]
+            own = [x for n in t.tls for x in (claims.get(tls_id(n.name, t.ports.https)), states.get(n.secret))]
             inputs = (t, policy, default, now // 60, *own)
             found = before.get(t.key)
             if found is None or found[0] != inputs:
@@ -151,8 +159,11 @@ def _problems(
     """What to say about the secrets of one Ingress."""
     out: list[ObjectProblem] = []
     own: dict[str, list[str]] = {}
+    if not t.tls and not policy.default:
+        message = "it is not served over HTTP, and over HTTPS it needs tls: the environment has no default certificate"
+        out.append(ObjectProblem("NotServed", message))
     for n in t.tls:
-        claim = claims.get(n.name)
+        claim = claims.get(tls_id(n.name, t.ports.https))
         if claim is not None and any(key == t.key for key, _ in claim.candidates):
             own.setdefault(n.secret, []).append(n.name)
     for secret, names in sorted(own.items()):

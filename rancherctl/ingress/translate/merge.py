@@ -8,10 +8,13 @@ of one name are interchangeable.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
-from rancherctl.ingress.model import ANY_HOST, Route, Translated
+from rancherctl.ingress.model import ANY_HOST, Route, Scheme, Translated, host_of
+from rancherctl.ingress.options import DEFAULT_PORTS
+from rancherctl.ingress.translate import ports
+from rancherctl.ingress.translate.ports import NO_PORTS, PortPlan
 from rancherctl.placement.model import ObjectProblem
 
 
@@ -43,10 +46,11 @@ def loaded(translated: Mapping[str, Translated], placed: Iterable[str]) -> froze
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The owner of every claim, and problems of Ingresses that share one, by Ingress key."""
+    """The owner of every claim, and problems of Ingresses that share one, by Ingress key. ``ports``: who has which."""
 
     owners: Mapping[tuple[str, str, str], tuple[str, Route]]
     problems: Mapping[str, tuple[ObjectProblem, ...]]
+    ports: PortPlan = NO_PORTS
 
     def routes_of(self, keys: frozenset[str]) -> tuple[Route, ...]:
         """The routes owned by these Ingresses."""
@@ -63,19 +67,22 @@ def merge(translated: Mapping[str, Translated], serving: Collection[str] = ()) -
     """
     owners: dict[tuple[str, str, str], tuple[str, Route]] = {}
     shared: dict[str, list[ObjectProblem]] = {}
-    for t in sorted((t for t in translated.values() if t.placeable or t.key in serving), key=lambda t: t.age):
-        for claim, offer in t.claims:
+    ordered = sorted((t for t in translated.values() if t.placeable or t.key in serving), key=lambda t: t.age)
+    plan = ports.plan_ports(ordered)
+    for t in ordered:
+        for claim, offer in t.claims if plan is NO_PORTS else ports.claims(t, plan):
             if (known := owners.setdefault(claim, offer)) is offer:
                 continue
             owner, route = known[0], offer[1]
-            if route.kind == "default" and route.host != ANY_HOST:
+            if route.kind == "default" and host_of(route.host) != ANY_HOST:
                 continue
             what = "the default backend" if route.kind == "default" else f"{route.kind} path {route.host}{route.path}"
             taken = ObjectProblem("PathTaken", f"{what} belongs to the older ingress {owner}")
             shared.setdefault(t.key, []).append(taken)
             claimed = ObjectProblem("PathShared", f"{what} is also claimed by the newer ingress {t.key}", serious=False)
             shared.setdefault(owner, []).append(claimed)
-    return Merged(owners, {key: tuple(problems) for key, problems in shared.items()})
+    found = {key: (*plan.problems.get(key, ()), *shared.get(key, ())) for key in plan.problems.keys() | shared.keys()}
+    return Merged(owners, found, plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,9 @@ class HostRules:
     ``merged`` concerns the whole cluster. ``loaded`` are keys of Ingresses, ``routes`` those that they own.
     ``backends`` are keys of the Service ports that routes forward to; ``forwarding`` has one such route for each
     ``servers_key``. ``hashes`` are the contents that the host can confirm, ``secured`` the Ingresses
-    among them that need HTTPS, ``bare`` the host patterns without a route.
+    among them that need HTTPS, ``bare`` the host patterns without a route. ``ports`` are those that each Ingress
+    without the default ports needs, ``own_ports`` the ports to listen on for them; ``default_ports``: whether any
+    Ingress needs the default ones.
     """
 
     merged: Merged
@@ -96,6 +105,9 @@ class HostRules:
     hashes: Mapping[str, str]
     secured: frozenset[str]
     bare: frozenset[str]
+    ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    own_ports: tuple[tuple[int, Scheme], ...] = ()
+    default_ports: bool = True
 
 
 def host_rules(translated: Mapping[str, Translated], serving: frozenset[str]) -> HostRules:
@@ -109,4 +121,19 @@ def host_rules(translated: Mapping[str, Translated], serving: frozenset[str]) ->
     forwarding = {r.servers_key: r for r in routes if r.servers_key}
     backends = frozenset(r.backend.key for r in forwarding.values())
     secured = frozenset(key for key in hashes if translated[key].tls)
-    return HostRules(merged, keys, routes, backends, forwarding, hashes, secured, bare)
+    others = [translated[key] for key in hashes if translated[key].ports != DEFAULT_PORTS]
+    spoken = merged.ports.protocols
+    own = {(port, scheme) for t in others for port, scheme in t.ports.own if spoken.get(port) == scheme}
+    return HostRules(
+        merged,
+        keys,
+        routes,
+        backends,
+        forwarding,
+        hashes,
+        secured,
+        bare,
+        ports={t.key: t.for_placement.ports for t in others},
+        own_ports=tuple(sorted(own)),
+        default_ports=len(others) < len(keys) or any(t.ports.shares_default for t in others),
+    )

@@ -13,8 +13,8 @@ from typing import Final
 from rancherctl.ingress.annotations.parse import parse_annotations
 from rancherctl.ingress.annotations.tls import names_of
 from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, Translated, content_hash
-from rancherctl.ingress.options import RouteOptions
-from rancherctl.ingress.translate import sites, validate
+from rancherctl.ingress.options import DEFAULT_PORTS, RouteOptions
+from rancherctl.ingress.translate import ports, sites, validate
 from rancherctl.ingress.translate.tls import tls_names
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
 from rancherctl.placement.model import ObjectProblem
@@ -128,6 +128,8 @@ def translate(ingress: Ingress) -> Translated:
         rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")
     routes = tuple(rules.routes[claim] for claim in sorted(rules.routes))
     bare = frozenset(rules.hosts - {r.host for r in routes} - {ANY_HOST})
+    if annotations.ports != DEFAULT_PORTS:
+        routes, bare = ports.spread(routes, bare, annotations.ports)
     return Translated(
         key=ingress.meta.key,
         created=ingress.meta.created,
@@ -140,4 +142,5 @@ def translate(ingress: Ingress) -> Translated:
         bare=bare,
         tls=tls,
         tls_options=annotations.tls,
+        ports=annotations.ports,
     )

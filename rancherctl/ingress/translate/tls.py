@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rancherctl.ingress.model import ANY_HOST, TlsName, Translated
+from rancherctl.ingress.model import ANY_HOST, TlsName, Translated, host_of, site_id, tls_id
 from rancherctl.ingress.options import NO_TLS_OPTIONS, TlsOptions
 from rancherctl.ingress.translate import validate
 from rancherctl.ingress.translate.merge import wildcard_of
@@ -58,13 +58,15 @@ class TlsClaim:
     """Who provides the certificates of a name.
 
     ``candidates`` are Ingresses of the ``owner``'s namespace with their secrets, the oldest first: the first one with
-    a usable certificate provides it. ``options`` are the owner's in any case.
+    a usable certificate provides it. ``options`` are the owner's in any case. ``plain`` are the sites whose plain
+    requests are redirected to this one.
     """
 
     site: str
     owner: str
     candidates: tuple[tuple[str, tuple[str, ...]], ...]
     options: TlsOptions = NO_TLS_OPTIONS
+    plain: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(init=False, compare=False)
     """Those of all candidates; "" for the default certificate."""
 
@@ -74,7 +76,10 @@ class TlsClaim:
 
 @dataclass(frozen=True, slots=True)
 class TlsClaims:
-    """The claim on each SNI name, problems of Ingresses that share one, and the secrets that concern each Ingress."""
+    """The claim on each SNI name, problems of Ingresses that share one, and the secrets that concern each Ingress.
+
+    Names and sites have the HTTPS port after them if it is not the default one (``model.tls_id``).
+    """
 
     names: Mapping[str, TlsClaim] = field(default_factory=dict)
     problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
@@ -86,22 +91,26 @@ class TlsClaims:
         These are names of Ingresses placed there, and of those that share a host pattern with one. Others, whose rules
         the host knows because they might match, are not among them: their keys have no business there.
         """
-        return {name: claim for name, claim in self.names.items() if claim.site in sites}
+        return {name: claim for name, claim in self.names.items() if host_of(claim.site) in sites}
 
 
 def claim_names(translated: Mapping[str, Translated], serving: Collection[str] = ()) -> TlsClaims:
     """Give each name to the oldest Ingress that has a secret for it; see ``merge.merge`` for who may own anything."""
-    found: dict[str, tuple[str, str, dict[str, list[str]]]] = {}
+    found: dict[str, tuple[str, str, dict[str, list[str]], dict[str, None]]] = {}
     problems: dict[str, list[ObjectProblem]] = {}
     for t in sorted(
-        (t for t in translated.values() if t.tls and (t.placeable or t.key in serving)), key=lambda t: t.age
+        (t for t in translated.values() if t.tls and t.ports.https and (t.placeable or t.key in serving)),
+        key=lambda t: t.age,
     ):
         namespace = t.key.partition("/")[0]
         shadowed: dict[str, list[str]] = {}
         overruled: dict[str, list[str]] = {}
         for n in t.tls:
-            site, owner, candidates = found.setdefault(n.name, (n.site, t.key, {}))
-            if owner.partition("/")[0] == namespace and site == n.site:
+            own_site = tls_id(n.site, t.ports.https)
+            site, owner, candidates, plain = found.setdefault(tls_id(n.name, t.ports.https), (own_site, t.key, {}, {}))
+            if site == own_site and t.ports.http:
+                plain[site_id(n.site, t.ports.http)] = None
+            if owner.partition("/")[0] == namespace and site == own_site:
                 candidates.setdefault(t.key, []).append(n.secret)
             else:
                 shadowed.setdefault(owner, []).append(n.name)
@@ -117,10 +126,11 @@ def claim_names(translated: Mapping[str, Translated], serving: Collection[str] =
         name: TlsClaim(
             site,
             owner,
-            tuple((key, tuple(dict.fromkeys(s))) for key, s in candidates.items()),
+            tuple((key, tuple(dict.fromkeys(s))) for key, s in given.items()),
             translated[owner].tls_options,
+            tuple(plain),
         )
-        for name, (site, owner, candidates) in found.items()
+        for name, (site, owner, given, plain) in found.items()
     }
     secrets: dict[str, set[str]] = {}
     for claim in claims.values():

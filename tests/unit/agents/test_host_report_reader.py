@@ -7,6 +7,7 @@ import pytest
 from rancherctl.agents.host_report_reader import Debounce, ReportCache, blocked_ports, load_balancer_report
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.kube.objects import ConfigMap, Meta
+from rancherctl.placement.model import EVERY_PORT
 
 
 def stored(text: str) -> ConfigMap:
@@ -46,7 +47,7 @@ def test_a_report_is_parsed_once_per_version() -> None:
     ("section", "blocked"),
     [
         ({"lb": {"ports": {"80": "taken by nginx", "443": ""}}}, (80,)),
-        ({"lb": {"error": "EngineError: no answer"}}, (80,)),
+        ({"lb": {"error": "EngineError: no answer"}}, (EVERY_PORT, 80)),
         ({"lb": {"ports": {"80": ""}}}, ()),
         ({"lb": "nonsense"}, ()),
         ({}, ()),

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from rancherctl.kube.snapshot import Snapshot, Table
+from rancherctl.placement.model import EVERY_PORT
 from tests.fakes.controllers import NAMES, SimulatedCluster
 
 
@@ -154,12 +155,12 @@ def test_a_broken_load_balancer_stays_blocked_after_an_election() -> None:
     cluster.tick(seconds=3)
     assert cluster.blocked() == {}
     cluster.tick(seconds=6)
-    assert cluster.blocked() == {"h3": (80,)}
+    assert cluster.blocked() == {"h3": (EVERY_PORT, 80)}
     cluster.leadership.epoch = 2
     cluster.controller = cluster.new_controller()
     for _ in range(8):
         cluster.tick()
-        assert cluster.blocked() == {"h3": (80,)}
+        assert cluster.blocked() == {"h3": (EVERY_PORT, 80)}
     cluster.api.objects[("configmaps", "report-h3")]["data"]["report"] = "{}"
     cluster.tick()
     assert cluster.blocked() == {}

@@ -43,6 +43,7 @@ def test_annotations_as_in_the_golden_case(case: dict[str, Any]) -> None:
     sites = {f.name: getattr(found.sites, f.name) for f in fields(SiteOptions)}
     assert _plain({name: value for name, value in sites.items() if value}) == case.get("sites", {})
     assert _plain(found.tls.changed) == case.get("tls", {})
+    assert [found.ports.http, found.ports.https] == case.get("ports", [80, 443])
     assert found.obstacle == case.get("obstacle", "")
     problems = [f"{'' if p.serious else 'note '}{p.reason} {p.message}" for p in found.problems]
     assert problems == case.get("problems", [])

@@ -102,7 +102,7 @@ def test_the_verdict_is_that_of_haproxy(tmp_path: Path, kind: str) -> None:
         f"defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n mode http\n"
         f"frontend f\n bind 127.0.0.1:1 ssl crt {tmp_path}/pair.pem\n"
     )
-    # without a terminal, nobody is asked for the password of a key
+    # in a session without a terminal, HAProxy cannot ask for the password of a key
     done = subprocess.run(
         ["setsid", "haproxy", "-c", "-f", str(config)],
         stdin=subprocess.DEVNULL,

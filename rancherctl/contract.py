@@ -45,6 +45,12 @@ INGRESS_PREFIX: Final = "ingress.rancherctl.io/"
 STATUS_ANNOTATION: Final = "ingress.rancherctl.io/status"
 SCALE_ANNOTATION: Final = "ingress.rancherctl.io/scale"
 
+# Services of type LoadBalancer
+SERVICE_CLASS: Final = "rancherctl.io/lb"
+"""spec.loadBalancerClass of Services that get addresses of hosts."""
+NODE_PORTS: Final = (30000, 32767)
+"""First and last port that kube-apiserver gives to Services."""
+
 # Copies of Secrets in the namespaces of hosts
 SOURCE_ANNOTATION: Final = "rancherctl.io/source"
 """``namespace/name`` of the Secret that was copied."""

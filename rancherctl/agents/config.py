@@ -28,8 +28,11 @@ class AgentConfig:
     """One host's configuration; the fields also define the file, in their order.
 
     ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``tls_redirect``: see
-    environments.model.IngressSettings. ``lease_seconds``: period of the host's heartbeat. ``owners``,
-    for the controller only: each address that the environment file names → the host that has it, "" = no host.
+    environments.model.IngressSettings. ``lease_seconds``: period of the host's heartbeat.
+
+    For the controller only: ``owners``, each address that the environment file names → the host that has it, "" = no
+    host; ``services_default``, whether Services without a class are ours; ``reserved_ports``, (protocol, port, what
+    uses it) that no Service may have.
     """
 
     node: str
@@ -60,6 +63,10 @@ class AgentConfig:
         default="", metadata=_json("ingress", "default_certificate", read=str, optional=True)
     )
     tls_redirect: bool = field(default=True, metadata=_json("ingress", "tls_redirect", read=bool, optional=True))
+    services_default: bool = field(default=False, metadata=_json("services", "default", read=bool, optional=True))
+    reserved_ports: tuple[tuple[str, int, str], ...] = field(
+        default=(), metadata=_json("services", "reserved", read=lambda rows: tuple(map(tuple, rows)), optional=True)
+    )
     lease_seconds: float = field(default=2.0, metadata=_json("lease_seconds", read=float))
     owners: tuple[tuple[str, str], ...] = field(default=(), metadata=_json("owners", read=lambda d: tuple(d.items())))
 
@@ -95,7 +102,7 @@ def parse(data: Mapping[str, Any]) -> AgentConfig:
         value: Any = complete
         *groups, key = _path(item)
         for group in groups:
-            value = value[group]
+            value = value.get(group, {}) if item.metadata.get("optional") else value[group]
         if item.metadata.get("optional") and key not in value:
             continue
         value = value[key]

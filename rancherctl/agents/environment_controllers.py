@@ -18,27 +18,43 @@ from rancherctl.agents.controllers.ingress_statuses import IngressStatusControll
 from rancherctl.agents.controllers.network_policies import NetworkPolicyController
 from rancherctl.agents.controllers.roster import RosterController
 from rancherctl.agents.controllers.secret_copies import SecretCopiesController
+from rancherctl.agents.controllers.service_statuses import ServiceStatusController
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
 from rancherctl.kube.rest import RestClient
+from rancherctl.services.translate import ServicePolicy
 
 
 def environment_controllers(config: AgentConfig, client: Fenced, leader: Leader) -> list[Controller]:
     """The controllers of the environment; the roster first, because a dead host matters most."""
     inputs = IngressInputs()
     copies = SecretCopiesController(client, leader, boottime, config.default_certificate, inputs)
+    services = ServiceStatusController(client, leader, boottime, _service_policy(config))
     liveness = Liveness(limit=3 * config.lease_seconds)
     controllers: list[Controller] = [
-        RosterController(client, leader, boottime, liveness=liveness, more_alarms=lambda: copies.alarms),
+        RosterController(
+            client,
+            leader,
+            boottime,
+            liveness=liveness,
+            more_alarms=lambda: copies.alarms,
+            service_ports=lambda: services.tcp_ports,
+        ),
         HostObjectsController(client, leader),
         copies,
         IngressStatusController(client, leader, boottime, inputs),
+        services,
         CertificateRequestController(client, leader, config.service_cidr, dict(config.owners)),
     ]
     if config.network_mode == "routed":
         controllers.append(NetworkPolicyController(client, leader, boottime))
     return controllers
+
+
+def _service_policy(config: AgentConfig) -> ServicePolicy:
+    reserved = {(protocol, port): use for protocol, port, use in config.reserved_ports}
+    return ServicePolicy(config.services_default, reserved)
 
 
 def environment_process(config: AgentConfig, identity: str, notify: Callable[[str], None]) -> ControllerProcess:

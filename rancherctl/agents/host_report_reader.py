@@ -8,11 +8,13 @@ from typing import Final, Generic, TypeVar
 
 from rancherctl.contract import NAMESPACE, REPORT_PREFIX
 from rancherctl.ingress.options import HTTP_PORT
-from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
+from rancherctl.ingress.status.report import MAX_PORTS, HostReport, load_balancer_section, parse_section
 from rancherctl.kube.objects import ConfigMap
 from rancherctl.placement.model import EVERY_PORT
+from rancherctl.services.report import pod_ports
 
 T = TypeVar("T")
+WELL_KNOWN: Final = frozenset({80, 443})
 _PREFIX: Final = f"{NAMESPACE}/{REPORT_PREFIX}"
 
 
@@ -22,9 +24,14 @@ def load_balancer_report(stored: ConfigMap) -> HostReport:
 
 
 def blocked_ports(stored: ConfigMap) -> tuple[int, ...]:
-    """Ports on which a host cannot serve: another program uses them, or its load balancer has failed."""
+    """Ports on which a host cannot serve Ingresses.
+
+    Another program uses them, they go to a pod (hostPort), or its load balancer has failed.
+    """
     report = load_balancer_report(stored)
-    used = set(report.blocked_ports())
+    # The well-known ones first: a host may report very many, and the roster must stay small.
+    pods = sorted(pod_ports(stored.data), key=lambda port: (port not in WELL_KNOWN, port))
+    used = {*report.blocked_ports(), *pods[:MAX_PORTS]}
     return tuple(sorted(used | {EVERY_PORT, HTTP_PORT} if report.error else used))
 
 

@@ -16,6 +16,7 @@ from rancherctl.environments.components import places
 from rancherctl.environments.host_roles import host_roles
 from rancherctl.environments.model import LOCAL_API, Environment
 from rancherctl.environments.pki.leaves import api_names, leaves
+from rancherctl.environments.ports import reserved
 from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit, User
 
 CONTROLLER_PATH = CONTROLLER_CONFIG
@@ -91,7 +92,15 @@ def _owners(environment: Environment) -> tuple[tuple[str, str], ...]:
 def _controller(environment: Environment, config: AgentConfig) -> tuple[Resource, ...]:
     unit = f"/etc/systemd/system/{units.CONTROLLER_UNIT}"
     cert, key = f"{PKI}/controller.crt", f"{PKI}/controller.key"
-    own = dataclasses.replace(config, cert=cert, key=key, roles=(), owners=_owners(environment))
+    own = dataclasses.replace(
+        config,
+        cert=cert,
+        key=key,
+        roles=(),
+        owners=_owners(environment),
+        services_default=bool(environment.services.default),
+        reserved_ports=tuple((*port, use) for port, use in sorted(reserved(environment).items())),
+    )
     # A changed certificate needs no restart: the client reads it again. A changed CA means another environment.
     return (
         User(places.CONTROLLER_USER, CONTROLLER_HOME),

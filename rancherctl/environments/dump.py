@@ -33,6 +33,8 @@ def document(environment: Environment) -> dict[str, Any]:
         metadata["labels"] = dict(environment.labels)
     spec: dict[str, Any] = {"kubernetes": {"version": environment.kubernetes}, "network": _network(environment.network)}
     optional = {"dns": _dns(environment.dns), "api": _api(environment.api), "ingress": _ingress(environment.ingress)}
+    if environment.services.default is not None:
+        optional["services"] = {"default": environment.services.default}
     spec |= {key: value for key, value in optional.items() if value}
     spec["hosts"] = [_host(host) for host in environment.hosts]
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rancherctl.environments import services_default
 from rancherctl.environments.layout import stamp
 from rancherctl.environments.model import Environment
 from rancherctl.errors import RefusedError
@@ -44,7 +45,8 @@ FIELDS: Final = (
 def marker_of(environment: Environment, host: Host) -> dict[str, Any]:
     """Content of a host's marker file: its environment, what cannot change meanwhile, and which release wrote it."""
     fixed = {field.key: field.value(environment, host) for field in FIELDS}
-    return {"environment": environment.name, "host": host.name, **fixed, **stamp()}
+    services = {} if environment.services.default is None else {services_default.KEY: environment.services.default}
+    return {"environment": environment.name, "host": host.name, **fixed, **services, **stamp()}
 
 
 def refuse(old: Environment, new: Environment, *, begun: bool = False) -> None:

@@ -23,6 +23,7 @@ from rancherctl.environments.model import (
     IngressSettings,
     Mode,
     Network,
+    ServiceSettings,
     TlsRedirect,
 )
 from rancherctl.errors import InvalidInputError
@@ -144,7 +145,9 @@ def _environment(root: Section) -> tuple[Environment, dict[str, yaml.Node]]:
     places |= {key: node for key in ("network", "hosts") if (node := spec.get(key)) is not None}
     if (node := spec.section("api").children.get("port")) is not None:
         places["port"] = node
-    environment = Environment(name, hosts, version, labels, _network(spec), _dns(spec), _api(spec), _ingress(spec))
+    environment = Environment(
+        name, hosts, version, labels, _network(spec), _dns(spec), _api(spec), _ingress(spec), _services(spec)
+    )
     spec.finish()
     root.finish()
     return environment, places
@@ -217,6 +220,13 @@ def _ingress(spec: Section) -> IngressSettings:
         chosen.finish()
     section.finish()
     return out
+
+
+def _services(spec: Section) -> ServiceSettings:
+    section = spec.section("services")
+    default = section.flag("default", default=True) if section.get("default") is not None else None
+    section.finish()
+    return ServiceSettings(default)
 
 
 def _hosts(spec: Section) -> tuple[tuple[Host, ...], dict[str, yaml.Node]]:

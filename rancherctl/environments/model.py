@@ -75,6 +75,17 @@ class IngressSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """``default``: whether Services of type LoadBalancer without a class get addresses.
+
+    None: the file does not say it. Then a new environment has it, and one that was applied by a release without this
+    feature does not (``services_default.settled``).
+    """
+
+    default: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A whole environment; hosts stay in the file's order."""
 
@@ -86,6 +97,7 @@ class Environment:
     dns: Dns = field(default_factory=Dns)
     api: Api = field(default_factory=Api)
     ingress: IngressSettings = field(default_factory=IngressSettings)
+    services: ServiceSettings = field(default_factory=ServiceSettings)
 
     def host(self, name: str) -> Host | None:
         """The host of that name, or None."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.change import Unknown
-from rancherctl.environments import https_notice, immutable_fields, layout
+from rancherctl.environments import https_notice, immutable_fields, layout, services_default
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.lease_lock import LeaseLock
@@ -55,7 +55,8 @@ class AppliedEnvironment:
 
 def plan(environment: Environment, context: Context) -> EnvironmentPlan:
     """What an apply would do now; nothing is changed. PreflightError if it would not start."""
-    run = _observed(environment, context, _checked(environment, context))
+    checked = _checked(environment, context)
+    run = _observed(_settled(environment, checked), context, checked)
     try:
         return planned(run)
     finally:
@@ -79,6 +80,7 @@ def apply(
     """
     began = time.monotonic()
     checked = _checked(environment, context)
+    environment = _settled(environment, checked)
     lock_hosts = [context.transport(host) for host in environment.with_role("controlplane")]
     if break_lock:
         host_lock.break_lock(lock_hosts, context.emit)
@@ -139,6 +141,10 @@ def _checked(environment: Environment, context: Context) -> Checked:
     layout.refuse_newer(environment.name, markers.values())
     immutable_fields.refuse_markers(environment, markers)
     return checked
+
+
+def _settled(environment: Environment, checked: Checked) -> Environment:
+    return services_default.settled(environment, (facts.marker or {} for facts in checked.facts.values()))
 
 
 def _hosts(environment: Environment) -> str:

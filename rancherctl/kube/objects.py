@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rancherctl.kube.views import (
@@ -101,6 +101,14 @@ def service(obj: Json) -> Service:
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
         has_selector=bool(spec.get("selector")),
         lb_addresses=tuple(e.get("ip") or e.get("hostname") or "" for e in status),
+        lb_plain=all(e.get("ip") and e.get("ipMode", "VIP") == "VIP" and not e.get("hostname") for e in status),
+        lb_class=spec.get("loadBalancerClass") or "",
+        lb_requested=spec.get("loadBalancerIP") or "",
+        local=spec.get("externalTrafficPolicy") == "Local",
+        source_ranges=tuple(spec.get("loadBalancerSourceRanges") or ()),
+        affinity=affinity if (affinity := spec.get("sessionAffinity") or "None") != "None" else "",
+        health_check_port=spec.get("healthCheckNodePort") or 0,
+        conditions=tuple((obj.get("status") or {}).get("conditions") or ()),
     )
 
 
@@ -151,7 +159,16 @@ def pod(obj: Json) -> Pod:
         host_network=bool(spec.get("hostNetwork")),
         hostname=spec.get("hostname") or "",
         subdomain=spec.get("subdomain") or "",
+        host_ports=tuple(_host_ports(spec)),
     )
+
+
+def _host_ports(spec: Json) -> Iterator[tuple[str, int]]:
+    """Ports of the node that go to a pod, by protocol in lower case; some init containers go on running."""
+    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+        for port in container.get("ports") or ():
+            if port.get("hostPort"):
+                yield (port.get("protocol") or "TCP").lower(), int(port["hostPort"])
 
 
 def node(obj: Json) -> Node:

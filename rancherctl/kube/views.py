@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,12 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """``cluster_ips`` is empty for headless and ExternalName services; ``headless`` tells the first."""
+    """``cluster_ips`` is empty for headless and ExternalName services; ``headless`` tells the first.
+
+    ``lb_*`` are the part of type LoadBalancer: addresses in the status (``lb_plain``: each is an IP address with ipMode
+    VIP and nothing else), class, and the address that the user asks for. ``local``: externalTrafficPolicy Local.
+    ``affinity`` is "ClientIP", or "" for none. ``conditions`` are the status's own, as JSON objects.
+    """
 
     meta: Meta
     type: str
@@ -54,6 +60,14 @@ class Service:
     publish_not_ready: bool = False
     has_selector: bool = True
     lb_addresses: tuple[str, ...] = ()
+    lb_plain: bool = True
+    lb_class: str = ""
+    lb_requested: str = ""
+    local: bool = False
+    source_ranges: tuple[str, ...] = ()
+    affinity: str = ""
+    health_check_port: int = 0
+    conditions: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,7 @@ class EndpointSlice:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """``phase`` as in the API; ``ready`` is the Ready condition."""
+    """``phase`` as in the API; ``ready`` is the Ready condition. ``host_ports``: protocol in lower case and number."""
 
     meta: Meta
     phase: str
@@ -107,6 +121,7 @@ class Pod:
     host_network: bool = False
     hostname: str = ""
     subdomain: str = ""
+    host_ports: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

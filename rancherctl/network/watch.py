@@ -61,17 +61,21 @@ def _is_removal(kind: int, message: bytes) -> bool:
 
 
 class NetlinkWatch:
-    """Reads two netlink sockets in two threads and calls ``wake`` for relevant messages.
+    """Reads netlink sockets, each in a thread, and calls ``wake`` for relevant messages.
+
+    ``routes``: also changes of routes, addresses and links; ``relevant`` selects the notifications of nftables.
 
     The first message wakes at once; all that follow within COALESCE_SECONDS count as one, so a program that changes a
     thousand routes does not cause a thousand checks.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, wake: Callable[[], None], *, routes: bool = True, relevant: Callable[[bytes], bool] = is_relevant
+    ) -> None:
         self._wake = wake
-        self._sockets = (_open(_NETLINK_ROUTE, _ROUTE_GROUPS), _nft_socket())
+        self._sockets = (*((_open(_NETLINK_ROUTE, _ROUTE_GROUPS),) if routes else ()), _nft_socket())
         self._stopped = threading.Event()
-        filters: tuple[Callable[[bytes], bool], ...] = (lambda _: True, is_relevant)
+        filters: tuple[Callable[[bytes], bool], ...] = (*((lambda _: True,) if routes else ()), relevant)
         for sock, keep in zip(self._sockets, filters, strict=True):
             threading.Thread(target=self._read, args=(sock, keep), daemon=True, name="netlink").start()
 

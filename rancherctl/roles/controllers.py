@@ -11,7 +11,15 @@ from rancherctl.contract import COPY_LABEL, NAMESPACE
 from rancherctl.kube import client, objects
 from rancherctl.kube.certificate_requests import certificate_request
 from rancherctl.kube.rbac import READ, Right, reading
-from rancherctl.kube.tables import INGRESSCLASSES, INGRESSES, NODES, TLS_SECRETS, TableSpec
+from rancherctl.kube.tables import (
+    ENDPOINTSLICES,
+    INGRESSCLASSES,
+    INGRESSES,
+    NODES,
+    SERVICES,
+    TLS_SECRETS,
+    TableSpec,
+)
 from rancherctl.role_spec import ControllerSpec
 
 LEASES: Final = TableSpec("leases", client.LEASES, objects.lease, namespace=NAMESPACE)
@@ -44,6 +52,11 @@ INGRESS_STATUSES: Final = ControllerSpec(
     (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS),
     (Right(INGRESSES.resource.group, "ingresses/status", ("patch",)), WRITE_EVENTS),
 )
+SERVICE_STATUSES: Final = ControllerSpec(
+    "service-statuses",
+    (SERVICES, ENDPOINTSLICES, CONFIGMAPS),
+    (Right("", "services/status", ("patch",)), WRITE_EVENTS),
+)
 CERTIFICATE_REQUESTS: Final = ControllerSpec(
     "certificate-requests",
     (CSRS, NODES),
@@ -59,7 +72,15 @@ SECRET_COPIES: Final = ControllerSpec("secret-copies", (INGRESSES, INGRESSCLASSE
 COPY_RIGHTS: Final = (Right("", "secrets", ("create", "update", "delete")),)
 """What the controller may do in the namespace of each host."""
 
-CONTROLLERS: Final = (ROSTER, HOST_OBJECTS, INGRESS_STATUSES, CERTIFICATE_REQUESTS, NETWORK_POLICIES, SECRET_COPIES)
+CONTROLLERS: Final = (
+    ROSTER,
+    HOST_OBJECTS,
+    INGRESS_STATUSES,
+    SERVICE_STATUSES,
+    CERTIFICATE_REQUESTS,
+    NETWORK_POLICIES,
+    SECRET_COPIES,
+)
 
 
 def controller_rights() -> tuple[Right, ...]:

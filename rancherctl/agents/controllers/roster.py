@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from rancherctl.agents import reachability
@@ -35,7 +35,8 @@ def inputs_known(snapshot: Snapshot) -> bool:
 class RosterController:
     """Observe liveness on every call, also on standbys; as leader, write the roster when it changes.
 
-    ``more_alarms`` are those of other controllers, stored beside the roster, too.
+    ``more_alarms`` are those of other controllers, stored beside the roster, too. ``service_ports`` are TCP ports of
+    each host that its published Services have: no Ingress is served there. None: not known yet.
     """
 
     spec = controllers.ROSTER
@@ -49,10 +50,11 @@ class RosterController:
         answering: Callable[[Mapping[str, str]], frozenset[str]] = reachability.answering,
         liveness: Liveness | None = None,
         more_alarms: Callable[[], tuple[str, ...]] = lambda: (),
+        service_ports: Callable[[], Mapping[str, frozenset[int]] | None] = dict,
     ) -> None:
         self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
         self._liveness = liveness or Liveness()
-        self._more_alarms = more_alarms
+        self._more_alarms, self._service_ports = more_alarms, service_ports
         self._epoch = -1
         self._last, self._reader, self._blocked = Roster(), RosterReader(), ReportCache(blocked_ports)
         self._alarms: tuple[str, ...] = ()
@@ -97,13 +99,24 @@ class RosterController:
             proven=self._liveness.proven(now),
             spared=self._spared(before, silent, self._liveness.late(names, now)),
             epoch=self._leader.epoch,
-            blocked=self._debounce.lasting(self._blocked.by_host(maps), {h.name: h.blocked for h in before.hosts}, now),
+            blocked=self._not_servable(maps, before, now),
         )
         alarms = (*following.alarms, *self._mass_loss(before, following.roster), *self._more_alarms())
         for alarm in set(alarms) - set(self._alarms):
             log.error("%s", alarm)
         self._alarms = alarms
         self._write_changes(stored, before, following.roster, maps.get(ROSTER_KEY), now)
+
+    def _not_servable(self, maps: Mapping[str, ConfigMap], before: Roster, now: float) -> dict[str, tuple[int, ...]]:
+        """Ports of each host on which it cannot serve Ingresses, sorted."""
+        known = {h.name: h.blocked for h in before.hosts}
+        lasting = self._debounce.lasting(self._blocked.by_host(maps), known, now)
+        services = self._service_ports()
+        published: Mapping[str, Iterable[int]] = known if services is None else services
+        return {
+            host: tuple(sorted({*lasting.get(host, ()), *published.get(host, ())}))
+            for host in lasting.keys() | published.keys()
+        }
 
     def _spared(self, before: Roster, silent: frozenset[str], late: frozenset[str]) -> frozenset[str]:
         """Of the newly silent hosts, those that answer a TCP connect.

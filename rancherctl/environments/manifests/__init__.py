@@ -18,5 +18,5 @@ def manifests(environment: Environment) -> tuple[Json, ...]:
         *base.services(environment),
         *rights.cluster_wide(),
         *rights.per_host(environment),
-        *policies.policies(),
+        *policies.policies(environment),
     )

@@ -4,6 +4,9 @@
   years and is not bound to a session, so that ending the session would not revoke it.
 - What a kubelet may change in its own Node: with a kubelet's credential, an attacker could otherwise make that host a
   load balancer, or publish foreign addresses for it.
+- Which ports a Service with addresses of hosts may have, and who may write these addresses into a status: kube-proxy of
+  every node sends what goes to such an address and port to the Service, so that clients of SSH, the kubelet or the API
+  of a host would reach somebody's pod.
 """
 
 from __future__ import annotations
@@ -11,18 +14,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from rancherctl.contract import LOAD_BALANCER_LABEL, OWNED_LABELS_ANNOTATION, PUBLIC_ADDRESS_ANNOTATION
+from rancherctl.contract import (
+    CONTROLLER_IDENTITY,
+    LOAD_BALANCER_LABEL,
+    NODE_PORTS,
+    OWNED_LABELS_ANNOTATION,
+    PUBLIC_ADDRESS_ANNOTATION,
+    SERVICE_CLASS,
+)
 from rancherctl.credentials.tokens import NAMESPACE, TOKEN_SECONDS, refresher, session_secret
 from rancherctl.environments.manifests.base import meta
+from rancherctl.environments.model import Environment
+from rancherctl.environments.ports import reserved as reserved_ports
 from rancherctl.kube.client import Json
 
 ADMISSION: Final = "admissionregistration.k8s.io"
 _BOUND: Final = "object.spec.boundObjectRef"
 
 
-def policies() -> list[Json]:
-    """Both policies with their bindings."""
-    return [*_refresh_tokens(), *_nodes()]
+def policies(environment: Environment) -> list[Json]:
+    """All policies with their bindings."""
+    return [*refresh_tokens(), *_nodes(), *_service_ports(environment), *_service_addresses(environment)]
 
 
 def _policy(
@@ -57,7 +69,41 @@ def _policy(
     ]
 
 
-def _refresh_tokens() -> list[Json]:
+def _service_ports(environment: Environment) -> list[Json]:
+    """Reserved ports of Services of our class are refused, unless the Service had them before the policy."""
+    reserved = sorted(reserved_ports(environment))
+    listed = ", ".join(f"'{port}/{protocol.upper()}'" for protocol, port in reserved)
+    first, last = NODE_PORTS
+    text = "string(p.port) + '/' + p.?protocol.orValue('TCP')"
+    refused = f"({text} in [{listed}] || (p.port >= {first} && p.port <= {last}))"
+    same = "q.port == p.port && q.?protocol.orValue('TCP') == p.?protocol.orValue('TCP')"
+    before = (
+        "request.operation == 'UPDATE' && oldObject.spec.?loadBalancerClass.orValue('') == "
+        f"'{SERVICE_CLASS}' && oldObject.spec.?ports.orValue([]).exists(q, {same})"
+    )
+    ours = f"object.spec.?loadBalancerClass.orValue('') == '{SERVICE_CLASS}'"
+    who = f"object.spec.?type.orValue('') == 'LoadBalancer' && {ours}"
+    message = (
+        f"these ports are used by the hosts themselves: {', '.join(f'{n}/{p.upper()}' for p, n in reserved)}, "
+        f"{first}-{last}; choose others"
+    )
+    validations = {f"object.spec.?ports.orValue([]).all(p, !{refused} || ({before}))": message}
+    return _policy("rancherctl-service-ports", ["services"], ["CREATE", "UPDATE"], who, validations)
+
+
+def _service_addresses(environment: Environment) -> list[Json]:
+    """Only the controller adds addresses of hosts to statuses of Services."""
+    addresses = {address for host in environment.hosts for address in (host.address, host.public_address) if address}
+    listed = ", ".join(f"'{address}'" for address in sorted(addresses))
+    now, before = (f"{side}.?status.?loadBalancer.?ingress.orValue([])" for side in ("object", "oldObject"))
+    known = f"{before}.exists(b, b.?ip.orValue('') == a.?ip.orValue(''))"
+    added = f"{now}.all(a, !(a.?ip.orValue('') in [{listed}]) || {known})"
+    who = f"request.userInfo.username != '{CONTROLLER_IDENTITY}'"
+    message = "addresses of the environment's hosts are written by its controller only"
+    return _policy("rancherctl-service-addresses", ["services/status"], ["UPDATE"], who, {added: message})
+
+
+def refresh_tokens() -> list[Json]:
     who = f"request.userInfo.username.startsWith('system:serviceaccount:{NAMESPACE}:{refresher('')}')"
     session = session_secret("", "").partition("--")[0]
     kind, name = (f"{_BOUND}.?{field}.orValue('')" for field in ("kind", "name"))

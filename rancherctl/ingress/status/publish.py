@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from rancherctl.change import Change
 from rancherctl.contract import STATUS_ANNOTATION
@@ -18,6 +18,7 @@ from rancherctl.kube.objects import Meta
 from rancherctl.net import is_ip
 from rancherctl.placement.model import ObjectProblem
 
+S = TypeVar("S")
 PARALLEL_WRITES: Final = 8
 """One write takes milliseconds, but a thousand in a row would delay the withdrawal of a lost host too long."""
 WRITE_TIMEOUT: Final = 5.0
@@ -78,9 +79,15 @@ class WriteResult:
 
 
 def write_statuses(
-    client: Writer, resource: Resource, metas: Mapping[str, Meta], changes: Iterable[Change[Published]]
+    client: Writer,
+    resource: Resource,
+    metas: Mapping[str, Meta],
+    changes: Iterable[Change[S]],
+    patch: Callable[[Meta, S], Json] = status_patch,  # type: ignore[assignment]  # the default is for Published
 ) -> WriteResult:
     """Write these changes in their order, PARALLEL_WRITES at a time, until an error concerns all of them.
+
+    ``patch`` makes the merge patch of a status subresource.
 
     Conflicts and deleted objects are not failures: the watch delivers the newer object, and the next plan decides on
     it.
@@ -90,7 +97,7 @@ def write_statuses(
     failed: dict[str, RancherctlError] = {}
     stopped: list[RancherctlError] = []
 
-    def write(each: tuple[str, Meta, Published]) -> None:
+    def write(each: tuple[str, Meta, S]) -> None:
         key, meta, status = each
         if stopped:
             return
@@ -98,7 +105,7 @@ def write_statuses(
             client.patch(
                 resource,
                 meta.name,
-                status_patch(meta, status),
+                patch(meta, status),
                 namespace=meta.namespace,
                 subresource="status",
                 timeout=WRITE_TIMEOUT,

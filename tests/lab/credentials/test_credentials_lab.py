@@ -114,7 +114,7 @@ def test_a_refresh_token_creates_no_token_that_outlives_its_session(alice: Signe
     refresh = str(alice.renewal.store.get("refresh/demo"))
     secret, uid = tokens.session_secret(OPERATOR, SESSION), alice.renewal.registry.load("demo").session_uid
     with alice.server.client() as admin:
-        for policy in policies.policies():
+        for policy in policies.refresh_tokens():
             admin.apply(Kinds(admin).find(policy), policy, manager="test")
     path, good = tokens.token_request(OPERATOR, 3600, secret, uid)
     _, long = tokens.token_request(OPERATOR, 3601, secret, uid)

@@ -63,6 +63,7 @@ def test_the_controllers_may_write_exactly_what_they_write() -> None:
     }
     assert {what: verbs for what, verbs in writing.items() if verbs} == {
         (False, "ingresses/status"): {"patch"},
+        (False, "services/status"): {"patch"},
         (False, "events"): {"create", "patch"},
         (False, "certificatesigningrequests/approval"): {"update"},
         (False, "signers"): {"approve"},
@@ -127,8 +128,12 @@ def test_the_objects_of_the_previous_release_stay_and_rights_only_grow() -> None
             assert {**now[key], "rules": old.get("rules")} == old, key
             grown[key[2]] = _granted(now[key]["rules"]) - _granted(old["rules"])
             assert _granted(old["rules"]) <= _granted(now[key]["rules"])
-    secrets = {("", "secrets", verb, "*") for verb in ("get", "list", "watch")}
-    assert grown == {"rancherctl:controller": secrets}
+    watched = {
+        (group, resource, verb, "*")
+        for group, resource in (("", "secrets"), ("", "services"), ("discovery.k8s.io", "endpointslices"))
+        for verb in ("get", "list", "watch")
+    }
+    assert grown == {"rancherctl:controller": watched | {("", "services/status", "patch", "*")}}
     assert {key[:2] for key in now.keys() - before.keys()} == {
         ("Namespace", ""),
         *((kind, host_namespace(h.name)) for h in ENV.hosts for kind in ("Role", "RoleBinding")),

@@ -149,7 +149,7 @@ def test_a_host_that_is_not_a_mapping_is_one_problem() -> None:
 def test_known_keys_are_listed_once() -> None:
     found = problems(GOOD.replace("  hosts:\n", "  xyzzy: 1\n  hosts:\n"))
     assert found == [
-        "env.yaml:9:3: spec.xyzzy: unknown key (known: api, dns, hosts, ingress, kubernetes, network, ssh)"
+        "env.yaml:9:3: spec.xyzzy: unknown key (known: api, dns, hosts, ingress, kubernetes, network, services, ssh)"
     ]
 
 

@@ -41,7 +41,7 @@ EXTRA = RoleSpec(
 
 
 def test_names_are_unique_and_those_that_hosts_store() -> None:
-    assert [spec.name for spec in ROLES] == ["network", "dns", "lb"]
+    assert [spec.name for spec in ROLES] == ["network", "dns", "lb", "services"]
     assert len({spec.name for spec in CONTROLLERS}) == len(CONTROLLERS)
 
 
@@ -59,7 +59,7 @@ def test_the_agent_starts_after_the_units_of_its_roles() -> None:
 
 
 def test_only_hosts_with_load_balancers_have_the_role_lb_with_its_ports_and_unit() -> None:
-    assert [s.name for s in host_roles.host_roles(ENV, FIRST)] == ["network", "dns", "lb"]
+    assert [s.name for s in host_roles.host_roles(ENV, FIRST)] == ["network", "dns", "lb", "services"]
     assert [s.name for s in host_roles.host_roles(ENV, SECOND)] == ["network", "dns"]
     assert [("tcp", 80) in ports.taken(ENV, host) for host in ENV.hosts] == [True, False]
     installed = [{r.name for r in host_resources(ENV, host) if isinstance(r, Unit)} for host in ENV.hosts]

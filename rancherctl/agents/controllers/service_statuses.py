@@ -1,0 +1,99 @@
+"""ServiceStatusController: give Services of type LoadBalancer the addresses of hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from rancherctl.agents.clock import micro_time
+from rancherctl.agents.controllers.status_writer import StatusWriter
+from rancherctl.agents.due import Due
+from rancherctl.agents.fence import Fenced
+from rancherctl.agents.host_report_reader import ReportCache
+from rancherctl.agents.leader import Leader
+from rancherctl.agents.roster_reader import RosterReader
+from rancherctl.change import Change
+from rancherctl.kube.client import SERVICES, Json
+from rancherctl.kube.objects import ConfigMap, EndpointSlice, Meta, Service
+from rancherctl.kube.snapshot import Snapshot
+from rancherctl.placement.model import Roster
+from rancherctl.roles import controllers
+from rancherctl.services.model import HostPorts, LoadBalancer
+from rancherctl.services.report import parse_sections
+from rancherctl.services.status import Memory, ServiceStatus, Statuses, plan_statuses, plan_writes, status_patch
+from rancherctl.services.translate import ServicePolicy, translate, wants_addresses
+
+TABLES: Final = ("services", "endpointslices", "configmaps")
+
+
+def _ports(stored: ConfigMap) -> HostPorts:
+    return parse_sections(stored.data)
+
+
+class ServiceStatusController:
+    """Writes statuses and Events while this process leads; a standby keeps nothing."""
+
+    spec = controllers.SERVICE_STATUSES
+
+    def __init__(self, client: Fenced, leader: Leader, clock: Callable[[], float], policy: ServicePolicy) -> None:
+        self._leader, self._clock, self._policy = leader, clock, policy
+        self._roster, self._reports = RosterReader(), ReportCache(_ports)
+        self._memory = Memory()
+        self.tcp_ports: Mapping[str, frozenset[int]] | None = None
+        """TCP ports of Services by host; None until this process has decided as leader."""
+        self._due = Due(TABLES)
+        self._writer: StatusWriter[ServiceStatus] = StatusWriter(client, SERVICES, "Services", _urgency)
+
+    def reconcile(self, snapshot: Snapshot) -> None:
+        """Write the statuses that differ; computes nothing while neither the tables nor time ask for it."""
+        now = self._clock()
+        if not self._leader.leading:
+            self.tcp_ports = None
+        tables = self._due.items(snapshot)
+        due = self._due.now(tables, now)
+        if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
+            return
+        services, slices, maps = tables
+        roster = self._roster.read(maps)
+        wanted = wanted_services(services, slices, roster, self._policy)
+        statuses = plan_statuses(services, wanted, roster, self._reports.by_host(maps), self._memory, now)
+        self._memory = statuses.memory
+        self.tcp_ports = _tcp_ports(wanted, statuses)
+        metas: Mapping[str, Meta] = {key: services[key].meta for key in statuses.desired}
+
+        def patch(meta: Meta, status: ServiceStatus) -> Json:
+            return status_patch(services[meta.key], status, micro_time()[:19] + "Z")
+
+        more = self._writer.write(metas, plan_writes(services, statuses), now, patch)
+        more |= self._writer.write_events(metas, statuses.problems, now)
+        waits = [pause for pause in (statuses.memory.next_change(now), *self._writer.wakes(now)) if pause is not None]
+        self._due.done(tables, now if more else now + min(waits) if waits else None)
+
+
+def wanted_services(
+    services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], roster: Roster, policy: ServicePolicy
+) -> dict[str, LoadBalancer]:
+    """The Services that are ours, by key."""
+    ours = frozenset(h.address for h in roster.hosts if h.address)
+    wanted = {key: service for key, service in services.items() if wants_addresses(service, policy)}
+    local = {key for key, service in wanted.items() if service.local}
+    by_service: dict[str, list[EndpointSlice]] = {key: [] for key in local}
+    for part in slices.values() if local else ():
+        if part.service_key in by_service:
+            by_service[part.service_key].append(part)
+    return {key: translate(service, by_service.get(key, ()), policy, ours) for key, service in wanted.items()}
+
+
+def _tcp_ports(wanted: Mapping[str, LoadBalancer], statuses: Statuses) -> dict[str, frozenset[int]]:
+    out: dict[str, set[int]] = {}
+    for key, decision in statuses.decisions.items():
+        numbers = {number for protocol, number in wanted[key].ports if protocol == "tcp"}
+        for host in decision.hosts if numbers else ():
+            out.setdefault(host, set()).update(numbers)
+    return {host: frozenset(numbers) for host, numbers in out.items()}
+
+
+def _urgency(change: Change[ServiceStatus]) -> tuple[int, str]:
+    """Sort key: addresses that must go first, then addresses to add, then conditions."""
+    old, new = (set(side.addresses) if side else set() for side in (change.old, change.new))
+    return (0 if old - new else 1 if new - old else 2), change.key

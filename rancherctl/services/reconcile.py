@@ -1,0 +1,153 @@
+"""The services role: report what uses this host's ports, and what kube-proxy has programmed for published Services."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rancherctl.hosts.command import command
+from rancherctl.hosts.transport import Transport
+from rancherctl.kube.objects import Pod, Service
+from rancherctl.kube.snapshot import Snapshot
+from rancherctl.network.watch import NetlinkWatch
+from rancherctl.services import ports_in_use, proxy_rules
+from rancherctl.services.model import HostPorts, Port, programmed_digest
+from rancherctl.services.report import to_section
+from rancherctl.services.role_spec import SPEC
+
+HEALTH_URL: Final = "http://127.0.0.1:10256/healthz"
+"""kube-proxy's own answer whether it keeps up with the API."""
+HEALTH_TIMEOUT: Final = 1.0
+PROXY_GRACE: Final = 3.0
+"""Seconds that kube-proxy may fail, for example while it restarts."""
+PROC: Final = Path("/proc")
+PROTOCOLS: Final = ("tcp", "udp")
+_OWN_PROGRAM: Final = "haproxy "
+_Sockets = frozenset[tuple[str, str, int, str]]
+
+
+def proxy_answer() -> str:
+    """Why kube-proxy of this host is not healthy; "" if it is."""
+    try:
+        with urllib.request.urlopen(HEALTH_URL, timeout=HEALTH_TIMEOUT) as response:
+            return "" if response.status == 200 else f"its health check answers {response.status}"
+    except urllib.error.HTTPError as error:
+        return f"its health check answers {error.code}"
+    except OSError as error:
+        return f"its health check does not answer: {getattr(error, 'reason', error)}"
+
+
+class ServicesRole:
+    """Satisfies role_spec.HostRole; ``start`` makes changes of kube-proxy's rules wake it."""
+
+    name = SPEC.name
+    tables = SPEC.tables
+    resync = 5.0
+
+    def __init__(
+        self,
+        node: str,
+        addresses: tuple[str, ...],
+        transport: Transport,
+        *,
+        proc: Path = PROC,
+        proxy: Callable[[], str] = proxy_answer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._node, self._addresses, self._transport = node, addresses, transport
+        self._proc, self._proxy, self._clock = proc, proxy, clock
+        self._watch: NetlinkWatch | None = None
+        self._sockets: _Sockets = frozenset()
+        self._listening: dict[Port, str] = {}
+        self._pods: Mapping[str, Pod] | None = None
+        self._pod_ports: dict[Port, str] = {}
+        self._proxy_failed: float | None = None
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Start to watch kube-proxy's rules."""
+        self._watch = NetlinkWatch(wake, routes=False, relevant=proxy_rules.is_relevant)
+
+    def stop(self) -> None:
+        """Stop watching; nothing on the host changes."""
+        if self._watch:
+            self._watch.close()
+            self._watch = None
+
+    def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        """Observe; the host is not changed."""
+        pods = snapshot.table("pods").items
+        if pods is not self._pods:
+            self._pods, self._pod_ports = pods, ports_in_use.pod_ports(pods, self._node)
+        self._observe_sockets()
+        programmed = self._programmed(snapshot.table("services").items)
+        return to_section(
+            HostPorts(self._listening | self._pod_ports, proxy_error=self._proxy_error(), programmed=programmed)
+        )
+
+    def _observe_sockets(self) -> None:
+        """Ask for the programs only if the kernel's list of sockets has changed: that is the expensive part."""
+        first = self._first_ephemeral()
+        found: set[tuple[str, str, int, str]] = set()
+        for protocol in PROTOCOLS:
+            for table in (protocol, f"{protocol}6"):
+                path = self._proc / "net" / table
+                if not path.exists():
+                    continue
+                for address, port, inode in ports_in_use.sockets(protocol, path.read_text()):
+                    # Clients' UDP sockets look like servers'; they come and go with each query.
+                    if ports_in_use.concerns(address, self._addresses) and not (protocol == "udp" and port >= first):
+                        found.add((protocol, address, port, inode))
+        sockets = frozenset(found)
+        if sockets == self._sockets:
+            return
+        shown = self._transport.run(
+            command("ss", "--no-header", "--listening", "--numeric", "--processes", "--tcp", "--udp"), check=False
+        )
+        names = ports_in_use.programs(shown.text()) if shown.ok else {}
+        ports = {(protocol, port) for protocol, _, port, _ in sockets}
+        named = {port: names.get(port, "another program") for port in ports}
+        self._sockets = sockets
+        self._listening = {port: words for port, words in named.items() if not words.startswith(_OWN_PROGRAM)}
+
+    def _first_ephemeral(self) -> int:
+        text = (self._proc / "sys/net/ipv4/ip_local_port_range").read_text()
+        return int(text.split()[0])
+
+    def _programmed(self, services: Mapping[str, Service]) -> dict[str, str]:
+        out: dict[str, str] = {}
+        for address in self._addresses:
+            published = {
+                key: frozenset((p.protocol.lower(), p.port) for p in service.ports)
+                for key, service in services.items()
+                if address in service.lb_addresses
+            }
+            for key in self._present(address, published):
+                out[key] = programmed_digest(address, published[key])
+        return out
+
+    def _present(self, address: str, published: Mapping[str, frozenset[Port]]) -> list[str]:
+        """The Services for which kube-proxy has all ports: asked for all at once, one by one if some are missing."""
+        if not published or self._has(address, frozenset().union(*published.values()), proxy_rules.MAPS[:1]):
+            return list(published)
+        return [key for key, ports in published.items() if self._has(address, ports, proxy_rules.MAPS)]
+
+    def _has(self, address: str, ports: frozenset[Port], maps: tuple[str, ...]) -> bool:
+        return any(
+            self._transport.run(command(*proxy_rules.get(address, name, ports), timeout=5.0), check=False).ok
+            for name in maps
+        )
+
+    def _proxy_error(self) -> str:
+        """Why kube-proxy is not healthy, once that has lasted."""
+        error = self._proxy()
+        if not error:
+            self._proxy_failed = None
+            return ""
+        now = self._clock()
+        if self._proxy_failed is None:
+            self._proxy_failed = now
+        return error if now - self._proxy_failed >= PROXY_GRACE else ""

@@ -1,0 +1,72 @@
+"""The ``services`` section of a host's report: what its ports are used for, and what kube-proxy has programmed. Pure.
+
+The agent writes it, the controller and command lines of other releases read it. A damaged part reads as an empty one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rancherctl.net import parse_port
+from rancherctl.services.model import POD_WORDS, HostPorts, Port
+
+SECTION: Final = "services"
+MAX_PORTS: Final = 2000
+"""Used ports of one host that are reported: a program may open very many, and a ConfigMap holds a megabyte."""
+MAX_WORDS: Final = 100
+"""Characters about the program or pod that uses a port."""
+
+
+def to_section(ports: HostPorts) -> dict[str, Any]:
+    """Plain values for the report."""
+    used = sorted(ports.used.items())[:MAX_PORTS]
+    return {
+        "used": {f"{number}/{protocol}": words[:MAX_WORDS] for (protocol, number), words in used},
+        "proxy_error": ports.proxy_error,
+        "programmed": dict(sorted(ports.programmed.items())),
+    }
+
+
+def parse_sections(data: Mapping[str, str]) -> HostPorts:
+    """What one report ConfigMap's data says about ports; ``reported`` is False without the section."""
+    try:
+        sections = json.loads(data.get("report", "{}"))["sections"]
+        section, balancer = sections.get(SECTION), sections.get("lb")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return HostPorts(reported=False)
+    return HostPorts(
+        used=_used(_mapping(section).get("used")),
+        load_balancer=_served(_mapping(balancer).get("ports")),
+        proxy_error=str(_mapping(section).get("proxy_error") or _mapping(section).get("error") or ""),
+        programmed={str(k): str(v) for k, v in _mapping(_mapping(section).get("programmed")).items()},
+        reported=isinstance(section, dict),
+    )
+
+
+def pod_ports(data: Mapping[str, str]) -> dict[int, str]:
+    """TCP ports of the host that go to pods, with words that name the pod."""
+    used = parse_sections(data).used
+    return {
+        number: words for (protocol, number), words in used.items() if protocol == "tcp" and words.startswith(POD_WORDS)
+    }
+
+
+def _mapping(value: object) -> Mapping[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _used(value: object) -> dict[Port, str]:
+    out: dict[Port, str] = {}
+    for text, words in _mapping(value).items():
+        number, _, protocol = str(text).partition("/")
+        if (port := parse_port(number)) is not None and protocol:
+            out[(protocol, port)] = str(words)
+    return out
+
+
+def _served(value: object) -> frozenset[int]:
+    """Ports of listeners that the load balancer has open (an error text beside a port: it has not)."""
+    numbers = (parse_port(str(port)) for port, error in _mapping(value).items() if not error)
+    return frozenset(number for number in numbers if number is not None)

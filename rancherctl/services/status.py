@@ -1,0 +1,233 @@
+"""Decide the status of each Service from placement, the roster and reports. Pure.
+
+An address is published as soon as a host is chosen: it works on every node once kube-proxy there has seen the status.
+The host itself must confirm within VERIFY_SECONDS that its kube-proxy has programmed the address; if it does not, the
+address is withdrawn, and another host takes the Service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rancherctl.change import Plan, diff
+from rancherctl.kube.objects import Service
+from rancherctl.net import address_key, is_ip
+from rancherctl.placement.model import ObjectProblem, Roster, RosterHost
+from rancherctl.services.model import FOREIGN, HostPorts, LoadBalancer, programmed_digest
+from rancherctl.services.placement import NOTHING, Decision, place_services
+from rancherctl.text import and_more, shorten
+
+CONDITION: Final = "rancherctl.io/LoadBalancer"
+VERIFY_SECONDS: Final = 2.0
+"""How long kube-proxy of a published host may take, and how long its rules may be missing later."""
+REFUSED_SECONDS: Final = 60.0
+"""How long a host that did not program a Service in time is left out."""
+MOVE_SECONDS: Final = 5.0
+"""How long the address of a host that leaves in peace stays for the next host to be ready."""
+MAX_MESSAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Our condition: status True or False, a CamelCase reason, one line for people."""
+
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """Sorted addresses, and our condition (None = none)."""
+
+    addresses: tuple[str, ...] = ()
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the next call needs: when waits began, and until when hosts are left out, by (Service, host)."""
+
+    since: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def next_change(self, now: float) -> float | None:
+        """Seconds until time alone changes a decision; None if nothing waits."""
+        ends = [start + limit for start in self.since.values() for limit in (VERIFY_SECONDS, MOVE_SECONDS)]
+        ends += self.refused.values()
+        return min((max(0.05, end - now) for end in ends if end > now), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """Desired statuses by ``namespace/name``, of Services that are or were ours; problems, decisions and memory."""
+
+    desired: Mapping[str, ServiceStatus]
+    problems: Mapping[str, tuple[ObjectProblem, ...]]
+    decisions: Mapping[str, Decision]
+    memory: Memory
+
+
+def stored_condition(service: Service) -> Condition | None:
+    """Our condition in a Service's status."""
+    found = next((c for c in service.conditions if c.get("type") == CONDITION), None)
+    return Condition(*(str(found.get(key) or "") for key in ("status", "reason", "message"))) if found else None
+
+
+@dataclass(slots=True)
+class _Verifier:
+    """Which published addresses are confirmed, and which have waited too long."""
+
+    hosts: Mapping[str, RosterHost]
+    reports: Mapping[str, HostPorts]
+    memory: Memory
+    now: float
+    since: dict[tuple[str, str, str], float] = field(default_factory=dict)
+
+    def waited(self, what: str, service: str, host: str) -> float:
+        key = (what, service, host)
+        self.since[key] = self.memory.since.get(key, self.now)
+        return self.now - self.since[key]
+
+    def confirmed(self, service: LoadBalancer, host: str) -> bool:
+        wanted = programmed_digest(self.hosts[host].address, service.ports)
+        return self.reports.get(host, NOTHING).programmed.get(service.name) == wanted
+
+    def refused(self, services: Iterable[LoadBalancer]) -> dict[tuple[str, str], float]:
+        """Until when each (Service, host) is left out."""
+        out = {pair: until for pair, until in self.memory.refused.items() if until > self.now}
+        by_address = {h.address: name for name, h in self.hosts.items() if h.address}
+        for service in services:
+            for address in service.published:
+                host = by_address.get(address, "")
+                if not host or not self.hosts[host].alive or self.confirmed(service, host):
+                    continue
+                if self.waited("programmed", service.name, host) >= VERIFY_SECONDS:
+                    out[(service.name, host)] = self.now + REFUSED_SECONDS
+        return out
+
+
+def plan_statuses(
+    services: Mapping[str, Service],
+    wanted: Mapping[str, LoadBalancer],
+    roster: Roster,
+    reports: Mapping[str, HostPorts],
+    memory: Memory,
+    now: float,
+) -> Statuses:
+    """Desired statuses. ``wanted`` are the Services that are ours; ``now`` is a monotonic clock in seconds.
+
+    An empty roster gives no statuses at all: it is not known who could serve.
+    """
+    if not roster.hosts:
+        return Statuses({}, {}, {}, memory)
+    verifier = _Verifier({h.name: h for h in roster.hosts}, reports, memory, now)
+    refused = verifier.refused(wanted.values())
+    reason = f"its kube-proxy did not program the Service within {VERIFY_SECONDS:.0f} s"
+    decisions = place_services(wanted.values(), roster, reports, dict.fromkeys(refused, reason))
+    ours = {h.address for h in roster.hosts}
+    desired: dict[str, ServiceStatus] = {}
+    problems: dict[str, tuple[ObjectProblem, ...]] = {}
+    for key, service in services.items():
+        each = wanted.get(key)
+        if each is not None and each.obstacle and each.obstacle.reason == FOREIGN:
+            problems[key] = decisions[key].problems
+            desired[key] = ServiceStatus(_foreign(service.lb_addresses, ours))
+        elif each is not None:
+            decision = decisions[key]
+            addresses = _addresses(each, decision, verifier)
+            problems[key] = tuple(sorted(_problems(decision, each, verifier), key=lambda p: not p.serious))
+            desired[key] = ServiceStatus(addresses, _condition(each, decision, addresses, problems[key], verifier))
+        elif stored_condition(service) is not None:
+            desired[key] = ServiceStatus(_foreign(service.lb_addresses, ours))
+    return Statuses(desired, problems, decisions, Memory(verifier.since, refused))
+
+
+def _foreign(addresses: Iterable[str], ours: Collection[str]) -> tuple[str, ...]:
+    return tuple(a for a in addresses if a and a not in ours)
+
+
+def _addresses(s: LoadBalancer, decision: Decision, verifier: _Verifier) -> tuple[str, ...]:
+    """Addresses of the chosen hosts; while they are not ready, those of hosts that leave in peace."""
+    out = [verifier.hosts[name].address for name in decision.hosts]
+    if any(not verifier.confirmed(s, name) for name in decision.hosts):
+        for host in verifier.hosts.values():
+            leaving = host.address in s.published and host.name not in decision.hosts and host.alive and host.excluded
+            if leaving and verifier.waited("moving", s.name, host.name) < MOVE_SECONDS:
+                out.append(host.address)
+    return tuple(sorted(set(out), key=address_key))
+
+
+def _problems(decision: Decision, s: LoadBalancer, verifier: _Verifier) -> list[ObjectProblem]:
+    late = [
+        name
+        for name in decision.hosts
+        if verifier.hosts[name].address in s.published and not verifier.confirmed(s, name)
+    ]
+    text = f"waiting for kube-proxy of {and_more(late)}"
+    return [*decision.problems, *([ObjectProblem("Waiting", text, serious=False)] if late else ())]
+
+
+def _condition(
+    s: LoadBalancer,
+    decision: Decision,
+    addresses: tuple[str, ...],
+    problems: tuple[ObjectProblem, ...],
+    verifier: _Verifier,
+) -> Condition:
+    text = shorten("; ".join(p.message for p in problems), MAX_MESSAGE)
+    if not addresses or any(p.serious for p in problems):
+        return Condition("False", problems[0].reason if problems else "Waiting", text)
+    # What takes less than a moment is not worth a write: the condition says Waiting only when it lasts.
+    lasting = any(
+        verifier.since.get(("programmed", s.name, name)) not in (None, verifier.now) for name in decision.hosts
+    )
+    notes = problems if lasting else tuple(p for p in problems if p.reason != "Waiting")
+    reason = notes[0].reason if notes else "Published"
+    return Condition("True", reason, shorten("; ".join(p.message for p in notes), MAX_MESSAGE))
+
+
+def plan_writes(services: Mapping[str, Service], statuses: Statuses) -> Plan[ServiceStatus]:
+    """The Services whose addresses or condition differ: a second plan after an apply is empty."""
+    known = {key: new for key, new in statuses.desired.items() if key in services}
+    return diff({key: _stored(services[key], known[key]) for key in known}, known)
+
+
+def _stored(service: Service, new: ServiceStatus) -> ServiceStatus:
+    """What is stored; unequal to any status if an entry says more than an address: kube-proxy would act on it."""
+    if not service.lb_plain and new.condition:
+        return ServiceStatus(("", *service.lb_addresses), stored_condition(service))
+    return ServiceStatus(service.lb_addresses, stored_condition(service))
+
+
+def status_patch(service: Service, status: ServiceStatus, timestamp: str) -> dict[str, Any]:
+    """The merge patch for the status subresource; ``timestamp`` is RFC 3339. Conditions of others stay."""
+    others = [dict(c) for c in service.conditions if c.get("type") != CONDITION]
+    conditions: list[dict[str, Any]] = others
+    if status.condition is not None:
+        old = stored_condition(service)
+        since = next((c.get("lastTransitionTime") for c in service.conditions if c.get("type") == CONDITION), None)
+        same = old is not None and old.status == status.condition.status and since
+        conditions = [
+            *others,
+            {
+                "type": CONDITION,
+                "status": status.condition.status,
+                "reason": status.condition.reason,
+                "message": status.condition.message,
+                "lastTransitionTime": since if same else timestamp,
+            },
+        ]
+    return {
+        "metadata": {"resourceVersion": service.meta.resource_version},
+        "status": {
+            "loadBalancer": {"ingress": [_entry(a) for a in status.addresses]},
+            "conditions": conditions,
+        },
+    }
+
+
+def _entry(address: str) -> dict[str, str]:
+    return {"ip": address, "ipMode": "VIP"} if is_ip(address) else {"hostname": address}

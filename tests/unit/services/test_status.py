@@ -1,0 +1,159 @@
+"""Statuses of Services: published at once, verified within two seconds, withdrawn and moved if not."""
+
+from __future__ import annotations
+
+from rancherctl.kube import objects
+from rancherctl.placement.model import Roster
+from rancherctl.services.model import HostPorts
+from rancherctl.services.status import (
+    CONDITION,
+    MOVE_SECONDS,
+    REFUSED_SECONDS,
+    VERIFY_SECONDS,
+    Memory,
+    Statuses,
+    plan_statuses,
+    plan_writes,
+    status_patch,
+)
+from rancherctl.services.translate import ServicePolicy, translate, wants_addresses
+from tests.fakes import services as fake
+
+POLICY = ServicePolicy()
+TIME = "2026-01-01T00:00:00Z"
+
+
+def plan(
+    hosts: Roster,
+    *services: objects.Service,
+    now: float = 0.0,
+    memory: Memory | None = None,
+    policy: ServicePolicy = POLICY,
+    **ports: HostPorts,
+) -> Statuses:
+    ours = {h.address for h in hosts.hosts}
+    every = {s.meta.key: s for s in services}
+    wanted = {key: translate(s, (), policy, ours) for key, s in every.items() if wants_addresses(s, policy)}
+    return plan_statuses(every, wanted, hosts, fake.reports(hosts, **ports), memory or Memory(), now)
+
+
+def test_addresses_are_published_at_once_with_mode_vip() -> None:
+    service = fake.service("a", scale=2)
+    statuses = plan(fake.roster(2), service)
+    (write,) = plan_writes({service.meta.key: service}, statuses)
+    assert write.new is not None
+    body = status_patch(service, write.new, TIME)
+    assert body["status"]["loadBalancer"]["ingress"] == fake.published("10.0.0.1", "10.0.0.2")
+    (condition,) = body["status"]["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == (CONDITION, "True", "Published")
+    assert body["metadata"]["resourceVersion"] == "1"
+
+
+def test_a_second_plan_is_empty() -> None:
+    service = fake.service("a")
+    desired = plan(fake.roster(1), service).desired["default/a"]
+    body = status_patch(service, desired, TIME)["status"]
+    stored = fake.service("a", status=body["loadBalancer"]["ingress"], conditions=body["conditions"])
+    after = plan(fake.roster(1), stored, h1=fake.programmed("h1", stored))
+    assert not plan_writes({"default/a": stored}, after)
+
+
+def test_what_kube_proxy_does_not_program_is_withdrawn_and_another_host_takes_it() -> None:
+    hosts = fake.roster(2)
+    (first,) = plan(hosts, fake.service("a")).decisions["default/a"].hosts
+    other = "h1" if first == "h2" else "h2"
+    stored = fake.service("a", status=fake.published(fake.address(first)))
+    seen = plan(hosts, stored, now=100.0)
+    assert seen.desired["default/a"].addresses == (fake.address(first),)
+    assert seen.memory.next_change(100.0) == VERIFY_SECONDS
+    late = plan(hosts, stored, now=100.0 + VERIFY_SECONDS, memory=seen.memory)
+    assert late.desired["default/a"].addresses == (fake.address(other),)
+    assert "did not program" in late.decisions["default/a"].reasons[first]
+    stored = fake.service("a", status=fake.published(fake.address(other)))
+    again = plan(hosts, stored, now=103.0, memory=late.memory, **{other: fake.programmed(other, stored)})
+    assert again.desired["default/a"].addresses == (fake.address(other),)
+    assert again.memory.next_change(103.0) == 100.0 + VERIFY_SECONDS + REFUSED_SECONDS - 103.0
+
+
+def test_an_address_with_other_ports_is_not_confirmed() -> None:
+    hosts = fake.roster(1)
+    stored = fake.service("a", ("tcp", 1), ("tcp", 2), status=fake.published("10.0.0.1"))
+    report = fake.programmed("h1", fake.service("a", ("tcp", 1)))
+    seen = plan(hosts, stored, now=5.0, h1=report)
+    assert plan(hosts, stored, now=8.0, memory=seen.memory, h1=report).desired["default/a"].addresses == ()
+
+
+def test_a_lost_host_is_replaced_at_once() -> None:
+    (first,) = plan(fake.roster(3), fake.service("a")).decisions["default/a"].hosts
+    stored = fake.service("a", status=fake.published(fake.address(first)))
+    after = plan(fake.roster(3, dead=[first]), stored).desired["default/a"].addresses
+    assert len(after) == 1
+    assert after != (fake.address(first),)
+
+
+def test_an_excluded_host_stays_until_the_next_one_is_ready() -> None:
+    hosts = fake.roster(2, excluded=["h1"])
+    stored = fake.service("a", status=fake.published("10.0.0.1"))
+    seen = plan(hosts, stored, h1=fake.programmed("h1", stored))
+    assert seen.desired["default/a"].addresses == ("10.0.0.1", "10.0.0.2")
+    both = fake.service("a", status=fake.published("10.0.0.1", "10.0.0.2"))
+    ready = {"h1": fake.programmed("h1", both), "h2": fake.programmed("h2", both)}
+    assert plan(hosts, both, memory=seen.memory, **ready).desired["default/a"].addresses == ("10.0.0.2",)
+    late = plan(hosts, stored, now=MOVE_SECONDS, memory=seen.memory, h1=fake.programmed("h1", stored))
+    assert late.desired["default/a"].addresses == ("10.0.0.2",)
+
+
+def test_a_forged_status_is_put_right_and_a_foreign_class_is_left_alone() -> None:
+    forged = fake.service("a", loadBalancerClass="rancherctl.io/lb", status=[{"ip": "192.0.2.1"}, {"hostname": "x"}])
+    assert plan(fake.roster(1), forged).desired["default/a"].addresses == ("10.0.0.1",)
+    proxied = fake.service("a", status=[{"ip": "10.0.0.1", "ipMode": "Proxy"}])
+    assert plan_writes({"default/a": proxied}, plan(fake.roster(1), proxied))
+    foreign = fake.service("a", loadBalancerClass="example.org/lb", status=[{"ip": "192.0.2.1"}])
+    assert plan(fake.roster(1), foreign).desired == {}
+
+
+def test_another_controllers_address_of_a_service_without_a_class_is_left_alone_and_named() -> None:
+    """Case 72 of the acceptance tests."""
+    service = fake.service("a", status=[{"ip": "192.0.2.1"}])
+    statuses = plan(fake.roster(1), service)
+    assert not plan_writes({"default/a": service}, statuses)
+    (problem,) = statuses.problems["default/a"]
+    assert problem.reason == "ForeignAddresses"
+    assert "192.0.2.1" in problem.message
+
+
+def test_services_without_a_class_are_ours_only_if_the_environment_says_so() -> None:
+    off = ServicePolicy(default=False)
+    assert plan(fake.roster(1), fake.service("a"), policy=off).desired == {}
+    ours = fake.service("a", loadBalancerClass="rancherctl.io/lb")
+    assert plan(fake.roster(1), ours, policy=off).desired["default/a"].addresses == ("10.0.0.1",)
+
+
+def test_what_is_ours_goes_when_the_class_changes_and_what_is_foreign_stays() -> None:
+    ours = {"type": CONDITION, "status": "True", "reason": "Published", "message": ""}
+    other = {"type": "example.org/Ready", "status": "True"}
+    service = fake.service(
+        "a",
+        loadBalancerClass="example.org/lb",
+        status=[*fake.published("10.0.0.1"), {"ip": "192.0.2.1"}],
+        conditions=[ours, other],
+    )
+    (write,) = plan_writes({"default/a": service}, plan(fake.roster(1), service))
+    assert write.new is not None
+    body = status_patch(service, write.new, TIME)["status"]
+    assert body == {"loadBalancer": {"ingress": fake.published("192.0.2.1")}, "conditions": [other]}
+
+
+def test_an_empty_roster_says_nothing() -> None:
+    service = fake.service("a", status=fake.published("10.0.0.1"))
+    assert plan(Roster(), service).desired == {}
+
+
+def test_the_condition_names_what_is_missing() -> None:
+    condition = plan(fake.roster(1), fake.service("a", scale=3)).desired["default/a"].condition
+    assert condition is not None
+    assert (condition.status, condition.reason) == ("True", "TooFewHosts")
+    assert condition.message.startswith("3 addresses requested, 1 eligible host")
+    refused = plan(fake.roster(1), fake.service("a", ("tcp", 31000))).desired["default/a"].condition
+    assert refused is not None
+    assert (refused.status, refused.reason) == ("False", "ReservedPort")

@@ -48,6 +48,8 @@ SCALE_ANNOTATION: Final = "ingress.rancherctl.io/scale"
 # Services of type LoadBalancer
 SERVICE_CLASS: Final = "rancherctl.io/lb"
 """spec.loadBalancerClass of Services that get addresses of hosts."""
+SERVICES_KEY: Final = "services"
+"""Key in the roster's ConfigMap: what the controller knows about Services, for command lines."""
 NODE_PORTS: Final = (30000, 32767)
 """First and last port that kube-apiserver gives to Services."""
 

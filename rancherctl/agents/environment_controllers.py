@@ -22,15 +22,17 @@ from rancherctl.agents.controllers.service_statuses import ServiceStatusControll
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
+from rancherctl.contract import SERVICES_KEY
 from rancherctl.kube.rest import RestClient
-from rancherctl.services.translate import ServicePolicy
+from rancherctl.services.translate import ServicePolicy, policy_to_json
 
 
 def environment_controllers(config: AgentConfig, client: Fenced, leader: Leader) -> list[Controller]:
     """The controllers of the environment; the roster first, because a dead host matters most."""
     inputs = IngressInputs()
     copies = SecretCopiesController(client, leader, boottime, config.default_certificate, inputs)
-    services = ServiceStatusController(client, leader, boottime, _service_policy(config))
+    policy = _service_policy(config)
+    services = ServiceStatusController(client, leader, boottime, policy)
     liveness = Liveness(limit=3 * config.lease_seconds)
     controllers: list[Controller] = [
         RosterController(
@@ -40,6 +42,7 @@ def environment_controllers(config: AgentConfig, client: Fenced, leader: Leader)
             liveness=liveness,
             more_alarms=lambda: copies.alarms,
             service_ports=lambda: services.tcp_ports,
+            more_data={SERVICES_KEY: policy_to_json(policy)},
         ),
         HostObjectsController(client, leader),
         copies,

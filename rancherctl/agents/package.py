@@ -20,6 +20,7 @@ NOT_ON_HOSTS = (
     "ingress/remote.py",
     "lab/",
     "output/",
+    "services/operator/",
     "settings.py",
     "hosts/connections.py",
     "hosts/openssh",

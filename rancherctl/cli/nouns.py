@@ -20,6 +20,11 @@ NOUNS: Final[dict[str, Noun]] = {
     "ingress": Noun(
         "rancherctl.cli.ingress", "Show, scale and check Ingresses, and the hosts that serve them.", ("ingresses",)
     ),
+    "service": Noun(
+        "rancherctl.cli.service",
+        "Show, scale and check Services of type LoadBalancer, and the hosts whose addresses they have.",
+        ("services", "svc"),
+    ),
     "dns": Noun("rancherctl.cli.dns", "Query, list and check the DNS servers on the hosts."),
     "manifests": Noun("rancherctl.cli.manifests", "Apply and remove sets of Kubernetes manifests.", ("manifest",)),
     "kubeconfig": Noun(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rancherctl.contract import INGRESS_PREFIX, NODE_PORTS, SERVICE_CLASS
 from rancherctl.ingress.annotations.row import AnnotationSet
 from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, PLACEMENT
 from rancherctl.kube.objects import EndpointSlice, Service
 from rancherctl.net import is_ip, parse_network
-from rancherctl.placement.model import ObjectProblem, PlacementOptions
+from rancherctl.placement.model import ObjectProblem, PlacementOptions, Roster
 from rancherctl.services.model import FOREIGN, LoadBalancer, Port, port_text
 from rancherctl.text import and_more
 
@@ -33,6 +35,23 @@ class ServicePolicy:
             return f"{port_text(port)} is used by {use}"
         first, last = self.node_ports
         return f"{port_text(port)} belongs to the NodePort range {first}-{last}" if first <= port[1] <= last else ""
+
+
+def policy_to_json(policy: ServicePolicy) -> str:
+    """Text that ``policy_from_json`` reads."""
+    reserved = {f"{number}/{protocol}": use for (protocol, number), use in sorted(policy.reserved.items())}
+    return json.dumps({"default": policy.default, "reserved": reserved}, separators=(",", ":"))
+
+
+def policy_from_json(text: str) -> ServicePolicy:
+    """What ``policy_to_json`` wrote. ValueError if it is something else."""
+    data: Any = json.loads(text)
+    try:
+        ports = {tuple(key.split("/")): str(use) for key, use in data["reserved"].items()}
+        reserved = {(protocol, int(number)): use for (number, protocol), use in ports.items()}
+        return ServicePolicy(bool(data["default"]), reserved)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a policy for Services: {error!r}") from error
 
 
 def wants_addresses(service: Service, policy: ServicePolicy) -> bool:
@@ -92,6 +111,20 @@ def translate(
         obstacle=obstacle,
         problems=tuple(problems),
     )
+
+
+def wanted_services(
+    services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], roster: Roster, policy: ServicePolicy
+) -> dict[str, LoadBalancer]:
+    """The Services that are ours, by key."""
+    ours = frozenset(h.address for h in roster.hosts if h.address)
+    wanted = {key: service for key, service in services.items() if wants_addresses(service, policy)}
+    local = {key for key, service in wanted.items() if service.local}
+    by_service: dict[str, list[EndpointSlice]] = {key: [] for key in local}
+    for part in slices.values() if local else ():
+        if part.service_key in by_service:
+            by_service[part.service_key].append(part)
+    return {key: translate(service, by_service.get(key, ()), policy, ours) for key, service in wanted.items()}
 
 
 def _placement(

@@ -36,7 +36,8 @@ class RosterController:
     """Observe liveness on every call, also on standbys; as leader, write the roster when it changes.
 
     ``more_alarms`` are those of other controllers, stored beside the roster, too. ``service_ports`` are TCP ports of
-    each host that its published Services have: no Ingress is served there. None: not known yet.
+    each host that its Services have: no Ingress is served there. None: not known yet. ``more_data`` is stored in the
+    same ConfigMap.
     """
 
     spec = controllers.ROSTER
@@ -51,10 +52,12 @@ class RosterController:
         liveness: Liveness | None = None,
         more_alarms: Callable[[], tuple[str, ...]] = lambda: (),
         service_ports: Callable[[], Mapping[str, frozenset[int]] | None] = dict,
+        more_data: Mapping[str, str] | None = None,
     ) -> None:
         self._client, self._leader, self._clock, self._answering = client, leader, clock, answering
         self._liveness = liveness or Liveness()
         self._more_alarms, self._service_ports = more_alarms, service_ports
+        self._more_data = dict(more_data or {})
         self._epoch = -1
         self._last, self._reader, self._blocked = Roster(), RosterReader(), ReportCache(blocked_ports)
         self._alarms: tuple[str, ...] = ()
@@ -141,8 +144,10 @@ class RosterController:
         self, stored: Roster, before: Roster, roster: Roster, config_map: ConfigMap | None, now: float
     ) -> None:
         """Write roster and alarms if the roster differs from the stored one; alarms alone at a limited rate."""
-        alarms = config_map.data.get(ALARMS_KEY, "") if config_map else ""
-        if roster is stored and (alarms == "\n".join(self._alarms) or now - self._alarmed_at < ALARM_SECONDS):
+        data = config_map.data if config_map else {}
+        alarms = data.get(ALARMS_KEY, "")
+        known = all(data.get(key) == text for key, text in self._more_data.items())
+        if known and roster is stored and (alarms == "\n".join(self._alarms) or now - self._alarmed_at < ALARM_SECONDS):
             return
         if roster is before is not stored:
             roster = replace(before, sequence=before.sequence + 1)
@@ -157,7 +162,9 @@ class RosterController:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": ROSTER, "namespace": NAMESPACE},
-            "data": {ROSTER: roster.to_json()} | ({ALARMS_KEY: "\n".join(self._alarms)} if self._alarms else {}),
+            "data": {ROSTER: roster.to_json()}
+            | self._more_data
+            | ({ALARMS_KEY: "\n".join(self._alarms)} if self._alarms else {}),
         }
         if stored is None:
             self._client.create(CONFIGMAPS, body, namespace=NAMESPACE)

@@ -14,14 +14,13 @@ from rancherctl.agents.leader import Leader
 from rancherctl.agents.roster_reader import RosterReader
 from rancherctl.change import Change
 from rancherctl.kube.client import SERVICES, Json
-from rancherctl.kube.objects import ConfigMap, EndpointSlice, Meta, Service
+from rancherctl.kube.objects import ConfigMap, Meta
 from rancherctl.kube.snapshot import Snapshot
-from rancherctl.placement.model import Roster
 from rancherctl.roles import controllers
 from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
 from rancherctl.services.status import Memory, ServiceStatus, Statuses, plan_statuses, plan_writes, status_patch
-from rancherctl.services.translate import ServicePolicy, translate, wants_addresses
+from rancherctl.services.translate import ServicePolicy, wanted_services
 
 TABLES: Final = ("services", "endpointslices", "configmaps")
 
@@ -68,20 +67,6 @@ class ServiceStatusController:
         more |= self._writer.write_events(metas, statuses.problems, now)
         waits = [pause for pause in (statuses.memory.next_change(now), *self._writer.wakes(now)) if pause is not None]
         self._due.done(tables, now if more else now + min(waits) if waits else None)
-
-
-def wanted_services(
-    services: Mapping[str, Service], slices: Mapping[str, EndpointSlice], roster: Roster, policy: ServicePolicy
-) -> dict[str, LoadBalancer]:
-    """The Services that are ours, by key."""
-    ours = frozenset(h.address for h in roster.hosts if h.address)
-    wanted = {key: service for key, service in services.items() if wants_addresses(service, policy)}
-    local = {key for key, service in wanted.items() if service.local}
-    by_service: dict[str, list[EndpointSlice]] = {key: [] for key in local}
-    for part in slices.values() if local else ():
-        if part.service_key in by_service:
-            by_service[part.service_key].append(part)
-    return {key: translate(service, by_service.get(key, ()), policy, ours) for key, service in wanted.items()}
 
 
 def _tcp_ports(wanted: Mapping[str, LoadBalancer], statuses: Statuses) -> dict[str, frozenset[int]]:

@@ -16,7 +16,14 @@ from rancherctl.cli.docs.tree import Option as TreeOption
 from rancherctl.hosts.model import SSH_CLIENTS
 from rancherctl.settings import COLORS, FORMATS, PROGRESS
 
-KINDS: Final = {"ENV": "environments", "HOST": "hosts", "INGRESS": "ingresses", "LAB": "labs", "CONTEXT": "contexts"}
+KINDS: Final = {
+    "ENV": "environments",
+    "HOST": "hosts",
+    "INGRESS": "ingresses",
+    "SERVICE": "services",
+    "LAB": "labs",
+    "CONTEXT": "contexts",
+}
 """Metavars whose values are names from the cache, and the cache file of each."""
 CHOICES: Final = {
     "FORM": FORMATS,

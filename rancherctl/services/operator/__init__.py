@@ -1,0 +1,1 @@
+"""What ``rancherctl service`` shows and checks; runs on the operator's machine."""

@@ -1,0 +1,114 @@
+"""Read Services, their endpoints, the roster and hosts' reports from the API; scale a Service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SCALE_ANNOTATION, SERVICE_CLASS, SERVICES_KEY
+from rancherctl.errors import NotFoundError, RancherctlError, UsageError
+from rancherctl.ingress.annotations.table import MAX_SCALE, SCALE
+from rancherctl.kube.client import CONFIGMAPS, ENDPOINTSLICES, SERVICES, KubeClient
+from rancherctl.kube.objects import Service, config_map, endpoint_slice, service
+from rancherctl.placement.model import Roster
+from rancherctl.services.model import HostPorts, LoadBalancer
+from rancherctl.services.report import parse_sections
+from rancherctl.services.translate import ServicePolicy, policy_from_json, wanted_services
+from rancherctl.text import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesView:
+    """All objects about Services of type LoadBalancer at one moment.
+
+    ``services`` are those of that type, ``wanted`` those that rancherctl gives addresses, ``reports`` by host name.
+    """
+
+    services: Mapping[str, Service]
+    wanted: Mapping[str, LoadBalancer]
+    roster: Roster
+    reports: Mapping[str, HostPorts]
+    policy: ServicePolicy
+
+    def find(self, name: str, namespace: str = "") -> Service:
+        """The Service ``NAME`` or ``NAMESPACE/NAME``.
+
+        NotFoundError with the most similar name; UsageError if several match.
+        """
+        key = name if "/" in name else f"{namespace}/{name}" if namespace else ""
+        matching = [s for s in self.services.values() if (s.meta.key == key if key else s.meta.name == name)]
+        if len(matching) > 1:
+            where = ", ".join(sorted(s.meta.namespace for s in matching))
+            raise UsageError(
+                f"several Services are named {name}",
+                why=f"they are in the namespaces {where}",
+                hint="use NAMESPACE/NAME, or -n NAMESPACE",
+            )
+        if not matching:
+            known = self.services if key else (s.meta.name for s in self.services.values())
+            hint = did_you_mean(key or name, known) or "rancherctl service ls"
+            raise NotFoundError(f"Service {key or name} of type LoadBalancer not found", hint=hint)
+        return matching[0]
+
+    def require_managed(self, target: Service) -> LoadBalancer:
+        """What placement sees of ``target``; UsageError if it gets its addresses elsewhere."""
+        if (found := self.wanted.get(target.meta.key)) is not None:
+            return found
+        if target.lb_class:
+            why = f"its loadBalancerClass is {target.lb_class}; it must be {SERVICE_CLASS}"
+        else:
+            why = "it has no loadBalancerClass, and spec.services.default of the environment is false"
+        raise UsageError(
+            f"{target.meta.key} is not managed by rancherctl",
+            why=why,
+            hint=f"rancherctl service show {target.meta.key}",
+        )
+
+
+def read_api(client: KubeClient) -> ServicesView:
+    """Read all of it. NotFoundError if the roster is missing or older than this feature."""
+    maps = {m.meta.name: m for m in map(config_map, client.list(CONFIGMAPS, namespace=NAMESPACE).items)}
+    stored = maps[ROSTER_NAME].data if ROSTER_NAME in maps else {}
+    if SERVICES_KEY not in stored:
+        raise NotFoundError(
+            f"no roster of hosts for Services in the namespace {NAMESPACE}",
+            why="the API is not that of a rancherctl environment, or its controller is older than this command",
+            hint="rancherctl env status shows the environment; rancherctl env apply brings its controller up to date",
+        )
+    try:
+        roster, policy = Roster.from_json(stored.get(ROSTER_NAME, "")), policy_from_json(stored[SERVICES_KEY])
+    except ValueError as error:
+        raise RancherctlError(
+            "cannot read the roster of hosts",
+            why=str(error),
+            hint="the controller rewrites it within seconds; try again",
+        ) from error
+    services = {s.meta.key: s for s in map(service, client.list(SERVICES).items) if s.type == "LoadBalancer"}
+    slices = {}
+    if any(s.local for s in services.values()):
+        slices = {part.meta.key: part for part in map(endpoint_slice, client.list(ENDPOINTSLICES).items)}
+    return ServicesView(
+        services,
+        wanted_services(services, slices, roster, policy),
+        roster,
+        {
+            name.removeprefix(REPORT_PREFIX): parse_sections(m.data)
+            for name, m in maps.items()
+            if name.startswith(REPORT_PREFIX)
+        },
+        policy,
+    )
+
+
+def checked_scale(number: int) -> int:
+    """``number`` itself; UsageError if a Service cannot have that many addresses."""
+    if not 1 <= number <= MAX_SCALE:
+        raise UsageError(f"invalid number of addresses: {number}", why=f"it must be from 1 to {MAX_SCALE}")
+    return number
+
+
+def set_scale(client: KubeClient, target: Service, number: int) -> Service:
+    """Set the number of addresses in the annotation that the Service already uses; returns the new object."""
+    name = SCALE_ANNOTATION if SCALE_ANNOTATION in target.meta.annotations else SCALE
+    body = {"metadata": {"annotations": {name: str(checked_scale(number))}}}
+    return service(client.patch(SERVICES, target.meta.name, body, namespace=target.meta.namespace))

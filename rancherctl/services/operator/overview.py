@@ -1,0 +1,168 @@
+"""Services for people: lists, one in full, placement with reasons. Pure values, ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rancherctl.errors import UsageError
+from rancherctl.kube.objects import Service
+from rancherctl.placement.model import Roster
+from rancherctl.placement.place import score
+from rancherctl.services.model import LoadBalancer, port_text, programmed_digest
+from rancherctl.services.operator.api_view import ServicesView
+from rancherctl.services.placement import NOTHING, Decision, place_services
+from rancherctl.services.status import stored_condition
+from rancherctl.text import did_you_mean
+
+Item = dict[str, Any]
+
+
+def rows(view: ServicesView, namespace: str = "") -> list[Item]:
+    """One row for each Service of type LoadBalancer (in ``namespace``), sorted by key."""
+    return [
+        _row(view, service)
+        for key, service in sorted(view.services.items())
+        if not namespace or service.meta.namespace == namespace
+    ]
+
+
+def _row(view: ServicesView, service: Service) -> Item:
+    wanted = view.wanted.get(service.meta.key)
+    condition = stored_condition(service)
+    return {
+        "namespace": service.meta.namespace,
+        "name": service.meta.name,
+        "managed": wanted is not None,
+        "class": service.lb_class,
+        "ports": [port_text((p.protocol.lower(), p.port)) for p in service.ports],
+        "addresses": list(service.lb_addresses),
+        "wanted": (wanted.options.wanted or "all") if wanted else None,
+        "published": len(service.lb_addresses),
+        "policy": "Local" if service.local else "Cluster",
+        "reason": condition.reason if condition else "",
+        "message": condition.message if condition else "",
+    }
+
+
+def decisions(view: ServicesView) -> dict[str, Decision]:
+    """What the controller decides with the same objects."""
+    return place_services(view.wanted.values(), view.roster, view.reports)
+
+
+def detail(view: ServicesView, service: Service) -> Item:
+    """One Service in full: the state of each host, problems."""
+    item, wanted = _row(view, service), view.wanted.get(service.meta.key)
+    decision = decisions(view).get(service.meta.key, Decision())
+    return item | {
+        "sourceRanges": list(service.source_ranges),
+        "affinity": service.affinity,
+        "hosts": [_host(view, wanted, decision, host.name) for host in view.roster.hosts] if wanted else [],
+        "problems": [{"reason": p.reason, "message": p.message, "serious": p.serious} for p in decision.problems],
+    }
+
+
+def _host(view: ServicesView, wanted: LoadBalancer, decision: Decision, name: str) -> Item:
+    host = view.roster.host(name)
+    address = host.address if host else ""
+    report = view.reports.get(name, NOTHING)
+    return {
+        "host": name,
+        "address": address,
+        "placed": name in decision.hosts,
+        "published": address in wanted.published,
+        "programmed": report.programmed.get(wanted.name) == programmed_digest(address, wanted.ports),
+        "why": decision.reasons.get(name, ""),
+    }
+
+
+def text(item: Mapping[str, Any]) -> str:
+    """``detail`` for people."""
+    name = f"{item['namespace']}/{item['name']}"
+    ports = ", ".join(item["ports"])
+    if not item["managed"]:
+        written = ", ".join(item["addresses"]) or "none"
+        return f"{name}: {ports}, addresses: {written}\n  rancherctl gives it no addresses: {_unmanaged(item)}\n"
+    lines = [f"{name}: {ports}, {len(item['addresses'])} of {item['wanted']} addresses published"]
+    lines.append(
+        f"externalTrafficPolicy: {item['policy']}" + (" (client addresses are kept)" * (item["policy"] == "Local"))
+    )
+    if item["sourceRanges"]:
+        lines.append(f"clients: {', '.join(item['sourceRanges'])}")
+    if item["affinity"]:
+        lines.append(f"sessionAffinity: {item['affinity']} (for each address)")
+    lines += ["hosts:"] + [f"  {h['host']} {h['address'] or '-'}: {_state(h)}" for h in item["hosts"]]
+    if item["problems"]:
+        lines += ["problems:"] + [f"  {p['reason']}: {p['message']}" for p in item["problems"]]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _unmanaged(item: Mapping[str, Any]) -> str:
+    if item["class"]:
+        return f"its class is {item['class']}"
+    return "it has no loadBalancerClass, and spec.services.default of the environment is false"
+
+
+def _state(host: Mapping[str, Any]) -> str:
+    if not (host["placed"] or host["published"]):
+        return host["why"] or "not among the best eligible hosts"
+    parts = [
+        "placed" if host["placed"] else "not placed",
+        "published" if host["published"] else "not published",
+        "programmed by kube-proxy" if host["programmed"] else "not programmed by kube-proxy",
+        host["why"],
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def plan_rows(
+    view: ServicesView, target: LoadBalancer, *, scale: int | None = None, without: Sequence[str] = ()
+) -> list[Item]:
+    """All hosts in the order in which this Service takes them, each with the reason for or against it.
+
+    ``scale`` and ``without`` show the placement with another number of addresses, or after the loss of some hosts.
+    """
+    _check_hosts(view.roster, without)
+    before = set(decisions(view)[target.name].hosts)
+    if scale is not None:
+        target = replace(target, options=replace(target.options, wanted=scale))
+    hosts = tuple(replace(h, alive=h.alive and h.name not in without) for h in view.roster.hosts)
+    services = [target if s.name == target.name else s for s in view.wanted.values()]
+    roster = Roster(view.roster.epoch, view.roster.sequence, hosts)
+    decision = place_services(services, roster, view.reports)[target.name]
+    ordered = sorted(hosts, key=lambda h: (h.address not in target.published, -score(target.key, h.name), h.name))
+    return [
+        {
+            "rank": rank,
+            "host": host.name,
+            "address": host.address,
+            "chosen": host.name in decision.hosts,
+            "change": _change(host.name in decision.hosts, host.name in before),
+            "why": "left out by --without" if host.name in without else _reason(host.name, decision),
+        }
+        for rank, host in enumerate(ordered, 1)
+    ]
+
+
+def _change(after: bool, before: bool) -> str:
+    return "" if after == before else "add" if after else "remove"
+
+
+def _reason(host: str, decision: Decision) -> str:
+    if why := decision.reasons.get(host, ""):
+        return why
+    if not decision.wanted:
+        return "placed on every eligible host"
+    best = "the best eligible host" if decision.wanted == 1 else f"among the {decision.wanted} best eligible hosts"
+    return best if host in decision.hosts else f"not {best}"
+
+
+def _check_hosts(roster: Roster, names: Sequence[str]) -> None:
+    known = [h.name for h in roster.hosts]
+    if unknown := sorted({*names} - {*known}):
+        raise UsageError(
+            f"unknown host: {', '.join(unknown)}",
+            why=f"the load-balancer hosts are {', '.join(known) or 'none'}",
+            hint=did_you_mean(unknown[0], known) or "rancherctl env status lists the hosts",
+        )

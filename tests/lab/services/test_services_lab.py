@@ -1,0 +1,185 @@
+"""Services of type LoadBalancer on real hosts: addresses, data path, ports, withdrawal."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.lab import workloads as w
+from tests.lab.measures import Measure
+from tests.lab.support import Environment, curl, until
+
+CLASS = "rancherctl.io/lb"
+CONDITION = "rancherctl.io/LoadBalancer"
+ECHO = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", int(sys.argv[1])))
+while True:
+    data, peer = s.recvfrom(2048)
+    s.sendto(data + b" from " + peer[0].encode(), peer)
+"""
+
+
+@pytest.fixture(scope="module")
+def web(shared: Environment, space: str) -> str:
+    """A namespace with two pods of ``web`` on different hosts."""
+    w.web(shared, space, 2, **w.spread("web"))
+    return space
+
+
+def load_balancer(namespace: str, name: str, port: int, *, scale: int = 1, app: str = "web", **spec: Any) -> w.Json:
+    body = w.service(namespace, name, app, port=port)
+    body["metadata"]["annotations"] = {"scale": str(scale)}
+    body["spec"] |= {"type": "LoadBalancer", "loadBalancerClass": CLASS, **spec}
+    return body
+
+
+def addresses(env: Environment, namespace: str, name: str) -> list[str]:
+    found = env.get("service", name, "-n", namespace)["status"]["loadBalancer"].get("ingress", [])
+    assert all(entry["ipMode"] == "VIP" for entry in found)
+    return [entry["ip"] for entry in found]
+
+
+def published(env: Environment, namespace: str, name: str, count: int) -> list[str]:
+    found: list[str] = until(
+        f"{count} addresses of {namespace}/{name}",
+        lambda: len(a := addresses(env, namespace, name)) == count and (a or True),
+        pause=0.1,
+    )
+    return found if isinstance(found, list) else []
+
+
+def condition(env: Environment, namespace: str, name: str) -> dict[str, str]:
+    conditions = env.get("service", name, "-n", namespace)["status"].get("conditions", [])
+    return next((c for c in conditions if c["type"] == CONDITION), {})
+
+
+def answers(address: str, port: int) -> str:
+    status, body = curl(address, "x", port=port, timeout=5)
+    assert status == 200
+    return body
+
+
+def test_a_service_has_the_addresses_of_two_hosts_and_answers_everywhere(
+    shared: Environment, web: str, measure: Measure
+) -> None:
+    """From outside, from a pod and from a node; the port is not opened on hosts that are not published."""
+    shared.apply(load_balancer(web, "two", 8101, scale=2))
+    began = time.monotonic()
+    found = published(shared, web, "two", 2)
+    for address in found:
+        until("an answer", lambda address=address: answers(address, 8101), pause=0.02)
+    measure("Service → reachable on two addresses", (time.monotonic() - began) * 1000, "ms")
+    others = [h.address for h in shared.lab.hosts() if h.address not in found]
+    node = shared.host_of(others[0])
+    for address in found:
+        assert "web-" in shared.ssh(node, f"curl -sS --max-time 5 http://{address}:8101/")
+        pod = next(iter(w.pods(shared, web, "web")))
+        assert pod
+    with pytest.raises((OSError, AssertionError)):
+        answers(others[0], 8101)
+    until("the condition", lambda: condition(shared, web, "two").get("reason") == "Published")
+    assert condition(shared, web, "two")["status"] == "True"
+    shared.kubectl("annotate", "service", "two", "-n", web, "scale=3", "--overwrite")
+    three = published(shared, web, "two", 3)
+    assert set(found) < set(three)
+    shared.kubectl("annotate", "service", "two", "-n", web, "scale=1", "--overwrite")
+    (one,) = published(shared, web, "two", 1)
+    assert one in three
+    shared.kubectl("patch", "service", "two", "-n", web, "-p", '{"spec":{"type":"ClusterIP","loadBalancerClass":null}}')
+    until("no address", lambda: not addresses(shared, web, "two"))
+    until("no answer", lambda: refused(one, 8101))
+
+
+def refused(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), 1):
+            return False
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("port", [22, 6443, 10250, 2379, 7443, 31000])
+def test_reserved_ports_are_refused_at_once(shared: Environment, web: str, port: int) -> None:
+    with pytest.raises(AssertionError, match="these ports are used by the hosts themselves"):
+        shared.apply(load_balancer(web, "bad", port))
+
+
+@contextmanager
+def echo(env: Environment, host: str, port: int) -> Iterator[None]:
+    """A UDP server on a host; it answers with what came and from where."""
+    unit = f"echo-{port}"
+    env.ssh(host, f"systemd-run --quiet --collect --unit {unit} python3 -c '{ECHO}' {port}")
+    try:
+        yield
+    finally:
+        env.ssh(host, f"systemctl stop {unit}")
+
+
+def ask(address: str, port: int) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(1)
+        client.connect((address, port))
+        client.send(b"hello")
+        return client.recv(2048).decode()
+
+
+def test_udp_is_answered_from_the_address_that_was_asked(shared: Environment, web: str) -> None:
+    host = shared.lab.hosts()[-1]
+    with echo(shared, host.name, 9053):
+        body = load_balancer(web, "udp", 5353, scale=2)
+        del body["spec"]["selector"]
+        body["spec"]["ports"] = [{"name": "echo", "protocol": "UDP", "port": 5353, "targetPort": 9053}]
+        part = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "udp-1", "namespace": web, "labels": {"kubernetes.io/service-name": "udp"}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [host.address], "nodeName": host.name, "conditions": {"ready": True}}],
+            "ports": [{"name": "echo", "protocol": "UDP", "port": 9053}],
+        }
+        shared.apply(body, part)
+        for address in published(shared, web, "udp", 2):
+            assert until("an answer", lambda address=address: ask(address, 5353), pause=0.05).startswith("hello from ")
+        shared.kubectl("delete", "service", "udp", "-n", web)
+
+
+def test_a_pod_with_a_host_port_moves_an_ingress_and_a_service(shared: Environment, web: str) -> None:
+    """No program listens there: the kernel takes the traffic before HAProxy or kube-proxy see it."""
+    shared.apply(w.ingress(web, "moved", w.host(web), "web"), load_balancer(web, "db", 8102))
+    (before,) = w.published(shared, web, "moved", 1)
+    (service,) = published(shared, web, "db", 1)
+    on_ingress, on_service = shared.host_of(before), shared.host_of(service)
+    for name, host, port in (("p80", on_ingress, 80), ("p8102", on_service, 8102)):
+        pod = w.pod(web, name, host)
+        pod["spec"]["containers"][0]["ports"] = [{"name": "http", "containerPort": w.PORT, "hostPort": port}]
+        shared.apply(pod)
+    until("the Ingress moved", lambda: before not in shared.addresses("moved", web) and shared.addresses("moved", web))
+    until("the Service moved", lambda: service not in addresses(shared, web, "db") and addresses(shared, web, "db"))
+    shared.kubectl("delete", "pod", "p80", "p8102", "-n", web, "--wait=false")
+    shared.kubectl("delete", "service/db", "ingress/moved", "-n", web)
+
+
+def test_a_host_whose_kube_proxy_is_down_is_withdrawn_and_takes_nothing_new(shared: Environment, web: str) -> None:
+    shared.apply(load_balancer(web, "proxy", 8103))
+    (before,) = published(shared, web, "proxy", 1)
+    host = shared.host_of(before)
+    began = time.monotonic()
+    shared.ssh(host, "systemctl stop rancherctl-kube-proxy")
+    try:
+        until("another address", lambda: addresses(shared, web, "proxy") not in ([], [before]))
+        assert time.monotonic() - began < 60
+        shared.apply(load_balancer(web, "all", 8104, scale=4))
+        until("three addresses", lambda: len(addresses(shared, web, "all")) == 3)
+        assert before not in addresses(shared, web, "all")
+        until("the reason", lambda: "kube-proxy" in condition(shared, web, "all").get("message", ""))
+    finally:
+        shared.ssh(host, "systemctl start rancherctl-kube-proxy")
+    published(shared, web, "all", 4)
+    shared.kubectl("delete", "service", "proxy", "all", "-n", web)

@@ -18,7 +18,9 @@ NOUNS: Final[dict[str, Noun]] = {
         ("bundles",),
     ),
     "ingress": Noun(
-        "rancherctl.cli.ingress", "Show, scale and check Ingresses, and the hosts that serve them.", ("ingresses",)
+        "rancherctl.cli.ingress.commands",
+        "Show, scale and check Ingresses, and the hosts that serve them.",
+        ("ingresses",),
     ),
     "service": Noun(
         "rancherctl.cli.service",

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from rancherctl.cli import ingress_certs
 from rancherctl.cli.context import CommandRun
+from rancherctl.cli.ingress import certificates as ingress_certs
 from rancherctl.errors import AuthError, UnreachableError
 from rancherctl.hosts.model import Host
 from rancherctl.ingress import copies
-from rancherctl.ingress.operator import host_certificates
+from rancherctl.ingress.operator import host_certificates, http_check, tls_check
 from rancherctl.ingress.operator.host_certificates import HostCertificates
 from tests.contract.test_cli_ingress import CONFIGMAPS, INGRESSES, SYSTEM, api, run  # noqa: F401
 from tests.contract.test_cli_ingress import _object as object_of
@@ -97,12 +97,16 @@ def test_certs_of_one_namespace_reads_secrets_there_only(run: Run, shop: FakeApi
     assert run("certs", "-n", "team")[0] == 1
 
 
-def test_certs_without_the_right_to_read_secrets_is_an_error(run: Run, shop: FakeApi) -> None:
+def forbid_secrets(api: FakeApi) -> None:
     def refuse(handler: Handler) -> bool:
         handler.answer(403, {"kind": "Status", "status": "Failure", "message": "secrets is forbidden", "code": 403})
         return True
 
-    shop.faults.append(Fault(lambda method, path, query: path == SECRETS, refuse, times=9))
+    api.faults.append(Fault(lambda method, path, query: path.endswith("/secrets"), refuse, times=9))
+
+
+def test_certs_without_the_right_to_read_secrets_is_an_error(run: Run, shop: FakeApi) -> None:
+    forbid_secrets(shop)
     code, out, err = run("certs")
     assert (code, out) == (4, "")
     assert "cannot read the TLS secrets" in err
@@ -193,6 +197,55 @@ def test_certs_on_a_host_refuses_what_it_cannot_combine(run: Run, hosts: dict[st
     hosts["h1"] = AuthError("h1: login refused", hint="check the key")
     code, out, err = run("certs", "--on", "h1")
     assert (code, out) == (4, "")
+
+
+def test_show_lists_each_tls_name_with_its_certificate_and_hosts(run: Run, shop: FakeApi) -> None:
+    code, out, err = run("show", "front")
+    assert (code, err) == (0, "")
+    lines = out[out.index("tls:") :].splitlines()
+    assert lines[1].startswith("  foo.bar.com: secret shop/foo, EC P-256, issuer test authority, 89 days left (until ")
+    assert lines[2:] == ["    h1 127.0.0.1: not confirmed, published", "    h2 127.0.0.2: not confirmed, not published"]
+    (row,) = json.loads(run("show", "front", "-o", "json")[1])["tls"]
+    assert (row["name"], row["certificates"][0]["secret"]) == ("foo.bar.com", "shop/foo")
+    shop.store.put(INGRESSES, "shop", with_tls("front", "none"))
+    assert "  foo.bar.com: waiting for secret shop/none\n" in run("show", "front")[1]
+
+
+def test_show_without_the_right_to_read_secrets_says_so(run: Run, shop: FakeApi) -> None:
+    forbid_secrets(shop)
+    code, out, err = run("show", "front")
+    assert code == 0
+    assert "  foo.bar.com: secret shop/foo\n" in out
+    assert "note: certificates are not compared with their secrets" in err
+
+
+def test_status_reports_certificates_of_each_address(run: Run, shop: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = http_check.Answer(True, 200, "answered with status 200 over TLS")
+    shown = {"foo.bar.com": AUTHORITY.issue("foo.bar.com")}
+
+    def shake(check: tls_check.TlsCheck, now: float, timeout: float) -> tls_check.TlsResult:
+        return tls_check.judge(check, tls.der(shown[check.name]), fine, now)
+
+    monkeypatch.setattr(tls_check, "run_check", shake)
+    monkeypatch.setattr(http_check, "run_check", lambda q, port, timeout: http_check.HttpResult(q, True, 200, "fine"))
+    published = with_tls("front", "foo")
+    published["status"] = {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.2"}]}}
+    shop.store.put(INGRESSES, "shop", published)
+    code, out, err = run("status", "-o", "json")
+    rows = [item for item in json.loads(out)["items"] if item["certificate"]]
+    assert (code, [(r["address"], r["host"], r["ok"]) for r in rows]) == (
+        6,
+        [("127.0.0.1", "foo.bar.com", False), ("127.0.0.2", "foo.bar.com", False)],
+    )
+    assert "instead of that of secret shop/foo" in err
+    put_secret(shop, "foo", shown["foo.bar.com"])
+    code, out, err = run("status")
+    assert (code, err) == (0, "")
+    assert "certificate of secret shop/foo (serial " in out
+    forbid_secrets(shop)
+    code, out, err = run("status")
+    assert code == 0
+    assert "note: certificates are not compared with their secrets" in err
 
 
 def test_plan_without_a_host_lists_what_moves(run: Run, api: FakeApi) -> None:

@@ -51,6 +51,11 @@ class Pair:
         return {"tls.crt": _base64(self.certificate), "tls.key": _base64(self.key)}
 
 
+def der(pair: Pair) -> bytes:
+    """The certificate as a client is shown it."""
+    return x509.load_pem_x509_certificate(pair.certificate).public_bytes(serialization.Encoding.DER)
+
+
 def secret(
     name: str, certificate: bytes, key: bytes, *, namespace: str = "default", version: str = "1"
 ) -> objects.TlsSecret:

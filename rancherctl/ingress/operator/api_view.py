@@ -17,7 +17,7 @@ from rancherctl.placement.model import Roster
 from rancherctl.text import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ApiView:
     """All objects about ingress at one moment; ``reports`` by host name."""
 

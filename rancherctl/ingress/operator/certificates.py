@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from rancherctl.ingress.copies import Copied, certificates_digest, copied
-from rancherctl.ingress.model import Translated
+from rancherctl.ingress.model import TlsName, Translated, tls_id
 from rancherctl.ingress.operator import certificate_details
 from rancherctl.ingress.operator.api_view import ApiView
 from rancherctl.ingress.operator.certificate_details import CertificateDetails
 from rancherctl.ingress.operator.overview import cluster_of
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.ingress.translate.certificates import title
-from rancherctl.ingress.translate.tls import secrets_on, sites_of
+from rancherctl.ingress.translate.tls import TlsClaim, TlsClaims, secrets_on, sites_of
 from rancherctl.kube.objects import TlsSecret
 from rancherctl.text import and_more, plural
 
@@ -56,16 +57,24 @@ class Use:
     shadowed: dict[str, str] = field(default_factory=dict)
 
 
+def claim_of(claims: TlsClaims, t: Translated, name: TlsName) -> TlsClaim | None:
+    """The claim on a name of an Ingress, on its HTTPS port."""
+    return claims.names.get(tls_id(name.name, t.ports.https))
+
+
 class CertificateView:
     """Everything that decides about certificates, at ``now`` (seconds since 1970).
 
-    ``default`` is the secret of the environment's default certificate: "" = none, None = not known here.
+    ``default`` is the secret of the environment's default certificate: "" = none, None = not known here. ``secrets``
+    are None if they are not ``readable``.
     """
 
-    def __init__(self, view: ApiView, secrets: Mapping[str, TlsSecret], default: str | None, now: float) -> None:
+    def __init__(self, view: ApiView, secrets: Mapping[str, TlsSecret] | None, default: str | None, now: float) -> None:
         self.view, self.default, self.now = view, default, now
+        self.readable = secrets is not None
         self.cluster = cluster_of(view)
-        self.secrets: Mapping[str, Copied] = {key: copied(secret) for key, secret in secrets.items()}
+        self.secrets: Mapping[str, Copied] = {key: copied(secret) for key, secret in (secrets or {}).items()}
+        self._details: dict[str, tuple[CertificateDetails | None, str]] = {}
         translated, claims = self.cluster.translated, self.cluster.claims
         contents = {key: secret.content for key, secret in self.secrets.items()}
         self._digests = {key: certificates_digest(listed, contents) for key, listed in claims.secrets.items()}
@@ -85,6 +94,12 @@ class CertificateView:
             for host, keys in carried.items()
         }
 
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of a certificate → a secret that has it."""
+        every = ((secret, self.details(secret)[0]) for secret in sorted(self.secrets, reverse=True))
+        return {found.fingerprint: secret for secret, found in every if found}
+
     def uses(self, keys: Collection[str]) -> dict[str, Use]:
         """Secret → its use by these Ingresses; "" stands for a default certificate that is not there or not known."""
         out: dict[str, Use] = {}
@@ -92,15 +107,25 @@ class CertificateView:
             for name in t.tls:
                 use = out.setdefault(name.secret or self.default or "", Use())
                 use.ingresses.add(t.key)
-                claim = self.cluster.claims.names.get(name.name)
+                claim = self.claim(t, name)
                 if claim is None or any(key == t.key for key, _ in claim.candidates):
                     use.names.add(name.name)
                 else:
                     use.shadowed[name.name] = claim.owner
         return out
 
+    def claim(self, t: Translated, name: TlsName) -> TlsClaim | None:
+        """Who provides the certificate of a name of an Ingress; None if it cannot be placed."""
+        return claim_of(self.cluster.claims, t, name)
+
     def details(self, secret: str) -> tuple[CertificateDetails | None, str]:
         """What the certificate of a secret says, or why it cannot be used; (None, "") if the secret does not exist."""
+        known = self._details.get(secret)
+        if known is None:
+            known = self._details[secret] = self._read(secret)
+        return known
+
+    def _read(self, secret: str) -> tuple[CertificateDetails | None, str]:
         have = self.secrets.get(secret)
         if have is None or have.pair is None:
             return None, have.unusable if have else ""
@@ -202,7 +227,7 @@ def _problems(
             f"kubectl -n {namespace} create secret tls {name} --cert=FILE --key=FILE",
         )
         return
-    replace = f"replace tls.crt and tls.key of the secret {secret}"
+    replace = replacing(secret)
     for message, hosts in sorted(refused.items()):
         yield Problem(REFUSED, f"refused by {and_more(sorted(hosts))}: {message}", replace)
     if reason and not refused:
@@ -210,6 +235,11 @@ def _problems(
     if found is None or refused:
         return
     yield from of_certificate(found, use.names, view.now, warn_days, replace)
+
+
+def replacing(secret: str) -> str:
+    """The remedy for most problems of a certificate."""
+    return f"replace tls.crt and tls.key of the secret {secret}"
 
 
 def of_certificate(

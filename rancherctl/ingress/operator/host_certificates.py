@@ -15,7 +15,7 @@ from rancherctl.ingress.copies import read_copy
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.operator import certificate_details
 from rancherctl.ingress.operator.certificate_details import CertificateDetails
-from rancherctl.ingress.operator.certificates import NO_DETAILS, Item, Problem, Use, of_certificate, plain
+from rancherctl.ingress.operator.certificates import NO_DETAILS, Item, Problem, Use, of_certificate, plain, replacing
 from rancherctl.kube.objects import TlsSecret
 
 PROGRAM: Final = "rancherctl.ingress.remote"
@@ -129,5 +129,5 @@ def _problems(
             "FileUnused", "no secret of this host has this content", "the agent removes it; see rancherctl env status"
         )
     if found is not None:
-        replace = f"replace tls.crt and tls.key of the secret {listed[0]}" if listed else "remove it"
+        replace = replacing(listed[0]) if listed else "remove it"
         yield from of_certificate(found, (), now, warn_days, replace)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import http.client
-import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from rancherctl.ingress.annotations.traffic import READ_TIMEOUT
 from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_ROUTE, ORIGIN, TLS_REDIRECT
-from rancherctl.ingress.model import Translated
+from rancherctl.ingress.model import ANY_HOST, Translated, host_of
+from rancherctl.ingress.operator.tls_connection import NO_CLIENT_CERTIFICATE, TlsConnection, failure
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
-from rancherctl.net import bracketed
+from rancherctl.net import bracketed, split_host_port
 
 TIMEOUT: Final = 5.0
 MAX_PATHS: Final = 20
@@ -28,6 +29,7 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
         f"routed, but the service's answer is not valid HTTP, or its headers are larger than {HEADER_LIMIT >> 10} KB",
     ),
     CLOSED: (False, "the load balancer answers with 503, because an annotation that restricts access is invalid"),
+    "misdirected": (False, "the load balancer does not serve this host over TLS (status 421)"),
     "redirect": (True, "redirected by the load balancer"),
     "denied": (None, "routed, but the access list of the ingress does not allow this machine"),
     "slow-response": (False, f"routed, but the service did not answer in time; {READ_TIMEOUT} sets the limit"),
@@ -37,12 +39,17 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """One request: to ``address``, for ``host`` and ``path``."""
+    """One request: to ``address``, for ``host`` (with its port, if that is not a default one) and ``path``.
+
+    ``tls``: over TLS from the beginning, for an Ingress without plain HTTP.
+    """
 
     ingress: str
     address: str
     host: str
     path: str
+    port: int = HTTP_PORT
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,13 @@ class HttpResult:
             "ok": self.ok,
             "status": self.status,
             "result": self.result,
+            "certificate": None,
         }
+
+
+def probe_name(pattern: str) -> str:
+    """A host pattern itself, or a name that a wildcard matches."""
+    return pattern.replace("*.", f"{USER_AGENT}.", 1)
 
 
 def checks_for(t: Translated, addresses: Iterable[str]) -> list[HttpCheck]:
@@ -82,61 +95,73 @@ def checks_for(t: Translated, addresses: Iterable[str]) -> list[HttpCheck]:
     for route in t.routes:
         if route.kind != "default":
             path = route.path if route.kind == "exact" else route.path.rstrip("/") or "/"
-            pairs[route.host.replace("*.", "rancherctl-probe.", 1) if route.host != "*" else "", path] = None
+            host = host_of(route.host)
+            pairs[probe_name(host) if host != ANY_HOST else "", path] = None
     found = list(pairs)[:MAX_PATHS] or [("", "/")]
+    port = t.ports.http or t.ports.https or HTTP_PORT
+    suffix = "" if port in {HTTP_PORT, HTTPS_PORT} else f":{port}"
     return [
-        HttpCheck(t.key, address, host or bracketed(address), path) for address in addresses for host, path in found
+        HttpCheck(t.key, address, f"{host or bracketed(address)}{suffix}", path, port, tls=t.ports.http is None)
+        for address in addresses
+        for host, path in found
     ]
 
 
-def run_check(check: HttpCheck, port: int = HTTP_PORT, timeout: float = TIMEOUT) -> HttpResult:
+def run_check(check: HttpCheck, port: int = 0, timeout: float = TIMEOUT) -> HttpResult:
     """Send one GET request, and another one over TLS if the load balancer redirects there.
 
-    The body of the response is not read.
+    The body of the response is not read. ``port``: instead of that of the check.
     """
-    found, origin = _request(http.client.HTTPConnection(check.address, port, timeout=timeout), check)
-    if origin == TLS_REDIRECT:
-        found, origin = _request(_TlsConnection(check.address, check.host, timeout), check)
-    return found
+    name, port = split_host_port(check.host)[0], port or check.port
+    if check.tls:
+        answer = ask(TlsConnection(check.address, name, timeout, port), check.host, check.path)
+    else:
+        answer = ask(http.client.HTTPConnection(check.address, port, timeout=timeout), check.host, check.path)
+    if answer.origin == TLS_REDIRECT:
+        https = urlsplit(answer.location).port or HTTPS_PORT
+        answer = ask(TlsConnection(check.address, name, timeout, https), check.host, check.path)
+    return HttpResult(check, answer.ok, answer.status, answer.text)
 
 
-def _request(connection: http.client.HTTPConnection, check: HttpCheck) -> tuple[HttpResult, str]:
-    """The result, and the origin of a response that the load balancer made itself."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request got, see HttpResult. ``origin`` and ``location`` are headers of the response."""
+
+    ok: bool | None
+    status: int
+    text: str
+    origin: str = ""
+    location: str = ""
+
+
+def ask(connection: http.client.HTTPConnection, host: str, path: str) -> Answer:
+    """Send one GET request and close the connection."""
+    over = " over TLS" if isinstance(connection, TlsConnection) else ""
     try:
-        headers = {"Host": check.host, "User-Agent": USER_AGENT, "Connection": "close"}
-        connection.request("GET", check.path, headers=headers)
+        connection.request("GET", path, headers={"Host": host, "User-Agent": USER_AGENT, "Connection": "close"})
         response = connection.getresponse()
-        origin = response.getheader(ORIGIN, "")
     except (OSError, http.client.HTTPException) as error:
-        return HttpResult(check, False, 0, f"no answer{_over(connection)}: {error}"), ""
+        why = failure(error)
+        return Answer(None if why == NO_CLIENT_CERTIFICATE else False, 0, f"no answer{over}: {why}")
     finally:
         connection.close()
-    if origin:
-        ok, text = _OWN.get(origin, (False, f"the load balancer itself answered with status {response.status}"))
-        return HttpResult(check, ok, response.status, text), origin
-    return HttpResult(check, True, response.status, f"answered with status {response.status}{_over(connection)}"), ""
+    origin, location = response.getheader(ORIGIN, ""), response.getheader("Location", "")
+    if not origin:
+        return Answer(True, response.status, f"answered with status {response.status}{over}", location=location)
+    ok, text = _OWN.get(origin, (False, f"the load balancer itself answered with status {response.status}"))
+    return Answer(ok, response.status, text, origin, location)
 
 
-def _over(connection: http.client.HTTPConnection) -> str:
-    return " over TLS" if isinstance(connection, _TlsConnection) else ""
+Check = TypeVar("Check")
+Result = TypeVar("Result")
 
 
-class _TlsConnection(http.client.HTTPConnection):
-    """HTTPS to an address with the name of a host. Whether the certificate is trusted is not this check's question."""
-
-    def __init__(self, address: str, name: str, timeout: float) -> None:
-        super().__init__(address, HTTPS_PORT, timeout=timeout)
-        self._name = name
-
-    def connect(self) -> None:
-        """Connect, then shake hands."""
-        super().connect()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.sock = context.wrap_socket(self.sock, server_hostname=self._name)
-
-
-def run_checks(checks: list[HttpCheck], port: int = HTTP_PORT, timeout: float = TIMEOUT) -> list[HttpResult]:
+def in_parallel(run: Callable[[Check], Result], checks: Iterable[Check]) -> list[Result]:
     """Run all checks, PARALLEL at a time; results in the same order."""
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        return list(pool.map(lambda check: run_check(check, port, timeout), checks))
+        return list(pool.map(run, checks))
+
+
+def run_checks(checks: list[HttpCheck], port: int = 0, timeout: float = TIMEOUT) -> list[HttpResult]:
+    """Run all checks; results in the same order."""
+    return in_parallel(lambda check: run_check(check, port, timeout), checks)

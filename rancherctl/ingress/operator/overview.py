@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from rancherctl.errors import UsageError
@@ -24,6 +25,7 @@ from rancherctl.text import did_you_mean
 Item = dict[str, Any]
 
 
+@lru_cache(maxsize=1)
 def cluster_of(view: ApiView) -> desired.Desired:
     """What agents and leader derive from the same objects, for the cluster as a whole."""
     tables = desired.Tables(view.ingresses, view.classes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.lab.support import Environment, curl, until
 AUTHORITY = tls.Authority()
 HTTPS = 443
 REFUSED = "TLSV1_UNRECOGNIZED_NAME"
+FOLDER = "/var/lib/rancherctl/ingress/tls"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def test_an_ingress_with_tls_is_served_and_rotated_on_all_its_addresses(
     shared.kubectl("delete", "ingress", "tls", "-n", web)
     until("the keys are gone", lambda: not any(f"{web}/tls" in copies(shared, h) for h in hosts))
     for each in hosts:
-        until("no file", lambda each=each: not shared.ssh(each, "ls /var/lib/rancherctl/ingress/tls").split())
+        until("no file", lambda each=each: not shared.ssh(each, f"ls {FOLDER}").split())
 
 
 def test_a_late_secret_is_served_when_it_comes(shared: Environment, web: str) -> None:
@@ -123,11 +126,85 @@ def test_keys_on_a_host_are_for_its_load_balancer_only(shared: Environment, web:
     shared.apply(w.tls_secret(web, "files", pair), w.ingress(web, "files", host, "web", secret="files"))
     (address,) = w.published(shared, web, "files", 1)
     on = shared.host_of(address)
-    folder = "/var/lib/rancherctl/ingress/tls"
-    assert shared.ssh(on, f"stat -c '%a %U %G' {folder}").strip() == "750 root rancherctl-lb"
-    modes = set(shared.ssh(on, f"stat -c '%a %U %G' {folder}/*").splitlines())
+    assert shared.ssh(on, f"stat -c '%a %U %G' {FOLDER}").strip() == "750 root rancherctl-lb"
+    modes = set(shared.ssh(on, f"stat -c '%a %U %G' {FOLDER}/*").splitlines())
     assert modes == {"640 root rancherctl-lb"}
     secret = pair.key.decode().splitlines()[1]
     where = "/var/lib/rancherctl/ingress /etc/rancherctl /run/rancherctl"
-    assert shared.ssh(on, f"grep -rlF -- {secret} {where} | grep -v ^{folder}/ || true").strip() == ""
+    assert shared.ssh(on, f"grep -rlF -- {secret} {where} | grep -v ^{FOLDER}/ || true").strip() == ""
     assert secret not in shared.ssh(on, "journalctl -u 'rancherctl-*' --no-pager; ps -ef")
+
+
+def test_the_certificates_listed_for_a_host_equal_its_disk(shared: Environment, web: str) -> None:
+    """Names, serial numbers and Ingresses of the files that are there, and no key in the answer."""
+    host, pair = f"listed.{w.host(web)}", AUTHORITY.issue(f"listed.{w.host(web)}")
+    shared.apply(w.tls_secret(web, "listed", pair), w.ingress(web, "listed", host, "web", secret="listed"))
+    (address,) = w.published(shared, web, "listed", 1)
+    until("the certificate", lambda: tls.serial(HTTPS, host, address) == pair.serial)
+    on = shared.host_of(address)
+
+    def listed(name: str) -> list[dict[str, Any]]:
+        answer = shared.rancherctl("ingress", "certs", "--on", name, "-o", "json").stdout
+        assert "PRIVATE" not in answer
+        found: list[dict[str, Any]] = json.loads(answer)["items"]
+        return found
+
+    files = f"ls -A {FOLDER} 2>/dev/null || true"
+    for each in (on, next(h.name for h in shared.lab.hosts() if h.name != on)):
+        until("equality", lambda e=each: sorted(i["file"] for i in listed(e)) == sorted(shared.ssh(e, files).split()))
+    (mine,) = (item for item in listed(on) if f"{web}/listed" in item["secrets"])
+    assert (int(mine["serial"], 16), mine["ingresses"], mine["names"]) == (pair.serial, [f"{web}/listed"], [host])
+    assert mine["problems"] == []
+
+    def row() -> dict[str, Any]:
+        items = json.loads(shared.rancherctl("ingress", "certs", "-n", web, "-o", "json").stdout)["items"]
+        return next(item for item in items if item["secret"] == f"{web}/listed")
+
+    confirmed = {"host": on, "address": address, "alive": True, "current": True}
+    until("the report", lambda: row()["hosts"] == [confirmed])
+    assert (row()["days_left"], row()["problems"]) == (89, [])
+
+
+def test_status_reports_the_certificate_of_each_address(shared: Environment, web: str) -> None:
+    """Right, expired, for another name, refused, and an invalid update of which the last good one is still in use."""
+    host = f"probed.{w.host(web)}"
+    good, expired = AUTHORITY.issue(host), AUTHORITY.issue("other.example", days=-1)
+    mixed = tls.Pair(expired.certificate, good.key, 0)
+    shared.apply(w.tls_secret(web, "probed", good))
+    shared.apply(w.ingress(web, "probed", host, "web", scale="2", secret="probed"))
+    shared.apply(w.ingress(web, "refused", f"refused.{w.host(web)}", "web", secret="none"))
+    addresses = w.published(shared, web, "probed", 2)
+    until("HTTPS", lambda: serials(addresses, host) == {good.serial})
+
+    def seen(name: str) -> tuple[int, dict[str, Any]]:
+        """Exit code, and by address what was said about its certificate."""
+        done = shared.rancherctl("ingress", "status", name, "-n", web, "-o", "json")
+        rows = json.loads(done.stdout)["items"]
+        return done.returncode, {i["address"]: i for i in rows if i["address"] and not i["path"]}
+
+    code, rows = seen("probed")
+    assert (code, sorted(rows)) == (0, sorted(addresses))
+    assert {int(row["certificate"]["serial"], 16) for row in rows.values()} == {good.serial}
+    assert {row["certificate"]["secret"] for row in rows.values()} == {f"{web}/probed"}
+    shared.apply(w.tls_secret(web, "probed", mixed))
+    invalid = "the private key does not belong to the certificate"
+    until("the refusal", lambda: all(invalid in row["result"] for row in seen("probed")[1].values()))
+    code, rows = seen("probed")
+    assert (code, {row["ok"] for row in rows.values()}) == (6, {False})
+    assert {int(row["certificate"]["serial"], 16) for row in rows.values()} == {good.serial}, "the last good one"
+    certs = shared.rancherctl("ingress", "certs", "-n", web)
+    assert certs.returncode == 1
+    assert invalid in certs.stderr
+    shared.apply(w.tls_secret(web, "probed", expired))
+    until("the certificate", lambda: serials(addresses, host) == {expired.serial})
+    code, rows = seen("probed")
+    assert code == 6
+    for row in rows.values():
+        assert "expired" in row["result"]
+        assert f"not for {host}" in row["result"]
+    w.published(shared, web, "refused", 1)
+    code, rows = seen("refused")
+    (row,) = rows.values()
+    assert (code, row["certificate"]) == (6, None)
+    assert f"the host has no certificate for this name; waiting for secret {web}/none" in row["result"]
+    assert f"waiting for secret {web}/none" in shared.ok("ingress", "show", "refused", "-n", web)

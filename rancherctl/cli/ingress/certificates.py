@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
-from rancherctl.errors import InvalidInputError, RancherctlError, UnhealthyError, UnreachableError, UsageError
+from rancherctl.errors import (
+    AuthError,
+    InvalidInputError,
+    RancherctlError,
+    UnhealthyError,
+    UnreachableError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from rancherctl.hosts.model import Host
+    from rancherctl.ingress.model import Translated
     from rancherctl.ingress.operator.api_view import ApiView
     from rancherctl.ingress.operator.certificates import CertificateView, Use
     from rancherctl.ingress.operator.host_certificates import HostCertificates
     from rancherctl.kube.client import KubeClient
+    from rancherctl.kube.objects import TlsSecret
 
 
 def default_certificate(run: CommandRun, env: str | None, context: str) -> str | None:
@@ -36,6 +46,29 @@ def certificate_view(
     default = default_certificate(run, env, context)
     namespaces = {namespace, *([default.partition("/")[0]] if default else [])} if namespace else set()
     return CertificateView(view, api_view.read_tls_secrets(client, namespaces), default, time.time())
+
+
+def readable_view(
+    run: CommandRun, client: KubeClient, view: ApiView, env: str | None, context: str, ingresses: Sequence[Translated]
+) -> CertificateView:
+    """The certificates of these Ingresses. Secrets that are not readable are unknown, which is said on stderr."""
+    from rancherctl.ingress.operator import api_view
+    from rancherctl.ingress.operator.certificates import CertificateView, claim_of
+    from rancherctl.ingress.operator.overview import cluster_of
+
+    default = default_certificate(run, env, context)
+    keys = [t.key for t in ingresses if t.tls]
+    claims = cluster_of(view).claims
+    # A name may belong to an older Ingress of another namespace: then its secret counts.
+    owners = {claim.owner for t in ingresses for name in t.tls if (claim := claim_of(claims, t, name))}
+    namespaces = {key.partition("/")[0] for key in (*keys, *owners, *([default] if default else []))}
+    secrets: dict[str, TlsSecret] | None = {}
+    try:
+        secrets = api_view.read_tls_secrets(client, namespaces) if keys else {}
+    except AuthError as error:
+        run.say(f"note: certificates are not compared with their secrets: {error}")
+        secrets = None
+    return CertificateView(view, secrets, default, time.time())
 
 
 def show_host(run: CommandRun, name: str, warn_days: int, env: str | None, context: str, namespace: str) -> None:

@@ -1,0 +1,1 @@
+"""The noun ``ingress``, a module for each group of commands."""

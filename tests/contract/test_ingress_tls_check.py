@@ -1,0 +1,173 @@
+"""``ingress status`` against a real HAProxy: which certificate each address shows, and what is said about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rancherctl.ingress.operator import http_check, tls_check
+from rancherctl.ingress.operator.certificates import CertificateView
+from rancherctl.ingress.status.report import parse_section
+from rancherctl.ingress.translate.certificates import TlsPolicy
+from rancherctl.kube.objects import TlsSecret
+from tests.fakes import tls
+from tests.fakes.operator_view import api_view
+from tests.fakes.ports import free_port
+from tests.fakes.tls_host import TlsHost, site
+
+HERE = "127.0.0.1"
+
+
+class Operator:
+    """Follows a host with these Ingresses and secrets, then checks it as the command line does."""
+
+    def __init__(self, host: TlsHost) -> None:
+        self.host = host
+
+    def check(
+        self,
+        ingresses: Sequence[Any],
+        on_host: Sequence[TlsSecret],
+        in_api: Sequence[TlsSecret] | None = None,
+        *,
+        default: str | None = "",
+        readable: bool = True,
+        port: int = 0,
+        later: float = 0.0,
+    ) -> dict[str, tls_check.TlsResult]:
+        """Results by name. ``in_api``: the secrets now, if they are others than the host has copies of."""
+        section = self.host.follow(ingresses, [tls.copy_of(secret) for secret in on_host])
+        view = api_view(ingresses, reports={"h1": parse_section(section)})
+        secrets = {s.meta.key: s for s in (on_host if in_api is None else in_api)} if readable else None
+        known = CertificateView(view, secrets, default, time.time())
+        checks = [c for t in known.cluster.translated.values() for c in tls_check.checks_for(known, t, [HERE])]
+        at = [replace(check, port=port or self.host.port) for check in checks]
+        return {r.check.name: r for r in tls_check.run_checks(at, clock=lambda: time.time() + later)}
+
+
+@pytest.fixture
+def operator(tls_host: TlsHost) -> Operator:
+    return Operator(tls_host)
+
+
+def issue(*names: str, days: float = 90) -> tls.Pair:
+    return TlsHost.authority.issue(*names, days=days)
+
+
+def test_the_right_certificate_is_named_with_its_days(operator: Operator) -> None:
+    a, w = issue("a.example"), issue("*.w.example")
+    sites = [site("a.example", "sa"), site("*.w.example", "sw")]
+    found = operator.check(sites, [a.secret("sa"), w.secret("sw")])
+    assert {name: r.ok for name, r in found.items()} == {"a.example": True, "rancherctl-probe.w.example": True}
+    result = found["a.example"]
+    assert result.result.startswith(f"certificate of secret default/sa (serial {a.serial:x}"[:45])
+    assert result.result.endswith(", 89 days left")
+    shown = result.as_json()["certificate"]
+    assert (int(shown["serial"], 16), shown["secret"], shown["owner"]) == (
+        a.serial,
+        "default/sa",
+        "default/i-a.example",
+    )
+
+
+def test_another_certificate_than_that_of_the_secret_fails(operator: Operator) -> None:
+    old, new, b = issue("a.example"), issue("a.example"), issue("b.example")
+    sites = [site("a.example", "sa"), site("b.example", "sb")]
+    found = operator.check(sites, [old.secret("sa"), b.secret("sb")], [new.secret("sa"), b.secret("sb")])
+    assert (found["a.example"].ok, found["b.example"].ok) == (False, True)
+    assert f"instead of that of secret default/sa ({new.serial:x}"[:45] in found["a.example"].result
+    found = operator.check(sites, [b.secret("sa"), b.secret("sb")], [old.secret("sa"), b.secret("sb")])
+    assert found["a.example"].result.startswith("certificate of secret default/sb (")
+    assert "the certificate is for b.example, not for a.example" in found["a.example"].result
+
+
+def test_a_refused_handshake_fails_with_the_reason(operator: Operator) -> None:
+    (result,) = operator.check([site("a.example", "sa")], []).values()
+    assert (result.ok, result.certificate) == (False, None)
+    assert result.result == (
+        "no answer over TLS: the host has no certificate for this name; waiting for secret default/sa"
+    )
+    (result,) = operator.check([site("a.example", "sa")], [], [issue("a.example").secret("sa")]).values()
+    assert result.result.endswith("see rancherctl ingress certs, and rancherctl env status for the host")
+    (result,) = operator.check([site("a.example", "sa")], [tls.secret("sa", b"", b"")]).values()
+    assert "tls.crt has no certificate in PEM" in result.result
+
+
+def test_a_port_that_does_not_answer_or_speak_tls_fails(operator: Operator) -> None:
+    secret = issue("a.example").secret("sa")
+    (result,) = operator.check([site("a.example", "sa")], [secret], port=free_port()).values()
+    assert (result.ok, result.certificate) == (False, None)
+    assert "Connection refused" in result.result
+    (result,) = operator.check([site("a.example", "sa")], [secret], port=operator.host.haproxy.port).values()
+    assert (result.ok, result.certificate) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("days", "ok", "text"), [(-1, False, "the certificate expired at"), (5, True, ": replace tls.crt and tls.key")]
+)
+def test_expiry_is_said_with_the_secret_to_replace(operator: Operator, days: float, ok: bool, text: str) -> None:
+    (result,) = operator.check([site("a.example", "sa")], [issue("a.example", days=days).secret("sa")]).values()
+    assert result.ok is ok
+    assert text in result.result
+    assert result.result.endswith("of the secret default/sa")
+
+
+def test_an_invalid_update_fails_while_the_last_good_certificate_serves(operator: Operator) -> None:
+    good, other = issue("a.example"), issue("a.example")
+    operator.check([site("a.example", "sa")], [good.secret("sa")])
+    mixed = tls.secret("sa", other.certificate, good.key, version="2")
+    (result,) = operator.check([site("a.example", "sa")], [mixed]).values()
+    assert result.ok is False
+    assert result.certificate is not None
+    assert int(result.certificate.serial, 16) == good.serial
+    assert "is still in use: secret default/sa: the private key does not belong to the certificate" in result.result
+
+
+def test_a_name_of_an_older_ingress_shows_its_certificate(operator: Operator) -> None:
+    a, late = issue("a.example"), issue("a.example")
+    old = site("a.example", "sa", created="2025-01-01T00:00:00Z")
+    new = site("a.example", "st", namespace="team")
+    found = operator.check([old, new], [a.secret("sa"), late.secret("st", "team")])
+    (result,) = found.values()
+    assert result.ok is True
+    assert "secret default/sa" in result.result
+
+
+def test_the_default_certificate_instead_of_a_missing_one_fails(operator: Operator) -> None:
+    operator.host.start(TlsPolicy(default="default/sd"))
+    default = issue("d.example").secret("sd")
+    found = operator.check([site("a.example", "sa"), site("d.example", "")], [default], default="default/sd")
+    assert found["d.example"].ok is True
+    result = found["a.example"]
+    assert (result.ok, result.status) == (False, 421)
+    assert result.result.startswith("unexpected certificate of secret default/sd (")
+    assert "waiting for secret default/sa" in result.result
+    assert "the load balancer does not serve this host over TLS (status 421)" in result.result
+
+
+def test_without_the_right_to_read_secrets_only_the_certificate_itself_counts(operator: Operator) -> None:
+    secrets = [issue("a.example").secret("sa"), issue("x.example").secret("sb")]
+    found = operator.check([site("a.example", "sa"), site("b.example", "sb")], secrets, readable=False)
+    assert found["a.example"].ok is True
+    assert found["a.example"].result.startswith("certificate of test authority (")
+    assert "not for b.example" in found["b.example"].result
+
+
+def test_a_site_that_redirects_to_https_is_followed_to_its_port(operator: Operator) -> None:
+    secret, sites = issue("a.example").secret("sa"), [site("a.example", "sa")]
+    check = http_check.HttpCheck("default/i", HERE, "a.example", "/")
+    operator.check(sites, [secret])
+    found = http_check.run_check(check, operator.host.haproxy.port)
+    assert (found.ok, found.result) == (True, "answered with status 200 over TLS")
+    operator.host.start(TlsPolicy(redirect=False))
+    (result,) = operator.check(sites, [tls.secret("sa", *pem(secret), version="2")]).values()
+    found = http_check.run_check(check, operator.host.haproxy.port)
+    assert (found.result, result.ok) == ("answered with status 200", True)
+
+
+def pem(secret: TlsSecret) -> tuple[bytes, bytes]:
+    return secret.certificate, secret.key

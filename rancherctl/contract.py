@@ -61,7 +61,8 @@ CONTENT_ANNOTATION: Final = "rancherctl.io/content"
 UNUSABLE_ANNOTATION: Final = "rancherctl.io/unusable"
 """Why the Secret cannot be used; its copy has no data then."""
 COPY_LABEL: Final = "rancherctl.io/copy"
-"""What a copy is for: ``tls``. The controller deletes nothing without it."""
+"""What a copy is for: TLS_PURPOSE, or a name of ingress.purposes. The controller deletes nothing without it."""
+TLS_PURPOSE: Final = "tls"
 
 # Paths on a host
 ETC: Final = "/etc/rancherctl"

@@ -22,15 +22,21 @@ from rancherctl.agents.controllers.service_statuses import ServiceStatusControll
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.agents.liveness import Liveness
+from rancherctl.agents.named_secrets import NamedSecrets
 from rancherctl.contract import SERVICES_KEY
 from rancherctl.kube.rest import RestClient
 from rancherctl.services.translate import ServicePolicy, policy_to_json
 
 
-def environment_controllers(config: AgentConfig, client: Fenced, leader: Leader) -> list[Controller]:
-    """The controllers of the environment; the roster first, because a dead host matters most."""
+def environment_controllers(
+    config: AgentConfig, client: Fenced, leader: Leader, named: NamedSecrets | None = None
+) -> list[Controller]:
+    """The controllers of the environment; the roster first, because a dead host matters most.
+
+    ``named`` reads secrets by name.
+    """
     inputs = IngressInputs()
-    copies = SecretCopiesController(client, leader, boottime, config.default_certificate, inputs)
+    copies = SecretCopiesController(client, leader, boottime, config.default_certificate, inputs, named)
     policy = _service_policy(config)
     services = ServiceStatusController(client, leader, boottime, policy)
     liveness = Liveness(limit=3 * config.lease_seconds)
@@ -73,5 +79,6 @@ def environment_process(config: AgentConfig, identity: str, notify: Callable[[st
     leader = Leader(client, identity)
     # Checked twice, before a write begins and before its first byte is sent: the process may be frozen in between.
     fenced = Fenced(connect(leader.check), leader.check)
-    cluster = Cluster.watched(config.environment, client, environment_controllers(config, fenced, leader), wake.set)
+    controllers = environment_controllers(config, fenced, leader, NamedSecrets(client, wake.set))
+    cluster = Cluster.watched(config.environment, client, controllers, wake.set)
     return ControllerProcess(leader, [cluster], notify, wake)

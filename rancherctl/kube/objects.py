@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from rancherctl.contract import COPY_LABEL, TLS_PURPOSE
 from rancherctl.kube.views import (
     ConfigMap,
     Endpoint,
@@ -27,6 +28,7 @@ from rancherctl.kube.views import (
     Meta,
     Node,
     Pod,
+    Secret,
     Service,
     ServicePort,
     TlsSecret,
@@ -47,6 +49,7 @@ __all__ = [
     "Meta",
     "Node",
     "Pod",
+    "Secret",
     "Service",
     "ServicePort",
     "TlsSecret",
@@ -227,14 +230,27 @@ def ingress(obj: Json) -> Ingress:
 def tls_secret(obj: Json) -> TlsSecret:
     """v1 Secret, of which only certificate and key are kept. Data that is not base64 reads as empty."""
     data = obj.get("data") or {}
+    return TlsSecret(meta(obj), _decoded(data.get("tls.crt")), _decoded(data.get("tls.key")))
 
-    def decoded(key: str) -> bytes:
-        try:
-            return base64.b64decode(data.get(key) or "", validate=True)
-        except (binascii.Error, TypeError):
-            return b""
 
-    return TlsSecret(meta(obj), decoded("tls.crt"), decoded("tls.key"))
+def secret(obj: Json, keys: Collection[str]) -> Secret:
+    """v1 Secret, of which only these ``keys`` are kept, as far as it has them."""
+    data = obj.get("data") or {}
+    return Secret(meta(obj), obj.get("type") or "", {key: _decoded(data[key]) for key in keys if key in data})
+
+
+def secret_copy(obj: Json) -> TlsSecret | Secret:
+    """A copy of a Secret in the namespace of a host: of a TLS secret, or of one for another purpose."""
+    if ((obj.get("metadata") or {}).get("labels") or {}).get(COPY_LABEL) == TLS_PURPOSE:
+        return tls_secret(obj)
+    return secret(obj, (obj.get("data") or {}).keys())
+
+
+def _decoded(text: object) -> bytes:
+    try:
+        return base64.b64decode(text or "", validate=True)  # type: ignore[arg-type]
+    except (binascii.Error, TypeError, ValueError):
+        return b""
 
 
 def ingress_class(obj: Json) -> IngressClass:

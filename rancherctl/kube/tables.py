@@ -35,7 +35,5 @@ COPIES = "secretcopies"
 
 
 def copies_for(node: str) -> TableSpec:
-    """The copies of TLS secrets that a host may read."""
-    return TableSpec(
-        COPIES, client.SECRETS, objects.tls_secret, host_namespace(node), label_selector=f"{COPY_LABEL}=tls"
-    )
+    """The copies of secrets that a host may read."""
+    return TableSpec(COPIES, client.SECRETS, objects.secret_copy, host_namespace(node), label_selector=COPY_LABEL)

@@ -206,6 +206,15 @@ class TlsSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """A Secret of another kind: ``type``, and those keys of its ``data`` that are read, decoded."""
+
+    meta: Meta
+    type: str = ""
+    data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class IngressClass:
     """``default`` from the annotation ingressclass.kubernetes.io/is-default-class."""
 

@@ -25,7 +25,7 @@ from rancherctl.role_spec import ControllerSpec
 LEASES: Final = TableSpec("leases", client.LEASES, objects.lease, namespace=NAMESPACE)
 CONFIGMAPS: Final = TableSpec("configmaps", client.CONFIGMAPS, objects.config_map, namespace=NAMESPACE)
 CSRS: Final = TableSpec("csrs", client.CSRS, certificate_request)
-COPIES: Final = TableSpec("copies", client.SECRETS, objects.meta, label_selector=f"{COPY_LABEL}=tls")
+COPIES: Final = TableSpec("copies", client.SECRETS, objects.meta, label_selector=COPY_LABEL)
 """Of all namespaces, which the controller may read anyway; it acts only on those of hosts."""
 NETWORKPOLICIES: Final = TableSpec("networkpolicies", client.NETWORKPOLICIES, objects.meta)
 SIGNERS: Final = ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client")
@@ -68,7 +68,10 @@ CERTIFICATE_REQUESTS: Final = ControllerSpec(
 NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,), (WRITE_EVENTS,))
 
 SECRET_COPIES: Final = ControllerSpec("secret-copies", (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS, COPIES))
-"""It writes in the namespaces of hosts only, see ``COPY_RIGHTS``."""
+"""It writes in the namespaces of hosts only, see ``COPY_RIGHTS``.
+
+Secrets for other purposes than TLS are read by name (agents/named_secrets.py); the right to read TLS_SECRETS covers it.
+"""
 COPY_RIGHTS: Final = (Right("", "secrets", ("create", "update", "delete")),)
 """What the controller may do in the namespace of each host."""
 

@@ -52,7 +52,8 @@ class IngressStatusController:
         ingresses, classes, maps, secrets = tables
         # What the decision needs only in between is gone before the next garbage collection could visit it.
         with acyclic():
-            statuses, plan = self._decide(ingresses, classes, maps, self._inputs.contents.of(secrets), now)
+            contents = {**self._inputs.contents.of(secrets), **self._inputs.purposes}
+            statuses, plan = self._decide(ingresses, classes, maps, contents, now)
         self._since, self._managed = dict(statuses.since), statuses.managed
         metas = {key: i.meta for key, i in ingresses.items()}
         more = self._writer.write(metas, plan, now, status_patch)

@@ -1,4 +1,4 @@
-"""SecretCopiesController: keep copies of TLS secrets in the namespaces of the hosts that serve with them."""
+"""SecretCopiesController: keep copies of secrets in the namespaces of the hosts that serve with them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, Protocol
 
 from rancherctl.agents.backoffs import Backoffs
 from rancherctl.agents.controllers.ingress_inputs import IngressInputs
@@ -14,14 +14,17 @@ from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.change import Change, Plan
+from rancherctl.contract import CONTENT_ANNOTATION, TLS_PURPOSE
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.hold import Hold, is_mass_loss
 from rancherctl.ingress import copies
+from rancherctl.ingress.copies import Contents
 from rancherctl.ingress.model import Translated
+from rancherctl.ingress.purposes import parse_key
 from rancherctl.kube.client import SECRETS
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
-from rancherctl.kube.objects import ConfigMap, Meta, TlsSecret
+from rancherctl.kube.objects import ConfigMap, Meta, Secret, TlsSecret
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.roles import controllers
 from rancherctl.text import plural
@@ -37,8 +40,17 @@ LOSS_SECONDS: Final = 600.0
 """How long copies of secrets stay after many of these vanished at once: an API that lost data is repaired by then."""
 
 
+class Reader(Protocol):
+    """Reads secrets by name (named_secrets.NamedSecrets)."""
+
+    def follow(self, wanted: Collection[str]) -> Mapping[str, Secret | None]: ...
+
+
 class SecretCopiesController:
-    """Writes copies while this process leads. ``default`` is the secret of the default certificate, "" = none."""
+    """Writes copies while this process leads. ``default`` is the secret of the default certificate, "" = none.
+
+    ``named`` reads the secrets for other purposes than TLS; without it, their copies stay as they are.
+    """
 
     spec = controllers.SECRET_COPIES
 
@@ -49,9 +61,13 @@ class SecretCopiesController:
         clock: Callable[[], float],
         default: str = "",
         inputs: IngressInputs | None = None,
+        named: Reader | None = None,
     ) -> None:
         self._client, self._leader, self._clock, self._default = client, leader, clock, default
-        self._inputs, self._due = inputs or IngressInputs(), Due(TABLES)
+        self._inputs, self._due, self._named = inputs or IngressInputs(), Due(TABLES), named
+        self._needed: Mapping[str, Collection[str]] = {}
+        self._names: frozenset[str] = frozenset()
+        self._contents = Contents()
         self._hold = Hold(LOSS_SECONDS)
         self._alarm = ""
         self._backoffs = Backoffs(random.Random())  # noqa: S311  # spreads load, protects nothing
@@ -59,54 +75,85 @@ class SecretCopiesController:
     def reconcile(self, snapshot: Snapshot) -> None:
         """Write a batch of the copies that differ; computes nothing while neither the tables nor time ask for it."""
         now = self._clock()
+        if not (self._leader.leading and all(snapshot.table(t).synced for t in TABLES)):
+            if self._named:
+                self._named.follow(())
+            return
         tables = self._due.items(snapshot)
-        due = self._due.now(tables, now)
-        if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
+        if not self._due.now((*tables, self._read()), now):
             return
         ingresses, classes, maps, secrets, stored = tables
         with acyclic():
             translated = self._inputs.cache.translate_all(ingresses, classes)
-            have, plan = self._plan(translated, maps, secrets, stored)
-        todo = list(self._without_mass_loss(plan, have, secrets, now))
+            self._needed = self._hosts_need(translated, maps)
+            self._names = frozenset(source for _, source in self._purposes())
+            named = self._read()
+            sources: dict[str, TlsSecret | Secret] = dict(secrets)
+            sources |= {key: secret for key, source in self._purposes() if (secret := named.get(source))}
+            have, plan = self._plan(sources, named, stored)
+        todo = list(self._without_mass_loss(plan, have, sources, now))
         self._backoffs.keep({c.key for c in todo})
         versions = {c.key: _version(c, have) for c in todo}
         ready = [c for c in todo if self._backoffs.open(c.key, now, versions[c.key])]
-        self._write(ready[:WRITES_PER_CALL], have, secrets, versions, now)
+        self._write(ready[:WRITES_PER_CALL], have, sources, versions, now)
         waits = [w for w in (self._backoffs.wake(now), self._hold.remaining(now)) if w is not None]
-        self._due.done(tables, now if len(ready) > WRITES_PER_CALL else now + min(waits) if waits else None)
+        after = now if len(ready) > WRITES_PER_CALL else now + min(waits) if waits else None
+        self._due.done((*tables, named), after)
 
-    def _plan(
-        self,
-        translated: Mapping[str, Translated],
-        maps: Mapping[str, ConfigMap],
-        secrets: Mapping[str, TlsSecret],
-        stored: Mapping[str, Meta],
-    ) -> tuple[dict[tuple[str, str], Meta], Plan[str]]:
+    def _read(self) -> Mapping[str, Secret | None]:
+        """What is known of the secrets for other purposes than TLS, by ``namespace/name``."""
+        return self._named.follow(self._names) if self._named else {}
+
+    def _purposes(self) -> Iterable[tuple[str, str]]:
+        """Key and source of each secret that is needed for another purpose than TLS."""
+        keys = {key for needed in self._needed.values() for key in needed}
+        return [(key, source) for key, (purpose, source) in ((k, parse_key(k)) for k in keys) if purpose != TLS_PURPOSE]
+
+    def _hosts_need(
+        self, translated: Mapping[str, Translated], maps: Mapping[str, ConfigMap]
+    ) -> Mapping[str, Collection[str]]:
+        """Keys of the secrets that each host may have."""
         cache, roster, reports = self._inputs.cache, self._inputs.roster.read(maps), self._inputs.reports.by_host(maps)
         hosts = {h.name: set[str]() for h in roster.hosts if h.lb}
-        have = copies.stored_copies(stored, hosts)
-        contents = self._inputs.contents.of(secrets)
         if not any(t.tls for t in translated.values()) and not self._default:
-            return have, copies.plan_copies({}, have)
+            return dict.fromkeys(hosts, ())
         for key, placement in cache.place_all(translated, roster).items():
             for host in placement.hosts:
                 hosts.setdefault(host, set()).add(key)
         for host, keys in hosts.items():  # an Ingress that leaves a host is served there a little longer
             keys.update(reports[host].placed if host in reports else ())
-        wanted = copies.copies_by_host(translated, cache.claim_names(translated), hosts, contents, self._default)
+        return copies.secrets_by_host(translated, cache.claim_names(translated), hosts, self._default)
+
+    def _plan(
+        self, sources: Mapping[str, TlsSecret | Secret], named: Mapping[str, Secret | None], stored: Mapping[str, Meta]
+    ) -> tuple[dict[tuple[str, str], Meta], Plan[str]]:
+        have = copies.stored_copies(stored, self._needed)
+        tls = self._inputs.contents.of({key: s for key, s in sources.items() if isinstance(s, TlsSecret)})
+        others = self._contents.of({key: s for key, s in sources.items() if isinstance(s, Secret)})
+        self._inputs.purposes = others
+        wanted = copies.copies_by_host(self._needed, tls | others)
+        for (host, key), meta in have.items():  # unknown is not absent: a copy of what was not read yet stays
+            purpose, source = parse_key(key)
+            if purpose != TLS_PURPOSE and source not in named and key in self._needed.get(host, ()):
+                wanted[host, key] = meta.annotations.get(CONTENT_ANNOTATION, "")
         return have, copies.plan_copies(wanted, have)
 
     def _without_mass_loss(
-        self, plan: Plan[str], have: Collection[object], secrets: Mapping[str, TlsSecret], now: float
+        self, plan: Plan[str], have: Collection[object], sources: Mapping[str, object], now: float
     ) -> Iterable[Change[str]]:
         """The changes to make: not the deletions, while many secrets have vanished at once."""
-        lost = [c for c in plan if c.new is None and c.key.partition(" ")[2] not in secrets]
+        lost = [c for c in plan if c.new is None and self._vanished(c.key, sources)]
         held = self._hold.active(is_mass_loss(len(lost), len(have), floor=LOSS_FLOOR), now)
         alarm = f"{len(lost)} of {plural(len(have), 'copied secret')} vanished at once: hosts keep them" if held else ""
         if alarm != self._alarm:
             log.error("%s", alarm or "the secrets that had vanished are there again, or their copies are deleted now")
         self._alarm = alarm
         return [c for c in plan if c not in lost] if held else plan
+
+    def _vanished(self, change: str, sources: Mapping[str, object]) -> bool:
+        """Whether a copy goes because its secret does, not because its host needs it no more."""
+        host, _, key = change.partition(" ")
+        return key not in sources and (parse_key(key)[0] == TLS_PURPOSE or key in self._needed.get(host, ()))
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -117,7 +164,7 @@ class SecretCopiesController:
         self,
         batch: list[Change[str]],
         have: Mapping[tuple[str, str], Meta],
-        secrets: Mapping[str, TlsSecret],
+        sources: Mapping[str, TlsSecret | Secret],
         versions: Mapping[str, str],
         now: float,
     ) -> None:
@@ -129,7 +176,7 @@ class SecretCopiesController:
             if stopped:
                 return
             try:
-                self._write_one(change, have, secrets)
+                self._write_one(change, have, sources)
             except ConflictError:  # changed meanwhile: the watch delivers it, and the next call decides
                 return
             except NotLeaderError as error:
@@ -154,10 +201,13 @@ class SecretCopiesController:
             raise stopped[0]
 
     def _write_one(
-        self, change: Change[str], have: Mapping[tuple[str, str], Meta], secrets: Mapping[str, TlsSecret]
+        self,
+        change: Change[str],
+        have: Mapping[tuple[str, str], Meta],
+        sources: Mapping[str, TlsSecret | Secret],
     ) -> None:
-        host, _, source = change.key.partition(" ")
-        old = have.get((host, source))
+        host, _, key = change.key.partition(" ")
+        old = have.get((host, key))
         if change.new is None:
             assert old is not None
             options = {"preconditions": {"uid": old.uid, "resourceVersion": old.resource_version}}
@@ -166,7 +216,7 @@ class SecretCopiesController:
             except NotFoundError:
                 log.debug("%s was deleted by somebody else", old.key)
             return
-        body = copies.copy_object(host, source, secrets[source])
+        body = copies.copy_object(host, key, sources[key])
         if old is None:
             self._client.create(SECRETS, body, namespace=body["metadata"]["namespace"], timeout=WRITE_TIMEOUT)
         else:
@@ -176,6 +226,6 @@ class SecretCopiesController:
 
 def _version(change: Change[str], have: Mapping[tuple[str, str], Meta]) -> str:
     """What makes another attempt sensible: the stored copy, or the content to write, is another one."""
-    host, _, source = change.key.partition(" ")
-    old = have.get((host, source))
+    host, _, key = change.key.partition(" ")
+    old = have.get((host, key))
     return f"{old.resource_version if old else ''} {change.new}"

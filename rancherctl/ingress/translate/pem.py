@@ -67,6 +67,19 @@ def key_pair(certificate: bytes, key: bytes) -> KeyPair:
     return pair
 
 
+def authorities(data: bytes, what: str) -> str:
+    """Normalise certificates of authorities; ``what`` is the name of their file. ValueError as for ``key_pair``.
+
+    Private keys and other blocks are left out.
+    """
+    text = "".join(dict.fromkeys(block for kind, block in _blocks(data, what) if kind == "CERTIFICATE"))
+    if not text:
+        raise ValueError(f"{what} has no certificate in PEM")
+    if len(text) > MAX_PEM:
+        raise ValueError(f"{what} has {len(text)} characters of certificates, at most {MAX_PEM} are supported")
+    return text
+
+
 def read(text: str) -> KeyPair:
     """The pair whose ``text`` this is. Raises ValueError."""
     data = text.encode()

@@ -13,7 +13,8 @@ from ipaddress import ip_address, ip_network
 from typing import Final, Literal
 
 from rancherctl.ingress.model import ANY_HOST, NO_TLS, Route, TlsModel
-from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT, RouteOptions
+from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT, NO_TLS_OPTIONS, RouteOptions
+from rancherctl.ingress.translate.clients import NO_PROOF
 from rancherctl.net import unmapped
 
 Scheme = Literal["http", "https"]
@@ -25,6 +26,7 @@ Kind = Literal[
     "no-route",
     "closed",
     "denied",
+    "no-certificate",
     "redirect",
     "too-large",
     "no-endpoint",
@@ -37,6 +39,7 @@ STATUS: Final[dict[Kind, int]] = {
     "no-route": 404,
     "closed": 503,
     "denied": 403,
+    "no-certificate": 403,
     "too-large": 413,
     "no-endpoint": 503,
 }
@@ -51,8 +54,9 @@ class Request:
 
     ``host`` is the Host header, ``target`` the path with its query, both as sent. ``source`` is the client's address;
     "" = one that every list allows. ``length`` is the Content-Length, None without one. Over ``https``, ``sni`` is the
-    name that the client asks for in its handshake, "" without one. ``forwarded_proto`` is what a trusted proxy in front
-    says about the client's scheme, "" without one.
+    name that the client asks for in its handshake, "" without one, and ``client`` the file with authorities
+    (TlsOptions.authority) that its certificate is of, "" without a certificate. ``forwarded_proto`` is what a trusted
+    proxy in front says about the client's scheme, "" without one.
     """
 
     host: str
@@ -63,6 +67,7 @@ class Request:
     port: int = HTTP_PORT
     sni: str = ""
     length: int | None = None
+    client: str = ""
     forwarded_proto: str = ""
 
     @property
@@ -181,13 +186,28 @@ class RuleTable:
                 return Shown(each, contents)
         return Shown("", (self.tls.default,)) if self.tls.default else None
 
+    def refused(self, request: Request, shown: Shown | None) -> bool:
+        """Whether the handshake ends without a connection."""
+        options = self.tls.options.get(shown.name, NO_TLS_OPTIONS) if shown else NO_TLS_OPTIONS
+        if shown is None or not options.authority:
+            return shown is None
+        return request.client != options.authority and (bool(request.client) or options.verify == "required")
+
+    def proof(self, name: str) -> str:
+        """What handshakes for a name prove about the client: its own entry counts before that of a wildcard."""
+        clients = self.tls.clients
+        return clients.get(name) or clients.get(f"*.{name.partition('.')[2]}") or NO_PROOF
+
     def misdirected(self, request: Request) -> bool:
         """Whether the client of a TLS connection must open another one for this request (421).
 
         Clients send requests for several names over one connection, if its certificate covers them (RFC 9110 7.4). They
         are answered wherever the rules are known, because some browsers never repeat a request. They are not if the
-        name is not answered over TLS here, or is unknown and another one than in the handshake.
+        name is not answered over TLS here, is unknown and another one than in the handshake, or if its own handshake
+        would prove something else about the client.
         """
+        if self.proof(request.sni.lower().rstrip(".")) != self.proof(request.name):
+            return True
         pattern = self.pattern(request.name)
         if pattern != ANY_HOST:
             return pattern not in self.tls.sites
@@ -217,13 +237,24 @@ class RuleTable:
             return Answer("no-listener", 0, match)
         shown = self.certificate(request.sni) if request.scheme == "https" else None
         if request.scheme == "https":
-            if shown is None:
+            if self.refused(request, shown):
                 return Answer("refused", 0, match)
             if self.misdirected(request):
                 return _own("misdirected", match, shown)
         elif location := self.https_location(request):
             return _own("tls-redirect", match, shown, location)
+        if match.route and not self._may_use(request, match.route):
+            return _own("no-certificate", match, shown)
         return _of_route(request, match, shown, servers)
+
+    def _may_use(self, request: Request, route: Route) -> bool:
+        """Whether the connection proves what a route needs. Plain ones prove nothing."""
+        options = route.options
+        if not options.client_policy or options.closed or (request.source and not allowed(request.source, options)):
+            return True  # or is refused for another reason
+        verify, _, needed = options.client_policy.partition("|")
+        proved = request.scheme == "https" and self.proof(request.sni.lower().rstrip(".")) == needed
+        return proved and (verify == "optional" or bool(request.client))
 
 
 def _own(kind: Kind, match: Match, shown: Shown | None, location: str = "") -> Answer:

@@ -182,6 +182,17 @@ class TlsName:
     secret: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClientPolicy:
+    """``authority`` is the key (purposes.py) of the secret with the authorities of clients' certificates.
+
+    ``required``: whether clients without a certificate are refused.
+    """
+
+    authority: str
+    required: bool = True
+
+
 def content_hash(
     uid: str,
     routes: Iterable[Route],
@@ -209,7 +220,8 @@ class Translated:
 
     ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any
     valid path: nothing answers for them, and no other Ingress's wildcard does. ``tls`` are the names with a
-    secret, sorted, all with the same ``tls_options``. ``ports`` are those that it is served on.
+    secret, sorted, all with the same ``tls_options``. ``ports`` are those that it is served on. ``client`` is what the
+    options of its routes say about certificates of clients, None = nothing.
     """
 
     key: str
@@ -224,6 +236,7 @@ class Translated:
     tls: tuple[TlsName, ...] = ()
     tls_options: TlsOptions = NO_TLS_OPTIONS
     ports: PortGroup = DEFAULT_PORTS
+    client: ClientPolicy | None = None
     age: tuple[str, str] = field(init=False, compare=False)
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
@@ -272,7 +285,8 @@ class TlsModel:
     """How one host's HAProxy answers over TLS.
 
     ``names``: SNI name → contents of its certificates (translate.pem.KeyPair), one for each kind of key. ``options``
-    are those of names that have others than the defaults. ``sites`` are
+    are those of names that have others than the defaults. ``clients``: names → what a handshake for them proves about
+    the client (translate/clients.py); ``authorities``: file → content of the authorities for it. ``sites`` are
     the host patterns that are answered over TLS, ``redirects`` those of them whose plain requests are redirected to
     HTTPS. ``default`` is the content for clients whose name is in no certificate here; "" refuses them.
 
@@ -286,6 +300,8 @@ class TlsModel:
     redirects: frozenset[str] = frozenset()
     default: str = ""
     https_ports: Mapping[str, int] = field(default_factory=dict)
+    clients: Mapping[str, str] = field(default_factory=dict)
+    authorities: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_TLS = TlsModel()

@@ -21,6 +21,10 @@ class RouteOptions:
 
     ``allow_source`` and ``deny_source`` are networks of clients in CIDR notation, () = all and none.
 
+    ``client_ca`` is the name of the Secret with the authorities of clients' certificates, "" = clients need none;
+    ``client_verify`` says whether they need one. ``client_headers``: the service learns about the certificate.
+    ``client_policy`` is set in a host's model: the verdict that a connection needs, see haproxy/client_certificates.py.
+
     ``redirect``: requests are redirected to this URL, to this path, or to the same path of another host (``//HOST``),
     with the status ``redirect_code``.
 
@@ -47,6 +51,10 @@ class RouteOptions:
     closed: bool = False
     allow_source: tuple[str, ...] = ()
     deny_source: tuple[str, ...] = ()
+    client_ca: str = ""
+    client_verify: str = "required"
+    client_headers: bool = False
+    client_policy: str = ""
     redirect: str = ""
     redirect_code: int = 302
     read_timeout: int = 300_000
@@ -94,10 +102,15 @@ class TlsOptions:
     """How clients of a name are answered over TLS: what a line of HAProxy's crt-list says beside certificate and names.
 
     ``http2``: whether clients may choose HTTP/2. ``tls_min_version`` is the oldest version of TLS, "1.2" or "1.3".
+
+    Set in a host's model: ``authority`` is the file with the authorities of clients' certificates ("" = clients are not
+    asked for one), and ``verify`` "required" or "optional".
     """
 
     http2: bool = True
     tls_min_version: str = "1.2"
+    authority: str = ""
+    verify: str = ""
 
     changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)
     """As in ``RouteOptions``."""
@@ -180,3 +193,5 @@ DEFAULT_PORTS: Final = PortGroup()
 NO_OPTIONS: Final = RouteOptions()
 CLOSED: Final = RouteOptions(closed=True)
 NO_TLS_OPTIONS: Final = TlsOptions()
+SET_ELSEWHERE: Final = frozenset({"closed", "client_policy", "sticky_key", "authority", "verify"})
+"""Fields of RouteOptions and TlsOptions that no annotation sets."""

@@ -23,6 +23,7 @@ from tests.fakes.tls_host import TlsHost, site
 
 TEXTS = yaml.safe_load((Path(__file__).parents[1] / "data" / "ingress" / "injections.yaml").read_text("utf-8"))
 NEEDED = {
+    "client_ca": "clients",
     "redirect": "https://a.com/",
     "sticky": "cookie",
     "check_path": "/healthz",

@@ -24,7 +24,7 @@ from rancherctl.kube.objects import TlsSecret
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.kube.tables import COPIES
 from tests.fakes import ingress as fake
-from tests.fakes import tls
+from tests.fakes import mtls, tls
 from tests.fakes.ingress_client import FORGER, PROXY, Seen, send_all
 from tests.fakes.ingress_host import LoadBalancerHost
 
@@ -58,7 +58,12 @@ OPTIONS: list[dict[str, str]] = [
     {"www-redirect": "from-www", "deny-source": "127.0.0.2", "aliases": "z.org, *.a.com"},
     {"allow-source": "127.0.0.x"},
     {"aliases": "com b.a.com"},
+    {"client-ca": "ca"},
+    {"client-ca": "ca", "client-verify": "optional", "www-redirect": "from-www"},
+    {"client-ca": "cb", "body-size": "3"},
+    {"client-ca": "missing"},
 ]
+"""Authorities of clients are in the namespace default only; in the other one they are missing."""
 SECRETS = ["sa", "sb", "sc"]
 TLS_ENTRY = st.tuples(
     st.sampled_from([*SECRETS, *SECRETS, ""]),
@@ -82,12 +87,14 @@ HTTP, HTTPS = 80, 443
 """Ports of drawn requests; HAProxy listens on others."""
 
 
-def _request(host: str, target: str, client: str, proto: str, sni: str, length: int | None, secure: bool) -> Request:
+def _request(
+    host: str, target: str, client: str, proto: str, sni: str, length: int | None, secure: bool, shown: str
+) -> Request:
     sni = {"host": host.partition(":")[0], "none": ""}.get(sni, sni).removeprefix(".")
     method = "GET" if length is None else "POST"
     if secure:
-        return Request(host, target, method, client, "https", HTTPS, sni, length, proto)
-    return Request(host, target, method, client, "http", HTTP, "", length, proto)
+        return Request(host, target, method, client, "https", HTTPS, sni, length, shown, proto)
+    return Request(host, target, method, client, "http", HTTP, "", length, "", proto)
 
 
 REQUEST = st.builds(
@@ -99,6 +106,7 @@ REQUEST = st.builds(
     st.sampled_from(["host", "host", "host", "none", "x.a.com", "b.a.com", "a.com"]),
     st.sampled_from([None, None, 3, 4, 11]),
     st.booleans(),
+    st.sampled_from(["", *mtls.PAIRS]),
 )
 KEEP = fake.ingress("keep", [("keep.org", "Exact", "/", "p1:80")], created="2020-01-01T00:00:00Z")
 """An Ingress that always exists: without any, HAProxy would not listen."""
@@ -169,7 +177,9 @@ class Cluster:
             for ns in NAMESPACES
             for name in PODS
         ]
-        return fake.snapshot(_ingresses(drawn), services, slices, copies=self.certificates.copies(drawn))
+        authorities = [mtls.ca_copy(name, authority) for name, authority in mtls.AUTHORITIES.items()]
+        copied = [*self.certificates.copies(drawn), *authorities]
+        return fake.snapshot(_ingresses(drawn), services, slices, copies=copied)
 
     def reconcile(self, drawn: Drawn, seconds: float = 1.0) -> None:
         self.host.now += seconds
@@ -185,7 +195,10 @@ class Cluster:
         snapshot = self.snapshot(drawn)
         tables = desired.Tables(
             *(snapshot.table(t).items for t in ("ingresses", "ingressclasses", "services", "endpointslices")),
-            secrets=self.host.role.secrets.states(snapshot.table(COPIES)),
+            secrets={
+                **self.host.role.secrets.states(snapshot.table(COPIES)),
+                **self.host.role.authorities.states(snapshot.table(COPIES)),
+            },
         )
         local = desired.LocalHost("h1", self.host.haproxy.all_listeners, tls=self.policy)
         built = desired.build(tables, fake.roster("h1"), desired.Previous(()), TranslationCache(), local, 0.0)

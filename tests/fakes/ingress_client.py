@@ -7,16 +7,26 @@ import json
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from rancherctl.ingress.haproxy.responses import ORIGIN
 from rancherctl.ingress.matcher import Request
+from tests.fakes import mtls
 from tests.fakes.h2 import H2Connection
 
 PROXY: Final = "127.0.0.3"
 """The address of the trusted proxy that sends requests with ``forwarded_proto``."""
 FORGER: Final = "127.0.0.2"
 """A client that claims to have sent each request over HTTPS."""
+
+
+_REFUSALS: Final = (
+    "TLSV1_UNRECOGNIZED_NAME",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "TLSV1_ALERT_UNKNOWN_CA",
+    "TLSV1_ALERT_DECRYPT_ERROR",
+)
 
 
 class Seen(NamedTuple):
@@ -40,8 +50,13 @@ def context(*alpn: str) -> ssl.SSLContext:
     return made
 
 
-_OVER_1: Final = context("http/1.1")
-_OVER_2: Final = context("h2")
+@cache
+def _context(alpn: str, client: str) -> ssl.SSLContext:
+    """``client`` is the file with authorities that the client's certificate is of, "" without one."""
+    made = context(alpn)
+    if client:
+        mtls.load(made, mtls.PAIRS[client])
+    return made
 
 
 class _Client:
@@ -61,7 +76,7 @@ class _Client:
         if request.scheme == "http":
             return stream
         try:
-            secure = (_OVER_2 if self._second_version else _OVER_1).wrap_socket(
+            secure = _context("h2" if self._second_version else "http/1.1", request.client).wrap_socket(
                 stream, server_hostname=request.sni or None
             )
         except ssl.SSLError:
@@ -113,12 +128,16 @@ def send_all(requests: Iterable[Request], *, second_version: bool) -> list[Seen]
     out: list[Seen] = []
     try:
         for r in requests:
-            key = (r.port, r.sni, bool(r.forwarded_proto) or r.source)
+            key = (r.port, r.sni, r.client, bool(r.forwarded_proto) or r.source)
             client = clients.setdefault(key, _Client(r, second_version=second_version))
             try:
                 out.append(client.send(r))
             except ssl.SSLError as error:
-                out.append(Seen("refused" if error.reason == "TLSV1_UNRECOGNIZED_NAME" else str(error.reason), 0))
+                out.append(Seen("refused" if error.reason in _REFUSALS else str(error.reason), 0))
+                client.close()
+            except ConnectionResetError:  # it came before the alert of a refused certificate was read
+                out.append(Seen("refused", 0))
+                client.close()
     finally:
         for client in clients.values():
             client.close()

@@ -78,9 +78,9 @@ def _base64(data: bytes) -> str:
 class Authority:
     """Issues certificates for names."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "test authority") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         made = self._builder(self._name, self._key, [], 400)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = made.sign(self._key, hashes.SHA256()).public_bytes(PEM)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rancherctl.bundle.images import testweb_reference
-from tests.fakes.tls import Pair
+from tests.fakes.tls import Authority, Pair
 from tests.lab.support import GIVE_UP, Environment, until
 
 Json = dict[str, Any]
@@ -134,6 +134,12 @@ def tls_secret(namespace: str, name: str, pair: Pair) -> Json:
         "metadata": _meta(name, namespace),
         "data": pair.files(),
     }
+
+
+def authorities_secret(namespace: str, name: str, *authorities: Authority) -> Json:
+    """An Opaque Secret with authorities of clients' certificates."""
+    text = b"".join(a.certificate for a in authorities).decode()
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": _meta(name, namespace), "stringData": {"ca.crt": text}}
 
 
 def ready(env: Environment, namespace: str, kind: str, *names: str, timeout: float = 240.0) -> None:

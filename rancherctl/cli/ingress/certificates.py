@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rancherctl.cli.context import CommandRun
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rancherctl.ingress.operator.certificates import CertificateView, Use
     from rancherctl.ingress.operator.host_certificates import HostCertificates
     from rancherctl.kube.client import KubeClient
-    from rancherctl.kube.objects import TlsSecret
 
 
 def default_certificate(run: CommandRun, env: str | None, context: str) -> str | None:
@@ -45,7 +45,9 @@ def certificate_view(
 
     default = default_certificate(run, env, context)
     namespaces = {namespace, *([default.partition("/")[0]] if default else [])} if namespace else set()
-    return CertificateView(view, api_view.read_tls_secrets(client, namespaces), default, time.time())
+    secrets = api_view.read_tls_secrets(client, namespaces)
+    read = partial(api_view.read_purpose_secrets, client, namespaces=namespaces)
+    return CertificateView(view, secrets, default, time.time(), read)
 
 
 def readable_view(
@@ -62,13 +64,15 @@ def readable_view(
     # A name may belong to an older Ingress of another namespace: then its secret counts.
     owners = {claim.owner for t in ingresses for name in t.tls if (claim := claim_of(claims, t, name))}
     namespaces = {key.partition("/")[0] for key in (*keys, *owners, *([default] if default else []))}
-    secrets: dict[str, TlsSecret] | None = {}
+    if not keys:
+        return CertificateView(view, {}, default, time.time())
     try:
-        secrets = api_view.read_tls_secrets(client, namespaces) if keys else {}
+        secrets = api_view.read_tls_secrets(client, namespaces)
     except AuthError as error:
         run.say(f"note: certificates are not compared with their secrets: {error}")
-        secrets = None
-    return CertificateView(view, secrets, default, time.time())
+        return CertificateView(view, None, default, time.time())
+    read = partial(api_view.read_purpose_secrets, client, namespaces=namespaces)
+    return CertificateView(view, secrets, default, time.time(), read)
 
 
 def show_host(run: CommandRun, name: str, warn_days: int, env: str | None, context: str, namespace: str) -> None:

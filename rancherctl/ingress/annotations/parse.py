@@ -12,16 +12,16 @@ from rancherctl.ingress.annotations.foreign import foreign_problems
 from rancherctl.ingress.annotations.ports import port_group
 from rancherctl.ingress.annotations.row import AnnotationSet
 from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN
-from rancherctl.ingress.options import CLOSED, PortGroup, RouteOptions, SiteOptions, TlsOptions
+from rancherctl.ingress.options import CLOSED, SET_ELSEWHERE, PortGroup, RouteOptions, SiteOptions, TlsOptions
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import SHOWN, and_more, closest
 
 PREFIXES: Final = (INGRESS_PREFIX, "io.rancher.")
 """Annotations with these prefixes are meant for this product: an unknown one is reported."""
 RAW_CONFIG: Final = frozenset({"config", "io.rancher.config", f"{INGRESS_PREFIX}config"})
-_ROUTE_FIELDS: Final = tuple(f.name for f in fields(RouteOptions) if f.init and f.name not in {"closed", "sticky_key"})
+_ROUTE_FIELDS: Final = tuple(f.name for f in fields(RouteOptions) if f.init and f.name not in SET_ELSEWHERE)
 _SITE_FIELDS: Final = tuple(f.name for f in fields(SiteOptions))
-_TLS_FIELDS: Final = tuple(f.name for f in fields(TlsOptions) if f.init)
+_TLS_FIELDS: Final = tuple(f.name for f in fields(TlsOptions) if f.init and f.name not in SET_ELSEWHERE)
 _RESTRICTING: Final = tuple(row for row in KNOWN if row.restricts)
 _DEPENDENT: Final = tuple(row for row in KNOWN if row.needs)
 _EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}

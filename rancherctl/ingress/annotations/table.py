@@ -10,6 +10,7 @@ from typing import Final
 
 from rancherctl.contract import SCALE_ANNOTATION
 from rancherctl.ingress.annotations import values
+from rancherctl.ingress.annotations.clients import CLIENTS
 from rancherctl.ingress.annotations.cors import CORS
 from rancherctl.ingress.annotations.ports import PORTS
 from rancherctl.ingress.annotations.routing import ROUTING
@@ -69,4 +70,4 @@ PLACEMENT: Final = (
         "every load-balancer host, whatever scale says",
     ),
 )
-KNOWN: Final = (*PLACEMENT, *PORTS, *ROUTING, *TRAFFIC, *SERVERS, *CORS, *TLS)
+KNOWN: Final = (*PLACEMENT, *PORTS, *ROUTING, *CLIENTS, *TRAFFIC, *SERVERS, *CORS, *TLS)

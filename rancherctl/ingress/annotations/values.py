@@ -123,6 +123,13 @@ def names(text: str) -> tuple[str, ...]:
     return out
 
 
+def secret_name(text: str) -> str:
+    """The name of a Secret in the namespace of the Ingress."""
+    if not is_dns_name(text):
+        raise ValueError(f"{quoted(text)} is not the name of a Secret in the Ingress's own namespace")
+    return text
+
+
 def url(text: str) -> str:
     """An absolute http or https URL."""
     found = _URL.fullmatch(text) if len(text) <= MAX_URL else None

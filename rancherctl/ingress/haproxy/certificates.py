@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, Literal
 
 from rancherctl.ingress.haproxy import commands, crt_list, render
 from rancherctl.ingress.haproxy.crt_list import CrtChange, CrtLine, ShownLine
@@ -28,10 +29,35 @@ class CertificateRefusedError(HaproxyError):
 
 
 class RuntimeCertificates:
-    """Certificates of the worker behind ``socket``. ``pair`` gives certificate and key of a content."""
+    """Certificates of the worker behind ``socket``. ``pair`` gives certificate and key of a content.
 
-    def __init__(self, socket: Socket, paths: render.Paths, pair: Pairs) -> None:
-        self._socket, self._paths, self._pair = socket, paths, pair
+    ``authority`` gives the authorities of clients' certificates of a file and content.
+    """
+
+    def __init__(
+        self, socket: Socket, paths: render.Paths, pair: Pairs, authority: Callable[[str, str], str | None]
+    ) -> None:
+        self._socket, self._paths, self._pair, self._authority = socket, paths, pair, authority
+
+    def load_authorities(self, authorities: Mapping[str, str]) -> int:
+        """Load files (name → content), or replace those in use; returns the number of commands. Raises HaproxyError."""
+        for name, content in authorities.items():
+            file, text = self._paths.authority(name), self._authority(name, content)
+            if text is None:
+                raise CertificateRefusedError(content, FILE_GONE)
+            answer = self._socket.send(f"new ssl ca-file {file}")
+            if not answer.startswith("New CA file") and "already exists" not in answer:
+                raise HaproxyError("HAProxy cannot add authorities of clients' certificates", why=answer[:300])
+            self._replace("ca-file", file, content, text)
+        return 3 * len(authorities)
+
+    def remove_authorities(self, names: Collection[str]) -> int:
+        """Remove files that no line needs any more; returns the number of commands. Raises HaproxyError."""
+        for name in names:
+            answer = self._socket.send(f"del ssl ca-file {self._paths.authority(name)}")
+            if "deleted" not in answer:
+                log.warning("HAProxy keeps authorities that are not used any more: %s", answer[:300])
+        return len(names)
 
     def add(self, change: CrtChange) -> int:
         """Load certificates and add lines; returns the number of commands. Raises HaproxyError."""
@@ -64,21 +90,24 @@ class RuntimeCertificates:
         pair = self._pair(content)
         if pair is None:
             raise CertificateRefusedError(content, FILE_GONE)
-        limit = commands.MAX_CERTIFICATE_COMMAND
+        self._replace("cert", file, content, pair.text)
+
+    def _replace(self, kind: Literal["cert", "ca-file"], file: str, content: str, text: str) -> None:
+        """Give a file another text, in a transaction."""
         try:
-            answer = self._socket.send(f"set ssl cert {file} <<\n{pair.text}", limit=limit)
-            if not answer.startswith("Transaction created") or f" {file}!" not in answer:
+            answer = self._socket.send(f"set ssl {kind} {file} <<\n{text}", limit=commands.MAX_CERTIFICATE_COMMAND)
+            if not answer.lower().startswith("transaction created") or f" {file}!" not in answer:
                 raise CertificateRefusedError(content, answer[:300])
-            answer = self._socket.send(f"commit ssl cert {file}")
+            answer = self._socket.send(f"commit ssl {kind} {file}")
             if f"Committing {file}" not in answer or not answer.endswith("Success!"):
                 raise CertificateRefusedError(content, answer[:300])
         except HaproxyError:
-            self._abort(file)
+            self._abort(file, kind)
             raise
 
-    def _abort(self, file: str) -> None:
+    def _abort(self, file: str, kind: Literal["cert", "ca-file"] = "cert") -> None:
         """End a transaction that may be open. If HAProxy does not answer now, it is reloaded later."""
-        for command in (f"abort ssl cert {file}", f"del ssl cert {file}"):
+        for command in (f"abort ssl {kind} {file}", f"del ssl {kind} {file}"):
             try:
                 log.info("%s: %s", command, self._socket.send(command)[:200])
             except HaproxyError as error:

@@ -6,11 +6,12 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from rancherctl.ingress.haproxy import files, render
+from rancherctl.ingress.haproxy.authority_files import AuthorityFiles
 from rancherctl.ingress.haproxy.certificates import FILE_GONE, CertificateRefusedError
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.haproxy.pem_files import Pairs, PemFiles
@@ -31,17 +32,25 @@ class Checker:
     is started without it.
     """
 
-    def __init__(self, paths: render.Paths, certificates: PemFiles, ids: Callable[[], tuple[int, int] | None]) -> None:
+    def __init__(
+        self,
+        paths: render.Paths,
+        certificates: PemFiles,
+        authorities: AuthorityFiles,
+        ids: Callable[[], tuple[int, int] | None],
+    ) -> None:
         self.thorough = False
         self.refused: dict[str, str] = {}
-        self._paths, self._certificates, self._ids = paths, certificates, ids
+        self._paths, self._certificates, self._authorities, self._ids = paths, certificates, authorities, ids
 
     def prepared(self, layout: Layout, pair: Pairs) -> Layout:
         """Write certificates and test a layout; returns it without certificates that cannot be used.
 
         One of them would keep the new process from serving anything. Raises HaproxyError.
         """
-        self.refused.update(dict.fromkeys(self.write(layout.contents, layout.default, pair), FILE_GONE))
+        self.refused.update(
+            dict.fromkeys(self.write(layout.contents, layout.default, pair, layout.authorities), FILE_GONE)
+        )
         while True:
             layout = _without(layout, self.refused)
             try:
@@ -52,13 +61,16 @@ class Checker:
             else:
                 return layout
 
-    def write(self, contents: Iterable[str], default: str, pair: Pairs) -> frozenset[str]:
+    def write(
+        self, contents: Iterable[str], default: str, pair: Pairs, authorities: Mapping[str, str]
+    ) -> frozenset[str]:
         """Write the files of certificates that are missing or damaged, and that of the ``default`` ("" = none).
 
-        Returns the contents that are nowhere. Raises HaproxyError.
+        Those of ``authorities`` (name → content), too. Returns the contents that are nowhere. Raises HaproxyError.
         """
         with files.writing(self._paths.certificates):
             missing = self._certificates.write(sorted({*contents, default} - {""}), pair)
+            missing |= self._authorities.write(authorities)
             if default and default not in missing:
                 self._certificates.write_default(default)
         return missing
@@ -74,12 +86,17 @@ class Checker:
         if result.returncode:
             alerts = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if "ALERT" in line]
             why = (alerts or ["no reason given"])[0][:500]
-            for content in sorted(layout.contents):
-                files_of = {self._paths.certificate(content)}
-                files_of |= {self._paths.default_certificate} if content == layout.default else set()
-                if any(file in line for line in alerts for file in files_of):
+            named = {content: self._files_of(layout, content) for content in layout.contents}
+            named |= {content: {self._paths.authority(name)} for name, content in layout.authorities.items()}
+            for content, paths in sorted(named.items()):
+                if any(file in line for line in alerts for file in paths):
                     raise CertificateRefusedError(content, why)
             raise ConfigRefusedError("HAProxy rejects the new configuration", why=why)
+
+    def _files_of(self, layout: Layout, content: str) -> set[str]:
+        """The files of a certificate."""
+        default = {self._paths.default_certificate} if content == layout.default else set()
+        return {self._paths.certificate(content)} | default
 
     def _run(self, layout: Layout, tested: Layout) -> subprocess.CompletedProcess[bytes]:
         folder, ids = Path(self._paths.data) / "check", self._ids()
@@ -108,7 +125,10 @@ class Checker:
 
 def _without(layout: Layout, contents: Collection[str]) -> Layout:
     """A layout without these certificates; their names are refused then."""
-    if layout.contents.isdisjoint(contents):
+    if layout.contents.union(layout.authorities.values()).isdisjoint(contents):
         return layout
-    lines = tuple(line for line in layout.lines if line.content not in contents)
-    return replace(layout, lines=lines, default="" if layout.default in contents else layout.default)
+    gone = {name for name, content in layout.authorities.items() if content in contents}
+    lines = tuple(x for x in layout.lines if x.content not in contents and x.options.authority not in gone)
+    authorities = {name: content for name, content in layout.authorities.items() if name not in gone}
+    default = "" if layout.default in contents else layout.default
+    return replace(layout, lines=lines, default=default, authorities=authorities)

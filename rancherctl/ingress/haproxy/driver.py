@@ -14,6 +14,7 @@ from typing import Final
 
 from rancherctl.contract import INGRESS_UNIT, INGRESS_USER
 from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, refusals, render
+from rancherctl.ingress.haproxy.authority_files import AuthorityFiles
 from rancherctl.ingress.haproxy.certificates import FILE_GONE, CertificateRefusedError, RuntimeCertificates
 from rancherctl.ingress.haproxy.checker import Checker
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
@@ -22,6 +23,7 @@ from rancherctl.ingress.haproxy.pem_files import Pairs, PemFiles
 from rancherctl.ingress.haproxy.plan import Busy, Decision, Reload, Runtime
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 from rancherctl.ingress.model import Listener
+from rancherctl.ingress.purposes import authorities_content
 from rancherctl.polling import poll_until
 
 UNIT: Final = INGRESS_UNIT
@@ -86,7 +88,8 @@ class Driver:
         self._stopping = threading.Event()
         self._user = user
         self.certificates = PemFiles(paths, lambda: self._group)
-        self.checker = Checker(paths, self.certificates, self._ids)
+        self.authorities = AuthorityFiles(paths, lambda: self._group, authorities_content)
+        self.checker = Checker(paths, self.certificates, self.authorities, self._ids)
 
     def use(self, generation: str) -> None:
         """Send commands to the worker of this generation from now on.
@@ -191,7 +194,8 @@ class Driver:
                 _raise_for(self.differences(layout))
                 return layout
             case Runtime(commands=commands, layout=layout):
-                if missing := self.checker.write(decision.certificates.install, decision.default, pair):
+                contents, authorities = decision.certificates.install, decision.authorities
+                if missing := self.checker.write(contents, decision.default, pair, authorities):
                     raise CertificateRefusedError(min(missing), FILE_GONE)
                 self._change(decision, commands)
                 _raise_for(observe.touched(self.socket, self.paths, layout, decision.pools, decision.keys))
@@ -200,12 +204,16 @@ class Driver:
 
     def _change(self, decision: Runtime, commands: Iterable[RuntimeCommand]) -> None:
         """Certificates come before the routes of their names, and go after them."""
-        running = RuntimeCertificates(self.socket, self.paths, self.certificates.read)
+        running = RuntimeCertificates(self.socket, self.paths, self.certificates.read, self.authorities.find)
+        self.counters.commands += self.socket.run(decision.before)
+        self.counters.commands += running.load_authorities(decision.authorities)
         self.counters.commands += running.add(decision.certificates)
         if decision.default:
             self.counters.commands += running.replace_default(decision.default)
         self.counters.commands += self.socket.run(commands)
         self.counters.commands += running.remove(decision.certificates)
+        self.counters.commands += running.remove_authorities(decision.unused)
+        self.counters.commands += self.socket.run(decision.after)
 
     def save(self, layout: Layout) -> list[str]:
         """Write the files that differ, and return their paths. Raises HaproxyError.

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any, Final, get_args
 
 from rancherctl.ingress.haproxy import crt_list, pools
+from rancherctl.ingress.haproxy.client_certificates import NAMES_MAP
 from rancherctl.ingress.haproxy.crt_list import CrtLine
 from rancherctl.ingress.haproxy.pools import Pool
 from rancherctl.ingress.haproxy.profiles import VALUE_MAPS, values_of
@@ -26,13 +27,13 @@ PORT_MAPS = ("tls-tiers", "https-ports")
 """HAProxy has them only while an Ingress has not the default ports (``Layout.own_ports``)."""
 MAPS = (
     *("hosts", "wildcards", "tls-tiers", "exact", "prefix"),
-    *("trusted", "speaking", "secured", "to-https", "https-ports"),
+    *("trusted", "speaking", "secured", "to-https", "https-ports", NAMES_MAP),
     *VALUE_MAPS,
 )
 """In this order keys are removed; they are added in the opposite one."""
 NETWORK_MAPS = ("trusted", "speaking")
 """Their keys are networks, see ``model.Proxies``. HAProxy finds them by an address in them."""
-LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", *PORT_MAPS, *VALUE_MAPS)
+LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", NAMES_MAP, *PORT_MAPS, *VALUE_MAPS)
 """Release 0.1 had none of them."""
 CHECKS_PER_SECOND = 250
 MIN_OLD_WORKERS, MAX_OLD_WORKERS = 2, 8
@@ -54,6 +55,9 @@ class Layout:
 
     ``ports`` are those that loaded Ingresses need, of all that do not have the default ones. ``own_ports``: the process
     knows such ports; a listener that no Ingress needs any more stays until the next process.
+
+    ``authorities``: files with authorities of clients' certificates → contents; ``asks_clients``: whether the process
+    was started for them.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -68,6 +72,8 @@ class Layout:
     default: str = ""
     secured: frozenset[str] = frozenset()
     old_workers: int = MAX_OLD_WORKERS
+    authorities: Mapping[str, str] = field(default_factory=dict)
+    asks_clients: bool = False
     ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     own_ports: bool = False
 
@@ -78,6 +84,7 @@ class Layout:
         unused = {
             *(() if self.own_ports else PORT_MAPS),
             *(() if "https" in open_for else ("secured",)),
+            *(() if "https" in open_for and self.asks_clients else (NAMES_MAP,)),
             *(() if len(open_for) == 2 else ("to-https", "https-ports")),
             *(() if any(x.protocol == "https" and not x.own for x in self.listeners) else ("tls-tiers",)),
         }
@@ -113,6 +120,8 @@ class Layout:
             "secured": sorted(self.secured),
             "old_workers": self.old_workers,
             **({"needed_ports": {key: list(ports) for key, ports in self.ports.items()}} if self.own_ports else {}),
+            "authorities": dict(sorted(self.authorities.items())),
+            "asks_clients": self.asks_clients,
         }
 
     @staticmethod
@@ -141,6 +150,8 @@ class Layout:
                 old_workers=int(data.get("old_workers", MAX_OLD_WORKERS)),
                 ports={str(k): tuple(map(int, p)) for k, p in data.get("needed_ports", {}).items()},
                 own_ports="needed_ports" in data,
+                authorities={_token(k): str(v) for k, v in data.get("authorities", {}).items()},
+                asks_clients=bool(data.get("asks_clients", False)),
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
@@ -176,8 +187,8 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     in ``exact`` is the default backend for everything unmatched.
     ``trusted``, ``speaking``, ``secured`` (tiers that are answered over TLS) and ``to-https`` (those whose plain
     requests are redirected) are sets: all values are 1. ``https-ports``: their other HTTPS port with a colon.
-    ``tls-tiers``: tier → tier on the default HTTPS port if that has other rules. The other maps have an option's value
-    by name of the pool.
+    ``tls-tiers``: tier → tier on the default HTTPS port if that has other rules. ``client-names``: see
+    client_certificates.py. The other maps have an option's value by name of the pool.
     """
     live = [pool for pool in pools if pool.key]
     pool_of = {pool.key: pool.name for pool in live} | {"": CLOSED}
@@ -188,6 +199,7 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
         maps["to-https"] = dict.fromkeys(model.tls.redirects, "1")
         maps["https-ports"] = {site: f":{port}" for site, port in model.tls.https_ports.items()}
         maps["secured"] = {maps["tls-tiers"].get(site, site): "1" for site in model.tls.sites}
+        maps[NAMES_MAP] = dict(model.tls.clients)
     for pool in (p for p in live if p.options.changed):
         for name, value in values_of(pool.options).items():
             maps[name][pool.name] = value
@@ -273,4 +285,6 @@ def build(model: Model, previous: Layout | None) -> Layout:
         secured=model.secured,
         ports=dict(model.ports),
         own_ports=bool(model.ports),
+        authorities=dict(model.tls.authorities),
+        asks_clients=bool(model.tls.clients),
     )

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from rancherctl.ingress.haproxy import commands, crt_list, layout, listeners
 from rancherctl.ingress.haproxy.commands import RuntimeCommand
 from rancherctl.ingress.haproxy.crt_list import NO_CHANGE, CrtChange
-from rancherctl.ingress.haproxy.layout import MAPS, Layout
+from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.map_changes import MapChange, map_change
 from rancherctl.ingress.haproxy.pools import Pool, Slot
 from rancherctl.ingress.haproxy.profiles import PLAIN, Profile, profile_of
 from rancherctl.ingress.haproxy.render import Paths
@@ -34,7 +35,10 @@ class Runtime:
     """Commands in this order, and the layout that results.
 
     ``pools`` and ``keys`` (map, key) are those that the commands change. ``certificates`` is added before the commands
-    and deleted after them. ``default`` is a new content of the default certificate ("" = as before).
+    and deleted after them. ``default`` is a new content of the default certificate ("" = as before). ``authorities``
+    are files with authorities of clients' certificates to load (name → content), ``unused`` those to remove.
+
+    ``before`` and ``after`` surround all of it: names whose authorities change prove nothing meanwhile.
     """
 
     commands: tuple[RuntimeCommand, ...]
@@ -43,6 +47,10 @@ class Runtime:
     keys: tuple[tuple[str, str], ...] = ()
     certificates: CrtChange = NO_CHANGE
     default: str = ""
+    authorities: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    before: tuple[RuntimeCommand, ...] = ()
+    after: tuple[RuntimeCommand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +73,10 @@ class _Commands:
     """Commands by step: first what is served grows, then it shrinks."""
 
     fill: list[RuntimeCommand] = field(default_factory=list)
-    route: list[RuntimeCommand] = field(default_factory=list)
-    unroute: list[RuntimeCommand] = field(default_factory=list)
     empty: list[RuntimeCommand] = field(default_factory=list)
 
-    def in_order(self) -> tuple[RuntimeCommand, ...]:
-        return (*self.fill, *self.route, *self.unroute, *self.empty)
+    def around(self, maps: MapChange) -> tuple[RuntimeCommand, ...]:
+        return (*self.fill, *maps.grow, *maps.shrink, *self.empty)
 
 
 def contended(now: Layout | None, model: Model) -> tuple[str, ...]:
@@ -117,17 +123,19 @@ _usage: Final = Latest(_usage_of)
 def _kept(pools: tuple[Pool, ...], wanted: Mapping[str, Route]) -> dict[str, str]:
     """The key of each pool that stays in use, by name of the pool.
 
-    A pool whose key is not wanted any more takes that of the same Service port with other values of its options.
+    A pool whose key is not wanted any more takes that of the same Service port with other values of its options, but
+    never with other authorities of clients: its routes may lead to it for some commands longer.
     """
     kept = {p.name: p.key for p in pools if p.key in wanted}
     have = set(kept.values())
-    free: dict[tuple[str, Profile], list[str]] = {}
+    free: dict[tuple[str, Profile, str, str], list[str]] = {}
     for pool in pools:
         if pool.key and pool.name not in kept:
-            free.setdefault((pool.backend, pool.profile), []).append(pool.name)
+            same = pool.backend, pool.profile, pool.options.client_ca, pool.options.client_verify
+            free.setdefault(same, []).append(pool.name)
     for key in sorted(wanted.keys() - have) if free else ():
-        route = wanted[key]
-        if names := free.get((route.backend.key, profile_of(route.options))):
+        backend, options = wanted[key].backend.key, wanted[key].options
+        if names := free.get((backend, profile_of(options), options.client_ca, options.client_verify)):
             kept[names.pop()] = key
     return kept
 
@@ -155,7 +163,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     except _NoRoomError as full:
         return Reload(str(full), layout.build(model, now))
     maps = layout.maps_of(model, pools)
-    keys = _maps(now.maps, maps, paths, steps)
+    changed = map_change(now.maps, maps, paths)
     certificates = crt_list.change(now.lines, model.tls.names, model.tls.options)
     default = model.tls.default if model.tls.default != now.default else ""
     wanted = replace(
@@ -168,17 +176,31 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         default=model.tls.default,
         secured=model.secured,
         ports=dict(model.ports),
+        authorities=dict(model.tls.authorities),
     )
-    runtime = steps.in_order()
-    count = len(runtime) + len(certificates.add) + len(certificates.delete)
-    if not count and not default:
+    runtime = steps.around(changed)
+    authorities = {name: c for name, c in model.tls.authorities.items() if now.authorities.get(name) != c}
+    unused = tuple(sorted(now.authorities.keys() - model.tls.authorities.keys()))
+    count = len(runtime) + len(certificates.add) + len(certificates.delete) + len(changed.before) + len(changed.after)
+    if not count and not default and not authorities and not unused:
         return Unchanged(wanted)
     if count > MAX_COMMANDS:
         return Reload(f"{count} changes at once", layout.build(model, now))
     pools_touched = frozenset(
         new.name for old, new in zip(now.pools, pools, strict=True) if new is not old and new.slots != old.slots
     )
-    return Runtime(runtime, wanted, pools_touched, keys, certificates, default)
+    return Runtime(
+        runtime,
+        wanted,
+        pools_touched,
+        tuple(sorted(changed.keys)),
+        certificates,
+        default,
+        authorities,
+        unused,
+        tuple(changed.before),
+        tuple(changed.after),
+    )
 
 
 def _kept_listeners(now: Layout, model: Model) -> tuple[Listener, ...]:
@@ -198,6 +220,8 @@ def _restart(now: Layout, model: Model) -> str:
         return "the first Ingress with other ports than the default ones"
     if bool(now.default) != bool(model.tls.default):
         return "default certificate removed" if now.default else "default certificate added"
+    if model.tls.clients and not now.asks_clients:
+        return "first certificates of clients: TLS sessions are not resumed any more"
     return ""
 
 
@@ -256,32 +280,3 @@ def _slots(pool: Pool, servers: tuple[Server, ...], busy: Busy, seconds: int, st
         steps.fill += commands.add_server(pool.name, name, server, seconds, pool.profile.text)
         out.append(Slot(name, server, used=True))
     return tuple(out)
-
-
-def _entries(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """The entries of ``new`` that ``old`` does not have, sorted."""
-    return dict(sorted([(k, v) for k, v in new.items() if old.get(k) != v]))
-
-
-def _maps(
-    old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]], paths: Paths, steps: _Commands
-) -> tuple[tuple[str, str], ...]:
-    """Add a host name after its paths and remove it before them; returns the changed keys (map, key), sorted.
-
-    So no request finds only a part of the paths.
-    """
-    keys: set[tuple[str, str]] = set()
-    for name in reversed(MAPS):
-        if old[name] == new[name]:
-            continue
-        path, before, entries = paths.map(name), old[name], _entries(old[name], new[name])
-        steps.route += commands.add_entries(path, {k: v for k, v in entries.items() if k not in before})
-        steps.route += [commands.set_entry(path, k, v) for k, v in entries.items() if k in before]
-        keys.update((name, key) for key in entries)
-    for name in MAPS:
-        if old[name] == new[name]:
-            continue
-        gone = old[name].keys() - new[name].keys()
-        steps.unroute += commands.delete_entries(paths.map(name), gone)
-        keys.update((name, key) for key in gone)
-    return tuple(sorted(keys))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rancherctl.ingress.haproxy.client_certificates import header_lines
 from rancherctl.ingress.haproxy.responses import DENIED, ORIGIN
 from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 
@@ -20,6 +21,7 @@ EXAMPLES: Final = (
     RouteOptions(protocol="https", balance="source"),
     RouteOptions(
         protocol="grpcs",
+        client_headers=True,
         allow_source=("10.0.0.0/8",),
         deny_source=("10.0.0.1/32",),
         cors_origins=("https://a.com", "https://*.b.com"),
@@ -40,8 +42,9 @@ EXAMPLES: Final = (
 
 
 def lines(options: RouteOptions) -> list[str]:
-    """All lines of pools that forward requests."""
-    return [*source_lines(options), *_cors(options), *_balance(options), *_sticky(options), *_check(options)]
+    """All lines of pools that forward requests, after those that decide who may send requests."""
+    headers = header_lines() if options.client_headers else []
+    return [*_cors(options), *headers, *_balance(options), *_sticky(options), *_check(options)]
 
 
 def server_words(options: RouteOptions, seconds: int) -> str:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from rancherctl.ingress.haproxy import profile_text
+from rancherctl.ingress.haproxy.client_certificates import POOL_MAP, pool_lines
 from rancherctl.ingress.haproxy.responses import REDIRECTS, TOO_LARGE
 from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.text import short_digest
@@ -62,8 +63,10 @@ VALUES: Final = (
 )
 REDIRECT_MAP: Final = "redirect"
 """STATUS|url|URL, or STATUS|host|NAME to keep scheme and path. A bar is in no URL."""
-VALUE_MAPS: Final = (*(value.map for value in VALUES), REDIRECT_MAP)
-_TEXT: Final = {name: getattr(NO_OPTIONS, name) for name in (*(value.field for value in VALUES), "target")}
+VALUE_MAPS: Final = (*(value.map for value in VALUES), REDIRECT_MAP, POOL_MAP)
+CLIENTS: Final = ("client_ca", "client_verify", "client_policy")
+"""Options about certificates of clients: what a pool needs is a value, whether it also redirects or not."""
+_TEXT: Final = {name: getattr(NO_OPTIONS, name) for name in (*(value.field for value in VALUES), *CLIENTS, "target")}
 """Replacements that leave only the options that are text; ``target`` decides about servers."""
 
 
@@ -101,20 +104,22 @@ def profile_of(options: RouteOptions) -> Profile:
 
 def values_of(options: RouteOptions) -> Mapping[str, str]:
     """Entries of a pool with these options, by map."""
+    clients = {POOL_MAP: options.client_policy} if options.client_policy else {}
     if options.redirect:
         kind = "host" if options.redirect.startswith("//") else "url"
-        return {REDIRECT_MAP: f"{options.redirect_code}|{kind}|{options.redirect.removeprefix('//')}"}
-    return {value.map: text for value in VALUES if (text := value.of(options))}
+        return clients | {REDIRECT_MAP: f"{options.redirect_code}|{kind}|{options.redirect.removeprefix('//')}"}
+    return clients | {value.map: text for value in VALUES if (text := value.of(options))}
 
 
 def section(profile: Profile, path: MapPath) -> str:
     """The ``defaults`` section of a profile; "" for the plain one."""
     if profile.kind == "plain":
         return ""
+    lines = [*profile_text.source_lines(profile.text), *pool_lines(path)]
     if profile.kind == "redirect":
-        lines = [*profile_text.source_lines(profile.text), *_redirect_lines(path(REDIRECT_MAP))]
+        lines += _redirect_lines(path(REDIRECT_MAP))
     else:
-        lines = profile_text.lines(profile.text)
+        lines += profile_text.lines(profile.text)
         lines += [line for value in VALUES for line in value.lines(path(value.map))]
     return f"\ndefaults {profile.name} from {BASE}\n" + "".join(f"  {line}\n" for line in lines)
 

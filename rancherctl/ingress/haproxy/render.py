@@ -13,7 +13,8 @@ from functools import partial
 from typing import NamedTuple, get_args
 
 from rancherctl import contract
-from rancherctl.ingress.haproxy import forwarded, refusals, secured
+from rancherctl.ingress.haproxy import client_certificates, forwarded, refusals, secured
+from rancherctl.ingress.haproxy.client_certificates import NO_RESUMPTION_GLOBAL, NO_RESUMPTION_OPTIONS
 from rancherctl.ingress.haproxy.crt_list import CrtLine, ShownLine
 from rancherctl.ingress.haproxy.layout import MAPS, PORT_MAPS, Layout
 from rancherctl.ingress.haproxy.listeners import frontend_name
@@ -95,6 +96,10 @@ class Paths:
         """The file of one certificate with its key."""
         return f"{self.certificates}/{content}.pem"
 
+    def authority(self, name: str) -> str:
+        """One file with authorities of clients' certificates."""
+        return f"{self.data}/authorities/{name}.pem"
+
     @property
     def default_certificate(self) -> str:
         """The file of the default certificate, which HAProxy can replace but not remove while it runs."""
@@ -116,7 +121,9 @@ def renderings(layout: Layout, paths: Paths) -> dict[str, Rendering]:
         text = partial(crt_list_text, layout, paths, port)
         out[paths.crt_list_of(port)] = Rendering((layout.lines, layout.default), text)
     process = (layout.listeners, layout.check_seconds, layout.generation, layout.old_workers, bool(layout.default))
-    out[paths.config] = Rendering((process, layout.own_ports, layout.pools), partial(config, layout, paths))
+    out[paths.config] = Rendering(
+        (process, layout.own_ports, layout.asks_clients, layout.pools), partial(config, layout, paths)
+    )
     return out
 
 
@@ -133,13 +140,13 @@ def crt_list_text(layout: Layout, paths: Paths, port: int = 0) -> str:
 
 def crt_line(line: CrtLine, paths: Paths) -> str:
     """One line of the crt-list, also for HAProxy's socket."""
-    options = f"[{' '.join(secured.name_words(line.options))}] " if line.options.changed else ""
+    options = f"[{' '.join(secured.name_words(line.options, paths.authority))}] " if line.options.changed else ""
     return f"{paths.certificate(line.content)} {options}{' '.join(line.names)}\n"
 
 
 def shown_line(line: CrtLine, paths: Paths) -> ShownLine:
     """What HAProxy shows of a line."""
-    words = sorted(secured.name_words(line.options))
+    words = sorted(secured.name_words(line.options, paths.authority))
     return ShownLine(paths.certificate(line.content), tuple(words), tuple(sorted(line.names)), line.port)
 
 
@@ -163,7 +170,10 @@ def text_digest(paths: Paths) -> str:
     samples = (*EXAMPLES, *(RouteOptions(protocol=protocol) for protocol in get_args(Protocol)))
     pools = tuple(Pool.of(f"b{n}", "", (Slot("s1"),), options) for n, options in enumerate(samples, 1))
     own = tuple(replace(listener, own=True) for listener in listeners)
-    layouts = (Layout(listeners=listeners, pools=pools), Layout(listeners=(*listeners, *own), own_ports=True))
+    layouts = (
+        Layout(listeners=listeners, pools=pools, asks_clients=True),
+        Layout(listeners=(*listeners, *own), own_ports=True, asks_clients=True),
+    )
     return digest("".join(config(layout, paths) for layout in layouts))
 
 
@@ -184,7 +194,8 @@ global
   tune.maxrewrite 4096
   tune.http.maxhdr 256
   ssl-load-extra-files none
-  ssl-default-bind-options ssl-min-ver TLSv1.2
+{NO_RESUMPTION_GLOBAL if layout.asks_clients else ""}\
+  ssl-default-bind-options ssl-min-ver TLSv1.2{f" {NO_RESUMPTION_OPTIONS}" if layout.asks_clients else ""}
 {refusals.GLOBAL_TEXT}"""
 
 
@@ -246,6 +257,7 @@ def _frontend(listener: Listener, paths: Paths, layout: Layout) -> str:
     wildcard = f"var(txn.host),field(2,.,0){port},map_str({paths.map('wildcards')})"
     https = listener.protocol == "https"
     tls = secured.bind_words(paths.crt_list_of(own_port), strict=not layout.default) if https else ""
+    asks_clients = https and layout.asks_clients
     unknown, fallback, replace_tiers = anything, f"str({anything})", ""
     if https and layout.own_ports and not own_port:
         fallback, anything = "var(txn.any)", f"* {secured.ANY_ON_HTTPS}"
@@ -255,6 +267,7 @@ frontend {frontend_name(listener)} from {BASE}
   bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}\
 {tls}
 {forwarded.connection_lines(paths.map)}\
+{client_certificates.connection_lines(paths.map, own_port) if asks_clients else ""}\
   http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
   http-request set-var(txn.tier) var(txn.host){port},map_str({paths.map("hosts")})
   acl known var(txn.tier) -m found
@@ -268,6 +281,7 @@ frontend {frontend_name(listener)} from {BASE}
   http-request set-var(txn.pool) {fallback},map_str({paths.map("exact")}) if !routed
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
 {secured.request_lines(paths.map, anything) if https else ""}\
+{client_certificates.request_lines(paths.map, own_port) if asks_clients else ""}{client_certificates.FORGED_LINE}\
 {forwarded.request_lines(listener.protocol, paths.map)}\
 {"" if https else _redirect_lines(listener, paths, layout)}\
   http-response del-header {ORIGIN}

@@ -36,6 +36,7 @@ NO_ROUTE_RESPONSE: Final = OwnResponse(404, NO_ROUTE, "404: no ingress rule matc
 CLOSED: Final = "closed"
 CLOSED_RESPONSE: Final = OwnResponse(503, CLOSED, "503: an access rule of this ingress is invalid, so it is closed")
 DENIED: Final = OwnResponse(403, "denied", "403: this client is not allowed here")
+NO_CERTIFICATE: Final = OwnResponse(403, "no-certificate", "403: a valid certificate of the client is needed here")
 TOO_LARGE: Final = OwnResponse(413, "too-large", "413: the body of the request is larger than this ingress allows")
 REDIRECTS: Final = tuple(
     OwnResponse(status, "redirect", f"{status}: see the header Location") for status in (301, 302, 303, 307, 308)

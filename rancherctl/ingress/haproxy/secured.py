@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from rancherctl.ingress.haproxy import client_certificates
 from rancherctl.ingress.haproxy.responses import MISDIRECTED_RESPONSE, ORIGIN, TLS_REDIRECT
 from rancherctl.ingress.matcher import ACME
 from rancherctl.ingress.options import TlsOptions
@@ -27,11 +28,11 @@ def bind_words(crt_list: str, *, strict: bool) -> str:
     return f" ssl crt-list {crt_list}{' strict-sni' if strict else ''} alpn h2,http/1.1"
 
 
-def name_words(options: TlsOptions) -> tuple[str, ...]:
+def name_words(options: TlsOptions, authority_file: Callable[[str], str]) -> tuple[str, ...]:
     """What a line of the crt-list says about its names, beside their certificate."""
     alpn = () if options.http2 else ("alpn", "http/1.1")
     version = () if options.tls_min_version == "1.2" else ("ssl-min-ver", f"TLSv{options.tls_min_version}")
-    return (*alpn, *version)
+    return (*alpn, *version, *client_certificates.name_words(options, authority_file))
 
 
 def tier_lines(map_file: Callable[[str], str]) -> str:

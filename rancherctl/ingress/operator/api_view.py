@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SCALE_ANNOTATION
 from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UsageError
 from rancherctl.ingress.annotations.table import MAX_SCALE, SCALE
 from rancherctl.ingress.model import CLASS_NAME
+from rancherctl.ingress.purposes import named_secret, parse_key
 from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
 from rancherctl.ingress.translate import classes
 from rancherctl.kube.client import CONFIGMAPS, INGRESSCLASSES, INGRESSES, SECRETS, KubeClient
-from rancherctl.kube.objects import Ingress, IngressClass, TlsSecret, config_map, ingress, ingress_class, tls_secret
+from rancherctl.kube.objects import (
+    Ingress,
+    IngressClass,
+    Secret,
+    TlsSecret,
+    config_map,
+    ingress,
+    ingress_class,
+    tls_secret,
+)
 from rancherctl.placement.model import Roster
 from rancherctl.text import did_you_mean
 
@@ -120,3 +131,16 @@ def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:
     name = SCALE_ANNOTATION if SCALE_ANNOTATION in target.meta.annotations else SCALE
     body = {"metadata": {"annotations": {name: str(checked_scale(number))}}}
     return ingress(client.patch(INGRESSES, target.meta.name, body, namespace=target.meta.namespace))
+
+
+def read_purpose_secrets(
+    client: KubeClient, keys: Collection[str], namespaces: Collection[str] = ()
+) -> dict[str, Secret]:
+    """The secrets with these keys (purposes.py) that exist: of these namespaces, or of all."""
+    out: dict[str, Secret] = {}
+    for key in sorted(keys):
+        namespace, _, name = parse_key(key)[1].partition("/")
+        if not namespaces or namespace in namespaces:
+            with suppress(NotFoundError):
+                out[key] = named_secret(client.get(SECRETS, name, namespace=namespace))
+    return out

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from rancherctl.ingress.copies import Copied, certificates_digest, copied
+from rancherctl.ingress.copies import Copied, certificates_digest, content_of, copied
 from rancherctl.ingress.model import TlsName, Translated, tls_id
 from rancherctl.ingress.operator import certificate_details
 from rancherctl.ingress.operator.api_view import ApiView
@@ -16,7 +16,7 @@ from rancherctl.ingress.operator.overview import cluster_of
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.ingress.translate.certificates import title
 from rancherctl.ingress.translate.tls import TlsClaim, TlsClaims, secrets_on, sites_of
-from rancherctl.kube.objects import TlsSecret
+from rancherctl.kube.objects import Secret, TlsSecret
 from rancherctl.text import and_more, plural
 
 Item = dict[str, Any]
@@ -66,10 +66,18 @@ class CertificateView:
     """Everything that decides about certificates, at ``now`` (seconds since 1970).
 
     ``default`` is the secret of the environment's default certificate: "" = none, None = not known here. ``secrets``
-    are None if they are not ``readable``.
+    are None if they are not ``readable``. ``read`` gives secrets for other purposes by their keys (purposes.py), as far
+    as they exist.
     """
 
-    def __init__(self, view: ApiView, secrets: Mapping[str, TlsSecret] | None, default: str | None, now: float) -> None:
+    def __init__(
+        self,
+        view: ApiView,
+        secrets: Mapping[str, TlsSecret] | None,
+        default: str | None,
+        now: float,
+        read: Callable[[Collection[str]], Mapping[str, Secret]] = lambda _: {},
+    ) -> None:
         self.view, self.default, self.now = view, default, now
         self.readable = secrets is not None
         self.cluster = cluster_of(view)
@@ -77,6 +85,8 @@ class CertificateView:
         self._details: dict[str, tuple[CertificateDetails | None, str]] = {}
         translated, claims = self.cluster.translated, self.cluster.claims
         contents = {key: secret.content for key, secret in self.secrets.items()}
+        others = read({t.client.authority for t in translated.values() if t.client})
+        contents |= {key: content_of(key, secret) for key, secret in others.items()}
         self._digests = {key: certificates_digest(listed, contents) for key, listed in claims.secrets.items()}
         self._users: dict[str, set[str]] = {}
         for key, listed in claims.secrets.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rancherctl.errors import AuthError, NotFoundError, UsageError
@@ -17,6 +17,7 @@ from rancherctl.ingress.options import HTTP_PORT
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.translate import endpoints, merge
 from rancherctl.ingress.translate.cache import TranslationCache
+from rancherctl.ingress.translate.certificates import SecretState
 from rancherctl.kube import objects
 from rancherctl.kube.client import ENDPOINTSLICES, SERVICES, KubeClient
 from rancherctl.kube.objects import Ingress
@@ -107,7 +108,11 @@ def _tables(view: ApiView) -> desired.Tables:
 
 def _table_of(view: ApiView, host: str, cache: TranslationCache) -> RuleTable:
     local = desired.LocalHost(host, http_listeners(HTTP_PORT, ("IPv4",)))
-    return rule_table(desired.build(_tables(view), view.roster, desired.Previous(), cache, local, 0.0))
+    tables = _tables(view)
+    # Authorities of clients are taken as usable: `ingress show` says it if they are not.
+    asking = [t.client.authority for t in cache.translate_all(tables.ingresses, tables.classes).values() if t.client]
+    tables = replace(tables, secrets=dict.fromkeys(asking, SecretState("usable")))
+    return rule_table(desired.build(tables, view.roster, desired.Previous(), cache, local, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,7 @@ def _answer(request: Request, one: HostMatch, ends: Mapping[str, Endpoints]) -> 
     reason = {
         "closed": "an annotation that restricts access is invalid",
         "denied": f"the access list of the ingress does not allow {request.source}",
+        "no-certificate": "the ingress needs a certificate of the client, which plain HTTP cannot show",
         "redirect": f"redirect to {answer.location}",
     }.get(answer.kind, have.note)
     if route is None:

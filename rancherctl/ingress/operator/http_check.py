@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from rancherctl.ingress.annotations.traffic import READ_TIMEOUT
-from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_ROUTE, ORIGIN, TLS_REDIRECT
+from rancherctl.ingress.haproxy.responses import CLOSED, HEADER_LIMIT, NO_CERTIFICATE, NO_ROUTE, ORIGIN, TLS_REDIRECT
 from rancherctl.ingress.model import ANY_HOST, Translated, host_of
 from rancherctl.ingress.operator.tls_connection import NO_CLIENT_CERTIFICATE, TlsConnection, failure
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
@@ -32,6 +32,7 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
     "misdirected": (False, "the load balancer does not serve this host over TLS (status 421)"),
     "redirect": (True, "redirected by the load balancer"),
     "denied": (None, "routed, but the access list of the ingress does not allow this machine"),
+    NO_CERTIFICATE.origin: (None, "routed, but it needs a certificate of the client"),
     "slow-response": (False, f"routed, but the service did not answer in time; {READ_TIMEOUT} sets the limit"),
 }
 """Results by the origin of responses that the load balancer makes itself."""

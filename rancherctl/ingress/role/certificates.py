@@ -13,7 +13,7 @@ from rancherctl.ingress.role import openssl
 from rancherctl.ingress.translate import certificate, pem
 from rancherctl.ingress.translate.certificate import CertificateFacts
 from rancherctl.ingress.translate.certificates import DELETED_SECONDS, SecretState
-from rancherctl.kube.objects import TlsSecret
+from rancherctl.kube.objects import Secret, TlsSecret
 from rancherctl.kube.snapshot import Table
 
 
@@ -62,8 +62,8 @@ class CertificateStore:
         """Secret → content of its copy, usable or not."""
         self._proven = frozenset(good.values())
         self._files, self._clock, self._refusal = files, clock, refusal
-        self._items: Mapping[str, TlsSecret] | None = None
-        self._read: dict[str, tuple[TlsSecret, tuple[str, _Copy] | None]] = {}
+        self._items: Mapping[str, TlsSecret | Secret] | None = None
+        self._read: dict[str, tuple[TlsSecret | Secret, tuple[str, _Copy] | None]] = {}
         self._copies: dict[str, _Copy] = {}
         self._sources: dict[str, TlsSecret] = {}
         self._verdicts: dict[str, _Verdict] = {}
@@ -71,7 +71,7 @@ class CertificateStore:
         self._former: dict[str, str] = {}
         """Secret → the good content before the one in ``good``, in case HAProxy refuses that."""
 
-    def states(self, copies: Table[TlsSecret]) -> dict[str, SecretState]:
+    def states(self, copies: Table[TlsSecret | Secret]) -> dict[str, SecretState]:
         """The state of each secret that is known. While copies cannot be listed, none of them counts as deleted."""
         if copies.synced and copies.items is not self._items:
             self._take(copies.items)
@@ -89,13 +89,13 @@ class CertificateStore:
         self._gone = {source: since for source, since in self._gone.items() if source in self.good}
         return out
 
-    def _take(self, items: Mapping[str, TlsSecret]) -> None:
+    def _take(self, items: Mapping[str, TlsSecret | Secret]) -> None:
         """Read the copies that changed."""
         before, self._read = self._read, {}
         for key, copy in items.items():
             seen = before.get(key)
             self._read[key] = seen if seen is not None and seen[0] is copy else (copy, self._read_copy(copy))
-        found = [(secret, *copied) for secret, copied in self._read.values() if copied is not None]
+        found = [(s, *copied) for s, copied in self._read.values() if copied and isinstance(s, TlsSecret)]
         self._copies = {source: copy for _, source, copy in found}
         self._sources = {copy.content: secret for secret, _, copy in found if not copy.unusable}
         self.contents = {source: copy.content for _, source, copy in found}
@@ -104,7 +104,7 @@ class CertificateStore:
         used = {*self.contents.values(), *self.good.values()}
         self._verdicts = {content: verdict for content, verdict in self._verdicts.items() if content in used}
 
-    def _read_copy(self, copy: TlsSecret) -> tuple[str, _Copy] | None:
+    def _read_copy(self, copy: TlsSecret | Secret) -> tuple[str, _Copy] | None:
         """The source and what to keep of a copy; its content is judged while the pair is at hand."""
         if (found := read_copy(copy)) is None:
             return None

@@ -26,7 +26,8 @@ from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy
+from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy, usable
+from rancherctl.ingress.translate.clients import effective
 from rancherctl.ingress.translate.merge import HostRules, Merged
 from rancherctl.ingress.translate.tls import TlsClaims
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
@@ -194,6 +195,9 @@ def _host_model(
         routes = tuple(_effective(route, protocols.get(route.backend.key, ""), cookie_key) for route in routes)
         for key in {r.backend.key for r in routes if r.options.protocol in {"https", "grpcs"}}:
             failing.setdefault(key, _not_verified(key))
+    if any(route.options.client_ca for route in routes):
+        authorities = usable(tables.secrets)
+        routes = tuple(effective(route, authorities) for route in routes)
     affected = sorted(serving & rules.loaded) if failing else ()
     problems = {key: found for key in affected if (found := _problems_of(translated[key], failing))}
     model = Model(

@@ -10,6 +10,7 @@ from typing import Final
 
 from rancherctl.hold import is_mass_loss
 from rancherctl.ingress.haproxy import layout
+from rancherctl.ingress.haproxy.client_certificates import NAMES_MAP
 from rancherctl.ingress.haproxy.layout import Layout
 from rancherctl.ingress.model import Model, servers_key
 
@@ -43,15 +44,19 @@ def without_removals(now: Layout, model: Model) -> Model:
         if p.backend and not model.servers.get(key := servers_key(p.backend, p.options))
     }
     names: dict[str, tuple[str, ...]] = {}
-    options = dict(model.tls.options)
+    options, clients = dict(model.tls.options), dict(model.tls.clients)
     for line in now.lines:
         gone = [name for name in line.ids if name not in model.tls.names]
         names |= {name: (*names.get(name, ()), line.content) for name in gone}
         options |= dict.fromkeys(gone, line.options)
+        clients |= {name: now.maps[NAMES_MAP][name] for name in gone if name in now.maps[NAMES_MAP]}
+    authorities = {name: content for name, content in now.authorities.items() if name not in model.tls.authorities}
     tls = replace(
         model.tls,
         names={**names, **model.tls.names},
         options=options,
+        clients=clients,
+        authorities={**authorities, **model.tls.authorities},
         sites=model.tls.sites.union(now.maps["secured"]),
         redirects=model.tls.redirects.union(now.maps["to-https"]),
         default=model.tls.default or now.default,

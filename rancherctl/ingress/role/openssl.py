@@ -34,6 +34,15 @@ def refusal(pair: KeyPair) -> str:
     return ""
 
 
+def authority_refusal(text: str) -> str:
+    """Why OpenSSL refuses these certificates of authorities, for people; "" if it accepts them."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=text)
+    except ssl.SSLError as error:
+        return f"OpenSSL refuses it ({str(error.reason or '').lower().replace('_', ' ') or 'malformed PEM'})"
+    return ""
+
+
 def _memory(text: str) -> int:
     """A file in memory with this text, as an open descriptor."""
     descriptor = os.memfd_create("certificate")

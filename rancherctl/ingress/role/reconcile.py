@@ -23,6 +23,7 @@ from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import NO_PROXIES, Listener, Model, Proxies
 from rancherctl.ingress.options import DEFAULT_PORTS
 from rancherctl.ingress.role import desired, loss_guard
+from rancherctl.ingress.role.authorities import AuthorityStore, is_authority
 from rancherctl.ingress.role.certificates import CertificateStore
 from rancherctl.ingress.role.desired import DesiredHost, LocalHost, Previous, Tables
 from rancherctl.ingress.role.health import CHECK_SECONDS, HaproxyHealth
@@ -105,7 +106,10 @@ class LbRole:
         self._certificates: Mapping[str, str] = {}
         self._own_listeners: tuple[Listener, ...] = ()
         state = self.store.current
-        self.secrets = CertificateStore(self.driver.certificates, state.secrets if state else {}, clock)
+        good = state.secrets if state else {}
+        tls = {key: content for key, content in good.items() if not is_authority(key)}
+        self.secrets = CertificateStore(self.driver.certificates, tls, clock)
+        self.authorities = AuthorityStore(self.driver.authorities, good)
         self.secrets.trusting = state is None
         self._roster_guard = RosterGuard(Roster(state.epoch, 0) if state else Roster())
         if state:
@@ -137,7 +141,7 @@ class LbRole:
         except CertificateRefusedError as error:
             # OpenSSL accepted it: HAProxy knows better. All others are served without it, at once.
             log.warning("%s", error)
-            self.secrets.refuse(error.content, error.why)
+            self._refuse(error.content, error.why)
             self._failed(str(error))
             self.resync = SOON
         except HaproxyError as error:
@@ -159,8 +163,12 @@ class LbRole:
         """Certificates without which HAProxy had to start are not used any more; their Ingresses say why."""
         while self.driver.checker.refused:
             content, why = self.driver.checker.refused.popitem()
-            self.secrets.refuse(content, why)
+            self._refuse(content, why)
             self.resync = SOON
+
+    def _refuse(self, content: str, why: str) -> None:
+        self.secrets.refuse(content, why)
+        self.authorities.refuse(content, why)
 
     def _failed(self, why: str) -> None:
         self.resync, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
@@ -197,12 +205,12 @@ class LbRole:
             snapshot.table("services").items,
             snapshot.table("endpointslices").items,
         )
-        served = state.serving if state else ()
+        served, copies = state.serving if state else (), snapshot.table(COPIES)
         names = desired.external_names(tables, served, self._cache) if self._host.external_names else frozenset()
         tables = replace(
             tables,
             resolved=self._resolver.addresses(names),
-            secrets=self.secrets.states(snapshot.table(COPIES)),
+            secrets={**self.secrets.states(copies), **self.authorities.states(copies)},
             today=self._calendar(),
         )
         if state:
@@ -244,10 +252,13 @@ class LbRole:
         self.secrets.keep(used)
         good = dict(self.secrets.good)
         self.store.save(
-            State(layout, served, roster.epoch, roster.sequence, wanted.address, good), same_layout=unchanged
+            State(layout, served, roster.epoch, roster.sequence, wanted.address, good | self.authorities.good),
+            same_layout=unchanged,
         )
         self.driver.certificates.collect({*layout.contents, *good.values()})
-        self._certificates = self._digests.of(wanted.secrets, self.secrets.contents)
+        self.driver.authorities.collect(layout.authorities)
+        contents = {**self.secrets.contents, **self.authorities.contents}
+        self._certificates = self._digests.of(wanted.secrets, contents)
         self._leaving, self._problems = wanted.serving.leaving, wanted.problems
         self._own_listeners = tuple(x for x in wanted_model.listeners if x.own)
         if not unchanged:

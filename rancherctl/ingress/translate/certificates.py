@@ -7,12 +7,13 @@ are not redirected, so that an ACME challenge over HTTP can succeed.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from rancherctl.ingress.model import ANY_HOST, NO_TLS, TlsModel, Translated, host_of, tls_id
 from rancherctl.ingress.options import HTTPS_PORT
 from rancherctl.ingress.translate.certificate import CertificateFacts
+from rancherctl.ingress.translate.clients import NO_CLIENTS, HostClients, authority_problems, host_clients
 from rancherctl.ingress.translate.tls import TlsClaim
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import plural
@@ -101,6 +102,9 @@ class CertificateChoice:
                 if contents != (default.content,) or any(claim.secrets) or claim.options.changed:
                     names[name] = contents
         options = {name: claims[name].options for name in names if claims[name].options.changed}
+        clients = _clients(claims, names, states)
+        for name, (authority, verify) in clients.files.items():
+            options[name] = replace(claims[name].options, authority=authority, verify=verify)
         redirects = redirects if policy.redirect else {}
         others = {plain: port for plain, port in redirects.items() if port != HTTPS_PORT}
         every = list(serving)
@@ -108,8 +112,19 @@ class CertificateChoice:
             claimed = {claim.site for claim in claims.values()}
             sites = {tls_id(host, t.ports.https) for t in every if t.ports.https for host in t.hosts}
             secured |= {site for site in sites if site not in claimed or host_of(site) == ANY_HOST}
-        problems = self._all_problems([t for t in every if t.tls or not t.ports.http], claims, states, policy, now)
-        model = TlsModel(names, options, frozenset(secured), frozenset(redirects), default.content, others)
+        problems = self._all_problems(
+            [t for t in every if t.tls or t.client or not t.ports.http], claims, states, policy, now
+        )
+        model = TlsModel(
+            names,
+            options,
+            frozenset(secured),
+            frozenset(redirects),
+            default.content,
+            others,
+            clients.clients,
+            clients.authorities,
+        )
         return HostTls(model, problems)
 
     def _all_problems(
@@ -125,6 +140,7 @@ class CertificateChoice:
         out: dict[str, tuple[ObjectProblem, ...]] = {}
         for t in served:
             own = [x for n in t.tls for x in (claims.get(tls_id(n.name, t.ports.https)), states.get(n.secret))]
+            own += [states.get(t.client.authority)] if t.client else []
             inputs = (t, policy, default, now // 60, *own)
             found = before.get(t.key)
             if found is None or found[0] != inputs:
@@ -133,6 +149,21 @@ class CertificateChoice:
             if found[1]:
                 out[t.key] = found[1]
         return out
+
+
+def _clients(
+    claims: Mapping[str, TlsClaim], secured: Collection[str], states: Mapping[str, SecretState]
+) -> HostClients:
+    policies = {name: claim.client for name, claim in claims.items()}
+    authorities = {policy.authority for policy in policies.values() if policy}
+    if not authorities:
+        return NO_CLIENTS
+    return host_clients(policies, secured, usable({key: states[key] for key in authorities if key in states}))
+
+
+def usable(states: Mapping[str, SecretState]) -> dict[str, str]:
+    """Key → content of each secret that can be used."""
+    return {key: state.content for key, state in states.items() if state.content}
 
 
 def _chosen(claim: TlsClaim, states: Mapping[str, SecretState], default: SecretState) -> tuple[str, ...]:
@@ -158,6 +189,9 @@ def _problems(
 ) -> tuple[ObjectProblem, ...]:
     """What to say about the secrets of one Ingress."""
     out: list[ObjectProblem] = []
+    if t.client:
+        state = states.get(t.client.authority, MISSING)
+        out += authority_problems(t.client, state.trouble, state.reason)
     own: dict[str, list[str]] = {}
     if not t.tls and not policy.default:
         message = "it is not served over HTTP, and over HTTPS it needs tls: the environment has no default certificate"

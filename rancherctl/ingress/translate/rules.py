@@ -15,6 +15,7 @@ from rancherctl.ingress.annotations.tls import names_of
 from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, Translated, content_hash
 from rancherctl.ingress.options import DEFAULT_PORTS, RouteOptions
 from rancherctl.ingress.translate import ports, sites, validate
+from rancherctl.ingress.translate.clients import policy_of
 from rancherctl.ingress.translate.tls import tls_names
 from rancherctl.kube.objects import Ingress, IngressBackend, IngressPath
 from rancherctl.placement.model import ObjectProblem
@@ -143,4 +144,5 @@ def translate(ingress: Ingress) -> Translated:
         tls=tls,
         tls_options=annotations.tls,
         ports=annotations.ports,
+        client=policy_of(ingress.meta.namespace, annotations.route),
     )

@@ -54,6 +54,8 @@ def _redirect(options: RouteOptions, target: str, code: int) -> RouteOptions:
         closed=options.closed,
         allow_source=options.allow_source,
         deny_source=options.deny_source,
+        client_ca=options.client_ca,
+        client_verify=options.client_verify,
         redirect="" if options.closed else target,
         redirect_code=302 if options.closed else code,
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rancherctl.ingress.model import ANY_HOST, TlsName, Translated, host_of, site_id, tls_id
+from rancherctl.ingress.model import ANY_HOST, ClientPolicy, TlsName, Translated, host_of, site_id, tls_id
 from rancherctl.ingress.options import NO_TLS_OPTIONS, TlsOptions
 from rancherctl.ingress.translate import validate
+from rancherctl.ingress.translate.clients import joined, unverifiable
 from rancherctl.ingress.translate.merge import wildcard_of
 from rancherctl.kube.objects import IngressTls
 from rancherctl.placement.model import ObjectProblem
@@ -59,7 +60,7 @@ class TlsClaim:
 
     ``candidates`` are Ingresses of the ``owner``'s namespace with their secrets, the oldest first: the first one with
     a usable certificate provides it. ``options`` are the owner's in any case. ``plain`` are the sites whose plain
-    requests are redirected to this one.
+    requests are redirected to this one. ``client``: what clients must show in the handshake, None = nothing.
     """
 
     site: str
@@ -67,11 +68,13 @@ class TlsClaim:
     candidates: tuple[tuple[str, tuple[str, ...]], ...]
     options: TlsOptions = NO_TLS_OPTIONS
     plain: tuple[str, ...] = ()
+    client: ClientPolicy | None = None
     secrets: tuple[str, ...] = field(init=False, compare=False)
-    """Those of all candidates; "" for the default certificate."""
+    """Those of all candidates, "" for the default certificate, and the key of the authorities of clients."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "secrets", tuple([s for _, secrets in self.candidates for s in secrets]))
+        every = [secret for _, secrets in self.candidates for secret in secrets]
+        object.__setattr__(self, "secrets", (*every, self.client.authority) if self.client else tuple(every))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,9 @@ def claim_names(translated: Mapping[str, Translated], serving: Collection[str] =
     """Give each name to the oldest Ingress that has a secret for it; see ``merge.merge`` for who may own anything."""
     found: dict[str, tuple[str, str, dict[str, list[str]], dict[str, None]]] = {}
     problems: dict[str, list[ObjectProblem]] = {}
-    for t in sorted(
-        (t for t in translated.values() if t.tls and t.ports.https and (t.placeable or t.key in serving)),
-        key=lambda t: t.age,
-    ):
+    able = [t for t in translated.values() if t.placeable or t.key in serving]
+    policies = {t.key: t.client for t in able if t.client}
+    for t in sorted((t for t in able if t.tls and t.ports.https), key=lambda t: t.age):
         namespace = t.key.partition("/")[0]
         shadowed: dict[str, list[str]] = {}
         overruled: dict[str, list[str]] = {}
@@ -129,9 +131,16 @@ def claim_names(translated: Mapping[str, Translated], serving: Collection[str] =
             tuple((key, tuple(dict.fromkeys(s))) for key, s in given.items()),
             translated[owner].tls_options,
             tuple(plain),
+            joined([policies.get(key) for key in given]) if policies else None,
         )
         for name, (site, owner, given, plain) in found.items()
     }
+    for key, policy in policies.items():
+        t = translated[key]
+        own = {n.name: claims[tls_id(n.name, t.ports.https)] for n in t.tls} if t.ports.https else {}
+        by_name = {name: (claim.owner, claim.client) for name, claim in own.items()}
+        if unmet := unverifiable(t, policy, by_name):
+            problems.setdefault(key, []).extend(unmet)
     secrets: dict[str, set[str]] = {}
     for claim in claims.values():
         every = set(claim.secrets) - {""}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import tls
+from rancherctl.contract import INGRESS_PREFIX
+from tests.fakes import mtls, tls
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
 from tests.lab.support import Environment, curl, until
@@ -208,3 +209,41 @@ def test_status_reports_the_certificate_of_each_address(shared: Environment, web
     assert (code, row["certificate"]) == (6, None)
     assert f"the host has no certificate for this name; waiting for secret {web}/none" in row["result"]
     assert f"waiting for secret {web}/none" in shared.ok("ingress", "show", "refused", "-n", web)
+
+
+def test_clients_need_a_certificate_of_the_authority_and_without_it_the_site_is_closed(
+    shared: Environment, web: str, measure: Measure
+) -> None:
+    """Late, replaced and deleted authorities: each is reported, nothing opens, and only the first policy reloads."""
+    host, first, second = f"clients.{w.host(web)}", tls.Authority("first"), tls.Authority("second")
+    pairs = (None, first.issue("one"), second.issue("two"))
+    shared.apply(w.tls_secret(web, "clients", AUTHORITY.issue(host)))
+    asking = {f"{INGRESS_PREFIX}client-ca": "authorities"}
+    shared.apply(w.ingress(web, "clients", host, "web", secret="clients", annotations=asking))
+    (address,) = w.published(shared, web, "clients", 1)
+
+    def seen() -> list[str]:
+        """What clients get: without a certificate, and with one of each authority."""
+        answers = [mtls.Client(HTTPS, pair, address=address).answer(host) for pair in pairs]
+        return ["served" if answer.startswith("web-") else answer for answer in answers]
+
+    def message() -> str:
+        return str(w.status_annotation(shared, web, "clients")["message"])
+
+    until("HTTPS", lambda: seen() == ["503", "503", "503"])
+    until("the reason", lambda: f"waiting for secret {web}/authorities" in message())
+    shared.apply(w.authorities_secret(web, "authorities", first))
+    until("a client with a certificate", lambda: seen() == ["refused", "served", "refused"])
+    assert curl(address, host)[0] == 308, "never over plain HTTP"
+    until("no problem", lambda: w.status_annotation(shared, web, "clients")["reason"] == "Served")
+    on = shared.host_of(address)
+    assert f"{web}/authorities" in copies(shared, on)
+    worker = shared.ssh(on, "pidof haproxy")
+    shared.apply(w.authorities_secret(web, "authorities", second))
+    start = time.monotonic()
+    until("the other authority", lambda: seen() == ["refused", "refused", "served"], pause=0.01)
+    measure("rotation of an authority of clients", (time.monotonic() - start) * 1000, "ms")
+    shared.kubectl("delete", "secret", "authorities", "-n", web)
+    until("closed", lambda: seen() == ["503", "503", "503"])
+    until("the reason", lambda: f"waiting for secret {web}/authorities" in message())
+    assert shared.ssh(on, "pidof haproxy") == worker, "no reload"

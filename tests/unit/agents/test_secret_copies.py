@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from unittest.mock import Mock
 
@@ -25,7 +25,7 @@ from rancherctl.kube.client import AlreadyExistsError
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.placement.place import place
 from tests.fakes import ingress as fake
-from tests.fakes import tls
+from tests.fakes import mtls, tls
 from tests.fakes.controllers import Leadership
 
 AUTHORITY = tls.Authority()
@@ -76,8 +76,21 @@ class World:
         self.ingresses: list[objects.Ingress] = []
         self.secrets: list[objects.TlsSecret] = []
         self.serving: dict[str, list[str]] = {}
+        self.named: dict[str, objects.Secret | None] = {}
+        self.followed: set[str] = set()
         fenced = Fenced(self.api, self.leadership.check)  # type: ignore[arg-type]
-        self.controller = SecretCopiesController(fenced, self.leadership, lambda: self.now, default)  # type: ignore[arg-type]
+        self.controller = SecretCopiesController(
+            fenced,
+            self.leadership,  # type: ignore[arg-type]
+            lambda: self.now,
+            default,
+            named=self,
+        )
+
+    def follow(self, wanted: Collection[str]) -> dict[str, objects.Secret | None]:
+        """Reads secrets by name: ``named`` is what is known of them."""
+        self.followed = set(wanted)
+        return {key: secret for key, secret in self.named.items() if key in wanted}
 
     def turn(self, seconds: float = 10.0) -> list[str]:
         """The writes of one call."""
@@ -250,6 +263,106 @@ def test_copies_elsewhere_are_not_touched(world: World) -> None:
     body["metadata"] |= {"namespace": "team", "resourceVersion": "1", "uid": "u"}
     world.api.secrets["team/own"] = body
     assert world.turn() == []
+
+
+def test_authorities_of_clients_are_copied_with_their_purpose_and_nothing_else_of_their_secret(world: World) -> None:
+    """Only secrets that an Ingress names are read, and only from its own namespace."""
+    world.ingresses = [mtls.guarded("a.example", "sa", "ca"), site("b", "sb")]
+    world.secrets = [AUTHORITY.issue("a.example").secret("sa")]
+    key = {"ca.crt": AUTHORITY.certificate, "ca.key": b"private", "password": b"x"}
+    world.named = {"default/ca": mtls.secret("ca", key), "default/sb": mtls.secret("sb", key)}
+    world.turn()
+    assert world.followed == {"default/ca"}
+    hosts = hosts_of(world.ingresses[0])
+    assert {h for h, sources in world.copies().items() if sources == {"default/sa", "default/ca"}} == hosts
+    (body,) = (b for b in world.api.secrets.values() if b["metadata"]["labels"]["rancherctl.io/copy"] == "client-ca")
+    assert body["data"].keys() == {"ca.crt"}
+    assert body["type"] == "rancherctl.io/client-ca"
+    copy = objects.secret_copy(body)
+    assert copies.read_copy(copy) is None, "it is not taken for a certificate"
+    found, data = copies.read_purpose_copy(copy) or ("", None)
+    assert found == "client-ca:default/ca"
+    assert data
+    assert data.data == {"ca.crt": AUTHORITY.certificate.decode()}
+    assert world.turn() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "reason"),
+    [
+        (
+            "kubernetes.io/service-account-token",
+            AUTHORITY.certificate,
+            "it has the type 'kubernetes.io/service-account-token', only Opaque and kubernetes.io/tls are read",
+        ),
+        (
+            "bootstrap.kubernetes.io/token",
+            AUTHORITY.certificate,
+            "it has the type 'bootstrap.kubernetes.io/token', only Opaque and kubernetes.io/tls are read",
+        ),
+        ("Opaque", b"junk", "ca.crt has no certificate in PEM"),
+        ("Opaque", AUTHORITY.issue("x").key, "ca.crt has no certificate in PEM"),
+        (
+            "Opaque",
+            b"".join(tls.Authority().certificate for _ in range(70)),
+            "ca.crt has 39480 characters of certificates, at most 30000 are supported",
+        ),
+    ],
+    ids=["service-account", "bootstrap", "junk", "private-key", "large"],
+)
+def test_a_secret_that_must_not_be_read_is_copied_as_its_reason(
+    world: World, kind: str, data: bytes, reason: str
+) -> None:
+    secret = mtls.secret("ca", {"ca.crt": data, "token": b"x"}, kind=kind)
+    assert kind == "Opaque" or secret.data == {}, "credentials of the cluster are not even decoded"
+    world.ingresses, world.named = [mtls.guarded("a.example", "sa", "ca")], {"default/ca": secret}
+    world.turn()
+    (body,) = world.api.secrets.values()
+    assert body["data"] == {}
+    found = body["metadata"]["annotations"][UNUSABLE_ANNOTATION]
+    assert found.partition("has ")[0] == reason.partition("has ")[0]
+    assert found.endswith(reason[-20:])
+
+
+def test_a_secret_that_could_not_be_read_yet_is_not_an_absent_one(world: World) -> None:
+    world.ingresses = [mtls.guarded("a.example", "sa", "ca")]
+    world.named = {"default/ca": mtls.secret("ca", {"ca.crt": AUTHORITY.certificate})}
+    world.turn()
+    world.named = {}
+    assert world.turn() == [], "a new leader knows nothing at first"
+    world.named = {"default/ca": None}
+    assert [write.partition(" ")[0] for write in world.turn()] == ["delete"]
+    world.named = {"default/ca": mtls.secret("ca", {"ca.crt": AUTHORITY.certificate}, version="2")}
+    assert [write.partition(" ")[0] for write in world.turn()] == ["create"]
+    world.ingresses = []
+    assert [write.partition(" ")[0] for write in world.turn()] == ["delete"]
+    assert world.followed == set()
+    world.ingresses = [mtls.guarded("a.example", "sa", "ca")]
+    world.turn()
+    world.leadership.leading = False
+    world.turn()
+    assert world.followed == set(), "a standby reads no secret"
+
+
+def test_an_api_that_lost_many_authorities_takes_no_copy(world: World) -> None:
+    names = [f"n{i}" for i in range(12)]
+    world.ingresses = [mtls.guarded(f"{n}.example", n, n) for n in names]
+    authority = {"ca.crt": AUTHORITY.certificate}
+    world.named = {f"default/{n}": mtls.secret(n, authority) for n in names}
+    world.turn()
+    world.named = dict.fromkeys(world.named)
+    assert world.turn() == []
+    assert world.controller.alarms == ("12 of 12 copied secrets vanished at once: hosts keep them",)
+
+
+def test_a_namespace_that_refuses_a_copy_of_authorities_stops_no_other(world: World) -> None:
+    """Case 33."""
+    world.ingresses = [mtls.guarded("a.example", "sa", "ca", scale=3)]
+    world.named = {"default/ca": mtls.secret("ca", {"ca.crt": AUTHORITY.certificate})}
+    world.api.refuse = {"rancherctl-host-h2": AuthError("forbidden")}
+    assert world.turn() == ["create rancherctl-host-h1", "create rancherctl-host-h3"]
+    world.api.refuse.clear()
+    assert world.turn(60) == ["create rancherctl-host-h2"]
 
 
 def test_an_ingress_is_translated_once_for_all_controllers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

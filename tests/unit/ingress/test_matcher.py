@@ -8,7 +8,7 @@ import pytest
 
 from rancherctl.ingress.matcher import Listeners, Match, Request, RuleTable, Shown
 from rancherctl.ingress.model import BackendRef, PathKind, Route, TlsModel
-from rancherctl.ingress.options import RouteOptions
+from rancherctl.ingress.options import RouteOptions, TlsOptions
 
 
 def _route(host: str, kind: PathKind, path: str, service: str) -> tuple[str, Route]:
@@ -184,3 +184,52 @@ def test_a_redirect_to_another_name_keeps_the_scheme_of_the_client() -> None:
 def test_a_port_without_a_listener_does_not_answer() -> None:
     for request in (Request("a.com", "/", port=8080), _secure("a.com", "a.com"), Request("a.com", "/", port=443)):
         assert _answer(TABLE, request) == ("no-listener", 0)
+
+
+ASKING = replace(
+    SECURE,
+    options={
+        "a.com": TlsOptions(authority="f", verify="required"),
+        "*.a.com": TlsOptions(authority="g", verify="optional"),
+    },
+    clients={"a.com": "1", "*.a.com": "2", "plain.a.com": "-"},
+)
+
+
+@pytest.mark.parametrize(
+    ("client", "sni", "host", "kind"),
+    [
+        ("", "a.com", "a.com", "refused"),
+        ("f", "a.com", "a.com", "forwarded"),
+        ("g", "a.com", "a.com", "refused"),
+        ("", "x.a.com", "x.a.com", "forwarded"),
+        ("g", "x.a.com", "y.a.com", "forwarded"),
+        ("f", "x.a.com", "x.a.com", "refused"),
+        ("g", "x.a.com", "a.com", "misdirected"),
+        ("f", "a.com", "x.a.com", "misdirected"),
+        ("f", "x.w.com", "x.w.com", "forwarded"),
+    ],
+)
+def test_a_handshake_and_a_request_must_agree_about_the_client(client: str, sni: str, host: str, kind: str) -> None:
+    needs = {"a.com": "required|1", "*.a.com": "optional|2"}
+    sites = [(i, replace(r, options=RouteOptions(client_policy=needs.get(r.host, "")))) for i, r in SITES]
+    table = RuleTable(sites, tls=ASKING, listeners=BOTH)
+    assert _answer(table, replace(_secure(host, sni), client=client))[0] == kind
+
+
+def test_a_route_needs_its_own_proof_also_on_a_connection_of_its_name() -> None:
+    """Another Ingress owns the name, and asks for other certificates or for none."""
+    route = Route("a.com", "prefix", "/", BackendRef("ns", "web", 80), RouteOptions(client_policy="required|9"))
+    listed = replace(route, options=replace(route.options, deny_source=("192.0.2.0/24",)))
+    unsafe = replace(ASKING, redirects=frozenset())
+    table = RuleTable([("ns/i", route)], tls=unsafe, listeners=BOTH)
+    assert _answer(table, replace(_secure("a.com", "a.com"), client="f")) == ("no-certificate", 403)
+    assert _answer(table, Request("a.com", "/")) == ("no-certificate", 403)
+    assert _answer(RuleTable([("ns/i", route)], tls=ASKING, listeners=BOTH), Request("a.com", "/")) == (
+        "tls-redirect",
+        308,
+    )
+    assert _answer(RuleTable([("ns/i", listed)], tls=unsafe), Request("a.com", "/", source="192.0.2.1")) == (
+        "denied",
+        403,
+    )

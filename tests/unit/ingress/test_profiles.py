@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from rancherctl.ingress.haproxy import profiles
+from rancherctl.ingress.haproxy.client_certificates import POOL_MAP
 from rancherctl.ingress.haproxy.profile_text import EXAMPLES
 from rancherctl.ingress.haproxy.profiles import PLAIN, REDIRECT_MAP, VALUES, profile_of, section, values_of
 from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 
 LISTED = RouteOptions(allow_source=("10.0.0.0/8",))
-OUTSIDE = {"closed", "redirect", "redirect_code", "target", *(value.field for value in VALUES)}
+OUTSIDE = {"closed", "redirect", "redirect_code", "target", *profiles.CLIENTS, *(value.field for value in VALUES)}
 """Options that are no text of pools that forward requests."""
 
 
@@ -43,6 +44,14 @@ def test_a_redirect_keeps_its_access_list_and_nothing_else() -> None:
     assert "cookie" not in text
     assert "timeout-read" not in text
     assert values_of(RouteOptions(redirect="/x")) == {REDIRECT_MAP: "302|url|/x"}
+
+
+def test_what_clients_must_prove_is_a_value_also_of_a_redirect() -> None:
+    for options in (RouteOptions(client_ca="a", client_policy="required|x"), RouteOptions(redirect="/x")):
+        one = replace(options, client_ca="b", client_verify="optional", client_policy="optional|y")
+        assert profile_of(one) == profile_of(options) in profiles.ALWAYS
+        assert values_of(one)[POOL_MAP] == "optional|y"
+        assert f"be_name,map_str({_path(POOL_MAP)})" in section(profile_of(one), _path)
 
 
 def test_clients_are_judged_before_anything_else_and_long_lists_are_split() -> None:

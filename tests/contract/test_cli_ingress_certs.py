@@ -204,11 +204,14 @@ def test_show_lists_each_tls_name_with_its_certificate_and_hosts(run: Run, shop:
     assert (code, err) == (0, "")
     lines = out[out.index("tls:") :].splitlines()
     assert lines[1].startswith("  foo.bar.com: secret shop/foo, EC P-256, issuer test authority, 89 days left (until ")
-    assert lines[2:] == ["    h1 127.0.0.1: not confirmed, published", "    h2 127.0.0.2: not confirmed, not published"]
+    assert lines[2:] == [
+        "    h1 127.0.0.1: has not confirmed it, published",
+        "    h2 127.0.0.2: has not confirmed it, not published",
+    ]
     (row,) = json.loads(run("show", "front", "-o", "json")[1])["tls"]
     assert (row["name"], row["certificates"][0]["secret"]) == ("foo.bar.com", "shop/foo")
     shop.store.put(INGRESSES, "shop", with_tls("front", "none"))
-    assert "  foo.bar.com: waiting for secret shop/none\n" in run("show", "front")[1]
+    assert "  foo.bar.com: waiting for secret shop/none (kubectl " in run("show", "front")[1]
 
 
 def test_show_without_the_right_to_read_secrets_says_so(run: Run, shop: FakeApi) -> None:

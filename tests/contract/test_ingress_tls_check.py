@@ -13,6 +13,7 @@ from rancherctl.ingress.operator import http_check, tls_check
 from rancherctl.ingress.operator.certificates import CertificateView
 from rancherctl.ingress.status.report import parse_section
 from rancherctl.ingress.translate.certificates import TlsPolicy
+from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import TlsSecret
 from tests.fakes import tls
 from tests.fakes.operator_view import api_view
@@ -89,7 +90,8 @@ def test_a_refused_handshake_fails_with_the_reason(operator: Operator) -> None:
     (result,) = operator.check([site("a.example", "sa")], []).values()
     assert (result.ok, result.certificate) == (False, None)
     assert result.result == (
-        "no answer over TLS: the host has no certificate for this name; waiting for secret default/sa"
+        "no answer over TLS: the host has no certificate for this name; waiting for secret default/sa "
+        "(kubectl -n default create secret tls sa --cert=FILE --key=FILE)"
     )
     (result,) = operator.check([site("a.example", "sa")], [], [issue("a.example").secret("sa")]).values()
     assert result.result.endswith("see rancherctl ingress certs, and rancherctl env status for the host")
@@ -144,8 +146,8 @@ def test_the_default_certificate_instead_of_a_missing_one_fails(operator: Operat
     assert found["d.example"].ok is True
     result = found["a.example"]
     assert (result.ok, result.status) == (False, 421)
-    assert result.result.startswith("unexpected certificate of secret default/sd (")
-    assert "waiting for secret default/sa" in result.result
+    assert result.result.startswith("certificate of secret default/sd (")
+    assert ", although none is expected: waiting for secret default/sa (" in result.result
     assert "the load balancer does not serve this host over TLS (status 421)" in result.result
 
 
@@ -153,7 +155,7 @@ def test_without_the_right_to_read_secrets_only_the_certificate_itself_counts(op
     secrets = [issue("a.example").secret("sa"), issue("x.example").secret("sb")]
     found = operator.check([site("a.example", "sa"), site("b.example", "sb")], secrets, readable=False)
     assert found["a.example"].ok is True
-    assert found["a.example"].result.startswith("certificate of test authority (")
+    assert found["a.example"].result.startswith("a certificate issued by test authority (")
     assert "not for b.example" in found["b.example"].result
 
 
@@ -167,6 +169,27 @@ def test_a_site_that_redirects_to_https_is_followed_to_its_port(operator: Operat
     (result,) = operator.check(sites, [tls.secret("sa", *pem(secret), version="2")]).values()
     found = http_check.run_check(check, operator.host.haproxy.port)
     assert (found.result, result.ok) == ("answered with status 200", True)
+
+
+def test_an_ingress_with_own_ports_is_checked_there_and_without_plain_http_over_tls(operator: Operator) -> None:
+    plain, secure = free_port(), free_port()
+    own = {"ingress.rancherctl.io/http.port": str(plain), "ingress.rancherctl.io/https.port": str(secure)}
+    secret = issue("a.example").secret("sa")
+    both = site("a.example", "sa", annotations=own)
+    (result,) = operator.check([both], [secret], port=secure).values()
+    assert (result.ok, result.check.port) == (True, secure)
+    (check,) = http_check.checks_for(translate(both), [HERE])
+    found = http_check.run_check(check)
+    assert (check.host, found.ok, found.result) == (
+        f"a.example:{plain}",
+        True,
+        "answered with status 200 over TLS",
+    )
+    only = site("a.example", "sa", annotations={**own, "ingress.rancherctl.io/allow.http": "false"})
+    operator.check([only], [secret], port=secure)
+    (check,) = http_check.checks_for(translate(only), [HERE])
+    found = http_check.run_check(check)
+    assert (check.host, found.ok, found.result) == (f"a.example:{secure}", True, "answered with status 200 over TLS")
 
 
 def pem(secret: TlsSecret) -> tuple[bytes, bytes]:

@@ -26,6 +26,8 @@ requests for it get status 503. If several Ingresses claim the same path, the ol
 An entry of tls with a secret of the type kubernetes.io/tls makes the hosts of the Ingress answer HTTPS on port 443, and
 redirect HTTP requests there with status 308. The oldest Ingress with a secret for a host name chooses its certificate.
 
+`rancherctl ingress certs` lists all certificates, and with --on those on the disk of one host.
+
 Problems of an Ingress are reported as Events, in its annotation ingress.rancherctl.io/status, and by `rancherctl
 ingress show`.
 """

@@ -49,11 +49,6 @@ class CertificateDetails:
         """Whole days until it expires; negative if it has expired."""
         return int((self.facts.not_after - now) // DAY)
 
-    @property
-    def signer(self) -> str:
-        """The issuer for people."""
-        return "self-signed" if self.self_signed else self.issuer or "unnamed"
-
 
 def details(der: bytes) -> CertificateDetails:
     """Read one certificate. Raises ValueError for anything else."""

@@ -229,12 +229,11 @@ def _problems(
                 "add secretName to the ingress, or ingress.tls.defaultCertificate to the environment file",
             )
         return
-    namespace, _, name = secret.partition("/")
     if secret not in view.secrets:
         yield Problem(
             "CertificatePending",
             f"the secret (type kubernetes.io/tls) does not exist; {names or 'no name'} has plain HTTP only",
-            f"kubectl -n {namespace} create secret tls {name} --cert=FILE --key=FILE",
+            creating(secret),
         )
         return
     replace = replacing(secret)
@@ -245,6 +244,12 @@ def _problems(
     if found is None or refused:
         return
     yield from of_certificate(found, use.names, view.now, warn_days, replace)
+
+
+def creating(secret: str) -> str:
+    """The command that creates a secret."""
+    namespace, _, name = secret.partition("/")
+    return f"kubectl -n {namespace} create secret tls {name} --cert=FILE --key=FILE"
 
 
 def replacing(secret: str) -> str:
@@ -261,7 +266,9 @@ def of_certificate(
         yield Problem("CertificateExpired", f"the certificate expired at {date}", f"renew it: {replace}")
     elif days < warn_days:
         yield Problem(
-            "CertificateExpiring", f"the certificate expires in {plural(days, 'day')} ({date})", f"renew it: {replace}"
+            "CertificateExpiring",
+            f"the certificate expires in {plural(days, 'day')}, at {date}",
+            f"renew it: {replace}",
         )
     if found.not_before > now:
         when = certificate_details.timestamp(found.not_before)

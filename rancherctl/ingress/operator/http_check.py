@@ -30,6 +30,7 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
     ),
     CLOSED: (False, "the load balancer answers with 503, because an annotation that restricts access is invalid"),
     "misdirected": (False, "the load balancer does not serve this host over TLS (status 421)"),
+    "no-certificate": (None, f"routed, but {NO_CLIENT_CERTIFICATE}"),
     "redirect": (True, "redirected by the load balancer"),
     "denied": (None, "routed, but the access list of the ingress does not allow this machine"),
     NO_CERTIFICATE.origin: (None, "routed, but it needs a certificate of the client"),

@@ -121,7 +121,14 @@ def judge(check: TlsCheck, shown: bytes, answer: Answer, now: float) -> TlsResul
 def _title(found: CertificateDetails, owners: Mapping[str, str]) -> str:
     secret = owners.get(found.fingerprint)
     numbers = f"serial {found.serial[:SHORT]}, SHA-256 {found.fingerprint[:SHORT]}"
-    return f"certificate of secret {secret} ({numbers})" if secret else f"certificate of {found.signer} ({numbers})"
+    if secret:
+        return f"certificate of secret {secret} ({numbers})"
+    signer = (
+        "a self-signed certificate"
+        if found.self_signed
+        else f"a certificate issued by {found.issuer or 'an unnamed authority'}"
+    )
+    return f"{signer} ({numbers})"
 
 
 def _refused(why: str, chosen: ChosenCertificate) -> str:
@@ -140,7 +147,7 @@ def _mismatch(check: TlsCheck, found: CertificateDetails) -> Iterable[str]:
     if found.fingerprint in {each.fingerprint for each in chosen.certificates}:
         return
     if not chosen.certificates:
-        yield f"unexpected {_title(found, check.owners)}: {chosen.reason}"
+        yield f"{_title(found, check.owners)}, although none is expected: {chosen.reason}"
         return
     other = and_more([f"{s} ({c.serial[:SHORT]})" for s, c in zip(chosen.secrets, chosen.certificates, strict=True)])
     yield f"{_title(found, check.owners)} instead of that of secret {other}; if it stays so, see rancherctl env status"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rancherctl.ingress.model import TlsName, Translated
 from rancherctl.ingress.operator import certificate_details
 from rancherctl.ingress.operator.certificate_details import CertificateDetails
-from rancherctl.ingress.operator.certificates import CertificateView, Item
+from rancherctl.ingress.operator.certificates import CertificateView, Item, creating
 from rancherctl.text import plural
 
 
@@ -40,7 +40,7 @@ def choose(view: CertificateView, t: Translated, name: TlsName) -> ChosenCertifi
                 return ChosenCertificate(owner, known=False)
             details, reason = view.details(secret) if secret else (None, "the environment has no default certificate")
             if details is None:
-                reasons.append(reason if not secret or reason else f"waiting for secret {secret}")
+                reasons.append(reason if not secret or reason else f"waiting for secret {secret} ({creating(secret)})")
             refused = view.refusals(secret, [owner], view.hosts(secret)) if details or reason else {}
             if refused:
                 return ChosenCertificate(owner, (secret,), reason=f"secret {secret}: {min(refused)}", known=False)
@@ -93,6 +93,8 @@ def _lines(row: Item) -> Iterable[str]:
         left = f"{plural(found['days_left'], 'day')} left (until {found['not_after']})"
         yield f"  {row['name']}: secret {found['secret']}, {found['key']}, {signer}, {left}"
     for host in row["hosts"]:
-        has = {True: "has it", False: "does not have the present content", None: "not confirmed"}[host["current"]]
+        has = {True: "has it", False: "does not have the present content", None: "has not confirmed it"}[
+            host["current"]
+        ]
         parts = (has, "published" if host["published"] else "not published", "" if host["alive"] else "not alive")
         yield f"    {host['host']} {host['address']}: {', '.join(part for part in parts if part)}"

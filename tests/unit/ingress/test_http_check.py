@@ -33,3 +33,18 @@ def test_a_rule_without_a_host_is_checked_with_the_address_as_host() -> None:
 def test_an_ingress_with_very_many_paths_is_checked_by_some_of_them() -> None:
     rules = [("a.com", "Exact", f"/{n}", "web:80") for n in range(MAX_PATHS + 1)]
     assert len(checks_for(translate(fake.ingress("a", rules)), ["192.0.2.1"])) == MAX_PATHS
+
+
+def test_an_ingress_with_own_ports_is_checked_there() -> None:
+    rules = [("a.com", "Prefix", "/", "web:80")]
+
+    def checks(**annotations: str) -> list[tuple[str, int, bool]]:
+        own = translate(
+            fake.ingress("a", rules, annotations={f"ingress.rancherctl.io/{k}": v for k, v in annotations.items()})
+        )
+        return [(c.host, c.port, c.tls) for c in checks_for(own, ["192.0.2.1"])]
+
+    assert checks() == [("a.com", 80, False)]
+    assert checks(**{"http.port": "8080"}) == [("a.com:8080", 8080, False)]
+    assert checks(**{"allow.http": "false"}) == [("a.com", 443, True)]
+    assert checks(**{"allow.http": "false", "https.port": "8443"}) == [("a.com:8443", 8443, True)]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress.model import NO_PROXIES, Proxies
 from tests.fakes import ingress as fake
 from tests.fakes.ingress_host import LoadBalancerHost
@@ -126,3 +127,23 @@ def test_the_client_is_the_last_hop_that_is_not_a_trusted_proxy(
         lb_host.reconcile([fake.ingress("a", FOO)], {"web": ["w1"]})
     (text,) = (r.getMessage() for r in caplog.records if r.name.endswith("refusal_watch"))
     assert text.startswith(f"request of {client}:")
+
+
+@pytest.mark.parametrize("option", ["allow-source", "deny-source"])
+def test_access_lists_are_about_the_client_behind_a_trusted_proxy(lb_host: LoadBalancerHost, option: str) -> None:
+    """Anybody else may write what they want into the header."""
+    restart(lb_host, Proxies(trusted=("127.0.0.2/32",), speaking=("127.0.0.3/32",)))
+    notes = {f"{INGRESS_PREFIX}{option}": "203.0.113.0/24, fd00::/8"}
+    lb_host.reconcile([fake.ingress("a", FOO, annotations=notes, version=option)], {"web": ["w1"]})
+    listed = {
+        "listed": request(lb_host, "127.0.0.2", b"", {"X-Forwarded-For": "6.6.6.6, 203.0.113.7"})[0],
+        "listed, IPv6": request(lb_host, "127.0.0.2", b"", {"X-Forwarded-For": "fd00::7"})[0],
+        "listed, PROXY protocol": request(lb_host, "127.0.0.3", V1, {})[0],
+    }
+    others = {
+        "another": request(lb_host, "127.0.0.2", b"", {"X-Forwarded-For": "203.0.113.7, 6.6.6.6"})[0],
+        "the proxy itself": request(lb_host, "127.0.0.2", b"", {})[0],
+        "forged": request(lb_host, "127.0.0.9", b"", {"X-Forwarded-For": "203.0.113.7"})[0],
+    }
+    allowed, denied = (listed, others) if option == "allow-source" else (others, listed)
+    assert (set(allowed.values()), set(denied.values())) == ({200}, {403}), (allowed, denied)

@@ -76,6 +76,11 @@ AGENT_CONFIG: Final = "/etc/rancherctl/agent.json"
 CONTROLLER_CONFIG: Final = "/etc/rancherctl/controller.json"
 AGENT_PYZ: Final = "/opt/rancherctl/agent/current/agent.pyz"
 
+# Paths of the load balancer
+INGRESS_KEYS: Final = "/run/rancherctl/ingress-tls"
+"""Certificates with keys, if they must not be on disk; not in the folder of the unit's sockets, which goes with it."""
+INGRESS_TMPFILES: Final = "/etc/tmpfiles.d/rancherctl-ingress.conf"
+
 # Users on a host
 INGRESS_USER: Final = "rancherctl-lb"
 """Runs the load balancer's HAProxy; its group may read the load balancer's files."""

@@ -27,7 +27,7 @@ def _json(*path: str, read: Callable[[Any], Any] = lambda value: value, optional
 class AgentConfig:
     """One host's configuration; the fields also define the file, in their order.
 
-    ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``tls_redirect``: see
+    ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``keys_on_disk``: see
     environments.model.IngressSettings. ``lease_seconds``: period of the host's heartbeat.
 
     For the controller only: ``owners``, each address that the environment file names → the host that has it, "" = no
@@ -63,6 +63,7 @@ class AgentConfig:
         default="", metadata=_json("ingress", "default_certificate", read=str, optional=True)
     )
     tls_redirect: bool = field(default=True, metadata=_json("ingress", "tls_redirect", read=bool, optional=True))
+    keys_on_disk: bool = field(default=True, metadata=_json("ingress", "keys_on_disk", read=bool, optional=True))
     services_default: bool = field(default=False, metadata=_json("services", "default", read=bool, optional=True))
     reserved_ports: tuple[tuple[str, int, str], ...] = field(
         default=(), metadata=_json("services", "reserved", read=lambda rows: tuple(map(tuple, rows)), optional=True)

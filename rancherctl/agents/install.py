@@ -48,6 +48,7 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         external_names=environment.ingress.external_names == "allow",
         default_certificate=environment.ingress.default_certificate,
         tls_redirect=environment.ingress.tls_redirect == "auto",
+        keys_on_disk=environment.ingress.keys_on_disk,
         lease_seconds=lease_seconds(len(environment.hosts)),
     )
 

@@ -75,7 +75,10 @@ def _ingress(ingress: IngressSettings) -> dict[str, Any]:
     if ingress.external_names != default.external_names:
         out["externalNames"] = ingress.external_names
     tls = {"redirect": ingress.tls_redirect, "defaultCertificate": ingress.default_certificate}
-    if changed := {key: text for key, text in tls.items() if text not in {default.tls_redirect, ""}}:
+    changed: dict[str, Any] = {key: text for key, text in tls.items() if text not in {default.tls_redirect, ""}}
+    if not ingress.keys_on_disk:
+        changed["keysOnDisk"] = False
+    if changed:
         out["tls"] = changed
     return out
 

@@ -211,7 +211,12 @@ def _ingress(spec: Section) -> IngressSettings:
         "redirect", out.tls_redirect, lambda t: "" if t in TLS_REDIRECTS else f"must be auto or off, not {t!r}"
     )
     certificate = tls.text("defaultCertificate", "", syntax.secret)
-    out = replace(out, tls_redirect=cast("TlsRedirect", redirect), default_certificate=certificate)
+    out = replace(
+        out,
+        tls_redirect=cast("TlsRedirect", redirect),
+        default_certificate=certificate,
+        keys_on_disk=tls.flag("keysOnDisk", default=out.keys_on_disk),
+    )
     tls.finish()
     chosen = section.section("hosts")
     if section.get("hosts") is not None:

@@ -55,7 +55,8 @@ class IngressSettings:
     proxies whose X-Forwarded headers count, ``proxy_protocol`` networks of those that speak PROXY protocol.
     ``external_names``: whether ExternalName Services are served. ``default_certificate`` is the secret (namespace/name)
     for clients whose name has no certificate ("" = refuse them); ``tls_redirect``: whether plain requests to sites with
-    a certificate are redirected to HTTPS.
+    a certificate are redirected to HTTPS. ``keys_on_disk``: whether hosts store the keys of certificates, so that HTTPS
+    answers after a reboot without the API; otherwise they are in memory only.
     """
 
     role: str = "worker"
@@ -66,6 +67,7 @@ class IngressSettings:
     external_names: ExternalNames = "allow"
     default_certificate: str = ""
     tls_redirect: TlsRedirect = "auto"
+    keys_on_disk: bool = True
 
     def wants(self, host: Host) -> bool:
         """Whether the host is chosen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rancherctl.hosts.model import Resource
 from rancherctl.hosts.transport import Transport
 from rancherctl.ingress.haproxy import install
+from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.role_spec import HostRole, HostSettings, Relist
 
 
@@ -15,7 +16,7 @@ def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> Hos
     from rancherctl.ingress.role.reconcile import LbConfig, LbRole
     from rancherctl.ingress.translate.certificates import TlsPolicy
 
-    paths = local_paths()
+    paths = local_paths(keys_on_disk=settings.keys_on_disk)
     http, https = settings.http_port, settings.https_port
     listeners = (*http_listeners(http, paths.families), *https_listeners(https, paths.families))
     return LbRole(
@@ -31,6 +32,6 @@ def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> Hos
     )
 
 
-def resources(_settings: HostSettings) -> tuple[Resource, ...]:
+def resources(settings: HostSettings) -> tuple[Resource, ...]:
     """Package, folders, an idle configuration and the unit."""
-    return install.resources(install.IngressHostConfig())
+    return install.resources(install.IngressHostConfig(Paths(keys_on_disk=settings.keys_on_disk)))

@@ -125,6 +125,7 @@ def test_a_damaged_file_is_written_again_or_left_out(tls_host: TlsHost) -> None:
     tls_host.start()  # the API does not answer: only the file has this key
     tls_host.role.reconcile(fake.Snapshot())
     assert [tls_host.serial(n) for n in ("a.example", "b.example")] == [REFUSED, b.serial]
+    assert tls_host.haproxy.answer("a.example") == "w1", "no redirect to a name without a certificate"
     tls_host.follow(sites, copies)
     tls_host.follow(sites, copies)
     assert [tls_host.serial(n) for n in ("a.example", "b.example")] == [a.serial, b.serial]

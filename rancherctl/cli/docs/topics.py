@@ -99,7 +99,9 @@ PROXY protocol; all connections from there must have it. Both can be changed wit
 deny refuses Ingresses to Services of the type ExternalName, for environments with several tenants.
 ingress.tls.redirect: off ends the redirect from HTTP to HTTPS for hosts with a certificate (default: auto).
 ingress.tls.defaultCertificate: NAMESPACE/NAME is a TLS secret for clients that ask for a name without a certificate;
-without it they are refused.
+without it they are refused. ingress.tls.keysOnDisk: false keeps the keys of certificates in memory (below /run) on
+load-balancer hosts: HTTP answers right after a reboot, HTTPS when the API can be reached. By default a host also has
+them in files of its load balancer, and HTTPS answers after a reboot without the API.
 
 `rancherctl env create NAME --host [USER@]IP[:PORT][=ROLES] ...` creates such a file and applies it;
 `rancherctl env plan -f FILE` shows every change first; `rancherctl env fetch` restores the file from the hosts.

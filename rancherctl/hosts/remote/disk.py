@@ -22,6 +22,8 @@ ROOT = ""
 STATE = "/var/lib/rancherctl"
 STAMPED_SIZE = 1 << 20
 """Files of at least this many bytes are hashed once and then recognised by their stamp."""
+TEMPORARY = ".rancherctl-new"
+"""How the name of a temporary file ends; it begins with a dot and the name of its target."""
 TRIES = 1000
 MAX_FILE_SYNCS = 8
 MOUNTS = Path("/proc/self/mountinfo")
@@ -171,7 +173,7 @@ def staged(target: Path, data: bytes, mode: int) -> Path:
 
 def _filled(target: Path, data: bytes, mode: int, uid: int, gid: int, *, sync: bool = True) -> tuple[Path, int]:
     """The complete temporary file of ``target``, still open and locked; on the disk unless ``sync`` is false."""
-    temp = target.with_name(f".{target.name}.rancherctl-new")
+    temp = target.with_name(f".{target.name}{TEMPORARY}")
     fd = _own_temp(temp)
     try:
         _own(fd, uid, gid)
@@ -242,7 +244,7 @@ def link(path: str, target: str) -> None:
     """Replace a symbolic link atomically."""
     place = at(path)
     place.parent.mkdir(parents=True, exist_ok=True)
-    temp = place.with_name(f".{place.name}.rancherctl-new")
+    temp = place.with_name(f".{place.name}{TEMPORARY}")
     temp.unlink(missing_ok=True)
     temp.symlink_to(target)
     temp.rename(place)

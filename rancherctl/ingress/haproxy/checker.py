@@ -106,7 +106,7 @@ class Checker:
             folder.mkdir(mode=0o750)
             if ids:
                 os.chown(folder, -1, group)
-            copies = replace(self._paths, data=str(folder))
+            copies = replace(self._paths, data=str(folder), keys_on_disk=True)
             lists = {
                 copies.crt_list_of(port): render.crt_list_text(tested, self._paths, port)
                 for port in layout.tls_ports | {0}
@@ -124,11 +124,15 @@ class Checker:
 
 
 def _without(layout: Layout, contents: Collection[str]) -> Layout:
-    """A layout without these certificates; their names are refused then."""
+    """A layout without these certificates; their names are refused then, so plain requests are not redirected."""
     if layout.contents.union(layout.authorities.values()).isdisjoint(contents):
         return layout
     gone = {name for name, content in layout.authorities.items() if content in contents}
     lines = tuple(x for x in layout.lines if x.content not in contents and x.options.authority not in gone)
     authorities = {name: content for name, content in layout.authorities.items() if name not in gone}
     default = "" if layout.default in contents else layout.default
-    return replace(layout, lines=lines, default=default, authorities=authorities)
+    names = {name for line in lines for name in line.names}
+    redirects = layout.maps["to-https"]
+    redirects = {site: value for site, value in redirects.items() if default or site.partition(":")[0] in names}
+    maps = {**layout.maps, "to-https": redirects}
+    return replace(layout, lines=lines, default=default, authorities=authorities, maps=maps)

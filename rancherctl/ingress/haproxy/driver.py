@@ -46,9 +46,10 @@ class Counters:
     commands: int = 0
 
 
-def local_paths() -> render.Paths:
+def local_paths(*, keys_on_disk: bool = True) -> render.Paths:
     """The standard paths; with IPv6 if this host has it."""
-    return render.Paths(ipv6="[::]" if Path("/proc/net/if_inet6").exists() else "")
+    ipv6 = "[::]" if Path("/proc/net/if_inet6").exists() else ""
+    return render.Paths(ipv6=ipv6, keys_on_disk=keys_on_disk)
 
 
 def restart_unit() -> None:
@@ -231,9 +232,22 @@ class Driver:
         differing = files.differing(texts)
         group = self._group
         with files.writing(self.paths.data):
+            if not self.paths.keys_on_disk:
+                self._prepare_boot(wanted, group)
             files.write_all({Path(path): texts[path].encode() for path in differing}, group=group)
         self._saved |= {path: (wanted[path].source, _identity(path)) for path in texts}
         return differing
+
+    def _prepare_boot(self, wanted: Iterable[str], group: int) -> None:
+        """Create the folder of files in memory, and their empty copies for the next boot. Raises OSError."""
+        self.certificates.make_folder()
+        folder = Path(self.paths.boot)
+        if not folder.exists():
+            files.make_folder(folder, 0o750, group=group)
+        for path in wanted:
+            copy = folder / Path(path).name
+            if Path(path).parent == Path(self.paths.memory) and not copy.exists():
+                files.write(copy, b"", group=group)
 
     def _worker_memory(self) -> int:
         """Bytes that the running worker uses; 0 = unknown."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl import contract
-from rancherctl.hosts.model import Directory, File, Package, Resource, Unit, User
+from rancherctl.hosts.model import Absent, Directory, File, Package, Resource, Unit, User
 from rancherctl.hosts.unit_text import MULTI_USER, unit_text
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import UNIT, USER
@@ -82,6 +82,18 @@ def unit(paths: render.Paths) -> str:
     return unit_text(("Unit", head), ("Service", service), MULTI_USER)
 
 
+def _keys_at_boot(paths: render.Paths) -> Resource:
+    """Put empty files in the place of those in memory: HAProxy starts with them before the agent has written them."""
+    if paths.keys_on_disk:
+        return Absent(contract.INGRESS_TMPFILES)
+    lines = [
+        "# Written by rancherctl, changes are overwritten.",
+        f"d {contract.RUN} 0755 root root -",
+        f"C {paths.memory} 0750 root {USER} - {paths.boot}",
+    ]
+    return File(contract.INGRESS_TMPFILES, "".join(f"{line}\n" for line in lines).encode(), 0o644)
+
+
 def resources(config: IngressHostConfig) -> tuple[Resource, ...]:
     """All resources of one host."""
     paths = config.paths
@@ -90,6 +102,7 @@ def resources(config: IngressHostConfig) -> tuple[Resource, ...]:
         User(USER, paths.data),
         Directory(CONFIG_FOLDER, 0o755),
         Directory(paths.data, 0o750, f"root:{USER}"),
+        _keys_at_boot(paths),
         File(IDLE, render.config(Layout(), paths).encode(), 0o644),
         File(UNIT_PATH, unit(paths).encode(), 0o644),
         Unit(UNIT, restart_on=(UNIT_PATH,)),

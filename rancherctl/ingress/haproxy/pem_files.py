@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+from rancherctl.hosts.remote import disk
 from rancherctl.ingress.haproxy import files
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.translate import pem
 
+log = logging.getLogger(__name__)
 Pairs = Callable[[str], pem.KeyPair | None]
 """The certificate and key of a content; None if they are nowhere."""
 
@@ -23,11 +27,7 @@ class PemFiles:
 
     def read(self, content: str) -> pem.KeyPair | None:
         """The pair in a file; None if it is missing or has another content."""
-        try:
-            pair = pem.read(Path(self._paths.certificate(content)).read_text("ascii"))
-        except (OSError, ValueError):
-            return None
-        return pair if pair.content == content else None
+        return _read(self._paths, content) or _read(self._paths.former, content)
 
     def write(self, contents: Iterable[str], pair: Pairs) -> frozenset[str]:
         """Write the files that are missing or were changed; returns the contents that are nowhere. Raises OSError."""
@@ -38,15 +38,15 @@ class PemFiles:
             path = Path(self._paths.certificate(content))
             if content in self._known and self._known[content] == files.identity(path) is not None:
                 continue
-            if self.read(content) is None:
-                found = pair(content)
+            if _read(self._paths, content) is None:
+                found = pair(content) or self.read(content)
                 if found is None:
                     missing.add(content)
                     continue
                 new[path] = found.text.encode()
             checked.append((content, path))
         if new:
-            self._folder()
+            self.make_folder()
             files.write_all(new, group=self._group())
         self._known |= {content: files.identity(path) for content, path in checked}
         return frozenset(missing)
@@ -61,8 +61,10 @@ class PemFiles:
     def collect(self, keep: Collection[str]) -> None:
         """Remove the files of all other contents. The folder is listed only once: later files are known."""
         if not self._listed:
-            listed = Path(self._paths.certificates).glob("*.pem")
-            self._known = dict.fromkeys(path.stem for path in listed) | self._known
+            folder = Path(self._paths.certificates)
+            self._known = dict.fromkeys(path.stem for path in folder.glob("*.pem")) | self._known
+            for left in folder.glob(f".*.pem{disk.TEMPORARY}"):  # of an interrupted write
+                left.unlink(missing_ok=True)
             self._known.pop(Path(self._paths.default_certificate).stem, None)
             self._listed = True
         for content in self._known.keys() - keep:
@@ -71,7 +73,24 @@ class PemFiles:
         if not keep:
             Path(self._paths.default_certificate).unlink(missing_ok=True)
 
-    def _folder(self) -> None:
+    def remove_former(self) -> None:
+        """Remove the folder where certificates were before they moved. Raises HaproxyError."""
+        folder = Path(self._paths.former.certificates)
+        if folder.exists():
+            with files.writing(str(folder)):
+                shutil.rmtree(folder)
+            log.info("removed %s: keys are now in %s", folder, self._paths.certificates)
+
+    def make_folder(self) -> None:
+        """Create the folder if it does not exist. Raises OSError."""
         folder = Path(self._paths.certificates)
         if not folder.exists():
             files.make_folder(folder, 0o750, group=self._group())
+
+
+def _read(paths: Paths, content: str) -> pem.KeyPair | None:
+    try:
+        pair = pem.read(Path(paths.certificate(content)).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+    return pair if pair.content == content else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, get_args
+from typing import Final, NamedTuple, get_args
 
 from rancherctl import contract
 from rancherctl.ingress.haproxy import client_certificates, forwarded, refusals, secured
@@ -32,16 +32,22 @@ from rancherctl.ingress.model import (
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT, NO_OPTIONS, Protocol, RouteOptions
 from rancherctl.net import join_host_port
 
+REDIRECTS_MAP: Final = "to-https"
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
     """Where HAProxy's files and sockets are, and on which addresses it listens, in HAProxy's notation.
 
     ``ipv6`` is empty on a host without IPv6. ``descriptors`` limits open files, and with them connections.
+    ``keys_on_disk``: whether certificates and their keys are below ``data``; otherwise they are in ``memory``, which is
+    empty after a reboot.
     """
 
     data: str = f"{contract.DATA}/ingress"
     run: str = f"{contract.RUN}/ingress"
+    memory: str = contract.INGRESS_KEYS
+    keys_on_disk: bool = True
     ipv4: str = "*"
     ipv6: str = ""
     descriptors: int = 100_000
@@ -76,7 +82,17 @@ class Paths:
 
     def map(self, name: str) -> str:
         """The file of one map; on the socket it is also the name of the map."""
-        return f"{self.data}/{name}.map"
+        return f"{self._volatile if name == REDIRECTS_MAP else self.data}/{name}.map"
+
+    @property
+    def _volatile(self) -> str:
+        """The folder of files that must not outlive the certificates."""
+        return self.data if self.keys_on_disk else self.memory
+
+    @property
+    def boot(self) -> str:
+        """The folder with empty files of those in ``memory``: they take their place when the host starts."""
+        return f"{self.data}/boot"
 
     @property
     def crt_list(self) -> str:
@@ -85,12 +101,17 @@ class Paths:
 
     def crt_list_of(self, port: int) -> str:
         """The same for an HTTPS port; 0 = the default one."""
-        return f"{self.data}/certificates{f'-{port}' if port else ''}.list"
+        return f"{self._volatile}/certificates{f'-{port}' if port else ''}.list"
 
     @property
     def certificates(self) -> str:
         """The folder of certificates with their keys."""
-        return f"{self.data}/tls"
+        return f"{self.data}/tls" if self.keys_on_disk else self.memory
+
+    @property
+    def former(self) -> Paths:
+        """Where certificates were before ``ingress.tls.keysOnDisk`` was changed."""
+        return replace(self, keys_on_disk=not self.keys_on_disk)
 
     def certificate(self, content: str) -> str:
         """The file of one certificate with its key."""

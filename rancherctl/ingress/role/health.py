@@ -109,6 +109,8 @@ class HaproxyHealth:
         """Note that HAProxy has just been seen to have the stored layout, and which process it is."""
         if self._store.current is not None:  # a restart of the unit empties the folder of sockets
             self._driver.use(self._store.current.layout.generation)
+            if self._store.current.layout.text == self._driver.text:
+                self._driver.certificates.remove_former()
         info = self._driver.info()
         self.pid, self.version = info.pid, info.version
         self._checked_at, self.confirmed, self._frozen_reported = self._clock(), True, False

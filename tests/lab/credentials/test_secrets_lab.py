@@ -13,11 +13,15 @@ from typing import Self
 import pytest
 
 from rancherctl.lab.session import RunningLab, running_lab
-from tests.lab.support import Environment, lab_name, make
+from tests.fakes import tls
+from tests.lab import workloads as w
+from tests.lab.support import Environment, lab_name, make, until
 
 SEARCH = Path(__file__).with_name("secret_search.py")
 YOUNG = 100
 """Number of scans for which a process counts as new."""
+HOST = "secrets.example.org"
+SITE = tls.Authority().issue(HOST)
 PASSWORD = "Correct-Horse-Battery-4711"
 
 
@@ -77,6 +81,13 @@ def own(tmp_path_factory: pytest.TempPathFactory, made: CommandLines) -> Iterato
             environment.ok("env", "apply", name)
             environment.ok("env", "status", name)
             environment.kubectl("get", "nodes")
+            environment.apply(
+                w.tls_secret("default", "web", SITE),
+                w.service("default", "web"),
+                w.ingress("default", "web", HOST, "web", secret="web"),
+            )
+            (address,) = w.published(environment, "default", "web", 1)
+            until("HTTPS", lambda: tls.serial(443, HOST, address) == SITE.serial)
         yield environment
 
 
@@ -108,6 +119,8 @@ def needles(own: Environment) -> list[str]:
     kinds = {line.partition(" ")[0] for line in found}
     assert {"key", "secret"} <= kinds, kinds
     pieces = {line.partition(" ")[2] for line in found} | {PASSWORD}
+    lines = SITE.key.decode().split("-----")[2].split()
+    assert lines[len(lines) // 2] in pieces, "the key of an Ingress is one of them"
     pieces |= set(
         re.findall(
             r"eyJ[\w-]+\.[\w-]+\.([\w-]{40,})",

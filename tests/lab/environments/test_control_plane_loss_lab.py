@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.fakes import tls
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
 from tests.lab.support import CommandError, Environment, all_hosts_take_part, curl, until
 from tests.lab.traffic import DNS, QUERY_SCRIPT, Queries, Traffic, failed
 
 PROBE = "rancherctl-test-boot.service"
+SECURE = "secure.example.org"
+SITE = tls.Authority().issue(SECURE)
 NOTES = "/var/tmp/rancherctl-test-boot"
 pytestmark = pytest.mark.slow
 
@@ -74,6 +77,9 @@ class Recovery:
 def web(shared: Environment, space: str) -> PublishedWeb:
     w.web(shared, space, 2, **w.away_from("h1", "h4"))
     shared.apply(w.ingress(space, "web", w.host(space), "web", scale="4"), w.pod(space, "onlooker", "h4"))
+    shared.apply(w.tls_secret(space, "secure", SITE))
+    shared.apply(w.ingress(space, "secure", SECURE, "web", scale="4", secret="secure"))
+    w.published(shared, space, "secure", 4)
     published = w.published(shared, space, "web", 4)
     w.ready(shared, space, "pod", "onlooker")
     found = PublishedWeb(shared, space, f"web.{space}.svc.cluster.local", w.cluster_ip(shared, space, "web"), published)
@@ -151,6 +157,12 @@ def test_a_worker_rebooted_without_the_api_answers_names_at_both_addresses(
 def test_a_worker_rebooted_without_the_api_serves_routes(web: PublishedWeb, outage: Outage, measure: Measure) -> None:
     until("routes on the rebooted host", lambda: curl(web.rebooted, web.host)[0] == 200)
     measure("rebooted without API, routes answer after ssh does", time.monotonic() - outage.up, "s")
+
+
+def test_a_worker_rebooted_without_the_api_serves_https(web: PublishedWeb, outage: Outage, measure: Measure) -> None:
+    until("HTTPS on the rebooted host", lambda: tls.serial(443, SECURE, web.rebooted) == SITE.serial)
+    measure("rebooted without API, HTTPS answers after ssh does", time.monotonic() - outage.up, "s")
+    assert tls.answer(443, SECURE, address=web.rebooted).startswith("web-")
 
 
 def test_named_answers_at_both_addresses_in_the_boot_without_the_api(

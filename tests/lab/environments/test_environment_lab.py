@@ -31,12 +31,16 @@ from rancherctl.events import Event
 from rancherctl.hosts import host_lock, lock_owner
 from rancherctl.hosts.connections import Connections
 from rancherctl.lab.session import running_lab
+from tests.fakes import tls
 from tests.lab import workloads
 from tests.lab.host_state import files, state
 from tests.lab.measures import Measure
-from tests.lab.support import BIN, Environment, bundle, lab_name, make, until
+from tests.lab.support import BIN, Environment, bundle, curl, lab_name, make, until
 
 NAME = lab_name("life")
+SECURE = "secure.example.org"
+SITE = tls.Authority().issue(SECURE)
+KEYS = "/run/rancherctl/ingress-tls"
 AUDIT = "/var/log/rancherctl/audit/audit.log"
 MADE_ON_HOSTS = (
     "/etc/rancherctl/pki/",
@@ -228,6 +232,18 @@ def test_changes_that_an_environment_cannot_make_are_refused(environment: Enviro
         assert "cannot become" in done.stderr
 
 
+def secured(environment: Environment) -> list[str]:
+    """An Ingress with TLS on both hosts, without pods; returns its addresses."""
+    environment.apply(
+        workloads.tls_secret("default", "secure", SITE),
+        workloads.service("default", "secure"),
+        workloads.ingress("default", "secure", SECURE, "secure", scale="2", secret="secure"),
+    )
+    addresses = workloads.published(environment, "default", "secure", 2)
+    assert [tls.serial(443, SECURE, address) for address in addresses] == [SITE.serial] * 2
+    return addresses
+
+
 def removed(environment: Environment, before: dict[str, set[str]]) -> None:
     """Remove it through the command line; the hosts are as they were before."""
     environment.ok("env", "rm", environment.name, "--confirm", environment.name)
@@ -244,7 +260,9 @@ def test_rm_leaves_nothing_after_pods_have_run(
     hosts = [host.name for host in environment.lab.hosts()]
     environment.apply(*(workloads.pod("default", f"web-{host}", host) for host in hosts))
     environment.kubectl("wait", "pod", "--for=condition=Ready", "--timeout=120s", *(f"web-{host}" for host in hosts))
+    secured(environment)
     for host in hosts:
+        assert environment.ssh(host, "ls /var/lib/rancherctl/ingress/tls"), "rm must remove the key"
         assert environment.ssh(host, "ls /run/netns"), "containerd has created it: rm must remove it"
     refused = environment.rancherctl("env", "rm", NAME, "--no-input")
     assert refused.returncode == 2
@@ -259,7 +277,7 @@ def test_the_same_hosts_take_another_environment(
     """The audit log of the first environment is still there: the next API server appends to it."""
     first = environment.ssh("h1", f"stat -c %U {AUDIT}; head -n 1 {AUDIT}")
     assert first.startswith('root\n{"kind":"Event"')
-    other = make(f"{NAME}b", environment.lab, tmp_path)
+    other = make(f"{NAME}b", environment.lab, tmp_path, ingress={"tls": {"keysOnDisk": False}})
     planned = run(other, plan)
     assert any(s.line() == "install package haproxy" for s in planned.steps())
     began = time.monotonic()
@@ -270,4 +288,26 @@ def test_the_same_hosts_take_another_environment(
     assert environment.ssh("h1", f"stat -c %U {AUDIT}; head -n 1 {AUDIT}") == first.replace(
         "root", "rancherctl-kube", 1
     )
+    serves_after_a_reboot_without_the_api(other, measure)
     removed(other, before)
+
+
+def serves_after_a_reboot_without_the_api(other: Environment, measure: Measure) -> None:
+    """Keys are in memory only: HTTP answers on the rebooted host, HTTPS when the API does."""
+    secured(other)
+    first, second = (other.lab.host(name).address for name in ("h1", "h2"))
+    assert "tls" not in other.ssh("h2", "ls /var/lib/rancherctl/ingress").split()
+    assert other.ssh("h2", f"stat -f -c %T {KEYS}").strip() == "tmpfs"
+    assert other.ssh("h2", f"stat -c '%a %U %G' {KEYS}").strip() == "750 root rancherctl-lb"
+    assert other.ssh("h2", f"stat -c '%a %U %G' {KEYS}/*.pem").strip() == "640 root rancherctl-lb"
+    other.ssh("h1", "systemctl stop rancherctl-kube-apiserver")
+    try:
+        other.lab.reboot("h2")
+        up = time.monotonic()
+        until("HTTP", lambda: curl(second, SECURE)[0] == 503, pause=0.02)
+        measure("rebooted without API and keys, HTTP answers after ssh does", time.monotonic() - up, "s")
+        assert tls.serial(443, SECURE, second) == "TLSV1_UNRECOGNIZED_NAME"
+        assert tls.serial(443, SECURE, first) == SITE.serial, "a host that was not rebooted has the key"
+    finally:
+        other.ssh("h1", "systemctl start rancherctl-kube-apiserver")
+    until("HTTPS", lambda: tls.serial(443, SECURE, second) == SITE.serial)

@@ -122,7 +122,7 @@ def test_an_agent_reads_secrets_of_its_own_namespace_only(shared: Environment, w
 
 
 def test_keys_on_a_host_are_for_its_load_balancer_only(shared: Environment, web: str) -> None:
-    """Mode and group of files; no key in the state file, the log or the report."""
+    """Mode and group of files; the API balancer's user cannot read them; no key in other files, logs or the report."""
     host, pair = f"files.{w.host(web)}", AUTHORITY.issue(f"files.{w.host(web)}")
     shared.apply(w.tls_secret(web, "files", pair), w.ingress(web, "files", host, "web", secret="files"))
     (address,) = w.published(shared, web, "files", 1)
@@ -130,10 +130,14 @@ def test_keys_on_a_host_are_for_its_load_balancer_only(shared: Environment, web:
     assert shared.ssh(on, f"stat -c '%a %U %G' {FOLDER}").strip() == "750 root rancherctl-lb"
     modes = set(shared.ssh(on, f"stat -c '%a %U %G' {FOLDER}/*").splitlines())
     assert modes == {"640 root rancherctl-lb"}
+    refused = shared.ssh(on, f"for f in {FOLDER}/*; do runuser -u haproxy -- cat $f 2>&1 >/dev/null || true; done")
+    assert {line.rpartition(": ")[2] for line in refused.splitlines()} == {"Permission denied"}
+    assert shared.ssh(on, f"runuser -u rancherctl-lb -- cat $(ls -d {FOLDER}/* | head -n 1)").startswith("-----")
     secret = pair.key.decode().splitlines()[1]
     where = "/var/lib/rancherctl/ingress /etc/rancherctl /run/rancherctl"
     assert shared.ssh(on, f"grep -rlF -- {secret} {where} | grep -v ^{FOLDER}/ || true").strip() == ""
-    assert secret not in shared.ssh(on, "journalctl -u 'rancherctl-*' --no-pager; ps -ef")
+    assert secret not in shared.ssh(on, "journalctl -u 'rancherctl-*' --no-pager; ps -ef; cat /proc/[0-9]*/cmdline")
+    assert secret not in json.dumps(shared.get("configmap", "-n", "rancherctl-system"))
 
 
 def test_the_certificates_listed_for_a_host_equal_its_disk(shared: Environment, web: str) -> None:

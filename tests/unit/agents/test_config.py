@@ -36,6 +36,7 @@ def test_every_field_survives_the_file() -> None:
         trusted_proxies=("192.0.2.0/24",),
         proxy_protocol=("10.0.0.5/32",),
         external_names=False,
+        keys_on_disk=False,
         lease_seconds=3.5,
         owners=(("192.0.2.10", ""), ("10.0.0.11", "h1")),
     )

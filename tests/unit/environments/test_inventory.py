@@ -57,6 +57,15 @@ def test_default_class_must_be_true_or_false() -> None:
     )
 
 
+def test_keys_on_disk_must_be_true_or_false() -> None:
+    text = GOOD.replace("spec:\n", "spec:\n  ingress: {tls: {keysOnDisk: false}}\n")
+    assert load(text).environment.ingress == IngressSettings(keys_on_disk=False)
+    assert any(
+        "spec.ingress.tls.keysOnDisk: must be true or false, not 'no'" in line
+        for line in problems(text.replace("false", "no"))
+    )
+
+
 def test_networks_of_proxies_get_their_usual_spelling_and_each_wrong_one_is_named() -> None:
     listed = '["192.0.2.5", "192.0.2.5/32", "2001:DB8::/32"]'
     text = GOOD.replace("spec:\n", f"spec:\n  ingress: {{trustedProxies: {listed}, proxyProtocol: [10.0.0.0/8]}}\n")
@@ -277,6 +286,7 @@ NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
                 IngressSettings(default_class=False),
                 IngressSettings(trusted_proxies=("192.0.2.0/24", "2001:db8::/32"), external_names="deny"),
                 IngressSettings(proxy_protocol=("10.0.0.5/32",)),
+                IngressSettings(keys_on_disk=False, tls_redirect="off"),
             ]
         ),
     )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rancherctl.hosts.model import Directory, File, Package, Unit, User
+from rancherctl.hosts.model import Absent, Directory, File, Package, Unit, User
 from rancherctl.ingress.haproxy import install
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.role_spec import SPEC
@@ -52,6 +52,20 @@ def test_an_upgrade_from_release_0_1_changes_only_the_user_of_haproxy() -> None:
         start.format(config, "rancherctl-lb"),
         "# Release 0.1 ran it as another user.",
         "ExecStartPre=+/bin/chgrp -R rancherctl-lb /var/lib/rancherctl/ingress",
+    ]
+
+
+def test_without_keys_on_disk_a_boot_begins_with_empty_files_in_their_place() -> None:
+    """HAProxy reads them before the agent has started. The unit's text is the same: nothing restarts HAProxy."""
+    paths = Paths(keys_on_disk=False)
+    found, default = (install.resources(install.IngressHostConfig(p)) for p in (paths, Paths()))
+    (created,) = set(found) - set(default)
+    assert isinstance(created, File)
+    assert set(default) - set(found) == {Absent(created.path)}
+    assert created.path in SPEC.paths, "a removal takes it away"
+    assert created.content.decode().splitlines()[1:] == [
+        "d /run/rancherctl 0755 root root -",
+        "C /run/rancherctl/ingress-tls 0750 root rancherctl-lb - /var/lib/rancherctl/ingress/boot",
     ]
 
 

@@ -2,8 +2,10 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# unit and contract tests use every core, with two workers each (tests/conftest.py); lab tests share hosts and measure outages, so they run one after the other
+# unit and contract tests use every core, with two workers each (tests/conftest.py)
 PARALLEL := $(PYTEST) -q -n auto --dist loadfile
+# tests of the shared environment run one after the other, those with hosts of their own beside them (tests/lab/conftest.py)
+LAB := $(PYTEST) -q -n 3
 TIMED := scripts/timed
 TREES := debian13:full,debian13:bare,debian12:bare
 .PHONY: setup tools demo fmt lint type unit contract lab-test test test-all bench docs clean
@@ -38,15 +40,15 @@ contract: tools
 	$(PARALLEL) tests/contract
 
 lab-test: setup  ## ONLY=dns: one domain (a folder of tests/lab); SLOW=1: with the slowest tests
-	$(PYTEST) -q -m "$(if $(SLOW),lab,lab and not slow)" tests/lab$(if $(ONLY),/$(ONLY))
+	$(LAB) -m "$(if $(SLOW),lab,lab and not slow)" tests/lab$(if $(ONLY),/$(ONLY))
 
 test: lint type setup  ## everything but the slowest; ends with pytest's closing line
 	$(PARALLEL) -m "not slow" tests/unit tests/contract
-	$(PYTEST) -q -m "not slow" --durations=15 tests/lab
+	$(LAB) -m "not slow" --durations=15 tests/lab
 
 test-all: lint type setup
 	$(PARALLEL) tests/unit tests/contract
-	$(PYTEST) -q --durations=25 tests/lab
+	$(LAB) --durations=25 tests/lab
 
 bench: setup
 	$(BIN)/python scripts/bench.py

@@ -8,9 +8,13 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import NodeManager
 
 from rancherctl.lab.session import running_lab
 from tests.lab import measures
@@ -25,6 +29,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+
+
+class LabScheduling(LoadScopeScheduling):
+    """One worker runs the tests of the shared environment; the others run files whose tests have hosts of their own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "shared" if uses_shared(self.config.rootpath / file) else file
+
+
+@cache
+def uses_shared(file: Path) -> bool:
+    """Whether tests in a file use the fixture ``shared``. Only workers collect tests, so the text is searched."""
+    return "shared: Environment" in file.read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LabScheduling:
+    """``-n 2`` runs the shared environment and other hosts side by side."""
+    return LabScheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """After Ctrl-C, workers have time to remove their labs: xdist would kill them after 10 s."""
+    NodeManager.EXIT_TIMEOUT = 120
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the measurements of a worker to the process that prints them."""
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["measures"] = measures.TAKEN
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Take the measurements of a worker; one that has crashed sends none."""
+    measures.TAKEN.extend(getattr(node, "workeroutput", {}).get("measures", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

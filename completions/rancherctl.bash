@@ -41,7 +41,7 @@ _rancherctl_words() {
     'bundle versions') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress') commands='ls show scale status certs plan' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress ls') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'ingress show') commands='' options='--request --from --namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'ingress show') commands='' options='--request --from --sni --content-length --client-certificate --namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress scale') commands='' options='--namespace -n --wait --timeout --dry-run --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress status') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'ingress certs') commands='' options='--warn-days --on --namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -197,6 +197,8 @@ _rancherctl_follows() {
     'ingress ls --kubeconfig') echo '@file' ;;
     'ingress show --request') echo '@none' ;;
     'ingress show --from') echo '@none' ;;
+    'ingress show --sni') echo '@none' ;;
+    'ingress show --content-length') echo '@none' ;;
     'ingress show --namespace') echo '@none' ;;
     'ingress show -n') echo '@none' ;;
     'ingress show --env') echo '@environments' ;;

@@ -50,7 +50,7 @@ function __rancherctl_at --description 'true at this command; with a second argu
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --context --context-name --dir --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on --on-conflict --os --output --packages --progress --proxy-url --request --scale --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --content-length --context --context-name --dir --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on --on-conflict --os --output --packages --progress --proxy-url --request --scale --sni --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -302,8 +302,11 @@ complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l no-input -d 'Never p
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "ingress ls"' -l debug -d 'As --verbose, and show tracebacks.'
-complete -c rancherctl -n '__rancherctl_at "ingress show"' -l request -x -d 'Explain the answer to this request, such as "GET http://HOST/PATH".'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l request -x -d 'Explain the answer to this request, such as "GET https://HOST/PATH".'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l from -x -d 'With --request: the client\'s address, for access lists.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l sni -x -d 'With --request: name in the TLS handshake, "" = none.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l content-length -x -d 'With --request: size of the request\'s body.'
+complete -c rancherctl -n '__rancherctl_at "ingress show"' -l client-certificate -d 'With --request: the client has a certificate that the ingress accepts.'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l namespace -s n -x -d 'Only this namespace; default: all namespaces.'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
 complete -c rancherctl -n '__rancherctl_at "ingress show"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'

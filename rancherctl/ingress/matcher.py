@@ -12,12 +12,22 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final, Literal
 
-from rancherctl.ingress.model import ANY_HOST, NO_TLS, Route, TlsModel
+from rancherctl.ingress.model import (
+    ANY_HOST,
+    NO_TLS,
+    Listener,
+    Route,
+    Scheme,
+    TlsModel,
+    host_of,
+    http_listeners,
+    site_id,
+    tls_id,
+)
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT, NO_TLS_OPTIONS, RouteOptions
 from rancherctl.ingress.translate.clients import NO_PROOF
 from rancherctl.net import unmapped
 
-Scheme = Literal["http", "https"]
 Kind = Literal[
     "no-listener",
     "refused",
@@ -90,7 +100,7 @@ class Request:
 class Match:
     """The rule that decides: ``route`` of ``ingress`` (None and "" if no rule matches).
 
-    ``pattern`` is the host pattern whose rules were compared.
+    ``pattern`` is the host pattern whose rules were compared, with a port where other rules hold.
     """
 
     pattern: str
@@ -102,7 +112,8 @@ class Match:
 class Shown:
     """The certificate that a client is shown: that of the SNI ``name``, which may be a wildcard; "" = the default one.
 
-    ``contents`` has more than one if there are several kinds of keys: the client chooses.
+    The name has the port if that is one that Ingresses ask for. ``contents`` has more than one if there are several
+    kinds of keys: the client chooses.
     """
 
     name: str
@@ -124,15 +135,14 @@ class Answer:
     certificate: Shown | None = None
 
 
-Listeners = frozenset[tuple[Scheme, int]]
-"""Protocols and ports on which a load balancer accepts connections."""
-PLAIN_LISTENERS: Final[Listeners] = frozenset({("http", HTTP_PORT)})
+PLAIN_LISTENERS: Final = http_listeners(HTTP_PORT, ("IPv4",))
 
 
 class RuleTable:
     """The rules that one load balancer has.
 
-    ``owned`` are its routes with the Ingress that owns each, ``bare`` names that are known without a route.
+    ``owned`` are its routes with the Ingress that owns each, ``bare`` sites that are known without a route. A *site* is
+    a host pattern, with a port where other rules hold than on the default ports (``model.site_id``).
     """
 
     def __init__(
@@ -140,50 +150,72 @@ class RuleTable:
         owned: Iterable[tuple[str, Route]],
         bare: Iterable[str] = (),
         tls: TlsModel = NO_TLS,
-        listeners: Listeners = PLAIN_LISTENERS,
+        listeners: Iterable[Listener] = PLAIN_LISTENERS,
     ) -> None:
-        self.tls, self.listeners = tls, listeners
-        self._routes: dict[str, list[tuple[str, Route]]] = {host: [] for host in bare}
+        self.tls, self.listeners = tls, tuple(listeners)
+        self._routes: dict[str, list[tuple[str, Route]]] = {site: [] for site in bare}
         for ingress, route in owned:
             self._routes.setdefault(route.host, []).append((ingress, route))
 
-    def of(self, pattern: str) -> tuple[Route, ...]:
-        """All routes with this host pattern."""
-        return tuple(route for _, route in self._routes.get(pattern, ()))
+    def of(self, site: str) -> tuple[Route, ...]:
+        """All routes of this site."""
+        return tuple(route for _, route in self._routes.get(site, ()))
 
-    def pattern(self, name: str) -> str:
-        """The host pattern for a name: the name itself, else a wildcard for its first label, else any host."""
-        if name in self._routes:
-            return name
-        first, _, parent = name.partition(".")
-        wildcard = f"*.{parent}"
-        return wildcard if first and wildcard in self._routes else ANY_HOST
+    def listener(self, request: Request) -> Listener | None:
+        """Where a request arrives; None if nothing listens there."""
+        return next((x for x in self.listeners if (x.protocol, x.port) == (request.scheme, request.port)), None)
+
+    def site(self, request: Request) -> str:
+        """The site for a request: that of its name, else of a wildcard for the first label, else of any host.
+
+        On a port that Ingresses ask for, only their rules for it count. The two default ports have the same sites,
+        unless the one for HTTPS has other rules for the same host pattern.
+        """
+        listener = self.listener(request)
+        port = f":{listener.port}" if listener and listener.own else ""
+        first, _, parent = request.name.partition(".")
+        known = [request.name + port, *([f"*.{parent}{port}"] if first else [])]
+        return self._on(request, next((site for site in known if site in self._routes), ANY_HOST + port))
+
+    def _on(self, request: Request, site: str) -> str:
+        """A site on the default ports, or that of HTTPS if it has other rules there."""
+        other = site_id(site, HTTPS_PORT)
+        listener = self.listener(request)
+        default_https = listener is not None and listener.protocol == "https" and not listener.own
+        return other if default_https and other in self._routes else site
 
     def match(self, request: Request) -> Match:
         """The rule for a request.
 
-        The host pattern decides first, and no other pattern's paths are compared. An exact path counts before
-        prefixes, a long prefix before a short one, and then come the default backends of this host and of any host.
+        The site decides first, and no other site's paths are compared. An exact path counts before prefixes, a long
+        prefix before a short one, and then come the default backends of this site and of any host.
         """
-        pattern, path = self.pattern(request.name), request.path
-        own = self._routes.get(pattern, [])
+        site, path = self.site(request), request.path
+        listener = self.listener(request)
+        anything = f"{ANY_HOST}:{listener.port}" if listener and listener.own else self._on(request, ANY_HOST)
+        own = self._routes.get(site, [])
         found = [(i, r) for i, r in own if r.kind == "exact" and r.path == path]
         # A prefix ends with a slash, so that it matches whole elements only.
         prefixes = [(i, r) for i, r in own if r.kind == "prefix" and f"{path}/".startswith(r.path)]
         found += sorted(prefixes, key=lambda owned: len(owned[1].path), reverse=True)
         found += [(i, r) for i, r in own if r.kind == "default"]
-        found += [(i, r) for i, r in self._routes.get(ANY_HOST, ()) if r.kind == "default"]
-        return Match(pattern, *found[0]) if found else Match(pattern)
+        found += [(i, r) for i, r in self._routes.get(anything, ()) if r.kind == "default"]
+        return Match(site, *found[0]) if found else Match(site)
 
-    def certificate(self, sni: str) -> Shown | None:
-        """The certificate for a name in a handshake ("" = none); None: the handshake is refused.
+    def _tls_port(self, request: Request) -> int:
+        """The port for ``model.tls_id``."""
+        listener = self.listener(request)
+        return listener.port if listener and listener.own else HTTPS_PORT
+
+    def certificate(self, request: Request) -> Shown | None:
+        """The certificate for the name in a request's handshake; None: the handshake is refused.
 
         That of the name itself counts before one for a wildcard, and that before the default certificate.
         """
-        name = sni.lower()
+        name, port = request.sni.lower(), self._tls_port(request)
         for each in (name, f"*.{name.partition('.')[2]}"):
-            if name and (contents := self.tls.names.get(each)):
-                return Shown(each, contents)
+            if name and (contents := self.tls.names.get(tls_id(each, port))):
+                return Shown(tls_id(each, port), contents)
         return Shown("", (self.tls.default,)) if self.tls.default else None
 
     def refused(self, request: Request, shown: Shown | None) -> bool:
@@ -193,10 +225,15 @@ class RuleTable:
             return shown is None
         return request.client != options.authority and (bool(request.client) or options.verify == "required")
 
-    def proof(self, name: str) -> str:
+    def proof(self, request: Request, name: str) -> str:
         """What handshakes for a name prove about the client: its own entry counts before that of a wildcard."""
-        clients = self.tls.clients
-        return clients.get(name) or clients.get(f"*.{name.partition('.')[2]}") or NO_PROOF
+        clients, port = self.tls.clients, self._tls_port(request)
+        own, wildcard = tls_id(name, port), tls_id(f"*.{name.partition('.')[2]}", port)
+        return clients.get(own) or clients.get(wildcard) or NO_PROOF
+
+    def proves_other(self, request: Request) -> bool:
+        """Whether the handshake of a connection proves something else about the client than one for the host would."""
+        return self.proof(request, request.sni.lower().rstrip(".")) != self.proof(request, request.name)
 
     def misdirected(self, request: Request) -> bool:
         """Whether the client of a TLS connection must open another one for this request (421).
@@ -206,11 +243,11 @@ class RuleTable:
         name is not answered over TLS here, is unknown and another one than in the handshake, or if its own handshake
         would prove something else about the client.
         """
-        if self.proof(request.sni.lower().rstrip(".")) != self.proof(request.name):
+        if self.proves_other(request):
             return True
-        pattern = self.pattern(request.name)
-        if pattern != ANY_HOST:
-            return pattern not in self.tls.sites
+        site = self.site(request)
+        if host_of(site) != ANY_HOST:
+            return self.tls.sites.isdisjoint({site, site.removesuffix(f":{HTTPS_PORT}")})
         asked = request.sni.lower().rstrip(".")
         return bool(asked) and asked != request.name
 
@@ -218,14 +255,18 @@ class RuleTable:
         """Where a plain request is redirected to HTTPS; "" if it is not.
 
         Not before the certificate is there, and never a challenge of an authority: otherwise it could not issue one.
+        Authorities use the default port.
         """
-        port = min((port for scheme, port in self.listeners if scheme == "https"), default=0)
+        listener, site = self.listener(request), self.site(request)
+        secure = [x for x in self.listeners if x.protocol == "https"]
+        default = next((x.port for x in secure if not x.own), 0)
+        port = self.tls.https_ports.get(site, default) if secure else 0
         if (
             request.scheme == "https"
             or request.forwarded_proto == "https"
             or not port
-            or self.pattern(request.name) not in self.tls.redirects
-            or request.path.startswith(ACME)
+            or site not in self.tls.redirects
+            or (request.path.startswith(ACME) and not (listener and listener.own))
         ):
             return ""
         return f"https://{request.name}{'' if port == HTTPS_PORT else f':{port}'}{request.target}"
@@ -233,9 +274,9 @@ class RuleTable:
     def answer(self, request: Request, servers: Callable[[Route], int]) -> Answer:
         """The answer to a request, if a route's backend has so many ``servers``."""
         match = self.match(request)
-        if (request.scheme, request.port) not in self.listeners:
+        if self.listener(request) is None:
             return Answer("no-listener", 0, match)
-        shown = self.certificate(request.sni) if request.scheme == "https" else None
+        shown = self.certificate(request) if request.scheme == "https" else None
         if request.scheme == "https":
             if self.refused(request, shown):
                 return Answer("refused", 0, match)
@@ -253,7 +294,7 @@ class RuleTable:
         if not options.client_policy or options.closed or (request.source and not allowed(request.source, options)):
             return True  # or is refused for another reason
         verify, _, needed = options.client_policy.partition("|")
-        proved = request.scheme == "https" and self.proof(request.sni.lower().rstrip(".")) == needed
+        proved = request.scheme == "https" and self.proof(request, request.sni.lower().rstrip(".")) == needed
         return proved and (verify == "optional" or bool(request.client))
 
 

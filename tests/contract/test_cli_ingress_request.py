@@ -144,5 +144,5 @@ def test_a_request_that_cannot_be_sent_is_an_error_before_the_api_is_asked(
     code, out, err = run("show", "front", "--request", "GET foo.bar.com")
     assert (code, out) == (2, "")
     assert "invalid request 'GET foo.bar.com'" in err
-    assert 'the form is "GET http://HOST/PATH"' in err
+    assert 'the form is "GET https://HOST/PATH"' in err
     assert api.requests == []

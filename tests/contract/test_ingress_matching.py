@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tests.fakes import ingress as fake
 from tests.fakes import mtls, tls
 from tests.fakes.ingress_client import FORGER, PROXY, Seen, send_all
 from tests.fakes.ingress_host import LoadBalancerHost
+from tests.fakes.ports import free_port
 
 HOSTS = ["", "a.com", "b.a.com", "*.a.com", "c.b.a.com", "*.b.a.com", "a.com", "*.a.com"]
 ASKED = ["a.com", "www.a.com", "B.a.com", "www.b.a.com", "x.a.com", "c.b.a.com:80", "y.b.a.com", "z.org", "com"]
@@ -62,6 +63,10 @@ OPTIONS: list[dict[str, str]] = [
     {"client-ca": "ca", "client-verify": "optional", "www-redirect": "from-www"},
     {"client-ca": "cb", "body-size": "3"},
     {"client-ca": "missing"},
+    {"http2": "false"},
+    {"allow.http": "false", "www-redirect": "from-www"},
+    {"http.port": "{own_http}", "https.port": "{own_https}", "www-redirect": "from-www"},
+    {"https.port": "{own_https}", "aliases": "z.org"},
 ]
 """Authorities of clients are in the namespace default only; in the other one they are missing."""
 SECRETS = ["sa", "sb", "sc"]
@@ -83,18 +88,18 @@ CONTENTS = st.fixed_dictionaries({source: st.sampled_from([*PAIRS, *PAIRS[:3], "
 CLUSTER = st.tuples(st.lists(INGRESS, min_size=1, max_size=4), CONTENTS)
 Drawn = tuple[list[Any], dict[str, str]]
 POLICIES = [TlsPolicy(), TlsPolicy(), TlsPolicy(redirect=False), TlsPolicy("default/sc")]
-HTTP, HTTPS = 80, 443
-"""Ports of drawn requests; HAProxy listens on others."""
+HTTP, HTTPS, OWN_HTTP, OWN_HTTPS = 80, 443, 81, 444
+"""Ports of drawn requests; HAProxy listens on others. The last two are those of annotations."""
 
 
 def _request(
-    host: str, target: str, client: str, proto: str, sni: str, length: int | None, secure: bool, shown: str
+    host: str, target: str, client: str, proto: str, sni: str, length: int | None, port: int, shown: str
 ) -> Request:
     sni = {"host": host.partition(":")[0], "none": ""}.get(sni, sni).removeprefix(".")
     method = "GET" if length is None else "POST"
-    if secure:
-        return Request(host, target, method, client, "https", HTTPS, sni, length, shown, proto)
-    return Request(host, target, method, client, "http", HTTP, "", length, "", proto)
+    if port in {HTTPS, OWN_HTTPS}:
+        return Request(host, target, method, client, "https", port, sni, length, shown, proto)
+    return Request(host, target, method, client, "http", port, "", length, "", proto)
 
 
 REQUEST = st.builds(
@@ -105,14 +110,14 @@ REQUEST = st.builds(
     st.sampled_from(["", "", "", "", "http", "https"]),
     st.sampled_from(["host", "host", "host", "none", "x.a.com", "b.a.com", "a.com"]),
     st.sampled_from([None, None, 3, 4, 11]),
-    st.booleans(),
+    st.sampled_from([HTTP, HTTP, HTTPS, HTTPS, OWN_HTTP, OWN_HTTPS]),
     st.sampled_from(["", *mtls.PAIRS]),
 )
 KEEP = fake.ingress("keep", [("keep.org", "Exact", "/", "p1:80")], created="2020-01-01T00:00:00Z")
 """An Ingress that always exists: without any, HAProxy would not listen."""
 
 
-def _ingresses(drawn: Drawn) -> list[Any]:
+def _ingresses(drawn: Drawn, ports: Mapping[str, int]) -> list[Any]:
     return [
         KEEP,
         *(
@@ -121,7 +126,7 @@ def _ingresses(drawn: Drawn) -> list[Any]:
                 rules,
                 namespace=namespace,
                 default=default,
-                annotations={INGRESS_PREFIX + name: text for name, text in options.items()},
+                annotations={INGRESS_PREFIX + name: text.format(**ports) for name, text in options.items()},
                 created=f"2026-01-0{n + 1}T00:00:00Z",
                 version=repr(drawn),
                 tls=entries,
@@ -161,6 +166,7 @@ class Cluster:
     host: LoadBalancerHost
     certificates: Certificates = field(default_factory=Certificates)
     policy: TlsPolicy = POLICIES[0]
+    own: dict[str, int] = field(default_factory=lambda: {k: free_port() for k in ("own_http", "own_https")})
 
     def restart(self, policy: TlsPolicy, *, forget: bool = False) -> None:
         """Restart the agent; without its state file it builds the next configuration from nothing."""
@@ -168,7 +174,8 @@ class Cluster:
             Path(self.host.role.store.path).unlink()
         self.policy = policy
         proxies = Proxies(trusted=(f"{PROXY}/32",))
-        self.host.new_role(self.host.haproxy.all_listeners, tls=policy, proxies=proxies)
+        role = self.host.new_role(self.host.haproxy.all_listeners, tls=policy, proxies=proxies)
+        role.secrets.trusting = False  # OpenSSL judges: HAProxy would have to fail once for each refused certificate
 
     def snapshot(self, drawn: Drawn) -> Snapshot:
         services = [fake.service(name, namespace=ns) for ns in NAMESPACES for name in (*PODS, EMPTY)]
@@ -179,7 +186,7 @@ class Cluster:
         ]
         authorities = [mtls.ca_copy(name, authority) for name, authority in mtls.AUTHORITIES.items()]
         copied = [*self.certificates.copies(drawn), *authorities]
-        return fake.snapshot(_ingresses(drawn), services, slices, copies=copied)
+        return fake.snapshot(_ingresses(drawn, self.own), services, slices, copies=copied)
 
     def reconcile(self, drawn: Drawn, seconds: float = 1.0) -> None:
         self.host.now += seconds
@@ -207,7 +214,10 @@ class Cluster:
     def check(self, drawn: Drawn, drawn_requests: list[Request], when: str) -> None:
         table, built = self.rules(drawn)
         ports = {HTTP: self.host.haproxy.port, HTTPS: self.host.haproxy.https_port}
-        requests = [replace(r, port=ports[r.port]) for r in drawn_requests]
+        ports |= {OWN_HTTP: self.own["own_http"], OWN_HTTPS: self.own["own_https"]}
+        every = [replace(r, port=ports[r.port]) for r in drawn_requests]
+        # An earlier process may still accept connections on a port that is not in use any more.
+        requests = [r for r in every if table.listener(r)]
         expected = [self._expected(table, built, r) for r in requests]
         for name, second in (("HTTP/1.1", False), ("HTTP/2", True)):
             seen = send_all(requests, second_version=second)

@@ -22,6 +22,7 @@ FORGER: Final = "127.0.0.2"
 
 
 _REFUSALS: Final = (
+    None,  # the connection ended before the alert was read
     "TLSV1_UNRECOGNIZED_NAME",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED",
     "TLSV1_ALERT_UNKNOWN_CA",
@@ -51,16 +52,16 @@ def context(*alpn: str) -> ssl.SSLContext:
 
 
 @cache
-def _context(alpn: str, client: str) -> ssl.SSLContext:
+def _context(alpn: tuple[str, ...], client: str) -> ssl.SSLContext:
     """``client`` is the file with authorities that the client's certificate is of, "" without one."""
-    made = context(alpn)
+    made = context(*alpn)
     if client:
         mtls.load(made, mtls.PAIRS[client])
     return made
 
 
 class _Client:
-    """One connection to ``port``, opened again when the load balancer closes it."""
+    """One connection, opened again when the load balancer closes it. It may refuse the second version of HTTP."""
 
     def __init__(self, first: Request, *, second_version: bool) -> None:
         self._first, self._second_version = first, second_version
@@ -76,29 +77,33 @@ class _Client:
         if request.scheme == "http":
             return stream
         try:
-            secure = _context("h2" if self._second_version else "http/1.1", request.client).wrap_socket(
+            secure = _context((*(["h2"] if self._second_version else []), "http/1.1"), request.client).wrap_socket(
                 stream, server_hostname=request.sni or None
             )
         except ssl.SSLError:
             stream.close()
             raise
         self.certificate = secure.getpeercert(binary_form=True) or b""
+        self._second_version = secure.selected_alpn_protocol() == "h2"
         return secure
 
     def send(self, request: Request) -> Seen:
         headers = _headers(request)
         body = None if request.length is None else b"x" * request.length
+        stream = self._open() if self._h1 is None and self._h2 is None else None
         if self._second_version:
-            self._h2 = self._h2 or H2Connection(self._open())
+            if stream is not None:
+                self._h2 = H2Connection(stream)
+            assert self._h2 is not None
             found = self._h2.get(
                 request.host, request.target, request.scheme, headers, method=request.method, body=body
             )
             status, shown, content = found.status, found.headers, found.body
         else:
-            if self._h1 is None:
-                stream = self._open()
+            if stream is not None:
                 self._h1 = http.client.HTTPConnection("127.0.0.1", request.port, timeout=30)
                 self._h1.sock = stream
+            assert self._h1 is not None
             self._h1.request(request.method, request.target, body, {"Host": request.host, **headers})
             response = self._h1.getresponse()
             status, content = response.status, response.read()
@@ -135,7 +140,7 @@ def send_all(requests: Iterable[Request], *, second_version: bool) -> list[Seen]
             except ssl.SSLError as error:
                 out.append(Seen("refused" if error.reason in _REFUSALS else str(error.reason), 0))
                 client.close()
-            except ConnectionResetError:  # it came before the alert of a refused certificate was read
+            except ConnectionError:  # as above
                 out.append(Seen("refused", 0))
                 client.close()
     finally:

@@ -1,118 +1,29 @@
-"""Explain what happens to one request: which Ingress, rule and endpoints answer, on which hosts, or why none does."""
+"""Explain what happens to one request: certificate, Ingress, rule and endpoints, on which hosts, or why it fails."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rancherctl.errors import AuthError, NotFoundError, UsageError
-from rancherctl.ingress.matcher import Match, Request, RuleTable
-from rancherctl.ingress.model import ANY_HOST, BackendRef, Route, http_listeners
+from rancherctl.ingress.matcher import ACME, Answer, Request
+from rancherctl.ingress.model import ANY_HOST, BackendRef, host_of, site_id
 from rancherctl.ingress.operator.api_view import ApiView
-from rancherctl.ingress.operator.host_rules import rule_table
+from rancherctl.ingress.operator.host_rules import HostRules, rules_of_hosts
 from rancherctl.ingress.operator.overview import written_path
-from rancherctl.ingress.options import HTTP_PORT
-from rancherctl.ingress.role import desired
-from rancherctl.ingress.translate import endpoints, merge
-from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.certificates import SecretState
+from rancherctl.ingress.options import HTTPS_PORT
+from rancherctl.ingress.translate import endpoints
+from rancherctl.ingress.translate.tls import TlsClaim
 from rancherctl.kube import objects
 from rancherctl.kube.client import ENDPOINTSLICES, SERVICES, KubeClient
 from rancherctl.kube.objects import Ingress
-from rancherctl.net import is_ip, join_host_port, parse_port, split_host_port
-from rancherctl.placement.place import place
-from rancherctl.text import and_more, quoted
+from rancherctl.net import join_host_port
+from rancherctl.text import and_more
 
-FORM: Final = '"GET http://HOST/PATH"'
-_LINE = re.compile(r"(?:(?P<method>[A-Za-z]+)\s+)?(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?#]*)(?P<target>.*)")
-_TARGET = re.compile(r"[!-~]*")
-
-
-def parse_request(text: str, source: str = "") -> Request:
-    """``[METHOD] http://HOST[:PORT]/PATH`` as a request of the client ``source`` ("" = any).
-
-    UsageError if no client could send it.
-    """
-    if source and not is_ip(source):
-        raise UsageError(
-            f"invalid client address {quoted(source)}", why="it is not an IP address", hint="--from 192.0.2.7"
-        )
-    found = _LINE.fullmatch(text.strip())
-    if found is None:
-        raise _invalid(text, f"the form is {FORM}")
-    if found["scheme"].lower() != "http":
-        raise _invalid(text, f"{found['scheme'].lower()} is not supported, only http", f"--request {FORM}")
-    host, port = split_host_port(found["authority"])
-    if not host or "@" in host or not host.isascii() or host != host.strip():
-        raise _invalid(text, f"{quoted(found['authority'])} is not a host name with an optional port")
-    if port is not None and parse_port(port) != HTTP_PORT:
-        raise _invalid(text, f"load balancers serve plain HTTP on port {HTTP_PORT}")
-    target = found["target"]
-    if "#" in target:
-        raise _invalid(text, "clients do not send the part after a number sign", "leave it out, or write %23")
-    if not _TARGET.fullmatch(target):
-        raise _invalid(text, "the path has spaces or characters outside ASCII", "write them percent-encoded")
-    # Clients send a slash for an empty path: http://HOST?QUERY is asked as /?QUERY.
-    target = target if target.startswith("/") else f"/{target}"
-    return Request(found["authority"], target, (found["method"] or "GET").upper(), source)
-
-
-def _invalid(text: str, why: str, hint: str = "") -> UsageError:
-    return UsageError(f"invalid request {quoted(text)}", why=why, hint=hint or f"--request {FORM}")
-
-
-@dataclass(frozen=True, slots=True)
-class HostMatch:
-    """The rule for the request on these hosts (none: no host serves the Ingress), and all rules of its host pattern."""
-
-    hosts: tuple[str, ...]
-    match: Match
-    rules: tuple[Route, ...]
-    table: RuleTable
-
-
-def matches(view: ApiView, ingress: Ingress, request: Request) -> list[HostMatch]:
-    """The rule for the request on each host that serves ``ingress``; hosts with the same one together.
-
-    Hosts may differ: each has the Ingresses that are placed on it, and those that share a host name with them.
-    """
-    cache = TranslationCache()
-    cluster = desired.build(_tables(view), view.roster, desired.Previous(), cache, None, 0.0)
-    key = ingress.meta.key
-    serving = sorted(
-        {*place(cluster.translated[key].for_placement, view.roster).hosts}
-        | {h.name for h in view.roster.hosts if h.address in ingress.status}
-    )
-    found: dict[tuple[Match, tuple[Route, ...]], list[str]] = {}
-    tables: dict[Match, RuleTable] = {}
-    for name in serving:
-        table = _table_of(view, name, cache)
-        match = table.match(request)
-        tables[match] = table
-        found.setdefault((match, table.of(match.pattern)), []).append(name)
-    if not serving:
-        keys = merge.loaded(cluster.translated, [key])
-        owned = [(owner, route) for owner, route in cluster.merged.owners.values() if owner in keys]
-        table = RuleTable(owned, [host for k in keys for host in cluster.translated[k].hosts])
-        match = table.match(request)
-        tables[match] = table
-        found[match, table.of(match.pattern)] = []
-    return [HostMatch(tuple(hosts), match, rules, tables[match]) for (match, rules), hosts in found.items()]
-
-
-def _tables(view: ApiView) -> desired.Tables:
-    return desired.Tables(view.ingresses, view.classes)
-
-
-def _table_of(view: ApiView, host: str, cache: TranslationCache) -> RuleTable:
-    local = desired.LocalHost(host, http_listeners(HTTP_PORT, ("IPv4",)))
-    tables = _tables(view)
-    # Authorities of clients are taken as usable: `ingress show` says it if they are not.
-    asking = [t.client.authority for t in cache.translate_all(tables.ingresses, tables.classes).values() if t.client]
-    tables = replace(tables, secrets=dict.fromkeys(asking, SecretState("usable")))
-    return rule_table(desired.build(tables, view.roster, desired.Previous(), cache, local, 0.0))
+Item = dict[str, Any]
+_CERTIFICATE_REASONS: Final = ("CertificatePending", "CertificateInvalid", "NoDefaultCertificate")
+_AUTHORITY_REASONS: Final = ("ClientCaMissing", "ClientCaInvalid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,76 +55,196 @@ def read_endpoints(client: KubeClient, ref: BackendRef) -> Endpoints:
     return Endpoints(tuple(join_host_port(*server) for server in lookup.servers), note)
 
 
-def explain(client: KubeClient, view: ApiView, ingress: Ingress, request: Request) -> dict[str, Any]:
-    """All of it as plain values. Reads the endpoints of the Services that answer."""
-    found = matches(view, ingress, request)
-    refs = {one.match.route.backend for one in found if one.match.route and one.match.route.forwards}
-    ends = {ref.key: read_endpoints(client, ref) for ref in refs}
+def explain(client: KubeClient, view: ApiView, ingress: Ingress, request: Request) -> Item:
+    """All of it as plain values: the answers, each with the hosts that give it.
+
+    A ``client`` of the request that is not "" stands for a certificate that the authorities of each host accept. Reads
+    the endpoints of the Services that answer. UsageError if load balancers do not listen on the request's port.
+    """
+    every = rules_of_hosts(view, ingress.meta.key)
+    _check_port(request, every)
+    matches = [rules.table.match(request).route for rules in every]
+    refs = {route.backend for route in matches if route and route.forwards}
+    ends = {ref.key: read_endpoints(client, ref) for ref in sorted(refs, key=lambda ref: ref.key)}
     addresses = {h.name: h.address for h in view.roster.hosts}
+    answers: list[Item] = []
+    for rules in every:
+        own = _answer(replace(request, client=request.client and rules.asked_for(request)), rules, ends)
+        host = {"host": rules.name, "address": addresses[rules.name]} if rules.name else None
+        same = next((answer for answer in answers if answer | {"hosts": []} == own | {"hosts": []}), None)
+        if same is None:
+            answers.append(own | {"hosts": [host] if host else []})
+        elif host:
+            same["hosts"].append(host)
     return {
         "namespace": ingress.meta.namespace,
         "name": ingress.meta.name,
         "method": request.method,
+        "scheme": request.scheme,
         "host": request.host,
         "target": request.target,
-        "answers": [
-            {"hosts": [{"host": name, "address": addresses[name]} for name in one.hosts]} | _answer(request, one, ends)
-            for one in found
-        ],
+        "port": request.port,
+        "sni": request.sni,
+        "from": request.source,
+        "content_length": request.length,
+        "client_certificate": bool(request.client),
+        "answers": answers,
     }
 
 
-def _answer(request: Request, one: HostMatch, ends: Mapping[str, Endpoints]) -> dict[str, Any]:
-    match, route = one.match, one.match.route
-    have = ends[route.backend.key] if route and route.forwards else Endpoints(())
-    answer = one.table.answer(request, lambda _: len(have.addresses) or int(not have.known))
-    reason = {
-        "closed": "an annotation that restricts access is invalid",
-        "denied": f"the access list of the ingress does not allow {request.source}",
-        "no-certificate": "the ingress needs a certificate of the client, which plain HTTP cannot show",
-        "redirect": f"redirect to {answer.location}",
-    }.get(answer.kind, have.note)
-    if route is None:
-        rules = ", ".join(f"{written_path(r)} ({r.kind})" for r in one.rules[:5])
-        more = f" and {len(one.rules) - 5} more" if len(one.rules) > 5 else ""
-        where = "rules without a host" if match.pattern == ANY_HOST else f"host {match.pattern}"
-        reason = f"no rule matches; {where}: {rules or 'no paths'}{more}"
+def _check_port(request: Request, every: Sequence[HostRules]) -> None:
+    """UsageError if no host listens on the port, or only for the other protocol."""
+    listeners = {(x.protocol, x.port) for rules in every for x in rules.built.host.model.listeners}
+    if (request.scheme, request.port) in listeners:
+        return
+    url = f"{request.scheme}://{request.host}"
+    found = ", ".join(f"{port} ({scheme})" for scheme, port in sorted(listeners, key=lambda x: x[1]))
+    other = next((scheme for scheme, port in listeners if port == request.port), "")
+    why = f"port {request.port} is for {other}" if other else f"load balancers listen on the ports {found}"
+    raise UsageError(f"no load balancer answers {url}", why=why, hint='--request "GET https://HOST/PATH"')
+
+
+def _answer(request: Request, rules: HostRules, ends: Mapping[str, Endpoints]) -> Item:
+    """The answer of one host, without its name."""
+
+    def servers(backend: BackendRef) -> int:
+        have = ends[backend.key]
+        return len(have.addresses) or int(not have.known)
+
+    found = rules.table.answer(request, lambda route: servers(route.backend))
+    match, route = found.match, found.match.route
+    decided = found.kind not in {"no-listener", "refused", "misdirected", "tls-redirect"}
+    forwards = decided and route is not None and route.forwards
+    have = ends[route.backend.key] if route and forwards else Endpoints(())
+    shown = found.certificate
     return {
-        "answer": answer.kind,
-        "status": answer.status,
+        "hosts": [],
+        "answer": found.kind,
+        "status": found.status,
+        "certificate": {"name": shown.name, "ingress": rules.provider(shown), "secrets": list(shown.contents)}
+        if shown
+        else None,
         "pattern": match.pattern,
-        "ingress": match.ingress,
-        "rule": {"host": route.host, "match": route.kind, "path": written_path(route)} if route else None,
-        "backend": route.backend.key if route and route.forwards else "",
-        "location": answer.location,
+        "ingress": match.ingress if decided else "",
+        "rule": {"host": route.host, "match": route.kind, "path": written_path(route)} if route and decided else None,
+        "backend": route.backend.key if route and forwards else "",
+        "location": found.location,
         "endpoints": list(have.addresses),
-        "reason": reason,
+        "reason": _reason(request, found, rules, have),
+        "note": _note(request, found, rules),
     }
 
 
-def text(item: Mapping[str, Any]) -> str:
-    """``explain`` for people."""
-    lines = [f"{item['method']} http://{item['host']}{item['target']}"]
-    for answer in item["answers"]:
-        if answer["hosts"]:
-            lines.append("on " + ", ".join(f"{h['host']} {h['address']}" for h in answer["hosts"]) + ":")
-        else:
-            lines.append(f"no host serves {item['namespace']}/{item['name']} now; a host that served it would answer:")
-        lines += [f"  {line}" for line in _lines(answer, f"{item['namespace']}/{item['name']}")]
-    return "".join(f"{line}\n" for line in lines)
+def _reason(request: Request, found: Answer, rules: HostRules, have: Endpoints) -> str:
+    """Why this is the answer; "" if the service answers."""
+    if found.kind in {"no-listener", "refused", "misdirected"}:
+        return _no_connection(request, found, rules)
+    match, route = found.match, found.match.route
+    text = have.note
+    match found.kind:
+        case "tls-redirect" | "redirect":
+            text = f"redirect to {found.location}"
+        case "no-route":
+            host, _, port = match.pattern.partition(":")
+            where = ("rules without a host" if host == ANY_HOST else f"host {host}") + (
+                f" on port {port}" if port else ""
+            )
+            listed = and_more([f"{written_path(r)} ({r.kind})" for r in rules.table.of(match.pattern)], shown=5)
+            text = f"no rule matches; {where}: {listed or 'no paths'}"
+        case "closed":
+            said = _said(rules, [match.ingress], _AUTHORITY_REASONS)
+            text = said or "an annotation that restricts access is invalid"
+        case "denied":
+            text = f"the access list of the ingress does not allow {request.source}"
+        case "no-certificate":
+            why = (
+                "which plain HTTP cannot show" if request.scheme == "http" else "and this connection does not prove one"
+            )
+            text = f"the ingress needs a certificate of the client, {why}"
+        case "too-large":
+            limit = route.options.body_size if route else 0
+            text = f"the Content-Length {request.length} is larger than the {limit} bytes of the annotation body-size"
+    return text
 
 
-def _lines(answer: Mapping[str, Any], asked: str) -> list[str]:
-    lines = []
-    if rule := answer["rule"]:
-        other = "" if answer["ingress"] == asked else f", not of {asked}"
-        lines.append(
-            f"rule:   {rule['host']}{rule['path'] or ' (default)'} ({rule['match']}) "
-            f"of ingress {answer['ingress']}{other}"
-        )
-    if answer["answer"] == "forwarded":
-        reached = and_more(answer["endpoints"]) or answer["reason"]
-        lines.append(f"answer: forwarded to {answer['backend']} ({reached})")
+def _no_connection(request: Request, found: Answer, rules: HostRules) -> str:
+    """Why the client cannot connect, or why the connection does not serve the request."""
+    asked = request.sni or "no name"
+    if found.kind == "no-listener":
+        return f"another program uses port {request.port} of the host"
+    if found.kind == "refused":
+        if rules.asked_for(request):
+            return f"the client has no certificate, and the handshake for {asked} needs one (client-ca)"
+        if not request.sni:
+            return f"the client asks for no name (SNI); {_no_default(rules)}"
+        return f"no certificate for {asked}: {_no_certificate(request.sni, request, rules)}; {_no_default(rules)}"
+    if rules.table.proves_other(request):
+        text = f"certificates of clients are verified differently for {asked} and {request.name}"
+    elif host_of(found.match.pattern) == ANY_HOST:
+        text = f"no rule names {request.name}, and the TLS connection is for {asked}"
     else:
-        lines.append(f"answer: status {answer['status']}, {answer['reason']}")
-    return lines
+        text = f"no certificate for {request.name} here: {_no_certificate(request.name, request, rules)}"
+    return text
+
+
+def _no_default(rules: HostRules) -> str:
+    default = rules.tls.default if rules.tls else ""
+    if default:
+        return f"the default certificate {default} is missing or not usable"
+    return "the environment has no default certificate"
+
+
+def _no_certificate(name: str, request: Request, rules: HostRules) -> str:
+    """Why a host has no certificate for a name."""
+    claim = rules.claim(name.lower().rstrip("."), request)
+    if claim is None:
+        return "no ingress has a tls entry for it"
+    if host_of(claim.site) not in {site for key in rules.built.host.serving.keys for site in _sites(rules, key)}:
+        return f"the tls entry of ingress {claim.owner} is not for this host"
+    return _lacking(claim, rules)
+
+
+def _sites(rules: HostRules, key: str) -> frozenset[str]:
+    found = rules.built.translated.get(key)
+    return found.hosts if found else frozenset()
+
+
+def _said(rules: HostRules, ingresses: Iterable[str], reasons: Collection[str]) -> str:
+    """Problems with these reasons that the host reports about these Ingresses."""
+    found = [p.message for key in ingresses for p in rules.report.problems.get(key, ()) if p.reason in reasons]
+    return and_more(list(dict.fromkeys(found)), shown=2, separator="; ")
+
+
+def _lacking(claim: TlsClaim, rules: HostRules) -> str:
+    """What the host says about the secrets of a claim that has no usable one."""
+    if said := _said(rules, [key for key, _ in claim.candidates], _CERTIFICATE_REASONS):
+        return said
+    secrets = [secret for _, listed in claim.candidates for secret in listed if secret]
+    if not secrets:
+        return f"the tls entry of ingress {claim.owner} names no secret"
+    return f"{and_more([f'secret {s}' for s in secrets], shown=3)} is missing or not usable"
+
+
+def _note(request: Request, found: Answer, rules: HostRules) -> str:
+    """What else concerns this answer: a redirect that does not happen, and what is not known."""
+    notes = []
+    site = found.match.pattern
+    claims = [claim for claim in rules.built.claims.names.values() if site in claim.plain]
+    if request.scheme == "http" and claims and found.kind not in {"no-listener", "tls-redirect"}:
+        notes.append(f"not redirected to HTTPS: {_no_redirect(request, claims, rules)}")
+    if request.scheme == "http" and rules.table.of(site_id(site, HTTPS_PORT)) and not rules.table.of(site):
+        notes.append("the rules of this host are for HTTPS only (annotation allow.http)")
+    secure = request.scheme == "https" or claims
+    if rules.name and rules.tls is None and secure:
+        notes.append(f"{rules.name} does not report which certificates it has; all are taken as usable")
+    return "; ".join(notes)
+
+
+def _no_redirect(request: Request, claims: Sequence[TlsClaim], rules: HostRules) -> str:
+    if request.path.startswith(ACME):
+        return "it is a challenge of a certificate authority"
+    if rules.tls and not rules.tls.redirect:
+        return "ingress.tls.redirect of the environment is off"
+    if not any(x.protocol == "https" for x in rules.table.listeners):
+        return "another program uses the port of HTTPS"
+    return _lacking(claims[0], rules)

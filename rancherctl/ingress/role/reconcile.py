@@ -33,7 +33,7 @@ from rancherctl.ingress.role.resolver import Resolver, by_server
 from rancherctl.ingress.role.roster_guard import RosterGuard
 from rancherctl.ingress.role.state import State, StateStore
 from rancherctl.ingress.role_spec import SPEC
-from rancherctl.ingress.status.report import HostReport
+from rancherctl.ingress.status.report import HostReport, TlsReport
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from rancherctl.kube.backoff import describe
@@ -105,6 +105,7 @@ class LbRole:
         self._digests = Digests()
         self._certificates: Mapping[str, str] = {}
         self._own_listeners: tuple[Listener, ...] = ()
+        self._tls: TlsReport | None = None
         state = self.store.current
         good = state.secrets if state else {}
         tls = {key: content for key, content in good.items() if not is_authority(key)}
@@ -259,6 +260,8 @@ class LbRole:
         self.driver.authorities.collect(layout.authorities)
         contents = {**self.secrets.contents, **self.authorities.contents}
         self._certificates = self._digests.of(wanted.secrets, contents)
+        policy = self._host.tls
+        self._tls = TlsReport(policy.default, policy.redirect, used - {""} - good.keys() - self.authorities.good.keys())
         self._leaving, self._problems = wanted.serving.leaving, wanted.problems
         self._own_listeners = tuple(x for x in wanted_model.listeners if x.own)
         if not unchanged:
@@ -289,6 +292,7 @@ class LbRole:
             note=self._refusals.note(),
             placed=frozenset(state.serving if state else ()),
             certificates={key: found for key, found in self._certificates.items() if found and key in served},
+            tls=self._tls,
         )
         return section | report.to_section()
 

@@ -21,6 +21,27 @@ MAX_PORTS: Final = 16
 """Blocked ports of one host that count: its report must not make the roster too big for the API."""
 
 
+MAX_LACKING: Final = 500
+"""Secrets without a usable certificate that one report names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsReport:
+    """How one host answers over TLS.
+
+    ``default`` is the secret of the default certificate ("" = none); ``redirect``: whether it redirects plain requests
+    to HTTPS. ``lacking`` are secrets that it needs and has no usable certificate of, the default one among them.
+    """
+
+    default: str = ""
+    redirect: bool = True
+    lacking: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the report."""
+        return {"default": self.default, "redirect": self.redirect, "lacking": sorted(self.lacking)[:MAX_LACKING]}
+
+
 @dataclass(frozen=True, slots=True)
 class HostReport:
     """What one host's load balancer says.
@@ -29,7 +50,8 @@ class HostReport:
     without that key). ``problems`` are those of its backends by Ingress key, ``ports`` errors by port number (as text).
     ``error``: it serves nothing. ``alarm``: it serves, but something needs attention. ``note``: it works, and a client
     may have a problem. ``placed`` are the Ingresses that it serves on purpose, ``certificates`` a digest of the
-    certificates that it has for each Ingress (``copies.certificates_digest``).
+    certificates that it has for each Ingress (``copies.certificates_digest``). ``tls`` is None in reports of releases
+    without it.
     """
 
     served: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +63,7 @@ class HostReport:
     note: str = ""
     placed: frozenset[str] = frozenset()
     certificates: Mapping[str, str] = field(default_factory=dict)
+    tls: TlsReport | None = None
 
     @property
     def trouble(self) -> str:
@@ -64,7 +87,8 @@ class HostReport:
             "placed": sorted(self.placed),
             "certificates": dict(self.certificates),
         }
-        return section | {key: text for key, text in (("error", self.error), ("note", self.note)) if text}
+        more = {"error": self.error, "note": self.note, "tls": self.tls.to_json() if self.tls else None}
+        return section | {key: value for key, value in more.items() if value}
 
 
 def load_balancer_section(data: Mapping[str, str]) -> Mapping[str, Any]:
@@ -92,7 +116,14 @@ def parse_section(section: Mapping[str, Any]) -> HostReport:
         note=str(section.get("note") or ""),
         placed=_set(section.get("placed")),
         certificates=_texts(section.get("certificates")),
+        tls=_tls(section.get("tls")),
     )
+
+
+def _tls(value: object) -> TlsReport | None:
+    if not isinstance(value, dict):
+        return None
+    return TlsReport(str(value.get("default") or ""), value.get("redirect") is not False, _set(value.get("lacking")))
 
 
 def _texts(value: object) -> dict[str, str]:

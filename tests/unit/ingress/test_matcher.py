@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from rancherctl.ingress.matcher import Listeners, Match, Request, RuleTable, Shown
-from rancherctl.ingress.model import BackendRef, PathKind, Route, TlsModel
+from rancherctl.ingress.matcher import Match, Request, RuleTable, Shown
+from rancherctl.ingress.model import BackendRef, PathKind, Route, TlsModel, http_listeners, https_listeners
 from rancherctl.ingress.options import RouteOptions, TlsOptions
 
 
@@ -80,7 +80,7 @@ SECURE = TlsModel(
     redirects=frozenset({"a.com", "*.a.com"}),
 )
 SITES = [_route(host, "prefix", "/", "web") for host in ("a.com", "*.a.com", "plain.a.com", "*.w.com")]
-BOTH: Listeners = frozenset({("http", 80), ("https", 443)})
+BOTH = (*http_listeners(80, ("IPv4",)), *https_listeners(443, ("IPv4",)))
 
 
 def _secure(host: str, sni: str, target: str = "/") -> Request:
@@ -103,10 +103,11 @@ def _secure(host: str, sni: str, target: str = "/") -> Request:
 def test_the_name_of_the_handshake_chooses_the_certificate(sni: str, name: str | None, content: str) -> None:
     """A name without one is refused, unless there is a default certificate."""
     strict = RuleTable(SITES, tls=SECURE, listeners=BOTH)
-    assert strict.certificate(sni) == (None if name is None else Shown(name, (content,)))
+    request = _secure("a.com", sni)
+    assert strict.certificate(request) == (None if name is None else Shown(name, (content,)))
     lenient = RuleTable(SITES, tls=replace(SECURE, default="D"), listeners=BOTH)
-    assert lenient.certificate(sni) == (Shown("", ("D",)) if name is None else Shown(name, (content,)))
-    assert _answer(strict, _secure("a.com", sni))[0] == ("refused" if name is None else "forwarded")
+    assert lenient.certificate(request) == (Shown("", ("D",)) if name is None else Shown(name, (content,)))
+    assert _answer(strict, request)[0] == ("refused" if name is None else "forwarded")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_plain_requests_are_redirected_once_a_certificate_is_here_but_no_challen
     table = RuleTable(SITES, tls=SECURE, listeners=BOTH)
     found = table.answer(Request("B.a.com.:80", "/x?y"), lambda _: 0)
     assert (found.kind, found.status, found.location) == ("tls-redirect", 308, "https://b.a.com/x?y")
-    odd = RuleTable(SITES, tls=SECURE, listeners=frozenset({("http", 80), ("https", 8443)}))
+    odd = RuleTable(SITES, tls=SECURE, listeners=(*BOTH[:1], *https_listeners(8443, ("IPv4",))))
     assert odd.answer(Request("a.com", "/"), lambda _: 1).location == "https://a.com:8443/"
     for request in (
         Request("a.com", "/.well-known/acme-challenge/x"),

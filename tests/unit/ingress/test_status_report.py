@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
+from rancherctl.ingress.status.report import HostReport, TlsReport, load_balancer_section, parse_section
 from rancherctl.placement.model import ObjectProblem
 
 FULL = HostReport(
@@ -19,6 +19,7 @@ FULL = HostReport(
     error="HAProxy does not run",
     alarm="disk full",
     note="requests were refused",
+    tls=TlsReport("infra/fallback", redirect=False, lacking=frozenset({"shop/late"})),
 )
 
 
@@ -29,10 +30,11 @@ def test_a_section_survives_the_api(report: HostReport) -> None:
 
 
 def test_keys_of_the_section_are_those_of_earlier_releases() -> None:
-    keys = {"served", "problems", "ports", "alarm", "error", "hash_scheme", "note", "placed", "certificates"}
+    keys = {"served", "problems", "ports", "alarm", "error", "hash_scheme", "note", "placed", "certificates", "tls"}
     assert set(FULL.to_section()) == keys
     assert "error" not in HostReport().to_section(), "earlier releases take the key alone for an error"
-    assert parse_section({"served": {"default/a": "abc"}}).hash_scheme == 0, "a release without the key"
+    old = parse_section({"served": {"default/a": "abc"}})
+    assert (old.hash_scheme, old.tls) == (0, None), "a release without the keys"
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,8 @@ def test_keys_of_the_section_are_those_of_earlier_releases() -> None:
         {},
         {"served": 7, "alarm": None},
         {"served": [], "problems": {"x": 1}, "ports": [], "hash_scheme": "1"},
+        {"tls": 7},
+        {"tls": {"default": None, "lacking": 7}},
         {"problems": {"default/a": [["R", "m"], 4]}, "hash_scheme": None},
     ],
 )

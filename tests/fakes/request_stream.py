@@ -9,9 +9,15 @@ from tests.fakes.ingress import Haproxy
 
 
 class Clients:
-    """Threads that send requests all the time, half of them over kept connections, and count answers other than 200."""
+    """Threads that send requests all the time, half of them over kept connections, and count answers other than 200.
 
-    def __init__(self, haproxy: Haproxy, threads: int = 4) -> None:
+    A site that redirects to HTTPS answers with 308.
+    """
+
+    def __init__(
+        self, haproxy: Haproxy, threads: int = 4, *, host: str = "foo.bar.com", path: str = "/foo", status: int = 200
+    ) -> None:
+        self._host, self._path, self._status = host, path, status
         self.haproxy, self.good, self.bad, self.stopping = haproxy, 0, list[str](), threading.Event()
         self.threads = [threading.Thread(target=self.send, args=(n % 2 == 0,)) for n in range(threads)]
 
@@ -19,10 +25,10 @@ class Clients:
         connection = http.client.HTTPConnection("127.0.0.1", self.haproxy.port, timeout=60)
         while not self.stopping.is_set():
             try:
-                connection.request("GET", "/foo", headers={"Host": "foo.bar.com"})
+                connection.request("GET", self._path, headers={"Host": self._host})
                 response = connection.getresponse()
                 response.read()
-                if response.status == 200:
+                if response.status == self._status:
                     self.good += 1
                 else:
                     self.bad.append(str(response.status))

@@ -182,6 +182,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
     authorities = {name: c for name, c in model.tls.authorities.items() if now.authorities.get(name) != c}
     unused = tuple(sorted(now.authorities.keys() - model.tls.authorities.keys()))
     count = len(runtime) + len(certificates.add) + len(certificates.delete) + len(changed.before) + len(changed.after)
+    count += 3 * len(certificates.install)
     if not count and not default and not authorities and not unused:
         return Unchanged(wanted)
     if count > MAX_COMMANDS:

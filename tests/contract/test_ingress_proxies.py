@@ -62,7 +62,10 @@ def test_listed_sources_must_speak_the_proxy_protocol_and_others_must_not(
 
 
 def test_the_lists_change_without_a_reload(lb_host: LoadBalancerHost) -> None:
+    """Only the first trusted proxies need one: without any, no request pays for rules about them."""
     restart(lb_host)
+    section = restart(lb_host, Proxies(trusted=("192.0.2.1/32",)))
+    assert (section["alarm"], section["metrics"]["reloads"]) == ("", 1)
     pid = lb_host.role.health.pid
     for proxies, plain, spoken in (
         (Proxies(speaking=("127.0.0.2/32", "2001:db8::/32")), 0, 200),

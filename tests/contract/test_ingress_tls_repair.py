@@ -14,6 +14,7 @@ from rancherctl.ingress.translate.certificates import TlsPolicy
 from tests.fakes import ingress as fake
 from tests.fakes import tls
 from tests.fakes.tls_host import REFUSED, TlsHost, reasons, site
+from tests.fakes.tls_stream import TlsClients
 
 
 def mixed(tls_host: TlsHost, name: str) -> tls.Pair:
@@ -129,6 +130,23 @@ def test_a_damaged_file_is_written_again_or_left_out(tls_host: TlsHost) -> None:
     tls_host.follow(sites, copies)
     tls_host.follow(sites, copies)
     assert [tls_host.serial(n) for n in ("a.example", "b.example")] == [a.serial, b.serial]
+
+
+def test_no_request_fails_over_rotations_and_reloads(tls_host: TlsHost) -> None:
+    """HTTP/1.1 and HTTP/2 over TLS; a client with an old certificate or an old process gets its answers."""
+    sites, pair = [site("a.example", "sa")], tls_host.authority.issue("a.example")
+    tls_host.follow(sites, [pair.copy("sa")])
+    with TlsClients(["127.0.0.1"], "a.example", rate=100, port=tls_host.port) as clients:
+        for turn in range(6):
+            clients.wait_for(20)
+            pair = tls_host.authority.issue("a.example")
+            tls_host.follow(sites, [pair.copy("sa", version=f"{turn + 2}")])
+            assert tls_host.serial("a.example") == pair.serial
+            if turn % 2:
+                tls_host.reload()
+        clients.wait_for(20)
+    assert clients.bad == []
+    assert clients.good >= 140
 
 
 def test_changes_in_any_order_equal_a_fresh_start(tls_host: TlsHost) -> None:

@@ -31,6 +31,10 @@ class Response:
         return json.loads(self.body)["pod"] if self.status == 200 else str(self.status)
 
 
+class NotProcessedError(ConnectionError):
+    """The request may be sent again over another connection (RFC 9113, 6.8)."""
+
+
 class H2Connection:
     """An HTTP/2 connection over an open socket; the server must expect HTTP/2 (by prior knowledge, or by ALPN)."""
 
@@ -38,6 +42,8 @@ class H2Connection:
         self._socket = stream
         self._reader = stream.makefile("rb")
         self._next = 1
+        self.closing = False
+        """The server has said that it answers no request after the present one."""
         stream.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, b""))
 
     def get(
@@ -65,7 +71,11 @@ class H2Connection:
                 self._socket.sendall(_frame(_SETTINGS, _ACK, 0, b""))
             elif kind == _PING and not flags & _ACK:
                 self._socket.sendall(_frame(_PING, _ACK, 0, payload))
-            elif kind == _GOAWAY or (kind == _RST and number == stream):
+            elif kind == _GOAWAY and struct.unpack(">I", payload[:4])[0] & 0x7FFFFFFF >= stream:
+                self.closing = True
+            elif kind == _GOAWAY:
+                raise NotProcessedError("the server ended the connection before it read this request")
+            elif kind == _RST and number == stream:
                 raise ConnectionError(f"HTTP/2 frame of type {kind}: {payload!r}")
             elif number == stream and kind == _HEADERS:
                 found = _fields(payload)

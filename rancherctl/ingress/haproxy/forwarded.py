@@ -14,11 +14,15 @@ def connection_lines(map_file: Callable[[str], str]) -> str:
     return f"  tcp-request connection expect-proxy layer4 if {{ src,map_ip({map_file('speaking')}) -m found }}\n"
 
 
-def request_lines(protocol: str, map_file: Callable[[str], str]) -> str:
+def request_lines(protocol: str, map_file: Callable[[str], str] | None) -> str:
     """X-Forwarded headers of proxies in the map ``trusted`` are kept, those of all others are replaced.
 
-    The client is the last address of X-Forwarded-For that is not a trusted proxy.
+    The client is the last address of X-Forwarded-For that is not a trusted proxy. Without maps no proxy is trusted, and
+    no request pays for rules about them.
     """
+    own = {"For": "%[src]", "Proto": protocol, "Port": "%[dst_port]", "Host": "%[req.hdr(host)]"}
+    if map_file is None:
+        return "".join(f"  http-request set-header X-Forwarded-{name} {value}\n" for name, value in own.items())
     trusted = f"map_ip({map_file('trusted')})"
     out = f"""\
   http-request set-var(txn.peer) src
@@ -43,7 +47,7 @@ if trusted {{ req.fhdr_cnt(x-forwarded-for) eq 1 }}
   http-request set-header X-Forwarded-For {peer} if !trusted
   http-request set-header X-Forwarded-For {peer} if !{{ req.fhdr(x-forwarded-for) -m found }}
 """
-    for name, value in (("Proto", protocol), ("Port", "%[dst_port]"), ("Host", "%[req.hdr(host)]")):
+    for name, value in list(own.items())[1:]:
         header = f"X-Forwarded-{name}"
         out += f"  http-request set-header {header} {value} if !trusted || !{{ req.fhdr({header}) -m found }}\n"
     return out

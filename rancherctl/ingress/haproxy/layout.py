@@ -54,7 +54,8 @@ class Layout:
     that need HTTPS. ``old_workers``: how many earlier processes may still serve their connections.
 
     ``ports`` are those that loaded Ingresses need, of all that do not have the default ones. ``own_ports``: the process
-    knows such ports; a listener that no Ingress needs any more stays until the next process.
+    knows such ports; a listener that no Ingress needs any more stays until the next process. ``behind_proxies``: it has
+    rules about trusted proxies.
 
     ``authorities``: files with authorities of clients' certificates → contents; ``asks_clients``: whether the process
     was started for them.
@@ -76,6 +77,7 @@ class Layout:
     asks_clients: bool = False
     ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     own_ports: bool = False
+    behind_proxies: bool = False
 
     @property
     def loaded_maps(self) -> tuple[str, ...]:
@@ -83,6 +85,7 @@ class Layout:
         open_for = {listener.protocol for listener in self.listeners}
         unused = {
             *(() if self.own_ports else PORT_MAPS),
+            *(() if self.behind_proxies else ("trusted",)),
             *(() if "https" in open_for else ("secured",)),
             *(() if "https" in open_for and self.asks_clients else (NAMES_MAP,)),
             *(() if len(open_for) == 2 else ("to-https", "https-ports")),
@@ -119,6 +122,7 @@ class Layout:
             "default_certificate": self.default,
             "secured": sorted(self.secured),
             "old_workers": self.old_workers,
+            "behind_proxies": self.behind_proxies,
             **({"needed_ports": {key: list(ports) for key, ports in self.ports.items()}} if self.own_ports else {}),
             "authorities": dict(sorted(self.authorities.items())),
             "asks_clients": self.asks_clients,
@@ -152,6 +156,7 @@ class Layout:
                 own_ports="needed_ports" in data,
                 authorities={_token(k): str(v) for k, v in data.get("authorities", {}).items()},
                 asks_clients=bool(data.get("asks_clients", False)),
+                behind_proxies=bool(data.get("behind_proxies", _map(data["maps"], "trusted"))),
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
@@ -287,4 +292,5 @@ def build(model: Model, previous: Layout | None) -> Layout:
         own_ports=bool(model.ports),
         authorities=dict(model.tls.authorities),
         asks_clients=bool(model.tls.clients),
+        behind_proxies=bool(model.proxies.trusted),
     )

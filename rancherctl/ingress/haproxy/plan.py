@@ -219,6 +219,8 @@ def _restart(now: Layout, model: Model) -> str:
         return f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}"
     if model.ports and not now.own_ports:
         return "the first Ingress with other ports than the default ones"
+    if model.proxies.trusted and not now.behind_proxies:
+        return "the first trusted proxies"
     if bool(now.default) != bool(model.tls.default):
         return "default certificate removed" if now.default else "default certificate added"
     if model.tls.clients and not now.asks_clients:

@@ -142,9 +142,8 @@ def renderings(layout: Layout, paths: Paths) -> dict[str, Rendering]:
         text = partial(crt_list_text, layout, paths, port)
         out[paths.crt_list_of(port)] = Rendering((layout.lines, layout.default), text)
     process = (layout.listeners, layout.check_seconds, layout.generation, layout.old_workers, bool(layout.default))
-    out[paths.config] = Rendering(
-        (process, layout.own_ports, layout.asks_clients, layout.pools), partial(config, layout, paths)
-    )
+    rules = (layout.own_ports, layout.asks_clients, layout.behind_proxies)
+    out[paths.config] = Rendering((process, rules, layout.pools), partial(config, layout, paths))
     return out
 
 
@@ -193,7 +192,7 @@ def text_digest(paths: Paths) -> str:
     own = tuple(replace(listener, own=True) for listener in listeners)
     layouts = (
         Layout(listeners=listeners, pools=pools, asks_clients=True),
-        Layout(listeners=(*listeners, *own), own_ports=True, asks_clients=True),
+        Layout(listeners=(*listeners, *own), own_ports=True, asks_clients=True, behind_proxies=True),
     )
     return digest("".join(config(layout, paths) for layout in layouts))
 
@@ -303,7 +302,7 @@ frontend {frontend_name(listener)} from {BASE}
   http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
 {secured.request_lines(paths.map, anything) if https else ""}\
 {client_certificates.request_lines(paths.map, own_port) if asks_clients else ""}{client_certificates.FORGED_LINE}\
-{forwarded.request_lines(listener.protocol, paths.map)}\
+{forwarded.request_lines(listener.protocol, paths.map if layout.behind_proxies else None)}\
 {"" if https else _redirect_lines(listener, paths, layout)}\
   http-response del-header {ORIGIN}
   use_backend %[var(txn.pool)] if routed

@@ -52,11 +52,11 @@ def request_lines(map_file: Callable[[str], str], any_tier: str = "*") -> str:
     """
     refuse = f"http-request return {MISDIRECTED_RESPONSE.arguments}"
     return f"""\
-  http-request set-var(txn.sni) ssl_fc_sni,lower,rtrim(.)
   acl secured var(txn.tier),map_str({map_file("secured")}) -m found
   acl any_host var(txn.tier) -m str {any_tier}
   acl same_name var(txn.sni),strcmp(txn.host) eq 0
   {refuse} if !secured !any_host
+  http-request set-var(txn.sni) ssl_fc_sni,lower,rtrim(.) if any_host
   {refuse} if any_host {{ var(txn.sni) -m found }} !same_name
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from rancherctl.contract import INGRESS_PREFIX
 from tests.fakes import mtls, tls
+from tests.fakes.tls_stream import TlsClients
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
 from tests.lab.support import Environment, curl, until
@@ -68,6 +70,30 @@ def test_an_ingress_with_tls_is_served_and_rotated_on_all_its_addresses(
     until("the keys are gone", lambda: not any(f"{web}/tls" in copies(shared, h) for h in hosts))
     for each in hosts:
         until("no file", lambda each=each: not shared.ssh(each, f"ls {FOLDER}").split())
+
+
+def test_rotations_under_load_fail_no_request(shared: Environment, web: str, measure: Measure) -> None:
+    """HTTP/1.1 and HTTP/2 at a bounded rate while a certificate is replaced again and again; no reload."""
+    host = f"rotated.{w.host(web)}"
+    shared.apply(w.tls_secret(web, "rotated", AUTHORITY.issue(host)))
+    shared.apply(w.ingress(web, "rotated", host, "web", scale="2", secret="rotated"))
+    addresses = w.published(shared, web, "rotated", 2)
+    hosts = [shared.host_of(address) for address in addresses]
+    workers = {h: shared.ssh(h, "pidof haproxy") for h in hosts}
+    taken = []
+    with TlsClients(addresses, host) as clients:
+        clients.wait_for(50)
+        for _ in range(10):
+            pair = AUTHORITY.issue(host)
+            shared.apply(w.tls_secret(web, "rotated", pair))
+            start = time.monotonic()
+            until("the new certificate", lambda p=pair: serials(addresses, host) == {p.serial}, pause=0.01)
+            taken.append((time.monotonic() - start) * 1000)
+            clients.wait_for(20)
+    assert clients.bad == []
+    assert {h: shared.ssh(h, "pidof haproxy") for h in hosts} == workers, "no reload"
+    measure("rotation under load on two hosts, median of 10", statistics.median(taken), "ms")
+    measure("rotation under load on two hosts, slowest of 10", max(taken), "ms")
 
 
 def test_a_late_secret_is_served_when_it_comes(shared: Environment, web: str) -> None:

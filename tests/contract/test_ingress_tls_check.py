@@ -15,7 +15,7 @@ from rancherctl.ingress.status.report import parse_section
 from rancherctl.ingress.translate.certificates import TlsPolicy
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube.objects import TlsSecret
-from tests.fakes import tls
+from tests.fakes import mtls, tls
 from tests.fakes.operator_view import api_view
 from tests.fakes.ports import free_port
 from tests.fakes.tls_host import TlsHost, site
@@ -38,16 +38,16 @@ class Operator:
         default: str | None = "",
         readable: bool = True,
         port: int = 0,
-        later: float = 0.0,
+        copies: Sequence[Any] = (),
     ) -> dict[str, tls_check.TlsResult]:
-        """Results by name. ``in_api``: the secrets now, if they are others than the host has copies of."""
-        section = self.host.follow(ingresses, [tls.copy_of(secret) for secret in on_host])
+        """Results by name. ``in_api``: the secrets now, if they are others than the host has ``copies`` of."""
+        section = self.host.follow(ingresses, [*(tls.copy_of(secret) for secret in on_host), *copies])
         view = api_view(ingresses, reports={"h1": parse_section(section)})
         secrets = {s.meta.key: s for s in (on_host if in_api is None else in_api)} if readable else None
         known = CertificateView(view, secrets, default, time.time())
         checks = [c for t in known.cluster.translated.values() for c in tls_check.checks_for(known, t, [HERE])]
         at = [replace(check, port=port or self.host.port) for check in checks]
-        return {r.check.name: r for r in tls_check.run_checks(at, clock=lambda: time.time() + later)}
+        return {r.check.name: r for r in tls_check.run_checks(at)}
 
 
 @pytest.fixture
@@ -169,6 +169,17 @@ def test_a_site_that_redirects_to_https_is_followed_to_its_port(operator: Operat
     (result,) = operator.check(sites, [tls.secret("sa", *pem(secret), version="2")]).values()
     found = http_check.run_check(check, operator.host.haproxy.port)
     assert (found.result, result.ok) == ("answered with status 200", True)
+
+
+def test_a_site_that_needs_client_certificates_is_neither_right_nor_wrong(operator: Operator) -> None:
+    secret, ca = issue("m.example").secret("sa"), mtls.ca_copy("ca", mtls.AUTHORITIES["ca"])
+    (result,) = operator.check([mtls.guarded("m.example", "sa", "ca")], [secret], copies=[ca]).values()
+    assert result.ok is None
+    assert result.result.startswith("certificate of secret default/sa (")
+    assert result.result.endswith("no answer over TLS: clients need a certificate, which this check does not have")
+    check = http_check.HttpCheck("default/i", HERE, "m.example", "/")
+    found = http_check.run_check(check, operator.host.haproxy.port)
+    assert (found.ok, found.result) == (None, result.result.rpartition("; ")[2])
 
 
 def test_an_ingress_with_own_ports_is_checked_there_and_without_plain_http_over_tls(operator: Operator) -> None:

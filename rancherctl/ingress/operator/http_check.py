@@ -30,7 +30,6 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
     ),
     CLOSED: (False, "the load balancer answers with 503, because an annotation that restricts access is invalid"),
     "misdirected": (False, "the load balancer does not serve this host over TLS (status 421)"),
-    "no-certificate": (None, f"routed, but {NO_CLIENT_CERTIFICATE}"),
     "redirect": (True, "redirected by the load balancer"),
     "denied": (None, "routed, but the access list of the ingress does not allow this machine"),
     NO_CERTIFICATE.origin: (None, "routed, but it needs a certificate of the client"),
@@ -43,7 +42,8 @@ _OWN: Final[dict[str, tuple[bool | None, str]]] = {
 class HttpCheck:
     """One request: to ``address``, for ``host`` (with its port, if that is not a default one) and ``path``.
 
-    ``tls``: over TLS from the beginning, for an Ingress without plain HTTP.
+    ``tls``: over TLS from the beginning, for an Ingress without plain HTTP. ``guarded``: over TLS, clients need a
+    certificate.
     """
 
     ingress: str
@@ -52,6 +52,7 @@ class HttpCheck:
     path: str
     port: int = HTTP_PORT
     tls: bool = False
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,9 @@ def checks_for(t: Translated, addresses: Iterable[str]) -> list[HttpCheck]:
     found = list(pairs)[:MAX_PATHS] or [("", "/")]
     port = t.ports.http or t.ports.https or HTTP_PORT
     suffix = "" if port in {HTTP_PORT, HTTPS_PORT} else f":{port}"
+    guarded, tls = bool(t.client and t.client.required), t.ports.http is None
     return [
-        HttpCheck(t.key, address, f"{host or bracketed(address)}{suffix}", path, port, tls=t.ports.http is None)
+        HttpCheck(t.key, address, f"{host or bracketed(address)}{suffix}", path, port, tls, guarded)
         for address in addresses
         for host, path in found
     ]
@@ -116,12 +118,12 @@ def run_check(check: HttpCheck, port: int = 0, timeout: float = TIMEOUT) -> Http
     """
     name, port = split_host_port(check.host)[0], port or check.port
     if check.tls:
-        answer = ask(TlsConnection(check.address, name, timeout, port), check.host, check.path)
+        answer = ask(TlsConnection(check.address, name, timeout, port), check.host, check.path, guarded=check.guarded)
     else:
         answer = ask(http.client.HTTPConnection(check.address, port, timeout=timeout), check.host, check.path)
     if answer.origin == TLS_REDIRECT:
         https = urlsplit(answer.location).port or HTTPS_PORT
-        answer = ask(TlsConnection(check.address, name, timeout, https), check.host, check.path)
+        answer = ask(TlsConnection(check.address, name, timeout, https), check.host, check.path, guarded=check.guarded)
     return HttpResult(check, answer.ok, answer.status, answer.text)
 
 
@@ -136,14 +138,15 @@ class Answer:
     location: str = ""
 
 
-def ask(connection: http.client.HTTPConnection, host: str, path: str) -> Answer:
-    """Send one GET request and close the connection."""
+def ask(connection: http.client.HTTPConnection, host: str, path: str, *, guarded: bool = False) -> Answer:
+    """Send one GET request and close the connection. ``guarded``: an end after the handshake is expected."""
     over = " over TLS" if isinstance(connection, TlsConnection) else ""
     try:
         connection.request("GET", path, headers={"Host": host, "User-Agent": USER_AGENT, "Connection": "close"})
         response = connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
-        why = failure(error)
+        shown = isinstance(connection, TlsConnection) and connection.shown
+        why = NO_CLIENT_CERTIFICATE if guarded and shown else failure(error)
         return Answer(None if why == NO_CLIENT_CERTIFICATE else False, 0, f"no answer{over}: {why}")
     finally:
         connection.close()

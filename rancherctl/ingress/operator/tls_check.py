@@ -26,7 +26,7 @@ SHORT: Final = 12
 class TlsCheck:
     """One handshake with ``address`` for ``name``, and one request for ``path``; what should be ``chosen`` for it.
 
-    ``owners``: fingerprint → secret of all certificates that are known.
+    ``owners``: fingerprint → secret of all certificates that are known. ``guarded``: clients need a certificate.
     """
 
     ingress: str
@@ -36,6 +36,7 @@ class TlsCheck:
     chosen: ChosenCertificate
     owners: Mapping[str, str]
     port: int = HTTPS_PORT
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,11 @@ def checks_for(view: CertificateView, t: Translated, addresses: Iterable[str]) -
     owners, port = view.fingerprints, t.ports.https
     if port is None:
         return []
+    guarded = bool(t.client and t.client.required)
     paths = {host_of(r.host): r.path if r.kind == "exact" else r.path.rstrip("/") or "/" for r in reversed(t.routes)}
     wanted = {name.name: (paths.get(name.site, "/"), tls_names.choose(view, t, name)) for name in t.tls}
     return [
-        TlsCheck(t.key, address, probe_name(name), path, chosen, owners, port)
+        TlsCheck(t.key, address, probe_name(name), path, chosen, owners, port, guarded)
         for address in addresses
         for name, (path, chosen) in list(wanted.items())[:MAX_PATHS]
     ]
@@ -87,7 +89,7 @@ def checks_for(view: CertificateView, t: Translated, addresses: Iterable[str]) -
 def run_check(check: TlsCheck, now: float, timeout: float = TIMEOUT) -> TlsResult:
     """Shake hands with the name, then send one GET request. The body of the response is not read."""
     connection = TlsConnection(check.address, check.name, timeout, check.port)
-    answer = ask(connection, check.name, check.path)
+    answer = ask(connection, check.name, check.path, guarded=check.guarded)
     return judge(check, connection.shown, answer, now)
 
 

@@ -28,6 +28,13 @@ class Node:
         """The elements in it."""
         return list(nodes(self.data))
 
+    def first(self) -> Node:
+        """The first element in it; ValueError if there is none."""
+        found = next(nodes(self.data), None)
+        if found is None:
+            raise ValueError("an empty element")
+        return found
+
     def expect(self, *tags: int) -> Node:
         """This element; ValueError if it has none of these tags."""
         if self.tag not in tags:

@@ -85,9 +85,9 @@ def _key(node: Node, kind: str) -> str:
         curve = parameters[0].data if parameters and parameters[0].tag == OID else b""
         return f"EC {_CURVES.get(curve, '')}".strip()
     if kind == "RSA":
-        with suppress(ValueError, IndexError):  # an odd key has a kind, too
+        with suppress(ValueError):  # an odd key has a kind, too
             (sequence,) = exactly(nodes(bits.expect(_BITS).data[1:]), 1, "keys")
-            return f"RSA {int.from_bytes(sequence.all()[0].expect(_INTEGER).data, 'big').bit_length()}"
+            return f"RSA {int.from_bytes(sequence.first().expect(_INTEGER).data, 'big').bit_length()}"
         return "RSA"
     return _OTHER_KEYS.get(oid.data, "other")
 

@@ -72,7 +72,7 @@ def signed_parts(der: bytes) -> Signed:
 def facts(der: bytes) -> CertificateFacts:
     """Read one certificate. Raises ValueError for anything else."""
     parts = signed_parts(der)
-    algorithm = parts.key.expect(SEQUENCE).all()[0].expect(SEQUENCE).all()[0].expect(OID).data
+    algorithm = parts.key.expect(SEQUENCE).first().expect(SEQUENCE).first().expect(OID).data
     return CertificateFacts(
         names=tuple(dict.fromkeys(_names(parts.extensions))) if parts.extensions else (),
         not_after=parts.dates[1],

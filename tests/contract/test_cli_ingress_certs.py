@@ -162,6 +162,17 @@ def test_certs_on_a_host_lists_its_disk_with_the_ingresses_of_each_secret(run: R
     assert "h1 has no certificates of ingresses on its disk" in err
 
 
+def test_certs_on_a_host_says_that_keys_are_in_memory_only(run: Run, hosts: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "XDG_CONFIG_HOME" / "rancherctl" / "environments" / "demo.yaml"
+    document = json.loads(file.read_text())
+    document["spec"]["ingress"] = {"tls": {"keysOnDisk": False}}
+    file.write_text(json.dumps(document))
+    hosts["h1"] = HostCertificates(())
+    code, out, err = run("certs", "--on", "h1")
+    assert (code, out) == (0, "")
+    assert "note: keys of certificates are in the memory of hosts only (ingress.tls.keysOnDisk: false)" in err
+
+
 def test_certs_on_a_host_works_without_the_api(run: Run, hosts: dict[str, Any], shop: FakeApi) -> None:
     hosts["h1"] = on_disk(AUTHORITY.issue("foo.bar.com"), "foo")
     shop.close()

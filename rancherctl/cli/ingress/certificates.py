@@ -90,7 +90,8 @@ def show_host(run: CommandRun, name: str, warn_days: int, env: str | None, conte
             why="it reads everything on the disk of a host, over ssh, of an environment that this machine knows",
             hint=f"leave out {option}",
         )
-    (host,) = select_hosts(run.environment(env), name)
+    environment = run.environment(env)
+    (host,) = select_hosts(environment, name)
     lost: UnreachableError | None = None
     try:
         found = _read_host(run, host)
@@ -103,6 +104,8 @@ def show_host(run: CommandRun, name: str, warn_days: int, env: str | None, conte
         run.say(f"note: cannot say which ingresses use the secrets: {error}")
     else:
         found = copies if lost else found
+    if not environment.ingress.keys_on_disk:
+        run.say("note: keys of certificates are in the memory of hosts only (ingress.tls.keysOnDisk: false)")
     if found.problem:
         run.say(f"note: {host.name}: {found.problem}")
     if lost is None or found.files:

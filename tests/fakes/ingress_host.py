@@ -13,10 +13,10 @@ from tests.fakes import ingress as fake
 
 
 class LoadBalancerHost:
-    """The host h1. ``now`` is the role's clock, in seconds."""
+    """A host. ``now`` is the role's clock, in seconds."""
 
-    def __init__(self, haproxy: fake.Haproxy) -> None:
-        self.haproxy = haproxy
+    def __init__(self, haproxy: fake.Haproxy, name: str = "h1") -> None:
+        self.haproxy, self.name = haproxy, name
         self.pods: dict[str, fake.Pod] = {}
         self.now = 0.0
         self.role = self.new_role()
@@ -25,7 +25,9 @@ class LoadBalancerHost:
         self, listeners: tuple[Listener, ...] = (), proxies: Proxies = NO_PROXIES, tls: TlsPolicy = NO_POLICY
     ) -> LbRole:
         """Restart the agent; it reads what is on disk."""
-        config = LbConfig("h1", listeners or self.haproxy.listeners, paths=self.haproxy.paths, proxies=proxies, tls=tls)
+        config = LbConfig(
+            self.name, listeners or self.haproxy.listeners, paths=self.haproxy.paths, proxies=proxies, tls=tls
+        )
         self.role = LbRole(config, driver=self.haproxy.driver(), clock=lambda: self.now)
         return self.role
 

@@ -58,7 +58,8 @@ def by_hand(text: str) -> str:
     section, rest = re.search(r"^defaults values-\S+ from base\n((?:  .*\n)*)", text, re.MULTILINE), text
     if section is None:
         return text
-    kept = [line for line in section[1].splitlines(True) if "txn.value" not in line]
+    looked_up = re.compile(r"txn\.value|txn\.client|txn\.needed|client_")
+    kept = [line for line in section[1].splitlines(True) if not looked_up.search(line)]
     rest = text.replace(section[0], "")
     live = re.search(r"^backend \S+ from values-\S+  # default/web.*\n", rest, re.MULTILINE)
     assert live is not None

@@ -1,8 +1,6 @@
 """Render HAProxy's configuration and maps from a layout; every token in it is validated. Pure.
 
-For HAProxy 2.6 (Debian 12) and later. Routing: the host decides the tier (precise name, else one-label wildcard, else
-any); within the tier an exact path, else the longest prefix, else the default backend, else 404. A slash is appended to
-the path of a request before it is compared with prefixes, which also end with one: so prefixes match whole elements.
+For HAProxy 2.6 (Debian 12) and later.
 """
 
 from __future__ import annotations
@@ -13,18 +11,17 @@ from functools import partial
 from typing import Final, NamedTuple, get_args
 
 from rancherctl import contract
-from rancherctl.ingress.haproxy import client_certificates, forwarded, refusals, secured
+from rancherctl.ingress.haproxy import refusals, secured
 from rancherctl.ingress.haproxy.client_certificates import NO_RESUMPTION_GLOBAL, NO_RESUMPTION_OPTIONS
 from rancherctl.ingress.haproxy.crt_list import CrtLine, ShownLine
+from rancherctl.ingress.haproxy.frontend import frontend
 from rancherctl.ingress.haproxy.layout import MAPS, PORT_MAPS, Layout
-from rancherctl.ingress.haproxy.listeners import frontend_name
 from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
 from rancherctl.ingress.haproxy.profile_text import EXAMPLES, server_words
 from rancherctl.ingress.haproxy.profiles import ALWAYS, BASE, section
-from rancherctl.ingress.haproxy.responses import CLOSED_RESPONSE, ERRORS, NO_ROUTE_RESPONSE, ORIGIN
+from rancherctl.ingress.haproxy.responses import CLOSED_RESPONSE, ERRORS, NO_ROUTE_RESPONSE
 from rancherctl.ingress.model import (
     Family,
-    Listener,
     digest,
     http_listeners,
     https_listeners,
@@ -221,7 +218,9 @@ global
 
 def _body(layout: Layout, paths: Paths) -> str:
     parts = [_defaults(), _monitor(paths)]
-    parts += [_frontend(listener, paths, layout) for listener in layout.listeners]
+    for listener in layout.listeners:
+        crt_list = paths.crt_list_of(listener.port if listener.own else 0)
+        parts.append(frontend(listener, layout, paths.bind(listener.family), crt_list, paths.map))
     if layout.listeners:
         parts.append(_OWN_BACKENDS)
         used = {*ALWAYS, *(pool.profile for pool in layout.pools)}
@@ -267,56 +266,6 @@ frontend monitor from {BASE}
   bind unix@{paths.run}/monitor.sock mode 600
   http-request return status 200 content-type text/plain string "ok"
 """
-
-
-def _frontend(listener: Listener, paths: Paths, layout: Layout) -> str:
-    # On a port of its own, hosts are looked up with the port. On the default HTTPS port, a tier may be replaced.
-    own_port = listener.port if listener.own else 0
-    port = f",concat(:{own_port})" if own_port else ""
-    anything = f"*:{own_port}" if own_port else "*"
-    wildcard = f"var(txn.host),field(2,.,0){port},map_str({paths.map('wildcards')})"
-    https = listener.protocol == "https"
-    tls = secured.bind_words(paths.crt_list_of(own_port), strict=not layout.default) if https else ""
-    asks_clients = https and layout.asks_clients
-    unknown, fallback, replace_tiers = anything, f"str({anything})", ""
-    if https and layout.own_ports and not own_port:
-        fallback, anything = "var(txn.any)", f"* {secured.ANY_ON_HTTPS}"
-        replace_tiers = secured.tier_lines(paths.map)
-    return f"""
-frontend {frontend_name(listener)} from {BASE}
-  bind {paths.bind(listener.family)}:{listener.port}{" v6only" if listener.family == "IPv6" else ""}\
-{tls}
-{forwarded.connection_lines(paths.map)}\
-{client_certificates.connection_lines(paths.map, own_port) if asks_clients else ""}\
-  http-request set-var(txn.host) req.fhdr(host),host_only,lower,rtrim(.)
-  http-request set-var(txn.tier) var(txn.host){port},map_str({paths.map("hosts")})
-  acl known var(txn.tier) -m found
-  acl routed var(txn.pool) -m found
-  http-request set-var(txn.tier) {wildcard} if !known !{{ var(txn.host) -m beg . }}
-  http-request set-var(txn.tier) str({unknown}) if !known
-{replace_tiers}\
-  http-request set-var(txn.path) path
-  http-request set-var(txn.pool) var(txn.tier),concat(,txn.path),map_str({paths.map("exact")})
-  http-request set-var(txn.pool) var(txn.tier),concat(,txn.path,/),map_beg({paths.map("prefix")}) if !routed
-  http-request set-var(txn.pool) {fallback},map_str({paths.map("exact")}) if !routed
-  http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
-{secured.request_lines(paths.map, anything) if https else ""}\
-{client_certificates.request_lines(paths.map, own_port) if asks_clients else ""}{client_certificates.FORGED_LINE}\
-{forwarded.request_lines(listener.protocol, paths.map if layout.behind_proxies else None)}\
-{"" if https else _redirect_lines(listener, paths, layout)}\
-  http-response del-header {ORIGIN}
-  use_backend %[var(txn.pool)] if routed
-  default_backend no-route
-"""
-
-
-def _redirect_lines(listener: Listener, paths: Paths, layout: Layout) -> str:
-    """Redirects to HTTPS: to the port in a map, else to the default one."""
-    https = [x for x in layout.listeners if x.protocol == "https"]
-    default = next((x.port for x in https if not x.own), 0)
-    if not https:
-        return ""
-    return secured.redirect_lines(paths.map, default, acme=not listener.own, other_ports=layout.own_ports)
 
 
 _OWN_BACKENDS = "".join(

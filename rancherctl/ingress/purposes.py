@@ -67,6 +67,11 @@ def parse_key(key: str) -> tuple[str, str]:
     return purpose or TLS_PURPOSE, source
 
 
+def is_tls(key: str) -> bool:
+    """Whether a key names a TLS secret; there may be thousands of them."""
+    return ":" not in key
+
+
 def named_secret(obj: Mapping[str, Any]) -> Secret:
     """v1 Secret with the keys that any purpose needs; none of them if it has another type than TYPES."""
     return objects.secret(obj, _KEYS if obj.get("type") in TYPES else ())

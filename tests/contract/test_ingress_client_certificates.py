@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -248,3 +250,18 @@ def test_all_requests_of_an_http_2_connection_are_compared(tls_host: TlsHost) ->
     with contextlib.closing(H2Connection(client.stream("m.example"))) as connection:
         found = [connection.get(host, "/").answer for host in ("m.example", "a.example", "m.example")]
     assert found == ["w1", "421", "w1"]
+
+
+def test_files_of_authorities_follow_their_secrets(tls_host: TlsHost) -> None:
+    """One for each secret, for the group of the load balancer, and gone when no site needs it."""
+    other = guarded("n.example", "sa", "cb")
+    follow(tls_host, [OPEN, CLOSED, other], *BOTH)
+    folder = Path(tls_host.haproxy.paths.authority("x")).parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o750
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o640}
+    assert sorted(path.read_bytes() for path in folder.iterdir()) == sorted(a.certificate for a in (ONE, TWO))
+    follow(tls_host, [OPEN, other], *BOTH)
+    assert [path.read_bytes() for path in folder.iterdir()] == [TWO.certificate]
+    next(folder.iterdir()).write_bytes(b"damaged")
+    tls_host.reload()
+    assert Client(tls_host.port, OTHER).answer("n.example") == "w1", "it is written again"

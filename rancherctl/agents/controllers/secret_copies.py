@@ -14,13 +14,13 @@ from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader, NotLeaderError
 from rancherctl.change import Change, Plan
-from rancherctl.contract import CONTENT_ANNOTATION, TLS_PURPOSE
+from rancherctl.contract import CONTENT_ANNOTATION
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
 from rancherctl.hold import Hold, is_mass_loss
 from rancherctl.ingress import copies
 from rancherctl.ingress.copies import Contents
 from rancherctl.ingress.model import Translated
-from rancherctl.ingress.purposes import parse_key
+from rancherctl.ingress.purposes import is_tls, parse_key
 from rancherctl.kube.client import SECRETS
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one
@@ -106,8 +106,8 @@ class SecretCopiesController:
 
     def _purposes(self) -> Iterable[tuple[str, str]]:
         """Key and source of each secret that is needed for another purpose than TLS."""
-        keys = {key for needed in self._needed.values() for key in needed}
-        return [(key, source) for key, (purpose, source) in ((k, parse_key(k)) for k in keys) if purpose != TLS_PURPOSE]
+        keys = {key for needed in self._needed.values() for key in needed if not is_tls(key)}
+        return [(key, parse_key(key)[1]) for key in keys]
 
     def _hosts_need(
         self, translated: Mapping[str, Translated], maps: Mapping[str, ConfigMap]
@@ -133,8 +133,7 @@ class SecretCopiesController:
         self._inputs.purposes = others
         wanted = copies.copies_by_host(self._needed, tls | others)
         for (host, key), meta in have.items():  # unknown is not absent: a copy of what was not read yet stays
-            purpose, source = parse_key(key)
-            if purpose != TLS_PURPOSE and source not in named and key in self._needed.get(host, ()):
+            if not is_tls(key) and parse_key(key)[1] not in named and key in self._needed.get(host, ()):
                 wanted[host, key] = meta.annotations.get(CONTENT_ANNOTATION, "")
         return have, copies.plan_copies(wanted, have)
 
@@ -153,7 +152,7 @@ class SecretCopiesController:
     def _vanished(self, change: str, sources: Mapping[str, object]) -> bool:
         """Whether a copy goes because its secret does, not because its host needs it no more."""
         host, _, key = change.partition(" ")
-        return key not in sources and (parse_key(key)[0] == TLS_PURPOSE or key in self._needed.get(host, ()))
+        return key not in sources and (is_tls(key) or key in self._needed.get(host, ()))
 
     @property
     def alarms(self) -> tuple[str, ...]:

@@ -154,10 +154,10 @@ class CertificateChoice:
 def _clients(
     claims: Mapping[str, TlsClaim], secured: Collection[str], states: Mapping[str, SecretState]
 ) -> HostClients:
-    policies = {name: claim.client for name, claim in claims.items()}
-    authorities = {policy.authority for policy in policies.values() if policy}
+    authorities = {claim.client.authority for claim in claims.values() if claim.client}
     if not authorities:
         return NO_CLIENTS
+    policies = {name: claim.client for name, claim in claims.items()}
     return host_clients(policies, secured, usable({key: states[key] for key in authorities if key in states}))
 
 

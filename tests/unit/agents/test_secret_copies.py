@@ -284,6 +284,7 @@ def test_authorities_of_clients_are_copied_with_their_purpose_and_nothing_else_o
     assert found == "client-ca:default/ca"
     assert data
     assert data.data == {"ca.crt": AUTHORITY.certificate.decode()}
+    assert data.content == body["metadata"]["annotations"]["rancherctl.io/content"], "leader and host agree"
     assert world.turn() == []
 
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from rancherctl.ingress.role.openssl import refusal
+from rancherctl.ingress.role.openssl import authority_refusal, refusal
 from rancherctl.ingress.translate import certificate, pem
 from tests.fakes import tls
 
@@ -102,3 +102,34 @@ def test_facts_are_those_of_the_leaf() -> None:
 def test_anything_else_has_no_facts(der: bytes) -> None:
     with pytest.raises(ValueError):
         certificate.facts(der)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        AUTHORITY.certificate.replace(b"\n", b"\r\n\n"),
+        b"comment; show info\n" + AUTHORITY.certificate + b"\n<<\n",
+        AUTHORITY.certificate + GOOD.key,
+        AUTHORITY.certificate * 3,
+    ],
+    ids=["crlf-blank-lines", "text", "private-key", "three-times"],
+)
+def test_authorities_are_normalised_and_nothing_else_of_the_file_is_kept(odd: bytes) -> None:
+    text = pem.authorities(odd, "ca.crt")
+    assert text == AUTHORITY.certificate.decode()
+    assert authority_refusal(text) == ""
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"", b"\xff\0", GOOD.key, b"-----BEGIN CERTIFICATE-----\n;show\n-----END CERTIFICATE-----", b"-----BEGIN"],
+    ids=["empty", "binary", "key", "not-base64", "half"],
+)
+def test_a_file_without_authorities_is_refused(odd: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^ca\.crt has "):
+        pem.authorities(odd, "ca.crt")
+
+
+def test_openssl_judges_authorities_that_are_only_base64() -> None:
+    text = pem.authorities(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "ca.crt")
+    assert authority_refusal(text).startswith("OpenSSL refuses it (")

@@ -1,4 +1,4 @@
-"""`make demo`: turn four throw-away hosts into a Kubernetes environment with a scaled Ingress, HTTPS and DNS.
+"""`make demo`: four throw-away hosts become an environment; an Ingress and a Service on two hosts each, HTTPS, DNS.
 
 Shows every command with its output and duration. Removes everything at the end, also after a failure or Ctrl-C, unless
 KEEP=1 is set. Removes a demo that an earlier run left behind; waits for one that is still running.
@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +34,7 @@ FOLDER = Path("/var/lib/rancherctl-lab") / NAME
 """Files of the lab; `lab down` removes them."""
 HOSTS = 4
 SITE = "foo.bar.com"
+SERVICE, SERVICE_PORT = "web-direct", 8080
 NAMES = ("mongodb.default.svc.cluster.local", "mdb-0.mongodb.default.svc.cluster.local")
 KEEP = os.environ.get("KEEP", "") not in ("", "0")
 CERTAIN = {
@@ -142,6 +144,22 @@ def addresses() -> list[str]:
     return found if len(found) == 2 else []
 
 
+def service_addresses() -> list[str]:
+    """Both addresses of the Service, once each accepts connections; [] before."""
+    status = json.loads(kubectl("get", "service", SERVICE, "-o", "json", quiet=True))["status"]
+    found = [entry["ip"] for entry in status["loadBalancer"].get("ingress", [])]
+    return found if len(found) == 2 and all(map(accepts, found)) else []
+
+
+def accepts(address: str) -> bool:
+    """Whether the Service's port accepts connections at this address."""
+    try:
+        with socket.create_connection((address, SERVICE_PORT), 1):
+            return True
+    except OSError:
+        return False
+
+
 def dig(host: str, **options: Any) -> str:
     return run(
         "rancherctl",
@@ -217,6 +235,18 @@ def show_https(found: list[str]) -> None:
                 sys.exit(f"demo: {scheme}://{SITE} at {address}: status {status or 'missing'} instead of {expected}")
 
 
+def show_service() -> None:
+    def published() -> list[str]:
+        kubectl("apply", "-f", str(ROOT / "examples" / "service.yaml"))
+        return list(wait_until(f"two addresses of the Service {SERVICE}", service_addresses))
+
+    found = timed("Service of type LoadBalancer: answers on two addresses", published)
+    kubectl("get", "service", SERVICE)
+    for address in found:
+        run("curl", "-sS", "--fail", "--max-time", "10", f"http://{address}:{SERVICE_PORT}/")
+    run("rancherctl", "service", "status")
+
+
 def show() -> None:
     kubectl("get", "nodes", "-o", "wide")
     timed("application: applied, and its pods Ready", application)
@@ -227,6 +257,7 @@ def show() -> None:
     for address in found:
         run("curl", "-sS", "--fail", "--max-time", "10", "-H", f"Host: {SITE}", f"http://{address}/foo")
     show_https(found)
+    show_service()
     for host in lab_hosts():
         wait_until(
             f"{host['name']} answers for every name",

@@ -23,6 +23,11 @@ def no_extras(_environment: Environment, _host: Host) -> tuple[Resource, ...]:
     return ()
 
 
+def no_services(_client: KubeClient) -> tuple[str, ...]:
+    """``publishing`` of an environment without load balancers."""
+    return ()
+
+
 def no_redirects(_client: KubeClient, _default_certificate: bool) -> tuple[str, ...]:
     """``redirecting`` of an environment without load balancers."""
     return ()
@@ -59,6 +64,7 @@ class Context:
     proxy: Callable[[str], Proxy | None] = _no_proxy
     """The proxy for the URL of an API."""
     redirecting: Callable[[KubeClient, bool], tuple[str, ...]] = no_redirects
+    publishing: Callable[[KubeClient], tuple[str, ...]] = no_services
     """Keys of Ingresses with TLS; the flag says whether there is a default certificate for names without a secret."""
 
     def observing_interrupted(self) -> None:

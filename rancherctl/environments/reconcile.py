@@ -119,6 +119,7 @@ def planned(run: EnvironmentRun) -> EnvironmentPlan:
     if stored is not None:
         immutable_fields.refuse(stored, run.environment)
         _warn_of_redirects(run, stored)
+        _warn_of_services(run, stored)
     parts = tuple(part for phase in PHASES if (part := phase.plan(run)).steps)
     unreachable = (Unknown(name, str(error).removeprefix(f"{name}: ")) for name, error in sorted(run.failures.items()))
     unreadable = (
@@ -132,6 +133,13 @@ def _warn_of_redirects(run: EnvironmentRun, stored: Environment) -> None:
         keys = run.context.redirecting(run.client(), bool(run.environment.ingress.default_certificate))
         if keys:
             run.warn("agents", https_notice.notice(keys))
+
+
+def _warn_of_services(run: EnvironmentRun, stored: Environment) -> None:
+    if services_default.begins(stored, run.environment):
+        found = run.context.publishing(run.client())
+        if found:
+            run.warn("agents", services_default.notice(found))
 
 
 def _checked(environment: Environment, context: Context) -> Checked:

@@ -6,12 +6,14 @@ by an apply alone. So the first apply of a new environment turns it on, and host
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from rancherctl.environments.model import Environment, ServiceSettings
+from rancherctl.text import and_more, plural
 
+SHOWN: Final = 20
 KEY: Final = "services_default"
 """Key in a host's marker."""
 
@@ -23,3 +25,17 @@ def settled(environment: Environment, markers: Iterable[Mapping[str, Any]]) -> E
     ours = [marker for marker in markers if marker.get("environment") == environment.name]
     default = any(marker.get(KEY) is True for marker in ours) if ours else True
     return replace(environment, services=ServiceSettings(default))
+
+
+def begins(stored: Environment, wanted: Environment) -> bool:
+    """Whether ``wanted`` gives addresses to Services without a class, while the last apply (``stored``) did not."""
+    return bool(wanted.services.default) and not stored.services.default
+
+
+def notice(services: Sequence[str]) -> str:
+    """The warning about these Services, each with its ports."""
+    return (
+        f"after this apply, {plural(len(services), 'Service')} of type LoadBalancer without a class"
+        f" will be published on addresses of hosts: {and_more(services, shown=SHOWN)}"
+        "; to prevent it, set spec.services.default to false in the environment file"
+    )

@@ -51,6 +51,7 @@ def without_bundle(run: CommandRun, environment: Environment, emit: Emit) -> Ite
 def _context(run: CommandRun, environment: Environment, bundle: Bundle, emit: Emit) -> Iterator[Context]:
     from rancherctl.agents.install import host_resources
     from rancherctl.ingress.operator import https_redirects
+    from rancherctl.services.operator import notice
 
     proxy = partial(proxy_to, run.settings.dirs, environment.name)
     with run.connections() as connections:
@@ -61,4 +62,5 @@ def _context(run: CommandRun, environment: Environment, bundle: Bundle, emit: Em
             emit=emit,
             proxy=proxy,
             redirecting=https_redirects.read,
+            publishing=notice.read,
         )

@@ -25,7 +25,7 @@ _rancherctl_words() {
   commands= options=
   case "$1" in
     '') commands='env bundle ingress service dns manifests kubeconfig kubectl lab completion version help' options='--color --progress --kubeconfig --no-input --yes --verbose -v --debug --version -h --help' ;;
-    'env') commands='create apply plan rm ls show status fetch use' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env') commands='create apply plan rm ls show status host-drain host-undrain fetch use' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env create') commands='' options='--host --file -f --kubernetes --identity --ssh-config --jump --ssh-client --bundle --timeout --no-wait --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env apply') commands='' options='--file -f --bundle --timeout --no-wait --break-lock --dry-run --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env plan') commands='' options='--file -f --bundle --exit-code --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -33,6 +33,8 @@ _rancherctl_words() {
     'env ls') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env show') commands='' options='--output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env status') commands='' options='--wait --timeout --bundle --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env host-drain') commands='' options='--limit --dns --force --no-wait --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'env host-undrain') commands='' options='--env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env fetch') commands='' options='--identity --ssh-config --jump --ssh-client --replace --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'env use') commands='' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'bundle') commands='create verify versions' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -144,6 +146,24 @@ _rancherctl_follows() {
     'env status --color') echo 'auto always never' ;;
     'env status --progress') echo 'auto plain json none' ;;
     'env status --kubeconfig') echo '@file' ;;
+    'env host-drain --limit') echo '@none' ;;
+    'env host-drain --dns') echo '@none' ;;
+    'env host-drain --env') echo '@environments' ;;
+    'env host-drain -e') echo '@environments' ;;
+    'env host-drain --context') echo '@contexts' ;;
+    'env host-drain --output') echo 'table wide json yaml name' ;;
+    'env host-drain -o') echo 'table wide json yaml name' ;;
+    'env host-drain --color') echo 'auto always never' ;;
+    'env host-drain --progress') echo 'auto plain json none' ;;
+    'env host-drain --kubeconfig') echo '@file' ;;
+    'env host-undrain --env') echo '@environments' ;;
+    'env host-undrain -e') echo '@environments' ;;
+    'env host-undrain --context') echo '@contexts' ;;
+    'env host-undrain --output') echo 'table wide json yaml name' ;;
+    'env host-undrain -o') echo 'table wide json yaml name' ;;
+    'env host-undrain --color') echo 'auto always never' ;;
+    'env host-undrain --progress') echo 'auto plain json none' ;;
+    'env host-undrain --kubeconfig') echo '@file' ;;
     'env fetch --identity') echo '@file' ;;
     'env fetch --ssh-config') echo '@file' ;;
     'env fetch --jump') echo '@none' ;;
@@ -442,6 +462,8 @@ _rancherctl_argument() {
     'env rm 0') echo '@environments' ;;
     'env show 0') echo '@environments' ;;
     'env status 0') echo '@environments' ;;
+    'env host-drain 0') echo '@hosts' ;;
+    'env host-undrain 0') echo '@hosts' ;;
     'env use 0') echo '@environments' ;;
     'bundle verify 0') echo '@file' ;;
     'ingress show 0') echo '@ingresses' ;;

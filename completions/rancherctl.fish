@@ -40,7 +40,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second argument, if that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "dns" "dns lookup" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "dns" "dns lookup" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -50,7 +50,7 @@ function __rancherctl_at --description 'true at this command; with a second argu
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --content-length --context --context-name --dir --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --mirror --name --namespace --on --on-conflict --os --output --packages --progress --proxy-url --request --scale --sni --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --content-length --context --context-name --dir --dns --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --limit --mirror --name --namespace --on --on-conflict --os --output --packages --progress --proxy-url --request --scale --sni --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -98,6 +98,8 @@ complete -c rancherctl -n '__rancherctl_at "env"' -a rm -d 'Remove an environmen
 complete -c rancherctl -n '__rancherctl_at "env"' -a ls -d 'List the environments known on this machine, and whether their APIs are reachable.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a show -d 'Print an environment\'s file, with defaults filled in, and which ssh client connects to each host.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a status -d 'Show the health, versions and certificates of hosts, and drift from the file. Exits with 1 unless healthy.'
+complete -c rancherctl -n '__rancherctl_at "env"' -a host-drain -d 'Take a host out as a load balancer: other hosts take over, then its address leaves all statuses.'
+complete -c rancherctl -n '__rancherctl_at "env"' -a host-undrain -d 'Let a host carry load balancers again after `rancherctl env host-drain`.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a fetch -d 'Restore an environment\'s local configuration from one of its control-plane hosts.'
 complete -c rancherctl -n '__rancherctl_at "env"' -a use -d 'Set the default environment for commands without --env.'
 complete -c rancherctl -n '__rancherctl_at "env"' -s h -l help -d 'Show this message and exit.'
@@ -204,6 +206,36 @@ complete -c rancherctl -n '__rancherctl_at "env status"' -l yes -d 'Accept unkno
 complete -c rancherctl -n '__rancherctl_at "env status"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "env status"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "env status" 0' -a '(__rancherctl_names environments)'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l limit -x -d 'How long to wait until other hosts serve and connections are closed.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l dns -x -d 'How long clients may use the address after it left the statuses.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l force -d 'Also if an Ingress or a Service loses its last address.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l no-wait -d 'Return without waiting for the result.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l allow-exec -d 'With --context: run the credential plug-in of a kubeconfig file that is not your own.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "env host-drain" 0' -a '(__rancherctl_names hosts)'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l allow-exec -d 'With --context: run the credential plug-in of a kubeconfig file that is not your own.'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "env host-undrain" 0' -a '(__rancherctl_names hosts)'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l identity -r -F -d 'The ssh private key for the hosts.'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l ssh-config -r -F -d 'The ssh configuration file. (default: your own)'
 complete -c rancherctl -n '__rancherctl_at "env fetch"' -l jump -x -d 'Connect to the hosts through this jump host.'

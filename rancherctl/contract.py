@@ -36,6 +36,8 @@ PUBLIC_ADDRESS_ANNOTATION: Final = "rancherctl.io/public-address"
 LOAD_BALANCER_LABEL: Final = "rancherctl.io/load-balancer"
 EXCLUDE_LABEL: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
 """Kubernetes' own label; its value does not matter."""
+DRAIN_ANNOTATION: Final = "rancherctl.io/drain"
+"""The load balancer of this Node is being taken out. Value: seconds for which clients may use its address from DNS."""
 OWNED_LABELS_ANNOTATION: Final = "rancherctl.io/labels"
 INVENTORY_ANNOTATION: Final = "rancherctl.io/inventory"
 

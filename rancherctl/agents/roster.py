@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 
 from rancherctl.agents.liveness import suspicious
-from rancherctl.contract import EXCLUDE_LABEL, LOAD_BALANCER_LABEL, PUBLIC_ADDRESS_ANNOTATION
+from rancherctl.contract import DRAIN_ANNOTATION, EXCLUDE_LABEL, LOAD_BALANCER_LABEL, PUBLIC_ADDRESS_ANNOTATION
 from rancherctl.kube.objects import Node
 from rancherctl.names import is_dns_name
 from rancherctl.net import parse_ip
@@ -18,6 +18,7 @@ from rancherctl.text import shorten
 LABELS_SIZE = 32_768
 """Characters of labels kept for each Node; a host with very many hardware labels has a third of that."""
 LONGEST_LABEL = 253 + 1 + 63 + 63
+MAX_DRAIN_SECONDS = 86_400
 MAX_ADDRESS_CHARS = 60
 """Characters of an unusable public address that an alarm quotes."""
 
@@ -70,6 +71,7 @@ def _labels(node: Node) -> dict[str, str]:
 
 def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> RosterHost:
     """One host of a roster; ``blocked`` are ports that it cannot serve on."""
+    drain = _drain_seconds(node.meta.annotations.get(DRAIN_ANNOTATION))
     return RosterHost(
         name=node.meta.name,
         address=published(node),
@@ -78,8 +80,17 @@ def host_of(node: Node, *, alive: bool, blocked: tuple[int, ...] = ()) -> Roster
         lb=node.meta.labels.get(LOAD_BALANCER_LABEL) == "true",
         alive=alive,
         blocked=blocked,
-        excluded=EXCLUDE_LABEL in node.meta.labels,
+        excluded=EXCLUDE_LABEL in node.meta.labels or drain > 0,
+        draining=drain,
+        cordoned=node.unschedulable,
     )
+
+
+def _drain_seconds(text: str | None) -> int:
+    """The value of DRAIN_ANNOTATION; 0 without it. Any other text counts as one second: the host is to be drained."""
+    if text is None:
+        return 0
+    return max(1, min(int(text), MAX_DRAIN_SECONDS)) if text.isascii() and text.isdecimal() else 1
 
 
 def newly_silent(before: Roster, silent: Set[str]) -> frozenset[str]:

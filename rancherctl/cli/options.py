@@ -21,7 +21,7 @@ def _format(value: str | None) -> str | None:
     return value
 
 
-def _duration(value: str | Duration) -> Duration:
+def duration_value(value: str | Duration) -> Duration:
     try:
         return value if isinstance(value, Duration) else Duration(parse_duration(value))
     except UsageError as error:
@@ -77,7 +77,7 @@ ConfirmOption = Annotated[
 
 TimeoutOption = Annotated[
     Duration,
-    typer.Option("--timeout", metavar="TIME", parser=_duration, help="Time limit, such as 90s, 5m or 1h30m."),
+    typer.Option("--timeout", metavar="TIME", parser=duration_value, help="Time limit, such as 90s, 5m or 1h30m."),
 ]
 
 

@@ -61,6 +61,8 @@ class RosterHost:
     ``address`` is published in statuses, ``internal`` is its InternalIP. ``lb`` says whether it may carry load
     balancers, ``excluded`` whether its Node has the label EXCLUDE_LABEL, ``alive`` whether its agent renews its Lease.
     ``blocked`` are ports on which its load balancer cannot serve, EVERY_PORT for all of them.
+    ``draining``: it is being taken out, and then ``excluded``, too; its load balancer goes on for this many seconds
+    after its address has left a status. ``cordoned``: it carries only what no other host can.
     """
 
     name: str
@@ -71,6 +73,8 @@ class RosterHost:
     alive: bool = True
     blocked: tuple[int, ...] = ()
     excluded: bool = False
+    draining: int = 0
+    cordoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ class Roster:
                 "alive": h.alive,
                 "blocked": list(h.blocked),
                 **({"excluded": True} if h.excluded else {}),
+                **({"draining": h.draining} if h.draining else {}),
+                **({"cordoned": True} if h.cordoned else {}),
             }
             for h in sorted(self.hosts, key=lambda h: h.name)
         ]
@@ -129,6 +135,8 @@ class Roster:
                     alive=bool(h.get("alive", True)),
                     blocked=tuple(int(p) for p in h.get("blocked") or ()),
                     excluded=bool(h.get("excluded", False)),
+                    draining=int(h.get("draining", 0)),
+                    cordoned=bool(h.get("cordoned", False)),
                 )
                 for h in data["hosts"]
             )

@@ -53,16 +53,24 @@ def score(key: str, host: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{key}\0{host}".encode(), digest_size=8).digest(), "big")
 
 
+def _unfit(host: RosterHost) -> str:
+    """Why ``host`` cannot carry any object; "" if it can."""
+    if host.lb and host.alive and host.address and not host.excluded:
+        return ""
+    reasons = (
+        (not host.lb, "not a load-balancer host"),
+        (not host.alive, "not alive"),
+        (host.draining > 0, f"being drained (`rancherctl env host-undrain {host.name}` ends it)"),
+        (host.excluded, f"excluded by the Node label {EXCLUDE_LABEL}"),
+        (not host.address, "has no address to publish"),
+    )
+    return next((why for holds, why in reasons if holds), "")
+
+
 def exclusion(p: Placeable, host: RosterHost) -> str:
     """Why ``host`` cannot carry ``p``; "" if it can."""
-    if not host.lb:
-        return "not a load-balancer host"
-    if not host.alive:
-        return "not alive"
-    if host.excluded:
-        return f"excluded by the Node label {EXCLUDE_LABEL}"
-    if not host.address:
-        return "has no address to publish"
+    if why := _unfit(host):
+        return why
     blocked = p.ports if EVERY_PORT in host.blocked else [port for port in p.ports if port in host.blocked]
     if blocked:
         return f"port {blocked[0]} is not available: its load balancer is not running, or another program uses the port"
@@ -70,9 +78,14 @@ def exclusion(p: Placeable, host: RosterHost) -> str:
     return f"label {', '.join(missing)} is missing" if missing else ""
 
 
+def rank(key: str, host: RosterHost) -> tuple[bool, int, str]:
+    """Sort key of hosts for the object ``key``: the best first, cordoned ones last."""
+    return host.cordoned, -score(key, host.name), host.name
+
+
 def explain(p: Placeable, roster: Roster) -> tuple[Candidate, ...]:
     """All hosts of the roster, highest score first."""
-    ranked = sorted(roster.hosts, key=lambda h: (-score(p.key, h.name), h.name))
+    ranked = sorted(roster.hosts, key=lambda h: rank(p.key, h))
     out: list[Candidate] = []
     free = p.options.wanted or len(ranked)
     for host in ranked:
@@ -88,8 +101,10 @@ def place(p: Placeable, roster: Roster) -> Placement:
     wanted = p.options.wanted
     if p.obstacle:
         return Placement((), wanted, 0)
-    eligible = [h.name for h in roster.hosts if not exclusion(p, h)]
-    best = sorted(eligible, key=lambda name: (-score(p.key, name), name))[: wanted or None]
+    eligible = [h for h in roster.hosts if not exclusion(p, h)]
+    # Cordoned hosts are a last choice: where every eligible host carries the object, too, they are left out.
+    open_hosts = [h for h in eligible if not h.cordoned] or eligible
+    best = [h.name for h in sorted(eligible if wanted else open_hosts, key=lambda h: rank(p.key, h))[: wanted or None]]
     return Placement(tuple(sorted(best)), wanted, len(eligible), _problems(p, roster, len(eligible)))
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from rancherctl.net import parse_ip
 from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
-from rancherctl.placement.place import exclusion, score
+from rancherctl.placement.place import exclusion, rank
 from rancherctl.services.model import HostPorts, LoadBalancer, Port, port_text
 from rancherctl.text import plural
 
@@ -48,6 +48,7 @@ def place_services(
     reasons = {s.name: {h.name: _exclusion(s, h, reports, refused or {}) for h in roster.hosts} for s in ordered}
     chosen: dict[str, list[str]] = {}
     by_address = {h.address: h.name for h in roster.hosts if h.address}
+    last_choice = {h.name for h in roster.hosts if h.cordoned}
     for published_only in (True, False):
         for service in ordered:
             has = {by_address[a] for a in service.published if a in by_address}
@@ -55,7 +56,7 @@ def place_services(
             for host in _preferred(service, roster):
                 if len(mine) >= (service.options.wanted or len(roster.hosts)):
                     break
-                if host in mine or reasons[service.name][host] or (published_only and host not in has):
+                if host in mine or reasons[service.name][host] or (published_only and host not in has - last_choice):
                     continue
                 if taken := _taken(service, host, table):
                     reasons[service.name][host] = taken
@@ -66,7 +67,7 @@ def place_services(
 
 
 def _preferred(service: LoadBalancer, roster: Roster) -> list[str]:
-    return [h.name for h in sorted(roster.hosts, key=lambda h: (-score(service.key, h.name), h.name))]
+    return [h.name for h in sorted(roster.hosts, key=lambda h: rank(service.key, h))]
 
 
 def _taken(service: LoadBalancer, host: str, table: Mapping[tuple[str, Port], str]) -> str:

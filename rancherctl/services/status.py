@@ -155,7 +155,7 @@ def _addresses(s: LoadBalancer, decision: Decision, verifier: _Verifier) -> tupl
     if any(not verifier.confirmed(s, name) for name in decision.hosts):
         for host in verifier.hosts.values():
             leaving = host.address in s.published and host.name not in decision.hosts and host.alive and host.excluded
-            if leaving and verifier.waited("moving", s.name, host.name) < MOVE_SECONDS:
+            if leaving and (host.draining or verifier.waited("moving", s.name, host.name) < MOVE_SECONDS):
                 out.append(host.address)
     return tuple(sorted(set(out), key=address_key))
 

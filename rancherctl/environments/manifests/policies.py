@@ -16,6 +16,7 @@ from typing import Final
 
 from rancherctl.contract import (
     CONTROLLER_IDENTITY,
+    DRAIN_ANNOTATION,
     LOAD_BALANCER_LABEL,
     NODE_PORTS,
     OWNED_LABELS_ANNOTATION,
@@ -29,12 +30,19 @@ from rancherctl.environments.ports import reserved as reserved_ports
 from rancherctl.kube.client import Json
 
 ADMISSION: Final = "admissionregistration.k8s.io"
+_HOSTS: Final = "'system:nodes' in request.userInfo.groups"
 _BOUND: Final = "object.spec.boundObjectRef"
 
 
 def policies(environment: Environment) -> list[Json]:
     """All policies with their bindings."""
-    return [*refresh_tokens(), *_nodes(), *_service_ports(environment), *_service_addresses(environment)]
+    return [
+        *refresh_tokens(),
+        *_nodes(),
+        *_node_drain(),
+        *_service_ports(environment),
+        *_service_addresses(environment),
+    ]
 
 
 def _policy(
@@ -120,12 +128,26 @@ def refresh_tokens() -> list[Json]:
     return _policy("rancherctl-refresh-tokens", ["serviceaccounts/token"], ["CREATE"], who, validations)
 
 
+def _kept(part: str, key: str) -> str:
+    """CEL: this label or annotation is as it was, and a new object has none."""
+    new, old = (f"{side}.metadata.?{part}[?'{key}'].orValue('')" for side in ("object", "oldObject"))
+    return f"{new} == (request.operation == 'UPDATE' ? {old} : '')"
+
+
+def _node_drain() -> list[Json]:
+    """A host does not end its own drain."""
+    validations = {
+        _kept(
+            "annotations", DRAIN_ANNOTATION
+        ): f"{DRAIN_ANNOTATION} is set by `rancherctl env host-drain`, not by hosts"
+    }
+    return _policy(
+        "rancherctl-node-drain", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], _HOSTS, validations, failure="Ignore"
+    )
+
+
 def _nodes() -> list[Json]:
     """The policy about Nodes. If it cannot be evaluated, requests pass: Nodes that cannot be updated are worse."""
-
-    def kept(part: str, key: str) -> str:
-        new, old = (f"{side}.metadata.?{part}[?'{key}'].orValue('')" for side in ("object", "oldObject"))
-        return f"{new} == (request.operation == 'UPDATE' ? {old} : '')"
 
     # Kubelets are configured with their address, and hosts keep it: other hosts route to it and publish it.
     before, now = (f"{side}.?status.?addresses.orValue([])" for side in ("oldObject", "object"))
@@ -140,13 +162,13 @@ def _nodes() -> list[Json]:
         ("annotations", PUBLIC_ADDRESS_ANNOTATION),
         ("annotations", OWNED_LABELS_ANNOTATION),
     ]
+
     validations = {
-        kept(part, key): f"{key} is set by `rancherctl env apply`, not by hosts" for part, key in set_by_apply
+        _kept(part, key): f"{key} is set by `rancherctl env apply`, not by hosts" for part, key in set_by_apply
     }
     validations[f"{joining} || ({all_in(now, before)} && {all_in(before, now)})"] = (
         "a Node keeps the addresses with which it joined (to change them, delete the Node and restart its kubelet)"
     )
-    who = "'system:nodes' in request.userInfo.groups"
     return _policy(
-        "rancherctl-nodes", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], who, validations, failure="Ignore"
+        "rancherctl-nodes", ["nodes", "nodes/status"], ["CREATE", "UPDATE"], _HOSTS, validations, failure="Ignore"
     )

@@ -249,6 +249,15 @@ class Driver:
             if Path(path).parent == Path(self.paths.memory) and not copy.exists():
                 files.write(copy, b"", group=group)
 
+    def finishing(self, worker: int) -> int:
+        """How many earlier workers still finish their connections, beside ``worker``; 0 if that is unknown."""
+        try:
+            master = Path(f"/proc/{worker}/stat").read_text("ascii").rpartition(")")[2].split()[1]
+            children = Path(f"/proc/{master}/task/{master}/children").read_text("ascii").split()
+        except (OSError, IndexError):
+            return 0
+        return max(0, len(children) - 1)
+
     def _worker_memory(self) -> int:
         """Bytes that the running worker uses; 0 = unknown."""
         try:

@@ -145,7 +145,7 @@ def build(
         own_address=address,
         leaving=previous.leaving,
         now=now,
-        drain=host.drain,
+        drain=max(host.drain, listed.draining if listed else 0),
     )
     left = {key: cache.translate(tables.ingresses[key]) for key in serving.keys - translated.keys()}
     translated = {**translated, **left}

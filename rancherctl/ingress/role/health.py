@@ -30,6 +30,8 @@ class HaproxyHealth:
         self.error = ""
         self.refused = ""
         self.pid, self.version = 0, ""
+        self.finishing = 0
+        """Earlier workers that finish their connections."""
         self._checked_at = float("-inf")
         self._frozen_reported = False
         self._broken = False
@@ -113,6 +115,7 @@ class HaproxyHealth:
                 self._driver.certificates.remove_former()
         info = self._driver.info()
         self.pid, self.version = info.pid, info.version
+        self.finishing = self._driver.finishing(info.pid)
         self._checked_at, self.confirmed, self._frozen_reported = self._clock(), True, False
 
     def fail(self, why: str) -> None:

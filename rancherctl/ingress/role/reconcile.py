@@ -278,7 +278,7 @@ class LbRole:
         served = self._served(layout)
         counters, roster = self.driver.counters, self._roster_guard.roster
         section = {
-            "haproxy": {"pid": health.pid, "version": health.version},
+            "haproxy": {"pid": health.pid, "version": health.version, "finishing": health.finishing},
             "metrics": {"reloads": counters.reloads, "commands": counters.commands},
             "roster": [roster.epoch, roster.sequence] if roster else [-1, -1],
         }

@@ -143,16 +143,16 @@ class _Planner:
     def stand_ins(self, p: Placeable, placement: Placement, current: tuple[str, ...]) -> list[str]:
         """Published addresses of hosts that placement no longer chooses, but that still serve.
 
-        They are eligible hosts, and for OUTDATED_SECONDS hosts that have just been excluded: so that clients have an
-        address until the next host confirms.
+        They are eligible hosts, hosts that are being drained, and for OUTDATED_SECONDS hosts that have just been
+        excluded: so that clients have an address until the next host confirms.
         """
         found = [
             h.address
             for h in self.usable.values()
             if h.address in current
             and h.name not in placement.hosts
-            and not exclusion(p, replace(h, excluded=False))
-            and (not h.excluded or self.waited(f"excluded {p.key} {h.name}") < OUTDATED_SECONDS)
+            and not exclusion(p, replace(h, excluded=False, draining=0))
+            and (not h.excluded or h.draining or self.waited(f"excluded {p.key} {h.name}") < OUTDATED_SECONDS)
             and self.serves(h.name, p, published=True)
         ]
         return sorted(found, key=address_key)

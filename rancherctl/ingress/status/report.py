@@ -51,7 +51,7 @@ class HostReport:
     ``error``: it serves nothing. ``alarm``: it serves, but something needs attention. ``note``: it works, and a client
     may have a problem. ``placed`` are the Ingresses that it serves on purpose, ``certificates`` a digest of the
     certificates that it has for each Ingress (``copies.certificates_digest``). ``tls`` is None in reports of releases
-    without it.
+    without it. ``finishing`` is the number of earlier HAProxy processes with open connections.
     """
 
     served: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +64,7 @@ class HostReport:
     placed: frozenset[str] = frozenset()
     certificates: Mapping[str, str] = field(default_factory=dict)
     tls: TlsReport | None = None
+    finishing: int = 0
 
     @property
     def trouble(self) -> str:
@@ -117,6 +118,7 @@ def parse_section(section: Mapping[str, Any]) -> HostReport:
         placed=_set(section.get("placed")),
         certificates=_texts(section.get("certificates")),
         tls=_tls(section.get("tls")),
+        finishing=_finishing(section.get("haproxy")),
     )
 
 
@@ -128,6 +130,11 @@ def _tls(value: object) -> TlsReport | None:
 
 def _texts(value: object) -> dict[str, str]:
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _finishing(haproxy: object) -> int:
+    count = haproxy.get("finishing") if isinstance(haproxy, dict) else 0
+    return count if isinstance(count, int) else 0
 
 
 def _set(value: object) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from rancherctl.errors import UsageError
 from rancherctl.kube.objects import Service
 from rancherctl.placement.model import Roster
-from rancherctl.placement.place import score
+from rancherctl.placement.place import rank
 from rancherctl.services.model import LoadBalancer, port_text, programmed_digest
 from rancherctl.services.operator.api_view import ServicesView
 from rancherctl.services.placement import NOTHING, Decision, place_services
@@ -131,7 +131,7 @@ def plan_rows(
     services = [target if s.name == target.name else s for s in view.wanted.values()]
     roster = Roster(view.roster.epoch, view.roster.sequence, hosts)
     decision = place_services(services, roster, view.reports)[target.name]
-    ordered = sorted(hosts, key=lambda h: (h.address not in target.published, -score(target.key, h.name), h.name))
+    ordered = sorted(hosts, key=lambda h: (h.address not in target.published, rank(target.key, h)))
     return [
         {
             "rank": rank,

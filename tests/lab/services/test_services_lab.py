@@ -13,6 +13,7 @@ import pytest
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
 from tests.lab.support import Environment, curl, until
+from tests.lab.traffic import IngressWatch, Traffic, failed
 
 CLASS = "rancherctl.io/lb"
 CONDITION = "rancherctl.io/LoadBalancer"
@@ -183,3 +184,31 @@ def test_a_host_whose_kube_proxy_is_down_is_withdrawn_and_takes_nothing_new(shar
         shared.ssh(host, "systemctl start rancherctl-kube-proxy")
     published(shared, web, "all", 4)
     shared.kubectl("delete", "service", "proxy", "all", "-n", web)
+
+
+def test_a_host_is_drained_under_load_and_put_back(shared: Environment, web: str) -> None:
+    """Case 81: no request fails, neither of clients that follow the status nor of those that know the address longer."""
+    host = w.host(web)
+    shared.apply(w.ingress(web, "drained", host, "web"), load_balancer(web, "drained", 8105))
+    (ingress,) = w.published(shared, web, "drained", 1)
+    published(shared, web, "drained", 1)
+    name = shared.host_of(ingress)
+    with IngressWatch(shared, web, "drained") as watch:
+
+        def late() -> list[str]:
+            """The old address, until three seconds after it left the status."""
+            left = [seen.at for seen in watch.history if seen.addresses and ingress not in seen.addresses]
+            return [ingress] if not left or time.monotonic() < left[0] + 3 else []
+
+        with Traffic(watch.current, host) as current, Traffic(late, host) as old:
+            shared.ok("env", "host-drain", name, "--dns", "6s", "--limit", "2m")
+        assert ingress not in watch.current()
+        assert all(seen.addresses for seen in watch.history), "there was an address at any time"
+    assert not failed([*current.samples(), *old.samples()])
+    assert len(old.samples()) > 10
+    assert all(shared.host_of(a) != name for a in addresses(shared, web, "drained"))
+    until("nothing listens", lambda: refused(ingress, 80))
+    assert f"being drained (`rancherctl env host-undrain {name}`" in shared.ok("ingress", "plan", "drained", "-n", web)
+    shared.ok("env", "host-undrain", name)
+    shared.ok("ingress", "scale", "drained", "4", "-n", web, "--wait")
+    shared.kubectl("delete", "service/drained", "ingress/drained", "-n", web)

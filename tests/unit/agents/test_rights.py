@@ -135,7 +135,7 @@ def test_the_objects_of_the_previous_release_stay_and_rights_only_grow() -> None
     }
     assert grown == {"rancherctl:controller": watched | {("", "services/status", "patch", "*")}}
     added = now.keys() - before.keys()
-    policies = {"rancherctl-service-ports", "rancherctl-service-addresses"}
+    policies = {"rancherctl-node-drain", "rancherctl-service-ports", "rancherctl-service-addresses"}
     assert {key[2] for key in added if key[0].startswith("ValidatingAdmissionPolicy")} == policies
     assert {key[:2] for key in added if key[2] not in policies} == {
         ("Namespace", ""),

@@ -187,7 +187,7 @@ def test_a_host_whose_kube_proxy_is_down_is_withdrawn_and_takes_nothing_new(shar
 
 
 def test_a_host_is_drained_under_load_and_put_back(shared: Environment, web: str) -> None:
-    """Case 81: no request fails, neither of clients that follow the status nor of those that know the address longer."""
+    """Case 81: no request fails, neither of clients that follow the status nor of those with older DNS answers."""
     host = w.host(web)
     shared.apply(w.ingress(web, "drained", host, "web"), load_balancer(web, "drained", 8105))
     (ingress,) = w.published(shared, web, "drained", 1)

@@ -80,7 +80,7 @@ def stranded(view: View, host: str) -> list[str]:
             rows = plan_rows(view.services, service, without=[host])
             if not any(row["chosen"] for row in rows):
                 reasons = sorted({row["why"] for row in rows if row["host"] != host})
-                lost.append(f"Service {key}: {and_more(reasons) or 'there is no other host'}")
+                lost.append(f"Service {key}: {and_more(reasons) or 'it is the only host'}")
     return lost
 
 

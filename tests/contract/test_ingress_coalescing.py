@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +28,10 @@ def _on(host: str, name: str, **more: Any) -> Any:
 class TwoHosts:
     """Hosts h1 and h2 with one certificate for two names."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
         self.hosts = []
         for name in ("h1", "h2"):
-            own = folder / name
-            own.mkdir()
-            host = TlsHost(fake.Haproxy(own), name)
+            host = TlsHost(fake.Haproxy(factory.mktemp(name)), name)
             host.start()
             self.hosts.append(host)
         self.pair = TlsHost.authority.issue(A, B, PLAIN)
@@ -56,8 +53,8 @@ class TwoHosts:
 
 
 @pytest.fixture
-def hosts(tmp_path: Path, pods_on_loopback: None) -> Iterator[TwoHosts]:
-    made = TwoHosts(tmp_path)
+def hosts(tmp_path_factory: pytest.TempPathFactory, pods_on_loopback: None) -> Iterator[TwoHosts]:
+    made = TwoHosts(tmp_path_factory)
     yield made
     made.close()
 

@@ -65,17 +65,20 @@ def _proof(rules: str, scope: str, name: str, map_file: MapPath, port: int) -> s
 
 
 def pool_lines(map_file: MapPath) -> list[str]:
-    """Lines of every profile with options: who may use the pool. Plain connections prove nothing."""
+    """Lines of every profile with options: who may use the pool. Plain connections prove nothing.
+
+    Most pools need nothing: each line asks that first.
+    """
     refuse = f"http-request return {NO_CERTIFICATE.arguments} if"
     return [
         f"http-request set-var(txn.client) be_name,map_str({map_file(POOL_MAP)})",
-        "http-request set-var(txn.needed) var(txn.client),field(2,|)",
         "acl client_asked var(txn.client) -m found",
+        "http-request set-var(txn.needed) var(txn.client),field(2,|) if client_asked",
         "acl client_proved var(sess.proof),strcmp(txn.needed) eq 0",
         "acl client_shown ssl_c_used",
         f"{refuse} client_asked !client_proved",
         f"{refuse} client_asked client_shown !{{ ssl_c_verify 0 }}",
-        f"{refuse} {{ var(txn.client) -m beg required| }} !client_shown",
+        f"{refuse} client_asked {{ var(txn.client) -m beg required| }} !client_shown",
     ]
 
 

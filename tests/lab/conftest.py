@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,12 +15,11 @@ from typing import Any
 
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
-from xdist.workermanage import NodeManager
 
 from rancherctl.lab.session import running_lab
 from tests.lab import measures
 from tests.lab.measures import Measure
-from tests.lab.support import Environment, lab_name, make
+from tests.lab.support import LABS, Environment, lab_name, make, remove_labs
 
 HERE = Path(__file__).resolve().parent
 
@@ -53,15 +53,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LabSchedulin
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
-    """After Ctrl-C, workers have time to remove their labs: xdist would kill them after 10 s."""
-    NodeManager.EXIT_TIMEOUT = 120
+    """Let workers note the names of their labs: after Ctrl-C they have ten seconds to remove them, which may not do."""
+    handle, os.environ[LABS] = tempfile.mkstemp(prefix="rancherctl-labs-")
+    os.close(handle)
 
 
+@pytest.hookimpl(trylast=True)  # after the workers have ended
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Give the measurements of a worker to the process that prints them."""
+    """Workers send their measurements to the process that prints them, which removes the labs that they left."""
     output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["measures"] = measures.TAKEN
+    elif notes := os.environ.pop(LABS, ""):
+        remove_labs(Path(notes))
+        Path(notes).unlink()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,7 +16,10 @@ from typing import Any
 import yaml
 
 from rancherctl.errors import RancherctlError
+from rancherctl.lab import ops, state
+from rancherctl.lab.paths import Roots
 from rancherctl.lab.session import RunningLab
+from rancherctl.lab.steps import Steps
 from rancherctl.settings import load
 from scripts.prepare import bundle_root
 
@@ -32,9 +35,25 @@ TRANSIENT = (
 """Errors that may occur before the expected state: a host boots, an API restarts, a file is half written."""
 
 
+LABS = "RANCHERCTL_TEST_LABS"
+"""Variable with the file where processes of a run note the names of their labs."""
+
+
 def lab_name(prefix: str) -> str:
     """A lab name of up to 12 characters that is unique on this machine, also among leftovers of killed runs."""
-    return f"{prefix}{secrets.token_hex(3)}"
+    name = f"{prefix}{secrets.token_hex(3)}"
+    if notes := os.environ.get(LABS):
+        with Path(notes).open("a", encoding="utf-8") as file:
+            file.write(f"{name}\n")
+    return name
+
+
+def remove_labs(notes: Path) -> None:
+    """Remove the labs whose names begin with one of those in a file."""
+    noted, roots = tuple(notes.read_text(encoding="utf-8").split()), Roots()
+    for name in state.names(roots):
+        if name.startswith(noted):
+            ops.down(name, roots, Steps())
 
 
 @cache

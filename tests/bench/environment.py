@@ -222,4 +222,5 @@ def main() -> None:
         everything(env)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress.role import openssl
 from rancherctl.ingress.role.certificates import CertificateStore
@@ -173,3 +175,45 @@ def test_changes_in_any_order_equal_a_fresh_start(tls_host: TlsHost) -> None:
     tls_host.reload()
     assert [tls_host.serial(n) for n in names] == wanted
     assert len(tls_host.files()) == len(set(map(id, copies.values())))
+
+
+@pytest.mark.slow
+def test_200_rotations_additions_and_deletions_equal_a_fresh_start(tls_host: TlsHost) -> None:
+    """In random order, among 40 sites: files, lines and shown serials are those of a process that starts with them."""
+    choose, there = random.Random(8), dict[int, tls.Pair]()
+    ingresses = [site(f"n{i}.example", f"s{i}") for i in range(300)]
+    for i in range(40):
+        there[i] = tls_host.authority.issue(f"n{i}.example")
+    version, free = 1, list(range(40, 300))
+
+    def follow(*, seconds: float = 1.0) -> None:
+        listed = [ingresses[i] for i in there]
+        tls_host.follow(listed, [pair.copy(f"s{i}", version=f"{version}") for i, pair in there.items()], seconds)
+
+    follow()
+    before = tls_host.reloads
+    steps = ["rotate", "add", "delete"] * 200
+    choose.shuffle(steps)
+    for step in steps:
+        version += 1
+        if step == "add" or not there:
+            there[free[0]] = tls_host.authority.issue(f"n{free.pop(0)}.example")
+        elif step == "rotate":
+            number = choose.choice(list(there))
+            there[number] = tls_host.authority.issue(f"n{number}.example")
+        else:
+            free.append(number := choose.choice(list(there)))
+            del there[number]
+        follow()
+    follow(seconds=61)
+    assert tls_host.reloads <= before + 1, "none for certificates; one if connections held all slots of spare pools"
+    listed = f"show ssl crt-list {tls_host.haproxy.paths.crt_list}"
+
+    def shown() -> tuple[list[str], list[int | str], set[str]]:
+        lines = sorted(tls_host.driver.socket.send(listed).splitlines()[1:])
+        return lines, [tls_host.serial(f"n{i}.example") for i in range(300)], tls_host.files()
+
+    running = shown()
+    assert running[1] == [there[i].serial if i in there else REFUSED for i in range(300)]
+    tls_host.reload()
+    assert shown() == running

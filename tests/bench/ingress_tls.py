@@ -1,0 +1,194 @@
+"""HTTPS on an environment of lab hosts: how long new sites and new certificates take, and whether any request fails.
+
+One JSON line for each value. Latencies are from the moment in which the API has accepted an object until all hosts
+answer as it says. The load is bounded (HTTP/1.1 and HTTP/2 over TLS, kept and new connections); a failed request is
+counted, never retried. BENCH_INGRESSES (500), BENCH_REQUESTS (20,000) and BENCH_ROUNDS (20) change the size.
+
+tests/bench/ingress_tls.py            creates its own lab and removes it
+tests/bench/ingress_tls.py NAME       uses the one that a test run with RANCHERCTL_TEST_KEEP=NAME left
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from rancherctl.contract import INGRESS_PREFIX
+from rancherctl.kube.client import INGRESSES, SECRETS
+from rancherctl.kube.rest import RestClient
+from rancherctl.lab.session import open_lab, running_lab
+from tests.bench.environment import client, first_200, quantiles, say
+from tests.fakes import tls
+from tests.fakes.tls_stream import HTTPS, TlsClients
+from tests.lab import workloads as w
+from tests.lab.support import Environment, make, until
+
+SPACE = "benchtls"
+INGRESS_COUNT = int(os.environ.get("BENCH_INGRESSES", "500"))
+REQUESTS = int(os.environ.get("BENCH_REQUESTS", "20000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "20"))
+PAUSE = 0.002
+AUTHORITY = tls.Authority()
+
+
+def name_of(site: str) -> str:
+    """The host name of a site."""
+    return f"{site}.{SPACE}.example.org"
+
+
+def all_show(addresses: Sequence[str], site: str, serial: int) -> float:
+    """The moment in which the last address shows this certificate and answers 200."""
+    moments: list[float] = []
+
+    def ask(address: str) -> None:
+        while tls.serial(HTTPS, name_of(site), address) != serial:
+            time.sleep(PAUSE)
+        moments.append(time.monotonic())
+
+    threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in addresses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if len(moments) < len(addresses):
+        raise SystemExit(f"{site}: an address never shows its certificate")
+    return max(moments)
+
+
+def reloads(env: Environment) -> Mapping[str, object]:
+    """The worker of each host."""
+    return {host.name: env.ssh(host.name, "pidof haproxy") for host in env.lab.hosts()}
+
+
+def new_sites(env: Environment, api: RestClient, addresses: Sequence[str]) -> None:
+    """The secret is there, the Ingress comes."""
+    taken = []
+    for number in range(ROUNDS):
+        site, pair = f"n{number}", AUTHORITY.issue(name_of(f"n{number}"))
+        api.create(SECRETS, w.tls_secret(SPACE, site, pair), namespace=SPACE)
+        time.sleep(0.1)  # the controller has read the secret by then
+        scale = str(len(addresses))
+        api.create(INGRESSES, w.ingress(SPACE, site, name_of(site), "web", scale=scale, secret=site), namespace=SPACE)
+        began = time.monotonic()
+        taken.append(max(0.0, all_show(addresses, site, pair.serial) - began))
+    quantiles(f"TLS Ingress accepted to HTTPS on {len(addresses)} hosts", taken)
+
+
+def rotations(env: Environment, addresses: Sequence[str]) -> None:
+    """A certificate is replaced under load."""
+    before, taken = reloads(env), []
+    with TlsClients(addresses, name_of("n0")) as clients:
+        clients.wait_for(50)
+        for _ in range(ROUNDS):
+            pair = AUTHORITY.issue(name_of("n0"))
+            env.apply(w.tls_secret(SPACE, "n0", pair))
+            began = time.monotonic()
+            taken.append(max(0.0, all_show(addresses, "n0", pair.serial) - began))
+        clients.wait_for(50)
+    quantiles(f"secret accepted to its certificate on {len(addresses)} hosts, under load", taken)
+    say("failed requests during these rotations", len(clients.bad), "", requests=clients.good, bad=clients.bad[:3])
+    say("reloads during these rotations", sum(before[h] != after for h, after in reloads(env).items()), "")
+
+
+def plain_sites(env: Environment, api: RestClient, addresses: Sequence[str]) -> None:
+    """Many Ingresses are there, one more comes."""
+    for number in range(INGRESS_COUNT):
+        body = w.ingress(SPACE, f"m{number}", name_of(f"m{number}"), "web", scale=str(len(addresses)))
+        api.create(INGRESSES, body, namespace=SPACE)
+    last = f"m{INGRESS_COUNT - 1}"
+    w.published(env, SPACE, last, len(addresses))
+    taken = []
+    for number in range(ROUNDS):
+        site, found, enough = f"p{number}", list[float](), threading.Event()
+        threads = [
+            threading.Thread(target=first_200, args=(address, name_of(site), found, enough)) for address in addresses
+        ]
+        for thread in threads:
+            thread.start()
+        body = w.ingress(SPACE, site, name_of(site), "web", scale=str(len(addresses)))
+        api.create(INGRESSES, body, namespace=SPACE)
+        began = time.monotonic()
+        until("200 on all", lambda f=found: len(f) >= len(addresses), timeout=60, pause=0.005)
+        enough.set()
+        taken.append(max(0.0, max(found) - began))
+    quantiles(f"Ingress accepted to 200 on {len(addresses)} hosts, {INGRESS_COUNT} others", taken)
+
+
+def mixed_changes(env: Environment, api: RestClient, count: int) -> None:
+    """Routes, certificates and values of options in random order."""
+    choose, before = random.Random(5), reloads(env)
+
+    def rotate() -> None:
+        site = f"n{choose.randrange(ROUNDS)}"
+        env.apply(w.tls_secret(SPACE, site, AUTHORITY.issue(name_of(site))))
+
+    def set_value() -> None:
+        site = f"n{choose.randrange(ROUNDS)}"
+        notes = {f"{INGRESS_PREFIX}timeout-read": f"{choose.randrange(10, 90)}s"}
+        env.apply(w.ingress(SPACE, site, name_of(site), "web", scale="2", secret=site, annotations=notes))
+
+    def route() -> None:
+        site = f"x{choose.randrange(20)}"
+        env.apply(w.ingress(SPACE, site, name_of(site), "web", scale="2", path=f"/p{choose.randrange(9)}"))
+
+    actions: list[Callable[[], None]] = [rotate, set_value, route]
+    for _ in range(count):
+        choose.choice(actions)()
+    time.sleep(3.0)
+    say(f"reloads for {count} mixed changes", sum(before[h] != after for h, after in reloads(env).items()), "")
+
+
+def soak(env: Environment, addresses: Sequence[str]) -> None:
+    """Requests while routes and certificates change and HAProxy is reloaded."""
+    hosts = [env.host_of(address) for address in addresses]
+    with TlsClients(addresses, name_of("n0"), rate=200) as clients:
+        for turn in range(20):
+            env.apply(w.ingress(SPACE, "edited", name_of("edited"), "web", scale="2", path=f"/e{turn}"))
+            env.apply(w.tls_secret(SPACE, "n0", AUTHORITY.issue(name_of("n0"))))
+            env.ssh(hosts[turn % len(hosts)], "systemctl reload rancherctl-ingress")
+            clients.wait_for(max(1, REQUESTS // 20))
+    say("failed requests: 20 edits, 20 rotations, 20 reloads", len(clients.bad), "", requests=clients.good)
+    if clients.bad:
+        print(json.dumps({"bad": clients.bad[:10]}), file=sys.stderr)
+
+
+def everything(env: Environment) -> None:
+    """All measures on an environment that is there."""
+    env.kubectl("create", "namespace", SPACE)
+    try:
+        w.web(env, SPACE, 2)
+        env.apply(w.ingress(SPACE, "warm", name_of("warm"), "web", scale="2"))
+        addresses = w.published(env, SPACE, "warm", 2)
+        every = [host.address for host in env.lab.hosts()]
+        with client(env) as api:
+            new_sites(env, api, every)
+            rotations(env, every)
+            mixed_changes(env, api, 200)
+            soak(env, addresses if len(addresses) > 1 else every)
+            plain_sites(env, api, every)
+    finally:
+        env.kubectl("delete", "namespace", SPACE, "--wait=false")
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        everything(make(sys.argv[1], open_lab(sys.argv[1]), Path("/var/tmp", f"rancherctl-{sys.argv[1]}")))
+        return
+    name = f"s{os.getpid()}"
+    with tempfile.TemporaryDirectory() as folder, running_lab(name, 4) as lab:
+        env = make(name, lab, Path(folder))
+        env.ok("env", "create", "-f", str(env.file))
+        everything(env)
+
+
+if __name__ == "__main__":
+    main()

@@ -70,14 +70,14 @@ def haproxy(folder: Path, name: str, text: str, port: int) -> Iterator[int]:
         process.wait()
 
 
-def accepts(port: int) -> None:
-    """Wait until somebody listens on ``port``."""
+def accepts(port: int, limit: float = 30.0) -> None:
+    """Wait at most ``limit`` seconds until somebody listens on ``port``."""
 
     def listening() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    if not poll_until(listening, 30.0, first=0.02):
+    if not poll_until(listening, limit, first=0.02):
         raise SystemExit(f"nothing listens on port {port}")
 
 

@@ -31,6 +31,8 @@ from tests.fakes import ingress as fake
 from tests.fakes import tls
 
 COUNTED, TIMED, ROUNDS = 2_000, 10_000, 9
+START = 240.0
+"""Seconds in which HAProxy must listen; callgrind makes it about fifty times slower."""
 BY_HAND = """
 global
   nbthread 1
@@ -85,7 +87,7 @@ def counted(config: Path, port: int) -> Iterator[int]:
     with config.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | NO_REP_MOVSB)
     try:
-        accepts(port)
+        accepts(port, START)
         yield process.pid
     finally:
         process.terminate()

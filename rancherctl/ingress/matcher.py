@@ -45,7 +45,6 @@ Kind = Literal[
 """In the order of the steps. All between ``refused`` and ``forwarded`` are responses of the load balancer itself."""
 STATUS: Final[dict[Kind, int]] = {
     "misdirected": 421,
-    "tls-redirect": 308,
     "no-route": 404,
     "closed": 503,
     "denied": 403,
@@ -265,6 +264,7 @@ class RuleTable:
             request.scheme == "https"
             or request.forwarded_proto == "https"
             or not port
+            or not request.name
             or site not in self.tls.redirects
             or (request.path.startswith(ACME) and not (listener and listener.own))
         ):
@@ -283,7 +283,7 @@ class RuleTable:
             if self.misdirected(request):
                 return _own("misdirected", match, shown)
         elif location := self.https_location(request):
-            return _own("tls-redirect", match, shown, location)
+            return Answer("tls-redirect", self.tls.redirects[self.site(request)], match, location)
         if match.route and not self._may_use(request, match.route):
             return _own("no-certificate", match, shown)
         return _of_route(request, match, shown, servers)
@@ -298,8 +298,8 @@ class RuleTable:
         return proved and (verify == "optional" or bool(request.client))
 
 
-def _own(kind: Kind, match: Match, shown: Shown | None, location: str = "") -> Answer:
-    return Answer(kind, STATUS[kind], match, location, shown)
+def _own(kind: Kind, match: Match, shown: Shown | None) -> Answer:
+    return Answer(kind, STATUS[kind], match, certificate=shown)
 
 
 def _of_route(request: Request, match: Match, shown: Shown | None, servers: Callable[[Route], int]) -> Answer:

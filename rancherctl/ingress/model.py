@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from rancherctl.ingress.options import (
+    AS_ENVIRONMENT,
     DEFAULT_PORTS,
     HTTP_PORT,
     HTTPS_PORT,
     NO_OPTIONS,
     NO_TLS_OPTIONS,
+    HttpsRedirect,
     PortGroup,
     RouteOptions,
     TlsOptions,
@@ -199,6 +201,7 @@ def content_hash(
     bare: Iterable[str],
     tls: Iterable[TlsName] = (),
     tls_options: TlsOptions = NO_TLS_OPTIONS,
+    redirect: HttpsRedirect = AS_ENVIRONMENT,
 ) -> str:
     """The hash of everything that is rendered for one Ingress, except endpoints, certificates and placement.
 
@@ -208,7 +211,7 @@ def content_hash(
         (r.host, r.kind, r.path, r.backend.key, *((r.options.changed,) if r.options.changed else ())) for r in routes
     ]
     names = [(t.name, t.site, t.secret) for t in tls]
-    options = [tls_options.changed] if names and tls_options.changed else []
+    options = [each for each in (tls_options.changed if names else {}, redirect.changed) if each]
     return digest(uid, parts, *sorted(bare), *([names] if names else []), *options)
 
 
@@ -221,7 +224,8 @@ class Translated:
     ``obstacle`` says why it cannot be placed on any host ("" = it can). ``bare`` are host patterns of rules without any
     valid path: nothing answers for them, and no other Ingress's wildcard does. ``tls`` are the names with a
     secret, sorted, all with the same ``tls_options``. ``ports`` are those that it is served on. ``client`` is what the
-    options of its routes say about certificates of clients, None = nothing.
+    options of its routes say about certificates of clients, None = nothing. ``redirect``
+    says what happens to plain requests.
     """
 
     key: str
@@ -237,6 +241,7 @@ class Translated:
     tls_options: TlsOptions = NO_TLS_OPTIONS
     ports: PortGroup = DEFAULT_PORTS
     client: ClientPolicy | None = None
+    redirect: HttpsRedirect = AS_ENVIRONMENT
     age: tuple[str, str] = field(init=False, compare=False)
     """Sort key, oldest first; the key decides between equals, so every host and every restart agrees."""
     hosts: frozenset[str] = field(init=False, compare=False)
@@ -287,8 +292,9 @@ class TlsModel:
     ``names``: SNI name → contents of its certificates (translate.pem.KeyPair), one for each kind of key. ``options``
     are those of names that have others than the defaults. ``clients``: names → what a handshake for them proves about
     the client (translate/clients.py); ``authorities``: file → content of the authorities for it. ``sites`` are
-    the host patterns that are answered over TLS, ``redirects`` those of them whose plain requests are redirected to
-    HTTPS. ``default`` is the content for clients whose name is in no certificate here; "" refuses them.
+    the host patterns that are answered over TLS. ``certified`` are those of them that have valid certificates of their
+    own. ``redirects``: host pattern whose plain requests are redirected to HTTPS → status. ``default`` is the content
+    for clients whose name is in no certificate here; "" refuses them.
 
     On an HTTPS port other than the default one, names and sites have it after a colon. ``https_ports``: site whose
     plain requests are redirected → that port, if it is not the default one.
@@ -297,7 +303,8 @@ class TlsModel:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, TlsOptions] = field(default_factory=dict)
     sites: frozenset[str] = frozenset()
-    redirects: frozenset[str] = frozenset()
+    certified: frozenset[str] = frozenset()
+    redirects: Mapping[str, int] = field(default_factory=dict)
     default: str = ""
     https_ports: Mapping[str, int] = field(default_factory=dict)
     clients: Mapping[str, str] = field(default_factory=dict)

@@ -31,6 +31,8 @@ class RouteOptions:
     ``read_timeout``: milliseconds that a server may send nothing while a request waits for (more of) its answer.
     ``tunnel_timeout``: the same for both sides of an upgraded connection (WebSocket).
 
+    ``hsts`` are the directives of the header Strict-Transport-Security, () = none.
+
     ``body_size``: bytes of a request's body as its Content-Length says, 0 = no limit.
 
     ``cors_*``: which origins (URLs without a path, with ``*.`` for a wildcard, or ``*``) may read answers in a browser,
@@ -60,6 +62,7 @@ class RouteOptions:
     read_timeout: int = 300_000
     tunnel_timeout: int = 3_600_000
     body_size: int = 0
+    hsts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     cors_methods: tuple[str, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     cors_headers: tuple[str, ...] = ()
@@ -122,6 +125,24 @@ class TlsOptions:
     def from_json(data: Mapping[str, Any]) -> TlsOptions:
         """Parse ``changed`` as it was stored. Raises ValueError for anything else."""
         return TlsOptions(**_given(data, _TLS_TYPES))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpsRedirect:
+    """Whether plain requests for the hosts of an Ingress are redirected to HTTPS.
+
+    ``ssl_redirect``: "auto" = hosts with a certificate of their own, "true" = also those that are answered with the
+    default certificate, "false" = none, "" = what the environment says. ``ssl_redirect_code`` is the HTTP status.
+    """
+
+    ssl_redirect: str = ""
+    ssl_redirect_code: int = 308
+
+    changed: Mapping[str, Any] = field(init=False, compare=False, repr=False)
+    """As in ``RouteOptions``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "changed", _changed(self, fields(self)))
 
 
 def _changed(options: object, every: tuple[Field[Any], ...]) -> dict[str, Any]:
@@ -195,3 +216,4 @@ CLOSED: Final = RouteOptions(closed=True)
 NO_TLS_OPTIONS: Final = TlsOptions()
 SET_ELSEWHERE: Final = frozenset({"closed", "client_policy", "sticky_key", "authority", "verify"})
 """Fields of RouteOptions and TlsOptions that no annotation sets."""
+AS_ENVIRONMENT: Final = HttpsRedirect()

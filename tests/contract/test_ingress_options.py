@@ -64,7 +64,8 @@ def ask(host: LoadBalancerHost, request: dict[str, Any]) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", host.haproxy.port, timeout=60, source_address=source)
     try:
         if request.get("https"):
-            connection.sock = tls.connect(host.haproxy.https_port, request.get("sni", request.get("host", "o.com")))
+            name = request.get("sni", request.get("host", "o.com"))
+            connection.sock = tls.connect(host.haproxy.https_port, name, source=source[0])
         headers = {"Host": request.get("host", "o.com"), **request.get("headers", {})}
         connection.request(request.get("method", "GET"), request.get("path", "/"), request.get("body"), headers)
         response = connection.getresponse()

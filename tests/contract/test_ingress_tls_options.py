@@ -12,6 +12,7 @@ import pytest
 from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress.haproxy import crt_list
 from rancherctl.ingress.haproxy.crt_list import MAX_NAMES, ShownLine
+from rancherctl.ingress.model import Proxies
 from rancherctl.ingress.translate.certificates import TlsPolicy
 from tests.fakes import ingress as fake
 from tests.fakes import tls
@@ -132,3 +133,92 @@ def test_options_survive_a_restart_and_are_repaired(tls_host: TlsHost) -> None:
     for _ in range(3):
         tls_host.follow(ingresses, copies, seconds=10)
     assert tls.negotiated(tls_host.port, "a.example", alpn=BOTH)[1] == "http/1.1"
+
+
+def test_plain_requests_are_redirected_as_annotations_say(tls_host: TlsHost) -> None:
+    """Method and query are kept; ACME challenges and sites that wait for their certificate are not redirected."""
+    copies = [tls_host.authority.issue("a.example").copy("s")]
+    late = named("late.example", "missing", ssl_redirect="true")
+
+    def plain(path: str = "/", **options: str) -> tuple[int, str]:
+        tls_host.follow([named("a.example", "s", **options), late], copies)
+        status, _, location = tls_host.haproxy.redirect("a.example", path)
+        return status, location
+
+    place = f"https://a.example:{tls_host.port}/x?q=%2F"
+    assert plain("/x?q=%2F") == (308, place)
+    before = tls_host.reloads
+    for code in ("301", "302", "307", "308"):
+        assert plain("/x?q=%2F", ssl_redirect_code=code) == (int(code), place)
+        assert plain("/.well-known/acme-challenge/x", ssl_redirect_code=code) == (200, "")
+    assert plain(ssl_redirect="false") == (200, "")
+    assert tls_host.haproxy.request("late.example")[0] == 200
+    tls_host.start(TlsPolicy(redirect=False))
+    assert plain() == (200, "")
+    assert plain(ssl_redirect="auto", ssl_redirect_code="301")[0] == 301
+    assert (tls_host.haproxy.request("a.example", method="POST")[0], tls_host.reloads) == (301, 0)
+    assert before == 1
+
+
+def test_the_redirect_never_loops_behind_a_trusted_proxy_and_no_other_client_can_prevent_it(tls_host: TlsHost) -> None:
+    copies = [tls_host.authority.issue("a.example").copy("s")]
+    over_tls = {"X-Forwarded-Proto": "https"}
+    for proxies, answered in ((Proxies(trusted=("127.0.0.1/32",)), 200), (Proxies(), 308)):
+        tls_host.new_role(tls_host.haproxy.all_listeners, proxies)
+        tls_host.follow([named("a.example", "s", ssl_redirect="true")], copies)
+        assert tls_host.haproxy.request("a.example", headers=over_tls)[0] == answered
+        assert tls_host.haproxy.request("a.example", headers={"X-Forwarded-Proto": "http"})[0] == 308
+
+
+def test_with_a_default_certificate_true_redirects_sites_without_their_own(tls_host: TlsHost) -> None:
+    tls_host.start(TlsPolicy(default="infra/fallback"))
+    copies = [tls_host.authority.issue("default.example").copy("fallback", "infra")]
+    rules = [("plain.example", "Prefix", "/", "web:80"), ("", "Prefix", "/", "other:80")]
+    for option, status in (("true", 308), ("auto", 200)):
+        notes = {f"{INGRESS_PREFIX}ssl-redirect": option}
+        tls_host.follow([fake.ingress("plain", rules, annotations=notes, version=next(_versions))], copies)
+        assert tls_host.haproxy.request("plain.example")[0] == status
+        assert tls_host.haproxy.redirect("any.example")[0] == status
+        assert tls_host.haproxy.request("", headers={"X-A": "1"})[0] == 200, "without a name there is nowhere to go"
+        assert tls_host.answer("plain.example") == "w1"
+        assert tls_host.answer("any.example") == "o1"
+
+
+def test_hsts_is_sent_over_tls_only_and_only_with_a_valid_certificate_for_the_name(tls_host: TlsHost) -> None:
+    tls_host.start(TlsPolicy(default="infra/fallback"))
+    default = tls_host.authority.issue("a.example", "default.example").copy("fallback", "infra")
+    good, other = tls_host.authority.issue("a.example"), tls_host.authority.issue("b.example")
+    expired = tls_host.authority.issue("a.example", days=-2)
+
+    def header(copies: list[Any], sni: str | None = "a.example", secret: str = "s") -> str:
+        ingress = named("a.example", secret, hsts="max-age=9; includeSubDomains", ssl_redirect="false")
+        tls_host.follow([ingress, named("b.example", "sb")], [default, other.copy("sb"), *copies])
+        with contextlib.closing(tls.Connection(tls_host.port, sni)) as connection:
+            status, _, headers = connection.request("a.example")
+        assert status == (200 if copies or not secret else 421)
+        return headers.get("strict-transport-security", "")
+
+    assert header([good.copy("s")]) == "max-age=9; includeSubDomains"
+    before = tls_host.reloads
+    assert header([good.copy("s")], sni=None) == "", "the default certificate was shown"
+    assert header([good.copy("s")], sni="unknown.example") == ""
+    assert header([good.copy("s")], sni="b.example") == "", "another name's certificate was shown"
+    connection = tls_host.haproxy.redirect("a.example")
+    assert connection[0] == 200, "over plain HTTP the answer is the service's own"
+    assert header([other.copy("s", version="2")]) == "", "not for this name"
+    assert header([expired.copy("s", version="3")]) == ""
+    assert header([good.copy("s", version="4")]) == "max-age=9; includeSubDomains"
+    assert header([], secret="") == "", "the default certificate is not its own, even if it has the name"
+    assert tls_host.reloads == before
+
+
+def test_redirects_change_a_hundred_times_without_a_reload(tls_host: TlsHost) -> None:
+    copies = [tls_host.authority.issue("a.example").copy("s")]
+    tls_host.follow([named("a.example", "s")], copies)
+    before = tls_host.reloads
+    for turn in range(100):
+        code = ("301", "302", "307", "308")[turn % 4]
+        redirect = ("true", "false", "auto")[turn % 3]
+        tls_host.follow([named("a.example", "s", ssl_redirect=redirect, ssl_redirect_code=code)], copies)
+        assert tls_host.haproxy.request("a.example")[0] == (200 if redirect == "false" else int(code))
+    assert tls_host.reloads == before

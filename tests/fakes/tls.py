@@ -111,7 +111,13 @@ class Authority:
 
 
 def connect(
-    port: int, name: str | None, *, alpn: tuple[str, ...] = (), address: str = "127.0.0.1", newest: str = ""
+    port: int,
+    name: str | None,
+    *,
+    alpn: tuple[str, ...] = (),
+    address: str = "127.0.0.1",
+    newest: str = "",
+    source: str = "",
 ) -> ssl.SSLSocket:
     """A TLS connection that asks for ``name`` (None = no SNI) and accepts any certificate.
 
@@ -123,7 +129,8 @@ def connect(
         context.maximum_version = ssl.TLSVersion[f"TLSv{newest.replace('.', '_')}"]
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    return context.wrap_socket(socket.create_connection((address, port), 10), server_hostname=name)
+    plain = socket.create_connection((address, port), 10, source_address=(source, 0) if source else None)
+    return context.wrap_socket(plain, server_hostname=name)
 
 
 def serial(port: int, name: str | None, address: str = "127.0.0.1") -> int | str:

@@ -97,7 +97,8 @@ ingress.trustedProxies lists the networks of HTTP proxies or CDNs in front of th
 from there are kept, from elsewhere replaced. ingress.proxyProtocol lists the networks of load balancers that send the
 PROXY protocol; all connections from there must have it. Both can be changed without a reload. ingress.externalNames:
 deny refuses Ingresses to Services of the type ExternalName, for environments with several tenants.
-ingress.tls.redirect: off ends the redirect from HTTP to HTTPS for hosts with a certificate (default: auto).
+ingress.tls.redirect: off ends the redirect from HTTP to HTTPS for hosts with a certificate (default: auto), except for
+Ingresses that say something else in their annotation ingress.rancherctl.io/ssl-redirect.
 ingress.tls.defaultCertificate: NAMESPACE/NAME is a TLS secret for clients that ask for a name without a certificate;
 without it they are refused. ingress.tls.keysOnDisk: false keeps the keys of certificates in memory (below /run) on
 load-balancer hosts: HTTP answers right after a reboot, HTTPS when the API can be reached. By default a host also has

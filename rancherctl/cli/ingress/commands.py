@@ -24,7 +24,8 @@ included. Requests that match no rule get the default backend, or status 404. If
 requests for it get status 503. If several Ingresses claim the same path, the oldest one serves it.
 
 An entry of tls with a secret of the type kubernetes.io/tls makes the hosts of the Ingress answer HTTPS on port 443, and
-redirect HTTP requests there with status 308. The oldest Ingress with a secret for a host name chooses its certificate.
+redirect HTTP requests there with status 308; annotations change that. The oldest Ingress with a secret for a host name
+chooses its certificate, and what its annotations say about TLS counts.
 
 `rancherctl ingress certs` lists all certificates, and with --on those on the disk of one host.
 

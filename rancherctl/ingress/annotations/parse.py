@@ -12,7 +12,15 @@ from rancherctl.ingress.annotations.foreign import foreign_problems
 from rancherctl.ingress.annotations.ports import port_group
 from rancherctl.ingress.annotations.row import AnnotationSet
 from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, KNOWN
-from rancherctl.ingress.options import CLOSED, SET_ELSEWHERE, PortGroup, RouteOptions, SiteOptions, TlsOptions
+from rancherctl.ingress.options import (
+    CLOSED,
+    SET_ELSEWHERE,
+    HttpsRedirect,
+    PortGroup,
+    RouteOptions,
+    SiteOptions,
+    TlsOptions,
+)
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import SHOWN, and_more, closest
 
@@ -22,6 +30,7 @@ RAW_CONFIG: Final = frozenset({"config", "io.rancher.config", f"{INGRESS_PREFIX}
 _ROUTE_FIELDS: Final = tuple(f.name for f in fields(RouteOptions) if f.init and f.name not in SET_ELSEWHERE)
 _SITE_FIELDS: Final = tuple(f.name for f in fields(SiteOptions))
 _TLS_FIELDS: Final = tuple(f.name for f in fields(TlsOptions) if f.init and f.name not in SET_ELSEWHERE)
+_REDIRECT_FIELDS: Final = tuple(f.name for f in fields(HttpsRedirect) if f.init)
 _RESTRICTING: Final = tuple(row for row in KNOWN if row.restricts)
 _DEPENDENT: Final = tuple(row for row in KNOWN if row.needs)
 _EQUIVALENTS: Final = {name: row.name for row in KNOWN for name in row.replaces}
@@ -42,6 +51,7 @@ class Parsed:
     sites: SiteOptions
     tls: TlsOptions
     ports: PortGroup
+    redirect: HttpsRedirect
     problems: tuple[ObjectProblem, ...]
 
 
@@ -91,6 +101,7 @@ def _combined(given: tuple[tuple[str, Any], ...]) -> Parsed:
         SiteOptions(**{name: values[name] for name in _SITE_FIELDS}),
         TlsOptions(**{name: values[name] for name in _TLS_FIELDS}),
         ports,
+        HttpsRedirect(**{name: values[name] for name in _REDIRECT_FIELDS}),
         tuple(problems),
     )
 

@@ -8,7 +8,15 @@ from functools import partial
 from typing import Any
 
 from rancherctl.contract import INGRESS_PREFIX
-from rancherctl.ingress.options import NO_OPTIONS, NO_TLS_OPTIONS, RouteOptions, SiteOptions, TlsOptions
+from rancherctl.ingress.options import (
+    AS_ENVIRONMENT,
+    NO_OPTIONS,
+    NO_TLS_OPTIONS,
+    HttpsRedirect,
+    RouteOptions,
+    SiteOptions,
+    TlsOptions,
+)
 from rancherctl.placement.model import ObjectProblem
 
 
@@ -79,7 +87,7 @@ def option(
     allowed: str,
     effect: str,
     *,
-    of: RouteOptions | SiteOptions | TlsOptions = NO_OPTIONS,
+    of: RouteOptions | SiteOptions | TlsOptions | HttpsRedirect = NO_OPTIONS,
     title: str = "",
     invalid: str = "using the default",
     restricts: bool = False,
@@ -114,3 +122,5 @@ site_option = partial(option, of=SiteOptions())
 """A row for a field of ``SiteOptions``."""
 tls_option = partial(option, of=NO_TLS_OPTIONS)
 """A row for a field of ``TlsOptions``."""
+redirect_option = partial(option, of=AS_ENVIRONMENT)
+"""A row for a field of ``HttpsRedirect``."""

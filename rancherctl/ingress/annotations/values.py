@@ -227,6 +227,20 @@ def seconds(text: str) -> int:
     return value // 1000
 
 
+def hsts(text: str) -> tuple[str, ...]:
+    """Directives of Strict-Transport-Security (RFC 6797): ``max-age=SECONDS``, ``includeSubDomains``, ``preload``."""
+    words = [word.strip() for word in text.removesuffix(";").split(";")]
+    ages = [age[1] for word in words if (age := _MAX_AGE.fullmatch(word))]
+    flags = [name for name in _HSTS_FLAGS if name.lower() in map(str.lower, words)]
+    if len(ages) != 1 or len(words) != 1 + len(flags):
+        raise ValueError(f"{quoted(text)} is not in the form max-age=SECONDS; {'; '.join(_HSTS_FLAGS)}")
+    return (f"max-age={ages[0]}", *flags)
+
+
+_MAX_AGE: Final = re.compile(r"max-age=(0|[1-9][0-9]{0,9})", re.IGNORECASE)
+_HSTS_FLAGS: Final = ("includeSubDomains", "preload")
+
+
 def sticky_policy(text: str) -> tuple[str, str]:
     """Rancher 1.6's stickiness policy, lines ``KEY: VALUE``: name and domain of the cookie, "" = not given."""
     given: dict[str, str] = {}

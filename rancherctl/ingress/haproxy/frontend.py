@@ -26,6 +26,8 @@ def frontend(listener: Listener, layout: Layout, bind: str, crt_list: str, map_f
     wildcard = f"var(txn.host),field(2,.,0){port},map_str({map_file('wildcards')})"
     https = listener.protocol == "https"
     tls = secured.bind_words(crt_list, strict=not layout.default) if https else ""
+    ports = None if https else https_ports(layout)
+    redirects = secured.redirect_lines(map_file, ports, acme=not listener.own) if ports is not None else ""
     asks_clients = https and layout.asks_clients
     unknown, fallback, replace_tiers = anything, f"str({anything})", ""
     if https and layout.own_ports and not own_port:
@@ -52,17 +54,15 @@ frontend {frontend_name(listener)} from {BASE}
 {secured.request_lines(map_file, anything) if https else ""}\
 {client_certificates.request_lines(map_file, own_port) if asks_clients else ""}{client_certificates.FORGED_LINE}\
 {forwarded.request_lines(listener.protocol, map_file if layout.behind_proxies else None)}\
-{"" if https else _redirect_lines(listener, layout, map_file)}\
+{redirects}\
   http-response del-header {ORIGIN}
   use_backend %[var(txn.pool)] if routed
   default_backend no-route
 """
 
 
-def _redirect_lines(listener: Listener, layout: Layout, map_file: Callable[[str], str]) -> str:
-    """Redirects to HTTPS: to the port in a map, else to the default one."""
+def https_ports(layout: Layout) -> secured.HttpsPorts | None:
+    """Where plain requests may be redirected to; None without HTTPS."""
     https = [x for x in layout.listeners if x.protocol == "https"]
     default = next((x.port for x in https if not x.own), 0)
-    if not https:
-        return ""
-    return secured.redirect_lines(map_file, default, acme=not listener.own, other_ports=layout.own_ports)
+    return secured.HttpsPorts(default, layout.own_ports) if https else None

@@ -18,6 +18,7 @@ from rancherctl.ingress.haproxy.crt_list import CrtLine
 from rancherctl.ingress.haproxy.pools import Pool
 from rancherctl.ingress.haproxy.profiles import VALUE_MAPS, values_of
 from rancherctl.ingress.haproxy.responses import CLOSED
+from rancherctl.ingress.haproxy.secured import CERTIFIED
 from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Family, Listener, Model, PathKind, Route, host_of
 from rancherctl.ingress.options import CLOSED as CLOSED_OPTIONS
 from rancherctl.ingress.options import HTTPS_PORT
@@ -190,8 +191,9 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     ``hosts``: name → tier; ``wildcards``: parent → tier; ``exact``: tier + path; ``prefix``: tier + path + slash. A
     tier is the matching host pattern, with the port if that is not a default one (``model.site_id``). The key ``*``
     in ``exact`` is the default backend for everything unmatched.
-    ``trusted``, ``speaking``, ``secured`` (tiers that are answered over TLS) and ``to-https`` (those whose plain
-    requests are redirected) are sets: all values are 1. ``https-ports``: their other HTTPS port with a colon.
+    ``trusted`` and ``speaking`` are sets: all values are 1. ``secured``: tiers that are answered over TLS → 1, or
+    CERTIFIED. ``to-https``: those whose plain requests are redirected → status. ``https-ports``: their other HTTPS port
+    with a colon.
     ``tls-tiers``: tier → tier on the default HTTPS port if that has other rules. ``client-names``: see
     client_certificates.py. The other maps have an option's value by name of the pool.
     """
@@ -201,9 +203,10 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     if model.listeners:  # without one, HAProxy loads no maps
         maps["trusted"] = dict.fromkeys(model.proxies.trusted, "1")
         maps["speaking"] = dict.fromkeys(model.proxies.speaking, "1")
-        maps["to-https"] = dict.fromkeys(model.tls.redirects, "1")
+        maps["to-https"] = {site: str(status) for site, status in model.tls.redirects.items()}
         maps["https-ports"] = {site: f":{port}" for site, port in model.tls.https_ports.items()}
-        maps["secured"] = {maps["tls-tiers"].get(site, site): "1" for site in model.tls.sites}
+        for mark, sites in (("1", model.tls.sites), (CERTIFIED, model.tls.certified)):
+            maps["secured"] |= {maps["tls-tiers"].get(site, site): mark for site in sites}
         maps[NAMES_MAP] = dict(model.tls.clients)
     for pool in (p for p in live if p.options.changed):
         for name, value in values_of(pool.options).items():

@@ -64,15 +64,15 @@ def reachable(model: Model) -> Model:
         return int(site[len(host_of(site)) + 1 :] or default)
 
     redirects = {
-        site
-        for site in tls.redirects
+        site: status
+        for site, status in tls.redirects.items()
         if port(site, HTTP_PORT) in plain and tls.https_ports.get(site, HTTPS_PORT) in secure
     }
     kept = replace(
         tls,
         names={name: contents for name, contents in tls.names.items() if port(name, HTTPS_PORT) in secure},
         sites=frozenset(site for site in tls.sites if port(site, HTTPS_PORT) in secure),
-        redirects=frozenset(redirects),
+        redirects=redirects,
         https_ports={site: number for site, number in tls.https_ports.items() if site in redirects},
     )
     return replace(model, tls=kept)

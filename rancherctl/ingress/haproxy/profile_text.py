@@ -36,6 +36,7 @@ EXAMPLES: Final = (
         sticky_max_age=1,
         check_path="/x",
         check_interval=1000,
+        hsts=("max-age=1",),
     ),
 )
 """Options that together give every kind of line: a release that writes other lines for one writes another text."""

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from rancherctl.ingress.haproxy import profile_text
 from rancherctl.ingress.haproxy.client_certificates import POOL_MAP, pool_lines
 from rancherctl.ingress.haproxy.responses import REDIRECTS, TOO_LARGE
+from rancherctl.ingress.haproxy.secured import hsts_lines
 from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 from rancherctl.text import short_digest
 
@@ -98,7 +99,8 @@ def profile_of(options: RouteOptions) -> Profile:
     if not options.changed:
         return PLAIN
     if options.redirect:
-        return Profile("redirect", RouteOptions(allow_source=options.allow_source, deny_source=options.deny_source))
+        text = RouteOptions(allow_source=options.allow_source, deny_source=options.deny_source, hsts=options.hsts)
+        return Profile("redirect", text)
     return Profile("values", replace(options, **_TEXT))
 
 
@@ -121,6 +123,8 @@ def section(profile: Profile, path: MapPath) -> str:
     else:
         lines += profile_text.lines(profile.text)
         lines += [line for value in VALUES for line in value.lines(path(value.map))]
+    # First: it is also for answers that later lines give.
+    lines[:0] = hsts_lines(profile.text.hsts, path)
     return f"\ndefaults {profile.name} from {BASE}\n" + "".join(f"  {line}\n" for line in lines)
 
 

@@ -14,7 +14,7 @@ from rancherctl import contract
 from rancherctl.ingress.haproxy import refusals, secured
 from rancherctl.ingress.haproxy.client_certificates import NO_RESUMPTION_GLOBAL, NO_RESUMPTION_OPTIONS
 from rancherctl.ingress.haproxy.crt_list import CrtLine, ShownLine
-from rancherctl.ingress.haproxy.frontend import frontend
+from rancherctl.ingress.haproxy.frontend import frontend, https_ports
 from rancherctl.ingress.haproxy.layout import MAPS, PORT_MAPS, Layout
 from rancherctl.ingress.haproxy.pools import NOTHING, Pool, Slot
 from rancherctl.ingress.haproxy.profile_text import EXAMPLES, server_words
@@ -223,6 +223,8 @@ def _body(layout: Layout, paths: Paths) -> str:
         parts.append(frontend(listener, layout, paths.bind(listener.family), crt_list, paths.map))
     if layout.listeners:
         parts.append(_OWN_BACKENDS)
+        if (ports := https_ports(layout)) is not None:
+            parts.append(secured.redirect_backend(BASE, paths.map, ports))
         used = {*ALWAYS, *(pool.profile for pool in layout.pools)}
         parts += [section(profile, paths.map) for profile in sorted(used, key=lambda profile: profile.name)]
     parts += [_pool(p, layout.check_seconds) for p in layout.pools]

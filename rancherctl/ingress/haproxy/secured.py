@@ -8,17 +8,19 @@ unknown here or its certificate is not here, because some browsers never repeat 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from rancherctl.ingress.haproxy import client_certificates
 from rancherctl.ingress.haproxy.responses import MISDIRECTED_RESPONSE, ORIGIN, TLS_REDIRECT
 from rancherctl.ingress.matcher import ACME
 from rancherctl.ingress.options import TlsOptions
 
-REDIRECT_CODE: Final = 308
-"""Keeps method and body; browsers remember it."""
-
-
+CERTIFIED: Final = "own"
+"""The value in the map ``secured`` of a tier whose certificates are valid and its own."""
+TO_HTTPS: Final = "to-https"
+"""The map of redirects, and the back end that answers with them."""
+_STATUSES: Final = (301, 302, 307)
+"""All others get 308, which keeps method and body; browsers remember it."""
 ANY_ON_HTTPS: Final = "*:443"
 """The tier of names that no rule is for, where the default HTTPS port has other rules for them than plain HTTP."""
 
@@ -61,21 +63,55 @@ def request_lines(map_file: Callable[[str], str], any_tier: str = "*") -> str:
 """
 
 
-def redirect_lines(map_file: Callable[[str], str], port: int, *, acme: bool = True, other_ports: bool = False) -> str:
-    """Redirect plain requests to HTTPS on ``port``, but not those that a trusted proxy received over HTTPS.
+class HttpsPorts(NamedTuple):
+    """Ports that plain requests are redirected to: the ``default`` one (0 = none), and ``others`` if a map has some."""
 
-    ``acme``: authorities may fetch paths here. With ``other_ports``, a map has the ports of some sites; ``port`` 0 is
-    none.
+    default: int
+    others: bool
+
+
+def redirect_lines(map_file: Callable[[str], str], ports: HttpsPorts, *, acme: bool = True) -> str:
+    """Redirect plain requests to HTTPS, but not those that a trusted proxy received over HTTPS.
+
+    ``acme``: authorities may fetch paths here. One lookup is what all other requests pay for it. A request for any host
+    may have no name.
     """
-    site = f"var(txn.tier),map_str({map_file('to-https')})"
+    tier = f"{{ var(txn.tier),map_str({map_file(TO_HTTPS)}) -m found }}"
+    port = "" if ports.default else f" {{ var(txn.tier),map_str({map_file('https-ports')}) -m found }}"
+    if not (ports.default or ports.others):
+        return ""
+    plain = "!{ req.fhdr(x-forwarded-proto) -i https } { var(txn.host) -m len 1: }"
+    first = f"  acl acme var(txn.path) -m beg {ACME}\n" if acme else ""
+    condition = f"{tier}{' !acme' if acme else ''} {plain}{port}"
+    return f"{first}  http-request set-var(txn.pool) str({TO_HTTPS}) if {condition}\n"
+
+
+def redirect_backend(base: str, map_file: Callable[[str], str], ports: HttpsPorts) -> str:
+    """The back end that redirects requests to HTTPS, each with the status and to the port of its tier."""
     other = f"var(txn.tier),map_str({map_file('https-ports')})"
-    condition = f"{{ {site} -m found }}{' !acme' if acme else ''} !{{ req.fhdr(x-forwarded-proto) -i https }}"
-    ports = [("" if port == 443 else f":{port}", "")] if port else []
-    if other_ports:
-        ports.insert(0, (f"%[{other}]", f" {{ {other} -m found }}"))
-    lines = [f"  acl acme var(txn.path) -m beg {ACME}\n"] if acme else []
-    for text, found in ports:
-        location = f"https://%[var(txn.host)]{text}%[pathq]"
-        arguments = f"status {REDIRECT_CODE} hdr Location {location} hdr {ORIGIN} {TLS_REDIRECT}"
-        lines.append(f"  http-request return {arguments} if {condition}{found}\n")
+    status = f"var(txn.tier),map_str({map_file(TO_HTTPS)})"
+    places = [(f"%[{other}]", f" {{ {other} -m found }}")] if ports.others else []
+    places += [("" if ports.default == 443 else f":{ports.default}", "")] if ports.default else []
+    lines = [f"\nbackend {TO_HTTPS} from {base}\n"]
+    for port, found in places:
+        words = f"hdr Location https://%[var(txn.host)]{port}%[pathq] hdr {ORIGIN} {TLS_REDIRECT}"
+        answer = "  http-request return status"
+        lines += [f"{answer} {each} {words} if {{ {status} -m str {each} }}{found}\n" for each in _STATUSES]
+        lines.append(f"{answer} 308 {words}{' if' + found if found else ''}\n")
     return "".join(lines)
+
+
+def hsts_lines(directives: tuple[str, ...], map_file: Callable[[str], str]) -> list[str]:
+    """The header Strict-Transport-Security of answers over TLS, also of those that the load balancer makes itself.
+
+    Only if the connection was opened for this very name, and its certificate is its own and valid: browsers that get
+    the header refuse the site later, if the certificate is another one.
+    """
+    if not directives:
+        return []
+    own = f"{{ var(txn.tier),map_str({map_file('secured')}) -m str {CERTIFIED} }}"
+    header = f'set-header Strict-Transport-Security "{"; ".join(directives)}"'
+    return [
+        "http-request set-var(txn.sni) ssl_fc_sni,lower,rtrim(.)",
+        f"http-after-response {header} if {{ ssl_fc }} {own} {{ var(txn.sni),strcmp(txn.host) eq 0 }}",
+    ]

@@ -23,5 +23,11 @@ def redirecting(
 
     ``default_certificate``: whether the environment has one, which serves names without a secret.
     """
-    served = (i for i in ingresses if i.tls and is_rancher(i, classes))
-    return tuple(sorted(i.meta.key for i in served if any(n.secret or default_certificate for n in translate(i).tls)))
+    served = (translate(i) for i in ingresses if i.tls and is_rancher(i, classes))
+    return tuple(
+        sorted(
+            t.key
+            for t in served
+            if t.redirect.ssl_redirect != "false" and any(n.secret or default_certificate for n in t.tls)
+        )
+    )

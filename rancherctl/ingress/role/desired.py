@@ -21,7 +21,7 @@ from rancherctl.ingress.model import (
     Server,
     Translated,
 )
-from rancherctl.ingress.options import Protocol, RouteOptions
+from rancherctl.ingress.options import HTTPS_PORT, Protocol, RouteOptions
 from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints
@@ -154,7 +154,15 @@ def build(
     on_purpose = [translated[key] for key in serving.keys if key in translated]
     sites = cache.sites_of(translated, serving.keys)
     names = cache.claims_on(claims, sites)
-    tls = cache.certificates.host_tls(names, on_purpose, tables.secrets, host.tls, tables.today)
+    tls = cache.certificates.host_tls(
+        names,
+        on_purpose,
+        tables.secrets,
+        host.tls,
+        tables.today,
+        redirects=claims.redirects,
+        strict={r.host.removesuffix(f":{HTTPS_PORT}") for r in model.routes if r.options.hsts},
+    )
     model = replace(model, tls=tls.model if model.listeners else NO_TLS)
     problems = {k: (*problems.get(k, ()), *tls.problems.get(k, ())) for k in problems.keys() | tls.problems.keys()}
     secrets = {t.key: claims.secrets.get(t.key, frozenset()) for t in on_purpose if t.tls}

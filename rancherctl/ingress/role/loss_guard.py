@@ -12,6 +12,7 @@ from rancherctl.hold import is_mass_loss
 from rancherctl.ingress.haproxy import layout
 from rancherctl.ingress.haproxy.client_certificates import NAMES_MAP
 from rancherctl.ingress.haproxy.layout import Layout
+from rancherctl.ingress.haproxy.secured import CERTIFIED
 from rancherctl.ingress.model import Model, servers_key
 
 HOLD_SECONDS: Final = 30.0
@@ -58,7 +59,9 @@ def without_removals(now: Layout, model: Model) -> Model:
         clients=clients,
         authorities={**authorities, **model.tls.authorities},
         sites=model.tls.sites.union(now.maps["secured"]),
-        redirects=model.tls.redirects.union(now.maps["to-https"]),
+        certified=model.tls.certified
+        | {site for site, mark in now.maps["secured"].items() if mark == CERTIFIED and site not in model.tls.sites},
+        redirects={site: int(code) for site, code in now.maps["to-https"].items()} | dict(model.tls.redirects),
         default=model.tls.default or now.default,
         https_ports={
             **{site: int(port.removeprefix(":")) for site, port in now.maps["https-ports"].items()},

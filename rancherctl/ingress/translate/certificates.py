@@ -14,6 +14,7 @@ from rancherctl.ingress.model import ANY_HOST, NO_TLS, TlsModel, Translated, hos
 from rancherctl.ingress.options import HTTPS_PORT
 from rancherctl.ingress.translate.certificate import CertificateFacts
 from rancherctl.ingress.translate.clients import NO_CLIENTS, HostClients, authority_problems, host_clients
+from rancherctl.ingress.translate.redirects import SiteRedirect, decided, unused
 from rancherctl.ingress.translate.tls import TlsClaim
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import plural
@@ -43,7 +44,10 @@ MISSING: Final = SecretState(trouble="missing")
 
 @dataclass(frozen=True, slots=True)
 class TlsPolicy:
-    """What the environment says: the secret of the ``default`` certificate ("" = none), and whether to ``redirect``."""
+    """What the environment says: the secret of the ``default`` certificate ("" = none), and whether to ``redirect``.
+
+    The latter is for Ingresses that do not say it themselves.
+    """
 
     default: str = ""
     redirect: bool = True
@@ -77,53 +81,64 @@ class CertificateChoice:
         states: Mapping[str, SecretState],
         policy: TlsPolicy,
         now: float,
+        *,
+        redirects: Mapping[str, SiteRedirect] | None = None,
+        strict: Collection[str] = (),
     ) -> HostTls:
         """Choose the certificates for ``claims``, the names that a host answers for.
 
         ``serving`` are the Ingresses that it serves on purpose. ``now`` is in seconds since 1970; what is said about
-        the time that is left may be a minute old.
+        the time that is left may be a minute old. ``redirects`` are options by site. ``strict`` are the host
+        patterns for which it matters whether their certificates are valid.
         """
         default = states.get(policy.default, MISSING) if policy.default else MISSING
         names: dict[str, tuple[str, ...]] = {}
         secured: set[str] = set()
-        redirects: dict[str, int] = {}
+        certified: dict[str, int] = {}
+        own: set[str] = set()
         before, self._chosen = self._chosen, {}
         for name, claim in claims.items():
             inputs = (claim, default, *[states.get(secret) for secret in claim.secrets])
             found = before.get(name)
             if found is None or found[0] != inputs:
-                found = inputs, _chosen(claim, states, default)
+                found = inputs, tuple(state.content for _, state in _chosen(claim, states, default))
             self._chosen[name] = found
             if contents := found[1]:
                 secured.add(claim.site)
-                port = int(name.partition(":")[2] or HTTPS_PORT)
-                for plain in claim.plain:
-                    redirects.setdefault(plain, port)
+                if name == claim.site:  # a certificate for one of its names is not for all hosts of a wildcard
+                    own.add(name)
+                    port = int(name.partition(":")[2] or HTTPS_PORT)
+                    for plain in claim.plain:
+                        certified.setdefault(plain, port)
                 if contents != (default.content,) or any(claim.secrets) or claim.options.changed:
                     names[name] = contents
         options = {name: claims[name].options for name in names if claims[name].options.changed}
         clients = _clients(claims, names, states)
         for name, (authority, verify) in clients.files.items():
             options[name] = replace(claims[name].options, authority=authority, verify=verify)
-        redirects = redirects if policy.redirect else {}
-        others = {plain: port for plain, port in redirects.items() if port != HTTPS_PORT}
         every = list(serving)
         if default.content:
             claimed = {claim.site for claim in claims.values()}
             sites = {tls_id(host, t.ports.https) for t in every if t.ports.https for host in t.hosts}
             secured |= {site for site in sites if site not in claimed or host_of(site) == ANY_HOST}
+        made = decided(certified, redirects or {}, secured, redirect=policy.redirect)
+        others = {plain: port for plain, port in made.ports.items() if port != HTTPS_PORT}
+        valid = frozenset(own.intersection(strict) - _doubtful(claims, states, default, strict, now))
         problems = self._all_problems(
             [t for t in every if t.tls or t.client or not t.ports.http], claims, states, policy, now
         )
+        for key, problem in unused(every, secured):
+            problems[key] = (*problems.get(key, ()), problem)
         model = TlsModel(
             names,
             options,
             frozenset(secured),
-            frozenset(redirects),
-            default.content,
-            others,
-            clients.clients,
-            clients.authorities,
+            certified=valid,
+            redirects=made.statuses,
+            default=default.content,
+            https_ports=others,
+            clients=clients.clients,
+            authorities=clients.authorities,
         )
         return HostTls(model, problems)
 
@@ -166,14 +181,36 @@ def usable(states: Mapping[str, SecretState]) -> dict[str, str]:
     return {key: state.content for key, state in states.items() if state.content}
 
 
-def _chosen(claim: TlsClaim, states: Mapping[str, SecretState], default: SecretState) -> tuple[str, ...]:
-    """The certificates of a name: those of the oldest Ingress that has any, one for each kind of key."""
+def _doubtful(
+    claims: Mapping[str, TlsClaim],
+    states: Mapping[str, SecretState],
+    default: SecretState,
+    strict: Collection[str],
+    now: float,
+) -> set[str]:
+    """Those of the ``strict`` sites that clients may be shown a certificate for that they do not accept.
+
+    It is not their own, has expired or is for another name.
+    """
+    out: set[str] = set()
+    for name, claim in claims.items() if strict else ():
+        if claim.site in strict:
+            for secret, state in _chosen(claim, states, default):
+                if not (secret and state.facts and state.facts.covers(host_of(name)) and state.facts.not_after > now):
+                    out.add(claim.site)
+    return out
+
+
+def _chosen(
+    claim: TlsClaim, states: Mapping[str, SecretState], default: SecretState
+) -> tuple[tuple[str, SecretState], ...]:
+    """The secrets of a name with its certificates: of the oldest Ingress with any, one for each kind of key."""
     for _, secrets in claim.candidates:
-        found: dict[str, str] = {}
+        found: dict[str, tuple[str, SecretState]] = {}
         for secret in secrets:
             state = states.get(secret, MISSING) if secret else default
             if state.content:
-                found.setdefault(state.facts.key_kind if state.facts else "", state.content)
+                found.setdefault(state.facts.key_kind if state.facts else "", (secret, state))
         if found:
             return tuple(found.values())
     return ()

@@ -125,6 +125,9 @@ def translate(ingress: Ingress) -> Translated:
     if annotations.tls.changed and not tls:
         message = f"{names_of(annotations.tls.changed)} has no effect without tls"
         tls_problems.append(ObjectProblem("TlsOptionsUnused", message, serious=False))
+    if annotations.route.hsts and not tls:
+        message = "hsts has no effect, unless another ingress has a certificate for the same hosts: this one has no tls"
+        tls_problems.append(ObjectProblem("HstsUnused", message, serious=False))
     if not rules.routes:
         rules.refuse("NoRoutes", "no rule of this ingress can be served; it is not placed on any host")
     routes = tuple(rules.routes[claim] for claim in sorted(rules.routes))
@@ -135,7 +138,7 @@ def translate(ingress: Ingress) -> Translated:
         key=ingress.meta.key,
         created=ingress.meta.created,
         uid=ingress.meta.uid,
-        hash=content_hash(ingress.meta.uid, routes, bare, tls, annotations.tls),
+        hash=content_hash(ingress.meta.uid, routes, bare, tls, annotations.tls, annotations.redirect),
         routes=routes,
         problems=(*rules.problems, *tls_problems, *annotations.problems),
         options=annotations.placement,
@@ -145,4 +148,5 @@ def translate(ingress: Ingress) -> Translated:
         tls_options=annotations.tls,
         ports=annotations.ports,
         client=policy_of(ingress.meta.namespace, annotations.route),
+        redirect=annotations.redirect,
     )

@@ -56,6 +56,7 @@ def _redirect(options: RouteOptions, target: str, code: int) -> RouteOptions:
         deny_source=options.deny_source,
         client_ca=options.client_ca,
         client_verify=options.client_verify,
+        hsts=() if options.closed else options.hsts,
         redirect="" if options.closed else target,
         redirect_code=302 if options.closed else code,
     )

@@ -14,6 +14,7 @@ from rancherctl.ingress.options import NO_TLS_OPTIONS, TlsOptions
 from rancherctl.ingress.translate import validate
 from rancherctl.ingress.translate.clients import joined, unverifiable
 from rancherctl.ingress.translate.merge import wildcard_of
+from rancherctl.ingress.translate.redirects import SiteRedirect, owned_redirects
 from rancherctl.kube.objects import IngressTls
 from rancherctl.placement.model import ObjectProblem
 from rancherctl.text import and_more
@@ -81,12 +82,14 @@ class TlsClaim:
 class TlsClaims:
     """The claim on each SNI name, problems of Ingresses that share one, and the secrets that concern each Ingress.
 
-    Names and sites have the HTTPS port after them if it is not the default one (``model.tls_id``).
+    Names and sites have the HTTPS port after them if it is not the default one (``model.tls_id``). ``redirects`` are
+    options of sites of plain requests.
     """
 
     names: Mapping[str, TlsClaim] = field(default_factory=dict)
     problems: Mapping[str, tuple[ObjectProblem, ...]] = field(default_factory=dict)
     secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    redirects: Mapping[str, SiteRedirect] = field(default_factory=dict)
 
     def on(self, sites: Collection[str]) -> dict[str, TlsClaim]:
         """The claims that a host needs to answer for these host patterns.
@@ -143,11 +146,15 @@ def claim_names(translated: Mapping[str, Translated], serving: Collection[str] =
             problems.setdefault(key, []).extend(unmet)
     secrets: dict[str, set[str]] = {}
     for claim in claims.values():
-        every = set(claim.secrets) - {""}
+        named = set(claim.secrets) - {""}
         for key, _ in claim.candidates:
-            secrets.setdefault(key, set()).update(every)
+            secrets.setdefault(key, set()).update(named)
+    redirects = owned_redirects(able, problems)
     return TlsClaims(
-        claims, {k: tuple(v) for k, v in problems.items()}, {key: frozenset(every) for key, every in secrets.items()}
+        claims,
+        {k: tuple(v) for k, v in problems.items()},
+        {key: frozenset(each) for key, each in secrets.items()},
+        redirects,
     )
 
 

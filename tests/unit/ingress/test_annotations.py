@@ -44,6 +44,7 @@ def test_annotations_as_in_the_golden_case(case: dict[str, Any]) -> None:
     assert _plain({name: value for name, value in sites.items() if value}) == case.get("sites", {})
     assert _plain(found.tls.changed) == case.get("tls", {})
     assert [found.ports.http, found.ports.https] == case.get("ports", [80, 443])
+    assert dict(found.redirect.changed) == case.get("redirect", {})
     assert found.obstacle == case.get("obstacle", "")
     problems = [f"{'' if p.serious else 'note '}{p.reason} {p.message}" for p in found.problems]
     assert problems == case.get("problems", [])

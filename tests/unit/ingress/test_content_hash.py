@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.layout import build
 from rancherctl.ingress.model import HASH_SCHEME, BackendRef, Listener, Model, Route, Server, TlsName, content_hash
-from rancherctl.ingress.options import NO_OPTIONS, NO_TLS_OPTIONS, RouteOptions, TlsOptions
+from rancherctl.ingress.options import (
+    AS_ENVIRONMENT,
+    NO_OPTIONS,
+    NO_TLS_OPTIONS,
+    HttpsRedirect,
+    RouteOptions,
+    TlsOptions,
+)
 from rancherctl.ingress.translate.rules import translate
 from tests.fakes import ingress as fake
 
@@ -74,7 +81,14 @@ def test_every_field_of_a_tls_name_and_of_the_tls_options_changes_the_hash() -> 
         if f.init
     ]
     hashes += [content_hash("u", [], (), [base], changed) for changed in options]
+    redirects = [
+        replace(AS_ENVIRONMENT, **{f.name: _another(getattr(AS_ENVIRONMENT, f.name))})
+        for f in fields(HttpsRedirect)
+        if f.init
+    ]
+    hashes += [content_hash("u", [], (), [base], redirect=changed) for changed in redirects]
     assert len(set(hashes)) == len(hashes)
+    assert content_hash("u", [], ()) != content_hash("u", [], (), redirect=redirects[0]), "also without tls"
 
 
 RULE = st.tuples(

@@ -18,7 +18,10 @@ def test_an_ingress_with_a_secret_for_a_name_of_its_rules_redirects() -> None:
     plain = fake.ingress("plain", RULES)
     secure = fake.ingress("secure", RULES, tls=[("cert", ["a.example.org"])])
     every_name = fake.ingress("every", RULES, namespace="shop", tls=[("cert", [])])
-    assert redirecting([secure, plain, every_name], CLASSES, False) == ("default/secure", "shop/every")
+    stays = fake.ingress(
+        "stays", RULES, tls=[("cert", [])], annotations={"ingress.rancherctl.io/ssl-redirect": "false"}
+    )
+    assert redirecting([secure, plain, every_name, stays], CLASSES, False) == ("default/secure", "shop/every")
 
 
 def test_ingresses_of_other_controllers_and_names_without_rules_do_not() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rancherctl.ingress.haproxy.layout import build
-from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server
+from rancherctl.ingress.model import BackendRef, Listener, Model, Route, Server, TlsModel
+from rancherctl.ingress.options import TlsOptions
 from rancherctl.ingress.role import loss_guard
 
 
@@ -24,6 +26,23 @@ def test_a_mass_loss_is_detected_and_a_small_one_is_not() -> None:
     assert loss_guard.mass_loss(now, _model(100, with_servers=69)).startswith("31 of 100")
     assert loss_guard.mass_loss(now, Model()).startswith("100 of 100")
     assert loss_guard.mass_loss(build(_model(10, with_servers=10), None), Model()) == ""
+
+
+def test_names_and_hosts_keep_what_is_said_about_tls() -> None:
+    http1 = TlsOptions(http2=False)
+    names = {"a.com": ("c1",), "b.com": ("c1", "c2")}
+    tls = TlsModel(
+        names, {"b.com": http1}, frozenset(names), frozenset({"a.com", "b.com"}), {"a.com": 301, "b.com": 302}
+    )
+    before = replace(_model(1, with_servers=1), tls=tls)
+    after = replace(
+        _model(0, with_servers=0), tls=TlsModel({"a.com": ("c3",)}, {}, frozenset({"a.com"}), redirects={"a.com": 307})
+    )
+    kept = loss_guard.without_removals(build(before, None), after).tls
+    assert kept.names == {"a.com": ("c3",), "b.com": ("c1", "c2")}
+    assert kept.options == {"b.com": http1}
+    assert (kept.sites, kept.certified) == ({"a.com", "b.com"}, {"b.com"})
+    assert kept.redirects == {"a.com": 307, "b.com": 302}
 
 
 CLAIM = st.tuples(

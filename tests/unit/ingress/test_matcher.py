@@ -77,7 +77,7 @@ def test_a_service_without_servers_is_answered_with_503_and_never_by_another_rul
 SECURE = TlsModel(
     {"a.com": ("A",), "*.a.com": ("W",), "x.w.com": ("X",)},
     sites=frozenset({"a.com", "*.a.com", "*.w.com"}),
-    redirects=frozenset({"a.com", "*.a.com"}),
+    redirects={"a.com": 308, "*.a.com": 301},
 )
 SITES = [_route(host, "prefix", "/", "web") for host in ("a.com", "*.a.com", "plain.a.com", "*.w.com")]
 BOTH = (*http_listeners(80, ("IPv4",)), *https_listeners(443, ("IPv4",)))
@@ -137,7 +137,7 @@ def test_an_unknown_name_of_its_own_handshake_has_no_route() -> None:
 def test_plain_requests_are_redirected_once_a_certificate_is_here_but_no_challenge_is() -> None:
     table = RuleTable(SITES, tls=SECURE, listeners=BOTH)
     found = table.answer(Request("B.a.com.:80", "/x?y"), lambda _: 0)
-    assert (found.kind, found.status, found.location) == ("tls-redirect", 308, "https://b.a.com/x?y")
+    assert (found.kind, found.status, found.location) == ("tls-redirect", 301, "https://b.a.com/x?y")
     odd = RuleTable(SITES, tls=SECURE, listeners=(*BOTH[:1], *https_listeners(8443, ("IPv4",))))
     assert odd.answer(Request("a.com", "/"), lambda _: 1).location == "https://a.com:8443/"
     for request in (
@@ -147,6 +147,7 @@ def test_plain_requests_are_redirected_once_a_certificate_is_here_but_no_challen
         Request("a.com", "/", forwarded_proto="https"),
     ):
         assert _answer(table, request) == ("forwarded", 0), request
+    assert _answer(table, Request("a.com", "/")) == ("tls-redirect", 308)
     assert _answer(RuleTable(SITES, tls=SECURE), Request("a.com", "/")) == ("forwarded", 0), "HTTPS is not open"
     assert _answer(table, Request("a.com", "/.well-known/acme-challenge"))[0] == "tls-redirect"
 

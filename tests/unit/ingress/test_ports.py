@@ -197,11 +197,11 @@ def test_sites_of_a_port_are_in_the_same_maps_with_the_port() -> None:
 
 def test_a_redirect_leads_to_a_port_that_is_open() -> None:
     model = model_of(made("own", **OWN), made("usual", host="b.com"))
-    assert (model.tls.redirects, model.tls.https_ports) == ({"a.com:8080", "b.com"}, {"a.com:8080": 8443})
+    assert (model.tls.redirects, model.tls.https_ports) == ({"a.com:8080": 308, "b.com": 308}, {"a.com:8080": 8443})
     busy = PortCheck(lambda x: "in use" if x.port == 8443 else "").free(model, ())
-    assert (busy.tls.redirects, busy.tls.https_ports) == ({"b.com"}, {})
+    assert (busy.tls.redirects, busy.tls.https_ports) == ({"b.com": 308}, {})
     assert busy.tls.names.keys() == {"b.com"}
-    assert model_of(made("own", **OWN), policy=TlsPolicy(redirect=False)).tls.redirects == frozenset()
+    assert model_of(made("own", **OWN), policy=TlsPolicy(redirect=False)).tls.redirects == {}
     none = PortCheck(lambda x: "in use" if x.protocol == "https" else "").free(model, ())
     assert none.tls == TlsModel()
 
@@ -214,7 +214,7 @@ def test_an_ingress_on_a_known_port_needs_only_commands() -> None:
     assert isinstance(decision, plan.Runtime)
     assert [command.text for command in decision.commands if " map " in command.text] == [
         "add map /d/https-ports.map <<\nb.com:8080 :8443\n",
-        "add map /d/to-https.map <<\nb.com:8080 1\n",
+        "add map /d/to-https.map <<\nb.com:8080 308\n",
         "add map /d/secured.map <<\nb.com:8443 1\n",
         "add map /d/prefix.map <<\nb.com:8080/ b3\nb.com:8443/ b3\n",
         "add map /d/hosts.map <<\nb.com:8080 b.com:8080\nb.com:8443 b.com:8443\n",

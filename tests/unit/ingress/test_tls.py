@@ -44,8 +44,11 @@ def on_host(*translated: Translated, policy: TlsPolicy | None = None, **states: 
     """What a host serves that carries all of these; ``states`` by name of the secret in the default namespace."""
     every = keyed(*translated)
     secrets = {f"default/{name}": state for name, state in states.items()}
-    claims = claim_names(every).on(sites_of(every, every))
-    return CertificateChoice().host_tls(claims, translated, secrets, policy or TlsPolicy(), 0.0)
+    claims = claim_names(every)
+    strict = {r.host.removesuffix(":443") for t in translated for r in t.routes if r.options.hsts}
+    here, policy = claims.on(sites_of(every, every)), policy or TlsPolicy()
+    choice = CertificateChoice()
+    return choice.host_tls(here, translated, secrets, policy, 0.0, redirects=claims.redirects, strict=strict)
 
 
 def reasons(found: HostTls, key: str = "default/i") -> list[str]:
@@ -108,7 +111,8 @@ def test_the_oldest_ingress_owns_a_name_also_with_an_unusable_secret() -> None:
     assert [p.message for p in claims.problems["other/new"]] == [
         "the certificate of a.com is that of the older ingress team/old"
     ]
-    found = CertificateChoice().host_tls(claims.on({"a.com"}), [old, new], {"other/t": usable("c2")}, TlsPolicy(), 0.0)
+    names, states = claims.on({"a.com"}), {"other/t": usable("c2")}
+    found = CertificateChoice().host_tls(names, [old, new], states, TlsPolicy(), 0.0)
     assert found.model.names == {}
     assert secrets_on(claims, {"a.com"}) == {"team/s"}, "the loser's key is not even copied"
 
@@ -167,9 +171,9 @@ def test_a_host_gets_secrets_for_its_sites_only() -> None:
 def test_only_sites_with_a_certificate_are_answered_over_tls_and_redirected() -> None:
     t = of("i", ["a.com", "b.com"], [("s", ["a.com"]), ("late", ["b.com"])])
     found = on_host(t, of("plain", ["c.com"], []), s=usable("c1"))
-    assert (found.model.sites, found.model.redirects) == ({"a.com"}, {"a.com"})
+    assert (found.model.sites, found.model.redirects) == ({"a.com"}, {"a.com": 308})
     assert reasons(found) == ["CertificatePending"]
-    assert on_host(t, policy=TlsPolicy(redirect=False), s=usable("c1")).model.redirects == set()
+    assert on_host(t, policy=TlsPolicy(redirect=False), s=usable("c1")).model.redirects == {}
 
 
 def test_the_default_certificate_answers_for_sites_without_a_secret() -> None:
@@ -178,9 +182,115 @@ def test_the_default_certificate_answers_for_sites_without_a_secret() -> None:
     policy = TlsPolicy(default="default/d")
     found = on_host(named, plain, anywhere, late, policy=policy, d=usable("c0"))
     assert found.model.sites == {"a.com", "b.com", "*"}
-    assert found.model.redirects == {"a.com"}
+    assert found.model.redirects == {"a.com": 308}
     assert (found.model.names, found.model.default) == ({}, "c0")
     assert reasons(on_host(named)) == ["NoDefaultCertificate"]
+
+
+AUTO, OFF = TlsPolicy(), TlsPolicy(redirect=False)
+DEFAULT = TlsPolicy(default="default/d")
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "redirects"),
+    [
+        (AUTO, {}, {"a.com": 308}),
+        (AUTO, {"ssl_redirect": "false"}, {}),
+        (AUTO, {"ssl_redirect": "true", "ssl_redirect_code": "301"}, {"a.com": 301}),
+        (AUTO, {"ssl_redirect_code": "307"}, {"a.com": 307}),
+        (AUTO, {"ssl_redirect": "yes", "ssl_redirect_code": "303"}, {"a.com": 308}),
+        (OFF, {}, {}),
+        (OFF, {"ssl_redirect_code": "302"}, {}),
+        (OFF, {"ssl_redirect": "auto", "ssl_redirect_code": "302"}, {"a.com": 302}),
+        (OFF, {"ssl_redirect": "true"}, {"a.com": 308}),
+        (DEFAULT, {"ssl_redirect": "true"}, {"a.com": 308, "plain.com": 308}),
+        (DEFAULT, {"ssl_redirect": "auto"}, {"a.com": 308}),
+        (DEFAULT, {"ssl_redirect": "false"}, {}),
+    ],
+)
+def test_annotations_decide_before_the_environment_what_is_redirected(
+    policy: TlsPolicy, options: dict[str, str], redirects: dict[str, int]
+) -> None:
+    """A host that waits for its own certificate is never redirected: an authority could not issue it."""
+    named = of("i", ["a.com", "late.com"], [("s", ["a.com"]), ("late", ["late.com"])], **options)
+    plain = of("p", ["plain.com"], [], **options)
+    assert on_host(named, plain, policy=policy, s=usable("c1"), d=usable("c0")).model.redirects == redirects
+
+
+def test_a_redirect_that_leads_nowhere_is_said() -> None:
+    plain = of("p", ["b.com", "a.com"], [], ssl_redirect="true")
+    assert [p.message for p in on_host(plain).problems["default/p"]] == [
+        "ssl-redirect has no effect for a.com, b.com: no certificate, and none by default"
+    ]
+    assert on_host(plain, policy=DEFAULT, d=usable("c0")).problems == {}
+    assert reasons(on_host(of("i", ["a.com"], [("s", ["a.com"])], ssl_redirect="true"))) == ["CertificatePending"]
+
+
+def test_a_wildcard_with_a_certificate_for_one_name_only_is_not_redirected() -> None:
+    one = of("i", ["*.x.com"], [("s", ["a.x.com"])])
+    assert on_host(one, s=usable("c1", "a.x.com")).model.redirects == {}
+    every = of("i", ["*.x.com"], [("s", ["a.x.com"]), ("t", ["*.x.com"])])
+    assert on_host(every, t=usable("c2", "*.x.com")).model.redirects == {"*.x.com": 308}
+
+
+def test_the_oldest_ingress_with_tls_for_a_site_says_whether_it_is_redirected() -> None:
+    plain = of("first", ["a.com", "b.com"], [], age=1, ssl_redirect="true")
+    secure = of("second", ["a.com"], [("s", ["a.com"])], age=2, ssl_redirect_code="301")
+    later = of("third", ["a.com"], [("s", ["a.com"])], age=3, ssl_redirect="false")
+    every = keyed(plain, secure, later)
+    claims = claim_names(every)
+    assert {s: r.option.ssl_redirect_code for s, r in claims.redirects.items()} == {"a.com": 301, "b.com": 308}
+    assert {key: [p.message for p in said] for key, said in claims.problems.items()} == {
+        key: ["whether a.com is redirected to HTTPS is for the older ingress default/second to say"]
+        for key in ("default/first", "default/third")
+    }
+    found = on_host(plain, secure, later, s=usable("c1"))
+    assert found.model.redirects == {"a.com": 301}
+
+
+def test_redirects_of_other_ports_are_apart() -> None:
+    usual = of("u", ["a.com"], [("s", ["a.com"])], age=1, ssl_redirect="false", hsts="max-age=1")
+    ports = {"http.port": "8080", "https.port": "8443"}
+    own = of("o", ["a.com"], [("t", ["a.com"])], age=2, ssl_redirect_code="301", hsts="max-age=1", **ports)
+    plain = of("p", ["p.com"], [], age=3, ssl_redirect="true", **ports)
+    found = on_host(usual, own, plain, policy=DEFAULT, d=usable("c0"), s=usable("c1"), t=usable("c2"))
+    assert found.problems == {}
+    assert found.model.redirects == {"a.com:8080": 301, "p.com:8080": 308}
+    assert found.model.https_ports == {"a.com:8080": 8443, "p.com:8080": 8443}
+    assert found.model.certified == {"a.com", "a.com:8443"}
+    none = of("n", ["n.com"], [], ssl_redirect="true", **{"allow.http": "false"})
+    assert on_host(none, policy=DEFAULT, d=usable("c0")).model.redirects == {}
+
+
+def strict(*translated: Translated, **states: SecretState) -> frozenset[str]:
+    return on_host(*translated, policy=DEFAULT, d=usable("c0", "a.com", "b.com"), **states).model.certified
+
+
+@pytest.mark.parametrize(
+    ("state", "certified"),
+    [
+        (usable("c1", "a.com"), {"a.com"}),
+        (usable("c1", "*.com"), {"a.com"}),
+        (usable("c1", "a.com", days=-1), set()),
+        (usable("c1", "b.com"), set()),
+        (SecretState(trouble="missing"), set()),
+        (SecretState("c1", CertificateFacts(("a.com",), DAY, "EC"), "unusable", "x"), {"a.com"}),
+    ],
+)
+def test_only_a_valid_certificate_of_its_own_makes_a_site_certified(state: SecretState, certified: set[str]) -> None:
+    assert strict(of("i", ["a.com"], [("s", ["a.com"])], hsts="max-age=1"), s=state) == certified
+    assert strict(of("i", ["a.com"], [("s", ["a.com"])]), s=state) == set(), "only where it matters"
+
+
+def test_every_certificate_of_a_certified_site_is_valid_and_the_default_one_never_counts() -> None:
+    assert strict(of("i", ["a.com"], [("", ["a.com"])], hsts="max-age=1")) == set()
+    both = of("i", ["a.com"], [("s", ["a.com"]), ("t", ["a.com"])], hsts="max-age=1")
+    assert strict(both, s=usable("c1"), t=usable("c2", kind="RSA")) == {"a.com"}
+    assert strict(both, s=usable("c1"), t=usable("c2", kind="RSA", days=-1)) == set()
+    wild = of("i", ["*.x.com"], [("s", ["*.x.com"]), ("t", ["a.x.com"])], hsts="max-age=1")
+    assert strict(wild, s=usable("c1", "*.x.com"), t=usable("c2", "a.x.com")) == {"*.x.com"}
+    assert strict(wild, s=usable("c1", "*.x.com"), t=usable("c2", "b.x.com")) == set()
+    assert strict(wild, t=usable("c2", "a.x.com")) == set()
 
 
 @pytest.mark.parametrize(

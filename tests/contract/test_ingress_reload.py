@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from rancherctl.ingress.haproxy.process import PROGRAM
 from rancherctl.ingress.haproxy.runtime import HaproxyError, Socket
 from rancherctl.ingress.translate import endpoints
 from tests.fakes import ingress as fake
@@ -116,3 +118,36 @@ def test_old_workers_end_after_some_reloads(lb_host: LoadBalancerHost) -> None:
     assert 2 <= len(children.read_text().split()) <= 10
     for connection in held:
         connection.close()
+
+
+@pytest.mark.usefixtures("pods_on_loopback")
+def test_an_upgraded_haproxy_is_used_without_a_failed_request(tmp_path: Path) -> None:
+    """Case 84: the package replaces the program's file; the master executes the new one, once."""
+    program = tmp_path / "haproxy"
+    shutil.copy2(PROGRAM, program)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    host = LoadBalancerHost(fake.Haproxy(folder, program))
+    try:
+        for _ in range(2):
+            host.reconcile([fake.ingress("a", FOO)], {"web": ["w1"]})
+            host.now += 10
+        assert _running(host) == program.stat().st_ino
+        reloads = host.driver.counters.reloads
+        with Clients(host.haproxy) as clients:
+            shutil.copy2(PROGRAM, tmp_path / "haproxy.dpkg-new")
+            (tmp_path / "haproxy.dpkg-new").replace(program)
+            for _ in range(3):
+                host.reconcile([fake.ingress("a", FOO)], {"web": ["w1"]})
+                host.now += 10
+            clients.wait_for(20)
+        assert not clients.bad
+        assert host.driver.counters.reloads == reloads + 1
+        assert _running(host) == program.stat().st_ino
+    finally:
+        host.close()
+
+
+def _running(host: LoadBalancerHost) -> int:
+    """The inode of the program that the worker executes."""
+    return Path(f"/proc/{host.driver.info().pid}/exe").stat().st_ino

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from rancherctl.ingress.haproxy import render
 from rancherctl.ingress.haproxy.driver import Driver
+from rancherctl.ingress.haproxy.process import PROGRAM
 from rancherctl.ingress.haproxy.responses import ORIGIN
 from rancherctl.ingress.haproxy.runtime import HaproxyError
 from rancherctl.ingress.model import Listener, http_listeners, https_listeners
@@ -234,8 +235,9 @@ class Pod:
 class Haproxy:
     """HAProxy in master-worker mode with all its files below ``folder``; ``restart`` does what systemd would do."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Path = PROGRAM) -> None:
         folder.chmod(0o755)
+        self.program = program
         self.paths = render.Paths(
             data=str(folder / "data"), run=str(folder / "run"), ipv4="127.0.0.1", descriptors=4000
         )
@@ -256,14 +258,14 @@ class Haproxy:
         return (*self.listeners, *https_listeners(self.https_port, self.paths.families))
 
     def driver(self) -> Driver:
-        return Driver(self.paths, restart=self.restart, user="no-such-user")
+        return Driver(self.paths, restart=self.restart, user="no-such-user", program=self.program)
 
     def restart(self) -> None:
         """Returns when the master has loaded its files; raises HaproxyError if it could not."""
         self.stop()
         master = Path(self.paths.master)
         master.unlink(missing_ok=True)
-        command = ["haproxy", "-W", "-f", self.paths.config, "-S", f"{self.paths.master},mode,600"]
+        command = [str(self.program), "-W", "-f", self.paths.config, "-S", f"{self.paths.master},mode,600"]
         with self.log.open("ab") as log:
             self.process = process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         poll_until(lambda: process.poll() is not None or master.exists(), 60, first=0.005)

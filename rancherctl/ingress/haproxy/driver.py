@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from rancherctl.contract import INGRESS_UNIT, INGRESS_USER
-from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, refusals, render
+from rancherctl.ingress.haproxy import files, listener_probe, listeners, observe, process, refusals, render
 from rancherctl.ingress.haproxy.authority_files import AuthorityFiles
 from rancherctl.ingress.haproxy.certificates import FILE_GONE, CertificateRefusedError, RuntimeCertificates
 from rancherctl.ingress.haproxy.checker import Checker
@@ -76,8 +76,10 @@ class Driver:
         restart: Callable[[], None] = restart_unit,
         user: str = USER,
         start_limit: float = 15.0,
+        program: Path = process.PROGRAM,
     ) -> None:
         self.paths = paths
+        self.program = process.Program(program)
         self.socket = Socket(paths.socket(Layout().generation))
         self.master = Socket(paths.master, RELOAD_TIMEOUT)
         self.counters = Counters()
@@ -186,7 +188,7 @@ class Driver:
         match decision:
             case Reload():
                 layout = replace(decision.layout, generation=secrets.token_hex(4), text=self.text)
-                layout = replace(layout, old_workers=old_workers(self._worker_memory()))
+                layout = replace(layout, old_workers=old_workers(self._memory()))
                 layout = self.checker.prepared(layout, pair)
                 self.save(layout)
                 self.checker.thorough = bool(layout.contents)  # until it has been loaded
@@ -249,22 +251,12 @@ class Driver:
             if Path(path).parent == Path(self.paths.memory) and not copy.exists():
                 files.write(copy, b"", group=group)
 
-    def finishing(self, worker: int) -> int:
-        """How many earlier workers still finish their connections, beside ``worker``; 0 if that is unknown."""
-        try:
-            master = Path(f"/proc/{worker}/stat").read_text("ascii").rpartition(")")[2].split()[1]
-            children = Path(f"/proc/{master}/task/{master}/children").read_text("ascii").split()
-        except (OSError, IndexError):
-            return 0
-        return max(0, len(children) - 1)
-
-    def _worker_memory(self) -> int:
+    def _memory(self) -> int:
         """Bytes that the running worker uses; 0 = unknown."""
         try:
-            status = Path(f"/proc/{self.info().pid}/status").read_text("ascii")
-        except (HaproxyError, OSError):
+            return process.memory(self.info().pid)
+        except HaproxyError:
             return 0
-        return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS:")), 0)
 
     def _reload(self, layout: Layout) -> None:
         """Make a new worker load the files, wait until it answers, and use it. Raises HaproxyError."""

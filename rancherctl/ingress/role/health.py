@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from rancherctl.ingress.haproxy import plan
+from rancherctl.ingress.haproxy import plan, process
 from rancherctl.ingress.haproxy.checker import ConfigRefusedError
 from rancherctl.ingress.haproxy.driver import Driver
 from rancherctl.ingress.haproxy.layout import Layout
@@ -67,6 +67,9 @@ class HaproxyHealth:
         if differences:
             log.warning("reloading HAProxy, its state differs: %s", "; ".join(differences))
             self._load("drift", layout)
+        elif self.pid and self._driver.program.replaced(self.pid):
+            log.info("reloading HAProxy: its program was replaced, for example by an upgrade of the package")
+            self._load("another program", layout)
         elif layout.text != self._driver.text and not self.refused:
             log.info("reloading HAProxy: its configuration was written by another release")
             self._replace_text(layout)
@@ -115,7 +118,7 @@ class HaproxyHealth:
                 self._driver.certificates.remove_former()
         info = self._driver.info()
         self.pid, self.version = info.pid, info.version
-        self.finishing = self._driver.finishing(info.pid)
+        self.finishing = process.finishing(info.pid)
         self._checked_at, self.confirmed, self._frozen_reported = self._clock(), True, False
 
     def fail(self, why: str) -> None:

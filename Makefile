@@ -5,7 +5,7 @@ PYTEST := $(BIN)/python -m pytest
 # unit and contract tests use every core, with two workers each (tests/conftest.py)
 PARALLEL := $(PYTEST) -q -n auto --dist loadfile
 # tests of the shared environment run one after the other, those with hosts of their own beside them (tests/lab/conftest.py)
-LAB := $(PYTEST) -q -n 3
+LAB := $(PYTEST) -q -n 2
 TIMED := scripts/timed
 TREES := debian13:full,debian13:bare,debian12:bare
 .PHONY: setup tools demo fmt lint type unit contract lab-test test test-all bench docs clean

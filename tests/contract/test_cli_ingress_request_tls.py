@@ -224,3 +224,50 @@ def test_certificates_of_clients_are_explained(run: Run, secure: FakeApi) -> Non
     (answer,) = _answers(run, "--request", URL)
     assert (answer["answer"], answer["status"]) == ("closed", 503)
     assert run("show", "front", "--request", "http://foo.bar.com/", "--client-certificate")[0] == 2
+
+
+def test_redirects_that_annotations_decide_are_explained(run: Run, secure: FakeApi) -> None:
+    front = object_of("front")
+    front["spec"]["tls"] = [{"secretName": "foo", "hosts": ["foo.bar.com"]}]
+    plain = ("--request", "http://foo.bar.com/foo")
+    for given, answer, status, note in (
+        ({"ssl-redirect-code": "301"}, "tls-redirect", 301, ""),
+        ({"ssl-redirect": "false"}, "forwarded", 0, "not redirected to HTTPS: the annotation ssl-redirect is false"),
+    ):
+        own = {f"ingress.rancherctl.io/{name}": text for name, text in given.items()}
+        front["metadata"]["annotations"] = {"scale": "2"} | own
+        secure.store.put(INGRESSES, "shop", front)
+        (found,) = _answers(run, *plain)
+        assert (found["answer"], found["status"], found["note"]) == (answer, status, note)
+    front["metadata"]["annotations"] = {"scale": "2"}
+    front["spec"]["rules"][0]["host"] = "*.bar.com"
+    secure.store.put(INGRESSES, "shop", front)
+    (found,) = _answers(run, *plain)
+    assert found["note"] == "not redirected to HTTPS: only some names of *.bar.com have a certificate"
+
+
+def test_an_ingress_on_ports_of_its_own_is_explained_there(run: Run, secure: FakeApi) -> None:
+    front = object_of("front")
+    front["spec"]["tls"] = [{"secretName": "foo", "hosts": ["foo.bar.com"]}]
+    own = {"ingress.rancherctl.io/http.port": "8080", "ingress.rancherctl.io/https.port": "8443"}
+    front["metadata"]["annotations"] |= own
+    secure.store.put(INGRESSES, "shop", front)
+    (found,) = _answers(run, "--request", "http://foo.bar.com:8080/foo")
+    assert (found["answer"], found["location"]) == ("tls-redirect", "https://foo.bar.com:8443/foo")
+    (found,) = _answers(run, "--request", "https://foo.bar.com:8443/foo")
+    assert (found["answer"], found["rule"]["host"]) == ("forwarded", "foo.bar.com:8443")
+    assert found["certificate"] == {"name": "foo.bar.com:8443", "ingress": "shop/front", "secrets": ["shop/foo"]}
+    code, _, err = run("show", "front", "--request", "http://foo.bar.com/foo")
+    assert code == 2
+    assert "load balancers listen on the ports 8080 (http), 8443 (https)" in err
+
+
+def test_a_host_without_plain_http_says_so(run: Run, secure: FakeApi) -> None:
+    front = object_of("front")
+    front["spec"]["tls"] = [{"secretName": "foo", "hosts": ["foo.bar.com"]}]
+    front["metadata"]["annotations"] |= {"ingress.rancherctl.io/allow.http": "false"}
+    secure.store.put(INGRESSES, "shop", front)
+    (found,) = _answers(run, "--request", "http://foo.bar.com/foo")
+    assert (found["answer"], found["status"]) == ("no-route", 404)
+    assert found["note"] == "the rules of this host are for HTTPS only (annotation allow.http)"
+    assert _answers(run, "--request", URL)[0]["answer"] == "forwarded"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress import copies
-from rancherctl.ingress.matcher import Request, RuleTable
+from rancherctl.ingress.matcher import RuleTable
 from rancherctl.ingress.model import Proxies, Route
 from rancherctl.ingress.operator.host_rules import rule_table
+from rancherctl.ingress.request import Request
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.translate.cache import TranslationCache
 from rancherctl.ingress.translate.certificates import TlsPolicy
@@ -63,7 +64,9 @@ OPTIONS: list[dict[str, str]] = [
     {"client-ca": "ca", "client-verify": "optional", "www-redirect": "from-www"},
     {"client-ca": "cb", "body-size": "3"},
     {"client-ca": "missing"},
-    {"http2": "false"},
+    {"http2": "false", "ssl-redirect": "false"},
+    {"ssl-redirect": "true", "ssl-redirect-code": "301"},
+    {"ssl-redirect-code": "307", "www-redirect": "from-www"},
     {"allow.http": "false", "www-redirect": "from-www"},
     {"http.port": "{own_http}", "https.port": "{own_https}", "www-redirect": "from-www"},
     {"https.port": "{own_https}", "aliases": "z.org"},

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from rancherctl.ingress.haproxy.responses import ORIGIN
-from rancherctl.ingress.matcher import Request
+from rancherctl.ingress.request import Request
 from tests.fakes import mtls
 from tests.fakes.h2 import H2Connection
 

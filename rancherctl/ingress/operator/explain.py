@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rancherctl.errors import AuthError, NotFoundError, UsageError
-from rancherctl.ingress.matcher import ACME, Answer, Request
+from rancherctl.ingress.matcher import ACME
 from rancherctl.ingress.model import ANY_HOST, BackendRef, host_of, site_id
 from rancherctl.ingress.operator.api_view import ApiView
 from rancherctl.ingress.operator.host_rules import HostRules, rules_of_hosts
 from rancherctl.ingress.operator.overview import written_path
 from rancherctl.ingress.options import HTTPS_PORT
+from rancherctl.ingress.request import Answer, Request
 from rancherctl.ingress.translate import endpoints
 from rancherctl.ingress.translate.tls import TlsClaim
 from rancherctl.kube import objects
@@ -231,7 +232,7 @@ def _note(request: Request, found: Answer, rules: HostRules) -> str:
     site = found.match.pattern
     claims = [claim for claim in rules.built.claims.names.values() if site in claim.plain]
     if request.scheme == "http" and claims and found.kind not in {"no-listener", "tls-redirect"}:
-        notes.append(f"not redirected to HTTPS: {_no_redirect(request, claims, rules)}")
+        notes.append(f"not redirected to HTTPS: {_no_redirect(request, site, claims, rules)}")
     if request.scheme == "http" and rules.table.of(site_id(site, HTTPS_PORT)) and not rules.table.of(site):
         notes.append("the rules of this host are for HTTPS only (annotation allow.http)")
     secure = request.scheme == "https" or claims
@@ -240,11 +241,18 @@ def _note(request: Request, found: Answer, rules: HostRules) -> str:
     return "; ".join(notes)
 
 
-def _no_redirect(request: Request, claims: Sequence[TlsClaim], rules: HostRules) -> str:
-    if request.path.startswith(ACME):
+def _no_redirect(request: Request, site: str, claims: Sequence[TlsClaim], rules: HostRules) -> str:
+    """Why plain requests are answered on a site that has names with certificates."""
+    said = rules.built.claims.redirects.get(site)
+    choice = said.option.ssl_redirect if said else ""
+    if request.path.startswith(ACME) and site in rules.table.tls.redirects:
         return "it is a challenge of a certificate authority"
-    if rules.tls and not rules.tls.redirect:
+    if choice == "false":
+        return "the annotation ssl-redirect is false"
+    if not choice and rules.tls and not rules.tls.redirect:
         return "ingress.tls.redirect of the environment is off"
     if not any(x.protocol == "https" for x in rules.table.listeners):
         return "another program uses the port of HTTPS"
+    if any(rules.table.tls.names.get(name) for name, claim in rules.built.claims.names.items() if claim in claims):
+        return f"only some names of {host_of(site)} have a certificate"
     return _lacking(claims[0], rules)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from rancherctl.ingress.matcher import Request, RuleTable, Shown
+from rancherctl.ingress.matcher import RuleTable
 from rancherctl.ingress.model import http_listeners, https_listeners, tls_id
 from rancherctl.ingress.operator.api_view import ApiView
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
+from rancherctl.ingress.request import Request, Shown
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.role.desired import Desired
 from rancherctl.ingress.status.report import HostReport, TlsReport

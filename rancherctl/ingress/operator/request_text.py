@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from rancherctl.errors import UsageError
-from rancherctl.ingress.matcher import Request
 from rancherctl.ingress.model import Scheme
 from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
+from rancherctl.ingress.request import Request
 from rancherctl.names import is_dns_name
 from rancherctl.net import is_ip, parse_port, split_host_port
 from rancherctl.text import quoted

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rancherctl.ingress.matcher import Match, Request, RuleTable, Shown
+from rancherctl.ingress.matcher import RuleTable
 from rancherctl.ingress.model import BackendRef, PathKind, Route, TlsModel, http_listeners, https_listeners
 from rancherctl.ingress.options import RouteOptions, TlsOptions
+from rancherctl.ingress.request import Match, Request, Shown
 
 
 def _route(host: str, kind: PathKind, path: str, service: str) -> tuple[str, Route]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rancherctl.errors import UsageError
-from rancherctl.ingress.matcher import Request
 from rancherctl.ingress.operator.request_text import parse_request
+from rancherctl.ingress.request import Request
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ class AgentConfig:
     """One host's configuration; the fields also define the file, in their order.
 
     ``dns_upstreams`` () = the host's own resolvers. ``trusted_proxies`` … ``keys_on_disk``: see
-    environments.model.IngressSettings. ``lease_seconds``: period of the host's heartbeat.
+    environments.model.IngressSettings. ``ingress_reserved``: TCP ports that Ingresses may not have in this environment,
+    beside those that they may have nowhere (ingress.annotations.ports). ``lease_seconds``: period of the host's
+    heartbeat.
 
     For the controller only: ``owners``, each address that the environment file names → the host that has it, "" = no
     host; ``services_default``, whether Services without a class are ours; ``reserved_ports``, (protocol, port, what
@@ -64,6 +66,9 @@ class AgentConfig:
     )
     tls_redirect: bool = field(default=True, metadata=_json("ingress", "tls_redirect", read=bool, optional=True))
     keys_on_disk: bool = field(default=True, metadata=_json("ingress", "keys_on_disk", read=bool, optional=True))
+    ingress_reserved: tuple[int, ...] = field(
+        default=(), metadata=_json("ingress", "reserved_ports", read=tuple, optional=True)
+    )
     services_default: bool = field(default=False, metadata=_json("services", "default", read=bool, optional=True))
     reserved_ports: tuple[tuple[str, int, str], ...] = field(
         default=(), metadata=_json("services", "reserved", read=lambda rows: tuple(map(tuple, rows)), optional=True)

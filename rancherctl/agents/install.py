@@ -18,6 +18,7 @@ from rancherctl.environments.model import LOCAL_API, Environment
 from rancherctl.environments.pki.leaves import api_names, leaves
 from rancherctl.environments.ports import reserved
 from rancherctl.hosts.model import Directory, File, Host, Link, Package, Resource, Unit, User
+from rancherctl.ingress.annotations.ports import reserved_for
 
 CONTROLLER_PATH = CONTROLLER_CONFIG
 CONTROLLER_HOME = f"{DATA}/controller"
@@ -49,8 +50,15 @@ def agent_config(environment: Environment, host: Host) -> AgentConfig:
         default_certificate=environment.ingress.default_certificate,
         tls_redirect=environment.ingress.tls_redirect == "auto",
         keys_on_disk=environment.ingress.keys_on_disk,
+        ingress_reserved=ingress_reserved(environment),
         lease_seconds=lease_seconds(len(environment.hosts)),
     )
+
+
+def ingress_reserved(environment: Environment) -> tuple[int, ...]:
+    """TCP ports that are reserved in this environment, such as those of its API and ssh servers, but not in all."""
+    ports = (port for protocol, port in reserved(environment) if protocol == "tcp")
+    return tuple(sorted(port for port in ports if not reserved_for(port)))
 
 
 def _program() -> tuple[Resource, ...]:

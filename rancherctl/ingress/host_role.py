@@ -27,6 +27,7 @@ def build(settings: HostSettings, _transport: Transport, _relist: Relist) -> Hos
             external_names=settings.external_names,
             proxies=Proxies(settings.trusted_proxies, settings.proxy_protocol),
             tls=TlsPolicy(settings.default_certificate, settings.tls_redirect),
+            reserved=frozenset(settings.ingress_reserved),
             paths=paths,
         )
     )

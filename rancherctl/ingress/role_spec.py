@@ -20,9 +20,11 @@ ROSTER: Final = TableSpec(
 
 
 def _health(section: Mapping[str, Any]) -> list[str]:
-    """The error or alarm; without one, why ports cannot be served."""
+    """The error or alarm; without one, why ports cannot be served. Ports of single Ingresses are their problem."""
     ports = section.get("ports")
-    taken = [str(error) for _, error in sorted(ports.items()) if error] if isinstance(ports, Mapping) else []
+    usual = {str(use.port) for use in SPEC.ports}
+    found = sorted(ports.items()) if isinstance(ports, Mapping) else []
+    taken = [str(error) for port, error in found if error and port in usual]
     return section_problems(section) or ([", ".join(taken)] if taken else [])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rancherctl.contract import COPY_LABEL, TLS_PURPOSE
@@ -201,10 +201,20 @@ def _backend(b: Json | None) -> IngressBackend | None:
     return IngressBackend(service=s.get("name", ""), port_number=p.get("number") or 0, port_name=p.get("name") or "")
 
 
+def _common_ports(entries: Sequence[Json]) -> tuple[int, ...] | None:
+    """The TCP ports that all entries of a status have; None if they differ, or one has an error or another protocol."""
+    every = [e.get("ports") or () for e in entries]
+    if any(p.get("protocol") != "TCP" or p.get("error") for ports in every for p in ports):
+        return None
+    found = {tuple(p.get("port") or 0 for p in ports) for ports in every}
+    return found.pop() if len(found) == 1 else None if found else ()
+
+
 def ingress(obj: Json) -> Ingress:
     """networking.k8s.io/v1 Ingress."""
     spec = obj.get("spec") or {}
     status = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    ports = _common_ports(status)
     return Ingress(
         meta=meta(obj),
         class_name=spec.get("ingressClassName"),
@@ -223,7 +233,8 @@ def ingress(obj: Json) -> Ingress:
         ),
         tls=tuple(IngressTls(tuple(t.get("hosts") or ()), t.get("secretName") or "") for t in spec.get("tls") or ()),
         status=tuple(e.get("ip") or e.get("hostname") or "" for e in status),
-        status_says_more=any((e.get("ip") and e.get("hostname")) or e.get("ports") for e in status),
+        status_ports=ports or (),
+        status_says_more=ports is None or any(e.get("ip") and e.get("hostname") for e in status),
     )
 
 

@@ -184,7 +184,8 @@ class IngressTls:
 class Ingress:
     """``class_name``: spec.ingressClassName, None if absent; ``status``: addresses or names in status.loadBalancer.
 
-    ``status_says_more``: an entry there has both an address and a name, or ports.
+    ``status_ports`` are the TCP ports that each entry there has; ``status_says_more``: an entry has both an address and
+    a name, or something else about ports.
     """
 
     meta: Meta
@@ -193,6 +194,7 @@ class Ingress:
     rules: tuple[IngressRule, ...]
     tls: tuple[IngressTls, ...]
     status: tuple[str, ...] = ()
+    status_ports: tuple[int, ...] = ()
     status_says_more: bool = False
 
 

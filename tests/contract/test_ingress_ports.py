@@ -165,6 +165,9 @@ def test_a_busy_port_takes_down_only_its_ingresses(tls_host: TlsHost, plain: int
     assert section["served"].keys() == {"default/i-b.example", "default/i-c.example"}
     assert section["ports"][str(secure)] == f"port {secure}: Address already in use"
     assert section["placed"] == ["default/i-a.example", "default/i-b.example", "default/i-c.example"]
+    message = f"port {secure}: Address already in use on h1"
+    assert section["problems"] == {"default/i-a.example": [["PortInUse", message, True]]}
+    assert section["alarm"] == ""
     assert get(plain, "a.example") == ("w1", ""), "no port to redirect to is open"
     assert (tls_host.answer("b.example"), tls_host.answer("c.example")) == ("o1", "w1")
     newer = tls_host.authority.issue("a.example", "b.example", "c.example")

@@ -78,8 +78,9 @@ class Cluster:
             notes = {k: v for k, v in i.meta.annotations.items() if k != STATUS_ANNOTATION}
             if change.new.annotation:
                 notes[STATUS_ANNOTATION] = change.new.annotation
+            meta = replace(i.meta, annotations=notes)
             self.ingresses[change.key] = replace(
-                i, meta=replace(i.meta, annotations=notes), status=change.new.addresses
+                i, meta=meta, status=change.new.addresses, status_ports=change.new.ports
             )
         assert not plan_writes(stored_statuses(self.ingresses), self.decide()), "a second plan after an apply is empty"
         return {k: i.status for k, i in self.ingresses.items()}

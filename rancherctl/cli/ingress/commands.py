@@ -25,7 +25,8 @@ requests for it get status 503. If several Ingresses claim the same path, the ol
 
 An entry of tls with a secret of the type kubernetes.io/tls makes the hosts of the Ingress answer HTTPS on port 443, and
 redirect HTTP requests there with status 308; annotations change that. The oldest Ingress with a secret for a host name
-chooses its certificate, and what its annotations say about TLS counts.
+chooses its certificate, and what its annotations say about TLS counts. The annotations http.port and https.port choose
+other ports, which must be free on the hosts; allow.http: "false" serves HTTPS only.
 
 `rancherctl ingress certs` lists all certificates, and with --on those on the disk of one host.
 

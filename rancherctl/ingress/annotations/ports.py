@@ -24,11 +24,16 @@ RESERVED: Final = (
     (range(10248, 10260), "Kubernetes"),
     (range(30000, 32768), "NodePorts"),
 )
-"""Ports of every environment, with what uses them. Others are found to be in use by each host."""
+"""Ports of every environment, with what uses them. Hosts know those of their own environment, too."""
 NO_PORT: Final = "it is not served over {} until this is fixed"
 HTTP_PORT_NAME: Final = "http.port"
 HTTPS_PORT_NAME: Final = "https.port"
 ALLOW_HTTP_NAME: Final = "allow.http"
+
+
+def reserved_for(port: int) -> str:
+    """What uses a port in every environment; "" if nothing does."""
+    return next((user for ports, user in RESERVED if port in ports), "")
 
 
 def _port(other: int, protocol: str) -> Callable[[str], int]:
@@ -38,7 +43,7 @@ def _port(other: int, protocol: str) -> Callable[[str], int]:
         number = values.integer(1, 65535)(text)
         if number == other:
             raise ValueError(f"port {number} is always {protocol}")
-        if user := next((user for ports, user in RESERVED if number in ports), ""):
+        if user := reserved_for(number):
             raise ValueError(f"port {number} is reserved for {user}")
         return number
 

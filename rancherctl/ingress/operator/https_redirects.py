@@ -24,10 +24,5 @@ def redirecting(
     ``default_certificate``: whether the environment has one, which serves names without a secret.
     """
     served = (translate(i) for i in ingresses if i.tls and is_rancher(i, classes))
-    return tuple(
-        sorted(
-            t.key
-            for t in served
-            if t.redirect.ssl_redirect != "false" and any(n.secret or default_certificate for n in t.tls)
-        )
-    )
+    both = (t for t in served if t.ports.http and t.ports.https and t.redirect.ssl_redirect != "false")
+    return tuple(sorted(t.key for t in both if any(n.secret or default_certificate for n in t.tls)))

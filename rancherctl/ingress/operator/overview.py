@@ -12,6 +12,7 @@ from rancherctl.ingress.annotations.status_annotation import read_status
 from rancherctl.ingress.model import HASH_SCHEME, Route, Translated
 from rancherctl.ingress.operator import http_check
 from rancherctl.ingress.operator.api_view import ApiView
+from rancherctl.ingress.options import HTTP_PORT, HTTPS_PORT
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.status.report import HostReport
 from rancherctl.ingress.translate import classes
@@ -43,7 +44,7 @@ def _row(view: ApiView, ingress: Ingress, t: Translated) -> Item:
     return {
         "namespace": ingress.meta.namespace,
         "name": ingress.meta.name,
-        "hosts": sorted(t.hosts),
+        "hosts": _shown_hosts(t),
         "addresses": list(ingress.status),
         "wanted": t.options.wanted or "all",
         "published": len(ingress.status),
@@ -51,6 +52,13 @@ def _row(view: ApiView, ingress: Ingress, t: Translated) -> Item:
         "reason": str(status.get("reason", "")),
         "message": str(status.get("message", "")),
     }
+
+
+def _shown_hosts(t: Translated) -> list[str]:
+    """The hosts, once for each port that is not a default one."""
+    ports = [port for port in (t.ports.http, t.ports.https) if port]
+    shown = dict.fromkeys("" if port in {HTTP_PORT, HTTPS_PORT} else f":{port}" for port in ports) or {"": None}
+    return sorted({f"{host}{port}" for host in t.hosts for port in shown})
 
 
 def detail(view: ApiView, ingress: Ingress) -> Item:

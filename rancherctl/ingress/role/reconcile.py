@@ -54,7 +54,8 @@ class LbConfig:
 
     ``drain`` is the time between an address leaving a status and the removal of the route, in seconds. ``dns`` is the
     host's DNS server, which resolves the names behind ExternalName Services; ``external_names``: whether these are
-    served. ``proxies`` are in front of the load balancers.  ``tls`` is what the environment says about HTTPS.
+    served. ``proxies`` are in front of the load balancers.  ``tls`` is what the environment says about HTTPS, and
+    ``reserved`` are ports that it does not give to Ingresses.
     """
 
     node: str
@@ -64,6 +65,7 @@ class LbConfig:
     external_names: bool = True
     proxies: Proxies = NO_PROXIES
     tls: TlsPolicy = NO_POLICY
+    reserved: frozenset[int] = frozenset()
     paths: render.Paths = field(default_factory=local_paths)
 
 
@@ -96,7 +98,7 @@ class LbRole:
         self.health = HaproxyHealth(self.driver, self.store, clock)
         self._refusals = RefusalWatch(self.driver, clock)
         self._cache = TranslationCache()
-        self._ports = PortCheck(self.driver.listener_error)
+        self._ports = PortCheck(self.driver.listener_error, config.reserved)
         self._hold = Hold(loss_guard.HOLD_SECONDS)
         self._pause = FIRST_PAUSE
         self._alarm = ""
@@ -262,7 +264,11 @@ class LbRole:
         self._certificates = self._digests.of(wanted.secrets, contents)
         policy = self._host.tls
         self._tls = TlsReport(policy.default, policy.redirect, used - {""} - good.keys() - self.authorities.good.keys())
-        self._leaving, self._problems = wanted.serving.leaving, wanted.problems
+        needed = {key: ports for key, ports in wanted_model.ports.items() if key in serving}
+        taken = self._ports.problems(needed, self._host.name)
+        every = wanted.problems.keys() | taken.keys()
+        self._problems = {key: (*taken.get(key, ()), *wanted.problems.get(key, ())) for key in every}
+        self._leaving = wanted.serving.leaving
         self._own_listeners = tuple(x for x in wanted_model.listeners if x.own)
         if not unchanged:
             self.health.settle()

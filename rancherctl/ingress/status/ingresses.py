@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.copies import certificates_digest
 from rancherctl.ingress.model import HASH_SCHEME
+from rancherctl.ingress.options import DEFAULT_PORTS
 from rancherctl.ingress.role import desired
 from rancherctl.ingress.status.plan import Published, Statuses, StatusRequest, Stored, plan_statuses
 from rancherctl.ingress.status.report import HostReport
@@ -18,7 +19,11 @@ from rancherctl.placement.model import Roster
 def stored_statuses(ingresses: Mapping[str, Ingress]) -> dict[str, Stored]:
     """The status of each Ingress as it is in the API."""
     return {
-        key: Stored(i.meta.uid, Published(i.status, i.meta.annotations.get(STATUS_ANNOTATION, "")), i.status_says_more)
+        key: Stored(
+            i.meta.uid,
+            Published(i.status, i.meta.annotations.get(STATUS_ANNOTATION, ""), i.status_ports),
+            i.status_says_more,
+        )
         for key, i in ingresses.items()
     }
 
@@ -50,6 +55,7 @@ def ingress_statuses(
             cluster.placements[key],
             (*t.problems, *shared.get(key, ())),
             certificates_digest(cluster.claims.secrets.get(key, ()), secrets or {}) if t.tls else "",
+            t.for_placement.ports if t.ports != DEFAULT_PORTS else (),
         )
         for key, t in cluster.translated.items()
     }

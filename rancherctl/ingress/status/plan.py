@@ -34,10 +34,14 @@ NO_REPORT: Final = HostReport()
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One object's status: sorted addresses, and the text of the status annotation ("" = none)."""
+    """One object's status: sorted addresses, and the text of the status annotation ("" = none).
+
+    ``ports`` stand beside each address; () = none.
+    """
 
     addresses: tuple[str, ...]
     annotation: str
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,14 @@ class StatusRequest:
     """One object that needs a status, its placement, and the problems known without asking hosts.
 
     ``certificates`` is the digest that a host reports when it has the object's certificates; "" if there are none.
+    ``ports`` are those to publish with its addresses: none if they are the default ones.
     """
 
     placeable: Placeable
     placement: Placement
     problems: tuple[ObjectProblem, ...] = ()
     certificates: str = ""
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +242,15 @@ def plan_statuses(
             # stay. The annotation may have vanished in the same write as the class: `kubectl replace` keeps only what
             # is in the file.
             if old.published.annotation or old.uid in managed:
-                out[key] = Published(tuple(a for a in old.published.addresses if a not in ours), "")
+                foreign = tuple(a for a in old.published.addresses if a not in ours)
+                out[key] = Published(foreign, "", old.published.ports if foreign else ())
             continue
         peers = {host for name in each.placeable.shared_names for host in hosts_by_name[name]}
         peers.difference_update(each.placement.hosts)
         addresses = planner.addresses(each, old.published.addresses, peers)
         problems[key] = planner.problems(each)
-        out[key] = Published(addresses, planner.annotation(each, old.published, addresses, problems[key]))
+        annotation = planner.annotation(each, old.published, addresses, problems[key])
+        out[key] = Published(addresses, annotation, each.ports if addresses else ())
     still = (stored[key].uid for key, new in out.items() if new.annotation or new != stored[key].published)
     return Statuses(out, problems, planner.since, frozenset(still))
 

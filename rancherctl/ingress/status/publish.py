@@ -57,12 +57,14 @@ class Writer(Protocol):
 
 def status_patch(meta: Meta, status: Published) -> dict[str, Any]:
     """The merge patch for the status subresource, which accepts annotations too: both change in one write."""
+    more = {"ports": [{"port": port, "protocol": "TCP"} for port in status.ports]} if status.ports else {}
+    entries = [{"ip" if is_ip(a) else "hostname": a} | more for a in status.addresses]
     return {
         "metadata": {
             "resourceVersion": meta.resource_version,
             "annotations": {STATUS_ANNOTATION: status.annotation or None},
         },
-        "status": {"loadBalancer": {"ingress": [{"ip" if is_ip(a) else "hostname": a} for a in status.addresses]}},
+        "status": {"loadBalancer": {"ingress": entries}},
     }
 
 

@@ -96,6 +96,56 @@ def test_rotations_under_load_fail_no_request(shared: Environment, web: str, mea
     measure("rotation under load on two hosts, slowest of 10", max(taken), "ms")
 
 
+def test_an_ingress_on_other_ports_leaves_a_host_where_one_of_them_is_taken(shared: Environment, web: str) -> None:
+    """Served on its ports on two addresses and not on 80 and 443; neighbours stay where the port is taken."""
+    host, pair = f"ports.{w.host(web)}", AUTHORITY.issue(f"ports.{w.host(web)}")
+    neighbour, closed = f"near.{w.host(web)}", f"closed.{w.host(web)}"
+    other = AUTHORITY.issue(neighbour, closed)
+    shared.apply(w.tls_secret(web, "ports", pair), w.tls_secret(web, "other", other))
+    shared.apply(w.ingress(web, "near", neighbour, "web", scale="100", secret="other"))
+    no_plain = {"allow.http": "false"}
+    shared.apply(w.ingress(web, "closed", closed, "web", scale="100", annotations=no_plain, secret="other"))
+    shared.apply(w.ingress(web, "ports", host, "web", scale="2", secret="ports"))
+    key = f"{web}/ports"
+
+    def planned() -> list[dict[str, Any]]:
+        return list(json.loads(shared.ok("ingress", "plan", key, "--env", shared.name, "-o", "json"))["items"])
+
+    usual = w.published(shared, web, "ports", 2)
+    taken = planned()[0]
+    assert taken["address"] in usual
+    shared.ssh(taken["host"], "systemd-run -q --collect --unit taken python3 -m http.server 8443")
+    try:
+        until("the other program", lambda: "8443" in shared.ssh(taken["host"], "ss -Hltn 'sport = 8443'"))
+        shared.kubectl("annotate", "ingress", "ports", "-n", web, "http.port=8080", "https.port=8443")
+        until("another host", lambda: len(a := shared.addresses("ports", web)) == 2 and taken["address"] not in a)
+        addresses = shared.addresses("ports", web)
+        for address in addresses:
+            until("HTTPS", lambda a=address: tls.serial(8443, host, a) == pair.serial)
+            assert tls.answer(8443, host, address=address).startswith("web-")
+            assert curl(address, host, port=8080)[0] == 308
+            assert curl(address, host)[0] == 404
+            assert tls.serial(HTTPS, host, address) == REFUSED
+        entries = shared.get("ingress", "ports", "-n", web)["status"]["loadBalancer"]["ingress"]
+        assert [[port["port"] for port in e["ports"]] for e in entries] == [[8080, 8443]] * 2
+        assert "port 8443 is not available" in planned()[0]["why"]
+        assert taken["address"] in shared.addresses("near", web)
+        for name, plain in ((neighbour, 308), (closed, 404)):
+            until("HTTPS", lambda n=name: tls.serial(HTTPS, n, taken["address"]) == other.serial)
+            assert tls.answer(HTTPS, name, address=taken["address"]).startswith("web-")
+            until("plain HTTP", lambda n=name, p=plain: curl(taken["address"], n)[0] == p)
+        assert shared.ok("ingress", "status", "ports", "-n", web, "--env", shared.name)
+    finally:
+        shared.ssh(taken["host"], "systemctl stop taken")
+    until("it returns", lambda: taken["address"] in shared.addresses("ports", web))
+    assert tls.answer(8443, host, address=taken["address"]).startswith("web-")
+    shared.kubectl("annotate", "ingress", "ports", "-n", web, "http.port=10250", "--overwrite")
+    text = "port 10250 is reserved for Kubernetes; it is not served over HTTP"
+    until("the message", lambda: text in w.status_annotation(shared, web, "ports")["message"])
+    assert tls.answer(8443, host, address=taken["address"]).startswith("web-")
+    shared.kubectl("delete", "ingress", "ports", "near", "closed", "-n", web)
+
+
 def test_a_late_secret_is_served_when_it_comes(shared: Environment, web: str) -> None:
     """Until then plain HTTP without a redirect, and the status says what is missing."""
     host = f"late.{w.host(web)}"

@@ -34,3 +34,8 @@ def test_a_name_without_a_secret_redirects_with_a_default_certificate_only() -> 
     bare = fake.ingress("bare", RULES, tls=[("", ["a.example.org"])])
     assert redirecting([bare], CLASSES, False) == ()
     assert redirecting([bare], CLASSES, True) == ("default/bare",)
+
+
+def test_an_ingress_without_plain_http_does_not() -> None:
+    closed = fake.ingress("a", RULES, tls=[("cert", [])], annotations={"allow.http": "false"})
+    assert redirecting([closed], CLASSES, False) == ()

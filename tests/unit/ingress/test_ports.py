@@ -13,6 +13,7 @@ import pytest
 from rancherctl.ingress.haproxy import plan, render
 from rancherctl.ingress.haproxy.layout import PORT_MAPS, Layout, build, routes_of
 from rancherctl.ingress.model import Model, Server, TlsModel, Translated, http_listeners, https_listeners
+from rancherctl.ingress.operator.http_check import checks_for
 from rancherctl.ingress.options import DEFAULT_PORTS
 from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.desired import LocalHost, Previous, Tables
@@ -294,3 +295,25 @@ def test_an_ingress_that_no_host_can_carry_leaves_its_neighbours_alone() -> None
     assert maps(model)["secured"] == {"a.com": "1"}
     assert translate(broken).ports != DEFAULT_PORTS
     assert model.servers == {"default/usual:80": (Server("10.0.0.1", 80),)}
+
+
+def test_ports_of_the_environment_are_not_given_to_ingresses() -> None:
+    """Also while nothing listens there, as during a restart of ssh."""
+    model = model_of(made("own", http_port="2222"), made("usual", host="b.com"))
+    check = PortCheck(lambda _: "", {2222, 80})
+    found = check.free(model, model.listeners)
+    assert {x.port for x in found.listeners} == {80, 443}
+    assert check.by_port()["2222"] == "port 2222: reserved in this environment"
+    assert check.by_port()["80"] == ""
+
+
+def test_an_address_is_checked_on_the_ports_of_the_ingress() -> None:
+    def checks(**notes: str) -> list[tuple[str, str, int, bool]]:
+        found = checks_for(translate(made("a", path="/x", **notes)), ["192.0.2.1"])
+        return [(c.host, c.path, c.port, c.tls) for c in found]
+
+    assert checks() == [("a.com", "/x", 80, False)]
+    assert checks(http_port="8080", https_port="8443") == [("a.com:8080", "/x", 8080, False)]
+    assert checks(https_port="8443") == [("a.com", "/x", 80, False)]
+    assert checks(allow_http="false") == [("a.com", "/x", 443, True)]
+    assert checks(allow_http="false", https_port="8443") == [("a.com:8443", "/x", 8443, True)]

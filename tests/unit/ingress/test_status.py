@@ -8,6 +8,7 @@ from typing import Any
 from rancherctl.contract import STATUS_ANNOTATION
 from rancherctl.ingress.status.ingresses import stored_statuses
 from rancherctl.ingress.status.plan import Published, plan_writes
+from rancherctl.ingress.status.publish import status_patch
 from rancherctl.ingress.translate.rules import translate
 from rancherctl.kube import objects
 from rancherctl.kube.objects import Ingress
@@ -139,6 +140,34 @@ def test_a_host_name_beside_an_address_is_removed() -> None:
     foreign = {"default/a": replace(forged["default/a"], class_name="nginx", meta=replace(right.meta, annotations={}))}
     cluster.ingresses, cluster.managed = foreign, frozenset()
     assert not plan_writes(stored_statuses(foreign), cluster.decide())
+
+
+def test_ports_of_its_own_stand_beside_each_address() -> None:
+    cluster = Cluster(fake.ingress("a", RULES, annotations={"scale": "2", "http.port": "8080"}))
+    cluster.confirm(*H4)
+    cluster.turn()
+    right = cluster.ingresses["default/a"]
+    wrong = replace(right, status_ports=())
+    (change,) = plan_writes(stored_statuses({"default/a": wrong}), cluster.decide())
+    assert change.new is not None
+    patch = status_patch(wrong.meta, change.new)
+    entries = patch["status"]["loadBalancer"]["ingress"]
+    assert [e["ports"] for e in entries] == [[{"port": 8080, "protocol": "TCP"}]] * 2
+    assert [e["ip"] for e in entries] == list(wrong.status)
+
+    def read(entries: list[Any]) -> objects.Ingress:
+        meta = {"name": "a", "namespace": "default"}
+        return objects.ingress({"metadata": meta, "status": {"loadBalancer": {"ingress": entries}}})
+
+    assert (read(entries).status_ports, read(entries).status_says_more) == ((8080,), False)
+    assert right.status_ports == (8080,)
+    assert not plan_writes(stored_statuses({"default/a": right}), cluster.decide())
+    for forged in (
+        [entries[0], {"ip": "192.0.2.9"}],
+        [{"ip": "192.0.2.9", "ports": [{"port": 8080, "protocol": "UDP"}]}],
+        [{"ip": "192.0.2.9", "ports": [{"port": 8080, "protocol": "TCP", "error": "x/y"}]}],
+    ):
+        assert read(forged).status_says_more
 
 
 def test_a_change_to_a_foreign_class_removes_our_addresses_and_keeps_foreign_ones() -> None:

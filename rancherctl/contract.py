@@ -81,16 +81,22 @@ AGENT_PYZ: Final = "/opt/rancherctl/agent/current/agent.pyz"
 # Paths of the load balancer
 INGRESS_KEYS: Final = "/run/rancherctl/ingress-tls"
 """Certificates with keys, if they must not be on disk; not in the folder of the unit's sockets, which goes with it."""
+ACCESS_LOG_SOCKET: Final = "/run/rancherctl/access-log.sock"
+ACCESS_LOG: Final = "/var/log/rancherctl/ingress/access.log"
 INGRESS_TMPFILES: Final = "/etc/tmpfiles.d/rancherctl-ingress.conf"
 
 # Users on a host
 INGRESS_USER: Final = "rancherctl-lb"
 """Runs the load balancer's HAProxy; its group may read the load balancer's files."""
+ACCESS_LOG_USER: Final = "rancherctl-log"
+"""Writes the load balancer's access log; its group may read it."""
 
 # Units of the roles of a host's agent
 NETWORK_UNIT: Final = "rancherctl-network.service"
 DNS_UNIT: Final = "rancherctl-dns.service"
 INGRESS_UNIT: Final = "rancherctl-ingress.service"
+ACCESS_LOG_UNIT: Final = "rancherctl-access-log.service"
+ACCESS_LOG_SOCKET_UNIT: Final = "rancherctl-access-log.socket"
 
 # Network of a host
 CNI_CONFIG: Final = "/etc/cni/net.d/10-rancherctl.conflist"

@@ -91,7 +91,15 @@ def _dns(config: AgentConfig, options: argparse.Namespace) -> int:
     return 0
 
 
+def _access_log(_: AgentConfig, __: argparse.Namespace) -> int:
+    from rancherctl.ingress import log_reader
+
+    log_reader.run()
+    return 0
+
+
 COMMANDS = {
+    "access-log": _access_log,
     "agent": _agent,
     "controller": _controller,
     "network-restore": _network_restore,

@@ -124,7 +124,7 @@ class Route:
     ``site_id``. ``path`` starts with a slash; a prefix ends with one.
 
     ``kind`` ``default`` is a defaultBackend: it answers for ``host`` if no path matches, and with host ``*`` for all
-    unmatched requests.
+    unmatched requests. ``ingress`` is the key of its Ingress, for the access log.
     """
 
     host: str
@@ -132,6 +132,7 @@ class Route:
     path: str
     backend: BackendRef
     options: RouteOptions = NO_OPTIONS
+    ingress: str = ""
     pool_key: str = field(init=False, compare=False, repr=False)
     """Routes with equal keys share one HAProxy backend: the same Service port with the same options.
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rancherctl.contract import DATA, INGRESS_TMPFILES, INGRESS_UNIT, NAMESPACE, ROSTER_NAME, UNITS
+from rancherctl.contract import (
+    ACCESS_LOG_SOCKET_UNIT,
+    ACCESS_LOG_UNIT,
+    DATA,
+    INGRESS_TMPFILES,
+    INGRESS_UNIT,
+    NAMESPACE,
+    ROSTER_NAME,
+    UNITS,
+)
 from rancherctl.kube import client, objects
 from rancherctl.kube.tables import ENDPOINTSLICES, INGRESSCLASSES, INGRESSES, SERVICES, TableSpec, copies_for
 from rancherctl.role_spec import PortUse, RoleSpec, ServingUnit, section_problems
@@ -41,7 +50,7 @@ SPEC: Final = RoleSpec(
     tables=(INGRESSES, INGRESSCLASSES, SERVICES, ENDPOINTSLICES, ROSTER),
     own_tables=(copies_for,),
     hosts="load-balancer",
-    units=(INGRESS_UNIT,),
+    units=(INGRESS_UNIT, ACCESS_LOG_UNIT, ACCESS_LOG_SOCKET_UNIT),
     ports=(PortUse("tcp", 80, "load balancers"), PortUse("tcp", 443, "load balancers")),
     paths=(INGRESS_TMPFILES,),
     runtime_paths=("/run/haproxy", "/var/lib/haproxy"),

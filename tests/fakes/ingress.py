@@ -239,7 +239,11 @@ class Haproxy:
         folder.chmod(0o755)
         self.program = program
         self.paths = render.Paths(
-            data=str(folder / "data"), run=str(folder / "run"), ipv4="127.0.0.1", descriptors=4000
+            data=str(folder / "data"),
+            run=str(folder / "run"),
+            log=str(folder / "log.sock"),
+            ipv4="127.0.0.1",
+            descriptors=4000,
         )
         for path in (self.paths.data, self.paths.run):
             Path(path).mkdir()

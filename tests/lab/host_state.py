@@ -23,7 +23,8 @@ find /etc -xdev -type f ! -name '*-' -exec sha256sum {{}} + | sed 's/^/content /
 dpkg-query -W -f 'package ${{Package}} ${{db:Status-Status}}\\n'
 sed 's/^/user /' /etc/passwd; sed 's/^/group /' /etc/group
 systemctl list-unit-files --no-legend | awk '{{print "unit", $1, $2}}'
-ip -o -4 addr | awk '{{print "address", $2, $4}}'; ip -o link | awk '{{print "link", $2}}'; ip route | sed 's/^/route /'
+ip -o -4 addr | awk '{{print "address", $2, $4}}'
+ip -o link | awk '{{sub(/@.*/, "", $2); print "link", $2}}'; ip route | sed 's/^/route /'
 nft list ruleset 2>/dev/null | sed 's/^/nft /'
 for t in iptables-save ip6tables-save; do
   $t 2>/dev/null | grep -v '^#' | grep '^[:-]' | sed "s/\\[.*//; s/^/$t /" || true

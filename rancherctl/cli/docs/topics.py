@@ -9,7 +9,7 @@ import typer
 from rancherctl.cli.context import current
 from rancherctl.cli.groups import noun
 from rancherctl.cli.streams import out
-from rancherctl.contract import DATA, ETC, PROGRAMS
+from rancherctl.contract import ACCESS_LOG, DATA, ETC, PROGRAMS
 from rancherctl.ingress.annotations.table import KNOWN
 from rancherctl.text import did_you_mean
 
@@ -62,6 +62,7 @@ FILES: Final[tuple[tuple[str, str], ...]] = (
     ("~/.cache/rancherctl/", "short-lived tokens (0600), names for completion, bundles; may be deleted at any time"),
     ("~/.kube/config", "contexts of environments; users get tokens from an exec plug-in"),
     (f"{PROGRAMS}, {ETC}, {DATA}", "on hosts: programs, configuration, data"),
+    (ACCESS_LOG, "on load-balancer hosts: the access log of Ingresses, one JSON object per line; `env rm` keeps it"),
     ("/var/lib/rancherctl-lab, /var/cache/rancherctl", "on a machine with labs: hosts of labs, root file systems"),
 )
 

@@ -30,6 +30,9 @@ other ports, which must be free on the hosts; allow.http: "false" serves HTTPS o
 
 `rancherctl ingress certs` lists all certificates, and with --on those on the disk of one host.
 
+Requests that were refused, interrupted or answered with 500 and above are logged as JSON on the hosts that served them,
+in /var/log/rancherctl/ingress/access.log; the annotation ingress.rancherctl.io/access-log chooses all or none.
+
 Problems of an Ingress are reported as Events, in its annotation ingress.rancherctl.io/status, and by `rancherctl
 ingress show`.
 """

@@ -37,6 +37,15 @@ TRAFFIC: Final = (
         replaces=("proxy-body-size", "client-max-body-size"),
     ),
     option(
+        "access_log",
+        "access-log",
+        values.one_of("true", "false", "errors"),
+        "true, false, errors; default errors",
+        "which requests are logged on the load-balancer hosts, as JSON: all, none, or those that were refused, "
+        "interrupted or answered with 500 and above",
+        replaces=("enable-access-log",),
+    ),
+    option(
         "protocol",
         "backend-protocol",
         values.one_of("http", "h2c", "https", "grpc", "grpcs"),

@@ -69,7 +69,7 @@ def pool_lines(map_file: MapPath) -> list[str]:
 
     Most pools need nothing: each line asks that first.
     """
-    refuse = f"http-request return {NO_CERTIFICATE.arguments} if"
+    refuse = f"http-request deny {NO_CERTIFICATE.arguments} if"
     return [
         f"http-request set-var(txn.client) be_name,map_str({map_file(POOL_MAP)})",
         "acl client_asked var(txn.client) -m found",

@@ -12,7 +12,7 @@ from typing import Final
 from rancherctl import contract
 from rancherctl.hosts.model import Absent, Directory, File, Package, Resource, Unit, User
 from rancherctl.hosts.unit_text import MULTI_USER, unit_text
-from rancherctl.ingress.haproxy import render
+from rancherctl.ingress.haproxy import access_log_unit, render
 from rancherctl.ingress.haproxy.driver import UNIT, USER
 from rancherctl.ingress.haproxy.layout import Layout
 
@@ -106,4 +106,5 @@ def resources(config: IngressHostConfig) -> tuple[Resource, ...]:
         File(IDLE, render.config(Layout(), paths).encode(), 0o644),
         File(UNIT_PATH, unit(paths).encode(), 0o644),
         Unit(UNIT, restart_on=(UNIT_PATH,)),
+        *access_log_unit.resources(paths.log),
     )

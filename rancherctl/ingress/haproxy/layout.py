@@ -24,23 +24,27 @@ from rancherctl.ingress.options import CLOSED as CLOSED_OPTIONS
 from rancherctl.ingress.options import HTTPS_PORT
 from rancherctl.ingress.translate.latest import Latest
 
+INGRESS_MAP = "ingress"
 PORT_MAPS = ("tls-tiers", "https-ports")
 """HAProxy has them only while an Ingress has not the default ports (``Layout.own_ports``)."""
 MAPS = (
     *("hosts", "wildcards", "tls-tiers", "exact", "prefix"),
     *("trusted", "speaking", "secured", "to-https", "https-ports", NAMES_MAP),
     *VALUE_MAPS,
+    INGRESS_MAP,
 )
 """In this order keys are removed; they are added in the opposite one."""
 NETWORK_MAPS = ("trusted", "speaking")
 """Their keys are networks, see ``model.Proxies``. HAProxy finds them by an address in them."""
-LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", NAMES_MAP, *PORT_MAPS, *VALUE_MAPS)
+LATER_MAPS = (*NETWORK_MAPS, "secured", "to-https", NAMES_MAP, *PORT_MAPS, *VALUE_MAPS, INGRESS_MAP)
 """Release 0.1 had none of them."""
 CHECKS_PER_SECOND = 250
 MIN_OLD_WORKERS, MAX_OLD_WORKERS = 2, 8
 OLD_WORKERS_MEMORY = 512 << 20
 """Bytes that earlier processes may use together, if MIN_OLD_WORKERS need no more."""
 _ON_HTTPS = f":{HTTPS_PORT}"
+MAX_NAMED = 5
+"""Ingresses that the access log names for a pool that they share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Layout:
     rules about trusted proxies.
 
     ``authorities``: files with authorities of clients' certificates → contents; ``asks_clients``: whether the process
-    was started for them.
+    was started for them. ``log_all``: whether front ends log requests without an error;
+    pools decide which.
     """
 
     listeners: tuple[Listener, ...] = ()
@@ -99,6 +104,8 @@ class Layout:
         """Ports of its crt-lists, as in CrtLine."""
         return frozenset(x.port if x.own else 0 for x in self.listeners if x.protocol == "https")
 
+    log_all: bool = False
+
     @property
     def contents(self) -> frozenset[str]:
         """All certificates in use."""
@@ -127,6 +134,7 @@ class Layout:
             **({"needed_ports": {key: list(ports) for key, ports in self.ports.items()}} if self.own_ports else {}),
             "authorities": dict(sorted(self.authorities.items())),
             "asks_clients": self.asks_clients,
+            "log_all": self.log_all,
         }
 
     @staticmethod
@@ -158,6 +166,7 @@ class Layout:
                 authorities={_token(k): str(v) for k, v in data.get("authorities", {}).items()},
                 asks_clients=bool(data.get("asks_clients", False)),
                 behind_proxies=bool(data.get("behind_proxies", _map(data["maps"], "trusted"))),
+                log_all=data.get("log_all") is True,
             )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"not a layout: {error!r}") from error
@@ -195,7 +204,8 @@ def maps_of(model: Model, pools: Iterable[Pool]) -> dict[str, dict[str, str]]:
     CERTIFIED. ``to-https``: those whose plain requests are redirected → status. ``https-ports``: their other HTTPS port
     with a colon.
     ``tls-tiers``: tier → tier on the default HTTPS port if that has other rules. ``client-names``: see
-    client_certificates.py. The other maps have an option's value by name of the pool.
+    client_certificates.py. The other maps have values by name of the pool: an option's, or in ``ingress``
+    the Ingresses that lead to it, separated by commas.
     """
     live = [pool for pool in pools if pool.key]
     pool_of = {pool.key: pool.name for pool in live} | {"": CLOSED}
@@ -218,6 +228,8 @@ def _maps_of_routes(
     routes: tuple[Route, ...], bare: Iterable[str], pool_of: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
     maps: dict[str, dict[str, str]] = {"hosts": {}, "wildcards": {}, "tls-tiers": {}, "exact": {}, "prefix": {}}
+    names: dict[str, str] = {}
+    shared: dict[str, set[str]] = {}
     for host in {*bare, *(route.host for route in routes)} - {"*"}:
         if host.endswith(_ON_HTTPS):
             maps["tls-tiers"][host.removesuffix(_ON_HTTPS)] = host
@@ -228,12 +240,21 @@ def _maps_of_routes(
     # Defaults come last: a prefix / has the same key as the default of its host, and counts before it.
     for route in sorted(routes, key=lambda r: r.kind == "default"):
         name, key = map_entry(route)
-        maps[name].setdefault(key, pool_of[route.pool_key])
-    return maps
+        pool = pool_of[route.pool_key]
+        maps[name].setdefault(key, pool)
+        if names.setdefault(pool, route.ingress) != route.ingress:
+            shared.setdefault(pool, {names[pool]}).add(route.ingress)
+    names |= {pool: _named(listed) for pool, listed in shared.items()}
+    return maps | {INGRESS_MAP: {pool: name for pool, name in names.items() if name and pool != CLOSED}}
 
 
 _route_maps: Final = Latest(_maps_of_routes)
 """A change of endpoints or certificates leaves them as they are."""
+
+
+def _named(keys: Iterable[str]) -> str:
+    """Keys of Ingresses in one word; those that were read from a layout may be several already."""
+    return ",".join(sorted({key for word in keys for key in word.split(",") if key})[:MAX_NAMED])
 
 
 def map_entry(route: Route) -> tuple[str, str]:
@@ -252,7 +273,7 @@ def routes_of(layout: Layout) -> list[Route]:
     led[CLOSED] = BackendRef("", "", 0), CLOSED_OPTIONS
 
     def route(host: str, kind: PathKind, path: str, pool: str) -> Route:
-        return Route(host, kind, path, *led[pool])
+        return Route(host, kind, path, *led[pool], layout.maps[INGRESS_MAP].get(pool, ""))
 
     out = [route(key, "default", "", pool) for key, pool in layout.maps["exact"].items() if "/" not in key]
     kinds: tuple[PathKind, ...] = ("exact", "prefix")
@@ -296,4 +317,10 @@ def build(model: Model, previous: Layout | None) -> Layout:
         authorities=dict(model.tls.authorities),
         asks_clients=bool(model.tls.clients),
         behind_proxies=bool(model.proxies.trusted),
+        log_all=logs_all(model),
     )
+
+
+def logs_all(model: Model) -> bool:
+    """Whether any route logs requests without an error."""
+    return any(route.options.access_log == "true" for route in model.routes)

@@ -31,11 +31,15 @@ LiveLine = tuple[int, str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The worker process that answers. ``generation`` is that of the layout that it was started with."""
+    """The worker process that answers. ``generation`` is that of the layout that it was started with.
+
+    ``dropped_logs``: lines of the access log for which the socket of its reader had no room.
+    """
 
     pid: int
     version: str
     generation: str
+    dropped_logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ def info(socket: Socket) -> Info:
     """Parse ``show info``. Raises HaproxyError."""
     fields = dict(line.split(": ", 1) for line in socket.send("show info").splitlines() if ": " in line)
     return Info(
-        int(fields.get("Pid", "0")), fields.get("Version", ""), fields.get("description", fields.get("Description", ""))
+        int(fields.get("Pid", "0")),
+        fields.get("Version", ""),
+        fields.get("description", fields.get("Description", "")),
+        int(fields.get("DroppedLogs", "0")),
     )
 
 

@@ -217,15 +217,15 @@ def _restart(now: Layout, model: Model) -> str:
     """Why only a new process can do it; "" if the running one may."""
     if set(_kept_listeners(now, model)) != set(now.listeners):
         return f"listeners: {listeners.names(now.listeners)} → {listeners.names(model.listeners)}"
-    if model.ports and not now.own_ports:
-        return "the first Ingress with other ports than the default ones"
-    if model.proxies.trusted and not now.behind_proxies:
-        return "the first trusted proxies"
     if bool(now.default) != bool(model.tls.default):
         return "default certificate removed" if now.default else "default certificate added"
-    if model.tls.clients and not now.asks_clients:
-        return "first certificates of clients: TLS sessions are not resumed any more"
-    return ""
+    firsts = (
+        (now.own_ports, model.ports, "the first Ingress with other ports than the default ones"),
+        (now.behind_proxies, model.proxies.trusted, "the first trusted proxies"),
+        (now.asks_clients, model.tls.clients, "first certificates of clients: TLS sessions are not resumed any more"),
+        (now.log_all, layout.logs_all(model), "the first access log of all requests"),
+    )
+    return next((reason for known, needed, reason in firsts if needed and not known), "")
 
 
 def _pools(now: Layout, model: Model, busy: Busy, steps: _Commands) -> tuple[Pool, ...]:

@@ -67,9 +67,9 @@ def source_lines(options: RouteOptions) -> list[str]:
     lists = {"allowed": options.allow_source, "denied": options.deny_source}
     out = [line for name, networks in lists.items() for line in _acl(f"{name} src", networks)]
     if options.allow_source:
-        out.append(f"http-request return {DENIED.arguments} if !allowed")
+        out.append(f"http-request deny {DENIED.arguments} if !allowed")
     if options.deny_source:
-        out.append(f"http-request return {DENIED.arguments} if denied")
+        out.append(f"http-request deny {DENIED.arguments} if denied")
     return out
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 
-from rancherctl.ingress.haproxy import profile_text
+from rancherctl.ingress.haproxy import access_log, profile_text
 from rancherctl.ingress.haproxy.client_certificates import POOL_MAP, pool_lines
 from rancherctl.ingress.haproxy.responses import REDIRECTS, TOO_LARGE
 from rancherctl.ingress.haproxy.secured import hsts_lines
@@ -58,16 +58,20 @@ VALUES: Final = (
         "body_size",
         lambda file: (
             f"http-request set-var(txn.value) be_name,map_str_int({file},{(1 << 63) - 1})",
-            f"http-request return {TOO_LARGE.arguments} if {{ req.hdr(content-length),sub(txn.value) gt 0 }}",
+            f"http-request deny {TOO_LARGE.arguments} if {{ req.hdr(content-length),sub(txn.value) gt 0 }}",
         ),
     ),
 )
+ACCESS_LOG: Final = Value("access-log", "access_log", lambda _: ())
+"""Only front ends and access_log.pool_lines use it."""
 REDIRECT_MAP: Final = "redirect"
 """STATUS|url|URL, or STATUS|host|NAME to keep scheme and path. A bar is in no URL."""
-VALUE_MAPS: Final = (*(value.map for value in VALUES), REDIRECT_MAP, POOL_MAP)
+VALUE_MAPS: Final = (*(value.map for value in (*VALUES, ACCESS_LOG)), REDIRECT_MAP, POOL_MAP)
 CLIENTS: Final = ("client_ca", "client_verify", "client_policy")
 """Options about certificates of clients: what a pool needs is a value, whether it also redirects or not."""
-_TEXT: Final = {name: getattr(NO_OPTIONS, name) for name in (*(value.field for value in VALUES), *CLIENTS, "target")}
+_TEXT: Final = {
+    name: getattr(NO_OPTIONS, name) for name in (*(value.field for value in (*VALUES, ACCESS_LOG)), *CLIENTS, "target")
+}
 """Replacements that leave only the options that are text; ``target`` decides about servers."""
 
 
@@ -109,15 +113,18 @@ def values_of(options: RouteOptions) -> Mapping[str, str]:
     clients = {POOL_MAP: options.client_policy} if options.client_policy else {}
     if options.redirect:
         kind = "host" if options.redirect.startswith("//") else "url"
-        return clients | {REDIRECT_MAP: f"{options.redirect_code}|{kind}|{options.redirect.removeprefix('//')}"}
-    return clients | {value.map: text for value in VALUES if (text := value.of(options))}
+        log = {ACCESS_LOG.map: text} if (text := ACCESS_LOG.of(options)) else {}
+        target = f"{options.redirect_code}|{kind}|{options.redirect.removeprefix('//')}"
+        return {**clients, **log, REDIRECT_MAP: target}
+    return clients | {value.map: text for value in (*VALUES, ACCESS_LOG) if (text := value.of(options))}
 
 
-def section(profile: Profile, path: MapPath) -> str:
-    """The ``defaults`` section of a profile; "" for the plain one."""
+def section(profile: Profile, path: MapPath, *, log_all: bool = False) -> str:
+    """The ``defaults`` section of a profile; "" for the plain one. ``log_all``: whether any pool logs all requests."""
     if profile.kind == "plain":
         return ""
-    lines = [*profile_text.source_lines(profile.text), *pool_lines(path)]
+    lines = access_log.pool_lines(path(ACCESS_LOG.map), answers=profile.kind == "redirect") if log_all else []
+    lines += [*profile_text.source_lines(profile.text), *pool_lines(path)]
     if profile.kind == "redirect":
         lines += _redirect_lines(path(REDIRECT_MAP))
     else:

@@ -1,7 +1,7 @@
 """What HAProxy refused or cut: a log in its memory, read through its socket. Pure.
 
 A client gets 400, 502 or 504, and cannot see why. HAProxy keeps a line for each such case in a ring buffer of fixed
-size. The lines hold no text from users except addresses.
+size. They are those of the access log that tell of an error, cut off.
 """
 
 from __future__ import annotations
@@ -12,23 +12,19 @@ from typing import Final, Literal
 
 RING: Final = "refusals"
 COMMAND: Final = f"show events {RING}"
-_LINE: Final = "%Ts %rt %ci:%cp %ts"
 GLOBAL_TEXT: Final = f"""
 ring {RING}
   format raw
   maxlen 256
   size 65536
 """
-DEFAULTS: Final = (
-    f"  log ring@{RING} format raw local0\n"
-    "  option dontlog-normal\n"
-    f'  log-format "{_LINE} %b"\n'
-    f'  error-log-format "{_LINE} -"\n'
-)
+START: Final = "%Ts %rt %ci:%cp %ts"
+"""The first words of each line; the pool follows."""
+NO_POOL: Final = "-"
 
 Kind = Literal["request", "response", "timeout"]
 _KINDS: Final[dict[str, Kind]] = {"PR": "request", "PH": "response", "sH": "timeout", "sD": "timeout"}
-"""By HAProxy's termination state."""
+"""By HAProxy's termination state. PR is also what rules of a pool refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def parse(lines: Iterable[str]) -> list[Refusal]:
     """The refusals among the lines; other errors are left out."""
     out: list[Refusal] = []
     for line in lines:
-        words = line.split()
-        if len(words) == 5 and (kind := _KINDS.get(words[3])):
-            out.append(Refusal(kind, words[2], "" if kind == "request" else words[4]))
+        _, _, client, state, pool = [*line.split(" ", 5)[:5], *[""] * 5][:5]
+        if pool and (kind := _KINDS.get(state)) and (kind == "request") == (pool == NO_POOL):
+            out.append(Refusal(kind, client, "" if kind == "request" else pool))
     return out

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, NamedTuple, get_args
 
 from rancherctl import contract
-from rancherctl.ingress.haproxy import refusals, secured
+from rancherctl.ingress.haproxy import access_log, refusals, secured
 from rancherctl.ingress.haproxy.client_certificates import NO_RESUMPTION_GLOBAL, NO_RESUMPTION_OPTIONS
 from rancherctl.ingress.haproxy.crt_list import CrtLine, ShownLine
 from rancherctl.ingress.haproxy.frontend import frontend, https_ports
@@ -38,11 +38,12 @@ class Paths:
 
     ``ipv6`` is empty on a host without IPv6. ``descriptors`` limits open files, and with them connections.
     ``keys_on_disk``: whether certificates and their keys are below ``data``; otherwise they are in ``memory``, which is
-    empty after a reboot.
+    empty after a reboot. ``log`` is the datagram socket of the access log's reader.
     """
 
     data: str = f"{contract.DATA}/ingress"
     run: str = f"{contract.RUN}/ingress"
+    log: str = contract.ACCESS_LOG_SOCKET
     memory: str = contract.INGRESS_KEYS
     keys_on_disk: bool = True
     ipv4: str = "*"
@@ -139,7 +140,7 @@ def renderings(layout: Layout, paths: Paths) -> dict[str, Rendering]:
         text = partial(crt_list_text, layout, paths, port)
         out[paths.crt_list_of(port)] = Rendering((layout.lines, layout.default), text)
     process = (layout.listeners, layout.check_seconds, layout.generation, layout.old_workers, bool(layout.default))
-    rules = (layout.own_ports, layout.asks_clients, layout.behind_proxies)
+    rules = (layout.own_ports, layout.asks_clients, layout.behind_proxies, layout.log_all)
     out[paths.config] = Rendering((process, rules, layout.pools), partial(config, layout, paths))
     return out
 
@@ -189,7 +190,14 @@ def text_digest(paths: Paths) -> str:
     own = tuple(replace(listener, own=True) for listener in listeners)
     layouts = (
         Layout(listeners=listeners, pools=pools, asks_clients=True),
-        Layout(listeners=(*listeners, *own), own_ports=True, asks_clients=True, behind_proxies=True),
+        Layout(
+            listeners=(*listeners, *own),
+            pools=pools,
+            own_ports=True,
+            asks_clients=True,
+            behind_proxies=True,
+            log_all=True,
+        ),
     )
     return digest("".join(config(layout, paths) for layout in layouts))
 
@@ -218,15 +226,19 @@ global
 
 def _body(layout: Layout, paths: Paths) -> str:
     parts = [_defaults(), _monitor(paths)]
+    log = access_log.frontend_lines(paths.log, paths.map, log_all=layout.log_all)
     for listener in layout.listeners:
         crt_list = paths.crt_list_of(listener.port if listener.own else 0)
-        parts.append(frontend(listener, layout, paths.bind(listener.family), crt_list, paths.map))
+        parts.append(frontend(listener, layout, paths.bind(listener.family), crt_list, paths.map) + log)
     if layout.listeners:
         parts.append(_OWN_BACKENDS)
         if (ports := https_ports(layout)) is not None:
             parts.append(secured.redirect_backend(BASE, paths.map, ports))
         used = {*ALWAYS, *(pool.profile for pool in layout.pools)}
-        parts += [section(profile, paths.map) for profile in sorted(used, key=lambda profile: profile.name)]
+        parts += [
+            section(profile, paths.map, log_all=layout.log_all)
+            for profile in sorted(used, key=lambda profile: profile.name)
+        ]
     parts += [_pool(p, layout.check_seconds) for p in layout.pools]
     return "".join(parts)
 
@@ -259,7 +271,7 @@ defaults {BASE}
   srvtcpka-intvl 2s
   srvtcpka-cnt 3
   default-server tcp-ut 1s
-{refusals.DEFAULTS}{errors}"""
+{errors}"""
 
 
 def _monitor(paths: Paths) -> str:

@@ -29,7 +29,7 @@ class HaproxyHealth:
         self.confirmed = False
         self.error = ""
         self.refused = ""
-        self.pid, self.version = 0, ""
+        self.pid, self.version, self.dropped_logs = 0, "", 0
         self.finishing = 0
         """Earlier workers that finish their connections."""
         self._checked_at = float("-inf")
@@ -117,7 +117,7 @@ class HaproxyHealth:
             if self._store.current.layout.text == self._driver.text:
                 self._driver.certificates.remove_former()
         info = self._driver.info()
-        self.pid, self.version = info.pid, info.version
+        self.pid, self.version, self.dropped_logs = info.pid, info.version, info.dropped_logs
         self.finishing = process.finishing(info.pid)
         self._checked_at, self.confirmed, self._frozen_reported = self._clock(), True, False
 

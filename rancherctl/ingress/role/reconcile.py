@@ -285,7 +285,11 @@ class LbRole:
         counters, roster = self.driver.counters, self._roster_guard.roster
         section = {
             "haproxy": {"pid": health.pid, "version": health.version, "finishing": health.finishing},
-            "metrics": {"reloads": counters.reloads, "commands": counters.commands},
+            "metrics": {
+                "reloads": counters.reloads,
+                "commands": counters.commands,
+                "dropped_logs": health.dropped_logs,
+            },
             "roster": [roster.epoch, roster.sequence] if roster else [-1, -1],
         }
         report = HostReport(

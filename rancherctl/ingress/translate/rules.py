@@ -28,6 +28,7 @@ MAX_ROUTES: Final = 2000
 class _Rules:
     """Collects the routes and problems of one Ingress."""
 
+    key: str
     namespace: str
     options: RouteOptions
     routes: dict[tuple[str, str, str], Route] = field(default_factory=dict)
@@ -60,11 +61,11 @@ class _Rules:
         """Add a route, unless there are too many or its path occurs twice."""
         # A prefix matches whole path elements: both sides end with a slash when they are compared.
         if path_kind == "exact":
-            route = Route(host, "exact", path, backend, self.options)
+            route = Route(host, "exact", path, backend, self.options, self.key)
         elif path_kind == "prefix":
-            route = Route(host, "prefix", path.rstrip("/") + "/", backend, self.options)
+            route = Route(host, "prefix", path.rstrip("/") + "/", backend, self.options, self.key)
         else:
-            route = Route(host, "default", "", backend, self.options)
+            route = Route(host, "default", "", backend, self.options, self.key)
         claim = route.claim
         if len(self.routes) >= MAX_ROUTES and claim not in self.routes:
             self.full = True
@@ -102,7 +103,7 @@ class _Rules:
 def translate(ingress: Ingress) -> Translated:
     """Translate a whole object. Never raises: what is invalid becomes a problem."""
     annotations = parse_annotations(ingress.meta.annotations, len(ingress.status))
-    rules = _Rules(ingress.meta.namespace, annotations.route)
+    rules = _Rules(ingress.meta.key, ingress.meta.namespace, annotations.route)
     for rule in ingress.rules:
         try:
             host = validate.host(rule.host)

@@ -25,7 +25,7 @@ def added_routes(
         first.setdefault(route.host, route)
     if sites.app_root:
         for host, route in sorted(first.items()):
-            yield Route(host, "exact", "/", route.backend, _redirect(options, sites.app_root, 302))
+            yield Route(host, "exact", "/", route.backend, _redirect(options, sites.app_root, 302), route.ingress)
     if sites.www:
         twins = {twin: host for host in first if (twin := _twin(host, sites.www))}
         for twin, host in sorted(twins.items()):
@@ -33,7 +33,9 @@ def added_routes(
                 message = f"{twin} has rules of its own, which are served; it is not redirected to {host}"
                 problems.append(ObjectProblem("WwwRedirectUnused", message, serious=False))
             else:
-                yield Route(twin, "prefix", "/", first[host].backend, _redirect(options, f"//{host}", 308))
+                target = first[host]
+                redirect = _redirect(options, f"//{host}", 308)
+                yield Route(twin, "prefix", "/", target.backend, redirect, target.ingress)
         if not twins:
             kind = f"begins with {WWW}" if sites.www == "to-www" else f"does not begin with {WWW}"
             message = f"www-redirect: {sites.www} has no effect: the ingress has no host name that {kind}"
@@ -57,6 +59,7 @@ def _redirect(options: RouteOptions, target: str, code: int) -> RouteOptions:
         client_ca=options.client_ca,
         client_verify=options.client_verify,
         hsts=() if options.closed else options.hsts,
+        access_log=options.access_log,
         redirect="" if options.closed else target,
         redirect_code=302 if options.closed else code,
     )

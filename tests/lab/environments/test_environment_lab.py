@@ -241,7 +241,19 @@ def secured(environment: Environment) -> list[str]:
     )
     addresses = workloads.published(environment, "default", "secure", 2)
     assert [tls.serial(443, SECURE, address) for address in addresses] == [SITE.serial] * 2
+    logged(environment, addresses[0])
     return addresses
+
+
+def logged(environment: Environment, address: str) -> None:
+    """A failed request is in the access log of the host; other users, the load balancer among them, cannot read it."""
+    assert tls.answer(443, SECURE, path="/failed", address=address) == "503"
+    host, log = environment.host_of(address), "/var/log/rancherctl/ingress/access.log"
+    read = f"tail -n 1 {log}"
+    record = until("the record", lambda: (r := json.loads(environment.ssh(host, read)))["path"] == "/failed" and r)
+    assert (record["ingress"], record["status"], record["tls"]) == ("default/secure", 503, "TLSv1.3")
+    assert environment.ssh(host, f"stat -c '%a %U' {log}").strip() == "640 rancherctl-log"
+    assert "Permission denied" in environment.ssh(host, f"runuser -u rancherctl-lb -- cat {log} 2>&1 || true")
 
 
 def removed(environment: Environment, before: dict[str, set[str]]) -> None:

@@ -61,7 +61,7 @@ def test_every_field_of_a_route_and_of_its_options_changes_the_hash() -> None:
         "backend": BackendRef("ns", "b", 80),
         "options": RouteOptions(read_timeout=1),
     }
-    assert other.keys() == {f.name for f in fields(Route) if f.init}
+    assert other.keys() == {f.name for f in fields(Route) if f.init} - {"ingress"}
     hashes = [content_hash("u", [replace(base, **{name: value})], ()) for name, value in other.items()]
     options = [
         replace(NO_OPTIONS, **{f.name: _another(getattr(NO_OPTIONS, f.name))}) for f in fields(RouteOptions) if f.init

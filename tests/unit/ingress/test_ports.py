@@ -214,6 +214,7 @@ def test_an_ingress_on_a_known_port_needs_only_commands() -> None:
     )
     assert isinstance(decision, plan.Runtime)
     assert [command.text for command in decision.commands if " map " in command.text] == [
+        "add map /d/ingress.map <<\nb3 default/b\n",
         "add map /d/https-ports.map <<\nb.com:8080 :8443\n",
         "add map /d/to-https.map <<\nb.com:8080 308\n",
         "add map /d/secured.map <<\nb.com:8443 1\n",
@@ -256,6 +257,7 @@ def test_a_name_gets_other_rules_over_tls_without_a_moment_between() -> None:
     decision = plan.plan(now, model_of(usual, other, more), PATHS)
     assert isinstance(decision, plan.Runtime)
     assert [command.text for command in decision.commands if " map " in command.text] == [
+        "add map /d/ingress.map <<\nb3 default/secure\n",
         "add map /d/secured.map <<\na.com:443 1\n",
         "add map /d/prefix.map <<\na.com:443/ b1\na.com:443/s/ b3\n",
         "add map /d/tls-tiers.map <<\na.com a.com:443\n",

@@ -11,7 +11,11 @@ from rancherctl.ingress.haproxy.profiles import PLAIN, REDIRECT_MAP, VALUES, pro
 from rancherctl.ingress.options import NO_OPTIONS, RouteOptions
 
 LISTED = RouteOptions(allow_source=("10.0.0.0/8",))
-OUTSIDE = {"closed", "redirect", "redirect_code", "target", *profiles.CLIENTS, *(value.field for value in VALUES)}
+OUTSIDE = {
+    *("closed", "redirect", "redirect_code", "target", "access_log"),
+    *profiles.CLIENTS,
+    *(value.field for value in VALUES),
+}
 """Options that are no text of pools that forward requests."""
 
 

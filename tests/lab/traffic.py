@@ -59,11 +59,11 @@ def outage(samples: Iterable[Sample]) -> float:
     return (after[0] if after else ordered[-1].end) - bad[0]
 
 
-def request(address: str, host: str, path: str, *, timeout: float = 15.0) -> Sample:
+def request(address: str, host: str, path: str, *, port: int = 80, timeout: float = 15.0) -> Sample:
     """Send one GET on a new connection; any status but 200 is an error."""
     began = time.monotonic()
     error, pod = "", ""
-    connection = http.client.HTTPConnection(address, 80, timeout=timeout)
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": host, "Connection": "close"})
         response = connection.getresponse()
@@ -86,9 +86,16 @@ class Traffic:
     """
 
     def __init__(
-        self, addresses: Callable[[], Sequence[str]], host: str, path: str = "/", *, slots: int = 3, pause: float = 0.03
+        self,
+        addresses: Callable[[], Sequence[str]],
+        host: str,
+        path: str = "/",
+        *,
+        slots: int = 3,
+        pause: float = 0.03,
+        port: int = 80,
     ) -> None:
-        self._addresses, self._host, self._path, self._pause = addresses, host, path, pause
+        self._addresses, self._host, self._path, self._pause, self._port = addresses, host, path, pause, port
         self._stop = threading.Event()
         self._samples: list[Sample] = []
         self._threads = [threading.Thread(target=self._run, args=(i,), daemon=True) for i in range(slots)]
@@ -109,7 +116,7 @@ class Traffic:
         while not self._stop.wait(self._pause):
             known = self._addresses()
             if slot < len(known):
-                self._samples.append(request(known[slot], self._host, self._path))
+                self._samples.append(request(known[slot], self._host, self._path, port=self._port))
 
     def samples(self, to: str = "", *, since: float = 0.0, until: float = float("inf")) -> list[Sample]:
         """Requests that started in [since, until), to one address or to all, sorted by time."""

@@ -155,8 +155,10 @@ def mixed_changes(env: Environment, api: RestClient, count: int) -> None:
     say(f"reloads for {count} mixed changes", sum(before[h] != after for h, after in reloads(env).items()), "")
 
 
-def soak(env: Environment, addresses: Sequence[str]) -> None:
+def soak(env: Environment) -> None:
     """Requests while routes and certificates change and HAProxy is reloaded."""
+    env.apply(w.ingress(SPACE, "n0", name_of("n0"), "web", scale="2", secret="n0"))
+    addresses = w.published(env, SPACE, "n0", 2)
     hosts = [env.host_of(address) for address in addresses]
     with TlsClients(addresses, name_of("n0"), rate=200) as clients:
         for turn in range(20):
@@ -175,13 +177,13 @@ def everything(env: Environment) -> None:
     try:
         w.web(env, SPACE, 2)
         env.apply(w.ingress(SPACE, "warm", name_of("warm"), "web", scale="2"))
-        addresses = w.published(env, SPACE, "warm", 2)
+        w.published(env, SPACE, "warm", 2)
         every = [host.address for host in env.lab.hosts()]
         with client(env) as api:
             new_sites(env, api, every)
             rotations(env, every)
             mixed_changes(env, api, 200)
-            soak(env, addresses if len(addresses) > 1 else every)
+            soak(env)
             plain_sites(env, api, every)
     finally:
         env.kubectl("delete", "namespace", SPACE, "--wait=false")

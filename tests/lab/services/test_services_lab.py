@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from tests.lab import workloads as w
 from tests.lab.measures import Measure
-from tests.lab.support import Environment, curl, until
+from tests.lab.services.lb_services import addresses, answers, ask, condition, echo, load_balancer, published, refused
+from tests.lab.support import Environment, until
 from tests.lab.traffic import IngressWatch, Traffic, failed
-
-CLASS = "rancherctl.io/lb"
-CONDITION = "rancherctl.io/LoadBalancer"
-ECHO = """
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("0.0.0.0", int(sys.argv[1])))
-while True:
-    data, peer = s.recvfrom(2048)
-    s.sendto(data + b" from " + peer[0].encode(), peer)
-"""
-
-
-@pytest.fixture(scope="module")
-def web(shared: Environment, space: str) -> str:
-    """A namespace with two pods of ``web`` on different hosts."""
-    w.web(shared, space, 2, **w.spread("web"))
-    return space
-
-
-def load_balancer(namespace: str, name: str, port: int, *, scale: int = 1, app: str = "web", **spec: Any) -> w.Json:
-    body = w.service(namespace, name, app, port=port)
-    body["metadata"]["annotations"] = {"scale": str(scale)}
-    body["spec"] |= {"type": "LoadBalancer", "loadBalancerClass": CLASS, **spec}
-    return body
-
-
-def addresses(env: Environment, namespace: str, name: str) -> list[str]:
-    found = env.get("service", name, "-n", namespace)["status"]["loadBalancer"].get("ingress", [])
-    assert all(entry["ipMode"] == "VIP" for entry in found)
-    return [entry["ip"] for entry in found]
-
-
-def published(env: Environment, namespace: str, name: str, count: int) -> list[str]:
-    found: list[str] = until(
-        f"{count} addresses of {namespace}/{name}",
-        lambda: len(a := addresses(env, namespace, name)) == count and (a or True),
-        pause=0.1,
-    )
-    return found if isinstance(found, list) else []
-
-
-def condition(env: Environment, namespace: str, name: str) -> dict[str, str]:
-    conditions = env.get("service", name, "-n", namespace)["status"].get("conditions", [])
-    return next((c for c in conditions if c["type"] == CONDITION), {})
-
-
-def answers(address: str, port: int) -> str:
-    status, body = curl(address, "x", port=port, timeout=5)
-    assert status == 200
-    return body
 
 
 def test_a_service_has_the_addresses_of_two_hosts_and_answers_everywhere(
@@ -98,37 +44,10 @@ def test_a_service_has_the_addresses_of_two_hosts_and_answers_everywhere(
     until("no answer", lambda: refused(one, 8101))
 
 
-def refused(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), 1):
-            return False
-    except OSError:
-        return True
-
-
 @pytest.mark.parametrize("port", [22, 6443, 10250, 2379, 7443, 31000])
 def test_reserved_ports_are_refused_at_once(shared: Environment, web: str, port: int) -> None:
     with pytest.raises(AssertionError, match="these ports are used by the hosts themselves"):
         shared.apply(load_balancer(web, "bad", port))
-
-
-@contextmanager
-def echo(env: Environment, host: str, port: int) -> Iterator[None]:
-    """A UDP server on a host; it answers with what came and from where."""
-    unit = f"echo-{port}"
-    env.ssh(host, f"systemd-run --quiet --collect --unit {unit} python3 -c '{ECHO}' {port}")
-    try:
-        yield
-    finally:
-        env.ssh(host, f"systemctl stop {unit}")
-
-
-def ask(address: str, port: int) -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(1)
-        client.connect((address, port))
-        client.send(b"hello")
-        return client.recv(2048).decode()
 
 
 def test_udp_is_answered_from_the_address_that_was_asked(shared: Environment, web: str) -> None:

@@ -1,0 +1,82 @@
+"""Objects and questions of the lab tests about Services of type LoadBalancer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.lab import workloads as w
+from tests.lab.support import Environment, curl, until
+
+CLASS = "rancherctl.io/lb"
+CONDITION = "rancherctl.io/LoadBalancer"
+ECHO = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", int(sys.argv[1])))
+while True:
+    data, peer = s.recvfrom(2048)
+    s.sendto(data + b" from " + peer[0].encode(), peer)
+"""
+
+
+def load_balancer(namespace: str, name: str, port: int, *, scale: int = 1, app: str = "web", **spec: Any) -> w.Json:
+    body = w.service(namespace, name, app, port=port)
+    body["metadata"]["annotations"] = {"scale": str(scale)}
+    body["spec"] |= {"type": "LoadBalancer", "loadBalancerClass": CLASS, **spec}
+    return body
+
+
+def addresses(env: Environment, namespace: str, name: str) -> list[str]:
+    found = env.get("service", name, "-n", namespace)["status"]["loadBalancer"].get("ingress", [])
+    assert all(entry["ipMode"] == "VIP" for entry in found)
+    return [entry["ip"] for entry in found]
+
+
+def published(env: Environment, namespace: str, name: str, count: int) -> list[str]:
+    found: list[str] = until(
+        f"{count} addresses of {namespace}/{name}",
+        lambda: len(a := addresses(env, namespace, name)) == count and (a or True),
+        pause=0.1,
+    )
+    return found if isinstance(found, list) else []
+
+
+def condition(env: Environment, namespace: str, name: str) -> dict[str, str]:
+    conditions = env.get("service", name, "-n", namespace)["status"].get("conditions", [])
+    return next((c for c in conditions if c["type"] == CONDITION), {})
+
+
+def answers(address: str, port: int) -> str:
+    status, body = curl(address, "x", port=port, timeout=5)
+    assert status == 200
+    return body
+
+
+def refused(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), 1):
+            return False
+    except OSError:
+        return True
+
+
+@contextmanager
+def echo(env: Environment, host: str, port: int) -> Iterator[None]:
+    """A UDP server on a host; it answers with what came and from where."""
+    unit = f"echo-{port}"
+    env.ssh(host, f"systemd-run --quiet --collect --unit {unit} python3 -c '{ECHO}' {port}")
+    try:
+        yield
+    finally:
+        env.ssh(host, f"systemctl stop {unit}")
+
+
+def ask(address: str, port: int) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(1)
+        client.connect((address, port))
+        client.send(b"hello")
+        return client.recv(2048).decode()

@@ -73,7 +73,8 @@ def exclusion(p: Placeable, host: RosterHost) -> str:
         return why
     blocked = p.ports if EVERY_PORT in host.blocked else [port for port in p.ports if port in host.blocked]
     if blocked:
-        return f"port {blocked[0]} is not available: its load balancer is not running, or another program uses the port"
+        users = "or another program, a pod or a Service uses the port"
+        return f"port {blocked[0]} is not available: its load balancer is not running, {users}"
     missing = [f"{k}={v}" for k, v in p.options.affinity if host.labels.get(k) != v]
     return f"label {', '.join(missing)} is missing" if missing else ""
 

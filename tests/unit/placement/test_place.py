@@ -75,6 +75,7 @@ def test_labels_and_blocked_ports_decide_which_hosts_are_eligible() -> None:
     assert everywhere.hosts == ("h2", "h4")
     blocked = Roster(1, 1, (hosts[0], replace(hosts[1], blocked=(80,)), hosts[2], hosts[3]))
     assert place(_object(zone="a"), blocked).hosts == ("h4",)
+    assert any("another program, a pod or a Service uses the port" in c.excluded for c in explain(_object(), blocked))
     other_port = replace(_object(wanted=0, zone="a"), ports=(443,))
     assert place(other_port, blocked).hosts == ("h2", "h4"), "a blocked port concerns only what needs that port"
 

@@ -145,11 +145,11 @@ def serial(port: int, name: str | None, address: str = "127.0.0.1") -> int | str
 
 
 def negotiated(
-    port: int, name: str | None, *, alpn: tuple[str, ...] = (), newest: str = ""
+    port: int, name: str | None, *, alpn: tuple[str, ...] = (), newest: str = "", address: str = "127.0.0.1"
 ) -> tuple[str | None, str | None] | str:
     """Version of TLS and protocol that a handshake ends with, or why it is refused."""
     try:
-        with connect(port, name, alpn=alpn, newest=newest) as stream:
+        with connect(port, name, alpn=alpn, newest=newest, address=address) as stream:
             return stream.version(), stream.selected_alpn_protocol()
     except ssl.SSLError as error:
         return str(error.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
 import time
@@ -289,6 +290,43 @@ def test_status_reports_the_certificate_of_each_address(shared: Environment, web
     assert (code, row["certificate"]) == (6, None)
     assert f"the host has no certificate for this name; waiting for secret {web}/none" in row["result"]
     assert f"waiting for secret {web}/none" in shared.ok("ingress", "show", "refused", "-n", web)
+
+
+def test_options_of_https_change_on_all_addresses_without_a_reload(shared: Environment, web: str) -> None:
+    """What handshakes negotiate, the redirect and HSTS on the HAProxy of the hosts; only a new text of HSTS reloads."""
+    host, pair = f"options.{w.host(web)}", AUTHORITY.issue(f"options.{w.host(web)}")
+    shared.apply(w.tls_secret(web, "options", pair))
+
+    def apply(**options: str) -> None:
+        """Options have underscores for hyphens."""
+        notes = {
+            INGRESS_PREFIX + name.replace("_", "-"): text for name, text in ({"hsts": "max-age=9"} | options).items()
+        }
+        shared.apply(w.ingress(web, "options", host, "web", scale="2", secret="options", annotations=notes))
+
+    def seen() -> set[Any]:
+        """Of all addresses: protocol, result of TLS 1.2, status of the plain answer, and the header."""
+        return {one(address) for address in addresses}
+
+    def one(address: str) -> tuple[Any, ...]:
+        offered = tls.negotiated(HTTPS, host, alpn=("h2", "http/1.1"), address=address)
+        older = tls.negotiated(HTTPS, host, newest="1.2", address=address)
+        with contextlib.closing(tls.Connection(HTTPS, host, address)) as connection:
+            header = connection.request(host)[2].get("strict-transport-security")
+        return offered[1], older if isinstance(older, str) else older[0], curl(address, host)[0], header
+
+    apply()
+    addresses = w.published(shared, web, "options", 2)
+    until("HTTPS", lambda: seen() == {("h2", "TLSv1.2", 308, "max-age=9")})
+    workers = {a: shared.ssh(shared.host_of(a), "pidof haproxy") for a in addresses}
+    apply(http2="false", tls_min_version="1.3", ssl_redirect_code="301")
+    refused = "TLSV1_ALERT_PROTOCOL_VERSION"
+    until("HTTP/1.1, TLS 1.3 and 301", lambda: seen() == {("http/1.1", refused, 301, "max-age=9")})
+    apply(ssl_redirect="false", tls_min_version="1.3")
+    until("HTTP/2 and no redirect", lambda: seen() == {("h2", refused, 200, "max-age=9")})
+    apply()
+    until("the defaults", lambda: seen() == {("h2", "TLSv1.2", 308, "max-age=9")})
+    assert {a: shared.ssh(shared.host_of(a), "pidof haproxy") for a in addresses} == workers, "no reload"
 
 
 def test_clients_need_a_certificate_of_the_authority_and_without_it_the_site_is_closed(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from rancherctl.hosts.command import command
+from rancherctl.hosts.command import Result, command
 from rancherctl.hosts.transport import Transport
 from rancherctl.kube.objects import Pod, Service
 from rancherctl.kube.snapshot import Snapshot
@@ -130,16 +130,20 @@ class ServicesRole:
         return out
 
     def _present(self, address: str, published: Mapping[str, frozenset[Port]]) -> list[str]:
-        """The Services for which kube-proxy has all ports: asked for all at once, one by one if some are missing."""
-        if not published or self._has(address, frozenset().union(*published.values()), proxy_rules.MAPS[:1]):
-            return list(published)
-        return [key for key, ports in published.items() if self._has(address, ports, proxy_rules.MAPS)]
+        """The Services for which kube-proxy has all ports. The maps, which are long, are read only if some are missing.
 
-    def _has(self, address: str, ports: frozenset[Port], maps: tuple[str, ...]) -> bool:
-        return any(
-            self._transport.run(command(*proxy_rules.get(address, name, ports), timeout=5.0), check=False).ok
-            for name in maps
-        )
+        A Service may have ports with endpoints and ports without, which are in different maps.
+        """
+        ports = sorted(frozenset[Port]().union(*published.values()))
+        parts = (ports[at : at + proxy_rules.MAX_KEYS] for at in range(0, len(ports), proxy_rules.MAX_KEYS))
+        if all(self._nft(proxy_rules.get(address, proxy_rules.MAPS[0], part)).ok for part in parts):
+            return list(published)
+        answers = [self._nft(proxy_rules.list_map(address, name)) for name in proxy_rules.MAPS]
+        found = frozenset[Port]().union(*(proxy_rules.listed(each.text(), address) for each in answers if each.ok))
+        return [key for key, wanted in published.items() if wanted <= found]
+
+    def _nft(self, argv: tuple[str, ...]) -> Result:
+        return self._transport.run(command(*argv, timeout=5.0), check=False)
 
     def _proxy_error(self) -> str:
         """Why kube-proxy is not healthy, once that has lasted."""

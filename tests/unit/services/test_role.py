@@ -1,0 +1,85 @@
+"""What the services role asks nft for: few commands, however many Services and ports there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from rancherctl.hosts.command import Command, Result
+from rancherctl.hosts.local import LocalTransport
+from rancherctl.kube import objects
+from rancherctl.services import proxy_rules
+from rancherctl.services.model import Port
+from rancherctl.services.reconcile import ServicesRole
+from tests.fakes import services as fake
+
+ADDRESS = "10.0.0.1"
+MAX_ARGUMENT = 131_072
+"""MAX_ARG_STRLEN of Linux: execve refuses a longer argument."""
+
+
+class Nft(LocalTransport):
+    """Answers like nft with these ports of ADDRESS in its maps."""
+
+    def __init__(self, served: Iterable[Port], empty: Iterable[Port] = ()) -> None:
+        super().__init__("h1")
+        self.maps = dict(zip(proxy_rules.MAPS, (set(served), set(empty)), strict=True))
+        self.commands: list[tuple[str, ...]] = []
+
+    def run(self, command: Command, *, check: bool = True) -> Result:
+        argv = tuple(map(str, command.argv))
+        assert max(map(len, argv)) < MAX_ARGUMENT
+        self.commands.append(argv)
+        if "list" in argv:
+            elements = [
+                [{"concat": [ADDRESS, protocol, port]}, {"drop": None}]
+                for protocol, port in sorted(self.maps.get(argv[-1], ()))
+            ]
+            return Result(command, 0, json.dumps({"nftables": [{"map": {"elem": elements}}]}).encode(), b"")
+        keys = [each.split(" . ") for each in argv[-1].strip("{} ").split(", ")]
+        found = all((protocol, int(port)) in self.maps[argv[-2]] for _, protocol, port in keys)
+        return Result(command, 0 if found else 1, b"", b"")
+
+
+def programmed(nft: Nft, *services: objects.Service) -> set[str]:
+    role = ServicesRole("h1", (ADDRESS,), nft)
+    return set(role._programmed({s.meta.key: s for s in services}))
+
+
+def services_of(count: int, ports: int) -> tuple[list[objects.Service], list[Port]]:
+    every = [("tcp", n) for n in range(1, count * ports + 1)]
+    services = [
+        fake.service(f"s{n}", *every[n * ports : (n + 1) * ports], status=fake.published(ADDRESS)) for n in range(count)
+    ]
+    return services, every
+
+
+def test_very_many_ports_fit_the_longest_argument_of_a_program() -> None:
+    services, every = services_of(100, 100)
+    assert len(programmed(Nft(every), *services)) == 100
+
+
+def test_some_missing_services_cost_a_few_commands() -> None:
+    services, every = services_of(1000, 5)
+    nft = Nft(every[:4000], empty=every[4000:4500])
+    assert programmed(nft, *services) == {f"default/s{n}" for n in range(900)}
+    assert len(nft.commands) <= 10
+
+
+def test_a_service_may_have_ports_with_and_without_endpoints() -> None:
+    service = fake.service("a", ("tcp", 80), ("udp", 81), status=fake.published(ADDRESS))
+    assert programmed(Nft([("tcp", 80)], [("udp", 81)]), service) == {"default/a"}
+    assert programmed(Nft([("tcp", 80)]), service) == set()
+
+
+def test_listed_elements() -> None:
+    text = (
+        '{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"map": {"family": "ip", "name": "service-ips", "elem": ['
+        '[{"concat": ["10.0.0.1", "udp", 53]}, {"drop": null}],'
+        ' [{"elem": {"val": {"concat": ["10.0.0.1", "tcp", 80]}, "comment": "a"}}, {"drop": null}],'
+        ' [{"concat": ["10.0.0.2", 6, 81]}, {"drop": null}]]}}]}'
+    )
+    assert proxy_rules.listed(text, "10.0.0.1") == {("udp", 53), ("tcp", 80)}
+    assert proxy_rules.listed(text, "10.0.0.2") == {("tcp", 81)}
+    assert proxy_rules.listed('{"nftables": [{"map": {"name": "service-ips"}}]}', "10.0.0.1") == set()
+    assert proxy_rules.listed("half {", "10.0.0.1") == set()

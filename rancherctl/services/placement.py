@@ -6,7 +6,7 @@ that need the same port of a host, one that has it keeps it; else the oldest get
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,14 +38,16 @@ def place_services(
     roster: Roster,
     reports: Mapping[str, HostPorts],
     refused: Mapping[tuple[str, str], str] | None = None,
+    held: Collection[str] = (),
 ) -> dict[str, Decision]:
     """Decisions by the Services' names.
 
     ``refused`` maps (Service, host) to a reason that the caller knows: kube-proxy there did not program it in time.
+    ``held`` hosts keep what they publish although their reports say that kube-proxy fails, or nothing.
     """
     ordered = sorted(services, key=lambda s: s.age)
     table: dict[tuple[str, Port], str] = {}
-    reasons = {s.name: {h.name: _exclusion(s, h, reports, refused or {}) for h in roster.hosts} for s in ordered}
+    reasons = {s.name: {h.name: _exclusion(s, h, reports, refused or {}, held) for h in roster.hosts} for s in ordered}
     chosen: dict[str, list[str]] = {}
     by_address = {h.address: h.name for h in roster.hosts if h.address}
     last_choice = {h.name for h in roster.hosts if h.cordoned}
@@ -78,15 +80,22 @@ def _taken(service: LoadBalancer, host: str, table: Mapping[tuple[str, Port], st
 
 
 def _exclusion(
-    s: LoadBalancer, host: RosterHost, reports: Mapping[str, HostPorts], refused: Mapping[tuple[str, str], str]
+    s: LoadBalancer,
+    host: RosterHost,
+    reports: Mapping[str, HostPorts],
+    refused: Mapping[tuple[str, str], str],
+    held: Collection[str],
 ) -> str:
     """Why ``host`` cannot carry ``s``; "" if it can."""
     if s.obstacle:
         return s.obstacle.message
+    report = reports.get(host.name, NOTHING)
+    doubt = "" if host.name in held and host.address in s.published else unable(report)
     return (
         exclusion(Placeable(s.key, s.options), host)
         or _unsuitable(s, host)
-        or _blocked(s, host, reports.get(host.name, NOTHING))
+        or doubt
+        or _blocked(s, host, report)
         or refused.get((s.name, host.name), "")
     )
 
@@ -105,11 +114,14 @@ def _unsuitable(s: LoadBalancer, host: RosterHost) -> str:
     return ""
 
 
-def _blocked(s: LoadBalancer, host: RosterHost, report: HostPorts) -> str:
+def unable(report: HostPorts) -> str:
+    """Why a host with this report takes no Service at all; "" if it can."""
     if not report.reported:
         return "its agent has not reported its ports yet"
-    if report.proxy_error:
-        return f"kube-proxy: {report.proxy_error}"
+    return f"kube-proxy: {report.proxy_error}" if report.proxy_error else ""
+
+
+def _blocked(s: LoadBalancer, host: RosterHost, report: HostPorts) -> str:
     published = host.address in s.published
     for port in sorted(s.ports):
         if user := report.used.get(port):

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rancherctl.change import Plan, diff
+from rancherctl.hold import is_mass_loss
 from rancherctl.kube.objects import Service
 from rancherctl.net import address_key, is_ip
 from rancherctl.placement.model import ObjectProblem, Roster, RosterHost
 from rancherctl.services.model import FOREIGN, HostPorts, LoadBalancer, programmed_digest
-from rancherctl.services.placement import NOTHING, Decision, place_services
+from rancherctl.services.placement import NOTHING, Decision, place_services, unable
 from rancherctl.text import and_more, shorten
 
 CONDITION: Final = "rancherctl.io/LoadBalancer"
@@ -26,6 +27,9 @@ REFUSED_SECONDS: Final = 60.0
 """How long a host that did not program a Service in time is left out."""
 MOVE_SECONDS: Final = 5.0
 """How long the address of a host that leaves in peace stays for the next host to be ready."""
+HOLD_SECONDS: Final = 60.0
+"""How long many hosts that go wrong at once keep their addresses: a broken release of agents is more likely."""
+_LIMITS: Final = (VERIFY_SECONDS, MOVE_SECONDS, HOLD_SECONDS)
 MAX_MESSAGE: Final = 1000
 
 
@@ -55,19 +59,23 @@ class Memory:
 
     def next_change(self, now: float) -> float | None:
         """Seconds until time alone changes a decision; None if nothing waits."""
-        ends = [start + limit for start in self.since.values() for limit in (VERIFY_SECONDS, MOVE_SECONDS)]
+        ends = [start + limit for start in self.since.values() for limit in _LIMITS]
         ends += self.refused.values()
         return min((max(0.05, end - now) for end in ends if end > now), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """Desired statuses by ``namespace/name``, of Services that are or were ours; problems, decisions and memory."""
+    """Desired statuses by ``namespace/name``, of Services that are or were ours; problems, decisions and memory.
+
+    ``held`` are hosts that keep their addresses although they look broken: too many do so at once.
+    """
 
     desired: Mapping[str, ServiceStatus]
     problems: Mapping[str, tuple[ObjectProblem, ...]]
     decisions: Mapping[str, Decision]
     memory: Memory
+    held: frozenset[str] = frozenset()
 
 
 def stored_condition(service: Service) -> Condition | None:
@@ -85,6 +93,8 @@ class _Verifier:
     memory: Memory
     now: float
     since: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    publishing: dict[str, list[str]] = field(default_factory=dict)
+    """Services by the live host that publishes them."""
 
     def waited(self, what: str, service: str, host: str) -> float:
         key = (what, service, host)
@@ -102,11 +112,30 @@ class _Verifier:
         for service in services:
             for address in service.published:
                 host = by_address.get(address, "")
-                if not host or not self.hosts[host].alive or self.confirmed(service, host):
+                if not host or not self.hosts[host].alive:
+                    continue
+                self.publishing.setdefault(host, []).append(service.name)
+                if self.confirmed(service, host):
                     continue
                 if self.waited("programmed", service.name, host) >= VERIFY_SECONDS:
                     out[(service.name, host)] = self.now + REFUSED_SECONDS
         return out
+
+    def held(self, refused: Collection[tuple[str, str]]) -> frozenset[str]:
+        """Hosts that look broken, if too many do so at once: nothing is withdrawn from them for HOLD_SECONDS.
+
+        It is never withdrawn if all hosts look broken, because no other host could take it.
+        """
+        doubtful = {
+            host
+            for host, names in self.publishing.items()
+            if unable(self.reports.get(host, NOTHING)) or (len(names) > 1 and all((n, host) in refused for n in names))
+        }
+        if not is_mass_loss(len(doubtful), len(self.publishing), floor=1):
+            return frozenset()
+        lasted = self.waited("held", "", "") >= HOLD_SECONDS
+        able = any(h.alive and h.lb and name not in doubtful for name, h in self.hosts.items())
+        return frozenset() if lasted and able else frozenset(doubtful)
 
 
 def plan_statuses(
@@ -125,8 +154,10 @@ def plan_statuses(
         return Statuses({}, {}, {}, memory)
     verifier = _Verifier({h.name: h for h in roster.hosts}, reports, memory, now)
     refused = verifier.refused(wanted.values())
+    held = verifier.held(refused)
+    refused = {pair: until for pair, until in refused.items() if pair[1] not in held}
     reason = f"its kube-proxy did not program the Service within {VERIFY_SECONDS:.0f} s"
-    decisions = place_services(wanted.values(), roster, reports, dict.fromkeys(refused, reason))
+    decisions = place_services(wanted.values(), roster, reports, dict.fromkeys(refused, reason), held)
     ours = {h.address for h in roster.hosts}
     desired: dict[str, ServiceStatus] = {}
     problems: dict[str, tuple[ObjectProblem, ...]] = {}
@@ -142,7 +173,7 @@ def plan_statuses(
             desired[key] = ServiceStatus(addresses, _condition(each, decision, addresses, problems[key], verifier))
         elif stored_condition(service) is not None:
             desired[key] = ServiceStatus(_foreign(service.lb_addresses, ours))
-    return Statuses(desired, problems, decisions, Memory(verifier.since, refused))
+    return Statuses(desired, problems, decisions, Memory(verifier.since, refused), held)
 
 
 def _foreign(addresses: Iterable[str], ours: Collection[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -21,7 +22,10 @@ from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
 from rancherctl.services.status import Memory, ServiceStatus, Statuses, plan_statuses, plan_writes, status_patch
 from rancherctl.services.translate import ServicePolicy, wanted_services
+from rancherctl.text import and_more
 
+log = logging.getLogger(__name__)
+HELD: Final = "kube-proxy of many hosts looks broken at once: their addresses stay in statuses of Services: %s"
 TABLES: Final = ("services", "endpointslices", "configmaps")
 
 
@@ -38,6 +42,7 @@ class ServiceStatusController:
         self._leader, self._clock, self._policy = leader, clock, policy
         self._roster, self._reports = RosterReader(), ReportCache(_ports)
         self._memory = Memory()
+        self._held: frozenset[str] = frozenset()
         self.tcp_ports: Mapping[str, frozenset[int]] | None = None
         """TCP ports of Services by host; None until this process has decided as leader."""
         self._due = Due(TABLES)
@@ -47,7 +52,8 @@ class ServiceStatusController:
         """Write the statuses that differ; computes nothing while neither the tables nor time ask for it."""
         now = self._clock()
         if not self._leader.leading:
-            self.tcp_ports = None
+            # Waits measured by an earlier term would end at once in the next one.
+            self.tcp_ports, self._memory = None, Memory()
         tables = self._due.items(snapshot)
         due = self._due.now(tables, now)
         if not (self._leader.leading and due and all(snapshot.table(t).synced for t in TABLES)):
@@ -57,6 +63,10 @@ class ServiceStatusController:
         wanted = wanted_services(services, slices, roster, self._policy)
         statuses = plan_statuses(services, wanted, roster, self._reports.by_host(maps), self._memory, now)
         self._memory = statuses.memory
+        if statuses.held != self._held:
+            self._held = statuses.held
+            if self._held:
+                log.error(HELD, and_more(sorted(self._held)))
         self.tcp_ports = _tcp_ports(wanted, statuses)
         metas: Mapping[str, Meta] = {key: services[key].meta for key in statuses.desired}
 

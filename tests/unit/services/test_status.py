@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rancherctl.kube import objects
 from rancherctl.placement.model import Roster
 from rancherctl.services.model import HostPorts
 from rancherctl.services.status import (
     CONDITION,
+    HOLD_SECONDS,
     MOVE_SECONDS,
     REFUSED_SECONDS,
     VERIFY_SECONDS,
@@ -157,3 +160,44 @@ def test_the_condition_names_what_is_missing() -> None:
     refused = plan(fake.roster(1), fake.service("a", ("tcp", 31000))).desired["default/a"].condition
     assert refused is not None
     assert (refused.status, refused.reason) == ("False", "ReservedPort")
+
+
+def both_published(hosts: Roster, count: int = 2) -> list[objects.Service]:
+    addresses = fake.published(*(h.address for h in hosts.hosts))
+    return [fake.service(f"s{n}", ("tcp", 5000 + n), scale=len(hosts.hosts), status=addresses) for n in range(count)]
+
+
+def addresses(statuses: Statuses, name: str = "s0") -> tuple[str, ...]:
+    return statuses.desired[f"default/{name}"].addresses
+
+
+@pytest.mark.parametrize("report", [HostPorts(reported=False), HostPorts(proxy_error="does not answer"), HostPorts()])
+def test_reports_of_all_hosts_that_go_wrong_at_once_withdraw_nothing(report: HostPorts) -> None:
+    """A broken release of agents, damaged reports, or a kube-proxy with other names for its maps."""
+    hosts = fake.roster(3)
+    services = both_published(hosts)
+    wrong = {h.name: report for h in hosts.hosts}
+    seen = plan(hosts, *services, **wrong)
+    later = plan(hosts, *services, now=VERIFY_SECONDS, memory=seen.memory, **wrong)
+    last = plan(hosts, *services, now=VERIFY_SECONDS + 2 * HOLD_SECONDS, memory=later.memory, **wrong)
+    assert {addresses(s) for s in (seen, later, last)} == {("10.0.0.1", "10.0.0.2", "10.0.0.3")}
+    assert later.held == {"h1", "h2", "h3"}
+
+
+def test_many_hosts_that_go_wrong_are_withdrawn_once_that_has_lasted() -> None:
+    hosts = fake.roster(4)
+    services = both_published(hosts)
+    broken = HostPorts(proxy_error="its health check answers 503")
+    states = {name: fake.programmed(name, *services) for name in ("h3", "h4")} | {"h1": broken, "h2": broken}
+    seen = plan(hosts, *services, **states)
+    assert len(addresses(seen)) == 4
+    assert seen.memory.next_change(10.0) == HOLD_SECONDS - 10.0
+    last = plan(hosts, *services, now=HOLD_SECONDS, memory=seen.memory, **states)
+    assert addresses(last) == ("10.0.0.3", "10.0.0.4")
+
+
+def test_one_host_that_goes_wrong_is_withdrawn_at_once() -> None:
+    hosts = fake.roster(3)
+    services = both_published(hosts)
+    good = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
+    assert addresses(plan(hosts, *services, h1=HostPorts(reported=False), **good)) == ("10.0.0.2", "10.0.0.3")

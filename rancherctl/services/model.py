@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from rancherctl.contract import SERVICE_CLASS
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
-from rancherctl.text import short_digest
+from rancherctl.text import and_more, short_digest
 
 KEY_PREFIX: Final = "svc/"
 """Services and Ingresses of the same name are different objects for the hash that places them."""
@@ -17,6 +18,8 @@ FOREIGN: Final = "ForeignAddresses"
 POD_WORDS: Final = "hostPort of pod"
 """How a host reports a port that goes to a pod: no program listens there, so the load balancer cannot notice it."""
 
+CONDITION: Final = "rancherctl.io/LoadBalancer"
+"""Type of the condition in a Service's status that only rancherctl writes."""
 Port = tuple[str, int]
 """Protocol in lower case, and number."""
 
@@ -26,6 +29,15 @@ def port_text(port: Port) -> str:
     return f"{port[1]}/{port[0].upper()}"
 
 
+def foreign(addresses: Iterable[str]) -> ObjectProblem:
+    """The obstacle of a Service in whose status another controller writes these addresses."""
+    text = (
+        f"another controller has published {and_more(list(addresses))}; set spec.loadBalancerClass to one of them,"
+        f" or to {SERVICE_CLASS}"
+    )
+    return ObjectProblem(FOREIGN, text)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
     """One Service that wants addresses.
@@ -33,6 +45,7 @@ class LoadBalancer:
     ``name`` is ``namespace/name``; ``created`` and ``uid`` order Services, the oldest first. ``endpoints`` are hosts
     that may be published: None = all (policy Cluster), else those with an endpoint of their own (Local).
     ``requested`` is the only address that the user accepts ("" = any). ``obstacle`` says why it gets no address at all.
+    ``unknown`` are addresses of no host in a status that we wrote: of a host that left, or of another controller.
     """
 
     name: str
@@ -44,6 +57,7 @@ class LoadBalancer:
     endpoints: frozenset[str] | None = None
     requested: str = ""
     published: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     obstacle: ObjectProblem | None = None
     problems: tuple[ObjectProblem, ...] = ()
 

@@ -8,7 +8,7 @@ address is withdrawn, and another host takes the Service.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from rancherctl.change import Plan, diff
@@ -16,11 +16,10 @@ from rancherctl.hold import is_mass_loss
 from rancherctl.kube.objects import Service
 from rancherctl.net import address_key, is_ip
 from rancherctl.placement.model import ObjectProblem, Roster, RosterHost
-from rancherctl.services.model import FOREIGN, HostPorts, LoadBalancer, programmed_digest
+from rancherctl.services.model import CONDITION, FOREIGN, HostPorts, LoadBalancer, foreign, programmed_digest
 from rancherctl.services.placement import NOTHING, Decision, place_services, unable
 from rancherctl.text import and_more, shorten
 
-CONDITION: Final = "rancherctl.io/LoadBalancer"
 VERIFY_SECONDS: Final = 2.0
 """How long kube-proxy of a published host may take, and how long its rules may be missing later."""
 REFUSED_SECONDS: Final = 60.0
@@ -52,10 +51,14 @@ class ServiceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the next call needs: when waits began, and until when hosts are left out, by (Service, host)."""
+    """What the next call needs: when waits began, and until when hosts are left out, by (Service, host).
+
+    ``replaced``: Service → its ``unknown`` addresses that we replace, and whether they have been away since.
+    """
 
     since: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    replaced: Mapping[str, tuple[frozenset[str], bool]] = field(default_factory=dict)
 
     def next_change(self, now: float) -> float | None:
         """Seconds until time alone changes a decision; None if nothing waits."""
@@ -152,6 +155,7 @@ def plan_statuses(
     """
     if not roster.hosts:
         return Statuses({}, {}, {}, memory)
+    wanted, replaced = _without_foreign(wanted, memory.replaced)
     verifier = _Verifier({h.name: h for h in roster.hosts}, reports, memory, now)
     refused = verifier.refused(wanted.values())
     held = verifier.held(refused)
@@ -173,7 +177,30 @@ def plan_statuses(
             desired[key] = ServiceStatus(addresses, _condition(each, decision, addresses, problems[key], verifier))
         elif stored_condition(service) is not None:
             desired[key] = ServiceStatus(_foreign(service.lb_addresses, ours))
-    return Statuses(desired, problems, decisions, Memory(verifier.since, refused), held)
+    return Statuses(desired, problems, decisions, Memory(verifier.since, refused, replaced), held)
+
+
+def _without_foreign(
+    wanted: Mapping[str, LoadBalancer], before: Mapping[str, tuple[frozenset[str], bool]]
+) -> tuple[dict[str, LoadBalancer], dict[str, tuple[frozenset[str], bool]]]:
+    """The Services, and ``Memory.replaced``.
+
+    Addresses of no host are replaced once: they may be those of a host that left. If one of them comes back, another
+    controller writes it, and the Service is left alone.
+    """
+    out: dict[str, LoadBalancer] = {}
+    replaced: dict[str, tuple[frozenset[str], bool]] = {}
+    for key, service in wanted.items():
+        known, away = before.get(key, (frozenset[str](), False))
+        out[key] = service
+        if service.unknown and away and known.intersection(service.unknown):
+            out[key] = replace(service, obstacle=foreign(service.unknown))
+            replaced[key] = known, away
+        elif service.unknown:
+            replaced[key] = frozenset(service.unknown), False
+        elif known:
+            replaced[key] = known, True
+    return out, replaced
 
 
 def _foreign(addresses: Iterable[str], ours: Collection[str]) -> tuple[str, ...]:

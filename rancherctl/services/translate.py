@@ -13,7 +13,7 @@ from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, PLACEMENT
 from rancherctl.kube.objects import EndpointSlice, Service
 from rancherctl.net import is_ip, parse_network
 from rancherctl.placement.model import ObjectProblem, PlacementOptions, Roster
-from rancherctl.services.model import FOREIGN, LoadBalancer, Port, port_text
+from rancherctl.services.model import CONDITION, LoadBalancer, Port, foreign, port_text
 from rancherctl.text import and_more
 
 
@@ -82,7 +82,7 @@ def translate(
     published = tuple(a for a in service.lb_addresses if a in ours)
     ports = frozenset((p.protocol.lower(), p.port) for p in service.ports)
     options, obstacle = _placement(service, len(published), problems)
-    foreign = [a for a in service.lb_addresses if a and a not in ours]
+    unknown = [a for a in service.lb_addresses if a and a not in ours and not service.lb_class]
     if service.source_ranges and any(parse_network(r.strip()) is None for r in service.source_ranges):
         invalid = next(r for r in service.source_ranges if parse_network(r.strip()) is None)
         obstacle = ObjectProblem("InvalidSourceRange", f"loadBalancerSourceRanges: {invalid!r} is not a network")
@@ -92,12 +92,10 @@ def translate(
     if service.lb_requested and not (is_ip(service.lb_requested) and service.lb_requested in ours):
         text = f"loadBalancerIP {service.lb_requested!r} is not the address of a load-balancer host"
         obstacle = ObjectProblem("UnknownAddress", text)
-    if not service.lb_class and foreign:
-        text = (
-            f"another controller has published {and_more(foreign)}; set spec.loadBalancerClass to one of them,"
-            f" or to {SERVICE_CLASS}"
-        )
-        obstacle = ObjectProblem(FOREIGN, text)
+    # What we have written may have the address of a host that left or changed it since: Statuses replaces it once.
+    written = any(c.get("type") == CONDITION and c.get("status") == "True" for c in service.conditions)
+    if unknown and not written:
+        obstacle = foreign(unknown)
     return LoadBalancer(
         name=service.meta.key,
         uid=service.meta.uid,
@@ -108,6 +106,7 @@ def translate(
         endpoints=local_endpoints(slices) if service.local else None,
         requested=service.lb_requested,
         published=published,
+        unknown=tuple(unknown),
         obstacle=obstacle,
         problems=tuple(problems),
     )

@@ -6,14 +6,14 @@ import pytest
 
 from rancherctl.kube import objects
 from rancherctl.placement.model import Roster
-from rancherctl.services.model import HostPorts
+from rancherctl.services.model import CONDITION, HostPorts
 from rancherctl.services.status import (
-    CONDITION,
     HOLD_SECONDS,
     MOVE_SECONDS,
     REFUSED_SECONDS,
     VERIFY_SECONDS,
     Memory,
+    ServiceStatus,
     Statuses,
     plan_statuses,
     plan_writes,
@@ -201,3 +201,33 @@ def test_one_host_that_goes_wrong_is_withdrawn_at_once() -> None:
     services = both_published(hosts)
     good = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
     assert addresses(plan(hosts, *services, h1=HostPorts(reported=False), **good)) == ("10.0.0.2", "10.0.0.3")
+
+
+OURS = {"type": CONDITION, "status": "True", "reason": "Published", "message": ""}
+
+
+def test_the_address_of_a_host_that_left_is_replaced() -> None:
+    """Also if its public address changed; the addresses of other hosts stay."""
+    hosts = fake.roster(3)
+    stored = fake.service("a", scale=2, status=fake.published("10.0.0.1", "10.0.0.9"), conditions=[OURS])
+    statuses = plan(hosts, stored, h1=fake.programmed("h1", stored))
+    assert "10.0.0.1" in addresses(statuses, "a")
+    assert len(addresses(statuses, "a")) == 2
+    assert "10.0.0.9" not in addresses(statuses, "a")
+    alone = fake.service("a", status=fake.published("10.0.0.9"), conditions=[OURS])
+    assert addresses(plan(hosts, alone), "a") not in {("10.0.0.9",), ()}
+
+
+def test_a_controller_that_writes_its_address_again_is_left_alone() -> None:
+    hosts = fake.roster(1)
+    other = fake.service("a", status=[{"ip": "192.0.2.1"}], conditions=[OURS])
+    ours = fake.service("a", status=fake.published("10.0.0.1"), conditions=[OURS])
+    first = plan(hosts, other)
+    pending = plan(hosts, other, memory=first.memory)  # not written yet
+    assert addresses(pending, "a") == ("10.0.0.1",)
+    away = plan(hosts, ours, memory=pending.memory)
+    back = plan(hosts, other, memory=away.memory)
+    assert back.problems["default/a"][0].reason == "ForeignAddresses"
+    assert back.desired["default/a"] == ServiceStatus(("192.0.2.1",))
+    stays = fake.service("a", status=[{"ip": "192.0.2.1"}])
+    assert not plan_writes({"default/a": stays}, plan(hosts, stays))

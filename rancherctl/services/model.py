@@ -79,7 +79,8 @@ class HostPorts:
     ``used`` maps ports to the program or pod that has them, in words. ``load_balancer`` are ports on which its load
     balancer serves Ingresses. ``proxy_error`` says why kube-proxy cannot take new Services ("" = it can).
     ``programmed`` maps ``namespace/name`` to the digest of the addresses and ports that kube-proxy has on this host
-    (``programmed_digest``). ``reported``: False as long as its agent has not said anything (an older release, say).
+    (``programmed_digest``). ``reported``: False as long as its agent has not said anything (an older release, say),
+    or cannot read its ports, because of ``error``.
     """
 
     used: Mapping[Port, str] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class HostPorts:
     proxy_error: str = ""
     programmed: Mapping[str, str] = field(default_factory=dict)
     reported: bool = True
+    error: str = ""
 
 
 def programmed_digest(address: str, ports: frozenset[Port]) -> str:

@@ -90,7 +90,9 @@ def _exclusion(
     if s.obstacle:
         return s.obstacle.message
     report = reports.get(host.name, NOTHING)
-    doubt = "" if host.name in held and host.address in s.published else unable(report)
+    # A published address stays until the host has not confirmed it for a moment (``refused``): an agent may restart.
+    kept = host.address in s.published and (host.name in held or not report.reported)
+    doubt = "" if kept else unable(report)
     return (
         exclusion(Placeable(s.key, s.options), host)
         or _unsuitable(s, host)
@@ -116,9 +118,11 @@ def _unsuitable(s: LoadBalancer, host: RosterHost) -> str:
 
 def unable(report: HostPorts) -> str:
     """Why a host with this report takes no Service at all; "" if it can."""
-    if not report.reported:
-        return "its agent has not reported its ports yet"
-    return f"kube-proxy: {report.proxy_error}" if report.proxy_error else ""
+    if report.proxy_error:
+        return f"kube-proxy: {report.proxy_error}"
+    if report.error:
+        return f"its agent cannot read its ports: {report.error}"
+    return "" if report.reported else "its agent has not reported its ports yet"
 
 
 def _blocked(s: LoadBalancer, host: RosterHost, report: HostPorts) -> str:

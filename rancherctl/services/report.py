@@ -30,7 +30,10 @@ def to_section(ports: HostPorts) -> dict[str, Any]:
 
 
 def parse_sections(data: Mapping[str, str]) -> HostPorts:
-    """What one report ConfigMap's data says about ports; ``reported`` is False without the section."""
+    """What one report ConfigMap's data says about ports; ``reported`` is False without the section.
+
+    It is False, too, if the role failed: then ``error`` says why.
+    """
     try:
         sections = json.loads(data.get("report", "{}"))["sections"]
         section, balancer = sections.get(SECTION), sections.get("lb")
@@ -39,9 +42,10 @@ def parse_sections(data: Mapping[str, str]) -> HostPorts:
     return HostPorts(
         used=_used(_mapping(section).get("used")),
         load_balancer=_served(_mapping(balancer).get("ports")),
-        proxy_error=str(_mapping(section).get("proxy_error") or _mapping(section).get("error") or ""),
+        proxy_error=str(_mapping(section).get("proxy_error") or ""),
         programmed={str(k): str(v) for k, v in _mapping(_mapping(section).get("programmed")).items()},
-        reported=isinstance(section, dict),
+        reported=isinstance(section, dict) and not section.get("error"),
+        error=str(_mapping(section).get("error") or ""),
     )
 
 

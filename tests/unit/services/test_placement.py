@@ -89,6 +89,7 @@ def test_no_port_of_a_host_is_given_twice(hosts: int, scale: int, count: int) ->
         (HostPorts(load_balancer=frozenset({5432})), "Ingresses are served on 5432/TCP"),
         (HostPorts(proxy_error="its health check answers 503"), "kube-proxy: its health check answers 503"),
         (HostPorts(reported=False), "its agent has not reported its ports yet"),
+        (HostPorts(reported=False, error="no nft"), "its agent cannot read its ports: no nft"),
     ],
 )
 def test_what_a_host_reports_excludes_it(report: HostPorts, reason: str) -> None:

@@ -42,7 +42,7 @@ def test_a_damaged_report_reads_as_none(text: str) -> None:
 
 def test_a_role_that_fails_takes_no_new_services() -> None:
     parsed = parse_sections({"report": json.dumps({"sections": {"services": {"error": "no nft"}}})})
-    assert parsed.proxy_error == "no nft"
+    assert (parsed.reported, parsed.error) == (False, "no nft")
 
 
 def test_listening_sockets_are_read_from_the_kernels_tables() -> None:

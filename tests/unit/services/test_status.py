@@ -196,11 +196,24 @@ def test_many_hosts_that_go_wrong_are_withdrawn_once_that_has_lasted() -> None:
     assert addresses(last) == ("10.0.0.3", "10.0.0.4")
 
 
-def test_one_host_that_goes_wrong_is_withdrawn_at_once() -> None:
+def test_one_host_whose_kube_proxy_fails_is_withdrawn_at_once() -> None:
     hosts = fake.roster(3)
     services = both_published(hosts)
     good = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
-    assert addresses(plan(hosts, *services, h1=HostPorts(reported=False), **good)) == ("10.0.0.2", "10.0.0.3")
+    assert addresses(plan(hosts, *services, h1=HostPorts(proxy_error="x"), **good)) == ("10.0.0.2", "10.0.0.3")
+
+
+def test_one_agent_that_fails_shortly_withdraws_nothing() -> None:
+    hosts = fake.roster(3)
+    services = both_published(hosts)
+    good = {name: fake.programmed(name, *services) for name in ("h2", "h3")}
+    failed = HostPorts(reported=False, error="nft did not finish within 5 s")
+    seen = plan(hosts, *services, h1=failed, **good)
+    assert addresses(seen) == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    again = plan(hosts, *services, now=1.0, memory=seen.memory, h1=fake.programmed("h1", *services), **good)
+    assert addresses(again) == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    lasting = plan(hosts, *services, now=VERIFY_SECONDS, memory=seen.memory, h1=failed, **good)
+    assert addresses(lasting) == ("10.0.0.2", "10.0.0.3")
 
 
 OURS = {"type": CONDITION, "status": "True", "reason": "Published", "message": ""}

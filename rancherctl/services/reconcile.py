@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -37,7 +38,7 @@ def proxy_answer() -> str:
             return "" if response.status == 200 else f"its health check answers {response.status}"
     except urllib.error.HTTPError as error:
         return f"its health check answers {error.code}"
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return f"its health check does not answer: {getattr(error, 'reason', error)}"
 
 

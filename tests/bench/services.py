@@ -34,7 +34,7 @@ from rancherctl.lab.session import open_lab, running_lab
 from tests.bench.environment import HOSTS, PAUSE, client, quantiles, say
 from tests.lab import workloads as w
 from tests.lab.support import GIVE_UP, Environment, all_hosts_take_part, make, until
-from tests.lab.traffic import Traffic, failed
+from tests.lab.traffic import Sample, Traffic, failed
 
 SPACE = "benchservices"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "40"))
@@ -208,7 +208,7 @@ def moved(env: Environment, api: RestClient, statuses: Statuses, hosts: Sequence
 
 def drained(env: Environment, statuses: Statuses) -> None:
     """`env host-drain` while clients follow the status, and others use older DNS answers a while longer."""
-    good, bad, taken = 0, list[str](), []
+    current, older, taken = list[Sample](), list[Sample](), []
     for _ in range(DRAINS):
         until("one address", lambda: len(statuses.now("kept")) == 1)
         (old,) = statuses.now("kept")
@@ -229,11 +229,13 @@ def drained(env: Environment, statuses: Statuses) -> None:
             env.ok("env", "host-drain", name, "--dns", "6s", "--limit", "2m")
             taken.append(time.monotonic() - began)
             loads[0].wait_for(20)
-        samples = [sample for load in loads for sample in load.samples()]
-        good += len(samples) - len(failed(samples))
-        bad += [f"{sample.to}: {sample.error}" for sample in failed(samples)]
+        current += loads[0].samples()
+        older += loads[1].samples()
         env.ok("env", "host-undrain", name)
-    say("failed requests during env host-drain", len(bad), "", drains=DRAINS, requests=good, bad=bad[:3])
+    for clients, samples in (("that follow the status", current), ("with older DNS answers", older)):
+        bad = [f"{sample.to}: {sample.error}" for sample in failed(samples)]
+        what = f"failed requests during env host-drain, clients {clients}"
+        say(what, len(bad), "", drains=DRAINS, requests=len(samples), bad=bad[:3])
     say("env host-drain --dns 6s, slowest", max(taken), "s")
 
 

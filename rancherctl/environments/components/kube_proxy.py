@@ -11,6 +11,9 @@ from rancherctl.hosts.model import Host, Package, Resource
 
 METRICS_PORT: Final = 10249
 HEALTH_PORT: Final = 10256
+BETWEEN_SYNCS: Final = "50ms"
+"""Shortest time between two updates of the rules. kube-proxy takes 0 for its default, a second: the status of a new
+Service, which follows its creation within that second, would wait for the rest of it."""
 CONFIG = f"{places.ETC}/kube-proxy.yaml"
 
 
@@ -27,7 +30,7 @@ def config(environment: Environment, host: Host) -> dict[str, object]:
         "healthzBindAddress": f"127.0.0.1:{HEALTH_PORT}",
         "metricsBindAddress": f"127.0.0.1:{METRICS_PORT}",
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
-        "nftables": {"minSyncPeriod": "0s", "syncPeriod": "30s"},
+        "nftables": {"minSyncPeriod": BETWEEN_SYNCS, "syncPeriod": "30s"},
     }
 
 

@@ -29,8 +29,8 @@ NAME = lab_name("up")
 SPACE = "default"
 HOST = "upgrade.example.org"
 SECURE = "secure.example.org"
-RESTARTED = {"rancherctl-agent.service", "rancherctl-ingress.service"}
-"""What the upgrade restarts on a host; on the control plane also the controller."""
+RESTARTED = {"rancherctl-agent.service", "rancherctl-ingress.service", "rancherctl-kube-proxy.service"}
+"""What the upgrade restarts on a host; on the control plane also the controller. kube-proxy's rules stay meanwhile."""
 CONTROLLER = "rancherctl-controller.service"
 CERTIFICATE = tls.Authority().issue(SECURE)
 

@@ -154,6 +154,14 @@ def test_conntrack_settings_of_the_host_are_not_changed() -> None:
     assert set(config["conntrack"].values()) == {0, "0s"}
 
 
+def test_kube_proxy_updates_rules_without_its_default_pause() -> None:
+    """It replaces 0 with a second: the address of a new Service would be programmed that much later."""
+    pause = kube_proxy.config(ENV, WORKER)["nftables"]["minSyncPeriod"]
+    number, unit = pause.removesuffix("ms"), pause.lstrip("0123456789")
+    assert unit == "ms"
+    assert 0 < int(number) <= 100
+
+
 def test_the_balancer_checks_every_api_server_and_cuts_dead_sessions() -> None:
     text = balancer.config(ENV)
     assert "bind 127.0.0.1:7443" in text

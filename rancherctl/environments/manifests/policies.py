@@ -28,6 +28,7 @@ from rancherctl.environments.manifests.base import meta
 from rancherctl.environments.model import Environment
 from rancherctl.environments.ports import reserved as reserved_ports
 from rancherctl.kube.client import Json
+from rancherctl.net import parse_ip
 
 ADMISSION: Final = "admissionregistration.k8s.io"
 _HOSTS: Final = "'system:nodes' in request.userInfo.groups"
@@ -101,13 +102,18 @@ def _service_ports(environment: Environment) -> list[Json]:
 
 def _service_addresses(environment: Environment) -> list[Json]:
     """Only the controller adds addresses of hosts to statuses of Services."""
-    addresses = {address for host in environment.hosts for address in (host.address, host.public_address) if address}
+    named = (address for host in environment.hosts for address in (host.address, host.public_address) if address)
+    addresses = {str(parse_ip(address) or address) for address in named}
     listed = ", ".join(f"'{address}'" for address in sorted(addresses))
     now, before = (f"{side}.?status.?loadBalancer.?ingress.orValue([])" for side in ("object", "oldObject"))
     known = f"{before}.exists(b, b.?ip.orValue('') == a.?ip.orValue(''))"
-    added = f"{now}.all(a, !(a.?ip.orValue('') in [{listed}]) || {known})"
+    # The API takes IPv6 addresses in other spellings, and so does kube-proxy.
+    canonical = "isIP(a.?ip.orValue('')) && ip.isCanonical(a.?ip.orValue(''))"
+    added = f"{now}.all(a, a.?ip.orValue('') == '' || {known} || ({canonical} && !(a.?ip.orValue('') in [{listed}])))"
     who = f"request.userInfo.username != '{CONTROLLER_IDENTITY}'"
-    message = "addresses of the environment's hosts are written by its controller only"
+    message = (
+        "addresses of the environment's hosts are written by its controller only, others in canonical form (RFC 5952)"
+    )
     return _policy("rancherctl-service-addresses", ["services/status"], ["UPDATE"], who, {added: message})
 
 

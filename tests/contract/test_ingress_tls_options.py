@@ -83,7 +83,7 @@ def test_options_change_a_hundred_times_without_a_reload_and_no_client_is_refuse
             version, alpn = tls.negotiated(tls_host.port, "a.example", alpn=BOTH)
             assert (version, alpn) == ("TLSv1.3", "h2" if http2 else "http/1.1")
             assert (tls.negotiated(tls_host.port, "a.example", newest="1.2") == TOO_OLD) == newer
-        assert kept.answer("a.example") == "w1"
+            assert kept.answer("a.example") == "w1"
     assert tls.negotiated(tls_host.port, "b.example", alpn=BOTH)[1] == "h2"
     assert tls_host.serial("c.example") == b.serial
     assert (tls_host.reloads, len(lines(tls_host)), len(tls_host.files())) == (before, 3, 2)

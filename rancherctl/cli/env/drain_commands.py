@@ -103,6 +103,7 @@ def host_undrain(
     \b
     Examples:
       rancherctl env host-undrain h2
+      rancherctl env host-undrain h2 --env prod
     """
     from rancherctl.cli.api import api
     from rancherctl.services.operator import host_drain as drain

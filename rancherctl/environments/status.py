@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rancherctl.contract import ALARMS_KEY, CONTROLLER_NAME, REPORT_PREFIX
+from rancherctl.environments import services_default
 from rancherctl.environments.components import places
 from rancherctl.environments.context import Context
 from rancherctl.environments.health import (
@@ -57,6 +58,7 @@ def status(environment: Environment, context: Context) -> EnvironmentStatus:
         limit=context.parallel,
         interrupted=context.observing_interrupted,
     )
+    environment = services_default.settled(environment, (fact.marker or {} for fact in facts.values()))
     observed = observe(environment, context, {name: machine(fact) for name, fact in facts.items()})
     failures |= observed.failures
     run = EnvironmentRun(environment, context, observed)

@@ -13,7 +13,7 @@ from typing import Final
 from rancherctl.net import parse_ip
 from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
 from rancherctl.placement.place import exclusion, rank
-from rancherctl.services.model import HostPorts, LoadBalancer, Port, port_text
+from rancherctl.services.model import POD_WORDS, HostPorts, LoadBalancer, Port, port_text
 from rancherctl.text import plural
 
 NOTHING: Final = HostPorts(reported=False)
@@ -128,11 +128,14 @@ def unable(report: HostPorts) -> str:
 def _blocked(s: LoadBalancer, host: RosterHost, report: HostPorts) -> str:
     published = host.address in s.published
     for port in sorted(s.ports):
-        if user := report.used.get(port):
+        user = report.used.get(port, "")
+        # The load balancer's own sockets are among the used ports, too: the agent may not see whose they are.
+        if port[0] == "tcp" and port[1] in report.load_balancer and not user.startswith(POD_WORDS):
+            # A published Service takes the port from the load balancer; the Ingress moves.
+            if not published:
+                return f"Ingresses are served on {port_text(port)}"
+        elif user:
             return f"{port_text(port)} is used by {user}"
-        # A published Service takes the port from the load balancer; the Ingress moves.
-        if port[0] == "tcp" and port[1] in report.load_balancer and not published:
-            return f"Ingresses are served on {port_text(port)}"
     return ""
 
 

@@ -46,6 +46,7 @@ MADE_ON_HOSTS = (
     "/etc/rancherctl/pki/",
     "/etc/rancherctl/dns/",
     "/etc/systemd/system/multi-user.target.wants/",
+    "/etc/systemd/system/sockets.target.wants/",
     "/etc/systemd/system/timers.target.wants/",
 )
 """What appears below /etc and /opt and is in no plan: keys and requests made there, links of `systemctl enable`."""

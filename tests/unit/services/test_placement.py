@@ -104,6 +104,16 @@ def test_a_published_service_keeps_a_port_that_the_load_balancer_still_has() -> 
     assert place(fake.roster(1), kept, h1=HostPorts(load_balancer=frozenset({5432})))["a"].hosts == ("h1",)
 
 
+def test_sockets_of_the_load_balancer_count_as_its_own_though_the_agent_cannot_see_whose_they_are() -> None:
+    hosts, used = fake.roster(1), {("tcp", 5432): "another program"}
+    busy = HostPorts(used=used, load_balancer=frozenset({5432}))
+    assert place(hosts, fake.service("a"), h1=busy)["a"].reasons == {"h1": "Ingresses are served on 5432/TCP"}
+    kept = fake.service("a", status=fake.published("10.0.0.1"))
+    assert place(hosts, kept, h1=busy)["a"].hosts == ("h1",)
+    pod = HostPorts(used={("tcp", 5432): "hostPort of pod x/y"}, load_balancer=frozenset({5432}))
+    assert place(hosts, kept, h1=pod)["a"].reasons == {"h1": "5432/TCP is used by hostPort of pod x/y"}
+
+
 def test_policy_local_takes_only_hosts_with_an_endpoint() -> None:
     hosts = fake.roster(3)
     slices = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rancherctl.output.ingress import PLAN_COLUMNS
 from rancherctl.output.results import Column, Failure, Listing, Record
 
 
@@ -26,14 +27,6 @@ COLUMNS: Final = (
     Column("CLASS", "class", wide=True),
     Column("POLICY", "policy", wide=True),
     Column("MESSAGE", "message", wide=True),
-)
-PLAN_COLUMNS: Final = (
-    Column("RANK", "rank"),
-    Column("HOST", "host"),
-    Column("ADDRESS", "address"),
-    Column("CHOSEN", "chosen"),
-    Column("CHANGE", "change"),
-    Column("REASON", "why"),
 )
 CHECK_COLUMNS: Final = (
     Column("SERVICE", "service"),

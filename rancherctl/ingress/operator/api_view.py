@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SCALE_ANNOTATION
-from rancherctl.errors import AuthError, NotFoundError, RancherctlError, UsageError
-from rancherctl.ingress.annotations.table import MAX_SCALE, SCALE
+from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME
+from rancherctl.errors import AuthError, NotFoundError, UsageError
 from rancherctl.ingress.model import CLASS_NAME
+from rancherctl.ingress.operator import objects
 from rancherctl.ingress.purposes import named_secret, parse_key
 from rancherctl.ingress.status.report import HostReport, load_balancer_section, parse_section
 from rancherctl.ingress.translate import classes
@@ -25,7 +25,6 @@ from rancherctl.kube.objects import (
     tls_secret,
 )
 from rancherctl.placement.model import Roster
-from rancherctl.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,20 +52,14 @@ class ApiView:
 
         NotFoundError with the most similar name; UsageError if several match.
         """
-        key = name if "/" in name else f"{namespace}/{name}" if namespace else ""
-        matching = [i for i in self.ingresses.values() if (i.meta.key == key if key else i.meta.name == name)]
-        if len(matching) > 1:
-            where = ", ".join(sorted(i.meta.namespace for i in matching))
-            raise UsageError(
-                f"several ingresses are named {name}",
-                why=f"they are in the namespaces {where}",
-                hint="use NAMESPACE/NAME, or -n NAMESPACE",
-            )
-        if not matching:
-            known = self.ingresses if key else (i.meta.name for i in self.ingresses.values())
-            hint = did_you_mean(key or name, known) or "rancherctl ingress ls"
-            raise NotFoundError(f"ingress {key or name} not found", hint=hint)
-        return matching[0]
+        return objects.find(
+            self.ingresses,
+            name,
+            namespace,
+            plural="ingresses",
+            missing="ingress {} not found",
+            listing="rancherctl ingress ls",
+        )
 
 
 def read_api(client: KubeClient) -> ApiView:
@@ -81,11 +74,7 @@ def read_api(client: KubeClient) -> ApiView:
     try:
         roster = Roster.from_json(maps[ROSTER_NAME].data.get(ROSTER_NAME, ""))
     except ValueError as error:
-        raise RancherctlError(
-            "cannot read the roster of load-balancer hosts",
-            why=str(error),
-            hint="the controller rewrites it within seconds; try again",
-        ) from error
+        raise objects.unreadable_roster("load-balancer hosts", error) from error
     return ApiView(
         ingresses={i.meta.key: i for i in map(ingress, client.list(INGRESSES).items)},
         classes={c.meta.name: c for c in map(ingress_class, client.list(INGRESSCLASSES).items)},
@@ -121,15 +110,12 @@ def read_tls_secrets(client: KubeClient, namespaces: Collection[str] = ()) -> di
 
 def checked_scale(number: int) -> int:
     """``number`` itself; UsageError if an Ingress cannot have that many instances."""
-    if not 1 <= number <= MAX_SCALE:
-        raise UsageError(f"invalid number of instances: {number}", why=f"it must be from 1 to {MAX_SCALE}")
-    return number
+    return objects.checked_scale(number, "instances")
 
 
 def set_scale(client: KubeClient, target: Ingress, number: int) -> Ingress:
     """Set the number of instances in the annotation that the Ingress already uses; returns the new object."""
-    name = SCALE_ANNOTATION if SCALE_ANNOTATION in target.meta.annotations else SCALE
-    body = {"metadata": {"annotations": {name: str(checked_scale(number))}}}
+    body = objects.scale_patch(target, checked_scale(number))
     return ingress(client.patch(INGRESSES, target.meta.name, body, namespace=target.meta.namespace))
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SCALE_ANNOTATION, SERVICE_CLASS, SERVICES_KEY
-from rancherctl.errors import NotFoundError, RancherctlError, UsageError
-from rancherctl.ingress.annotations.table import MAX_SCALE, SCALE
+from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SERVICE_CLASS, SERVICES_KEY
+from rancherctl.errors import NotFoundError, UsageError
+from rancherctl.ingress.operator import objects
 from rancherctl.kube.client import CONFIGMAPS, ENDPOINTSLICES, SERVICES, KubeClient
 from rancherctl.kube.objects import Service, config_map, endpoint_slice, service
 from rancherctl.placement.model import Roster
 from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
 from rancherctl.services.translate import ServicePolicy, policy_from_json, wanted_services
-from rancherctl.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +34,14 @@ class ServicesView:
 
         NotFoundError with the most similar name; UsageError if several match.
         """
-        key = name if "/" in name else f"{namespace}/{name}" if namespace else ""
-        matching = [s for s in self.services.values() if (s.meta.key == key if key else s.meta.name == name)]
-        if len(matching) > 1:
-            where = ", ".join(sorted(s.meta.namespace for s in matching))
-            raise UsageError(
-                f"several Services are named {name}",
-                why=f"they are in the namespaces {where}",
-                hint="use NAMESPACE/NAME, or -n NAMESPACE",
-            )
-        if not matching:
-            known = self.services if key else (s.meta.name for s in self.services.values())
-            hint = did_you_mean(key or name, known) or "rancherctl service ls"
-            raise NotFoundError(f"Service {key or name} of type LoadBalancer not found", hint=hint)
-        return matching[0]
+        return objects.find(
+            self.services,
+            name,
+            namespace,
+            plural="Services",
+            missing="Service {} of type LoadBalancer not found",
+            listing="rancherctl service ls",
+        )
 
     def require_managed(self, target: Service) -> LoadBalancer:
         """What placement sees of ``target``; UsageError if it gets its addresses elsewhere."""
@@ -78,11 +71,7 @@ def read_api(client: KubeClient) -> ServicesView:
     try:
         roster, policy = Roster.from_json(stored.get(ROSTER_NAME, "")), policy_from_json(stored[SERVICES_KEY])
     except ValueError as error:
-        raise RancherctlError(
-            "cannot read the roster of hosts",
-            why=str(error),
-            hint="the controller rewrites it within seconds; try again",
-        ) from error
+        raise objects.unreadable_roster("hosts", error) from error
     services = {s.meta.key: s for s in map(service, client.list(SERVICES).items) if s.type == "LoadBalancer"}
     slices = {}
     if any(s.local for s in services.values()):
@@ -102,13 +91,10 @@ def read_api(client: KubeClient) -> ServicesView:
 
 def checked_scale(number: int) -> int:
     """``number`` itself; UsageError if a Service cannot have that many addresses."""
-    if not 1 <= number <= MAX_SCALE:
-        raise UsageError(f"invalid number of addresses: {number}", why=f"it must be from 1 to {MAX_SCALE}")
-    return number
+    return objects.checked_scale(number, "addresses")
 
 
 def set_scale(client: KubeClient, target: Service, number: int) -> Service:
     """Set the number of addresses in the annotation that the Service already uses; returns the new object."""
-    name = SCALE_ANNOTATION if SCALE_ANNOTATION in target.meta.annotations else SCALE
-    body = {"metadata": {"annotations": {name: str(checked_scale(number))}}}
+    body = objects.scale_patch(target, checked_scale(number))
     return service(client.patch(SERVICES, target.meta.name, body, namespace=target.meta.namespace))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rancherctl.errors import UsageError
+from rancherctl.ingress.operator.overview import check_hosts
 from rancherctl.kube.objects import Service
 from rancherctl.placement.model import Roster
 from rancherctl.placement.place import rank
@@ -14,7 +14,6 @@ from rancherctl.services.model import LoadBalancer, port_text, programmed_digest
 from rancherctl.services.operator.api_view import ServicesView
 from rancherctl.services.placement import NOTHING, Decision, place_services
 from rancherctl.services.status import stored_condition
-from rancherctl.text import did_you_mean
 
 Item = dict[str, Any]
 
@@ -123,7 +122,7 @@ def plan_rows(
 
     ``scale`` and ``without`` show the placement with another number of addresses, or after the loss of some hosts.
     """
-    _check_hosts(view.roster, without)
+    check_hosts(view.roster, without)
     before = set(decisions(view)[target.name].hosts)
     if scale is not None:
         target = replace(target, options=replace(target.options, wanted=scale))
@@ -156,13 +155,3 @@ def _reason(host: str, decision: Decision) -> str:
         return "placed on every eligible host"
     best = "the best eligible host" if decision.wanted == 1 else f"among the {decision.wanted} best eligible hosts"
     return best if host in decision.hosts else f"not {best}"
-
-
-def _check_hosts(roster: Roster, names: Sequence[str]) -> None:
-    known = [h.name for h in roster.hosts]
-    if unknown := sorted({*names} - {*known}):
-        raise UsageError(
-            f"unknown host: {', '.join(unknown)}",
-            why=f"the load-balancer hosts are {', '.join(known) or 'none'}",
-            hint=did_you_mean(unknown[0], known) or "rancherctl env status lists the hosts",
-        )

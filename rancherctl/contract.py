@@ -55,6 +55,26 @@ SERVICES_KEY: Final = "services"
 NODE_PORTS: Final = (30000, 32767)
 """First and last port that kube-apiserver gives to Services."""
 
+# Federation: annotations and labels of federated objects and of their copies in members
+FEDERATION_GROUP: Final = "federation.rancherctl.io"
+FEDERATION_PREFIX: Final = "federation.rancherctl.io/"
+FEDERATION_LABEL: Final = "federation.rancherctl.io/federation"
+"""On copies and on namespaces of a member: the name of the federation that writes them. EndpointSlices inherit it."""
+FEDERATION_UID_ANNOTATION: Final = "federation.rancherctl.io/federation-uid"
+"""On copies: the uid of the federation's namespace kube-system."""
+SOURCE_UID_ANNOTATION: Final = "federation.rancherctl.io/source-uid"
+"""On copies: the uid of the federated object."""
+DIGEST_ANNOTATION: Final = "federation.rancherctl.io/digest"
+"""On copies: digest of what the federation wrote, 16 hexadecimal digits."""
+ADOPTED_ANNOTATION: Final = "federation.rancherctl.io/adopted"
+"""On copies that were there before: since when (RFC 3339). They are released, not deleted."""
+COPIES_FINALIZER: Final = "federation.rancherctl.io/copies"
+LEAVE_FINALIZER: Final = "federation.rancherctl.io/leave"
+FEDERATION_NAMESPACE_PREFIX: Final = "rancherctl-federation-"
+"""In a member: the namespace ``rancherctl-federation-NAME`` holds the accounts of federation NAME."""
+FEDERATION_CONTROLLER: Final = "rancherctl-federation"
+"""The federation's unit, Lease, field manager, and its namespace for the members' credentials."""
+
 # Copies of Secrets in the namespaces of hosts
 SOURCE_ANNOTATION: Final = "rancherctl.io/source"
 """``namespace/name`` of the Secret that was copied."""

@@ -39,6 +39,19 @@ class Fenced:
         self._check()
         return self._client.replace(resource, body, subresource=subresource, timeout=timeout)
 
+    def apply(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        manager: str,
+        subresource: str = "",
+        timeout: float = 10.0,
+    ) -> Json:
+        """Server-side apply, as leader."""
+        self._check()
+        return self._client.apply(resource, body, manager=manager, subresource=subresource, timeout=timeout)
+
     def patch(
         self,
         resource: Resource,

@@ -173,19 +173,26 @@ class RestClient:
         namespace: str = "",
         subresource: str = "",
         name: str = "",
+        manager: str = "",
+        strict: bool = False,
         timeout: float = 10.0,
     ) -> Json:
-        """Create and return the stored object; ``name`` and ``subresource`` for subresources (token, eviction)."""
+        """Create and return the stored object; ``name`` and ``subresource`` for subresources (token, eviction).
+
+        ``manager`` is the field manager; ``strict`` refuses fields that the server does not know.
+        """
         namespace = namespace or (body.get("metadata") or {}).get("namespace", "")
         stored = body if subresource else _typed(resource, body)
-        return self._json("POST", resource.path(namespace, name, subresource), body=stored, timeout=timeout)
+        query = ({"fieldManager": manager} if manager else {}) | ({"fieldValidation": "Strict"} if strict else {})
+        return self._json("POST", resource.path(namespace, name, subresource), query, body=stored, timeout=timeout)
 
-    def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json:
-        """PUT the whole object."""
+    def replace(
+        self, resource: Resource, body: Json, *, subresource: str = "", manager: str = "", timeout: float = 10.0
+    ) -> Json:
+        """PUT the whole object; ``manager`` is the field manager."""
         namespace, name = _names(resource, body)
-        return self._json(
-            "PUT", resource.path(namespace, name, subresource), body=_typed(resource, body), timeout=timeout
-        )
+        query, path = {"fieldManager": manager} if manager else {}, resource.path(namespace, name, subresource)
+        return self._json("PUT", path, query, body=_typed(resource, body), timeout=timeout)
 
     def patch(
         self,

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-from rancherctl.agents.backoffs import Backoffs
 from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import Leader
 from rancherctl.contract import CONTROLLER_NAME
 from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
+from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import EVENTS, Json
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Meta

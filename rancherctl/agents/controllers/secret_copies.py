@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
-from rancherctl.agents.backoffs import Backoffs
 from rancherctl.agents.controllers.ingress_inputs import IngressInputs
 from rancherctl.agents.due import Due
 from rancherctl.agents.fence import Fenced
@@ -21,6 +20,7 @@ from rancherctl.ingress import copies
 from rancherctl.ingress.copies import Contents
 from rancherctl.ingress.model import Translated
 from rancherctl.ingress.purposes import is_tls, parse_key
+from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import SECRETS
 from rancherctl.kube.decode import acyclic
 from rancherctl.kube.http.failures import concerns_one

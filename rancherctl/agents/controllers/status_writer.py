@@ -7,13 +7,13 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
-from rancherctl.agents.backoffs import Backoffs
 from rancherctl.agents.clock import micro_time
 from rancherctl.agents.fence import Fenced
 from rancherctl.agents.leader import NotLeaderError
 from rancherctl.change import Change
 from rancherctl.errors import RancherctlError
 from rancherctl.ingress.status import publish
+from rancherctl.kube.backoffs import Backoffs
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.http.failures import concerns_one
 from rancherctl.kube.objects import Meta

@@ -1,0 +1,309 @@
+"""Propagation: from the federation's objects to what each member's worker is to have, and back to statuses.
+
+Called by the Hub of the process that leads, again and again; every write goes through the leader's gate.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from rancherctl.contract import COPIES_FINALIZER, FEDERATION_CONTROLLER
+from rancherctl.errors import ConflictError, NotFoundError, RancherctlError
+from rancherctl.federation import pending
+from rancherctl.federation.model import FederatedService, FederationSettings, Shard
+from rancherctl.federation.objects import FOREGROUND_FINALIZER, ORPHAN_ANNOTATION, ORPHAN_FINALIZER, Federated, ObjectId
+from rancherctl.federation.pending import MAX_ENTRIES, PENDING_PREFIX, PendingEntry
+from rancherctl.federation.plan import CopyState, State, WantedCopies
+from rancherctl.federation.shards import Member, federated_service, shard
+from rancherctl.federation.status import (
+    DnsPart,
+    MemberLine,
+    ServiceStatus,
+    differs,
+    last_known,
+    service_status,
+    status_body,
+    unknown_line,
+)
+from rancherctl.federation.wanted import travels, unguarded, wanted_copies
+from rancherctl.kube.backoffs import Backoffs
+from rancherctl.kube.client import CONFIGMAPS, NAMESPACES, SERVICES, AlreadyExistsError, Json, Resource
+from rancherctl.kube.http.failures import concerns_one
+
+log = logging.getLogger(__name__)
+WRITES_PER_CALL: Final = 100
+GRACE_SECONDS: Final = 30.0
+"""How long a deleted object waits for a member that answers but does not remove its copy."""
+RESOURCES: Final[Mapping[str, Resource]] = {"Service": SERVICES, "Namespace": NAMESPACES}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of the federation's own API: what waits alone if it fails, the version it was decided on, the call."""
+
+    key: Hashable
+    version: str
+    act: Callable[[], object]
+
+
+class HubApi(Protocol):
+    """The federation's API with the leader's gate (agents.fence.Fenced)."""
+
+    def create(self, resource: Resource, body: Json, *, namespace: str = "", timeout: float = 10.0) -> Json: ...
+
+    def replace(self, resource: Resource, body: Json, *, subresource: str = "", timeout: float = 10.0) -> Json: ...
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Json,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        timeout: float = 10.0,
+    ) -> Json: ...
+
+    def apply(
+        self, resource: Resource, body: Json, *, manager: str, subresource: str = "", timeout: float = 10.0
+    ) -> Json: ...
+
+
+class Copies(Protocol):
+    """What propagation asks of a member's worker (worker.MemberWorker)."""
+
+    def want(self, wanted: WantedCopies) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMap:
+    """A stored ``pending-MEMBER`` ConfigMap."""
+
+    name: str
+    resource_version: str
+    entries: Mapping[ObjectId, PendingEntry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HubView:
+    """The federation's own objects at one moment."""
+
+    services: Mapping[str, Federated]
+    namespaces: Mapping[str, Federated]
+    pending: Mapping[str, PendingMap] = field(default_factory=dict)
+
+
+class Propagation:
+    """``reconcile`` plans and writes once. ``now``: RFC 3339, ``clock``: monotonic seconds."""
+
+    def __init__(
+        self, api: HubApi, settings: FederationSettings, *, clock: Callable[[], float], now: Callable[[], str]
+    ) -> None:
+        self._api, self._settings, self._clock, self._now = api, settings, clock, now
+        self._backoffs = Backoffs(random.Random())  # noqa: S311  # spreads load, protects nothing
+        self._deleted_since: dict[ObjectId, float] = {}
+        self._last: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self.services: Sequence[FederatedService] = ()
+        """The Services with their shards, for the public DNS, after each reconcile."""
+
+    def reconcile(
+        self,
+        view: HubView,
+        members: Mapping[str, Member],
+        workers: Mapping[str, Copies],
+        withdrawn: Iterable[str] = (),
+        dns: Mapping[str, DnsPart] | None = None,
+    ) -> float | None:
+        """Hand each worker what its member is to have, write finalizers, tombstones and statuses.
+
+        Returns the seconds until time alone asks for another call. ``dns``: by ``namespace/name``.
+        """
+        entries = {name: found.entries for name, found in view.pending.items()}
+        settings = self._settings
+        wanted = wanted_copies(
+            settings.name, settings.uid, view.services.values(), view.namespaces, members.values(), entries
+        )
+        for name, worker in workers.items():
+            if name in wanted:
+                worker.want(wanted[name])
+        writes = [
+            self._metadata(source, {"finalizers": [*source.finalizers, COPIES_FINALIZER]})
+            for source in unguarded(view.services.values(), view.namespaces, members.values())
+        ]
+        writes += self._deletions(view, members)
+        statuses, self.services = self._statuses(view, members, wanted, frozenset(withdrawn), dns or {})
+        writes += statuses
+        return self._write(writes)
+
+    # Finalizers and tombstones
+
+    def _metadata(self, source: Federated, change: Json) -> Write:
+        """A merge patch of an object's metadata, if it is still as it was seen."""
+        meta = source.meta
+        body: Json = {"metadata": {"resourceVersion": meta.resource_version, **change}}
+        resource = RESOURCES[source.id.kind]
+        return Write(
+            source.id,
+            meta.resource_version,
+            lambda: self._api.patch(resource, meta.name, body, namespace=meta.namespace),
+        )
+
+    def _deletions(self, view: HubView, members: Mapping[str, Member]) -> list[Write]:
+        now, writes = self._clock(), list[Write]()
+        additions: dict[str, dict[ObjectId, PendingEntry]] = {}
+        deleting = [o for o in (*view.services.values(), *view.namespaces.values()) if o.meta.deleting]
+        self._deleted_since = {o.id: self._deleted_since.get(o.id, now) for o in deleting}
+        for source in deleting:
+            ours = {COPIES_FINALIZER, ORPHAN_FINALIZER, FOREGROUND_FINALIZER} & set(source.finalizers)
+            if not ours:
+                continue
+            if ORPHAN_FINALIZER in source.finalizers and source.guarded and not source.noted_orphan:
+                writes.append(self._metadata(source, {"annotations": {ORPHAN_ANNOTATION: "true"}}))
+                continue
+            namespace = view.namespaces.get(source.meta.namespace)
+            orphan = source.orphan or (namespace is not None and namespace.orphan)
+            waiting = self._waiting(source, members) if source.guarded else []
+            blocked = False
+            for member in waiting:
+                stored = view.pending.get(member.name, PendingMap("", "")).entries
+                if stored.get(source.id, PendingEntry("")).uid == source.meta.uid:
+                    continue
+                blocked = True
+                patient = member.view.reachable and now - self._deleted_since[source.id] < GRACE_SECONDS
+                if not patient and len(stored) < MAX_ENTRIES:
+                    entry = PendingEntry(source.meta.uid, orphan, self._now())
+                    additions.setdefault(member.name, {})[source.id] = entry
+            if not blocked:
+                left = [f for f in source.finalizers if f not in ours]
+                writes.append(self._metadata(source, {"finalizers": left}))
+        writes += self._pending_writes(view, members, additions)
+        return writes
+
+    @staticmethod
+    def _waiting(source: Federated, members: Mapping[str, Member]) -> list[Member]:
+        """Members that may still have a copy of a deleted object."""
+        return [
+            member
+            for member in members.values()
+            if not member.view.reachable
+            or ((copy := member.view.copies.get(source.id)) is not None and copy.source_uid == source.meta.uid)
+        ]
+
+    def _pending_writes(
+        self, view: HubView, members: Mapping[str, Member], additions: Mapping[str, Mapping[ObjectId, PendingEntry]]
+    ) -> list[Write]:
+        """Write the ConfigMaps that change: new entries, and without those that are done."""
+        writes: list[Write] = []
+        current = {
+            o.id: o.meta.uid for o in (*view.services.values(), *view.namespaces.values()) if not o.meta.deleting
+        }
+        for name in {*view.pending, *additions}:
+            stored = view.pending.get(name)
+            member = members.get(name)
+            entries = dict(stored.entries) if stored else {}
+            for object_id in list(entries):
+                came_again = object_id in current and current[object_id] != entries[object_id].uid
+                if came_again or (member is not None and member.view.reachable and object_id in member.view.done):
+                    del entries[object_id]
+            entries |= additions.get(name, {})
+            if stored is None or entries != stored.entries:
+                version = stored.resource_version if stored else ""
+                writes.append(self._store(f"{PENDING_PREFIX}{name}", version, entries))
+        return writes
+
+    def _store(self, name: str, version: str, entries: Mapping[ObjectId, PendingEntry]) -> Write:
+        body: Json = {
+            "metadata": {"name": name, "namespace": FEDERATION_CONTROLLER},
+            "data": pending.render(entries),
+        }
+        if not version:
+            return Write(name, "absent", lambda: self._api.create(CONFIGMAPS, body, namespace=FEDERATION_CONTROLLER))
+        body["metadata"]["resourceVersion"] = version
+        return Write(name, version, lambda: self._api.replace(CONFIGMAPS, body))
+
+    # Statuses
+
+    def _statuses(
+        self,
+        view: HubView,
+        members: Mapping[str, Member],
+        wanted: Mapping[str, WantedCopies],
+        withdrawn: frozenset[str],
+        dns: Mapping[str, DnsPart],
+    ) -> tuple[list[Write], list[FederatedService]]:
+        writes: list[Write] = []
+        published: list[FederatedService] = []
+        for key, service in view.services.items():
+            if service.meta.deleting or not (travels(service) or service.options.stay):
+                continue
+            lines = self._lines(service, members, wanted)
+            shards = [line.shard for line in lines if line.shard is not None]
+            if travels(service):
+                published.append(federated_service(service, shards, self._settings.when_none))
+            status = service_status(service, lines, withdrawn, dns.get(key, DnsPart()))
+            if (lines or service.status or service.options.stay) and differs(service, status):
+                writes.append(self._status(service, status))
+        return writes, published
+
+    def _lines(
+        self, service: Federated, members: Mapping[str, Member], wanted: Mapping[str, WantedCopies]
+    ) -> list[MemberLine]:
+        lines: list[MemberLine] = []
+        before = last_known(service.status)
+        for name, member in sorted(members.items()):
+            copies = wanted[name]
+            expected = service.id in copies.selected or service.id in copies.uncertain
+            found = shard(service, member, before.get(name))
+            if not expected and found is None:
+                continue
+            if not member.view.reachable:
+                if found is not None or expected:
+                    lines.append(unknown_line(name, found))
+                continue
+            state = member.view.states.get(service.id)
+            if state is None:
+                waiting = "the copy is being removed" if not expected else "the member has not been looked at yet"
+                state = CopyState(State.HELD if service.id in member.view.held else State.PENDING, "", waiting)
+            if service.id in copies.uncertain and found is None:
+                continue
+            lines.append(MemberLine(name, state, found))
+        return lines
+
+    def _status(self, service: Federated, status: ServiceStatus) -> Write:
+        body = status_body(service, status, self._now())
+
+        def act() -> object:
+            return self._api.apply(SERVICES, body, manager=FEDERATION_CONTROLLER, subresource="status")
+
+        return Write(("status", service.id), service.meta.resource_version, act)
+
+    def _write(self, writes: Sequence[Write]) -> float | None:
+        """Carry out one batch; what fails waits alone, an error that concerns all writes is raised."""
+        now = self._clock()
+        self._backoffs.keep({write.key for write in writes})
+        ready = [write for write in writes if self._backoffs.open(write.key, now, write.version)]
+        for write in ready[:WRITES_PER_CALL]:
+            try:
+                write.act()
+            except (ConflictError, NotFoundError, AlreadyExistsError) as error:
+                log.debug("%s: %s", write.key, error)
+                self._backoffs.failed(write.key, self._clock(), error)
+            except RancherctlError as error:
+                wait = self._backoffs.failed(write.key, self._clock(), error)
+                if not concerns_one(error):
+                    raise
+                log.warning("%s cannot be written, retrying in %.1f s: %s", write.key, wait, error)
+            else:
+                self._backoffs.done(write.key, self._clock(), write.version)
+        if len(ready) > WRITES_PER_CALL:
+            return 0.0
+        return self._backoffs.wake(self._clock())
+
+
+def shards_of(services: Iterable[FederatedService]) -> Iterable[Shard]:
+    """All shards of all Services."""
+    return (found for service in services for found in service.shards)

@@ -1,0 +1,98 @@
+"""What each member serves of a federated Service, from the member's view and its Cluster. Pure.
+
+A member that has not been seen since this process started is taken as the status annotation of the Service says, so
+that a restart while a member's API is away changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rancherctl.federation.member_view import MemberView
+from rancherctl.federation.model import FederatedService, Place, Shard, ShardAddress
+from rancherctl.federation.objects import Federated
+from rancherctl.federation.plan import State
+from rancherctl.federation.topology import Topology, refusal
+from rancherctl.net import address_key
+
+MAX_ADDRESSES: Final = 16
+"""Of one Service in one member; more are not published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member as its Cluster and its worker show it. ``addresses``: networks that it may publish."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
+    drained: bool = False
+    leaving: bool = False
+    force: bool = False
+    topology: Topology = field(default_factory=lambda: Topology(Place(), {}))
+    view: MemberView = field(default_factory=lambda: MemberView(""))
+
+
+def shard(service: Federated, member: Member, last: Mapping[str, Any] | None) -> Shard | None:
+    """The member's part of a Service; None if it has none. ``last``: what its status said of the member."""
+    view = member.view
+    if not view.known:
+        return _last_known(member, last) if last else None
+    copy = view.copies.get(service.id)
+    if copy is None:
+        return None
+    state = view.states.get(service.id)
+    refused: dict[str, str] = {}
+    addresses: list[ShardAddress] = []
+    for address in sorted(copy.addresses, key=address_key) if copy.type == "LoadBalancer" else ():
+        why = refusal(address, member.addresses)
+        if not why and len(addresses) >= MAX_ADDRESSES:
+            why = f"more than {MAX_ADDRESSES} addresses of one Service"
+        if why:
+            refused[address] = why
+        else:
+            place = member.topology.addresses.get(address, member.topology.place)
+            addresses.append(ShardAddress(address, place, copy.ports))
+    return Shard(
+        member.name,
+        member.topology.place,
+        tuple(addresses),
+        in_sync=not view.reachable or (state is not None and state.state in (State.IN_SYNC, State.PENDING)),
+        ready=view.ready.get(service.id.key, False) if copy.has_selector else None,
+        drained=member.drained or member.leaving,
+        api_reachable=view.reachable,
+        refused=refused,
+    )
+
+
+def _last_known(member: Member, last: Mapping[str, Any]) -> Shard:
+    region, zone = last.get("region") or None, last.get("zone") or None
+    ports = tuple(int(port) for port in last.get("ports") or ())
+    addresses = tuple(ShardAddress(str(a), Place(region, zone), ports) for a in last.get("addresses") or ())
+    return Shard(
+        member.name,
+        Place(region, zone),
+        addresses,
+        in_sync=True,
+        ready=None,
+        drained=member.drained or member.leaving,
+        api_reachable=False,
+    )
+
+
+def federated_service(service: Federated, shards: Sequence[Shard], when_none: str) -> FederatedService:
+    """What the public DNS needs of a Service; ``when_none`` is the federation's default."""
+    options = service.options
+    return FederatedService(
+        service.meta.namespace,
+        service.meta.name,
+        service.meta.uid,
+        service.meta.created,
+        tuple(shards),
+        options.hostnames,
+        options.priority,
+        options.when_none or when_none,
+        options.health_check,
+    )

@@ -1,0 +1,100 @@
+"""Which federated objects each member is to have, and which deleted ones it must lose. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from rancherctl.federation.objects import Federated, ObjectId
+from rancherctl.federation.pending import PendingEntry
+from rancherctl.federation.plan import Tombstone, WantedCopies
+from rancherctl.federation.shards import Member
+
+_RESERVED: Final = ("kube-", "rancherctl-")
+_KUBERNETES: Final = ObjectId("Service", "default/kubernetes")
+
+
+def travels(source: Federated) -> bool:
+    """Whether an object may go to members at all."""
+    namespace = source.meta.namespace or source.meta.name
+    return not namespace.startswith(_RESERVED) and source.id != _KUBERNETES and not source.options.stay
+
+
+def selects(source: Federated, member: Member) -> bool | None:
+    """Whether an object goes to a member; None if its selector cannot be read."""
+    if not travels(source) or member.leaving:
+        return False
+    selector = source.options.selector
+    return None if selector is None else selector.matches(member.labels)
+
+
+def wanted_copies(
+    federation: str,
+    federation_uid: str,
+    services: Iterable[Federated],
+    namespaces: Mapping[str, Federated],
+    members: Iterable[Member],
+    pending: Mapping[str, Mapping[ObjectId, PendingEntry]],
+) -> dict[str, WantedCopies]:
+    """By member. A Namespace goes only where an object of it goes, and where its own selector allows it.
+
+    Objects get there once they have the finalizer that lets their copies be removed.
+    """
+    listed = list(services)
+    return {
+        member.name: _for_member(federation, federation_uid, listed, namespaces, member, pending.get(member.name, {}))
+        for member in members
+    }
+
+
+def _for_member(
+    federation: str,
+    federation_uid: str,
+    services: Iterable[Federated],
+    namespaces: Mapping[str, Federated],
+    member: Member,
+    pending: Mapping[ObjectId, PendingEntry],
+) -> WantedCopies:
+    selected: dict[ObjectId, Federated] = {}
+    deselected: dict[ObjectId, str] = {}
+    uncertain: dict[ObjectId, Federated] = {}
+    tombstones = {object_id: Tombstone(entry.uid, entry.orphan) for object_id, entry in pending.items()}
+    for service in services:
+        namespace = namespaces.get(service.meta.namespace)
+        if service.meta.deleting:
+            orphan = service.orphan or (namespace is not None and namespace.orphan)
+            tombstones[service.id] = Tombstone(service.meta.uid, orphan)
+            continue
+        answer = selects(service, member)
+        if answer and namespace is not None:
+            answer = selects(namespace, member)
+        if answer is None:
+            uncertain[service.id] = service
+        elif not answer or namespace is None:
+            deselected[service.id] = service.meta.uid
+        elif namespace.meta.deleting:
+            continue  # its Services are about to be deleted: they go with their own tombstones
+        elif service.guarded and namespace.guarded:
+            selected[namespace.id] = namespace
+            selected[service.id] = service
+    for namespace in namespaces.values():
+        if namespace.meta.deleting:
+            tombstones[namespace.id] = Tombstone(namespace.meta.uid, namespace.orphan)
+        elif namespace.id not in selected:
+            uncertain[namespace.id] = namespace  # it stays where it is; nothing of it goes there now
+    return WantedCopies(federation, federation_uid, selected, deselected, uncertain, tombstones, member.force)
+
+
+def unguarded(
+    services: Iterable[Federated], namespaces: Mapping[str, Federated], members: Iterable[Member]
+) -> list[Federated]:
+    """Objects that go to a member and lack the finalizer for it."""
+    every, out = list(members), dict[ObjectId, Federated]()
+    for service in services:
+        if service.meta.deleting or not any(selects(service, member) for member in every):
+            continue
+        namespace = namespaces.get(service.meta.namespace)
+        for source in (service, namespace):
+            if source is not None and not source.guarded and not source.meta.deleting:
+                out[source.id] = source
+    return list(out.values())

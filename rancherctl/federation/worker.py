@@ -1,0 +1,297 @@
+"""MemberWorker: one thread that keeps the copies in one member as the federation wants them.
+
+It has its own watch cache, its own limit of writes a second and its own back-off, so that no member waits for another.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Final
+
+from rancherctl.contract import FEDERATION_CONTROLLER, FEDERATION_LABEL
+from rancherctl.errors import ConflictError, RancherctlError
+from rancherctl.federation.apply import PENDING, CopyWriter, MemberApi, other_manager
+from rancherctl.federation.member_view import MemberView
+from rancherctl.federation.objects import CopyView, ObjectId, SliceView, namespace_copy, service_copy, slice_view
+from rancherctl.federation.plan import CopyState, MemberPlan, State, Step, Verb, WantedCopies, plan
+from rancherctl.federation.rate import TokenBucket
+from rancherctl.federation.topology import node_place
+from rancherctl.kube import client
+from rancherctl.kube.backoff import Backoff, describe
+from rancherctl.kube.backoffs import Backoffs
+from rancherctl.kube.cache import Cache
+from rancherctl.kube.reflector import Source
+from rancherctl.kube.snapshot import Snapshot
+from rancherctl.kube.tables import TableSpec
+from rancherctl.worker import Worker
+
+log = logging.getLogger(__name__)
+WRITERS: Final = 4
+BATCH: Final = 40
+"""Writes before the plan is made again, so that a user's change goes before a backlog."""
+RATE: Final = 50.0
+BURST: Final = 100
+"""Writes a second in one member, and at once after a pause."""
+REPAIRS: Final = 5
+REPAIR_SECONDS: Final = 600.0
+"""A copy that was repaired so often in this time is left alone for as long: another program writes it, too."""
+RESYNC_SECONDS: Final = 60.0
+SERVICES, NAMESPACES, SLICES, NODES = "services", "namespaces", "endpointslices", "nodes"
+
+
+def tables(federation: str) -> tuple[TableSpec, ...]:
+    """What is watched in a member: only what has the federation's label, and Nodes for their places."""
+    ours = f"{FEDERATION_LABEL}={federation}"
+    return (
+        TableSpec(SERVICES, client.SERVICES, service_copy, label_selector=ours),
+        TableSpec(NAMESPACES, client.NAMESPACES, namespace_copy, label_selector=ours),
+        TableSpec(SLICES, client.ENDPOINTSLICES, slice_view, label_selector=ours),
+        TableSpec(NODES, client.NODES, node_place),
+    )
+
+
+class MemberWorker:
+    """``want`` what the member is to have, ``view`` what it has. ``changed`` is called after each change.
+
+    ``source`` and ``api`` are the member's API; ``leading`` says whether this process may write. ``now``: RFC 3339.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        federation: tuple[str, str],
+        source: Source,
+        api: MemberApi,
+        *,
+        leading: Callable[[], bool],
+        changed: Callable[[], None],
+        now: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+        choose: random.Random | None = None,
+    ) -> None:
+        self.name = name
+        self._api, self._leading, self._changed, self._clock = api, leading, changed, clock
+        self._writer = CopyWriter(api, federation[0], federation[1], now)
+        random_ = choose or random.Random()  # noqa: S311  # spreads load, protects nothing
+        self._backoffs, self._backoff = Backoffs(random_), Backoff(random_)
+        self._bucket = TokenBucket(RATE, BURST, clock)
+        self._lock = threading.Lock()
+        self._wanted = WantedCopies(*federation)
+        self._urgent: set[ObjectId] = set()
+        self._failed: dict[ObjectId, tuple[str, CopyState]] = {}
+        self._repaired: dict[ObjectId, deque[float]] = {}
+        self._in_sync: set[ObjectId] = set()
+        self._plan, self._trouble = MemberPlan(), ""
+        self._first_epoch: int | None = None
+        self._indexed: tuple[object, Mapping[str, bool]] = ((), {})
+        self._cache = Cache(source, tables(federation[0]), self._cache_changed)
+        self._worker = Worker(f"member {name}", self._reconcile, retry=self._retry)
+        self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix=f"member-{name}")
+
+    def start(self) -> None:
+        """Begin to watch and to write."""
+        self._cache.start()
+        self._worker.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End all threads; waits at most ``timeout`` seconds."""
+        self._worker.stop(timeout)
+        self._cache.stop(timeout)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def want(self, wanted: WantedCopies) -> None:
+        """What this member is to have from now on; returns at once."""
+        with self._lock:
+            if wanted == self._wanted:
+                return
+            for object_id, source in wanted.selected.items():
+                known = self._wanted.selected.get(object_id)
+                if known is None or known.digest != source.digest:
+                    self._urgent.add(object_id)
+            self._wanted = wanted
+        self._worker.wake()
+
+    def view(self) -> MemberView:
+        """What is known of the member now."""
+        snapshot, planned = self._cache.snapshot(), self._plan
+        nodes = snapshot.table(NODES).items.values()
+        return MemberView(
+            self.name,
+            known=snapshot.synced,
+            reachable=snapshot.synced and snapshot.healthy,
+            copies=_copies(snapshot),
+            states=planned.states,
+            ready=self._ready(snapshot),
+            nodes=tuple(nodes),
+            done=planned.done,
+            orphans=planned.orphans,
+            held=planned.held,
+            trouble=self._trouble,
+        )
+
+    def _cache_changed(self, _: object) -> None:
+        self._worker.wake()
+        self._changed()
+
+    def _ready(self, snapshot: Snapshot) -> Mapping[str, bool]:
+        slices: Mapping[str, SliceView] = snapshot.table(SLICES).items
+        if self._indexed[0] is not slices:
+            found: dict[str, bool] = {}
+            for view in slices.values():
+                found[view.service] = found.get(view.service, False) or view.ready
+            self._indexed = (slices, found)
+        return self._indexed[1]
+
+    def _retry(self, error: Exception) -> float:
+        self._trouble = describe(error)
+        self._changed()
+        return self._backoff.after(error)
+
+    def _reconcile(self) -> float | None:
+        """Plan and write one batch; returns the seconds until time alone asks for another look."""
+        snapshot = self._cache.snapshot()
+        if not (snapshot.synced and snapshot.healthy):
+            return None  # unknown is not absent: the cache wakes this worker when it is live again
+        with self._lock:
+            wanted, urgent = self._wanted, frozenset(self._urgent)
+        copies, first = _copies(snapshot), self._first_look(snapshot)
+        made = plan(wanted, copies, first_look=first)
+        now = self._clock()
+        steps = [step for step in made.steps if self._open(step, now)] if self._leading() else []
+        steps.sort(key=lambda step: (step.id.kind != "Namespace", step.id not in urgent))
+        batch = steps[:BATCH]
+        self._note_repairs(batch, now)
+        self._show(made, wanted)
+        error = self._write(batch)
+        self._settle(made)
+        with self._lock:
+            # What is still closed was written a moment ago, or failed: it is no longer urgent.
+            self._urgent -= {step.id for step in batch} | (urgent - {step.id for step in made.steps})
+        self._show(made, wanted)
+        if error is not None:
+            raise error
+        if self._trouble:
+            self._trouble = ""
+            self._changed()
+        self._backoff.reset()
+        if len(steps) > len(batch):
+            return 0.0
+        wake = self._backoffs.wake(now)
+        return RESYNC_SECONDS if wake is None else min(RESYNC_SECONDS, wake)
+
+    def _first_look(self, snapshot: Snapshot) -> bool:
+        """Deletes need a second full list after the first plan as leader."""
+        epoch = min(snapshot.table(SERVICES).epoch, snapshot.table(NAMESPACES).epoch)
+        if not self._leading():
+            self._first_epoch = None
+            return True
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+            self._cache.relist((SERVICES, NAMESPACES))
+        return epoch <= self._first_epoch
+
+    def _open(self, step: Step, now: float) -> bool:
+        version = step.copy.resource_version if step.copy else "absent"
+        return self._backoffs.open(_key(step), now, version)
+
+    def _note_repairs(self, batch: Sequence[Step], now: float) -> None:
+        for step in batch:
+            drift = step.verb is Verb.UPDATE and step.copy and step.source and step.copy.digest == step.source.digest
+            if drift or (step.verb is Verb.CREATE and step.id in self._in_sync):
+                times = self._repaired.setdefault(step.id, deque(maxlen=REPAIRS + 1))
+                times.append(now)
+
+    def _write(self, batch: Sequence[Step]) -> RancherctlError | None:
+        """Carry out steps, namespaces first; returns the error that ends the batch for the whole member."""
+        namespaces = [step for step in batch if step.id.kind == "Namespace" and step.verb is Verb.CREATE]
+        others = [step for step in batch if step not in namespaces]
+        for group in (namespaces, others):
+            errors = [error for error in self._pool.map(self._one, group) if error is not None]
+            if errors:
+                return errors[0]
+        return None
+
+    def _one(self, step: Step) -> RancherctlError | None:
+        now = self._clock()
+        if self._contested(step, now):
+            return None
+        if (pause := self._bucket.take()) and self._worker.stopping.wait(pause):
+            return None
+        version = step.copy.resource_version if step.copy else "absent"
+        try:
+            state = self._writer.run(step)
+        except ConflictError as error:
+            log.info("member %s: %s: %s", self.name, step.id, error)
+            self._backoffs.failed(_key(step), self._clock(), error)
+            return None
+        except RancherctlError as error:
+            self._backoffs.failed(_key(step), self._clock(), error)
+            return error
+        if state.state in (State.FAILED, State.CONFLICT):
+            log.warning("member %s: %s %s: %s", self.name, step.verb, step.id, state.why)
+            self._backoffs.failed(_key(step), self._clock(), RancherctlError(state.why))
+            self._failed[step.id] = (step.source.digest if step.source else "", state)
+        else:
+            self._backoffs.done(_key(step), self._clock(), version)
+            self._failed.pop(step.id, None)
+        return None
+
+    def _contested(self, step: Step, now: float) -> bool:
+        """Whether another program has changed this copy too often: it is left alone for a while, and named."""
+        times = self._repaired.get(step.id)
+        if times is None or len(times) <= REPAIRS or now - times[0] > REPAIR_SECONDS:
+            return False
+        if step.id not in self._failed:
+            manager = other_manager(self._api, step.id, FEDERATION_CONTROLLER)
+            why = f"{manager} changes the copy again and again; the next repair is in {REPAIR_SECONDS / 60:.0f} min"
+            digest = step.source.digest if step.source else ""
+            self._failed[step.id] = (digest, CopyState(State.CONFLICT, "Contested", why))
+            log.warning("member %s: %s: %s", self.name, step.id, why)
+        return True
+
+    def _settle(self, made: MemberPlan) -> None:
+        """Forget failures of objects that are in sync now, and remember which were."""
+        for object_id, state in made.states.items():
+            if state.state is State.IN_SYNC:
+                self._in_sync.add(object_id)
+                if self._failed.get(object_id, ("", PENDING))[1].reason != "Contested":
+                    self._failed.pop(object_id, None)
+        self._in_sync &= made.states.keys()
+        self._repaired = {i: t for i, t in self._repaired.items() if i in made.states and self._clock() - t[-1] < 600}
+        self._failed = {
+            i: f
+            for i, f in self._failed.items()
+            if i in made.states and (f[1].reason != "Contested" or i in self._repaired)
+        }
+        self._backoffs.keep({_key(step) for step in made.steps})
+
+    def _show(self, made: MemberPlan, wanted: WantedCopies) -> None:
+        states: dict[ObjectId, CopyState] = dict(made.states)
+        for object_id, (digest, state) in self._failed.items():
+            source = wanted.selected.get(object_id)
+            if object_id in states and source is not None and source.digest == digest:
+                states[object_id] = state
+        for object_id in made.states:
+            namespace = states.get(object_id.in_namespace) if object_id.namespace else None
+            if namespace is not None and namespace.state in (State.CONFLICT, State.FAILED):
+                states[object_id] = namespace
+        shown = replace(made, states=states)
+        if shown != self._plan:
+            self._plan = shown
+            self._changed()
+
+
+def _key(step: Step) -> tuple[ObjectId, str]:
+    return step.id, step.source.digest if step.source else step.verb
+
+
+def _copies(snapshot: Snapshot) -> Mapping[ObjectId, CopyView]:
+    tables: tuple[Mapping[str, Any], ...] = (snapshot.table(NAMESPACES).items, snapshot.table(SERVICES).items)
+    return {view.id: view for table in tables for view in table.values()}

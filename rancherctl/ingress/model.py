@@ -286,6 +286,11 @@ class Proxies:
 NO_PROXIES = Proxies()
 
 
+Exclusions = Mapping[tuple[str, str], tuple[str, ...]]
+"""(content, wildcard) → sorted names that the wildcard's certificate is not for; wildcard and names as in TlsModel."""
+NO_EXCLUSIONS: Exclusions = {}
+
+
 @dataclass(frozen=True, slots=True)
 class TlsModel:
     """How one host's HAProxy answers over TLS.
@@ -298,7 +303,7 @@ class TlsModel:
     for clients whose name is in no certificate here; "" refuses them.
 
     On an HTTPS port other than the default one, names and sites have it after a colon. ``https_ports``: site whose
-    plain requests are redirected → that port, if it is not the default one.
+    plain requests are redirected → that port, if it is not the default one. ``excluded``: see translate/wildcards.py.
     """
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -310,6 +315,7 @@ class TlsModel:
     https_ports: Mapping[str, int] = field(default_factory=dict)
     clients: Mapping[str, str] = field(default_factory=dict)
     authorities: Mapping[str, str] = field(default_factory=dict)
+    excluded: Exclusions = field(default_factory=dict)
 
 
 NO_TLS = TlsModel()

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.hosts.remote import disk
@@ -76,3 +77,15 @@ def test_a_host_without_a_load_balancer_has_none_and_damaged_notes_are_said(tmp_
     (tmp_path / "state.json").write_text("x\n[]")
     assert "state.json" in host_certificates.read(ThisUser("h1"), str(tmp_path)).problem
     assert json.dumps(host_certificates.rows(empty, {}, 0.0, 14)) == "[]"
+
+
+def test_names_of_lines_with_options_and_exclusions_are_listed(tls_host: TlsHost) -> None:
+    own, wild = tls_host.authority.issue("b.a.example", key=tls.rsa_key()), tls_host.authority.issue("*.a.example")
+    sites = [
+        site("b.a.example", "own"),
+        site("*.a.example", "wild", annotations={f"{INGRESS_PREFIX}http2": "false"}),
+    ]
+    tls_host.follow(sites, [own.copy("own"), wild.copy("wild")])
+    host = host_certificates.read(ThisUser("h1"), tls_host.haproxy.paths.data)
+    rows = host_certificates.rows(host, {}, tls.AN_HOUR_LATER, 14)
+    assert sorted(row["names"] for row in rows) == [["*.a.example"], ["b.a.example"]]

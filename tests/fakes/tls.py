@@ -8,6 +8,7 @@ import http.client
 import json
 import socket
 import ssl
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +154,36 @@ def negotiated(
             return stream.version(), stream.selected_alpn_protocol()
     except ssl.SSLError as error:
         return str(error.reason)
+
+
+class Watcher:
+    """A client that makes one handshake for ``name`` after the other; ``serials`` are those that it was shown."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.serials: set[int | str] = set()
+        self._asked, self._news, self._ended = 0, threading.Condition(), False
+        self._thread = threading.Thread(target=self._ask, args=(port, name), daemon=True)
+
+    def _ask(self, port: int, name: str) -> None:
+        while not self._ended:
+            self.serials.add(serial(port, name))
+            with self._news:
+                self._asked += 1
+                self._news.notify_all()
+
+    def wait_for(self, more: int, limit: float = 30.0) -> None:
+        """Wait until there were this many handshakes more."""
+        with self._news:
+            enough = self._asked + more
+            assert self._news.wait_for(lambda: self._asked >= enough, limit), "no more handshakes"
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        self._thread.join(10)
 
 
 class Connection:

@@ -15,9 +15,10 @@ REFUSED = "TLSV1_UNRECOGNIZED_NAME"
 
 
 def site(name: str, secret: str, *, service: str = "web", created: str = "2026-01-01T00:00:00Z", **more: Any) -> Any:
-    """An Ingress for one host name with a TLS secret."""
+    """An Ingress for one host name with a TLS secret; ``entries`` of tls may replace that."""
     rules = [(name, "Prefix", "/", f"{service}:80")]
-    return fake.ingress(f"i-{name.replace('*', 'any')}", rules, tls=[(secret, [name])], created=created, **more)
+    entries = more.pop("entries", [(secret, [name])])
+    return fake.ingress(f"i-{name.replace('*', 'any')}", rules, tls=entries, created=created, **more)
 
 
 class TlsHost(LoadBalancerHost):

@@ -10,7 +10,7 @@ from rancherctl.cli.context import current
 from rancherctl.cli.ingress.options import NamespaceOption
 from rancherctl.cli.options import AllowExecOption, ContextOption, EnvOption, OutputOption
 from rancherctl.errors import UnhealthyError
-from rancherctl.ingress.translate.certificates import WARN_DAYS
+from rancherctl.ingress.translate.secret_states import WARN_DAYS
 
 
 def status(

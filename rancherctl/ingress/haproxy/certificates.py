@@ -115,35 +115,32 @@ class RuntimeCertificates:
 
     def _add(self, line: CrtLine) -> None:
         command = commands.add_line(self._paths.crt_list_of(line.port), render.crt_line(line, self._paths))
-        answer = self._socket.send(command.text)
+        answer = self._socket.send(command.text, limit=commands.MAX_CERTIFICATE_COMMAND)
         if not answer.endswith("Success!"):
             self._abort(self._paths.certificate(line.content))
             raise CertificateRefusedError(line.content, answer[-300:])
 
     def _delete(self, change: CrtChange) -> None:
-        """Delete lines. If a file has several of them, the number is needed: HAProxy counts, so it is asked.
+        """Delete lines in their order. If a file has several of them, the number is needed: HAProxy counts.
 
-        That takes milliseconds if there are thousands of lines.
+        It is asked for all numbers at once: that takes milliseconds if there are thousands of lines.
         """
         files = Counter(line.content for line in (*change.lines, *change.delete))
-        several = tuple(line for line in change.delete if files[line.content] > 1)
+        several = [line for line in change.delete if files[line.content] > 1]
+        numbers = self._numbers({line.port for line in several})
         for line in change.delete:
-            if files[line.content] == 1:
-                file = self._paths.certificate(line.content)
-                self._socket.run([commands.delete_line(self._paths.crt_list_of(line.port), file)])
-        if several:
-            self._delete_by_number(several)
+            shown, path, number = render.shown_line(line, self._paths), self._paths.crt_list_of(line.port), 0
+            if files[line.content] > 1:
+                if not numbers.get(shown):
+                    raise HaproxyError(f"HAProxy has no line for {' '.join(line.names[:3])} any more")
+                number = numbers[shown].pop(0)
+            self._socket.run([commands.delete_line(path, shown.file, number)])
 
-    def _delete_by_number(self, lines: tuple[CrtLine, ...]) -> None:
-        found: dict[ShownLine, list[int]] = {}
-        for port in sorted({line.port for line in lines}):
+    def _numbers(self, ports: Collection[int]) -> dict[ShownLine, list[int]]:
+        """The numbers of the lines of these ports' crt-lists. They do not change when others are deleted."""
+        out: dict[ShownLine, list[int]] = {}
+        for port in sorted(ports):
             text = self._socket.send(f"show ssl crt-list -n {self._paths.crt_list_of(port)}")
             for number, shown in crt_list.parse(text):
-                found.setdefault(shown._replace(port=port), []).append(number)
-        for line in lines:
-            shown = render.shown_line(line, self._paths)
-            numbers = found.get(shown, [])
-            if not numbers:
-                raise HaproxyError(f"HAProxy has no line for {' '.join(line.names[:3])} any more")
-            path = self._paths.crt_list_of(line.port)
-            self._socket.run([commands.delete_line(path, shown.file, numbers.pop(0))])
+                out.setdefault(shown._replace(port=port), []).append(number)
+        return out

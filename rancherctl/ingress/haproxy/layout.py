@@ -309,7 +309,7 @@ def build(model: Model, previous: Layout | None) -> Layout:
         maps=maps_of(model, made),
         loaded=dict(model.loaded),
         check_seconds=max(2, -(-total // CHECKS_PER_SECOND)),
-        lines=crt_list.change((), model.tls.names, model.tls.options).lines,
+        lines=crt_list.change((), model.tls.names, model.tls.options, model.tls.excluded).lines,
         default=model.tls.default,
         secured=model.secured,
         ports=dict(model.ports),

@@ -164,7 +164,7 @@ def plan(now: Layout | None, model: Model, paths: Paths, busy: Busy = frozenset(
         return Reload(str(full), layout.build(model, now))
     maps = layout.maps_of(model, pools)
     changed = map_change(now.maps, maps, paths)
-    certificates = crt_list.change(now.lines, model.tls.names, model.tls.options)
+    certificates = crt_list.change(now.lines, model.tls.names, model.tls.options, model.tls.excluded)
     default = model.tls.default if model.tls.default != now.default else ""
     wanted = replace(
         now,

@@ -159,13 +159,13 @@ def crt_list_text(layout: Layout, paths: Paths, port: int = 0) -> str:
 def crt_line(line: CrtLine, paths: Paths) -> str:
     """One line of the crt-list, also for HAProxy's socket."""
     options = f"[{' '.join(secured.name_words(line.options, paths.authority))}] " if line.options.changed else ""
-    return f"{paths.certificate(line.content)} {options}{' '.join(line.names)}\n"
+    return f"{paths.certificate(line.content)} {options}{' '.join(line.filters)}\n"
 
 
 def shown_line(line: CrtLine, paths: Paths) -> ShownLine:
     """What HAProxy shows of a line."""
     words = sorted(secured.name_words(line.options, paths.authority))
-    return ShownLine(paths.certificate(line.content), tuple(words), tuple(sorted(line.names)), line.port)
+    return ShownLine(paths.certificate(line.content), tuple(words), tuple(sorted(line.filters)), line.port)
 
 
 def map_text(entries: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from rancherctl.ingress.operator.api_view import ApiView
 from rancherctl.ingress.operator.certificate_details import CertificateDetails
 from rancherctl.ingress.operator.overview import cluster_of
 from rancherctl.ingress.status.report import HostReport
-from rancherctl.ingress.translate.certificates import title
+from rancherctl.ingress.translate.secret_states import title
 from rancherctl.ingress.translate.tls import TlsClaim, TlsClaims, secrets_on, sites_of
 from rancherctl.kube.objects import Secret, TlsSecret
 from rancherctl.text import and_more, plural

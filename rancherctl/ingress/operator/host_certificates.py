@@ -12,6 +12,7 @@ from rancherctl.contract import INGRESS_USER
 from rancherctl.hosts import remote_call
 from rancherctl.hosts.transport import Transport
 from rancherctl.ingress.copies import read_copy
+from rancherctl.ingress.haproxy.crt_list import CrtLine
 from rancherctl.ingress.haproxy.render import Paths
 from rancherctl.ingress.operator import certificate_details
 from rancherctl.ingress.operator.certificate_details import CertificateDetails
@@ -61,7 +62,8 @@ def parse(answer: Mapping[str, Any]) -> HostCertificates:
     notes = answer["state"]
     names: dict[str, list[str]] = {}
     for content, *listed in notes.get("lines", ()):
-        names.setdefault(content, []).extend(listed)
+        line = CrtLine.from_json(content, *listed)
+        names.setdefault(content, []).extend(line.ids)
     return HostCertificates(
         tuple(CertificateFile(**file) for file in answer["files"]),
         {str(k): str(v) for k, v in notes.get("secrets", {}).items()},

@@ -14,7 +14,8 @@ from rancherctl.ingress.role import desired
 from rancherctl.ingress.role.desired import Desired
 from rancherctl.ingress.status.report import HostReport, TlsReport
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.certificates import SecretState, TlsPolicy
+from rancherctl.ingress.translate.certificates import TlsPolicy
+from rancherctl.ingress.translate.secret_states import SecretState
 from rancherctl.ingress.translate.tls import TlsClaim
 from rancherctl.placement.place import place
 

@@ -15,7 +15,7 @@ from rancherctl.ingress.operator.http_check import MAX_PATHS, TIMEOUT, Answer, a
 from rancherctl.ingress.operator.tls_connection import TlsConnection
 from rancherctl.ingress.operator.tls_names import ChosenCertificate
 from rancherctl.ingress.options import HTTPS_PORT
-from rancherctl.ingress.translate.certificates import WARN_DAYS
+from rancherctl.ingress.translate.secret_states import WARN_DAYS
 from rancherctl.text import and_more, plural
 
 SHORT: Final = 12

@@ -10,7 +10,7 @@ from rancherctl.ingress.haproxy.certificates import FILE_GONE
 from rancherctl.ingress.model import digest
 from rancherctl.ingress.purposes import CA_FILE, CLIENT_CA, PurposeData, parse_key
 from rancherctl.ingress.role import openssl
-from rancherctl.ingress.translate.certificates import SecretState
+from rancherctl.ingress.translate.secret_states import SecretState
 from rancherctl.kube.objects import Secret, TlsSecret
 from rancherctl.kube.snapshot import Table
 

@@ -12,7 +12,7 @@ from rancherctl.ingress.haproxy.pem_files import PemFiles
 from rancherctl.ingress.role import openssl
 from rancherctl.ingress.translate import certificate, pem
 from rancherctl.ingress.translate.certificate import CertificateFacts
-from rancherctl.ingress.translate.certificates import DELETED_SECONDS, SecretState
+from rancherctl.ingress.translate.secret_states import DELETED_SECONDS, SecretState
 from rancherctl.kube.objects import Secret, TlsSecret
 from rancherctl.kube.snapshot import Table
 

@@ -26,9 +26,10 @@ from rancherctl.ingress.role import draining
 from rancherctl.ingress.role.draining import Serving
 from rancherctl.ingress.translate import endpoints
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.certificates import NO_POLICY, SecretState, TlsPolicy, usable
+from rancherctl.ingress.translate.certificates import NO_POLICY, TlsPolicy
 from rancherctl.ingress.translate.clients import effective
 from rancherctl.ingress.translate.merge import HostRules, Merged
+from rancherctl.ingress.translate.secret_states import SecretState, usable
 from rancherctl.ingress.translate.tls import TlsClaims
 from rancherctl.kube.objects import EndpointSlice, Ingress, IngressClass, Service
 from rancherctl.placement.model import ObjectProblem, Roster

@@ -46,10 +46,13 @@ def without_removals(now: Layout, model: Model) -> Model:
     }
     names: dict[str, tuple[str, ...]] = {}
     options, clients = dict(model.tls.options), dict(model.tls.clients)
+    excluded = {key: set(others) for key, others in model.tls.excluded.items()}
     for line in now.lines:
         gone = [name for name in line.ids if name not in model.tls.names]
         names |= {name: (*names.get(name, ()), line.content) for name in gone}
         options |= dict.fromkeys(gone, line.options)
+        for name in line.ids if line.excluded else ():
+            excluded.setdefault((line.content, name), set()).update(line.excluded_ids)
         clients |= {name: now.maps[NAMES_MAP][name] for name in gone if name in now.maps[NAMES_MAP]}
     authorities = {name: content for name, content in now.authorities.items() if name not in model.tls.authorities}
     tls = replace(
@@ -67,6 +70,7 @@ def without_removals(now: Layout, model: Model) -> Model:
             **{site: int(port.removeprefix(":")) for site, port in now.maps["https-ports"].items()},
             **model.tls.https_ports,
         },
+        excluded={key: tuple(sorted(others)) for key, others in excluded.items()},
     )
     unused = tuple(listener for listener in now.listeners if listener.own and listener not in model.listeners)
     return replace(

@@ -85,7 +85,7 @@ def _effective(options: RouteOptions, needed: str) -> RouteOptions:
 
 
 def authority_problems(policy: ClientPolicy, trouble: str, reason: str) -> Iterable[ObjectProblem]:
-    """What is wrong with the authorities of an Ingress on one host; ``trouble`` as in certificates.SecretState."""
+    """What is wrong with the authorities of an Ingress on one host; ``trouble`` as in secret_states.SecretState."""
     secret = parse_key(policy.authority)[1]
     if trouble == "missing":
         message = f"client-ca: waiting for secret {secret}; until then requests get status 503"

@@ -14,8 +14,9 @@ from rancherctl.ingress.haproxy.layout import Layout, build
 from rancherctl.ingress.model import ClientPolicy, Model, Server, TlsModel, Translated
 from rancherctl.ingress.options import RouteOptions
 from rancherctl.ingress.role import loss_guard
-from rancherctl.ingress.translate.certificates import CertificateChoice, HostTls, SecretState, TlsPolicy
+from rancherctl.ingress.translate.certificates import CertificateChoice, HostTls, TlsPolicy
 from rancherctl.ingress.translate.clients import NO_PROOF, effective, host_clients, joined, proof
+from rancherctl.ingress.translate.secret_states import SecretState
 from rancherctl.ingress.translate.tls import claim_names, secrets_on, sites_of
 from tests.unit.ingress.test_plan import HTTP, PATHS, Replay, _route
 from tests.unit.ingress.test_tls import keyed, of, usable

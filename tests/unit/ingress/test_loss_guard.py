@@ -45,6 +45,15 @@ def test_names_and_hosts_keep_what_is_said_about_tls() -> None:
     assert kept.redirects == {"a.com": 307, "b.com": 302}
 
 
+def test_a_wildcard_that_stays_excludes_the_names_that_are_kept() -> None:
+    names = {"a.w.com": ("rsa1",), "b.w.com": ("rsa2",), "*.w.com": ("ec",)}
+    tls = TlsModel(names, excluded={("ec", "*.w.com"): ("a.w.com", "b.w.com")})
+    before = build(replace(_model(1, with_servers=1), tls=tls), None)
+    less = TlsModel({name: names[name] for name in ("b.w.com", "*.w.com")}, excluded={("ec", "*.w.com"): ("b.w.com",)})
+    kept = loss_guard.without_removals(before, replace(_model(0, with_servers=0), tls=less)).tls
+    assert (kept.names, kept.excluded) == (names, tls.excluded)
+
+
 CLAIM = st.tuples(
     st.sampled_from(["a.com", "*.a.com", "*"]),
     st.sampled_from(["exact", "prefix", "default"]),

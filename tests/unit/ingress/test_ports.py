@@ -19,10 +19,11 @@ from rancherctl.ingress.role import desired, loss_guard
 from rancherctl.ingress.role.desired import LocalHost, Previous, Tables
 from rancherctl.ingress.role.ports import PortCheck
 from rancherctl.ingress.translate.cache import TranslationCache
-from rancherctl.ingress.translate.certificates import SecretState, TlsPolicy
+from rancherctl.ingress.translate.certificates import TlsPolicy
 from rancherctl.ingress.translate.merge import merge
 from rancherctl.ingress.translate.ports import MAX_OWN_PORTS
 from rancherctl.ingress.translate.rules import translate
+from rancherctl.ingress.translate.secret_states import SecretState
 from rancherctl.placement.model import EVERY_PORT, Roster, RosterHost
 from rancherctl.placement.place import place
 from tests.fakes import ingress as fake

@@ -8,8 +8,9 @@ from rancherctl.contract import INGRESS_PREFIX
 from rancherctl.ingress.model import TlsName, Translated
 from rancherctl.ingress.options import TlsOptions
 from rancherctl.ingress.translate.certificate import CertificateFacts
-from rancherctl.ingress.translate.certificates import CertificateChoice, HostTls, SecretState, TlsPolicy
+from rancherctl.ingress.translate.certificates import CertificateChoice, HostTls, TlsPolicy
 from rancherctl.ingress.translate.rules import translate
+from rancherctl.ingress.translate.secret_states import SecretState
 from rancherctl.ingress.translate.tls import claim_names, secrets_on, sites_of
 from tests.fakes import ingress as fake
 

@@ -20,6 +20,8 @@ POD_WORDS: Final = "hostPort of pod"
 
 CONDITION: Final = "rancherctl.io/LoadBalancer"
 """Type of the condition in a Service's status that only rancherctl writes."""
+MAX_SERVICES: Final = 2000
+"""Services that one host publishes: each is an entry of its report, and a ConfigMap holds a megabyte."""
 Port = tuple[str, int]
 """Protocol in lower case, and number."""
 

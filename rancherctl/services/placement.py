@@ -13,7 +13,7 @@ from typing import Final
 from rancherctl.net import parse_ip
 from rancherctl.placement.model import ObjectProblem, Placeable, Roster, RosterHost
 from rancherctl.placement.place import exclusion, rank
-from rancherctl.services.model import POD_WORDS, HostPorts, LoadBalancer, Port, port_text
+from rancherctl.services.model import MAX_SERVICES, POD_WORDS, HostPorts, LoadBalancer, Port, port_text
 from rancherctl.text import plural
 
 NOTHING: Final = HostPorts(reported=False)
@@ -51,6 +51,7 @@ def place_services(
     chosen: dict[str, list[str]] = {}
     by_address = {h.address: h.name for h in roster.hosts if h.address}
     last_choice = {h.name for h in roster.hosts if h.cordoned}
+    carried: dict[str, int] = {}
     for published_only in (True, False):
         for service in ordered:
             has = {by_address[a] for a in service.published if a in by_address}
@@ -60,10 +61,12 @@ def place_services(
                     break
                 if host in mine or reasons[service.name][host] or (published_only and host not in has - last_choice):
                     continue
-                if taken := _taken(service, host, table):
+                full = f"publishes {MAX_SERVICES} Services already" if carried.get(host, 0) >= MAX_SERVICES else ""
+                if taken := full or _taken(service, host, table):
                     reasons[service.name][host] = taken
                     continue
                 mine.append(host)
+                carried[host] = carried.get(host, 0) + 1
                 table.update({(host, port): service.name for port in service.ports})
     return {s.name: _decision(s, chosen[s.name], reasons[s.name]) for s in ordered}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import logging
+import random
 import time
 import urllib.error
 import urllib.request
@@ -10,8 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import Result, command
 from rancherctl.hosts.transport import Transport
+from rancherctl.kube.backoff import Backoff, describe
 from rancherctl.kube.objects import Pod, Service
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.network.watch import NetlinkWatch
@@ -20,6 +24,7 @@ from rancherctl.services.model import HostPorts, Port, programmed_digest
 from rancherctl.services.report import to_section
 from rancherctl.services.role_spec import SPEC
 
+log = logging.getLogger(__name__)
 HEALTH_URL: Final = "http://127.0.0.1:10256/healthz"
 """kube-proxy's own answer whether it keeps up with the API."""
 HEALTH_TIMEOUT: Final = 1.0
@@ -67,6 +72,8 @@ class ServicesRole:
         self._pods: Mapping[str, Pod] | None = None
         self._pod_ports: dict[Port, str] = {}
         self._proxy_failed: float | None = None
+        self._error = ""
+        self._backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
 
     def start(self, wake: Callable[[], None]) -> None:
         """Start to watch kube-proxy's rules."""
@@ -79,14 +86,31 @@ class ServicesRole:
             self._watch = None
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """Observe; the host is not changed."""
+        """Observe; the host is not changed. What cannot be read does not hide the ports that are known to be in use."""
         pods = snapshot.table("pods").items
         if pods is not self._pods:
             self._pods, self._pod_ports = pods, ports_in_use.pod_ports(pods, self._node)
-        self._observe_sockets()
-        programmed = self._programmed(snapshot.table("services").items)
+        programmed: dict[str, str] = {}
+        error = ""
+        try:
+            self._observe_sockets()
+            programmed = self._programmed(snapshot.table("services").items)
+        except (RancherctlError, OSError, ValueError) as failure:
+            error = describe(failure)
+            if error != self._error:
+                log.warning("cannot read the ports of this host: %s", error)
+            self.resync = self._backoff.after(failure)
+        else:
+            self._backoff.reset()
+            self.resync = ServicesRole.resync
+        self._error = error
         return to_section(
-            HostPorts(self._listening | self._pod_ports, proxy_error=self._proxy_error(), programmed=programmed)
+            HostPorts(
+                self._listening | self._pod_ports,
+                proxy_error=self._proxy_error(),
+                programmed=programmed,
+                error=error,
+            )
         )
 
     def _observe_sockets(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rancherctl.net import parse_port
-from rancherctl.services.model import POD_WORDS, HostPorts, Port
+from rancherctl.services.model import MAX_SERVICES, POD_WORDS, HostPorts, Port
 
 SECTION: Final = "services"
 MAX_PORTS: Final = 2000
@@ -21,11 +21,13 @@ MAX_WORDS: Final = 100
 
 def to_section(ports: HostPorts) -> dict[str, Any]:
     """Plain values for the report."""
-    used = sorted(ports.used.items())[:MAX_PORTS]
+    # Ports of pods first: the load balancer learns of them from the report only.
+    used = sorted(ports.used.items(), key=lambda item: (not item[1].startswith(POD_WORDS), item[0]))[:MAX_PORTS]
     return {
         "used": {f"{number}/{protocol}": words[:MAX_WORDS] for (protocol, number), words in used},
         "proxy_error": ports.proxy_error,
-        "programmed": dict(sorted(ports.programmed.items())),
+        "programmed": dict(sorted(ports.programmed.items())[:MAX_SERVICES]),
+        **({"error": ports.error} if ports.error else {}),
     }
 
 

@@ -8,27 +8,18 @@ address is withdrawn, and another host takes the Service.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rancherctl.change import Plan, diff
-from rancherctl.hold import is_mass_loss
 from rancherctl.kube.objects import Service
 from rancherctl.net import address_key, is_ip
-from rancherctl.placement.model import ObjectProblem, Roster, RosterHost
-from rancherctl.services.model import CONDITION, FOREIGN, HostPorts, LoadBalancer, foreign, programmed_digest
-from rancherctl.services.placement import NOTHING, Decision, place_services, unable
+from rancherctl.placement.model import ObjectProblem, Roster
+from rancherctl.services.model import CONDITION, FOREIGN, HostPorts, LoadBalancer, foreign
+from rancherctl.services.placement import Decision, place_services
+from rancherctl.services.verifier import MOVE_SECONDS, VERIFY_SECONDS, Memory, Verifier
 from rancherctl.text import and_more, shorten
 
-VERIFY_SECONDS: Final = 2.0
-"""How long kube-proxy of a published host may take, and how long its rules may be missing later."""
-REFUSED_SECONDS: Final = 60.0
-"""How long a host that did not program a Service in time is left out."""
-MOVE_SECONDS: Final = 5.0
-"""How long the address of a host that leaves in peace stays for the next host to be ready."""
-HOLD_SECONDS: Final = 60.0
-"""How long many hosts that go wrong at once keep their addresses: a broken release of agents is more likely."""
-_LIMITS: Final = (VERIFY_SECONDS, MOVE_SECONDS, HOLD_SECONDS)
 MAX_MESSAGE: Final = 1000
 
 
@@ -47,24 +38,6 @@ class ServiceStatus:
 
     addresses: tuple[str, ...] = ()
     condition: Condition | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the next call needs: when waits began, and until when hosts are left out, by (Service, host).
-
-    ``replaced``: Service → its ``unknown`` addresses that we replace, and whether they have been away since.
-    """
-
-    since: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
-    refused: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    replaced: Mapping[str, tuple[frozenset[str], bool]] = field(default_factory=dict)
-
-    def next_change(self, now: float) -> float | None:
-        """Seconds until time alone changes a decision; None if nothing waits."""
-        ends = [start + limit for start in self.since.values() for limit in _LIMITS]
-        ends += self.refused.values()
-        return min((max(0.05, end - now) for end in ends if end > now), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,60 +60,6 @@ def stored_condition(service: Service) -> Condition | None:
     return Condition(*(str(found.get(key) or "") for key in ("status", "reason", "message"))) if found else None
 
 
-@dataclass(slots=True)
-class _Verifier:
-    """Which published addresses are confirmed, and which have waited too long."""
-
-    hosts: Mapping[str, RosterHost]
-    reports: Mapping[str, HostPorts]
-    memory: Memory
-    now: float
-    since: dict[tuple[str, str, str], float] = field(default_factory=dict)
-    publishing: dict[str, list[str]] = field(default_factory=dict)
-    """Services by the live host that publishes them."""
-
-    def waited(self, what: str, service: str, host: str) -> float:
-        key = (what, service, host)
-        self.since[key] = self.memory.since.get(key, self.now)
-        return self.now - self.since[key]
-
-    def confirmed(self, service: LoadBalancer, host: str) -> bool:
-        wanted = programmed_digest(self.hosts[host].address, service.ports)
-        return self.reports.get(host, NOTHING).programmed.get(service.name) == wanted
-
-    def refused(self, services: Iterable[LoadBalancer]) -> dict[tuple[str, str], float]:
-        """Until when each (Service, host) is left out."""
-        out = {pair: until for pair, until in self.memory.refused.items() if until > self.now}
-        by_address = {h.address: name for name, h in self.hosts.items() if h.address}
-        for service in services:
-            for address in service.published:
-                host = by_address.get(address, "")
-                if not host or not self.hosts[host].alive:
-                    continue
-                self.publishing.setdefault(host, []).append(service.name)
-                if self.confirmed(service, host):
-                    continue
-                if self.waited("programmed", service.name, host) >= VERIFY_SECONDS:
-                    out[(service.name, host)] = self.now + REFUSED_SECONDS
-        return out
-
-    def held(self, refused: Collection[tuple[str, str]]) -> frozenset[str]:
-        """Hosts that look broken, if too many do so at once: nothing is withdrawn from them for HOLD_SECONDS.
-
-        It is never withdrawn if all hosts look broken, because no other host could take it.
-        """
-        doubtful = {
-            host
-            for host, names in self.publishing.items()
-            if unable(self.reports.get(host, NOTHING)) or (len(names) > 1 and all((n, host) in refused for n in names))
-        }
-        if not is_mass_loss(len(doubtful), len(self.publishing), floor=1):
-            return frozenset()
-        lasted = self.waited("held", "", "") >= HOLD_SECONDS
-        able = any(h.alive and h.lb and name not in doubtful for name, h in self.hosts.items())
-        return frozenset() if lasted and able else frozenset(doubtful)
-
-
 def plan_statuses(
     services: Mapping[str, Service],
     wanted: Mapping[str, LoadBalancer],
@@ -156,9 +75,11 @@ def plan_statuses(
     if not roster.hosts:
         return Statuses({}, {}, {}, memory)
     wanted, replaced = _without_foreign(wanted, memory.replaced)
-    verifier = _Verifier({h.name: h for h in roster.hosts}, reports, memory, now)
+    verifier = Verifier({h.name: h for h in roster.hosts}, reports, memory, now)
     refused = verifier.refused(wanted.values())
     held = verifier.held(refused)
+    failures = {pair: count for pair, count in verifier.failures.items() if pair[1] not in held}
+    failures |= {pair: count for pair, count in memory.failures.items() if pair[1] in held}
     refused = {pair: until for pair, until in refused.items() if pair[1] not in held}
     reason = f"its kube-proxy did not program the Service within {VERIFY_SECONDS:.0f} s"
     decisions = place_services(wanted.values(), roster, reports, dict.fromkeys(refused, reason), held)
@@ -177,7 +98,7 @@ def plan_statuses(
             desired[key] = ServiceStatus(addresses, _condition(each, decision, addresses, problems[key], verifier))
         elif stored_condition(service) is not None:
             desired[key] = ServiceStatus(_foreign(service.lb_addresses, ours))
-    return Statuses(desired, problems, decisions, Memory(verifier.since, refused, replaced), held)
+    return Statuses(desired, problems, decisions, Memory(verifier.since, refused, replaced, failures), held)
 
 
 def _without_foreign(
@@ -207,7 +128,7 @@ def _foreign(addresses: Iterable[str], ours: Collection[str]) -> tuple[str, ...]
     return tuple(a for a in addresses if a and a not in ours)
 
 
-def _addresses(s: LoadBalancer, decision: Decision, verifier: _Verifier) -> tuple[str, ...]:
+def _addresses(s: LoadBalancer, decision: Decision, verifier: Verifier) -> tuple[str, ...]:
     """Addresses of the chosen hosts; while they are not ready, those of hosts that leave in peace."""
     out = [verifier.hosts[name].address for name in decision.hosts]
     if any(not verifier.confirmed(s, name) for name in decision.hosts):
@@ -218,7 +139,7 @@ def _addresses(s: LoadBalancer, decision: Decision, verifier: _Verifier) -> tupl
     return tuple(sorted(set(out), key=address_key))
 
 
-def _problems(decision: Decision, s: LoadBalancer, verifier: _Verifier) -> list[ObjectProblem]:
+def _problems(decision: Decision, s: LoadBalancer, verifier: Verifier) -> list[ObjectProblem]:
     late = [
         name
         for name in decision.hosts
@@ -233,7 +154,7 @@ def _condition(
     decision: Decision,
     addresses: tuple[str, ...],
     problems: tuple[ObjectProblem, ...],
-    verifier: _Verifier,
+    verifier: Verifier,
 ) -> Condition:
     text = shorten("; ".join(p.message for p in problems), MAX_MESSAGE)
     if not addresses or any(p.serious for p in problems):

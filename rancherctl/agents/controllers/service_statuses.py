@@ -20,8 +20,9 @@ from rancherctl.kube.snapshot import Snapshot
 from rancherctl.roles import controllers
 from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
-from rancherctl.services.status import Memory, ServiceStatus, Statuses, plan_statuses, plan_writes, status_patch
+from rancherctl.services.status import ServiceStatus, Statuses, plan_statuses, plan_writes, status_patch
 from rancherctl.services.translate import ServicePolicy, wanted_services
+from rancherctl.services.verifier import Memory
 from rancherctl.text import and_more
 
 log = logging.getLogger(__name__)

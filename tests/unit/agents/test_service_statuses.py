@@ -9,8 +9,8 @@ from rancherctl.kube import objects
 from rancherctl.kube.client import Json, Resource
 from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.services.report import to_section
-from rancherctl.services.status import VERIFY_SECONDS
 from rancherctl.services.translate import ServicePolicy
+from rancherctl.services.verifier import VERIFY_SECONDS
 from tests.fakes import services as fake
 from tests.fakes.controllers import Leadership
 

@@ -43,6 +43,14 @@ def test_two_services_with_one_port_get_disjoint_hosts_and_a_third_names_both() 
     assert "Service default/b has 5432/TCP there" in message
 
 
+def test_a_host_publishes_so_many_services_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rancherctl.services.placement.MAX_SERVICES", 2)
+    names = ("a", "b", "c")
+    found = place(fake.roster(1), *(fake.service(name, ("tcp", 80 + n)) for n, name in enumerate(names)))
+    assert [found[name].hosts for name in names] == [("h1",), ("h1",), ()]
+    assert "publishes 2 Services already" in found["c"].problems[0].message
+
+
 def test_another_protocol_is_another_port() -> None:
     hosts = fake.roster(1)
     found = place(hosts, fake.service("a", ("tcp", 53)), fake.service("b", ("udp", 53)))

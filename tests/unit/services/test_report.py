@@ -8,8 +8,8 @@ import pytest
 
 from rancherctl.kube import objects
 from rancherctl.services import ports_in_use, proxy_rules
-from rancherctl.services.model import HostPorts
-from rancherctl.services.report import parse_sections, pod_ports, to_section
+from rancherctl.services.model import MAX_SERVICES, HostPorts
+from rancherctl.services.report import MAX_PORTS, parse_sections, pod_ports, to_section
 from rancherctl.services.translate import ServicePolicy, policy_from_json, policy_to_json
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -91,6 +91,14 @@ def test_ports_of_pods_are_those_of_running_ones_on_this_host() -> None:
     assert ports_in_use.pod_ports({"x/c": _pod("c", network=True)}, "h1") == {}
     section = to_section(HostPorts(ports_in_use.pod_ports(pods, "h1") | {("tcp", 81): "nginx (process 3)"}))
     assert pod_ports({"report": json.dumps({"sections": {"services": section}})}) == {80: "hostPort of pod x/a"}
+
+
+def test_a_report_has_a_limit_and_ports_of_pods_come_first() -> None:
+    used = {("tcp", n): "x" for n in range(1, MAX_PORTS + 1)} | {("tcp", 60000): "hostPort of pod x/a"}
+    section = to_section(HostPorts(used, programmed={f"a/{n}": "0" * 12 for n in range(3 * MAX_SERVICES)}))
+    assert len(section["used"]) == MAX_PORTS
+    assert "60000/tcp" in section["used"]
+    assert len(section["programmed"]) == MAX_SERVICES
 
 
 def test_notifications_of_other_tables_and_maps_are_ignored() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 from rancherctl.hosts.command import Command, Result
 from rancherctl.hosts.local import LocalTransport
 from rancherctl.kube import objects
+from rancherctl.kube.snapshot import Snapshot, Table
 from rancherctl.services import proxy_rules
 from rancherctl.services.model import Port
 from rancherctl.services.reconcile import ServicesRole
+from rancherctl.services.report import parse_sections, pod_ports
 from tests.fakes import services as fake
 
 ADDRESS = "10.0.0.1"
@@ -83,3 +86,24 @@ def test_listed_elements() -> None:
     assert proxy_rules.listed(text, "10.0.0.2") == {("tcp", 81)}
     assert proxy_rules.listed('{"nftables": [{"map": {"name": "service-ips"}}]}', "10.0.0.1") == set()
     assert proxy_rules.listed("half {", "10.0.0.1") == set()
+
+
+def test_a_role_that_fails_goes_on_to_report_the_ports_of_pods(tmp_path: Path) -> None:
+    """Else the leader would let Ingresses back onto a port whose traffic goes to a pod."""
+    pod = {
+        "metadata": {"name": "p", "namespace": "x"},
+        "spec": {"nodeName": "h1", "containers": [{"ports": [{"containerPort": 1, "hostPort": 80}]}]},
+        "status": {"phase": "Running"},
+    }
+    pods = Table({"x/p": objects.pod(pod)}, synced=True)
+    role = ServicesRole("h1", (ADDRESS,), Nft([]), proc=tmp_path, proxy=lambda: "")  # no /proc/sys here
+    section = role.reconcile(Snapshot({"pods": pods}))
+    data = {"report": json.dumps({"sections": {"services": section}})}
+    parsed = parse_sections(data)
+    assert not parsed.reported
+    assert "FileNotFoundError" in parsed.error
+    assert pod_ports(data) == {80: "hostPort of pod x/p"}
+    first = role.resync
+    assert first < ServicesRole.resync
+    role.reconcile(Snapshot({"pods": pods}))
+    assert role.resync >= first / 2

@@ -8,11 +8,6 @@ from rancherctl.kube import objects
 from rancherctl.placement.model import Roster
 from rancherctl.services.model import CONDITION, HostPorts
 from rancherctl.services.status import (
-    HOLD_SECONDS,
-    MOVE_SECONDS,
-    REFUSED_SECONDS,
-    VERIFY_SECONDS,
-    Memory,
     ServiceStatus,
     Statuses,
     plan_statuses,
@@ -20,6 +15,14 @@ from rancherctl.services.status import (
     status_patch,
 )
 from rancherctl.services.translate import ServicePolicy, translate, wants_addresses
+from rancherctl.services.verifier import (
+    HOLD_SECONDS,
+    MAX_REFUSED_SECONDS,
+    MOVE_SECONDS,
+    REFUSED_SECONDS,
+    VERIFY_SECONDS,
+    Memory,
+)
 from tests.fakes import services as fake
 
 POLICY = ServicePolicy()
@@ -76,6 +79,25 @@ def test_what_kube_proxy_does_not_program_is_withdrawn_and_another_host_takes_it
     again = plan(hosts, stored, now=103.0, memory=late.memory, **{other: fake.programmed(other, stored)})
     assert again.desired["default/a"].addresses == (fake.address(other),)
     assert again.memory.next_change(103.0) == 100.0 + VERIFY_SECONDS + REFUSED_SECONDS - 103.0
+
+
+def test_a_host_that_never_programs_a_service_is_tried_less_and_less_often() -> None:
+    """Twice as long after each failure, an hour at most; once it has programmed the Service, from the beginning."""
+    hosts, memory, now = fake.roster(1), Memory(), 0.0
+    stored, away = fake.service("a", status=fake.published("10.0.0.1")), fake.service("a")
+    pauses = []
+    for _ in range(9):
+        for moment in (now, now + VERIFY_SECONDS, now + VERIFY_SECONDS + 0.1):
+            memory = plan(hosts, stored, now=moment, memory=memory).memory
+        until = memory.refused["default/a", "h1"]
+        pauses.append(until - now - VERIFY_SECONDS)
+        now = until
+        memory = plan(hosts, away, now=now, memory=memory).memory
+    assert pauses == [min(REFUSED_SECONDS * 2**n, MAX_REFUSED_SECONDS) for n in range(9)]
+    assert pauses[-1] == MAX_REFUSED_SECONDS
+    ready = plan(hosts, stored, now=now, memory=memory, h1=fake.programmed("h1", stored))
+    assert not ready.memory.failures
+    assert not plan(hosts, now=now, memory=memory).memory.failures, "the Service is gone"
 
 
 def test_an_address_with_other_ports_is_not_confirmed() -> None:

@@ -113,13 +113,14 @@ def scale(
     from rancherctl.output.services import plan_listing
     from rancherctl.services.operator import api_view, overview
 
+    api_view.checked_scale(number)
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
         service = view.find(name, namespace)
         target = view.require_managed(service)
         if dry_run:
-            run.show(plan_listing(overview.plan_rows(view, target, scale=api_view.checked_scale(number))))
+            run.show(plan_listing(overview.plan_rows(view, target, scale=number)))
             return
         api_view.set_scale(client, service, number)
     run.say(f"{target.name}: scale set to {number}")

@@ -40,12 +40,13 @@ def scale(
     from rancherctl.ingress.operator import api_view, overview, waiting
     from rancherctl.output.ingress import check_listing, plan_listing
 
+    api_view.checked_scale(number)
     run = current(env=env, output=output)
     with api(run, env, context, allow_exec) as client:
         view = api_view.read_api(client)
         found = view.require_managed(view.find(name, namespace))
         if dry_run:
-            run.show(plan_listing(overview.plan_rows(view, found, scale=api_view.checked_scale(number))))
+            run.show(plan_listing(overview.plan_rows(view, found, scale=number)))
             return
         target = api_view.set_scale(client, found, number)
         if wait:

@@ -15,6 +15,7 @@ from rancherctl.ingress.status.report import HostReport, load_balancer_section, 
 from rancherctl.ingress.translate import classes
 from rancherctl.kube.client import CONFIGMAPS, INGRESSCLASSES, INGRESSES, SECRETS, KubeClient
 from rancherctl.kube.objects import (
+    ConfigMap,
     Ingress,
     IngressClass,
     Secret,
@@ -62,9 +63,17 @@ class ApiView:
         )
 
 
-def read_api(client: KubeClient) -> ApiView:
-    """Read all of it. NotFoundError if the roster is missing: the controller has never run there."""
-    maps = {m.meta.name: m for m in map(config_map, client.list(CONFIGMAPS, namespace=NAMESPACE).items)}
+def read_maps(client: KubeClient) -> dict[str, ConfigMap]:
+    """The ConfigMaps with the roster and the reports, by name."""
+    return {m.meta.name: m for m in map(config_map, client.list(CONFIGMAPS, namespace=NAMESPACE).items)}
+
+
+def read_api(client: KubeClient, maps: Mapping[str, ConfigMap] | None = None) -> ApiView:
+    """Read all of it, ``maps`` (``read_maps``) only if they are not given.
+
+    NotFoundError if the roster is missing: the controller has never run there.
+    """
+    maps = read_maps(client) if maps is None else maps
     if ROSTER_NAME not in maps:
         raise NotFoundError(
             f"no roster of load-balancer hosts in the namespace {NAMESPACE}",

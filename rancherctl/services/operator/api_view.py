@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rancherctl.contract import NAMESPACE, REPORT_PREFIX, ROSTER_NAME, SERVICE_CLASS, SERVICES_KEY
 from rancherctl.errors import NotFoundError, UsageError
 from rancherctl.ingress.operator import objects
-from rancherctl.kube.client import CONFIGMAPS, ENDPOINTSLICES, SERVICES, KubeClient
-from rancherctl.kube.objects import Service, config_map, endpoint_slice, service
+from rancherctl.ingress.operator.api_view import read_maps
+from rancherctl.kube.client import ENDPOINTSLICES, SERVICES, KubeClient
+from rancherctl.kube.objects import ConfigMap, Service, endpoint_slice, service
 from rancherctl.placement.model import Roster
 from rancherctl.services.model import HostPorts, LoadBalancer
 from rancherctl.services.report import parse_sections
@@ -58,9 +59,12 @@ class ServicesView:
         )
 
 
-def read_api(client: KubeClient) -> ServicesView:
-    """Read all of it. NotFoundError if the roster is missing or older than this feature."""
-    maps = {m.meta.name: m for m in map(config_map, client.list(CONFIGMAPS, namespace=NAMESPACE).items)}
+def read_api(client: KubeClient, maps: Mapping[str, ConfigMap] | None = None) -> ServicesView:
+    """Read all of it, ``maps`` (``read_maps`` of Ingresses) only if they are not given.
+
+    NotFoundError if the roster is missing or older than this feature.
+    """
+    maps = read_maps(client) if maps is None else maps
     stored = maps[ROSTER_NAME].data if ROSTER_NAME in maps else {}
     if SERVICES_KEY not in stored:
         raise NotFoundError(

@@ -63,8 +63,9 @@ class Progress:
 
 
 def read(client: KubeClient) -> View:
-    """Read everything that is needed."""
-    return View(ingress_api.read_api(client), services_api.read_api(client))
+    """Read everything that is needed, each object once."""
+    maps = ingress_api.read_maps(client)
+    return View(ingress_api.read_api(client, maps), services_api.read_api(client, maps))
 
 
 def stranded(view: View, host: str) -> list[str]:

@@ -261,3 +261,13 @@ def test_an_invalid_number_is_reported_as_not_a_valid_integer(act: Any, capsys: 
     assert "'abc' is not a valid integer." in capsys.readouterr().err
     assert app.main(["env", "create", "x", "--host"]) == 2
     assert "next: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("noun", ["ingress", "service"])
+def test_an_invalid_scale_is_refused_before_an_environment_is_looked_for(
+    act: Any, capsys: pytest.CaptureFixture[str], noun: str
+) -> None:
+    assert app.main([noun, "scale", "x", "0"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: invalid number of ")
+    assert "it must be from 1 to " in err

@@ -51,6 +51,8 @@ class FederatedService:
 
     ``created``: RFC 3339; the older of two Services keeps a host name. ``when_none``: ``keep`` or ``remove``.
     ``priority``: member → rank, 1 first; None publishes all members. ``health_check``: ``tcp`` or ``http:/path``.
+    ``offline``: what a withdrawn address means: ``drop``, ``keep`` or ``drop-after TIME``. ``when_none`` may also be
+    ``remove-after TIME``; TIME is ``90s``, ``10m`` or ``2h``.
     """
 
     namespace: str
@@ -62,6 +64,7 @@ class FederatedService:
     priority: Mapping[str, int] | None = None
     when_none: str = "keep"
     health_check: str | None = None
+    offline: str = "drop"
 
     @property
     def key(self) -> str:
@@ -70,9 +73,24 @@ class FederatedService:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the vantage points say about an address: whether it is withdrawn, why, and since when.
+
+    ``since`` is seconds of the judge's monotonic clock; ``reason`` is one line, "" if it is not withdrawn.
+    """
+
+    withdrawn: bool
+    reason: str = ""
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class FederationSettings:
     """What a federation is: ``uid`` is that of its namespace kube-system; ``zone`` the public DNS zone; ``ttl`` in
-    seconds; ``offline`` and ``when_none`` are the defaults for Services."""
+    seconds; ``offline`` and ``when_none`` are the defaults for Services.
+
+    ``servers`` take updates, ``transfer_servers`` give zone transfers (() = the same); both are ``HOST[:PORT]``.
+    """
 
     name: str
     uid: str
@@ -82,3 +100,4 @@ class FederationSettings:
     ttl: int = 30
     offline: str = "drop"
     when_none: str = "keep"
+    transfer_servers: tuple[str, ...] = ()

@@ -13,11 +13,11 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from rancherctl.contract import PUBLIC_ADDRESS_ANNOTATION
+from rancherctl.federation.addresses import never_published
 from rancherctl.federation.model import Place
 from rancherctl.kube import objects
 from rancherctl.kube.objects import Meta
 from rancherctl.names import is_dns_label
-from rancherctl.net import is_ip
 from rancherctl.text import quoted
 
 REGION_LABEL: Final = "topology.kubernetes.io/region"
@@ -105,26 +105,9 @@ def _commonest(found: Counter[str]) -> str | None:
 
 def refusal(address: str, allowed: Sequence[str]) -> str:
     """Why a member may not publish this address; "" if it may. ``allowed`` are networks or addresses."""
-    if not is_ip(address):
-        return "not an IP address"
+    if why := never_published(address):
+        return why
     ip = ip_address(address)
-    if ip.version == 6 and getattr(ip, "ipv4_mapped", None) is not None:
-        return "an IPv4 address in IPv6 form"
-    kind = next(
-        (
-            text
-            for wrong, text in (
-                (ip.is_loopback, "a loopback address"),
-                (ip.is_link_local, "a link-local address"),
-                (ip.is_multicast, "a multicast address"),
-                (ip.is_unspecified, "the unspecified address"),
-            )
-            if wrong
-        ),
-        "",
-    )
-    if kind:
-        return kind
     if not any(ip in ip_network(entry, strict=False) for entry in allowed):
         return "not in spec.addresses of the Cluster"
     return ""

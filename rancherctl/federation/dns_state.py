@@ -1,0 +1,80 @@
+"""What the publisher says about the public names: by Service, and about the zone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rancherctl.federation.records import DnsPhase, ServiceDns, object_of
+from rancherctl.federation.zone_plan import Finding
+from rancherctl.text import and_more, plural
+
+
+@dataclass(frozen=True, slots=True)
+class DnsCondition:
+    """The condition ``federation.rancherctl.io/DNS`` of a Service."""
+
+    status: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DnsState:
+    """The zone as the publisher last knew it.
+
+    ``read``: the zone was read since this process leads. ``problem`` and ``hint``: why the wish is not in the zone yet
+    (one line each), "" if it is. ``pending``: number of names that still differ from the wish. ``present``: objects
+    with names in the zone. ``tombstones``: objects whose names go as soon as the provider allows it. ``epoch`` is 0
+    before the zone marker was written. ``serial``: of the last read, None if the provider has none.
+    """
+
+    services: Mapping[str, ServiceDns] = field(default_factory=dict)
+    conflicts: tuple[Finding, ...] = ()
+    orphans: tuple[Finding, ...] = ()
+    alarm: str = ""
+    problem: str = ""
+    hint: str = ""
+    pending: int = 0
+    read: bool = False
+    serial: int | None = None
+    epoch: int = 0
+    present: frozenset[str] = frozenset()
+    tombstones: frozenset[str] = frozenset()
+
+    def settled(self, key: str) -> bool:
+        """Whether the object may go: the zone has none of its names, or its tombstone is saved."""
+        target = object_of(key)
+        return target in self.tombstones or (self.read and target not in self.present)
+
+    def condition(self, key: str) -> DnsCondition:
+        """The DNS condition of a Service."""
+        service, target = self.services.get(key), object_of(key)
+        if service is None:
+            return DnsCondition(False, "Pending", self.problem or "the public zone has not been read yet")
+        if conflicts := [f for f in self.conflicts if f.object == target]:
+            listed = [f"{f.name.removesuffix('.')} {f.why}" for f in conflicts]
+            return DnsCondition(False, "Conflict", and_more(listed, shown=2, separator="; "))
+        if service.phase is not DnsPhase.PUBLISHED:
+            return DnsCondition(False, str(service.phase), _none(service))
+        if self.problem and self.pending:
+            return DnsCondition(False, "ProviderFailed", self.problem)
+        if service.problems:
+            return DnsCondition(False, "NameRefused", and_more(service.problems, shown=2, separator="; "))
+        return DnsCondition(
+            True,
+            "Published",
+            f"{service.name.removesuffix('.')} has {plural(len(service.published), 'address', 'addresses')}",
+        )
+
+
+def _none(service: ServiceDns) -> str:
+    """Why a Service has no healthy shard, and what became of its names."""
+    reasons = and_more(
+        [f"{address}: {why}" for address, why in sorted(service.withheld.items())], shown=3, separator="; "
+    )
+    what = {
+        DnsPhase.KEPT: f"no healthy shard, still published: {and_more(service.published)}",
+        DnsPhase.REMOVED: "no healthy shard, so its names have no records",
+    }.get(service.phase, "no shard has been healthy yet, so there is nothing to publish")
+    return f"{what} ({reasons})" if reasons else what

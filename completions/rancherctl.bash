@@ -54,8 +54,9 @@ _rancherctl_words() {
     'service scale') commands='' options='--namespace -n --dry-run --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'service status') commands='' options='--namespace -n --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'service plan') commands='' options='--namespace -n --scale --without --env -e --context --allow-exec --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
-    'dns') commands='lookup ls status' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'dns') commands='lookup explain ls status' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns lookup') commands='' options='--from-host --from-pod --all-hosts --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
+    'dns explain') commands='' options='--namespace -n --from-pod --env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns ls') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'dns status') commands='' options='--env -e --output -o -h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
     'manifests') commands='apply rm' options='-h --help --color --progress --kubeconfig --no-input --yes --verbose -v --debug' ;;
@@ -341,6 +342,16 @@ _rancherctl_follows() {
     'dns lookup --color') echo 'auto always never' ;;
     'dns lookup --progress') echo 'auto plain json none' ;;
     'dns lookup --kubeconfig') echo '@file' ;;
+    'dns explain --namespace') echo '@none' ;;
+    'dns explain -n') echo '@none' ;;
+    'dns explain --from-pod') echo '@none' ;;
+    'dns explain --env') echo '@environments' ;;
+    'dns explain -e') echo '@environments' ;;
+    'dns explain --output') echo 'table wide json yaml name' ;;
+    'dns explain -o') echo 'table wide json yaml name' ;;
+    'dns explain --color') echo 'auto always never' ;;
+    'dns explain --progress') echo 'auto plain json none' ;;
+    'dns explain --kubeconfig') echo '@file' ;;
     'dns ls --env') echo '@environments' ;;
     'dns ls -e') echo '@environments' ;;
     'dns ls --output') echo 'table wide json yaml name' ;;
@@ -475,6 +486,7 @@ _rancherctl_argument() {
     'service status 0') echo '@services' ;;
     'service plan 0') echo '@services' ;;
     'dns lookup 1') echo 'A AAAA CNAME NS PTR SOA SRV TXT' ;;
+    'dns explain 1') echo 'A AAAA CNAME NS PTR SOA SRV TXT' ;;
     'kubeconfig merge 0') echo '@environments' ;;
     'kubeconfig show 0') echo '@environments' ;;
     'kubeconfig rm 0') echo '@environments' ;;

@@ -40,7 +40,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second argument, if that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "dns" "dns lookup" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "dns" "dns lookup" "dns explain" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -501,6 +501,7 @@ complete -c rancherctl -n '__rancherctl_at "service plan"' -l verbose -s v -d 'S
 complete -c rancherctl -n '__rancherctl_at "service plan"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "service plan" 0' -a '(__rancherctl_names services)'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a lookup -d 'Look up a name on every host\'s DNS server and compare the answers.'
+complete -c rancherctl -n '__rancherctl_at "dns"' -a explain -d 'Explain how a name resolves, or why it does not.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a ls -d 'List the DNS records of the environment\'s Services and Pods.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a status -d 'Show the DNS server of each host: zones, sync with the API, records, queries, update delay, problems.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -s h -l help -d 'Show this message and exit.'
@@ -525,6 +526,19 @@ complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l yes -d 'Accept unkno
 complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "dns lookup"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "dns lookup" 1' -a 'A AAAA CNAME NS PTR SOA SRV TXT'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l namespace -s n -x -d 'Ask as a pod of this namespace. (default: default)'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l from-pod -x -d 'Ask as this pod: from its network, with its /etc/resolv.conf.'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "dns explain"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "dns explain" 1' -a 'A AAAA CNAME NS PTR SOA SRV TXT'
 complete -c rancherctl -n '__rancherctl_at "dns ls"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
 complete -c rancherctl -n '__rancherctl_at "dns ls"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
 complete -c rancherctl -n '__rancherctl_at "dns ls"' -s h -l help -d 'Show this message and exit.'

@@ -77,11 +77,18 @@ def _dns(config: AgentConfig, options: argparse.Namespace) -> int:
     from rancherctl.agents.agent import connect
     from rancherctl.dns import host
     from rancherctl.dns.model import DnsHostConfig
+    from rancherctl.dns.trace import Client
     from rancherctl.hosts.local import LocalTransport
 
     dns, first, second = DnsHostConfig.of(config), *[*options.words, "", ""][:2]
     if options.command == "dns-query":
         out = host.query(dns, first, second, tuple(options.server), host.Place(options.pod_address, options.namespace))
+    elif options.command == "dns-explain":
+        out = host.explain(
+            dns, first, second, Client(options.namespace or "default", options.pod_address, options.pod_uid)
+        )
+    elif options.command == "dns-ask":
+        out = host.answers(dns, options.words)
     elif options.command == "dns-status":
         out = host.state(dns)
     else:
@@ -106,6 +113,8 @@ COMMANDS = {
     "renew-certificates": _renew_certificates,
     "tidy": _prune_versions,
     "dns-query": _dns,
+    "dns-explain": _dns,
+    "dns-ask": _dns,
     "dns-status": _dns,
     "dns-records": _dns,
 }
@@ -116,7 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument(
-        "words", nargs="*", help="dns-query: NAME [TYPE]; dns-records: [ZONE|SERVICE]; renew-certificates: [FILE]"
+        "words",
+        nargs="*",
+        help="dns-query, dns-explain: NAME [TYPE]; dns-ask: NAME/TYPE…; dns-records: [ZONE|SERVICE]; "
+        "renew-certificates: [FILE]",
     )
     parser.add_argument(
         "--server",
@@ -125,9 +137,14 @@ def _parser() -> argparse.ArgumentParser:
         help="dns-query: ask this server instead of the host's own (may be repeated)",
     )
     parser.add_argument(
-        "--pod-address", default="", help="dns-query: ask from the network namespace of the pod with this address"
+        "--pod-address",
+        default="",
+        help="dns-query, dns-explain: ask from the network namespace of the pod with this address",
     )
-    parser.add_argument("--namespace", default="", help="dns-query: the pod's namespace, for names relative to it")
+    parser.add_argument("--pod-uid", default="", help="dns-explain: read the resolv.conf of the pod with this UID")
+    parser.add_argument(
+        "--namespace", default="", help="dns-query, dns-explain: the pod's namespace, for names relative to it"
+    )
     parser.add_argument("--config", type=Path, default=config_module.PATH)
     parser.add_argument(
         "--identity", default="", help="controller: identity in the leader election (default: the node's name)"

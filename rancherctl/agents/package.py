@@ -15,6 +15,7 @@ NOT_ON_HOSTS = (
     "bundle/",
     "cli/",
     "credentials/",
+    "dns/operator/",
     "environments/",
     "ingress/operator/",
     "ingress/remote.py",

@@ -71,6 +71,53 @@ def lookup(
     show(run, HostAnswers.of(query_hosts(run, hosts, *words)), every=all_hosts)
 
 
+@app.command()
+def explain(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name as a program in a pod would ask for it, or an IP address.")
+    ],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TYPE]", help="Record type. (default: A and AAAA; SRV for _PORT._PROTOCOL…; PTR for an IP address)"
+        ),
+    ] = "",
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "--namespace", "-n", metavar="NAMESPACE", help="Ask as a pod of this namespace. (default: default)"
+        ),
+    ] = "",
+    from_pod: Annotated[
+        str | None,
+        typer.Option(
+            "--from-pod",
+            metavar="[NAMESPACE/]POD",
+            help="Ask as this pod: from its network, with its /etc/resolv.conf.",
+        ),
+    ] = None,
+    env: EnvOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Explain how a name resolves, or why it does not.
+
+    Shows every name that the search list makes of it, in the order in which they are asked, who answered each (zone,
+    cache, upstream) and whether all hosts agree; the Service, EndpointSlice, endpoint or pod that made each record; and
+    the reason why a name has no answer. A name outside the cluster is also asked of each upstream resolver.
+
+    Exits as `dns lookup` does: 3 if the name does not resolve, 5 if servers differ, 6 if hosts are missing.
+
+    \b
+    Examples:
+      rancherctl dns explain web.shop
+      rancherctl dns explain mongodb --from-pod shop/web-0
+      rancherctl dns explain _http._tcp.web.shop -n shop -o json
+    """
+    from rancherctl.cli import dns_explain
+
+    dns_explain.explain(current(env=env, output=output), env, name, kind, namespace, from_pod)
+
+
 @app.command("ls")
 def list_records(
     what: Annotated[

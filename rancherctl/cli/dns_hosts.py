@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rancherctl.cli.context import CommandRun
@@ -14,9 +15,11 @@ from rancherctl.events import busy
 from rancherctl.hosts.command import command
 from rancherctl.hosts.fanout import HostOutcome, each
 from rancherctl.hosts.model import Host
+from rancherctl.kube.objects import Pod
 
 _ERROR_PREFIX = "<3>"
 """Prefix of the line with which agent.pyz reports a failure (systemd's error priority)."""
+_UNKNOWN_COMMAND = "argument command: invalid choice"
 _ERRORS = {cls.exit_code: cls for cls in (UsageError, NotFoundError, AuthError, UnreachableError)}
 
 
@@ -45,22 +48,45 @@ def require_single_source(*, from_host: str | None, all_hosts: bool) -> None:
 
 def pod_source(run: CommandRun, env: str | None, pod: str) -> tuple[str, list[str]]:
     """The host of ``[NAMESPACE/]POD``, and the agent's arguments to query as that pod."""
-    from rancherctl.cli.api import api
-    from rancherctl.kube import objects
-    from rancherctl.kube.client import PODS
+    found = PodSource.read(run, env, pod)
+    return found.host, found.words
 
-    namespace, _, name = pod.rpartition("/")
-    if not name:
-        raise UsageError(f"{pod!r} is not a valid pod", hint="--from-pod [NAMESPACE/]POD")
-    with api(run, env) as client:
-        found = objects.pod(client.get(PODS, name, namespace=namespace or "default"))
+
+@dataclass(frozen=True, slots=True)
+class PodSource:
+    """A pod that names are looked up from: its host, the agent's arguments, and the object."""
+
+    host: str
+    words: list[str]
+    key: str
+    body: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, run: CommandRun, env: str | None, pod: str) -> PodSource:
+        """Read ``[NAMESPACE/]POD`` from the API. RancherctlError if it has no network."""
+        from rancherctl.cli.api import api
+        from rancherctl.kube import objects
+        from rancherctl.kube.client import PODS
+
+        namespace, _, name = pod.rpartition("/")
+        if not name:
+            raise UsageError(f"{pod!r} is not a valid pod", hint="--from-pod [NAMESPACE/]POD")
+        with api(run, env) as client:
+            body = client.get(PODS, name, namespace=namespace or "default")
+        found = objects.pod(body)
+        _require_network(found)
+        return cls(
+            found.node, ["--pod-address", found.ips[0], "--namespace", found.meta.namespace], found.meta.key, body
+        )
+
+
+def _require_network(found: Pod) -> None:
     if not found.ips or found.phase not in {"Pending", "Running"}:
         raise RancherctlError(
             f"cannot query from pod {found.meta.key}: it has no network",
             why=f"its phase is {found.phase or 'unknown'}",
             hint=f"rancherctl kubectl -n {found.meta.namespace} get pod {found.meta.name}",
         )
-    return found.node, ["--pod-address", found.ips[0], "--namespace", found.meta.namespace]
 
 
 def query_hosts(
@@ -115,6 +141,11 @@ def _answer(host: str, stdout: bytes) -> Any:
 
 def _error(host: str, status: int, stderr: str) -> RancherctlError:
     line = next((text for text in reversed(stderr.splitlines()) if text.strip()), f"exit status {status}")
+    if _UNKNOWN_COMMAND in line:
+        return RancherctlError(
+            f"{host}: its agent is older than this command line and does not know this command",
+            hint="rancherctl env apply updates the hosts",
+        )
     # Use the exit status only if the agent reported the error: Python also exits with 2 if the program is missing.
     kind = _ERRORS.get(status) if line.startswith(_ERROR_PREFIX) else None
     return (kind or RancherctlError)(

@@ -26,13 +26,19 @@ class HostAnswers:
     @classmethod
     def of(cls, outcomes: Mapping[str, HostOutcome[Any]]) -> HostAnswers:
         """Parse the hosts' results. If all failed, raises the first error, or a UsageError if the question is wrong."""
-        values = {o.host: o.get() for o in outcomes.values() if o.error is None}
-        errors: dict[str, RancherctlError] = {o.host: o.error for o in outcomes.values() if o.error is not None}
-        if not values:
-            raise next((e for e in errors.values() if isinstance(e, UsageError)), next(iter(errors.values())))
+        values, failures = split_outcomes(outcomes)
         one = next(iter(values.values()))
         answers = {host: tuple(map(Answer.of, value["answers"])) for host, value in values.items()}
-        return cls(one["name"], one["type"], answers, {host: str(error) for host, error in errors.items()})
+        return cls(one["name"], one["type"], answers, failures)
+
+
+def split_outcomes(outcomes: Mapping[str, HostOutcome[Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The results by host, and the failures. If all failed, raises the first error, or a UsageError if there is one."""
+    values = {o.host: o.get() for o in outcomes.values() if o.error is None}
+    errors: dict[str, RancherctlError] = {o.host: o.error for o in outcomes.values() if o.error is not None}
+    if not values:
+        raise next((e for e in errors.values() if isinstance(e, UsageError)), next(iter(errors.values())))
+    return values, {host: str(error) for host, error in errors.items()}
 
 
 def show(run: CommandRun, host_answers: HostAnswers, *, every: bool) -> None:
@@ -42,7 +48,6 @@ def show(run: CommandRun, host_answers: HostAnswers, *, every: bool) -> None:
     PartialError: some hosts or servers did not answer.
     """
     found = compare(host_answers.answers)
-    silent = _silent(host_answers, found)
     if every or found.differing or found.common is None or (host_answers.failures and found.common.rcode != "NOERROR"):
         run.show(answer_listing(host_answers.answers, found, host_answers.failures), fail=False)
     elif found.common.rcode == "NOERROR" or run.settings.output in ("json", "yaml"):
@@ -52,6 +57,15 @@ def show(run: CommandRun, host_answers: HostAnswers, *, every: bool) -> None:
             ),
             fail=False,
         )
+    common = require_agreement(host_answers, found)
+    _missing(host_answers, common)
+    if not common.records:
+        run.say(f"{host_answers.name} has no {host_answers.kind} records")
+
+
+def require_agreement(host_answers: HostAnswers, found: Comparison) -> Answer:
+    """The common answer. Raises what it means if there is none, servers differ, or hosts or servers are missing."""
+    silent = _silent(host_answers, found)
     if found.common is None:
         raise UnreachableError(
             f"no server answered for {host_answers.name} {host_answers.kind}",
@@ -69,9 +83,7 @@ def show(run: CommandRun, host_answers: HostAnswers, *, every: bool) -> None:
     if silent or host_answers.failures:
         missing = {**silent, **host_answers.failures}
         raise PartialError(f"no answer from {', '.join(sorted(missing))}; all others agree", missing, hint=STATUS)
-    _missing(host_answers, found.common)
-    if not found.common.records:
-        run.say(f"{host_answers.name} has no {host_answers.kind} records")
+    return found.common
 
 
 STATUS: Final = "rancherctl dns status, and rancherctl env status"

@@ -1,12 +1,14 @@
-"""What `rancherctl dns` runs on a host: ``agent.pyz dns-query | dns-status | dns-records``, one JSON text each."""
+"""What `rancherctl dns` runs on a host: ``agent.pyz dns-query | dns-status | …``, one JSON text each."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rancherctl.dns import listing, lookup, names, pod_netns, status
+from rancherctl.dns import listing, lookup, names, pod_netns, status, trace
 from rancherctl.dns.model import DnsHostConfig
+from rancherctl.errors import UsageError
 from rancherctl.kube.client import KubeClient
 
 
@@ -34,6 +36,22 @@ def query(
 
     absolute, answers = pod_netns.run_in_netns(place.address, ask) if place.address else ask()
     return {"node": config.node, "name": absolute, "type": type_, "answers": [answer.as_json() for answer in answers]}
+
+
+def answers(config: DnsHostConfig, questions: Sequence[str]) -> dict[str, Any]:
+    """Ask this host's server many questions (NAME/TYPE, absolute names) at each of its addresses."""
+    out: list[list[dict[str, Any]]] = []
+    for text in questions:
+        name, slash, kind = text.rpartition("/")
+        if not slash:
+            raise UsageError(f"{text!r} is not a valid question", hint="NAME/TYPE")
+        out.append([a.as_json() for a in lookup.query_local(name, kind, config.addresses, port=config.port)])
+    return {"node": config.node, "answers": out}
+
+
+def explain(config: DnsHostConfig, name: str, kind: str, client: trace.Client) -> dict[str, Any]:
+    """Ask for a name as a pod does, and report every step."""
+    return trace.trace(config, name, kind, client)
 
 
 def state(config: DnsHostConfig) -> dict[str, Any]:

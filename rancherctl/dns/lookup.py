@@ -10,21 +10,31 @@ from typing import Any
 
 from rancherctl.dns import names
 from rancherctl.errors import UsageError
+from rancherctl.net import split_host_port
+
+AnswerRecord = tuple[str, int, str, str]
+"""Name, TTL in seconds, type, data."""
+_STALE = frozenset({3, 19})
+"""Extended errors (RFC 8914): stale answer, stale NXDOMAIN answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The answer of one server, received after ``ms`` milliseconds.
 
-    ``records`` are (name, ttl, type, data). ``rcode`` is "" if there was no answer; ``error`` gives the reason.
+    ``records`` are (name, ttl, type, data), ``authority`` those of the section that explains a negative answer.
+    ``rcode`` is "" if there was no answer; ``error`` gives the reason. ``stale``: the data has expired, and the server
+    could not renew it (RFC 8767).
     """
 
     server: str
     rcode: str
-    records: tuple[tuple[str, int, str, str], ...] = ()
+    records: tuple[AnswerRecord, ...] = ()
     authoritative: bool = False
     ms: float = 0.0
     error: str = ""
+    authority: tuple[AnswerRecord, ...] = ()
+    stale: bool = False
 
     def data(self, kind: str = "") -> tuple[str, ...]:
         """The sorted data of all records (of type ``kind``): two servers agree if it is equal."""
@@ -32,18 +42,29 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         """The answer as JSON values."""
-        return {
-            **asdict(self),
-            "records": [dict(zip(("name", "ttl", "type", "data"), r, strict=True)) for r in self.records],
-        }
+        return {**asdict(self), "records": _as_json(self.records), "authority": _as_json(self.authority)}
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Answer:
-        """The reverse of ``as_json``."""
-        records = tuple((r["name"], int(r["ttl"]), r["type"], r["data"]) for r in data["records"])
+        """The reverse of ``as_json``; an agent of an earlier release does not send all fields."""
         return cls(
-            data["server"], data["rcode"], records, bool(data["authoritative"]), float(data["ms"]), data["error"]
+            data["server"],
+            data["rcode"],
+            _records(data["records"]),
+            bool(data["authoritative"]),
+            float(data["ms"]),
+            data["error"],
+            _records(data.get("authority") or ()),
+            bool(data.get("stale")),
         )
+
+
+def _as_json(records: Iterable[AnswerRecord]) -> list[dict[str, Any]]:
+    return [dict(zip(("name", "ttl", "type", "data"), r, strict=True)) for r in records]
+
+
+def _records(rows: Iterable[Mapping[str, Any]]) -> tuple[AnswerRecord, ...]:
+    return tuple((r["name"], int(r["ttl"]), r["type"], r["data"]) for r in rows)
 
 
 NDOTS = 5
@@ -73,16 +94,22 @@ def question(name: str, kind: str, domain: str, namespace: str = "") -> tuple[tu
 
 
 def query_local(
-    name: str, kind: str, servers: Iterable[str], *, port: int = 53, timeout: float = 3.0
+    name: str, kind: str, servers: Iterable[str], *, port: int = 53, timeout: float = 3.0, recursive: bool = True
 ) -> tuple[Answer, ...]:
-    """Query each server by UDP, and by TCP if the answer is truncated. Raises UsageError for a bad name or type."""
+    """Query each server (ADDRESS or ADDRESS:PORT) by UDP, and by TCP if the answer is truncated.
+
+    Not ``recursive``: only what the server knows, its cache included. Raises UsageError for a bad name or type.
+    """
     import dns.exception
+    import dns.flags
     import dns.message
 
     try:
         query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
     except (dns.exception.DNSException, ValueError) as error:
         raise UsageError(f"cannot query {name} {kind}", why=str(error) or type(error).__name__) from error
+    if not recursive:
+        query.flags &= ~dns.flags.RD
     return tuple(_ask(query, server, port, timeout) for server in servers)
 
 
@@ -94,18 +121,30 @@ def _ask(query: Any, server: str, port: int, timeout: float) -> Answer:
     import dns.rdatatype
 
     began = time.monotonic()
+    address, own_port = split_host_port(server)
     try:
-        message, _ = dns.query.udp_with_fallback(query, server, timeout=timeout, port=port, ignore_unexpected=True)
+        message, _ = dns.query.udp_with_fallback(
+            query, address, timeout=timeout, port=int(own_port or port), ignore_unexpected=True
+        )
     except dns.exception.Timeout:
         return Answer(server, "", error=f"no answer within {timeout:.0f} s", ms=_ms(began))
     except (dns.exception.DNSException, OSError, ValueError) as error:
         return Answer(server, "", error=str(error) or type(error).__name__, ms=_ms(began))
-    records = tuple(
-        (s.name.to_text(), s.ttl, dns.rdatatype.to_text(s.rdtype), rdata.to_text())
-        for s in message.answer
-        for rdata in s
+    answer, authority = (
+        tuple(
+            (s.name.to_text(), s.ttl, dns.rdatatype.to_text(s.rdtype), rdata.to_text()) for s in section for rdata in s
+        )
+        for section in (message.answer, message.authority)
     )
-    return Answer(server, dns.rcode.to_text(message.rcode()), records, bool(message.flags & dns.flags.AA), _ms(began))
+    return Answer(
+        server,
+        dns.rcode.to_text(message.rcode()),
+        answer,
+        bool(message.flags & dns.flags.AA),
+        _ms(began),
+        authority=authority,
+        stale=any(getattr(option, "code", None) in _STALE for option in message.options),
+    )
 
 
 def _ms(began: float) -> float:

@@ -11,7 +11,7 @@ Name shapes, in zone ``cluster.local``:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rancherctl.dns import names
@@ -25,6 +25,12 @@ _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 
 Identity = Callable[[str, str], str]
 """(pod key, Service name) → the pod's hostname if its ``subdomain`` is that Service, else ""."""
+
+
+def identity_of(pods: Mapping[str, Pod], pod_key: str, service: str) -> str:
+    """The ``Identity`` of pods in a table."""
+    pod = pods.get(pod_key)
+    return pod.hostname if pod is not None and pod.subdomain == service else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,7 @@ class Wanted:
         return self._put(f"svc:{name}", group.sets)
 
     def _identity(self, pod_key: str, service: str) -> str:
-        pod = self._pods.get(pod_key)
-        return pod.hostname if pod is not None and pod.subdomain == service else ""
+        return records.identity_of(self._pods, pod_key, service)
 
     def _put(self, owner: str, sets: tuple[RecordSet, ...]) -> Changes:
         before = {s.key: s for s in self._groups.get(owner, ())}

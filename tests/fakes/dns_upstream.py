@@ -12,7 +12,10 @@ import dns.rrset
 
 
 class Upstream:
-    """A resolver on 127.0.0.x: one address for every A query, one name for every PTR; ``mode``: good, silent, lame."""
+    """A resolver on 127.0.0.x: one address for every A query, one name for every PTR.
+
+    ``mode``: good, silent, lame (REFUSED), missing (NXDOMAIN).
+    """
 
     def __init__(self, address: str, port: int) -> None:
         self.mode, self.port, self.address = "good", port, "192.0.2.80"
@@ -37,6 +40,10 @@ class Upstream:
             question = query.question[0]
             if self.mode == "lame":
                 answer.set_rcode(dns.rcode.REFUSED)
+            elif self.mode == "missing":
+                answer.set_rcode(dns.rcode.NXDOMAIN)
+                soa = "ns.example. host.example. 1 3600 600 86400 20"
+                answer.authority.append(dns.rrset.from_text(question.name.parent(), 20, "IN", "SOA", soa))
             elif question.rdtype == 1:
                 answer.answer.append(dns.rrset.from_text(question.name, 1, "IN", "A", self.address))
             elif question.rdtype == dns.rdatatype.PTR:

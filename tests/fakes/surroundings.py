@@ -38,6 +38,7 @@ WORDS: dict[str, str] = {
     "service status": "web",
     "service plan": "web",
     "dns lookup": "web",
+    "dns explain": "web",
     "dns ls": "",
     "dns status": "",
     "manifests apply": "shop -f -",

@@ -19,6 +19,7 @@ from rancherctl.dns.records import MAX_SET_OCTETS, Shape, fit, pod_records, serv
 from rancherctl.dns.wanted import Wanted
 from rancherctl.dns.zonefile import render
 from rancherctl.kube import objects
+from tests.fakes.dns_explanations import objects_of
 from tests.fakes.dns_tables import World, endpoint, endpoint_slice, pod, service
 
 DATA = Path(__file__).resolve().parents[2] / "data/dns"
@@ -26,7 +27,6 @@ CONFIG = DnsHostConfig(
     "h1", service_cidrs=("10.43.0.0/16", "fd00:43::/112"), pod_cidrs=("10.42.0.0/16", "fd00:42::/64")
 )
 SHAPE = Shape("cluster.local", frozenset(named_conf.zones(CONFIG)))
-PARSERS = {"Service": objects.service, "EndpointSlice": objects.endpoint_slice, "Pod": objects.pod}
 SAFE = re.compile(r'[a-z0-9_.-]+ 5 IN (A|AAAA|SRV|PTR|CNAME|TXT) [A-Za-z0-9_.: "-]+')
 NASTY = st.sampled_from(
     [
@@ -55,13 +55,6 @@ NASTY = st.sampled_from(
 )
 
 
-def tables(found: list[dict[str, Any]]) -> World:
-    world = World()
-    for obj in found:
-        world.add(PARSERS[obj["kind"]](obj))
-    return world
-
-
 def lines(world: World, wanted: Wanted | None = None) -> list[str]:
     changes = (wanted or Wanted(SHAPE)).update(world.services, world.slices, world.pods)
     return sorted(line for one in changes.values() if one for line in one.lines())
@@ -69,7 +62,7 @@ def lines(world: World, wanted: Wanted | None = None) -> list[str]:
 
 @pytest.mark.parametrize("case", sorted(path.parent.name for path in DATA.glob("*/objects.json")))
 def test_objects_have_the_records_of_the_golden_file(case: str) -> None:
-    world = tables(json.loads((DATA / case / "objects.json").read_text()))
+    world = objects_of(json.loads((DATA / case / "objects.json").read_text()))
     wanted = Wanted(SHAPE)
     text = "".join(f"{line}\n" for line in lines(world, wanted))
     text += "".join(f"; {key!r}: {problem!r}\n" for key, problem in sorted(wanted.problems.items()))

@@ -40,7 +40,7 @@ function __rancherctl_real
     end
 end
 function __rancherctl_at --description 'true at this command; with a second argument, if that many arguments were given'
-    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "dns" "dns lookup" "dns explain" "dns ls" "dns status" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
+    set -l known "env" "env create" "env apply" "env plan" "env rm" "env ls" "env show" "env status" "env host-drain" "env host-undrain" "env fetch" "env use" "bundle" "bundle create" "bundle verify" "bundle versions" "ingress" "ingress ls" "ingress show" "ingress scale" "ingress status" "ingress certs" "ingress plan" "service" "service ls" "service show" "service scale" "service status" "service plan" "dns" "dns lookup" "dns explain" "dns ls" "dns status" "dns verify" "manifests" "manifests apply" "manifests rm" "kubeconfig" "kubeconfig merge" "kubeconfig show" "kubeconfig rm" "kubectl" "lab" "lab up" "lab status" "lab down" "lab ssh" "lab host" "lab host stop" "lab host start" "lab host cut" "lab host heal" "completion" "version" "help"
     set -l path
     set -l count 0
     set -l skip 0
@@ -50,7 +50,7 @@ function __rancherctl_at --description 'true at this command; with a second argu
             continue
         end
         if string match -q -- '-*' $word
-            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --content-length --context --context-name --dir --dns --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --limit --mirror --name --namespace --on --on-conflict --os --output --packages --progress --proxy-url --request --scale --sni --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
+            contains -- $word --apt-mirror --arch --bundle --busybox --color --confirm --content-length --context --context-name --dir --dns --domain --env --file --from --from-host --from-pod --host --hosts --identity --jump --kubeconfig --kubernetes --limit --mirror --name --namespace --on --on-conflict --os --output --packages --progress --proxy-url --request --scale --server --sni --source --ssh-client --ssh-config --subnets --timeout --warn-days --without -e -f -n -o; and set skip 1
             continue
         end
         set -l next (string join ' ' -- $path (__rancherctl_real (string join ' ' -- $path $word)))
@@ -504,6 +504,7 @@ complete -c rancherctl -n '__rancherctl_at "dns"' -a lookup -d 'Look up a name o
 complete -c rancherctl -n '__rancherctl_at "dns"' -a explain -d 'Explain how a name resolves, or why it does not.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a ls -d 'List the DNS records of the environment\'s Services and Pods.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -a status -d 'Show the DNS server of each host: zones, sync with the API, records, queries, update delay, problems.'
+complete -c rancherctl -n '__rancherctl_at "dns"' -a verify -d 'Check DNS servers against the Kubernetes DNS specification 1.1.0.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -s h -l help -d 'Show this message and exit.'
 complete -c rancherctl -n '__rancherctl_at "dns"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
 complete -c rancherctl -n '__rancherctl_at "dns"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
@@ -559,6 +560,21 @@ complete -c rancherctl -n '__rancherctl_at "dns status"' -l no-input -d 'Never p
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
 complete -c rancherctl -n '__rancherctl_at "dns status"' -l debug -d 'As --verbose, and show tracebacks.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l server -x -d 'Ask this server from here, not the servers of all hosts. Any cluster DNS.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l domain -x -d 'The cluster domain. (default: the environment\'s; cluster.local)'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l timeout -x -d 'Time limit, such as 90s, 5m or 1h30m.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l env -s e -x -a '(__rancherctl_names environments)' -d 'The environment. (default: RANCHERCTL_ENV, then `env use`, then the only one)'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l context -x -a '(__rancherctl_names contexts)' -d 'Use a context of your kubeconfig files instead of an environment.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l allow-exec -d 'With --context: run the credential plug-in of a kubeconfig file that is not your own.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l output -s o -x -a 'table wide json yaml name' -d 'Output format: table, wide, json, yaml or name. (default: table)'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -s h -l help -d 'Show this message and exit.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l color -x -a 'auto always never' -d 'Use colours: auto, always or never. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l progress -x -a 'auto plain json none' -d 'Progress on standard error: auto, plain, json or none. (default: auto)'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l kubeconfig -r -F -d 'The kubeconfig file. (default: as kubectl)'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l no-input -d 'Never prompt; fail if an answer is needed.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l yes -d 'Accept unknown ssh host keys and store them. Removals still need --confirm.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l verbose -s v -d 'Show each step, and which ssh client connects to a host.'
+complete -c rancherctl -n '__rancherctl_at "dns verify"' -l debug -d 'As --verbose, and show tracebacks.'
 complete -c rancherctl -n '__rancherctl_at "manifests"' -a apply -d 'Apply manifests as a named set; objects that are no longer in its files are deleted.'
 complete -c rancherctl -n '__rancherctl_at "manifests"' -a rm -d 'Delete all objects of a set.'
 complete -c rancherctl -n '__rancherctl_at "manifests"' -s h -l help -d 'Show this message and exit.'

@@ -41,6 +41,10 @@ DRAIN_ANNOTATION: Final = "rancherctl.io/drain"
 OWNED_LABELS_ANNOTATION: Final = "rancherctl.io/labels"
 INVENTORY_ANNOTATION: Final = "rancherctl.io/inventory"
 
+# DNS
+DNS_VERIFY_LABEL: Final = "rancherctl.io/dns-verify"
+"""Of the namespace that `dns verify` creates and removes."""
+
 # Ingresses
 INGRESS_CONTROLLER: Final = "rancherctl.io/ingress"
 INGRESS_PREFIX: Final = "ingress.rancherctl.io/"

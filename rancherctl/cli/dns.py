@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from rancherctl.cli.context import current
+from rancherctl.cli.durations import Duration
 from rancherctl.cli.groups import noun
-from rancherctl.cli.options import EnvOption, OutputOption
+from rancherctl.cli.options import AllowExecOption, ContextOption, EnvOption, OutputOption, TimeoutOption
 
+ONE_MINUTE = Duration(60.0)
 app = noun(
     "Query, list and check the DNS servers on the hosts.",
     "rancherctl dns lookup mongodb.default.svc",
@@ -171,3 +173,47 @@ def status(env: EnvOption = None, output: OutputOption = None) -> None:
     )
     if unreachable is not None:
         raise unreachable
+
+
+@app.command()
+def verify(
+    server: Annotated[
+        str,
+        typer.Option(
+            "--server",
+            metavar="IP[:PORT]",
+            help="Ask this server from here, not the servers of all hosts. Any cluster DNS.",
+        ),
+    ] = "",
+    domain: Annotated[
+        str,
+        typer.Option(
+            "--domain", metavar="DOMAIN", help="The cluster domain. (default: the environment's; cluster.local)"
+        ),
+    ] = "",
+    timeout: TimeoutOption = ONE_MINUTE,
+    env: EnvOption = None,
+    context: ContextOption = "",
+    allow_exec: AllowExecOption = False,
+    output: OutputOption = None,
+) -> None:
+    """Check DNS servers against the Kubernetes DNS specification 1.1.0.
+
+    Creates a namespace with Services and hand-made EndpointSlices (no pods), asks each question of the list until it is
+    answered as specified or the time limit has passed, and removes the namespace again.
+
+    By default the server of each host is asked, at each of its addresses. With --server, any cluster DNS is checked
+    that can be reached from here; the objects are created in the environment, or with --context in any cluster.
+
+    Exits with 0 if all checks pass, else with 1. Checks for IPv6 cluster addresses are skipped in IPv4 clusters.
+
+    \b
+    Examples:
+      rancherctl dns verify
+      rancherctl dns verify -o json --timeout 2m
+      rancherctl dns verify --context kind-kind --server 127.0.0.1:5300
+    """
+    from rancherctl.cli import dns_verify
+
+    target = dns_verify.Target(env, context, allow_exec)
+    dns_verify.verify(current(env=env, output=output), target, server=server, domain=domain, timeout=float(timeout))

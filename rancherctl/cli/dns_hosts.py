@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,22 +90,36 @@ def _require_network(found: Pod) -> None:
         )
 
 
+Query = Callable[..., dict[str, HostOutcome[Any]]]
+"""(hosts, *words, timeout) → the outcome of ``agent.pyz WORDS`` on each host: the JSON that it printed."""
+
+
+@contextmanager
+def host_queries(run: CommandRun) -> Iterator[Query]:
+    """Run commands of the agent on hosts, several with the same connections."""
+    with run.progress() as emit, run.connections() as connections:
+
+        def query(hosts: Sequence[Host], *words: str, timeout: float = 30.0) -> dict[str, HostOutcome[Any]]:
+            def one(host: Host) -> Any:
+                with busy(emit, "dns", "querying", host.name):
+                    done = connections.transport(host).run(
+                        command("/usr/bin/python3", "-I", AGENT_PYZ, *words, timeout=timeout), check=False
+                    )
+                if not done.ok:
+                    raise _error(host.name, done.status, done.stderr.decode("utf-8", "replace"))
+                return _answer(host.name, done.stdout)
+
+            return each(hosts, one, interrupted=connections.close)
+
+        yield query
+
+
 def query_hosts(
     run: CommandRun, hosts: Sequence[Host], *words: str, timeout: float = 30.0
 ) -> dict[str, HostOutcome[Any]]:
     """Run ``agent.pyz WORDS`` on each host and parse the JSON it prints."""
-    with run.progress() as emit, run.connections() as connections:
-
-        def one(host: Host) -> Any:
-            with busy(emit, "dns", "querying", host.name):
-                done = connections.transport(host).run(
-                    command("/usr/bin/python3", "-I", AGENT_PYZ, *words, timeout=timeout), check=False
-                )
-            if not done.ok:
-                raise _error(host.name, done.status, done.stderr.decode("utf-8", "replace"))
-            return _answer(host.name, done.stdout)
-
-        return each(hosts, one, interrupted=connections.close)
+    with host_queries(run) as query:
+        return query(hosts, *words, timeout=timeout)
 
 
 def unreachable_error(outcomes: Mapping[str, HostOutcome[Any]]) -> UnreachableError | None:

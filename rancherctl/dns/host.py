@@ -40,13 +40,11 @@ def query(
 
 def answers(config: DnsHostConfig, questions: Sequence[str]) -> dict[str, Any]:
     """Ask this host's server many questions (NAME/TYPE, absolute names) at each of its addresses."""
-    out: list[list[dict[str, Any]]] = []
-    for text in questions:
-        name, slash, kind = text.rpartition("/")
-        if not slash:
-            raise UsageError(f"{text!r} is not a valid question", hint="NAME/TYPE")
-        out.append([a.as_json() for a in lookup.query_local(name, kind, config.addresses, port=config.port)])
-    return {"node": config.node, "answers": out}
+    asked = [text.rpartition("/") for text in questions]
+    if wrong := [text for text, (_, slash, _) in zip(questions, asked, strict=True) if not slash]:
+        raise UsageError(f"{wrong[0]!r} is not a valid question", hint="NAME/TYPE")
+    found = lookup.query_many([(name, kind) for name, _, kind in asked], config.addresses, port=config.port)
+    return {"node": config.node, "answers": [[answer.as_json() for answer in part] for part in found]}
 
 
 def explain(config: DnsHostConfig, name: str, kind: str, client: trace.Client) -> dict[str, Any]:

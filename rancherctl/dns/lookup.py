@@ -113,6 +113,19 @@ def query_local(
     return tuple(_ask(query, server, port, timeout) for server in servers)
 
 
+def query_many(
+    questions: Iterable[tuple[str, str]], servers: Sequence[str], *, port: int = 53
+) -> list[tuple[Answer, ...]]:
+    """Ask each server all questions (name, type). A server that does not answer is asked none of the others."""
+    silent: dict[str, Answer] = {}
+    out = []
+    for name, kind in questions:
+        answers = {s: silent[s] if s in silent else query_local(name, kind, (s,), port=port)[0] for s in servers}
+        silent.update({s: answer for s, answer in answers.items() if not answer.rcode})
+        out.append(tuple(answers[s] for s in servers))
+    return out
+
+
 def _ask(query: Any, server: str, port: int, timeout: float) -> Answer:
     import dns.exception
     import dns.flags

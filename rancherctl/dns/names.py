@@ -55,6 +55,15 @@ def reverse(normal_address: str) -> str:
     return ".".join(reversed(normal_address.split("."))) + ".in-addr.arpa."
 
 
+def address_of(reverse_name: str) -> str:
+    """The address whose reverse name this is, in its normal form; "" if it is not the name of one address."""
+    labels = reverse_name.rstrip(".").lower().split(".")
+    if labels[-2:] == ["in-addr", "arpa"]:
+        return address(".".join(reversed(labels[:-2])))[0]
+    digits = "".join(reversed(labels[:-2])) if labels[-2:] == ["ip6", "arpa"] and len(labels) == 34 else ""
+    return address(":".join(digits[n : n + 4] for n in range(0, 32, 4)))[0] if digits else ""
+
+
 @lru_cache(maxsize=64)
 def reverse_zones(cidr: str) -> tuple[str, ...]:
     """The zones that cover a network: several if its prefix does not end at a label (a /12 is sixteen /16 zones)."""

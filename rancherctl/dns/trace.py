@@ -102,28 +102,38 @@ def trace(config: DnsHostConfig, name: str, kind: str, client: Client, host: Hos
 
 
 def _walk(config: DnsHostConfig, absolute: Sequence[str], kinds: Sequence[str], servers: Sequence[str]) -> list[Row]:
+    """Ask for one name after the other; all types of a name at all servers at once."""
     zones = frozenset(named_conf.zones(config))
     rows: list[Row] = []
-    for name in absolute:
-        outside = not names.zone_of(name, zones)
-        answers: list[Answer] = []
-        for kind in kinds:
-            known = _cached(name, kind, servers, config.port) if outside else None
-            part = lookup.query_local(name, kind, servers, port=config.port, timeout=TIMEOUT)
-            answers += part
-            rows.append(
+    with ThreadPoolExecutor(2 * len(kinds) * max(len(servers), 1), thread_name_prefix="resolver") as pool:
+
+        def ask(name: str, kind: str) -> list[Answer]:
+            return list(pool.map(lambda server: _query(name, kind, server, config.port), servers))
+
+        for name in absolute:
+            zone = names.zone_of(name, zones)
+            known = [pool.submit(_cached, name, kind, servers, config.port) for kind in kinds if not zone]
+            cached: list[bool | None] = [one.result() for one in known] or [None] * len(kinds)
+            answers = [one.result() for one in [pool.submit(ask, name, kind) for kind in kinds]]
+            rows += [
                 {
                     "name": name,
                     "type": kind,
-                    "zone": names.zone_of(name, zones),
+                    "zone": zone,
                     "stub": stub_domain(name, config.stub_domains),
-                    "cached": known,
+                    "cached": before,
                     "answers": [answer.as_json() for answer in part],
                 }
-            )
-        if any(answer.records for answer in answers) or not any(answer.rcode for answer in answers):
-            break
+                for kind, before, part in zip(kinds, cached, answers, strict=True)
+            ]
+            every = [answer for part in answers for answer in part]
+            if any(answer.records for answer in every) or not any(answer.rcode for answer in every):
+                break
     return rows
+
+
+def _query(name: str, kind: str, server: str, port: int) -> Answer:
+    return lookup.query_local(name, kind, (server,), port=port, timeout=TIMEOUT)[0]
 
 
 def _cached(name: str, kind: str, servers: Sequence[str], port: int) -> bool:

@@ -23,7 +23,7 @@ def text(item: Item) -> str:
         _head(item),
         _table(ASKED, _together(item["asked"])),
         _table(RECORDS, item["records"]),
-        _table(DIRECT, item["direct"]),
+        _table(DIRECT, _together(_by_host(item["direct"]))),
         _remarks(item),
     ]
     return "\n".join(part for part in parts if part)
@@ -54,6 +54,15 @@ def _together(rows: Iterable[Item]) -> Sequence[Item]:
         else:
             out.append(dict(row))
     return out
+
+
+def _by_host(rows: Iterable[Item]) -> Iterable[Item]:
+    """Hosts to which an upstream gave the same answer are one line."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        rest = {key: value for key, value in row.items() if key != "host"}
+        found.setdefault(str(rest), {**rest, "hosts": []})["hosts"].append(row["host"])
+    return sorted(found.values(), key=lambda row: (row["name"], row["server"]))
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Item]) -> str:
@@ -109,7 +118,7 @@ RECORDS: Final = (
 )
 DIRECT: Final = (
     Column("UPSTREAM", "server"),
-    Column("HOST", "host"),
+    Column("HOSTS", "hosts"),
     Column("ASKED", "name"),
     Column("TYPE", "type"),
     Column("ANSWER", _answer),

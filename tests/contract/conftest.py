@@ -37,8 +37,9 @@ def lb_host(tmp_path: Path, pods_on_loopback: None) -> Iterator[LoadBalancerHost
 
 
 @pytest.fixture
-def named(tmp_path: Path) -> Iterator[Named]:
-    server = Named(tmp_path)
+def named(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Named]:
+    """A server; a test's parameters are settings of it."""
+    server = Named(tmp_path, **getattr(request, "param", {}))
     server.start()
     yield server
     server.stop()

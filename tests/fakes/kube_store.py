@@ -29,6 +29,10 @@ class RefusedError(Exception):
         }
 
 
+CREATED = "2026-01-01T12:00:00Z"
+"""When all objects were created."""
+
+
 @dataclass
 class Past:
     """One event of the history. ``before`` is the object as it was, for selectors."""
@@ -69,6 +73,7 @@ class Store:
         with self.changed:
             if (collection, namespace, obj["metadata"]["name"]) in self.objects:
                 raise RefusedError(409, "AlreadyExists", f"{obj['metadata']['name']} already exists")
+            obj["metadata"].setdefault("creationTimestamp", CREATED)
             return copy.deepcopy(obj) if dry else self.put(collection, namespace, obj)
 
     def get(self, collection: str, namespace: str, name: str) -> Json:

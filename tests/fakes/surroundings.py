@@ -41,6 +41,7 @@ WORDS: dict[str, str] = {
     "dns explain": "web",
     "dns ls": "",
     "dns status": "",
+    "dns verify": "",
     "manifests apply": "shop -f -",
     "manifests rm": "shop --confirm shop",
     "kubeconfig merge": "demo",

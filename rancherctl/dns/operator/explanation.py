@@ -195,7 +195,7 @@ def _origin_of(step: Step, trace: HostTrace) -> str:
         return "cache"
     if step.stub:
         return f"stub domain {step.stub}"
-    return next((f"upstream {up.server}" for up in trace.upstreams if not up.why), "no upstream")
+    return next((f"upstream {up.server}" for up in trace.upstreams if not up.why), "no upstream answers")
 
 
 def _records(

@@ -85,8 +85,8 @@ def explain(env: Environment, *words: str, code: int | None = None) -> dict[str,
         ("_pgg._tcp.db.NS", (), "WrongPort", "no port pgg with protocol tcp"),
         ("_pg._udp.db.NS", (), "WrongPort", "no port pg with protocol udp"),
         ("last", ("-n", "default"), "OtherNamespace", "namespace default has no Service last"),
-        ("lsat", ("-n", "NS"), "NoSuchService", "namespace NS has no Service lsat"),
-        ("last.NSS", (), "NoSuchNamespace", "namespace NSS does not exist"),
+        ("last2", ("-n", "NS"), "NoSuchService", "namespace NS has no Service last2"),
+        ("last.NSx", (), "NoSuchNamespace", "namespace NSx does not exist"),
         ("ext.NS", (), "ExternalNameTarget", "which does not resolve"),
         ("web.NS.fed", (), "FederationName", "Service NS/web in a federation fed"),
         ("web.NS.svc.clusterset.local", (), "MultiCluster", "clusterset.local"),
@@ -113,7 +113,7 @@ def test_a_name_that_resolves_names_its_makers(shared: Environment, shop: str) -
     ]
     reverse = explain(shared, "10.42.200.7", code=0)
     assert reverse["result"]["data"] == [f"db-1.db.{shop}.svc.cluster.local."]
-    said = shared.rancherctl("dns", "explain", f"lsat.{shop}")
+    said = shared.rancherctl("dns", "explain", f"last2.{shop}")
     assert (said.returncode, 'did you mean "last"?' in said.stderr) == (3, True), said.stderr
 
 
@@ -150,11 +150,11 @@ def test_a_host_that_lags_differs_and_the_reason_is_found(shared: Environment, s
     shared.ssh("h2", "systemctl stop rancherctl-agent.service")
     try:
         shared.kubectl("-n", shop, "create", "-f", "-", stdin=json.dumps(service("newest")))
-        name = f"newest.{shop}.svc"
-        until("all others", lambda: explain(shared, name)["asked"][0]["agreeing"] == 3)
-        done = shared.rancherctl("dns", "explain", name)
+        asked = ("newest", "-n", shop)
+        until("all others", lambda: explain(shared, *asked)["asked"][0]["agreeing"] == 3)
+        done = shared.rancherctl("dns", "explain", *asked)
         assert done.returncode == 5
         assert "3/4; h2: NXDOMAIN" in done.stdout
     finally:
         shared.ssh("h2", "systemctl start rancherctl-agent.service")
-    until("h2, too", lambda: explain(shared, name)["asked"][0]["agreeing"] == 4)
+    until("h2, too", lambda: explain(shared, *asked)["asked"][0]["agreeing"] == 4)

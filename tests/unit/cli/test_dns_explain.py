@@ -85,7 +85,7 @@ def test_the_error_has_the_reason_and_the_remedy() -> None:
     assert error.hint == "it has no Services"
 
 
-def test_a_type_that_the_name_does_not_have_is_no_error_if_it_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_type_that_the_name_does_not_have_is_accepted_if_it_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     look({"h1": EMPTY}, kind="A")
     assert capsys.readouterr().err == f"{NAME} has no A records\n"
 

@@ -165,7 +165,7 @@ def test_upstreams_that_differ_are_a_reason_and_for_a_name_that_resolves_a_note(
     assert other.item["notes"] == [], "large sites answer with other addresses each time"
 
 
-def test_a_negative_answer_in_the_cache_is_told_apart_from_what_the_upstream_says_now() -> None:
+def test_a_negative_answer_in_the_cache_is_compared_with_what_the_upstream_says_now() -> None:
     old = replace(MISSING, authoritative=False, authority=((ZONE, 12, "SOA", "x"),))
     found = look("www.example.com", outside(old, upstream("10.0.0.1", records(OUTSIDE, "192.0.2.5")), cached=True))
     (only,) = found.reasons
@@ -181,7 +181,11 @@ def test_upstreams_that_do_not_answer_or_fail() -> None:
     failed = Answer(SERVER, "SERVFAIL")
     found = look("www.example.com", outside(failed, silent, upstreams=(UpstreamState("10.0.0.1", "does not answer"),)))
     assert [(r.code, "10.0.0.1 (no answer within 3 s)" in r.text) for r in found.reasons] == [("UpstreamsSilent", True)]
-    assert found.item["asked"][0]["from"] == "no upstream"
+    assert found.item["asked"][0]["from"] == "no upstream answers"
+    both = outside(failed, silent, name="h2")
+    assert "10.0.0.1   h1,h2   www.example.com.   A      no answer within 3 s" in text(
+        look("www.example.com", outside(failed, silent), both).item
+    )
     refused = look("www.example.com", outside(failed, Answer("10.0.0.1", "REFUSED")))
     assert [r.text for r in refused.reasons] == ["upstream 10.0.0.1 answers REFUSED for www.example.com."]
     none = look("www.example.com", outside(failed, upstreams=()))

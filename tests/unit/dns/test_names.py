@@ -46,3 +46,10 @@ def test_normal_addresses_are_fixed_points(text: str) -> None:
 def test_a_target_has_valid_lengths(text: str) -> None:
     found = names.target(text)
     assert not found or (len(found) <= 254 and all(0 < len(label) <= 63 for label in found[:-1].split(".")))
+
+
+def test_a_reverse_name_leads_back_to_its_address() -> None:
+    for text in ("10.43.0.1", "fd00::5", "2001:db8:1:2::a"):
+        assert names.address_of(names.reverse(text)) == text
+    for name in ("", "43.10.in-addr.arpa.", "x.ip6.arpa.", "web.default.svc.cluster.local.", "a.b.c.d.in-addr.arpa."):
+        assert names.address_of(name) == ""

@@ -40,6 +40,9 @@ AUDIT_SECONDS: Final = 3600.0
 MIN_RETRY_SECONDS: Final = 1.0
 """Minimum pause after a failure: wishes that arrive meanwhile wait, so that a broken server is not kept busy."""
 
+ROUNDS: Final = 2
+"""Plans applied in one step: the second one is for aliases that the server left out beside records of others."""
+
 
 class PublishError(RancherctlError):
     """Some changes were not applied, or it is not known whether they were; the next try reads the zone first."""
@@ -284,15 +287,16 @@ class DnsPublisher:
         found = self._desired(wish, self._zone)
         gone = self._tombstones(wish)
         plan = self._plan(found, gone, adopt, wish, force=force)
-        results: Mapping[str, Result] = {}
-        if plan.changes:
+        failed: dict[str, Result] = {}
+        for _ in range(ROUNDS):
+            if not plan.changes or failed:
+                break
             self._remember(plan)
             self._gate()
             assert self._fence is not None
             results = self._provider.apply(plan.changes.changes, self._fence)
             self._take(plan.changes.changes, results)
-        failed = {name: r for name, r in results.items() if r.outcome is not Outcome.DONE}
-        if plan.changes:
+            failed = {name: r for name, r in results.items() if r.outcome is not Outcome.DONE}
             plan = self._plan(found, gone, adopt, wish, force=force)
         if not failed:
             self._forget()

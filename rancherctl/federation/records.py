@@ -335,7 +335,7 @@ class _Build:
         for name in wanted & published.keys():
             state = published[name]
             shown = state.addresses()
-            if not shown:
+            if not shown and (state.sets or not fallback):
                 out[name] = state
                 continue
             left = [a for a in shown if a not in refused]
@@ -348,6 +348,8 @@ class _Build:
     def _remarked(self, state: NameState, target: str) -> NameState:
         """A state that was read, as a wish: only the types that are published, with the TTL and marker of now."""
         sets = tuple(RecordSet(s.name, s.type, s.rdatas, self._ttl) for s in state.owned())
+        if not sets:
+            return NameState((), state.marker)
         return NameState(sets, Marker(self._owner, tuple(s.type for s in sets), target))
 
 

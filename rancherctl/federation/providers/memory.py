@@ -138,6 +138,9 @@ class MemoryProvider:
         if change.new is None:
             return
         for new in change.new.sets:
-            content[new.name, new.type] = new
+            # As DNS servers do (RFC 2136 3.4.2.2): what cannot stand beside the other records is left out silently.
+            others = {kind for name, kind in content if name == new.name}
+            if not (others if new.type == "CNAME" else others & {"CNAME"}):
+                content[new.name, new.type] = new
         if change.new.marker is not None:
             content[marker, "TXT"] = RecordSet(marker, "TXT", change.new.marker.rdatas(), MARKER_TTL)

@@ -16,6 +16,7 @@ from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.remote import disk
 from rancherctl.hosts.transport import Transport
+from rancherctl.network import nft_table
 from rancherctl.network.model import (
     NFT_TABLE,
     ROUTE_PROTOCOL,
@@ -130,10 +131,7 @@ def _route(transport: Transport, each: Change[Item]) -> None:
 
 
 def _table(transport: Transport, text: str) -> LoadedTable:
-    # "add" before "delete" makes the deletion succeed even if the table is missing; all of it is one transaction.
-    transport.run(command("nft", "-f", "-", stdin=f"add table inet {NFT_TABLE}\ndelete table inet {NFT_TABLE}\n{text}"))
-    listing = transport.run(command("nft", "-s", "list", "table", "inet", NFT_TABLE), check=False)
-    return LoadedTable(text, listing.text() if listing.ok else "")
+    return LoadedTable(text, nft_table.load(transport, NFT_TABLE, text))
 
 
 def _cni(_: Transport, each: Change[Item]) -> None:

@@ -10,6 +10,7 @@ from rancherctl.contract import CNI_CONFIG, DNS_DEVICE, VXLAN_DEVICE
 from rancherctl.errors import RancherctlError
 from rancherctl.hosts.command import command
 from rancherctl.hosts.transport import Transport
+from rancherctl.network import nft_table
 from rancherctl.network.model import (
     NFT_TABLE,
     ROUTE_PROTOCOL,
@@ -78,12 +79,11 @@ def observe(transport: Transport) -> Observed:
     """Read the whole state (five short commands, no network access)."""
     addresses = json.loads(transport.run(command("ip", "-j", "-4", "addr", "show", "dev", DNS_DEVICE)).stdout or b"[]")
     routes = transport.run(command("ip", "-j", "-4", "route", "show", "proto", str(ROUTE_PROTOCOL))).stdout
-    table = transport.run(command("nft", "-s", "list", "table", "inet", NFT_TABLE), check=False)
     return Observed(
         dns_addresses=frozenset(a["local"] for d in addresses for a in d.get("addr_info", ())),
         routes=parse_routes(routes),
         vxlan=_vxlan(transport),
-        nft=table.text() if table.ok else "",
+        nft=nft_table.listing(transport, NFT_TABLE),
         # A damaged file decodes to another text and is rewritten.
         cni=CNI_PATH.read_bytes().decode("utf-8", "replace") if CNI_PATH.exists() else "",
         forwarding=FORWARDING.read_text().strip() == "1",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rancherctl.contract import SERVICE_CLASS
+from rancherctl.kube.objects import Service
 from rancherctl.placement.model import ObjectProblem, PlacementOptions
 from rancherctl.text import and_more, short_digest
 
@@ -24,6 +25,11 @@ MAX_SERVICES: Final = 2000
 """Services that one host publishes: each is an entry of its report, and a ConfigMap holds a megabyte."""
 Port = tuple[str, int]
 """Protocol in lower case, and number."""
+
+
+def ports_of(service: Service) -> frozenset[Port]:
+    """All ports of a Service."""
+    return frozenset((p.protocol.lower(), p.port) for p in service.ports)
 
 
 def port_text(port: Port) -> str:
@@ -81,8 +87,9 @@ class HostPorts:
     ``used`` maps ports to the program or pod that has them, in words. ``load_balancer`` are ports on which its load
     balancer serves Ingresses. ``proxy_error`` says why kube-proxy cannot take new Services ("" = it can).
     ``programmed`` maps ``namespace/name`` to the digest of the addresses and ports that kube-proxy has on this host
-    (``programmed_digest``). ``reported``: False as long as its agent has not said anything (an older release, say),
-    or cannot read its ports, because of ``error``.
+    (``programmed_digest``). ``draining`` are those that it serves by rules of its own while their address leaves their
+    status, and shortly after; None: its agent has no such rules. ``reported``: False as long as its agent has not said
+    anything (an older release, say), or cannot read its ports, because of ``error``.
     """
 
     used: Mapping[Port, str] = field(default_factory=dict)
@@ -91,6 +98,7 @@ class HostPorts:
     programmed: Mapping[str, str] = field(default_factory=dict)
     reported: bool = True
     error: str = ""
+    draining: Mapping[str, str] | None = None
 
 
 def programmed_digest(address: str, ports: frozenset[Port]) -> str:

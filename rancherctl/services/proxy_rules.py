@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+from rancherctl.services import host_table
 from rancherctl.services.model import Port
 
 MAPS: Final = ("service-ips", "no-endpoint-services")
@@ -17,6 +18,7 @@ MAX_KEYS: Final = 1000
 """Ports asked for by one command: Linux refuses arguments of more than 128 KiB."""
 _PROTOCOLS: Final = {6: "tcp", 17: "udp", 132: "sctp"}
 _TABLE: Final = b"kube-proxy\x00"
+_OURS: Final = host_table.TABLE.encode() + b"\x00"
 _MAPS: Final = tuple(name.encode() + b"\x00" for name in MAPS)
 
 
@@ -53,5 +55,5 @@ def _family(address: str) -> str:
 
 
 def is_relevant(datagram: bytes) -> bool:
-    """Whether a notification of nftables may concern these maps. An empty one (some were lost) does."""
-    return not datagram or (_TABLE in datagram and any(name in datagram for name in _MAPS))
+    """Whether a notification of nftables may concern these maps or our table. An empty one (some were lost) does."""
+    return not datagram or _OURS in datagram or (_TABLE in datagram and any(name in datagram for name in _MAPS))

@@ -1,4 +1,4 @@
-"""The services role: report what uses this host's ports, and what kube-proxy has programmed for published Services."""
+"""The services role: keep the rules of a host's addresses; report its used ports and what kube-proxy has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from rancherctl.kube.objects import Pod, Service
 from rancherctl.kube.snapshot import Snapshot
 from rancherctl.network.watch import NetlinkWatch
 from rancherctl.services import ports_in_use, proxy_rules
-from rancherctl.services.model import HostPorts, Port, programmed_digest
+from rancherctl.services.host_rules import HostRules
+from rancherctl.services.model import HostPorts, Port, ports_of, programmed_digest
 from rancherctl.services.report import to_section
 from rancherctl.services.role_spec import SPEC
 
@@ -73,6 +74,7 @@ class ServicesRole:
         self._pod_ports: dict[Port, str] = {}
         self._proxy_failed: float | None = None
         self._error = ""
+        self._rules = HostRules(node, addresses, transport)
         self._backoff = Backoff(random.Random())  # noqa: S311  # spreads load, protects nothing
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -86,23 +88,29 @@ class ServicesRole:
             self._watch = None
 
     def reconcile(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """Observe; the host is not changed. What cannot be read does not hide the ports that are known to be in use."""
+        """Observe, and keep the host's own rules for its addresses.
+
+        What cannot be read does not hide the ports that are known to be in use.
+        """
         pods = snapshot.table("pods").items
         if pods is not self._pods:
             self._pods, self._pod_ports = pods, ports_in_use.pod_ports(pods, self._node)
         programmed: dict[str, str] = {}
+        leaving: Mapping[str, str] = {}
         error = ""
         try:
             self._observe_sockets()
+            # Behind 1:1 NAT, kube-proxy's rules alone serve no client: what is not in our table is not programmed.
+            leaving = self._rules.ensure(snapshot, self._listening.keys() | self._pod_ports.keys(), self._clock())
             programmed = self._programmed(snapshot.table("services").items)
         except (RancherctlError, OSError, ValueError) as failure:
             error = describe(failure)
             if error != self._error:
-                log.warning("cannot read the ports of this host: %s", error)
+                log.warning("ports and rules of this host: %s", error)
             self.resync = self._backoff.after(failure)
         else:
             self._backoff.reset()
-            self.resync = ServicesRole.resync
+            self.resync = min(ServicesRole.resync, self._rules.wake or ServicesRole.resync)
         self._error = error
         return to_section(
             HostPorts(
@@ -110,6 +118,7 @@ class ServicesRole:
                 proxy_error=self._proxy_error(),
                 programmed=programmed,
                 error=error,
+                draining=leaving,
             )
         )
 
@@ -145,11 +154,7 @@ class ServicesRole:
     def _programmed(self, services: Mapping[str, Service]) -> dict[str, str]:
         out: dict[str, str] = {}
         for address in self._addresses:
-            published = {
-                key: frozenset((p.protocol.lower(), p.port) for p in service.ports)
-                for key, service in services.items()
-                if address in service.lb_addresses
-            }
+            published = {key: ports_of(service) for key, service in services.items() if address in service.lb_addresses}
             for key in self._present(address, published):
                 out[key] = programmed_digest(address, published[key])
         return out

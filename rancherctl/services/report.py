@@ -27,6 +27,7 @@ def to_section(ports: HostPorts) -> dict[str, Any]:
         "used": {f"{number}/{protocol}": words[:MAX_WORDS] for (protocol, number), words in used},
         "proxy_error": ports.proxy_error,
         "programmed": dict(sorted(ports.programmed.items())[:MAX_SERVICES]),
+        "draining": dict(sorted((ports.draining or {}).items())[:MAX_SERVICES]),
         **({"error": ports.error} if ports.error else {}),
     }
 
@@ -45,9 +46,10 @@ def parse_sections(data: Mapping[str, str]) -> HostPorts:
         used=_used(_mapping(section).get("used")),
         load_balancer=_served(_mapping(balancer).get("ports")),
         proxy_error=str(_mapping(section).get("proxy_error") or ""),
-        programmed={str(k): str(v) for k, v in _mapping(_mapping(section).get("programmed")).items()},
+        programmed=_digests(_mapping(section).get("programmed")),
         reported=isinstance(section, dict) and not section.get("error"),
         error=str(_mapping(section).get("error") or ""),
+        draining=_digests(_mapping(section)["draining"]) if "draining" in _mapping(section) else None,
     )
 
 
@@ -61,6 +63,10 @@ def pod_ports(data: Mapping[str, str]) -> dict[int, str]:
 
 def _mapping(value: object) -> Mapping[Any, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _digests(value: object) -> dict[str, str]:
+    return {str(key): str(digest) for key, digest in _mapping(value).items()}
 
 
 def _used(value: object) -> dict[Port, str]:

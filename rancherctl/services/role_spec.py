@@ -1,12 +1,14 @@
-"""Declaration of the role ``services``: what a host's ports are used for, and what kube-proxy has programmed. Pure."""
+"""Declaration of the role ``services``: used ports, kube-proxy's rules, and the host's own for its addresses. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rancherctl.kube.tables import PODS, SERVICES
+from rancherctl.ingress.role_spec import ROSTER
+from rancherctl.kube.tables import ENDPOINTSLICES, PODS, SERVICES
 from rancherctl.role_spec import RoleSpec
+from rancherctl.services.host_table import TABLE
 from rancherctl.services.report import SECTION
 
 
@@ -20,7 +22,8 @@ SPEC: Final = RoleSpec(
     name=SECTION,
     title="Services",
     module="rancherctl.services.host_role",
-    tables=(SERVICES, PODS),
+    tables=(SERVICES, ENDPOINTSLICES, PODS, ROSTER),
     hosts="load-balancer",
+    nft_tables=(TABLE,),
     health=_health,
 )

@@ -129,13 +129,20 @@ def _foreign(addresses: Iterable[str], ours: Collection[str]) -> tuple[str, ...]
 
 
 def _addresses(s: LoadBalancer, decision: Decision, verifier: Verifier) -> tuple[str, ...]:
-    """Addresses of the chosen hosts; while they are not ready, those of hosts that leave in peace."""
+    """Addresses of the chosen hosts, and those of hosts that leave in peace and are not ready for that.
+
+    They stay until the chosen hosts serve, and until they themselves have rules for clients with older DNS answers.
+    """
     out = [verifier.hosts[name].address for name in decision.hosts]
-    if any(not verifier.confirmed(s, name) for name in decision.hosts):
-        for host in verifier.hosts.values():
-            leaving = host.address in s.published and host.name not in decision.hosts and host.alive and host.excluded
-            if leaving and (host.draining or verifier.waited("moving", s.name, host.name) < MOVE_SECONDS):
-                out.append(host.address)
+    ready = all(verifier.confirmed(s, name) for name in decision.hosts)
+    for host in verifier.hosts.values():
+        leaving = host.address in s.published and host.name not in decision.hosts and host.alive and host.excluded
+        if not leaving or (s.endpoints is not None and host.name not in s.endpoints):
+            continue
+        if ready and verifier.served_later(s, host.name):
+            continue
+        if (host.draining and not ready) or verifier.waited("moving", s.name, host.name) < MOVE_SECONDS:
+            out.append(host.address)
     return tuple(sorted(set(out), key=address_key))
 
 

@@ -13,7 +13,7 @@ from rancherctl.ingress.annotations.table import AFFINITY, GLOBAL, PLACEMENT
 from rancherctl.kube.objects import EndpointSlice, Service
 from rancherctl.net import is_ip, parse_network
 from rancherctl.placement.model import ObjectProblem, PlacementOptions, Roster
-from rancherctl.services.model import CONDITION, LoadBalancer, Port, foreign, port_text
+from rancherctl.services.model import CONDITION, LoadBalancer, Port, foreign, port_text, ports_of
 from rancherctl.text import and_more
 
 
@@ -80,7 +80,7 @@ def translate(
     """One Service that ``wants_addresses``; ``ours`` are the addresses of all hosts of the roster."""
     problems: list[ObjectProblem] = []
     published = tuple(a for a in service.lb_addresses if a in ours)
-    ports = frozenset((p.protocol.lower(), p.port) for p in service.ports)
+    ports = ports_of(service)
     options, obstacle = _placement(service, len(published), problems)
     unknown = [a for a in service.lb_addresses if a and a not in ours and not service.lb_class]
     if service.source_ranges and any(parse_network(r.strip()) is None for r in service.source_ranges):

@@ -71,6 +71,12 @@ class Verifier:
         wanted = programmed_digest(self.hosts[host].address, service.ports)
         return self.reports.get(host, NOTHING).programmed.get(service.name) == wanted
 
+    def served_later(self, service: LoadBalancer, host: str) -> bool:
+        """Whether the host goes on to serve the address once it has left the status; older agents never do."""
+        report = self.reports.get(host, NOTHING)
+        wanted = programmed_digest(self.hosts[host].address, service.ports)
+        return report.draining is None or report.draining.get(service.name) == wanted
+
     def refused(self, services: Iterable[LoadBalancer]) -> dict[tuple[str, str], float]:
         """Until when each (Service, host) is left out."""
         out = {pair: until for pair, until in self.memory.refused.items() if until > self.now}

@@ -7,7 +7,7 @@ from typing import Any
 
 from rancherctl.kube import objects
 from rancherctl.placement.model import Roster, RosterHost
-from rancherctl.services.model import HostPorts, Port, programmed_digest
+from rancherctl.services.model import HostPorts, Port, ports_of, programmed_digest
 
 
 def service(
@@ -71,9 +71,4 @@ def reports(hosts: Roster, **more: HostPorts) -> dict[str, HostPorts]:
 
 def programmed(host: str, *services: objects.Service) -> HostPorts:
     """A host whose kube-proxy has these Services."""
-    return HostPorts(
-        programmed={
-            s.meta.key: programmed_digest(address(host), frozenset((p.protocol.lower(), p.port) for p in s.ports))
-            for s in services
-        }
-    )
+    return HostPorts(programmed={s.meta.key: programmed_digest(address(host), ports_of(s)) for s in services})

@@ -134,7 +134,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The state of an Ingress that a watch reported at one moment."""
+    """The state of an Ingress or a Service that a watch reported at one moment."""
 
     at: float
     scale: str
@@ -144,10 +144,10 @@ class Seen:
 class IngressWatch:
     """A watch of one Ingress: ``history`` of scale and published addresses with the moment each was seen."""
 
+    api, kind = "/apis/networking.k8s.io/v1", "ingresses"
+
     def __init__(self, env: Environment, namespace: str, name: str) -> None:
-        path = (
-            f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses?watch=1&fieldSelector=metadata.name%3D{name}"
-        )
+        path = f"{self.api}/namespaces/{namespace}/{self.kind}?watch=1&fieldSelector=metadata.name%3D{name}"
         argv = ["kubectl", "--context", env.name, "get", "--raw", path]
         self.history: list[Seen] = []
         self._changed = threading.Condition()
@@ -196,6 +196,12 @@ class IngressWatch:
             found = first()
         assert found is not None
         return found
+
+
+class ServiceWatch(IngressWatch):
+    """A watch of one Service of type LoadBalancer."""
+
+    api, kind = "/api/v1", "services"
 
 
 class Queries:

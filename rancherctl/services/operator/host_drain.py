@@ -14,6 +14,7 @@ from rancherctl.kube.client import NODES, KubeClient
 from rancherctl.placement.model import RosterHost
 from rancherctl.services.operator import api_view as services_api
 from rancherctl.services.operator.overview import plan_rows
+from rancherctl.services.placement import NOTHING
 from rancherctl.text import and_more, plural
 
 
@@ -34,7 +35,7 @@ class View:
 class Progress:
     """What is left at a host.
 
-    ``published``: Ingresses and Services in whose status its address is. ``served``: Ingresses that it serves still.
+    ``published``: Ingresses and Services in whose status its address is. ``served``: those that it serves still.
     ``finishing``: HAProxy processes with open connections from before. ``drained``: whether the leader knows of it.
     """
 
@@ -112,9 +113,10 @@ def progress(view: View, name: str) -> Progress:
     published = [f"Ingress {i.meta.key}" for i in view.ingresses.ingresses.values() if host.address in i.status]
     published += [f"Service {s.name}" for s in view.services.wanted.values() if host.address in s.published]
     alive = host.alive
+    services = view.services.reports.get(name, NOTHING).draining or {}
     return Progress(
         tuple(sorted(published)),
-        len(report.served) if alive else 0,
+        len(report.served) + len(services) if alive else 0,
         report.finishing if alive else 0,
         host.draining > 0,
     )

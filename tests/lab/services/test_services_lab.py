@@ -10,7 +10,7 @@ from tests.lab import workloads as w
 from tests.lab.measures import Measure
 from tests.lab.services.lb_services import addresses, answers, ask, condition, echo, load_balancer, published, refused
 from tests.lab.support import Environment, until
-from tests.lab.traffic import IngressWatch, Traffic, failed
+from tests.lab.traffic import IngressWatch, ServiceWatch, Traffic, failed
 
 
 def test_a_service_has_the_addresses_of_two_hosts_and_answers_everywhere(
@@ -131,3 +131,31 @@ def test_a_host_is_drained_under_load_and_put_back(shared: Environment, web: str
     shared.ok("env", "host-undrain", name)
     shared.ok("ingress", "scale", "drained", "4", "-n", web, "--wait")
     shared.kubectl("delete", "service/drained", "ingress/drained", "-n", web)
+
+
+def test_clients_of_a_service_with_older_dns_answers_are_served_while_its_host_is_drained(
+    shared: Environment, web: str
+) -> None:
+    """Case 81 for Services: kube-proxy drops an address with the status, the host's own rules serve it for longer."""
+    shared.apply(load_balancer(web, "moving", 8106))
+    (before,) = published(shared, web, "moving", 1)
+    name = shared.host_of(before)
+    until("an answer", lambda: answers(before, 8106), pause=0.05)
+    with ServiceWatch(shared, web, "moving") as watch:
+
+        def late() -> list[str]:
+            """The old address, until five seconds after it left the status."""
+            left = [seen.at for seen in watch.history if seen.addresses and before not in seen.addresses]
+            return [before] if not left or time.monotonic() < left[0] + 5 else []
+
+        with Traffic(late, "x", port=8106) as old:
+            old.wait_for(10)
+            shared.ok("env", "host-drain", name, "--dns", "8s", "--limit", "2m")
+        left = watch.wait(lambda seen: bool(seen.addresses) and before not in seen.addresses)
+        assert all(seen.addresses for seen in watch.history), "there was an address at any time"
+    assert not failed(old.samples())
+    assert len(old.samples(since=left.at)) > 10
+    until("nothing answers", lambda: refused(before, 8106))
+    assert "rancherctl_lb" not in shared.ssh(name, "nft list tables")
+    shared.ok("env", "host-undrain", name)
+    shared.kubectl("delete", "service", "moving", "-n", web)

@@ -11,6 +11,7 @@ from rancherctl.ingress.status.report import HostReport
 from rancherctl.kube import objects
 from rancherctl.placement.model import Placeable, PlacementOptions, Roster
 from rancherctl.placement.place import place
+from rancherctl.services.model import HostPorts
 from rancherctl.services.operator.api_view import ServicesView
 from rancherctl.services.operator.host_drain import View, progress, stranded
 from rancherctl.services.translate import ServicePolicy, wanted_services
@@ -60,7 +61,11 @@ def test_it_is_done_when_nothing_is_left() -> None:
     assert "older DNS answers for 60 s" in serving.text(roster.hosts[0])
     closing = progress(view(roster, [], [], h1=HostReport(finishing=2)), "h1")
     assert "2 HAProxy processes" in closing.text(roster.hosts[0])
-    assert not any(p.done for p in (left, serving, closing))
+    services = view(roster, [fake.service("a")], [])
+    services.services.reports["h1"] = HostPorts(draining={"default/a": "x"})  # type: ignore[index]
+    older = progress(services, "h1")
+    assert "older DNS answers for 60 s" in older.text(roster.hosts[0])
+    assert not any(p.done for p in (left, serving, closing, older))
     assert progress(view(roster, [], []), "h1").done
     assert not progress(view(fake.roster(2), [], []), "h1").done, "the controller has not seen the mark"
 

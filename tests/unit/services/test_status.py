@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rancherctl.kube import objects
@@ -266,3 +268,24 @@ def test_a_controller_that_writes_its_address_again_is_left_alone() -> None:
     assert back.desired["default/a"] == ServiceStatus(("192.0.2.1",))
     stays = fake.service("a", status=[{"ip": "192.0.2.1"}])
     assert not plan_writes({"default/a": stays}, plan(hosts, stays))
+
+
+def test_an_address_leaves_when_its_host_goes_on_to_serve_it_for_clients_with_older_dns_answers() -> None:
+    """An agent without such rules is not waited for, nor one whose rules fail, for longer than MOVE_SECONDS."""
+    hosts = fake.roster(2, excluded=["h1"])
+    both = fake.service("a", status=fake.published("10.0.0.1", "10.0.0.2"))
+    ready = fake.programmed("h2", both)
+    states = fake.programmed("h1", both)
+    waits, serves = replace(states, draining={}), replace(states, draining=states.programmed)
+    first = plan(hosts, both, h1=waits, h2=ready)
+    assert addresses(first, "a") == ("10.0.0.1", "10.0.0.2")
+    for report in (serves, states):
+        assert addresses(plan(hosts, both, memory=first.memory, now=0.1, h1=report, h2=ready), "a") == ("10.0.0.2",)
+    late = plan(hosts, both, memory=first.memory, now=MOVE_SECONDS, h1=waits, h2=ready)
+    assert addresses(late, "a") == ("10.0.0.2",)
+
+
+def test_an_excluded_host_without_a_local_endpoint_does_not_keep_its_address() -> None:
+    hosts = fake.roster(2, excluded=["h1"])
+    stored = fake.service("a", externalTrafficPolicy="Local", status=fake.published("10.0.0.1"))
+    assert addresses(plan(hosts, stored, h1=fake.programmed("h1", stored)), "a") == ()

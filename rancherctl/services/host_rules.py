@@ -1,0 +1,102 @@
+"""HostRules: keep the nft table of a load-balancer host up to date (``host_table``), and say for which Services."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from rancherctl.contract import ROSTER_KEY, ROSTER_NAME
+from rancherctl.errors import RancherctlError
+from rancherctl.hosts.command import command
+from rancherctl.hosts.transport import Transport
+from rancherctl.kube.objects import ConfigMap, EndpointSlice, Service
+from rancherctl.kube.snapshot import Snapshot
+from rancherctl.net import parse_ip
+from rancherctl.network.nft_table import NftTable
+from rancherctl.placement.model import Roster, RosterHost
+from rancherctl.services import host_table
+from rancherctl.services.draining import Draining, draining
+from rancherctl.services.model import Port, ports_of, programmed_digest
+
+log = logging.getLogger(__name__)
+TABLES: Final = ("services", "endpointslices", "roster")
+
+
+class HostRules:
+    """The rules of one host. ``addresses``: its public one, if it has one, and its internal one."""
+
+    def __init__(self, node: str, addresses: tuple[str, ...], transport: Transport) -> None:
+        self._node, self._addresses, self._transport = node, addresses, transport
+        self._table = NftTable(transport, host_table.TABLE)
+        self._draining = Draining()
+        self._stored: ConfigMap | None = None
+        self._host: RosterHost | None = None
+
+    def ensure(self, snapshot: Snapshot, used: Collection[Port], now: float | None = None) -> Mapping[str, str]:
+        """Make the table what it should be; returns the digests of the Services that it serves by itself.
+
+        While the tables are not listed, everything stays as it is. RancherctlError if the rules cannot be loaded.
+        """
+        if not all(snapshot.table(name).synced for name in TABLES):
+            return {}
+        services: Mapping[str, Service] = snapshot.table("services").items
+        host = self._listed(snapshot.table("roster").items)
+        address = host.address if host and host.address else self._addresses[0]
+        moment = time.monotonic() if now is None else now
+        self._draining = draining(services, self._addresses, host, used, self._draining, moment)
+        keys = self._draining.keys
+        slices = _slices(snapshot.table("endpointslices").items, keys)
+        rules = [
+            rule
+            for key in sorted(keys)
+            for rule in host_table.forwards(services[key], slices[key], [address], self._node)
+        ]
+        ports = frozenset(p for key in self._draining.published | keys for p in ports_of(services[key]))
+        if self._table.ensure(host_table.text(self._nat(ports), rules)):
+            log.info("loaded the nft table %s: %d Services whose address leaves", host_table.TABLE, len(keys))
+        return {key: programmed_digest(address, ports_of(services[key])) for key in keys}
+
+    @property
+    def wake(self) -> float | None:
+        """Seconds until the rules of a Service end; None if none do."""
+        return self._draining.wake
+
+    def _listed(self, maps: Mapping[str, ConfigMap]) -> RosterHost | None:
+        """This host in the roster; as last known while the stored one is missing or damaged."""
+        stored = maps.get(ROSTER_KEY)
+        if stored is not None and stored is not self._stored:
+            self._stored = stored
+            try:
+                self._host = Roster.from_json(stored.data.get(ROSTER_NAME, "")).host(self._node)
+            except ValueError as error:
+                log.warning("the stored roster is not valid: %s", error)
+        return self._host
+
+    def _nat(self, ports: frozenset[Port]) -> host_table.Nat | None:
+        """The rewriting of a public address that is on no interface; None if the host needs none."""
+        versions = [ip.version for ip in map(parse_ip, self._addresses) if ip]
+        if not ports or versions != [4, 4]:
+            return None
+        public, internal = self._addresses
+        shown = json.loads(self._transport.run(command("ip", "-j", "-4", "addr", "show")).stdout or b"[]")
+        devices = {info.get("local"): device["ifname"] for device in shown for info in device.get("addr_info", ())}
+        if public in devices:
+            return None
+        if internal not in devices:
+            raise RancherctlError(
+                f"cannot translate {public} for Services: no network device has the address {internal}",
+                why="the host's address changed, or the link is not configured yet",
+                hint="give the host this address again, or change its address in the environment file and apply",
+            )
+        return host_table.Nat(public, internal, devices[internal], ports)
+
+
+def _slices(slices: Mapping[str, EndpointSlice], keys: Collection[str]) -> dict[str, list[EndpointSlice]]:
+    out: dict[str, list[EndpointSlice]] = {key: [] for key in keys}
+    for part in slices.values() if keys else ():
+        if part.service_key in out:
+            out[part.service_key].append(part)
+    return out

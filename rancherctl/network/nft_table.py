@@ -1,4 +1,4 @@
-"""An nft table that only rancherctl writes: load its text, notice when another program changed it, and remove it. Family inet."""
+"""An nft table that only rancherctl writes: load it, notice changes by other programs, remove it. Family inet."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from rancherctl.services.host_rules import HostRules
 from rancherctl.services.model import HostPorts, Port, ports_of, programmed_digest
 from rancherctl.services.report import to_section
 from rancherctl.services.role_spec import SPEC
+from rancherctl.services.socket_owners import name_owners
 
 log = logging.getLogger(__name__)
 HEALTH_URL: Final = "http://127.0.0.1:10256/healthz"
@@ -33,8 +34,7 @@ PROXY_GRACE: Final = 3.0
 """Seconds that kube-proxy may fail, for example while it restarts."""
 PROC: Final = Path("/proc")
 PROTOCOLS: Final = ("tcp", "udp")
-_OWN_PROGRAM: Final = "haproxy "
-_Sockets = frozenset[tuple[str, str, int, str]]
+_Sockets = frozenset[tuple[str, str, int, str, int]]
 
 
 def proxy_answer() -> str:
@@ -125,27 +125,23 @@ class ServicesRole:
     def _observe_sockets(self) -> None:
         """Ask for the programs only if the kernel's list of sockets has changed: that is the expensive part."""
         first = self._first_ephemeral()
-        found: set[tuple[str, str, int, str]] = set()
+        found: set[tuple[str, str, int, str, int]] = set()
         for protocol in PROTOCOLS:
             for table in (protocol, f"{protocol}6"):
                 path = self._proc / "net" / table
                 if not path.exists():
                     continue
-                for address, port, inode in ports_in_use.sockets(protocol, path.read_text()):
+                for address, port, inode, uid in ports_in_use.sockets(protocol, path.read_text()):
                     # Clients' UDP sockets look like servers'; they come and go with each query.
                     if ports_in_use.concerns(address, self._addresses) and not (protocol == "udp" and port >= first):
-                        found.add((protocol, address, port, inode))
+                        found.add((protocol, address, port, inode, uid))
         sockets = frozenset(found)
         if sockets == self._sockets:
             return
-        shown = self._transport.run(
-            command("ss", "--no-header", "--listening", "--numeric", "--processes", "--tcp", "--udp"), check=False
-        )
-        names = ports_in_use.programs(shown.text()) if shown.ok else {}
-        ports = {(protocol, port) for protocol, _, port, _ in sockets}
-        named = {port: names.get(port, "another program") for port in ports}
+        pods = {pod.meta.uid: key for key, pod in (self._pods or {}).items() if pod.node == self._node}
+        owned = (((protocol, port), uid) for protocol, _, port, _, uid in sorted(sockets))
+        self._listening = name_owners(self._transport, owned, pods)
         self._sockets = sockets
-        self._listening = {port: words for port, words in named.items() if not words.startswith(_OWN_PROGRAM)}
 
     def _first_ephemeral(self) -> int:
         text = (self._proc / "sys/net/ipv4/ip_local_port_range").read_text()

@@ -9,6 +9,7 @@ import pytest
 from rancherctl.kube import objects
 from rancherctl.services import ports_in_use, proxy_rules
 from rancherctl.services.model import MAX_SERVICES, HostPorts
+from rancherctl.services.ports_in_use import Owner
 from rancherctl.services.report import MAX_PORTS, parse_sections, pod_ports, to_section
 from rancherctl.services.translate import ServicePolicy, policy_from_json, policy_to_json
 
@@ -46,8 +47,8 @@ def test_a_role_that_fails_takes_no_new_services() -> None:
 
 
 def test_listening_sockets_are_read_from_the_kernels_tables() -> None:
-    assert list(ports_in_use.sockets("tcp", TCP)) == [("0.0.0.0", 22, "1001"), ("127.0.0.1", 7603, "1002")]
-    assert list(ports_in_use.sockets("tcp", TCP6)) == [("::", 5432, "77"), ("10.0.0.1", 8080, "78")]
+    assert list(ports_in_use.sockets("tcp", TCP)) == [("0.0.0.0", 22, "1001", 0), ("127.0.0.1", 7603, "1002", 110)]
+    assert list(ports_in_use.sockets("tcp", TCP6)) == [("::", 5432, "77", 0), ("10.0.0.1", 8080, "78", 0)]
     published = ("10.0.0.1",)
     assert [ports_in_use.concerns(a, published) for a in ("0.0.0.0", "::", "10.0.0.1", "127.0.0.1", "10.0.0.2")] == [
         True,
@@ -58,16 +59,40 @@ def test_listening_sockets_are_read_from_the_kernels_tables() -> None:
     ]
 
 
-def test_programs_are_named_by_their_ports() -> None:
+POD_UID = "0a1b2c3d-1111-2222-3333-444455556666"
+POD_CGROUP = "/kubepods.slice/kubepods-pod0a1b2c3d_1111_2222_3333_444455556666.slice/cri-containerd-5.scope"
+
+
+def test_owners_of_sockets_are_read_from_ss() -> None:
+    """Lines of iproute2 6.1: programs that may be seen, and cgroups by path or by number."""
     listing = (
-        'udp UNCONN 0 0 0.0.0.0:68 0.0.0.0:* users:(("dhclient",pid=9,fd=5))\n'
+        'udp UNCONN 0 0 0.0.0.0:68 0.0.0.0:* users:(("dhclient",pid=9,fd=5)) cgroup:/\n'
         'tcp LISTEN 0 128 [::]:5432 [::]:* users:(("postgres",pid=12,fd=3),("postgres",pid=13,fd=3))\n'
+        "tcp LISTEN 0 128 0.0.0.0:5433 0.0.0.0:* cgroup:/system.slice/postgresql.service <-> cgroup:/x\n"
+        "tcp LISTEN 0 128 0.0.0.0:5434 0.0.0.0:* cgroup:unreachable:7926 <-> cgroup:unreachable:7926\n"
         "tcp LISTEN 0 128 *:99 *:*\n"
     )
-    assert ports_in_use.programs(listing) == {
-        ("udp", 68): "dhclient (process 9)",
-        ("tcp", 5432): "postgres (process 12)",
+    assert ports_in_use.owners(listing) == {
+        ("udp", 68): Owner("dhclient (process 9)", "/"),
+        ("tcp", 5432): Owner("postgres (process 12)"),
+        ("tcp", 5433): Owner("", "/system.slice/postgresql.service"),
+        ("tcp", 5434): Owner("", 0x7926),
     }
+
+
+@pytest.mark.parametrize(
+    ("owner", "path", "said"),
+    [
+        (Owner(), "", "a program of user db"),
+        (Owner(), "/", "a program of user db"),
+        (Owner(), "/system.slice/postgresql.service/worker", "postgresql.service (user db)"),
+        (Owner("postgres (process 12)"), "/system.slice/postgresql.service", "postgres (process 12)"),
+        (Owner(), POD_CGROUP, "pod x/db"),
+        (Owner(), POD_CGROUP.replace("0a1b2c3d", "99999999"), "cri-containerd-5.scope (user db)"),
+    ],
+)
+def test_who_uses_a_port_is_named_as_well_as_it_is_known(owner: Owner, path: str, said: str) -> None:
+    assert ports_in_use.words("db", owner, path, {POD_UID: "x/db"}) == said
 
 
 def _pod(name: str, phase: str = "Running", *, network: bool = False) -> objects.Pod:

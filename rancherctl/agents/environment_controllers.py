@@ -16,6 +16,7 @@ from rancherctl.agents.controllers.host_objects import HostObjectsController
 from rancherctl.agents.controllers.ingress_inputs import IngressInputs
 from rancherctl.agents.controllers.ingress_statuses import IngressStatusController
 from rancherctl.agents.controllers.network_policies import NetworkPolicyController
+from rancherctl.agents.controllers.pod_paths import PodPathsController
 from rancherctl.agents.controllers.roster import RosterController
 from rancherctl.agents.controllers.secret_copies import SecretCopiesController
 from rancherctl.agents.controllers.service_statuses import ServiceStatusController
@@ -55,6 +56,7 @@ def environment_controllers(
         IngressStatusController(client, leader, boottime, inputs),
         services,
         CertificateRequestController(client, leader, config.service_cidr, dict(config.owners)),
+        PodPathsController(client, leader, boottime, config.environment),
     ]
     if config.network_mode == "routed":
         controllers.append(NetworkPolicyController(client, leader, boottime))

@@ -22,11 +22,15 @@ TlsRedirect = Literal["auto", "off"]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Pod and Service ranges (IPv4 CIDRs), and the pod network: ``routed`` by rancherctl, ``none`` = an add-on's."""
+    """Pod and Service ranges (IPv4 CIDRs), and the pod network: ``routed`` by rancherctl, ``none`` = an add-on's.
+
+    ``check_seconds``: how often each host checks that its pods reach DNS, the API and pods of other hosts.
+    """
 
     pod_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
     mode: Mode = "routed"
+    check_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ CERTIFICATE_REQUESTS: Final = ControllerSpec(
 )
 NETWORK_POLICIES: Final = ControllerSpec("network-policies", (NETWORKPOLICIES,), (WRITE_EVENTS,))
 
+POD_PATHS: Final = ControllerSpec("pod-paths", (NODES, CONFIGMAPS), (Right("", "nodes/status", ("patch",)),))
 SECRET_COPIES: Final = ControllerSpec("secret-copies", (INGRESSES, INGRESSCLASSES, CONFIGMAPS, TLS_SECRETS, COPIES))
 """It writes in the namespaces of hosts only, see ``COPY_RIGHTS``.
 
@@ -83,6 +84,7 @@ CONTROLLERS: Final = (
     CERTIFICATE_REQUESTS,
     NETWORK_POLICIES,
     SECRET_COPIES,
+    POD_PATHS,
 )
 
 

@@ -86,6 +86,8 @@ spec:
   - {name: h2, address: 10.0.0.12, publicAddress: 192.0.2.12, roles: [worker]}
 
 network.mode is routed (routes on a shared subnet, VXLAN across subnets) or none (for another network add-on).
+network.checkSeconds (default 60) is how often each host checks that its pods reach DNS, the API and pods of other
+hosts; `rancherctl env status` and the condition rancherctl.io/PodNetworkReady of Nodes show what they found.
 podCIDR, serviceCIDR and dns.domain cannot be changed later. Roles are etcd, controlplane and worker; a host without
 the worker role gets a NoSchedule taint. publicAddress is the address that Ingress statuses publish.
 ssh is the default of all hosts; each host may have an ssh of its own: host, user, port, identity, config, knownHosts,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rancherctl.dns import upstreams
 from rancherctl.dns.lookup import Answer
 from rancherctl.dns.search import Resolver
 
@@ -87,8 +88,4 @@ class HostTrace:
 
 def upstream_states(section: Mapping[str, Any]) -> tuple[UpstreamState, ...]:
     """The upstreams as the agent of a host reports them (``upstreams`` of the DNS role's section)."""
-    used: Sequence[str] = section.get("used") or ()
-    dead: Sequence[str] = section.get("dead") or ()
-    return tuple(
-        UpstreamState(server, "does not answer" if server in dead else "") for server in dict.fromkeys((*used, *dead))
-    )
+    return tuple(UpstreamState(server, why) for server, why in upstreams.reported(section))

@@ -226,10 +226,16 @@ class DnsPublisher:
 
     def _read(self, wish: _Wish) -> None:
         assert self._inventory is not None
-        asked: set[str] = set()
-        if not self._provider.capabilities.lists:
-            asked = {*self._inventory.names, *self._desired(wish, _Zone({}, None, (), complete=False)).names}
-        self._zone = _Zone.of(self._provider.read(self._fence_name, asked), self._owner)
+
+        def asked() -> set[str]:
+            assert self._inventory is not None
+            return {*self._inventory.names, *self._desired(wish, _Zone({}, None, (), complete=False)).names}
+
+        listed = self._provider.capabilities.lists
+        view = self._provider.read(self._fence_name, () if listed else asked())
+        if listed and not view.complete:  # the server has refused to list the zone since
+            view = self._provider.read(self._fence_name, asked())
+        self._zone = _Zone.of(view, self._owner)
         self._audit_at = self._next_audit()
         if self._fence is not None and self._zone.epoch != (self._fence.text,):
             self._fence = None
